@@ -1,0 +1,1 @@
+"""The console script: the same program that MLproject's entry points call."""

@@ -1,0 +1,187 @@
+"""The commands of the console script: each turns its arguments into values and calls the layer below.
+
+Apart from `main` because a command knows its keys and nothing of how errors are shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from rothamsted.cli.arguments import pairs, take
+from rothamsted.errors import UserError
+from rothamsted.mlproject import find_root, study_commands
+from rothamsted.study import Study, load_study
+
+DEFAULT_STORAGE = "sqlite:///optuna.db"
+PARENT_CHECK_SECONDS = 2.0
+
+
+def sweep(arguments: Sequence[str]) -> int:
+    """Run a sweep, or go on with it."""
+    from rothamsted.spec import opening_comment
+    from rothamsted.sweep.run import run_sweep
+
+    found = pairs(arguments, command="sweep")
+    path = take(found, "config", "sweeps/quickstart.yaml") or ""
+    root = find_root(Path.cwd())
+    spec, study = _load(path, found, root)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    return run_sweep(
+        spec, study, root=root, source=path, question=opening_comment(Path(path)), console=console
+    )
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Validate a sweep file and print its plan."""
+    from rothamsted.sweep.check import print_plan
+
+    if arguments and not arguments[0].startswith("--"):
+        arguments = ["--config", *arguments]
+    found = pairs(arguments, command="check")
+    path = take(found, "config")
+    if path is None:
+        raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
+    is_timed = take(found, "time", "true") != "false"
+    root = find_root(Path.cwd())
+    spec, study = _load(path, found, root)
+    print_plan(spec, study, console=Console(), is_timed=is_timed)
+    return 0
+
+
+def worker(arguments: Sequence[str]) -> int:
+    """Work on a sweep that was started before, until nothing is left."""
+    from rothamsted import tracking
+    from rothamsted.study import stop_on_signals
+    from rothamsted.sweep.context import open_context
+    from rothamsted.sweep.worker import Worker
+
+    found = pairs(arguments, command="worker")
+    name = take(found, "sweep")
+    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
+    is_piped = take(found, "events", "false") == "true"
+    parent = take(found, "parent")
+    until = take(found, "until")
+    if name is None:
+        raise UserError("rothamsted worker: which sweep? write --sweep NAME")
+    if found:
+        raise UserError(f"rothamsted worker: unknown keys {', '.join(found)}; known: sweep, storage")
+    root = find_root(Path.cwd())
+    uri = tracking.tracking_uri()
+    tracking.check_reachable(uri)
+    context = open_context(
+        name, storage, root=root, find_study=lambda entry: _find_study(entry, root), tracking_uri=uri
+    )
+    emit = _piped_events() if is_piped else _printed_events()
+    with stop_on_signals(lambda signal_name: None) as stop:
+        orphaned = _watch_parent(int(parent)) if parent else threading.Event()
+        Worker(
+            context=context,
+            emit=emit,
+            should_stop=lambda: stop() or orphaned.is_set(),
+            until=float(until) if until else None,
+            waits=not is_piped,
+        ).run()
+    context.recorder.close()
+    return 0
+
+
+def prepare(arguments: Sequence[str]) -> int:
+    """Make the data file of one of the studies' datasets."""
+    from rothamsted.study import prepare_data
+
+    found = pairs(arguments, command="prepare_data")
+    dataset, source, target = take(found, "dataset"), take(found, "source"), take(found, "target")
+    if dataset is None:
+        raise UserError("rothamsted prepare_data: which dataset? write --dataset NAME")
+    if found:
+        raise UserError(
+            f"rothamsted prepare_data: unknown keys {', '.join(found)}; known: dataset, source, target"
+        )
+    root = find_root(Path.cwd())
+    studies = [load_study(command, root) for command in study_commands(root).values()]
+    path = prepare_data(studies, dataset, source, Path(target) if target else None)
+    print(f"{dataset} is ready: {path}")
+    return 0
+
+
+def entry_point(name: str, arguments: Sequence[str]) -> int:
+    """Run a study by hand: `rothamsted batch_size --optimizer.lr 0.1`."""
+    from rothamsted.study import main
+
+    root = find_root(Path.cwd())
+    known = study_commands(root)
+    if name not in known:
+        raise UserError(
+            f"rothamsted {name}: no such command, and no study of {root / 'MLproject'}; commands: sweep, check, "
+            f"worker, prepare_data; studies: {', '.join(sorted(known)) or 'none'}"
+        )
+    return main(load_study(known[name], root), list(arguments)) or 0
+
+
+def _find_study(entry: str, root: Path) -> Study:
+    known = study_commands(root)
+    if entry not in known:
+        raise UserError(
+            f"study '{entry}' is not an entry point of {root / 'MLproject'} that runs python -m projects.NAME; "
+            f"known: {', '.join(sorted(known)) or 'none'}"
+        )
+    return load_study(known[entry], root)
+
+
+def _load(path: str, overrides: Mapping[str, str], root: Path) -> tuple[Any, Study]:
+    """The validated sweep and its study."""
+    from rothamsted.spec import load_sweep
+    from rothamsted.study import field_names
+
+    spec = load_sweep(
+        path, overrides, parameter_names=lambda entry: set(field_names(_find_study(entry, root).config))
+    )
+    return spec, _find_study(spec.study or "", root)
+
+
+def _piped_events() -> Callable[[Mapping[str, Any]], None]:
+    """Events as JSON lines on the real standard output; whatever the study prints goes to standard error."""
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def emit(event: Mapping[str, Any]) -> None:
+        try:
+            stream.write(json.dumps(event) + "\n")
+        except BrokenPipeError:
+            return  # the coordinator is gone; `_watch_parent` stops this worker
+
+    return emit
+
+
+def _printed_events() -> Callable[[Mapping[str, Any]], None]:
+    console = Console()
+
+    def emit(event: Mapping[str, Any]) -> None:
+        if event["event"] == "end":
+            where = f"trial {event['trial']} replicate {event['replicate']}"
+            reason = f": {event['reason']}" if event["reason"] else ""
+            console.print(f"{where} {event['outcome']} after {event['seconds']:.1f} s{reason}", markup=False)
+
+    return emit
+
+
+def _watch_parent(pid: int) -> threading.Event:
+    """Set once the coordinator is gone, so that its workers do not outlive it."""
+    orphaned = threading.Event()
+
+    def watch() -> None:
+        while os.getppid() == pid:
+            time.sleep(PARENT_CHECK_SECONDS)
+        orphaned.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    return orphaned

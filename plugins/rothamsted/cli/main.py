@@ -1,0 +1,57 @@
+"""`rothamsted COMMAND --key value …`: finds the command, prints a user's mistake as one line, sets the exit status.
+
+Apart from the commands because the way errors are shown is one rule for all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from rothamsted.cli import commands
+from rothamsted.errors import UserError
+
+USAGE = """usage: rothamsted COMMAND [--key value ...]
+
+  sweep --config FILE [--key value ...]   run a sweep, or go on with it
+  check FILE [--key value ...]            validate a sweep file and print its plan
+  worker --sweep NAME [--storage URL]     work on a running sweep, from any machine
+  prepare_data --dataset NAME [--source DIR]
+  ENTRY_POINT [--field value ...]         run a study of MLproject by hand
+
+Keys are those of the sweep file (execution.workers, trials, ...) and the study's parameters."""
+
+COMMANDS = {
+    "sweep": commands.sweep,
+    "check": commands.check,
+    "worker": commands.worker,
+    "prepare_data": commands.prepare,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script. Exit status 2: a mistake of the user, printed in one line."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE)
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from rothamsted import __version__
+
+        print(__version__)
+        return 0
+    command = COMMANDS.get(arguments[0])
+    try:
+        if command is None:
+            return commands.entry_point(arguments[0], arguments[1:])
+        return command(arguments[1:])
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

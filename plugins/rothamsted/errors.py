@@ -1,0 +1,25 @@
+"""The errors a user can cause. Each message names the place, the rule, the value and the way out, in one line."""
+
+
+class UserError(Exception):
+    """A mistake that its maker can mend: printed as one line, exit status 2, no traceback."""
+
+
+class SpecError(UserError):
+    """A sweep file, search space or override that does not hold together."""
+
+
+class StudyError(UserError):
+    """A study that cannot be found or that breaks the study contract."""
+
+
+class DataError(UserError):
+    """A data file that is missing, damaged or of the wrong kind."""
+
+
+class StoreError(UserError):
+    """A tracking server or search storage that cannot be reached, read or written."""
+
+
+class ResumeError(UserError):
+    """A sweep that cannot go on under this name as it is asked to."""

@@ -1,0 +1,5 @@
+"""Executors: where workers run. They place processes and pass events on; they know nothing of trials."""
+
+from rothamsted.executors.local import Death, LocalExecutor
+
+__all__ = ["Death", "LocalExecutor"]

@@ -1,0 +1,81 @@
+"""The values that modules hand to each other: plain, frozen, with no library behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class MetricPoint(NamedTuple):
+    """One logged number, as MLflow keeps it."""
+
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int
+
+
+class RunStatus(StrEnum):
+    """The states of an MLflow run, spelled as MLflow spells them."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+class Outcome(StrEnum):
+    """How a replicate ended: tag `rothamsted.outcome` of its run."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"  # NaN or inf: a recorded outcome of the condition, not a crash
+    FAILED = "failed"  # raised, out of memory, killed, over its time: missing, never a bad score
+    INTERRUPTED = "interrupted"  # stopped from outside; goes on from its checkpoint
+
+    @property
+    def run_status(self) -> RunStatus:
+        """The MLflow status that a run with this outcome ends in."""
+        return {
+            Outcome.FINISHED: RunStatus.FINISHED,
+            Outcome.DIVERGED: RunStatus.FINISHED,
+            Outcome.FAILED: RunStatus.FAILED,
+            Outcome.INTERRUPTED: RunStatus.KILLED,
+        }[self]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one member of a population measured at one step."""
+
+    step: int
+    epoch: float | None
+    seconds: float  # training time so far, over all sittings
+    metrics: Mapping[str, float]
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How one member's training ended."""
+
+    outcome: Outcome
+    history: tuple[Measured, ...]  # every measurement, those before a resume included
+    seconds: float
+    reason: str = ""  # one line for failed and interrupted
+    model: Any = None  # what the study returned for this member, where it ended by itself
+    traceback: str = ""  # where training raised; empty otherwise
+    is_user_error: bool = False  # failed by one of the study's `user_errors`: the reason says what to do
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicateResult:
+    """One replicate of a trial as the engine keeps it."""
+
+    replicate: int
+    seed: int
+    run_id: str
+    outcome: Outcome
+    objective: float | None  # None unless finished
+    history: tuple[Measured, ...] = field(default=(), repr=False)

@@ -1,0 +1,183 @@
+"""Opening Optuna's storage: checked before anything is created, WAL for SQLite, one schema creation.
+
+Apart from the queue because all that can go wrong with a URL is answered here, in one line each.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.storages import RDBStorage
+
+from rothamsted.errors import StoreError
+from rothamsted.search.queue import Queue
+from rothamsted.space import Space
+
+CONNECT_SECONDS = 5  # a database that does not answer by then is called unreachable
+SPEC_KEY = "rothamsted:spec"
+
+logging.getLogger("optuna").setLevel(logging.WARNING)
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchRecord:
+    """What the storage knows of a sweep that was started before."""
+
+    spec: Mapping[str, Any]  # the resolved sweep file
+    attributes: Mapping[str, Any]  # all study attributes of the engine
+
+
+def check_storage(url: str) -> None:
+    """Raise StoreError in one line if the storage cannot be used. Creates nothing.
+
+    Raises:
+        StoreError: bad URL, missing driver, folder missing or read-only, file no database, server silent.
+    """
+    parsed = _parse(url)
+    if parsed.drivername.startswith("sqlite"):
+        _check_sqlite(url, parsed.database)
+        return
+    try:
+        engine = sqlalchemy.create_engine(url, connect_args=_connect_arguments(parsed))
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text("SELECT 1"))
+        engine.dispose()
+    except ImportError as error:
+        raise StoreError(
+            f"storage {_shown(parsed)}: its driver is not installed ({error}); pip install 'rothamsted[postgres]'"
+        ) from error
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise StoreError(
+            f"storage {_shown(parsed)}: cannot be reached ({_first_line(error)}); start the database, "
+            "or give another with -P storage=sqlite:///optuna.db"
+        ) from error
+
+
+def find_search(url: str, name: str) -> SearchRecord | None:
+    """The sweep of this name in the storage, or None; a storage that does not exist yet is not created."""
+    parsed = _parse(url)
+    if parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists():
+        return None
+    engine = sqlalchemy.create_engine(url, connect_args=_connect_arguments(parsed))
+    try:
+        if not sqlalchemy.inspect(engine).has_table("studies"):
+            return None
+        query = sqlalchemy.text(
+            "SELECT a.key, a.value_json FROM studies s JOIN study_user_attributes a ON a.study_id = s.study_id "
+            "WHERE s.study_name = :name"
+        )
+        with engine.connect() as connection:
+            attributes = {key: json.loads(text) for key, text in connection.execute(query, {"name": name})}
+            exists = attributes or connection.execute(
+                sqlalchemy.text("SELECT 1 FROM studies WHERE study_name = :name"), {"name": name}
+            ).first()
+    finally:
+        engine.dispose()
+    if not exists:
+        return None
+    if SPEC_KEY not in attributes:
+        raise StoreError(
+            f"storage {_shown(parsed)}: holds an Optuna study called '{name}' that is not a sweep of ours; "
+            "give the sweep another name, or another -P storage="
+        )
+    return SearchRecord(spec=attributes[SPEC_KEY], attributes=attributes)
+
+
+def open_queue(
+    url: str, name: str, *, space: Space, sampler: str, seed: int, direction: str, create: bool = False
+) -> Queue:
+    """The queue of a sweep's trials; with `create`, tables and study are made where they are missing."""
+    parsed = _parse(url)
+    is_sqlite = parsed.drivername.startswith("sqlite")
+    storage = RDBStorage(
+        url,
+        engine_kwargs={"connect_args": _connect_arguments(parsed)},
+        skip_table_creation=not create,
+        skip_compatibility_check=not create,
+    )
+    if is_sqlite:
+        _tune_sqlite(storage.engine, set_wal=create)
+    if create:
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction=direction, load_if_exists=True
+        )
+    else:
+        study = optuna.load_study(storage=storage, study_name=name)
+    return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed)
+
+
+def dashboard_command(url: str) -> str:
+    """The shell command that opens optuna-dashboard on this storage; a password is not printed."""
+    return f"optuna-dashboard {_shown(_parse(url))}"
+
+
+def _parse(url: str) -> sqlalchemy.engine.URL:
+    try:
+        parsed = sqlalchemy.engine.make_url(url)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise StoreError(
+            f"storage '{url}': not a database URL; write sqlite:///optuna.db or "
+            "postgresql+psycopg://user@host/database"
+        ) from error
+    if parsed.drivername.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
+        raise StoreError(
+            f"storage '{url}': names no file, and workers share the storage; write sqlite:///optuna.db"
+        )
+    return parsed
+
+
+def _check_sqlite(url: str, database: str | None) -> None:
+    path = Path(str(database))
+    folder = path.parent
+    if not folder.is_dir():
+        raise StoreError(f"storage {url}: folder {folder} does not exist; make it, or give another -P storage=")
+    if not _is_writable(folder) or (path.exists() and not _is_writable(path)):
+        where = path if path.exists() and not _is_writable(path) else folder
+        raise StoreError(f"storage {url}: {where} is read-only; give another -P storage=sqlite:///FILE")
+    if path.exists() and path.stat().st_size and path.open("rb").read(15) != b"SQLite format 3":
+        raise StoreError(f"storage {url}: {path} is not an SQLite database; give another -P storage=")
+
+
+def _is_writable(path: Path) -> bool:
+    """Whether a file could be made or changed there; root passes os.access even on a read-only mount."""
+    mounted_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    mode = path.stat().st_mode
+    return os.access(path, os.W_OK) and not mounted_read_only and bool(mode & 0o222)
+
+
+def _connect_arguments(parsed: sqlalchemy.engine.URL) -> dict[str, Any]:
+    if parsed.drivername.startswith("sqlite"):
+        return {"timeout": 60}  # seconds to wait for another writer
+    if parsed.drivername.startswith("postgresql"):
+        return {"connect_timeout": CONNECT_SECONDS}
+    return {}
+
+
+def _tune_sqlite(engine: sqlalchemy.engine.Engine, *, set_wal: bool) -> None:
+    """WAL once (a property of the file); a commit is durable against a crash of the process."""
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    engine.dispose()  # connections made before the listener
+    if set_wal:
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
+
+
+def _shown(parsed: sqlalchemy.engine.URL) -> str:
+    return parsed.render_as_string(hide_password=True)
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

@@ -1,0 +1,24 @@
+"""Search spaces: domains, their joint space, and the notations in which they are written.
+
+It imports neither Optuna nor MLflow: what a condition is does not depend on who proposes it.
+Hydra's notation is in `rothamsted.space.hydra`, imported where it is asked for: its parser takes 0.1 s.
+"""
+
+from rothamsted.space.domains import Choice, Domain, DomainError, Range
+from rothamsted.space.plain import domain_from_plain, domain_to_plain
+from rothamsted.space.space import Condition, Space, SpaceError
+from rothamsted.space.values import identity, same
+
+__all__ = [
+    "Choice",
+    "Condition",
+    "Domain",
+    "DomainError",
+    "Range",
+    "Space",
+    "SpaceError",
+    "domain_from_plain",
+    "domain_to_plain",
+    "identity",
+    "same",
+]

@@ -1,0 +1,155 @@
+"""Hydra's sweep grammar as domains: `lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4 width=range(8,33,8)`.
+
+Apart from `plain`, because it is another notation, read by Hydra's own parser; and that parser accepts
+things that are no search space (an interval from 5 to 1, a glob, a shuffle), so that all is checked here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    OverrideType,
+    QuotedString,
+    RangeSweep,
+)
+from hydra.errors import HydraException
+
+from rothamsted.space.domains import MAX_GRID_POINTS, Choice, Domain, DomainError, Range
+from rothamsted.space.space import SpaceError
+
+_NEXT_OVERRIDE = re.compile(r"\s+(?=[~+]*[A-Za-z_][\w.@/:-]*=|~)")
+_EXAMPLE = "lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4 width=range(8,33,8)"
+
+
+def domains_from_hydra(text: str) -> dict[str, Domain]:
+    """Read a search space in Hydra's sweep grammar.
+
+    `a,b` and `choice(a,b)` are choices, `interval(low,high)` is a range of numbers (of whole numbers with
+    `int(interval(…))`), `range(start,stop,step)` a range with a step and, as in Python, without its stop;
+    `tag(log,interval(…))` is a log range.
+
+    Raises:
+        SpaceError: with the parameter and what is not accepted.
+    """
+    domains: dict[str, Domain] = {}
+    for override in _split(text):
+        name, value = _parse(override)
+        if name in domains:
+            raise SpaceError((name,), "is given twice; give it once")
+        try:
+            domains[name] = _domain(value)
+        except DomainError as error:
+            raise SpaceError((name, error.part) if error.part else (name,), error.reason) from None
+    if not domains:
+        raise SpaceError((), f"no parameter in {text!r}; write for example {_EXAMPLE}")
+    return domains
+
+
+def _split(text: str) -> list[str]:
+    """The overrides of a line: split at blanks before a `name=`, outside brackets and quotes."""
+    parts, start, depth, quote, position = [], 0, 0, "", 0
+    while position < len(text):
+        char = text[position]
+        if quote:
+            position += char == "\\"
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif depth == 0 and (blank := _NEXT_OVERRIDE.match(text, position)):
+            parts.append(text[start:position])
+            start = position = blank.end()
+            continue
+        position += 1
+    return [part.strip() for part in (*parts, text[start:]) if part.strip()]
+
+
+def _parse(override: str) -> tuple[str, Any]:
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        raise SpaceError(
+            (), f"Hydra cannot read {override!r}: {reason}; write for example {_EXAMPLE}"
+        ) from None
+    name = parsed.key_or_group
+    if parsed.type is not OverrideType.CHANGE or parsed.package is not None or "/" in name:
+        raise SpaceError((name,), f"{override!r} adds, deletes or names a package; write {name}=VALUES only")
+    return name, parsed._value  # Override.value() flattens sweeps to text; this is the parsed object
+
+
+def _domain(value: Any) -> Domain:
+    if isinstance(value, Glob):
+        raise DomainError("", "glob(…) picks names of files, of which a study has none; list the values")
+    if isinstance(value, ChoiceSweep):
+        _check_tags(value.tags, allowed=frozenset())
+        _check_order(value.shuffle)
+        return Choice(values=tuple(_value(member) for member in value.list))
+    if isinstance(value, RangeSweep):
+        _check_tags(value.tags, allowed=frozenset())
+        _check_order(value.shuffle)
+        return _from_range(value)
+    if isinstance(value, IntervalSweep):
+        _check_tags(value.tags, allowed=frozenset({"log"}))
+        if value.start is None or value.end is None:
+            raise DomainError("", "an interval needs both ends; write interval(low,high)")
+        is_integer = isinstance(value.start, int) and isinstance(value.end, int)
+        return Range(low=value.start, high=value.end, log="log" in value.tags, is_integer=is_integer)
+    if value == "":
+        raise DomainError("", f"has no value; write for example {_EXAMPLE}")
+    return Choice(values=(_value(value),))
+
+
+def _from_range(value: RangeSweep) -> Domain:
+    """A step range without its stop, counted in decimals so that range(0,0.3,0.1) ends at 0.2."""
+    start, stop, step = (Decimal(str(part)) for part in (value.start, value.stop, value.step))
+    if not all(part.is_finite() for part in (start, stop, step)) or step <= 0:
+        raise DomainError(
+            "", f"a range needs finite numbers and a step above 0, not {step}; write range(8,33,8)"
+        )
+    n_values = math.ceil((stop - start) / step)
+    if n_values < 1:
+        raise DomainError("", f"range({start},{stop},{step}) holds no value; the stop is not part of it")
+    if n_values > MAX_GRID_POINTS:
+        raise DomainError(
+            "", f"range({start},{stop},{step}) holds {n_values} values; at most {MAX_GRID_POINTS} are taken"
+        )
+    is_integer = all(isinstance(part, int) for part in (value.start, value.stop, value.step))
+    number = int if is_integer else float
+    last = start + (n_values - 1) * step
+    if n_values == 1:
+        return Choice(values=(number(start),))
+    return Range(low=number(start), high=number(last), step=number(step), is_integer=is_integer)
+
+
+def _check_tags(given: set[str], *, allowed: frozenset[str]) -> None:
+    if unknown := sorted(given - allowed):
+        raise DomainError("", f"tag {unknown[0]!r} is not taken here; only tag(log,interval(low,high)) is")
+
+
+def _check_order(is_shuffled: bool) -> None:
+    if is_shuffled:
+        raise DomainError("", "shuffle(…) has no seed, so that no two runs agree; leave it out")
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_value(member) for member in value]
+    if isinstance(value, dict):
+        raise DomainError(
+            "", f"a mapping cannot be a value: {value!r}; name its fields one by one, as in a.b=1,2"
+        )
+    return value

@@ -1,0 +1,242 @@
+"""A search space: named domains, some of them active only under conditions on others.
+
+Apart from `domains`, which know one parameter each. Here lives what joins them: the order in which they
+must be decided, which are active, the grid, and the map from the unit cube to a condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rothamsted.errors import SpecError
+from rothamsted.space.dependencies import activating_choices, ancestors, topological_order
+from rothamsted.space.domains import Domain, DomainError
+from rothamsted.space.values import same
+
+Condition = dict[str, Any]  # one assignment of the active parameters, without seed
+
+
+class SpaceError(SpecError):
+    """A search space, or a condition of it, that does not hold together.
+
+    Attributes:
+        key: where in the space: (parameter,) or (parameter, part of its domain, …).
+        reason: the rule, the value and the way out.
+    """
+
+    def __init__(self, key: tuple[str, ...], reason: str) -> None:
+        super().__init__(f"{'.'.join(('space', *key))}: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Space:
+    """Named domains, in the order in which the sweep file gives them.
+
+    Attributes:
+        domains: a domain for each parameter.
+        given: parameters fixed outside the space, to which a `when` may refer; not part of a condition.
+    """
+
+    domains: Mapping[str, Domain]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    _order: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._check_parents()
+        try:
+            order = topological_order({name: tuple(domain.when) for name, domain in self.domains.items()})
+        except ValueError as error:
+            cycle = error.args[0]
+            raise SpaceError(
+                (cycle[0], "when"), f"goes in a circle: {' -> '.join(cycle)}; break it"
+            ) from None
+        object.__setattr__(self, "_order", order)
+        for name, domain in self.domains.items():
+            if not self._depends_on_given(name) and self._activating(name) is None:
+                raise SpaceError((name, "when"), f"{dict(domain.when)} can never come true; correct it")
+
+    def __len__(self) -> int:
+        """The number of parameters, which is also the number of coordinates that `from_unit` takes."""
+        return len(self.domains)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The parameters in the order in which to decide them: as given, but parents before children."""
+        return self._order
+
+    def is_active(self, name: str, condition: Mapping[str, Any]) -> bool:
+        """Whether a parameter takes part, given the parameters that its `when` names."""
+        return all(
+            self._holds(condition, parent, allowed) for parent, allowed in self.domains[name].when.items()
+        )
+
+    def check(self, condition: Mapping[str, Any]) -> None:
+        """Raise a SpaceError unless this is a condition of this space, all active parameters in it."""
+        for name in condition:
+            if name not in self.domains:
+                raise SpaceError(
+                    (name,), f"is not a parameter of this space; known: {', '.join(self.domains)}"
+                )
+        for name in self._order:
+            is_active = self.is_active(name, condition)
+            if is_active and name not in condition:
+                raise SpaceError((name,), "is missing from the condition; give it a value")
+            if not is_active and name in condition:
+                raise SpaceError(
+                    (name,),
+                    f"is not active under {dict(self.domains[name].when)}; leave it out of the condition",
+                )
+            if is_active:
+                self._check_value(name, condition[name])
+
+    def iterate_grid(self) -> Iterator[Condition]:
+        """The grid's conditions one after another, inactive parameters left out.
+
+        The first parameter varies slowest, but a parent always varies slower than what depends on it.
+        """
+        return (self._in_given_order(condition) for condition in self._extend({}, 0, self._cuts()))
+
+    def grid(self) -> list[Condition]:
+        """All conditions of the grid, each once, always in the same order."""
+        return list(self.iterate_grid())
+
+    def size_of_grid(self) -> int:
+        """The number of conditions in the grid, counted without making them."""
+        parents = {parent for domain in self.domains.values() for parent in domain.when}
+        return self._count({}, 0, self._cuts(), parents)
+
+    def from_unit(self, unit: np.ndarray) -> Condition:
+        """The condition at a point of the unit cube.
+
+        Args:
+            unit: (parameter,) numbers in [0, 1], one a parameter in the order given. The coordinates of
+                inactive parameters are passed over, so that a sequence of points keeps its structure.
+        """
+        if np.shape(unit) != (len(self),):
+            raise ValueError(
+                f"from_unit takes {len(self)} coordinates, not an array of shape {np.shape(unit)}"
+            )
+        if not np.all((unit >= 0) & (unit <= 1)):
+            raise ValueError(f"from_unit takes coordinates in [0, 1], not {unit}")
+        by_name = dict(zip(self.domains, unit.tolist(), strict=True))
+        condition: Condition = {}
+        for name in self._order:
+            if self.is_active(name, condition):
+                condition[name] = self.domains[name].at(by_name[name])
+        return self._in_given_order(condition)
+
+    def sample(self, rng: np.random.Generator) -> Condition:
+        """A random condition: uniform, log-uniform where log, each choice equally likely.
+
+        It draws one number a parameter, active or not, so that equal generators stay in step.
+        """
+        return self.from_unit(rng.random(len(self)))
+
+    def probes(self) -> Iterator[tuple[str, Condition]]:
+        """For each parameter, conditions that give it every choice or both ends: (parameter, condition).
+
+        They are what to try on a study before anything runs. The other parameters stand at their first
+        value. A parameter that the `given` ones switch off has no probe.
+        """
+        for name, domain in self.domains.items():
+            forced = self._activating(name)
+            for value in domain.probes() if forced is not None else ():
+                yield name, self._first_with({**(forced or {}), name: value})
+
+    def _check_parents(self) -> None:
+        for name, domain in self.domains.items():
+            for parent, allowed in domain.when.items():
+                if parent == name:
+                    raise SpaceError((name, "when"), "refers to the parameter itself; name another one")
+                if parent in self.domains:
+                    self._check_allowed(name, parent, allowed)
+                elif parent not in self.given:
+                    known = ", ".join(other for other in (*self.domains, *self.given) if other != name)
+                    raise SpaceError(
+                        (name, "when", parent), f"is neither in the space nor fixed; known: {known or 'none'}"
+                    )
+
+    def _check_allowed(self, name: str, parent: str, allowed: tuple[Any, ...]) -> None:
+        for value in allowed:
+            try:
+                self.domains[parent].check(value)
+            except DomainError as error:
+                raise SpaceError((name, "when", parent), f"can never be {value!r}: {error.reason}") from None
+
+    def _check_value(self, name: str, value: Any) -> None:
+        try:
+            self.domains[name].check(value)
+        except DomainError as error:
+            raise SpaceError((name,), error.reason) from None
+
+    def _holds(self, condition: Mapping[str, Any], parent: str, allowed: tuple[Any, ...]) -> bool:
+        if parent in condition:
+            value = condition[parent]
+        elif parent not in self.domains and parent in self.given:
+            value = self.given[parent]
+        else:
+            return False  # an inactive parent has no value
+        return any(same(value, known) for known in allowed)
+
+    def _depends_on_given(self, name: str) -> bool:
+        whens = {other: tuple(domain.when) for other, domain in self.domains.items()}
+        return any(other in self.given and other not in self.domains for other in ancestors(name, whens))
+
+    def _activating(self, name: str) -> Condition | None:
+        """Values of this parameter's ancestors under which it is active, or None where there are none."""
+        for forced in activating_choices(name, {other: d.when for other, d in self.domains.items()}):
+            if all(self.is_active(other, forced) for other in (*forced, name)):
+                return forced
+        return None
+
+    def _first_with(self, forced: Mapping[str, Any]) -> Condition:
+        condition: Condition = {}
+        for name in self._order:
+            if self.is_active(name, condition):
+                condition[name] = forced.get(name, self.domains[name].probes()[0])
+        return self._in_given_order(condition)
+
+    def _cuts(self) -> dict[str, tuple[Any, ...]]:
+        cuts = {}
+        for name, domain in self.domains.items():
+            try:
+                cuts[name] = domain.grid_points()
+            except DomainError as error:
+                raise SpaceError((name, error.part), error.reason) from None
+        return cuts
+
+    def _extend(
+        self, condition: Condition, depth: int, cuts: Mapping[str, tuple[Any, ...]]
+    ) -> Iterator[Condition]:
+        if depth == len(self._order):
+            yield condition
+            return
+        name = self._order[depth]
+        if not self.is_active(name, condition):
+            yield from self._extend(condition, depth + 1, cuts)
+            return
+        for value in cuts[name]:
+            yield from self._extend({**condition, name: value}, depth + 1, cuts)
+
+    def _count(
+        self, condition: Condition, depth: int, cuts: Mapping[str, tuple[Any, ...]], parents: set[str]
+    ) -> int:
+        factor = 1
+        for position in range(depth, len(self._order)):
+            name = self._order[position]
+            if not self.is_active(name, condition):
+                continue
+            if name in parents:
+                branches = ({**condition, name: value} for value in cuts[name])
+                return factor * sum(self._count(branch, position + 1, cuts, parents) for branch in branches)
+            factor *= len(cuts[name])
+        return factor
+
+    def _in_given_order(self, condition: Condition) -> Condition:
+        return {name: condition[name] for name in self.domains if name in condition}

@@ -1,0 +1,188 @@
+"""YAML with the line of every key, so that each error can name its place.
+
+Apart from the schema, which judges values: here text becomes values, and what YAML reads otherwise than
+its writer meant (`1e-3`, `yes`, `1:30`, a key given twice) is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rothamsted.errors import SpecError
+
+KeyPath = tuple[str | int, ...]
+
+_TAG = "tag:yaml.org,2002:"
+_NUMBER = re.compile(r"(?P<mantissa>[-+]?(\d[\d_]*\.?\d*|\.\d+))([eE](?P<sign>[-+]?)(?P<exponent>\d+))?")
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][\d_]*)")
+_NOT_FINITE = re.compile(r"[-+]?\.?(inf|infinity|nan)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """The contents of a sweep file, and where each key stands.
+
+    Attributes:
+        source: the file, as its user named it.
+        data: plain values: dict, list, str, int, float, bool, None.
+        places: key path -> "file:line", or "command line" for what was overridden there.
+    """
+
+    source: str
+    data: dict[str, Any]
+    places: Mapping[KeyPath, str]
+
+    def error(self, path: KeyPath, reason: str) -> SpecError:
+        """A SpecError in one line: place, key, reason. An unknown path takes the place of its parent."""
+        known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.places), None)
+        place = self.places[known] if known is not None else self.source
+        one_line = " ".join(reason.split())
+        return SpecError(f"{place}: {dotted(path)}: {one_line}" if path else f"{place}: {one_line}")
+
+
+def dotted(path: KeyPath) -> str:
+    """A key path as text: ("space", "lr", "values", 1) is space.lr.values[1]."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def read_document(path: str | Path) -> Document:
+    """Read a sweep file.
+
+    Raises:
+        SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
+    """
+    source = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SpecError(f"{source}: there is no such file; give the path of a sweep file") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    except OSError as error:
+        raise SpecError(f"{source}: cannot be read: {error.strerror}; give the path of a sweep file") from None
+    return parse_document(text, source)
+
+
+def parse_document(text: str, source: str) -> Document:
+    """Read the text of a sweep file; `source` names it in errors."""
+    node = _compose(text, source)
+    if not isinstance(node, yaml.MappingNode):
+        raise SpecError(f"{source}: must be a mapping of keys to values; see sweeps/ for examples")
+    reader = _Reader(source=source, places={}, is_shell=False)
+    return Document(source=source, data=reader.read(node, ()), places=reader.places)
+
+
+def parse_override(key: str, text: str) -> Any:
+    """Read a value given on the command line: YAML, but `1e-3` is a number there, as in any shell.
+
+    Raises:
+        SpecError: the text is not a YAML value.
+    """
+    node = _compose(text, f"command line: {key}")
+    if node is None:
+        return None
+    return _Reader(source="", places={}, is_shell=True).read(node, (key,))
+
+
+def _compose(text: str, place: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark is not None and not place.startswith("command line") else ""
+        reason = " ".join(f"{error.context or ''} {error.problem or ''}".split())
+        raise SpecError(f"{place}{line}: is not YAML: {reason}; correct it there") from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"{place}: is not YAML: {' '.join(str(error).split())}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    """One walk over the nodes of a document; `places` fills up on the way."""
+
+    source: str
+    places: dict[KeyPath, str]
+    is_shell: bool
+
+    def read(self, node: yaml.Node, path: KeyPath, above: tuple[yaml.Node, ...] = ()) -> Any:
+        if node in above:
+            raise self._error(node, path, "contains itself through an alias; write the values out")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path, (*above, node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self._entry(member, (*path, n), (*above, node)) for n, member in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _entry(self, node: yaml.Node, path: KeyPath, above: tuple[yaml.Node, ...]) -> Any:
+        self.places[path] = self._place(node)
+        return self.read(node, path, above)
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath, above: tuple[yaml.Node, ...]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != f"{_TAG}str":
+                shown = key_node.value if isinstance(key_node, yaml.ScalarNode) else "a list or mapping"
+                raise self._error(key_node, path, f"a key must be text, not {shown}; quote it, or rename it")
+            key = key_node.value
+            if key in values:
+                first = self.places[(*path, key)].removeprefix(f"{self.source}:")
+                raise self._error(key_node, (*path, key), f"is given twice, first in line {first}; remove one")
+            self.places[(*path, key)] = self._place(key_node)
+            values[key] = self.read(value_node, (*path, key), above)
+        return values
+
+    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+        text, kind = node.value, node.tag.removeprefix(_TAG)
+        is_plain = getattr(node, "style", None) is None
+        if kind == "str":
+            return self._text(node, path, text) if is_plain else text
+        if kind == "null":
+            return None
+        if kind == "bool":
+            if text.lower() in ("true", "false"):
+                return text.lower() == "true"
+            raise self._error(node, path, f"YAML takes {text} for a truth value; write true or false, or quote it")
+        if kind in ("int", "float"):
+            return self._number(node, path, text)
+        if kind == "timestamp":
+            raise self._error(node, path, f"YAML takes {text} for a date; quote it")
+        raise self._error(node, path, f"YAML tag {node.tag} is not taken; write a plain value")
+
+    def _text(self, node: yaml.Node, path: KeyPath, text: str) -> Any:
+        found = _NUMBER.fullmatch(text)
+        if found is None and not _NOT_FINITE.fullmatch(text):
+            return text
+        if found is None:
+            raise self._error(node, path, f"must be a finite number, not {text}")
+        if self.is_shell:
+            return float(text)
+        mantissa = found["mantissa"] + ("" if "." in found["mantissa"] else ".0")
+        spelled = f"{mantissa}e{found['sign'] or '+'}{found['exponent']}" if found["exponent"] else mantissa
+        raise self._error(
+            node, path, f"{text} looks like a number, but is text to YAML; write {spelled} (or quote it for text)"
+        )
+
+    def _number(self, node: yaml.Node, path: KeyPath, text: str) -> int | float:
+        if _NOT_FINITE.fullmatch(text):
+            raise self._error(node, path, f"must be a finite number, not {text}")
+        if node.tag == f"{_TAG}int" and _DECIMAL.fullmatch(text):
+            return int(text)
+        if node.tag == f"{_TAG}float" and _NUMBER.fullmatch(text):
+            return float(text)
+        raise self._error(node, path, f"{text} is not a decimal number; YAML reads it in another base: write it out")
+
+    def _place(self, node: yaml.Node) -> str:
+        return "command line" if self.is_shell else f"{self.source}:{node.start_mark.line + 1}"
+
+    def _error(self, node: yaml.Node, path: KeyPath, reason: str) -> SpecError:
+        places = {path: self._place(node)}
+        return Document(source=self._place(node), data={}, places=places).error(path, reason)

@@ -1,0 +1,71 @@
+"""What a trial shows of its replicates, for every point of every curve at once.
+
+Apart, because it is on the path of every trial: some twenty points by three replicates, in a fraction of a
+millisecond.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments, t_quantile
+
+SUMMARY_KEYS = ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")
+
+
+def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL) -> dict[str, np.ndarray]:
+    """Summarize each point over its replicates.
+
+    Args:
+        values: (replicate, point). NaN marks a missing value; NaN and infinity are left out, and `n` says how
+            many were not.
+        level: Nominal coverage of ci_low to ci_high, Student's t interval for the mean (see `mean_interval`).
+
+    Returns:
+        For each key of SUMMARY_KEYS an array (point,). `sd` divides by n - 1, `sem` is sd / sqrt(n). What is
+        not defined is NaN: with one value sd, sem, ci_low and ci_high, with none everything but n.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"values: shape {values.shape}, must be (replicate, point)")
+    check_level(level)
+    mean, sd, n = moments(values)
+    low, median, high = _order_statistics(values, n)
+    mean = np.clip(mean, low, high)  # rounding may put the mean of equal values one ulp beside them
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        sem = sd / np.sqrt(n)
+        half = _t_quantiles(level, n) * sem
+        ci_low, ci_high = mean - half, mean + half
+    return {
+        "mean": mean,
+        "sd": sd,
+        "sem": sem,
+        "ci_low": ci_low,
+        "ci_high": ci_high,
+        "median": median,
+        "min": low,
+        "max": high,
+        "n": n,
+    }
+
+
+def _order_statistics(values: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return least, middle and greatest finite value of each column; NaN where there is none."""
+    n_points = values.shape[1]
+    if not len(values):
+        nothing = np.full(n_points, np.nan)
+        return nothing, nothing, nothing
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=0)  # NaN goes to the end
+    points = np.arange(n_points)
+    last = np.maximum(n - 1, 0)
+    below, above = ordered[last // 2, points], ordered[(last + 1) // 2, points]
+    return ordered[0], below / 2 + above / 2, ordered[last, points]
+
+
+def _t_quantiles(level: float, n: np.ndarray) -> np.ndarray:
+    """Return the t quantile for each n, NaN below two; most often all n are the same."""
+    quantiles = np.full(len(n), np.nan)
+    for count in set(n.tolist()):
+        if count > 1:
+            quantiles[n == count] = t_quantile(level, count - 1)
+    return quantiles

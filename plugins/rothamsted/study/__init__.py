@@ -1,0 +1,40 @@
+"""One study at a time: the contract it keeps, the driver that trains it, its checkpoints and exports, runs by hand.
+
+Importing this is cheap, so that `python -m projects.<study> --help` answers at once: MLflow, matplotlib and the
+command line are imported where they are used.
+"""
+
+from rothamsted.study.by_hand import ByHand, main, run_by_hand
+from rothamsted.study.checkpoint import Checkpoint, Snapshot
+from rothamsted.study.contract import MeasurementLike, Study, check_population, population_key
+from rothamsted.study.driver import drive
+from rothamsted.study.exports import write_exports
+from rothamsted.study.fields import field_names, flatten, set_fields
+from rothamsted.study.find import load_study, study_module
+from rothamsted.study.prepare import prepare_data
+from rothamsted.study.provenance import source_tags, study_tags
+from rothamsted.study.signals import StopRequest, stop_on_signals
+
+__all__ = [
+    "ByHand",
+    "Checkpoint",
+    "MeasurementLike",
+    "Snapshot",
+    "StopRequest",
+    "Study",
+    "check_population",
+    "drive",
+    "field_names",
+    "flatten",
+    "load_study",
+    "main",
+    "population_key",
+    "prepare_data",
+    "run_by_hand",
+    "set_fields",
+    "source_tags",
+    "stop_on_signals",
+    "study_module",
+    "study_tags",
+    "write_exports",
+]

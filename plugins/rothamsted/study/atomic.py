@@ -1,0 +1,46 @@
+"""Writing a file so that it is there in full or not at all, whatever kills the process or the machine.
+
+It is apart because checkpoints and the note of a run by hand both rest on it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rothamsted.errors import StudyError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a file beside `path`, bring it to the disk, and move it into place in one step.
+
+    Raises:
+        StudyError: the folder cannot be written, or the disk is full.
+    """
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise StudyError(f"{path}: cannot be written ({error.strerror or error}); give a folder with room") from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder. No other process may be writing there."""
+    for path in folder.glob("*.unfinished"):
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the folder's own entry to the disk: without it a power cut can undo the move (POSIX)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

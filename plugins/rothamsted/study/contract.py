@@ -1,0 +1,169 @@
+"""The study contract: what a study must offer so that the engine can train it, log it, stop it and resume it.
+
+It is apart because it is the only thing that a study and the engine share: `Study` is made in a study's
+`__main__.py`, and everything else here reads it. A study that breaks the contract is refused when it is made.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import re
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import BaseModel
+
+from rothamsted.errors import StudyError
+from rothamsted.study.fields import field_names, flatten
+
+RESERVED_METRICS = frozenset({"seconds", "samples_per_second"})  # measured by the driver
+
+
+class MeasurementLike(Protocol):
+    """What a study's generator yields: one measurement of every member of the population."""
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done; grows from one measurement to the next."""
+        ...
+
+    @property
+    def epoch(self) -> float | None:
+        """Passes through the data done, or None where data are fresh at every step."""
+        ...
+
+    @property
+    def metrics(self) -> Mapping[str, np.ndarray]:
+        """Name to values, shape (member,). The names are the same in every measurement of a run."""
+        ...
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """Whether a member has diverged, shape (member,), bool."""
+        ...
+
+    @property
+    def state(self) -> Callable[[], dict[str, np.ndarray]]:
+        """Gives the arrays from which training goes on after this measurement; called before the next one."""
+        ...
+
+
+Training = Generator[MeasurementLike, None, Sequence[Any] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A question with its code, as the engine sees it.
+
+    Attributes:
+        name: short name, as in `python -m projects.<name>`.
+        config: the frozen pydantic model of one run; refuses unknown keys; has a field `seed`.
+        train: generator function `train(configs, state=None)`; see docs/design.md.
+        varies: dotted names of fields that may differ between the members of one population.
+        rtol: relative tolerance to which a member of a population gets the metrics it would get alone.
+        static_key: config -> hashable; configs with equal keys may share a population.
+            None: all fields outside `varies` must be equal.
+        datasets: name -> function that makes a data file, called as `prepare(source=..., target=...)`
+            with `source: str | None` and `target: Path | None`; it returns the file that it made.
+        data_digest: config -> digest of the data that it trains on, for the record.
+        user_errors: exceptions of the study whose text alone tells its user what to do.
+    """
+
+    name: str
+    config: type[BaseModel]
+    train: Callable[..., Training]
+    varies: frozenset[str] = frozenset()
+    rtol: float
+    static_key: Callable[[Any], Hashable] | None = None
+    datasets: Mapping[str, Callable[..., Path]] = field(default_factory=dict)
+    data_digest: Callable[[Any], str] | None = None
+    user_errors: tuple[type[Exception], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a study that breaks the contract."""
+        _check_name(self.name)
+        _check_config(self.name, self.config)
+        _check_train(self.name, self.train)
+        _check_varies(self.name, self.config, self.varies)
+        if not (math.isfinite(self.rtol) and self.rtol >= 0):
+            raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
+
+
+def population_key(study: Study, config: BaseModel) -> Hashable:
+    """The key under which configs may be trained together: equal keys, one population, one compilation."""
+    if study.static_key is not None:
+        return study.static_key(config)
+    fixed = {name: value for name, value in flatten(config).items() if name not in study.varies}
+    return json.dumps(fixed, sort_keys=True)
+
+
+def check_population(study: Study, configs: Sequence[BaseModel]) -> None:
+    """Refuse a population that is empty, of another study, or whose members differ in a fixed field."""
+    if not configs:
+        raise StudyError(f"study {study.name!r}: a population needs at least one config; none were given")
+    for config in configs:
+        if not isinstance(config, study.config):
+            raise StudyError(
+                f"study {study.name!r} trains {study.config.__name__} objects, not {type(config).__name__}"
+            )
+    first = population_key(study, configs[0])
+    for member, config in enumerate(configs):
+        if population_key(study, config) != first:
+            names = ", ".join(_differing(configs[0], config, study.varies)) or "its static key"
+            raise StudyError(
+                f"study {study.name!r}: member {member} differs from member 0 in {names}, which may not vary "
+                f"inside one population (may: {', '.join(sorted(study.varies)) or 'nothing'}); train it on its own"
+            )
+
+
+def _differing(first: BaseModel, other: BaseModel, varies: frozenset[str]) -> list[str]:
+    left, right = flatten(first), flatten(other)
+    names = sorted(set(left) | set(right))
+    return [name for name in names if name not in varies and left.get(name) != right.get(name)]
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise StudyError(
+            f"study {name!r}: a name is a letter, then letters, digits and underscores; rename the study"
+        )
+
+
+def _check_config(name: str, config: Any) -> None:
+    place = f"study {name!r}: config"
+    if not (inspect.isclass(config) and issubclass(config, BaseModel)):
+        raise StudyError(f"{place} must be a class derived from pydantic.BaseModel, not {config!r}")
+    for key, wanted in {"frozen": True, "extra": "forbid"}.items():
+        if config.model_config.get(key) != wanted:
+            raise StudyError(
+                f"{place} {config.__name__} must have {key}={wanted!r} and has {config.model_config.get(key)!r}; "
+                f'write model_config = ConfigDict(frozen=True, extra="forbid")'
+            )
+    if "seed" not in config.model_fields:
+        raise StudyError(f"{place} {config.__name__} has no field 'seed'; all randomness must come from it")
+    if aliased := sorted(key for key, info in config.model_fields.items() if info.alias is not None):
+        raise StudyError(f"{place} {config.__name__}: fields go by their own names; drop alias on {aliased}")
+
+
+def _check_train(name: str, train: Any) -> None:
+    if not inspect.isgeneratorfunction(train):
+        raise StudyError(f"study {name!r}: train must be a generator function (it yields measurements), not {train!r}")
+    parameters = list(inspect.signature(train).parameters.values())
+    if len(parameters) < 2 or parameters[1].default is not None:
+        raise StudyError(
+            f"study {name!r}: train must be train(configs, state=None), not train{inspect.signature(train)}"
+        )
+
+
+def _check_varies(name: str, config: type[BaseModel], varies: frozenset[str]) -> None:
+    known = field_names(config)
+    if unknown := sorted(set(varies) - set(known)):
+        raise StudyError(
+            f"study {name!r}: varies names {', '.join(unknown)}, which {config.__name__} does not have; "
+            f"known: {', '.join(known)}"
+        )

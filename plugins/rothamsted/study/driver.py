@@ -1,0 +1,189 @@
+"""Drives one population of a study: takes its measurements, checkpoints it, stops it, says how each member ended.
+
+It is apart because whoever trains (a worker of a sweep, a run by hand, a test) drives in the same way, and what is
+done with a measurement (logged, drawn, told to a sampler) is the caller's business: `on_measurement`.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from pydantic import BaseModel
+
+from rothamsted.errors import StudyError
+from rothamsted.records import Ending, Measured, Outcome
+from rothamsted.study.checkpoint import Checkpoint
+from rothamsted.study.contract import MeasurementLike, Study, Training, check_population
+from rothamsted.study.members import Members
+
+OnMeasurement = Callable[[int, Measured], None]
+
+
+def unix_now_ms() -> int:
+    """The time of day in milliseconds, as MLflow keeps it."""
+    return time.time_ns() // 1_000_000
+
+
+def never() -> bool:
+    """The `should_stop` of a training that nobody stops."""
+    return False
+
+
+def drive(
+    study: Study,
+    configs: Sequence[BaseModel],
+    *,
+    on_measurement: OnMeasurement,
+    on_restored: OnMeasurement | None = None,
+    checkpoint: Checkpoint | None = None,
+    should_stop: Callable[[], bool] = never,
+    timeout_seconds: float | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    now_ms: Callable[[], int] = unix_now_ms,
+) -> list[Ending]:
+    """Train one population to its end, or until it is stopped, fails or runs out of time.
+
+    Args:
+        study: what is trained.
+        configs: the members; equal in every field that may not vary.
+        on_measurement: called with member and measurement for each new measurement. Two metrics are added
+            to the study's own: `seconds` of training so far (over all sittings, without the time spent in
+            `on_measurement` and in writing checkpoints) and `samples_per_second` since the last measurement.
+            A member's last call is the measurement at which it diverged. What it raises goes through to the caller.
+        on_restored: called in the same way for each measurement that a checkpoint brought back, before training.
+        checkpoint: where to keep checkpoints; training goes on from the newest one there. They are removed
+            once every member has finished or diverged, and kept otherwise.
+        should_stop: asked before the first and after each measurement; True writes a checkpoint and ends.
+        timeout_seconds: most seconds of training over all sittings; checked after each measurement, so
+            training that never measures must be stopped from outside.
+        clock: seconds that only grow.
+        now_ms: time of day in milliseconds.
+
+    Returns:
+        One ending a member. A failure or an interruption is that of every member that had not diverged.
+
+    Raises:
+        StudyError: the configs do not make a population, or the checkpoint is of another one or unwritable.
+    """
+    check_population(study, configs)
+    snapshot = checkpoint.load(study.name, configs) if checkpoint else None
+    members = Members.restored(snapshot) if snapshot else Members.of(len(configs))
+    for member, measured in members.restored_points() if on_restored else ():
+        on_restored(member, measured)
+    if should_stop():
+        return members.endings(Outcome.INTERRUPTED, reason="stopped before training")
+    training = study.train(configs, snapshot.state if snapshot else None)
+    sitting = _Sitting(
+        study=study,
+        configs=configs,
+        training=training,
+        members=members,
+        checkpoint=checkpoint,
+        timeout_seconds=timeout_seconds,
+        clock=clock,
+    )
+    try:
+        endings = sitting.train(on_measurement, should_stop, now_ms)
+    except KeyboardInterrupt:
+        endings = members.endings(Outcome.INTERRUPTED, reason="interrupted between two checkpoints")
+    finally:
+        training.close()
+    if checkpoint and all(ending.outcome in (Outcome.FINISHED, Outcome.DIVERGED) for ending in endings):
+        checkpoint.remove()
+    return endings
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Sitting:
+    """One stretch of training, from the start or a checkpoint until it ends or is stopped."""
+
+    study: Study
+    configs: Sequence[BaseModel]
+    training: Training
+    members: Members
+    checkpoint: Checkpoint | None
+    timeout_seconds: float | None
+    clock: Callable[[], float]
+
+    def train(
+        self, on_measurement: OnMeasurement, should_stop: Callable[[], bool], now_ms: Callable[[], int]
+    ) -> list[Ending]:
+        saved_at = self.clock()
+        while True:
+            try:
+                measurement, returned = self._next()
+                if measurement is None:
+                    return self._finished(returned)
+                added = self.members.record(measurement, timestamp_ms=now_ms())
+            except (Exception, SystemExit) as error:
+                return self._failed(error)
+            for member, measured in added:
+                on_measurement(member, measured)
+            if not self.members.is_any_running:
+                return self.members.endings(Outcome.DIVERGED)
+            if self._is_out_of_time():
+                return self._timed_out(measurement.step)
+            is_stopping = should_stop()
+            if is_stopping or self._is_due(saved_at):
+                if failed := self._save(measurement):
+                    return failed
+                saved_at = self.clock()
+            if is_stopping:
+                return self.members.endings(Outcome.INTERRUPTED, reason=f"stopped at step {measurement.step}")
+
+    def _next(self) -> tuple[MeasurementLike | None, Any]:
+        """The next measurement, or None and what the study returned. Only this is training time."""
+        started = self.clock()
+        try:
+            return next(self.training), None
+        except StopIteration as ended:
+            return None, ended.value
+        finally:
+            self.members.seconds += self.clock() - started
+
+    def _is_out_of_time(self) -> bool:
+        return self.timeout_seconds is not None and self.members.seconds > self.timeout_seconds
+
+    def _is_due(self, saved_at: float) -> bool:
+        return self.checkpoint is not None and self.clock() - saved_at >= self.checkpoint.every_seconds
+
+    def _save(self, measurement: MeasurementLike) -> list[Ending] | None:
+        """Write a checkpoint; the endings of a failure if the study cannot give its state."""
+        if self.checkpoint is None:
+            return None
+        try:
+            state = measurement.state()
+        except (Exception, SystemExit) as error:
+            return self._failed(error)
+        self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(state))
+        return None
+
+    def _finished(self, models: Any) -> list[Ending]:
+        if not any(self.members.histories):
+            raise StudyError(f"study {self.study.name!r}: train ended without a measurement; yield at least one")
+        if models is not None and len(models) != len(self.configs):
+            raise StudyError(
+                f"study {self.study.name!r}: train must return one model a member, {len(self.configs)}, "
+                f"and returned {len(models)}"
+            )
+        return self.members.endings(Outcome.FINISHED, models=models)
+
+    def _timed_out(self, step: int) -> list[Ending]:
+        reason = f"timeout after {self.timeout_seconds:g} s (at step {step}, {self.members.seconds:.1f} s)"
+        return self.members.endings(Outcome.FAILED, reason=reason)
+
+    def _failed(self, error: BaseException) -> list[Ending]:
+        is_user_error = isinstance(error, self.study.user_errors)
+        text = " ".join(str(error).split())
+        reason = text if is_user_error else f"{type(error).__name__}: {text}".removesuffix(": ")
+        return self.members.endings(
+            Outcome.FAILED,
+            reason=reason,
+            traceback="".join(traceback.format_exception(error)),
+            is_user_error=is_user_error,
+        )

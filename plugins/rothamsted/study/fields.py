@@ -1,0 +1,142 @@
+"""A config as a flat table of dotted names, and back, with errors that name field, rule, value and what is known.
+
+It is apart because sweep files, command lines, MLflow params and checkpoints all speak dotted names
+(`optimizer.lr`), while a study's config is a tree of pydantic models.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from rothamsted.errors import StudyError
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def field_names(config_type: type[BaseModel]) -> list[str]:
+    """The dotted names of all leaves of a config, in the order of their definition."""
+    return list(dict.fromkeys(_leaf_names(config_type, "")))
+
+
+def flatten(config: BaseModel) -> dict[str, Any]:
+    """A config as dotted name -> JSON-like value (tuples are lists, paths and enums their text)."""
+    return dict(_leaves(config, config.model_dump(mode="json"), ""))
+
+
+def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = "") -> C:
+    """Build a config from dotted names; fields that are not named keep their defaults.
+
+    Args:
+        config_type: the study's config class.
+        flat: dotted name -> value; a value may also be a mapping of the fields below that name.
+        place: where the values come from, put in front of an error ("sweeps/a.yaml").
+
+    Raises:
+        StudyError: a field that is unknown, given twice, or breaks a rule of the config.
+    """
+    place = f"{place}: " if place else ""
+    tree: dict[str, Any] = {}
+    for name, value in _spread(flat):
+        _put(tree, name, value, place)
+    try:
+        return config_type.model_validate(tree)
+    except ValidationError as error:
+        raise StudyError(place + describe(config_type, error)) from error
+
+
+def describe(config_type: type[BaseModel], error: ValidationError) -> str:
+    """A pydantic error as one line: every field with its rule, its value and, if unknown, the known ones."""
+    known = field_names(config_type)
+    return "; ".join(_describe_one(config_type, known, detail) for detail in error.errors())
+
+
+def closest(name: str, known: Sequence[str]) -> str:
+    """The hint that goes with an unknown name: the likely one if there is one, then all known."""
+    likely = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {likely[0]}? " if likely else ""
+    return f"{hint}known: {', '.join(known)}"
+
+
+def _describe_one(config_type: type[BaseModel], known: Sequence[str], detail: Any) -> str:
+    name = _dotted(detail["loc"], known)
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message[:1].lower() + message[1:]
+    if detail["type"] == "extra_forbidden":
+        return f"{name} is not a field of {config_type.__name__}; {closest(name, known)}"
+    if detail["type"] == "missing":
+        return f"{name} of {config_type.__name__} has no default and must be given"
+    if not name:
+        return f"{config_type.__name__}: {message}"
+    return f"{name} of {config_type.__name__}: {message}, not {_shown(detail['input'])}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _dotted(location: Sequence[str | int], known: Sequence[str]) -> str:
+    """Pydantic's location as a dotted name; drops the parts by which pydantic names a member of a union."""
+    name = ""
+    for position, part in enumerate(location):
+        is_last = position == len(location) - 1
+        if isinstance(part, int):
+            name += f"[{part}]"
+            continue
+        longer = f"{name}.{part}" if name else part
+        is_known = any(other == longer or other.startswith(f"{longer}.") for other in known)
+        if is_known or (is_last and name not in known):
+            name = longer
+    return name
+
+
+def _leaf_names(config_type: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, info in config_type.model_fields.items():
+        models = list(_models_in(info.annotation))
+        if not models:
+            yield prefix + name
+        for model in models:
+            yield from _leaf_names(model, f"{prefix}{name}.")
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field's value may itself be: M, M | None, M1 | M2, Annotated[M, ...]."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Union, UnionType, Annotated):
+        for argument in get_args(annotation):
+            yield from _models_in(argument)
+
+
+def _leaves(config: BaseModel, dumped: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, dumped[name], f"{prefix}{name}.")
+        else:
+            yield prefix + name, dumped[name]
+
+
+def _spread(flat: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in flat.items():
+        if isinstance(value, Mapping) and value:
+            yield from _spread(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _put(tree: dict[str, Any], name: str, value: Any, place: str) -> None:
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise StudyError(f"{place}{name} and {parent} are both given; give one of them, not {json.dumps(tree)}")
+    if leaf in tree:
+        raise StudyError(f"{place}{name} is given twice; give it once")
+    tree[leaf] = value

@@ -1,0 +1,99 @@
+"""What a worker and the coordinator of a sweep both hold: the sweep, its study, its queue and its record.
+
+Apart because both are made from it, in one process or on two machines, and must agree.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from rothamsted.errors import StoreError
+from rothamsted.search import Queue, find_search, open_queue
+from rothamsted.spec import Sweep, from_resolved
+from rothamsted.study import Study, set_fields
+from rothamsted.sweep import tags
+from rothamsted.tracking import Recorder, open_recorder
+
+Emit = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepContext:
+    """A started sweep, as one process sees it."""
+
+    sweep: Sweep
+    study: Study
+    queue: Queue
+    recorder: Recorder
+    tracking_uri: str
+    experiment_id: str
+    sweep_run_id: str
+    root: Path  # of the MLflow project: checkpoints lie below it
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the replicates, the same in every condition."""
+        return self.sweep.replicates.values
+
+    def config_of(self, condition: Mapping[str, Any], seed: int) -> BaseModel:
+        """The study's config of one replicate."""
+        return config_of(self.study, self.sweep, condition, seed)
+
+
+def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
+    """Fixed parameters, then the condition, then the seed."""
+    return set_fields(study.config, {**sweep.parameters, **condition, "seed": seed}, place=f"sweep {sweep.name}")
+
+
+def n_workers(sweep: Sweep) -> int:
+    """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
+    wanted = sweep.execution.workers
+    n_cores = os.cpu_count() or 1
+    n_replicates = sweep.n_trials * len(sweep.replicates.values)
+    return max(1, min(n_cores if wanted == "auto" else wanted, n_replicates))
+
+
+def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
+    """The queue of a sweep's trials in its storage."""
+    return open_queue(
+        sweep.storage,
+        sweep.name,
+        space=sweep.search_space,
+        sampler=sweep.sampler.name,
+        seed=sweep.sampler.seed,
+        direction=sweep.objective.direction,
+        create=create,
+    )
+
+
+def open_context(
+    name: str, storage: str, *, root: Path, find_study: Callable[[str], Study], tracking_uri: str
+) -> SweepContext:
+    """Open a sweep that was started before, from its name and storage alone.
+
+    Raises:
+        StoreError: there is no sweep of this name in the storage.
+    """
+    record = find_search(storage, name)
+    if record is None:
+        raise StoreError(
+            f"storage {storage}: no sweep called '{name}' here; start it with "
+            "mlflow run . -e sweep, or name its storage with -P storage="
+        )
+    sweep = from_resolved({**record.spec, "storage": storage})
+    return SweepContext(
+        sweep=sweep,
+        study=find_study(sweep.study),
+        queue=queue_of(sweep),
+        recorder=open_recorder(tracking_uri),
+        tracking_uri=tracking_uri,
+        experiment_id=str(record.attributes[tags.EXPERIMENT_ID]),
+        sweep_run_id=str(record.attributes[tags.RUN_ID]),
+        root=root,
+    )

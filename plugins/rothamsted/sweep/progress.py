@@ -1,0 +1,153 @@
+"""What the terminal shows while a sweep runs: counts, times, the best condition so far, and the table at the end.
+
+Apart from the coordinator because it only reads. On a terminal it is one live block; elsewhere (a log file,
+MLflow's capture) it is a plain line every few seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from rothamsted.records import Outcome
+from rothamsted.sweep.aggregate import describe_estimate
+from rothamsted.sweep.results import ConditionResult, ranked, result_of
+
+PLAIN_SECONDS = 5.0  # between two lines when the output is not a terminal
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """Counts replicates and keeps the best condition, from the workers' events."""
+
+    n_replicates: int  # in the whole sweep
+    direction: str
+    level: float
+    console: Console
+    clock: Callable[[], float] = time.monotonic
+    ended: Counter[str] = field(default_factory=Counter)  # replicates with a final outcome
+    n_before: int = 0  # of those, ended before this sitting
+    running: dict[tuple[int, int], int] = field(default_factory=dict)  # (trial, replicate) -> pid of its worker
+    best: ConditionResult | None = None
+    _started: float = 0.0
+    _printed: float = 0.0
+    _live: Live | None = None
+
+    def open(self, results: Sequence[ConditionResult]) -> None:
+        """Begin with what earlier sittings have finished."""
+        for result in results:
+            self.ended.update(result.outcomes)
+        self.n_before = self.ended.total()
+        self.best = next(iter(ranked(results, self.direction)), None)
+        self._started = self._printed = self.clock()
+        if self.console.is_terminal:
+            self._live = Live(get_renderable=self._line, console=self.console, refresh_per_second=4)
+            self._live.start()
+
+    def on_start(self, pid: int, event: Mapping[str, Any]) -> None:
+        """A replicate has started."""
+        self.running[(event["trial"], event["replicate"])] = pid
+
+    def on_end(self, event: Mapping[str, Any]) -> None:
+        """A replicate has ended."""
+        self.running.pop((event["trial"], event["replicate"]), None)
+        if event["is_final"]:
+            self.ended[event["outcome"]] += 1
+        if event["outcome"] == Outcome.FAILED.value:
+            self.say(f"trial {event['trial']} replicate {event['replicate']} failed: {event['reason']}")
+
+    def on_trial(self, event: Mapping[str, Any]) -> None:
+        """A trial has ended."""
+        result = result_of(event["trial"], event["condition"], event["result"])
+        candidates = [r for r in (self.best, result) if r is not None]
+        self.best = next(iter(ranked(candidates, self.direction)), None)
+
+    def on_death(self, pid: int) -> list[tuple[int, int]]:
+        """A worker has died; returns the (trial, replicate) pairs that it was running."""
+        lost = [key for key, owner in self.running.items() if owner == pid]
+        for key in lost:
+            del self.running[key]
+        return lost
+
+    def tick(self) -> None:
+        """Print the plain line when it is due."""
+        if self._live is None and self.clock() - self._printed >= PLAIN_SECONDS:
+            self._printed = self.clock()
+            self.console.print(self._line(), soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """Print a line above the live block."""
+        self.console.print(Text(text), soft_wrap=True)
+
+    def close(self) -> None:
+        """End the live block and leave its last state on the screen."""
+        if self._live is not None:
+            self._live.stop()
+        else:
+            self.console.print(self._line(), soft_wrap=True)
+
+    def _line(self) -> Text:
+        failed = self.ended[Outcome.FAILED.value]
+        remaining = max(0, self.n_replicates - self.ended.total() - len(self.running))
+        elapsed = self.clock() - self._started
+        done_now = self.ended.total() - self.n_before
+        left = (self.n_replicates - self.ended.total()) * elapsed / done_now if done_now else None
+        parts = [
+            f"{self.ended.total() - failed} done",
+            f"{len(self.running)} running",
+            f"{failed} failed",
+            f"{remaining} remaining",
+            f"elapsed {_time(elapsed)}",
+            f"expected {_time(left)} more" if left is not None else "expected: after the first replicate",
+        ]
+        if diverged := self.ended[Outcome.DIVERGED.value]:
+            parts.insert(1, f"of them {diverged} diverged")
+        text = " | ".join(parts)
+        if self.best is not None:
+            condition = ", ".join(f"{k}={_short(v)}" for k, v in self.best.condition.items())
+            text += f"\n  best so far: {condition}: {describe_estimate(self.best.summary, self.level)}"
+        return Text(text)
+
+
+def best_table(
+    results: Sequence[ConditionResult], *, metric: str, direction: str, level: float, n_shown: int = 10
+) -> Table:
+    """The best conditions, best first, each with mean, interval and n."""
+    best = ranked(results, direction)[:n_shown]
+    names = list(dict.fromkeys(key for r in best for key in r.condition))
+    table = Table(
+        title=escape(f"Best conditions by mean {metric} ({direction})"),
+        caption="the search's own estimates: the first is picked because it looked best, so its mean is optimistic",
+    )
+    table.add_column("trial", justify="right")
+    for name in names:
+        table.add_column(escape(name), justify="right")
+    for header in ("mean", f"{100 * level:g} % interval (t)", "n"):
+        table.add_column(escape(header), justify="right")
+    for r in best:
+        low, high = r.summary.get("ci_low"), r.summary.get("ci_high")
+        interval = "none (n = 1)" if low is None else f"{low:.5g} to {high:.5g}"
+        row = [str(r.number), *(_short(r.condition.get(key, "")) for key in names)]
+        table.add_row(*row, f"{r.summary['mean']:.5g}", interval, str(int(r.summary["n"])))
+    return table
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,162 @@
+"""The results of a sweep read back from the search: a table of conditions, the best ones, the record's texts.
+
+Apart from the coordinator because a finished, a running and a resumed sweep are all read in this one way.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rothamsted.records import Outcome
+from rothamsted.search import Queue
+from rothamsted.sweep import tags
+from rothamsted.sweep.aggregate import describe_estimate
+
+STATISTICS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionResult:
+    """One finished trial: its condition, the objective's summary over replicates, and how replicates ended."""
+
+    number: int
+    condition: Mapping[str, Any]
+    summary: Mapping[str, Any]  # statistic -> value; None where it is undefined, empty without a score
+    outcomes: Mapping[str, int]  # outcome -> replicates
+    replicates: Sequence[Mapping[str, Any]]
+    run_id: str
+
+    @property
+    def mean(self) -> float | None:
+        """The objective's mean over replicates; None if there is none, or if a replicate diverged."""
+        if self.outcomes.get(Outcome.DIVERGED.value) or not self.summary:
+            return None
+        return self.summary["mean"]
+
+
+def read_results(queue: Queue) -> list[ConditionResult]:
+    """Every finished trial in order."""
+    results = []
+    for trial in queue.finished_trials():
+        result = trial.user_attrs.get(tags.RESULT)
+        if result is None:
+            continue  # made by another program in the same storage
+        results.append(result_of(trial.number, queue.condition_of(trial), result, trial.user_attrs[tags.RUN_ID]))
+    return results
+
+
+def result_of(
+    number: int, condition: Mapping[str, Any], result: Mapping[str, Any], run_id: str = ""
+) -> ConditionResult:
+    """A result from the attribute that the search keeps."""
+    return ConditionResult(
+        number=number,
+        condition=condition,
+        summary=result["summary"],
+        outcomes=result["outcomes"],
+        replicates=result["replicates"],
+        run_id=run_id,
+    )
+
+
+def ranked(results: Sequence[ConditionResult], direction: str) -> list[ConditionResult]:
+    """The conditions with a mean, best first; ties by trial number."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    scored = [r for r in results if r.mean is not None and math.isfinite(r.mean)]
+    return sorted(scored, key=lambda r: (sign * float(r.mean or 0.0), r.number))
+
+
+def outcome_counts(results: Sequence[ConditionResult]) -> Counter[str]:
+    """Replicates by outcome over all finished trials."""
+    total: Counter[str] = Counter()
+    for result in results:
+        total.update(result.outcomes)
+    return total
+
+
+def conditions_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> str:
+    """One line a condition: parameters, counts, the objective's statistics, run id."""
+    header = ["trial", *names, *(f"n_{o.value}" for o in Outcome), *STATISTICS, "run_id"]
+    rows = [
+        [
+            r.number,
+            *(r.condition.get(name, "") for name in names),
+            *(r.outcomes.get(o.value, 0) for o in Outcome),
+            *(_cell(r.summary.get(statistic)) for statistic in STATISTICS),
+            r.run_id,
+        ]
+        for r in results
+    ]
+    return _csv(header, rows)
+
+
+def replicates_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> str:
+    """One line a replicate: parameters, seed, outcome, objective, run id."""
+    header = ["trial", *names, "replicate", "seed", "outcome", "objective", "run_id"]
+    rows = [
+        [
+            r.number,
+            *(r.condition.get(name, "") for name in names),
+            *(_cell(one[key]) for key in ("replicate", "seed", "outcome", "objective", "run_id")),
+        ]
+        for r in results
+        for one in r.replicates
+    ]
+    return _csv(header, rows)
+
+
+def description(
+    results: Sequence[ConditionResult],
+    *,
+    name: str,
+    question: str,
+    metric: str,
+    direction: str,
+    level: float,
+    n_trials: int,
+    n_shown: int = 10,
+) -> str:
+    """The sweep in Markdown, as MLflow shows it on the sweep's run."""
+    best = ranked(results, direction)
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in sorted(outcome_counts(results).items()))
+    lines = [f"## Sweep {name}", "", question, ""] if question else [f"## Sweep {name}", ""]
+    lines += [f"{len(results)} of {n_trials} conditions finished; replicates: {counts or 'none'}.", ""]
+    if not best:
+        return "\n".join([*lines, "No condition has a score.", ""])
+    names = list(dict.fromkeys(key for r in best for key in r.condition))
+    lines += [
+        f"Best conditions by mean {metric} ({direction}). These are the search's own estimates: the first is "
+        "picked because it looked best, so its mean is optimistic.",
+        "",
+        "| trial | " + " | ".join(names) + f" | {metric} |",
+        "|---|" + "---|" * (len(names) + 1),
+    ]
+    lines += [
+        f"| {r.number} | "
+        + " | ".join(_short(r.condition.get(key, "")) for key in names)
+        + f" | {describe_estimate(r.summary, level)} |"
+        for r in best[:n_shown]
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()

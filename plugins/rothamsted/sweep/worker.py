@@ -1,0 +1,254 @@
+"""The worker: claim trials, run their replicates, write them down, tell the search, until nothing is left.
+
+Apart from whoever starts it: the same loop runs in a local process, on a cluster, or by hand on any machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from rothamsted.records import Ending, Measured, Outcome
+from rothamsted.search import Claimed
+from rothamsted.study import Checkpoint, drive, population_key
+from rothamsted.sweep import tags
+from rothamsted.sweep.context import Emit, SweepContext
+from rothamsted.sweep.trial import Replicate, TrialRun, now_ms
+
+FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
+IDLE_SECONDS = 1.0  # between two looks at the queue while others still run
+Member = tuple[TrialRun, Replicate]
+
+
+def new_worker_id() -> str:
+    """host:pid:start, so that a coordinator on the same host can tell a dead worker from a living one."""
+    return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time())}"
+
+
+def is_alive(worker_id: str) -> bool:
+    """Whether a worker of this host still runs; workers of other hosts count as alive."""
+    host, pid, started = worker_id.rsplit(":", 2)
+    if host != socket.gethostname():
+        return True
+    try:
+        return int(psutil.Process(int(pid)).create_time()) == int(started)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@dataclass(kw_only=True)
+class Worker:
+    """One worker of one sweep.
+
+    Attributes:
+        emit: told of each replicate's start and end and of each trial's end.
+        should_stop: asked between measurements; True means checkpoint, give the trials back, and end.
+        until: unix seconds after which no further trial is claimed.
+        waits: whether to stay while trials of other workers run, in case one of those dies.
+    """
+
+    context: SweepContext
+    emit: Emit
+    should_stop: Callable[[], bool]
+    until: float | None = None
+    waits: bool = False
+    worker_id: str = field(default_factory=new_worker_id)
+    _held: dict[int, int] = field(default_factory=dict)  # trial id -> number
+    _lost: set[int] = field(default_factory=set)
+    _flushed_at: float = 0.0
+
+    def run(self) -> None:
+        """Work until nothing is left, or until stopped."""
+        renewer = threading.Thread(target=self._renew_leases, daemon=True)
+        self._closing = threading.Event()
+        renewer.start()
+        try:
+            while not self._is_ending():
+                claimed = self._claim()
+                if claimed:
+                    self._work_on(claimed)
+                elif self.waits and self.context.queue.counts().running:
+                    time.sleep(IDLE_SECONDS)
+                else:
+                    break
+        finally:
+            self._closing.set()
+            renewer.join()
+            self.context.recorder.flush()
+
+    # ---- claiming ----
+
+    def _is_ending(self) -> bool:
+        return self.should_stop() or (self.until is not None and time.time() >= self.until)
+
+    def _claim(self) -> list[Claimed]:
+        execution = self.context.sweep.execution
+        limit = max(1, -(-execution.population // len(self.context.seeds)))  # enough to fill a population
+        claimed = self.context.queue.claim(
+            self.worker_id,
+            n_trials=self.context.sweep.n_trials,
+            limit=limit,
+            lease_seconds=execution.lease_seconds,
+        )
+        self._held = {c.trial_id: c.number for c in claimed}
+        return claimed
+
+    def _renew_leases(self) -> None:
+        seconds = self.context.sweep.execution.lease_seconds
+        while not self._closing.wait(seconds / 4):
+            held = list(self._held)
+            self._lost.update(self.context.queue.renew(self.worker_id, held, seconds) if held else [])
+
+    # ---- working ----
+
+    def _work_on(self, claimed: Sequence[Claimed]) -> None:
+        trials = [TrialRun.open(self.context, c) for c in claimed]
+        attempt_limit = 1 + self.context.sweep.execution.retries
+        attempts = {(t.claimed.number, r): self._attempts_before(t, r) for t in trials for r in t.pending()}
+        while pending := [(t, r) for t in trials for r in t.pending() if not self._is_stopped(t)]:
+            members = []
+            for trial, replicate in pending:
+                key = (trial.claimed.number, replicate)
+                if attempts[key] >= attempt_limit:
+                    self._give_up(trial, replicate, attempts[key])
+                    continue
+                attempts[key] += 1
+                members.append((trial, replicate, attempts[key]))
+            for population in self._populations(members):
+                if self.should_stop():
+                    break
+                self._train(population, attempt_limit)
+        self._finish(trials, max(attempts.values(), default=1))
+
+    def _attempts_before(self, trial: TrialRun, replicate: int) -> int:
+        failed = int(trial.claimed.attributes.get(tags.ATTEMPTS, 0))
+        return max(failed, trial.claimed.crashes.get(replicate, 0))
+
+    def _is_stopped(self, trial: TrialRun) -> bool:
+        return self.should_stop() or trial.claimed.trial_id in self._lost
+
+    def _give_up(self, trial: TrialRun, replicate: int, attempts: int) -> None:
+        """A replicate whose workers died as often as it may be tried."""
+        member = trial.start(replicate, attempts)
+        reason = (
+            f"its worker process was killed in all {attempts} attempts (out of memory, or killed by hand)"
+        )
+        ending = Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason=reason)
+        trial.results[replicate] = trial.end(member, ending)
+        self._emit_end(trial, member, ending)
+
+    def _populations(self, members: Sequence[tuple[TrialRun, int, int]]) -> Iterator[list[tuple]]:
+        """Members that one compiled call can train, at most `execution.population` at a time."""
+        groups: dict[object, list[tuple]] = {}
+        for trial, replicate, attempt in members:
+            config = self.context.config_of(trial.claimed.condition, self.context.seeds[replicate])
+            key = population_key(self.context.study, config)
+            groups.setdefault(key, []).append((trial, replicate, attempt))
+        size = self.context.sweep.execution.population
+        for group in groups.values():
+            for start in range(0, len(group), size):
+                yield group[start : start + size]
+
+    def _train(self, population: Sequence[tuple], attempt_limit: int) -> None:
+        members: list[Member] = []
+        for trial, replicate, attempt in population:
+            member = trial.start(replicate, attempt)
+            members.append((trial, member))
+            self._emit_start(trial, member)
+        execution = self.context.sweep.execution
+        endings = drive(
+            self.context.study,
+            [member.config for _, member in members],
+            on_measurement=lambda m, measured: self._on_measurement(members[m], measured),
+            on_restored=lambda m, measured: self._on_measurement(members[m], measured),
+            checkpoint=Checkpoint(
+                folder=self._checkpoint_folder(members), every_seconds=execution.checkpoint_every
+            ),
+            should_stop=lambda: all(self._is_stopped(trial) for trial, _ in members),
+            timeout_seconds=execution.timeout_per_trial,
+        )
+        for (trial, member), ending in zip(members, endings, strict=True):
+            result = trial.end(member, ending)
+            is_retried = ending.outcome is Outcome.FAILED and member.attempt < attempt_limit
+            if ending.outcome is not Outcome.INTERRUPTED and not is_retried:
+                trial.results[member.replicate] = result
+            self._emit_end(trial, member, ending)
+
+    def _on_measurement(self, member: Member, measured: Measured) -> None:
+        trial, replicate = member
+        trial.log(replicate, measured)
+        if time.monotonic() - self._flushed_at > FLUSH_SECONDS:
+            self.context.recorder.flush()
+            self._flushed_at = time.monotonic()
+
+    def _checkpoint_folder(self, members: Sequence[Member]) -> Path:
+        safe_name = re.sub(r"[^\w.-]", "_", self.context.sweep.name)
+        part = "+".join(f"{t.claimed.number}-{m.replicate}" for t, m in members[:8])
+        folder = Path(self.context.sweep.execution.checkpoint_dir) / safe_name / self.context.sweep_run_id[:8]
+        suffix = f"+{len(members)}" if len(members) > 8 else ""
+        return self.context.root / folder / (part + suffix)
+
+    def _finish(self, trials: Sequence[TrialRun], attempts: int) -> None:
+        for trial in trials:
+            if trial.claimed.trial_id in self._lost:
+                continue  # another worker has taken it over and writes it down
+            if trial.pending():
+                trial.leave()
+                self.context.queue.release(self.worker_id, [trial.claimed.trial_id])
+                continue
+            if any(r.outcome is Outcome.FAILED for r in trial.results.values()):
+                self.context.queue.set_trial_attributes(trial.claimed.trial_id, {tags.ATTEMPTS: attempts})
+            trial.close()
+            self._emit_trial(trial)
+        self._held = {}
+        self._flushed_at = time.monotonic()
+
+    # ---- telling ----
+
+    def _emit_start(self, trial: TrialRun, member: Replicate) -> None:
+        self.emit(
+            {
+                "event": "start",
+                "worker": self.worker_id,
+                "trial": trial.claimed.number,
+                "replicate": member.replicate,
+                "run_id": member.run_id,
+                "at_ms": now_ms(),
+            }
+        )
+
+    def _emit_end(self, trial: TrialRun, member: Replicate, ending: Ending) -> None:
+        self.emit(
+            {
+                "event": "end",
+                "worker": self.worker_id,
+                "trial": trial.claimed.number,
+                "replicate": member.replicate,
+                "outcome": ending.outcome.value,
+                "reason": ending.reason,
+                "seconds": ending.seconds,
+                "is_final": member.replicate in trial.results,
+                "memory_bytes": psutil.Process().memory_info().rss,
+            }
+        )
+
+    def _emit_trial(self, trial: TrialRun) -> None:
+        told = trial.told()
+        self.emit(
+            {
+                "event": "trial",
+                "worker": self.worker_id,
+                "trial": trial.claimed.number,
+                "value": told.value,
+                "result": told.attributes[tags.RESULT],
+                "condition": dict(trial.claimed.condition),
+            }
+        )

@@ -1,0 +1,29 @@
+"""The only doorway to MLflow: writing runs, reading them back, and where the store is.
+
+Apart, so that no other part of the engine knows how MLflow keeps a run.
+"""
+
+import rothamsted.tracking.before_mlflow  # noqa: F401  (first: it sets what MLflow reads when it is imported)
+from rothamsted.tracking.address import current_run_id, experiment_id, run_path, tracking_uri, ui_command
+from rothamsted.tracking.environment import environment_text, git_commit
+from rothamsted.tracking.reach import check_reachable
+from rothamsted.tracking.reader import FoundRun, find_runs, read_history
+from rothamsted.tracking.recorder import Recorder, open_recorder
+from rothamsted.tracking.sql_store import migrate
+
+__all__ = [
+    "FoundRun",
+    "Recorder",
+    "check_reachable",
+    "current_run_id",
+    "environment_text",
+    "experiment_id",
+    "find_runs",
+    "git_commit",
+    "migrate",
+    "open_recorder",
+    "read_history",
+    "run_path",
+    "tracking_uri",
+    "ui_command",
+]

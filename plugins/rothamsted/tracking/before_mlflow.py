@@ -1,0 +1,27 @@
+"""What must be settled before MLflow is imported: no telemetry, no chatter.
+
+Apart, because it has to run first: MLflow reads these switches while it is imported.
+A switch that the user has set is left as it is.
+"""
+
+import logging
+import os
+
+# Without the second, every end of a run on a server asks for the run again and prints two lines.
+_SWITCHES = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+
+# Fifty lines of "Running upgrade ..." at the birth of a database tell a reader nothing.
+_CHATTY_LOGGERS = ("alembic", "mlflow.store.db.utils")
+
+
+def settle() -> None:
+    """Set the switches and quieten the loggers; calling it again changes nothing."""
+    for name, value in _SWITCHES.items():
+        os.environ.setdefault(name, value)
+    if "MLFLOW_LOGGING_LEVEL" in os.environ:
+        return
+    for name in _CHATTY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+settle()

@@ -1,0 +1,178 @@
+"""Whether a tracking store can be reached and written, asked before anything is made there.
+
+Apart, because MLflow itself finds out late and loudly: it creates folders and databases on the way, and
+goes on for minutes trying a server that does not answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import sqlalchemy as sa
+from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
+from mlflow.store.db.utils import _get_alembic_config
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+from sqlalchemy.exc import SQLAlchemyError
+
+from rothamsted.errors import StoreError
+from rothamsted.tracking.address import sqlite_path
+from rothamsted.tracking.failures import one_line, without_password
+
+_TIMEOUT_SECONDS = 5
+_SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/NAME, http://HOST:PORT or https://HOST"
+
+
+def check_reachable(uri: str) -> None:
+    """Raise StoreError, within seconds, unless the store is there or can be created; create nothing.
+
+    Checked are: for SQLite the folder, the file, and whether it is MLflow's; for PostgreSQL a connection and
+    the same; for a server an answer to a search. MySQL and SQL Server are taken at their scheme.
+    """
+    scheme = urlparse(uri).scheme.lower()
+    kind = scheme.split("+")[0]
+    if kind == "sqlite":
+        _check_sqlite(uri)
+    elif kind in ("postgresql", "postgres"):
+        _check_postgresql(uri)
+    elif scheme in ("http", "https"):
+        _check_server(uri)
+    elif scheme in ("", "file"):
+        _check_files(uri)
+    elif kind not in ("mysql", "mssql", "databricks"):
+        raise StoreError(
+            f"tracking URI {without_password(uri)}: {scheme!r} is no kind of store; use {_SCHEMES}"
+        )
+
+
+def _check_sqlite(uri: str) -> None:
+    path = sqlite_path(uri)
+    if path is None:
+        raise StoreError(f"tracking URI {uri}: a database in memory is lost at the end; use sqlite:///PATH")
+    _check_folder(uri, path.absolute().parent)
+    if not path.exists():
+        return
+    if path.is_dir() or not os.access(path, os.R_OK | os.W_OK):
+        what = "is a folder" if path.is_dir() else "cannot be read and written by this user"
+        raise StoreError(f"tracking URI {uri}: {path} {what}; name another file")
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_TIMEOUT_SECONDS
+        )
+        try:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            revision = (
+                connection.execute("SELECT version_num FROM alembic_version").fetchone()
+                if ("alembic_version" in tables)
+                else None
+            )
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreError(f"tracking URI {uri}: {path}: {one_line(error)}; name another file") from error
+    _check_revision(uri, revision[0] if revision else None)
+
+
+def _check_postgresql(uri: str) -> None:
+    place = without_password(uri)
+    try:
+        engine = sa.create_engine(
+            uri, poolclass=sa.NullPool, connect_args={"connect_timeout": _TIMEOUT_SECONDS}
+        )
+        with engine.connect() as connection:
+            is_known = sa.inspect(connection).has_table("alembic_version")
+            revision = (
+                connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+                if is_known
+                else None
+            )
+    except ImportError as error:
+        raise StoreError(
+            f"tracking URI {place}: {one_line(error)}; install it with `pip install 'rothamsted[postgres]'`"
+        ) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"tracking URI {place}: cannot connect: {one_line(error)}") from error
+    _check_revision(place, revision)
+
+
+def _check_server(uri: str) -> None:
+    """Ask for one experiment: that needs the store behind the server, and the right to read it."""
+    place = without_password(uri)
+    try:
+        response: Any = http_request(
+            get_default_host_creds(uri),
+            "/api/2.0/mlflow/experiments/search",
+            "GET",
+            params={"max_results": 1},
+            timeout=_TIMEOUT_SECONDS,
+            max_retries=0,
+            raise_on_status=False,
+        )
+    except Exception as error:  # requests, urllib3 and MLflow each raise their own
+        raise StoreError(
+            f"tracking URI {place}: no answer in {_TIMEOUT_SECONDS} s; is the server running, and is this "
+            f"its address? ({_last_cause(error)})"
+        ) from error
+    if response.status_code in (401, 403):
+        raise StoreError(
+            f"tracking URI {place}: refused (HTTP {response.status_code}); set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or have the server allow this host name"
+        )
+    if response.status_code != 200 or not response.headers.get("content-type", "").startswith(
+        "application/json"
+    ):
+        raise StoreError(
+            f"tracking URI {place}: answers HTTP {response.status_code}, not as an MLflow server does; "
+            "check the address"
+        )
+
+
+def _check_files(uri: str) -> None:
+    if not MLFLOW_ALLOW_FILE_STORE.get():
+        raise StoreError(
+            f"tracking URI {uri}: MLflow no longer writes runs to plain folders; use sqlite:///PATH, "
+            "or set MLFLOW_ALLOW_FILE_STORE=true"
+        )
+    folder = Path(urlparse(uri).path).absolute()
+    _check_folder(uri, folder if folder.exists() else folder.parent)
+
+
+def _check_folder(uri: str, folder: Path) -> None:
+    if not folder.is_dir():
+        raise StoreError(f"tracking URI {uri}: there is no folder {folder}; make it: mkdir -p {folder}")
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # leaves nothing behind; permissions alone do not tell
+            pass
+    except OSError as error:
+        raise StoreError(
+            f"tracking URI {uri}: cannot write in {folder} ({error.strerror}); give another folder"
+        ) from error
+
+
+def _check_revision(place: str, revision: str | None) -> None:
+    """Refuse tables of a newer MLflow, and those of another program (Optuna) that keeps its version alike."""
+    from alembic.script import ScriptDirectory
+
+    if revision is None:
+        return
+    known = {
+        script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions()
+    }
+    if revision not in known:
+        raise StoreError(
+            f"tracking URI {place}: the tables there (revision {revision}) are of a newer MLflow or of "
+            "another program; give runs a database of their own"
+        )
+
+
+def _last_cause(error: BaseException) -> str:
+    """Return the innermost reason: outer ones repeat it, wrapped in pool and retry counts."""
+    seen = error
+    while (inner := seen.__cause__ or seen.__context__) is not None:
+        seen = inner
+    return one_line(seen)

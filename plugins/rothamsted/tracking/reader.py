@@ -1,0 +1,183 @@
+"""Runs and their metric histories, read back from a tracking store.
+
+Apart, because reading needs no recorder: resuming a sweep, tables and tests ask the store what is there.
+Infinity comes back as infinity: MLflow itself stores and returns the largest float in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from rothamsted.errors import StoreError
+from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.tracking.address import tracking_uri
+from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.sql_store import prepare_connection, sql_store
+from rothamsted.tracking.statements import DIALECTS, METRICS
+from rothamsted.tracking.values import restored
+
+_PAGE = 1000  # runs; more make one answer of a server large
+_RUNS_A_QUERY = 1000  # SQLite takes 32,766 parameters in one statement
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundRun:
+    """A run as the store has it."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    status: str  # MLflow's word, see `RunStatus`; also SCHEDULED
+    start_ms: int
+    end_ms: int | None
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]  # the latest value of each
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run ended by itself, with its result recorded."""
+        return self.status == RunStatus.FINISHED
+
+
+def find_runs(
+    experiment_ids: Sequence[str] | None,
+    tags: Mapping[str, str],
+    *,
+    uri: str | None = None,
+    limit: int | None = None,
+) -> list[FoundRun]:
+    """Return the runs that carry all the tags, oldest start first; deleted ones left out.
+
+    Args:
+        experiment_ids: Where to look; None for everywhere.
+        tags: Tag values to be met exactly; empty for every run.
+        uri: Tracking URI; MLflow's own by default.
+        limit: Stop after so many.
+    """
+    client, place = _client(uri)
+    try:
+        if experiment_ids is None:
+            experiment_ids = _all_experiments(client)
+        found: list[FoundRun] = []
+        for run in _pages(client, experiment_ids, _filter(tags)):
+            if all(run.data.tags.get(key) == value for key, value in tags.items()):
+                found.append(_found(run))
+            if len(found) == limit:
+                break
+        return found
+    except MlflowException as error:
+        raise StoreError(f"{place}: cannot search runs: {one_line(error)}") from error
+
+
+def read_history(
+    run_ids: Collection[str], keys: Collection[str] | None = None, *, uri: str | None = None
+) -> dict[str, list[MetricPoint]]:
+    """Return all logged points of runs, by run, ordered by step, then time, key and value.
+
+    Args:
+        run_ids: Every one of them is a key of the answer, with an empty list where nothing was logged.
+        keys: Metrics to read; None for all.
+        uri: Tracking URI; MLflow's own by default. A SQL store answers 1,000 runs in one query, a server
+            is asked once a run and metric.
+    """
+    uri = uri or tracking_uri()
+    read = _history_from_sql if uri.startswith(DIALECTS) else _history_from_client
+    histories: dict[str, list[MetricPoint]] = {run_id: [] for run_id in run_ids}
+    for run_id, point in read(uri, list(histories), keys):
+        histories[run_id].append(point)
+    for points in histories.values():
+        points.sort(key=lambda point: (point.step, point.timestamp_ms, point.key, point.value))
+    return histories
+
+
+def _history_from_sql(
+    uri: str, run_ids: list[str], keys: Collection[str] | None
+) -> Iterator[tuple[str, MetricPoint]]:
+    columns = METRICS.c
+    query = sa.select(
+        columns.run_uuid, columns.key, columns.value, columns.timestamp, columns.step, columns.is_nan
+    )
+    if keys is not None:
+        query = query.where(columns.key.in_(list(keys)))
+    with sql_store(uri).engine.connect() as connection:
+        prepare_connection(connection)
+        for start in range(0, len(run_ids), _RUNS_A_QUERY):
+            some = run_ids[start : start + _RUNS_A_QUERY]
+            for run_id, key, value, timestamp_ms, step, is_nan in connection.execute(
+                query.where(columns.run_uuid.in_(some))
+            ):
+                number = float("nan") if is_nan else restored(value)
+                yield run_id, MetricPoint(key, number, timestamp_ms, step)
+
+
+def _history_from_client(
+    uri: str, run_ids: list[str], keys: Collection[str] | None
+) -> Iterator[tuple[str, MetricPoint]]:
+    client, place = _client(uri)
+    for run_id in run_ids:
+        try:
+            logged = client.get_run(run_id).data.metrics
+            for key in logged if keys is None else [key for key in logged if key in keys]:
+                for point in client.get_metric_history(run_id, key):
+                    yield run_id, MetricPoint(key, restored(point.value), point.timestamp, point.step)
+        except MlflowException as error:
+            raise StoreError(f"{place}: cannot read run {run_id}: {one_line(error)}") from error
+
+
+def _client(uri: str | None) -> tuple[MlflowClient, str]:
+    uri = uri or tracking_uri()
+    return MlflowClient(uri), without_password(uri)
+
+
+def _all_experiments(client: MlflowClient) -> list[str]:
+    ids: list[str] = []
+    token: str | None = None
+    while True:
+        page = client.search_experiments(max_results=_PAGE, page_token=token)
+        ids += [experiment.experiment_id for experiment in page]
+        token = page.token
+        if not token:
+            return ids
+
+
+def _pages(client: MlflowClient, experiment_ids: Sequence[str], text: str) -> Iterator[Run]:
+    token: str | None = None
+    while experiment_ids:
+        page = client.search_runs(
+            list(experiment_ids),
+            filter_string=text,
+            max_results=_PAGE,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _filter(tags: Mapping[str, str]) -> str:
+    """Return MLflow's filter for the tags that its grammar can say; the caller checks them all again."""
+    sayable = {key: value for key, value in tags.items() if "`" not in key and "'" not in value}
+    return " AND ".join(f"tags.`{key}` = '{value}'" for key, value in sayable.items())
+
+
+def _found(run: Run) -> FoundRun:
+    return FoundRun(
+        run_id=run.info.run_id,
+        experiment_id=run.info.experiment_id,
+        name=run.info.run_name or "",
+        status=run.info.status,
+        start_ms=run.info.start_time,
+        end_ms=run.info.end_time,
+        tags=dict(run.data.tags),
+        params=dict(run.data.params),
+        metrics={key: restored(value) for key, value in run.data.metrics.items()},
+    )

@@ -1,0 +1,105 @@
+"""MLflow's own store object over SQLite or PostgreSQL: its schema, its engine, WAL mode, and forks.
+
+Apart, because these are the few things that both the writer and the reader of a SQL store need of it, and the
+only place that reaches into MLflow's store.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import sqlalchemy as sa
+from mlflow.exceptions import MlflowException
+from mlflow.store.db import utils as schema
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.tracking._tracking_service.utils import _get_store
+from sqlalchemy.exc import SQLAlchemyError
+
+from rothamsted.errors import StoreError
+from rothamsted.tracking.address import sqlite_path
+from rothamsted.tracking.failures import one_line, without_password
+
+_logger = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_MS = 20_000  # as MLflow sets it
+
+# Connections made before a fork. Closing them in the child would touch files and sockets that the parent is
+# still using, so the child keeps them, unused, until it ends.
+_inherited: list[Any] = []
+
+
+def sql_store(uri: str) -> Any:
+    """Return MLflow's store for a SQL URI, with its tables made where they are missing."""
+    try:
+        engine = SqlAlchemyStore._get_or_create_engine(uri)
+        schema._safe_initialize_tables(engine)  # under a file lock: workers may start at once
+        _use_wal(engine)
+        return _get_store(uri)
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        raise StoreError(
+            f"{without_password(uri)}: cannot open the tracking store: {one_line(error)}"
+        ) from error
+
+
+def migrate(uri: str) -> None:
+    """Create the tables of a SQL store, or bring them up to this MLflow, once, before workers start.
+
+    A store behind a server is the server's business.
+    """
+    if not uri.startswith(("sqlite", "postgresql")):
+        return
+    place = without_password(uri)
+    try:
+        engine = SqlAlchemyStore._get_or_create_engine(uri)
+        schema._safe_initialize_tables(engine)
+        revision, newest = schema._get_schema_version(engine), schema._get_latest_schema_revision()
+        if revision != newest:
+            _logger.warning("%s: upgrading MLflow's tables from revision %s to %s", place, revision, newest)
+            schema._upgrade_db(engine)
+    except Exception as error:  # alembic's own errors have no common class
+        raise StoreError(
+            f"{place}: cannot create or upgrade MLflow's tables: {one_line(error)}; if another program or a "
+            "newer MLflow made this database, give another tracking URI"
+        ) from error
+    sql_store(uri)
+
+
+def prepare_connection(connection: sa.Connection) -> None:
+    """Give a connection the settings that MLflow gives each of its sessions."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def begin(connection: sa.Connection) -> None:
+    """Begin a transaction that writes.
+
+    SQLite's default transaction takes its lock at the first write; when another writer has come between a
+    read and that write it fails at once (SQLITE_BUSY_SNAPSHOT) however long the timeout. This one waits.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _use_wal(engine: sa.Engine) -> None:
+    """Put a SQLite file into write-ahead mode, a property of the file: readers do not block a writer."""
+    if engine.dialect.name != "sqlite" or sqlite_path(str(engine.url)) is None:
+        return
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal":
+            return
+        mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar()
+    if mode != "wal":
+        _logger.warning("%s: no write-ahead mode on this file system (it stays %s): slower", engine.url, mode)
+
+
+def _let_go_after_fork() -> None:
+    for engine in SqlAlchemyStore._engine_map.values():
+        _inherited.append(engine.pool)
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_let_go_after_fork)

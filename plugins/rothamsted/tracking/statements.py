@@ -1,0 +1,71 @@
+"""MLflow's tables as SQL statements that write many rows at a time, on SQLite and PostgreSQL.
+
+Apart, because this is the one place that knows MLflow's schema. Every insert says what to do with a row that
+is there already, so that a transaction can be sent again after a failure and nothing has to be read first:
+a metric point or a param that exists stays, a tag is overwritten, the latest value of a metric moves on only
+to a later (step, timestamp, value), as in MLflow's `SqlAlchemyStore`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import sqlalchemy as sa
+from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
+from sqlalchemy.dialects import postgresql, sqlite
+
+RUNS = cast(sa.Table, SqlRun.__table__)
+TAGS = cast(sa.Table, SqlTag.__table__)
+PARAMS = cast(sa.Table, SqlParam.__table__)
+METRICS = cast(sa.Table, SqlMetric.__table__)
+LATEST = cast(sa.Table, SqlLatestMetric.__table__)
+
+DIALECTS = ("sqlite", "postgresql")
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statements:
+    """The writes of one flush, in the order in which they have to run."""
+
+    runs: sa.Executable
+    states: sa.Executable  # status and end of a run that is there already
+    names: sa.Executable
+    tags: sa.Executable
+    params: sa.Executable
+    metrics: sa.Executable
+    latest: sa.Executable
+
+
+def statements(dialect: str) -> Statements:
+    """Return the statements for a dialect of `DIALECTS`."""
+    insert: Any = _INSERTS[dialect]
+    tags, latest = insert(TAGS), insert(LATEST)
+    return Statements(
+        runs=insert(RUNS).on_conflict_do_nothing(),
+        states=(
+            sa.update(RUNS)
+            .where(RUNS.c.run_uuid == sa.bindparam("run"))
+            .values(status=sa.bindparam("new_status"), end_time=sa.bindparam("new_end_time"))
+        ),
+        names=(
+            sa.update(RUNS)
+            .where(RUNS.c.run_uuid == sa.bindparam("run"))
+            .values(name=sa.bindparam("new_name"))
+        ),
+        tags=tags.on_conflict_do_update(
+            index_elements=["key", "run_uuid"], set_={"value": tags.excluded.value}
+        ),
+        params=insert(PARAMS).on_conflict_do_nothing(),
+        metrics=insert(METRICS).on_conflict_do_nothing(),
+        latest=latest.on_conflict_do_update(
+            index_elements=["key", "run_uuid"],
+            set_={name: latest.excluded[name] for name in ("value", "timestamp", "step", "is_nan")},
+            where=_recency(latest.excluded) > _recency(LATEST.c),
+        ),
+    )
+
+
+def _recency(columns: Any) -> sa.Tuple:
+    return sa.tuple_(columns.step, columns.timestamp, columns.value)

@@ -1,0 +1,140 @@
+"""What can be set in this study, checked, and which of it may differ inside one compiled call.
+
+Apart from the training code so that a config is validated and hashed without importing JAX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from projects.batch_size.data import DataConfig
+
+# Traced or used on the host only: members of one compiled call may differ in these.
+VARIES = frozenset(
+    {
+        "seed",
+        "gamma",
+        "init_scale",
+        "optimizer.lr",
+        "optimizer.momentum",
+        "optimizer.beta1",
+        "optimizer.beta2",
+        "optimizer.weight_decay",
+    }
+)
+
+# Below this gamma float32 rounding of the output is divided by so small a number that it drowns the signal:
+# Atanasov et al. (arXiv:2410.04642) switch to float64 at the same place.
+FLOAT64_BELOW_GAMMA = 1e-2
+
+
+class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """How parameters are updated; the update rule itself is in `optimizer`."""
+
+    name: Literal["sgd", "momentum", "adam"] = Field("sgd", description="update rule")
+    lr: float = Field(0.5, ge=0, description="learning rate, before the parameterisation's per-layer multipliers")
+    momentum: float = Field(0.9, ge=0, lt=1, description="heavy-ball momentum; read by 'momentum' only")
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the first moment; read by 'adam' only")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the second moment; read by 'adam' only")
+    eps: float = Field(1e-8, gt=0, description="added to the root of the second moment; read by 'adam' only")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled decay of weights (not biases), times lr")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="course of lr after the warm-up")
+    warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up")
+    warmup_fraction: float = Field(0.0, ge=0, lt=1, description="warm-up as a fraction of all steps")
+
+    @model_validator(mode="after")
+    def _one_warmup(self) -> Self:
+        if self.warmup_steps and self.warmup_fraction:
+            raise ValueError(
+                f"optimizer: warmup_steps ({self.warmup_steps}) and warmup_fraction ({self.warmup_fraction}) "
+                "both set the warm-up; leave one at 0"
+            )
+        return self
+
+
+class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """One training run of a multi-layer perceptron."""
+
+    depth: int = Field(3, ge=1, description="weight layers L; 1 is a linear model")
+    width: int = Field(64, ge=1, description="units N of each hidden layer")
+    base_width: int = Field(64, ge=1, description="width at which 'mup' equals 'standard'; read by 'mup' only")
+    parameterization: Literal["standard", "ntk", "mup", "mean_field"] = Field(
+        "mup", description="initial scales and learning-rate multipliers; formulas in parameterization.py"
+    )
+    gamma: float = Field(1.0, gt=0, description="feature-learning strength: the output is divided by it")
+    centered: bool = Field(True, description="subtract the output at initialisation: f(x; theta) - f(x; theta_0)")
+    init_scale: float = Field(1.0, gt=0, description="factor on the initial standard deviation of every weight")
+    bias: bool = Field(True, description="biases, 0 at initialisation")
+    activation: Literal["relu", "tanh", "gelu", "linear"] = Field("relu", description="hidden units")
+    loss: Literal["cross_entropy", "mse"] = Field(
+        "cross_entropy", description="mse is the mean over rows and outputs, against one-hot rows where there are classes"
+    )
+    precision: Literal["auto", "float32", "float64"] = Field(
+        "auto", description="auto: float64 where gamma < 0.01, else float32"
+    )
+    batch_size: int = Field(32, ge=1, description="rows a step")
+    steps: int = Field(300, ge=1, description="updates, unless epochs is given")
+    epochs: float | None = Field(None, gt=0, description="passes over the training rows; sets the number of steps")
+    evals: int = Field(10, ge=1, description="measurements after the one at step 0, evenly spaced, at most one a step")
+    seed: int = Field(0, ge=0, lt=2**32, description="of initial weights, batches and online samples")
+    target_loss: float | None = Field(
+        None, gt=0, description="steps_to_target counts the steps to the first measured val_loss at or below this"
+    )
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    data: DataConfig = Field(default_factory=DataConfig)
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if self.loss == "cross_entropy" and self.data.name == "teacher":
+            raise ValueError("loss: cross_entropy needs classes and data.name 'teacher' has none; set loss to mse")
+        if self.epochs is not None and self.data.online:
+            raise ValueError("epochs: online data are fresh at every step and have no epochs; set steps instead")
+        return self
+
+
+def precision_of(config: Config) -> Literal["float32", "float64"]:
+    """The floating-point type that a config trains in."""
+    if config.precision == "auto":
+        return "float64" if config.gamma < FLOAT64_BELOW_GAMMA else "float32"
+    return config.precision
+
+
+def static_key(config: Config) -> Config:
+    """What one compiled call has in common: equal keys may be trained together.
+
+    It is the config with every field of `VARIES` at its default and `precision` resolved: gamma varies, but
+    float32 and float64 are two compiled functions.
+    """
+    defaults = OptimizerConfig.model_fields
+    varying = {name.removeprefix("optimizer."): name for name in VARIES if name.startswith("optimizer.")}
+    optimizer = config.optimizer.model_copy(update={field: defaults[field].default for field in varying})
+    own = {name: Config.model_fields[name].default for name in VARIES if "." not in name}
+    return config.model_copy(update={**own, "optimizer": optimizer, "precision": precision_of(config)})
+
+
+def shared_static_key(configs: Sequence[Config]) -> Config:
+    """The static key of a population.
+
+    Raises:
+        ValueError: There is no member, or members differ in a field that may not vary.
+    """
+    if not configs:
+        raise ValueError("train: configs is empty; give one config or more")
+    first = static_key(configs[0])
+    for index, config in enumerate(configs[1:], start=1):
+        key = static_key(config)
+        if key != first:
+            raise ValueError(_difference(index, first, key))
+    return first
+
+
+def _difference(index: int, first: Config, other: Config) -> str:
+    fields = [name for name in Config.model_fields if getattr(first, name) != getattr(other, name)]
+    values = "; ".join(f"{name}: {getattr(first, name)!r} and {getattr(other, name)!r}" for name in fields)
+    return (
+        f"train: members 0 and {index} cannot share a compiled call, they differ in {values}; "
+        f"group them by static_key (only {', '.join(sorted(VARIES))} may vary)"
+    )

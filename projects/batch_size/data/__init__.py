@@ -1,0 +1,8 @@
+"""The data of the study: digits, MNIST, MNIST-1M and polynomial teachers, behind one configuration."""
+
+from projects.batch_size.data.config import DataConfig
+from projects.batch_size.data.dataset import Dataset
+from projects.batch_size.data.load import load_dataset
+from projects.batch_size.data.problem import DataProblem
+
+__all__ = ["DataConfig", "DataProblem", "Dataset", "load_dataset"]

@@ -1,0 +1,47 @@
+"""scikit-learn's digits: real scans that come with the library, so the default study needs no file.
+
+1,797 handwritten digits of 8x8 pixels, 0 to 16, the test part of the UCI data set 'Optical Recognition
+of Handwritten Digits' (Alpaydin and Kaynak, 1998).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from projects.batch_size.data.config import DataConfig
+from projects.batch_size.data.dataset import Dataset, seal
+from projects.batch_size.data.problem import DataProblem
+from projects.batch_size.data.split import stratified_order
+
+MEAN, STD = 0.3053, 0.3760  # of all 1,797 x 64 pixels divided by 16
+N_VAL = 360  # a fifth
+
+
+def load_digits(config: DataConfig) -> Dataset:
+    """The digits, standardised by MEAN and STD, in a stratified split by `config.seed`.
+
+    The validation rows depend on seed and n_val only, not on n_train.
+
+    Args:
+        config: name is 'digits'.
+
+    Returns:
+        Inputs (n, 64), classes 0 to 9.
+
+    Raises:
+        DataProblem: the two parts together are larger than the data set.
+    """
+    from sklearn.datasets import load_digits as read_scans  # a second to import, so only where it is used
+
+    pixels, labels = read_scans(return_X_y=True)
+    x = (np.asarray(pixels) / 16 - MEAN) / STD
+    n_val = N_VAL if config.n_val is None else config.n_val
+    n_train = len(labels) - n_val if config.n_train is None else config.n_train
+    if n_train < 1 or n_train + n_val > len(labels):
+        raise DataProblem(
+            f"data.n_train and data.n_val: digits has {len(labels)} rows for both together, "
+            f"got {max(n_train, 1)} + {n_val}; ask for fewer"
+        )
+    order = stratified_order(labels, np.random.default_rng(config.seed))
+    val, train = order[:n_val], order[n_val : n_val + n_train]
+    return seal("digits", train=(x[train], labels[train]), val=(x[val], labels[val]), n_classes=10)

@@ -1,0 +1,168 @@
+"""Downloads that can be trusted: streamed, resumed, checked, and under their name only when complete."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from projects.batch_size.data.problem import DataProblem
+
+TIMEOUT_SECONDS = 30.0  # without a byte from the server
+N_ATTEMPTS = 3  # connections a call makes before it hands a broken download back to its caller
+_BLOCK_BYTES = 1 << 18
+_RANGE_NOT_SATISFIABLE = 416
+
+
+class _BrokenConnectionError(Exception):
+    """The connection ended before the file did; the part on disk can be resumed."""
+
+
+def download(url: str, target: Path, *, md5: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Path:
+    """Fetch one file. What has arrived waits in `<target>.part`, from which a later call goes on.
+
+    Args:
+        url: http or https address.
+        target: the file to write; one that is there already with the right checksum is kept.
+        md5: hexadecimal checksum of the whole file, against damage, not against malice.
+        timeout_seconds: longest silence of the server.
+
+    Returns:
+        The target, complete and checked.
+
+    Raises:
+        DataProblem: the server cannot be reached or refuses, the connection breaks N_ATTEMPTS times,
+            the checksum differs, or the folder cannot be written.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise DataProblem(f"{url}: only http and https addresses can be downloaded; give one of these")
+    part = target.with_name(target.name + ".part")
+    try:
+        if target.is_file() and _md5(target) == md5:
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _fill(url, part, md5, timeout_seconds)
+        part.replace(target)
+    except OSError as error:  # those of the network have been told apart by now
+        raise _unwritable(target, error) from error
+    return target
+
+
+def write_atomically(target: Path, data: bytes) -> None:
+    """Write a file in one step: a reader sees the old one or the whole new one.
+
+    Raises:
+        DataProblem: the folder cannot be written.
+    """
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            _sync(file)
+        part.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _fill(url: str, part: Path, md5: str, timeout_seconds: float) -> None:
+    """Bring the part to its full length and check it; a resumed part that turns out wrong is fetched anew."""
+    for attempt in range(1, N_ATTEMPTS + 1):
+        resumed_at = part.stat().st_size if part.exists() else 0
+        try:
+            _receive(url, part, resumed_at, timeout_seconds)
+        except _BrokenConnectionError as reason:
+            if attempt == N_ATTEMPTS:
+                raise DataProblem(f"{url}: {reason}; run it again: it goes on where it stopped") from reason
+            continue
+        found = _md5(part)
+        if found == md5:
+            return
+        part.unlink()
+        if resumed_at == 0:
+            raise DataProblem(
+                f"{url}: the file has the md5 {found}, expected {md5}: damaged or another file; "
+                f"run it again or give another address"
+            )
+    raise DataProblem(f"{url}: no complete file after {N_ATTEMPTS} attempts; run it again")
+
+
+def _receive(url: str, part: Path, start: int, timeout_seconds: float) -> None:
+    """One connection: append what the server sends from byte `start` on, or write anew if it sends all."""
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=timeout_seconds)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == _RANGE_NOT_SATISFIABLE and start:
+            return  # nothing lies beyond `start`: the part is complete, or wrong, as its checksum will say
+        way_out = "check the address or give another"
+        raise DataProblem(f"{url}: the server answered {error.code} {error.reason}; {way_out}") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:  # URLError is an OSError
+        reason = getattr(error, "reason", None) or error or type(error).__name__
+        way_out = "check the network or give a folder that holds the file"
+        raise DataProblem(f"{url}: the server cannot be reached ({reason}); {way_out}") from error
+    with response:
+        is_rest = response.status == http.client.PARTIAL_CONTENT and _first_byte(response) == start
+        with part.open("ab" if is_rest else "wb") as file:
+            try:
+                _stream(response, file, start if is_rest else 0)
+            finally:
+                _sync(file)
+
+
+def _first_byte(response: http.client.HTTPResponse) -> int | None:
+    """Where a partial answer begins: `Content-Range: bytes FIRST-LAST/LENGTH`."""
+    words = response.headers.get("Content-Range", "").removeprefix("bytes ").split("-", 1)
+    return int(words[0]) if words[0].strip().isdigit() else None
+
+
+def _stream(response: http.client.HTTPResponse, file: IO[bytes], start: int) -> None:
+    expected = response.length  # None where the server states none
+    received = 0
+    name = response.url.rsplit("/", 1)[1]
+    with _progress() as progress:
+        task = progress.add_task(name, total=None if expected is None else start + expected, completed=start)
+        while block := _read_block(response):
+            file.write(block)
+            received += len(block)
+            progress.advance(task, len(block))
+    if expected is not None and received < expected:
+        raise _BrokenConnectionError(
+            f"the connection ended after {start + received} of {start + expected} bytes"
+        )
+
+
+def _read_block(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(_BLOCK_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise _BrokenConnectionError(f"the connection broke ({error or type(error).__name__})") from error
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _unwritable(target: Path, error: OSError) -> DataProblem:
+    return DataProblem(
+        f"{target}: cannot be written ({error.strerror or error}); free space or choose another folder"
+    )

@@ -1,0 +1,98 @@
+"""MNIST-1M: a million digits sampled from a diffusion model trained on MNIST, read from one prepared file.
+
+Atanasov, Meterez, Simon, Pehlevan, arXiv:2410.04642, made them to come close to online training.
+Apart from its preparation, which is done once and needs an image library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from projects.batch_size.data.config import DataConfig, data_folder
+from projects.batch_size.data.dataset import Dataset, seal
+from projects.batch_size.data.mnist import N_CLASSES, SIDE, standardize
+from projects.batch_size.data.npz import StoredArray, open_array
+from projects.batch_size.data.problem import DataProblem
+from projects.batch_size.data.split import choose_rows
+
+FILE_NAME = "mnist1m.npz"
+WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=mnist1m -P source=DIR"
+_ROW_SHAPES = ((SIDE, SIDE), (1, SIDE, SIDE), (SIDE * SIDE,))
+
+
+def load_mnist1m(config: DataConfig) -> Dataset:
+    """MNIST-1M from mnist1m.npz: flattened, standardised by MNIST's mean and standard deviation.
+
+    Images are read in blocks and only the chosen rows are kept: memory is that of the result
+    (3.1 kB a row) and 16 MB. The whole set is 3 GB.
+
+    Args:
+        config: name is 'mnist1m'; `path` is the file or its folder, data/mnist1m where it is None.
+
+    Returns:
+        Inputs (n, 784), classes 0 to 9, rows in the order of the file, which preparation shuffles.
+
+    Raises:
+        DataProblem: the file is missing or damaged, or more rows are asked for than there are.
+    """
+    path = prepared_path(data_folder(config))
+    if not path.is_file():
+        raise DataProblem(f"{path}: there is no such file; {WAY_OUT}")
+    parts = []
+    for part, field in (("train", "n_train"), ("test", "n_val")):
+        images, labels = _open_part(path, part)
+        rows = choose_rows(labels, getattr(config, field), seed=config.seed, field=field, source=str(path))
+        parts.append((_read_rows(images, rows), labels[rows]))
+    return seal("mnist1m", train=parts[0], val=parts[1], n_classes=N_CLASSES)
+
+
+def prepared_path(place: Path) -> Path:
+    """The prepared file of a place that names it or its folder."""
+    return place if place.suffix == ".npz" else place / FILE_NAME
+
+
+def _open_part(path: Path, part: str) -> tuple[StoredArray, np.ndarray]:
+    images = open_array(path, f"X_{part}", way_out=WAY_OUT)
+    stored_labels = open_array(path, f"y_{part}", way_out=WAY_OUT)
+    if images.dtype != np.uint8 or images.shape[1:] not in _ROW_SHAPES:
+        raise DataProblem(
+            f"{path}: X_{part} must hold bytes of shape (n, 28, 28), "
+            f"got {images.dtype} {images.shape}; {WAY_OUT}"
+        )
+    if stored_labels.dtype.kind not in "iu" or stored_labels.shape != images.shape[:1]:
+        raise DataProblem(
+            f"{path}: y_{part} must hold {images.shape[0]} whole numbers, one for each row of X_{part}, "
+            f"got {stored_labels.dtype} {stored_labels.shape}; {WAY_OUT}"
+        )
+    labels = np.concatenate([np.empty(0, stored_labels.dtype), *stored_labels.blocks()])
+    check_labels(labels, f"{path}: y_{part}")
+    return images, labels
+
+
+def check_labels(labels: np.ndarray, place: str) -> None:
+    """Refuse labels outside 0 to 9; `place` opens the message.
+
+    Raises:
+        DataProblem: a label is outside.
+    """
+    if len(labels) and (labels.min() < 0 or labels.max() >= N_CLASSES):
+        raise DataProblem(f"{place}: labels are 0 to 9, got {labels.min()} to {labels.max()}; {WAY_OUT}")
+
+
+def _read_rows(images: StoredArray, rows: np.ndarray) -> np.ndarray:
+    """Standardised images of the rows, given in ascending order: float32 (len(rows), 784)."""
+    x = np.empty((len(rows), SIDE * SIDE), np.float32)
+    for block, start in _with_start(images.blocks()):
+        low, high = np.searchsorted(rows, (start, start + len(block)))
+        x[low:high] = standardize(block[rows[low:high] - start])
+    return x
+
+
+def _with_start(blocks: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
+    start = 0
+    for block in blocks:
+        yield block, start
+        start += len(block)

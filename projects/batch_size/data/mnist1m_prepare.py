@@ -1,0 +1,118 @@
+"""Preparing MNIST-1M: from its ten archives or chunks to one shuffled file, once, in bounded memory.
+
+Rows go to their final place in two files mapped into memory, which are then bound into one .npz.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from projects.batch_size.data.mnist import SIDE
+from projects.batch_size.data.mnist1m import WAY_OUT, prepared_path
+from projects.batch_size.data.mnist1m_sources import Source, open_source
+from projects.batch_size.data.npz import pack_npz
+from projects.batch_size.data.problem import DataProblem
+from projects.batch_size.data.split import stratified_order
+
+SPLIT_SEED = 42
+N_TEST = 50_000  # of a million
+_LARGEST_TEST_SHARE = 10  # one part in ten: what a smaller source gives for testing
+
+
+def prepare_mnist1m(source: str | None, target: Path) -> Path:
+    """Write mnist1m.npz with X_train, y_train, X_test, y_test (bytes; images n x 28 x 28).
+
+    The test part is a stratified choice by seed 42 of 50,000 rows, or of a tenth of the rows (at least
+    one) where the source has fewer than 500,000. Both parts are shuffled. Equal sources give equal files.
+    Memory stays at some 100 MB besides the file cache; the disk needs twice the size of the result.
+
+    Args:
+        source: folder with class_<k>_images.zip or MNIST_images_<k>.npz (k = 0 to 9).
+        target: the file to write, ending in .npz, or its folder; made where it is missing.
+
+    Returns:
+        The file, which takes its name when it is complete.
+
+    Raises:
+        DataProblem: no source is given, a part of it is missing or damaged, or the target cannot be written.
+    """
+    if not source:
+        raise DataProblem(f"mnist1m: it cannot be downloaded, so a source is needed, got none; {WAY_OUT}")
+    images = open_source(Path(source).expanduser())
+    path = prepared_path(target)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(path.parent, len(images.labels))
+        with tempfile.TemporaryDirectory(prefix=".mnist1m-", dir=path.parent) as scratch:
+            pack_npz(path, _write_parts(images, Path(scratch)))
+    except OSError as error:
+        raise DataProblem(
+            f"{path}: cannot be written ({error.strerror or error}); free space or choose another target"
+        ) from error
+    return path
+
+
+def n_test_rows(n_rows: int) -> int:
+    """Rows of the test part: 50,000, and at most a tenth of all, and at least one."""
+    return min(N_TEST, max(1, n_rows // _LARGEST_TEST_SHARE))
+
+
+def _check_space(folder: Path, n_rows: int) -> None:
+    needed = 2 * n_rows * SIDE * SIDE
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DataProblem(
+            f"{folder}: {needed / 1e6:.0f} MB are needed for {n_rows} rows, twice the result, "
+            f"{free / 1e6:.0f} MB are free; free space or choose another target"
+        )
+
+
+def _write_parts(images: Source, scratch: Path) -> Mapping[str, Path]:
+    """Sort every image into its part and place; returns the .npy files by their names in the .npz."""
+    labels = images.labels
+    rng = np.random.default_rng(SPLIT_SEED)
+    order = stratified_order(labels, rng)
+    n_test = n_test_rows(len(labels))
+    rows = {"test": rng.permutation(order[:n_test]), "train": rng.permutation(order[n_test:])}
+    place = np.empty(len(labels), np.int64)  # of each image in its part
+    is_test = np.zeros(len(labels), bool)
+    is_test[rows["test"]] = True
+    for part_rows in rows.values():
+        place[part_rows] = np.arange(len(part_rows))
+
+    paths = {key: scratch / f"{key}.npy" for key in ("X_train", "y_train", "X_test", "y_test")}
+    maps = {
+        part: np.lib.format.open_memmap(
+            paths[f"X_{part}"], mode="w+", dtype=np.uint8, shape=(len(rows[part]), SIDE, SIDE)
+        )
+        for part in ("train", "test")
+    }
+    _scatter(images, maps["train"], maps["test"], is_test, place)
+    for part in ("train", "test"):
+        maps[part].flush()
+        np.save(paths[f"y_{part}"], labels[rows[part]])
+    return paths
+
+
+def _scatter(
+    images: Source, train: np.ndarray, test: np.ndarray, is_test: np.ndarray, place: np.ndarray
+) -> None:
+    """Write each image to its place in its part, block by block."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("MNIST-1M", total=len(place))
+        start = 0
+        for block in images.blocks():
+            stop = start + len(block)
+            to_test, to_place = is_test[start:stop], place[start:stop]
+            test[to_place[to_test]] = block[to_test]
+            train[to_place[~to_test]] = block[~to_test]
+            progress.advance(task, len(block))
+            start = stop

@@ -1,0 +1,218 @@
+"""The two forms that MNIST-1M is handed on in, each read image by image in a fixed order.
+
+Ten archives class_<k>_images.zip of PNG or JPEG files, or ten chunks MNIST_images_<k>.npz with their
+labels. Apart from the preparation, which sees labels and blocks of bytes and does not know the form.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from projects.batch_size.data.mnist import N_CLASSES, SIDE
+from projects.batch_size.data.mnist1m import check_labels
+from projects.batch_size.data.npz import StoredArray, open_array
+from projects.batch_size.data.problem import DataProblem
+
+_WAY_OUT = "get the file again and repeat the preparation"
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_BLOCK_IMAGES = 2048
+_OVERSHOOT = (
+    0.5  # a diffusion model is not held to [0, 1]; images scaled to [-1, 1] or [0, 255] go beyond this
+)
+_CHANNEL_TOLERANCE = 8  # grey levels by which JPEG's colour conversion may part the channels of a grey image
+_DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, zlib.error, Image.DecompressionBombError)
+
+
+class Source(Protocol):
+    """Labelled images in a fixed order."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of each image, uint8 (n,)."""
+        ...
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The images in the order of the labels, uint8 (rows, 28, 28)."""
+        ...
+
+
+def open_source(folder: Path) -> Source:
+    """Find out which form a folder holds, and that it holds all ten parts.
+
+    Args:
+        folder: holds class_<k>_images.zip or MNIST_images_<k>.npz with MNIST_labels_<k>, k = 0 to 9.
+
+    Returns:
+        The images; none has been read yet.
+
+    Raises:
+        DataProblem: there is no such folder, or a part is missing or damaged.
+    """
+    if not folder.is_dir():
+        raise DataProblem(
+            f"{folder}: there is no such folder; give the one that holds the ten parts as source"
+        )
+    archives = [folder / f"class_{k}_images.zip" for k in range(N_CLASSES)]
+    chunks = [folder / f"MNIST_images_{k}.npz" for k in range(N_CLASSES)]
+    if any(path.is_file() for path in archives):
+        _require(archives)
+        return _open_archives(archives)
+    if any(path.is_file() for path in chunks):
+        _require(chunks)
+        return _open_chunks(chunks)
+    raise DataProblem(
+        f"{folder}: holds neither class_0_images.zip to class_9_images.zip nor MNIST_images_0.npz to "
+        f"MNIST_images_9.npz; give the folder that does as source"
+    )
+
+
+def _require(paths: list[Path]) -> None:
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise DataProblem(
+            f"{paths[0].parent}: {len(missing)} of ten parts missing: {', '.join(missing)}; put them there"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Archives:
+    """One archive of image files for each class."""
+
+    members: tuple[
+        tuple[Path, tuple[str, ...]], ...
+    ]  # archive and its images by name; the index is the class
+
+    @property
+    def labels(self) -> np.ndarray:
+        counts = [len(names) for _, names in self.members]
+        return np.repeat(np.arange(N_CLASSES, dtype=np.uint8), counts)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        for path, names in self.members:
+            with zipfile.ZipFile(path) as archive:
+                for start in range(0, len(names), _BLOCK_IMAGES):
+                    chosen = names[start : start + _BLOCK_IMAGES]
+                    yield np.stack([_read_image(archive, path, name) for name in chosen])
+
+
+def _open_archives(paths: list[Path]) -> _Archives:
+    members = []
+    for path in paths:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = sorted(name for name in archive.namelist() if _is_image(name))
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DataProblem(f"{path}: is damaged or cannot be read ({error}); {_WAY_OUT}") from error
+        if not names:
+            raise DataProblem(f"{path}: holds no {', '.join(_SUFFIXES)} file; {_WAY_OUT}")
+        members.append((path, tuple(names)))
+    return _Archives(members=tuple(members))
+
+
+def _is_image(name: str) -> bool:
+    """Whether a member is an image: macOS puts a shadow `__MACOSX/._x.png` beside each file it packs."""
+    is_shadow = name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith(".")
+    return name.lower().endswith(_SUFFIXES) and not is_shadow
+
+
+def _read_image(archive: zipfile.ZipFile, path: Path, name: str) -> np.ndarray:
+    place = f"{path}: {name}"
+    try:
+        image = Image.open(io.BytesIO(archive.read(name)))
+        if image.size != (SIDE, SIDE) or image.mode not in ("L", "RGB"):
+            raise DataProblem(
+                f"{place}: expected 28x28 grey pixels, "
+                f"got {image.width}x{image.height} in mode {image.mode}; {_WAY_OUT}"
+            )
+        pixels = np.asarray(image)
+    except (zipfile.BadZipFile, RuntimeError, *_DECODING_ERRORS) as error:
+        raise DataProblem(f"{place}: the image is damaged ({error}); {_WAY_OUT}") from error
+    if pixels.ndim == 2:
+        return pixels
+    spread = int(np.ptp(pixels.astype(np.int16), axis=2).max())  # (28, 28, 3) -> largest over all pixels
+    if spread > _CHANNEL_TOLERANCE:
+        raise DataProblem(f"{place}: is coloured: channels differ by {spread} levels, not grey; {_WAY_OUT}")
+    return np.asarray(image.convert("L"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chunks:
+    """Ten pairs of images and labels, classes mixed."""
+
+    images: tuple[StoredArray, ...]
+    labels: np.ndarray
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        for stored in self.images:
+            for block in stored.blocks():
+                yield _to_bytes(block, stored.path).reshape(-1, SIDE, SIDE)
+
+
+def _open_chunks(paths: list[Path]) -> _Chunks:
+    images, labels = [], []
+    for k, path in enumerate(paths):
+        stored = open_array(path, "arr_0", way_out=_WAY_OUT)
+        is_known = stored.dtype == np.uint8 or stored.dtype.kind == "f"
+        if stored.shape[1:] not in ((1, SIDE, SIDE), (SIDE, SIDE)) or not is_known:
+            raise DataProblem(
+                f"{path}: expected floats or bytes of shape (n, 1, 28, 28), "
+                f"got {stored.dtype} {stored.shape}; {_WAY_OUT}"
+            )
+        label_path = _find_labels(path.parent, k)
+        chunk_labels = _read_labels(label_path)
+        if chunk_labels.shape != stored.shape[:1]:
+            raise DataProblem(
+                f"{label_path}: expected {stored.shape[0]} labels, as {path.name} holds that many images, "
+                f"got shape {chunk_labels.shape}; {_WAY_OUT}"
+            )
+        images.append(stored)
+        labels.append(chunk_labels.astype(np.uint8))
+    return _Chunks(images=tuple(images), labels=np.concatenate(labels))
+
+
+def _find_labels(folder: Path, k: int) -> Path:
+    """The labels of a chunk: the published script writes `.npz` by `numpy.save`, which adds `.npy`."""
+    names = [f"MNIST_labels_{k}{suffix}" for suffix in (".npz", ".npy", ".npz.npy")]
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise DataProblem(
+        f"{folder}: the labels of MNIST_images_{k}.npz are missing: {', '.join(names)}; put one there"
+    )
+
+
+def _read_labels(path: Path) -> np.ndarray:
+    try:
+        if zipfile.is_zipfile(path):
+            stored = open_array(path, "arr_0", way_out=_WAY_OUT)
+            labels = np.concatenate([np.empty((0, *stored.shape[1:]), stored.dtype), *stored.blocks()])
+        else:
+            labels = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataProblem(f"{path}: is damaged or cannot be read ({error}); {_WAY_OUT}") from error
+    if labels.dtype.kind not in "iu":
+        raise DataProblem(f"{path}: labels are whole numbers, got {labels.dtype}; {_WAY_OUT}")
+    check_labels(labels, str(path))
+    return labels
+
+
+def _to_bytes(block: np.ndarray, path: Path) -> np.ndarray:
+    """Bytes as they are; floats as grey in [0, 1], clipped, times 255, rounded."""
+    if block.dtype == np.uint8:
+        return block
+    low, high = float(block.min()), float(block.max())
+    if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):  # also refuses NaN
+        raise DataProblem(
+            f"{path}: expected grey values from 0 to 1 (an overshoot of {_OVERSHOOT} is clipped), "
+            f"got {low:g} to {high:g}; scale them, or store bytes from 0 to 255"
+        )
+    return np.rint(np.clip(block, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,5 @@
+"""The one error of the data of this study; apart, so that every reader can raise it without a cycle."""
+
+
+class DataProblem(Exception):  # noqa: N818  (said of data, as a user reads it)
+    """A data file or data setting that cannot be used: one line with file, rule, value and way out."""

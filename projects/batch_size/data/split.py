@@ -1,0 +1,54 @@
+"""Stratified, seeded choices of rows; apart, because every labelled data set is split by this one rule."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from projects.batch_size.data.problem import DataProblem
+
+
+def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random order of rows of which every stretch is stratified.
+
+    The i-th row (in random order) of a class with n rows gets the rank (i + 1/2) / n, and rows are
+    sorted by rank, ties at random. The first k rows thus hold each class in proportion, to one row,
+    and a smaller choice is part of every larger one.
+
+    Args:
+        labels: class of each row, (n,).
+        rng: source of all randomness.
+
+    Returns:
+        A permutation of the row numbers, int64 (n,).
+    """
+    n = len(labels)
+    shuffled = rng.permutation(n)
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    _, counts = np.unique(labels, return_counts=True)
+    rank = np.concatenate([(np.arange(count) + 0.5) / count for count in counts]) if n else np.empty(0)
+    return by_class[np.lexsort((rng.random(n), rank))]
+
+
+def choose_rows(labels: np.ndarray, n: int | None, *, seed: int, field: str, source: str) -> np.ndarray:
+    """Row numbers of a stratified choice, in ascending order.
+
+    Args:
+        labels: class of each row, (rows,).
+        n: how many rows; None for all.
+        seed: equal seeds choose equal rows; a smaller choice is part of a larger one.
+        field: the setting that asked, for the message.
+        source: the data set's name, for the message.
+
+    Returns:
+        Row numbers, int64 (n,).
+
+    Raises:
+        DataProblem: more rows are asked for than there are.
+    """
+    if n is None:
+        return np.arange(len(labels))
+    if n > len(labels):
+        raise DataProblem(
+            f"data.{field}: {source} has {len(labels)} rows, got {n}; ask for at most that many"
+        )
+    return np.sort(stratified_order(labels, np.random.default_rng(seed))[:n])

@@ -1,0 +1,111 @@
+"""The model: a multi-layer perceptron, its initial weights, its output divided by gamma, its losses.
+
+Pure functions on parameters; which scale belongs to which width is in `parameterization`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from projects.batch_size.config import Config
+from projects.batch_size.parameterization import LayerScales
+
+ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "gelu": jax.nn.gelu, "linear": lambda h: h}
+
+
+class Layer(TypedDict, total=False):
+    """The parameters of one layer; `bias` is there where the config has biases."""
+
+    weight: jax.Array  # (fan_in, fan_out)
+    bias: jax.Array  # (fan_out,)
+
+
+Parameters = tuple[Layer, ...]
+
+
+def initial_parameters(config: Config, scales: Sequence[LayerScales], dtype: np.dtype) -> Parameters:
+    """Draw the initial weights of one member.
+
+    Drawn on the host in float64, so that they are the same alone and in a population, in float32 and in float64,
+    on a CPU and on a GPU, but for rounding.
+
+    Args:
+        config: Gives seed, init_scale and bias.
+        scales: One row a layer.
+        dtype: Of the returned arrays.
+    """
+    rng = np.random.default_rng([config.seed, 0])
+    layers = []
+    for scale in scales:
+        sd = config.init_scale * scale.init_sd
+        layer = {"weight": (sd * rng.standard_normal((scale.fan_in, scale.fan_out))).astype(dtype)}
+        if config.bias:
+            layer["bias"] = np.zeros(scale.fan_out, dtype)
+        layers.append(layer)
+    return tuple(layers)
+
+
+def preactivations(
+    parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales], activation: str
+) -> list[jax.Array]:
+    """What each layer computes before its activation; the last is the network's output, gamma left out."""
+    act = ACTIVATIONS[activation]
+    hidden, layers = x, []  # (row, feature)
+    for layer, scale in zip(parameters, scales, strict=True):
+        # HIGHEST: a GPU would round to 10 bits otherwise; CPUs always compute this way.
+        h = scale.multiplier * jnp.matmul(hidden, layer["weight"], precision=jax.lax.Precision.HIGHEST)
+        h = h + layer["bias"] if "bias" in layer else h  # (row, fan_out)
+        layers.append(h)
+        hidden = act(h)
+    return layers
+
+
+def outputs(
+    parameters: Parameters,
+    origin: Parameters | None,
+    x: jax.Array,
+    gamma: jax.Array,
+    scales: Sequence[LayerScales],
+    activation: str,
+) -> jax.Array:
+    """The model's output, (row, output): (f(x; theta) - f(x; theta_0)) / gamma.
+
+    Atanasov et al., arXiv:2410.04642.
+
+    Args:
+        parameters: theta.
+        origin: theta_0; None where the model is not centred: f(x; theta) / gamma.
+        x: (row, feature).
+        gamma: Feature-learning strength.
+        scales: One row a layer.
+        activation: Name in `ACTIVATIONS`.
+    """
+    out = preactivations(parameters, x, scales, activation)[-1]
+    if origin is not None:
+        out = out - preactivations(origin, x, scales, activation)[-1]
+    return out / gamma
+
+
+def loss_of(out: jax.Array, y: jax.Array, loss: str) -> jax.Array:
+    """The mean loss.
+
+    Args:
+        out: (row, output).
+        y: Classes (row,) or targets (row, output).
+        loss: `cross_entropy` (nats, mean over rows) or `mse` (mean over rows and outputs, classes as one-hot rows).
+    """
+    if loss == "cross_entropy":
+        return optax.softmax_cross_entropy_with_integer_labels(out, y).mean()
+    targets = jax.nn.one_hot(y, out.shape[1], dtype=out.dtype) if y.ndim == 1 else y
+    return jnp.mean((out - targets) ** 2)
+
+
+def accuracy_of(out: jax.Array, y: jax.Array) -> jax.Array:
+    """The share of rows whose largest output is at their class."""
+    return jnp.mean((jnp.argmax(out, axis=1) == y).astype(out.dtype))

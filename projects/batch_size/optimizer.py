@@ -1,0 +1,69 @@
+"""One update of the parameters: optax's rule, the parameterisation's learning rates, decoupled weight decay.
+
+With learning rate lr, schedule factor s_t and the multiplier r of a parameter (`parameterization`):
+
+    theta <- theta - lr s_t (r u_t + weight_decay theta)
+
+where u_t is the gradient (sgd), the heavy-ball sum u_t = g_t + momentum u_(t-1) (momentum; Polyak 1964), or Adam's
+bias-corrected ratio (adam; Kingma & Ba, arXiv:1412.6980). Decay is decoupled for all three (Loshchilov & Hutter,
+arXiv:1711.05101), acts on weights and not on biases, and does not take the multiplier r, so that its strength does
+not depend on the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import optax
+
+from projects.batch_size.config import OptimizerConfig
+from projects.batch_size.model import Parameters
+from projects.batch_size.parameterization import LayerScales
+
+
+class Hyper(NamedTuple):
+    """The numbers that vary inside one compiled call: scalars, or (member,) in a population."""
+
+    lr: jax.Array
+    gamma: jax.Array
+    momentum: jax.Array
+    beta1: jax.Array
+    beta2: jax.Array
+    weight_decay: jax.Array
+
+
+def direction(optimizer: OptimizerConfig, hyper: Hyper) -> optax.GradientTransformation:
+    """The rule that turns gradients into u_t, before any learning rate."""
+    if optimizer.name == "sgd":
+        return optax.identity()
+    if optimizer.name == "momentum":
+        return optax.trace(decay=hyper.momentum)  # pyright: ignore[reportArgumentType]  (a traced number is fine)
+    return optax.scale_by_adam(b1=hyper.beta1, b2=hyper.beta2, eps=optimizer.eps)
+
+
+def apply_direction(
+    parameters: Parameters,
+    updates: Parameters,
+    lr: jax.Array,
+    weight_decay: jax.Array,
+    scales: Sequence[LayerScales],
+) -> Parameters:
+    """Move the parameters by one update.
+
+    Args:
+        parameters: theta.
+        updates: u_t, of the same form.
+        lr: Learning rate of this step, schedule included.
+        weight_decay: Decay a unit of learning rate.
+        scales: One row a layer.
+    """
+    moved = []
+    for layer, update, scale in zip(parameters, updates, scales, strict=True):
+        change = scale.weight_lr * update["weight"] + weight_decay * layer["weight"]
+        new = {"weight": layer["weight"] - lr * change}
+        if "bias" in layer:
+            new["bias"] = layer["bias"] - lr * scale.bias_lr * update["bias"]
+        moved.append(new)
+    return tuple(moved)

@@ -1,0 +1,213 @@
+"""The training loop: yields a measurement now and then, goes on from a state, returns trained models.
+
+The study contract of docs/design.md, with no word of who drives it. What is computed is in `program`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from projects.batch_size.batches import batch_rows
+from projects.batch_size.config import Config, precision_of, shared_static_key
+from projects.batch_size.data import Dataset, DataProblem, load_dataset
+from projects.batch_size.model import initial_parameters
+from projects.batch_size.optimizer import Hyper
+from projects.batch_size.program import Program, compiled_program, device_arrays
+from projects.batch_size.state import Progress, flat_state, restored
+from projects.batch_size.trained import TrainedModel
+
+# A member of a population gets the metrics that it would get alone, to this: batched matrix products sum in another
+# order. Where training is chaotic (a learning rate at the edge of divergence) rounding grows and nothing holds.
+RTOL = 1e-3
+N_EXAMPLE_ROWS = 5
+
+
+class Measurement(NamedTuple):
+    """One measurement of every member.
+
+    `metrics` are train_loss and train_accuracy (on at most 1,024 training rows, where data are online on rows drawn
+    for it), val_loss and val_accuracy, learning_rate (of the last update), grad_norm (of the measured training
+    loss), weight_norm, samples_seen; with a target_loss also steps_to_target and samples_to_target, NaN until
+    val_loss has been measured at or below it. There are accuracies where there are classes.
+    """
+
+    step: int
+    epoch: float | None
+    metrics: dict[str, np.ndarray]  # name -> (member,)
+    diverged: np.ndarray  # (member,) bool: a training loss or a parameter was NaN or infinite
+    state: Callable[[], dict[str, np.ndarray]]
+
+
+def train(
+    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
+) -> Generator[Measurement, None, list[TrainedModel]]:
+    """Train one member, or a population in one compiled call.
+
+    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after the
+    last step. Ends early when every member has diverged.
+
+    Args:
+        configs: Members; equal in `static_key`.
+        state: From a measurement; training goes on right after it, with the same numbers.
+
+    Raises:
+        ValueError: Configs cannot share a call, or the state is of another population.
+        DataProblem: The data cannot be used, or the batch is larger than the training set.
+    """
+    run = _Run.of(configs)
+    now = run.start()
+    if state is not None:
+        now = restored(now, state)
+    for step in run.measured_steps():
+        if now.step < step or (step == 0 and state is None):
+            if now.diverged.all():
+                break
+            now, metrics = run.advance(now, step)
+            epoch = run.epoch(step)
+            yield Measurement(step, epoch, metrics, now.diverged.copy(), partial(flat_state, now))
+    return run.models(now)
+
+
+class _Run(NamedTuple):
+    """What stays the same from the first step to the last."""
+
+    configs: Sequence[Config]
+    key: Config
+    data: Dataset
+    n_steps: int
+    program: Program
+    hyper: Hyper
+    seeds: np.ndarray  # () or (member,)
+
+    @classmethod
+    def of(cls, configs: Sequence[Config]) -> _Run:
+        key = shared_static_key(configs)
+        data = load_dataset(key.data)
+        n_steps = _n_steps(key, data)
+        program = compiled_program(
+            key,
+            n_features=data.train_x.shape[1],
+            n_outputs=data.n_classes or data.train_y.shape[1],
+            n_steps=n_steps,
+            has_classes=data.n_classes is not None,
+            is_population=len(configs) > 1,
+        )
+        hyper = _stacked([_hyper(config) for config in configs])
+        seeds = _stacked([np.uint32(config.seed) for config in configs])
+        return cls(configs, key, data, n_steps, program, hyper, seeds)
+
+    def measured_steps(self) -> list[int]:
+        n_points = min(self.key.evals, self.n_steps)
+        return [round(point * self.n_steps / n_points) for point in range(n_points + 1)]
+
+    def epoch(self, step: int) -> float | None:
+        return None if self.key.data.online else step * self.key.batch_size / len(self.data.train_x)
+
+    def start(self) -> Progress:
+        dtype = np.dtype(precision_of(self.key))
+        drawn = [initial_parameters(config, self.program.scales, dtype) for config in self.configs]
+        with self._precision():
+            parameters = jax.device_put(_stacked(drawn))
+            members = self.program.start(parameters, self.hyper)
+        n_members = len(self.configs)
+        origin = parameters if self.key.centered else None
+        return Progress(0, members, origin, np.zeros(n_members, bool), np.full(n_members, np.nan))
+
+    def advance(self, now: Progress, step: int) -> tuple[Progress, dict[str, np.ndarray]]:
+        rows = self._rows(now.step, step - now.step)
+        with self._precision():
+            arrays = device_arrays(self.key.data, self.data.digest, precision_of(self.key))
+            members, measured = self.program.advance(
+                now.members,
+                now.origin,
+                self.hyper,
+                self.seeds,
+                rows,
+                arrays,
+                np.int32(now.step),
+                np.int32(step - now.step),
+            )
+            values = np.asarray(measured).reshape(len(self.configs), -1)  # (member, metric + 1)
+        metrics = dict(zip(self.program.metric_names, values.T[:-1].astype(np.float64), strict=True))
+        metrics["samples_seen"] = np.full(len(values), float(step * self.key.batch_size))
+        reached = self._steps_to_target(now.steps_to_target, metrics["val_loss"], step)
+        if self.key.target_loss is not None:
+            metrics["steps_to_target"] = reached
+            metrics["samples_to_target"] = reached * self.key.batch_size
+        diverged = now.diverged | (values[:, -1] != 1)
+        return Progress(step, members, now.origin, diverged, reached), metrics
+
+    def models(self, now: Progress) -> list[TrainedModel]:
+        arrays = flat_state(now)
+        return [self._model(arrays, member) for member in range(len(self.configs))]
+
+    def _precision(self):
+        return jax.enable_x64(precision_of(self.key) == "float64")
+
+    def _rows(self, first_step: int, n_steps: int) -> np.ndarray | None:
+        """Rows of the coming batches, (step, row) or (member, step, row), padded to one shape; None if online."""
+        if self.key.data.online:
+            return None
+        shape = (_longest_stretch(self.measured_steps()), self.key.batch_size)
+        of_seed = {}
+        for seed in {config.seed for config in self.configs}:
+            of_seed[seed] = np.zeros(shape, np.int32)
+            of_seed[seed][:n_steps] = batch_rows(
+                seed, first_step, n_steps, self.key.batch_size, len(self.data.train_x)
+            )
+        return _stacked([of_seed[config.seed] for config in self.configs])
+
+    def _steps_to_target(self, so_far: np.ndarray, val_loss: np.ndarray, step: int) -> np.ndarray:
+        if self.key.target_loss is None:
+            return so_far
+        return np.where(np.isnan(so_far) & (val_loss <= self.key.target_loss), float(step), so_far)
+
+    def _model(self, arrays: Mapping[str, np.ndarray], member: int) -> TrainedModel:
+        parameters = {}
+        for tree, prefix in {"parameters": "", "origin": "initial."}.items():
+            for name in (name for name in arrays if name.startswith(f"{tree}/")):
+                _, layer, part = name.split("/")
+                parameters[f"{prefix}layer_{layer}.{part}"] = arrays[name][member]
+        return TrainedModel(
+            parameters=parameters,
+            multipliers=tuple(scale.multiplier for scale in self.program.scales),
+            gamma=self.configs[member].gamma,
+            activation=self.key.activation,
+            input_example=self.data.val_x[:N_EXAMPLE_ROWS],
+        )
+
+
+def _n_steps(config: Config, data: Dataset) -> int:
+    n_train = len(data.train_x)
+    if config.data.online:
+        return config.steps
+    if config.batch_size > n_train:
+        raise DataProblem(
+            f"batch_size: {config.batch_size} rows a step is more than the {n_train} training rows of "
+            f"{config.data.name!r}; make it smaller or data.n_train larger"
+        )
+    if config.epochs is None:
+        return config.steps
+    return max(1, round(config.epochs * n_train / config.batch_size))
+
+
+def _longest_stretch(steps: Sequence[int]) -> int:
+    return max(after - before for before, after in zip(steps, steps[1:], strict=False))
+
+
+def _hyper(config: Config) -> Hyper:
+    dtype = np.dtype(precision_of(config)).type
+    own = config.optimizer
+    return Hyper(*map(dtype, (own.lr, config.gamma, own.momentum, own.beta1, own.beta2, own.weight_decay)))
+
+
+def _stacked(members: Sequence[Any]) -> Any:
+    """One tree for a population: a member's own where it is alone, else with a leading member axis."""
+    if len(members) == 1:
+        return members[0]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *members)

