@@ -1,4 +1,4 @@
-"""The study of batch size: how MLPs train across width, learning rate, feature-learning strength and batch size.
+"""The study of batch size: MLPs across width, learning rate, feature-learning strength and batch.
 
 Importing any part of it settles how JAX runs, before JAX starts its backend (`jax_settings`).
 """

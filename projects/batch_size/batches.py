@@ -8,10 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 
-
-def batch_rows(
-    seed: int, first_step: int, n_steps: int, batch_size: int, n_train: int
-) -> np.ndarray:
+def batch_rows(seed: int, first_step: int, n_steps: int, batch_size: int, n_train: int) -> np.ndarray:
     """The training rows of consecutive steps, (step, row) int32.
 
     An epoch has n_train // batch_size steps; the rows left over sit that epoch out.

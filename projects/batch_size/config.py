@@ -34,16 +34,30 @@ FLOAT64_BELOW_GAMMA = 1e-2
 class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """How parameters are updated; the update rule itself is in `optimizer`."""
 
-    name: Literal["sgd", "momentum", "adam"] = Field("sgd", description="update rule")
-    lr: float = Field(0.5, ge=0, description="learning rate, before the parameterisation's per-layer multipliers")
-    momentum: float = Field(0.9, ge=0, lt=1, description="heavy-ball momentum; read by 'momentum' only")
-    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the first moment; read by 'adam' only")
-    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the second moment; read by 'adam' only")
-    eps: float = Field(1e-8, gt=0, description="added to the root of the second moment; read by 'adam' only")
-    weight_decay: float = Field(0.0, ge=0, description="decoupled decay of weights (not biases), times lr")
-    schedule: Literal["constant", "cosine"] = Field("constant", description="course of lr after the warm-up")
-    warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up")
-    warmup_fraction: float = Field(0.0, ge=0, lt=1, description="warm-up as a fraction of all steps")
+    name: Literal["sgd", "momentum", "adam"] = Field(default="sgd", description="update rule")
+    lr: float = Field(
+        default=0.5, ge=0, description="learning rate, before the parameterisation's per-layer multipliers"
+    )
+    momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="heavy-ball momentum; read by 'momentum' only"
+    )
+    beta1: float = Field(
+        default=0.9, ge=0, lt=1, description="decay of the first moment; read by 'adam' only"
+    )
+    beta2: float = Field(
+        default=0.999, ge=0, lt=1, description="decay of the second moment; read by 'adam' only"
+    )
+    eps: float = Field(
+        default=1e-8, gt=0, description="added to the root of the second moment; read by 'adam' only"
+    )
+    weight_decay: float = Field(
+        default=0.0, ge=0, description="decoupled decay of weights (not biases), times lr"
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="course of lr after the warm-up"
+    )
+    warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
+    warmup_fraction: float = Field(default=0.0, ge=0, lt=1, description="warm-up as a fraction of all steps")
 
     @model_validator(mode="after")
     def _one_warmup(self) -> Self:
@@ -58,40 +72,62 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
 class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """One training run of a multi-layer perceptron."""
 
-    depth: int = Field(3, ge=1, description="weight layers L; 1 is a linear model")
-    width: int = Field(64, ge=1, description="units N of each hidden layer")
-    base_width: int = Field(64, ge=1, description="width at which 'mup' equals 'standard'; read by 'mup' only")
-    parameterization: Literal["standard", "ntk", "mup", "mean_field"] = Field(
-        "mup", description="initial scales and learning-rate multipliers; formulas in parameterization.py"
+    depth: int = Field(default=3, ge=1, description="weight layers L; 1 is a linear model")
+    width: int = Field(default=64, ge=1, description="units N of each hidden layer")
+    base_width: int = Field(
+        default=64, ge=1, description="width at which 'mup' equals 'standard'; read by 'mup' only"
     )
-    gamma: float = Field(1.0, gt=0, description="feature-learning strength: the output is divided by it")
-    centered: bool = Field(True, description="subtract the output at initialisation: f(x; theta) - f(x; theta_0)")
-    init_scale: float = Field(1.0, gt=0, description="factor on the initial standard deviation of every weight")
-    bias: bool = Field(True, description="biases, 0 at initialisation")
-    activation: Literal["relu", "tanh", "gelu", "linear"] = Field("relu", description="hidden units")
+    parameterization: Literal["standard", "ntk", "mup", "mean_field"] = Field(
+        default="mup",
+        description="initial scales and learning-rate multipliers; formulas in parameterization.py",
+    )
+    gamma: float = Field(
+        default=1.0, gt=0, description="feature-learning strength: the output is divided by it"
+    )
+    centered: bool = Field(
+        default=True, description="subtract the output at initialisation: f(x; theta) - f(x; theta_0)"
+    )
+    init_scale: float = Field(
+        default=1.0, gt=0, description="factor on the initial standard deviation of every weight"
+    )
+    bias: bool = Field(default=True, description="biases, 0 at initialisation")
+    activation: Literal["relu", "tanh", "gelu", "linear"] = Field(default="relu", description="hidden units")
     loss: Literal["cross_entropy", "mse"] = Field(
-        "cross_entropy", description="mse is the mean over rows and outputs, against one-hot rows where there are classes"
+        default="cross_entropy",
+        description="mse is the mean over rows and outputs, against one-hot rows where there are classes",
     )
     precision: Literal["auto", "float32", "float64"] = Field(
-        "auto", description="auto: float64 where gamma < 0.01, else float32"
+        default="auto", description="auto: float64 where gamma < 0.01, else float32"
     )
-    batch_size: int = Field(32, ge=1, description="rows a step")
-    steps: int = Field(300, ge=1, description="updates, unless epochs is given")
-    epochs: float | None = Field(None, gt=0, description="passes over the training rows; sets the number of steps")
-    evals: int = Field(10, ge=1, description="measurements after the one at step 0, evenly spaced, at most one a step")
-    seed: int = Field(0, ge=0, lt=2**32, description="of initial weights, batches and online samples")
+    batch_size: int = Field(default=32, ge=1, description="rows a step")
+    steps: int = Field(default=300, ge=1, description="updates, unless epochs is given")
+    epochs: float | None = Field(
+        default=None, gt=0, description="passes over the training rows; sets the number of steps"
+    )
+    evals: int = Field(
+        default=10,
+        ge=1,
+        description="measurements after the one at step 0, evenly spaced, at most one a step",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of initial weights, batches and online samples")
     target_loss: float | None = Field(
-        None, gt=0, description="steps_to_target counts the steps to the first measured val_loss at or below this"
+        default=None,
+        gt=0,
+        description="steps_to_target counts the steps to the first measured val_loss at or below this",
     )
-    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
-    data: DataConfig = Field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = Field(default=OptimizerConfig())
+    data: DataConfig = Field(default=DataConfig())
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         if self.loss == "cross_entropy" and self.data.name == "teacher":
-            raise ValueError("loss: cross_entropy needs classes and data.name 'teacher' has none; set loss to mse")
+            raise ValueError(
+                "loss: cross_entropy needs classes and data.name 'teacher' has none; set loss to mse"
+            )
         if self.epochs is not None and self.data.online:
-            raise ValueError("epochs: online data are fresh at every step and have no epochs; set steps instead")
+            raise ValueError(
+                "epochs: online data are fresh at every step and have no epochs; set steps instead"
+            )
         return self
 
 

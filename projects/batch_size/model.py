@@ -1,12 +1,13 @@
-"""The model: a multi-layer perceptron, its initial weights, its output divided by gamma, its losses.
+"""The model: a multi-layer perceptron, its initial weights, its losses.
 
-Pure functions on parameters; which scale belongs to which width is in `parameterization`.
+Pure functions on parameters. Which scale belongs to which width is in `parameterization`; the output is
+centred and divided by gamma in `program`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +20,11 @@ from projects.batch_size.parameterization import LayerScales
 ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "gelu": jax.nn.gelu, "linear": lambda h: h}
 
 
-class Layer(TypedDict, total=False):
+class Layer(TypedDict):
     """The parameters of one layer; `bias` is there where the config has biases."""
 
     weight: jax.Array  # (fan_in, fan_out)
-    bias: jax.Array  # (fan_out,)
+    bias: NotRequired[jax.Array]  # (fan_out,)
 
 
 Parameters = tuple[Layer, ...]
@@ -32,8 +33,8 @@ Parameters = tuple[Layer, ...]
 def initial_parameters(config: Config, scales: Sequence[LayerScales], dtype: np.dtype) -> Parameters:
     """Draw the initial weights of one member.
 
-    Drawn on the host in float64, so that they are the same alone and in a population, in float32 and in float64,
-    on a CPU and on a GPU, but for rounding.
+    Drawn on the host in float64, so that they are the same alone and in a population, in float32 and in
+    float64, on a CPU and on a GPU, but for rounding.
 
     Args:
         config: Gives seed, init_scale and bias.
@@ -54,7 +55,7 @@ def initial_parameters(config: Config, scales: Sequence[LayerScales], dtype: np.
 def preactivations(
     parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales], activation: str
 ) -> list[jax.Array]:
-    """What each layer computes before its activation; the last is the network's output, gamma left out."""
+    """What each layer computes before its activation; the last is the network's output."""
     act = ACTIVATIONS[activation]
     hidden, layers = x, []  # (row, feature)
     for layer, scale in zip(parameters, scales, strict=True):
@@ -66,30 +67,11 @@ def preactivations(
     return layers
 
 
-def outputs(
-    parameters: Parameters,
-    origin: Parameters | None,
-    x: jax.Array,
-    gamma: jax.Array,
-    scales: Sequence[LayerScales],
-    activation: str,
+def network(
+    parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales], activation: str
 ) -> jax.Array:
-    """The model's output, (row, output): (f(x; theta) - f(x; theta_0)) / gamma.
-
-    Atanasov et al., arXiv:2410.04642.
-
-    Args:
-        parameters: theta.
-        origin: theta_0; None where the model is not centred: f(x; theta) / gamma.
-        x: (row, feature).
-        gamma: Feature-learning strength.
-        scales: One row a layer.
-        activation: Name in `ACTIVATIONS`.
-    """
-    out = preactivations(parameters, x, scales, activation)[-1]
-    if origin is not None:
-        out = out - preactivations(origin, x, scales, activation)[-1]
-    return out / gamma
+    """The network's output f(x; theta), (row, output), before centring and division by gamma."""
+    return preactivations(parameters, x, scales, activation)[-1]
 
 
 def loss_of(out: jax.Array, y: jax.Array, loss: str) -> jax.Array:
@@ -98,7 +80,8 @@ def loss_of(out: jax.Array, y: jax.Array, loss: str) -> jax.Array:
     Args:
         out: (row, output).
         y: Classes (row,) or targets (row, output).
-        loss: `cross_entropy` (nats, mean over rows) or `mse` (mean over rows and outputs, classes as one-hot rows).
+        loss: `cross_entropy` (nats, mean over rows) or `mse` (mean over rows and outputs, classes as one-hot
+            rows).
     """
     if loss == "cross_entropy":
         return optax.softmax_cross_entropy_with_integer_labels(out, y).mean()

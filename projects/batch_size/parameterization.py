@@ -1,10 +1,10 @@
 """Where the width goes: initial scales, forward multipliers and learning-rate multipliers of each layer.
 
 One table, apart from the model and the optimiser, because a parameterisation is only right as a whole.
-Layer l computes h_l = c_l W_l a_(l-1) + b_l, with W_l ~ init_scale N(0, s_l^2), b_l = 0, learning rate lr r_l.
-n is a layer's fan-in, N the width, m = N / base_width.
+Layer l computes h_l = c_l W_l a_(l-1) + b_l, with W_l ~ init_scale N(0, s_l^2), b_l = 0, learning rate lr
+r_l. n is a layer's fan-in, N the width, m = N / base_width.
 
-    parameterisation   layer     s            c           r (sgd, momentum)   r (adam)   r of its bias (sgd; adam 1)
+    parameterisation   layer     s            c           r (sgd, momentum)   r (adam)   r of bias (adam: 1)
     standard           all       1/sqrt(n)    1           1                   1          1
     ntk                all       1            1/sqrt(n)   1                   1          1
     mup                input     1/sqrt(n)    1           m                   1          m
@@ -15,11 +15,12 @@ n is a layer's fan-in, N the width, m = N / base_width.
                        readout   1            1/N         N                   1          1
 
 Sources: standard with the scales of LeCun et al. (1998). ntk: Jacot et al., arXiv:1806.07572. mup: Yang & Hu,
-arXiv:2011.14522; Yang et al., arXiv:2203.03466, table 8; with base widths as in microsoft/mup (MuReadout, MuSGD,
-MuAdam): it is `standard` at N = base_width. mean_field: Atanasov et al., arXiv:2410.04642, who call it muP: weights
-N(0, 1), readout w h / N, lr = N eta_0 for every parameter; it is `ntk` at N = 1. Its Adam column follows from the
-same demand that every layer's change is of order 1 in N (Adam moves a weight by lr, whatever its gradient).
-The output is further divided by gamma (model.py); gamma is in no learning rate.
+arXiv:2011.14522; Yang et al., arXiv:2203.03466, table 8; with base widths as in microsoft/mup (MuReadout,
+MuSGD, MuAdam): it is `standard` at N = base_width. mean_field: Atanasov et al., arXiv:2410.04642, who call it
+muP: weights N(0, 1), readout w h / N, lr = N eta_0 for every parameter; it is `ntk` at N = 1. Its Adam column
+follows from the same demand that every layer's change is of order 1 in N (Adam moves a weight by lr, whatever
+its gradient). The model is (f(x; theta) - f(x; theta_0)) / gamma where it is centred, else f(x; theta) /
+gamma, in every parameterisation (Atanasov et al.); gamma is in no learning rate.
 """
 
 from __future__ import annotations
@@ -97,7 +98,9 @@ def _mup(config: Config, role: Role, fan_in: int, fan_out: int) -> LayerScales:
     m = config.width / config.base_width
     is_adam = config.optimizer.name == "adam"
     weight_lr: dict[Role, float] = (
-        {"input": 1.0, "hidden": 1 / m, "readout": 1.0} if is_adam else {"input": m, "hidden": 1.0, "readout": m}
+        {"input": 1.0, "hidden": 1 / m, "readout": 1.0}
+        if is_adam
+        else {"input": m, "hidden": 1.0, "readout": m}
     )
     bias_lr: dict[Role, float] = {} if is_adam else {"input": m, "hidden": m}
     return LayerScales(

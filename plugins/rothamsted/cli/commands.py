@@ -19,7 +19,7 @@ from rich.console import Console
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_root, study_commands
-from rothamsted.study import Study, load_study
+from rothamsted.study import load_study
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
 PARENT_CHECK_SECONDS = 2.0
@@ -27,13 +27,13 @@ PARENT_CHECK_SECONDS = 2.0
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
-    from rothamsted.spec import opening_comment
+    from rothamsted.sweep.load import load, opening_comment
     from rothamsted.sweep.run import run_sweep
 
     found = pairs(arguments, command="sweep")
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
     root = find_root(Path.cwd())
-    spec, study = _load(path, found, root)
+    spec, study = load(path, found, root)
     console = Console(width=None if sys.stdout.isatty() else 160)
     return run_sweep(
         spec, study, root=root, source=path, question=opening_comment(Path(path)), console=console
@@ -43,6 +43,7 @@ def sweep(arguments: Sequence[str]) -> int:
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
     from rothamsted.sweep.check import print_plan
+    from rothamsted.sweep.load import load
 
     if arguments and not arguments[0].startswith("--"):
         arguments = ["--config", *arguments]
@@ -52,7 +53,7 @@ def check(arguments: Sequence[str]) -> int:
         raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
     is_timed = take(found, "time", "true") != "false"
     root = find_root(Path.cwd())
-    spec, study = _load(path, found, root)
+    spec, study = load(path, found, root)
     print_plan(spec, study, console=Console(), is_timed=is_timed)
     return 0
 
@@ -62,6 +63,7 @@ def worker(arguments: Sequence[str]) -> int:
     from rothamsted import tracking
     from rothamsted.study import stop_on_signals
     from rothamsted.sweep.context import open_context
+    from rothamsted.sweep.load import find_study
     from rothamsted.sweep.worker import Worker
 
     found = pairs(arguments, command="worker")
@@ -78,7 +80,7 @@ def worker(arguments: Sequence[str]) -> int:
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
     context = open_context(
-        name, storage, root=root, find_study=lambda entry: _find_study(entry, root), tracking_uri=uri
+        name, storage, root=root, find_study=lambda entry: find_study(entry, root), tracking_uri=uri
     )
     emit = _piped_events() if is_piped else _printed_events()
     with stop_on_signals(lambda signal_name: None) as stop:
@@ -125,27 +127,6 @@ def entry_point(name: str, arguments: Sequence[str]) -> int:
             f"worker, prepare_data; studies: {', '.join(sorted(known)) or 'none'}"
         )
     return main(load_study(known[name], root), list(arguments)) or 0
-
-
-def _find_study(entry: str, root: Path) -> Study:
-    known = study_commands(root)
-    if entry not in known:
-        raise UserError(
-            f"study '{entry}' is not an entry point of {root / 'MLproject'} that runs python -m projects.NAME; "
-            f"known: {', '.join(sorted(known)) or 'none'}"
-        )
-    return load_study(known[entry], root)
-
-
-def _load(path: str, overrides: Mapping[str, str], root: Path) -> tuple[Any, Study]:
-    """The validated sweep and its study."""
-    from rothamsted.spec import load_sweep
-    from rothamsted.study import field_names
-
-    spec = load_sweep(
-        path, overrides, parameter_names=lambda entry: set(field_names(_find_study(entry, root).config))
-    )
-    return spec, _find_study(spec.study or "", root)
 
 
 def _piped_events() -> Callable[[Mapping[str, Any]], None]:

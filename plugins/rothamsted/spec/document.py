@@ -68,7 +68,9 @@ def read_document(path: str | Path) -> Document:
     except UnicodeDecodeError as error:
         raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except OSError as error:
-        raise SpecError(f"{source}: cannot be read: {error.strerror}; give the path of a sweep file") from None
+        raise SpecError(
+            f"{source}: cannot be read: {error.strerror}; give the path of a sweep file"
+        ) from None
     return parse_document(text, source)
 
 
@@ -135,7 +137,9 @@ class _Reader:
             key = key_node.value
             if key in values:
                 first = self.places[(*path, key)].removeprefix(f"{self.source}:")
-                raise self._error(key_node, (*path, key), f"is given twice, first in line {first}; remove one")
+                raise self._error(
+                    key_node, (*path, key), f"is given twice, first in line {first}; remove one"
+                )
             self.places[(*path, key)] = self._place(key_node)
             values[key] = self.read(value_node, (*path, key), above)
         return values
@@ -150,7 +154,9 @@ class _Reader:
         if kind == "bool":
             if text.lower() in ("true", "false"):
                 return text.lower() == "true"
-            raise self._error(node, path, f"YAML takes {text} for a truth value; write true or false, or quote it")
+            raise self._error(
+                node, path, f"YAML takes {text} for a truth value; write true or false, or quote it"
+            )
         if kind in ("int", "float"):
             return self._number(node, path, text)
         if kind == "timestamp":
@@ -168,7 +174,9 @@ class _Reader:
         mantissa = found["mantissa"] + ("" if "." in found["mantissa"] else ".0")
         spelled = f"{mantissa}e{found['sign'] or '+'}{found['exponent']}" if found["exponent"] else mantissa
         raise self._error(
-            node, path, f"{text} looks like a number, but is text to YAML; write {spelled} (or quote it for text)"
+            node,
+            path,
+            f"{text} looks like a number, but is text to YAML; write {spelled} (or quote it for text)",
         )
 
     def _number(self, node: yaml.Node, path: KeyPath, text: str) -> int | float:
@@ -178,7 +186,9 @@ class _Reader:
             return int(text)
         if node.tag == f"{_TAG}float" and _NUMBER.fullmatch(text):
             return float(text)
-        raise self._error(node, path, f"{text} is not a decimal number; YAML reads it in another base: write it out")
+        raise self._error(
+            node, path, f"{text} is not a decimal number; YAML reads it in another base: write it out"
+        )
 
     def _place(self, node: yaml.Node) -> str:
         return "command line" if self.is_shell else f"{self.source}:{node.start_mark.line + 1}"

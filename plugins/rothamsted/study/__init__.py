@@ -9,7 +9,7 @@ from rothamsted.study.checkpoint import Checkpoint, Snapshot
 from rothamsted.study.contract import MeasurementLike, Study, check_population, population_key
 from rothamsted.study.driver import drive
 from rothamsted.study.exports import write_exports
-from rothamsted.study.fields import field_names, flatten, set_fields
+from rothamsted.study.fields import field_names, field_types, flatten, set_fields
 from rothamsted.study.find import load_study, study_module
 from rothamsted.study.prepare import prepare_data
 from rothamsted.study.provenance import source_tags, study_tags
@@ -25,6 +25,7 @@ __all__ = [
     "check_population",
     "drive",
     "field_names",
+    "field_types",
     "flatten",
     "load_study",
     "main",

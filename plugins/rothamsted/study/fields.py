@@ -24,6 +24,17 @@ def field_names(config_type: type[BaseModel]) -> list[str]:
     return list(dict.fromkeys(_leaf_names(config_type, "")))
 
 
+def field_types(config_type: type[BaseModel], prefix: str = "") -> dict[str, Any]:
+    """The dotted names of all leaves of a config with their type annotations, bounds included."""
+    types: dict[str, Any] = {}
+    for name, info in config_type.model_fields.items():
+        for model in _models_in(info.annotation):
+            types |= field_types(model, f"{prefix}{name}.")
+        if not any(True for _ in _models_in(info.annotation)):
+            types[prefix + name] = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+    return types
+
+
 def flatten(config: BaseModel) -> dict[str, Any]:
     """A config as dotted name -> JSON-like value (tuples are lists, paths and enums their text)."""
     return dict(_leaves(config, config.model_dump(mode="json"), ""))

@@ -10,10 +10,10 @@ import time
 import numpy as np
 from rich.console import Console
 
-from rothamsted.spec import Sweep
+from rothamsted.spec import Sweep, plan
 from rothamsted.study import Study, drive
 from rothamsted.sweep.context import config_of, n_workers
-from rothamsted.sweep.start import check_conditions, digest_of_data
+from rothamsted.sweep.start import digest_of_data
 
 MOST_SECONDS = 30.0  # of timing; a longer replicate is extrapolated from its steps where that can be done
 OVERHEAD_SECONDS = 0.02  # a replicate's share of writing down; benchmarks/overhead.py
@@ -25,18 +25,16 @@ def print_plan(sweep: Sweep, study: Study, *, console: Console, is_timed: bool =
     Raises:
         UserError: as `start_sweep` would.
     """
-    check_conditions(sweep, study)
     digest = digest_of_data(sweep, study)
-    n_trials, seeds = sweep.n_trials, sweep.replicates.values
-    n_replicates = n_trials * len(seeds)
-    n_runs = 1 + n_replicates + (n_trials if len(seeds) > 1 else 0)
+    size = plan(sweep)
+    n_trials, n_replicates, seeds = size.n_conditions, size.n_trainings, sweep.replicates.values
     rows = {
         "sweep": f"{sweep.name} (study {sweep.study})",
         "objective": f"{sweep.objective.direction} {sweep.objective.metric}",
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
         "conditions": str(n_trials),
         "replicates": f"{n_replicates} ({len(seeds)} a condition, seeds {', '.join(map(str, seeds))})",
-        "MLflow runs": f"{n_runs} (1 sweep, {n_trials} trials" + (f", {n_replicates} replicates)" if len(seeds) > 1 else ")"),
+        "MLflow runs": f"{size.n_runs} (1 sweep, {n_trials} trials" + (f", {n_replicates} replicates)" if len(seeds) > 1 else ")"),
         "workers": str(n_workers(sweep)),
         "data": f"sha256 {digest[:12]}…" if digest else "the study gives no digest",
     }

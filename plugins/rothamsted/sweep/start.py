@@ -16,14 +16,11 @@ from rothamsted import tracking
 from rothamsted.errors import ResumeError
 from rothamsted.search import SearchRecord, check_storage, find_search
 from rothamsted.search.storage import SPEC_KEY
-from rothamsted.spec import Sweep, difference, grown_only, resolved
+from rothamsted.spec import PLACE_KEYS, Sweep, difference, grown_only, resolved
 from rothamsted.study import Study, source_tags, study_tags
 from rothamsted.sweep import tags
 from rothamsted.sweep.context import SweepContext, config_of, queue_of
 from rothamsted.sweep.trial import now_ms
-
-# Keys that say where and how a sweep runs, not what it measures: they may differ when it goes on.
-PLACE_KEYS = ("execution", "storage", "experiment")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +43,6 @@ def start_sweep(sweep: Sweep, study: Study, *, root: Path, source: str) -> Start
     Raises:
         UserError: with one line, before anything has been created in either database.
     """
-    check_conditions(sweep, study)
     data_digest = digest_of_data(sweep, study)
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
@@ -89,21 +85,11 @@ def start_sweep(sweep: Sweep, study: Study, *, root: Path, source: str) -> Start
     return Started(context=context, is_resumed=is_resumed)
 
 
-def check_conditions(sweep: Sweep, study: Study) -> None:
-    """Validate the study's config at each domain's values and ends, everything else at its first value.
-
-    Raises:
-        UserError: the config refuses a fixed parameter or a value of the space.
-    """
-    for _, condition in sweep.search_space.probes():
-        config_of(study, sweep, condition, sweep.replicates.values[0])
-
-
 def digest_of_data(sweep: Sweep, study: Study) -> str | None:
     """The digest of the data that the first condition trains on; a file that is missing shows here."""
     if study.data_digest is None:
         return None
-    _, condition = next(sweep.search_space.probes())
+    _, condition = next(sweep.search_space.probes(), ("", {}))
     return study.data_digest(config_of(study, sweep, condition, sweep.replicates.values[0]))
 
 

@@ -33,8 +33,8 @@ def load_digits(config: DataConfig) -> Dataset:
     """
     from sklearn.datasets import load_digits as read_scans  # a second to import, so only where it is used
 
-    pixels, labels = read_scans(return_X_y=True)
-    x = (np.asarray(pixels) / 16 - MEAN) / STD
+    pixels, labels = (np.asarray(part) for part in read_scans(return_X_y=True))
+    x = (pixels / 16 - MEAN) / STD
     n_val = N_VAL if config.n_val is None else config.n_val
     n_train = len(labels) - n_val if config.n_train is None else config.n_train
     if n_train < 1 or n_train + n_val > len(labels):

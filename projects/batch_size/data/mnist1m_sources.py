@@ -25,9 +25,8 @@ from projects.batch_size.data.problem import DataProblem
 _WAY_OUT = "get the file again and repeat the preparation"
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _BLOCK_IMAGES = 2048
-_OVERSHOOT = (
-    0.5  # a diffusion model is not held to [0, 1]; images scaled to [-1, 1] or [0, 255] go beyond this
-)
+# A diffusion model is not held to [0, 1]; images scaled to [-1, 1] or [0, 255] go beyond this.
+_OVERSHOOT = 0.5
 _CHANNEL_TOLERANCE = 8  # grey levels by which JPEG's colour conversion may part the channels of a grey image
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, zlib.error, Image.DecompressionBombError)
 

@@ -11,8 +11,8 @@ def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray
     """A random order of rows of which every stretch is stratified.
 
     The i-th row (in random order) of a class with n rows gets the rank (i + 1/2) / n, and rows are
-    sorted by rank, ties at random. The first k rows thus hold each class in proportion, to one row,
-    and a smaller choice is part of every larger one.
+    sorted by rank, ties at random. Any stretch thus holds each class in proportion, to about one row
+    where the classes are of like size, and the head of the order is part of every longer head.
 
     Args:
         labels: class of each row, (n,).

@@ -1,0 +1,59 @@
+"""Whether a value fits the type of a study's parameter, without the study.
+
+Apart from `rules`, because this is where Python's and pydantic's generosity is taken back: text is no
+number, 1 is not true, 3.0 is no whole number.
+"""
+
+from __future__ import annotations
+
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+
+def takes_whole_numbers(annotation: Any) -> bool | None:
+    """Whether a parameter of this type takes whole numbers only; None where the type does not say."""
+    members = set(_members(annotation))
+    if float in members:
+        return False
+    return True if int in members else None
+
+
+def misfit(annotation: Any, value: Any) -> str | None:
+    """Why a value does not fit a type, as in "must be a valid number, not 'fast'"; None if it fits.
+
+    A type that pydantic knows nothing of is left to the study itself.
+    """
+    try:
+        adapter = TypeAdapter(annotation)
+    except PydanticSchemaGenerationError:
+        return None
+    try:
+        read = adapter.validate_python(value)
+    except ValidationError as error:
+        return f"{_rule(error)}, not {value!r}"
+    kinds = _kind(value), _kind(read)
+    if kinds[0] == kinds[1] or kinds == ("whole number", "number") or "" in kinds:
+        return None
+    return f"must be a {kinds[1]}, not the {kinds[0]} {value!r}"
+
+
+def _rule(error: ValidationError) -> str:
+    message = error.errors()[0]["msg"].removeprefix("Value error, ")
+    return message.replace("Input should be", "must be").replace(", unable to parse string as", ":")
+
+
+def _kind(value: Any) -> str:
+    for kind, name in ((bool, "truth value"), (int, "whole number"), (float, "number"), (str, "text")):
+        if isinstance(value, kind):
+            return name
+    return ""
+
+
+def _members(annotation: Any) -> list[Any]:
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [member for argument in get_args(annotation) for member in _members(argument)]
+    return [annotation]

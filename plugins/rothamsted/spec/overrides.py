@@ -1,0 +1,159 @@
+"""What the command line changes in a sweep file, before anything is judged.
+
+Any key of a sweep file can be given, dotted (`execution.workers=1`, `space.optimizer.lr.points=5`), and
+`space=` in Hydra's sweep grammar. Any other key is a parameter of the study: it is fixed at that value,
+and if it stood in the space it no longer varies: that is what was asked for. Null takes a key away.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from rothamsted.space import SpaceError, domain_to_plain
+from rothamsted.spec.document import Document, KeyPath, parse_override
+
+COMMAND_LINE = "command line"
+SHORT_FORMS = {"sampler": "name", "replicates": "count"}  # `sampler: tpe` is `sampler: {name: tpe}`
+
+
+def expand_short_forms(document: Document) -> Document:
+    """Write `sampler: tpe` and `replicates: 5` out as the mappings that they are short for."""
+    data = dict(document.data)
+    for key, part in SHORT_FORMS.items():
+        if isinstance(data.get(key), (str, int, float)):
+            data[key] = {part: data[key]}
+    return Document(source=document.source, data=data, places=document.places)
+
+
+def override_sweep_keys(
+    document: Document, overrides: Mapping[str, str], sweep_keys: Collection[str]
+) -> tuple[Document, dict[str, Any]]:
+    """Set the keys of the sweep file that the command line gives.
+
+    Returns:
+        The changed document, and the overrides that are no sweep key: parameters of the study, if
+        anything. `parameters.NAME` is among them, as NAME.
+    """
+    editor = _Editor(copy.deepcopy(document.data), dict(document.places))
+    parameters: dict[str, Any] = {}
+    for key in sorted(overrides, key=lambda key: key.count(".")):  # space before space.lr.points
+        first, _, rest = key.partition(".")
+        if first == "parameters" and rest:
+            parameters[rest] = parse_override(key, overrides[key])
+        elif first not in sweep_keys:
+            parameters[key] = parse_override(key, overrides[key])
+        elif key == "space":
+            _override_space(editor, overrides[key])
+        elif first == "space":
+            _set_in_space(editor, rest, parse_override(key, overrides[key]))
+        else:
+            _set_key(editor, tuple(key.split(".")), parse_override(key, overrides[key]))
+    return editor.document(document.source), parameters
+
+
+def fix_parameters(document: Document, parameters: Mapping[str, Any]) -> Document:
+    """Fix parameters of the study at values from the command line, and take them out of the space."""
+    editor = _Editor(copy.deepcopy(document.data), dict(document.places))
+    for name, value in parameters.items():
+        editor.remove(("space", name))
+        editor.put(("parameters", name), value)
+    return editor.document(document.source)
+
+
+class _Editor:
+    """A document being changed: each change leaves its place as the command line."""
+
+    def __init__(self, data: dict[str, Any], places: dict[KeyPath, str]) -> None:
+        self.data = data
+        self.places = places
+
+    def document(self, source: str) -> Document:
+        return Document(source=source, data=self.data, places=self.places)
+
+    def get(self, path: KeyPath) -> Any:
+        found: Any = self.data
+        for part in path:
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
+
+    def put(self, path: KeyPath, value: Any) -> None:
+        parent = self._parent(path)
+        self._forget(path)
+        parent[path[-1]] = value
+        self.places[path] = COMMAND_LINE
+
+    def remove(self, path: KeyPath) -> None:
+        parent = self.get(path[:-1])
+        if isinstance(parent, dict) and path[-1] in parent:
+            del parent[path[-1]]
+            self._forget(path)
+
+    def _parent(self, path: KeyPath) -> dict[Any, Any]:
+        found: Any = self.data
+        for depth, part in enumerate(path[:-1]):
+            if found.get(part) is None:
+                found[part] = {}
+                self.places[path[: depth + 1]] = COMMAND_LINE
+            found = found[part]
+            if not isinstance(found, dict):
+                at = Document(source=COMMAND_LINE, data={}, places={})
+                owner = ".".join(str(name) for name in path[: depth + 1])
+                raise at.error(
+                    path, f"{owner} is {found!r} and has no keys below it; give {owner} as a whole"
+                )
+        return found
+
+    def _forget(self, path: KeyPath) -> None:
+        for known in [known for known in self.places if known[: len(path)] == path]:
+            del self.places[known]
+
+
+def _set_key(editor: _Editor, path: KeyPath, value: Any) -> None:
+    short = SHORT_FORMS.get(str(path[0]))
+    if len(path) == 1 and short is not None and isinstance(value, (str, int, float)):
+        path = (*path, short)
+    if value is None:
+        editor.remove(path)
+    else:
+        editor.put(path, value)
+
+
+def _set_in_space(editor: _Editor, rest: str, value: Any) -> None:
+    """Set a domain, or a part of one: the longest known parameter that the key starts with is meant."""
+    domains = editor.get(("space",)) or {}
+    starts = [name for name in domains if rest == name or rest.startswith(f"{name}.")]
+    name = max(starts, key=len, default=rest)
+    parts = rest[len(name) + 1 :].split(".", 1) if rest != name else []
+    path = ("space", name, *parts)
+    if value is None:
+        editor.remove(path)
+        return
+    editor.remove(("parameters", name))
+    editor.put(path, value)
+
+
+def _override_space(editor: _Editor, text: str) -> None:
+    """Replace the domains that Hydra's grammar names; the others stay, and so do `when` and `points`."""
+    from rothamsted.space.hydra import domains_from_hydra
+
+    try:
+        domains = domains_from_hydra(text)
+    except SpaceError as error:
+        at = Document(source=COMMAND_LINE, data={}, places={})
+        raise at.error(("space", *error.key), error.reason) from None
+    for name, domain in domains.items():
+        before = editor.get(("space", name))
+        plain = domain_to_plain(domain)
+        kept = {
+            key: before[key] for key in ("points", "when") if isinstance(before, Mapping) and key in before
+        }
+        if isinstance(plain, list):
+            plain = {"values": plain, "when": kept["when"]} if "when" in kept else plain
+        else:
+            plain = {**plain, **kept}
+            if "step" in plain:
+                plain.pop("points", None)
+        editor.remove(("parameters", name))
+        editor.put(("space", name), plain)

@@ -1,0 +1,115 @@
+"""What several keys of a sweep must agree on. Apart from the schema, which sees one value at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rothamsted.errors import UserError
+from rothamsted.space import SpaceError
+from rothamsted.spec.document import Document, KeyPath
+from rothamsted.spec.schema import MAX_CONDITIONS, MAX_SEED, Sweep
+
+MAX_CHECKED_GRID = 2_000  # conditions: a larger grid is checked at its values one at a time
+
+CheckCondition = Callable[[str, Mapping[str, Any]], None]  # (study, {parameter: value}); raises a UserError
+
+
+def check_rules(sweep: Sweep, document: Document) -> None:
+    """Check the space, the sampler's budget and the seeds.
+
+    Raises:
+        SpecError: with the key that is easiest to change.
+    """
+    try:
+        space = sweep.search_space
+        if sweep.sampler.name == "grid":
+            _check_grid(sweep, document)
+        else:
+            _check_budget(sweep, document, n_parameters=len(space))
+    except SpaceError as error:
+        raise document.error(("space", *error.key), error.reason) from None
+    _check_seeds(sweep, document)
+
+
+def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) -> None:
+    """Let the study judge conditions: every choice and both ends of every range, and a small grid in full.
+
+    Raises:
+        SpecError: with the study's own reason, at the parameter at fault.
+    """
+    seed = {"seed": sweep.replicates.values[0]}
+    for path, condition in _conditions(sweep):
+        flat = {**sweep.parameters, **condition, **seed}
+        try:
+            check(sweep.study, flat)
+        except UserError as error:
+            at = path or _blamed(str(error), sweep)
+            shown = f" under {condition}" if condition else ""
+            raise document.error(at, f"study '{sweep.study}' refuses it{shown}: {error}") from None
+
+
+def _conditions(sweep: Sweep) -> Iterator[tuple[KeyPath | None, dict[str, Any]]]:
+    """Conditions to try, with the key to blame where it is plain: a first one, then single changes of it."""
+    space = sweep.search_space
+    probes = list(space.probes())
+    yield None, (probes[0][1] if probes else {})
+    for _, condition in probes:
+        yield None, condition
+    if sweep.sampler.name == "grid" and space.size_of_grid() <= MAX_CHECKED_GRID:
+        for condition in space.iterate_grid():
+            yield None, condition
+
+
+def _blamed(message: str, sweep: Sweep) -> KeyPath:
+    """The parameter that the study's message names first; the study itself where it names none."""
+    places = {}
+    for key, names in (("space", sweep.space), ("parameters", sweep.parameters)):
+        for name in names:
+            if found := re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.]*\w)", message):
+                places[(key, name)] = (found.start(), -len(name))
+    return min(places, key=places.__getitem__, default=("study",))
+
+
+def _check_grid(sweep: Sweep, document: Document) -> None:
+    n_conditions = sweep.search_space.size_of_grid()
+    if sweep.trials is not None:
+        reason = (
+            f"a grid has its own number of conditions, {n_conditions}; remove trials, or name another sampler"
+        )
+        raise document.error(("trials",), reason)
+    if n_conditions > MAX_CONDITIONS:
+        reason = (
+            f"a grid of {n_conditions} conditions, and at most {MAX_CONDITIONS} are taken; give fewer points"
+        )
+        raise document.error(("space",), reason)
+
+
+def _check_budget(sweep: Sweep, document: Document, *, n_parameters: int) -> None:
+    name = sweep.sampler.name
+    if sweep.trials is None:
+        reason = f"is missing: sampler {name} has no end of its own; give trials, as in trials: 50"
+        raise document.error(("trials",), reason)
+    if n_parameters == 0:
+        reason = f"is empty, so that sampler {name} has nothing to choose; give domains, or sampler grid"
+        raise document.error(("space",), reason)
+
+
+def _check_seeds(sweep: Sweep, document: Document) -> None:
+    replicates = sweep.replicates
+    seeds = replicates.seeds
+    if seeds is None:
+        if replicates.values[-1] > MAX_SEED:
+            reason = f"{replicates.first_seed} leads to seeds above {MAX_SEED}; give a smaller one"
+            raise document.error(("replicates", "first_seed"), reason)
+        return
+    if len(set(seeds)) < len(seeds):
+        twice = next(seed for seed in seeds if seeds.count(seed) > 1)
+        reason = f"{twice} stands twice: two replicates would be one and the same; remove it"
+        raise document.error(("replicates", "seeds"), reason)
+    if replicates.first_seed is not None:
+        raise document.error(("replicates", "first_seed"), "stands beside seeds; give one of the two")
+    if replicates.count is not None and replicates.count != len(seeds):
+        reason = f"{replicates.count} replicates, but {len(seeds)} seeds; remove one of the two keys"
+        raise document.error(("replicates", "count"), reason)

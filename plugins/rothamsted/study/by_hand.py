@@ -1,0 +1,1 @@
+ByHand = main = run_by_hand = None

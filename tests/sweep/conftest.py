@@ -1,0 +1,147 @@
+"""A toy project in a folder of its own, with databases that are migrated already (copies of one template)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rothamsted.sweep.context import SweepContext
+from rothamsted.sweep.load import load
+from rothamsted.sweep.start import start_sweep
+from rothamsted.sweep.worker import Worker
+from tests.conftest import ROOT
+
+MLPROJECT = """
+name: toy-project
+entry_points:
+  toy:
+    command: "python -m projects.toy"
+"""
+SWEEP: dict[str, Any] = {
+    "name": "toys",
+    "study": "toy",
+    "parameters": {"steps": 20, "n_points": 5},
+    "space": {"lr": {"low": 0.01, "high": 1.0, "log": True, "points": 3}, "x": [0.0, 0.5]},
+    "objective": {"metric": "val_loss", "direction": "minimize", "reduce": "last"},
+    "sampler": {"name": "grid"},
+    "replicates": {"count": 3},
+}
+
+
+@pytest.fixture(scope="session")
+def migrated_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database of the present schema; migrating one takes seconds."""
+    from rothamsted.tracking import migrate
+
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    migrate(f"sqlite:///{path}")
+    import sqlite3
+
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return path
+
+
+Events = list[dict[str, Any]]
+ShouldStop = Callable[[Events], bool]
+
+
+def stop_in_replicate(n_started: int, n_asked: int) -> ShouldStop:
+    """Stop in the `n_started`-th replicate that is started, when it has been asked `n_asked` times."""
+    asked = 0
+
+    def should_stop(events: Events) -> bool:
+        nonlocal asked
+        asked += sum(event["event"] == "start" for event in events) == n_started
+        return asked >= n_asked
+
+    return should_stop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The toy project: write a sweep file, then run it in this process or as a user would."""
+
+    root: Path
+
+    @property
+    def tracking_uri(self) -> str:
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def storage(self) -> str:
+        return f"sqlite:///{self.root / 'optuna.db'}"
+
+    def write(self, changes: Mapping[str, Any] | None = None, name: str = "sweep.yaml") -> Path:
+        """Write the standard sweep with top-level keys replaced; None removes one."""
+        document = {**SWEEP, "storage": self.storage, **(changes or {})}
+        document = {key: value for key, value in document.items() if value is not None}
+        path = self.root / name
+        path.write_text("# Question: does the toy learn?\n" + yaml.safe_dump(document, sort_keys=False))
+        return path
+
+    def start(self, changes: Mapping[str, Any] | None = None) -> SweepContext:
+        """Start, or resume, a sweep in this process."""
+        path = self.write(changes)
+        sweep, study = load(path, {}, self.root)
+        return start_sweep(sweep, study, root=self.root, source=str(path)).context
+
+    def work(self, context: SweepContext, should_stop: ShouldStop = lambda events: False) -> Events:
+        """One worker in this process; returns its events."""
+        events: Events = []
+        Worker(
+            context=context, emit=lambda e: events.append(dict(e)), should_stop=lambda: should_stop(events)
+        ).run()
+        return events
+
+    def cli(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run the console script as a user would, in the project's folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "rothamsted", *arguments],
+            cwd=self.root,
+            env=self.environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": self.tracking_uri, **settings}
+
+
+@pytest.fixture
+def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The toy project without any database."""
+    package = tmp_path / "projects" / "toy"
+    package.mkdir(parents=True)
+    (tmp_path / "MLproject").write_text(MLPROJECT)
+    (tmp_path / "projects" / "__init__.py").write_text('"""Studies."""\n')
+    shutil.copy(ROOT / "tests" / "toy" / "__init__.py", package / "__init__.py")
+    main = (ROOT / "tests" / "toy" / "__main__.py").read_text().replace("tests.toy", "projects.toy")
+    (package / "__main__.py").write_text(main)
+    project = Project(root=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", project.tracking_uri)
+    for name in [n for n in sys.modules if n == "projects" or n.startswith("projects.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield project
+    for name in [n for n in sys.modules if n == "projects" or n.startswith("projects.")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def project(empty_project: Project, migrated_mlflow: Path) -> Project:
+    """The toy project with an empty tracking store."""
+    shutil.copy(migrated_mlflow, empty_project.root / "mlflow.db")
+    return empty_project

@@ -1,0 +1,247 @@
+"""The worker: runs, means and intervals, failures, resumes, in real SQLite databases."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from mlflow import MlflowClient
+from optuna_dashboard import get_note
+from scipy import stats
+
+from rothamsted.sweep import tags
+from rothamsted.sweep.results import ranked, read_results
+from rothamsted.tracking import FoundRun, find_runs
+from tests.sweep.conftest import Events, Project, stop_in_replicate
+
+BY_ROLE = ("sweep", "trial", "replicate")
+
+
+def runs(project: Project, role: str, name: str = "toys") -> list[FoundRun]:
+    return find_runs(None, {tags.ROLE: role, tags.SWEEP: name}, uri=project.tracking_uri)
+
+
+def optuna_trials(project: Project) -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name="toys", storage=project.storage).trials
+
+
+def test_each_trial_and_replicate_has_one_run_below_its_parent(project: Project) -> None:
+    context = project.start()
+    project.work(context)
+    sweep_run, trials, replicates = (runs(project, role) for role in BY_ROLE)
+    assert (len(sweep_run), len(trials), len(replicates)) == (1, 6, 18)
+    assert {t.tags["mlflow.parentRunId"] for t in trials} == {sweep_run[0].run_id}
+    children = {t.run_id: [r for r in replicates if r.tags["mlflow.parentRunId"] == t.run_id] for t in trials}
+    assert [len(c) for c in children.values()] == [3] * 6
+    assert all({c.tags[tags.SEED] for c in group} == {"0", "1", "2"} for group in children.values())
+    assert {run.status for run in (*trials, *replicates)} == {"FINISHED"}
+
+
+def test_the_trial_run_carries_mean_and_t_interval_of_every_metric_and_step(project: Project) -> None:
+    # Authority: scipy's t interval on the three values that the replicate runs logged.
+    context = project.start()
+    project.work(context)
+    client = MlflowClient(project.tracking_uri)
+    [trial] = [t for t in runs(project, "trial") if t.tags[tags.TRIAL] == "0"]
+    replicates = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "0"]
+    curves = [
+        [m.value for m in client.get_metric_history(r.run_id, "val_loss")] for r in replicates
+    ]
+    steps = [m.step for m in client.get_metric_history(trial.run_id, "val_loss/mean")]
+    assert steps == [4, 8, 12, 16, 20]
+    written = {
+        key: [m.value for m in client.get_metric_history(trial.run_id, f"val_loss/{key}")]
+        for key in ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")
+    }
+    values = np.array(curves)
+    low, high = stats.t.interval(0.95, 2, values.mean(0), stats.sem(values, axis=0))
+    expected = {
+        "mean": values.mean(0),
+        "sd": values.std(0, ddof=1),
+        "sem": stats.sem(values, axis=0),
+        "ci_low": low,
+        "ci_high": high,
+        "median": np.median(values, axis=0),
+        "min": values.min(0),
+        "max": values.max(0),
+        "n": np.full(5, 3.0),
+    }
+    for key, column in expected.items():
+        assert written[key] == pytest.approx(column.tolist(), rel=1e-12), key
+
+
+def test_optuna_is_told_the_mean_over_replicates_with_a_note_and_a_link(project: Project) -> None:
+    context = project.start()
+    project.work(context)
+    trial_runs = {t.tags[tags.TRIAL]: t for t in runs(project, "trial")}
+    study = optuna.load_study(study_name="toys", storage=project.storage)
+    for trial in study.trials:
+        run = trial_runs[str(trial.number)]
+        assert trial.value == pytest.approx(run.metrics["objective/mean"], rel=1e-12)
+        assert trial.user_attrs[tags.RUN_ID] == run.run_id
+        note = get_note(optuna.Trial(study, trial._trial_id))
+        assert "95 % interval" in note
+        assert run.run_id in note
+
+
+def test_with_one_replicate_the_trial_run_is_the_replicate(project: Project) -> None:
+    context = project.start({"replicates": {"count": 1}})
+    project.work(context)
+    trials = runs(project, "trial")
+    assert len(trials) == 6
+    assert runs(project, "replicate") == []
+    assert all(t.tags[tags.SEED] == "0" and t.tags[tags.REPLICATE] == "0" for t in trials)
+    assert all("val_loss" in t.metrics and "val_loss/mean" not in t.metrics for t in trials)
+
+
+def test_all_conditions_get_the_same_seeds(project: Project) -> None:
+    context = project.start({"replicates": {"seeds": [11, 5]}})
+    project.work(context)
+    by_trial: dict[str, set[str]] = {}
+    for run in runs(project, "replicate"):
+        by_trial.setdefault(run.tags[tags.TRIAL], set()).add(run.tags[tags.SEED])
+    assert list(by_trial.values()) == [{"11", "5"}] * 6
+
+
+def test_a_diverged_condition_is_worst_for_the_search_and_never_among_the_best(project: Project) -> None:
+    # lr 10 diverges by theory: |1 - lr| > 1.
+    context = project.start({"space": {"lr": [0.5, 10.0]}, "parameters": {"steps": 200, "n_points": 5}})
+    project.work(context)
+    trials = optuna_trials(project)
+    assert [math.isinf(t.value or 0.0) for t in trials] == [False, True]
+    results = read_results(context.queue)
+    assert [r.outcomes for r in results] == [{"finished": 3}, {"diverged": 3}]
+    assert [r.number for r in ranked(results, "minimize")] == [0]
+    diverged = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "1"]
+    assert {(r.status, r.tags[tags.OUTCOME]) for r in diverged} == {("FINISHED", "diverged")}
+
+
+def test_a_replicate_that_raises_is_missing_with_its_traceback_and_the_sweep_goes_on(project: Project) -> None:
+    context = project.start({"space": {"fail": [True, False]}})
+    project.work(context)
+    results = read_results(context.queue)
+    assert [r.outcomes for r in results] == [{"failed": 3}, {"finished": 3}]
+    assert results[0].mean is None
+    assert [t.state.name for t in optuna_trials(project)] == ["FAIL", "COMPLETE"]
+    client = MlflowClient(project.tracking_uri)
+    failed = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "0"]
+    assert {r.status for r in failed} == {"FAILED"}
+    text = Path(client.download_artifacts(failed[0].run_id, "traceback.txt")).read_text()
+    assert "RuntimeError: the toy was told to fail" in text
+
+
+def test_a_replicate_out_of_memory_is_failed_and_the_sweep_goes_on(project: Project) -> None:
+    context = project.start(
+        {"space": {"fail": [True, False]}, "parameters": {"fail_with": "memory"}, "replicates": {"count": 2}}
+    )
+    project.work(context)
+    assert [r.outcomes for r in read_results(context.queue)] == [{"failed": 2}, {"finished": 2}]
+
+
+def test_a_failed_replicate_is_retried_as_often_as_the_file_says(project: Project) -> None:
+    context = project.start({"space": {"fail": [True]}, "replicates": {"count": 2}, "execution": {"retries": 2}})
+    project.work(context)
+    attempts = sorted((r.tags[tags.REPLICATE], r.tags[tags.ATTEMPT]) for r in runs(project, "replicate"))
+    assert attempts == [(r, a) for r in "01" for a in "123"]
+    assert [r.outcomes for r in read_results(context.queue)] == [{"failed": 2}]
+
+
+def test_starting_a_finished_sweep_again_runs_nothing(project: Project) -> None:
+    project.work(project.start())
+    before = {r.run_id for role in BY_ROLE for r in runs(project, role)}
+    events = project.work(project.start())
+    assert events == []
+    assert {r.run_id for role in BY_ROLE for r in runs(project, role)} == before
+
+
+def test_a_sweep_with_more_trials_goes_on_where_it_was(project: Project) -> None:
+    changes = {"sampler": {"name": "random", "seed": 1}}
+    project.work(project.start({**changes, "trials": 3}))
+    first = {r.run_id for r in runs(project, "replicate")}
+    events = project.work(project.start({**changes, "trials": 5}))
+    assert len([e for e in events if e["event"] == "start"]) == 6
+    assert first < {r.run_id for r in runs(project, "replicate")}
+
+
+def test_a_stopped_trial_goes_on_without_running_finished_replicates_again(project: Project) -> None:
+    changes = {"space": {"lr": [0.1]}, "replicates": {"count": 3}}
+    context = project.start(changes)
+    first = project.work(context, stop_in_replicate(2, 4))
+    assert [e["outcome"] for e in first if e["event"] == "end"] == ["finished", "interrupted"]
+    killed = [r for role in ("trial", "replicate") for r in runs(project, role) if r.status == "KILLED"]
+    assert len(killed) == 2  # the trial and its second replicate
+    second = project.work(project.start(changes))
+    assert [e["replicate"] for e in second if e["event"] == "start"] == [1, 2]
+    assert len(runs(project, "replicate")) == 3  # the interrupted run went on, no second one was made
+    assert {r.status for role in ("trial", "replicate") for r in runs(project, role)} == {"FINISHED"}
+
+
+def test_a_resumed_replicate_logs_the_same_metrics_as_one_that_never_stopped(project: Project) -> None:
+    changes = {"space": {"lr": [0.1]}, "replicates": {"count": 1}}
+
+    def history(run_id: str) -> list[tuple[int, float]]:
+        points = MlflowClient(project.tracking_uri).get_metric_history(run_id, "val_loss")
+        return [(p.step, p.value) for p in points]
+
+    project.work(project.start({**changes, "name": "straight"}))
+    project.work(project.start(changes), stop_in_replicate(1, 4))
+    [stopped] = runs(project, "trial")
+    n_before = len(history(stopped.run_id))
+    assert 0 < n_before < 5
+    project.work(project.start(changes))
+    [straight] = runs(project, "trial", "straight")
+    assert history(stopped.run_id) == history(straight.run_id)
+
+
+def test_a_trial_of_a_dead_worker_is_finished_by_another(project: Project) -> None:
+    context = project.start({"execution": {"lease_seconds": 0.2}, "space": {"lr": [0.1]}})
+    [claimed] = context.queue.claim("dead", n_trials=1, lease_seconds=0.2)
+    time.sleep(0.3)
+    project.work(context)
+    assert [r.number for r in read_results(context.queue)] == [claimed.number]
+    assert len(runs(project, "trial")) == 1
+
+
+def test_a_population_gets_the_numbers_of_one_member_at_a_time(project: Project) -> None:
+    project.work(project.start({"name": "alone"}))
+    project.work(project.start({"name": "together", "execution": {"population": 9}}))
+    alone, together = (
+        {(r.tags[tags.TRIAL], r.tags[tags.SEED]): r.metrics["val_loss"] for r in runs(project, "replicate", name)}
+        for name in ("alone", "together")
+    )
+    assert alone == together  # the toy states rtol 0
+
+
+def test_metrics_are_in_the_store_while_a_long_replicate_still_runs(project: Project) -> None:
+    context = project.start(
+        {"parameters": {"steps": 40, "n_points": 20, "sleep_seconds": 0.06}, "space": {"lr": [0.1]}, "replicates": {"count": 1}}
+    )
+    seen: list[tuple[str, int]] = []
+
+    def look(events: Events) -> bool:
+        for run in runs(project, "trial"):
+            history = MlflowClient(project.tracking_uri).get_metric_history(run.run_id, "val_loss")
+            seen.append((run.status, len(history)))
+        return False
+
+    project.work(context, look)
+    assert any(status == "RUNNING" and 0 < n < 20 for status, n in seen)
+
+
+def test_a_replicate_over_its_time_is_failed_with_the_reason(project: Project) -> None:
+    context = project.start(
+        {
+            "parameters": {"steps": 50, "n_points": 50, "sleep_seconds": 0.02},
+            "space": {"lr": [0.1]},
+            "replicates": {"count": 1},
+            "execution": {"timeout_per_trial": 0.1},
+        }
+    )
+    project.work(context)
+    [run] = runs(project, "trial")
+    assert run.status == "FAILED"
+    assert "timeout" in run.tags[tags.REASON]
