@@ -26,6 +26,11 @@ VARIES = frozenset(
     }
 )
 
+# A member of a population gets the metrics that it would get alone, to this: batched matrix products sum in
+# another order, and training lets rounding grow. Measured over 300 steps in float32: 6e-5 on digits, 2e-3 for
+# the gradient norm where the learning rate is at the edge of stability. Nothing holds for one that diverges.
+RTOL = 1e-2
+
 # Below this gamma float32 rounding of the output is divided by so small a number that it drowns the signal:
 # Atanasov et al. (arXiv:2410.04642) switch to float64 at the same place.
 FLOAT64_BELOW_GAMMA = 1e-2
@@ -36,7 +41,7 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
 
     name: Literal["sgd", "momentum", "adam"] = Field(default="sgd", description="update rule")
     lr: float = Field(
-        default=0.5, ge=0, description="learning rate, before the parameterisation's per-layer multipliers"
+        default=0.2, ge=0, description="learning rate, before the parameterisation's per-layer multipliers"
     )
     momentum: float = Field(
         default=0.9, ge=0, lt=1, description="heavy-ball momentum; read by 'momentum' only"

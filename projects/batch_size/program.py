@@ -40,7 +40,7 @@ class Origin(NamedTuple):
     """What a centred model subtracts. None for both where it is not centred."""
 
     parameters: Parameters | None  # theta_0
-    outputs: OriginOutputs | None  # None: computed where it is needed
+    outputs: OriginOutputs | None  # None: computed where they are needed
 
 
 class Members(NamedTuple):
@@ -54,17 +54,17 @@ class Members(NamedTuple):
 class Program:
     """The compiled functions of one static key.
 
-    `start(parameters, hyper)` gives the Members at step 0. `origin(parameters, arrays)` gives the Origin,
-    from parameters that are None where the model is not centred. `advance(members, origin, hyper, seed, rows,
-    arrays, first_step, n_steps)` gives the Members after `n_steps` updates (0 is allowed: a measurement
-    alone) and their measurement: the `metric_names`, then 1 or 0 for finite or not. In a population each
-    argument before `arrays` has a leading member axis.
+    `start(parameters, hyper)` gives the Members at step 0. `origin_outputs(parameters, arrays)` gives what a
+    centred model may keep. `advance(members, origin, hyper, seed, rows, arrays, first_step, n_updates)` gives
+    the Members after `n_updates` updates (0 is allowed: a measurement alone) and their measurement: the
+    `metric_names`, then 1 or 0 for finite or not. In a population each argument before `arrays` has a leading
+    member axis.
     """
 
     scales: tuple[LayerScales, ...]
     metric_names: tuple[str, ...]
     start: Callable[..., Members]
-    origin: Callable[..., Origin]
+    origin_outputs: Callable[..., OriginOutputs]
     advance: Callable[..., tuple[Members, jax.Array]]
 
 
@@ -76,7 +76,6 @@ def compiled_program(
     n_outputs: int,
     n_steps: int,
     has_classes: bool,
-    is_one_pass: bool,
     is_population: bool,
 ) -> Program:
     """The functions of one static key; compiled at their first call.
@@ -87,8 +86,6 @@ def compiled_program(
         n_outputs: Columns of the output.
         n_steps: Updates of a whole run, for the schedule.
         has_classes: Whether there is an accuracy.
-        is_one_pass: Whether most rows are seen once at most, so that outputs at theta_0 are not worth
-            keeping.
         is_population: Whether arguments have a leading member axis.
     """
     scales = layer_scales(key, n_features, n_outputs)
@@ -98,10 +95,8 @@ def compiled_program(
         rule: Any = direction(key.optimizer, hyper)  # optax's types know no TypedDict
         return Members(parameters, rule.init(parameters))
 
-    def origin(parameters: Parameters | None, arrays: Arrays) -> Origin:
-        if parameters is None or arrays.measured is None or is_one_pass:
-            return Origin(parameters, None)
-        return Origin(parameters, _origin_outputs(key, scales, parameters, arrays, len(arrays.measured.x)))
+    def origin_outputs(parameters: Parameters, arrays: Arrays) -> OriginOutputs:
+        return _outputs_on_all_rows(key, scales, parameters, arrays)
 
     def advance(members, origin, hyper, seed, rows, arrays, first_step, n_updates):
         recipe = _Recipe(key, scales, n_steps, origin, hyper, seed, arrays)
@@ -114,22 +109,30 @@ def compiled_program(
 
     if is_population:
         start = jax.vmap(start)
-        origin = jax.vmap(origin, in_axes=(0, None))
+        origin_outputs = jax.vmap(origin_outputs, in_axes=(0, None))
         advance = jax.vmap(advance, in_axes=(0, 0, 0, 0, 0, None, None, None))
-    functions = {"start": jax.jit(start), "origin": jax.jit(origin), "advance": jax.jit(advance)}
-    return Program(scales=scales, metric_names=names, **functions)
+    return Program(
+        scales=scales,
+        metric_names=names,
+        start=jax.jit(start),
+        origin_outputs=jax.jit(origin_outputs),
+        advance=jax.jit(advance),
+    )
 
 
-def _origin_outputs(
-    key: Config, scales: Sequence[LayerScales], parameters: Parameters, arrays: Arrays, n_measured: int
+def _outputs_on_all_rows(
+    key: Config, scales: Sequence[LayerScales], parameters: Parameters, arrays: Arrays
 ) -> OriginOutputs:
+    if arrays.measured is None:
+        raise ValueError("data: online rows are seen once, so their outputs cannot be kept")
+
     def of_row(x: jax.Array) -> jax.Array:
         return network(parameters, x[None], scales, key.activation)[0]
 
     train, val = (
         jax.lax.map(of_row, rows.x, batch_size=ORIGIN_CHUNK_ROWS) for rows in (arrays.train, arrays.val)
     )
-    return OriginOutputs(train, train[:n_measured], val)
+    return OriginOutputs(train, train[: len(arrays.measured.x)], val)
 
 
 def _metric_names(has_classes: bool) -> tuple[str, ...]:

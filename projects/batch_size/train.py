@@ -6,6 +6,7 @@ The study contract of docs/design.md, with no word of who drives it. What is com
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -23,14 +24,11 @@ from projects.batch_size.program import Origin, Program, compiled_program
 from projects.batch_size.state import Progress, flat_state, restored
 from projects.batch_size.trained import TrainedModel
 
-# A member of a population gets the metrics that it would get alone, to this: batched matrix products sum in
-# another # order. Where training is chaotic (a learning rate at the edge of divergence) rounding grows and
-# nothing holds.
-RTOL = 1e-3
 N_EXAMPLE_ROWS = 5
 
 
-class Measurement(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
     """One measurement of every member.
 
     `metrics` are train_loss and train_accuracy (on at most 1,024 training rows, where data are online on rows
@@ -72,8 +70,13 @@ def train(
             if now.diverged.all():
                 break
             now, metrics = run.advance(now, step)
-            epoch = run.epoch(step)
-            yield Measurement(step, epoch, metrics, now.diverged.copy(), partial(flat_state, now))
+            yield Measurement(
+                step=step,
+                epoch=run.epoch(step),
+                metrics=metrics,
+                diverged=now.diverged.copy(),
+                state=partial(flat_state, now),
+            )
     return run.models(now)
 
 
@@ -99,7 +102,6 @@ class _Run(NamedTuple):
             n_outputs=data.n_classes or data.train_y.shape[1],
             n_steps=n_steps,
             has_classes=data.n_classes is not None,
-            is_one_pass=n_steps * key.batch_size < len(data.train_x),
             is_population=len(configs) > 1,
         )
         hyper = _stacked([_hyper(config) for config in configs])
@@ -124,8 +126,13 @@ class _Run(NamedTuple):
         return Progress(0, members, origin, np.zeros(n_members, bool), np.full(n_members, np.nan))
 
     def with_origin_outputs(self, now: Progress) -> Progress:
+        """Compute f(x; theta_0) on all rows once, where training will see most of them more than once."""
+        is_one_pass = self.n_steps * self.key.batch_size < len(self.data.train_x)
+        if now.origin.parameters is None or self.key.data.online or is_one_pass:
+            return now
         with self._precision():
-            return now._replace(origin=self.program.origin(now.origin.parameters, self._arrays()))
+            outputs = self.program.origin_outputs(now.origin.parameters, self._arrays())
+        return now._replace(origin=now.origin._replace(outputs=outputs))
 
     def advance(self, now: Progress, step: int) -> tuple[Progress, dict[str, np.ndarray]]:
         rows = self._rows(now.step, step - now.step)

@@ -15,6 +15,7 @@ from scipy import stats
 
 from rothamsted.sweep import tags
 from rothamsted.sweep.results import ranked, read_results
+from rothamsted.sweep.worker import Worker
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate
 
@@ -245,3 +246,13 @@ def test_a_replicate_over_its_time_is_failed_with_the_reason(project: Project) -
     [run] = runs(project, "trial")
     assert run.status == "FAILED"
     assert "timeout" in run.tags[tags.REASON]
+
+
+def test_a_sweep_out_of_time_claims_no_more_and_can_go_on_with_more_time(project: Project) -> None:
+    changes = {"parameters": {"steps": 10, "n_points": 2, "sleep_seconds": 0.02}}
+    context = project.start({**changes, "timeout": 10})
+    Worker(context=context, emit=lambda e: None, should_stop=lambda: False, until=time.time() + 1.0).run()
+    n_before = context.queue.counts().complete
+    assert 0 < n_before < 6
+    project.work(project.start({**changes, "timeout": "10m"}))
+    assert context.queue.counts().complete == 6

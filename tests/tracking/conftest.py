@@ -80,7 +80,7 @@ def server_uri(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) 
         process.wait(timeout=30)
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "client", "server"])
+@pytest.fixture(params=["sqlite", "postgresql", "client", pytest.param("server", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Each kind of store with the recorder that serves it; "client" is the client's recorder over SQLite."""
     kind = request.param

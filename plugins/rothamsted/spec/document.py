@@ -187,7 +187,7 @@ class _Reader:
         if node.tag == f"{_TAG}float" and _NUMBER.fullmatch(text):
             return float(text)
         raise self._error(
-            node, path, f"{text} is not a decimal number; YAML reads it in another base: write it out"
+            node, path, f"{text} is not a decimal number; YAML reads it in base 2, 8, 16 or 60: write it out"
         )
 
     def _place(self, node: yaml.Node) -> str:

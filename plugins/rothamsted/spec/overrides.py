@@ -57,6 +57,9 @@ def fix_parameters(document: Document, parameters: Mapping[str, Any]) -> Documen
     """Fix parameters of the study at values from the command line, and take them out of the space."""
     editor = _Editor(copy.deepcopy(document.data), dict(document.places))
     for name, value in parameters.items():
+        if any(path[:2] == ("space", name) and place == COMMAND_LINE for path, place in editor.places.items()):
+            reason = "is fixed and given a domain, both on the command line; give one of the two"
+            raise document.error(("space", name), reason)
         editor.remove(("space", name))
         editor.put(("parameters", name), value)
     return editor.document(document.source)

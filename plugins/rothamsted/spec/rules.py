@@ -40,36 +40,35 @@ def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) ->
         SpecError: with the study's own reason, at the parameter at fault.
     """
     seed = {"seed": sweep.replicates.values[0]}
-    for path, condition in _conditions(sweep):
+    for name, condition in _conditions(sweep):
         flat = {**sweep.parameters, **condition, **seed}
         try:
             check(sweep.study, flat)
         except UserError as error:
-            at = path or _blamed(str(error), sweep)
+            at = _blamed(str(error), sweep, name)
             shown = f" under {condition}" if condition else ""
             raise document.error(at, f"study '{sweep.study}' refuses it{shown}: {error}") from None
 
 
-def _conditions(sweep: Sweep) -> Iterator[tuple[KeyPath | None, dict[str, Any]]]:
-    """Conditions to try, with the key to blame where it is plain: a first one, then single changes of it."""
+def _conditions(sweep: Sweep) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """Conditions to try, each with the one parameter that has changed from the first, where it is one."""
     space = sweep.search_space
     probes = list(space.probes())
     yield None, (probes[0][1] if probes else {})
-    for _, condition in probes:
-        yield None, condition
+    yield from probes
     if sweep.sampler.name == "grid" and space.size_of_grid() <= MAX_CHECKED_GRID:
         for condition in space.iterate_grid():
             yield None, condition
 
 
-def _blamed(message: str, sweep: Sweep) -> KeyPath:
-    """The parameter that the study's message names first; the study itself where it names none."""
+def _blamed(message: str, sweep: Sweep, changed: str | None) -> KeyPath:
+    """The parameter that the study's message names first, else the one that has changed, else the study."""
     places = {}
     for key, names in (("space", sweep.space), ("parameters", sweep.parameters)):
         for name in names:
             if found := re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.]*\w)", message):
                 places[(key, name)] = (found.start(), -len(name))
-    return min(places, key=places.__getitem__, default=("study",))
+    return min(places, key=places.__getitem__, default=("space", changed) if changed else ("study",))
 
 
 def _check_grid(sweep: Sweep, document: Document) -> None:

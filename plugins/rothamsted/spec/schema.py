@@ -46,7 +46,7 @@ def _reduction(raw: Any) -> Any:
         return raw
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise PydanticCustomError(
-            "reduction", "Input should be last, best or {{mean_of_last: K}} with K above 0"
+            "reduction", "Input should be last, best or {mean_of_last: K} with K above 0"
         )
     return f"mean:{k}"
 

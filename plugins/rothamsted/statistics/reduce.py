@@ -45,8 +45,8 @@ def reduce_curve(values: Sequence[float] | np.ndarray, how: str, direction: Dire
         direction: "minimize" or "maximize".
 
     Returns:
-        The number; NaN or infinity where the measurements that count hold one (for "best": NaN where they hold
-        nothing else).
+        The number; NaN or infinity where the measurements that count hold one (for "best": NaN where they
+        hold nothing else).
     """
     reduction = parse_reduction(how)
     if direction not in ("minimize", "maximize"):

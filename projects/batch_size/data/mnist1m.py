@@ -49,6 +49,33 @@ def load_mnist1m(config: DataConfig) -> Dataset:
     return seal("mnist1m", train=parts[0], val=parts[1], n_classes=N_CLASSES)
 
 
+def prepare_mnist1m(source: str | None, target: Path) -> Path:
+    """Write mnist1m.npz with X_train, y_train, X_test, y_test (bytes; images n x 28 x 28).
+
+    The test part is a stratified choice by seed 42 of 50,000 rows, or of a tenth of the rows (at least
+    one) where the source has fewer than 500,000. Both parts are shuffled. Equal sources give equal files.
+    Images pass through memory in blocks; the disk needs twice the size of the result meanwhile.
+
+    Args:
+        source: folder with class_<k>_images.zip, or with MNIST_images_<k>.npz and MNIST_labels_<k>,
+            k = 0 to 9.
+        target: the file to write, ending in .npz, or its folder; made where it is missing.
+
+    Returns:
+        The file, which takes its name when it is complete.
+
+    Raises:
+        DataProblem: no source is given, a part of it is missing or damaged, or the target cannot be written.
+    """
+    if not source:
+        raise DataProblem(f"mnist1m: it cannot be downloaded, so a source is needed, got none; {WAY_OUT}")
+    from projects.batch_size.data.mnist1m_prepare import write_mnist1m  # an image library, for this only
+
+    path = prepared_path(target)
+    write_mnist1m(Path(source).expanduser(), path)
+    return path
+
+
 def prepared_path(place: Path) -> Path:
     """The prepared file of a place that names it or its folder."""
     return place if place.suffix == ".npz" else place / FILE_NAME

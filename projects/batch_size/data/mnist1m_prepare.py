@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from projects.batch_size.data.mnist import SIDE
-from projects.batch_size.data.mnist1m import WAY_OUT, prepared_path
 from projects.batch_size.data.mnist1m_sources import Source, open_source
 from projects.batch_size.data.npz import pack_npz
 from projects.batch_size.data.problem import DataProblem
@@ -26,27 +25,13 @@ N_TEST = 50_000  # of a million
 _LARGEST_TEST_SHARE = 10  # one part in ten: what a smaller source gives for testing
 
 
-def prepare_mnist1m(source: str | None, target: Path) -> Path:
-    """Write mnist1m.npz with X_train, y_train, X_test, y_test (bytes; images n x 28 x 28).
-
-    The test part is a stratified choice by seed 42 of 50,000 rows, or of a tenth of the rows (at least
-    one) where the source has fewer than 500,000. Both parts are shuffled. Equal sources give equal files.
-    Memory stays at some 100 MB besides the file cache; the disk needs twice the size of the result.
-
-    Args:
-        source: folder with class_<k>_images.zip or MNIST_images_<k>.npz (k = 0 to 9).
-        target: the file to write, ending in .npz, or its folder; made where it is missing.
-
-    Returns:
-        The file, which takes its name when it is complete.
+def write_mnist1m(source: Path, path: Path) -> None:
+    """Read the parts in the folder `source` and write the file `path`; see `mnist1m.prepare_mnist1m`.
 
     Raises:
-        DataProblem: no source is given, a part of it is missing or damaged, or the target cannot be written.
+        DataProblem: a part is missing or damaged, or the file cannot be written.
     """
-    if not source:
-        raise DataProblem(f"mnist1m: it cannot be downloaded, so a source is needed, got none; {WAY_OUT}")
-    images = open_source(Path(source).expanduser())
-    path = prepared_path(target)
+    images = open_source(source)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_space(path.parent, len(images.labels))
@@ -56,7 +41,6 @@ def prepare_mnist1m(source: str | None, target: Path) -> Path:
         raise DataProblem(
             f"{path}: cannot be written ({error.strerror or error}); free space or choose another target"
         ) from error
-    return path
 
 
 def n_test_rows(n_rows: int) -> int:

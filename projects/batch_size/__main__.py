@@ -1,0 +1,64 @@
+"""`python -m projects.batch_size`: the only place where this study meets the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from rothamsted.study import Study, main
+
+from projects.batch_size.config import RTOL, VARIES, Config, static_key
+from projects.batch_size.data import DataConfig, DataProblem, load_dataset
+from projects.batch_size.data.config import data_folder
+from projects.batch_size.data.mnist import prepare_mnist
+from projects.batch_size.data.mnist1m_prepare import prepare_mnist1m
+
+if TYPE_CHECKING:
+    from projects.batch_size.train import Measurement
+    from projects.batch_size.trained import TrainedModel
+
+
+def train(
+    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
+) -> Generator[Measurement, None, list[TrainedModel]]:
+    """`projects.batch_size.train.train`; JAX is imported when it starts, so that --help does without."""
+    from projects.batch_size.train import train as train_members
+
+    return (yield from train_members(configs, state))
+
+
+def data_digest(config: Config) -> str:
+    """The digest of the rows that a config trains on and is measured on."""
+    return load_dataset(config.data).digest
+
+
+def _into_own_folder(
+    name: Literal["mnist", "mnist1m"], prepare: Callable[[str | None, Path], Path]
+) -> Callable[..., Path]:
+    """Let a preparation write to where `data.path` looks by default, when no target is named."""
+
+    def prepare_dataset(*, source: str | None = None, target: Path | None = None) -> Path:
+        return prepare(source, target or data_folder(DataConfig(name=name)))
+
+    return prepare_dataset
+
+
+STUDY = Study(
+    name="batch_size",
+    config=Config,
+    train=train,
+    varies=VARIES,
+    rtol=RTOL,
+    static_key=static_key,
+    datasets={
+        "mnist": _into_own_folder("mnist", prepare_mnist),
+        "mnist1m": _into_own_folder("mnist1m", prepare_mnist1m),
+    },
+    data_digest=data_digest,
+    user_errors=(DataProblem,),
+)
+
+if __name__ == "__main__":
+    main(STUDY)

@@ -1,0 +1,69 @@
+"""muP's proof: after some steps, how far each layer's pre-activations have moved, against the width.
+
+Yang & Hu, arXiv:2011.14522: under muP every layer's change is of order 1 in the width N. In the standard
+parameterisation the changes after one step go as a power of N, by counting: gradients of a layer's weights carry a
+factor N^(-1/2) from the readout, sums over N aligned terms carry N.
+"""
+
+import jax
+import numpy as np
+import pytest
+from tests.projects.batch_size.training import run
+
+from projects.batch_size.config import Config
+from projects.batch_size.data import load_dataset
+from projects.batch_size.model import preactivations
+from projects.batch_size.parameterization import layer_scales
+
+WIDTHS = (64, 256, 1024)
+# Small enough that one step acts to first order at the widest net, where the standard form moves furthest.
+LR = {"sgd": 1e-3, "adam": 1e-5}
+# Standard form, slope of log(change) on log(N) of the first layer, the hidden layer and the output after one step.
+# sgd: g1, g2 ~ N^(-1/2) an entry, and a sum over N terms for the hidden layer; readout: |h|^2 ~ N.
+# adam: every entry moves by lr, and its sign agrees with the incoming activations: order 1, N, N.
+STANDARD_SLOPES = {"sgd": (-0.5, 0.5, 1.0), "adam": (0.0, 1.0, 1.0)}
+
+
+def layer_changes(parameterization: str, optimizer: str, width: int, steps: int) -> np.ndarray:
+    """Mean absolute change of each layer's pre-activations over rows, units and three seeds."""
+    config = Config(
+        parameterization=parameterization,
+        width=width,
+        base_width=WIDTHS[0],
+        steps=steps,
+        evals=1,
+        bias=False,
+        optimizer={"name": optimizer, "lr": LR[optimizer]},
+    )
+    x = load_dataset(config.data).val_x[:64]
+    scales = layer_scales(config, x.shape[1], 10)
+    changes = []
+    for seed in range(3):
+        measurements, _ = run([config.model_copy(update={"seed": seed})])
+        before, after = (of_state(m.state(), scales, x) for m in measurements)
+        changes.append([np.abs(a - b).mean() for a, b in zip(after, before, strict=True)])
+    return np.mean(changes, axis=0)
+
+
+def of_state(state: dict[str, np.ndarray], scales, x: np.ndarray) -> list[np.ndarray]:
+    parameters = tuple({"weight": state[f"parameters/{layer}/weight"][0]} for layer in range(len(scales)))
+    return [np.asarray(h) for h in jax.jit(preactivations, static_argnums=(2, 3))(parameters, x, scales, "relu")]
+
+
+def slopes(parameterization: str, optimizer: str, steps: int) -> np.ndarray:
+    changes = [layer_changes(parameterization, optimizer, width, steps) for width in WIDTHS]
+    return np.polyfit(np.log(WIDTHS), np.log(changes), 1)[0]  # (layer,)
+
+
+@pytest.mark.parametrize("optimizer", sorted(LR))
+@pytest.mark.parametrize("parameterization", ["mup", "mean_field"])
+@pytest.mark.parametrize("steps", [1, 5])
+def test_changes_are_flat_in_the_width_under_mup(parameterization: str, optimizer: str, steps: int) -> None:
+    # Theory: slope 0 in every layer; 0.15 leaves room for the finite width of the narrowest net.
+    np.testing.assert_allclose(slopes(parameterization, optimizer, steps), 0, atol=0.15)
+
+
+@pytest.mark.parametrize("optimizer", sorted(LR))
+def test_changes_follow_the_width_in_the_standard_form(optimizer: str) -> None:
+    # 0.15: as above.
+    np.testing.assert_allclose(slopes("standard", optimizer, 1), STANDARD_SLOPES[optimizer], atol=0.15)

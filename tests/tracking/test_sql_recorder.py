@@ -1,0 +1,196 @@
+"""The SQL recorder under several writers, locks, failures and forks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from mlflow import MlflowClient
+from mlflow.store.tracking.dbmodels.models import SqlRun
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from rothamsted.errors import StoreError
+from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.tracking import find_runs, open_recorder, read_history, sql_recorder, sql_store
+from rothamsted.tracking.client_recorder import ClientRecorder
+from rothamsted.tracking.sql_recorder import SqlRecorder
+
+START_MS = 1_700_000_000_000
+
+
+@pytest.fixture
+def experiment_id(sqlite_uri: str, tmp_path: Path) -> str:
+    return MlflowClient(sqlite_uri).create_experiment("tested", artifact_location=str(tmp_path / "artifacts"))
+
+
+def write_runs(uri: str, experiment_id: str, n_runs: int) -> None:
+    """What a worker does: every run in a flush of its own, so that writers meet often."""
+    with open_recorder(uri) as recorder:
+        for index in range(n_runs):
+            run_id = recorder.open_run(
+                experiment_id=experiment_id,
+                name=f"run {index}",
+                tags={},
+                params={"i": index},
+                start_ms=START_MS,
+            )
+            recorder.log(run_id, metrics=[MetricPoint("m", float(index), START_MS, s) for s in range(5)])
+            recorder.flush()
+            recorder.end_run(run_id, RunStatus.FINISHED, START_MS + 1)
+            recorder.flush()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_several_processes_write_without_losing_anything(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    uri = request.getfixturevalue(f"{kind}_uri")
+    client = MlflowClient(uri)
+    experiment_id = client.create_experiment(f"many {tmp_path}", artifact_location=str(tmp_path / "a"))
+    n_writers, n_runs = 3, 30
+    program = "import sys; sys.path[:0] = [sys.argv[4], sys.argv[5]]\n"
+    program += "from tests.tracking.test_sql_recorder import write_runs\n"
+    program += "write_runs(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
+    root = Path(__file__).resolve().parents[2]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        uri,
+        experiment_id,
+        str(n_runs),
+        str(root),
+        str(root / "plugins"),
+    ]
+    writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(n_writers)]
+    errors = [writer.communicate(timeout=120)[1] for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * n_writers, errors
+    found = find_runs([experiment_id], {}, uri=uri)
+    history = read_history([run.run_id for run in found], uri=uri)
+    assert (len(found), sum(map(len, history.values()))) == (n_writers * n_runs, n_writers * n_runs * 5)
+
+
+def test_a_forked_process_writes_beside_its_parent(sqlite_uri: str, experiment_id: str) -> None:
+    write_runs(sqlite_uri, experiment_id, 1)  # the parent has connections open
+    context = multiprocessing.get_context("fork")
+    children = [context.Process(target=write_runs, args=(sqlite_uri, experiment_id, 20)) for _ in range(2)]
+    for child in children:
+        child.start()
+    write_runs(sqlite_uri, experiment_id, 20)
+    for child in children:
+        child.join(timeout=60)
+    assert [child.exitcode for child in children] == [0, 0]
+    assert len(find_runs([experiment_id], {}, uri=sqlite_uri)) == 61
+
+
+def test_a_fork_does_not_use_the_connections_of_its_parent(sqlite_uri: str, experiment_id: str) -> None:
+    write_runs(sqlite_uri, experiment_id, 1)
+    pool = SqlAlchemyStore._engine_map[sqlite_uri].pool
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    child = context.Process(
+        target=lambda: answers.put(
+            SqlAlchemyStore._engine_map[sqlite_uri].pool is pool
+        )  # same id after a fork
+    )
+    child.start()
+    is_same = answers.get(timeout=30)
+    child.join(timeout=30)
+    assert not is_same
+
+
+def test_a_lock_held_for_a_while_is_waited_for(sqlite_uri: str, experiment_id: str) -> None:
+    with open_recorder(sqlite_uri) as recorder:
+        recorder.open_run(experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS)
+        holder = sqlite3.connect(
+            sqlite_uri.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
+        )
+        holder.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.5, lambda: holder.execute("ROLLBACK"))
+        release.start()
+        recorder.flush()
+        release.join()
+        holder.close()
+    assert len(find_runs([experiment_id], {}, uri=sqlite_uri)) == 1
+
+
+def test_what_could_not_be_written_is_written_by_the_next_flush(
+    sqlite_uri: str, experiment_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_store, "BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr(sql_recorder, "_ATTEMPTS", 2)
+    holder = sqlite3.connect(sqlite_uri.removeprefix("sqlite:///"), isolation_level=None)
+    with open_recorder(sqlite_uri) as recorder:
+        run_id = recorder.open_run(
+            experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS
+        )
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="database is locked"):
+            recorder.flush()
+        holder.execute("ROLLBACK")
+        holder.close()
+        recorder.flush()
+        assert [run.run_id for run in find_runs([experiment_id], {}, uri=sqlite_uri)] == [run_id]
+
+
+def test_a_flush_is_one_transaction(sqlite_uri: str, experiment_id: str) -> None:
+    """A statement that fails late takes everything before it with it."""
+    with sqlite3.connect(sqlite_uri.removeprefix("sqlite:///")) as connection:
+        connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON latest_metrics BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    recorder = open_recorder(sqlite_uri)
+    run_id = recorder.open_run(experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS)
+    recorder.log(run_id, metrics=[MetricPoint("m", 1.0, START_MS, 0)])
+    with pytest.raises(StoreError, match="refused"):
+        recorder.flush()
+    query = sa.select(sa.func.count()).select_from(SqlRun)
+    with SqlAlchemyStore._engine_map[sqlite_uri].connect() as connection:
+        assert connection.execute(query).scalar() == 0
+
+
+def test_the_store_is_in_write_ahead_mode_after_opening(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    open_recorder(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_an_mlflow_of_unknown_tables_is_written_to_by_its_client(
+    sqlite_uri: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mlflow.__version__", "3.99.0")
+    with open_recorder(sqlite_uri) as recorder:
+        assert isinstance(recorder, ClientRecorder)
+    assert "3.99.0" in caplog.text
+
+
+def test_this_mlflow_is_written_to_by_sql(sqlite_uri: str) -> None:
+    with open_recorder(sqlite_uri) as recorder:
+        assert isinstance(recorder, SqlRecorder)
+
+
+def test_recording_a_run_is_ten_times_faster_than_mlflow(sqlite_uri: str, experiment_id: str) -> None:
+    # Authority: a ratio within one run, so that the machine does not matter. Measured: 15 to 30.
+    points = [MetricPoint(f"m{index % 3}", 1.0 * index, START_MS, index // 3) for index in range(21)]
+    n_runs = 20
+    with open_recorder(sqlite_uri) as ours, ClientRecorder(sqlite_uri) as theirs:
+        seconds = []
+        for recorder in (ours, theirs):
+            start = time.process_time()
+            for _ in range(n_runs):
+                run_id = recorder.open_run(
+                    experiment_id=experiment_id, name="r", tags={}, params={"lr": 0.1}, start_ms=START_MS
+                )
+                recorder.log(run_id, metrics=points)
+                recorder.end_run(run_id, RunStatus.FINISHED, START_MS + 1)
+                recorder.flush()
+            seconds.append(time.process_time() - start)
+    assert seconds[1] > 10 * seconds[0], textwrap.shorten(f"{seconds}", 80)
