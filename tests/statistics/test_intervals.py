@@ -12,7 +12,7 @@ from rothamsted.statistics import mean_interval, summarize, t_quantile
 from rothamsted.statistics.intervals import moments
 from scipy import stats
 
-# NIST statistical reference data sets, univariate, constructed sets (itl.nist.gov/div898/strd): the data
+# NIST statistical reference data sets, univariate, constructed sets (itl.nist.gov/div898/strd): data
 # follow from the rule, mean and sd (n - 1) are certified exactly. The last number is the tolerance on sd: what
 # writing the data in binary costs (10000000.1 is off by up to 1e-9, which is 1e-8 of NumAcc4's sd).
 NIST = {

@@ -251,11 +251,11 @@ def test_texts_files_and_folders_become_artifacts(store: Store, tmp_path: Path) 
         ({"params": {"a//b": 1}}, "a//b"),
         ({"metrics": [MetricPoint("loss?", 1.0, 0, 0)]}, "loss?"),
         ({"metrics": [MetricPoint("m" * 251, 1.0, 0, 0)]}, "250"),
-        ({"metrics": [MetricPoint("m", "0.5", 0, 0)]}, "'0.5'"),
+        ({"metrics": [MetricPoint("m", "0.5", 0, 0)]}, "'0.5'"),  # type: ignore[arg-type]
         ({"metrics": [MetricPoint("m", True, 0, 0)]}, "True"),
         ({"metrics": [MetricPoint("m", 1.0, 0, 2**63)]}, "64-bit"),
         ({"metrics": [MetricPoint("m", 1.0, -1, 0)]}, "1970"),
-        ({"metrics": [MetricPoint("m", 1.0, 0, 0.5)]}, "whole"),
+        ({"metrics": [MetricPoint("m", 1.0, 0, 0.5)]}, "whole"),  # type: ignore[arg-type]
     ],
 )
 def test_what_a_store_cannot_hold_is_refused_when_it_is_logged(
