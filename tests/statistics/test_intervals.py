@@ -13,8 +13,8 @@ from rothamsted.statistics.intervals import moments
 from scipy import stats
 
 # NIST statistical reference data sets, univariate, constructed sets (itl.nist.gov/div898/strd): data
-# follow from the rule, mean and sd (n - 1) are certified exactly. The last number is the tolerance on sd: what
-# writing the data in binary costs (10000000.1 is off by up to 1e-9, which is 1e-8 of NumAcc4's sd).
+# follow from the rule, mean and sd (n - 1) are certified exactly. The last number is the tolerance on sd:
+# what writing the data in binary costs (10000000.1 is off by up to 1e-9, which is 1e-8 of NumAcc4's sd).
 NIST = {
     "NumAcc1": ([10000001.0, 10000003.0, 10000002.0], 10000002.0, 1.0, 1e-15),
     "NumAcc2": ([1.2] + [1.1, 1.3] * 500, 1.2, 0.1, 1e-14),

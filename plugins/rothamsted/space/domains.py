@@ -74,7 +74,7 @@ class Range:
         if not self.is_integer:
             return float(value)
         if not isinstance(value, int):
-            raise DomainError(part, f"must be a whole number, not {value!r}: the parameter is a whole number")
+            raise DomainError(part, f"must be a whole number, not {value!r}; write it so, or int(interval(…)) in Hydra's grammar")
         return value
 
     def _check_step(self) -> None:
@@ -106,8 +106,12 @@ class Range:
         return math.floor((self.high - self.low) / (self.step or math.inf) + 1e-9) + 1
 
     def _step_value(self, index: int) -> float:
-        value = self.low + index * (self.step or 0)
-        return value if self.is_integer else min(_rounded(value), self.high)
+        step = self.step or 0
+        value = self.low + index * step
+        if self.is_integer or index == 0:
+            return value
+        rounded = _rounded(value)  # unless the step is too fine for the digits that are kept
+        return min(max(rounded if abs(rounded - value) < 1e-9 * step else value, self.low), self.high)
 
     def grid_points(self) -> tuple[Any, ...]:
         """The values at which a grid cuts this range, ascending, each once.

@@ -43,7 +43,7 @@ def check_parameters(document: Document, study: str, names: Names) -> None:
         if name in space:
             raise document.error(path, "is fixed here and varies in space; remove one of the two")
         if reason := misfit(names[name], value):
-            raise document.error(path, f"{reason}; give a value of its type")
+            raise document.error(path, f"{reason}; give a value that study '{study}' takes")
 
 
 def read_domains(document: Document, study: str, names: Names) -> dict[str, Domain]:
@@ -59,7 +59,7 @@ def read_domains(document: Document, study: str, names: Names) -> dict[str, Doma
         domains[name] = read_domain(document, path, raw, is_integer=takes_whole_numbers(names[name]))
         for part, value in _named_values(domains[name], raw):
             if reason := misfit(names[name], value):
-                raise document.error((*path, *part), f"{reason}; give values of the parameter's type")
+                raise document.error((*path, *part), f"{reason}; give values that study '{study}' takes")
     return domains
 
 

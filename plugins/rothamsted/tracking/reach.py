@@ -115,8 +115,8 @@ def _check_server(uri: str) -> None:
         )
     except Exception as error:  # requests, urllib3 and MLflow each raise their own
         raise StoreError(
-            f"tracking URI {place}: no answer in {_TIMEOUT_SECONDS} s; is the server running, and is this "
-            f"its address? ({_last_cause(error)})"
+            f"tracking URI {place}: no answer ({_last_cause(error)}); is the server running, and is this "
+            "its address?"
         ) from error
     if response.status_code in (401, 403):
         raise StoreError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,19 +86,6 @@ def test_the_same_settings_are_read_once() -> None:
 def test_shared_arrays_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="read-only"):
         load_dataset(DataConfig()).train_x[0, 0] = 1.0
-
-
-def test_a_relative_path_is_read_again_in_another_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    places = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        monkeypatch.chdir(tmp_path / name)
-        with pytest.raises(DataProblem) as caught:
-            load_dataset(DataConfig(name="mnist", path=str(tmp_path / name / "none")))
-        places.append(str(caught.value).split(":")[0])
-    assert places == [str(tmp_path / name / "none") for name in ("a", "b")]
 
 
 def test_the_digest_is_sha256_of_name_types_shapes_and_bytes() -> None:
