@@ -112,9 +112,7 @@ def _entry_point(path: Path, name: str, raw: Any) -> EntryPoint:
     return EntryPoint(
         name=name,
         command=command.strip(),
-        parameters={
-            str(key): _parameter(f"{place}.parameters.{key}", value) for key, value in parameters.items()
-        },
+        parameters={str(key): _parameter(f"{place}.parameters.{key}", value) for key, value in parameters.items()},
     )
 
 

@@ -43,24 +43,12 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=Fals
     lr: float = Field(
         default=0.2, ge=0, description="learning rate, before the parameterisation's per-layer multipliers"
     )
-    momentum: float = Field(
-        default=0.9, ge=0, lt=1, description="heavy-ball momentum; read by 'momentum' only"
-    )
-    beta1: float = Field(
-        default=0.9, ge=0, lt=1, description="decay of the first moment; read by 'adam' only"
-    )
-    beta2: float = Field(
-        default=0.999, ge=0, lt=1, description="decay of the second moment; read by 'adam' only"
-    )
-    eps: float = Field(
-        default=1e-8, gt=0, description="added to the root of the second moment; read by 'adam' only"
-    )
-    weight_decay: float = Field(
-        default=0.0, ge=0, description="decoupled decay of weights (not biases), times lr"
-    )
-    schedule: Literal["constant", "cosine"] = Field(
-        default="constant", description="course of lr after the warm-up"
-    )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="heavy-ball momentum; read by 'momentum' only")
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of the first moment; read by 'adam' only")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="decay of the second moment; read by 'adam' only")
+    eps: float = Field(default=1e-8, gt=0, description="added to the root of the second moment; read by 'adam' only")
+    weight_decay: float = Field(default=0.0, ge=0, description="decoupled decay of weights (not biases), times lr")
+    schedule: Literal["constant", "cosine"] = Field(default="constant", description="course of lr after the warm-up")
     warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
     warmup_fraction: float = Field(default=0.0, ge=0, lt=1, description="warm-up as a fraction of all steps")
 
@@ -79,22 +67,16 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
     depth: int = Field(default=3, ge=1, description="weight layers L; 1 is a linear model")
     width: int = Field(default=64, ge=1, description="units N of each hidden layer")
-    base_width: int = Field(
-        default=64, ge=1, description="width at which 'mup' equals 'standard'; read by 'mup' only"
-    )
+    base_width: int = Field(default=64, ge=1, description="width at which 'mup' equals 'standard'; read by 'mup' only")
     parameterization: Literal["standard", "ntk", "mup", "mean_field"] = Field(
         default="mup",
         description="initial scales and learning-rate multipliers; formulas in parameterization.py",
     )
-    gamma: float = Field(
-        default=1.0, gt=0, description="feature-learning strength: the output is divided by it"
-    )
+    gamma: float = Field(default=1.0, gt=0, description="feature-learning strength: the output is divided by it")
     centered: bool = Field(
         default=True, description="subtract the output at initialisation: f(x; theta) - f(x; theta_0)"
     )
-    init_scale: float = Field(
-        default=1.0, gt=0, description="factor on the initial standard deviation of every weight"
-    )
+    init_scale: float = Field(default=1.0, gt=0, description="factor on the initial standard deviation of every weight")
     bias: bool = Field(default=True, description="biases, 0 at initialisation")
     activation: Literal["relu", "tanh", "gelu", "linear"] = Field(default="relu", description="hidden units")
     loss: Literal["cross_entropy", "mse"] = Field(
@@ -126,13 +108,9 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         if self.loss == "cross_entropy" and self.data.name == "teacher":
-            raise ValueError(
-                "loss: cross_entropy needs classes and data.name 'teacher' has none; set loss to mse"
-            )
+            raise ValueError("loss: cross_entropy needs classes and data.name 'teacher' has none; set loss to mse")
         if self.epochs is not None and self.data.online:
-            raise ValueError(
-                "epochs: online data are fresh at every step and have no epochs; set steps instead"
-            )
+            raise ValueError("epochs: online data are fresh at every step and have no epochs; set steps instead")
         return self
 
 

@@ -28,9 +28,7 @@ def apply_jax_settings(environ: MutableMapping[str, str] = os.environ) -> None:
         environ["XLA_FLAGS"] = f"{flags} {ONE_THREAD_FLAG}".strip()
     environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(default_cache_folder(environ)))
     environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    if (
-        "jax" in sys.modules and environ is os.environ
-    ):  # imported before us: it has read its environment already
+    if "jax" in sys.modules and environ is os.environ:  # imported before us: it has read its environment already
         _update_imported_jax(environ)
 
 

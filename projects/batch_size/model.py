@@ -67,9 +67,7 @@ def preactivations(
     return layers
 
 
-def network(
-    parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales], activation: str
-) -> jax.Array:
+def network(parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales], activation: str) -> jax.Array:
     """The network's output f(x; theta), (row, output), before centring and division by gamma."""
     return preactivations(parameters, x, scales, activation)[-1]
 

@@ -98,9 +98,7 @@ def _mup(config: Config, role: Role, fan_in: int, fan_out: int) -> LayerScales:
     m = config.width / config.base_width
     is_adam = config.optimizer.name == "adam"
     weight_lr: dict[Role, float] = (
-        {"input": 1.0, "hidden": 1 / m, "readout": 1.0}
-        if is_adam
-        else {"input": m, "hidden": 1.0, "readout": m}
+        {"input": 1.0, "hidden": 1 / m, "readout": 1.0} if is_adam else {"input": m, "hidden": 1.0, "readout": m}
     )
     bias_lr: dict[Role, float] = {} if is_adam else {"input": m, "hidden": m}
     return LayerScales(

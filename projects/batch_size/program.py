@@ -129,9 +129,7 @@ def _outputs_on_all_rows(
     def of_row(x: jax.Array) -> jax.Array:
         return network(parameters, x[None], scales, key.activation)[0]
 
-    train, val = (
-        jax.lax.map(of_row, rows.x, batch_size=ORIGIN_CHUNK_ROWS) for rows in (arrays.train, arrays.val)
-    )
+    train, val = (jax.lax.map(of_row, rows.x, batch_size=ORIGIN_CHUNK_ROWS) for rows in (arrays.train, arrays.val))
     return OriginOutputs(train, train[: len(arrays.measured.x)], val)
 
 
@@ -182,9 +180,7 @@ class _Recipe(NamedTuple):
         is_finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
         return jnp.stack([*(values[name] for name in names), is_finite.astype(train_loss.dtype)])
 
-    def _loss(
-        self, parameters: Parameters, rows: Rows, origin_out: jax.Array | None
-    ) -> tuple[jax.Array, jax.Array]:
+    def _loss(self, parameters: Parameters, rows: Rows, origin_out: jax.Array | None) -> tuple[jax.Array, jax.Array]:
         """The loss, and f = (f(x; theta) - f(x; theta_0)) / gamma, (row, output)."""
         out = network(parameters, rows.x, self.scales, self.key.activation)
         if origin_out is None and self.origin.parameters is not None:
@@ -196,9 +192,7 @@ class _Recipe(NamedTuple):
         lr = self.hyper.lr
         return jnp.asarray(lr) * lr_factor(self.key.optimizer, step, self.n_steps, lr.dtype)
 
-    def _batch(
-        self, step: jax.Array, rows: jax.Array | None, index: jax.Array
-    ) -> tuple[Rows, jax.Array | None]:
+    def _batch(self, step: jax.Array, rows: jax.Array | None, index: jax.Array) -> tuple[Rows, jax.Array | None]:
         """The rows of one step and, where they are kept, the network's outputs on them at theta_0."""
         if rows is None:
             return self._draw(_BATCHES, step, self.key.batch_size), None

@@ -175,9 +175,7 @@ class _Run(NamedTuple):
         of_seed = {}
         for seed in {config.seed for config in self.configs}:
             of_seed[seed] = np.zeros(shape, np.int32)
-            of_seed[seed][:n_steps] = batch_rows(
-                seed, first_step, n_steps, self.key.batch_size, len(self.data.train_x)
-            )
+            of_seed[seed][:n_steps] = batch_rows(seed, first_step, n_steps, self.key.batch_size, len(self.data.train_x))
         return _stacked([of_seed[config.seed] for config in self.configs])
 
     def _steps_to_target(self, so_far: np.ndarray, val_loss: np.ndarray, step: int) -> np.ndarray:

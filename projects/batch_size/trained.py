@@ -26,9 +26,7 @@ ACTIVATIONS = {"relu": lambda h: np.maximum(h, 0), "tanh": np.tanh, "gelu": _gel
 class TrainedModel:
     """One member's model at the end of its training."""
 
-    parameters: Mapping[
-        str, np.ndarray
-    ]  # layer_0.weight (fan_in, fan_out), layer_0.bias, …; initial.* if centred
+    parameters: Mapping[str, np.ndarray]  # layer_0.weight (fan_in, fan_out), layer_0.bias, …; initial.* if centred
     multipliers: tuple[float, ...]  # one a layer: the parameterisation's forward multipliers
     gamma: float
     activation: Literal["relu", "tanh", "gelu", "linear"]

@@ -64,7 +64,8 @@ def test_four_processes_claim_each_trial_exactly_once(storage_url: str, sampler:
     context = multiprocessing.get_context("spawn")
     out = context.Queue()
     processes = [
-        context.Process(target=_claim_all, args=(storage_url, f"w{i}", sampler, N_GRID, out)) for i in range(4)
+        context.Process(target=_claim_all, args=(storage_url, f"w{i}", sampler, N_GRID, out))
+        for i in range(4)
     ]
     for process in processes:
         process.start()
@@ -258,7 +259,12 @@ def test_tpe_does_as_well_as_plain_optuna_with_the_same_budget(tmp_path: Path) -
 
     def ours(seed: int) -> float:
         queue = open_queue(
-            f"sqlite:///{tmp_path}/{seed}.db", "s", space=space, sampler="tpe", seed=seed, direction="minimize",
+            f"sqlite:///{tmp_path}/{seed}.db",
+            "s",
+            space=space,
+            sampler="tpe",
+            seed=seed,
+            direction="minimize",
             create=True,
         )
         values = []
@@ -269,9 +275,7 @@ def test_tpe_does_as_well_as_plain_optuna_with_the_same_budget(tmp_path: Path) -
 
     def optunas(seed: int) -> float:
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-        study.optimize(
-            lambda t: loss({k: t.suggest_float(k, -10, 10) for k in ("x", "y")}), n_trials=50
-        )
+        study.optimize(lambda t: loss({k: t.suggest_float(k, -10, 10) for k in ("x", "y")}), n_trials=50)
         return study.best_value
 
     assert sum(map(ours, range(5))) / 5 <= max(map(optunas, range(5)))

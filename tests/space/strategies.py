@@ -17,16 +17,17 @@ def ranges(draw: st.DrawFn, *, is_cut: bool = False, when: dict[str, Any] | None
     is_integer, is_log = draw(st.booleans()), draw(st.booleans())
     if is_integer:
         low = draw(st.integers(1 if is_log else -1000, 1000))
-        high = low + draw(st.integers(1, 1000))
+        width = draw(st.integers(1, 1000))
     else:
         low = draw(st.floats(1e-8, 1e3) if is_log else st.floats(-1e3, 1e3))
-        high = low + draw(st.floats(1e-3, 1e3))
+        width = draw(st.floats(1e-3, 1e3))
+    high = low + width
     kind = draw(st.sampled_from(["points", "step"] if is_cut else ["points", "step", "none"]))
     keys: dict[str, Any] = {"log": is_log}
     if kind == "points":
         keys["points"] = draw(st.integers(2, 9))
     elif kind == "step" and not is_log:
-        keys["step"] = draw(st.integers(1, high - low)) if is_integer else (high - low) / draw(st.floats(1, 9))
+        keys["step"] = draw(st.integers(1, int(width))) if is_integer else (high - low) / draw(st.floats(1, 9))
     elif is_cut:
         keys["points"] = 4
     return Range(low=low, high=high, is_integer=is_integer, when=when or {}, **keys)

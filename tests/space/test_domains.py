@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_every_grid_point_is_a_value_of_the_range(domain: Range) -> None:
 @given(domain=ranges(is_cut=True))
 def test_grid_points_ascend_and_none_stands_twice(domain: Range) -> None:
     points = domain.grid_points()
-    assert all(first < second for first, second in zip(points[:-1], points[1:], strict=True))
+    assert all(first < second for first, second in pairwise(points))
 
 
 @given(domain=ranges(), units=st.tuples(st.floats(0, 1), st.floats(0, 1)))

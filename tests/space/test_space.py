@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,7 @@ def test_a_space_without_parameters_has_one_empty_condition() -> None:
 def test_a_parameter_fixed_outside_the_space_switches_one_inside_on() -> None:
     momentum = Choice(values=(0.0, 0.9), when={"optimizer": ("sgd", "nesterov")})
     n_conditions = {
-        name: Space({"momentum": momentum}, given={"optimizer": name}).size_of_grid()
-        for name in ("nesterov", "adam")
+        name: Space({"momentum": momentum}, given={"optimizer": name}).size_of_grid() for name in ("nesterov", "adam")
     }
     # By hand: two values of momentum, or the one condition without it.
     assert n_conditions == {"nesterov": 2, "adam": 1}
@@ -77,21 +77,21 @@ def test_a_child_of_an_inactive_parameter_is_inactive() -> None:
 @settings(max_examples=60, deadline=None)
 @given(space=spaces(is_cut=True))
 def test_no_two_conditions_of_a_grid_are_equal(space: Space) -> None:
-    keys = [identity(condition) for condition in space.iterate_grid()] if space.size_of_grid() < 5000 else []
+    keys = [identity(condition) for condition in islice(space.iterate_grid(), 3000)]
     assert len(keys) == len(set(keys))
 
 
 @settings(max_examples=60, deadline=None)
 @given(space=spaces(is_cut=True))
 def test_the_size_of_a_grid_is_the_number_of_its_conditions(space: Space) -> None:
-    size = space.size_of_grid()
-    assert size == (sum(1 for _ in space.iterate_grid()) if size < 5000 else size)
+    # Counted one by one, up to 3,000.
+    assert min(space.size_of_grid(), 3000) == sum(1 for _ in islice(space.iterate_grid(), 3000))
 
 
 @settings(max_examples=60, deadline=None)
 @given(space=spaces(is_cut=True))
 def test_every_condition_of_a_grid_belongs_to_the_space(space: Space) -> None:
-    for condition, _ in zip(space.iterate_grid(), range(500), strict=False):
+    for condition in islice(space.iterate_grid(), 500):
         space.check(condition)
 
 

@@ -219,15 +219,27 @@ BAD_INPUT = {
     "an unknown study": ({"study": "nonesuch"}, (), "nonesuch"),
     "an unknown parameter": ({"space": {"lrr": [0.1]}}, (), "lrr"),
     "low above high": ({"space": {"lr": {"low": 1.0, "high": 0.1, "points": 3}}}, (), "above high"),
-    "a log range at zero": ({"space": {"lr": {"low": 0.0, "high": 1.0, "log": True, "points": 3}}}, (), "zero"),
+    "a log range at zero": (
+        {"space": {"lr": {"low": 0.0, "high": 1.0, "log": True, "points": 3}}},
+        (),
+        "zero",
+    ),
     "an empty choice": ({"space": {"lr": []}}, (), "at least one"),
     "a grid over a range without points": ({"space": {"lr": {"low": 0.1, "high": 1.0}}}, (), "points"),
     "a type mismatch": ({"space": {"x": ["many"]}}, (), "many"),
     "a value the study refuses": ({"space": {"lr": [-1.0]}}, (), "-1.0"),
-    "text that looks like a number": ({"space": {"lr": {"low": "1e-3", "high": 1.0, "points": 3}}}, (), "1.0e-3"),
+    "text that looks like a number": (
+        {"space": {"lr": {"low": "1e-3", "high": 1.0, "points": 3}}},
+        (),
+        "1.0e-3",
+    ),
     "what is not available yet": ({"confirm": {"keep": 1}}, (), "not available"),
     "a word that belongs to no key": ({}, ("trials",), "trials"),
-    "a storage that cannot be reached": ({"storage": "postgresql+psycopg://x@127.0.0.1:1/db"}, (), "cannot be reached"),
+    "a storage that cannot be reached": (
+        {"storage": "postgresql+psycopg://x@127.0.0.1:1/db"},
+        (),
+        "cannot be reached",
+    ),
     "a storage in a folder that is missing": ({"storage": "sqlite:///none/such/o.db"}, (), "does not exist"),
 }
 

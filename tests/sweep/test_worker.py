@@ -49,9 +49,7 @@ def test_the_trial_run_carries_mean_and_t_interval_of_every_metric_and_step(proj
     client = MlflowClient(project.tracking_uri)
     [trial] = [t for t in runs(project, "trial") if t.tags[tags.TRIAL] == "0"]
     replicates = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "0"]
-    curves = [
-        [m.value for m in client.get_metric_history(r.run_id, "val_loss")] for r in replicates
-    ]
+    curves = [[m.value for m in client.get_metric_history(r.run_id, "val_loss")] for r in replicates]
     steps = [m.step for m in client.get_metric_history(trial.run_id, "val_loss/mean")]
     assert steps == [4, 8, 12, 16, 20]
     written = {
@@ -121,7 +119,9 @@ def test_a_diverged_condition_is_worst_for_the_search_and_never_among_the_best(p
     assert {(r.status, r.tags[tags.OUTCOME]) for r in diverged} == {("FINISHED", "diverged")}
 
 
-def test_a_replicate_that_raises_is_missing_with_its_traceback_and_the_sweep_goes_on(project: Project) -> None:
+def test_a_replicate_that_raises_is_missing_with_its_traceback_and_the_sweep_goes_on(
+    project: Project,
+) -> None:
     context = project.start({"space": {"fail": [True, False]}})
     project.work(context)
     results = read_results(context.queue)
@@ -144,7 +144,9 @@ def test_a_replicate_out_of_memory_is_failed_and_the_sweep_goes_on(project: Proj
 
 
 def test_a_failed_replicate_is_retried_as_often_as_the_file_says(project: Project) -> None:
-    context = project.start({"space": {"fail": [True]}, "replicates": {"count": 2}, "execution": {"retries": 2}})
+    context = project.start(
+        {"space": {"fail": [True]}, "replicates": {"count": 2}, "execution": {"retries": 2}}
+    )
     project.work(context)
     attempts = sorted((r.tags[tags.REPLICATE], r.tags[tags.ATTEMPT]) for r in runs(project, "replicate"))
     assert attempts == [(r, a) for r in "01" for a in "123"]
@@ -211,7 +213,10 @@ def test_a_population_gets_the_numbers_of_one_member_at_a_time(project: Project)
     project.work(project.start({"name": "alone"}))
     project.work(project.start({"name": "together", "execution": {"population": 9}}))
     alone, together = (
-        {(r.tags[tags.TRIAL], r.tags[tags.SEED]): r.metrics["val_loss"] for r in runs(project, "replicate", name)}
+        {
+            (r.tags[tags.TRIAL], r.tags[tags.SEED]): r.metrics["val_loss"]
+            for r in runs(project, "replicate", name)
+        }
         for name in ("alone", "together")
     )
     assert alone == together  # the toy states rtol 0
@@ -219,7 +224,11 @@ def test_a_population_gets_the_numbers_of_one_member_at_a_time(project: Project)
 
 def test_metrics_are_in_the_store_while_a_long_replicate_still_runs(project: Project) -> None:
     context = project.start(
-        {"parameters": {"steps": 40, "n_points": 20, "sleep_seconds": 0.06}, "space": {"lr": [0.1]}, "replicates": {"count": 1}}
+        {
+            "parameters": {"steps": 40, "n_points": 20, "sleep_seconds": 0.06},
+            "space": {"lr": [0.1]},
+            "replicates": {"count": 1},
+        }
     )
     seen: list[tuple[str, int]] = []
 

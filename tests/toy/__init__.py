@@ -1,8 +1,8 @@
 """A study that trains in microseconds: momentum descent on a noisy parabola, to the whole study contract.
 
-It is apart so that tests of the engine have a real study (resumable, population-wise, able to diverge, raise, sleep
-and be killed) without a compiler. Loss of a member: 0.5 * (w - 1)^2 with w(0) = x and step size lr, so without
-momentum w(t) - 1 = (x - 1) (1 - lr)^t, and training diverges if and only if |1 - lr| > 1.
+It is apart so that tests of the engine have a real study (resumable, population-wise, able to diverge, raise,
+sleep and be killed) without a compiler. Loss of a member: 0.5 * (w - 1)^2 with w(0) = x and step size lr, so
+without momentum w(t) - 1 = (x - 1) (1 - lr)^t, and training diverges if and only if |1 - lr| > 1.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -33,28 +34,29 @@ class Optimizer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: Literal["sgd", "heavy_ball"] = "sgd"
-    momentum: float = Field(0.0, ge=0, lt=1, description="share of the last move that is kept")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="share of the last move that is kept")
 
 
 class Config(BaseModel):
     """One run of the toy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    seed: int = Field(0, ge=0, description="seed of the noise")
-    lr: float = Field(0.1, gt=0, description="step size")
-    x: float = Field(0.0, description="where the parameter starts")
+    seed: int = Field(default=0, ge=0, description="seed of the noise")
+    lr: float = Field(default=0.1, gt=0, description="step size")
+    x: float = Field(default=0.0, description="where the parameter starts")
     optimizer: Optimizer = Optimizer()
-    steps: int = Field(20, ge=1, description="steps to train")
-    n_points: int = Field(10, ge=1, description="measurements; the last one is after the last step")
-    sleep_seconds: float = Field(0.0, ge=0, description="sleep at every step")
-    diverge_above: float = Field(1e6, gt=0, description="a train loss above this is divergence")
-    fail: bool = Field(False, description="raise after the first measurement")
+    steps: int = Field(default=20, ge=1, description="steps to train")
+    n_points: int = Field(default=10, ge=1, description="measurements; the last one is after the last step")
+    sleep_seconds: float = Field(default=0.0, ge=0, description="sleep at every step")
+    diverge_above: float = Field(default=1e6, gt=0, description="a train loss above this is divergence")
+    fail: bool = Field(default=False, description="raise after the first measurement")
     fail_with: Literal["error", "memory", "user"] = "error"
-    kill_at_step: int = Field(-1, description="SIGKILL the own process once, at the start of this step")
-    kill_marker: str = Field("", description="file that notes that the kill has happened")
+    kill_at_step: int = Field(default=-1, description="SIGKILL the own process once, at the start of this step")
+    kill_marker: str = Field(default="", description="file that notes that the kill has happened")
 
 
-class Measurement(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
     """What the toy yields."""
 
     step: int

@@ -90,7 +90,6 @@ def worker(arguments: Sequence[str]) -> int:
             emit=emit,
             should_stop=lambda: stop() or orphaned.is_set(),
             until=float(until) if until else None,
-            waits=not is_piped,
         ).run()
     context.recorder.close()
     return 0

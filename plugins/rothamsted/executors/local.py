@@ -154,7 +154,7 @@ class LocalExecutor:
                         last_lines="".join(process.last_lines),
                     )
                 )
-        if (deaths or not self._processes) and not should_stop() and self.has_work():
+        if deaths and not should_stop() and self.has_work():
             self._start_missing()
 
     def _drain(self) -> None:

@@ -45,9 +45,7 @@ def to_stored(value: Any, domain: Domain, distribution: BaseDistribution) -> flo
 
 def from_stored(stored: Mapping[str, float], space: Space) -> dict[str, Any]:
     """A condition from the numbers Optuna stores, in the order of the space."""
-    return {
-        name: _value(stored[name], domain) for name, domain in space.domains.items() if name in stored
-    }
+    return {name: _value(stored[name], domain) for name, domain in space.domains.items() if name in stored}
 
 
 def _value(stored: float, domain: Domain) -> Any:
@@ -56,7 +54,7 @@ def _value(stored: float, domain: Domain) -> Any:
     return round(stored) if domain.is_integer else stored
 
 
-def _label(value: Any) -> None | bool | int | float | str:
+def _label(value: Any) -> bool | int | float | str | None:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return json.dumps(value)

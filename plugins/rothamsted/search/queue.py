@@ -222,8 +222,10 @@ class Queue:
             with self._engine.begin() as tx:
                 lease = self._lease_of(tx, trial_id)
                 new = {"worker": worker_id, "expires": time.time() + lease_seconds}
-                if lease is None or lease["worker"] != worker_id or not self._replace_lease(
-                    tx, trial_id, lease, new
+                if (
+                    lease is None
+                    or lease["worker"] != worker_id
+                    or not self._replace_lease(tx, trial_id, lease, new)
                 ):
                     lost.append(trial_id)
         return lost
@@ -443,7 +445,9 @@ class Queue:
             .order_by(TRIALS.c.number)
         )
         with self._engine.connect() as connection:
-            return [(trial_id, number, json.loads(text)) for trial_id, number, text in connection.execute(query)]
+            return [
+                (trial_id, number, json.loads(text)) for trial_id, number, text in connection.execute(query)
+            ]
 
     def _lease_of(self, tx: sa.Connection, trial_id: int) -> dict[str, Any] | None:
         return self._attributes(tx, [trial_id])[trial_id].get(LEASE)

@@ -77,9 +77,12 @@ def find_search(url: str, name: str) -> SearchRecord | None:
         )
         with engine.connect() as connection:
             attributes = {key: json.loads(text) for key, text in connection.execute(query, {"name": name})}
-            exists = attributes or connection.execute(
-                sqlalchemy.text("SELECT 1 FROM studies WHERE study_name = :name"), {"name": name}
-            ).first()
+            exists = (
+                attributes
+                or connection.execute(
+                    sqlalchemy.text("SELECT 1 FROM studies WHERE study_name = :name"), {"name": name}
+                ).first()
+            )
     finally:
         engine.dispose()
     if not exists:
@@ -139,7 +142,9 @@ def _check_sqlite(url: str, database: str | None) -> None:
     path = Path(str(database))
     folder = path.parent
     if not folder.is_dir():
-        raise StoreError(f"storage {url}: folder {folder} does not exist; make it, or give another -P storage=")
+        raise StoreError(
+            f"storage {url}: folder {folder} does not exist; make it, or give another -P storage="
+        )
     if not _is_writable(folder) or (path.exists() and not _is_writable(path)):
         where = path if path.exists() and not _is_writable(path) else folder
         raise StoreError(f"storage {url}: {where} is read-only; give another -P storage=sqlite:///FILE")

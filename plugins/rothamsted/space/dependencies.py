@@ -46,9 +46,7 @@ def ancestors(name: str, parents: Mapping[str, Sequence[str]]) -> tuple[str, ...
     return tuple(found)
 
 
-def activating_choices(
-    name: str, whens: Mapping[str, Mapping[str, tuple[Any, ...]]]
-) -> Iterator[dict[str, Any]]:
+def activating_choices(name: str, whens: Mapping[str, Mapping[str, tuple[Any, ...]]]) -> Iterator[dict[str, Any]]:
     """Assignments of a parameter's ancestors among which are all that could switch it on.
 
     An ancestor only matters through the values that some `when` on the way names.

@@ -74,7 +74,10 @@ class Range:
         if not self.is_integer:
             return float(value)
         if not isinstance(value, int):
-            raise DomainError(part, f"must be a whole number, not {value!r}; write it so, or int(interval(…)) in Hydra's grammar")
+            raise DomainError(
+                part,
+                f"must be a whole number, not {value!r}; write it so, or int(interval(…)) in Hydra's grammar",
+            )
         return value
 
     def _check_step(self) -> None:
@@ -89,9 +92,7 @@ class Range:
                 "step", f"must be above 0 and at most high - low, {self.high - self.low!r}, not {self.step!r}"
             )
         if self._n_steps() > MAX_GRID_POINTS:
-            raise DomainError(
-                "step", f"{self.step!r} cuts the range into {self._n_steps()} values; {_at_most()}"
-            )
+            raise DomainError("step", f"{self.step!r} cuts the range into {self._n_steps()} values; {_at_most()}")
 
     def _check_points(self) -> None:
         if self.points is None:
@@ -125,9 +126,7 @@ class Range:
             raise DomainError("points", "a grid cannot cut a range without points; give points, or a step")
         spaced = (np.geomspace if self.log else np.linspace)(self.low, self.high, self.points).tolist()
         if self.is_integer:
-            return tuple(
-                dict.fromkeys(min(max(round(value), int(self.low)), int(self.high)) for value in spaced)
-            )
+            return tuple(dict.fromkeys(min(max(round(value), int(self.low)), int(self.high)) for value in spaced))
         rounded = [_rounded(value) for value in spaced]
         inner = rounded if len(set(rounded)) == self.points else spaced
         return (self.low, *(min(max(value, self.low), self.high) for value in inner[1:-1]), self.high)
@@ -183,9 +182,7 @@ class Choice:
                 raise DomainError("", f"{value!r} stands twice in the choice; remove one")
             seen.add(identity(value))
         if any(isinstance(value, bool) for value in self.values) and any(map(is_number, self.values)):
-            raise DomainError(
-                "", "a choice cannot mix truth values and numbers: Python takes true for 1; use one kind"
-            )
+            raise DomainError("", "a choice cannot mix truth values and numbers: Python takes true for 1; use one kind")
 
     def grid_points(self) -> tuple[Any, ...]:
         """Every value, in the order given."""

@@ -80,9 +80,7 @@ def _parse(override: str) -> tuple[str, Any]:
         parsed = OverridesParser.create().parse_override(override)
     except HydraException as error:
         reason = str(error).splitlines()[0]
-        raise SpaceError(
-            (), f"Hydra cannot read {override!r}: {reason}; write for example {_EXAMPLE}"
-        ) from None
+        raise SpaceError((), f"Hydra cannot read {override!r}: {reason}; write for example {_EXAMPLE}") from None
     name = parsed.key_or_group
     if parsed.type is not OverrideType.CHANGE or parsed.package is not None or "/" in name:
         raise SpaceError((name,), f"{override!r} adds, deletes or names a package; write {name}=VALUES only")
@@ -115,9 +113,7 @@ def _from_range(value: RangeSweep) -> Domain:
     """A step range without its stop, counted in decimals so that range(0,0.3,0.1) ends at 0.2."""
     start, stop, step = (Decimal(str(part)) for part in (value.start, value.stop, value.step))
     if not all(part.is_finite() for part in (start, stop, step)) or step <= 0:
-        raise DomainError(
-            "", f"a range needs finite numbers and a step above 0, not {step}; write range(8,33,8)"
-        )
+        raise DomainError("", f"a range needs finite numbers and a step above 0, not {step}; write range(8,33,8)")
     n_values = math.ceil((stop - start) / step)
     if n_values < 1:
         raise DomainError("", f"range({start},{stop},{step}) holds no value; the stop is not part of it")
@@ -149,7 +145,5 @@ def _value(value: Any) -> Any:
     if isinstance(value, list):
         return [_value(member) for member in value]
     if isinstance(value, dict):
-        raise DomainError(
-            "", f"a mapping cannot be a value: {value!r}; name its fields one by one, as in a.b=1,2"
-        )
+        raise DomainError("", f"a mapping cannot be a value: {value!r}; name its fields one by one, as in a.b=1,2")
     return value

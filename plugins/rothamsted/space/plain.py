@@ -53,9 +53,7 @@ def _from_mapping(raw: Mapping[str, Any], is_integer: bool | None) -> Domain:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
-            raise DomainError(
-                str(key), f"unknown key; {hint}known: {', '.join(known)}, or values for a choice"
-            )
+            raise DomainError(str(key), f"unknown key; {hint}known: {', '.join(known)}, or values for a choice")
     when = _when(raw.get("when"))
     if "values" in raw:
         if not isinstance(raw["values"], (list, tuple)):

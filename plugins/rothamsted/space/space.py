@@ -53,9 +53,7 @@ class Space:
             order = topological_order({name: tuple(domain.when) for name, domain in self.domains.items()})
         except ValueError as error:
             cycle = error.args[0]
-            raise SpaceError(
-                (cycle[0], "when"), f"goes in a circle: {' -> '.join(cycle)}; break it"
-            ) from None
+            raise SpaceError((cycle[0], "when"), f"goes in a circle: {' -> '.join(cycle)}; break it") from None
         object.__setattr__(self, "_order", order)
         for name, domain in self.domains.items():
             if not self._depends_on_given(name) and self._activating(name) is None:
@@ -72,17 +70,13 @@ class Space:
 
     def is_active(self, name: str, condition: Mapping[str, Any]) -> bool:
         """Whether a parameter takes part, given the parameters that its `when` names."""
-        return all(
-            self._holds(condition, parent, allowed) for parent, allowed in self.domains[name].when.items()
-        )
+        return all(self._holds(condition, parent, allowed) for parent, allowed in self.domains[name].when.items())
 
     def check(self, condition: Mapping[str, Any]) -> None:
         """Raise a SpaceError unless this is a condition of this space, all active parameters in it."""
         for name in condition:
             if name not in self.domains:
-                raise SpaceError(
-                    (name,), f"is not a parameter of this space; known: {', '.join(self.domains)}"
-                )
+                raise SpaceError((name,), f"is not a parameter of this space; known: {', '.join(self.domains)}")
         for name in self._order:
             is_active = self.is_active(name, condition)
             if is_active and name not in condition:
@@ -119,9 +113,7 @@ class Space:
                 inactive parameters are passed over, so that a sequence of points keeps its structure.
         """
         if np.shape(unit) != (len(self),):
-            raise ValueError(
-                f"from_unit takes {len(self)} coordinates, not an array of shape {np.shape(unit)}"
-            )
+            raise ValueError(f"from_unit takes {len(self)} coordinates, not an array of shape {np.shape(unit)}")
         if not np.all((unit >= 0) & (unit <= 1)):
             raise ValueError(f"from_unit takes coordinates in [0, 1], not {unit}")
         by_name = dict(zip(self.domains, unit.tolist(), strict=True))
@@ -211,9 +203,7 @@ class Space:
                 raise SpaceError((name, error.part), error.reason) from None
         return cuts
 
-    def _extend(
-        self, condition: Condition, depth: int, cuts: Mapping[str, tuple[Any, ...]]
-    ) -> Iterator[Condition]:
+    def _extend(self, condition: Condition, depth: int, cuts: Mapping[str, tuple[Any, ...]]) -> Iterator[Condition]:
         if depth == len(self._order):
             yield condition
             return
@@ -224,9 +214,7 @@ class Space:
         for value in cuts[name]:
             yield from self._extend({**condition, name: value}, depth + 1, cuts)
 
-    def _count(
-        self, condition: Condition, depth: int, cuts: Mapping[str, tuple[Any, ...]], parents: set[str]
-    ) -> int:
+    def _count(self, condition: Condition, depth: int, cuts: Mapping[str, tuple[Any, ...]], parents: set[str]) -> int:
         factor = 1
         for position in range(depth, len(self._order)):
             name = self._order[position]

@@ -68,9 +68,7 @@ def read_document(path: str | Path) -> Document:
     except UnicodeDecodeError as error:
         raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except OSError as error:
-        raise SpecError(
-            f"{source}: cannot be read: {error.strerror}; give the path of a sweep file"
-        ) from None
+        raise SpecError(f"{source}: cannot be read: {error.strerror}; give the path of a sweep file") from None
     return parse_document(text, source)
 
 
@@ -137,9 +135,7 @@ class _Reader:
             key = key_node.value
             if key in values:
                 first = self.places[(*path, key)].removeprefix(f"{self.source}:")
-                raise self._error(
-                    key_node, (*path, key), f"is given twice, first in line {first}; remove one"
-                )
+                raise self._error(key_node, (*path, key), f"is given twice, first in line {first}; remove one")
             self.places[(*path, key)] = self._place(key_node)
             values[key] = self.read(value_node, (*path, key), above)
         return values
@@ -154,9 +150,7 @@ class _Reader:
         if kind == "bool":
             if text.lower() in ("true", "false"):
                 return text.lower() == "true"
-            raise self._error(
-                node, path, f"YAML takes {text} for a truth value; write true or false, or quote it"
-            )
+            raise self._error(node, path, f"YAML takes {text} for a truth value; write true or false, or quote it")
         if kind in ("int", "float"):
             return self._number(node, path, text)
         if kind == "timestamp":

@@ -109,9 +109,7 @@ def _known_parameters(parameters: Mapping[str, Any], study: str, names: Mapping[
     for name in flat:
         if name not in names:
             known = known_names(name, (*Sweep.model_fields, *(other for other in names if other != "seed")))
-            raise at.error(
-                (name,), f"is neither a key of a sweep file nor a parameter of study '{study}'; {known}"
-            )
+            raise at.error((name,), f"is neither a key of a sweep file nor a parameter of study '{study}'; {known}")
     return flat
 
 

@@ -59,18 +59,14 @@ def check_available(document: Document) -> None:
     """
     objective = document.data.get("objective")
     if isinstance(objective, list):
-        raise _refusal(
-            document, ("objective",), "a list of objectives", "a sweep optimises one; give a single one"
-        )
+        raise _refusal(document, ("objective",), "a list of objectives", "a sweep optimises one; give a single one")
     if isinstance(objective, str):
         reason = "an objective is one metric; write {metric: val_loss, direction: minimize}"
         raise _refusal(document, ("objective",), f"the expression {objective!r}", reason)
     for row in NOT_YET:
         found = _look_up(document.data, row.path)
         if found is not None and (row.value is None or found == row.value):
-            raise _refusal(
-                document, row.path, "this key" if row.value is None else repr(row.value), row.reason
-            )
+            raise _refusal(document, row.path, "this key" if row.value is None else repr(row.value), row.reason)
 
 
 def _refusal(document: Document, path: KeyPath, what: str, reason: str) -> Exception:

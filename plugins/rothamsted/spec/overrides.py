@@ -103,9 +103,7 @@ class _Editor:
             if not isinstance(found, dict):
                 at = Document(source=COMMAND_LINE, data={}, places={})
                 owner = ".".join(str(name) for name in path[: depth + 1])
-                raise at.error(
-                    path, f"{owner} is {found!r} and has no keys below it; give {owner} as a whole"
-                )
+                raise at.error(path, f"{owner} is {found!r} and has no keys below it; give {owner} as a whole")
         return found
 
     def _forget(self, path: KeyPath) -> None:
@@ -149,9 +147,7 @@ def _override_space(editor: _Editor, text: str) -> None:
     for name, domain in domains.items():
         before = editor.get(("space", name))
         plain = domain_to_plain(domain)
-        kept = {
-            key: before[key] for key in ("points", "when") if isinstance(before, Mapping) and key in before
-        }
+        kept = {key: before[key] for key in ("points", "when") if isinstance(before, Mapping) and key in before}
         if isinstance(plain, list):
             plain = {"values": plain, "when": kept["when"]} if "when" in kept else plain
         else:

@@ -77,9 +77,7 @@ def _mapping(document: Document, key: str) -> dict[str, Any]:
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise document.error(
-            (key,), f"must be a mapping of parameters, not {raw!r}; see sweeps/ for examples"
-        )
+        raise document.error((key,), f"must be a mapping of parameters, not {raw!r}; see sweeps/ for examples")
     return raw
 
 

@@ -59,10 +59,7 @@ def grown_only(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
     More trials, a longer timeout or none, and whatever concerns execution, storage and experiment.
     """
-    kept = [
-        {key: spec[key] for key in spec if key not in (*PLACE_KEYS, "trials", "timeout")}
-        for spec in (old, new)
-    ]
+    kept = [{key: spec[key] for key in spec if key not in (*PLACE_KEYS, "trials", "timeout")} for spec in (old, new)]
     if difference(*kept):
         return False
     before, after = old.get("trials"), new.get("trials")
@@ -78,9 +75,7 @@ def _changes(old: Any, new: Any, key: str) -> list[str]:
         return [
             line
             for name in names
-            for line in _changes(
-                old.get(name, _ABSENT), new.get(name, _ABSENT), f"{key}.{name}" if key else str(name)
-            )
+            for line in _changes(old.get(name, _ABSENT), new.get(name, _ABSENT), f"{key}.{name}" if key else str(name))
         ]
     shown = _shown(old), _shown(new)
     return [f"{key}: {shown[0]} -> {shown[1]}"] if shown[0] != shown[1] else []

@@ -74,14 +74,10 @@ def _blamed(message: str, sweep: Sweep, changed: str | None) -> KeyPath:
 def _check_grid(sweep: Sweep, document: Document) -> None:
     n_conditions = sweep.search_space.size_of_grid()
     if sweep.trials is not None:
-        reason = (
-            f"a grid has its own number of conditions, {n_conditions}; remove trials, or name another sampler"
-        )
+        reason = f"a grid has its own number of conditions, {n_conditions}; remove trials, or name another sampler"
         raise document.error(("trials",), reason)
     if n_conditions > MAX_CONDITIONS:
-        reason = (
-            f"a grid of {n_conditions} conditions, and at most {MAX_CONDITIONS} are taken; give fewer points"
-        )
+        reason = f"a grid of {n_conditions} conditions, and at most {MAX_CONDITIONS} are taken; give fewer points"
         raise document.error(("space",), reason)
 
 

@@ -20,9 +20,7 @@ MAX_CONDITIONS = 1_000_000  # of one sweep: each is a row in two databases
 MAX_SEED = 2**32 - 1  # what numpy and JAX both take
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
-_DURATION = re.compile(
-    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
-)
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _SECONDS = (86_400, 3_600, 60, 1)
 
 
@@ -32,9 +30,7 @@ def seconds(raw: Any) -> Any:
         return raw
     found = _DURATION.fullmatch(raw.strip())
     if not raw.strip() or found is None:
-        raise PydanticCustomError(
-            "duration", "Input should be seconds, or a duration such as 90s, 10m or 1h30m"
-        )
+        raise PydanticCustomError("duration", "Input should be seconds, or a duration such as 90s, 10m or 1h30m")
     return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
 
 
@@ -45,17 +41,13 @@ def _reduction(raw: Any) -> Any:
     if raw in ("last", "best"):
         return raw
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise PydanticCustomError(
-            "reduction", "Input should be last, best or {mean_of_last: K} with K above 0"
-        )
+        raise PydanticCustomError("reduction", "Input should be last, best or {mean_of_last: K} with K above 0")
     return f"mean:{k}"
 
 
 def _workers(raw: Any) -> Any:
     if raw != "auto" and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
-        raise PydanticCustomError(
-            "workers", "Input should be a whole number above 0, or auto for one per core"
-        )
+        raise PydanticCustomError("workers", "Input should be a whole number above 0, or auto for one per core")
     return raw
 
 

@@ -1,11 +1,12 @@
-"""One study at a time: the contract it keeps, the driver that trains it, its checkpoints and exports, runs by hand.
+"""One study at a time: its contract, the driver that trains it, its checkpoints and exports, runs by hand.
 
-Importing this is cheap, so that `python -m projects.<study> --help` answers at once: MLflow, matplotlib and the
-command line are imported where they are used.
+Importing this is cheap, so that `python -m projects.<study> --help` answers at once: MLflow, matplotlib and
+the command line are imported where they are used.
 """
 
-from rothamsted.study.by_hand import ByHand, main, run_by_hand
+from rothamsted.study.by_hand import main, run_by_hand
 from rothamsted.study.checkpoint import Checkpoint, Snapshot
+from rothamsted.study.command_line import ByHand
 from rothamsted.study.contract import MeasurementLike, Study, check_population, population_key
 from rothamsted.study.driver import drive
 from rothamsted.study.exports import write_exports

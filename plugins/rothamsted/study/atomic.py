@@ -31,6 +31,32 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise StudyError(f"{path}: cannot be written ({error.strerror or error}); give a folder with room") from error
 
 
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that could not be made or written to, without making anything.
+
+    Raises:
+        StudyError: what is there already, or the nearest folder above it, forbids it.
+    """
+    above = folder.absolute()
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir():
+        raise StudyError(f"{folder}: cannot be written ({above} is not a folder); give another folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise StudyError(f"{folder}: cannot be written ({above} is read-only for you); give another folder")
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder and write to it and remove that again: better refused now than after hours of training.
+
+    Raises:
+        StudyError: the folder cannot be made or written.
+    """
+    probe = folder / f"probe.{os.getpid()}.unfinished"
+    write_atomically(probe, b"")
+    probe.unlink()
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what writers that were killed left in a folder. No other process may be writing there."""
     for path in folder.glob("*.unfinished"):

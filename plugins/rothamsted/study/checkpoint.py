@@ -1,9 +1,9 @@
 """Checkpoints of one population: written atomically, checked when read, the last two kept.
 
-It is apart because what makes a resume trustworthy is decided here alone. A checkpoint is one safetensors file
-(readable by any tool that knows the format) whose name holds its number and the SHA-256 of its content, so a
-damaged file is known by its name; the file holds the study's arrays, every measurement so far and the training
-time so far, and says of which study and configs it is.
+It is apart because what makes a resume trustworthy is decided here alone. A checkpoint is one safetensors
+file (readable by any tool that knows the format) whose name holds its number and the SHA-256 of its content, so
+a damaged file is known by its name; the file holds the study's arrays, every measurement so far and the
+training time so far, and says of which study and configs it is.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ def _state_array(name: str, value: Any) -> np.ndarray:
         save({name: array[..., None][:0]})  # an empty array of this type: can the format hold it?
     except Exception as error:
         raise StudyError(
-            f"checkpoint: state[{name!r}] must be an array of numbers or booleans, not {type(value).__name__} "
-            f"of {array.dtype}; let the study's state() give plain numpy arrays"
+            f"checkpoint: state[{name!r}] must be an array of numbers or booleans, not "
+            f"{type(value).__name__} of {array.dtype}; let the study's state() give plain numpy arrays"
         ) from error
     return array
 
@@ -187,9 +187,7 @@ def _histories(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> tuple[
     )
 
 
-def _check_identity(
-    path: Path, metadata: Mapping[str, str], study_name: str, configs: Sequence[BaseModel]
-) -> None:
+def _check_identity(path: Path, metadata: Mapping[str, str], study_name: str, configs: Sequence[BaseModel]) -> None:
     wayout = "give another checkpoint folder, or remove this one to start again"
     if metadata.get("format") != FORMAT:
         raise StudyError(f"{path}: is of the format {metadata.get('format')!r}, not {FORMAT!r}; {wayout}")

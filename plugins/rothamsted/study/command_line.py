@@ -1,13 +1,17 @@
-"""The command line of a study, made from its config: options with help, config files, errors in one line.
+"""The command line of one study: its config's fields as options, and how to run by hand.
 
-It is apart from running by hand because it is jsonargparse's vocabulary, and nothing here trains or logs.
+It is apart because it is jsonargparse's only user, and turns whatever is mistyped into one line.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -15,66 +19,149 @@ from rothamsted.errors import StudyError
 from rothamsted.study.contract import Study
 from rothamsted.study.fields import closest, field_names, set_fields
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "no-save": {"action": "store_true", "help": "leave nothing behind: no MLflow run, no files"},
-    "checkpoint-dir": {"type": str, "default": None, "help": "folder of checkpoints; given again, goes on from them"},
-    "checkpoint-every": {"type": float, "default": 30.0, "help": "seconds between two checkpoints"},
-    "output": {"type": str, "default": None, "help": "folder for the exports, beside the run's artifacts"},
-}
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+DEFAULT_CHECKPOINT_SECONDS = 60.0
 
 
-def parse_command_line(study: Study, argv: Sequence[str]) -> tuple[BaseModel, dict[str, Any]]:
-    """The config and the options (`no_save`, `checkpoint_dir`, ...) of a command line; `--help` exits.
+@dataclass(frozen=True, kw_only=True)
+class ByHand:
+    """How a study is run by hand, beside its config."""
+
+    is_saved: bool = True  # False: no MLflow, no files
+    checkpoint_dir: Path | None = None
+    checkpoint_seconds: float = DEFAULT_CHECKPOINT_SECONDS  # 0: after every measurement
+    output: Path | None = None  # the exports are written here too
+
+    def __post_init__(self) -> None:
+        """Refuse options that contradict each other."""
+        if not self.is_saved and (self.checkpoint_dir or self.output):
+            raise StudyError("--no-save leaves nothing behind; give it without --checkpoint-dir and --output")
+        if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
+            raise StudyError(f"--checkpoint-every: must be 0 or more seconds, not {self.checkpoint_seconds!r}")
+
+
+OPTIONS = ("no_save", "checkpoint_dir", "checkpoint_every", "output", "config", "print_config", "help")
+
+
+def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
+    """The config and the options that a command line gives.
 
     Raises:
-        StudyError: in one line, for an unknown option, a bad value, or a config file that cannot be read.
+        StudyError: an option that is unknown or whose value breaks a rule, or a file that cannot be read.
+        SystemExit: status 0, after --help or --print_config.
     """
-    from jsonargparse import ArgumentError, ArgumentParser
+    from jsonargparse import ArgumentError
 
-    parser = ArgumentParser(
-        prog=f"python -m projects.{study.name}",
-        description=(study.config.__doc__ or "").strip(),
-        exit_on_error=False,
-    )
-    parser.add_argument("--config", action="config", help="YAML or JSON file with fields of the config")
-    group = parser.add_argument_group("options of this run")
-    for name, settings in OPTIONS.items():
-        group.add_argument(f"--{name}", **settings)
-    parser.add_class_arguments(study.config, None)
-    _check_names(study, argv)
+    _check_names(study)
+    parser = _parser(study)
     try:
-        found = parser.parse_args(list(argv)).as_dict()
+        given = parser.parse_args(list(argv)).as_dict()
     except ArgumentError as error:
-        raise StudyError(f"{parser.prog}: {_one_line(str(error))}") from error
-    except (OSError, TypeError, ValueError) as error:
-        raise StudyError(f"{parser.prog}: --config: {_one_line(str(error))}") from error
-    found.pop("config", None)
-    options = {name.replace("-", "_"): found.pop(name.replace("-", "_")) for name in OPTIONS}
-    return set_fields(study.config, _without_files(found), place=parser.prog), options
+        raise StudyError(_one_line(study, str(error))) from error
+    fields = {name: given[name] for name in study.config.model_fields if name in given}
+    config = set_fields(study.config, fields)
+    options = ByHand(
+        is_saved=not given["no_save"],
+        checkpoint_dir=given["checkpoint_dir"],
+        checkpoint_seconds=given["checkpoint_every"],
+        output=given["output"],
+    )
+    return config, options
 
 
-def _check_names(study: Study, argv: Sequence[str]) -> None:
-    """An unknown option is answered with the likely one; argparse would only list it."""
-    known = [*field_names(study.config), *OPTIONS, "config", "help", "print_config"]
-    prefixes = {name.split(".")[0] for name in known}
-    for word in argv:
-        name = word[2:].partition("=")[0]
-        if word.startswith("--") and name not in known and name not in prefixes:
-            raise StudyError(f"python -m projects.{study.name}: --{name} is not an option; {closest(name, known)}")
+def _parser(study: Study) -> ArgumentParser:
+    from jsonargparse import ArgumentParser
+
+    summary = (study.config.__doc__ or "").strip().split("\n")[0]
+    parser = ArgumentParser(
+        prog=_program(study),
+        description=f"{study.name}: {summary} One run, logged to MLflow.",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="config", help="YAML or JSON file of fields; options after it override it")
+    _add_options(parser)
+    parser.add_class_arguments(study.config)
+    for name, fields in (parser.groups or {}).items():  # titles that jsonargparse makes from class names
+        fields.title = f"fields of {name}" if "." in name or name in study.config.model_fields else "fields"
+    return parser
 
 
-def _without_files(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Without jsonargparse's own record of config files."""
-    return {
-        key: _without_files(value) if isinstance(value, Mapping) else value
-        for key, value in found.items()
-        if not key.startswith("__")
-    }
+def _add_options(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("running by hand")
+    group.add_argument("--no-save", action="store_true", help="leave nothing behind: no MLflow run, no files")
+    group.add_argument(
+        "--checkpoint-dir",
+        type=Path | None,
+        default=None,
+        metavar="DIR",
+        help="keep checkpoints here; a run that was stopped goes on from them",
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        type=float,
+        default=DEFAULT_CHECKPOINT_SECONDS,
+        metavar="SECONDS",
+        help="seconds between two checkpoints; 0: after every measurement",
+    )
+    group.add_argument(
+        "--output",
+        type=Path | None,
+        default=None,
+        metavar="DIR",
+        help="write metrics.csv and the other exports here too",
+    )
 
 
-def _one_line(text: str) -> str:
-    """jsonargparse's and pydantic's message without line breaks and links."""
-    text = re.sub(r"\s*For further information visit \S+", "", text)
-    text = re.sub(r"\d+ validation errors? for [\w.\[\]-]+", "", text)
-    text = re.sub(r"\[type=[^\]]*\]", "", text)
-    return re.sub(r"\s+", " ", text).replace(" .", ".").strip()
+def _program(study: Study) -> str:
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    parent = getattr(spec, "parent", "") or ""
+    is_study = bool(parent) and parent.rpartition(".")[2] == study.name
+    return f"python -m {parent}" if is_study else f"rothamsted {study.name}"
+
+
+def _check_names(study: Study) -> None:
+    if taken := sorted(set(OPTIONS) & set(study.config.model_fields)):
+        raise StudyError(
+            f"study {study.name!r}: field {taken[0]} is named like an option of running by hand; rename it"
+        )
+
+
+def _one_line(study: Study, message: str) -> str:
+    """What jsonargparse says over several lines, as one that names field, rule and value."""
+    if unknown := re.match(r"unrecognized arguments: --?([^\s=]+)", message):
+        return f"--{unknown[1]} is not an option; {closest(unknown[1], [*field_names(study.config), *_options()])}"
+    wrong = re.match(r'Parser key "(?P<key>[^"]+)":.*Got value: (?P<value>.*)$', message, re.DOTALL)
+    if wrong and (problem := _problem_of(study, wrong["key"], wrong["value"].strip())):
+        return f"--{problem}"
+    lines = [line.strip() for line in message.splitlines()]
+    kept = [re.sub(r" \[type=.*?\]", "", line) for line in lines if not line.startswith("For further information")]
+    return " ".join(kept)
+
+
+def _problem_of(study: Study, key: str, value: str) -> str:
+    """What the study's own config has against one value; empty if nothing."""
+    if key not in field_names(study.config):
+        return ""
+    try:
+        set_fields(study.config, {key: _plain(value)})
+    except StudyError as error:
+        problems = str(error).split("; ")
+        return next((problem for problem in problems if problem.startswith(f"{key} ")), "")
+    return ""
+
+
+def _plain(value: str) -> Any:
+    """A value as YAML reads it, so that a list or a mapping is judged as one."""
+    import yaml
+
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+def _options() -> list[str]:
+    return [name.replace("_", "-") for name in OPTIONS if name != "print_config"]

@@ -117,7 +117,7 @@ def check_population(study: Study, configs: Sequence[BaseModel]) -> None:
             names = ", ".join(_differing(configs[0], config, study.varies)) or "its static key"
             raise StudyError(
                 f"study {study.name!r}: member {member} differs from member 0 in {names}, which may not vary "
-                f"inside one population (may: {', '.join(sorted(study.varies)) or 'nothing'}); train it on its own"
+                f"in a population (may: {', '.join(sorted(study.varies)) or 'nothing'}); train it on its own"
             )
 
 
@@ -129,9 +129,7 @@ def _differing(first: BaseModel, other: BaseModel, varies: frozenset[str]) -> li
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise StudyError(
-            f"study {name!r}: a name is a letter, then letters, digits and underscores; rename the study"
-        )
+        raise StudyError(f"study {name!r}: a name is a letter, then letters, digits and underscores; rename the study")
 
 
 def _check_config(name: str, config: Any) -> None:
@@ -141,7 +139,7 @@ def _check_config(name: str, config: Any) -> None:
     for key, wanted in {"frozen": True, "extra": "forbid"}.items():
         if config.model_config.get(key) != wanted:
             raise StudyError(
-                f"{place} {config.__name__} must have {key}={wanted!r} and has {config.model_config.get(key)!r}; "
+                f"{place} {config.__name__} must have {key}={wanted!r}, not {config.model_config.get(key)!r}; "
                 f'write model_config = ConfigDict(frozen=True, extra="forbid")'
             )
     if "seed" not in config.model_fields:

@@ -1,7 +1,7 @@
-"""Drives one population of a study: takes its measurements, checkpoints it, stops it, says how each member ended.
+"""Drives one population of a study: takes its measurements, checkpoints it, stops it, says how it ended.
 
-It is apart because whoever trains (a worker of a sweep, a run by hand, a test) drives in the same way, and what is
-done with a measurement (logged, drawn, told to a sampler) is the caller's business: `on_measurement`.
+It is apart because whoever trains (a worker of a sweep, a run by hand, a test) drives in the same way, and what
+is done with a measurement (logged, drawn, told to a sampler) is the caller's business: `on_measurement`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def drive(
         on_measurement: called with member and measurement for each new measurement. Two metrics are added
             to the study's own: `seconds` of training so far (over all sittings, without the time spent in
             `on_measurement` and in writing checkpoints) and `samples_per_second` since the last measurement.
-            A member's last call is the measurement at which it diverged. What it raises goes through to the caller.
-        on_restored: called in the same way for each measurement that a checkpoint brought back, before training.
+            A member's last call is the measurement at which it diverged. What it raises goes to the caller.
+        on_restored: called likewise for each measurement that a checkpoint brought back, before training.
         checkpoint: where to keep checkpoints; training goes on from the newest one there. They are removed
             once every member has finished or diverged, and kept otherwise.
         should_stop: asked before the first and after each measurement; True writes a checkpoint and ends.
@@ -72,8 +72,9 @@ def drive(
     check_population(study, configs)
     snapshot = checkpoint.load(study.name, configs) if checkpoint else None
     members = Members.restored(snapshot) if snapshot else Members.of(len(configs))
-    for member, measured in members.restored_points() if on_restored else ():
-        on_restored(member, measured)
+    if on_restored:
+        for member, measured in members.restored_points():
+            on_restored(member, measured)
     if should_stop():
         return members.endings(Outcome.INTERRUPTED, reason="stopped before training")
     training = study.train(configs, snapshot.state if snapshot else None)

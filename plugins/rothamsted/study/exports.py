@@ -32,7 +32,7 @@ class Curve:
 
 
 def write_exports(folder: Path, config: BaseModel, ending: Ending) -> list[Path]:
-    """Write metrics.csv, summary.json, config.json, and loss.svg and learning_rate.svg where there are such metrics.
+    """Write metrics.csv, summary.json, config.json; loss.svg and learning_rate.svg where there are such metrics.
 
     Raises:
         StudyError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""A config as a flat table of dotted names, and back, with errors that name field, rule, value and what is known.
+"""A config as a flat table of dotted names, and back; errors name field, rule, value and what is known.
 
 It is apart because sweep files, command lines, MLflow params and checkpoints all speak dotted names
 (`optimizer.lr`), while a study's config is a tree of pydantic models.

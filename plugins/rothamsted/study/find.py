@@ -52,7 +52,9 @@ def load_study(command: str, root: Path) -> Study:
     except StudyError:
         raise
     except Exception as error:
-        raise StudyError(f"{place}: importing {name} raised {type(error).__name__}: {error}; mend that first") from error
+        raise StudyError(
+            f"{place}: importing {name} raised {type(error).__name__}: {error}; mend that first"
+        ) from error
     if not isinstance(found, Study):
         raise StudyError(f"{place}: {name} has no STUDY of the type Study, but {found!r}; write STUDY = Study(...)")
     return found
@@ -67,7 +69,9 @@ def _check_place(place: str, name: str, module: str, root: Path) -> None:
     except StudyError:
         raise
     except Exception as error:
-        raise StudyError(f"{place}: importing {module} raised {type(error).__name__}: {error}; mend that first") from error
+        raise StudyError(
+            f"{place}: importing {module} raised {type(error).__name__}: {error}; mend that first"
+        ) from error
     if spec is None or spec.origin is None:
         expected = root.joinpath(*module.split("."), "__main__.py")
         raise StudyError(f"{place}: there is no {name} under {root}; add {expected}")

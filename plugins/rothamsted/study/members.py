@@ -1,6 +1,6 @@
 """The members of one population while they train: what each measured, who has diverged, for how long.
 
-It is apart so that the driver reads as a loop: the bookkeeping, and the checks of what a study yields, are here.
+It is apart so that the driver reads as a loop: bookkeeping, and the checks of what a study yields, are here.
 """
 
 from __future__ import annotations
@@ -91,9 +91,7 @@ class Members:
                 ending = Ending(outcome=Outcome.DIVERGED, history=tuple(history), seconds=seconds)
             else:
                 model = models[member] if models is not None else None
-                ending = Ending(
-                    outcome=outcome, history=tuple(history), seconds=self.seconds, model=model, **how
-                )
+                ending = Ending(outcome=outcome, history=tuple(history), seconds=self.seconds, model=model, **how)
             endings.append(ending)
         return endings
 

@@ -1,6 +1,6 @@
 """Prepares a data set by name: finds the study that offers it and calls its function.
 
-It is apart so that `prepare_data` is one command for all studies, and no study's data are named in the engine.
+It is apart so that `prepare_data` is one command for all studies, and the engine names no study's data.
 """
 
 from __future__ import annotations

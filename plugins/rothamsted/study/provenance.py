@@ -6,7 +6,6 @@ It is apart because runs made by MLflow's client get none of the tags that its f
 from __future__ import annotations
 
 import getpass
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,14 +18,15 @@ def source_tags(root: Path) -> dict[str, str]:
     `mlflow.source.git.commit` and `rothamsted.git_dirty` (uncommitted changes: "true" or "false") are
     missing where `root` is not in a git repository with a commit, or git is not installed.
     """
+    from rothamsted.tracking import git_commit  # imports MLflow: only where a run is written
+
     tags = {"mlflow.source.name": " ".join(sys.orig_argv[1:])[:500], "mlflow.source.type": "LOCAL"}
     if user := _user():
         tags["mlflow.user"] = user
-    commit = _git(root, "rev-parse", "--verify", "HEAD")
-    if commit:
-        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    if found := git_commit(root):
+        commit, is_dirty = found
         tags["mlflow.source.git.commit"] = commit
-        tags["rothamsted.git_dirty"] = "true" if changes else "false"
+        tags["rothamsted.git_dirty"] = str(is_dirty).lower()
     return tags
 
 
@@ -34,14 +34,6 @@ def study_tags(study: Study, data_digest: str | None) -> dict[str, str]:
     """Tags that name the study and the data that it trained on."""
     tags = {"rothamsted.study": study.name}
     return tags if data_digest is None else tags | {"rothamsted.data_digest": data_digest}
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _user() -> str | None:

@@ -31,9 +31,7 @@ def metric_points(measured: Measured) -> list[MetricPoint]:
     return points
 
 
-def curve_points(
-    results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int
-) -> list[MetricPoint]:
+def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int) -> list[MetricPoint]:
     """`<metric>/mean`, `/ci_low`, ... at every step that was measured, over the replicates with a score."""
     histories = [r.history for r in results if r.outcome is Outcome.FINISHED and r.history]
     if not histories:
@@ -60,7 +58,9 @@ def told(results: Sequence[ReplicateResult], *, direction: str, level: float, ru
     """What Optuna is told of a trial: mean over replicates with a score, +-inf where one diverged."""
     scores = np.array([r.objective for r in results if r.objective is not None], dtype=float)
     n_by_outcome = Counter(r.outcome.value for r in results)
-    summary = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level=level).items()} if len(scores) else {}
+    summary = (
+        {k: _finite(v[0]) for k, v in summarize(scores[:, None], level=level).items()} if len(scores) else {}
+    )
     value: float | None = float(scores.mean()) if len(scores) else None
     if n_by_outcome[Outcome.DIVERGED.value]:
         value = math.inf if direction == "minimize" else -math.inf
@@ -115,9 +115,7 @@ def _summary_points(
 
 def _note(summary: Mapping[str, Any], n_by_outcome: Mapping[str, int], level: float, link: str) -> str:
     counts = ", ".join(f"{n} {outcome}" for outcome, n in n_by_outcome.items())
-    return (
-        f"objective: {describe_estimate(summary, level)}\n\nreplicates: {counts}\n\nMLflow run: {link}\n"
-    )
+    return f"objective: {describe_estimate(summary, level)}\n\nreplicates: {counts}\n\nMLflow run: {link}\n"
 
 
 def _finite(value: float) -> float | None:

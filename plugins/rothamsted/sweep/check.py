@@ -34,7 +34,8 @@ def print_plan(sweep: Sweep, study: Study, *, console: Console, is_timed: bool =
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
         "conditions": str(n_trials),
         "replicates": f"{n_replicates} ({len(seeds)} a condition, seeds {', '.join(map(str, seeds))})",
-        "MLflow runs": f"{size.n_runs} (1 sweep, {n_trials} trials" + (f", {n_replicates} replicates)" if len(seeds) > 1 else ")"),
+        "MLflow runs": f"{size.n_runs} (1 sweep, {n_trials} trials"
+        + (f", {n_replicates} replicates)" if len(seeds) > 1 else ")"),
         "workers": str(n_workers(sweep)),
         "data": f"sha256 {digest[:12]}…" if digest else "the study gives no digest",
     }

@@ -32,6 +32,7 @@ from rothamsted.sweep.trial import now_ms
 from rothamsted.sweep.worker import is_alive
 
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
+MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all
 INTERRUPTED = 130  # exit status, as a shell gives it for Ctrl-C
 
 
@@ -46,7 +47,7 @@ class Coordinator:
     progress: Progress = field(init=False)
     _workers: dict[int, str] = field(default_factory=dict)  # pid -> worker id
     _started_at: dict[int, float] = field(default_factory=dict)  # pid -> when its replicate started
-    _deaths: int = 0
+    _failed_starts: int = 0  # workers in a row that died without running anything
     _overdue: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -65,7 +66,9 @@ class Coordinator:
         results = res.read_results(self.context.queue)
         if self.is_resumed:
             n_done = sum(len(r.replicates) for r in results)
-            self.console.print(f"resuming sweep {self.context.sweep.name}: {n_done} replicates are done already")
+            self.console.print(
+                f"resuming sweep {self.context.sweep.name}: {n_done} replicates are done already"
+            )
         until = time.time() + self.context.sweep.timeout if self.context.sweep.timeout else None
         self.progress.open(results)
         with stop_on_signals(self._say_stopping) as stop:
@@ -116,7 +119,7 @@ class Coordinator:
         )
 
     def _has_work(self) -> bool:
-        if self._deaths > 10 + self.progress.n_replicates:  # workers die without ever starting a replicate
+        if self._failed_starts >= MOST_FAILED_STARTS:
             return False
         return self.context.queue.counts().finished < self.context.sweep.n_trials
 
@@ -127,12 +130,12 @@ class Coordinator:
             self.progress.on_start(pid, event)
         elif event["event"] == "end":
             self._started_at.pop(pid, None)
+            self._failed_starts = 0
             self.progress.on_end(event)
         elif event["event"] == "trial":
             self.progress.on_trial(event)
 
     def _on_death(self, death: Death) -> None:
-        self._deaths += 1
         lost = self.progress.on_death(death.pid)
         self._started_at.pop(death.pid, None)
         for trial, replicate in lost:
@@ -141,7 +144,7 @@ class Coordinator:
         if worker := self._workers.pop(death.pid, None):
             self.context.queue.expire_leases([worker])
         if not lost:
-            self._deaths += self.progress.n_replicates  # it cannot even start: do not try for ever
+            self._failed_starts += 1
             tail = death.last_lines.strip().splitlines()[-12:]
             self.progress.say("\n".join([f"a worker ended before any replicate: {death.reason}", *tail]))
 
@@ -157,7 +160,9 @@ class Coordinator:
                 os.kill(pid, signal.SIGKILL)
 
     def _say_stopping(self, signal_name: str) -> None:
-        self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
+        self.progress.say(
+            f"{signal_name}: workers write their checkpoints and stop; once more to stop at once"
+        )
 
     # ---- after ----
 
@@ -167,14 +172,15 @@ class Coordinator:
         results = res.read_results(self.context.queue)
         self._write_results(results)
         self._write_best(results)
-        status = RunStatus.FINISHED if is_complete else RunStatus.KILLED if is_stopped else RunStatus.FAILED
-        if not is_complete and not is_stopped and not self._deaths:
-            status = RunStatus.FINISHED  # its time is up, as the file asked
+        if not is_complete and self._failed_starts >= MOST_FAILED_STARTS:
+            status, exit_status = RunStatus.FAILED, 1
+        elif not is_complete and is_stopped:
+            status, exit_status = RunStatus.KILLED, INTERRUPTED
+        else:  # complete, or its time is up, as the file asked
+            status, exit_status = RunStatus.FINISHED, 0
         self._end_runs(status)
         self._print_end(results, is_complete=is_complete)
-        if is_complete or status is RunStatus.FINISHED:
-            return 0
-        return INTERRUPTED if is_stopped else 1
+        return exit_status
 
     def _write_results(self, results: list[res.ConditionResult]) -> None:
         sweep, run_id, recorder = self.context.sweep, self.context.sweep_run_id, self.context.recorder
@@ -197,7 +203,8 @@ class Coordinator:
         best = next(iter(res.ranked(results, self.context.sweep.objective.direction)), None)
         counts = res.outcome_counts(results)
         points = [
-            MetricPoint(f"replicates/{outcome}", float(n), now_ms(), len(results)) for outcome, n in counts.items()
+            MetricPoint(f"replicates/{outcome}", float(n), now_ms(), len(results))
+            for outcome, n in counts.items()
         ]
         run_tags: dict[str, str] = {}
         if best is not None:

@@ -56,7 +56,10 @@ def start_sweep(sweep: Sweep, study: Study, *, root: Path, source: str) -> Start
     outer = tracking.current_run_id()
     is_resumed = record is not None and tags.RUN_ID in record.attributes
     if is_resumed and record is not None:
-        experiment_id, run_id = str(record.attributes[tags.EXPERIMENT_ID]), str(record.attributes[tags.RUN_ID])
+        experiment_id, run_id = (
+            str(record.attributes[tags.EXPERIMENT_ID]),
+            str(record.attributes[tags.RUN_ID]),
+        )
         recorder.resume_run(run_id)
         if outer is not None and outer != run_id:
             _mark_continuation(recorder, outer, experiment_id, run_id, sweep.name)

@@ -24,7 +24,7 @@ from rothamsted.sweep.context import Emit, SweepContext
 from rothamsted.sweep.trial import Replicate, TrialRun, now_ms
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
-IDLE_SECONDS = 1.0  # between two looks at the queue while others still run
+IDLE_SECONDS = 0.25  # between two looks at the queue while others still run
 Member = tuple[TrialRun, Replicate]
 
 
@@ -52,14 +52,12 @@ class Worker:
         emit: told of each replicate's start and end and of each trial's end.
         should_stop: asked between measurements; True means checkpoint, give the trials back, and end.
         until: unix seconds after which no further trial is claimed.
-        waits: whether to stay while trials of other workers run, in case one of those dies.
     """
 
     context: SweepContext
     emit: Emit
     should_stop: Callable[[], bool]
     until: float | None = None
-    waits: bool = False
     worker_id: str = field(default_factory=new_worker_id)
     _held: dict[int, int] = field(default_factory=dict)  # trial id -> number
     _lost: set[int] = field(default_factory=set)
@@ -75,8 +73,8 @@ class Worker:
                 claimed = self._claim()
                 if claimed:
                     self._work_on(claimed)
-                elif self.waits and self.context.queue.counts().running:
-                    time.sleep(IDLE_SECONDS)
+                elif self.context.queue.counts().running:
+                    time.sleep(IDLE_SECONDS)  # stay while others run, in case one of them dies
                 else:
                     break
         finally:

@@ -110,18 +110,12 @@ def _receive(url: str, part: Path, start: int, timeout_seconds: float) -> None:
         way_out = "check the network or give a folder that holds the file"
         raise DataProblem(f"{url}: the server cannot be reached ({reason}); {way_out}") from error
     with response:
-        is_rest = response.status == http.client.PARTIAL_CONTENT and _first_byte(response) == start
+        is_rest = response.status == http.client.PARTIAL_CONTENT
         with part.open("ab" if is_rest else "wb") as file:
             try:
                 _stream(response, file, start if is_rest else 0)
             finally:
                 _sync(file)
-
-
-def _first_byte(response: http.client.HTTPResponse) -> int | None:
-    """Where a partial answer begins: `Content-Range: bytes FIRST-LAST/LENGTH`."""
-    words = response.headers.get("Content-Range", "").removeprefix("bytes ").split("-", 1)
-    return int(words[0]) if words[0].strip().isdigit() else None
 
 
 def _stream(response: http.client.HTTPResponse, file: IO[bytes], start: int) -> None:
@@ -135,9 +129,7 @@ def _stream(response: http.client.HTTPResponse, file: IO[bytes], start: int) -> 
             received += len(block)
             progress.advance(task, len(block))
     if expected is not None and received < expected:
-        raise _BrokenConnectionError(
-            f"the connection ended after {start + received} of {start + expected} bytes"
-        )
+        raise _BrokenConnectionError(f"the connection ended after {start + received} of {start + expected} bytes")
 
 
 def _read_block(response: http.client.HTTPResponse) -> bytes:
@@ -163,6 +155,4 @@ def _sync(file: IO[bytes]) -> None:
 
 
 def _unwritable(target: Path, error: OSError) -> DataProblem:
-    return DataProblem(
-        f"{target}: cannot be written ({error.strerror or error}); free space or choose another folder"
-    )
+    return DataProblem(f"{target}: cannot be written ({error.strerror or error}); free space or choose another folder")

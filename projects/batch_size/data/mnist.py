@@ -138,8 +138,7 @@ def _read_part(folder: Path, stem: str) -> tuple[np.ndarray, np.ndarray]:
     labels = read_idx(label_path, way_out=_WAY_OUT)
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
         raise DataProblem(
-            f"{image_path}: expected bytes of shape (n, 28, 28), "
-            f"got {images.dtype} {images.shape}; {_WAY_OUT}"
+            f"{image_path}: expected bytes of shape (n, 28, 28), got {images.dtype} {images.shape}; {_WAY_OUT}"
         )
     if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
         raise DataProblem(

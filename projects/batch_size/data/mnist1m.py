@@ -86,8 +86,7 @@ def _open_part(path: Path, part: str) -> tuple[StoredArray, np.ndarray]:
     stored_labels = open_array(path, f"y_{part}", way_out=WAY_OUT)
     if images.dtype != np.uint8 or images.shape[1:] not in _ROW_SHAPES:
         raise DataProblem(
-            f"{path}: X_{part} must hold bytes of shape (n, 28, 28), "
-            f"got {images.dtype} {images.shape}; {WAY_OUT}"
+            f"{path}: X_{part} must hold bytes of shape (n, 28, 28), got {images.dtype} {images.shape}; {WAY_OUT}"
         )
     if stored_labels.dtype.kind not in "iu" or stored_labels.shape != images.shape[:1]:
         raise DataProblem(

@@ -85,9 +85,7 @@ def _write_parts(images: Source, scratch: Path) -> Mapping[str, Path]:
     return paths
 
 
-def _scatter(
-    images: Source, train: np.ndarray, test: np.ndarray, is_test: np.ndarray, place: np.ndarray
-) -> None:
+def _scatter(images: Source, train: np.ndarray, test: np.ndarray, is_test: np.ndarray, place: np.ndarray) -> None:
     """Write each image to its place in its part, block by block."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

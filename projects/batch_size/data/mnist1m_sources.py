@@ -57,9 +57,7 @@ def open_source(folder: Path) -> Source:
         DataProblem: there is no such folder, or a part is missing or damaged.
     """
     if not folder.is_dir():
-        raise DataProblem(
-            f"{folder}: there is no such folder; give the one that holds the ten parts as source"
-        )
+        raise DataProblem(f"{folder}: there is no such folder; give the one that holds the ten parts as source")
     archives = [folder / f"class_{k}_images.zip" for k in range(N_CLASSES)]
     chunks = [folder / f"MNIST_images_{k}.npz" for k in range(N_CLASSES)]
     if any(path.is_file() for path in archives):
@@ -86,9 +84,7 @@ def _require(paths: list[Path]) -> None:
 class _Archives:
     """One archive of image files for each class."""
 
-    members: tuple[
-        tuple[Path, tuple[str, ...]], ...
-    ]  # archive and its images by name; the index is the class
+    members: tuple[tuple[Path, tuple[str, ...]], ...]  # archive and its images by name; the index is the class
 
     @property
     def labels(self) -> np.ndarray:
@@ -184,9 +180,7 @@ def _find_labels(folder: Path, k: int) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise DataProblem(
-        f"{folder}: the labels of MNIST_images_{k}.npz are missing: {', '.join(names)}; put one there"
-    )
+    raise DataProblem(f"{folder}: the labels of MNIST_images_{k}.npz are missing: {', '.join(names)}; put one there")
 
 
 def _read_labels(path: Path) -> np.ndarray:

@@ -50,7 +50,8 @@ class StoredArray:
                 if len(data) < n_rows * row_bytes:
                     raise EOFError(f"array {self.key!r} ends before row {start + n_rows}")
                 yield np.frombuffer(data, self.dtype).reshape(n_rows, *row_shape)
-            file.read(1)  # at its end a member's checksum is compared
+            if file.read(1):  # reading to the end also has the member's checksum compared
+                raise ValueError(f"array {self.key!r} goes on after its last row")
 
 
 def open_array(path: Path, key: str, *, way_out: str) -> StoredArray:
@@ -70,9 +71,7 @@ def open_array(path: Path, key: str, *, way_out: str) -> StoredArray:
     with _member(path, key, way_out) as file:
         shape, is_fortran, dtype = _read_header(file)
     if not shape or dtype.hasobject or (is_fortran and len(shape) > 1):
-        raise DataProblem(
-            f"{path}: array {key!r} must hold numbers in rows (C order), got {dtype} {shape}; {way_out}"
-        )
+        raise DataProblem(f"{path}: array {key!r} must hold numbers in rows (C order), got {dtype} {shape}; {way_out}")
     return StoredArray(path=path, key=key, shape=shape, dtype=dtype, way_out=way_out)
 
 

@@ -48,7 +48,5 @@ def choose_rows(labels: np.ndarray, n: int | None, *, seed: int, field: str, sou
     if n is None:
         return np.arange(len(labels))
     if n > len(labels):
-        raise DataProblem(
-            f"data.{field}: {source} has {len(labels)} rows, got {n}; ask for at most that many"
-        )
+        raise DataProblem(f"data.{field}: {source} has {len(labels)} rows, got {n}; ask for at most that many")
     return np.sort(stratified_order(labels, np.random.default_rng(seed))[:n])

@@ -71,10 +71,7 @@ def sample_teacher(key: jax.Array, teacher: Teacher, n: int) -> tuple[jax.Array,
 def teacher_value(teacher: Teacher, x: A) -> A:
     """The noiseless target f*(x): (n, d) -> (n, 1). Takes NumPy and JAX arrays alike."""
     u = x @ teacher.direction  # (n, d) @ (d,) -> (n,)
-    total = sum(
-        teacher.coefficients[k] * h
-        for k, h in enumerate(normalized_hermite(u, len(teacher.coefficients))[1:])
-    )
+    total = sum(teacher.coefficients[k] * h for k, h in enumerate(normalized_hermite(u, len(teacher.coefficients))[1:]))
     return total[:, None]  # type: ignore[index]  # (n,) -> (n, 1); degree >= 1, so never the integer 0
 
 

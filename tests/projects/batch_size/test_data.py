@@ -138,9 +138,7 @@ def test_a_bad_setting_is_refused_with_its_rule(setting: dict[str, object], rule
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 6), st.integers(4, 30), st.integers(0, 2**32 - 1), st.data())
-def test_any_stretch_holds_equal_classes_equally(
-    n_classes: int, n_each: int, seed: int, data: st.DataObject
-) -> None:
+def test_any_stretch_holds_equal_classes_equally(n_classes: int, n_each: int, seed: int, data: st.DataObject) -> None:
     labels = np.repeat(np.arange(n_classes), n_each)
     order = stratified_order(labels, np.random.default_rng(seed))
     start, stop = sorted(data.draw(st.tuples(st.integers(0, len(labels)), st.integers(0, len(labels)))))
@@ -154,6 +152,14 @@ def test_any_stretch_holds_equal_classes_equally(
 def test_the_stratified_order_names_every_row_once(labels: list[int], seed: int) -> None:
     order = stratified_order(np.array(labels, np.int64), np.random.default_rng(seed))
     assert sorted(order.tolist()) == list(range(len(labels)))
+
+
+def test_each_of_two_equal_classes_comes_first_half_of_the_time() -> None:
+    labels = np.array([0, 0, 1, 1])
+    n_draws = 2000
+    first = [labels[stratified_order(labels, np.random.default_rng(seed))[0]] for seed in range(n_draws)]
+    # By symmetry 1/2, standard error sqrt(1/4 / 2000) = 0.0112; 5 of them.
+    assert np.mean(first) == pytest.approx(0.5, abs=5 * 0.0112)
 
 
 def test_every_row_of_a_class_is_chosen_equally_often() -> None:

@@ -75,6 +75,7 @@ def test_a_server_that_knows_no_ranges_sends_all_again(tmp_path: Path) -> None:
     (tmp_path / "a.gz.part").write_bytes(DATA[:5000])
     with serve(site(understands_ranges=False)) as server:
         path = download(f"{server.url}/a.gz", tmp_path / "a.gz", md5=MD5)
+    assert server.ranges == ["bytes=5000-"]
     assert path.read_bytes() == DATA
 
 
@@ -94,11 +95,11 @@ def test_a_part_of_something_else_is_fetched_anew(part: bytes, tmp_path: Path) -
 
 
 def test_damaged_bytes_never_take_the_name(tmp_path: Path) -> None:
-    with serve(Site(files={"a.gz": DATA[:-1] + b"?"})) as server:
-        with pytest.raises(
-            DataProblem, match=rf"/a\.gz: the file has the md5 [0-9a-f]{{32}}, expected {MD5}"
-        ):
-            download(f"{server.url}/a.gz", tmp_path / "a.gz", md5=MD5)
+    with (
+        serve(Site(files={"a.gz": DATA[:-1] + b"?"})) as server,
+        pytest.raises(DataProblem, match=rf"/a\.gz: the file has the md5 [0-9a-f]{{32}}, expected {MD5}"),
+    ):
+        download(f"{server.url}/a.gz", tmp_path / "a.gz", md5=MD5)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from tests.projects.batch_size.training import parameters_at, run
 
 from projects.batch_size.config import Config
 from projects.batch_size.parameterization import layer_scales
+from tests.projects.batch_size.training import parameters_at, run
 
 WIDTH, BASE, M = 256, 64, 4  # M = WIDTH / BASE
 N_FEATURES, N_OUTPUTS = 100, 10
@@ -21,8 +21,9 @@ def scales(parameterization: str, optimizer: str = "sgd", **fields: int):
     return layer_scales(config, N_FEATURES, N_OUTPUTS)
 
 
-# Yang et al., arXiv:2203.03466, table 8, relative to a base width, as microsoft/mup does it: the learning rates of
-# MuSGD and MuAdam on matrices from a finite to a wide layer (input), wide to wide (hidden), wide to finite (readout).
+# Yang et al., arXiv:2203.03466, table 8, relative to a base width, as microsoft/mup does it: the learning
+# rates of # MuSGD and MuAdam on matrices from a finite to a wide layer (input), wide to wide (hidden), wide
+# to finite (readout).
 PUBLISHED_LR = {"sgd": [M, 1, M], "momentum": [M, 1, M], "adam": [1, 1 / M, 1]}
 # The same table: biases follow input weights; the readout's bias has a finite shape and no multiplier.
 PUBLISHED_BIAS_LR = {"sgd": [M, M, 1], "momentum": [M, M, 1], "adam": [1, 1, 1]}
@@ -44,7 +45,8 @@ def test_mup_divides_the_readout_by_the_width_multiplier() -> None:
 
 
 def test_mup_initial_variances_are_the_published_ones() -> None:
-    # Table 8: 1/fan_in for input and hidden weights; constant in the width for the readout, 1/base at the base width.
+    # Table 8: 1/fan_in for input and hidden weights; constant in the width for the readout, 1/base at the
+    # base width.
     variances = [layer.init_sd**2 for layer in scales("mup")]
     assert variances == pytest.approx([1 / N_FEATURES, 1 / WIDTH, 1 / BASE])
 

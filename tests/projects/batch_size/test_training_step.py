@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from tests.projects.batch_size.training import run
 
 from projects.batch_size.batches import batch_rows
 from projects.batch_size.config import Config
 from projects.batch_size.data import load_dataset
 from projects.batch_size.parameterization import layer_scales
+from tests.projects.batch_size.training import run
 
 SMALL = {
     "width": 8,
@@ -25,13 +25,13 @@ class TorchModel:
     def __init__(self, config: Config, state: dict[str, np.ndarray]) -> None:
         self.config, self.data = config, load_dataset(config.data)
         self.scales = layer_scales(config, 64, 10)
-        self.weights = [
-            torch.tensor(state[f"parameters/{i}/weight"][0]).requires_grad_() for i in range(config.depth)
-        ]
-        self.biases = [
-            torch.tensor(state[f"parameters/{i}/bias"][0]).requires_grad_() for i in range(config.depth)
-        ]
+        self.weights = self._of(state, "weight")
+        self.biases = self._of(state, "bias")
         self.initial = [w.detach().clone() for w in (*self.weights, *self.biases)]
+
+    def _of(self, state: dict[str, np.ndarray], part: str) -> list[torch.Tensor]:
+        arrays = [state[f"parameters/{layer}/{part}"][0] for layer in range(self.config.depth)]
+        return [torch.tensor(array).requires_grad_() for array in arrays]
 
     def network(self, x: torch.Tensor, weights: list, biases: list) -> torch.Tensor:
         for index, (weight, bias, scale) in enumerate(zip(weights, biases, self.scales, strict=True)):
@@ -83,7 +83,8 @@ PARAMETERIZATIONS = ["standard", "ntk", "mup", "mean_field"]
 
 @pytest.mark.parametrize("parameterization", PARAMETERIZATIONS)
 def test_sgd_with_weight_decay_matches_pytorch(parameterization: str) -> None:
-    # For plain SGD, PyTorch's L2 term is the decoupled decay; divided by the multiplier, which decay does not take.
+    # For plain SGD, PyTorch's L2 term is the decoupled decay; divided by the multiplier, which decay does not
+    # take.
     config = Config(
         **SMALL,
         base_width=4,

@@ -1,0 +1,83 @@
+"""Whether the memory of a worker and of the coordinator grows with the replicates that have gone through them.
+
+Apart from `overhead` because memory wants one long sweep and nothing beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jsonargparse import auto_cli
+
+from benchmarks.overhead import measure_engine
+from benchmarks.report import Figure, publish
+from benchmarks.sampled_sweep import ProcessTrace, SampledSweep
+
+WARM_FRACTION = 0.2  # of the replicates: caches fill, pools grow to their size
+MIB = 2**20
+MOST_KIB_A_REPLICATE = 1.0  # 1 MiB in 1,000 replicates: the size of what an allocator keeps back
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """The memory of one process over a sweep."""
+
+    warm_mib: float  # resident set when warm
+    end_mib: float  # at the last claim
+    peak_mib: float
+    kib_a_replicate: float  # least-squares slope after warming
+
+
+def growth_of(sweep: SampledSweep, process: ProcessTrace) -> Growth:
+    """How the resident set of a process moved between the warm-up's end and the last claim."""
+    done = sweep.n_replicates_a_trial * np.arange(len(sweep.claimed))
+    first = int(len(done) * WARM_FRACTION)
+    stretch = (process.times >= sweep.claimed[first]) & (process.times <= sweep.claimed[-1])
+    if stretch.sum() < 3:
+        raise RuntimeError(f"{stretch.sum()} samples in {sweep.n_replicates} replicates: measure more replicates")
+    n_done = np.interp(process.times[stretch], sweep.claimed, done)
+    rss = process.rss_bytes[stretch]
+    centred = n_done - n_done.mean()
+    return Growth(
+        warm_mib=float(rss[0]) / MIB,
+        end_mib=float(rss[-1]) / MIB,
+        peak_mib=float(process.rss_bytes.max()) / MIB,
+        kib_a_replicate=float(centred @ rss / (centred @ centred)) / 1024,
+    )
+
+
+def figures_of(name: str, growth: Growth) -> list[Figure]:
+    """The figures of one process."""
+    return [
+        Figure(name=f"{name}, when warm", value=growth.warm_mib, unit="MiB", note="resident set"),
+        Figure(name=f"{name}, at the end", value=growth.end_mib, unit="MiB"),
+        Figure(name=f"{name}, peak", value=growth.peak_mib, unit="MiB", note="start-up and closing tables included"),
+        Figure(
+            name=f"{name}, growth",
+            value=growth.kib_a_replicate,
+            unit="KiB/replicate",
+            at_most=MOST_KIB_A_REPLICATE,
+            note=f"slope after the first {WARM_FRACTION:.0%}",
+        ),
+    ]
+
+
+def main(*, replicates: int = 3000, workers: int = 1, json_path: Path | None = None) -> None:
+    """Run one sweep of the trivial objective and report the memory of its processes.
+
+    Args:
+        replicates: of the sweep.
+        workers: its worker processes.
+        json_path: write the figures here too.
+    """
+    sweep = measure_engine(replicates, workers)
+    figures = figures_of("coordinator", growth_of(sweep, sweep.coordinator))
+    for i, worker in enumerate(sweep.workers):
+        figures += figures_of(f"worker {i}", growth_of(sweep, worker))
+    publish(f"Memory over {sweep.n_replicates} replicates", figures, json_path)
+
+
+if __name__ == "__main__":
+    auto_cli(main)

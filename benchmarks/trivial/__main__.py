@@ -1,0 +1,65 @@
+"""The trivial objective as a study of this engine: `python -m projects.trivial` in the benchmark's project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from rothamsted.study import Study, main
+
+from . import N_SAMPLES_A_POINT, PARAMETERS, curve
+
+
+class Config(BaseModel):
+    """One replicate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seed: int = Field(0, ge=0)
+    a: float = Field(0.5, ge=0, le=1)
+    b: float = Field(0.5, ge=0, le=1)
+    c: float = Field(0.5, ge=0, le=1)
+    d: float = Field(0.5, ge=0, le=1)
+    e: float = Field(0.5, ge=0, le=1)
+
+
+class Measurement(NamedTuple):
+    """What the study yields; `samples_seen` is a third curve that the study contract asks for."""
+
+    step: int
+    epoch: float | None
+    metrics: Mapping[str, np.ndarray]
+    diverged: np.ndarray
+    state: Callable[[], dict[str, np.ndarray]]
+
+
+def train(
+    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
+) -> Generator[Measurement, None, None]:
+    """Replay the curve of each member; see the study contract in docs/design.md."""
+    first = int(state["step"]) if state is not None else 0
+    curves = [curve({name: getattr(config, name) for name in PARAMETERS}, config.seed) for config in configs]
+    for points in zip(*curves, strict=True):
+        step = points[0][0]
+        if step <= first:
+            continue
+        metrics = {name: np.array([metrics[name] for _, metrics in points]) for name in points[0][1]}
+        metrics["samples_seen"] = np.full(len(configs), float(N_SAMPLES_A_POINT * step))
+        yield Measurement(step, None, metrics, np.zeros(len(configs), dtype=bool), _state_at(step))
+
+
+def _state_at(step: int) -> Callable[[], dict[str, np.ndarray]]:
+    return lambda: {"step": np.array(step)}
+
+
+STUDY = Study(
+    name="trivial",
+    config=Config,
+    train=train,
+    varies=frozenset({"seed", *PARAMETERS}),
+    rtol=0.0,  # each member's curve is computed by itself
+)
+
+if __name__ == "__main__":
+    main(STUDY)

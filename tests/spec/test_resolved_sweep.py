@@ -1,0 +1,156 @@
+"""A sweep as plain values: the round trip, what a change looks like, and when a sweep may go on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from rothamsted.spec import Plan, difference, digest, from_resolved, grown_only, plan, resolved
+from rothamsted.spec.schema import Sweep
+from tests.spec.conftest import TOY_SWEEP, SweepFile
+
+VARIANTS: tuple[dict[str, str], ...] = (
+    {},
+    {"sampler": "tpe", "trials": "10", "sampler.seed": "3"},
+    {"replicates.seeds": "[4, 2]", "timeout": "2h", "objective.reduce": "mean:3"},
+    {"optimizer.name": "sgd", "experiment": "lab", "execution.timeout_per_trial": "1m"},
+    {"space": "n_points=range(2,9,2) x=interval(0,1)", "space.x.points": "3"},
+)
+
+
+@pytest.mark.parametrize("overrides", VARIANTS)
+def test_a_resolved_sweep_gives_the_sweep_back_through_json(sweep_file: SweepFile, overrides: dict[str, str]) -> None:
+    plain = resolved(sweep_file.load(overrides=overrides))
+    assert resolved(from_resolved(json.loads(json.dumps(plain)))) == plain
+
+
+@pytest.mark.parametrize("overrides", VARIANTS)
+def test_a_resolved_sweep_is_itself_a_sweep_file(sweep_file: SweepFile, overrides: dict[str, str]) -> None:
+    plain = resolved(sweep_file.load(overrides=overrides))
+    assert resolved(sweep_file.load(yaml.safe_dump(plain, sort_keys=False))) == plain
+
+
+def test_a_recorded_sweep_has_the_same_grid(sweep_file: SweepFile) -> None:
+    sweep = sweep_file.load()
+    assert from_resolved(resolved(sweep)).search_space.grid() == sweep.search_space.grid()
+
+
+def test_seeds_are_written_out_when_resolved(sweep_file: SweepFile) -> None:
+    # first_seed 7 and two replicates: 7 and 8.
+    sweep = sweep_file.load(overrides={"replicates": "2", "replicates.first_seed": "7"})
+    assert resolved(sweep)["replicates"] == {"count": 2, "seeds": [7, 8]}
+
+
+def test_keys_are_resolved_in_the_order_of_the_schema(sweep_file: SweepFile) -> None:
+    order = [key for key in Sweep.model_fields if key not in ("trials", "timeout", "experiment")]
+    assert list(resolved(sweep_file.load())) == order
+
+
+def test_writing_a_default_out_changes_no_digest(sweep_file: SweepFile) -> None:
+    written = sweep_file.load_changed("space:", "sampler: {name: grid, seed: 0}\nreplicates: {count: 3}\nspace:")
+    assert digest(written) == digest(sweep_file.load())
+
+
+@pytest.mark.parametrize("overrides", [{"space.lr.high": "2.0"}, {"steps": "20"}, {"replicates": "4"}])
+def test_a_changed_sweep_has_another_digest(sweep_file: SweepFile, overrides: dict[str, str]) -> None:
+    assert digest(sweep_file.load(overrides=overrides)) != digest(sweep_file.load())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "lines"),
+    [
+        ({}, []),
+        ({"space.lr.high": "100.0"}, ["space.lr.high: 1.0 -> 100.0"]),
+        ({"steps": "20"}, ["parameters.steps: 10 -> 20"]),
+        ({"x": "0.5"}, ["parameters.x: absent -> 0.5"]),
+        ({"timeout": "1m"}, ["timeout: absent -> 60.0"]),
+        ({"space.lr": "[0.1]"}, ['space.lr: {"high": 1.0, "log": true, "low": 0.001, "points": 4} -> [0.1]']),
+        (
+            {"replicates": "2", "objective.direction": "maximize"},
+            [
+                'objective.direction: "minimize" -> "maximize"',
+                "replicates.count: 3 -> 2",
+                "replicates.seeds: [0, 1, 2] -> [0, 1]",
+            ],
+        ),
+    ],
+)
+def test_a_difference_names_each_changed_key_with_both_values(
+    sweep_file: SweepFile, overrides: dict[str, str], lines: list[str]
+) -> None:
+    assert difference(resolved(sweep_file.load()), resolved(sweep_file.load(overrides=overrides))) == lines
+
+
+def test_another_order_of_the_space_is_a_difference(sweep_file: SweepFile) -> None:
+    # The order decides which condition of a grid is which, and which coordinate belongs to whom.
+    old = resolved(sweep_file.load())
+    new = {**old, "space": dict(reversed(old["space"].items()))}
+    assert difference(old, new) == [
+        "order of space: lr, optimizer.name, optimizer.momentum -> optimizer.momentum, optimizer.name, lr"
+    ]
+
+
+BUDGET = {"sampler": "random", "trials": "10", "timeout": "1h"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "may_go_on"),
+    [
+        ({}, True),
+        ({"trials": "20"}, True),
+        ({"timeout": "2h"}, True),
+        ({"timeout": "null"}, True),
+        ({"trials": "20", "timeout": "2h"}, True),
+        ({"execution.workers": "1", "execution.retries": "2"}, True),
+        ({"storage": "sqlite:///other.db"}, True),
+        ({"trials": "5"}, False),
+        ({"timeout": "30m"}, False),
+        ({"trials": "20", "timeout": "30m"}, False),
+        ({"trials": "20", "steps": "20"}, False),
+        ({"replicates": "5"}, False),
+        ({"sampler.seed": "1"}, False),
+        ({"space.lr.high": "2.0"}, False),
+        ({"objective.reduce": "best"}, False),
+    ],
+)
+def test_a_sweep_may_go_on_if_only_its_budget_grew_or_its_place_changed(
+    sweep_file: SweepFile, changes: dict[str, str], may_go_on: bool
+) -> None:
+    old, new = (resolved(sweep_file.load(overrides=given)) for given in (BUDGET, {**BUDGET, **changes}))
+    assert grown_only(old, new) is may_go_on
+
+
+def test_a_grid_cannot_go_on_as_another_sampler(sweep_file: SweepFile) -> None:
+    old, new = (resolved(sweep_file.load(overrides=given)) for given in ({}, BUDGET))
+    assert not grown_only(old, new)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "size"),
+    [
+        # By hand: conditions, replicates, trainings, runs: 1 of the sweep + trials + replicates.
+        ({}, (12, 3, 36, 1 + 12 + 36)),
+        ({"sampler": "tpe", "trials": "10", "replicates": "2"}, (10, 2, 20, 1 + 10 + 20)),
+        ({"replicates": "1"}, (12, 1, 12, 1 + 12)),  # the trial's run is the replicate's
+    ],
+)
+def test_a_plan_counts_conditions_trainings_and_runs(
+    sweep_file: SweepFile, overrides: dict[str, str], size: tuple[int, ...]
+) -> None:
+    planned: Plan = plan(sweep_file.load(overrides=overrides))
+    assert (planned.n_conditions, planned.n_replicates, planned.n_trainings, planned.n_runs) == size
+
+
+def test_a_plan_shows_the_first_conditions_of_a_grid(sweep_file: SweepFile) -> None:
+    expected: tuple[dict[str, Any], ...] = (
+        {"lr": 0.001, "optimizer.name": "sgd"},
+        {"lr": 0.001, "optimizer.name": "heavy_ball", "optimizer.momentum": 0.0},
+    )
+    assert plan(sweep_file.load(), n_preview=2).preview == expected
+
+
+def test_a_plan_shows_no_condition_of_a_sampler_that_has_not_proposed_one(sweep_file: SweepFile) -> None:
+    assert plan(sweep_file.load(TOY_SWEEP, BUDGET)).preview == ()
