@@ -161,3 +161,16 @@ def test_halfway_along_a_log_range_is_the_geometric_mean() -> None:
 def test_a_value_outside_its_domain_is_refused(domain: Range | Choice, value: Any, reason: str) -> None:
     with pytest.raises(DomainError, match=reason):
         domain.check(value)
+
+
+@pytest.mark.parametrize(
+    ("domain", "last"),
+    [
+        (Choice(values=("a", "b")), "b"),
+        (Range(low=0.0, high=1.0, step=0.4), 0.8),  # by hand: 0, 0.4, 0.8
+        (Range(low=1, high=4, is_integer=True), 4),
+        (Range(low=1e-4, high=0.3, log=True), 0.3),
+    ],
+)
+def test_the_end_of_the_way_is_the_last_value(domain: Range | Choice, last: Any) -> None:
+    assert domain.at(1.0) == (pytest.approx(last, rel=1e-12) if isinstance(last, float) else last)

@@ -46,17 +46,6 @@ def check_writable(folder: Path) -> None:
         raise StudyError(f"{folder}: cannot be written ({above} is read-only for you); give another folder")
 
 
-def check_writable(folder: Path) -> None:
-    """Make a folder and write to it and remove that again: better refused now than after hours of training.
-
-    Raises:
-        StudyError: the folder cannot be made or written.
-    """
-    probe = folder / f"probe.{os.getpid()}.unfinished"
-    write_atomically(probe, b"")
-    probe.unlink()
-
-
 def remove_unfinished(folder: Path) -> None:
     """Remove what writers that were killed left in a folder. No other process may be writing there."""
     for path in folder.glob("*.unfinished"):
