@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from rothamsted.study import Study, main
 
 from projects.batch_size.config import RTOL, VARIES, Config, static_key
 from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
 from projects.batch_size.data.mnist1m import prepare_mnist1m
+from rothamsted.study import Study, main
 
 if TYPE_CHECKING:
     from projects.batch_size.train import Measurement

@@ -18,9 +18,9 @@ import pytest
 import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
 from rothamsted.tracking import migrate, open_recorder
 from rothamsted.tracking.client_recorder import ClientRecorder
-
 from tests.tracking.stores import Store
 
 SERVER_START_SECONDS = 90
@@ -31,9 +31,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Making MLflow's tables takes two seconds: once, then the file is copied."""
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
     migrate(f"sqlite:///{path}")
-    SqlAlchemyStore._engine_map[
-        f"sqlite:///{path}"
-    ].dispose()  # the last to close empties the log into the file
+    SqlAlchemyStore._engine_map[f"sqlite:///{path}"].dispose()  # the last to close empties the log into the file
     return path
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking.context.default_context import DefaultRunContext
+
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import Recorder
 
@@ -81,9 +82,7 @@ def written_by_mlflow(store: Store) -> str:
 
 
 def open_bare_run(store: Store, recorder: Recorder, start_ms: int = START_MS) -> str:
-    return recorder.open_run(
-        experiment_id=store.experiment_id, name="bare", tags={}, params={}, start_ms=start_ms
-    )
+    return recorder.open_run(experiment_id=store.experiment_id, name="bare", tags={}, params={}, start_ms=start_ms)
 
 
 def open_and_close_bare_run(store: Store) -> None:

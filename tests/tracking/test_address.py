@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient
+
 from rothamsted.errors import StoreError
 from rothamsted.tracking import current_run_id, experiment_id, run_path, tracking_uri, ui_command
 

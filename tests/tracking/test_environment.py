@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
 from rothamsted.tracking import environment_text, git_commit
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
 from rothamsted.errors import StoreError
 from rothamsted.tracking import check_reachable, migrate
 
@@ -41,9 +42,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_tables_of_another_program_are_refused(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+def test_tables_of_another_program_are_refused(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     # Optuna keeps the version of its tables in a table of the same name as MLflow.
     path = tmp_path / "other.db"
     uri = f"sqlite:///{path}" if kind == "sqlite" else request.getfixturevalue("postgres_url")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from rothamsted.records import MetricPoint
 from rothamsted.tracking import find_runs, read_history
-
 from tests.tracking.stores import (
     END_MS,
     INF,

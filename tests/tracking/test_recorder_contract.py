@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import open_recorder, read_history
-
 from tests.tracking.stores import (
     END_MS,
     START_MS,
@@ -35,9 +35,7 @@ def seen(store: Store, run_id: str) -> dict[str, Any]:
     info = {key: value for key, value in dict(run.info).items() if key not in ("run_id", "run_uuid")}
     info["artifact_uri"] = info["artifact_uri"].replace(run_id, "ID")
     history = {
-        key: sorted(
-            (p.timestamp, p.step, str(p.value), p.key) for p in store.client.get_metric_history(run_id, key)
-        )
+        key: sorted((p.timestamp, p.step, str(p.value), p.key) for p in store.client.get_metric_history(run_id, key))
         for key in run.data.metrics
     }
     metrics = {key: comparable(value) for key, value in run.data.metrics.items()}
@@ -59,9 +57,7 @@ def test_searching_runs_finds_a_recorded_run_beside_one_written_by_mlflow(store:
 def test_sql_rows_are_those_that_mlflow_writes(sqlite_uri: str, tmp_path: Path) -> None:
     # Authority: the five tables themselves, after MLflow's client wrote the same run.
     experiment_id = MlflowClient(sqlite_uri).create_experiment("rows", artifact_location=str(tmp_path / "a"))
-    store = Store(
-        kind="sqlite", uri=sqlite_uri, experiment_id=experiment_id, open=lambda: open_recorder(sqlite_uri)
-    )
+    store = Store(kind="sqlite", uri=sqlite_uri, experiment_id=experiment_id, open=lambda: open_recorder(sqlite_uri))
     ours, theirs = written_by_recorder(store), written_by_mlflow(store)
     with SqlAlchemyStore._engine_map[sqlite_uri].connect() as connection:
         for model in (SqlRun, SqlTag, SqlParam, SqlMetric, SqlLatestMetric):
@@ -70,9 +66,7 @@ def test_sql_rows_are_those_that_mlflow_writes(sqlite_uri: str, tmp_path: Path) 
 
 def _rows(connection: sa.Connection, model: Any, run_id: str) -> list[tuple[str, ...]]:
     query = sa.select(model.__table__).where(model.run_uuid == run_id)
-    return sorted(
-        tuple(repr(value).replace(run_id, "ID") for value in row) for row in connection.execute(query)
-    )
+    return sorted(tuple(repr(value).replace(run_id, "ID") for value in row) for row in connection.execute(query))
 
 
 def test_a_run_has_its_id_before_anything_is_flushed(store: Store) -> None:
@@ -94,17 +88,13 @@ def test_a_resumed_run_runs_again_and_takes_more(store: Store) -> None:
     assert (run.info.status, run.info.end_time, run.data.metrics["loss"]) == ("KILLED", END_MS + 1, 0.0625)
 
 
-def test_a_resumed_run_has_no_end_in_a_sql_store(
-    sqlite_uri: str, postgresql_uri: str, tmp_path: Path
-) -> None:
+def test_a_resumed_run_has_no_end_in_a_sql_store(sqlite_uri: str, postgresql_uri: str, tmp_path: Path) -> None:
     ends = []
     for uri in (sqlite_uri, postgresql_uri):
         client = MlflowClient(uri)
         experiment_id = client.create_experiment(f"resume {tmp_path}", artifact_location=str(tmp_path / "a"))
         with open_recorder(uri) as recorder:
-            run_id = recorder.open_run(
-                experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS
-            )
+            run_id = recorder.open_run(experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS)
             recorder.end_run(run_id, RunStatus.KILLED, END_MS)
             recorder.flush()
             recorder.resume_run(run_id)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-
 from tests.tracking.stores import (
     END_MS,
     START_MS,
@@ -34,9 +34,7 @@ from tests.tracking.stores import (
         ({"metrics": [MetricPoint("m", 1.0, 0, 0.5)]}, "whole"),  # type: ignore[arg-type]
     ],
 )
-def test_what_a_store_cannot_hold_is_refused_when_it_is_logged(
-    store: Store, what: dict[str, Any], word: str
-) -> None:
+def test_what_a_store_cannot_hold_is_refused_when_it_is_logged(store: Store, what: dict[str, Any], word: str) -> None:
     with store.open() as recorder:
         run_id = open_bare_run(store, recorder)
         with pytest.raises(StoreError, match=word.replace("?", r"\?")):

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.store.tracking.dbmodels.models import SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import Recorder, find_runs, open_recorder, read_history, sql_recorder, sql_store
@@ -95,9 +96,7 @@ def test_a_fork_does_not_use_the_connections_of_its_parent(sqlite_uri: str, expe
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
     child = context.Process(
-        target=lambda: answers.put(
-            SqlAlchemyStore._engine_map[sqlite_uri].pool is pool
-        )  # same id after a fork
+        target=lambda: answers.put(SqlAlchemyStore._engine_map[sqlite_uri].pool is pool)  # same id after a fork
     )
     child.start()
     is_same = answers.get(timeout=30)
@@ -108,9 +107,7 @@ def test_a_fork_does_not_use_the_connections_of_its_parent(sqlite_uri: str, expe
 def test_a_lock_held_for_a_while_is_waited_for(sqlite_uri: str, experiment_id: str) -> None:
     with open_recorder(sqlite_uri) as recorder:
         recorder.open_run(experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS)
-        holder = sqlite3.connect(
-            sqlite_uri.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
-        )
+        holder = sqlite3.connect(sqlite_uri.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
         holder.execute("BEGIN IMMEDIATE")
         release = threading.Timer(0.5, lambda: holder.execute("ROLLBACK"))
         release.start()
@@ -127,9 +124,7 @@ def test_what_could_not_be_written_is_written_by_the_next_flush(
     monkeypatch.setattr(sql_recorder, "_ATTEMPTS", 2)
     holder = sqlite3.connect(sqlite_uri.removeprefix("sqlite:///"), isolation_level=None)
     with open_recorder(sqlite_uri) as recorder:
-        run_id = recorder.open_run(
-            experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS
-        )
+        run_id = recorder.open_run(experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="database is locked"):
             recorder.flush()

@@ -15,6 +15,7 @@ from mlflow.utils.validation import (
     _validate_batch_log_limits,
     _validate_metric_name,
 )
+
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint
 from rothamsted.tracking.buffer import Buffer
@@ -75,20 +76,13 @@ def test_numpy_numbers_become_plain_ones() -> None:
     assert [type(part) for part in point] == [str, float, int, int]
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from("ab"), st.floats(-9, 9), st.integers(0, 3), st.integers(0, 3)), max_size=12
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(-9, 9), st.integers(0, 3), st.integers(0, 3)), max_size=12))
 def test_the_latest_point_has_the_greatest_step_then_time_then_value(
     points: list[tuple[str, float, int, int]],
 ) -> None:
     buffer = Buffer()
     buffer.add_metrics("run", [MetricPoint(*point) for point in points])
-    latest = {
-        row["key"]: (row["step"], row["timestamp"], row["value"])
-        for row in buffer.batches().get("latest", [])
-    }
+    latest = {row["key"]: (row["step"], row["timestamp"], row["value"]) for row in buffer.batches().get("latest", [])}
     expected = {
         key: max((step, time, value) for other, value, time, step in points if other == key)
         for key in {point[0] for point in points}

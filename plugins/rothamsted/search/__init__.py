@@ -3,7 +3,8 @@
 The only doorway to Optuna. Apart from the sweep engine so that a worker never touches Optuna's objects.
 """
 
-from rothamsted.search.queue import Claimed, Counts, Queue, Told
+from rothamsted.search.claims import Claimed
+from rothamsted.search.queue import Counts, Queue, Told
 from rothamsted.search.storage import (
     SearchRecord,
     check_storage,

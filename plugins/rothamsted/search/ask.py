@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from rothamsted.search.distributions import from_stored
 from rothamsted.space import Space
@@ -39,6 +39,7 @@ def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> 
     if isinstance(distribution, IntDistribution):
         low, high, step, log = distribution.low, distribution.high, distribution.step, distribution.log
         return trial.suggest_int(name, low, high, step=step, log=log)
-    return trial.suggest_float(
-        name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-    )
+    if not isinstance(distribution, FloatDistribution):
+        raise TypeError(f"parameter {name}: {type(distribution).__name__} is no distribution of a search space")
+    low, high, step, log = distribution.low, distribution.high, distribution.step, distribution.log
+    return trial.suggest_float(name, low, high, step=step, log=log)

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from optuna.storages._rdb import models
-from optuna_dashboard._note import note_ver_key, split_body
 from sqlalchemy.dialects import postgresql, sqlite
 
-TRIAL_ATTRIBUTES = models.TrialUserAttributeModel.__table__
+TRIALS = models.TrialModel.__table__
+STUDIES = models.StudyModel.__table__
+PARAMS = models.TrialParamModel.__table__
+VALUES = models.TrialValueModel.__table__
+ATTRIBUTES = models.TrialUserAttributeModel.__table__
 STUDY_ATTRIBUTES = models.StudyUserAttributeModel.__table__
 STUDY_SYSTEM_ATTRIBUTES = models.StudySystemAttributeModel.__table__
+NOTE_CHARACTERS = 2045  # a note is kept in parts of this length; importing optuna_dashboard takes 1.9 s
 
 
 def set_trial_attributes(tx: sa.Connection, trial_id: int, attributes: Mapping[str, Any]) -> None:
     """Insert or replace user attributes of a trial."""
     rows = [{"trial_id": trial_id, "key": k, "value_json": json.dumps(v)} for k, v in attributes.items()]
-    _upsert(tx, TRIAL_ATTRIBUTES, ["trial_id", "key"], rows)
+    _upsert(tx, ATTRIBUTES, ["trial_id", "key"], rows)
 
 
 def set_study_attribute(tx: sa.Connection, study_id: int, key: str, value: Any) -> None:
@@ -31,11 +36,18 @@ def set_study_attribute(tx: sa.Connection, study_id: int, key: str, value: Any) 
     _upsert(tx, STUDY_ATTRIBUTES, ["study_id", "key"], [row])
 
 
-def set_note(tx: sa.Connection, study_id: int, trial_id: int | None, body: str) -> None:
-    """The note that optuna-dashboard shows on a trial (None: on the whole study)."""
-    attributes = {note_ver_key(trial_id): 1, **split_body(body, trial_id)}
+def set_note(tx: sa.Connection, study_id: int, trial_id: int, body: str) -> None:
+    """The note that optuna-dashboard shows on a trial, stored as its `save_note` stores a first note."""
+    parts = [body[start : start + NOTE_CHARACTERS] for start in range(0, len(body), NOTE_CHARACTERS)]
+    attributes: dict[str, Any] = {f"dashboard:{trial_id}:note_ver": 1}
+    attributes |= {f"dashboard:{trial_id}:note_str:{i}": part for i, part in enumerate(parts)}
     rows = [{"study_id": study_id, "key": k, "value_json": json.dumps(v)} for k, v in attributes.items()]
     _upsert(tx, STUDY_SYSTEM_ATTRIBUTES, ["study_id", "key"], rows)
+
+
+def utc_now() -> datetime:
+    """Now, as Optuna stores it: UTC without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _upsert(tx: sa.Connection, table: Any, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

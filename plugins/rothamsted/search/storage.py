@@ -11,11 +11,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
-import sqlalchemy
+import sqlalchemy as sa
 from optuna.storages import RDBStorage
+from sqlalchemy import event, exc
 
 from rothamsted.errors import StoreError
 from rothamsted.search.queue import Queue
@@ -47,15 +48,15 @@ def check_storage(url: str) -> None:
         _check_sqlite(url, parsed.database)
         return
     try:
-        engine = sqlalchemy.create_engine(url, connect_args=_connect_arguments(parsed))
+        engine = sa.create_engine(url, connect_args=_connect_arguments(parsed))
         with engine.connect() as connection:
-            connection.execute(sqlalchemy.text("SELECT 1"))
+            connection.execute(sa.text("SELECT 1"))
         engine.dispose()
     except ImportError as error:
         raise StoreError(
             f"storage {_shown(parsed)}: its driver is not installed ({error}); pip install 'rothamsted[postgres]'"
         ) from error
-    except sqlalchemy.exc.SQLAlchemyError as error:
+    except exc.SQLAlchemyError as error:
         raise StoreError(
             f"storage {_shown(parsed)}: cannot be reached ({_first_line(error)}); start the database, "
             "or give another with -P storage=sqlite:///optuna.db"
@@ -67,11 +68,11 @@ def find_search(url: str, name: str) -> SearchRecord | None:
     parsed = _parse(url)
     if parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists():
         return None
-    engine = sqlalchemy.create_engine(url, connect_args=_connect_arguments(parsed))
+    engine = sa.create_engine(url, connect_args=_connect_arguments(parsed))
     try:
-        if not sqlalchemy.inspect(engine).has_table("studies"):
+        if not sa.inspect(engine).has_table("studies"):
             return None
-        query = sqlalchemy.text(
+        query = sa.text(
             "SELECT a.key, a.value_json FROM studies s JOIN study_user_attributes a ON a.study_id = s.study_id "
             "WHERE s.study_name = :name"
         )
@@ -79,9 +80,7 @@ def find_search(url: str, name: str) -> SearchRecord | None:
             attributes = {key: json.loads(text) for key, text in connection.execute(query, {"name": name})}
             exists = (
                 attributes
-                or connection.execute(
-                    sqlalchemy.text("SELECT 1 FROM studies WHERE study_name = :name"), {"name": name}
-                ).first()
+                or connection.execute(sa.text("SELECT 1 FROM studies WHERE study_name = :name"), {"name": name}).first()
             )
     finally:
         engine.dispose()
@@ -96,7 +95,14 @@ def find_search(url: str, name: str) -> SearchRecord | None:
 
 
 def open_queue(
-    url: str, name: str, *, space: Space, sampler: str, seed: int, direction: str, create: bool = False
+    url: str,
+    name: str,
+    *,
+    space: Space,
+    sampler: str,
+    seed: int,
+    direction: Literal["minimize", "maximize"],
+    create: bool = False,
 ) -> Queue:
     """The queue of a sweep's trials; with `create`, tables and study are made where they are missing."""
     parsed = _parse(url)
@@ -110,9 +116,7 @@ def open_queue(
     if is_sqlite:
         _tune_sqlite(storage.engine, set_wal=create)
     if create:
-        study = optuna.create_study(
-            storage=storage, study_name=name, direction=direction, load_if_exists=True
-        )
+        study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
     else:
         study = optuna.load_study(storage=storage, study_name=name)
     return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed)
@@ -123,18 +127,15 @@ def dashboard_command(url: str) -> str:
     return f"optuna-dashboard {_shown(_parse(url))}"
 
 
-def _parse(url: str) -> sqlalchemy.engine.URL:
+def _parse(url: str) -> sa.engine.URL:
     try:
-        parsed = sqlalchemy.engine.make_url(url)
-    except sqlalchemy.exc.ArgumentError as error:
+        parsed = sa.engine.make_url(url)
+    except exc.ArgumentError as error:
         raise StoreError(
-            f"storage '{url}': not a database URL; write sqlite:///optuna.db or "
-            "postgresql+psycopg://user@host/database"
+            f"storage '{url}': not a database URL; write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
         ) from error
     if parsed.drivername.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
-        raise StoreError(
-            f"storage '{url}': names no file, and workers share the storage; write sqlite:///optuna.db"
-        )
+        raise StoreError(f"storage '{url}': names no file, and workers share the storage; write sqlite:///optuna.db")
     return parsed
 
 
@@ -142,9 +143,7 @@ def _check_sqlite(url: str, database: str | None) -> None:
     path = Path(str(database))
     folder = path.parent
     if not folder.is_dir():
-        raise StoreError(
-            f"storage {url}: folder {folder} does not exist; make it, or give another -P storage="
-        )
+        raise StoreError(f"storage {url}: folder {folder} does not exist; make it, or give another -P storage=")
     if not _is_writable(folder) or (path.exists() and not _is_writable(path)):
         where = path if path.exists() and not _is_writable(path) else folder
         raise StoreError(f"storage {url}: {where} is read-only; give another -P storage=sqlite:///FILE")
@@ -159,7 +158,7 @@ def _is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and not mounted_read_only and bool(mode & 0o222)
 
 
-def _connect_arguments(parsed: sqlalchemy.engine.URL) -> dict[str, Any]:
+def _connect_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
     if parsed.drivername.startswith("sqlite"):
         return {"timeout": 60}  # seconds to wait for another writer
     if parsed.drivername.startswith("postgresql"):
@@ -167,20 +166,20 @@ def _connect_arguments(parsed: sqlalchemy.engine.URL) -> dict[str, Any]:
     return {}
 
 
-def _tune_sqlite(engine: sqlalchemy.engine.Engine, *, set_wal: bool) -> None:
+def _tune_sqlite(engine: sa.engine.Engine, *, set_wal: bool) -> None:
     """WAL once (a property of the file); a commit is durable against a crash of the process."""
 
-    @sqlalchemy.event.listens_for(engine, "connect")
+    @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous=NORMAL")
 
     engine.dispose()  # connections made before the listener
     if set_wal:
         with engine.connect() as connection:
-            connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
+            connection.execute(sa.text("PRAGMA journal_mode=WAL"))
 
 
-def _shown(parsed: sqlalchemy.engine.URL) -> str:
+def _shown(parsed: sa.engine.URL) -> str:
     return parsed.render_as_string(hide_password=True)
 
 

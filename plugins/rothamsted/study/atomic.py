@@ -6,6 +6,7 @@ It is apart because checkpoints and the note of a run by hand both rest on it.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from rothamsted.errors import StudyError
@@ -27,7 +28,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         unfinished.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or its folder is not
+            unfinished.unlink()
         raise StudyError(f"{path}: cannot be written ({error.strerror or error}); give a folder with room") from error
 
 

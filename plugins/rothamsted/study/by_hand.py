@@ -75,11 +75,7 @@ def run_by_hand(
     from rich.console import Console
 
     options = options or ByHand()
-    for folder in filter(None, (options.checkpoint_dir, options.output)):
-        check_writable(folder)
-    checkpoint = _checkpoint(options)
-    if checkpoint:
-        checkpoint.load(study.name, [config])  # refuses another config's before a run is opened
+    checkpoint = _checkpoint(study, config, options)
     data_digest = _data_digest(study, config)
     record = _open_record(study, config, options, data_digest, root or Path.cwd()) if options.is_saved else None
     try:
@@ -128,10 +124,15 @@ def _train(
     return ending
 
 
-def _checkpoint(options: ByHand) -> Checkpoint | None:
+def _checkpoint(study: Study, config: BaseModel, options: ByHand) -> Checkpoint | None:
+    """Where checkpoints go. Refuses folders that cannot be used now, not after hours of training."""
+    for folder in filter(None, (options.checkpoint_dir, options.output)):
+        check_writable(folder)
     if options.checkpoint_dir is None:
         return None
-    return Checkpoint(folder=options.checkpoint_dir, every_seconds=options.checkpoint_seconds)
+    checkpoint = Checkpoint(folder=options.checkpoint_dir, every_seconds=options.checkpoint_seconds)
+    checkpoint.load(study.name, [config])  # refuses another config's
+    return checkpoint
 
 
 def _data_digest(study: Study, config: BaseModel) -> str | None:

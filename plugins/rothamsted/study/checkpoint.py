@@ -29,6 +29,7 @@ from rothamsted.study.fields import flatten
 N_KEPT = 2  # the newest, and the one before it in case the newest is damaged
 FORMAT = "rothamsted-checkpoint-1"
 _NAME = re.compile(r"(?P<number>\d{8})-(?P<digest>[0-9a-f]{64})\.safetensors")
+_DAMAGED = ".damaged"  # put after the name of one that is set aside: it is no longer one of those kept
 _log = logging.getLogger(__name__)
 
 
@@ -71,17 +72,18 @@ class Checkpoint:
     def load(self, study_name: str, configs: Sequence[BaseModel]) -> Snapshot | None:
         """The newest checkpoint that is whole, or None if there is none.
 
-        A damaged checkpoint is named in a warning, and the one before it is used.
+        A damaged checkpoint is named in a warning and set aside, and the one before it is used.
 
         Raises:
-            StudyError: the checkpoint belongs to another study or to another config.
+            StudyError: the checkpoint belongs to another study or to another config, or cannot be read.
         """
-        for path in reversed(self._files()):
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != path.name[9:73]:
-                _log.warning("%s is damaged (its SHA-256 is not the one in its name); using the one before it", path)
-                continue
-            return _read(path, content, study_name, configs)
+        files = self._files()
+        while files:
+            path = files.pop()
+            content = _content(path)
+            if hashlib.sha256(content).hexdigest() == path.name[9:73]:
+                return _read(path, content, study_name, configs)
+            _set_aside(path, before=files[-1] if files else None)
         return None
 
     def remove(self) -> None:
@@ -90,6 +92,8 @@ class Checkpoint:
             path.unlink(missing_ok=True)
         if self.folder.is_dir():
             remove_unfinished(self.folder)
+            for path in self.folder.glob(f"*{_DAMAGED}"):
+                path.unlink(missing_ok=True)
             with suppress(OSError):  # not empty: something else of the run is kept there
                 self.folder.rmdir()
 
@@ -97,6 +101,23 @@ class Checkpoint:
         if not self.folder.is_dir():
             return []
         return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StudyError(
+            f"{path}: cannot be read ({error.strerror or error}); mend that, or remove it to use the one before it"
+        ) from error
+
+
+def _set_aside(path: Path, *, before: Path | None) -> None:
+    """Say that a checkpoint is damaged, and take it out of the two that are kept."""
+    way_on = f"using the one before it, {before.name}" if before else "there is none before it: starting again"
+    _log.warning("%s is damaged (its SHA-256 is not the one in its name); %s", path, way_on)
+    with suppress(OSError):  # in a folder that cannot be written it stays, and is found damaged again
+        path.rename(path.with_name(path.name + _DAMAGED))
 
 
 def _number(path: Path) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -91,8 +92,14 @@ def drive(
         endings = sitting.train(on_measurement, should_stop, now_ms)
     except KeyboardInterrupt:
         endings = members.endings(Outcome.INTERRUPTED, reason="interrupted between two checkpoints")
-    finally:
+    except BaseException:
+        with suppress(Exception):  # what the caller's own code raised is what it has to hear of
+            training.close()
+        raise
+    try:
         training.close()
+    except Exception as error:  # a study that cannot be closed breaks the contract
+        endings = sitting.failed(error)
     if checkpoint and all(ending.outcome in (Outcome.FINISHED, Outcome.DIVERGED) for ending in endings):
         checkpoint.remove()
     return endings
@@ -122,7 +129,7 @@ class _Sitting:
                     return self._finished(returned)
                 added = self.members.record(measurement, timestamp_ms=now_ms())
             except (Exception, SystemExit) as error:
-                return self._failed(error)
+                return self.failed(error)
             for member, measured in added:
                 on_measurement(member, measured)
             if not self.members.is_any_running:
@@ -160,7 +167,7 @@ class _Sitting:
         try:
             state = measurement.state()
         except (Exception, SystemExit) as error:
-            return self._failed(error)
+            return self.failed(error)
         self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(state))
         return None
 
@@ -178,7 +185,8 @@ class _Sitting:
         reason = f"timeout after {self.timeout_seconds:g} s (at step {step}, {self.members.seconds:.1f} s)"
         return self.members.endings(Outcome.FAILED, reason=reason)
 
-    def _failed(self, error: BaseException) -> list[Ending]:
+    def failed(self, error: BaseException) -> list[Ending]:
+        """The endings of a population whose training raised."""
         is_user_error = isinstance(error, self.study.user_errors)
         text = " ".join(str(error).split())
         reason = text if is_user_error else f"{type(error).__name__}: {text}".removesuffix(": ")

@@ -53,10 +53,10 @@ def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = ""
     """
     place = f"{place}: " if place else ""
     tree: dict[str, Any] = {}
-    for name, value in _spread(flat):
+    for name, value in _spread(flat, frozenset(field_names(config_type))):
         _put(tree, name, value, place)
     try:
-        return config_type.model_validate(tree)
+        return config_type.model_validate(_with_defaults(config_type, tree))
     except ValidationError as error:
         raise StudyError(place + describe(config_type, error)) from error
 
@@ -134,10 +134,23 @@ def _leaves(config: BaseModel, dumped: Mapping[str, Any], prefix: str) -> Iterat
             yield prefix + name, dumped[name]
 
 
-def _spread(flat: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _with_defaults(config_type: type[BaseModel], tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The tree with what a nested default says and its class does not: a field's `= Optimizer(lr=0.3)`."""
+    filled = dict(tree)
+    for name, info in config_type.model_fields.items():
+        models = list(_models_in(info.annotation))
+        if len(models) == 1 and isinstance(filled.get(name), Mapping):
+            default = info.get_default(call_default_factory=True, validated_data=filled)
+            own = dict(default) if isinstance(default, models[0]) else {}
+            filled[name] = own | _with_defaults(models[0], filled[name])
+    return filled
+
+
+def _spread(flat: Mapping[str, Any], leaves: frozenset[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and values; a mapping that is itself the value of a field is left whole."""
     for name, value in flat.items():
-        if isinstance(value, Mapping) and value:
-            yield from _spread(value, f"{prefix}{name}.")
+        if isinstance(value, Mapping) and value and f"{prefix}{name}" not in leaves:
+            yield from _spread(value, leaves, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

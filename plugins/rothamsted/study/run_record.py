@@ -120,21 +120,21 @@ def open_record(
     experiment_id = tracking.experiment_id(uri)
     tags = source_tags(root) | study_tags(study, data_digest) | ({KEY_TAG: key} if key else {})
     params = {name: str(value) for name, value in flatten(config).items()}
-    found = tracking.find_runs(None, {KEY_TAG: key}, uri=uri) if key else []
-    outer_id = tracking.current_run_id()
+    found = tracking.find_runs(None, {KEY_TAG: key}, uri=uri)[-1:] if key else []
+    run_id = tracking.current_run_id() or next((run.run_id for run in found), None)
     recorder = tracking.open_recorder(uri)
-    run_id = outer_id or (found[-1].run_id if found else None)
+    logged: set[tuple[str, int]] = set()
     if run_id is None:
         run_id = recorder.open_run(
             experiment_id=experiment_id, name=study.name, tags=tags, params=params, start_ms=unix_now_ms()
         )
-        points = []
     else:
-        if found and found[-1].run_id != run_id:
-            tags["rothamsted.continues"] = found[-1].run_id
+        if found and found[0].run_id != run_id:
+            tags["rothamsted.continues"] = found[0].run_id
         recorder.resume_run(run_id)
         recorder.log(run_id, params=params, tags=tags)
         points = tracking.read_history([run_id], uri=uri)[run_id]
+        logged = {(point.key, point.step) for point in points}
         experiment_id = next((run.experiment_id for run in found if run.run_id == run_id), experiment_id)
     recorder.flush()
     return RunRecord(
@@ -144,7 +144,7 @@ def open_record(
         tracking_uri=uri,
         clock=clock,
         is_resumed=bool(found),
-        _logged={(point.key, point.step) for point in points},
+        _logged=logged,
         _flushed_at=clock(),
     )
 

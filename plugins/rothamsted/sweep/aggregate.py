@@ -23,8 +23,7 @@ OBJECTIVE = "objective"  # the metric under which a replicate's single number is
 def metric_points(measured: Measured) -> list[MetricPoint]:
     """One measurement as MLflow metrics."""
     points = [
-        MetricPoint(key, float(value), measured.timestamp_ms, measured.step)
-        for key, value in measured.metrics.items()
+        MetricPoint(key, float(value), measured.timestamp_ms, measured.step) for key, value in measured.metrics.items()
     ]
     if measured.epoch is not None:
         points.append(MetricPoint("epoch", float(measured.epoch), measured.timestamp_ms, measured.step))
@@ -43,9 +42,7 @@ def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_
     return points
 
 
-def objective_points(
-    results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int
-) -> list[MetricPoint]:
+def objective_points(results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int) -> list[MetricPoint]:
     """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition."""
     scores = [r.objective for r in results if r.objective is not None]
     if not scores:
@@ -58,9 +55,7 @@ def told(results: Sequence[ReplicateResult], *, direction: str, level: float, ru
     """What Optuna is told of a trial: mean over replicates with a score, +-inf where one diverged."""
     scores = np.array([r.objective for r in results if r.objective is not None], dtype=float)
     n_by_outcome = Counter(r.outcome.value for r in results)
-    summary = (
-        {k: _finite(v[0]) for k, v in summarize(scores[:, None], level=level).items()} if len(scores) else {}
-    )
+    summary = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level=level).items()} if len(scores) else {}
     value: float | None = float(scores.mean()) if len(scores) else None
     if n_by_outcome[Outcome.DIVERGED.value]:
         value = math.inf if direction == "minimize" else -math.inf

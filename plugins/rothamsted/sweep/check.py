@@ -53,18 +53,18 @@ def _estimate(sweep: Sweep, study: Study, n_replicates: int) -> str:
     taken = []
     for _ in range(2):
         started = time.perf_counter()
-        ending = drive(
-            study, [config], on_measurement=lambda member, measured: None, timeout_seconds=MOST_SECONDS
-        )[0]
+        ending = drive(study, [config], on_measurement=lambda member, measured: None, timeout_seconds=MOST_SECONDS)[0]
         taken.append(time.perf_counter() - started)
         if taken[0] > MOST_SECONDS / 2:
             break
     if ending.reason.startswith("timeout"):
-        return f"more than {_minutes(n_replicates * MOST_SECONDS / n_workers(sweep))} (one replicate takes over {MOST_SECONDS:g} s here)"
+        least = _minutes(n_replicates * MOST_SECONDS / n_workers(sweep))
+        return f"more than {least} (one replicate takes over {MOST_SECONDS:g} s here)"
     total = n_replicates * (taken[-1] + OVERHEAD_SECONDS) / n_workers(sweep)
     return (
         f"about {_minutes(total)} with {n_workers(sweep)} workers, start and compilation apart "
-        f"(one replicate from the middle of the space, timed here: {taken[-1]:.2f} s; the first, with compilation: {taken[0]:.2f} s)"
+        f"(one replicate from the middle of the space, timed here: {taken[-1]:.2f} s; "
+        f"the first, with compilation: {taken[0]:.2f} s)"
     )
 
 

@@ -48,9 +48,7 @@ class SweepContext:
 
 def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
     """Fixed parameters, then the condition, then the seed."""
-    return set_fields(
-        study.config, {**sweep.parameters, **condition, "seed": seed}, place=f"sweep {sweep.name}"
-    )
+    return set_fields(study.config, {**sweep.parameters, **condition, "seed": seed}, place=f"sweep {sweep.name}")
 
 
 def n_workers(sweep: Sweep) -> int:

@@ -36,9 +36,7 @@ class Progress:
     clock: Callable[[], float] = time.monotonic
     ended: Counter[str] = field(default_factory=Counter)  # replicates with a final outcome
     n_before: int = 0  # of those, ended before this sitting
-    running: dict[tuple[int, int], int] = field(
-        default_factory=dict
-    )  # (trial, replicate) -> pid of its worker
+    running: dict[tuple[int, int], int] = field(default_factory=dict)  # (trial, replicate) -> pid of its worker
     best: ConditionResult | None = None
     _started: float = 0.0
     _printed: float = 0.0

@@ -47,9 +47,7 @@ def read_results(queue: Queue) -> list[ConditionResult]:
         result = trial.user_attrs.get(tags.RESULT)
         if result is None:
             continue  # made by another program in the same storage
-        results.append(
-            result_of(trial.number, queue.condition_of(trial), result, trial.user_attrs[tags.RUN_ID])
-        )
+        results.append(result_of(trial.number, queue.condition_of(trial), result, trial.user_attrs[tags.RUN_ID]))
     return results
 
 

@@ -66,9 +66,7 @@ class Coordinator:
         results = res.read_results(self.context.queue)
         if self.is_resumed:
             n_done = sum(len(r.replicates) for r in results)
-            self.console.print(
-                f"resuming sweep {self.context.sweep.name}: {n_done} replicates are done already"
-            )
+            self.console.print(f"resuming sweep {self.context.sweep.name}: {n_done} replicates are done already")
         until = time.time() + self.context.sweep.timeout if self.context.sweep.timeout else None
         self.progress.open(results)
         with stop_on_signals(self._say_stopping) as stop:
@@ -83,9 +81,9 @@ class Coordinator:
 
     def _release_dead_leases(self) -> None:
         """Trials of workers of this host that are gone can be taken over now, not when their lease ends."""
-        dead = [worker for worker in self.context.queue.lease_holders() if not is_alive(worker)]
+        dead = [worker for worker in self.context.queue.claims.holders() if not is_alive(worker)]
         if dead:
-            self.context.queue.expire_leases(dead)
+            self.context.queue.claims.expire(dead)
 
     def _requeue_failed(self) -> None:
         """Failed replicates are tried again as often as the file says, also when a sweep goes on."""
@@ -142,7 +140,7 @@ class Coordinator:
             self.context.queue.count_crash(trial, replicate)
             self.progress.say(f"trial {trial} replicate {replicate}: {death.reason}")
         if worker := self._workers.pop(death.pid, None):
-            self.context.queue.expire_leases([worker])
+            self.context.queue.claims.expire([worker])
         if not lost:
             self._failed_starts += 1
             tail = death.last_lines.strip().splitlines()[-12:]
@@ -160,9 +158,7 @@ class Coordinator:
                 os.kill(pid, signal.SIGKILL)
 
     def _say_stopping(self, signal_name: str) -> None:
-        self.progress.say(
-            f"{signal_name}: workers write their checkpoints and stop; once more to stop at once"
-        )
+        self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
 
     # ---- after ----
 
@@ -203,8 +199,7 @@ class Coordinator:
         best = next(iter(res.ranked(results, self.context.sweep.objective.direction)), None)
         counts = res.outcome_counts(results)
         points = [
-            MetricPoint(f"replicates/{outcome}", float(n), now_ms(), len(results))
-            for outcome, n in counts.items()
+            MetricPoint(f"replicates/{outcome}", float(n), now_ms(), len(results)) for outcome, n in counts.items()
         ]
         run_tags: dict[str, str] = {}
         if best is not None:

@@ -163,9 +163,7 @@ def _open_sweep_run(
     return run_id
 
 
-def _mark_continuation(
-    recorder: tracking.Recorder, outer: str, experiment_id: str, run_id: str, name: str
-) -> None:
+def _mark_continuation(recorder: tracking.Recorder, outer: str, experiment_id: str, run_id: str, name: str) -> None:
     link = tracking.run_path(experiment_id, run_id)
     recorder.log(outer, tags={tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id})
     recorder.set_description(outer, f"Goes on with sweep **{name}**: [its run]({link})\n")

@@ -78,9 +78,7 @@ class TrialRun:
             run_id = self._open_replicate_run(replicate, seed, attempt)
         if len(self.context.seeds) == 1:
             self.run_id = run_id
-        return Replicate(
-            replicate=replicate, seed=seed, config=config, run_id=run_id, attempt=attempt, logged=logged
-        )
+        return Replicate(replicate=replicate, seed=seed, config=config, run_id=run_id, attempt=attempt, logged=logged)
 
     def log(self, replicate: Replicate, measured: Measured) -> None:
         """Buffer one measurement of a replicate."""

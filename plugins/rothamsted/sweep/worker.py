@@ -103,7 +103,7 @@ class Worker:
         seconds = self.context.sweep.execution.lease_seconds
         while not self._closing.wait(seconds / 4):
             held = list(self._held)
-            self._lost.update(self.context.queue.renew(self.worker_id, held, seconds) if held else [])
+            self._lost.update(self.context.queue.claims.renew(self.worker_id, held, seconds) if held else [])
 
     # ---- working ----
 
@@ -136,9 +136,7 @@ class Worker:
     def _give_up(self, trial: TrialRun, replicate: int, attempts: int) -> None:
         """A replicate whose workers died as often as it may be tried."""
         member = trial.start(replicate, attempts)
-        reason = (
-            f"its worker process was killed in all {attempts} attempts (out of memory, or killed by hand)"
-        )
+        reason = f"its worker process was killed in all {attempts} attempts (out of memory, or killed by hand)"
         ending = Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason=reason)
         trial.results[replicate] = trial.end(member, ending)
         self._emit_end(trial, member, ending)
@@ -167,9 +165,7 @@ class Worker:
             [member.config for _, member in members],
             on_measurement=lambda m, measured: self._on_measurement(members[m], measured),
             on_restored=lambda m, measured: self._on_measurement(members[m], measured),
-            checkpoint=Checkpoint(
-                folder=self._checkpoint_folder(members), every_seconds=execution.checkpoint_every
-            ),
+            checkpoint=Checkpoint(folder=self._checkpoint_folder(members), every_seconds=execution.checkpoint_every),
             should_stop=lambda: all(self._is_stopped(trial) for trial, _ in members),
             timeout_seconds=execution.timeout_per_trial,
         )
@@ -200,7 +196,7 @@ class Worker:
                 continue  # another worker has taken it over and writes it down
             if trial.pending():
                 trial.leave()
-                self.context.queue.release(self.worker_id, [trial.claimed.trial_id])
+                self.context.queue.claims.release(self.worker_id, [trial.claimed.trial_id])
                 continue
             if any(r.outcome is Outcome.FAILED for r in trial.results.values()):
                 self.context.queue.set_trial_attributes(trial.claimed.trial_id, {tags.ATTEMPTS: attempts})
