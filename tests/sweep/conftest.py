@@ -99,9 +99,7 @@ class Project:
     def work(self, context: SweepContext, should_stop: ShouldStop = lambda events: False) -> Events:
         """One worker in this process; returns its events."""
         events: Events = []
-        Worker(
-            context=context, emit=lambda e: events.append(dict(e)), should_stop=lambda: should_stop(events)
-        ).run()
+        Worker(context=context, emit=lambda e: events.append(dict(e)), should_stop=lambda: should_stop(events)).run()
         return events
 
     def cli(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,102 @@
+"""One finished quickstart sweep a session, shown by both web sites, and a fresh browser page for every test."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from scipy.stats import t as student
+
+from tests.browser import sites
+
+LEVEL = 0.95  # of sweeps/quickstart.yaml
+PAGE_SECONDS = 30.0  # for a page to show what a test waits for
+# Six conditions of three replicates. At the largest step size training diverges within a few steps.
+OVERRIDES = (
+    *("--space", "optimizer.lr=0.02,0.2,1.0e+9 gamma=0.5,2.0"),
+    *("--batch_size", "64", "--replicates.count", "3", "--execution.workers", "2"),
+)
+N_TRIALS = 6
+REPLICATE_OBJECTIVES = """
+    SELECT trial.value, metric.value
+    FROM tags AS role
+    JOIN tags AS trial ON trial.run_uuid = role.run_uuid AND trial.key = 'rothamsted.trial'
+    JOIN latest_metrics AS metric ON metric.run_uuid = role.run_uuid AND metric.key = 'objective'
+    WHERE role.key = 'rothamsted.role' AND role.value = 'replicate'
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean over replicates with Student's t interval, computed here from the replicates' runs."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A finished sweep and the two sites that show it."""
+
+    printed: str  # what the sweep wrote to the terminal
+    mlflow: str  # address of the MLflow UI
+    dashboard: str  # address of optuna-dashboard
+    estimates: dict[int, Estimate]  # trial -> estimate, of trials whose replicates all have a score
+
+    @property
+    def best_trial(self) -> int:
+        return min(self.estimates, key=lambda number: self.estimates[number].mean)
+
+    @property
+    def diverged_trial(self) -> int:
+        return next(number for number in range(N_TRIALS) if number not in self.estimates)
+
+
+def estimates_of(copy: sites.Copy) -> dict[int, Estimate]:
+    """By the textbook, from the replicates' own numbers: mean -+ t(0.975, n - 1) * sd / sqrt(n)."""
+    scores: dict[int, list[float]] = defaultdict(list)
+    connection = sqlite3.connect(copy.mlflow_database)
+    for trial, value in connection.execute(REPLICATE_OBJECTIVES):
+        scores[int(trial)].append(float(value))
+    connection.close()
+    found = {}
+    for trial, values in scores.items():
+        n, mean = len(values), statistics.fmean(values)
+        half = float(student.ppf((1 + LEVEL) / 2, n - 1)) * statistics.stdev(values) / n**0.5
+        found[trial] = Estimate(mean=mean, low=mean - half, high=mean + half)
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    pytest.importorskip("playwright", reason="playwright is not installed (pip install -e '.[test]')")
+    executable = sites.find_browser()
+    if executable is None:
+        pytest.skip(f"no browser found; install one of {', '.join(sites.BROWSERS)}")
+    with sites.open_browser(executable) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """The quickstart, reduced and with a step size that diverges. Asks for the browser first: that may skip."""
+    copy = sites.copy_project(tmp_path_factory.mktemp("quickstart"))
+    printed = sites.run_quickstart(copy, *OVERRIDES)
+    with sites.serve_dashboard(copy) as dashboard, sites.serve_mlflow(copy) as mlflow:
+        yield Shown(printed=printed, mlflow=mlflow, dashboard=dashboard, estimates=estimates_of(copy))
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page without memory of earlier ones."""
+    context = browser.new_context(viewport={"width": 1500, "height": 1200})
+    context.set_default_timeout(1000 * PAGE_SECONDS)
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,128 @@
+"""What a person reads in the MLflow UI about a finished sweep."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.browser import sites
+from tests.browser.conftest import N_TRIALS, Shown
+
+pytestmark = pytest.mark.browser
+N_REPLICATES = 3
+
+
+def open_trial(page: Any, shown: Shown, number: int) -> None:
+    """Go from the list of runs to the page of a trial, as a person would."""
+    page.goto(sites.run_list(shown.mlflow))
+    sites.expand(page, "quickstart")
+    page.get_by_role("link", name=f"trial {number}", exact=True).click()
+    page.get_by_role("heading", name=f"trial {number}", exact=True).wait_for()
+
+
+def table_below(page: Any, first_cell: str) -> dict[str, str]:
+    """The two-column table whose header starts with a word: metrics or parameters of a run."""
+    table = page.get_by_role("table").filter(has=page.get_by_role("columnheader", name=first_cell))
+    table.get_by_role("row").nth(1).wait_for()
+    rows = (row.split("\n") for row in table.get_by_role("row").all_inner_texts())
+    return {row[0].strip(): row[-1].strip() for row in rows}
+
+
+def test_the_run_list_shows_one_run_for_the_whole_sweep(page: Any, shown: Shown) -> None:
+    page.goto(sites.run_list(shown.mlflow))
+    sites.row_of(page, "quickstart").wait_for()
+    names = page.get_by_role("row").get_by_role("link").all_inner_texts()
+    assert [name for name in names if name.startswith(("quickstart", "trial"))] == ["quickstart"]
+
+
+def test_expanding_the_sweep_shows_every_trial(page: Any, shown: Shown) -> None:
+    page.goto(sites.run_list(shown.mlflow))
+    sites.expand(page, "quickstart")
+    sites.row_of(page, "trial 0").wait_for()
+    names = page.get_by_role("link", name=re.compile(r"^trial \d+$")).all_inner_texts()
+    assert sorted(names) == [f"trial {number}" for number in range(N_TRIALS)]
+
+
+def test_expanding_a_trial_shows_its_replicates_one_level_deeper(page: Any, shown: Shown) -> None:
+    page.goto(sites.run_list(shown.mlflow))
+    sites.expand(page, "quickstart")
+    sites.expand(page, "trial 1")
+    names = ["quickstart", "trial 1", *(f"trial 1 replicate {number}" for number in range(N_REPLICATES))]
+    links = [page.get_by_role("link", name=name, exact=True) for name in names]
+    for link in links:
+        link.wait_for()
+    sweep, trial, *replicates = (link.bounding_box()["x"] for link in links)
+    assert sweep < trial < min(replicates)
+
+
+def test_a_trial_page_shows_the_mean_of_its_replicates_with_its_t_interval(page: Any, shown: Shown) -> None:
+    open_trial(page, shown, shown.best_trial)
+    metrics = table_below(page, "Metric")
+    read = [float(metrics[f"objective/{key}"]) for key in ("mean", "ci_low", "ci_high")]
+    # Authority: the textbook formula on the replicates' runs, see `estimates_of`.
+    expected = shown.estimates[shown.best_trial]
+    assert read == pytest.approx([expected.mean, expected.low, expected.high], rel=1e-9)
+
+
+def test_a_trial_page_shows_how_many_replicates_its_numbers_stand_on(page: Any, shown: Shown) -> None:
+    open_trial(page, shown, shown.best_trial)
+    assert table_below(page, "Metric")["val_loss/n"] == str(N_REPLICATES)
+
+
+def test_a_trial_page_draws_the_curves_of_a_metric_in_one_section(page: Any, shown: Shown) -> None:
+    open_trial(page, shown, shown.best_trial)
+    page.get_by_role("tab", name="Model metrics").click()
+    page.get_by_placeholder("Search metric charts").fill("val_loss")
+    charts = page.get_by_test_id("experiment-view-compare-runs-card")
+    page.get_by_text("(val_loss/mean)").first.wait_for()
+    titles = {chart.get_by_role("heading").inner_text() for chart in charts.all()}
+    assert {"mean", "ci_low", "ci_high"} <= titles
+
+
+def test_a_diverged_trial_shows_its_outcome_and_no_objective(page: Any, shown: Shown) -> None:
+    open_trial(page, shown, shown.diverged_trial)
+    page.get_by_text("rothamsted.outcome").wait_for()
+    text = page.get_by_role("main").inner_text() if page.get_by_role("main").count() else page.inner_text("body")
+    assert "diverged" in text
+    assert "objective/mean" not in text
+
+
+def test_a_replicate_page_shows_its_condition_and_its_seed(page: Any, shown: Shown) -> None:
+    open_trial(page, shown, 0)
+    page.get_by_role("link", name="trial 0 replicate 1", exact=True).click()
+    page.get_by_role("heading", name="trial 0 replicate 1", exact=True).wait_for()
+    parameters = table_below(page, "Parameter")
+    # Condition 0 of the grid holds the first value of every domain; replicate 1 has the second of the seeds 0, 1, 2.
+    assert {key: float(parameters[key]) for key in ("optimizer.lr", "gamma", "seed")} == {
+        "optimizer.lr": 0.02,
+        "gamma": 0.5,
+        "seed": 1,
+    }
+
+
+def test_the_sweep_page_opens_with_the_question_of_the_sweep_file(page: Any, shown: Shown) -> None:
+    open_sweep(page, shown)
+    first_line = (sites.ROOT / "sweeps" / "quickstart.yaml").read_text().splitlines()[0]
+    page.get_by_text(first_line.lstrip("# ")).wait_for()
+
+
+def test_the_sweep_page_ranks_the_conditions_in_a_table_with_intervals(page: Any, shown: Shown) -> None:
+    open_sweep(page, shown)
+    best = shown.best_trial
+    row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="interval")).first.inner_text()
+    expected = shown.estimates[best]
+    assert row.split("\t")[0] == str(best)
+    assert row.endswith(
+        f"{expected.mean:.6g}, 95 % interval {expected.low:.6g} to {expected.high:.6g} (t, n = {N_REPLICATES})"
+    )
+
+
+def open_sweep(page: Any, shown: Shown) -> None:
+    """Follow the link that the sweep printed when it ended, and unfold the description."""
+    link = re.search(r"# then (/\S+)", shown.printed)
+    assert link is not None, f"the sweep printed no link:\n{shown.printed}"
+    page.goto(shown.mlflow + link.group(1))
+    page.get_by_role("heading", name="quickstart", exact=True).wait_for()
+    page.get_by_role("button", name="Expand description").click()
