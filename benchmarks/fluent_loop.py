@@ -11,11 +11,12 @@ import time
 from statistics import mean
 
 import mlflow
+import numpy as np
 import optuna
 from jsonargparse import auto_cli
-from rothamsted.statistics import SUMMARY_KEYS, summarize
 
 from benchmarks.trivial import PARAMETERS, curve
+from rothamsted.statistics import SUMMARY_KEYS, summarize
 
 Curves = list[dict[int, dict[str, float]]]  # of each replicate: step -> metrics
 
@@ -67,7 +68,7 @@ def _log_intervals(curves: Curves) -> None:
     for step, first in curves[0].items():
         summaries = {}
         for name in first:
-            summary = summarize([[points[step][name]] for points in curves])
+            summary = summarize(np.array([[points[step][name]] for points in curves]))
             summaries |= {f"{name}/{key}": float(summary[key][0]) for key in SUMMARY_KEYS}
         mlflow.log_metrics(summaries, step=step)
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from jsonargparse import auto_cli
+
 from rothamsted.study import set_fields
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import rothamsted
 import yaml
+
+import rothamsted
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MLPROJECT = """

@@ -49,7 +49,18 @@ class SampledSweep:
     replicate_ended: np.ndarray  # (replicate,) unix seconds, ascending, to the millisecond
     coordinator: ProcessTrace
     workers: tuple[ProcessTrace, ...]
+    began: float  # unix seconds: the command was started
     total_seconds: float  # of the whole command, start-up and closing tables included
+
+    @property
+    def startup_seconds(self) -> float:
+        """From the command to the first claim: imports, migrations, the plan, the first worker."""
+        return float(self.claimed[0]) - self.began
+
+    @property
+    def closing_seconds(self) -> float:
+        """From the last trial told to the end of the command: tables, best conditions, the worker's exit."""
+        return self.began + self.total_seconds - float(self.told.max())
 
     @property
     def n_replicates(self) -> int:
@@ -94,13 +105,13 @@ def run_sampled(project: BenchmarkProject, document: Mapping[str, Any]) -> Sampl
     """
     path = project.write_sweep(document)
     command = [sys.executable, "-m", "rothamsted", "sweep", "--config", str(path)]
-    began = time.monotonic()
+    began, began_monotonic = time.time(), time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         sweep = subprocess.Popen(
             command, cwd=project.root, env=project.environment(), stdout=output, stderr=subprocess.STDOUT
         )
         samples = _sample_until_ended(sweep)
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - began_monotonic
         if sweep.returncode:
             output.seek(0)
             raise failure(command, sweep.returncode, output.read())
@@ -111,7 +122,8 @@ def run_sampled(project: BenchmarkProject, document: Mapping[str, Any]) -> Sampl
         told=told,
         replicate_ended=_read_replicate_ends(project.tracking_path),
         coordinator=_trace(sweep.pid, samples.pop(sweep.pid)),
-        workers=tuple(_trace(pid, rows) for pid, rows in samples.items()),
+        workers=tuple(_trace(pid, rows) for pid, rows in samples.items() if rows),
+        began=began,
         total_seconds=seconds,
     )
 
@@ -119,7 +131,7 @@ def run_sampled(project: BenchmarkProject, document: Mapping[str, Any]) -> Sampl
 Samples = dict[int, list[tuple[float, float, int]]]  # pid -> (unix seconds, CPU seconds, RSS bytes)
 
 
-def _sample_until_ended(sweep: subprocess.Popen[str]) -> Samples:
+def _sample_until_ended(sweep: subprocess.Popen[bytes]) -> Samples:
     coordinator = psutil.Process(sweep.pid)
     known: dict[int, psutil.Process] = {sweep.pid: coordinator}
     samples: Samples = {sweep.pid: []}

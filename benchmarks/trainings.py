@@ -90,7 +90,9 @@ def figures(sweep: SampledSweep, loop: Loop, processes: np.ndarray) -> list[Figu
     n = len(loop.ended)
     warm, process = 1 / sweep_seconds_per_training(sweep), float(np.median(processes))
     return [
-        Figure(name="sweep", value=warm, unit="/s", note=f"{len(sweep.workers)} workers, {n} trainings, after start-up"),
+        Figure(
+            name="sweep", value=warm, unit="/s", note=f"{len(sweep.workers)} workers, {n} trainings, after start-up"
+        ),
         Figure(name="sweep, all", value=n / sweep.total_seconds, unit="/s", note="the whole command"),
         Figure(
             name="sweep, CPU of workers",
@@ -98,6 +100,8 @@ def figures(sweep: SampledSweep, loop: Loop, processes: np.ndarray) -> list[Figu
             unit="ms/training",
             note="first claim to last told, compiling included",
         ),
+        Figure(name="sweep, start-up", value=sweep.startup_seconds, unit="s", note="command to first claim"),
+        Figure(name="sweep, closing", value=sweep.closing_seconds, unit="s", note="last trial told to the end"),
         Figure(name="plain loop", value=loop.throughput, unit="/s", note="one process, after its first training"),
         Figure(name="plain loop, all", value=n / loop.seconds_in_all, unit="/s", note="the whole process"),
         Figure(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,33 @@ def _no_inherited_mlflow_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test sees none of the MLflow settings of the shell that started it."""
     for name in [n for n in os.environ if n.startswith("MLFLOW_") and n != "MLFLOW_DISABLE_TELEMETRY"]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database of the present schema; migrating one takes seconds."""
+    from rothamsted.tracking import migrate
+
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    migrate(f"sqlite:///{path}")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_mlflow(migrated_mlflow: Path) -> Callable[[Path], str]:
+    """Puts an empty MLflow database into a folder, and its artifacts beside it; gives its tracking URI."""
+
+    def new(folder: Path) -> str:
+        path = folder / "mlflow.db"
+        shutil.copy(migrated_mlflow, path)
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            places = "UPDATE experiments SET artifact_location = ? || experiment_id"  # they were the template's
+            connection.execute(places, (f"{folder / 'mlruns'}/",))
+        return f"sqlite:///{path}"
+
+    return new
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+
 from rothamsted.study import Study, main
 
 from . import N_SAMPLES_A_POINT, PARAMETERS, curve
@@ -24,7 +25,8 @@ class Config(BaseModel):
     e: float = Field(0.5, ge=0, le=1)
 
 
-class Measurement(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
     """What the study yields; `samples_seen` is a third curve that the study contract asks for."""
 
     step: int
@@ -46,7 +48,13 @@ def train(
             continue
         metrics = {name: np.array([metrics[name] for _, metrics in points]) for name in points[0][1]}
         metrics["samples_seen"] = np.full(len(configs), float(N_SAMPLES_A_POINT * step))
-        yield Measurement(step, None, metrics, np.zeros(len(configs), dtype=bool), _state_at(step))
+        yield Measurement(
+            step=step,
+            epoch=None,
+            metrics=metrics,
+            diverged=np.zeros(len(configs), dtype=bool),
+            state=_state_at(step),
+        )
 
 
 def _state_at(step: int) -> Callable[[], dict[str, np.ndarray]]:

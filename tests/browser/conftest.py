@@ -19,7 +19,7 @@ PAGE_SECONDS = 30.0  # for a page to show what a test waits for
 # Six conditions of three replicates. At the largest step size training diverges within a few steps.
 OVERRIDES = (
     *("--space", "optimizer.lr=0.02,0.2,1.0e+9 gamma=0.5,2.0"),
-    *("--batch_size", "64", "--replicates.count", "3", "--execution.workers", "2"),
+    *("--batch_size", "64", "--replicates.count", "3", "--execution.workers", "1"),
 )
 N_TRIALS = 6
 REPLICATE_OBJECTIVES = """
@@ -29,6 +29,7 @@ REPLICATE_OBJECTIVES = """
     JOIN latest_metrics AS metric ON metric.run_uuid = role.run_uuid AND metric.key = 'objective'
     WHERE role.key = 'rothamsted.role' AND role.value = 'replicate'
 """
+RUN_IDS = "SELECT name, run_uuid FROM runs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ class Shown:
     printed: str  # what the sweep wrote to the terminal
     mlflow: str  # address of the MLflow UI
     dashboard: str  # address of optuna-dashboard
+    run_ids: dict[str, str]  # run name -> run id
     estimates: dict[int, Estimate]  # trial -> estimate, of trials whose replicates all have a score
 
     @property
@@ -58,13 +60,19 @@ class Shown:
         return next(number for number in range(N_TRIALS) if number not in self.estimates)
 
 
+def rows(copy: sites.Copy, query: str) -> list[tuple[str, Any]]:
+    """Read MLflow's database past MLflow and past the package under test."""
+    connection = sqlite3.connect(copy.mlflow_database)
+    found = connection.execute(query).fetchall()
+    connection.close()
+    return found
+
+
 def estimates_of(copy: sites.Copy) -> dict[int, Estimate]:
     """By the textbook, from the replicates' own numbers: mean -+ t(0.975, n - 1) * sd / sqrt(n)."""
     scores: dict[int, list[float]] = defaultdict(list)
-    connection = sqlite3.connect(copy.mlflow_database)
-    for trial, value in connection.execute(REPLICATE_OBJECTIVES):
+    for trial, value in rows(copy, REPLICATE_OBJECTIVES):
         scores[int(trial)].append(float(value))
-    connection.close()
     found = {}
     for trial, values in scores.items():
         n, mean = len(values), statistics.fmean(values)
@@ -89,14 +97,29 @@ def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
     """The quickstart, reduced and with a step size that diverges. Asks for the browser first: that may skip."""
     copy = sites.copy_project(tmp_path_factory.mktemp("quickstart"))
     printed = sites.run_quickstart(copy, *OVERRIDES)
-    with sites.serve_dashboard(copy) as dashboard, sites.serve_mlflow(copy) as mlflow:
-        yield Shown(printed=printed, mlflow=mlflow, dashboard=dashboard, estimates=estimates_of(copy))
+    with sites.serve(copy) as found:
+        yield Shown(
+            printed=printed,
+            mlflow=found.mlflow,
+            dashboard=found.dashboard,
+            run_ids=dict(rows(copy, RUN_IDS)),
+            estimates=estimates_of(copy),
+        )
+
+
+@pytest.fixture(scope="session")
+def _profile(browser: Any) -> Iterator[Any]:
+    """One profile for all pages, so that the sites' programs are fetched once."""
+    context = browser.new_context(viewport={"width": 1500, "height": 1200})
+    context.set_default_timeout(1000 * PAGE_SECONDS)
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page without memory of earlier ones."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1200})
-    context.set_default_timeout(1000 * PAGE_SECONDS)
-    yield context.new_page()
-    context.close()
+def page(_profile: Any) -> Iterator[Any]:
+    """A new page in which the sites remember nothing of earlier tests."""
+    opened = _profile.new_page()
+    yield opened
+    opened.evaluate("() => localStorage.clear()")
+    opened.close()

@@ -36,7 +36,7 @@ BROWSER_ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # it reaches nothing but this machine
 )
 UP_SECONDS = 120.0  # an MLflow server needs about 18 s on two idle cores
-DOWN_SECONDS = 10.0
+DOWN_SECONDS = 2.0  # an MLflow server with open connections does not heed SIGTERM; there is nothing to save
 # MLflow 3.17 opens its pages for GenAI unless it is told otherwise; then a run's page is an evaluation's.
 MODEL_TRAINING = "workflowType=machine_learning"
 
@@ -120,31 +120,36 @@ def run_quickstart(copy: Copy, *overrides: str) -> str:
     return done.stdout
 
 
-@contextlib.contextmanager
-def serve_mlflow(copy: Copy) -> Iterator[str]:
-    """An MLflow server on the copy's database; gives its address."""
-    port = _free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", copy.tracking_uri]
-    command += ["--default-artifact-root", str(copy.folder / "mlruns"), "--workers", "1"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    with _serve(command, f"http://127.0.0.1:{port}", copy, ready="/health") as address:
-        yield address
+@dataclass(frozen=True, kw_only=True)
+class Sites:
+    """The addresses of the two web sites."""
+
+    mlflow: str
+    dashboard: str
 
 
 @contextlib.contextmanager
-def serve_dashboard(copy: Copy) -> Iterator[str]:
-    """optuna-dashboard on the copy's search; gives its address."""
-    port = _free_port()
-    program = Path(sys.executable).parent / "optuna-dashboard"
-    command = [str(program), copy.storage, "--host", "127.0.0.1", "--port", str(port)]
-    with _serve(command, f"http://127.0.0.1:{port}", copy, ready="/api/studies") as address:
-        yield address
+def serve(copy: Copy) -> Iterator[Sites]:
+    """An MLflow server and optuna-dashboard on the copy's databases, on this machine's loopback only."""
+    mlflow_port, dashboard_port = _free_port(), _free_port()
+    mlflow = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", copy.tracking_uri]
+    mlflow += ["--default-artifact-root", str(copy.folder / "mlruns"), "--workers", "1"]
+    mlflow += ["--host", "127.0.0.1", "--port", str(mlflow_port)]
+    dashboard = [str(Path(sys.executable).parent / "optuna-dashboard"), copy.storage]
+    dashboard += ["--host", "127.0.0.1", "--port", str(dashboard_port)]
+    found = Sites(mlflow=f"http://127.0.0.1:{mlflow_port}", dashboard=f"http://127.0.0.1:{dashboard_port}")
+    with (
+        _started(mlflow, copy, "mlflow.log") as mlflow_server,
+        _started(dashboard, copy, "dashboard.log") as dashboard_server,
+    ):
+        _wait_until_up(dashboard_server, f"{found.dashboard}/api/studies", copy.folder / "dashboard.log")
+        _wait_until_up(mlflow_server, f"{found.mlflow}/health", copy.folder / "mlflow.log")
+        yield found
 
 
 @contextlib.contextmanager
-def _serve(command: Sequence[str], address: str, copy: Copy, *, ready: str) -> Iterator[str]:
-    log = copy.folder / f"{Path(command[0]).name}-{address.rpartition(':')[2]}.log"
-    with log.open("wb") as stream:
+def _started(command: Sequence[str], copy: Copy, log: str) -> Iterator[subprocess.Popen[bytes]]:
+    with (copy.folder / log).open("wb") as stream:
         server = subprocess.Popen(
             command,
             cwd=copy.folder,
@@ -154,8 +159,7 @@ def _serve(command: Sequence[str], address: str, copy: Copy, *, ready: str) -> I
             start_new_session=True,  # a group of its own: its workers end with it
         )
     try:
-        _wait_until_up(server, address + ready, log)
-        yield address
+        yield server
     finally:
         _end(server)
 
@@ -164,10 +168,10 @@ def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     until = time.monotonic() + UP_SECONDS
     while time.monotonic() < until and server.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            with direct.open(url, timeout=5) as answer:
-                if answer.status == 200:
-                    return
+        refused = contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError)
+        with refused, direct.open(url, timeout=5) as answer:
+            if answer.status == 200:
+                return
         time.sleep(0.2)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
     raise RuntimeError(f"{url} did not answer within {UP_SECONDS:g} s (exit status {server.poll()}):\n{tail}")
@@ -200,3 +204,8 @@ def row_of(page: Any, name: str) -> Any:
 def run_list(address: str) -> str:
     """The address of MLflow's list of runs, in which runs are nested."""
     return f"{address}/#/experiments/0/runs?{MODEL_TRAINING}"
+
+
+def run_page(address: str, run_id: str) -> str:
+    """The address of a run's page in MLflow."""
+    return f"{address}/#/experiments/0/runs/{run_id}?{MODEL_TRAINING}"

@@ -14,12 +14,10 @@ pytestmark = pytest.mark.browser
 N_REPLICATES = 3
 
 
-def open_trial(page: Any, shown: Shown, number: int) -> None:
-    """Go from the list of runs to the page of a trial, as a person would."""
-    page.goto(sites.run_list(shown.mlflow))
-    sites.expand(page, "quickstart")
-    page.get_by_role("link", name=f"trial {number}", exact=True).click()
-    page.get_by_role("heading", name=f"trial {number}", exact=True).wait_for()
+def open_run(page: Any, shown: Shown, name: str) -> None:
+    """The page of a run."""
+    page.goto(sites.run_page(shown.mlflow, shown.run_ids[name]))
+    page.get_by_role("heading", name=name, exact=True).wait_for()
 
 
 def table_below(page: Any, first_cell: str) -> dict[str, str]:
@@ -28,6 +26,13 @@ def table_below(page: Any, first_cell: str) -> dict[str, str]:
     table.get_by_role("row").nth(1).wait_for()
     rows = (row.split("\n") for row in table.get_by_role("row").all_inner_texts())
     return {row[0].strip(): row[-1].strip() for row in rows}
+
+
+def tags_of(page: Any) -> dict[str, str]:
+    """The tags on a run's page: each is a badge, `key: value`."""
+    page.get_by_text("rothamsted.role").wait_for()
+    pairs = re.findall(r"(rothamsted\.\w+)\s*:\s*(\S+)", page.inner_text("body"))
+    return dict(pairs)
 
 
 def test_the_run_list_shows_one_run_for_the_whole_sweep(page: Any, shown: Shown) -> None:
@@ -58,7 +63,7 @@ def test_expanding_a_trial_shows_its_replicates_one_level_deeper(page: Any, show
 
 
 def test_a_trial_page_shows_the_mean_of_its_replicates_with_its_t_interval(page: Any, shown: Shown) -> None:
-    open_trial(page, shown, shown.best_trial)
+    open_run(page, shown, f"trial {shown.best_trial}")
     metrics = table_below(page, "Metric")
     read = [float(metrics[f"objective/{key}"]) for key in ("mean", "ci_low", "ci_high")]
     # Authority: the textbook formula on the replicates' runs, see `estimates_of`.
@@ -67,12 +72,12 @@ def test_a_trial_page_shows_the_mean_of_its_replicates_with_its_t_interval(page:
 
 
 def test_a_trial_page_shows_how_many_replicates_its_numbers_stand_on(page: Any, shown: Shown) -> None:
-    open_trial(page, shown, shown.best_trial)
+    open_run(page, shown, f"trial {shown.best_trial}")
     assert table_below(page, "Metric")["val_loss/n"] == str(N_REPLICATES)
 
 
 def test_a_trial_page_draws_the_curves_of_a_metric_in_one_section(page: Any, shown: Shown) -> None:
-    open_trial(page, shown, shown.best_trial)
+    open_run(page, shown, f"trial {shown.best_trial}")
     page.get_by_role("tab", name="Model metrics").click()
     page.get_by_placeholder("Search metric charts").fill("val_loss")
     charts = page.get_by_test_id("experiment-view-compare-runs-card")
@@ -81,18 +86,25 @@ def test_a_trial_page_draws_the_curves_of_a_metric_in_one_section(page: Any, sho
     assert {"mean", "ci_low", "ci_high"} <= titles
 
 
-def test_a_diverged_trial_shows_its_outcome_and_no_objective(page: Any, shown: Shown) -> None:
-    open_trial(page, shown, shown.diverged_trial)
-    page.get_by_text("rothamsted.outcome").wait_for()
-    text = page.get_by_role("main").inner_text() if page.get_by_role("main").count() else page.inner_text("body")
-    assert "diverged" in text
-    assert "objective/mean" not in text
+def test_a_diverged_trial_counts_its_diverged_replicates(page: Any, shown: Shown) -> None:
+    open_run(page, shown, f"trial {shown.diverged_trial}")
+    assert tags_of(page)["rothamsted.n_diverged"] == str(N_REPLICATES)
+
+
+def test_a_diverged_trial_has_no_objective(page: Any, shown: Shown) -> None:
+    open_run(page, shown, f"trial {shown.diverged_trial}")
+    page.get_by_text("rothamsted.n_diverged").wait_for()  # the page is all there
+    assert page.get_by_text("objective/mean").count() == 0
+
+
+def test_a_diverged_replicate_is_a_finished_run_with_that_outcome(page: Any, shown: Shown) -> None:
+    open_run(page, shown, f"trial {shown.diverged_trial} replicate 0")
+    assert tags_of(page)["rothamsted.outcome"] == "diverged"
+    page.get_by_text("Finished", exact=True).wait_for()
 
 
 def test_a_replicate_page_shows_its_condition_and_its_seed(page: Any, shown: Shown) -> None:
-    open_trial(page, shown, 0)
-    page.get_by_role("link", name="trial 0 replicate 1", exact=True).click()
-    page.get_by_role("heading", name="trial 0 replicate 1", exact=True).wait_for()
+    open_run(page, shown, "trial 0 replicate 1")
     parameters = table_below(page, "Parameter")
     # Condition 0 of the grid holds the first value of every domain; replicate 1 has the second of the seeds 0, 1, 2.
     assert {key: float(parameters[key]) for key in ("optimizer.lr", "gamma", "seed")} == {

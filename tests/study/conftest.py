@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,26 +15,13 @@ from tests.conftest import ROOT
 RunToy = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database of the present schema; migrating one takes seconds."""
-    from rothamsted.tracking import migrate
-
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    migrate(f"sqlite:///{path}")
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return path
-
-
 @pytest.fixture
-def home(tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory whose tracking store is mlflow.db in it."""
     path = tmp_path / "home"
     path.mkdir()
-    shutil.copy(empty_mlflow, path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", new_mlflow(path))
     monkeypatch.chdir(path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path / 'mlflow.db'}")
     return path
 
 

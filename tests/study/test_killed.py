@@ -16,7 +16,7 @@ import pytest
 from rothamsted.records import Measured, Outcome
 from rothamsted.study import Checkpoint
 from tests.conftest import ROOT
-from tests.study.conftest import RunToy, toy_environment
+from tests.study.conftest import toy_environment
 from tests.study.sitting import STEPS, config, marker_beside
 from tests.study.trainings import bits, rows_without_times, run
 
@@ -59,26 +59,6 @@ def test_what_a_killed_write_left_is_removed_when_training_has_ended(tmp_path: P
     kill_one(folder, "write", 4)
     run(config(), checkpoint=Checkpoint(folder=folder))
     assert not folder.exists()
-
-
-def test_a_run_by_hand_killed_and_started_again_is_one_run_with_the_same_bits(home: Path, run_toy: RunToy) -> None:
-    step = RANDOM_STEPS[1]
-    arguments = ["--steps", STEPS, "--n_points", 13, "--lr", 0.21, "--seed", 7, "--kill_at_step", step]
-    arguments += ["--kill_marker", home / "killed", "--checkpoint-dir", "kept", "--checkpoint-every", 0]
-    killed, resumed = (run_toy(*arguments, "--output", "files") for _ in range(2))
-    assert (killed.returncode, resumed.returncode) == (-signal.SIGKILL, 0), killed.stderr + resumed.stderr
-    from tests.toy import Config
-
-    reference = run(Config(steps=STEPS, n_points=13, lr=0.21, seed=7))
-    assert rows_without_times((home / "files" / "metrics.csv").read_text()) == bits(reference)[0]
-    from rothamsted.tracking import find_runs, read_history
-
-    [found] = find_runs(None, {})
-    points = read_history([found.run_id], ["val_loss"])[found.run_id]
-    assert found.is_finished
-    assert [(point.step, point.value) for point in points] == [
-        (measured.step, measured.metrics["val_loss"]) for measured in reference[0].history
-    ]
 
 
 def test_a_batch_size_run_killed_and_started_again_ends_with_the_same_bits(home: Path) -> None:

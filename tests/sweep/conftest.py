@@ -37,21 +37,6 @@ SWEEP: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="session")
-def migrated_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database of the present schema; migrating one takes seconds."""
-    from rothamsted.tracking import migrate
-
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    migrate(f"sqlite:///{path}")
-    import sqlite3
-
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    return path
-
-
 Events = list[dict[str, Any]]
 ShouldStop = Callable[[Events], bool]
 
@@ -139,7 +124,7 @@ def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 @pytest.fixture
-def project(empty_project: Project, migrated_mlflow: Path) -> Project:
+def project(empty_project: Project, new_mlflow: Callable[[Path], str]) -> Project:
     """The toy project with an empty tracking store."""
-    shutil.copy(migrated_mlflow, empty_project.root / "mlflow.db")
+    new_mlflow(empty_project.root)
     return empty_project
