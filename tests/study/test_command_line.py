@@ -87,19 +87,23 @@ def test_a_mistake_in_the_terminal_is_one_line_and_status_2(run_toy: RunToy, hom
     assert sorted(home.iterdir()) == before
 
 
-def test_help_names_every_field_and_does_not_wait_for_mlflow() -> None:
-    program = """
+HELP = {"tests.toy": "share of the last move that is kept", "projects.batch_size": "heavy-ball momentum"}
+
+
+@pytest.mark.parametrize("module", sorted(HELP))
+def test_help_says_what_a_field_means_and_does_not_wait_for_mlflow(module: str) -> None:
+    program = f"""
 import sys
-from tests.toy.__main__ import STUDY, main
+from {module}.__main__ import STUDY, main
 try:
     main(STUDY, ["--help"])
 except SystemExit as ended:
-    slow = {"mlflow", "matplotlib", "optuna", "jax", "torch", "pandas"} & set(sys.modules)
-    sys.exit(f"imported: {slow}" if slow or ended.code else 0)
+    slow = {{"mlflow", "matplotlib", "optuna", "jax", "torch", "pandas"}} & set(sys.modules)
+    sys.exit(f"imported: {{slow}}" if slow or ended.code else 0)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], env=toy_environment(), capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert "--optimizer.momentum" in done.stdout
-    assert "share of the last move that is kept" in done.stdout
+    assert HELP[module] in " ".join(done.stdout.split())

@@ -75,6 +75,24 @@ def test_nested_mappings_and_dotted_names_may_be_mixed() -> None:
     assert config.optimizer == Optimizer(name="heavy_ball", momentum=0.5)
 
 
+class Plan(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seed: int = 0
+    optimizer: Optimizer = Optimizer(name="heavy_ball", momentum=0.9)
+    weights: dict[str, float] = {}
+
+
+def test_what_a_nested_default_says_is_kept_where_only_its_neighbour_is_given() -> None:
+    # The field's default says heavy_ball, the class Optimizer itself says sgd.
+    assert set_fields(Plan, {"optimizer.momentum": 0.5}).optimizer == Optimizer(name="heavy_ball", momentum=0.5)
+
+
+@given(weights=st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False), max_size=3))
+def test_a_field_that_is_itself_a_mapping_may_have_any_keys(weights: dict[str, float]) -> None:
+    config = Plan(weights=weights)
+    assert set_fields(Plan, flatten(config)) == config
+
+
 WRONG = {
     "unknown": (Config, {"optimizer.momentun": 0.5}, "optimizer.momentun is not a field of Config; did you mean"),
     "rule": (Config, {"lr": -1}, "lr of Config: input should be greater than 0, not -1"),

@@ -7,10 +7,12 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
 from rothamsted.records import Ending, Measured
 from rothamsted.study import Study, drive
 from rothamsted.study.exports import metrics_csv
-from tests.toy import STUDY, Config
+from tests.toy import STUDY
 
 TIMES = ("seconds", "samples_per_second")  # measured by the driver: the only numbers that may differ
 
@@ -19,7 +21,7 @@ def ignore(member: int, measured: Measured) -> None:
     """For a training whose endings say all that is asked."""
 
 
-def run(*configs: Config, study: Study = STUDY, **how: Any) -> list[Ending]:
+def run(*configs: BaseModel, study: Study = STUDY, **how: Any) -> list[Ending]:
     """Train a population to its ending."""
     return drive(study, configs, **{"on_measurement": ignore, **how})
 

@@ -9,7 +9,7 @@ import json
 import logging
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,19 +123,17 @@ def open_record(
     found = tracking.find_runs(None, {KEY_TAG: key}, uri=uri)[-1:] if key else []
     run_id = tracking.current_run_id() or next((run.run_id for run in found), None)
     recorder = tracking.open_recorder(uri)
-    logged: set[tuple[str, int]] = set()
     if run_id is None:
         run_id = recorder.open_run(
             experiment_id=experiment_id, name=study.name, tags=tags, params=params, start_ms=unix_now_ms()
         )
+        logged = set()
     else:
         if found and found[0].run_id != run_id:
             tags["rothamsted.continues"] = found[0].run_id
-        recorder.resume_run(run_id)
-        recorder.log(run_id, params=params, tags=tags)
-        points = tracking.read_history([run_id], uri=uri)[run_id]
-        logged = {(point.key, point.step) for point in points}
-        experiment_id = next((run.experiment_id for run in found if run.run_id == run_id), experiment_id)
+        elif found:
+            experiment_id = found[0].experiment_id
+        logged = _go_on(recorder, run_id, params, tags, uri)
     recorder.flush()
     return RunRecord(
         recorder=recorder,
@@ -154,6 +152,17 @@ def forget(checkpoint_dir: Path) -> None:
     (checkpoint_dir / NOTE).unlink(missing_ok=True)
     with suppress(OSError):  # not empty, or gone already
         checkpoint_dir.rmdir()
+
+
+def _go_on(
+    recorder: Recorder, run_id: str, params: Mapping[str, str], tags: Mapping[str, str], uri: str
+) -> set[tuple[str, int]]:
+    """Go on in a run that is there already; gives the (metric, step) that it has."""
+    from rothamsted import tracking
+
+    recorder.resume_run(run_id)
+    recorder.log(run_id, params=params, tags=tags)
+    return {(point.key, point.step) for point in tracking.read_history([run_id], uri=uri)[run_id]}
 
 
 def _key(checkpoint_dir: Path, study: Study, config: BaseModel) -> str:
