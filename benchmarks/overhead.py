@@ -169,7 +169,7 @@ def main(
     replicates: int = 3000,
     scaling_replicates: int = 1500,
     pairs: int = 2,
-    fluent_trials: int = 50,
+    fluent_trials: int = 20,
     mlflow_runs: int = 4,
     json_path: Path | None = None,
 ) -> None:

@@ -26,9 +26,7 @@ def test_a_study_declares_nothing_so_that_every_field_can_be_given(name: str) ->
 
 
 @pytest.mark.parametrize("name", sorted(study_commands(ROOT)))
-def test_every_field_of_a_study_is_an_option_of_its_command(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_field_of_a_study_is_an_option_of_its_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     from rothamsted.study import main
 
     study = load_study(study_commands(ROOT)[name], ROOT)

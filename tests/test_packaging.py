@@ -43,9 +43,7 @@ def test_each_conda_pin_lies_in_the_range_that_the_project_asks_for(name: str) -
 def test_conda_python_is_the_oldest_that_the_project_supports() -> None:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text())
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text())
-    [python] = [
-        text for text in conda["dependencies"] if isinstance(text, str) and text.startswith("python=")
-    ]
+    [python] = [text for text in conda["dependencies"] if isinstance(text, str) and text.startswith("python=")]
     assert document["project"]["requires-python"] == f">={python.removeprefix('python=')}"
 
 
@@ -73,7 +71,5 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 
 def test_every_required_folder_and_file_is_there() -> None:
-    names = (
-        "MLproject projects sweeps plugins conda.yaml registry tests pyproject.toml docs/design.md LICENSE"
-    )
+    names = "MLproject projects sweeps plugins conda.yaml registry tests pyproject.toml docs/design.md LICENSE"
     assert [name for name in names.split() if not (ROOT / name).exists()] == []

@@ -14,9 +14,7 @@ FILES = sorted((ROOT / "sweeps").rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
-def test_a_shipped_sweep_is_valid_and_says_what_it_is_for(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_shipped_sweep_is_valid_and_says_what_it_is_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     sweep, _ = load(path, {}, ROOT)
     comment = opening_comment(path)

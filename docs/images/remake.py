@@ -23,7 +23,7 @@ from tests.browser import sites  # noqa: E402
 
 LIMIT_KIB = 200  # of each picture: the README loads fast
 N_COLORS = 256  # a palette is enough for a page of text and lines
-LIST_SIZE = {"width": 1440, "height": 810}
+LIST_SIZE = {"width": 1440, "height": 1080}  # all trials of the quickstart, one of them open
 SEARCH_SIZE = {"width": 1440, "height": 1130}
 COLUMNS = (
     *("objective", "objective/mean", "objective/ci_low", "objective/ci_high"),

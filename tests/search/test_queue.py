@@ -64,8 +64,7 @@ def test_four_processes_claim_each_trial_exactly_once(storage_url: str, sampler:
     context = multiprocessing.get_context("spawn")
     out = context.Queue()
     processes = [
-        context.Process(target=_claim_all, args=(storage_url, f"w{i}", sampler, N_GRID, out))
-        for i in range(4)
+        context.Process(target=_claim_all, args=(storage_url, f"w{i}", sampler, N_GRID, out)) for i in range(4)
     ]
     for process in processes:
         process.start()

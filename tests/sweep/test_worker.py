@@ -144,9 +144,7 @@ def test_a_replicate_out_of_memory_is_failed_and_the_sweep_goes_on(project: Proj
 
 
 def test_a_failed_replicate_is_retried_as_often_as_the_file_says(project: Project) -> None:
-    context = project.start(
-        {"space": {"fail": [True]}, "replicates": {"count": 2}, "execution": {"retries": 2}}
-    )
+    context = project.start({"space": {"fail": [True]}, "replicates": {"count": 2}, "execution": {"retries": 2}})
     project.work(context)
     attempts = sorted((r.tags[tags.REPLICATE], r.tags[tags.ATTEMPT]) for r in runs(project, "replicate"))
     assert attempts == [(r, a) for r in "01" for a in "123"]
@@ -213,10 +211,7 @@ def test_a_population_gets_the_numbers_of_one_member_at_a_time(project: Project)
     project.work(project.start({"name": "alone"}))
     project.work(project.start({"name": "together", "execution": {"population": 9}}))
     alone, together = (
-        {
-            (r.tags[tags.TRIAL], r.tags[tags.SEED]): r.metrics["val_loss"]
-            for r in runs(project, "replicate", name)
-        }
+        {(r.tags[tags.TRIAL], r.tags[tags.SEED]): r.metrics["val_loss"] for r in runs(project, "replicate", name)}
         for name in ("alone", "together")
     )
     assert alone == together  # the toy states rtol 0

@@ -35,9 +35,7 @@ def sweep(arguments: Sequence[str]) -> int:
     root = find_root(Path.cwd())
     spec, study = load(path, found, root)
     console = Console(width=None if sys.stdout.isatty() else 160)
-    return run_sweep(
-        spec, study, root=root, source=path, question=opening_comment(Path(path)), console=console
-    )
+    return run_sweep(spec, study, root=root, source=path, question=opening_comment(Path(path)), console=console)
 
 
 def check(arguments: Sequence[str]) -> int:
@@ -79,9 +77,7 @@ def worker(arguments: Sequence[str]) -> int:
     root = find_root(Path.cwd())
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
-    context = open_context(
-        name, storage, root=root, find_study=lambda entry: find_study(entry, root), tracking_uri=uri
-    )
+    context = open_context(name, storage, root=root, find_study=lambda entry: find_study(entry, root), tracking_uri=uri)
     emit = _piped_events() if is_piped else _printed_events()
     with stop_on_signals(lambda signal_name: None) as stop:
         orphaned = _watch_parent(int(parent)) if parent else threading.Event()
@@ -104,9 +100,7 @@ def prepare(arguments: Sequence[str]) -> int:
     if dataset is None:
         raise UserError("rothamsted prepare_data: which dataset? write --dataset NAME")
     if found:
-        raise UserError(
-            f"rothamsted prepare_data: unknown keys {', '.join(found)}; known: dataset, source, target"
-        )
+        raise UserError(f"rothamsted prepare_data: unknown keys {', '.join(found)}; known: dataset, source, target")
     root = find_root(Path.cwd())
     studies = [load_study(command, root) for command in study_commands(root).values()]
     path = prepare_data(studies, dataset, source, Path(target) if target else None)

@@ -48,9 +48,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, *, level: float = DEFAUL
         return None
     estimate = float(mean[0])
     half = t_quantile(level, int(n[0]) - 1) * float(sd[0]) / float(n[0]) ** 0.5
-    return Interval(
-        estimate=estimate, low=estimate - half, high=estimate + half, level=level, n=int(n[0]), method="t"
-    )
+    return Interval(estimate=estimate, low=estimate - half, high=estimate + half, level=level, n=int(n[0]), method="t")
 
 
 @lru_cache(maxsize=1024)

@@ -33,6 +33,4 @@ def put_file(client: MlflowClient, run_id: str, local_path: str | Path, folder: 
         else:
             client.log_artifact(run_id, str(local_path), folder or None)
     except (MlflowException, OSError) as error:
-        raise StoreError(
-            f"run {run_id}: cannot store artifact {local_path.name!r}: {one_line(error)}"
-        ) from error
+        raise StoreError(f"run {run_id}: cannot store artifact {local_path.name!r}: {one_line(error)}") from error

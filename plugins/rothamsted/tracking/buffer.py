@@ -97,9 +97,7 @@ class Buffer:
     def ended_runs(self) -> set[str]:
         """Return the runs that this buffer brings to their end."""
         ended = {run_id for run_id, row in self._runs.items() if row["status"] != RunStatus.RUNNING}
-        return ended | {
-            run_id for run_id, row in self._states.items() if row["new_status"] != RunStatus.RUNNING
-        }
+        return ended | {run_id for run_id, row in self._states.items() if row["new_status"] != RunStatus.RUNNING}
 
     def batches(self) -> dict[str, list[Row]]:
         """Return the rows by statement of `Statements`, in its order; empty ones left out.

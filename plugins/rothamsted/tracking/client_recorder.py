@@ -73,9 +73,7 @@ class ClientRecorder:
             self._check_open()
             run = self._call(
                 f"open run {name!r}",
-                lambda: self._client.create_run(
-                    experiment_id, start_time=int(start_ms), tags=texts, run_name=name
-                ),
+                lambda: self._client.create_run(experiment_id, start_time=int(start_ms), tags=texts, run_name=name),
             )
             self._param_keys[run.info.run_id] = set()
             self._add(run.info.run_id, params=checked_params)
@@ -168,9 +166,7 @@ class ClientRecorder:
         if waiting.is_resumed:
             self._client.update_run(run_id, status=RunStatus.RUNNING.value)
         for batch in batches(waiting.metrics, waiting.params, waiting.tags):
-            self._client.log_batch(
-                run_id, metrics=batch["metrics"], params=batch["params"], tags=batch["tags"]
-            )
+            self._client.log_batch(run_id, metrics=batch["metrics"], params=batch["params"], tags=batch["tags"])
         if waiting.end:
             status, end_ms = waiting.end
             self._client.set_terminated(run_id, status=status.value, end_time=end_ms)

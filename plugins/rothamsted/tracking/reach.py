@@ -45,9 +45,7 @@ def check_reachable(uri: str) -> None:
     elif scheme in ("", "file"):
         _check_files(uri)
     elif kind not in ("mysql", "mssql", "databricks"):
-        raise StoreError(
-            f"tracking URI {without_password(uri)}: {scheme!r} is no kind of store; use {_SCHEMES}"
-        )
+        raise StoreError(f"tracking URI {without_password(uri)}: {scheme!r} is no kind of store; use {_SCHEMES}")
 
 
 def _check_sqlite(uri: str) -> None:
@@ -61,9 +59,7 @@ def _check_sqlite(uri: str) -> None:
         what = "is a folder" if path.is_dir() else "cannot be read and written by this user"
         raise StoreError(f"tracking URI {uri}: {path} {what}; name another file")
     try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_TIMEOUT_SECONDS
-        )
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_TIMEOUT_SECONDS)
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             revision = (
@@ -81,15 +77,11 @@ def _check_sqlite(uri: str) -> None:
 def _check_postgresql(uri: str) -> None:
     place = without_password(uri)
     try:
-        engine = sa.create_engine(
-            uri, poolclass=sa.NullPool, connect_args={"connect_timeout": _TIMEOUT_SECONDS}
-        )
+        engine = sa.create_engine(uri, poolclass=sa.NullPool, connect_args={"connect_timeout": _TIMEOUT_SECONDS})
         with engine.connect() as connection:
             is_known = sa.inspect(connection).has_table("alembic_version")
             revision = (
-                connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-                if is_known
-                else None
+                connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if is_known else None
             )
     except ImportError as error:
         raise StoreError(
@@ -115,17 +107,14 @@ def _check_server(uri: str) -> None:
         )
     except Exception as error:  # requests, urllib3 and MLflow each raise their own
         raise StoreError(
-            f"tracking URI {place}: no answer ({_last_cause(error)}); is the server running, and is this "
-            "its address?"
+            f"tracking URI {place}: no answer ({_last_cause(error)}); is the server running, and is this its address?"
         ) from error
     if response.status_code in (401, 403):
         raise StoreError(
             f"tracking URI {place}: refused (HTTP {response.status_code}); set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD, or have the server allow this host name"
         )
-    if response.status_code != 200 or not response.headers.get("content-type", "").startswith(
-        "application/json"
-    ):
+    if response.status_code != 200 or not response.headers.get("content-type", "").startswith("application/json"):
         raise StoreError(
             f"tracking URI {place}: answers HTTP {response.status_code}, not as an MLflow server does; "
             "check the address"
@@ -160,9 +149,7 @@ def _check_revision(place: str, revision: str | None) -> None:
 
     if revision is None:
         return
-    known = {
-        script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions()
-    }
+    known = {script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions()}
     if revision not in known:
         raise StoreError(
             f"tracking URI {place}: the tables there (revision {revision}) are of a newer MLflow or of "

@@ -97,13 +97,9 @@ def read_history(
     return histories
 
 
-def _history_from_sql(
-    uri: str, run_ids: list[str], keys: Collection[str] | None
-) -> Iterator[tuple[str, MetricPoint]]:
+def _history_from_sql(uri: str, run_ids: list[str], keys: Collection[str] | None) -> Iterator[tuple[str, MetricPoint]]:
     columns = METRICS.c
-    query = sa.select(
-        columns.run_uuid, columns.key, columns.value, columns.timestamp, columns.step, columns.is_nan
-    )
+    query = sa.select(columns.run_uuid, columns.key, columns.value, columns.timestamp, columns.step, columns.is_nan)
     if keys is not None:
         query = query.where(columns.key.in_(list(keys)))
     with sql_store(uri).engine.connect() as connection:

@@ -205,7 +205,5 @@ class SqlRecorder:
         except MlflowException as error:
             raise StoreError(f"{self._uri}: experiment {experiment_id!r}: {one_line(error)}") from error
         if experiment.lifecycle_stage != "active":
-            raise StoreError(
-                f"{self._uri}: experiment {experiment.name!r} is deleted; restore it or name another"
-            )
+            raise StoreError(f"{self._uri}: experiment {experiment.name!r} is deleted; restore it or name another")
         return experiment.artifact_location

@@ -38,9 +38,7 @@ def sql_store(uri: str) -> Any:
         _use_wal(engine)
         return _get_store(uri)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        raise StoreError(
-            f"{without_password(uri)}: cannot open the tracking store: {one_line(error)}"
-        ) from error
+        raise StoreError(f"{without_password(uri)}: cannot open the tracking store: {one_line(error)}") from error
 
 
 def migrate(uri: str) -> None:

@@ -49,14 +49,8 @@ def statements(dialect: str) -> Statements:
             .where(RUNS.c.run_uuid == sa.bindparam("run"))
             .values(status=sa.bindparam("new_status"), end_time=sa.bindparam("new_end_time"))
         ),
-        names=(
-            sa.update(RUNS)
-            .where(RUNS.c.run_uuid == sa.bindparam("run"))
-            .values(name=sa.bindparam("new_name"))
-        ),
-        tags=tags.on_conflict_do_update(
-            index_elements=["key", "run_uuid"], set_={"value": tags.excluded.value}
-        ),
+        names=(sa.update(RUNS).where(RUNS.c.run_uuid == sa.bindparam("run")).values(name=sa.bindparam("new_name"))),
+        tags=tags.on_conflict_do_update(index_elements=["key", "run_uuid"], set_={"value": tags.excluded.value}),
         params=insert(PARAMS).on_conflict_do_nothing(),
         metrics=insert(METRICS).on_conflict_do_nothing(),
         latest=latest.on_conflict_do_update(

@@ -66,9 +66,7 @@ def checked_tag(key: str, value: Any) -> str:
 def checked_run_name(name: str) -> str:
     """Return the name of a run if it has 1 to 250 characters."""
     if not name or len(name) > MAX_RUN_NAME_LENGTH:
-        raise StoreError(
-            f"run name {name[:40]!r}: has {len(name)} characters, must have 1 to {MAX_RUN_NAME_LENGTH}"
-        )
+        raise StoreError(f"run name {name[:40]!r}: has {len(name)} characters, must have 1 to {MAX_RUN_NAME_LENGTH}")
     _check_encodable("run name", name[:40], name)
     return name
 
