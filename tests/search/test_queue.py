@@ -290,3 +290,10 @@ def test_sqlite_storage_is_in_wal_mode(tmp_path: Path) -> None:
     import sqlite3
 
     assert sqlite3.connect(tmp_path / "o.db").execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_the_dashboard_shows_the_objectives_name_and_the_note_of_the_sweep(storage_url: str) -> None:
+    queue_at(storage_url).describe(metric="val_loss", note="**sweep**")
+    study = optuna_study(storage_url)
+    assert study.metric_names == ["val_loss"]
+    assert get_note(study) == "**sweep**"

@@ -115,6 +115,7 @@ def test_a_diverged_condition_is_worst_for_the_search_and_never_among_the_best(p
     results = read_results(context.queue)
     assert [r.outcomes for r in results] == [{"finished": 3}, {"diverged": 3}]
     assert [r.number for r in ranked(results, "minimize")] == [0]
+    assert [t.tags[tags.OUTCOME] for t in runs(project, "trial")] == ["finished", "diverged"]
     diverged = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "1"]
     assert {(r.status, r.tags[tags.OUTCOME]) for r in diverged} == {("FINISHED", "diverged")}
 

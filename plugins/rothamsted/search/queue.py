@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -95,6 +96,14 @@ class Queue:
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
         return default if found is None else json.loads(found[0])
+
+    def describe(self, *, metric: str, note: str) -> None:
+        """What optuna-dashboard shows of the sweep: its objective's name on the axes, and its note."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self._study.set_metric_names([metric])
+        with self._engine.begin() as tx:
+            set_note(tx, self._study_id, None, note)
 
     def enqueue(self, n_trials: int) -> int:
         """Enqueue the design's conditions up to `n_trials` in all; returns how many are new.

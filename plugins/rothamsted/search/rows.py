@@ -36,11 +36,12 @@ def set_study_attribute(tx: sa.Connection, study_id: int, key: str, value: Any) 
     _upsert(tx, STUDY_ATTRIBUTES, ["study_id", "key"], [row])
 
 
-def set_note(tx: sa.Connection, study_id: int, trial_id: int, body: str) -> None:
-    """The note that optuna-dashboard shows on a trial, stored as its `save_note` stores a first note."""
+def set_note(tx: sa.Connection, study_id: int, trial_id: int | None, body: str) -> None:
+    """The note that optuna-dashboard shows on a trial (None: on the study), stored as its `save_note` does."""
+    prefix = "dashboard:" if trial_id is None else f"dashboard:{trial_id}:"
     parts = [body[start : start + NOTE_CHARACTERS] for start in range(0, len(body), NOTE_CHARACTERS)]
-    attributes: dict[str, Any] = {f"dashboard:{trial_id}:note_ver": 1}
-    attributes |= {f"dashboard:{trial_id}:note_str:{i}": part for i, part in enumerate(parts)}
+    attributes: dict[str, Any] = {f"{prefix}note_ver": 1}
+    attributes |= {f"{prefix}note_str:{i}": part for i, part in enumerate(parts)}
     rows = [{"study_id": study_id, "key": k, "value_json": json.dumps(v)} for k, v in attributes.items()]
     _upsert(tx, STUDY_SYSTEM_ATTRIBUTES, ["study_id", "key"], rows)
 

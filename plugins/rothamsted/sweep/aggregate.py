@@ -110,7 +110,7 @@ def _summary_points(
 
 def _note(summary: Mapping[str, Any], n_by_outcome: Mapping[str, int], level: float, link: str) -> str:
     counts = ", ".join(f"{n} {outcome}" for outcome, n in n_by_outcome.items())
-    return f"objective: {describe_estimate(summary, level)}\n\nreplicates: {counts}\n\nMLflow run: {link}\n"
+    return f"objective: {describe_estimate(summary, level)}\n\nreplicates: {counts}\n\n[its run in MLflow]({link})\n"
 
 
 def _finite(value: float) -> float | None:

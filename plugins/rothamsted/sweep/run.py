@@ -193,6 +193,7 @@ class Coordinator:
             n_trials=sweep.n_trials,
         )
         recorder.set_description(run_id, text)
+        self.context.queue.describe(metric=sweep.objective.metric, note=text)
 
     def _write_best(self, results: list[res.ConditionResult]) -> None:
         """The best condition as tags and metrics of the sweep run; named as what it is, a search estimate."""

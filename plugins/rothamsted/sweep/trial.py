@@ -17,7 +17,7 @@ from rothamsted.search import Claimed
 from rothamsted.statistics import reduce_curve
 from rothamsted.sweep import aggregate, tags
 from rothamsted.sweep.context import SweepContext
-from rothamsted.tracking import FoundRun, find_runs, read_history, run_path
+from rothamsted.tracking import FoundRun, find_runs, read_history, run_link
 
 TRACEBACK = "traceback.txt"
 
@@ -135,7 +135,7 @@ class TrialRun:
             direction=self.context.sweep.objective.direction,
             level=self.context.sweep.statistics.level,
             run_id=self.run_id,
-            link=run_path(self.context.experiment_id, self.run_id),
+            link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
         )
         return result
 
@@ -149,9 +149,14 @@ class TrialRun:
     # ---- within ----
 
     def _curve(self, ending: Ending) -> list[float]:
-        """The objective's metric along a replicate's measurements."""
+        """The objective's metric along a replicate's measurements, without one before the first update.
+
+        An untrained model is no result: where all seeds start alike, its loss would be the best of every
+        condition that does not learn, with no spread at all.
+        """
         metric = self.context.sweep.objective.metric
-        return [float(m.metrics[metric]) for m in ending.history if metric in m.metrics]
+        points = [m for m in ending.history if metric in m.metrics]
+        return [float(m.metrics[metric]) for m in points if m.step > 0 or len(points) == 1]
 
     def _tags(self, role: str) -> dict[str, str]:
         return {
@@ -187,7 +192,9 @@ class TrialRun:
 
     def _counts(self, results: list[ReplicateResult]) -> dict[str, str]:
         counts = {f"rothamsted.n_{o.value}": str(sum(r.outcome is o for r in results)) for o in Outcome}
-        return {k: v for k, v in counts.items() if v != "0"} | {tags.OUTCOME: "finished"}
+        outcomes = {r.outcome for r in results}
+        best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED) if o in outcomes)
+        return {k: v for k, v in counts.items() if v != "0"} | {tags.OUTCOME: best.value}
 
     def _find(self) -> None:
         """Read back what earlier holders of this trial wrote down."""

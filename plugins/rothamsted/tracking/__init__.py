@@ -4,7 +4,7 @@ Apart, so that no other part of the engine knows how MLflow keeps a run.
 """
 
 import rothamsted.tracking.before_mlflow  # noqa: F401  (first: it sets what MLflow reads when it is imported)
-from rothamsted.tracking.address import current_run_id, experiment_id, run_path, tracking_uri, ui_command
+from rothamsted.tracking.address import current_run_id, experiment_id, run_link, run_path, tracking_uri, ui_command
 from rothamsted.tracking.environment import environment_text, git_commit
 from rothamsted.tracking.reach import check_reachable
 from rothamsted.tracking.reader import FoundRun, find_runs, read_history
@@ -23,6 +23,7 @@ __all__ = [
     "migrate",
     "open_recorder",
     "read_history",
+    "run_link",
     "run_path",
     "tracking_uri",
     "ui_command",

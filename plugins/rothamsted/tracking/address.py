@@ -20,6 +20,7 @@ from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import one_line, without_password
 
 DEFAULT_EXPERIMENT_ID = "0"
+DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
 
 
 def tracking_uri() -> str:
@@ -66,6 +67,12 @@ def experiment_id(uri: str | None = None, *, default_name: str | None = None) ->
 def run_path(experiment_id: str, run_id: str) -> str:
     """Return the page of a run, to be put after the address of a running MLflow UI."""
     return f"#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def run_link(uri: str, experiment_id: str, run_id: str) -> str:
+    """Return the address of a run: on its server, else where `mlflow ui` shows a local store by default."""
+    address = without_password(uri) if uri.startswith(("http://", "https://")) else DEFAULT_UI
+    return f"{address.rstrip('/')}/{run_path(experiment_id, run_id)}"
 
 
 def ui_command(uri: str) -> str:
