@@ -24,6 +24,7 @@ from rothamsted.tracking.failures import one_line, without_password
 _logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 20_000  # as MLflow sets it
+CACHE_KIB = 32_768  # of a connection; with SQLite's 2 MB the indexes of 10,000 runs are read again and again
 
 # Connections made before a fork. Closing them in the child would touch files and sockets that the parent is
 # still using, so the child keeps them, unused, until it ends.
@@ -65,10 +66,17 @@ def migrate(uri: str) -> None:
 
 
 def prepare_connection(connection: sa.Connection) -> None:
-    """Give a connection the settings that MLflow gives each of its sessions."""
+    """Give a connection the settings that MLflow gives each of its sessions, and two for speed.
+
+    In write-ahead mode `synchronous = NORMAL` loses nothing when a process dies; when the machine loses power
+    the last commits may be missing, and the file stays whole (sqlite.org/pragma.html#pragma_synchronous).
+    """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA foreign_keys = ON")
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE_KIB}")
+        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal":
+            connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
 
 
 def begin(connection: sa.Connection) -> None:
