@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import Recorder, find_runs, open_recorder, read_history, sql_recorder, sql_store
 from rothamsted.tracking.client_recorder import ClientRecorder
 from rothamsted.tracking.sql_recorder import SqlRecorder
+from tests.conftest import ROOT
 
 START_MS = 1_700_000_000_000
 
@@ -28,23 +28,6 @@ START_MS = 1_700_000_000_000
 @pytest.fixture
 def experiment_id(sqlite_uri: str, tmp_path: Path) -> str:
     return MlflowClient(sqlite_uri).create_experiment("tested", artifact_location=str(tmp_path / "artifacts"))
-
-
-def write_runs(uri: str, experiment_id: str, n_runs: int) -> None:
-    """What a worker does: every run in a flush of its own, so that writers meet often."""
-    with open_recorder(uri) as recorder:
-        for index in range(n_runs):
-            run_id = recorder.open_run(
-                experiment_id=experiment_id,
-                name=f"run {index}",
-                tags={},
-                params={"i": index},
-                start_ms=START_MS,
-            )
-            recorder.log(run_id, metrics=[MetricPoint("m", float(index), START_MS, s) for s in range(5)])
-            recorder.flush()
-            recorder.end_run(run_id, RunStatus.FINISHED, START_MS + 1)
-            recorder.flush()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -56,7 +39,7 @@ def test_several_processes_write_without_losing_anything(
     experiment_id = client.create_experiment(f"many {tmp_path}", artifact_location=str(tmp_path / "a"))
     n_writers, n_runs = 3, 30
     program = "import sys; sys.path[:0] = [sys.argv[4], sys.argv[5]]\n"
-    program += "from tests.tracking.test_sql_recorder import write_runs\n"
+    program += "from tests.tracking.forking import write_runs\n"
     program += "write_runs(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
     root = Path(__file__).resolve().parents[2]
     command = [
@@ -77,31 +60,21 @@ def test_several_processes_write_without_losing_anything(
     assert (len(found), sum(map(len, history.values()))) == (n_writers * n_runs, n_writers * n_runs * 5)
 
 
+def forking(what: str, uri: str, experiment_id: str) -> subprocess.CompletedProcess[str]:
+    """Fork in a process of its own: this one may have run JAX, after which a fork hangs."""
+    command = [sys.executable, "-m", "tests.tracking.forking", what, uri, experiment_id]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
 def test_a_forked_process_writes_beside_its_parent(sqlite_uri: str, experiment_id: str) -> None:
-    write_runs(sqlite_uri, experiment_id, 1)  # the parent has connections open
-    context = multiprocessing.get_context("fork")
-    children = [context.Process(target=write_runs, args=(sqlite_uri, experiment_id, 20)) for _ in range(2)]
-    for child in children:
-        child.start()
-    write_runs(sqlite_uri, experiment_id, 20)
-    for child in children:
-        child.join(timeout=60)
-    assert [child.exitcode for child in children] == [0, 0]
+    done = forking("write", sqlite_uri, experiment_id)
+    assert done.stdout.strip() == "[0, 0]", done.stderr
     assert len(find_runs([experiment_id], {}, uri=sqlite_uri)) == 61
 
 
 def test_a_fork_does_not_use_the_connections_of_its_parent(sqlite_uri: str, experiment_id: str) -> None:
-    write_runs(sqlite_uri, experiment_id, 1)
-    pool = SqlAlchemyStore._engine_map[sqlite_uri].pool
-    context = multiprocessing.get_context("fork")
-    answers = context.Queue()
-    child = context.Process(
-        target=lambda: answers.put(SqlAlchemyStore._engine_map[sqlite_uri].pool is pool)  # same id after a fork
-    )
-    child.start()
-    is_same = answers.get(timeout=30)
-    child.join(timeout=30)
-    assert not is_same
+    done = forking("share", sqlite_uri, experiment_id)
+    assert done.stdout.strip() == "False", done.stderr
 
 
 def test_a_lock_held_for_a_while_is_waited_for(sqlite_uri: str, experiment_id: str) -> None:
