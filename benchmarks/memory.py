@@ -15,7 +15,7 @@ from benchmarks.overhead import measure_engine
 from benchmarks.report import Figure, publish
 from benchmarks.sampled_sweep import ProcessTrace, SampledSweep
 
-WARM_FRACTION = 0.5  # of the replicates: SQLite fills its page cache, 2 MiB a database, over the first 3,000 or so
+WARM_FRACTION = 0.5  # of the replicates: SQLite fills its page caches over the first 3,000 or so
 MIB = 2**20
 MOST_KIB_A_REPLICATE = 1.0  # 1 MiB in 1,000 replicates: the size of what an allocator keeps back
 
