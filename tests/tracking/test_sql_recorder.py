@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import Recorder, find_runs, open_recorder, read_history, sql_recorder, sql_store
 from rothamsted.tracking.client_recorder import ClientRecorder
-from rothamsted.tracking.sql_recorder import SqlRecorder
+from rothamsted.tracking.sql_recorder import SqlRecorder, new_run_id
 from tests.conftest import ROOT
 
 START_MS = 1_700_000_000_000
@@ -31,6 +32,21 @@ def experiment_id(sqlite_uri: str, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_run_ids_are_uuids_of_version_7_that_sort_by_the_time_they_were_made() -> None:
+    # RFC 9562, section 5.7: 48 bits of milliseconds, version 7, variant 10, the rest random
+    made = []
+    for _ in range(20):
+        before = time.time_ns() // 1_000_000
+        made.append((before, uuid.UUID(new_run_id()), time.time_ns() // 1_000_000))
+        time.sleep(0.0015)
+    ids = [run_id for _, run_id, _ in made]
+    assert ids == sorted(ids)
+    assert {run_id.version for run_id in ids} == {7}
+    assert {run_id.variant for run_id in ids} == {uuid.RFC_4122}
+    assert all(before <= run_id.int >> 80 <= after for before, run_id, after in made)
+    assert len({new_run_id() for _ in range(1000)}) == 1000
+
+
 def test_several_processes_write_without_losing_anything(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ Apart from `main` because a command knows its keys and nothing of how errors are
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -78,6 +79,8 @@ def worker(arguments: Sequence[str]) -> int:
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
     context = open_context(name, storage, root=root, find_study=lambda entry: find_study(entry, root), tracking_uri=uri)
+    gc.collect()
+    gc.freeze()  # what is imported stays: full collections need not walk it again
     emit = _piped_events() if is_piped else _printed_events()
     with stop_on_signals(lambda signal_name: None) as stop:
         orphaned = _watch_parent(int(parent)) if parent else threading.Event()

@@ -8,7 +8,9 @@ to a later (step, timestamp, value), as in MLflow's `SqlAlchemyStore`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -59,6 +61,25 @@ def statements(dialect: str) -> Statements:
             where=_recency(latest.excluded) > _recency(LATEST.c),
         ),
     )
+
+
+class DriverStatement:
+    """A statement as the database driver takes it, with many rows.
+
+    SQLAlchemy would process each row by itself, 5 us a row, inside the transaction that other writers wait for.
+    """
+
+    def __init__(self, statement: sa.Executable, columns: Sequence[str], dialect: sa.Dialect) -> None:
+        compiled = cast(Any, statement).compile(dialect=dialect, column_keys=list(columns))
+        self.text = str(compiled)
+        self._names: list[str] | None = list(compiled.positiontup) if compiled.positional else None
+
+    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The rows in the driver's form: tuples in the statement's order, or as they are."""
+        if self._names is None:
+            return list(rows)
+        values = itemgetter(*self._names)
+        return [values(row) for row in rows]
 
 
 def _recency(columns: Any) -> sa.Tuple:
