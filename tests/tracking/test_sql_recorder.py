@@ -31,7 +31,6 @@ def experiment_id(sqlite_uri: str, tmp_path: Path) -> str:
     return MlflowClient(sqlite_uri).create_experiment("tested", artifact_location=str(tmp_path / "artifacts"))
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_run_ids_are_uuids_of_version_7_that_sort_by_the_time_they_were_made() -> None:
     # RFC 9562, section 5.7: 48 bits of milliseconds, version 7, variant 10, the rest random
     made = []
@@ -47,6 +46,7 @@ def test_run_ids_are_uuids_of_version_7_that_sort_by_the_time_they_were_made() -
     assert len({new_run_id() for _ in range(1000)}) == 1000
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_several_processes_write_without_losing_anything(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

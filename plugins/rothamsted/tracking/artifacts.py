@@ -5,10 +5,15 @@ Apart, because both recorders do it alike: an artifact goes to a folder or a buc
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import one_line
@@ -34,3 +39,35 @@ def put_file(client: MlflowClient, run_id: str, local_path: str | Path, folder: 
             client.log_artifact(run_id, str(local_path), folder or None)
     except (MlflowException, OSError) as error:
         raise StoreError(f"run {run_id}: cannot store artifact {local_path.name!r}: {one_line(error)}") from error
+
+
+def read_text(run_id: str, path: str, *, uri: str) -> str | None:
+    """Return a text artifact of a run; None where there is none under this path."""
+    client = MlflowClient(uri)
+    try:
+        names = {item.path for item in client.list_artifacts(run_id, str(Path(path).parent).lstrip(".") or None)}
+        if path not in names:
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            return Path(client.download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
+    except (MlflowException, OSError) as error:
+        raise StoreError(f"run {run_id}: cannot read artifact {path!r}: {one_line(error)}") from error
+
+
+def put_table(
+    client: MlflowClient, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str
+) -> None:
+    """Store a table under `path` (.json) in the form that MLflow's UI shows as a table.
+
+    The form is that of `mlflow.log_table`: columns and data in one JSON text, and the path in a tag; written
+    here whole, so that writing again replaces the rows instead of adding to them.
+    """
+    text = json.dumps({"columns": list(columns), "data": [list(row) for row in rows]}, default=str)
+    put_text(client, run_id, text, path)
+    try:
+        listed = json.loads(client.get_run(run_id).data.tags.get(MLFLOW_LOGGED_ARTIFACTS, "[]"))
+        if all(entry.get("path") != path for entry in listed):
+            listed.append({"path": path, "type": "table"})
+            client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps(listed))
+    except MlflowException as error:
+        raise StoreError(f"run {run_id}: cannot list table {path!r} on its run: {one_line(error)}") from error

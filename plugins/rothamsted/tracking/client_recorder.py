@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,9 +26,9 @@ from mlflow.utils.validation import (
 
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.artifacts import put_file, put_text
+from rothamsted.tracking.artifacts import put_file, put_table, put_text
 from rothamsted.tracking.failures import one_line, without_password
-from rothamsted.tracking.values import checked_metric, checked_param, checked_tag, opening_tags
+from rothamsted.tracking.values import checked_metric, checked_param, checked_tag, opening_tags, restored
 
 _T = TypeVar("_T")
 
@@ -111,6 +111,29 @@ class ClientRecorder:
     def set_description(self, run_id: str, markdown: str) -> None:
         """See `Recorder.set_description`."""
         self.log(run_id, tags={"mlflow.note.content": markdown})
+
+    def log_table(self, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str) -> None:
+        """See `Recorder.log_table`."""
+        self._check_open()
+        put_table(self._client, run_id, columns, rows, path)
+
+    def replace_metrics(self, run_id: str, metrics: Sequence[MetricPoint]) -> None:
+        """See `Recorder.replace_metrics`."""
+        points = [checked_metric(point) for point in metrics]
+        self.flush()
+        there: dict[tuple[str, int], MetricPoint] = {}
+        for key in sorted({point.key for point in points}):
+            old = self._call(f"read metric {key}", lambda: self._client.get_metric_history(run_id, key))  # noqa: B023
+            for point in sorted(old, key=lambda point: (point.timestamp, point.value)):
+                there[key, point.step] = MetricPoint(key, restored(point.value), point.timestamp, point.step)
+        changed = []
+        for point in points:
+            known = there.get((point.key, point.step))
+            if known is None or known.value != point.value:
+                later = point.timestamp_ms if known is None else max(point.timestamp_ms, known.timestamp_ms + 1)
+                changed.append(point._replace(timestamp_ms=later))
+        self.log(run_id, metrics=changed)
+        self.flush()
 
     def log_text(self, run_id: str, text: str, path: str) -> None:
         """See `Recorder.log_text`."""

@@ -76,6 +76,35 @@ def find_runs(
         raise StoreError(f"{place}: cannot search runs: {one_line(error)}") from error
 
 
+def find_run(run_id: str, *, uri: str | None = None) -> FoundRun | None:
+    """Return the run of this id; None where there is none, or it is deleted."""
+    client, place = _client(uri)
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise StoreError(f"{place}: cannot read run {run_id}: {one_line(error)}") from error
+    return _found(run) if run.info.lifecycle_stage == "active" else None
+
+
+def find_experiment(name: str, *, uri: str | None = None) -> str:
+    """Return the id of an experiment that exists; experiment is MLflow's word for a folder of runs.
+
+    Raises:
+        StoreError: there is none of this name; the message names those that exist.
+    """
+    client, place = _client(uri)
+    try:
+        found = client.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage == "active":
+            return found.experiment_id
+        known = [experiment.name for experiment in client.search_experiments(max_results=_PAGE)]
+    except MlflowException as error:
+        raise StoreError(f"{place}: cannot read experiments: {one_line(error)}") from error
+    raise StoreError(f"{place}: no experiment called {name!r}; known: {', '.join(sorted(known))}")
+
+
 def read_history(
     run_ids: Collection[str], keys: Collection[str] | None = None, *, uri: str | None = None
 ) -> dict[str, list[MetricPoint]]:

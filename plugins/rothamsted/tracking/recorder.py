@@ -7,7 +7,7 @@ one transaction) and one for every other store (MLflow's public client); no call
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,6 +69,14 @@ class Recorder(Protocol):
         """Add to a run. Tags overwrite; a param or a metric point that is there already is left alone."""
         ...
 
+    def replace_metrics(self, run_id: str, metrics: Sequence[MetricPoint]) -> None:
+        """Make these the points of their metrics, at once; other metrics of the run are left alone.
+
+        Equal numbers written twice leave the run as it was. A server lets nothing be deleted: there a point
+        that has changed is logged again, and the later one counts.
+        """
+        ...
+
     def end_run(self, run_id: str, status: RunStatus, end_ms: int) -> None:
         """End a run in a status, at a time in milliseconds since 1970."""
         ...
@@ -83,6 +91,10 @@ class Recorder(Protocol):
 
     def log_file(self, run_id: str, local_path: str | Path, folder: str = "") -> None:
         """Store a file, or all of a folder, among the artifacts of a run, at once."""
+        ...
+
+    def log_table(self, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str) -> None:
+        """Store a table (.json) that MLflow's UI shows as a table, at once; an older one is replaced."""
         ...
 
     def flush(self) -> None:

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.artifacts import put_file, put_text
+from rothamsted.tracking.artifacts import put_file, put_table, put_text
 from rothamsted.tracking.buffer import Buffer
 from rothamsted.tracking.failures import one_line, without_password
 from rothamsted.tracking.sql_store import begin, prepare_connection, sql_store
-from rothamsted.tracking.statements import RUNS, DriverStatement, statements
+from rothamsted.tracking.statements import LATEST, METRICS, RUNS, DriverStatement, statements
 from rothamsted.tracking.values import checked_metric, checked_param, checked_tag, opening_tags
 
+Batches = dict[str, list[dict[str, Any]]]
 _ATTEMPTS = 5  # each waits for a lock as long as the busy timeout (SQLite) or a deadlock's end (PostgreSQL)
 _MAX_ARTIFACT_URI_LENGTH = 200  # column runs.artifact_uri; SQLite does not enforce it
 
@@ -116,6 +117,21 @@ class SqlRecorder:
         """See `Recorder.set_description`."""
         self.log(run_id, tags={"mlflow.note.content": markdown})
 
+    def log_table(self, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str) -> None:
+        """See `Recorder.log_table`."""
+        self.flush()
+        put_table(self._client, run_id, columns, rows, path)
+
+    def replace_metrics(self, run_id: str, metrics: Sequence[MetricPoint]) -> None:
+        """See `Recorder.replace_metrics`."""
+        points = [checked_metric(point) for point in metrics]
+        with self._lock:
+            self.flush()
+            self._check_writable(run_id)
+            buffer = Buffer()
+            buffer.add_metrics(run_id, points)
+            self._write_retrying(buffer.batches(), forget=(run_id, sorted({point.key for point in points})))
+
     def log_text(self, run_id: str, text: str, path: str) -> None:
         """See `Recorder.log_text`."""
         self.flush()
@@ -149,10 +165,10 @@ class SqlRecorder:
     def __exit__(self, *failure: object) -> None:
         self.close()
 
-    def _write_retrying(self, batches: dict[str, list[dict[str, Any]]]) -> None:
+    def _write_retrying(self, batches: Batches, forget: tuple[str, list[str]] | None = None) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._write(batches)
+                return self._write(batches, forget)
             except OperationalError as error:  # locked, deadlock, connection lost
                 if attempt == _ATTEMPTS:
                     raise StoreError(
@@ -163,11 +179,15 @@ class SqlRecorder:
             except DBAPIError as error:
                 raise StoreError(f"{self._uri}: cannot write: {one_line(error)}") from error
 
-    def _write(self, batches: dict[str, list[dict[str, Any]]]) -> None:
+    def _write(self, batches: Batches, forget: tuple[str, list[str]] | None) -> None:
         writes = [(name, *self._driver_form(name, rows)) for name, rows in batches.items()]
         with self._engine.connect() as connection:
             prepare_connection(connection)
             begin(connection)
+            if forget is not None:
+                run_id, keys = forget
+                for table in (LATEST, METRICS):
+                    connection.execute(sa.delete(table).where(table.c.run_uuid == run_id, table.c.key.in_(keys)))
             for _, text, parameters in writes:
                 connection.exec_driver_sql(text, parameters)
             connection.commit()

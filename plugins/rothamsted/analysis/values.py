@@ -1,0 +1,238 @@
+"""What is analysed and what comes out: plain, frozen values, with nothing that computes, reads or draws.
+
+Apart, because loading, statistics, tables, plots and the report meet here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from rothamsted.statistics import Interval
+
+Axis = Literal["step", "epoch", "seconds"]
+Phase = Literal["search", "confirm"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One metric of one replicate along its training, in the order of steps."""
+
+    steps: np.ndarray  # (point,) int64, rising
+    values: np.ndarray  # (point,) float64; NaN and infinity as they were logged
+    seconds: np.ndarray  # (point,) training seconds; NaN where unknown
+    epochs: np.ndarray  # (point,) NaN where unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicate:
+    """One training run of one condition."""
+
+    run_id: str
+    condition: int  # number of its condition
+    seed: str  # what pairs it with replicates of other conditions; empty where nothing tells
+    outcome: str  # finished, diverged, failed, interrupted, pruned, running
+    objective: float  # NaN without a score
+    seconds: float  # wall-clock seconds of its run; NaN while it runs
+    phase: Phase = "search"
+    reason: str = ""  # one line, for one without a score
+    metrics: Mapping[str, float] = field(default_factory=dict)  # the latest value of each
+    series: Mapping[str, Series] = field(default_factory=dict)  # only of the metrics that were read with curves
+    started_ms: int = 0  # milliseconds since 1970
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One assignment of all factors, without the seed."""
+
+    number: int  # trial number of a sweep; order of first appearance elsewhere
+    values: Mapping[str, Any]  # factor -> value; a factor that does not apply here is absent
+    label: str  # "learning_rate=0.1, width=64"
+    run_id: str = ""  # run of the trial; empty where there is none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor:
+    """One thing that differs between conditions."""
+
+    name: str
+    levels: tuple[Any, ...]  # distinct values: numbers in rising order, others as they first appear
+    is_numeric: bool
+    is_log: bool  # searched, or spread, over orders of magnitude: drawn on a log axis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What conditions are compared by."""
+
+    metric: str
+    direction: Literal["minimize", "maximize"]
+    reduce: str = "last"  # last, best or mean:K: how a curve became one number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Replicates of conditions, as they were found in a tracking store."""
+
+    name: str
+    kind: Literal["sweep", "runs"]  # a sweep of ours, or any runs grouped by their parameters
+    objective: Objective
+    factors: tuple[Factor, ...]
+    conditions: tuple[Condition, ...]  # by number
+    replicates: tuple[Replicate, ...]  # by condition, then seed in its order
+    question: str = ""  # the sweep file's opening comment
+    run_id: str = ""  # the sweep's run, or the summary run
+    experiment_id: str = ""
+    design: Mapping[str, str] = field(default_factory=dict)  # sampler, seeds, fixed parameters: shown as they are
+    provenance: Mapping[str, str] = field(default_factory=dict)  # commit, data digest, versions, host
+    how_to_reproduce: tuple[str, ...] = ()  # command lines
+    is_complete: bool = True
+    marks: tuple[str, ...] = ()  # what a reader has to know before any number: "still running: 12 of 60 ..."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionSummary:
+    """One metric of one condition over its replicates."""
+
+    condition: int
+    n: int  # replicates behind the statistics
+    counts: Mapping[str, int]  # outcome -> replicates, and "excluded": finished without a finite value
+    statistics: Mapping[str, float]  # mean, sd, sem, median, iqm, min, max; NaN where undefined
+    interval: Interval | None  # for the mean; None with fewer than two values
+    is_constant: bool  # more than one value, and no spread at all
+    note: str = ""  # why there is no interval, or what is odd
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRow:
+    """One condition against another. Differences are condition minus reference."""
+
+    condition: int
+    reference: int
+    n: int  # pairs, or the smaller group
+    difference: float
+    low: float  # interval of the difference at the level, not corrected
+    high: float
+    p_value: float
+    p_corrected: float
+    effect: float  # Cohen's d; NaN where undefined
+    effect_low: float
+    effect_high: float
+    probability_better: float  # that a replicate of the condition beats one of the reference; ties count half
+    is_different: bool  # corrected p below 1 - level
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparisons:
+    """A family of comparisons with one reference."""
+
+    reference: int
+    test: str  # paired t, Welch, Wilcoxon, permutation, Dunnett, Tukey
+    correction: str  # holm, bonferroni, bh, or the procedure's own
+    level: float
+    rows: tuple[ComparisonRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestSet:
+    """The conditions that cannot be told from the best at this level; the best is one of them."""
+
+    best: int
+    members: tuple[int, ...]
+    method: str
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectRow:
+    """One line of an analysis of variance."""
+
+    source: str  # "width", "width x depth", "seed", "residual"
+    df: float
+    sum_squares: float
+    f: float  # NaN for the residual
+    p_value: float
+    omega_squared: float  # partial omega squared; NaN for the residual
+    share: float  # of the total sum of squares
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelMean:
+    """The mean of one level of one factor over everything else."""
+
+    factor: str
+    level: Any
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorEffects:
+    """Which factors the objective depends on, and how much of its variance is theirs."""
+
+    rows: tuple[EffectRow, ...]
+    means: tuple[LevelMean, ...]
+    variance_shares: Mapping[str, float]  # factors, interaction, seed, residual: sum to 1
+    method: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmed:
+    """What the search thought of a condition, and what fresh seeds say."""
+
+    condition: int
+    search: Interval | None
+    confirmed: Interval | None
+    luck: float  # search minus confirmed mean, signed so that positive means the search was too hopeful
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detectable:
+    """The smallest difference between two conditions that this many replicates would have shown."""
+
+    n: int
+    sd: float  # of a replicate's objective within a condition (of paired differences where paired)
+    power: float
+    level: float
+    difference: float
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """One metric of one condition along an axis, over its replicates."""
+
+    condition: int
+    x: np.ndarray  # (point,)
+    mean: np.ndarray  # (point,)
+    low: np.ndarray  # (point,) NaN where fewer than two replicates are alive
+    high: np.ndarray
+    n: np.ndarray  # (point,) replicates alive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """Everything that tables, plots and the report show."""
+
+    dataset: Dataset
+    level: float
+    interval: str  # t, percentile, bca
+    correction: str
+    objective: tuple[ConditionSummary, ...]  # by condition
+    metrics: Mapping[str, tuple[ConditionSummary, ...]]  # final value of every other metric
+    ranking: tuple[int, ...]  # conditions with a mean, best first
+    best: BestSet | None
+    comparisons: Comparisons | None  # of all conditions with the best
+    effects: FactorEffects | None
+    confirmed: tuple[Confirmed, ...]
+    detectable: Detectable | None
+    bands: Mapping[str, Mapping[Axis, tuple[Band, ...]]]  # metric -> axis -> one a condition
+    gaps: Mapping[str, str]  # part that is missing ("comparisons", "effects", ...) -> why
+    marks: tuple[str, ...]  # warnings, the dataset's included
