@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -22,6 +22,7 @@ TABLES = arrays(
 
 
 @given(TABLES)
+@settings(deadline=None)
 def test_each_point_agrees_with_numpy_over_its_finite_values(values: np.ndarray) -> None:
     summary = summarize(values)
     for point in range(values.shape[1]):
@@ -41,6 +42,7 @@ def test_each_point_agrees_with_numpy_over_its_finite_values(values: np.ndarray)
 
 
 @given(TABLES, st.sampled_from([0.8, 0.95]))
+@settings(deadline=None)
 def test_each_interval_is_the_one_of_a_single_estimate(values: np.ndarray, level: float) -> None:
     summary = summarize(values, level)
     for point in range(values.shape[1]):
@@ -51,6 +53,7 @@ def test_each_interval_is_the_one_of_a_single_estimate(values: np.ndarray, level
 
 
 @given(TABLES)
+@settings(deadline=None)
 def test_the_standard_error_is_sd_over_root_n(values: np.ndarray) -> None:
     summary = summarize(values)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -59,6 +62,7 @@ def test_the_standard_error_is_sd_over_root_n(values: np.ndarray) -> None:
 
 
 @given(TABLES)
+@settings(deadline=None)
 def test_the_order_of_replicates_does_not_matter(values: np.ndarray) -> None:
     forward, backward = summarize(values), summarize(values[::-1])
     for key in SUMMARY_KEYS:
@@ -66,6 +70,7 @@ def test_the_order_of_replicates_does_not_matter(values: np.ndarray) -> None:
 
 
 @given(arrays(np.float64, (4, 3), elements=st.floats(-1e308, 1e308)))
+@settings(deadline=None)
 def test_mean_and_median_lie_between_min_and_max(values: np.ndarray) -> None:
     summary = summarize(values)
     for key in ("mean", "median"):

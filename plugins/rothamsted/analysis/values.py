@@ -11,7 +11,29 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rothamsted.statistics import Interval
+from rothamsted.statistics import EffectRow, FactorEffects, Interval, LevelMean
+
+__all__ = [
+    "Analysis",
+    "Axis",
+    "Band",
+    "BestSet",
+    "ComparisonRow",
+    "Comparisons",
+    "Condition",
+    "ConditionSummary",
+    "Confirmed",
+    "Dataset",
+    "Detectable",
+    "EffectRow",
+    "Factor",
+    "FactorEffects",
+    "LevelMean",
+    "Objective",
+    "Phase",
+    "Replicate",
+    "Series",
+]
 
 Axis = Literal["step", "epoch", "seconds"]
 Phase = Literal["search", "confirm"]
@@ -145,42 +167,6 @@ class BestSet:
     members: tuple[int, ...]
     method: str
     level: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class EffectRow:
-    """One line of an analysis of variance."""
-
-    source: str  # "width", "width x depth", "seed", "residual"
-    df: float
-    sum_squares: float
-    f: float  # NaN for the residual
-    p_value: float
-    omega_squared: float  # partial omega squared; NaN for the residual
-    share: float  # of the total sum of squares
-
-
-@dataclass(frozen=True, kw_only=True)
-class LevelMean:
-    """The mean of one level of one factor over everything else."""
-
-    factor: str
-    level: Any
-    n: int
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class FactorEffects:
-    """Which factors the objective depends on, and how much of its variance is theirs."""
-
-    rows: tuple[EffectRow, ...]
-    means: tuple[LevelMean, ...]
-    variance_shares: Mapping[str, float]  # factors, interaction, seed, residual: sum to 1
-    method: str
-    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,25 +8,45 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from rothamsted.cli import commands
 from rothamsted.errors import UserError
 
+Command = Callable[[Sequence[str]], int]
 USAGE = """usage: rothamsted COMMAND [--key value ...]
 
   sweep --config FILE [--key value ...]   run a sweep, or go on with it
   check FILE [--key value ...]            validate a sweep file and print its plan
   worker --sweep NAME [--storage URL]     work on a running sweep, from any machine
+  analyze --sweep NAME [--level 0.9 ...]  compute all statistics again, and write them to MLflow
+  report --sweep NAME [--plots a,b]       write the report as one HTML page
+  compare --runs a,b,c                    put runs or sweeps side by side
+  power --sweep NAME --difference D       how many replicates a difference takes
   prepare_data --dataset NAME [--source DIR]
   ENTRY_POINT [--field value ...]         run a study of MLproject by hand
 
 Keys are those of the sweep file (execution.workers, trials, ...) and the study's parameters."""
 
-COMMANDS = {
+
+def _analysis_command(name: str) -> Command:
+    """A command that is imported when it is called: workers need none of what analyses import."""
+
+    def call(arguments: Sequence[str]) -> int:
+        return getattr(import_module("rothamsted.cli.analysis_commands"), name)(arguments)
+
+    return call
+
+
+COMMANDS: dict[str, Command] = {
     "sweep": commands.sweep,
     "check": commands.check,
     "worker": commands.worker,
+    "analyze": _analysis_command("analyze"),
+    "report": _analysis_command("report"),
+    "compare": _analysis_command("compare"),
+    "power": _analysis_command("power"),
     "prepare_data": commands.prepare,
 }
 

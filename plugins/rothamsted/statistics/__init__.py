@@ -1,21 +1,73 @@
-"""Intervals, summaries and reductions of arrays of numbers: no MLflow, no Optuna, no files.
+"""Intervals, comparisons, factors, planning and racing on arrays of numbers: no MLflow, no Optuna, no files.
 
 Apart, because a statistic has to be provable by itself: numbers in, numbers out.
 """
 
 from rothamsted.statistics.align import align
-from rothamsted.statistics.intervals import Interval, mean_interval, t_quantile
+from rothamsted.statistics.bands import CurveBand, band
+from rothamsted.statistics.best import BestSetResult, indistinguishable_from_best
+from rothamsted.statistics.compare import TESTS, Difference, compare
+from rothamsted.statistics.corrections import CORRECTIONS, correct
+from rothamsted.statistics.describe import Description, describe
+from rothamsted.statistics.effects import Effect, cohens_d, probability_better
+from rothamsted.statistics.factors import EffectRow, FactorEffects, LevelMean, factor_effects
+from rothamsted.statistics.families import Family, dunnett, tukey
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, INTERVALS, Interval, mean_interval, t_quantile
+from rothamsted.statistics.mixed import MixedEffects, mixed_effects
+from rothamsted.statistics.power import DEFAULT_POWER, Plan, detectable_difference, power_of, replicates_needed
+from rothamsted.statistics.proportions import proportion_interval
+from rothamsted.statistics.racing import Race, race
 from rothamsted.statistics.reduce import Reduction, parse_reduction, reduce_curve
+from rothamsted.statistics.spread import Pooled, pooled_sd, sd_of_paired_differences
+from rothamsted.statistics.stopping import StopDecision, is_narrow_enough
 from rothamsted.statistics.summary import SUMMARY_KEYS, summarize
 
 __all__ = [
+    "CORRECTIONS",
+    "DEFAULT_LEVEL",
+    "DEFAULT_POWER",
+    "INTERVALS",
     "SUMMARY_KEYS",
+    "TESTS",
+    "BestSetResult",
+    "CurveBand",
+    "Description",
+    "Difference",
+    "Effect",
+    "EffectRow",
+    "FactorEffects",
+    "Family",
     "Interval",
+    "LevelMean",
+    "MixedEffects",
+    "Plan",
+    "Pooled",
+    "Race",
     "Reduction",
+    "StopDecision",
     "align",
+    "band",
+    "cohens_d",
+    "compare",
+    "correct",
+    "describe",
+    "detectable_difference",
+    "dunnett",
+    "factor_effects",
+    "indistinguishable_from_best",
+    "is_narrow_enough",
     "mean_interval",
+    "mixed_effects",
     "parse_reduction",
+    "pooled_sd",
+    "power_of",
+    "probability_better",
+    "proportion_interval",
+    "race",
     "reduce_curve",
+    "replicates_needed",
+    "sd_of_paired_differences",
     "summarize",
     "t_quantile",
+    "tukey",
 ]

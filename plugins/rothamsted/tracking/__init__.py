@@ -5,7 +5,7 @@ Apart, so that no other part of the engine knows how MLflow keeps a run.
 
 import rothamsted.tracking.before_mlflow  # noqa: F401  (first: it sets what MLflow reads when it is imported)
 from rothamsted.tracking.address import current_run_id, experiment_id, run_link, run_path, tracking_uri, ui_command
-from rothamsted.tracking.artifacts import read_text
+from rothamsted.tracking.artifacts import list_files, read_text
 from rothamsted.tracking.curves import Curve, read_curves
 from rothamsted.tracking.environment import environment_text, git_commit
 from rothamsted.tracking.reach import check_reachable
@@ -25,6 +25,7 @@ __all__ = [
     "find_run",
     "find_runs",
     "git_commit",
+    "list_files",
     "migrate",
     "open_recorder",
     "read_curves",

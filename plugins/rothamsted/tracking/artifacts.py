@@ -71,3 +71,11 @@ def put_table(
             client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps(listed))
     except MlflowException as error:
         raise StoreError(f"run {run_id}: cannot list table {path!r} on its run: {one_line(error)}") from error
+
+
+def list_files(run_id: str, folder: str, *, uri: str) -> list[str]:
+    """Return the paths of the artifacts in a folder of a run, sorted; empty where there is no such folder."""
+    try:
+        return sorted(item.path for item in MlflowClient(uri).list_artifacts(run_id, folder) if not item.is_dir)
+    except (MlflowException, OSError) as error:
+        raise StoreError(f"run {run_id}: cannot list artifacts in {folder!r}: {one_line(error)}") from error

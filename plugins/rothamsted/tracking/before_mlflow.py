@@ -7,8 +7,12 @@ A switch that the user has set is left as it is.
 import logging
 import os
 
-# Without the second, every end of a run on a server asks for the run again and prints two lines.
-_SWITCHES = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+_SWITCHES = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Without it every end of a run on a server asks for the run again and prints two lines.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # for one small file a bar is noise
+}
 
 # Fifty lines of "Running upgrade ..." at the birth of a database tell a reader nothing.
 _CHATTY_LOGGERS = ("alembic", "mlflow.store.db.utils")

@@ -1,0 +1,233 @@
+"""From a dataset to everything that is shown of it: summaries, comparisons, factors, curves, and what is missing.
+
+Apart from the statistics, which see arrays: here is decided which arrays answer which question, and what is said
+where there is no answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+import numpy as np
+
+from rothamsted.analysis.bands import bands_of
+from rothamsted.analysis.compared import best_set, compare_with
+from rothamsted.analysis.effects import effects_of
+from rothamsted.analysis.ranking import by_seed, is_paired, members_of, near_best, ranked, scores_of
+from rothamsted.analysis.values import (
+    Analysis,
+    BestSet,
+    Comparisons,
+    Condition,
+    ConditionSummary,
+    Confirmed,
+    Dataset,
+    Detectable,
+    FactorEffects,
+    Replicate,
+)
+from rothamsted.statistics import DEFAULT_POWER, describe, detectable_difference, pooled_sd, sd_of_paired_differences
+
+Test = Literal["auto", "paired_t", "welch", "wilcoxon", "permutation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How an analysis is made; what changes a number is shown beside it."""
+
+    level: float = 0.95
+    interval: str = "t"  # a name of INTERVALS
+    correction: str = "holm"  # a name of CORRECTIONS
+    test: Test = "auto"  # auto: paired t where seeds pair the replicates, else Welch's t
+    reference: int | None = None  # condition that the others are compared with; None: the best one
+    power: float = DEFAULT_POWER  # of the smallest detectable difference
+
+
+def analyze(dataset: Dataset, settings: Settings = Settings()) -> Analysis:
+    """Analyse a dataset. What cannot be computed is a gap with its reason, never a number."""
+    members = members_of(dataset)
+    ranking = ranked(dataset)
+    gaps: dict[str, str] = {}
+    best, comparisons = _comparisons(dataset, ranking, settings, gaps)
+    return Analysis(
+        dataset=dataset,
+        level=settings.level,
+        interval=settings.interval,
+        correction=settings.correction,
+        objective=tuple(_objective_summary(c.number, members[c.number], settings) for c in dataset.conditions),
+        metrics=_metric_summaries(dataset, members, settings),
+        ranking=tuple(ranking),
+        best=best,
+        comparisons=comparisons,
+        effects=_effects(dataset, ranking, settings, gaps),
+        confirmed=_confirmed(dataset, members, settings, gaps),
+        detectable=_detectable(dataset, near_best(ranking, best.members if best else ()), settings, gaps),
+        bands=bands_of(dataset, ranking, level=settings.level, method=settings.interval, gaps=gaps),
+        gaps=gaps,
+        marks=(*dataset.marks, *_marks(dataset, members, ranking)),
+    )
+
+
+def summary_of(condition: int, replicates: Sequence[Replicate], values: np.ndarray, how: Settings) -> ConditionSummary:
+    """Summarize one number a finished replicate, and count how all replicates ended."""
+    found = describe(values, level=how.level, method=how.interval)
+    counts = Counter(r.outcome for r in replicates)
+    counts["excluded"] = found.n_excluded
+    notes = [found.note] if found.note else []
+    if counts["diverged"]:
+        notes.append(f"{counts['diverged']} of {len(replicates)} diverged: the others are the lucky ones, not ranked")
+    return ConditionSummary(
+        condition=condition,
+        n=found.n,
+        counts={name: n for name, n in counts.items() if n},
+        statistics={name: getattr(found, name) for name in ("mean", "sd", "sem", "median", "iqm", "min", "max")},
+        interval=found.interval,
+        is_constant=found.is_constant,
+        note="; ".join(notes),
+    )
+
+
+def _objective_summary(number: int, replicates: Sequence[Replicate], settings: Settings) -> ConditionSummary:
+    return summary_of(number, replicates, scores_of(replicates), settings)
+
+
+def _metric_summaries(
+    dataset: Dataset, members: Mapping[int, Sequence[Replicate]], settings: Settings
+) -> dict[str, tuple[ConditionSummary, ...]]:
+    """The final value of every metric of every condition, the objective's own metric among them."""
+    names = sorted({name for r in dataset.replicates for name in r.metrics})
+    summaries: dict[str, tuple[ConditionSummary, ...]] = {}
+    quick = settings if settings.interval == "t" else Settings(level=settings.level)
+    for name in names:
+        rows = []
+        for condition in dataset.conditions:
+            replicates = members[condition.number]
+            finished = [r.metrics.get(name, np.nan) for r in replicates if r.outcome == "finished"]
+            rows.append(summary_of(condition.number, replicates, np.array(finished, dtype=float), quick))
+        summaries[name] = tuple(rows)
+    return summaries
+
+
+def _comparisons(
+    dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]
+) -> tuple[BestSet | None, Comparisons | None]:
+    if len(ranking) < 2:
+        why = "only one condition has a score" if ranking else "no condition has a score"
+        gaps["comparisons"] = f"{why}: there is nothing to compare"
+        return None, None
+    reference = ranking[0] if settings.reference is None else settings.reference
+    values, _ = by_seed(dataset, ranking)
+    repeated = np.isfinite(values).sum(axis=1) > 1
+    if repeated.sum() < 2:
+        gaps["comparisons"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
+        return None, None
+    paired = is_paired(dataset, ranking)
+    best = best_set(values, ranking, direction=dataset.objective.direction, level=settings.level, paired=paired)
+    if reference not in ranking:
+        gaps["comparisons"] = f"the reference, condition {reference}, has no score"
+        return best, None
+    test = settings.test if settings.test != "auto" else "paired_t" if paired else "welch"
+    return best, compare_with(
+        values,
+        ranking,
+        reference,
+        test=test,
+        correction=settings.correction,
+        level=settings.level,
+        direction=dataset.objective.direction,
+        gaps=gaps,
+    )
+
+
+def _effects(
+    dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]
+) -> FactorEffects | None:
+    if len(ranking) < 2:
+        gaps["effects"] = "fewer than two conditions have a score: no factor can have an effect"
+        return None
+    found, why = effects_of(dataset, ranking, level=settings.level)
+    if found is None:
+        gaps["effects"] = why
+    return found
+
+
+def _confirmed(
+    dataset: Dataset, members: Mapping[int, Sequence[Replicate]], settings: Settings, gaps: dict[str, str]
+) -> tuple[Confirmed, ...]:
+    fresh = members_of(dataset, "confirm")
+    found = []
+    for number in [condition.number for condition in dataset.conditions if fresh[condition.number]]:
+        search = _objective_summary(number, members[number], settings)
+        again = _objective_summary(number, fresh[number], settings)
+        sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
+        luck = sign * (again.statistics["mean"] - search.statistics["mean"])
+        found.append(Confirmed(condition=number, search=search.interval, confirmed=again.interval, luck=luck))
+    if not found and dataset.kind == "sweep":
+        gaps["confirmed"] = (
+            "the winner was not trained again on fresh seeds (confirm: in the sweep file), so its mean is the "
+            "search's own, picked because it looked best"
+        )
+    return tuple(sorted(found, key=lambda one: _place(one, dataset)))
+
+
+def _place(one: Confirmed, dataset: Dataset) -> tuple[float, int]:
+    if one.confirmed is None:
+        return float("inf"), one.condition
+    sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
+    return sign * one.confirmed.estimate, one.condition
+
+
+def _detectable(
+    dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]
+) -> Detectable | None:
+    values, _ = by_seed(dataset, ranking)
+    counts = np.isfinite(values).sum(axis=1) if len(ranking) else np.array([0])
+    n = int(median(counts.tolist()))
+    if n < 2:
+        gaps["detectable"] = "conditions have fewer than two replicates: their spread is unknown"
+        return None
+    paired = len(ranking) > 1 and is_paired(dataset, ranking)
+    pooled = sd_of_paired_differences(values) if paired else pooled_sd(values)
+    if not np.isfinite(pooled.sd) or pooled.sd <= 0:
+        gaps["detectable"] = "the replicates do not vary: any difference would have been seen"
+        return None
+    of_pairs = pooled.sd if paired else None
+    difference = detectable_difference(
+        n, pooled.sd, power=settings.power, level=settings.level, is_paired=paired, sd_of_differences=of_pairs
+    )
+    return Detectable(
+        n=n,
+        sd=pooled.sd,
+        power=settings.power,
+        level=settings.level,
+        difference=float(difference),
+        method=f"{'paired' if paired else 'two-sample'} t, two-sided; spread of the {len(ranking)} best conditions",
+    )
+
+
+def _marks(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranking: Sequence[int]) -> list[str]:
+    marks = []
+    counts = {len([r for r in members[number] if r.outcome == "finished"]) for number in ranking}
+    if len(counts) > 1:
+        marks.append(
+            f"Conditions have {min(counts)} to {max(counts)} replicates: their intervals are not equally wide."
+        )
+    diverged = [_condition(dataset, n).label for n, rs in members.items() if any(r.outcome == "diverged" for r in rs)]
+    if diverged:
+        marks.append(f"{len(diverged)} of {len(members)} conditions have diverged replicates and are not ranked.")
+    excluded = sum(not np.isfinite(r.objective) for r in dataset.replicates if r.outcome == "finished")
+    if excluded:
+        marks.append(
+            f"{excluded} finished replicates have no finite {dataset.objective.metric}: left out, and counted."
+        )
+    if not ranking:
+        marks.append("No condition has a score.")
+    return marks
+
+
+def _condition(dataset: Dataset, number: int) -> Condition:
+    return next(condition for condition in dataset.conditions if condition.number == number)

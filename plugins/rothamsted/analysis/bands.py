@@ -1,0 +1,75 @@
+"""The curves of conditions as means with interval bands, along steps, epochs and seconds.
+
+Apart, because a curve has three axes, and not every run knows all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rothamsted.analysis.ranking import members_of
+from rothamsted.analysis.values import Axis, Band, Dataset, Replicate, Series
+from rothamsted.statistics import band
+
+MOST_BANDS = 60  # conditions whose curves are computed: the best, far more than a plot can show
+_AXES: tuple[Axis, ...] = ("step", "epoch", "seconds")
+
+
+def bands_of(
+    dataset: Dataset, ranking: Sequence[int], *, level: float, method: str, gaps: dict[str, str]
+) -> dict[str, dict[Axis, tuple[Band, ...]]]:
+    """Bands of every metric that was read with curves: metric -> axis -> one a condition, best conditions first.
+
+    Args:
+        dataset: With series.
+        ranking: Conditions with a mean, best first; the others come after them.
+        level: Nominal coverage at each point.
+        method: A name of INTERVALS.
+        gaps: Told where there is no curve at all, or not of all conditions.
+    """
+    members = members_of(dataset)
+    others = [condition.number for condition in dataset.conditions if condition.number not in set(ranking)]
+    numbers = [*ranking, *others][:MOST_BANDS]
+    if len(dataset.conditions) > MOST_BANDS:
+        gaps["curves beyond"] = f"curves of the {MOST_BANDS} best of {len(dataset.conditions)} conditions"
+    names = sorted({name for r in dataset.replicates for name in r.series})
+    found: dict[str, dict[Axis, tuple[Band, ...]]] = {}
+    for name in names:
+        axes: dict[Axis, tuple[Band, ...]] = {}
+        for axis in _AXES:
+            bands = [_band(n, members[n], name, axis, level=level, method=method) for n in numbers]
+            kept = tuple(one for one in bands if one is not None and len(one.x) > 1)
+            if kept:
+                axes[axis] = kept
+        if axes:
+            found[name] = axes
+    if not found:
+        gaps["curves"] = "no metric was measured at more than one step"
+    return found
+
+
+def _band(
+    number: int, replicates: Sequence[Replicate], name: str, axis: Axis, *, level: float, method: str
+) -> Band | None:
+    """The band over replicates that finished; those that diverged or failed left a part of a curve, no result."""
+    curves = []
+    for replicate in replicates:
+        series = replicate.series.get(name)
+        if series is None or replicate.outcome != "finished":
+            continue
+        x = _x(series, axis)
+        known = np.isfinite(x)
+        if known.any():
+            curves.append((x[known], series.values[known]))
+    if not curves:
+        return None
+    found = band(curves, level=level, method=method)
+    return Band(condition=number, x=found.x, mean=found.mean, low=found.low, high=found.high, n=found.n)
+
+
+def _x(series: Series, axis: Axis) -> np.ndarray:
+    if axis == "step":
+        return series.steps.astype(np.float64)
+    return series.epochs if axis == "epoch" else series.seconds

@@ -1,0 +1,186 @@
+"""Conditions against a reference, and the set that cannot be told from the best.
+
+Apart from the analysis because a comparison has parts (test, effect, probability, correction) that belong together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from rothamsted.analysis.values import BestSet, ComparisonRow, Comparisons
+from rothamsted.statistics import (
+    CORRECTIONS,
+    Family,
+    compare,
+    correct,
+    dunnett,
+    indistinguishable_from_best,
+    probability_better,
+    tukey,
+)
+
+MOST_COMPARED = 500  # rows of one family; the rest of a larger sweep is far from the best anyway
+FAMILIES = {"dunnett": dunnett, "tukey": tukey}  # test and correction in one: pooled variance, joint intervals
+FAMILY_CORRECTIONS = (*CORRECTIONS, *FAMILIES)
+TEST_NAMES = {
+    "paired_t": "paired t",
+    "welch": "Welch's t",
+    "wilcoxon": "Wilcoxon signed rank",
+    "permutation": "permutation",
+}
+
+
+def best_set(
+    values: np.ndarray,
+    numbers: Sequence[int],
+    *,
+    direction: Literal["minimize", "maximize"],
+    level: float,
+    paired: bool,
+) -> BestSet | None:
+    """Which conditions cannot be told from the best.
+
+    Args:
+        values: (condition, seed), best mean first; NaN where missing.
+        numbers: The conditions' numbers.
+        direction: Which way is better.
+        level: Probability that the truly best one is in the set.
+        paired: Whether the columns are common seeds.
+    """
+    found = indistinguishable_from_best(values, direction=direction, level=level, is_paired=paired)
+    if found is None:
+        return None
+    return BestSet(
+        best=numbers[found.best],
+        members=tuple(numbers[index] for index in found.members),
+        method=found.method,
+        level=level,
+    )
+
+
+def compare_with(
+    values: np.ndarray,
+    numbers: Sequence[int],
+    reference: int,
+    *,
+    test: str,
+    correction: str,
+    level: float,
+    direction: Literal["minimize", "maximize"],
+    gaps: dict[str, str],
+) -> Comparisons:
+    """Compare conditions with a reference; the p-values are corrected for all rows together.
+
+    Args:
+        values: (condition, seed), best mean first; NaN where missing.
+        numbers: The conditions' numbers.
+        reference: One of them.
+        test: A name of TESTS.
+        correction: A name of CORRECTIONS, or of FAMILIES, which replaces the test.
+        level: Nominal coverage; a row differs where its corrected p is below 1 - level.
+        direction: Which way is better.
+        gaps: Told where not all conditions are compared.
+    """
+    against = values[list(numbers).index(reference)]
+    others = [(row, number) for row, number in enumerate(numbers) if number != reference]
+    if len(others) > MOST_COMPARED:
+        gaps["comparisons beyond"] = f"only the {MOST_COMPARED} best of {len(others)} conditions are compared"
+        others = others[:MOST_COMPARED]
+    rows = [_row(values[row], against, number, reference, test, level, direction) for row, number in others]
+    if correction in FAMILIES:
+        return _family(values, numbers, reference, rows, correction, level=level, is_paired=test == "paired_t")
+    corrected = correct(np.array([row.p_value for row in rows]), correction)
+    alpha = 1 - level
+    return Comparisons(
+        reference=reference,
+        test=TEST_NAMES[test],
+        correction=correction,
+        level=level,
+        rows=tuple(
+            _with_corrected(row, float(p), is_different=bool(p < alpha)) for row, p in zip(rows, corrected, strict=True)
+        ),
+    )
+
+
+def _row(
+    own: np.ndarray,
+    against: np.ndarray,
+    number: int,
+    reference: int,
+    test: str,
+    level: float,
+    direction: Literal["minimize", "maximize"],
+) -> ComparisonRow:
+    found = compare(own, against, test=test, level=level)
+    paired = test in ("paired_t", "wilcoxon")
+    better = probability_better(own, against, direction=direction, is_paired=paired, level=level)
+    return ComparisonRow(
+        condition=number,
+        reference=reference,
+        n=found.n,
+        difference=found.estimate,
+        low=found.low,
+        high=found.high,
+        p_value=found.p_value,
+        p_corrected=found.p_value,
+        effect=found.effect.estimate,
+        effect_low=found.effect.low,
+        effect_high=found.effect.high,
+        probability_better=math.nan if better is None else better.estimate,
+        is_different=False,
+        note=found.note,
+    )
+
+
+def _with_corrected(row: ComparisonRow, p: float, *, is_different: bool) -> ComparisonRow:
+    return replace(row, p_corrected=p, is_different=is_different)
+
+
+def _family(
+    values: np.ndarray,
+    numbers: Sequence[int],
+    reference: int,
+    rows: Sequence[ComparisonRow],
+    name: str,
+    *,
+    level: float,
+    is_paired: bool,
+) -> Comparisons:
+    """The rows with the intervals and p-values of a procedure for the whole family; effects stay as they are."""
+    kept = [list(numbers).index(number) for number in (reference, *(row.condition for row in rows))]
+    groups = values[kept]
+    found: Family = (
+        dunnett(groups, reference=0, level=level, is_paired=is_paired)
+        if name == "dunnett"
+        else tukey(groups, level=level, is_paired=is_paired)
+    )
+    joint = {}
+    for one in found.members:
+        if one.reference == 0:
+            joint[one.group] = (one.estimate, one.low, one.high, one.p_value)
+        elif one.group == 0:
+            joint[one.reference] = (-one.estimate, -one.high, -one.low, one.p_value)
+    return Comparisons(
+        reference=reference,
+        test=f"{name.capitalize()}'s, seeds as blocks" if is_paired else f"{name.capitalize()}'s",
+        correction=name,
+        level=level,
+        rows=tuple(
+            replace(
+                row,
+                difference=joint[i][0],
+                low=joint[i][1],
+                high=joint[i][2],
+                p_value=joint[i][3],
+                p_corrected=joint[i][3],
+                is_different=bool(joint[i][3] < 1 - level),
+                note=found.note,
+            )
+            for i, row in enumerate(rows, start=1)
+        ),
+    )

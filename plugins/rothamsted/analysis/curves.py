@@ -1,0 +1,58 @@
+"""The curves of replicates with the three axes that a reader may ask for: step, epoch, seconds of training.
+
+Apart from the loaders because sweeps of ours log their own seconds and epochs, and strangers may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from rothamsted import tracking
+from rothamsted.analysis.values import Series
+from rothamsted.tracking import Curve
+
+SECONDS, EPOCH = "seconds", "epoch"  # metrics of the engine that are axes
+BOOKKEEPING = frozenset({SECONDS, EPOCH, "objective", "samples_seen"})  # metrics that are no result
+LEARNING_RATES = ("learning_rate", "lr")
+
+
+def read_series(starts_ms: Mapping[str, int], metrics: Collection[str], *, uri: str) -> dict[str, dict[str, Series]]:
+    """Return the curves of some metrics: run -> metric -> series.
+
+    Args:
+        starts_ms: Run -> when it started, milliseconds since 1970: the zero of its seconds where the run has
+            no metric `seconds` of its own.
+        metrics: Those that a run did not log are absent from its answer.
+        uri: Tracking URI.
+    """
+    curves = tracking.read_curves(list(starts_ms), {*metrics, SECONDS, EPOCH}, uri=uri)
+    return {
+        run_id: {name: _series(curve, of_run, starts_ms[run_id]) for name, curve in of_run.items() if name in metrics}
+        for run_id, of_run in curves.items()
+    }
+
+
+def default_curves(objective: str, known: Collection[str]) -> list[str]:
+    """The metrics whose curves are read when nobody says which: the objective, its partner, the learning rate."""
+    partner = objective.replace("val", "train").replace("idation", "") if "val" in objective else objective
+    wanted = [objective, partner, *(name for name in LEARNING_RATES if name in known)]
+    return [name for name in dict.fromkeys(wanted) if name in known]
+
+
+def _series(curve: Curve, of_run: Mapping[str, Curve], start_ms: int) -> Series:
+    seconds = of_run.get(SECONDS)
+    elapsed = (curve.times_ms - start_ms) / 1000.0 if seconds is None else _at(curve.steps, seconds)
+    epoch = of_run.get(EPOCH)
+    epochs = np.full(len(curve.steps), np.nan) if epoch is None else _at(curve.steps, epoch)
+    return Series(steps=curve.steps, values=curve.values, seconds=elapsed, epochs=epochs)
+
+
+def _at(steps: np.ndarray, other: Curve) -> np.ndarray:
+    """The values of another curve at these steps; NaN where it has none."""
+    place = np.searchsorted(other.steps, steps)
+    place = np.minimum(place, max(len(other.steps) - 1, 0))
+    if not len(other.steps):
+        return np.full(len(steps), np.nan)
+    return np.where(other.steps[place] == steps, other.values[place], np.nan)

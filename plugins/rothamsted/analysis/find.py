@@ -1,0 +1,51 @@
+"""The sweep that a name or a run id means.
+
+Apart, because every command that takes `sweep=` takes both, and says the same when nothing is found.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rothamsted import tags, tracking
+from rothamsted.errors import StoreError
+from rothamsted.tracking import FoundRun
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
+    """Return the run of a sweep, and a mark for the reader where the name was not enough to be sure.
+
+    Args:
+        reference: The sweep's name, or the id of its run (of one that went on with it, too).
+        uri: Tracking URI.
+
+    Raises:
+        StoreError: There is none; the message names the sweeps that exist.
+    """
+    if _RUN_ID.fullmatch(reference):
+        run = tracking.find_run(reference, uri=uri)
+        if run is not None and tags.CONTINUES in run.tags:
+            run = tracking.find_run(run.tags[tags.CONTINUES], uri=uri)
+        if run is not None and run.tags.get(tags.ROLE) == "sweep":
+            return run, ""
+        what = "is no sweep" if run is not None else "does not exist"
+        raise StoreError(f"sweep: run {reference} {what}; {_known(uri)}")
+    found = tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri)
+    if not found:
+        raise StoreError(f"sweep: there is none called '{reference}' in this tracking store; {_known(uri)}")
+    if len(found) == 1:
+        return found[0], ""
+    others = ", ".join(run.run_id for run in found[:-1][-3:])
+    return found[-1], f"{len(found)} sweeps are called {reference}; this is the newest (others by run id: {others})"
+
+
+def _known(uri: str) -> str:
+    names = sorted(
+        {run.tags.get(tags.SWEEP, run.name) for run in tracking.find_runs(None, {tags.ROLE: "sweep"}, uri=uri)}
+    )
+    if not names:
+        return "no sweep has been run here; start one with mlflow run . -e sweep"
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"known: {', '.join(names[:20])}{more}"

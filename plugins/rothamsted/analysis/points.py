@@ -1,0 +1,40 @@
+"""Statistics over replicates as MLflow metrics: `<metric>/mean`, `/sd`, `/ci_low`, ... at each step.
+
+Apart, because a sweep writes them when a trial ends and an analysis writes them again, and they must be alike.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rothamsted.records import MetricPoint
+from rothamsted.statistics import summarize
+
+
+def summary_points(
+    metric: str, steps: np.ndarray, values: np.ndarray, *, level: float, timestamp_ms: int
+) -> list[MetricPoint]:
+    """Summarize a metric over replicates, step by step.
+
+    Args:
+        metric: Its name.
+        steps: (point,)
+        values: (replicate, point); NaN where a replicate has none.
+        level: Nominal coverage of ci_low to ci_high (Student's t).
+        timestamp_ms: Of all points.
+
+    Returns:
+        One point for each statistic and step where it is defined.
+    """
+    points = []
+    step_list = [int(step) for step in steps]
+    for statistic, column in summarize(values, level=level).items():
+        key = f"{metric}/{statistic}"
+        points += [
+            MetricPoint(key, value, timestamp_ms, step)
+            for step, value in zip(step_list, column.tolist(), strict=True)
+            if math.isfinite(value)
+        ]
+    return points

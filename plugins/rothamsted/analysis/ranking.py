@@ -1,0 +1,83 @@
+"""Which conditions have a mean, in what order: the one rule for tables, comparisons and promotion.
+
+Apart, because a condition with a diverged replicate has no mean, and everybody has to agree on that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from rothamsted.analysis.values import Dataset, Phase, Replicate
+
+
+def members_of(dataset: Dataset, phase: Phase = "search") -> dict[int, list[Replicate]]:
+    """The replicates of each condition in a phase; a condition without any has an empty list."""
+    members: dict[int, list[Replicate]] = {condition.number: [] for condition in dataset.conditions}
+    for replicate in dataset.replicates:
+        if replicate.phase == phase:
+            members[replicate.condition].append(replicate)
+    return members
+
+
+def scores_of(replicates: Sequence[Replicate]) -> np.ndarray:
+    """The objective of the finished ones: (replicate,), NaN and infinity as they are."""
+    return np.array([r.objective for r in replicates if r.outcome == "finished"], dtype=np.float64)
+
+
+def ranked(dataset: Dataset, phase: Phase = "search") -> list[int]:
+    """Conditions with a mean, best first; ties by number.
+
+    A condition with a diverged replicate has none: the mean of those that did not diverge would be the mean of
+    the lucky ones.
+    """
+    means: dict[int, float] = {}
+    for number, replicates in members_of(dataset, phase).items():
+        scores = scores_of(replicates)
+        finite = scores[np.isfinite(scores)]
+        if len(finite) and all(r.outcome != "diverged" for r in replicates):
+            means[number] = float(finite.mean())
+    sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
+    return sorted(means, key=lambda number: (sign * means[number], number))
+
+
+def by_seed(dataset: Dataset, numbers: Sequence[int]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Objectives (condition, seed) of the search, NaN where a condition has none at a seed; and the seeds.
+
+    Replicates without a seed are put side by side as they come: nothing pairs them (see `is_paired`).
+    """
+    members = members_of(dataset)
+    columns: dict[str, int] = {}
+    cells: list[tuple[int, str, float]] = []
+    for row, number in enumerate(numbers):
+        seen: dict[str, int] = defaultdict(int)
+        for replicate in members[number]:
+            seen[replicate.seed] += 1
+            name = replicate.seed or f"#{seen['']}"
+            columns.setdefault(name, len(columns))
+            if replicate.outcome == "finished" and np.isfinite(replicate.objective):
+                cells.append((row, name, replicate.objective))
+    values = np.full((len(numbers), len(columns)), np.nan)
+    for row, name, value in cells:
+        values[row, columns[name]] = value
+    return values, tuple(columns)
+
+
+def is_paired(dataset: Dataset, numbers: Sequence[int]) -> bool:
+    """Whether seeds pair the replicates: all have one, and every condition shares two or more with the first."""
+    members = members_of(dataset)
+    seeds = [{r.seed for r in members[number] if r.seed} for number in numbers]
+    has_all = all(r.seed for number in numbers for r in members[number])
+    return has_all and bool(seeds) and all(len(one & seeds[0]) >= min(2, len(one)) for one in seeds)
+
+
+def near_best(numbers: Sequence[int], members: Sequence[int]) -> list[int]:
+    """The conditions whose spread counts when replicates are planned, best first.
+
+    Those that cannot be told from the best, or the best quarter where that is more: a bad condition often
+    scatters far more than a good one, and nobody plans to tell bad ones apart.
+    """
+    n = max(2, len(members), -(-len(numbers) // 4))
+    return list(numbers[:n])

@@ -1,0 +1,172 @@
+"""Runs and sweeps named by a reader, put side by side: each becomes one condition with its replicates.
+
+Apart from the other loaders because each subject is found by itself, and need not share a sweep or a study.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rothamsted import tags, tracking
+from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
+from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.ranking import ranked
+from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.analysis.typed import factors_of, label, typed
+from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate
+from rothamsted.errors import StoreError
+from rothamsted.tracking import FoundRun
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_STATUS = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "interrupted"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One of the things compared, as it was found."""
+
+    name: str
+    kind: str  # run, condition, sweep
+    about: str  # what stands for it
+    run_id: str
+    parameters: Mapping[str, Any]
+    replicates: tuple[Replicate, ...]
+    objective: Objective | None  # of its sweep; None for a run that is in none
+
+
+def read_compared(
+    references: Sequence[str], *, uri: str, objective: Objective | None = None
+) -> tuple[Dataset, tuple[Subject, ...]]:
+    """Return the dataset whose conditions are the subjects, in the order in which they were named.
+
+    A sweep stands for its best condition: by its confirmed replicates where it has them, else by those of the
+    search. A run of a trial stands for its replicates, another run for itself.
+
+    Args:
+        references: Names of sweeps, names or ids of runs; two or more.
+        uri: Tracking URI.
+        objective: What is compared; None where the subjects agree on one.
+
+    Raises:
+        StoreError: Nothing of this name, several runs of this name, no metric in common.
+    """
+    if len(references) < 2:
+        raise StoreError("compare: name two or more runs or sweeps, runs=a,b")
+    twice = [reference for i, reference in enumerate(references) if reference in references[:i]]
+    if twice:
+        raise StoreError(f"compare: '{twice[0]}' is named twice; name each once")
+    subjects = [_find(reference, objective, uri=uri) for reference in references]
+    wanted = objective or _common_objective(subjects)
+    starts = {r.run_id: r.started_ms for subject in subjects for r in subject.replicates}
+    known = {name for subject in subjects for r in subject.replicates for name in r.metrics}
+    if wanted.metric not in known:
+        raise StoreError(f"compare: none of them has the metric '{wanted.metric}'; logged: {', '.join(sorted(known))}")
+    series = read_series(starts, default_curves(wanted.metric, known), uri=uri)
+    conditions, replicates = [], []
+    for number, subject in enumerate(subjects):
+        conditions.append(
+            Condition(number=number, values=subject.parameters, label=subject.name, run_id=subject.run_id)
+        )
+        for r in subject.replicates:
+            own = series[r.run_id]
+            is_finished = r.outcome == "finished"
+            is_known = subject.objective == wanted and math.isfinite(r.objective)
+            value = (
+                r.objective if is_known else objective_of(own.get(wanted.metric), wanted) if is_finished else math.nan
+            )
+            replicates.append(replace(r, condition=number, objective=value, series=own, phase="search"))
+    dataset = Dataset(
+        name=" vs ".join(subject.name for subject in subjects),
+        kind="runs",
+        objective=wanted,
+        factors=tuple(factors_of(conditions)),
+        conditions=tuple(conditions),
+        replicates=tuple(replicates),
+    )
+    return dataset, tuple(subjects)
+
+
+def _find(reference: str, objective: Objective | None, *, uri: str) -> Subject:
+    if _RUN_ID.fullmatch(reference):
+        run = tracking.find_run(reference, uri=uri)
+        if run is None:
+            raise StoreError(f"compare: there is no run {reference}")
+        if run.tags.get(tags.ROLE) != "sweep":
+            return _of_run(run, uri=uri)
+        return _of_sweep(run.run_id, objective, uri=uri)
+    if tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri, limit=1):
+        return _of_sweep(reference, objective, uri=uri)
+    named = tracking.find_runs(None, {"mlflow.runName": reference}, uri=uri, limit=5)
+    if not named:
+        raise StoreError(f"compare: there is no sweep and no run called '{reference}'")
+    if len(named) > 1:
+        ids = ", ".join(run.run_id for run in named)
+        raise StoreError(f"compare: several runs are called '{reference}'; name one by its id: {ids}")
+    return _of_run(named[0], uri=uri)
+
+
+def _of_sweep(reference: str, objective: Objective | None, *, uri: str) -> Subject:
+    dataset = read_sweep(reference, uri=uri, objective=objective)
+    order = ranked(dataset)
+    if not order:
+        raise StoreError(f"compare: sweep {dataset.name} has no condition with a score")
+    best = next(c for c in dataset.conditions if c.number == order[0])
+    members = [r for r in dataset.replicates if r.condition == best.number]
+    fresh = [r for r in members if r.phase == "confirm"]
+    what = f"its best condition, {best.label}"
+    about = f"{what}, {len(fresh)} fresh seeds" if fresh else f"{what}, as the search saw it (optimistic)"
+    fixed = {name.removeprefix("fixed: "): typed(v) for name, v in dataset.design.items() if name.startswith("fixed: ")}
+    return Subject(
+        name=dataset.name,
+        kind="sweep",
+        about=about,
+        run_id=dataset.run_id,
+        parameters={**fixed, **best.values},
+        replicates=tuple(fresh or members),
+        objective=dataset.objective,
+    )
+
+
+def _of_run(run: FoundRun, *, uri: str) -> Subject:
+    is_trial = run.tags.get(tags.ROLE) == "trial" and tags.REPLICATE not in run.tags
+    below = [run]
+    if is_trial:
+        below = tracking.find_runs([run.experiment_id], {"mlflow.parentRunId": run.run_id}, uri=uri)
+    seeded = {name: typed(text) for name, text in run.params.items()}
+    if is_trial:
+        seeded.pop("seed", None)
+    return Subject(
+        name=run.name if not is_trial else f"{run.tags.get(tags.SWEEP, '')} {run.name}".strip(),
+        kind="condition" if is_trial else "run",
+        about=label({k: v for k, v in seeded.items() if k != "seed"}) if is_trial else "",
+        run_id=run.run_id,
+        parameters=seeded,
+        replicates=tuple(_replicate(one) for one in below),
+        objective=None,
+    )
+
+
+def _replicate(run: FoundRun) -> Replicate:
+    return Replicate(
+        run_id=run.run_id,
+        condition=0,
+        seed=run.tags.get(tags.SEED, run.params.get("seed", "")),
+        outcome=run.tags.get(tags.OUTCOME, _STATUS.get(run.status, "running")),
+        objective=math.nan,
+        seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
+        metrics={name: value for name, value in run.metrics.items() if name not in BOOKKEEPING},
+        started_ms=run.start_ms,
+    )
+
+
+def _common_objective(subjects: Sequence[Subject]) -> Objective:
+    known = {subject.objective for subject in subjects if subject.objective is not None}
+    if len(known) == 1:
+        return next(iter(known))
+    in_common = set.intersection(*({name for r in s.replicates for name in r.metrics} for s in subjects))
+    names = ", ".join(sorted(in_common)) or "none"
+    raise StoreError(f"compare: which metric? give metric=NAME (and direction=); in common: {names}")

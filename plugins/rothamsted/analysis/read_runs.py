@@ -1,0 +1,183 @@
+"""Any MLflow runs, logged by anyone, as conditions and replicates: grouped by their parameters.
+
+Apart from reading sweeps of ours: here nothing is known but what the user says and the runs hold.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from rothamsted import tracking
+from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
+from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.read_sweep import check_metrics
+from rothamsted.analysis.typed import factors_of, label, typed
+from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate
+from rothamsted.errors import StoreError
+from rothamsted.records import RunStatus
+from rothamsted.tracking import FoundRun
+
+SUMMARY_ROLE = "summary"  # rothamsted.role of the run that an analysis writes, which is no result itself
+_OUTCOMES = {
+    RunStatus.FINISHED.value: "finished",
+    RunStatus.FAILED.value: "failed",
+    RunStatus.KILLED.value: "interrupted",
+}
+
+
+def read_runs(
+    experiment: str,
+    *,
+    group_by: Sequence[str],
+    replicate_by: str | None,
+    objective: Objective,
+    uri: str,
+    curves: Collection[str] | None = None,
+) -> Dataset:
+    """Return the runs of an experiment as a dataset.
+
+    Args:
+        experiment: Its name in MLflow.
+        group_by: Parameters (or tags) whose values make a condition.
+        replicate_by: Parameter (or tag) that tells replicates apart and pairs them over conditions, usually the
+            seed; None: runs of one condition are replicates, and nothing pairs them.
+        objective: What conditions are compared by.
+        uri: Tracking URI.
+        curves: Metrics to read with their curves.
+
+    Raises:
+        StoreError: No such experiment, no runs, a field or metric that no run has.
+    """
+    experiment_id = tracking.find_experiment(experiment, uri=uri)
+    runs = [r for r in tracking.find_runs([experiment_id], {}, uri=uri) if _is_result(r)]
+    place = f"experiment {experiment}"
+    if not runs:
+        raise StoreError(f"{place}: holds no runs to analyse")
+    fields = [*group_by, *([replicate_by] if replicate_by else [])]
+    _check_fields(fields, runs, place)
+    known = sorted({name for run in runs for name in run.metrics})
+    check_metrics([objective.metric, *(curves or [])], known, place)
+    kept, marks = _with_fields(runs, fields)
+    hidden = _hidden_parameters(kept, group_by, replicate_by)
+    kept, repeated = _latest_of_each(kept, group_by, replicate_by)
+    names = list(dict.fromkeys([objective.metric, *(curves or default_curves(objective.metric, known))]))
+    series = read_series({run.run_id: run.start_ms for run in kept}, names, uri=uri)
+    numbers: dict[str, int] = {}
+    conditions: list[Condition] = []
+    replicates: list[Replicate] = []
+    for run in kept:
+        key = _key(run, group_by)
+        if key not in numbers:
+            numbers[key] = len(numbers)
+            values = {name: typed(_field(run, name) or "") for name in group_by}
+            conditions.append(Condition(number=numbers[key], values=values, label=label(values)))
+        outcome = _OUTCOMES.get(run.status, "running")
+        replicates.append(
+            Replicate(
+                run_id=run.run_id,
+                condition=numbers[key],
+                seed=(_field(run, replicate_by) or "") if replicate_by else "",
+                outcome=outcome,
+                objective=objective_of(series[run.run_id].get(objective.metric), objective)
+                if outcome == "finished"
+                else math.nan,
+                seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
+                metrics={k: v for k, v in run.metrics.items() if k not in BOOKKEEPING},
+                series=series[run.run_id],
+                started_ms=run.start_ms,
+            )
+        )
+    if repeated:
+        marks.append(
+            f"{repeated} runs repeat a condition and {replicate_by} of a later run; the latest of each counts."
+        )
+    if hidden:
+        marks.append(
+            f"Runs of one condition differ in {', '.join(hidden)}, which is not in group_by: their spread is not "
+            "that of replicates."
+        )
+    n_running = sum(r.outcome == "running" for r in replicates)
+    if n_running:
+        marks.append(f"{n_running} runs are still running; analysed as it stands.")
+    return Dataset(
+        name=experiment,
+        kind="runs",
+        objective=objective,
+        factors=tuple(factors_of(conditions)),
+        conditions=tuple(conditions),
+        replicates=tuple(sorted(replicates, key=lambda r: r.condition)),
+        experiment_id=experiment_id,
+        design={
+            "runs": f"experiment {experiment}, {len(kept)} of {len(runs)} runs",
+            "grouped by": ", ".join(group_by),
+            "replicates": f"told apart by {replicate_by}" if replicate_by else "runs of one condition, unpaired",
+        },
+        is_complete=not n_running,
+        marks=tuple(marks),
+    )
+
+
+def _is_result(run: FoundRun) -> bool:
+    return run.tags.get("rothamsted.role") != SUMMARY_ROLE
+
+
+def _field(run: FoundRun, name: str) -> str | None:
+    return run.params.get(name, run.tags.get(name))
+
+
+def _check_fields(fields: Sequence[str], runs: Sequence[FoundRun], place: str) -> None:
+    known = {name for run in runs for name in run.params}
+    tagged = {name for run in runs for name in run.tags}
+    for name in fields:
+        if name not in known and name not in tagged:
+            own = sorted(name for name in tagged if not name.startswith("mlflow."))
+            raise StoreError(
+                f"{place}: no run has a parameter or tag '{name}'; parameters: {', '.join(sorted(known)) or 'none'}"
+                + (f"; tags: {', '.join(own)}" if own else "")
+            )
+
+
+def _with_fields(runs: Sequence[FoundRun], fields: Sequence[str]) -> tuple[list[FoundRun], list[str]]:
+    """The runs that have all the fields, and a mark that counts the others by what they lack."""
+    kept: list[FoundRun] = []
+    lacking: Counter[str] = Counter()
+    for run in runs:
+        missing = next((name for name in fields if _field(run, name) is None), None)
+        if missing is None:
+            kept.append(run)
+        else:
+            lacking[missing] += 1
+    return kept, [f"{n} runs have no '{name}' and are left out." for name, n in lacking.items()]
+
+
+def _latest_of_each(
+    runs: Sequence[FoundRun], group_by: Sequence[str], replicate_by: str | None
+) -> tuple[list[FoundRun], int]:
+    """Of runs with the same condition and seed the latest that finished, else the latest; and how many repeat."""
+    if replicate_by is None:
+        return list(runs), 0
+    chosen: dict[str, FoundRun] = {}
+    for run in runs:  # oldest start first
+        key = _key(run, [*group_by, replicate_by])
+        if key not in chosen or run.is_finished or not chosen[key].is_finished:
+            chosen[key] = run
+    order = {run.run_id: i for i, run in enumerate(runs)}
+    return sorted(chosen.values(), key=lambda run: order[run.run_id]), len(runs) - len(chosen)
+
+
+def _hidden_parameters(runs: Sequence[FoundRun], group_by: Sequence[str], replicate_by: str | None) -> list[str]:
+    """Parameters that differ between runs of one condition, though nobody asked for them."""
+    known = {name for run in runs for name in run.params} - {*group_by, replicate_by}
+    first: dict[str, FoundRun] = {}
+    hidden: set[str] = set()
+    for run in runs:
+        other = first.setdefault(_key(run, group_by), run)
+        hidden |= {name for name in known if run.params.get(name) != other.params.get(name)}
+    return sorted(hidden)
+
+
+def _key(run: FoundRun, names: Sequence[str]) -> str:
+    return json.dumps([_field(run, name) for name in names])

@@ -1,0 +1,89 @@
+"""Parameters come back from MLflow as text: what they were, and which of them are factors.
+
+Apart, because sweeps of ours and runs of strangers are read by the same rules.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rothamsted.analysis.values import Condition, Factor
+from rothamsted.space import Choice, Range
+
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
+MIN_LOG_RATIO = 30.0  # numbers above zero that span more than this are drawn on a log axis
+
+
+def typed(text: str) -> Any:
+    """A number, truth value, None or list where the text is one; else the text itself."""
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    if text.startswith("["):
+        try:
+            return json.loads(text.replace("'", '"').replace("(", "[").replace(")", "]"))
+        except ValueError:
+            return text
+    return text
+
+
+def typed_in(text: str, domain: Range | Choice) -> Any:
+    """The value of a domain that was written as this text."""
+    if isinstance(domain, Choice):
+        return next((value for value in domain.values if str(value) == text), typed(text))
+    return int(float(text)) if domain.is_integer else float(text)
+
+
+def shown(value: Any) -> str:
+    """A value as labels show it."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def label(values: Mapping[str, Any]) -> str:
+    """A condition in one line."""
+    return ", ".join(f"{name}={shown(value)}" for name, value in values.items()) or "all defaults"
+
+
+def factors_of(conditions: Sequence[Condition], domains: Mapping[str, Range | Choice] | None = None) -> list[Factor]:
+    """The factors of some conditions: everything that differs, or that the search space names.
+
+    Args:
+        conditions: As they were found.
+        domains: Of a sweep; its log ranges stay log factors. None: by the spread of the numbers.
+    """
+    names = list(domains) if domains is not None else list(dict.fromkeys(k for c in conditions for k in c.values))
+    factors = []
+    for name in names:
+        values = [c.values[name] for c in conditions if name in c.values]
+        is_numeric = bool(values) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        levels = _distinct(values)
+        if is_numeric:
+            levels = sorted(levels)
+        factors.append(
+            Factor(
+                name=name,
+                levels=tuple(levels),
+                is_numeric=is_numeric,
+                is_log=is_numeric and _is_log(levels, domains[name] if domains is not None else None),
+            )
+        )
+    return factors
+
+
+def _is_log(levels: Sequence[float], domain: Range | Choice | None) -> bool:
+    if isinstance(domain, Range):
+        return domain.log
+    positive = bool(levels) and min(levels) > 0 and all(math.isfinite(level) for level in levels)
+    return positive and max(levels) / min(levels) > MIN_LOG_RATIO
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    """Distinct values in the order in which they first appear; lists and maps are no keys, so by their text."""
+    return list({json.dumps(value, sort_keys=True, default=str): value for value in values}.values())

@@ -1,0 +1,151 @@
+"""The commands that look at finished runs: analyze, report, compare, power. None of them trains anything.
+
+Apart from the commands that run sweeps: these read a tracking store, and need no study and no search.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from rothamsted import tags, tracking
+from rothamsted.cli.arguments import pairs, take
+from rothamsted.cli.settings import (
+    PLOT_KEYS,
+    names_of,
+    open_store,
+    refuse_rest,
+    take_dataset,
+    take_number,
+    take_objective,
+    take_plot_options,
+    take_settings,
+)
+from rothamsted.errors import UserError
+from rothamsted.records import RunStatus
+
+RUN_KEYS = "sweep, experiment, group_by, replicate_by, metric, direction, reduce, metrics"
+HOW_KEYS = "level, interval, correction, test, reference"
+
+
+def analyze(arguments: Sequence[str]) -> int:
+    """Compute all statistics of a sweep, or of any runs, again, and write them to MLflow."""
+    return _analyze("analyze", arguments)
+
+
+def report(arguments: Sequence[str]) -> int:
+    """Write the report of a sweep, or of any runs, and log it to MLflow."""
+    return _analyze("report", arguments)
+
+
+def _analyze(command: str, arguments: Sequence[str]) -> int:
+    from rothamsted.analysis.analyze import analyze as analyze_dataset
+    from rothamsted.publish.description import description
+    from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page
+    from rothamsted.publish.record import write_record
+    from rothamsted.publish.rewrite import rewrite_sweep_trials
+
+    found = pairs(arguments, command=command)
+    request = dict(found)
+    plots, folder = names_of(take(found, "plots")), take(found, "folder")
+    options = take_plot_options(found, command)
+    settings = take_settings(found, command)
+    uri = open_store()
+    dataset = take_dataset(found, command, uri=uri)
+    refuse_rest(found, command, f"{RUN_KEYS}, {HOW_KEYS}, plots, {', '.join(PLOT_KEYS)}, folder")
+    analysis = analyze_dataset(dataset, settings)
+    html = report_html(analysis, plots=plots, options=options)
+    recorder = tracking.open_recorder(uri)
+    run_id = dataset.run_id or _summary_run(recorder, dataset.experiment_id, dataset.name, request, uri=uri)
+    if command == "analyze" and dataset.kind == "sweep":
+        rewrite_sweep_trials(recorder, dataset, level=settings.level, uri=uri)
+    write_record(recorder, analysis, run_id)
+    write_page(recorder, run_id, html)
+    _link_outer(recorder, dataset.experiment_id, run_id, dataset.name)
+    recorder.close()
+    console = Console()
+    console.print(description(analysis), markup=False, soft_wrap=True)
+    if folder is not None:
+        console.print(f"report: {copy_page(html, Path(folder), dataset.name)}", markup=False, soft_wrap=True)
+    link = tracking.run_path(dataset.experiment_id, run_id)
+    console.print(
+        f"in MLflow: {tracking.ui_command(uri)}    # then /{link}, artifact {REPORT}", markup=False, soft_wrap=True
+    )
+    return 0
+
+
+def compare(arguments: Sequence[str]) -> int:
+    """Put runs or sweeps side by side."""
+    from rothamsted.analysis.read_compared import read_compared
+    from rothamsted.publish.comparison import comparison_html, comparison_text
+    from rothamsted.publish.pages import copy_page, write_page
+
+    found = pairs(arguments, command="compare")
+    references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
+    settings = take_settings(found, "compare")
+    objective = take_objective(found, "compare")
+    refuse_rest(found, "compare", f"runs, metric, direction, reduce, {HOW_KEYS}, folder")
+    if len(references) < 2:
+        raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
+    uri = open_store()
+    dataset, subjects = read_compared(references, uri=uri, objective=objective)
+    html = comparison_html(dataset, subjects, settings)
+    console = Console()
+    console.print(comparison_text(dataset, settings), markup=False, soft_wrap=True)
+    outer = tracking.current_run_id()
+    if outer is not None:  # `mlflow run . -e compare` has opened a run for it
+        with tracking.open_recorder(uri) as recorder:
+            recorder.log(outer, tags={tags.ROLE: "summary"})
+            write_page(recorder, outer, html, "report/comparison.html")
+    console.print(f"comparison: {copy_page(html, Path(folder), dataset.name[:80])}", markup=False, soft_wrap=True)
+    return 0
+
+
+def power(arguments: Sequence[str]) -> int:
+    """How many replicates it takes to see a difference, from the spread of an earlier sweep."""
+    from rothamsted.publish.power import power_text
+
+    found = pairs(arguments, command="power")
+    difference = take_number(found, "difference", float, "power")
+    settings = take_settings(found, "power")
+    uri = open_store()
+    dataset = take_dataset(found, "power", uri=uri)
+    refuse_rest(found, "power", f"{RUN_KEYS}, difference, power, level")
+    Console().print(power_text(dataset, difference, settings), markup=False, soft_wrap=True)
+    return 0
+
+
+def _link_outer(recorder: tracking.Recorder, experiment_id: str, run_id: str, name: str) -> None:
+    """The run that `mlflow run` opened around this command says where the results are."""
+    outer = tracking.current_run_id()
+    if outer is None or outer == run_id:
+        return
+    recorder.log(outer, tags={tags.ROLE: "continuation", tags.CONTINUES: run_id})
+    link = tracking.run_path(experiment_id, run_id)
+    recorder.set_description(outer, f"Analysed **{name}**: [the run with its results]({link})\n")
+
+
+def _summary_run(
+    recorder: tracking.Recorder, experiment_id: str, name: str, request: Mapping[str, str], *, uri: str
+) -> str:
+    """The run that holds the analysis of runs that belong to no sweep; the same request finds its run again."""
+    key = hashlib.sha256(json.dumps(sorted(request.items())).encode()).hexdigest()[:16]
+    found = tracking.find_runs([experiment_id], {tags.ROLE: "summary", "rothamsted.request": key}, uri=uri)
+    if found:
+        return found[-1].run_id
+    at_ms = time.time_ns() // 1_000_000
+    run_id = recorder.open_run(
+        experiment_id=experiment_id,
+        name=f"summary of {name}"[:250],
+        tags={tags.ROLE: "summary", "rothamsted.request": key},
+        params=request,
+        start_ms=at_ms,
+    )
+    recorder.end_run(run_id, RunStatus.FINISHED, at_ms)
+    recorder.flush()
+    return run_id

@@ -1,0 +1,156 @@
+"""What analyze, report, compare and power share: which runs, how they are analysed, and the recorder.
+
+Apart from the commands because all four take the same keys, and refuse the same mistakes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
+
+from rothamsted import tracking
+from rothamsted.analysis.analyze import Settings
+from rothamsted.analysis.compared import FAMILY_CORRECTIONS
+from rothamsted.analysis.read_runs import read_runs
+from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.analysis.values import Dataset, Objective
+from rothamsted.cli.arguments import take
+from rothamsted.errors import UserError
+from rothamsted.report.plots import PlotOptions
+from rothamsted.statistics import INTERVALS, TESTS, parse_reduction
+
+PLOT_KEYS = ("x", "group", "over", "second", "second_direction")
+_T = TypeVar("_T")
+_HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precision", "recall")
+
+
+def open_store() -> str:
+    """The tracking URI, after a look whether anybody answers there."""
+    uri = tracking.tracking_uri()
+    tracking.check_reachable(uri)
+    return uri
+
+
+def take_dataset(found: dict[str, str], command: str, *, uri: str) -> Dataset:
+    """Read the runs that `sweep=` or `experiment=` names; removes the keys that say which.
+
+    Raises:
+        UserError: Neither or both are given, a key is missing, or what they name is not there.
+    """
+    sweep, experiment = take(found, "sweep"), take(found, "experiment")
+    curves = names_of(take(found, "metrics"))
+    if (sweep is None) == (experiment is None):
+        raise UserError(
+            f"rothamsted {command}: which runs? give sweep=NAME, or experiment=NAME with group_by and metric"
+        )
+    objective = take_objective(found, command)
+    if sweep is not None:
+        return read_sweep(sweep, uri=uri, objective=objective, curves=curves or None)
+    group_by, replicate_by = names_of(take(found, "group_by")), take(found, "replicate_by")
+    if not group_by:
+        raise UserError(f"rothamsted {command}: experiment={experiment} needs group_by=PARAMETER[,PARAMETER]")
+    if objective is None:
+        raise UserError(f"rothamsted {command}: experiment={experiment} needs metric=NAME")
+    return read_runs(
+        str(experiment),
+        group_by=group_by,
+        replicate_by=replicate_by,
+        objective=objective,
+        uri=uri,
+        curves=curves or None,
+    )
+
+
+def take_objective(found: dict[str, str], command: str) -> Objective | None:
+    """The objective of `metric=`, `direction=` and `reduce=`; None where no metric is given."""
+    metric, direction, reduce = take(found, "metric"), take(found, "direction"), take(found, "reduce", "last") or "last"
+    if metric is None:
+        if direction is not None:
+            raise UserError(f"rothamsted {command}: direction={direction} goes with metric=NAME")
+        return None
+    if direction is None:
+        direction = "maximize" if any(word in metric.lower() for word in _HIGHER_IS_BETTER) else "minimize"
+    parse_reduction(reduce)
+    return Objective(metric=metric, direction=one_of(direction, "direction", command, _DIRECTIONS), reduce=reduce)
+
+
+_DIRECTIONS: Mapping[str, Literal["minimize", "maximize"]] = {"minimize": "minimize", "maximize": "maximize"}
+
+
+def take_settings(found: dict[str, str], command: str) -> Settings:
+    """How to analyse: level, interval, correction, test, reference, power."""
+    tests = {"auto": None, **dict.fromkeys(TESTS)}
+    reference = take(found, "reference")
+    return Settings(
+        level=take_share(found, "level", 0.95, command),
+        interval=_name(found, "interval", "t", INTERVALS, command),
+        correction=_name(found, "correction", "holm", dict.fromkeys(FAMILY_CORRECTIONS), command),
+        test=_name(found, "test", "auto", tests, command),
+        reference=None if reference is None else take_number({"reference": reference}, "reference", int, command),
+        power=take_share(found, "power", 0.8, command),
+    )
+
+
+def take_plot_options(found: dict[str, str], command: str) -> PlotOptions:
+    """What the plots show: factors by x and group, over best or mean, the second metric of a Pareto front."""
+    second = take(found, "second_direction", "minimize") or "minimize"
+    over = take(found, "over", "best") or "best"
+    return PlotOptions(
+        x=take(found, "x"),
+        group=take(found, "group"),
+        over=one_of(over, "over", command, _OVER),
+        second=take(found, "second"),
+        second_direction=one_of(second, "second_direction", command, _DIRECTIONS),
+    )
+
+
+_OVER: Mapping[str, Literal["best", "mean"]] = {"best": "best", "mean": "mean"}
+
+
+def take_share(found: dict[str, str], key: str, default: float, command: str) -> float:
+    """A number strictly between 0 and 1."""
+    text = take(found, key)
+    value = default if text is None else take_number({key: text}, key, float, command)
+    if not 0 < value < 1:
+        raise UserError(f"rothamsted {command}: {key}={text} must lie between 0 and 1, such as {default}")
+    return value
+
+
+def take_number(found: dict[str, str], key: str, kind: Callable[[str], Any], command: str) -> Any:
+    """A finite number that has to be given."""
+    text = take(found, key)
+    if text is None:
+        raise UserError(f"rothamsted {command}: {key}=NUMBER is missing")
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        what = "a whole number" if kind is int else "a number"
+        raise UserError(f"rothamsted {command}: {key}={text} is not {what}")
+    return value
+
+
+def one_of(value: str, key: str, command: str, known: Mapping[str, _T]) -> _T:
+    """The row of a table that a word names."""
+    if value not in known:
+        raise UserError(f"rothamsted {command}: {key}={value} is not known; there are: {', '.join(known)}")
+    return known[value]
+
+
+def names_of(text: str | None) -> list[str]:
+    """`a, b` as names; empty for nothing."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def refuse_rest(found: Mapping[str, str], command: str, known: str) -> None:
+    """Unknown keys are errors."""
+    if found:
+        raise UserError(f"rothamsted {command}: unknown keys {', '.join(found)}; known: {known}")
+
+
+def _name(found: dict[str, str], key: str, default: str, known: Mapping[str, Any], command: str) -> Any:
+    value = take(found, key, default) or default
+    one_of(value, key, command, known)
+    return value

@@ -1,0 +1,77 @@
+"""Runs or sweeps side by side, as a page and as a few lines for the terminal.
+
+Apart from the page itself because here subjects meet their analysis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rothamsted import __version__
+from rothamsted.analysis.analyze import Settings, analyze
+from rothamsted.analysis.read_compared import Subject as Found
+from rothamsted.analysis.values import Dataset
+from rothamsted.publish.description import estimate_text
+from rothamsted.publish.pages import now_text
+from rothamsted.report.compare_page import Comparison, Subject, render_comparison
+from rothamsted.report.plots import render
+
+PLOTS = ("curves", "curves_by_time", "forest")
+
+
+def comparison_html(dataset: Dataset, subjects: Sequence[Found], settings: Settings) -> str:
+    """The page of a comparison."""
+    analysis = analyze(dataset, settings)
+    summaries = {summary.condition: summary for summary in analysis.objective}
+    metrics = {
+        number: {name: of_metric[number] for name, of_metric in analysis.metrics.items()}
+        for number in range(len(subjects))
+    }
+    comparison = Comparison(
+        title=dataset.name,
+        objective=dataset.objective,
+        level=settings.level,
+        subjects=tuple(
+            Subject(
+                number=number,
+                name=found.name,
+                kind=found.kind,
+                run_id=found.run_id,
+                parameters=found.parameters,
+                objective=summaries[number] if summaries[number].n else None,
+                metrics=metrics[number],
+                about=found.about,
+            )
+            for number, found in enumerate(subjects)
+        ),
+        comparisons=analysis.comparisons,
+        gaps=analysis.gaps,
+        marks=analysis.marks,
+        how_to_reproduce=(f"mlflow run . -e compare -P runs={','.join(found.run_id for found in subjects)}",),
+    )
+    return render_comparison(
+        comparison,
+        plots=PLOTS,
+        render=lambda name: render(name, analysis),
+        generated_at=now_text(),
+        version=__version__,
+    )
+
+
+def comparison_text(dataset: Dataset, settings: Settings) -> str:
+    """Means with intervals, and each difference from the best, for the terminal."""
+    analysis = analyze(dataset, settings)
+    labels = {condition.number: condition.label for condition in dataset.conditions}
+    lines = [f"{dataset.objective.metric} ({dataset.objective.direction}, {dataset.objective.reduce})"]
+    lines += [f"  {labels[s.condition]}: {estimate_text(s.interval, s)}" for s in analysis.objective]
+    if analysis.comparisons is None:
+        return "\n".join([*lines, f"not compared: {analysis.gaps.get('comparisons', '')}"])
+    found = analysis.comparisons
+    lines.append(f"differences from {labels[found.reference]} ({found.test}, {found.correction}):")
+    for row in found.rows:
+        p = "no p-value" if math.isnan(row.p_corrected) else f"p = {row.p_corrected:.3g}"
+        lines.append(
+            f"  {labels[row.condition]}: {row.difference:.4g}, {row.low:.4g} to {row.high:.4g}, {p}, n = {row.n}"
+        )
+    return "\n".join(lines)

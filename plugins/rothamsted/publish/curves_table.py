@@ -1,0 +1,33 @@
+"""The curves of the objective's metric as one long table: what the report draws, for other programs.
+
+Apart from the report's tables because it is long, and only its CSV file is written.
+"""
+
+from __future__ import annotations
+
+import math
+
+from rothamsted.analysis.values import Analysis
+from rothamsted.report.tables import Table
+
+_COLUMNS = ("condition", "label", "metric", "axis", "x", "mean", "ci_low", "ci_high", "n")
+
+
+def curves_table(analysis: Analysis) -> Table:
+    """One row a condition, axis and point: mean, interval and the replicates alive there."""
+    labels = {condition.number: condition.label for condition in analysis.dataset.conditions}
+    metric = analysis.dataset.objective.metric
+    rows = [
+        (band.condition, labels[band.condition], metric, axis, x, mean, _finite(low), _finite(high), int(n))
+        for axis, bands in analysis.bands.get(metric, {}).items()
+        for band in bands
+        for x, mean, low, high, n in zip(
+            band.x.tolist(), band.mean.tolist(), band.low.tolist(), band.high.tolist(), band.n.tolist(), strict=True
+        )
+        if math.isfinite(mean)
+    ]
+    return Table(name="curves", columns=_COLUMNS, rows=tuple(rows))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

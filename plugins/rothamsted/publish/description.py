@@ -1,0 +1,103 @@
+"""The description of an analysed sweep in Markdown, as MLflow shows it on top of the run and Optuna as a note.
+
+Apart from the report: a few lines that fit on a run's page, not a paper.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rothamsted.analysis.values import Analysis, ConditionSummary
+from rothamsted.statistics import Interval
+
+N_SHOWN = 10
+MOST_CHARACTERS = 7_500  # MLflow keeps 8,000
+
+
+def description(analysis: Analysis) -> str:
+    """What was asked, how much of it is done, the confirmed estimate if there is one, the best conditions."""
+    dataset = analysis.dataset
+    counts: Counter[str] = Counter(r.outcome for r in dataset.replicates)
+    ended = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items())) or "none"
+    lines = [f"## {dataset.name}", ""]
+    lines += [dataset.question, ""] if dataset.question else []
+    lines += [f"> {mark}" for mark in analysis.marks] + ([""] if analysis.marks else [])
+    lines += [f"{len(dataset.conditions)} conditions; replicates: {ended}.", ""]
+    if not analysis.ranking:
+        return "\n".join([*lines, "No condition has a score.", ""])[:MOST_CHARACTERS]
+    lines += _confirmed(analysis)
+    lines += _best_set(analysis)
+    lines += _table(analysis)
+    return "\n".join([*lines, ""])[:MOST_CHARACTERS]
+
+
+def estimate_text(interval: Interval | None, summary: ConditionSummary | None = None) -> str:
+    """'0.123, 95 % interval 0.11 to 0.14 (t, n = 3)', or why there is no interval."""
+    if interval is not None:
+        return (
+            f"{interval.estimate:.6g}, {100 * interval.level:g} % interval {interval.low:.6g} to {interval.high:.6g} "
+            f"({interval.method}, n = {interval.n})"
+        )
+    if summary is None or summary.n == 0:
+        return "no score"
+    return f"{summary.statistics['mean']:.6g} (n = {summary.n}: no interval)"
+
+
+def _confirmed(analysis: Analysis) -> list[str]:
+    labels = {condition.number: condition.label for condition in analysis.dataset.conditions}
+    lines = []
+    for one in analysis.confirmed:
+        lines += [
+            f"**Confirmed on fresh seeds**, trial {one.condition} ({labels[one.condition]}): "
+            f"{analysis.dataset.objective.metric} {estimate_text(one.confirmed)}. This is the estimate to report. "
+            f"The search thought {estimate_text(one.search)}: luck was worth {one.luck:.3g}.",
+            "",
+        ]
+    return lines
+
+
+def _best_set(analysis: Analysis) -> list[str]:
+    if analysis.best is None:
+        return []
+    others = [number for number in analysis.best.members if number != analysis.best.best]
+    level = f"{100 * analysis.best.level:g} %"
+    if not others:
+        return [f"The best condition is told from every other one at {level}.", ""]
+    shown = ", ".join(map(str, others[:20])) + (" ..." if len(others) > 20 else "")
+    return [
+        f"{len(others)} of {len(analysis.ranking) - 1} other conditions cannot be told from the best at {level}: "
+        f"trials {shown}.",
+        "",
+    ]
+
+
+def _table(analysis: Analysis) -> list[str]:
+    dataset = analysis.dataset
+    names = [factor.name for factor in dataset.factors]
+    conditions = {condition.number: condition for condition in dataset.conditions}
+    summaries = {summary.condition: summary for summary in analysis.objective}
+    optimistic = (
+        " These are the search's own estimates: the first is picked because it looked best, so its mean is optimistic."
+    )
+    lines = [
+        f"Best conditions by mean {dataset.objective.metric} ({dataset.objective.direction})."
+        + (optimistic if dataset.kind == "sweep" else ""),
+        "",
+        "| trial | " + " | ".join(_cell(name) for name in names) + f" | {_cell(dataset.objective.metric)} |",
+        "|---|" + "---|" * (len(names) + 1),
+    ]
+    for number in analysis.ranking[:N_SHOWN]:
+        values = conditions[number].values
+        cells = [_cell(_short(values[name])) if name in values else "" for name in names]
+        summary = summaries[number]
+        lines.append(f"| {number} | " + " | ".join(cells) + f" | {estimate_text(summary.interval, summary)} |")
+    return lines
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cell(text: str) -> str:
+    """Text that cannot end its cell."""
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,57 @@
+"""The report and the comparison as files: drawn, logged to their run, and copied to a folder on request.
+
+Apart from the tables because drawing takes seconds, and reading an analysis does not need it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rothamsted import __version__
+from rothamsted.analysis.values import Analysis
+from rothamsted.errors import StoreError
+from rothamsted.report.page import render_report
+from rothamsted.report.plots import PLOTS, PlotOptions, render
+from rothamsted.tracking import Recorder
+
+REPORT = "report/report.html"
+
+
+def report_html(analysis: Analysis, *, plots: Sequence[str] = (), options: PlotOptions | None = None) -> str:
+    """The report of an analysis; without names, every plot that applies to it."""
+    chosen = options or PlotOptions()
+    return render_report(
+        analysis,
+        plots=list(plots) or list(PLOTS),
+        render=lambda name: render(name, analysis, chosen),
+        generated_at=now_text(),
+        version=__version__,
+    )
+
+
+def write_page(recorder: Recorder, run_id: str, html: str, path: str = REPORT) -> None:
+    """Log a page to a run, where the MLflow UI shows it."""
+    recorder.log_text(run_id, html, path)
+
+
+def copy_page(html: str, folder: Path, name: str) -> Path:
+    """Write a page to a folder, which is made where missing; returns its path.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
+    path = folder / (re.sub(r"[^\w.-]+", "-", name).strip("-") + ".html")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"folder {folder}: cannot write {path.name}: {error.strerror}; give another") from error
+    return path
+
+
+def now_text() -> str:
+    """The time of day in UTC, as pages show it."""
+    return datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")

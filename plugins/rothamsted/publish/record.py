@@ -1,0 +1,123 @@
+"""The results of an analysis on its run in MLflow: tables, metrics, tags and the description.
+
+Apart from the report because these are for programs and for the run's own page, and cost milliseconds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+
+from rothamsted.analysis.values import Analysis, ConditionSummary
+from rothamsted.publish.curves_table import curves_table
+from rothamsted.publish.description import description
+from rothamsted.records import MetricPoint
+from rothamsted.report.tables import (
+    Table,
+    comparisons_table,
+    conditions_table,
+    effects_table,
+    means_table,
+    metrics_table,
+    replicates_table,
+    to_csv,
+)
+from rothamsted.tracking import Recorder
+
+FOLDER = "statistics"
+MOST_ROWS_SHOWN = 1000  # of a table in the UI; the CSV file beside it has them all
+_STATISTICS = ("mean", "sd", "sem", "median", "min", "max")
+
+
+def write_record(recorder: Recorder, analysis: Analysis, run_id: str) -> list[str]:
+    """Write tables, metrics, tags and the description of an analysis to its run; returns the tables' names.
+
+    Written again, everything is replaced: equal numbers leave the run as it was.
+    """
+    names = []
+    for table in tables_of(analysis):
+        recorder.log_text(run_id, to_csv(table), f"{FOLDER}/{table.name}.csv")
+        if table.name != "curves":  # long, and for programs only
+            rows = [[_shown(cell) for cell in row] for row in table.rows[:MOST_ROWS_SHOWN]]
+            recorder.log_table(run_id, table.columns, rows, f"{FOLDER}/{table.name}.json")
+        names.append(table.name)
+    recorder.replace_metrics(run_id, _metrics(analysis))
+    recorder.log(run_id, tags=_tags(analysis))
+    recorder.set_description(run_id, description(analysis))
+    recorder.flush()
+    return names
+
+
+def tables_of(analysis: Analysis) -> list[Table]:
+    """The tables of an analysis that have rows."""
+    tables = [
+        conditions_table(analysis),
+        replicates_table(analysis),
+        metrics_table(analysis),
+        comparisons_table(analysis),
+        effects_table(analysis),
+        means_table(analysis),
+        curves_table(analysis),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def _metrics(analysis: Analysis) -> list[MetricPoint]:
+    at_ms = time.time_ns() // 1_000_000
+    values: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for summary in analysis.objective:
+        for outcome, n in summary.counts.items():
+            counts[outcome] = counts.get(outcome, 0) + n
+    values |= {f"replicates/{outcome}": float(n) for outcome, n in counts.items()}
+    if analysis.ranking:
+        values |= _prefixed("best_in_search", _summary(analysis, analysis.ranking[0]))
+    if analysis.confirmed and analysis.confirmed[0].confirmed is not None:
+        first = analysis.confirmed[0]
+        interval = first.confirmed
+        if interval is not None:
+            values |= {
+                "confirmed/mean": interval.estimate,
+                "confirmed/ci_low": interval.low,
+                "confirmed/ci_high": interval.high,
+                "confirmed/n": float(interval.n),
+                "luck": first.luck,
+            }
+    step = len(analysis.dataset.conditions)
+    return [MetricPoint(key, value, at_ms, step) for key, value in values.items() if math.isfinite(value)]
+
+
+def _prefixed(prefix: str, summary: ConditionSummary) -> dict[str, float]:
+    values = {f"{prefix}/{name}": summary.statistics[name] for name in _STATISTICS}
+    values[f"{prefix}/n"] = float(summary.n)
+    if summary.interval is not None:
+        values |= {f"{prefix}/ci_low": summary.interval.low, f"{prefix}/ci_high": summary.interval.high}
+    return values
+
+
+def _summary(analysis: Analysis, number: int) -> ConditionSummary:
+    return next(summary for summary in analysis.objective if summary.condition == number)
+
+
+def _tags(analysis: Analysis) -> Mapping[str, str]:
+    objective = analysis.dataset.objective
+    tags = {
+        "rothamsted.analysis": f"level {analysis.level:g}, interval {analysis.interval}, correction "
+        f"{analysis.correction}, {objective.direction} {objective.metric} ({objective.reduce})",
+    }
+    if analysis.ranking:
+        best = next(c for c in analysis.dataset.conditions if c.number == analysis.ranking[0])
+        tags |= {
+            "rothamsted.best_trial": str(best.number),
+            "rothamsted.best_run": best.run_id,
+            "rothamsted.best_condition": best.label[:5000],
+        }
+    if analysis.best is not None:
+        tags["rothamsted.not_told_from_best"] = ", ".join(map(str, analysis.best.members))[:5000]
+    return tags
+
+
+def _shown(cell: object) -> object:
+    """JSON has no NaN and no infinity."""
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell

@@ -1,0 +1,15 @@
+"""All trial runs of a sweep written again. Apart from `trials` because this one finds them first."""
+
+from __future__ import annotations
+
+from rothamsted import tags, tracking
+from rothamsted.analysis.values import Dataset
+from rothamsted.publish.trials import rewrite_trials
+from rothamsted.tracking import Recorder
+
+
+def rewrite_sweep_trials(recorder: Recorder, dataset: Dataset, *, level: float, uri: str) -> int:
+    """Write means and intervals of all trials of a sweep again; returns how many trials were written."""
+    below = tracking.find_runs([dataset.experiment_id], {tags.SWEEP: dataset.name, tags.ROLE: "trial"}, uri=uri)
+    trials = {run.run_id: run for run in below if run.tags.get("mlflow.parentRunId") == dataset.run_id}
+    return rewrite_trials(recorder, dataset, trials, level=level, uri=uri)

@@ -1,0 +1,88 @@
+"""The runs of trials written again: means and intervals of every metric at every step, at another level.
+
+Apart from the sweep's own run because there are many trials, and all of their curves have to be read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from rothamsted import tracking
+from rothamsted.analysis.points import summary_points
+from rothamsted.analysis.values import Dataset, Replicate
+from rothamsted.records import MetricPoint
+from rothamsted.tracking import Curve, Recorder
+
+_TRIALS_AT_ONCE = 100  # their curves are in memory together
+_OWN = "objective"  # the metric that a replicate's single number is logged under
+_AXES = frozenset({"epoch"})  # curves that are the same in every replicate by construction
+
+
+def rewrite_trials(
+    recorder: Recorder, dataset: Dataset, trials: Mapping[str, tracking.FoundRun], *, level: float, uri: str
+) -> int:
+    """Write the means and intervals of all trials again; returns how many trials were written.
+
+    A trial that is its own only replicate has none. Written twice with equal numbers, a run stays as it was.
+
+    Args:
+        recorder: Of the store that the runs are in.
+        dataset: The sweep.
+        trials: Run id -> run, of all its trials.
+        level: Nominal coverage of the intervals.
+        uri: Tracking URI.
+    """
+    members = _finished_by_trial(dataset, trials, uri=uri)
+    n_written = 0
+    for some in _chunks(sorted(members), _TRIALS_AT_ONCE):
+        ids = [r.run_id for trial in some for r in members[trial]]
+        curves = tracking.read_curves(ids, uri=uri)
+        for trial in some:
+            run = trials[trial]
+            points = list(_points(members[trial], curves, level, run.end_ms or run.start_ms))
+            recorder.replace_metrics(trial, points)
+            n_written += 1
+    return n_written
+
+
+def _finished_by_trial(
+    dataset: Dataset, trials: Mapping[str, tracking.FoundRun], *, uri: str
+) -> dict[str, list[Replicate]]:
+    """The finished replicates below each trial's run; trials without any are left out."""
+    finished = {r.run_id: r for r in dataset.replicates if r.outcome == "finished" and r.run_id not in trials}
+    below = tracking.find_runs([dataset.experiment_id], {"rothamsted.sweep": dataset.name}, uri=uri)
+    members: dict[str, list[Replicate]] = defaultdict(list)
+    for run in below:
+        parent = run.tags.get("mlflow.parentRunId", "")
+        if run.run_id in finished and parent in trials:
+            members[parent].append(finished[run.run_id])
+    return members
+
+
+def _points(
+    replicates: Sequence[Replicate], curves: Mapping[str, Mapping[str, Curve]], level: float, timestamp_ms: int
+) -> Iterator[MetricPoint]:
+    of_runs = [curves[r.run_id] for r in replicates]
+    for metric in sorted({name for of_run in of_runs for name in of_run} - _AXES - {_OWN}):
+        steps, values = side_by_side([of_run[metric] for of_run in of_runs if metric in of_run], len(of_runs))
+        yield from summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms)
+    scores = np.array([r.objective for r in replicates])[:, None]
+    if np.isfinite(scores).any():
+        yield from summary_points(_OWN, np.array([0]), scores, level=level, timestamp_ms=timestamp_ms)
+
+
+def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (point,) that some replicate has, and values (replicate, point), NaN where one has none."""
+    steps = np.unique(np.concatenate([curve.steps for curve in curves]))
+    values = np.full((n_replicates, len(steps)), np.nan)
+    for row, curve in enumerate(curves):
+        values[row, np.searchsorted(steps, curve.steps)] = curve.values
+    return steps, values
+
+
+def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

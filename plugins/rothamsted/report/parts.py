@@ -1,0 +1,153 @@
+"""What a page is made of: paragraphs, tables, figures, commands. Plain values that templates lay out.
+
+Apart, because the sections say what is shown and the templates say how it looks, and both need these words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from markupsafe import Markup
+
+from rothamsted.report.text import MISSING, joined
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paragraph:
+    """A piece of running text."""
+
+    text: str
+    kind: Literal["text", "gap"] = "text"  # a gap says why something is missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell: the text that is read and the value that it is sorted by."""
+
+    text: str
+    sort: str = ""  # a number where its column is numeric; empty goes last
+    hint: str = ""  # shown when pointed at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table that is read."""
+
+    title: str
+    is_numeric: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a table that is read."""
+
+    cells: tuple[Cell, ...]
+    mark: Literal["", "best", "member", "unranked"] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataTable:
+    """A table with a caption, sortable by every column."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    kind: Literal["table"] = field(default="table", init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Names with their values, one a line."""
+
+    caption: str
+    items: tuple[tuple[str, str], ...]
+    collapsed: str = ""  # where this is given, the facts are folded away under it
+    kind: Literal["facts"] = field(default="facts", init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A plot: SVG that has been checked, and what it shows."""
+
+    name: str
+    title: str
+    caption: str
+    svg: Markup
+    kind: Literal["figure"] = field(default="figure", init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A plot that does not apply."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commands:
+    """Lines to type into a shell."""
+
+    lines: tuple[str, ...]
+    kind: Literal["commands"] = field(default="commands", init=False)
+
+
+Part = Paragraph | DataTable | Facts | Figure | Commands
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A titled piece of a page."""
+
+    name: str  # its anchor
+    title: str
+    parts: tuple[Part, ...]
+
+
+def text(value: str) -> Cell:
+    """A cell that is sorted as it reads."""
+    return Cell(text=value or MISSING, sort=value)
+
+
+def numeric(written: str, value: float | int | None, hint: str = "") -> Cell:
+    """A cell that is sorted by the number behind it; NaN and None go last."""
+    sort = "" if value is None or value != value else repr(float(value)).replace("inf", "Infinity")
+    return Cell(text=written, sort=sort, hint=hint)
+
+
+def columns(*titles: str, numeric_from: int = 0, hints: Sequence[str] = ()) -> tuple[Column, ...]:
+    """Columns of the given titles, those from `numeric_from` on numeric."""
+    padded = (*hints, *("",) * len(titles))
+    return tuple(Column(title=title, is_numeric=i >= numeric_from, hint=padded[i]) for i, title in enumerate(titles))
+
+
+def paragraphs(*texts: str) -> tuple[Paragraph, ...]:
+    """Running text; what is empty is left out."""
+    return tuple(Paragraph(text=one) for one in texts if one)
+
+
+def gap(why: str) -> tuple[Paragraph, ...]:
+    """What is missing, and why."""
+    return (Paragraph(text=why, kind="gap"),)
+
+
+def figures(drawn: Iterable[Figure | LeftOut]) -> tuple[Part, ...]:
+    """Figures, then one paragraph on those that were left out, by reason."""
+    shown, by_reason = [], {}
+    for one in drawn:
+        if isinstance(one, Figure):
+            shown.append(one)
+        else:
+            by_reason.setdefault(one.reason.strip().rstrip("."), []).append(one.name.replace("_", " "))
+    reasons = [f"{joined(names)} ({reason})" for reason, names in by_reason.items()]
+    return (*shown, *gap(f"Plots left out: {'; '.join(reasons)}.")) if reasons else tuple(shown)
+
+
+def facts(caption: str, items: Iterable[tuple[str, str]]) -> tuple[Facts, ...]:
+    """Facts; nothing where there are none."""
+    kept = tuple(items)
+    return (Facts(caption=caption, items=kept),) if kept else ()

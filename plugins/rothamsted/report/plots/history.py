@@ -1,0 +1,134 @@
+"""Optimisation history: the objective by trial, and the best so far.
+
+Apart, because it is about the search, not about conditions: whether going on was still worth it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rothamsted.analysis.values import Analysis
+from rothamsted.report.plots.axes import draw_values, is_spread
+from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.labels import percent
+from rothamsted.report.plots.look import BLUE, GREEN, PALE, RED, WIDTH, interval_bars, legend_below
+from rothamsted.report.plots.view import is_lower_better, metric_label, replicate_words, scores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_BARS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fresh:
+    """The estimate of the winner on seeds that the search never saw."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Condition means by trial number."""
+
+    metric: str
+    trials: np.ndarray  # (condition,) rising
+    mean: np.ndarray  # (condition,)
+    low: np.ndarray
+    high: np.ndarray
+    best_so_far: np.ndarray  # (condition,) over ranked conditions only; NaN before the first
+    without: np.ndarray  # trial numbers without a mean
+    is_log: bool
+    is_sweep: bool  # numbers are those of trials, not of first appearance
+    fresh: Fresh | None
+    level: float
+    points: str
+
+
+def history_data(analysis: Analysis, options: PlotOptions) -> History:
+    """Order conditions by trial number and keep the running best.
+
+    Raises:
+        NotApplicable: Fewer than two conditions have a mean.
+    """
+    metric = analysis.dataset.objective.metric
+    known = scores(analysis, metric)
+    if len(known) < 2:
+        raise NotApplicable("a history needs two conditions with a score; there is one")
+    trials = sorted(known)
+    means = np.array([known[number].mean for number in trials])
+    counts = np.isin(trials, analysis.ranking)
+    worst = np.inf if is_lower_better(analysis) else -np.inf
+    best = (np.minimum if is_lower_better(analysis) else np.maximum).accumulate(np.where(counts, means, worst))
+    return History(
+        metric=metric_label(analysis, metric),
+        trials=np.array(trials),
+        mean=means,
+        low=np.array([known[number].low for number in trials]),
+        high=np.array([known[number].high for number in trials]),
+        best_so_far=np.where(np.isfinite(best), best, np.nan),
+        without=np.array(sorted(c.number for c in analysis.dataset.conditions if c.number not in known), dtype=int),
+        is_log=is_spread(means),
+        is_sweep=analysis.dataset.kind == "sweep",
+        fresh=_fresh(analysis),
+        level=analysis.level,
+        points=replicate_words(analysis, metric, known),
+    )
+
+
+def _fresh(analysis: Analysis) -> Fresh | None:
+    winner = analysis.best.best if analysis.best else None
+    for confirmed in analysis.confirmed:
+        if confirmed.condition == winner and confirmed.confirmed is not None:
+            interval = confirmed.confirmed
+            return Fresh(mean=interval.estimate, low=interval.low, high=interval.high, n=interval.n)
+    return None
+
+
+def history_draw(data: History, figure: Figure) -> None:
+    """Draw means as points, the running best as steps, and the confirmed estimate as a band."""
+    figure.set_size_inches(WIDTH, 3.5)
+    axes = figure.subplots()
+    if len(data.trials) <= MOST_BARS:
+        interval_bars(axes, data.trials, (data.mean, data.low, data.high), color=PALE, capsize=0)
+    (points,) = axes.plot(data.trials, data.mean, "o", color=BLUE, markersize=3.5, zorder=3)
+    (steps,) = axes.step(data.trials, data.best_so_far, where="post", color=RED, zorder=4)
+    handles, labels = [points, steps], ["condition", "best so far (hopeful)"]
+    if data.fresh is not None:
+        axes.axhspan(data.fresh.low, data.fresh.high, color=GREEN, alpha=0.18, linewidth=0)
+        handles.append(axes.axhline(data.fresh.mean, color=GREEN, linestyle=(0, (4, 2))))
+        labels.append("winner on fresh seeds")
+    if len(data.without):
+        bottom = np.full(len(data.without), 0.015)
+        handles += axes.plot(data.without, bottom, "x", color="#404040", transform=axes.get_xaxis_transform(), zorder=5)
+        labels.append("no score")
+    axes.set_xlabel("trial" if data.is_sweep else "condition, as first seen")
+    axes.set_ylabel(data.metric)
+    draw_values(axes, "x", np.concatenate([data.trials, data.without]), is_log=False, margin=0.03)
+    fresh = [] if data.fresh is None else [data.fresh.low, data.fresh.high]
+    bars = [data.low, data.high] if len(data.trials) <= MOST_BARS else []
+    draw_values(axes, "y", np.concatenate([data.mean, *bars, fresh]), is_log=data.is_log)
+    legend_below(figure, handles, labels)
+
+
+def history_caption(data: History) -> str:
+    """Say what the points are, and why the running best flatters."""
+    fresh = ""
+    if data.fresh is not None:
+        fresh = f"Green: the winner on {data.fresh.n} fresh seeds, with its {percent(data.level)} interval"
+    bars = f" (bars are left out, there are {len(data.trials)} means)" if len(data.trials) > MOST_BARS else ""
+    return joined(
+        [
+            data.points + bars,
+            "The best so far is the luckiest mean of all so far: it is too hopeful, the more so the more were tried",
+            fresh,
+            f"{words(len(data.without), 'condition')} without a finite mean" if len(data.without) else "",
+            "Logarithmic vertical axis" if data.is_log else "",
+        ]
+    )

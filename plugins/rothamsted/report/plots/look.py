@@ -1,0 +1,120 @@
+"""One look for all figures: colours that colour-blind readers can tell apart, sizes, legends, intervals.
+
+Apart, because a report is read as one paper: the same thing looks the same in every figure.
+Colours: Okabe & Ito (2008), Color Universal Design; ordered levels and surfaces: viridis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rothamsted.report.plots.labels import shorten
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 6.8  # inches: one column of a report
+FONT = 9.0  # points
+SMALL = 8.0  # points; nothing is smaller
+
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+SKY, RED, BLACK, GREY = "#56B4E9", "#D55E00", "#000000", "#767676"
+PALE = "#B8B8B8"
+PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK, GREY)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "-", "-", "-", (0, (4, 1.5)), (0, (4, 1.5)), (0, (1.5, 1)), (0, (1.5, 1)))
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": FONT,
+    "axes.labelsize": FONT,
+    "axes.titlesize": FONT,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#404040",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4.5,
+    "hatch.linewidth": 0.7,
+    "figure.facecolor": "white",  # a white card on a dark page
+    "savefig.facecolor": "white",
+    "text.parse_math": False,  # a factor may have a $ in its name
+    "axes.unicode_minus": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rothamsted",
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.06,
+}
+
+
+def series_colours(n: int, *, is_ordered: bool) -> list[Any]:
+    """Give each of n series a colour: along viridis where their order means something, else Okabe-Ito's."""
+    if not is_ordered or n < 3:
+        return list(PALETTE[:n])
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](place) for place in np.linspace(0.0, 0.88, n)]
+
+
+def interval_bars(axes: Any, x: np.ndarray, scores: tuple[np.ndarray, np.ndarray, np.ndarray], **style: Any) -> None:
+    """Draw the interval of each point as a bar with caps; points without an interval get none.
+
+    Args:
+        axes: Where to draw.
+        x: (point,) where the points lie.
+        scores: mean, low and high, each (point,); on a log axis a low end at or below 0 goes to the axis.
+        style: `color`, and `is_flat` for intervals along x.
+    """
+    mean, low, high = scores
+    is_flat = style.pop("is_flat", False)
+    has_bar = np.isfinite(mean) & np.isfinite(low) & np.isfinite(high)
+    if not has_bar.any():
+        return
+    arms = np.vstack([np.maximum(mean - low, 0), np.maximum(high - mean, 0)])[:, has_bar]
+    where = (mean[has_bar], x[has_bar]) if is_flat else (x[has_bar], mean[has_bar])
+    arm = {"xerr": arms} if is_flat else {"yerr": arms}
+    axes.errorbar(*where, **arm, fmt="none", elinewidth=0.9, capsize=style.pop("capsize", 2), capthick=0.9, **style)
+
+
+def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], title: str = "") -> None:
+    """Put the legend below the axes, in as many columns as its longest label allows."""
+    texts = [shorten(label, 60) for label in labels]
+    n_columns = max(1, min(len(texts), int(88 // (max(len(text) for text in texts) + 6))))
+    figure.legend(
+        handles,
+        texts,
+        title=shorten(title, 60) or None,
+        loc="outside lower center",
+        ncols=n_columns,
+        handlelength=2.6,
+        columnspacing=1.6,
+        borderaxespad=0.2,
+    )
+
+
+def note(axes: Any, text: str, *, corner: str = "upper right") -> None:
+    """Write a short remark into a corner of the axes, on a white ground."""
+    vertical, horizontal = corner.split()
+    axes.text(
+        0.985 if horizontal == "right" else 0.015,
+        0.975 if vertical == "upper" else 0.03,
+        text,
+        transform=axes.transAxes,
+        ha=horizontal,
+        va="top" if vertical == "upper" else "bottom",
+        fontsize=SMALL,
+        color="#404040",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
+    )

@@ -1,0 +1,196 @@
+"""Pareto front: conditions that no other beats in both of two metrics.
+
+Apart, because it is the one plot with two measured axes, and each has a direction that somebody must give.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rothamsted.analysis.values import Analysis
+from rothamsted.report.plots.axes import draw_values, is_spread
+from rothamsted.report.plots.contract import Direction, NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.labels import named, seconds_unit
+from rothamsted.report.plots.look import BLUE, PALE, RED, SMALL, WIDTH, interval_bars
+from rothamsted.report.plots.view import Score, metric_label, metric_of, replicate_words, scores, searched
+from rothamsted.statistics import mean_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COST = "seconds"  # what a condition costs: the other metric where none is asked for
+MOST_NAMED = 10  # members of the front that carry their number
+MOST_BARS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One measured axis: mean, low and high of each condition, (condition,)."""
+
+    label: str
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    is_log: bool
+    direction: Direction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pareto:
+    """Conditions with both metrics."""
+
+    conditions: tuple[int, ...]
+    first: Measured  # vertical: the objective
+    second: Measured  # horizontal
+    is_front: np.ndarray  # (condition,) bool
+    n_left_out: int
+    points: str
+
+
+def pareto_data(analysis: Analysis, options: PlotOptions) -> Pareto:
+    """Pair the objective with a second metric, training time where none is given.
+
+    Raises:
+        NotApplicable: Fewer than two conditions have both.
+    """
+    objective = analysis.dataset.objective
+    second = options.second or COST
+    ours = _ranked(analysis, scores(analysis, objective.metric))
+    is_logged = second in analysis.metrics
+    theirs = scores(analysis, metric_of(analysis, second)) if is_logged or second != COST else _costs(analysis)
+    both = sorted(ours.keys() & theirs.keys())
+    if len(both) < 2:
+        names = f"{named(objective.metric)} and {named(second)}"
+        raise NotApplicable(f"a front needs two conditions with a finite mean of {names}; there are {len(both)}")
+    first = _axis([ours[n] for n in both], metric_label(analysis, objective.metric), objective.direction)
+    other = _axis([theirs[n] for n in both], named(second), options.second_direction)
+    if second == COST:
+        other = _in_units(other)
+    return Pareto(
+        conditions=tuple(both),
+        first=first,
+        second=other,
+        is_front=front(_cost(first), _cost(other)),
+        n_left_out=len(analysis.dataset.conditions) - len(both),
+        points=replicate_words(analysis, objective.metric, both),
+    )
+
+
+def front(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Say which points no other point beats: at most as large in both, smaller in one. Smaller is better.
+
+    Args:
+        first: (point,)
+        second: (point,)
+
+    Returns:
+        (point,) bool; equal points are on the front together.
+    """
+    at_most = (first[:, None] <= first) & (second[:, None] <= second)  # (who, whom)
+    smaller = (first[:, None] < first) | (second[:, None] < second)
+    return np.logical_not((at_most & smaller).any(axis=0))
+
+
+def _ranked(analysis: Analysis, known: dict[int, Score]) -> dict[int, Score]:
+    return {number: known[number] for number in analysis.ranking if number in known}
+
+
+def _costs(analysis: Analysis) -> dict[int, Score]:
+    """Wall-clock seconds of the finished replicates, where training time was not logged as a metric."""
+    seconds = defaultdict(list)
+    for replicate in searched(analysis):
+        if replicate.outcome == "finished" and math.isfinite(replicate.seconds):
+            seconds[replicate.condition].append(replicate.seconds)
+    found = {}
+    for number, values in seconds.items():
+        interval = mean_interval(values, level=analysis.level)
+        low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
+        mean = float(np.mean(values))
+        found[number] = Score(condition=number, mean=mean, low=low, high=high, n=len(values), is_partial=False)
+    return found
+
+
+def _axis(known: list[Score], label: str, direction: Direction) -> Measured:
+    mean = np.array([score.mean for score in known])
+    return Measured(
+        label=label,
+        mean=mean,
+        low=np.array([score.low for score in known]),
+        high=np.array([score.high for score in known]),
+        is_log=is_spread(mean),
+        direction=direction,
+    )
+
+
+def _in_units(axis: Measured) -> Measured:
+    size, unit = seconds_unit(float(axis.mean.max()))
+    parts = {name: getattr(axis, name) / size for name in ("mean", "low", "high")}
+    return Measured(label=f"time of a replicate ({unit})", is_log=axis.is_log, direction=axis.direction, **parts)
+
+
+def _cost(axis: Measured) -> np.ndarray:
+    return axis.mean if axis.direction == "minimize" else -axis.mean
+
+
+def pareto_draw(data: Pareto, figure: Figure) -> None:
+    """Draw all conditions with both intervals, the front joined and numbered."""
+    figure.set_size_inches(WIDTH, 3.9)
+    axes = figure.subplots()
+    x, y = data.second, data.first
+    for is_front, colour in ((False, PALE), (True, RED)):
+        at = data.is_front == is_front
+        if is_front or len(data.conditions) <= MOST_BARS:
+            interval_bars(axes, x.mean[at], (y.mean[at], y.low[at], y.high[at]), color=colour, capsize=0)
+            interval_bars(axes, y.mean[at], (x.mean[at], x.low[at], x.high[at]), color=colour, capsize=0, is_flat=True)
+        axes.plot(x.mean[at], y.mean[at], "o", color=RED if is_front else BLUE, markersize=4, zorder=3 + is_front)
+    _draw_front(axes, data)
+    axes.set_xlabel(f"{x.label}, {_better(x)}")
+    axes.set_ylabel(f"{y.label}, {_better(y)}")
+    for which, axis in (("x", x), ("y", y)):
+        kept = slice(None) if len(data.conditions) <= MOST_BARS else data.is_front
+        ends = np.concatenate([axis.mean, axis.low[kept], axis.high[kept]])
+        draw_values(axes, which, ends, is_log=axis.is_log)
+
+
+def _draw_front(axes: Any, data: Pareto) -> None:
+    at = np.flatnonzero(data.is_front)
+    at = at[np.argsort(data.second.mean[at], kind="stable")]
+    axes.plot(data.second.mean[at], data.first.mean[at], color=RED, linewidth=1, alpha=0.7, zorder=2)
+    if len(at) > MOST_NAMED:
+        return
+    for i in at:
+        axes.annotate(
+            str(data.conditions[i]),
+            (data.second.mean[i], data.first.mean[i]),
+            xytext=(5, 5),
+            textcoords="offset points",
+            fontsize=SMALL,
+            color=RED,
+            zorder=6,
+        )
+
+
+def _better(axis: Measured) -> str:
+    return "less is better" if axis.direction == "minimize" else "more is better"
+
+
+def pareto_caption(data: Pareto) -> str:
+    """Say what the front is and how sure it is."""
+    n = int(data.is_front.sum())
+    bars = "; bars on the front only" if len(data.conditions) > MOST_BARS else ""
+    numbered = ", numbered as in the table" if n <= MOST_NAMED else ""
+    return joined(
+        [
+            data.points + bars,
+            f"Red: {n} of {words(len(data.conditions), 'condition')} that no other beats in both means{numbered}",
+            "Where bars overlap, who is on the front is not certain",
+            f"{words(data.n_left_out, 'condition')} without a rank or without both metrics left out"
+            if data.n_left_out
+            else "",
+        ]
+    )

@@ -1,0 +1,183 @@
+"""An analysis as plots look at it: scores by condition, order by rank, cells of factors.
+
+Apart, because every plot asks the same questions of an analysis and must get the same answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Factor, Replicate
+from rothamsted.errors import UserError
+from rothamsted.report.plots.contract import NotApplicable
+from rothamsted.report.plots.labels import clean, named, percent
+
+ABSENT = object()  # the level of a factor that does not apply to a condition; None is a value like others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """The mean of one metric of one condition, with its interval where there is one."""
+
+    condition: int
+    mean: float
+    low: float  # NaN without an interval
+    high: float
+    n: int
+    is_partial: bool  # some replicate diverged or failed: the mean is that of the others
+
+
+def metric_of(analysis: Analysis, metric: str | None) -> str:
+    """Name the metric to draw, the objective's unless another is asked for.
+
+    Raises:
+        UserError: Nobody logged it; the text lists those that exist.
+    """
+    objective = analysis.dataset.objective.metric
+    if metric is None or metric == objective:
+        return objective
+    if metric not in analysis.metrics:
+        known = ", ".join(sorted({objective, *analysis.metrics}))
+        raise UserError(f"plots: no run has the metric {metric!r}; there are: {known}")
+    return metric
+
+
+def metric_label(analysis: Analysis, metric: str) -> str:
+    """Name a metric for an axis, with how the objective's curve became one number."""
+    objective = analysis.dataset.objective
+    if metric != objective.metric or objective.reduce == "last":
+        return named(metric)
+    if objective.reduce == "best":
+        return f"{named(metric)}, best of the curve"
+    return f"{named(metric)}, mean of the last {objective.reduce.partition(':')[2] or objective.reduce}"
+
+
+def summaries(analysis: Analysis, metric: str) -> tuple[ConditionSummary, ...]:
+    """Return what is known of one metric, by condition."""
+    return analysis.objective if metric == analysis.dataset.objective.metric else analysis.metrics[metric]
+
+
+def scores(analysis: Analysis, metric: str) -> dict[int, Score]:
+    """Return the conditions with a finite mean of a metric, by number.
+
+    Raises:
+        NotApplicable: There is none.
+    """
+    found = {}
+    for summary in summaries(analysis, metric):
+        mean = summary.statistics.get("mean", math.nan)
+        if math.isfinite(mean):
+            interval = summary.interval
+            low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
+            found[summary.condition] = Score(
+                condition=summary.condition, mean=mean, low=low, high=high, n=summary.n, is_partial=_is_partial(summary)
+            )
+    if not found:
+        n = len(analysis.dataset.conditions)
+        raise NotApplicable(f"none of {n} conditions has a finite mean of {named(metric)}")
+    return found
+
+
+def _is_partial(summary: ConditionSummary) -> bool:
+    return any(summary.counts.get(outcome, 0) for outcome in ("diverged", "failed", "excluded"))
+
+
+def by_number(analysis: Analysis) -> dict[int, Condition]:
+    """Return the conditions by their numbers."""
+    return {condition.number: condition for condition in analysis.dataset.conditions}
+
+
+def condition_label(condition: Condition) -> str:
+    """Name a condition by its number, as tables do, and by its values."""
+    return f"{condition.number}: {clean(condition.label)}" if condition.label else str(condition.number)
+
+
+def searched(analysis: Analysis) -> list[Replicate]:
+    """Return the replicates of the search: those of the confirmation are another sample."""
+    return [replicate for replicate in analysis.dataset.replicates if replicate.phase == "search"]
+
+
+def n_diverged(analysis: Analysis) -> dict[int, int]:
+    """Return how many replicates of each condition diverged."""
+    return {summary.condition: summary.counts.get("diverged", 0) for summary in analysis.objective}
+
+
+def is_lower_better(analysis: Analysis) -> bool:
+    """Say whether the objective is minimised."""
+    return analysis.dataset.objective.direction == "minimize"
+
+
+def by_rank(analysis: Analysis, conditions: Iterable[int]) -> list[int]:
+    """Order conditions best first; those without a rank come last, by number."""
+    rank = {number: place for place, number in enumerate(analysis.ranking)}
+    return sorted(conditions, key=lambda number: (rank.get(number, len(rank)), number))
+
+
+def varying(analysis: Analysis) -> list[Factor]:
+    """Return the factors with two levels or more, in their order.
+
+    Raises:
+        NotApplicable: Nothing varies.
+    """
+    factors = [factor for factor in analysis.dataset.factors if len(factor.levels) > 1]
+    if not factors:
+        n = len(analysis.dataset.conditions)
+        what = "there is one condition" if n == 1 else f"no factor differs between the {n} conditions"
+        raise NotApplicable(f"{what}: nothing to draw against")
+    return factors
+
+
+def factor_named(analysis: Analysis, name: str) -> Factor:
+    """Find a factor.
+
+    Raises:
+        UserError: It does not exist or does not vary; the text lists those that do.
+    """
+    known = {factor.name: factor for factor in varying(analysis)}
+    if name not in known:
+        raise UserError(f"plots: {name!r} is not a factor that varies here; there are: {', '.join(known)}")
+    return known[name]
+
+
+def leading(analysis: Analysis) -> list[Factor]:
+    """Order the varying factors by what they explain: their own share of variance where it is known."""
+    share = {}
+    if analysis.effects is not None:
+        share = {row.source: row.share for row in analysis.effects.rows if math.isfinite(row.share)}
+    factors = varying(analysis)
+    return sorted(factors, key=lambda factor: (-share.get(factor.name, 0.0), factors.index(factor)))
+
+
+def level_key(factor: Factor, value: Any) -> Any:
+    """Make a level comparable: a number where the factor is one, else its text; ABSENT stays."""
+    if value is ABSENT:
+        return value
+    return float(value) if factor.is_numeric else repr(value)
+
+
+def level_keys(factor: Factor, conditions: Mapping[int, Condition]) -> dict[int, Any]:
+    """Return the level of one factor of each condition; ABSENT where it does not apply."""
+    return {number: level_key(factor, c.values.get(factor.name, ABSENT)) for number, c in conditions.items()}
+
+
+def level_words(level: float) -> str:
+    """`95 % intervals`."""
+    return f"{percent(level)} intervals"
+
+
+def replicate_words(analysis: Analysis, metric: str, shown: Iterable[int]) -> str:
+    """Say what points and bars are: `Means over 5 replicates with 95 % intervals (t)`."""
+    kept = set(shown)
+    chosen = [s for s in summaries(analysis, metric) if s.condition in kept]
+    counts = sorted({summary.n for summary in chosen})
+    methods = sorted({summary.interval.method for summary in chosen if summary.interval})
+    if not counts or counts == [1]:
+        return "One replicate each: no intervals"
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    if not methods:
+        return f"Means over {n} replicates, without intervals"
+    without = "; without a bar where there is only one replicate" if counts[0] < 2 else ""
+    return f"Means over {n} replicates with {level_words(analysis.level)} ({', '.join(methods)}){without}"

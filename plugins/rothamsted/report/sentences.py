@@ -1,0 +1,235 @@
+"""What an analysis says, in words: only what its intervals support.
+
+Apart from the tables, because a sentence draws a conclusion, and each conclusion has its condition here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects
+from rothamsted.report.text import (
+    GAP,
+    count,
+    digits_of,
+    estimate,
+    joined,
+    level_percent,
+    number,
+    p_value,
+    percent,
+    setting,
+    with_uncertainty,
+)
+from rothamsted.statistics import Interval
+
+METHODS = {
+    "t": "Student's t",
+    "percentile": "percentile bootstrap",
+    "bca": "BCa bootstrap",
+    "wilson": "Wilson",
+}
+OTHER_SOURCES = {
+    "residual": "is left unexplained",
+    "seed": "goes with the seed",
+    "interaction": "lies in how factors act together",
+}  # what a source of variance that is no factor begins with -> in words
+
+
+def summary(analysis: Analysis) -> tuple[str, ...]:
+    """The paragraphs that open a report: the estimate to report, the search's best, what can be told apart."""
+    if not analysis.ranking:
+        metric = analysis.dataset.objective.metric
+        nothing = f"No condition has a mean {metric}, so that nothing can be said about which one is best."
+        return (f"{nothing} {without_mean(analysis)}".strip(),)
+    texts = (confirmed_words(analysis), best_words(analysis), effects_words(analysis))
+    return tuple(text for text in texts if text)
+
+
+def best_words(analysis: Analysis) -> str:
+    """The condition that looked best, how far it can be told from the others, and how many have no mean."""
+    best = analysis.best.best if analysis.best else analysis.ranking[0]
+    found = f"{named(analysis, best)}, {measured(analysis, summary_of(analysis, best))}."
+    is_confirmed = any(one.condition == best and one.confirmed for one in analysis.confirmed)
+    if len(analysis.ranking) == 1:
+        opening = f"The only condition with a mean: {found}"
+    elif is_confirmed:
+        opening = f"It was the best of the {len(analysis.ranking)} conditions with a mean in the search."
+    elif any(one.confirmed for one in analysis.confirmed):
+        opening = f"Best in the search: {found}"
+    else:
+        opening = (
+            f"Best in the search: {found} It was picked because it looked best, so its mean is likely to be too "
+            "good; fresh seeds would tell what it is worth."
+        )
+    return " ".join(part for part in (opening, told_apart(analysis), without_mean(analysis)) if part)
+
+
+def told_apart(analysis: Analysis, best: str = "it") -> str:
+    """How many conditions cannot be told from the best; empty where there is nothing to tell apart."""
+    n_others = len(analysis.ranking) - 1
+    if n_others < 1:
+        return ""
+    if analysis.best is None:
+        why = analysis.gaps.get("best") or analysis.gaps.get("comparisons")
+        return (
+            f"Which of the other {n_others} can be told from {best} is not known{f': {sentence(why)}' if why else '.'}"
+        )
+    n_members = len(set(analysis.best.members) & set(analysis.ranking) - {analysis.best.best})
+    at = f"at {level_percent(analysis.best.level)} ({analysis.best.method})"
+    if n_others == 1:
+        return f"The other condition {'cannot' if n_members else 'can'} be told from {best} {at}."
+    if n_members == 0:
+        return f"All the other {n_others} conditions with a mean can be told from {best} {at}."
+    if n_members == n_others:
+        return f"None of the other {n_others} conditions with a mean can be told from {best} {at}."
+    return f"{n_members} of the other {n_others} conditions with a mean cannot be told from {best} {at}."
+
+
+def without_mean(analysis: Analysis) -> str:
+    """How many conditions are not ranked, and why; empty where all are."""
+    ranked = set(analysis.ranking)
+    left = [one for one in analysis.objective if one.condition not in ranked]
+    if not left:
+        return ""
+    n_diverged = sum(1 for one in left if one.counts.get("diverged"))
+    n_without = sum(1 for one in left if not one.counts.get("diverged") and one.n == 0)
+    n_others = len(left) - n_diverged - n_without
+    why = [
+        *([f"in {n_diverged} a replicate diverged"] if n_diverged else []),
+        *([f"in {n_without} no replicate has a score"] if n_without else []),
+        *([f"{n_others} for the reason in its row"] if n_others else []),
+    ]
+    have = "has" if len(left) == 1 else "have"
+    total = count(len(analysis.objective), "condition")
+    return f"{len(left)} of {total} {have} no place in the ranking: {joined(why)}."
+
+
+def confirmed_words(analysis: Analysis) -> str:
+    """What fresh seeds say of the winner, and what picking it cost; empty where nothing was confirmed."""
+    usable = [one for one in analysis.confirmed if one.confirmed is not None]
+    if not usable:
+        return ""
+    metric = analysis.dataset.objective.metric
+    best = analysis.best.best if analysis.best else next(iter(analysis.ranking), None)
+    winner = next((one for one in usable if one.condition == best), usable[0])
+    role = "the best in the search" if winner.condition == best else "a condition that the search kept"
+    words = (
+        f"On fresh seeds {named(analysis, winner.condition)}, {role}, has a mean {metric} of "
+        f"{with_interval(winner.confirmed)}: this is the estimate to report. {luck_words(winner)}"
+    )
+    if len(usable) == 1:
+        return words.strip()
+    sign = 1.0 if analysis.dataset.objective.direction == "minimize" else -1.0
+    first = min(usable, key=lambda one: sign * (one.confirmed.estimate if one.confirmed else math.nan))
+    place = "It also has" if first is winner else f"{capital(named(analysis, first.condition))} has"
+    return f"{words.strip()} {place} the best mean of the {len(usable)} confirmed conditions."
+
+
+def luck_words(confirmed: Confirmed) -> str:
+    """What the search thought of a condition, and the difference to fresh seeds."""
+    search, fresh = confirmed.search, confirmed.confirmed
+    if search is None or fresh is None or not math.isfinite(confirmed.luck):
+        return ""
+    luck = with_uncertainty(abs(confirmed.luck), spread_of(search, fresh))
+    said = f"The search had put it at {with_interval(search)}"
+    if confirmed.luck == 0:
+        return f"{said}, which is the same."
+    if confirmed.luck < 0:
+        return f"{said}: {luck} worse than it proved to be."
+    return f"{said}: {luck} better than it proved to be, which is the luck that picking the best invites."
+
+
+def effects_words(analysis: Analysis) -> str:
+    """Which factors the objective depends on; empty without an analysis of variance."""
+    if analysis.effects is None:
+        return ""
+    metric, alpha = analysis.dataset.objective.metric, 1 - analysis.level
+    effects = [row for row in analysis.effects.rows if row.kind in ("factor", "interaction")]
+    tested = [row for row in effects if math.isfinite(row.p_value)]
+    seen = [f"{row.source} ({p_value(row.p_value, alpha)})" for row in tested if row.p_value < alpha]
+    unseen = [f"{row.source} ({p_value(row.p_value, alpha)})" for row in tested if row.p_value >= alpha]
+    words = f"Over all conditions {metric} depends on {joined(seen)}." if seen else ""
+    if unseen:
+        words += f" No effect of {joined(unseen)} was seen, which does not mean that there is none."
+    return words.strip()
+
+
+def shares_words(effects: FactorEffects, metric: str) -> str:
+    """Where the variance comes from, the largest share first."""
+    shares = sorted(effects.variance_shares.items(), key=lambda item: -item[1])
+    factors = {row.source for row in effects.rows if row.kind == "factor"}
+    words = [f"{percent(share)} {_source(name, factors)}" for name, share in shares if math.isfinite(share)]
+    return f"Of the variance of {metric}, {joined(words)}." if words else ""
+
+
+def measured(analysis: Analysis, found: ConditionSummary | None) -> str:
+    """A condition's mean with its interval, method and n, in words."""
+    metric = analysis.dataset.objective.metric
+    if found is None or found.n == 0:
+        return f"without a mean {metric}"
+    if found.interval is None:
+        why = "one replicate: no interval" if found.n == 1 else found.note or "no interval"
+        return f"{metric} {number(found.statistics.get('mean', math.nan))} ({why})"
+    return f"mean {metric} {with_interval(found.interval)}"
+
+
+def with_interval(interval: Interval | None) -> str:
+    """An estimate with its interval, level, method and n."""
+    if interval is None:
+        return "an unknown value"
+    basis = f"{interval.method}, n{GAP}={GAP}{interval.n}"
+    return f"{estimate(interval.estimate, interval.low, interval.high)} ({level_percent(interval.level)}, {basis})"
+
+
+def spread_of(*intervals: Interval | None) -> float:
+    """Half the width of the interval of a difference between independent estimates, to choose digits by."""
+    return math.hypot(*((one.high - one.low) / 2 for one in intervals if one)) if any(intervals) else math.nan
+
+
+def named(analysis: Analysis, condition: int) -> str:
+    """A condition with its number and what it is: "condition 7 (lr=0.1, width=64)"."""
+    label = short_labels(analysis).get(condition, "")
+    return f"condition{GAP}{condition} ({label})" if label else f"condition{GAP}{condition}"
+
+
+def short_labels(analysis: Analysis) -> dict[int, str]:
+    """Each condition's label with no more digits than keep the levels of a factor apart."""
+    digits = {factor.name: digits_of(factor.levels) for factor in analysis.dataset.factors}
+    found = {}
+    for condition in analysis.dataset.conditions:
+        known = [f"{name}={setting(value, digits.get(name, 17))}" for name, value in condition.values.items()]
+        found[condition.number] = ", ".join(known) or condition.label
+    return found
+
+
+def summary_of(analysis: Analysis, condition: int) -> ConditionSummary | None:
+    """The objective's summary of one condition."""
+    return next((one for one in analysis.objective if one.condition == condition), None)
+
+
+def outcome_words(outcomes: Iterable[str]) -> str:
+    """How replicates ended: "57 finished, 2 diverged and 1 failed"."""
+    return joined(f"{n}{GAP}{outcome}" for outcome, n in Counter(outcomes).most_common())
+
+
+def sentence(text: str) -> str:
+    """A reason as a sentence with its full stop."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?" else f"{text}."
+
+
+def capital(text: str) -> str:
+    """A text with its first letter as a capital, unless it begins with a name such as val_loss or lr=0.1."""
+    first = next(iter(text.split()), "").rstrip(",.:;")
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
+def _source(name: str, factors: set[str]) -> str:
+    """A source of variance in words; a factor may itself be called seed or residual."""
+    levels = f"lies between the levels of {name}"
+    if name in factors:
+        return levels
+    return next((words for source, words in OTHER_SOURCES.items() if name.startswith(source)), levels)

@@ -1,0 +1,206 @@
+"""An analysis as tables of plain values: what the CSV files hold and the page is made from.
+
+Apart from the page because these go into files that programs read: every digit, and no formatting.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, LevelMean
+
+STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
+INTERVAL_COLUMNS = ("ci_low", "ci_high", "level", "method")
+USUAL_OUTCOMES = ("finished", "diverged", "failed", "interrupted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Named columns and rows of numbers, text, booleans and None, which stands for what does not exist."""
+
+    name: str  # of its file, without the suffix
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def to_csv(table: Table) -> str:
+    """Write a table as CSV: numbers with all their digits, nothing where a value is missing."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows([_csv_cell(value) for value in row] for row in table.rows)
+    return buffer.getvalue()
+
+
+def conditions_table(analysis: Analysis) -> Table:
+    """One row a condition, ranked ones first: its factors, how replicates ended, the objective's statistics."""
+    names = [factor.name for factor in analysis.dataset.factors]
+    conditions = conditions_by_number(analysis)
+    outcomes = outcomes_of(analysis.objective)
+    rank = {number: place for place, number in enumerate(analysis.ranking, start=1)}
+    members = analysis.best.members if analysis.best else ()
+    own = ("rank", "condition")
+    rest = (*(f"n_{outcome}" for outcome in outcomes), "n", *STATISTICS, *INTERVAL_COLUMNS)
+    last = ("is_constant", "is_not_told_from_best", "note", "label", "run_id")
+    rows = [
+        (
+            rank.get(summary.condition),
+            summary.condition,
+            *_factor_cells(conditions.get(summary.condition), names),
+            *(summary.counts.get(outcome, 0) for outcome in outcomes),
+            *_statistics_cells(summary),
+            summary.is_constant,
+            summary.condition in members if analysis.best else None,
+            summary.note,
+            *_identity_cells(conditions.get(summary.condition)),
+        )
+        for summary in in_order_of_rank(analysis, analysis.objective)
+    ]
+    return _table("conditions", own, names, (*rest, *last), rows)
+
+
+def replicates_table(analysis: Analysis) -> Table:
+    """One row a replicate: its condition, seed, how it ended, its objective, its run."""
+    names = [factor.name for factor in analysis.dataset.factors]
+    conditions = conditions_by_number(analysis)
+    rest = ("seed", "phase", "outcome", "objective", "seconds", "reason", "started_ms", "run_id")
+    rows = [
+        (
+            one.condition,
+            *_factor_cells(conditions.get(one.condition), names),
+            *(one.seed, one.phase, one.outcome, one.objective, one.seconds, one.reason),
+            one.started_ms or None,
+            one.run_id,
+        )
+        for one in analysis.dataset.replicates
+    ]
+    return _table("replicates", ("condition",), names, rest, rows)
+
+
+def metrics_table(analysis: Analysis) -> Table:
+    """One row for each metric other than the objective and condition, with the statistics of its final value."""
+    columns = ("metric", "condition", "label", "n", *STATISTICS, *INTERVAL_COLUMNS, "is_constant", "note")
+    labels = labels_by_number(analysis)
+    rows = [
+        (
+            *(metric, summary.condition, labels.get(summary.condition)),
+            *_statistics_cells(summary),
+            *(summary.is_constant, summary.note),
+        )
+        for metric, summaries in analysis.metrics.items()
+        for summary in summaries
+    ]
+    return Table(name="metrics", columns=columns, rows=tuple(rows))
+
+
+def comparisons_table(analysis: Analysis) -> Table:
+    """One row for each condition compared with the reference: difference, interval, p-values, effect sizes."""
+    fields = (
+        *("n", "difference", "low", "high", "p_value", "p_corrected", "effect", "effect_low", "effect_high"),
+        *("probability_better", "is_different"),
+    )
+    columns = ("condition", "label", "reference", *fields, "test", "correction", "level", "note")
+    family = analysis.comparisons
+    labels = labels_by_number(analysis)
+    rows = [
+        (
+            *(row.condition, labels.get(row.condition), row.reference),
+            *(getattr(row, field) for field in fields),
+            *(family.test, family.correction, family.level, row.note),
+        )
+        for row in (family.rows if family else ())
+        if family
+    ]
+    return Table(name="comparisons", columns=columns, rows=tuple(rows))
+
+
+def effects_table(analysis: Analysis) -> Table:
+    """The analysis of variance, one row a source."""
+    columns = ("source", "df", "sum_squares", "f", "p_value", "omega_squared", "share")
+    rows = analysis.effects.rows if analysis.effects else ()
+    cells = tuple(tuple(getattr(row, column) for column in columns) for row in rows)
+    return Table(name="effects", columns=columns, rows=cells)
+
+
+def means_table(analysis: Analysis) -> Table:
+    """The main effects: one row for each level of each factor, its mean over everything else."""
+    columns = ("factor", "level", "n", "mean", "ci_low", "ci_high")
+    means: tuple[LevelMean, ...] = analysis.effects.means if analysis.effects else ()
+    rows = tuple((one.factor, one.level, one.n, one.mean, one.low, one.high) for one in means)
+    return Table(name="means", columns=columns, rows=rows)
+
+
+TABLES: Mapping[str, Callable[[Analysis], Table]] = {
+    "conditions": conditions_table,
+    "replicates": replicates_table,
+    "metrics": metrics_table,
+    "comparisons": comparisons_table,
+    "effects": effects_table,
+    "means": means_table,
+}
+
+
+def conditions_by_number(analysis: Analysis) -> dict[int, Condition]:
+    """Every condition under its number."""
+    return {condition.number: condition for condition in analysis.dataset.conditions}
+
+
+def labels_by_number(analysis: Analysis) -> dict[int, str]:
+    """Every condition's label under its number."""
+    return {condition.number: condition.label for condition in analysis.dataset.conditions}
+
+
+def in_order_of_rank(analysis: Analysis, summaries: Iterable[ConditionSummary]) -> list[ConditionSummary]:
+    """Summaries of ranked conditions, best first, then the others by number."""
+    rank = {number: place for place, number in enumerate(analysis.ranking)}
+    return sorted(summaries, key=lambda one: (rank.get(one.condition, len(rank)), one.condition))
+
+
+def outcomes_of(summaries: Iterable[ConditionSummary]) -> list[str]:
+    """The outcomes that are counted: the usual ones, then any other that occurs, in alphabetical order."""
+    found = {outcome for summary in summaries for outcome in summary.counts}
+    return [*USUAL_OUTCOMES, *sorted(found - set(USUAL_OUTCOMES))]
+
+
+def _table(
+    name: str, first: Iterable[str], factors: Iterable[str], rest: Iterable[str], rows: Iterable[tuple[Any, ...]]
+) -> Table:
+    """Join columns; a factor that has the name of another column is marked, so that no two are called alike."""
+    own = {*first, *rest}
+    marked = [f"{factor} (factor)" if factor in own else factor for factor in factors]
+    return Table(name=name, columns=(*first, *marked, *rest), rows=tuple(rows))
+
+
+def _factor_cells(condition: Condition | None, names: Iterable[str]) -> tuple[Any, ...]:
+    return tuple(condition.values.get(name) if condition else None for name in names)
+
+
+def _identity_cells(condition: Condition | None) -> tuple[str | None, str | None]:
+    return (condition.label, condition.run_id) if condition else (None, None)
+
+
+def _statistics_cells(summary: ConditionSummary) -> tuple[Any, ...]:
+    """Cells of the columns n, STATISTICS and INTERVAL_COLUMNS."""
+    interval = summary.interval
+    statistics = (summary.statistics.get(name, math.nan) for name in STATISTICS)
+    bounds = (interval.low, interval.high, interval.level, interval.method) if interval else (None,) * 4
+    return (summary.n, *statistics, *bounds)
+
+
+def _csv_cell(value: Any) -> Any:
+    """Return a value as CSV holds it: NaN and None as nothing, true and false as YAML spells them."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)):
+        return "" if math.isnan(value) else repr(float(value))
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(value, default=str)
+    return "" if value is None else str(value)

@@ -1,0 +1,217 @@
+"""Numbers, p-values, times and settings as a person reads them.
+
+Apart, because the number of digits is a statement of its own: it follows from the uncertainty, in one place, and
+no page shows "nan" or digits that the replicates do not support.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+MISSING = "–"  # what has no value
+MINUS = "−"
+SPACE = "\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
+GAP = "\N{NO-BREAK SPACE}"  # between a number and the word that it counts
+MOST_DIGITS = 15  # decimal digits that a float holds for certain
+MOST_EXTRA_DIGITS = 2  # spent on a bound that would be written as zero
+PLAIN_EXPONENTS = range(-4, 7)  # leading digits from 0.0001 to millions are written without a power of ten
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Estimate(NamedTuple):
+    """An estimate and its interval, written to the same last digit."""
+
+    value: str  # "0.123"
+    interval: str  # "[0.113, 0.133]"; an en dash where there is none
+
+    def __str__(self) -> str:
+        """Both together; the value alone where there is no interval."""
+        return self.value if self.interval == MISSING else f"{self.value} {self.interval}"
+
+
+def with_uncertainty(value: float, uncertainty: float) -> str:
+    """Write a number to the second leading digit of its uncertainty: 0.123456 with 0.01 is "0.123".
+
+    Args:
+        value: The number; one that is not finite is an en dash.
+        uncertainty: Half the width of its interval, or its own size. Where it is zero or not finite it tells
+            nothing, and the number has four digits.
+    """
+    if not math.isfinite(value):
+        return MISSING
+    if not math.isfinite(uncertainty) or uncertainty == 0:
+        return number(value)
+    leading = max(_exponent(one) for one in (value, uncertainty) if one)
+    return _write(value, leading, _decimals(leading, uncertainty))
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Write a number that has no uncertainty to at most `digits` digits, without zeros at its end."""
+    if not math.isfinite(value):
+        return MISSING
+    leading = _exponent(value, digits)
+    text = _write(value, leading, digits - 1 - leading)
+    mantissa, power, exponent = text.partition(" × ")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return mantissa + power + exponent
+
+
+def estimate(value: float, low: float, high: float) -> Estimate:
+    """Write an estimate and its interval to the second leading digit of half the interval's width.
+
+    A bound that is not zero is never written as zero: the interval of a difference must not seem to touch it.
+    Without finite bounds there is no interval; with no width at all the number has six digits.
+    """
+    if not math.isfinite(value):
+        return Estimate(value=MISSING, interval=MISSING)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return Estimate(value=number(value), interval=MISSING)
+    if low == high:
+        return Estimate(value=number(value, 6), interval=f"[{number(low, 6)}, {number(high, 6)}]")
+    leading = max(_exponent(one) for one in (value, low, high) if one)
+    decimals = _decimals(leading, abs(high - low) / 2)
+    fits = (places for places in range(decimals, decimals + MOST_EXTRA_DIGITS + 1) if _keeps(low, high, places))
+    decimals = next(fits, decimals)
+    first, last = (
+        _write(bound, leading, decimals) if _keeps(bound, bound, decimals) else number(bound, 2)
+        for bound in (low, high)
+    )
+    return Estimate(value=_write(value, leading, decimals), interval=f"[{first}, {last}]")
+
+
+def probability(p: float, threshold: float = math.nan) -> str:
+    """Write a probability or p-value: "0.032", "< 0.001", "> 0.999".
+
+    Args:
+        p: In [0, 1]; one that is not finite is an en dash.
+        threshold: What it is compared with: digits are added until the text lies on the same side of it.
+    """
+    if not math.isfinite(p):
+        return MISSING
+    threshold = round(threshold, 12)  # 1 - 0.95 is 0.05 and a little
+    if p < 0.001 <= threshold or (p < 0.001 and math.isnan(threshold)):
+        return "< 0.001"
+    if p < 0.001:
+        return number(p, 3)
+    if p == 1 or p >= 0.9995:
+        return "1" if p == 1 else "> 0.999"
+    decimals = 3
+    while decimals < MOST_DIGITS and (float(f"{p:.{decimals}f}") < threshold) != (p < threshold):
+        decimals += 1
+    return f"{p:.{decimals}f}"
+
+
+def p_value(p: float, threshold: float = math.nan) -> str:
+    """Write a p-value in a sentence, without a place to break: "p = 0.032", "p < 0.001", "p > 0.999"."""
+    text = probability(p, threshold)
+    if text == MISSING:
+        return "p unknown"
+    sign = "" if text[0] in "<>" else f"={GAP}"
+    return f"p{GAP}{sign}{text.replace(' ', GAP)}"
+
+
+def percent(share: float) -> str:
+    """Write a share as a whole percentage: "83 %", "under 1 %", "over 99 %"."""
+    if not math.isfinite(share):
+        return MISSING
+    hundred = round(100 * share)
+    if hundred == 0 and share > 0:
+        return f"under 1{SPACE}%"
+    if hundred == 100 and share < 1:
+        return f"over 99{SPACE}%"
+    return f"{_signed(str(hundred))}{SPACE}%"
+
+
+def level_percent(level: float) -> str:
+    """Write a level of confidence with all its digits: "95 %", "99.9 %"."""
+    return f"{100 * level:.8g}{SPACE}%"
+
+
+def duration(seconds: float) -> str:
+    """Write a time with its two largest units: "15 ms", "3.2 s", "4 min 12 s", "2 h 5 min", "3 d 4 h"."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return MISSING
+    if seconds < 0.9995:
+        return f"{number(1000 * seconds, 3)}{SPACE}ms"
+    if seconds < 59.95:
+        return f"{number(seconds, 3)}{SPACE}s"
+    whole = round(seconds)
+    for size, unit, part, part_unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size}{SPACE}{unit}" + (f" {rest}{SPACE}{part_unit}" if rest else "")
+    return f"{whole}{SPACE}s"
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """Write a number of things: "1 condition", "7 conditions"."""
+    return f"{n}{GAP}{noun if n == 1 else plural or noun + 's'}"
+
+
+def joined(words: Iterable[str]) -> str:
+    """Join words as a sentence does: "a, b and c"."""
+    *first, last = list(words) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def setting(value: Any, digits: int = 17) -> str:
+    """Write the value of a parameter as a sweep file would: a number's shortest form, at most `digits` digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, float) and math.isnan(value):
+        return MISSING
+    if isinstance(value, float):
+        shorter = float(f"{value:.{min(digits, 17)}g}")
+        return str(int(shorter)) if shorter.is_integer() and abs(shorter) < 1e7 else f"{shorter!r}"
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value)
+
+
+def digits_of(values: Sequence[Any]) -> int:
+    """Return how many digits keep the different numbers among `values` different, at least 4."""
+    numbers = {value for value in values if isinstance(value, float) and math.isfinite(value)}
+    for digits in range(4, 17):
+        if len({f"{value:.{digits}g}" for value in numbers}) == len(numbers):
+            return digits
+    return 17
+
+
+def _exponent(value: float, digits: int = MOST_DIGITS) -> int:
+    """Return the power of ten of the leading digit, after rounding to `digits` digits."""
+    return int(f"{value:.{digits - 1}e}".partition("e")[2])
+
+
+def _decimals(leading: int, uncertainty: float) -> int:
+    """Return the place of the last digit that an uncertainty supports: 3 is thousandths, -1 is tens."""
+    return min(1 - _exponent(uncertainty, 2), MOST_DIGITS - 1 - leading)
+
+
+def _rounded(value: float, decimals: int) -> float:
+    return round(value, decimals) or 0.0  # not -0.0
+
+
+def _keeps(low: float, high: float, decimals: int) -> bool:
+    """Whether no bound but zero itself is rounded to zero."""
+    half = 0.5 * 10.0**-decimals
+    return all(abs(bound) > half or bound == 0 for bound in (low, high))
+
+
+def _write(value: float, leading: int, decimals: int) -> str:
+    """Write a number to a decimal place, with a power of ten where `leading` asks for one."""
+    if leading in PLAIN_EXPONENTS:
+        return _signed(f"{_rounded(value, decimals):.{max(decimals, 0)}f}")
+    scaled = float(Decimal(float(value)).scaleb(-leading))  # a power of ten may itself be out of a float's range
+    mantissa = _rounded(scaled, decimals + leading)
+    return f"{_signed(f'{mantissa:.{max(decimals + leading, 0)}f}')} × 10{str(leading).translate(SUPERSCRIPTS)}"
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)

@@ -1,0 +1,236 @@
+"""Is one condition different from another, by how much, and how sure is that?
+
+Apart, because every comparison that a person reads, and every promotion, asks it through this one door.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from rothamsted.statistics.effects import Effect, cohens_d, finite_pairs, finite_values, greatest, rounding
+from rothamsted.statistics.exact import Counted, exchanges, sign_flips, signed_rank
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
+
+Alternative = Literal["two-sided", "greater", "less"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Sample A minus sample B."""
+
+    estimate: float  # of the means; for wilcoxon the Hodges-Lehmann median
+    low: float  # -inf for "less", and where so few replicates exclude nothing
+    high: float  # inf for "greater", and where so few replicates exclude nothing
+    level: float  # nominal coverage, in (0, 1); one-sided for a one-sided alternative
+    p_value: float  # NaN where undefined: the note says why
+    n: int  # pairs, or the smaller sample
+    n_a: int  # values used
+    n_b: int
+    n_excluded: int  # pairs of which a value is missing or infinite; unpaired: values
+    test: str  # its name in TESTS
+    alternative: Alternative
+    margin: float
+    effect: Effect  # Cohen's d: d_z for a paired test, pooled otherwise
+    note: str = ""  # why something is undefined, or what these replicates cannot show
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a test is asked."""
+
+    alternative: Alternative
+    null: float  # the difference that is tested
+    level: float
+    seed: int
+
+    @property
+    def tail(self) -> float:
+        """The error probability of each limit."""
+        return (1 - self.level) / 2 if self.alternative == "two-sided" else 1 - self.level
+
+
+class Answer(NamedTuple):
+    """What a test says; NaN where it is undefined."""
+
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoSampleTest:
+    """A way of comparing two samples of at least two finite values each."""
+
+    label: str  # how a table names it
+    is_paired: bool
+    run: Callable[[np.ndarray, np.ndarray, Question], Answer]
+
+
+def compare(
+    a: np.ndarray,
+    b: np.ndarray,
+    *,
+    test: str,
+    level: float = DEFAULT_LEVEL,
+    seed: int = 0,
+    margin: float = 0.0,
+    alternative: Alternative = "two-sided",
+) -> Difference:
+    """Compare two samples.
+
+    The interval agrees with the test: p is at most 1 - level where the null difference lies outside it.
+
+    Args:
+        a: (replicate,) NaN marks a missing value; NaN and infinity are left out, for a paired test with their
+            partner, and counted.
+        b: (replicate,) aligned with `a` by seed for a paired test, of any length otherwise.
+        test: A name in TESTS.
+        level: Nominal coverage, in (0, 1).
+        seed: Of the permutations, where there are too many to count all.
+        margin: For a one-sided alternative, in the unit of the values: "greater" tests whether A - B > -margin,
+            "less" whether A - B < margin. Positive tests for not being worse, negative for being better by as much.
+        alternative: What the p-value is evidence for: A - B is not 0, is greater, is less.
+
+    Returns:
+        The difference. With fewer than two values, or no spread where the test needs one, interval and p-value
+        are NaN and the note says so.
+
+    Raises:
+        ValueError: Unknown test or alternative, level outside (0, 1), margin without a side, samples that are
+            not pairs for a paired test.
+    """
+    chosen = _check(test, level, margin, alternative)
+    if chosen.is_paired:
+        first, second, n_excluded = finite_pairs(a, b)
+    else:
+        (first, n_first), (second, n_second) = finite_values(a), finite_values(b)
+        n_excluded = n_first + n_second
+    null = {"two-sided": 0.0, "greater": -margin, "less": margin}[alternative]
+    question = Question(alternative=alternative, null=null, level=level, seed=seed)
+    answer = _answer(chosen, first, second, question)
+    return Difference(
+        estimate=answer.estimate,
+        low=answer.low,
+        high=answer.high,
+        level=level,
+        p_value=answer.p_value,
+        n=min(len(first), len(second)),
+        n_a=len(first),
+        n_b=len(second),
+        n_excluded=n_excluded,
+        test=test,
+        alternative=alternative,
+        margin=margin,
+        effect=cohens_d(first, second, kind="z" if chosen.is_paired else "pooled", level=level),
+        note=answer.note,
+    )
+
+
+def paired_t(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
+    """Student's t test of paired differences; exact for normal differences. Student (1908), Biometrika 6(1)."""
+    from scipy.stats import ttest_1samp
+
+    differences = a - b
+    if np.ptp(differences) <= rounding(greatest(a, b)):
+        note = f"no spread: all {len(a)} differences are equal, which leaves Student's t undefined"
+        return Answer(float(differences.mean()), math.nan, math.nan, math.nan, note)
+    result = ttest_1samp(differences, question.null, alternative=question.alternative)
+    interval = result.confidence_interval(question.level)
+    p_value = float(result.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+    return Answer(float(differences.mean()), float(interval.low), float(interval.high), p_value)
+
+
+def welch(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
+    """Welch's t test of two normal samples of unequal variance; approximate. Welch (1947), Biometrika 34(1/2)."""
+    from scipy.stats import ttest_ind
+
+    estimate = float(a.mean() - b.mean())
+    if max(np.ptp(a), np.ptp(b)) <= rounding(greatest(a, b)):
+        note = "no spread within either sample, which leaves Welch's t undefined"
+        return Answer(estimate, math.nan, math.nan, math.nan, note)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)  # one constant sample is no difficulty
+        result = ttest_ind(a - question.null, b, equal_var=False, alternative=question.alternative)
+    interval = result.confidence_interval(question.level)
+    low, high = float(interval.low) + question.null, float(interval.high) + question.null
+    return Answer(estimate, low, high, float(result.pvalue))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def wilcoxon(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
+    """Wilcoxon's signed-rank test, see `exact.signed_rank`."""
+    counted = signed_rank(a, b, question.null, question.tail)
+    answer = _one_or_two_sided(counted, question, f"{len(a)} pairs")
+    if counted.smallest == 1:
+        return answer._replace(note="all differences equal the value tested: nothing speaks against it")
+    return answer
+
+
+def paired_permutation(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
+    """Permutation test of the mean paired difference, see `exact.sign_flips`."""
+    counted = sign_flips(a, b, question.null, question.tail, question.seed)
+    return _one_or_two_sided(counted, question, f"{len(a)} pairs")
+
+
+def permutation(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
+    """Permutation test of the difference in means of two samples, see `exact.exchanges`."""
+    counted = exchanges(a, b, question.null, question.tail, question.seed)
+    return _one_or_two_sided(counted, question, f"{len(a)} and {len(b)} values")
+
+
+TESTS: Mapping[str, TwoSampleTest] = {
+    "paired_t": TwoSampleTest(label="paired t", is_paired=True, run=paired_t),
+    "welch": TwoSampleTest(label="Welch", is_paired=False, run=welch),
+    "wilcoxon": TwoSampleTest(label="Wilcoxon signed rank", is_paired=True, run=wilcoxon),
+    "paired_permutation": TwoSampleTest(label="paired permutation", is_paired=True, run=paired_permutation),
+    "permutation": TwoSampleTest(label="permutation", is_paired=False, run=permutation),
+}
+
+
+def _check(test: str, level: float, margin: float, alternative: str) -> TwoSampleTest:
+    """Return the test, after the arguments of `compare` have been looked at."""
+    check_level(level)
+    if test not in TESTS:
+        raise ValueError(f"test: {test!r} is not known; use {', '.join(TESTS)}")
+    if alternative not in ("two-sided", "greater", "less"):
+        raise ValueError(f"alternative: {alternative!r} is not known; use two-sided, greater or less")
+    if not math.isfinite(margin):
+        raise ValueError(f"margin: {margin} is not a finite number")
+    if margin and alternative == "two-sided":
+        raise ValueError(f"margin: {margin} has no side; give alternative greater or less with it")
+    return TESTS[test]
+
+
+def _answer(test: TwoSampleTest, a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
+    """Run a test where there is enough to run it on, at a scale where squares neither overflow nor vanish."""
+    if min(len(a), len(b)) < 2:
+        estimate = float(a.mean() - b.mean()) if len(a) and len(b) else math.nan
+        counts = f"{len(a)} pairs" if test.is_paired else f"{len(a)} and {len(b)} values"
+        return Answer(estimate, math.nan, math.nan, math.nan, f"{counts}: a comparison needs two")
+    _, exponent = np.frexp(max(greatest(a, b), abs(question.null)))
+    scaled = replace(question, null=float(np.ldexp(question.null, -exponent)))
+    answer = test.run(np.ldexp(a, -exponent), np.ldexp(b, -exponent), scaled)
+    estimate, low, high = (float(np.ldexp(value, exponent)) for value in answer[:3])
+    return answer._replace(estimate=estimate, low=low, high=high)
+
+
+def _one_or_two_sided(counted: Counted, question: Question, counts: str) -> Answer:
+    """Choose the side that was asked for; say so where no outcome at all could reach the level."""
+    low, high, smallest = counted.low, counted.high, counted.smallest
+    if question.alternative == "greater":
+        p_value, high = counted.p_greater, math.inf
+    elif question.alternative == "less":
+        p_value, low = counted.p_less, -math.inf
+    else:
+        p_value, smallest = min(1.0, 2 * min(counted.p_greater, counted.p_less)), min(1.0, 2 * smallest)
+    note = ""
+    if smallest > (1 - question.level) * (1 + 1e-12):
+        note = f"{counts} cannot give a p-value below {smallest:.3g}: at level {question.level:g} nothing is different"
+    return Answer(counted.estimate, low, high, p_value, note)

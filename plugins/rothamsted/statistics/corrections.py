@@ -1,0 +1,83 @@
+"""P-values of a family of tests, corrected so that the error rate is that of the family.
+
+Apart, because one table serves comparisons, factors and promotions alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """A way of correcting a family of p-values."""
+
+    label: str  # how a table names it
+    controls: str  # what stays below 1 - level
+    run: Callable[[np.ndarray], np.ndarray]  # (test,) without NaN to (test,)
+
+
+def correct(p_values: np.ndarray, method: str) -> np.ndarray:
+    """Return corrected p-values, to be compared with 1 - level each.
+
+    Args:
+        p_values: (test,) in [0, 1]; NaN marks a test that could not be made, which is not of the family.
+        method: A name in CORRECTIONS.
+
+    Returns:
+        (test,) in the order given, at most 1, NaN where there was none.
+
+    Raises:
+        ValueError: An unknown method, or a p-value outside [0, 1].
+    """
+    if method not in CORRECTIONS:
+        raise ValueError(f"correction: {method!r} is not known; use {', '.join(CORRECTIONS)}")
+    values = np.asarray(p_values, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"p_values: shape {values.shape}, must be one number a test")
+    made = ~np.isnan(values)
+    family = values[made]
+    if len(family) and not (family.min() >= 0 and family.max() <= 1):
+        raise ValueError(f"p_values: {family[(family < 0) | (family > 1)][0]} lies outside 0 to 1")
+    corrected = np.full(len(values), np.nan)
+    corrected[made] = CORRECTIONS[method].run(family)
+    return corrected
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm (1979), Scandinavian Journal of Statistics 6(2): never less powerful than Bonferroni."""
+    order = np.argsort(p_values)
+    n_left = len(p_values) - np.arange(len(p_values))  # hypotheses not yet rejected, this one included
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(p_values[order] * n_left)
+    return np.minimum(corrected, 1.0)
+
+
+def bonferroni(p_values: np.ndarray) -> np.ndarray:
+    """Multiply by the size of the family: valid under any dependence. Dunn (1961), JASA 56(293)."""
+    return np.minimum(p_values * len(p_values), 1.0)
+
+
+def bh(p_values: np.ndarray) -> np.ndarray:
+    """Benjamini & Hochberg (1995), JRSS B 57(1): the share of false findings among the findings."""
+    n = len(p_values)
+    order = np.argsort(p_values)[::-1]
+    corrected = np.empty(n)
+    corrected[order] = np.minimum.accumulate(p_values[order] * n / np.arange(n, 0, -1))
+    return np.minimum(corrected, 1.0)
+
+
+def none(p_values: np.ndarray) -> np.ndarray:
+    """Leave each as it is: every test errs by itself."""
+    return p_values.copy()
+
+
+CORRECTIONS: Mapping[str, Correction] = {
+    "holm": Correction(label="Holm", controls="probability of any false finding", run=holm),
+    "bonferroni": Correction(label="Bonferroni", controls="probability of any false finding", run=bonferroni),
+    "bh": Correction(label="Benjamini-Hochberg", controls="share of false findings among the findings", run=bh),
+    "none": Correction(label="none", controls="probability of each false finding", run=none),
+}

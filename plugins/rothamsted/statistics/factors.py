@@ -1,0 +1,242 @@
+"""Which factors of a grid the values depend on: analysis of variance, effect sizes and level means.
+
+Apart, because it decides what is modelled, what is said of each source, and what cannot be said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import fdtrc
+
+from rothamsted.statistics import anova
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, t_quantile
+from rothamsted.statistics.observations import Observations, free_name, observe
+from rothamsted.statistics.variance import shares_of
+
+COLUMNS_PER_CONDITION = 2  # a model with more has mostly empty cells: no full grid has more than one
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectRow:
+    """One line of an analysis of variance."""
+
+    source: str  # "width", "width x depth", "seed", "residual"
+    df: float
+    sum_squares: float
+    f: float  # NaN for the residual
+    p_value: float
+    omega_squared: float  # partial omega squared; NaN for the residual
+    share: float  # of the total sum of squares
+    kind: Literal["factor", "interaction", "block", "residual"] = "factor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelMean:
+    """The mean of one level of one factor over everything else."""
+
+    factor: str
+    level: Any
+    n: int
+    mean: float  # NaN where empty cells leave it without an estimate
+    low: float  # NaN without an error to judge by
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorEffects:
+    """Which factors the values depend on, and how much of their variance is theirs."""
+
+    rows: tuple[EffectRow, ...]  # none where no analysis over levels applies: the note says why
+    means: tuple[LevelMean, ...]
+    variance_shares: Mapping[str, float] = field(default_factory=dict)  # factors, interaction, seed, residual: sum to 1
+    method: str
+    note: str = ""
+    n: int = 0  # finite values
+    n_excluded: int = 0  # NaN or infinite
+
+
+def factor_effects(
+    values: np.ndarray | Sequence[float],
+    factors: Mapping[str, Sequence[Hashable]],
+    *,
+    seeds: Sequence[Hashable] | None = None,
+    level: float = DEFAULT_LEVEL,
+    max_order: int = 2,
+    n_groups: int | None = None,
+) -> FactorEffects:
+    """Analyse the variance of values over the levels of factors, the seed being a block.
+
+    Type II sums of squares, which test a main effect beyond the other main effects and the interactions that
+    it is no part of. All effects are fixed and tested against the pooled residual: the condition by seed
+    interaction, the interactions of more than `max_order` factors, and pure error. Exact for independent
+    normal errors of one variance. Interactions are left out, and the note says so, where no degrees of
+    freedom would remain for the error.
+
+    Args:
+        values: (observation,) one number a replicate; NaN and infinity are left out and counted.
+        factors: Name -> level of each observation; a factor that does not apply to one has a level such as
+            None there.
+        seeds: What makes replicates of different conditions alike, one an observation; None where nothing does.
+        level: Nominal coverage of the intervals of the level means, not corrected for their number.
+        max_order: Factors in the largest interaction.
+        n_groups: Cut numeric factors with more levels than this into so many groups at their quantiles.
+
+    Returns:
+        Rows: main effects, interactions, seed, residual, with partial omega squared (see `omega_squared`).
+        Means: estimated marginal means, equal weight for every combination of the other factors' levels, with
+        Student's t intervals from the pooled residual. Where no analysis applies, no rows, and a note saying why.
+
+    Raises:
+        ValueError: Lengths that differ, a level that is NaN, an order below 1, a coverage outside (0, 1).
+    """
+    check_level(level)
+    if max_order < 1:
+        raise ValueError(f"max_order: {max_order}; give 1 for main effects, 2 for interactions of two factors")
+    observed = observe(values, factors, seeds=seeds, n_groups=n_groups)
+    if observed.refusal:
+        return _refused(observed, observed.refusal)
+    model, notes = choose_model(observed, max_order)
+    sums = [anova.type_two(model, term) for term in model.terms]
+    if not any(df for term, (df, _) in zip(model.terms, sums) if not term.is_block):
+        return _refused(observed, "the factors change together in every condition: no effect is one factor's alone")
+    rows = [_row(model, term, df, squares) for term, (df, squares) in zip(model.terms, sums)]
+    notes += _notes(model, rows, observed)
+    means = _means(model, observed, level)
+    if any(math.isnan(mean.mean) for mean in means):
+        notes.append("level means with empty cells in their row have no estimate")
+    shares, why = shares_of(observed, model, sums)
+    return FactorEffects(
+        rows=(*rows, _residual_row(model, observed)),
+        means=means,
+        variance_shares=shares,
+        method=_method(model, level),
+        note="; ".join([*observed.notes, *notes, *([why] if why else [])]),
+        n=len(observed.values),
+        n_excluded=observed.n_excluded,
+    )
+
+
+def choose_model(observed: Observations, max_order: int) -> tuple[anova.Model, list[str]]:
+    """Fit the richest model that leaves degrees of freedom for the error, and say what was left out.
+
+    Interactions go first, then the block; what remains may still leave none.
+    """
+    largest = min(max_order, len(observed.factors))
+    options = [(order, block) for block in dict.fromkeys((observed.block, None)) for order in range(largest, 0, -1)]
+    model = None
+    for order, block in options:
+        terms = anova.terms_up_to(observed.factors, order, block)
+        if order > 1 and anova.count_columns(terms) > COLUMNS_PER_CONDITION * observed.n_conditions:
+            continue  # most cells are empty
+        model = anova.fit(observed.values, terms, observed.conditions)
+        if model.residual_df > 0:
+            notes = [] if order == largest else [f"no interactions of more than {order} factors: too few values"]
+            if order == 1 and largest > 1:
+                notes = ["no interactions: too few values to tell them from error"]
+            if block is None and observed.block is not None:
+                notes.append("no block: too few values to tell seeds from error")
+            return model, notes
+    if model is None:
+        raise ValueError("choose_model: no model of main effects was tried; max_order must be 1 or more")
+    return model, ["no degrees of freedom are left for the error: no test and no interval; add replicates"]
+
+
+def omega_squared(df: float, f: float, n: int) -> float:
+    """Return partial omega squared, the share of variance that a source adds to the error's in the population.
+
+    df (F - 1) / (df (F - 1) + n). Keren & Lewis (1979), Educational and Psychological Measurement 39(1).
+    Below 0 where F is below 1, and left so: set to zero it would be biased upward, Okada (2017), Behavior
+    Research Methods 49(3).
+    """
+    beyond = df * (f - 1)
+    return beyond / (beyond + n)
+
+
+def _refused(observed: Observations, why: str) -> FactorEffects:
+    """Return no effects, and why."""
+    return FactorEffects(
+        rows=(), means=(), method="none", note="; ".join([why, *observed.notes]),
+        n=len(observed.values), n_excluded=observed.n_excluded,
+    )  # fmt: skip
+
+
+def _row(model: anova.Model, term: anova.Term, df: int, squares: float) -> EffectRow:
+    """Return the line of one term; F is NaN where there is no error to judge by, or nothing to test."""
+    f = math.nan
+    if df and model.residual_df and not model.is_exact:
+        f = squares / df / (model.residual_squares / model.residual_df)
+    return EffectRow(
+        source=term.name,
+        df=df,
+        sum_squares=model.unscale(squares),
+        f=f,
+        p_value=math.nan if math.isnan(f) else float(fdtrc(df, model.residual_df, f)),
+        omega_squared=math.nan if math.isnan(f) else omega_squared(df, f, model.n),
+        share=squares / model.total_squares if model.total_squares else math.nan,
+        kind="block" if term.is_block else "factor" if len(term.factors) == 1 else "interaction",
+    )
+
+
+def _residual_row(model: anova.Model, observed: Observations) -> EffectRow:
+    """Return the line of what the model leaves over."""
+    return EffectRow(
+        source=free_name("residual", {factor.name for factor in observed.factors}),
+        df=model.residual_df,
+        sum_squares=model.unscale(model.residual_squares),
+        f=math.nan,
+        p_value=math.nan,
+        omega_squared=math.nan,
+        share=model.residual_squares / model.total_squares if model.total_squares else math.nan,
+        kind="residual",
+    )
+
+
+def _notes(model: anova.Model, rows: Sequence[EffectRow], observed: Observations) -> list[str]:
+    """Say what a reader of the table has to know."""
+    notes = []
+    confounded = [row.source for row in rows if not row.df]
+    if confounded:
+        notes.append(f"confounded with other sources, not tested: {', '.join(confounded)}")
+    if model.is_exact and model.residual_df:
+        notes.append("nothing is left for the error but rounding: F is not defined")
+    order = max(len(term.factors) for term in model.terms)
+    if len(observed.factors) > order:
+        notes.append(f"interactions of more than {order} factors count as residual" if order > 1 else
+                     "interactions count as residual")  # fmt: skip
+    parts = sum(row.sum_squares for row in rows) + model.unscale(model.residual_squares)
+    if not math.isclose(parts, model.unscale(model.total_squares), rel_tol=1e-6):
+        notes.append("cells are unequally filled: Type II sums of squares do not add up to the total")
+    return notes
+
+
+def _means(model: anova.Model, observed: Observations, level: float) -> tuple[LevelMean, ...]:
+    """Return the estimated marginal mean of each level of each factor."""
+    error = math.nan
+    if model.residual_df and not model.is_exact:
+        error = t_quantile(level, model.residual_df) * (model.residual_squares / model.residual_df) ** 0.5
+    means = []
+    for factor in observed.factors:
+        estimates, variances = anova.marginal_means(model, factor)
+        halves = np.ldexp(error * np.sqrt(variances), model.exponent)
+        counts = np.bincount(factor.codes, minlength=len(factor.levels))
+        for code, name in enumerate(factor.levels):
+            mean, half = float(estimates[code]), float(halves[code])
+            means.append(
+                LevelMean(
+                    factor=factor.name, level=name, n=int(counts[code]), mean=mean, low=mean - half, high=mean + half
+                )
+            )
+    return tuple(means)
+
+
+def _method(model: anova.Model, level: float) -> str:
+    """Name what was computed."""
+    order = max(len(term.factors) for term in model.terms)
+    effects = "main effects" if order == 1 else f"interactions of up to {order} factors"
+    block = ", seed as block" if any(term.is_block for term in model.terms) else ""
+    return f"analysis of variance, Type II, {effects}{block}; t intervals at {level:g} from the pooled residual"

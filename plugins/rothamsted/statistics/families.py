@@ -1,0 +1,266 @@
+"""Families of comparisons whose correction is built in: Dunnett against a reference, Tukey for all pairs.
+
+Apart from `corrections`, because these know how the comparisons hang together and so give intervals that hold
+together too. Both take one variance for all groups: where it differs between conditions (as near divergence), pairwise
+tests with Holm's correction are the safe choice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from rothamsted.statistics.compare import Alternative
+from rothamsted.statistics.effects import greatest, rounding
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
+from rothamsted.statistics.multivariate_t import dunnett_tail
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupDifference:
+    """One group minus another."""
+
+    group: int
+    reference: int
+    estimate: float  # difference in means; NaN where a group has no value
+    low: float  # simultaneous: all intervals of the family hold at once with probability `level`
+    high: float
+    p_value: float  # corrected for the family
+    n: int  # replicates of the group
+    n_reference: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Comparisons that were made together."""
+
+    members: tuple[GroupDifference, ...]
+    test: str  # "dunnett" or "tukey"
+    alternative: Alternative
+    level: float  # probability that every interval holds
+    sd: float  # pooled standard deviation; of what seeds leave over, where paired. NaN where undefined
+    df: int  # its degrees of freedom
+    n_excluded: int  # values that are missing, infinite, or at a seed that a compared group lacks
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledMeans:
+    """Means of groups and the one standard deviation of their replicates."""
+
+    means: np.ndarray  # (group,) NaN without a value
+    n: np.ndarray  # (group,)
+    sd: float  # NaN without degrees of freedom, 0 without spread
+    df: int
+    n_excluded: int
+
+
+def dunnett(
+    groups: Sequence[np.ndarray] | np.ndarray,
+    *,
+    reference: int = 0,
+    level: float = DEFAULT_LEVEL,
+    alternative: Alternative = "two-sided",
+    is_paired: bool = False,
+) -> Family:
+    """Compare every group with one reference. Dunnett (1955), JASA 50(272).
+
+    Exact for normal values of one variance and any group sizes. The multivariate t is integrated on a fixed grid,
+    so there is no random error, and 169 groups take half a second.
+
+    Args:
+        groups: One array (replicate,) a group; NaN marks a missing value, NaN and infinity are left out.
+        reference: Its index.
+        level: Probability that all intervals hold.
+        alternative: "greater" where a group above the reference is looked for.
+        is_paired: Replicate r of every group has the same seed: seed effects are taken out, over the seeds that all
+            groups (those without any value apart) have.
+
+    Returns:
+        The family, in the order of groups without the reference. Interval and p-value are NaN where a group has no
+        value or no spread is known.
+
+    Raises:
+        ValueError: Fewer than two groups, no such reference, an unknown alternative, unequal lengths where paired.
+    """
+    pooled = _check(groups, level, is_paired)
+    if not 0 <= reference < len(pooled.n):
+        raise ValueError(f"reference: {reference} is not one of {len(pooled.n)} groups, counted from 0")
+    if alternative not in ("two-sided", "greater", "less"):
+        raise ValueError(f"alternative: {alternative!r} is not known; use two-sided, greater or less")
+    others = [group for group in range(len(pooled.n)) if group != reference]
+    sizes = pooled.n[[group for group in others if pooled.n[group]]]
+    loadings = np.sqrt(sizes / (sizes + pooled.n[reference])) if pooled.n[reference] else np.array([])
+    is_two_sided = alternative == "two-sided"
+
+    def tail(t: float) -> float:
+        if alternative == "less":
+            t = -t
+        return dunnett_tail(abs(t) if is_two_sided else t, loadings, pooled.df, is_two_sided=is_two_sided)
+
+    pairs = [(group, reference) for group in others]
+    return _family("dunnett", pairs, pooled, level, alternative, tail)
+
+
+def tukey(
+    groups: Sequence[np.ndarray] | np.ndarray, *, level: float = DEFAULT_LEVEL, is_paired: bool = False
+) -> Family:
+    """Compare every group with every other. Tukey (1953); Kramer (1956), Biometrics 12(3), for unequal sizes.
+
+    Exact for normal values of one variance and equal sizes, conservative for unequal ones (Hayter 1984, Annals of
+    Statistics 12(1)). The studentized range costs some milliseconds a pair.
+
+    Args:
+        groups: As for `dunnett`.
+        level: Probability that all intervals hold.
+        is_paired: As for `dunnett`.
+
+    Returns:
+        The family, pairs (0, 1), (0, 2), ..., each the former minus the latter.
+
+    Raises:
+        ValueError: Fewer than two groups, unequal lengths where paired.
+    """
+    from scipy.stats import studentized_range
+
+    pooled = _check(groups, level, is_paired)
+    n_groups = int((pooled.n > 0).sum())
+
+    def tail(t: float) -> float:
+        return float(studentized_range.sf(abs(t) * math.sqrt(2), n_groups, pooled.df))
+
+    pairs = list(combinations(range(len(pooled.n)), 2))
+    return _family("tukey", pairs, pooled, level, "two-sided", tail)
+
+
+def pool(groups: Sequence[np.ndarray] | np.ndarray, *, is_paired: bool) -> PooledMeans:
+    """Return the means of groups and their pooled standard deviation, from an analysis of variance.
+
+    Paired, with two-way residuals over complete seeds; else within groups.
+    """
+    samples = [np.asarray(group, dtype=np.float64) for group in groups]
+    if is_paired:
+        return _pool_blocks(samples)
+    kept = [sample[np.isfinite(sample)] for sample in samples]
+    n = np.array([len(sample) for sample in kept])
+    means = np.array([sample.mean() if len(sample) else math.nan for sample in kept])
+    residuals = np.concatenate([sample - sample.mean() for sample in kept if len(sample)] or [np.array([])])
+    df = int(n.sum() - (n > 0).sum())
+    n_excluded = sum(len(sample) for sample in samples) - int(n.sum())
+    return PooledMeans(means=means, n=n, sd=_sd(residuals, df, kept), df=df, n_excluded=n_excluded)
+
+
+def _check(groups: Sequence[np.ndarray] | np.ndarray, level: float, is_paired: bool) -> PooledMeans:
+    check_level(level)
+    if len(groups) < 2:
+        raise ValueError(f"groups: {len(groups)}, a family of comparisons needs two or more")
+    return pool(groups, is_paired=is_paired)
+
+
+def _pool_blocks(samples: list[np.ndarray]) -> PooledMeans:
+    """Return means and two-way residual spread over the seeds that all groups with values have."""
+    if len({len(sample) for sample in samples}) > 1:
+        raise ValueError(
+            f"groups: lengths {sorted({len(sample) for sample in samples})} cannot be paired; align groups by seed, "
+            "NaN where one has no value"
+        )
+    values = np.array(samples)  # (group, seed)
+    finite = np.isfinite(values)
+    has_values = finite.any(axis=1)
+    seeds = finite[has_values].all(axis=0)
+    n_seeds = int(seeds.sum())
+    n = np.where(has_values, n_seeds, 0)
+    n_excluded = values.size - int(n.sum())
+    if not n_seeds:
+        return PooledMeans(means=np.full(len(n), math.nan), n=n, sd=math.nan, df=0, n_excluded=n_excluded)
+    kept = values[has_values][:, seeds]
+    means = np.full(len(n), math.nan)
+    means[has_values] = kept.mean(axis=1)
+    residuals = kept - kept.mean(axis=1, keepdims=True) - kept.mean(axis=0) + kept.mean()
+    df = (len(kept) - 1) * (n_seeds - 1)
+    return PooledMeans(means=means, n=n, sd=_sd(residuals.ravel(), df, list(kept)), df=df, n_excluded=n_excluded)
+
+
+def _sd(residuals: np.ndarray, df: int, samples: list[np.ndarray]) -> float:
+    if df < 1:
+        return math.nan
+    if greatest(residuals) <= rounding(greatest(*samples)):
+        return 0.0
+    _, exponent = np.frexp(greatest(residuals))  # so that squares neither overflow nor vanish
+    return float(np.ldexp(math.sqrt(float((np.ldexp(residuals, -exponent) ** 2).sum()) / df), exponent))
+
+
+def _family(
+    test: str,
+    pairs: list[tuple[int, int]],
+    pooled: PooledMeans,
+    level: float,
+    alternative: Alternative,
+    tail: Callable[[float], float],
+) -> Family:
+    """Make the comparisons, given the probability that the greatest of them exceeds a bound."""
+    possible = [pair for pair in pairs if pooled.n[pair[0]] and pooled.n[pair[1]]]
+    note = ""
+    if not pooled.sd > 0:
+        note = "no spread within any group" if pooled.sd == 0 else "one value a group: no standard deviation"
+    elif not possible:
+        note = "no two groups with values"
+    critical = math.nan if note else _critical(tail, level, alternative)
+    members = [_difference(pair, pooled, critical, alternative, tail) for pair in pairs]
+    return Family(
+        members=tuple(members),
+        test=test,
+        alternative=alternative,
+        level=level,
+        sd=pooled.sd,
+        df=pooled.df,
+        n_excluded=pooled.n_excluded,
+        note=note,
+    )
+
+
+def _difference(
+    pair: tuple[int, int],
+    pooled: PooledMeans,
+    critical: float,
+    alternative: Alternative,
+    tail: Callable[[float], float],
+) -> GroupDifference:
+    group, reference = pair
+    n, n_reference = int(pooled.n[group]), int(pooled.n[reference])
+    estimate = float(pooled.means[group] - pooled.means[reference])
+    low = high = p_value = math.nan
+    if n and n_reference and not math.isnan(critical):
+        error = pooled.sd * math.sqrt(1 / n + 1 / n_reference)
+        p_value = tail(estimate / error)
+        low = -math.inf if alternative == "less" else estimate - critical * error
+        high = math.inf if alternative == "greater" else estimate + critical * error
+    return GroupDifference(
+        group=group,
+        reference=reference,
+        estimate=estimate,
+        low=low,
+        high=high,
+        p_value=p_value,
+        n=n,
+        n_reference=n_reference,
+    )
+
+
+def _critical(tail: Callable[[float], float], level: float, alternative: Alternative) -> float:
+    """Return the t that the greatest statistic exceeds with probability 1 - level."""
+    from scipy.optimize import root_scalar
+
+    sign = -1 if alternative == "less" else 1
+
+    def excess(t: float) -> float:
+        return tail(sign * t) - (1 - level)
+
+    least, most = (0.0 if alternative == "two-sided" else -40.0), 4.0
+    while excess(most) > 0:
+        most *= 2
+    return float(root_scalar(excess, bracket=(least, most), xtol=1e-9).root)

@@ -1,0 +1,122 @@
+"""Stop when the interval is narrow enough: replicates go on until the mean is known to within a width.
+
+Apart, because Student's interval at a stop of its own choosing covers too rarely: a sample stops early where its
+spread looks small by luck. The interval that is reported here pays for that. The decision is replayed from the
+values each time, so that a resumed sweep decides as the first one did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rothamsted.statistics.intervals import Interval, check_level, mean_interval
+from rothamsted.statistics.sequential import schedule_looks, stopping_level
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopDecision:
+    """Whether one condition has replicates enough."""
+
+    is_narrow: bool  # the interval is at most as wide as asked for
+    is_finished: bool  # it is narrow, or n_max is reached
+    interval: Interval | None  # for the mean, at the look that decided or the latest; covers at `level`
+    n_run: int  # replicates that were run or failed by then
+    n_excluded: int  # of those, without a finite value
+    next_n: int | None  # replicates to have before the next look; None when finished
+    reason: str  # one line
+
+
+def is_narrow_enough(
+    values: Sequence[float] | np.ndarray,
+    *,
+    width: float,
+    level: float,
+    n_min: int,
+    n_max: int,
+    step: int = 1,
+) -> StopDecision:
+    """Replay the looks at one condition until its interval is at most `width` wide.
+
+    For independent normal values the reported interval covers the mean with probability `level` or more,
+    whatever the standard deviation. Values after the look that decided are not used.
+
+    Args:
+        values: One number a replicate that was run, in their order; NaN = failed, infinite = diverged: both are
+            left out and counted.
+        width: Whole width of the interval, above 0.
+        level: Coverage of the reported interval, in (0, 1).
+        n_min: Values before the first look, 2 or more.
+        n_max: Replicates at which it ends in any case; no more values than that.
+        step: Replicates between looks.
+
+    Raises:
+        ValueError: A shape, width, count or level that cannot be.
+    """
+    replicates = _checked(values, width, level, n_max)
+    looks = schedule_looks(n_min=n_min, n_max=n_max, step=step)
+    interval, taken = None, 0
+    for look in looks:
+        if look > len(replicates):
+            break
+        taken = look
+        interval = _paid_interval(replicates[:look], looks, level)
+        if interval is not None and interval.n >= n_min and interval.high - interval.low <= width:
+            return _decision(replicates[:look], interval, width, is_narrow=True, next_n=None)
+    next_n = next((look for look in looks if look > taken), None)
+    return _decision(replicates[:taken], interval, width, is_narrow=False, next_n=next_n)
+
+
+def _checked(values: Sequence[float] | np.ndarray, width: float, level: float, n_max: int) -> np.ndarray:
+    """Return the values as (replicate,) numbers, or raise ValueError."""
+    check_level(level)
+    replicates = np.asarray(values, dtype=np.float64)
+    if replicates.ndim != 1:
+        raise ValueError(f"values: shape {replicates.shape}, must be one number a replicate")
+    if len(replicates) > n_max:
+        raise ValueError(
+            f"values: {len(replicates)} replicates, but n_max is {n_max}; give the first {n_max} or raise it"
+        )
+    if not (math.isfinite(width) and width > 0):
+        raise ValueError(f"width: {width} is not a width; give a number above 0")
+    return replicates
+
+
+def _paid_interval(values: np.ndarray, looks: tuple[int, ...], level: float) -> Interval | None:
+    """Return Student's interval at the level that pays for the looks, named by the level at which it covers."""
+    interval = mean_interval(values[np.isfinite(values)], level=stopping_level(looks, level=level))
+    if interval is None:
+        return None
+    return Interval(
+        estimate=interval.estimate,
+        low=interval.low,
+        high=interval.high,
+        level=level,
+        n=interval.n,
+        method="sequential t",
+    )
+
+
+def _decision(
+    values: np.ndarray, interval: Interval | None, width: float, *, is_narrow: bool, next_n: int | None
+) -> StopDecision:
+    """Put a decision and its reason together, `values` being those that it rests on."""
+    n_excluded = int((~np.isfinite(values)).sum())
+    if interval is None:
+        seen = "no interval yet: fewer than two values" if next_n else "no interval: fewer than two values"
+    else:
+        relation = "at most" if is_narrow else "not within"
+        seen = f"interval {interval.high - interval.low:.4g} wide with {interval.n} values, {relation} {width:g}"
+    ending = "" if is_narrow else f"; go on to {next_n}" if next_n else "; n_max is reached"
+    return StopDecision(
+        is_narrow=is_narrow,
+        is_finished=is_narrow or next_n is None,
+        interval=interval,
+        n_run=len(values),
+        n_excluded=n_excluded,
+        next_n=next_n,
+        reason=seen + ending,
+    )

@@ -1,0 +1,30 @@
+"""The names under which a sweep writes itself down, in MLflow's tags and Optuna's attributes.
+
+Apart because writers and readers must agree on them, and a reader of the record needs one place to look.
+"""
+
+ROLE = "rothamsted.role"  # sweep, trial, replicate
+SWEEP = "rothamsted.sweep"  # name of the sweep
+STUDY = "rothamsted.study"
+TRIAL = "rothamsted.trial"  # number of the trial: 0, 1, ...
+REPLICATE = "rothamsted.replicate"  # 0, 1, ... within the trial
+SEED = "rothamsted.seed"
+PHASE = "rothamsted.phase"  # search, confirm
+RACE = "rothamsted.race"  # dropped after N, narrow after N, survived; while it races: racing
+OUTCOME = "rothamsted.outcome"  # finished, diverged, failed, interrupted
+ATTEMPT = "rothamsted.attempt"  # 1, 2, ...: grows with each retry
+REASON = "rothamsted.reason"  # one line, for a replicate without a score
+CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
+
+RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep
+TARGET = "rothamsted:n_replicates"  # Optuna: replicates that a trial of a race shall have
+VERDICT = "rothamsted:race"  # Optuna: how a trial left the race, and why
+ROUND = "rothamsted:round"  # Optuna, of the sweep: the round that its race is in
+CONFIRMS = "rothamsted:confirms"  # Optuna, of the confirmation: which trial, replicate and seed, below which run
+CONFIRMED = "rothamsted:confirmed"  # Optuna, of the confirmation: trial -> its result over all replicates
+CONFIRMATION_OF = "rothamsted:confirmation_of"  # Optuna, of the confirmation: name of the sweep
+RESULT = "rothamsted:result"  # Optuna: the trial's replicates and their summary
+EXPERIMENT_ID = "rothamsted:experiment_id"
+TRACKING_URI = "rothamsted:tracking_uri"
+DATA_DIGEST = "rothamsted:data_digest"
+ATTEMPTS = "rothamsted:attempts"  # Optuna: most attempts that a replicate of the trial has had

@@ -1,0 +1,194 @@
+"""Which numbers answer which question, and what is said where there is no answer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from rothamsted.analysis.analyze import Settings, analyze
+from rothamsted.analysis.ranking import by_seed, is_paired, near_best, ranked
+from tests.analysis.runs import dataset
+
+NAN = math.nan
+
+
+def test_a_condition_has_its_mean_interval_and_counts() -> None:
+    # By hand: mean 2, sd 1, n 3; t(0.975, df=2) = 4.302653; half-width 4.302653 / sqrt(3).
+    found = analyze(dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.0, 6.0]})).objective[0]
+    assert found.interval is not None
+    assert (found.n, found.counts, found.statistics["sd"]) == (3, {"finished": 3}, 1.0)
+    assert (found.interval.low, found.interval.high) == pytest.approx((-0.484138, 4.484138), abs=1e-6)
+
+
+def test_conditions_are_ranked_by_mean_in_the_direction_of_the_objective() -> None:
+    values = {0: [3.0, 3.1], 1: [1.0, 1.1], 2: [2.0, 2.1]}
+    assert ranked(dataset(values)) == [1, 2, 0]
+    assert ranked(dataset(values, direction="maximize")) == [0, 2, 1]
+
+
+def test_a_condition_with_a_diverged_replicate_is_not_ranked() -> None:
+    given = dataset({0: [1.0, 1.1, NAN], 1: [2.0, 2.1, 2.2]}, outcomes={(0, 2): "diverged"})
+    found = analyze(given)
+    assert found.ranking == (1,)
+    assert "1 of 2 conditions have diverged replicates and are not ranked." in found.marks
+    assert "1 of 3 diverged" in found.objective[0].note
+
+
+def test_a_failed_replicate_is_missing_and_counted() -> None:
+    found = analyze(dataset({0: [1.0, NAN, 3.0], 1: [4.0, 5.0, 6.0]}, outcomes={(0, 1): "failed"})).objective[0]
+    assert (found.n, found.counts, found.statistics["mean"]) == (2, {"finished": 2, "failed": 1}, 2.0)
+
+
+@pytest.mark.parametrize("odd", [NAN, math.inf, -math.inf])
+def test_a_finished_replicate_without_a_finite_value_is_excluded_counted_and_marked(odd: float) -> None:
+    found = analyze(dataset({0: [1.0, odd, 3.0], 1: [4.0, 5.0, 6.0]}))
+    assert found.objective[0].n == 2
+    assert found.objective[0].counts["excluded"] == 1
+    assert any("1 finished replicates have no finite loss" in mark for mark in found.marks)
+
+
+def test_one_replicate_has_no_interval_and_says_so() -> None:
+    found = analyze(dataset({0: [1.0], 1: [2.0]}))
+    assert found.objective[0].interval is None
+    assert "one replicate" in found.objective[0].note
+    assert found.comparisons is None
+    assert "fewer than two conditions have two or more replicates" in found.gaps["comparisons"]
+
+
+def test_one_condition_only_is_summarized_and_not_compared() -> None:
+    found = analyze(dataset({0: [1.0, 2.0, 3.0]}))
+    assert found.ranking == (0,)
+    assert found.gaps["comparisons"] == "only one condition has a score: there is nothing to compare"
+    assert "effects" in found.gaps
+
+
+def test_all_failed_gives_gaps_and_no_number() -> None:
+    ended = {(c, s): "failed" for c in range(2) for s in range(3)}
+    found = analyze(dataset({0: [NAN] * 3, 1: [NAN] * 3}, outcomes=ended))
+    assert (found.ranking, found.best, found.comparisons, found.detectable) == ((), None, None, None)
+    assert "No condition has a score." in found.marks
+    assert {"comparisons", "effects", "detectable", "curves"} <= set(found.gaps)
+
+
+def test_mixed_replicate_counts_are_marked() -> None:
+    found = analyze(dataset({0: [1.0, 2.0], 1: [2.0, 3.0, 4.0]}))
+    assert any(mark.startswith("Conditions have 2 to 3 replicates") for mark in found.marks)
+
+
+def test_common_seeds_are_compared_in_pairs() -> None:
+    # Authority: scipy's paired t on the same pairs.
+    rng = np.random.default_rng(0)
+    seeds = rng.normal(size=6)
+    a, b = seeds + rng.normal(scale=0.1, size=6), seeds + 0.2 + rng.normal(scale=0.1, size=6)
+    found = analyze(dataset({0: a.tolist(), 1: b.tolist()}))
+    assert found.comparisons is not None
+    (row,) = found.comparisons.rows
+    assert found.comparisons.test == "paired t"
+    assert (row.condition, row.reference) == (1, 0)
+    assert row.p_value == pytest.approx(scipy.stats.ttest_rel(b, a).pvalue, rel=1e-9)
+
+
+def test_replicates_without_seeds_are_compared_unpaired() -> None:
+    # Authority: scipy's Welch test.
+    a, b = [1.0, 1.2, 0.9, 1.1], [1.6, 1.1, 1.9, 1.5]
+    found = analyze(dataset({0: a, 1: b}, has_seeds=False))
+    assert found.comparisons is not None
+    assert found.comparisons.test == "Welch's t"
+    assert found.comparisons.rows[0].p_value == pytest.approx(scipy.stats.ttest_ind(b, a, equal_var=False).pvalue)
+
+
+def test_a_missing_replicate_breaks_its_pair_only() -> None:
+    values = {0: [1.0, 2.0, 3.0, 4.0], 1: [2.0, 3.1, NAN, 5.2]}
+    given = dataset(values, outcomes={(1, 2): "failed"})
+    assert is_paired(given, [0, 1])
+    matrix, seeds = by_seed(given, [0, 1])
+    assert seeds == ("0", "1", "2", "3")
+    assert np.isnan(matrix).tolist() == [[False] * 4, [False, False, True, False]]
+    found = analyze(given)
+    assert found.comparisons is not None
+    assert found.comparisons.rows[0].n == 3
+
+
+def test_holm_corrects_over_the_whole_family() -> None:
+    # Holm by hand: of three p-values the smallest is multiplied by 3.
+    rng = np.random.default_rng(1)
+    values = {c: (c * 0.5 + rng.normal(scale=0.3, size=5)).tolist() for c in range(4)}
+    found = analyze(dataset(values)).comparisons
+    assert found is not None
+    smallest = min(found.rows, key=lambda row: row.p_value)
+    assert smallest.p_corrected == pytest.approx(3 * smallest.p_value)
+
+
+def test_a_reference_can_be_given() -> None:
+    found = analyze(dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.5, 6.0]}), Settings(reference=1)).comparisons
+    assert found is not None
+    assert [(row.condition, row.reference) for row in found.rows] == [(0, 1)]
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+def test_luck_is_positive_where_the_search_was_too_hopeful(direction: str, sign: int) -> None:
+    # By hand: search mean 1.0, fresh mean 1.5: too hopeful by 0.5 when minimising, too modest when maximising.
+    given = dataset({0: [0.9, 1.1], 1: [9.0, 9.1]}, direction=direction, confirm={0: [1.4, 1.6]})
+    (confirmed,) = analyze(given).confirmed
+    assert confirmed.luck == pytest.approx(sign * 0.5)
+    assert confirmed.confirmed is not None
+    assert confirmed.confirmed.n == 2
+
+
+def test_fresh_seeds_do_not_touch_the_search_estimate() -> None:
+    given = dataset({0: [0.9, 1.1], 1: [9.0, 9.1]}, confirm={0: [100.0, 100.0]})
+    assert analyze(given).objective[0].statistics["mean"] == 1.0
+
+
+def test_the_spread_of_bad_conditions_does_not_enter_a_plan() -> None:
+    # The best quarter of eight conditions are two: numbers 0 and 1, though others scatter a hundred times more.
+    assert near_best(list(range(8)), []) == [0, 1]
+    assert near_best(list(range(8)), [0, 3, 5]) == [0, 1, 2]
+
+
+def test_factors_of_a_grid_get_an_analysis_of_variance() -> None:
+    rng = np.random.default_rng(2)
+    factors = {3 * i + j: {"width": 10 * i, "depth": j} for i in range(3) for j in range(3)}
+    values = {n: (f["width"] + rng.normal(size=4)).tolist() for n, f in factors.items()}
+    effects = analyze(dataset(values, factors=factors)).effects
+    assert effects is not None
+    p = {row.source: row.p_value for row in effects.rows}
+    assert p["width"] < 1e-6
+    assert p["depth"] > 0.001
+
+
+@pytest.mark.parametrize("interval", ["percentile", "bca"])
+def test_the_interval_asked_for_is_the_interval_shown(interval: str) -> None:
+    values = np.random.default_rng(3).normal(size=(2, 12)).tolist()
+    found = analyze(dataset({0: values[0], 1: values[1]}), Settings(interval=interval)).objective[0]
+    assert found.interval is not None
+    assert found.interval.method == interval
+
+
+def test_dunnett_compares_with_the_reference_jointly() -> None:
+    # Authority: scipy's Dunnett test on the same groups, replicates without common seeds.
+    rng = np.random.default_rng(4)
+    values = {c: (c * 0.4 + rng.normal(scale=0.4, size=6)).tolist() for c in range(3)}
+    found = analyze(dataset(values, has_seeds=False), Settings(correction="dunnett")).comparisons
+    assert found is not None
+    others = [row.condition for row in found.rows]
+    expected = scipy.stats.dunnett(*[values[c] for c in others], control=values[found.reference], rng=0)
+    assert [row.p_corrected for row in found.rows] == pytest.approx(expected.pvalue, abs=2e-3)
+    interval = expected.confidence_interval(0.95)
+    assert [row.low for row in found.rows] == pytest.approx(interval.low, abs=5e-3)
+
+
+def test_tukey_compares_with_the_reference_within_all_pairs() -> None:
+    # Authority: scipy's Tukey test on the same groups, replicates without common seeds.
+    rng = np.random.default_rng(5)
+    values = {c: (c * 0.4 + rng.normal(scale=0.4, size=6)).tolist() for c in range(3)}
+    found = analyze(dataset(values, has_seeds=False), Settings(correction="tukey")).comparisons
+    assert found is not None
+    expected = scipy.stats.tukey_hsd(*values.values())
+    interval = expected.confidence_interval(0.95)
+    for row in found.rows:
+        assert row.p_corrected == pytest.approx(expected.pvalue[row.condition, row.reference], rel=1e-6)
+        assert row.low == pytest.approx(interval.low[row.condition, row.reference], rel=1e-6)

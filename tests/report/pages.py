@@ -1,0 +1,231 @@
+"""Analyses made by hand for tests of tables, text and pages: every number is the caller's, or simple arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rothamsted.analysis.values import (
+    Analysis,
+    BestSet,
+    ComparisonRow,
+    Comparisons,
+    Condition,
+    ConditionSummary,
+    Confirmed,
+    Dataset,
+    Detectable,
+    EffectRow,
+    Factor,
+    FactorEffects,
+    LevelMean,
+    Objective,
+    Replicate,
+)
+from rothamsted.statistics import Interval, mean_interval
+
+NAN = math.nan
+ATTACK = "<script>alert(1)</script>"
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="300pt" viewBox="0 0 300 100"><text x="9" y="50">drawn</text></svg>'
+)
+
+
+def interval(
+    estimate: float, low: float, high: float, n: int = 5, *, level: float = 0.95, method: str = "t"
+) -> Interval:
+    return Interval(estimate=estimate, low=low, high=high, level=level, n=n, method=method)
+
+
+def replicate(condition: int, seed: int, objective: float, **changes: Any) -> Replicate:
+    given: dict[str, Any] = {
+        "run_id": f"run-{condition}-{seed}",
+        "condition": condition,
+        "seed": str(seed),
+        "outcome": "finished" if math.isfinite(objective) else "failed",
+        "objective": objective,
+        "seconds": 2.0,
+        "started_ms": 1_700_000_000_000 + 1000 * seed,
+    }
+    return Replicate(**{**given, **changes})
+
+
+def summarized(condition: int, replicates: Sequence[Replicate]) -> ConditionSummary:
+    """A summary by the textbook, from the replicates of one condition."""
+    values = np.array([one.objective for one in replicates if math.isfinite(one.objective)])
+    outcomes = [one.outcome for one in replicates]
+    n = len(values)
+    sd = float(values.std(ddof=1)) if n > 1 else NAN
+    statistics = {
+        "mean": float(values.mean()) if n else NAN,
+        "sd": sd,
+        "sem": sd / math.sqrt(n) if n > 1 else NAN,
+        "median": float(np.median(values)) if n else NAN,
+        "iqm": float(np.median(values)) if n else NAN,
+        "min": float(values.min()) if n else NAN,
+        "max": float(values.max()) if n else NAN,
+    }
+    return ConditionSummary(
+        condition=condition,
+        n=n,
+        counts={outcome: outcomes.count(outcome) for outcome in dict.fromkeys(outcomes)},
+        statistics=statistics,
+        interval=mean_interval(values),
+        is_constant=n > 1 and sd == 0,
+        note="one replicate: no interval" if n == 1 else "",
+    )
+
+
+def analysis(
+    scores: Mapping[int, Sequence[float]],
+    *,
+    values: Mapping[int, Mapping[str, Any]] | None = None,
+    factors: Sequence[Factor] = (),
+    name: str = "made-by-hand",
+    replicates: Sequence[Replicate] | None = None,
+    **changes: Any,
+) -> Analysis:
+    """An analysis of conditions with the given scores; NaN is a replicate that failed.
+
+    Only summaries and the ranking are made; comparisons, effects and the rest are the caller's `changes`.
+    """
+    settings = values or {number: {"lr": 0.1 * (number + 1)} for number in scores}
+    levels = tuple(dict.fromkeys(one["lr"] for one in settings.values() if "lr" in one))
+    conditions = tuple(
+        Condition(
+            number=number,
+            values=one,
+            label=", ".join(
+                f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in one.items()
+            ),
+            run_id=f"trial-{number}",
+        )
+        for number, one in settings.items()
+    )
+    made = replicates or [
+        replicate(number, seed, score, reason="" if math.isfinite(score) else "RuntimeError: out of memory")
+        for number, row in scores.items()
+        for seed, score in enumerate(row)
+    ]
+    summaries = tuple(summarized(number, [one for one in made if one.condition == number]) for number in scores)
+    ranked = [one for one in summaries if one.n and not one.counts.get("diverged")]
+    dataset = Dataset(
+        name=name,
+        kind="sweep",
+        objective=Objective(metric="val_loss", direction="minimize", reduce="best"),
+        factors=tuple(factors) or (Factor(name="lr", levels=levels, is_numeric=True, is_log=True),),
+        conditions=conditions,
+        replicates=tuple(made),
+    )
+    given: dict[str, Any] = {
+        "dataset": dataset,
+        "level": 0.95,
+        "interval": "t",
+        "correction": "holm",
+        "objective": summaries,
+        "metrics": {},
+        "ranking": tuple(one.condition for one in sorted(ranked, key=lambda one: one.statistics["mean"])),
+        "best": None,
+        "comparisons": None,
+        "effects": None,
+        "confirmed": (),
+        "detectable": None,
+        "bands": {},
+        "gaps": {},
+        "marks": (),
+    }
+    return Analysis(**{**given, **changes})
+
+
+def with_dataset(made: Analysis, **changes: Any) -> Analysis:
+    return replace(made, dataset=replace(made.dataset, **changes))
+
+
+def with_metrics(made: Analysis, means: Mapping[str, Mapping[int, float]]) -> Analysis:
+    """Add final values of other metrics: their means, each of two replicates without spread."""
+    found = {
+        metric: tuple(
+            summarized(number, [replicate(number, seed, mean) for seed in range(2)]) for number, mean in row.items()
+        )
+        for metric, row in means.items()
+    }
+    return replace(made, metrics=found)
+
+
+def comparison(condition: int, reference: int, difference: float, **changes: Any) -> ComparisonRow:
+    given: dict[str, Any] = {
+        "condition": condition,
+        "reference": reference,
+        "n": 3,
+        "difference": difference,
+        "low": difference - 0.01,
+        "high": difference + 0.01,
+        "p_value": 0.01,
+        "p_corrected": 0.02,
+        "effect": 1.5,
+        "effect_low": 0.2,
+        "effect_high": 2.8,
+        "probability_better": 0.0,
+        "is_different": True,
+    }
+    return ComparisonRow(**{**given, **changes})
+
+
+def best_set(best: int, *others: int) -> BestSet:
+    return BestSet(best=best, members=(best, *others), method="paired t, holm", level=0.95)
+
+
+def family(reference: int, *rows: ComparisonRow) -> Comparisons:
+    return Comparisons(reference=reference, test="paired t", correction="holm", level=0.95, rows=rows)
+
+
+def confirmed(condition: int, search: Interval | None, fresh: Interval | None) -> Confirmed:
+    luck = fresh.estimate - search.estimate if search and fresh else NAN  # minimizing: a lower search is a hopeful one
+    return Confirmed(condition=condition, search=search, confirmed=fresh, luck=luck)
+
+
+def effects() -> FactorEffects:
+    return FactorEffects(
+        rows=(
+            EffectRow(source="lr", df=4, sum_squares=0.8123, f=123.4, p_value=1e-9, omega_squared=0.83, share=0.81),
+            EffectRow(source="width", df=2, sum_squares=0.02, f=0.9, p_value=0.41, omega_squared=-0.01, share=0.02),
+            EffectRow(
+                source="lr x width",
+                df=8,
+                sum_squares=0.07,
+                f=3.1,
+                p_value=0.004,
+                omega_squared=0.12,
+                share=0.07,
+                kind="interaction",
+            ),
+            EffectRow(
+                source="seed", df=2, sum_squares=0.01, f=0.8, p_value=0.46, omega_squared=0.0, share=0.01, kind="block"
+            ),
+            EffectRow(
+                source="residual",
+                df=28,
+                sum_squares=0.09,
+                f=NAN,
+                p_value=NAN,
+                omega_squared=NAN,
+                share=0.09,
+                kind="residual",
+            ),
+        ),
+        means=(
+            LevelMean(factor="lr", level=0.1, n=9, mean=0.42, low=0.40, high=0.44),
+            LevelMean(factor="lr", level=0.2, n=9, mean=0.31, low=0.29, high=0.33),
+            LevelMean(factor="width", level="wide", n=15, mean=0.36, low=0.34, high=0.38),
+        ),
+        variance_shares={"lr": 0.81, "interaction": 0.07, "seed": 0.004, "residual": 0.116},
+        method="type II, seed as block",
+    )
+
+
+def detectable() -> Detectable:
+    return Detectable(n=3, sd=0.0123, power=0.8, level=0.95, difference=0.0456, method="paired t")

@@ -1,0 +1,178 @@
+"""The report as its reader sees it: complete, honest about gaps, self-contained and safe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rothamsted.report.plots import NotApplicable, Rendered
+from tests.report import pages
+from tests.report.full_page import EVERYTHING, full, page
+
+SECTIONS = (
+    "question",
+    "design",
+    "completion",
+    "results",
+    "confirmation",
+    "comparisons",
+    "effects",
+    "curves",
+    "plots",
+    "sensitivity",
+    "cost",
+    "provenance",
+    "reproduce",
+)
+
+
+def test_a_report_has_the_sections_of_a_paper_in_order() -> None:
+    found = page(full(), EVERYTHING)
+    assert tuple(given["id"] for tag, given in found.elements if tag == "section" and "id" in given) == SECTIONS
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("header", "made-by-hand Sweep: 3 conditions, 9 replicates · 2026-01-02 03:04 UTC · rothamsted 0.1.0"),
+        ("summary", "On fresh seeds condition 1 (lr=0.2), the best in the search, has a mean val_loss of 0.430"),
+        ("question", "Which rate is best? Expected the middle one, or so."),
+        ("design", "val_loss, minimized, the best measurement"),
+        ("design", "0.1, 0.2 and 0.3, on a logarithmic scale"),
+        ("design", "sampler grid"),
+        ("design", "95 % intervals (Student's t), families corrected by holm"),
+        ("completion", "9 replicates of 3 conditions: 7 finished and 2 diverged."),
+        ("comparisons", "The other condition cannot be told from the best"),
+        ("effects", "81 % lies between the levels of lr"),
+        ("sensitivity", "with a probability of 80 % is 0.046: paired t, n = 3 replicates each, two-sided at 0.05"),
+        ("cost", "Time of all replicates together 18 s"),
+        ("provenance", "Run sweep-run git commit abc123"),
+        ("reproduce", "git checkout abc123 mlflow run . -e sweep"),
+    ],
+)
+def test_a_section_says_what_it_is_for(section: str, words: str) -> None:
+    assert words in page(full(), EVERYTHING).text(section)
+
+
+# By hand: 0.40, 0.41, 0.42 have sd 0.01; half-width 4.302653 * 0.01 / sqrt(3) = 0.0248.
+def test_the_result_table_shows_rank_factors_mean_interval_sd_n_and_outcomes() -> None:
+    table = page(full()).table("val_loss by condition")
+    assert table.rows[1] == ["1", "1", "0.2", "0.410", "[0.385, 0.435]", "0.010", "3", "3 finished"]
+
+
+def test_the_best_and_what_cannot_be_told_from_it_are_marked() -> None:
+    assert page(full()).table("val_loss by condition").marks == ["", "best", "member", "unranked"]
+
+
+def test_a_condition_with_a_diverged_replicate_has_no_rank() -> None:
+    last = page(full()).table("val_loss by condition").rows[-1]
+    assert (last[0], last[-1]) == ("–", "1 finished, 2 diverged")
+
+
+def test_a_condition_with_a_diverged_replicate_shows_no_mean_of_the_lucky_ones() -> None:
+    found = page(full())
+    shown = found.table("val_loss by condition").rows[-1][3:7]
+    assert (shown, "mean of the lucky ones" in found.text("results")) == (["–", "–", "–", "1"], True)
+
+
+def test_the_heading_of_the_intervals_names_level_and_method() -> None:
+    assert page(full()).table("val_loss by condition").rows[0][4] == "95 % interval (Student's t)"
+
+
+def test_intervals_of_different_kinds_name_their_own() -> None:
+    made = full()
+    first, second, third = made.objective
+    boot = replace(second, interval=pages.interval(0.41, 0.39, 0.43, 3, method="bca"))
+    found = page(replace(made, objective=(first, boot, third))).table("val_loss by condition")
+    assert (found.rows[0][4], found.rows[1][4]) == ("Interval", "[0.390, 0.430] bca, 95 %")
+
+
+def test_failures_that_differ_in_numbers_only_are_one_row() -> None:
+    table = page(full()).table("Replicates without a score")
+    assert [row[2:4] for row in table.rows[1:]] == [["2", "1"]]
+
+
+def test_a_comparison_shows_difference_interval_effect_and_verdict() -> None:
+    row = page(full()).table("Differences in val_loss").rows[1]
+    assert row[1:] == ["lr=0.1", "0.100", "[0.090, 0.110]", "3", "0.080", "1.5 [0.2, 2.8]", "< 0.001", "no"]
+
+
+def test_the_analysis_of_variance_shows_en_dashes_where_nothing_is_defined() -> None:
+    row = page(full()).table("Analysis of variance").rows[-1]
+    assert row == ["residual", "28", "0.09", "–", "–", "–", "0.09"]
+
+
+def test_main_effects_have_a_table_for_each_factor() -> None:
+    found = page(full())
+    assert [len(found.table(f"at each level of {name},").rows) for name in ("lr", "width")] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("part", "section"),
+    [("comparisons", "comparisons"), ("effects", "effects"), ("detectable", "sensitivity")],
+)
+def test_a_missing_part_says_why_in_its_place(part: str, section: str) -> None:
+    made = full(**{part: None}, gaps={part: "there is a reason for this"})
+    assert "There is a reason for this." in page(made).text(section)
+
+
+def test_missing_curves_say_why() -> None:
+    assert "No metric was read with curves." in page(full(gaps={"bands": "no metric was read with curves"})).text(
+        "curves"
+    )
+
+
+def test_a_gap_that_no_section_knows_is_shown_at_the_end() -> None:
+    assert "Nemenyi: one data set." in page(full(gaps={"nemenyi": "one data set"})).text("missing")
+
+
+def test_marks_stand_before_every_number() -> None:
+    text = page(full(marks=("Still running: 3 of 9.",))).text()
+    assert 0 < text.index("Still running: 3 of 9.") < text.index("0.430")
+
+
+def test_an_incomplete_sweep_is_marked_even_if_nobody_marked_it() -> None:
+    assert "Not complete:" in page(pages.with_dataset(full(), is_complete=False)).text("marks")
+
+
+def test_a_mark_of_the_data_that_the_analysis_repeats_is_shown_once() -> None:
+    made = pages.with_dataset(full(marks=("Still running.",)), marks=("Still running.",))
+    assert page(made).text("marks") == "Still running."
+
+
+def test_figures_stand_in_their_sections_with_title_and_caption() -> None:
+    def render(name: str) -> Rendered:
+        return Rendered(name=name, title=f"The {name}", caption=f"About {name}.", svg=pages.SVG)
+
+    found = page(full(), EVERYTHING, render)
+    placed = [
+        section for section in SECTIONS for name in EVERYTHING if f"The {name}. About {name}." in found.text(section)
+    ]
+    assert placed == ["comparisons", "effects", "curves", "plots"]
+
+
+def test_a_plot_that_does_not_apply_says_why_in_its_section() -> None:
+    def render(name: str) -> str:
+        raise NotApplicable("a heatmap needs two factors; here 1 varies")
+
+    found = page(full(), ("heatmap",), render)
+    assert "Plots left out: heatmap (a heatmap needs two factors; here 1 varies)." in found.text("effects")
+
+
+def test_plots_left_out_for_one_reason_share_it() -> None:
+    def render(name: str) -> str:
+        raise NotApplicable("there is one condition")
+
+    found = page(full(), ("trends", "heatmap", "importance"), render)
+    assert "Plots left out: trends, heatmap and importance (there is one condition)." in found.text("effects")
+
+
+def test_a_metric_at_the_start_of_a_reason_keeps_its_name() -> None:
+    assert "val_loss was not logged." in page(full(effects=None, gaps={"effects": "val_loss was not logged"})).text(
+        "effects"
+    )
+
+
+def test_a_plot_that_is_asked_for_twice_is_shown_once() -> None:
+    assert page(full(), ("heatmap", "heatmap")).count("figure") == 1

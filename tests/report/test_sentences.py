@@ -1,0 +1,175 @@
+"""The words of a summary: each claim only where its condition holds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rothamsted.report.sentences import (
+    best_words,
+    confirmed_words,
+    effects_words,
+    shares_words,
+    summary,
+    told_apart,
+    without_mean,
+)
+from tests.report import pages
+
+NAN = math.nan
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ")
+
+
+def four(**changes: Any) -> Any:
+    """Four conditions of three replicates; 2 is best, then 0, 3, 1."""
+    scores = {0: [0.20, 0.21, 0.22], 1: [0.5, 0.6, 0.7], 2: [0.10, 0.11, 0.12], 3: [0.3, 0.4, 0.5]}
+    return pages.analysis(scores, **changes)
+
+
+# By hand: mean 0.11, sd 0.01, t(0.975, df=2) = 4.302653, half-width 4.302653 * 0.01 / sqrt(3) = 0.024842.
+def test_the_best_of_the_search_is_named_with_its_interval_method_and_n() -> None:
+    words = plain(best_words(four(best=pages.best_set(2))))
+    assert words.startswith(
+        "Best in the search: condition 2 (lr=0.3), mean val_loss 0.110 [0.085, 0.135] (95 %, t, n = 3)."
+    )
+
+
+def test_without_fresh_seeds_the_mean_of_the_best_is_called_too_good() -> None:
+    assert "picked because it looked best, so its mean is likely to be too good" in best_words(four())
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ((), "All the other 3 conditions with a mean can be told from it at 95 % (paired t, holm)."),
+        ((0,), "1 of the other 3 conditions with a mean cannot be told from it at 95 % (paired t, holm)."),
+        ((0, 1, 3), "None of the other 3 conditions with a mean can be told from it at 95 % (paired t, holm)."),
+    ],
+)
+def test_the_set_that_cannot_be_told_from_the_best_is_counted(others: tuple[int, ...], expected: str) -> None:
+    assert plain(told_apart(four(best=pages.best_set(2, *others)))) == expected
+
+
+def test_where_nothing_was_compared_the_summary_says_so_and_why() -> None:
+    words = told_apart(four(gaps={"comparisons": "one replicate a condition"}))
+    assert words == "Which of the other 3 can be told from it is not known: one replicate a condition."
+
+
+def test_one_condition_alone_is_not_called_best() -> None:
+    words = plain(" ".join(summary(pages.analysis({0: [0.1, 0.2]}))))
+    assert words.startswith("The only condition with a mean: condition 0 (lr=0.1), ")
+
+
+def test_one_condition_alone_is_compared_with_nothing() -> None:
+    assert told_apart(pages.analysis({0: [0.1, 0.2]})) == ""
+
+
+def test_one_replicate_has_no_interval_in_words() -> None:
+    words = plain(best_words(pages.analysis({0: [0.123456], 1: [0.5]})))
+    assert "condition 0 (lr=0.1), val_loss 0.1235 (one replicate: no interval)." in words
+
+
+def test_where_all_replicates_failed_no_condition_is_called_best() -> None:
+    words = summary(pages.analysis({0: [NAN, NAN], 1: [NAN]}))
+    assert [plain(one) for one in words] == [
+        "No condition has a mean val_loss, so that nothing can be said about which one is best. "
+        "2 of 2 conditions have no place in the ranking: in 2 no replicate has a score."
+    ]
+
+
+def test_conditions_out_of_the_ranking_are_counted_by_reason() -> None:
+    replicates = [
+        pages.replicate(0, 0, 0.1),
+        pages.replicate(1, 0, 0.2),
+        pages.replicate(1, 1, NAN, outcome="diverged"),
+        pages.replicate(2, 0, NAN),
+    ]
+    made = pages.analysis({0: [], 1: [], 2: []}, replicates=replicates)
+    expected = (
+        "2 of 3 conditions have no place in the ranking: in 1 a replicate diverged and in 1 no replicate has a score."
+    )
+    assert plain(without_mean(made)) == expected
+
+
+def confirmed(luck_of: tuple[float, float], **changes: Any) -> Any:
+    search, fresh = luck_of
+    found = pages.confirmed(
+        2,
+        pages.interval(search, search - 0.02, search + 0.02, 3),
+        pages.interval(fresh, fresh - 0.01, fresh + 0.01, 10),
+    )
+    return four(best=pages.best_set(2), confirmed=(found,), **changes)
+
+
+def test_the_confirmed_estimate_opens_the_summary_and_is_the_one_to_report() -> None:
+    first, *_ = summary(confirmed((0.11, 0.14)))
+    assert plain(first).startswith(
+        "On fresh seeds condition 2 (lr=0.3), the best in the search, has a mean val_loss of "
+        "0.140 [0.130, 0.150] (95 %, t, n = 10): this is the estimate to report."
+    )
+
+
+# By hand: 0.14 - 0.11 = 0.03, to the second digit of hypot(0.02, 0.01) = 0.022.
+def test_a_search_that_was_too_hopeful_is_called_lucky() -> None:
+    words = plain(confirmed_words(confirmed((0.11, 0.14))))
+    assert words.endswith("0.030 better than it proved to be, which is the luck that picking the best invites.")
+
+
+def test_a_search_that_was_too_pessimistic_is_not_called_lucky() -> None:
+    words = plain(confirmed_words(confirmed((0.14, 0.11))))
+    assert words.endswith("[0.120, 0.160] (95 %, t, n = 3): 0.030 worse than it proved to be.")
+
+
+def test_with_fresh_seeds_the_mean_of_the_search_is_not_repeated_as_the_result() -> None:
+    _, second, *_ = summary(confirmed((0.11, 0.14)))
+    assert plain(second).startswith("It was the best of the 4 conditions with a mean in the search. All the other 3")
+
+
+def test_a_confirmation_without_scores_confirms_nothing() -> None:
+    made = four(confirmed=(pages.confirmed(2, pages.interval(0.1, 0.0, 0.2), None),))
+    assert confirmed_words(made) == ""
+
+
+@pytest.mark.parametrize(("direction", "expected"), [("minimize", "Condition 0"), ("maximize", "It also has")])
+def test_of_several_confirmed_conditions_the_best_mean_is_named(direction: str, expected: str) -> None:
+    made = four(
+        best=pages.best_set(2),
+        confirmed=(
+            pages.confirmed(2, None, pages.interval(0.14, 0.13, 0.15)),
+            pages.confirmed(0, None, pages.interval(0.12, 0.11, 0.13)),
+        ),
+    )
+    made = pages.with_dataset(made, objective=replace(made.dataset.objective, direction=direction))
+    last = plain(confirmed_words(made)).rpartition("report. ")[2]
+    assert last.startswith(expected)
+
+
+def test_factors_with_and_without_an_effect_are_told_apart_in_words() -> None:
+    assert plain(effects_words(four(effects=pages.effects()))) == (
+        "Over all conditions val_loss depends on lr (p < 0.001) and lr x width (p = 0.004). "
+        "No effect of width (p = 0.410) was seen, which does not mean that there is none."
+    )
+
+
+def test_shares_of_variance_are_named_from_the_largest_down() -> None:
+    assert plain(shares_words(pages.effects(), "val_loss")) == (
+        "Of the variance of val_loss, 81 % lies between the levels of lr, 12 % is left unexplained, "
+        "7 % lies in how factors act together and under 1 % goes with the seed."
+    )
+
+
+def test_a_factor_that_is_called_seed_is_a_factor() -> None:
+    found = pages.effects()
+    rows = tuple(
+        replace(row, source={"lr": "seed", "seed": "seed (block)"}.get(row.source, row.source)) for row in found.rows
+    )
+    made = replace(found, rows=rows, variance_shares={"seed": 0.8, "seed (block)": 0.2})
+    assert plain(shares_words(made, "val_loss")) == (
+        "Of the variance of val_loss, 80 % lies between the levels of seed and 20 % goes with the seed."
+    )
