@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+KEPT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+os.environ.update(KEPT)
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
 def _no_inherited_mlflow_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test sees none of the MLflow settings of the shell that started it."""
-    for name in [n for n in os.environ if n.startswith("MLFLOW_") and n != "MLFLOW_DISABLE_TELEMETRY"]:
+    for name in [n for n in os.environ if n.startswith("MLFLOW_") and n not in KEPT]:
         monkeypatch.delenv(name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate
 
 LOSS = Objective(metric="loss", direction="minimize")
 START_MS = 1_700_000_000_000
+_order = itertools.count()  # a run starts a minute after the one before it
 
 
 def log_run(
@@ -31,17 +33,18 @@ def log_run(
     client = MlflowClient(uri)
     found = client.get_experiment_by_name(experiment)
     experiment_id = found.experiment_id if found else client.create_experiment(experiment)
-    run_id = client.create_run(experiment_id, start_time=START_MS, tags=dict(tags or {})).info.run_id
+    start_ms = START_MS + 60_000 * next(_order)
+    run_id = client.create_run(experiment_id, start_time=start_ms, tags=dict(tags or {})).info.run_id
     for key, value in params.items():
         client.log_param(run_id, key, value)
     points = [
-        Metric(name, value, START_MS + 1000 * step, step)
+        Metric(name, value, start_ms + 1000 * step, step)
         for name, values in {metric: curve, **(more or {})}.items()
         for step, value in enumerate(values, start=1)
     ]
     client.log_batch(run_id, metrics=points)
     if status != "RUNNING":
-        client.set_terminated(run_id, status=status, end_time=START_MS + 10_000)
+        client.set_terminated(run_id, status=status, end_time=start_ms + 10_000)
     return run_id
 
 

@@ -66,11 +66,12 @@ def by_seed(dataset: Dataset, numbers: Sequence[int]) -> tuple[np.ndarray, tuple
 
 
 def is_paired(dataset: Dataset, numbers: Sequence[int]) -> bool:
-    """Whether seeds pair the replicates: all have one, and every condition shares two or more with the first."""
+    """Whether seeds pair the replicates: all have one, and all repeated conditions share two or more."""
     members = members_of(dataset)
-    seeds = [{r.seed for r in members[number] if r.seed} for number in numbers]
     has_all = all(r.seed for number in numbers for r in members[number])
-    return has_all and bool(seeds) and all(len(one & seeds[0]) >= min(2, len(one)) for one in seeds)
+    seeds = [{r.seed for r in members[number]} for number in numbers]
+    repeated = [of_one for of_one in seeds if len(of_one) > 1]
+    return has_all and len(repeated) > 1 and all(len(of_one & repeated[0]) > 1 for of_one in repeated)
 
 
 def near_best(numbers: Sequence[int], members: Sequence[int]) -> list[int]:
