@@ -1,0 +1,78 @@
+"""What promotion is about: the evidence for a model, and the verdict on it, as plain values.
+
+Apart, because the decision is a pure function between the two, and everything around it reads and writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rothamsted.statistics import Interval
+
+Decision = Literal["promoted", "kept", "undecided"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceRun:
+    """One replicate that a model's evidence rests on."""
+
+    run_id: str
+    seed: str
+    objective: float  # NaN where it diverged or failed
+    metrics: Mapping[str, float] = field(default_factory=dict)  # final values
+    outcome: str = "finished"  # finished, diverged, failed
+    model_uri: str = ""  # of the model logged with it; empty where none was
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What is known of one model: replicates of its condition, on seeds that did not choose it."""
+
+    label: str  # its condition, in a line
+    config: Mapping[str, Any]  # dotted field of the study's config -> value, without the seed
+    study: str
+    runs: tuple[EvidenceRun, ...]
+    sweep: str  # name
+    sweep_run_id: str
+    commit: str  # of git; empty where unknown
+    code_digest: str  # SHA-256 of the study's source files; empty where unknown
+    data_digest: str  # of the data that it trained on; empty where the study has none
+    metric: str
+    version: str = ""  # of the registered model; empty for one that is not registered yet
+
+    def digest(self) -> str:
+        """SHA-256 of the numbers that the evidence rests on: altered evidence has another one."""
+        rows = sorted((r.run_id, r.seed, repr(float(r.objective)), r.outcome) for r in self.runs)
+        text = json.dumps([self.study, self.metric, self.data_digest, rows], separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstraintResult:
+    """One constraint of a policy, and what the evidence says of it."""
+
+    text: str  # as in the policy
+    value: float  # NaN where the metric is not there
+    is_met: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What was decided about a challenger, and why."""
+
+    decision: Decision
+    reasons: tuple[str, ...]  # sentences; the first says it all
+    compared_with: str = ""  # version of the champion; empty where there was none
+    is_paired: bool = False  # both ran on common fresh seeds
+    difference: Interval | None = None  # challenger minus champion, in the objective's units
+    p_value: float | None = None
+    test: str = ""
+    level: float = 0.95
+    n: int = 0  # pairs, or the smaller group
+    more_replicates: int | None = None  # for undecided: how many more a contestant would probably decide
+    constraints: tuple[ConstraintResult, ...] = ()
