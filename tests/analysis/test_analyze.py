@@ -96,7 +96,7 @@ def test_replicates_without_seeds_are_compared_unpaired() -> None:
     a, b = [1.0, 1.2, 0.9, 1.1], [1.6, 1.1, 1.9, 1.5]
     found = analyze(dataset({0: a, 1: b}, has_seeds=False))
     assert found.comparisons is not None
-    assert found.comparisons.test == "Welch's t"
+    assert found.comparisons.test == "Welch"
     assert found.comparisons.rows[0].p_value == pytest.approx(scipy.stats.ttest_ind(b, a, equal_var=False).pvalue)
 
 

@@ -27,7 +27,8 @@ REPLICATE_OBJECTIVES = """
     FROM tags AS role
     JOIN tags AS trial ON trial.run_uuid = role.run_uuid AND trial.key = 'rothamsted.trial'
     JOIN latest_metrics AS metric ON metric.run_uuid = role.run_uuid AND metric.key = 'objective'
-    WHERE role.key = 'rothamsted.role' AND role.value = 'replicate'
+    JOIN tags AS phase ON phase.run_uuid = role.run_uuid AND phase.key = 'rothamsted.phase'
+    WHERE role.key = 'rothamsted.role' AND role.value = 'replicate' AND phase.value = 'search'
 """
 RUN_IDS = "SELECT name, run_uuid FROM runs"
 

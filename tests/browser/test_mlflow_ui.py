@@ -131,6 +131,24 @@ def test_the_sweep_page_ranks_the_conditions_in_a_table_with_intervals(page: Any
     )
 
 
+def test_the_report_is_shown_among_the_artifacts_of_the_sweep(page: Any, shown: Shown) -> None:
+    open_artifact(page, shown, "report/report.html")
+    report = page.frame_locator("iframe")
+    report.get_by_role("heading", name="quickstart", exact=True).wait_for()
+    assert "this is the estimate to report" in report.locator("body").inner_text()
+    assert report.locator("svg").count() >= 3
+
+
+def test_the_table_of_conditions_is_shown_as_a_table(page: Any, shown: Shown) -> None:
+    open_artifact(page, shown, "statistics/conditions.json")
+    page.get_by_text("is_not_told_from_best").first.wait_for()
+    assert page.get_by_text("ci_low").first.is_visible()
+
+
+def open_artifact(page: Any, shown: Shown, path: str) -> None:
+    page.goto(f"{shown.mlflow}/#/experiments/0/runs/{shown.run_ids['quickstart']}/artifacts/{path}")
+
+
 def open_sweep(page: Any, shown: Shown) -> None:
     """Follow the link that the sweep printed when it ended, and unfold the description."""
     link = re.search(r"# then (/\S+)", shown.printed)

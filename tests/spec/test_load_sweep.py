@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rothamsted.space import Choice, Range
-from rothamsted.spec import seeds_of
+from rothamsted.spec import Racing, seeds_of
 from tests.spec.conftest import SweepFile
 
 # The defaults are the contract of docs/design.md and of the sweep file's documentation.
@@ -57,10 +57,40 @@ def test_three_replicates_with_consecutive_seeds_are_the_default(sweep_file: Swe
         ("replicates: {count: 2, first_seed: 7}", (7, 8)),
         ("replicates: {seeds: [5, 3]}", (5, 3)),
         ("replicates: {count: 2, seeds: [5, 3]}", (5, 3)),
+        ("replicates: {racing: {min: 2, max: 4}, first_seed: 7}", (7, 8, 9, 10)),
     ],
 )
 def test_seeds_are_what_the_replicates_say(sweep_file: SweepFile, text: str, seeds: tuple[int, ...]) -> None:
     assert seeds_of(sweep_file.load_changed("parameters:", f"{text}\nparameters:")) == seeds
+
+
+def test_a_race_goes_from_three_to_twenty_by_one_where_nothing_else_is_said(sweep_file: SweepFile) -> None:
+    racing = sweep_file.load_changed("parameters:", "replicates: {racing: {}}\nparameters:").replicates.racing
+    assert racing == Racing(min=3, max=20, step=1, narrower_than=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("confirm: {}", tuple(range(3, 13))),  # after the search's 0, 1, 2; ten by default
+        ("confirm: {replicates: 2}\nreplicates: {seeds: [9, 4]}", (10, 11)),
+        ("confirm: {replicates: 2}\nreplicates: {racing: {min: 3, max: 8}}", (8, 9)),  # after all it may use
+        ("confirm: {replicates: 2, first_seed: 100}", (100, 101)),
+        ("confirm: {seeds: [77, 50]}", (77, 50)),
+    ],
+)
+def test_a_confirmation_has_seeds_that_the_search_has_not(
+    sweep_file: SweepFile, text: str, seeds: tuple[int, ...]
+) -> None:
+    assert sweep_file.load_changed("parameters:", f"{text}\nparameters:").confirm_seeds == seeds
+
+
+@pytest.mark.parametrize("interval", ["t", "percentile", "bca"])
+@pytest.mark.parametrize("correction", ["holm", "bonferroni", "bh", "none"])
+def test_intervals_and_corrections_are_chosen_by_name(sweep_file: SweepFile, interval: str, correction: str) -> None:
+    text = f"statistics: {{interval: {interval}, correction: {correction}}}"
+    chosen = sweep_file.load_changed("parameters:", f"{text}\nparameters:").statistics
+    assert (chosen.interval, chosen.correction) == (interval, correction)
 
 
 def test_the_space_holds_the_domains_of_the_file(sweep_file: SweepFile) -> None:
@@ -124,6 +154,8 @@ def test_a_reduction_has_one_short_form(sweep_file: SweepFile, written: str, kep
         ("objective.direction", "maximize", "maximize"),
         ("statistics.level", "9e-1", 0.9),  # a shell's spelling of a number is one there
         ("experiment", "lab", "lab"),
+        ("replicates.racing.max", "12", 12),
+        ("confirm.keep", "2", 2),
     ],
 )
 def test_any_key_can_be_given_on_the_command_line(sweep_file: SweepFile, key: str, text: str, value: Any) -> None:

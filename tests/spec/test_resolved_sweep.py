@@ -18,6 +18,9 @@ VARIANTS: tuple[dict[str, str], ...] = (
     {"replicates.seeds": "[4, 2]", "timeout": "2h", "objective.reduce": "mean:3"},
     {"optimizer.name": "sgd", "experiment": "lab", "execution.timeout_per_trial": "1m"},
     {"space": "n_points=range(2,9,2) x=interval(0,1)", "space.x.points": "3"},
+    {"replicates.racing": "{min: 2, max: 9, step: 3, narrower_than: 0.5}", "replicates.first_seed": "5"},
+    {"confirm": "{keep: 2, replicates: 4}", "statistics.interval": "bca", "statistics.correction": "none"},
+    {"confirm.seeds": "[90, 80]", "replicates.racing.max": "5"},
 )
 
 
@@ -44,8 +47,23 @@ def test_seeds_are_written_out_when_resolved(sweep_file: SweepFile) -> None:
     assert resolved(sweep)["replicates"] == {"count": 2, "seeds": [7, 8]}
 
 
+def test_a_race_is_resolved_with_the_first_of_its_seeds(sweep_file: SweepFile) -> None:
+    sweep = sweep_file.load(overrides={"replicates.racing.max": "9"})
+    assert resolved(sweep)["replicates"] == {"first_seed": 0, "racing": {"min": 3, "max": 9, "step": 1}}
+
+
+def test_the_seeds_of_a_confirmation_are_written_out(sweep_file: SweepFile) -> None:
+    # The search has seeds 7 and 8: the first fresh one is 9.
+    overrides = {"replicates": "2", "replicates.first_seed": "7", "confirm.replicates": "3"}
+    assert resolved(sweep_file.load(overrides=overrides))["confirm"] == {
+        "keep": 1,
+        "replicates": 3,
+        "seeds": [9, 10, 11],
+    }
+
+
 def test_keys_are_resolved_in_the_order_of_the_schema(sweep_file: SweepFile) -> None:
-    order = [key for key in Sweep.model_fields if key not in ("trials", "timeout", "experiment")]
+    order = [key for key in Sweep.model_fields if key not in ("trials", "timeout", "experiment", "confirm")]
     assert list(resolved(sweep_file.load())) == order
 
 
@@ -123,6 +141,32 @@ def test_a_sweep_may_go_on_if_only_its_budget_grew_or_its_place_changed(
     assert grown_only(old, new) is may_go_on
 
 
+RACE = {"replicates.racing": "{min: 3, max: 9}", "sampler": "random", "trials": "10", "timeout": "30m"}
+CONFIRM = {"confirm.replicates": "5", "confirm.keep": "2"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "may_go_on"),
+    [
+        ({}, CONFIRM, True),
+        (CONFIRM, {"confirm.replicates": "5", "confirm.keep": "3"}, True),
+        (CONFIRM, {"confirm.replicates": "5", "confirm.keep": "1"}, False),
+        (CONFIRM, {"confirm.replicates": "6", "confirm.keep": "2"}, False),
+        (CONFIRM, {}, False),
+        (RACE, {**RACE, "timeout": "1h"}, True),
+        (RACE, {**RACE, **CONFIRM}, True),
+        (RACE, {**RACE, "trials": "20"}, False),
+        (RACE, {**RACE, "replicates.racing": "{min: 3, max: 12}"}, False),
+        (RACE, {**RACE, "replicates.racing": "{min: 3, max: 9, narrower_than: 1.0}"}, False),
+    ],
+)
+def test_a_confirmation_may_be_added_or_keep_more_and_a_race_stays_as_it_began(
+    sweep_file: SweepFile, before: dict[str, str], after: dict[str, str], may_go_on: bool
+) -> None:
+    old, new = (resolved(sweep_file.load(overrides=given)) for given in (before, after))
+    assert grown_only(old, new) is may_go_on
+
+
 def test_a_grid_cannot_go_on_as_another_sampler(sweep_file: SweepFile) -> None:
     old, new = (resolved(sweep_file.load(overrides=given)) for given in ({}, BUDGET))
     assert not grown_only(old, new)
@@ -142,6 +186,20 @@ def test_a_plan_counts_conditions_trainings_and_runs(
 ) -> None:
     planned: Plan = plan(sweep_file.load(overrides=overrides))
     assert (planned.n_conditions, planned.n_replicates, planned.n_trainings, planned.n_runs) == size
+
+
+def test_a_plan_of_a_race_counts_from_its_least_to_its_most(sweep_file: SweepFile) -> None:
+    # By hand: 12 conditions with 3 to 9 replicates.
+    planned = plan(sweep_file.load(overrides={"replicates.racing.max": "9"}))
+    assert (planned.n_trainings, planned.n_trainings_most) == (36, 108)
+    assert (planned.n_runs, planned.n_runs_most) == (1 + 12 + 36, 1 + 12 + 108)
+
+
+def test_a_plan_counts_the_confirmation(sweep_file: SweepFile) -> None:
+    # By hand: 36 replicates of the search as ever; 2 conditions with 5 fresh seeds each, each below a run.
+    planned = plan(sweep_file.load(overrides=CONFIRM))
+    assert (planned.n_trainings, planned.n_confirmed, planned.n_confirm_trainings) == (36, 2, 10)
+    assert planned.n_runs == 1 + 12 + 36 + 2 + 10
 
 
 def test_a_plan_shows_the_first_conditions_of_a_grid(sweep_file: SweepFile) -> None:

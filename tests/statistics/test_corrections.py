@@ -32,10 +32,9 @@ def test_a_small_family_is_corrected_as_by_hand(method: str, expected: list[floa
 
 def test_benjamini_and_hochbergs_own_example_has_four_findings_and_bonferroni_three() -> None:
     # Benjamini & Hochberg (1995), section 4.1: 15 hypotheses, at 0.05.
-    p_values = np.array(
-        [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
-        + [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000]
-    )
+    findings = [0.0001, 0.0004, 0.0019, 0.0095]
+    others = [0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000]
+    p_values = np.array([*findings, *others])
     assert [(correct(p_values, method) <= 0.05).sum() for method in ("bh", "bonferroni")] == [4, 3]
 
 

@@ -151,9 +151,10 @@ def test_exact_effect_intervals_cover_at_their_level_in_full(kind: str, n: int, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 5, 10])
-def test_the_approximate_interval_of_d_av_covers_nearly_at_its_level(n: int) -> None:
-    # Algina & Keselman (2003): approximate; 0.93 to 0.98 is what is claimed for it here.
-    assert 0.93 <= _coverage("av", n, 1.0, 10_000) <= 0.98
+@pytest.mark.parametrize("delta", [0.0, 1.0, 3.0])
+def test_the_approximate_interval_of_d_av_covers_nearly_at_its_level(n: int, delta: float) -> None:
+    # Algina & Keselman (2003) call it approximate; seen here: 0.93 (3 pairs) to 0.98 (large effects).
+    assert 0.92 <= _coverage("av", n, delta, 4_000) <= 0.985
 
 
 def test_probability_of_improvement_matches_an_independent_implementation_of_newcombes_method_5() -> None:

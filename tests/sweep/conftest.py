@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,25 +103,33 @@ class Project:
         return {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": self.tracking_uri, **settings}
 
 
-@pytest.fixture
-def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """The toy project without any database."""
-    package = tmp_path / "projects" / "toy"
+@contextmanager
+def toy_project(folder: Path) -> Iterator[Project]:
+    """The toy project in a folder, importable and the working directory for as long as this lasts."""
+    package = folder / "projects" / "toy"
     package.mkdir(parents=True)
-    (tmp_path / "MLproject").write_text(MLPROJECT)
-    (tmp_path / "projects" / "__init__.py").write_text('"""Studies."""\n')
+    (folder / "MLproject").write_text(MLPROJECT)
+    (folder / "projects" / "__init__.py").write_text('"""Studies."""\n')
     shutil.copy(ROOT / "tests" / "toy" / "__init__.py", package / "__init__.py")
     main = (ROOT / "tests" / "toy" / "__main__.py").read_text().replace("tests.toy", "projects.toy")
     (package / "__main__.py").write_text(main)
-    project = Project(root=tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", project.tracking_uri)
-    for name in [n for n in sys.modules if n == "projects" or n.startswith("projects.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield project
-    for name in [n for n in sys.modules if n == "projects" or n.startswith("projects.")]:
-        del sys.modules[name]
+    project = Project(root=folder)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", project.tracking_uri)
+        for name in [n for n in sys.modules if n == "projects" or n.startswith("projects.")]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.syspath_prepend(str(folder))
+        yield project
+        for name in [n for n in sys.modules if n == "projects" or n.startswith("projects.")]:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def empty_project(tmp_path: Path) -> Iterator[Project]:
+    """The toy project without any database."""
+    with toy_project(tmp_path) as project:
+        yield project
 
 
 @pytest.fixture

@@ -19,6 +19,6 @@ def ending_of(losses: dict[int, float]) -> Ending:
 def test_a_measurement_before_the_first_update_does_not_count(project: Project) -> None:
     context = project.start()
     claimed = Claimed(trial_id=1, number=0, condition={}, attributes={}, is_continued=False)
-    trial = TrialRun(context=context, claimed=claimed)
+    trial = TrialRun.open(context, claimed)
     assert trial._curve(ending_of({0: 2.3, 5: 2.9, 10: 2.6})) == [2.9, 2.6]
     assert trial._curve(ending_of({0: 2.3})) == [2.3]

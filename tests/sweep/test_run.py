@@ -13,7 +13,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from rothamsted.sweep import tags
+from rothamsted import tags
 from rothamsted.tracking import find_runs
 from tests.sweep.conftest import Project
 
@@ -230,7 +230,9 @@ BAD_INPUT = {
         (),
         "1.0e-3",
     ),
-    "what is not available yet": ({"confirm": {"keep": 1}}, (), "not available"),
+    "what is not available yet": ({"pruner": {"name": "hyperband"}}, (), "not available"),
+    "a race with nothing to race for": ({"replicates": {"racing": {"min": 5, "max": 4}}}, (), "nothing to race for"),
+    "a fresh seed that the search has": ({"confirm": {"seeds": [2, 9]}}, (), "is a seed of the search"),
     "a word that belongs to no key": ({}, ("trials",), "trials"),
     "a storage that cannot be reached": (
         {"storage": "postgresql+psycopg://x@127.0.0.1:1/db"},

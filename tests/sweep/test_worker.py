@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from optuna_dashboard import get_note
 from scipy import stats
 
-from rothamsted.sweep import tags
+from rothamsted import tags
 from rothamsted.sweep.results import ranked, read_results
 from rothamsted.sweep.worker import Worker
 from rothamsted.tracking import FoundRun, find_runs

@@ -47,9 +47,11 @@ class Config(BaseModel):
     optimizer: Optimizer = Optimizer()
     steps: int = Field(default=20, ge=1, description="steps to train")
     n_points: int = Field(default=10, ge=1, description="measurements; the last one is after the last step")
+    own_noise: float = Field(default=0.0, ge=0, description="sd of noise that each condition has for itself")
     sleep_seconds: float = Field(default=0.0, ge=0, description="sleep at every step")
     diverge_above: float = Field(default=1e6, gt=0, description="a train loss above this is divergence")
     fail: bool = Field(default=False, description="raise after the first measurement")
+    fail_at_seed: int = Field(default=-1, description="raise after the first measurement where this is the seed")
     fail_with: Literal["error", "memory", "user"] = "error"
     kill_at_step: int = Field(default=-1, description="SIGKILL the own process once, at the start of this step")
     kill_marker: str = Field(default="", description="file that notes that the kill has happened")
@@ -98,7 +100,7 @@ def train(
             yield _measurement(config, step, w, move, lr, loss, noise[step - 1], diverged)
             if diverged.all():
                 break
-            if config.fail:
+            if config.fail or config.seed == config.fail_at_seed:
                 raise _error(config)
     return [Model(float(value)) for value in w]
 
@@ -128,8 +130,13 @@ def _measurement(
 
 
 def _noise(config: Config) -> np.ndarray:
-    """(step,) from the seed alone, so it is the same in every population and after every resume."""
-    return np.random.default_rng(config.seed).normal(0.0, NOISE_SD, config.steps)
+    """(step,) from the seed alone, or seed and condition: the same in every population and after every resume."""
+    common = np.random.default_rng(config.seed).normal(0.0, NOISE_SD, config.steps)
+    if not config.own_noise:
+        return common
+    digest = hashlib.sha256(f"{config.lr!r} {config.x!r} {config.seed}".encode()).digest()
+    own = np.random.default_rng(int.from_bytes(digest[:8], "little"))
+    return common + own.normal(0.0, config.own_noise, config.steps)
 
 
 def _misbehave(config: Config, step: int) -> None:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
 
 import numpy as np
 
@@ -32,8 +31,6 @@ from rothamsted.analysis.values import (
 )
 from rothamsted.statistics import DEFAULT_POWER, describe, detectable_difference, pooled_sd, sd_of_paired_differences
 
-Test = Literal["auto", "paired_t", "welch", "wilcoxon", "permutation"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -42,7 +39,7 @@ class Settings:
     level: float = 0.95
     interval: str = "t"  # a name of INTERVALS
     correction: str = "holm"  # a name of CORRECTIONS
-    test: Test = "auto"  # auto: paired t where seeds pair the replicates, else Welch's t
+    test: str = "auto"  # a name of TESTS; auto: paired t where seeds pair the replicates, else Welch's t
     reference: int | None = None  # condition that the others are compared with; None: the best one
     power: float = DEFAULT_POWER  # of the smallest detectable difference
 

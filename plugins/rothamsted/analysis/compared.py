@@ -15,6 +15,7 @@ import numpy as np
 from rothamsted.analysis.values import BestSet, ComparisonRow, Comparisons
 from rothamsted.statistics import (
     CORRECTIONS,
+    TESTS,
     Family,
     compare,
     correct,
@@ -27,12 +28,6 @@ from rothamsted.statistics import (
 MOST_COMPARED = 500  # rows of one family; the rest of a larger sweep is far from the best anyway
 FAMILIES = {"dunnett": dunnett, "tukey": tukey}  # test and correction in one: pooled variance, joint intervals
 FAMILY_CORRECTIONS = (*CORRECTIONS, *FAMILIES)
-TEST_NAMES = {
-    "paired_t": "paired t",
-    "welch": "Welch's t",
-    "wilcoxon": "Wilcoxon signed rank",
-    "permutation": "permutation",
-}
 
 
 def best_set(
@@ -93,12 +88,12 @@ def compare_with(
         others = others[:MOST_COMPARED]
     rows = [_row(values[row], against, number, reference, test, level, direction) for row, number in others]
     if correction in FAMILIES:
-        return _family(values, numbers, reference, rows, correction, level=level, is_paired=test == "paired_t")
+        return _family(values, numbers, reference, rows, correction, level=level, is_paired=TESTS[test].is_paired)
     corrected = correct(np.array([row.p_value for row in rows]), correction)
     alpha = 1 - level
     return Comparisons(
         reference=reference,
-        test=TEST_NAMES[test],
+        test=TESTS[test].label,
         correction=correction,
         level=level,
         rows=tuple(
@@ -117,7 +112,7 @@ def _row(
     direction: Literal["minimize", "maximize"],
 ) -> ComparisonRow:
     found = compare(own, against, test=test, level=level)
-    paired = test in ("paired_t", "wilcoxon")
+    paired = TESTS[test].is_paired
     better = probability_better(own, against, direction=direction, is_paired=paired, level=level)
     return ComparisonRow(
         condition=number,

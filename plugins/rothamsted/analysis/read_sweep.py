@@ -87,8 +87,8 @@ def read_sweep(
         design=_design(found.sweep),
         provenance={name: found.run.tags[tag] for tag, name in _PROVENANCE.items() if tag in found.run.tags},
         how_to_reproduce=_how_to_reproduce(found),
-        is_complete=found.run.status == RunStatus.FINISHED,
-        marks=tuple(mark for mark in (found.mark, _progress_mark(found)) if mark),
+        is_complete=_is_complete(found),
+        marks=tuple(mark for mark in (found.mark, _progress_mark(found), _race_mark(found)) if mark),
     )
 
 
@@ -233,12 +233,31 @@ def _how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
     )
 
 
+def _is_complete(found: SweepRuns) -> bool:
+    """Finished, or nothing left to do although MLflow's outer run is still open around the sweep."""
+    return found.run.status == RunStatus.FINISHED or _n_ended(found) >= found.sweep.n_trials
+
+
+def _n_ended(found: SweepRuns) -> int:
+    searched = [trial for trial in found.trials.values() if trial.tags.get(tags.PHASE) != "confirm"]
+    return sum(trial.status in (RunStatus.FINISHED, RunStatus.FAILED) for trial in searched)
+
+
 def _progress_mark(found: SweepRuns) -> str:
-    if found.run.status == RunStatus.FINISHED:
+    if _is_complete(found):
         return ""
-    n_done = sum(trial.status != RunStatus.RUNNING for trial in found.trials.values())
     state = "still running" if found.run.status == RunStatus.RUNNING else f"not finished ({found.run.status})"
-    return f"This sweep is {state}: {n_done} of {found.sweep.n_trials} conditions have ended; analysed as it stands."
+    ended = f"{_n_ended(found)} of {found.sweep.n_trials} conditions have ended"
+    return f"This sweep is {state}: {ended}; analysed as it stands."
+
+
+def _race_mark(found: SweepRuns) -> str:
+    """How many conditions a race gave up early."""
+    verdicts = [trial.tags[tags.RACE] for trial in found.trials.values() if tags.RACE in trial.tags]
+    dropped = [verdict for verdict in verdicts if verdict.startswith("dropped")]
+    if not dropped:
+        return ""
+    return f"The race dropped {len(dropped)} of {len(verdicts)} conditions early: they have fewer replicates."
 
 
 def _seed_order(seed: str) -> tuple[int, float, str]:

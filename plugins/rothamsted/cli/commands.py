@@ -20,6 +20,7 @@ from rich.console import Console
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_root, study_commands
+from rothamsted.spec import Sweep
 from rothamsted.study import load_study
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
@@ -36,7 +37,28 @@ def sweep(arguments: Sequence[str]) -> int:
     root = find_root(Path.cwd())
     spec, study = load(path, found, root)
     console = Console(width=None if sys.stdout.isatty() else 160)
-    return run_sweep(spec, study, root=root, source=path, question=opening_comment(Path(path)), console=console)
+    status = run_sweep(spec, study, root=root, source=path, question=opening_comment(Path(path)), console=console)
+    if status == 0 and spec.execution.report:
+        _publish(spec, console)
+    return status
+
+
+def _publish(spec: Sweep, console: Console) -> None:
+    """The whole analysis and the report of a sweep that is finished; one that ran out of time gets none."""
+    from rothamsted import tags, tracking
+    from rothamsted.analysis.analyze import Settings
+    from rothamsted.publish.finished import publish_finished
+    from rothamsted.search import find_search
+
+    record = find_search(spec.storage, spec.name)
+    if record is None:
+        return
+    how = spec.statistics
+    settings = Settings(level=how.level, interval=how.interval, correction=how.correction)
+    artifact = publish_finished(str(record.attributes[tags.RUN_ID]), settings, uri=tracking.tracking_uri())
+    if artifact is not None:
+        console.print(f"report: artifact {artifact} of the sweep's run; as a file: ", end="", soft_wrap=True)
+        console.print(f"rothamsted report --sweep {spec.name} --folder reports", soft_wrap=True, markup=False)
 
 
 def check(arguments: Sequence[str]) -> int:

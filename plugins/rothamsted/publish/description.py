@@ -19,7 +19,7 @@ def description(analysis: Analysis) -> str:
     dataset = analysis.dataset
     counts: Counter[str] = Counter(r.outcome for r in dataset.replicates)
     ended = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items())) or "none"
-    lines = [f"## {dataset.name}", ""]
+    lines = [f"## {'Sweep' if dataset.kind == 'sweep' else 'Runs of'} {dataset.name}", ""]
     lines += [dataset.question, ""] if dataset.question else []
     lines += [f"> {mark}" for mark in analysis.marks] + ([""] if analysis.marks else [])
     lines += [f"{len(dataset.conditions)} conditions; replicates: {ended}.", ""]

@@ -33,7 +33,8 @@ class Claimed:
     number: int  # 0, 1, ... within the sweep
     condition: Mapping[str, Any]
     attributes: Mapping[str, Any]  # user attributes, those of an earlier holder included
-    is_continued: bool  # another worker held it before
+    is_continued: bool  # another worker held it before, or it was put back
+    is_taken_over: bool = False  # its holder was gone: what it had done stands in the tracking store alone
 
     @property
     def crashes(self) -> Mapping[int, int]:
@@ -77,7 +78,7 @@ class Claims:
             won = [
                 (trial_id, number) for trial_id, number, old in stale if self._replace_lease(tx, trial_id, old, lease)
             ]
-            claimed = self._describe(tx, won, is_continued=True)
+            claimed = self._describe(tx, won, is_taken_over=True)
         return claimed
 
     def renew(self, worker_id: str, trial_ids: Sequence[int], lease_seconds: float) -> list[int]:
@@ -148,7 +149,7 @@ class Claims:
             return self._describe(tx, [(row.trial_id, row.number) for row in won])
 
     def _describe(
-        self, tx: sa.Connection, trials: Sequence[tuple[int, int]], *, is_continued: bool = False
+        self, tx: sa.Connection, trials: Sequence[tuple[int, int]], *, is_taken_over: bool = False
     ) -> list[Claimed]:
         ids = [trial_id for trial_id, _ in trials]
         if not ids:
@@ -166,7 +167,8 @@ class Claims:
                 number=number,
                 condition=dist.from_stored(stored[trial_id], self._space),
                 attributes=attributes[trial_id],
-                is_continued=is_continued or len(attributes[trial_id]) > 1,
+                is_continued=is_taken_over or len(attributes[trial_id]) > 1,
+                is_taken_over=is_taken_over,
             )
             for trial_id, number in trials
         ]

@@ -22,13 +22,14 @@ from optuna.trial import TrialState
 from rothamsted.search import distributions as dist
 from rothamsted.search.ask import suggest_condition
 from rothamsted.search.claims import CRASHES, LEASE, Claimed, Claims
+from rothamsted.search.rounds import Rounds
 from rothamsted.search.rows import (
     ATTRIBUTES,
     PARAMS,
-    STUDIES,
     STUDY_ATTRIBUTES,
     TRIALS,
     VALUES,
+    lock_study,
     set_note,
     set_study_attribute,
     set_trial_attributes,
@@ -73,25 +74,27 @@ class Queue:
 
     def __init__(self, *, study: optuna.Study, backend: RDBStorage, space: Space, sampler: str, seed: int) -> None:
         self._study = study
+        self._backend = backend
         self._engine = backend.engine
-        self._study_id: int = study._study_id
+        self.study_id: int = study._study_id  # Optuna's key; optuna-dashboard shows it at /dashboard/studies/ID
         self._space = space
         self._distributions = dist.distributions_of(space)
         self._sampler = SAMPLERS[sampler]
         self._seed = seed
-        self.claims = Claims(self._engine, self._study_id, space)
+        self.claims = Claims(self._engine, self.study_id, space)
+        self.rounds = Rounds(self._engine, self.study_id)
 
     # ---- the coordinator ----
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set one attribute of the sweep (JSON)."""
         with self._engine.begin() as tx:
-            set_study_attribute(tx, self._study_id, key, value)
+            set_study_attribute(tx, self.study_id, key, value)
 
     def attribute(self, key: str, default: Any = None) -> Any:
         """One attribute of the sweep."""
         query = sa.select(STUDY_ATTRIBUTES.c.value_json).where(
-            STUDY_ATTRIBUTES.c.study_id == self._study_id, STUDY_ATTRIBUTES.c.key == key
+            STUDY_ATTRIBUTES.c.study_id == self.study_id, STUDY_ATTRIBUTES.c.key == key
         )
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
@@ -103,7 +106,7 @@ class Queue:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.set_metric_names([metric])
         with self._engine.begin() as tx:
-            set_note(tx, self._study_id, None, note)
+            set_note(tx, self.study_id, None, note)
 
     def enqueue(self, n_trials: int) -> int:
         """Enqueue the design's conditions up to `n_trials` in all; returns how many are new.
@@ -123,7 +126,7 @@ class Queue:
         """Trials by state, one query."""
         query = (
             sa.select(TRIALS.c.state, sa.func.count().label("n"))
-            .where(TRIALS.c.study_id == self._study_id)
+            .where(TRIALS.c.study_id == self.study_id)
             .group_by(TRIALS.c.state)
         )
         with self._engine.connect() as connection:
@@ -140,7 +143,7 @@ class Queue:
         """Record that a worker died while it ran this replicate."""
         with self._engine.begin() as tx:
             trial_id = tx.execute(
-                sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == self._study_id, TRIALS.c.number == number)
+                sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == self.study_id, TRIALS.c.number == number)
             ).scalar_one()
             crashes = self.claims.attributes(tx, [trial_id])[trial_id].get(CRASHES, {})
             crashes[str(replicate)] = crashes.get(str(replicate), 0) + 1
@@ -148,18 +151,21 @@ class Queue:
 
     def requeue(self, numbers: Sequence[int]) -> int:
         """Put finished trials back to waiting, to retry their failed replicates; returns how many."""
-        if not numbers:
-            return 0
+        return self.rounds.put_back({number: {} for number in numbers})
+
+    def add(
+        self, conditions: Sequence[Mapping[str, Any]], attributes: Sequence[Mapping[str, Any]], *, n_before: int
+    ) -> bool:
+        """Enqueue these very conditions, each with user attributes, after the `n_before` that are there.
+
+        Returns:
+            False, with nothing done, where there are not so many: another process was first.
+        """
         with self._engine.begin() as tx:
-            mine = sa.and_(TRIALS.c.study_id == self._study_id, TRIALS.c.number.in_(list(numbers)))
-            updated = tx.execute(
-                sa.update(TRIALS)
-                .where(mine, TRIALS.c.state.in_([TrialState.COMPLETE, TrialState.FAIL]))
-                .values(state=TrialState.WAITING, datetime_complete=None)
-            ).rowcount
-            ids = sa.select(TRIALS.c.trial_id).where(mine)
-            tx.execute(sa.delete(VALUES).where(VALUES.c.trial_id.in_(ids)))
-        return updated
+            existing = self._lock_and_count(tx)
+            if existing == n_before:
+                self._insert(tx, existing, conditions, attributes)
+        return existing == n_before
 
     # ---- a worker ----
 
@@ -205,14 +211,17 @@ class Queue:
             tx.execute(sa.delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial_id, ATTRIBUTES.c.key == LEASE))
             set_trial_attributes(tx, trial_id, told.attributes)
             if told.note:
-                set_note(tx, self._study_id, trial_id, told.note)
+                set_note(tx, self.study_id, trial_id, told.note)
         return True
 
     # ---- readers ----
 
     def finished_trials(self) -> list[optuna.trial.FrozenTrial]:
         """All trials that are complete or failed, in order."""
-        return [t for t in self._study.get_trials(deepcopy=False) if t.state.is_finished()]
+        ended = [state for state in TrialState if state.is_finished()]
+        # Not by the study: it caches what is finished, and a trial that went on after it would be stale.
+        trials = self._backend.get_all_trials(self.study_id, deepcopy=False, states=ended)
+        return sorted(trials, key=lambda trial: trial.number)
 
     def condition_of(self, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
         """The condition of a trial read from the storage."""
@@ -223,14 +232,19 @@ class Queue:
 
     def _lock_and_count(self, tx: sa.Connection) -> int:
         """Take the write lock of the sweep; returns how many trials it has."""
-        mine = STUDIES.c.study_id == self._study_id
-        tx.execute(sa.update(STUDIES).where(mine).values(study_name=STUDIES.c.study_name))
-        count = sa.select(sa.func.count()).where(TRIALS.c.study_id == self._study_id)
+        lock_study(tx, self.study_id)
+        count = sa.select(sa.func.count()).where(TRIALS.c.study_id == self.study_id)
         return tx.execute(count).scalar_one()
 
-    def _insert(self, tx: sa.Connection, first: int, conditions: Sequence[Mapping[str, Any]]) -> None:
+    def _insert(
+        self,
+        tx: sa.Connection,
+        first: int,
+        conditions: Sequence[Mapping[str, Any]],
+        attributes: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         rows = [
-            {"study_id": self._study_id, "number": first + i, "state": TrialState.WAITING}
+            {"study_id": self.study_id, "number": first + i, "state": TrialState.WAITING}
             for i in range(len(conditions))
         ]
         insert = sa.insert(TRIALS).returning(TRIALS.c.trial_id, sort_by_parameter_order=True)
@@ -248,6 +262,8 @@ class Queue:
         ]
         if params:
             tx.execute(sa.insert(PARAMS), params)
+        for trial_id, of_trial in zip(ids, attributes):
+            set_trial_attributes(tx, trial_id, of_trial)
 
     def _ask(self, lease: Mapping[str, Any], n_trials: int) -> Claimed | None:
         """A new trial of the adaptive sampler; the ticket and its lease are taken in one transaction."""
@@ -256,7 +272,7 @@ class Queue:
             if number >= n_trials:
                 return None
             row = {
-                "study_id": self._study_id,
+                "study_id": self.study_id,
                 "number": number,
                 "state": TrialState.RUNNING,
                 "datetime_start": utc_now(),

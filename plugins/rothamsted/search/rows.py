@@ -24,6 +24,11 @@ STUDY_SYSTEM_ATTRIBUTES = models.StudySystemAttributeModel.__table__
 NOTE_CHARACTERS = 2045  # a note is kept in parts of this length; importing optuna_dashboard takes 1.9 s
 
 
+def lock_study(tx: sa.Connection, study_id: int) -> None:
+    """Take the write lock of a sweep until the transaction ends."""
+    tx.execute(sa.update(STUDIES).where(STUDIES.c.study_id == study_id).values(study_name=STUDIES.c.study_name))
+
+
 def set_trial_attributes(tx: sa.Connection, trial_id: int, attributes: Mapping[str, Any]) -> None:
     """Insert or replace user attributes of a trial."""
     rows = [{"trial_id": trial_id, "key": k, "value_json": json.dumps(v)} for k, v in attributes.items()]

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import optuna
 import sqlalchemy as sa
@@ -147,8 +150,21 @@ def _check_sqlite(url: str, database: str | None) -> None:
     if not _is_writable(folder) or (path.exists() and not _is_writable(path)):
         where = path if path.exists() and not _is_writable(path) else folder
         raise StoreError(f"storage {url}: {where} is read-only; give another -P storage=sqlite:///FILE")
-    if path.exists() and path.stat().st_size and path.open("rb").read(15) != b"SQLite format 3":
+    if path.exists() and not _is_sqlite(path):
         raise StoreError(f"storage {url}: {path} is not an SQLite database; give another -P storage=")
+
+
+def _is_sqlite(path: Path) -> bool:
+    """Asked of SQLite: to open and close the file here would end the locks of this process's connections to it.
+
+    See https://www.sqlite.org/howtocorrupt.html, section 2.2.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        return "not a database" not in str(error)
+    return True
 
 
 def _is_writable(path: Path) -> bool:

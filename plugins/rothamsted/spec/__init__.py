@@ -5,16 +5,18 @@ from rothamsted.spec.load import SWEEP_KEYS, from_resolved, load_sweep
 from rothamsted.spec.not_yet import NOT_YET, NotYet
 from rothamsted.spec.plan import Plan, plan
 from rothamsted.spec.resolved import PLACE_KEYS, difference, digest, grown_only, resolved, seeds_of
-from rothamsted.spec.schema import Execution, Objective, Replicates, Sampler, Statistics, Sweep
+from rothamsted.spec.schema import Confirm, Execution, Objective, Racing, Replicates, Sampler, Statistics, Sweep
 
 __all__ = [
     "NOT_YET",
     "PLACE_KEYS",
     "SWEEP_KEYS",
+    "Confirm",
     "Execution",
     "NotYet",
     "Objective",
     "Plan",
+    "Racing",
     "Replicates",
     "Sampler",
     "Statistics",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -145,12 +145,13 @@ def _reason(detail: Any) -> str:
     if kind == "extra_forbidden":
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
         return f"is not a key of a sweep file here; {known}"
-    rule = message.replace("Input should be", "must be").replace("Input should have", "must have")
+    rule = message.replace("Input should", "must")
     return f"{rule}, not {detail['input']!r}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     model: Any = Sweep
     for part in location[:-1]:
-        model = model.model_fields[part].annotation
+        annotation = model.model_fields[part].annotation
+        model = next((one for one in get_args(annotation) if hasattr(one, "model_fields")), annotation)
     return list(model.model_fields)

@@ -34,18 +34,15 @@ def _values(path: KeyPath, values: str, reason: str) -> tuple[NotYet, ...]:
 NOT_YET: tuple[NotYet, ...] = (
     NotYet(path=("project",), reason="projects outside this one cannot be swept; give study: NAME"),
     NotYet(path=("entry_point",), reason="projects outside this one cannot be swept; give study: NAME"),
-    NotYet(path=("racing",), reason="every condition gets the same replicates; give replicates: {count: N}"),
-    NotYet(path=("replicates", "racing"), reason="every condition gets the same replicates; give count"),
+    NotYet(path=("racing",), reason="a race is one of replicates; give replicates: {racing: {min: 3, max: 20}}"),
     NotYet(path=("pruner",), reason="every replicate is trained to its end; remove it"),
     NotYet(path=("stages",), reason="a sweep has one stage; remove it, and start a second sweep on the best"),
-    NotYet(path=("confirm",), reason="the winner is not trained again on fresh seeds; remove it"),
     NotYet(path=("promote",), reason="no model is registered; remove it"),
-    NotYet(path=("models",), reason="trained models are not logged by sweeps; remove it"),
     NotYet(path=("objective", "expression"), reason="an objective is one metric; give metric: NAME"),
     *_values(("sampler", "name"), "gp cmaes nsgaii nsgaiii exhaustive", "give grid, random, qmc or tpe"),
     *_values(("execution", "executor"), "ray project", "give local"),
-    *_values(("statistics", "interval"), "percentile bca bootstrap wilson", "give t"),
-    *_values(("statistics", "correction"), "none bonferroni bh dunnett tukey", "give holm"),
+    *_values(("statistics", "interval"), "bootstrap wilson", "give t, percentile or bca"),
+    *_values(("statistics", "correction"), "dunnett tukey", "give holm, bonferroni, bh or none"),
 )
 
 KNOWN_LATER = frozenset(str(row.path[0]) for row in NOT_YET if len(row.path) == 1)

@@ -14,7 +14,7 @@ from rothamsted.space import domain_to_plain
 from rothamsted.spec.schema import Sweep
 
 # Keys that say where and how a sweep runs, not what it measures: they may change when it goes on.
-PLACE_KEYS = frozenset({"execution", "storage", "experiment"})
+PLACE_KEYS = frozenset({"execution", "storage", "experiment", "models"})
 
 _ABSENT = object()
 
@@ -22,11 +22,15 @@ _ABSENT = object()
 def resolved(sweep: Sweep) -> dict[str, Any]:
     """The sweep with all its defaults as values that JSON and YAML can hold, always in the same order.
 
-    Absent optional keys are left out; the seeds are written out. `from_resolved` gives the sweep back.
+    Absent optional keys are left out; the seeds are written out, those of a race as its first. `from_resolved`
+    gives the sweep back.
     """
     plain = sweep.model_dump(mode="json", exclude={"space"}, exclude_none=True)
     plain["parameters"] = dict(sweep.parameters)
-    plain["replicates"] = {"count": len(sweep.replicates.values), "seeds": list(sweep.replicates.values)}
+    plain["replicates"] = _replicates(sweep, plain["replicates"])
+    if sweep.confirm is not None:
+        seeds = list(sweep.confirm_seeds)
+        plain["confirm"] = {"keep": sweep.confirm.keep, "replicates": len(seeds), "seeds": seeds}
     plain["space"] = {name: domain_to_plain(domain) for name, domain in sweep.space.items()}
     return {key: plain[key] for key in Sweep.model_fields if key in plain}
 
@@ -57,16 +61,29 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def grown_only(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether a sweep of the old values can go on with the new: only the budget grew, or its place changed.
 
-    More trials, a longer timeout or none, and whatever concerns execution, storage and experiment.
+    More trials, a longer timeout or none, a confirmation where there was none or of more conditions, and
+    whatever concerns execution, storage, experiment and models. A race keeps its trials: the bound on its error holds
+    for the conditions and the looks that it began with.
     """
-    kept = [{key: spec[key] for key in spec if key not in (*PLACE_KEYS, "trials", "timeout")} for spec in (old, new)]
-    if difference(*kept):
+    may_grow = (*PLACE_KEYS, "trials", "timeout", "confirm")
+    if difference(*({key: spec[key] for key in spec if key not in may_grow} for spec in (old, new))):
         return False
     before, after = old.get("trials"), new.get("trials")
-    if before != after and (before is None or after is None or after < before):
+    is_race = "racing" in new.get("replicates", {})
+    if before != after and (is_race or before is None or after is None or after < before):
+        return False
+    before, after = old.get("confirm"), new.get("confirm")
+    if before is not None and (after is None or after["keep"] < before["keep"] or after["seeds"] != before["seeds"]):
         return False
     before, after = old.get("timeout"), new.get("timeout")
     return before == after or after is None or (before is not None and after > before)
+
+
+def _replicates(sweep: Sweep, plain: Mapping[str, Any]) -> dict[str, Any]:
+    seeds = sweep.replicates.values
+    if sweep.replicates.racing is not None:
+        return {"first_seed": seeds[0], "racing": plain["racing"]}
+    return {"count": len(seeds), "seeds": list(seeds)}
 
 
 def _changes(old: Any, new: Any, key: str) -> list[str]:

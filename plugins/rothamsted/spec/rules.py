@@ -9,7 +9,7 @@ from typing import Any
 from rothamsted.errors import UserError
 from rothamsted.space import SpaceError
 from rothamsted.spec.document import Document, KeyPath
-from rothamsted.spec.schema import MAX_CONDITIONS, MAX_SEED, Sweep
+from rothamsted.spec.schema import MAX_CONDITIONS, MAX_SEED, Confirm, Replicates, Sweep
 
 MAX_CHECKED_GRID = 2_000  # conditions: a larger grid is checked at its values one at a time
 
@@ -17,7 +17,7 @@ CheckCondition = Callable[[str, Mapping[str, Any]], None]  # (study, {parameter:
 
 
 def check_rules(sweep: Sweep, document: Document) -> None:
-    """Check the space, the sampler's budget and the seeds.
+    """Check the space, the sampler's budget, the seeds, the race and the confirmation.
 
     Raises:
         SpecError: with the key that is easiest to change.
@@ -30,7 +30,10 @@ def check_rules(sweep: Sweep, document: Document) -> None:
             _check_budget(sweep, document, n_parameters=len(space))
     except SpaceError as error:
         raise document.error(("space", *error.key), error.reason) from None
+    _check_race(sweep, document)
     _check_seeds(sweep, document)
+    _check_confirmation(sweep, document)
+    _check_models(sweep, document)
 
 
 def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) -> None:
@@ -91,20 +94,66 @@ def _check_budget(sweep: Sweep, document: Document, *, n_parameters: int) -> Non
         raise document.error(("space",), reason)
 
 
+def _check_race(sweep: Sweep, document: Document) -> None:
+    racing = sweep.replicates.racing
+    if racing is None:
+        return
+    for key in ("count", "seeds"):
+        if getattr(sweep.replicates, key) is not None:
+            reason = "stands beside racing, which decides how many replicates there are; give one of the two"
+            raise document.error(("replicates", key), reason)
+    if racing.max <= racing.min:
+        reason = f"{racing.max} leaves nothing to race for above min {racing.min}; give a larger one, or count: N"
+        raise document.error(("replicates", "racing", "max"), reason)
+    if racing.step > racing.max - racing.min:
+        reason = f"{racing.step} is more than the {racing.max - racing.min} from min to max; give a smaller one"
+        raise document.error(("replicates", "racing", "step"), reason)
+
+
 def _check_seeds(sweep: Sweep, document: Document) -> None:
     replicates = sweep.replicates
-    seeds = replicates.seeds
+    _check_room(replicates.values, replicates.first_seed, document, "replicates")
+    _check_list(replicates, "count", document, "replicates")
+
+
+def _check_confirmation(sweep: Sweep, document: Document) -> None:
+    confirm, seeds = sweep.confirm, sweep.confirm_seeds
+    if confirm is None:
+        return
+    if confirm.keep > sweep.n_trials:
+        reason = f"{confirm.keep} of {sweep.n_trials} conditions; give at most {sweep.n_trials}"
+        raise document.error(("confirm", "keep"), reason)
+    _check_room(seeds, confirm.first_seed, document, "confirm")
+    _check_list(confirm, "replicates", document, "confirm")
+    if used := sorted(set(seeds) & set(sweep.replicates.values)):
+        key = "seeds" if confirm.seeds is not None else "first_seed"
+        reason = f"{used[0]} is a seed of the search, which a confirmation must not see again; give fresh ones"
+        raise document.error(("confirm", key), reason)
+
+
+def _check_models(sweep: Sweep, document: Document) -> None:
+    if sweep.models == "confirmed" and sweep.confirm is None:
+        reason = "confirmed, but nothing is: there is no confirm; add confirm: {keep: 1}, or give best, all or none"
+        raise document.error(("models",), reason)
+
+
+def _check_room(seeds: tuple[int, ...], first_seed: int | None, document: Document, key: str) -> None:
+    if seeds[-1] > MAX_SEED:
+        path = (key,) if first_seed is None else (key, "first_seed")
+        raise document.error(path, f"{seeds[0]} leads to seeds above {MAX_SEED}; give a smaller first_seed")
+
+
+def _check_list(given: Replicates | Confirm, count_key: str, document: Document, key: str) -> None:
+    """A list of seeds is without repetition, and what stands beside it agrees with it."""
+    seeds, count = given.seeds, getattr(given, count_key)
     if seeds is None:
-        if replicates.values[-1] > MAX_SEED:
-            reason = f"{replicates.first_seed} leads to seeds above {MAX_SEED}; give a smaller one"
-            raise document.error(("replicates", "first_seed"), reason)
         return
     if len(set(seeds)) < len(seeds):
         twice = next(seed for seed in seeds if seeds.count(seed) > 1)
         reason = f"{twice} stands twice: two replicates would be one and the same; remove it"
-        raise document.error(("replicates", "seeds"), reason)
-    if replicates.first_seed is not None:
-        raise document.error(("replicates", "first_seed"), "stands beside seeds; give one of the two")
-    if replicates.count is not None and replicates.count != len(seeds):
-        reason = f"{replicates.count} replicates, but {len(seeds)} seeds; remove one of the two keys"
-        raise document.error(("replicates", "count"), reason)
+        raise document.error((key, "seeds"), reason)
+    if given.first_seed is not None:
+        raise document.error((key, "first_seed"), "stands beside seeds; give one of the two")
+    if count is not None and count != len(seeds):
+        reason = f"{count} replicates, but {len(seeds)} seeds; remove one of the two keys"
+        raise document.error((key, count_key), reason)

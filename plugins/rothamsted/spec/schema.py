@@ -18,6 +18,7 @@ from rothamsted.space import Choice, Range, Space
 
 MAX_CONDITIONS = 1_000_000  # of one sweep: each is a row in two databases
 MAX_SEED = 2**32 - 1  # what numpy and JAX both take
+CONFIRM_SUFFIX = ".confirm"  # after a sweep's name: the Optuna study of its confirmation
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
@@ -55,6 +56,10 @@ def _name(raw: Any) -> Any:
     if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
         raise PydanticCustomError(
             "name", "Input should be at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
+        )
+    if raw.endswith(CONFIRM_SUFFIX):
+        raise PydanticCustomError(
+            "name", f"Input should not end in {CONFIRM_SUFFIX}, which names the confirmation of another sweep"
         )
     return raw
 
@@ -96,13 +101,32 @@ class Sampler(BaseModel):
     seed: Seed = 0
 
 
+class Racing(BaseModel):
+    """Replicates where they decide: rounds that drop the conditions that are worse than the best.
+
+    Attributes:
+        min: replicates that every condition gets.
+        max: replicates that a condition can get.
+        step: replicates that a round adds.
+        narrower_than: a condition whose interval is narrower than this gets no more; in units of the objective.
+    """
+
+    model_config = _CONFIG
+
+    min: Annotated[int, Field(ge=2, le=10_000)] = 3
+    max: Annotated[int, Field(ge=2, le=10_000)] = 20
+    step: Annotated[int, Field(ge=1, le=10_000)] = 1
+    narrower_than: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
 class Replicates(BaseModel):
     """How often each condition is trained, and with which seeds: the same in every condition.
 
     Attributes:
         count: replicates a condition; the number of `seeds` where only those are given, else 3.
         seeds: the seeds themselves.
-        first_seed: the first of `count` seeds that follow each other, where `seeds` are not given.
+        first_seed: the first of the seeds, which follow each other where `seeds` are not given.
+        racing: between a least and a greatest number, decided by the results, instead of `count` or `seeds`.
     """
 
     model_config = _CONFIG
@@ -110,14 +134,38 @@ class Replicates(BaseModel):
     count: Annotated[int, Field(ge=1, le=10_000)] | None = None
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, strict=False)] | None = None
     first_seed: Seed | None = None
+    racing: Racing | None = None
 
     @property
     def values(self) -> tuple[int, ...]:
-        """The seeds of the replicates, in order."""
+        """The seeds of the replicates, in order; of a race all that a condition can get."""
         if self.seeds is not None:
             return self.seeds
-        first = self.first_seed or 0
-        return tuple(range(first, first + (self.count or 3)))
+        n_seeds = self.racing.max if self.racing is not None else self.count or 3
+        return _seeds_from(self.first_seed or 0, n_seeds)
+
+    @property
+    def n_first(self) -> int:
+        """Replicates that every condition gets, whatever its results."""
+        return self.racing.min if self.racing is not None else len(self.values)
+
+
+class Confirm(BaseModel):
+    """Fresh seeds for the winners of a search: the estimate to report.
+
+    Attributes:
+        keep: how many of the best conditions.
+        replicates: of each; the number of `seeds` where only those are given, else 10.
+        seeds: the seeds themselves; none may be one of the search's.
+        first_seed: the first of the seeds where `seeds` are not given; by default the one after the search's largest.
+    """
+
+    model_config = _CONFIG
+
+    keep: Annotated[int, Field(ge=1, le=1_000)] = 1
+    replicates: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=2, strict=False)] | None = None
+    first_seed: Seed | None = None
 
 
 class Execution(BaseModel):
@@ -132,6 +180,7 @@ class Execution(BaseModel):
         checkpoint_every: seconds between two checkpoints of a running replicate.
         checkpoint_dir: folder of the checkpoints; relative to the project's root.
         lease_seconds: a worker silent for so long is taken for dead, and its trial for free.
+        report: write the whole analysis and the report to the sweep's run when it is finished.
     """
 
     model_config = _CONFIG
@@ -144,16 +193,23 @@ class Execution(BaseModel):
     checkpoint_every: Seconds = 30.0
     checkpoint_dir: Text = "checkpoints"
     lease_seconds: Seconds = 60.0
+    report: bool = True
 
 
 class Statistics(BaseModel):
-    """How uncertainty is stated: nominal coverage, kind of interval, correction for many comparisons."""
+    """How uncertainty is stated: nominal coverage, kind of interval, correction for many comparisons.
+
+    Attributes:
+        level: of every interval and every test.
+        interval: of analysis and report; the intervals at each step of a trial's run are Student's t.
+        correction: of a family of comparisons, in analysis and report.
+    """
 
     model_config = _CONFIG
 
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    interval: Literal["t"] = "t"
-    correction: Literal["holm"] = "holm"
+    interval: Literal["t", "percentile", "bca"] = "t"
+    correction: Literal["holm", "bonferroni", "bh", "none"] = "holm"
 
 
 class Sweep(BaseModel):
@@ -166,6 +222,9 @@ class Sweep(BaseModel):
         space: dotted name -> domain, in the order of the file.
         trials: how many conditions are asked for; None for a grid, which has its own number.
         timeout: seconds for the whole sweep.
+        confirm: fresh seeds for the winners; None: the search's own estimate is all there is.
+        models: whose trained models are logged; None: not said, which is `confirmed`, and a study without models
+            is no mistake then.
         experiment: MLflow experiment; None: by MLflow's own rules.
         storage: database URL of the search.
     """
@@ -181,6 +240,8 @@ class Sweep(BaseModel):
     trials: Annotated[int, Field(ge=1, le=MAX_CONDITIONS)] | None = None
     timeout: Seconds | None = None
     replicates: Replicates = Replicates()
+    confirm: Confirm | None = None
+    models: Literal["confirmed", "best", "all", "none"] | None = None
     execution: Execution = Execution()
     statistics: Statistics = Statistics()
     experiment: Text | None = None
@@ -195,3 +256,23 @@ class Sweep(BaseModel):
     def n_trials(self) -> int:
         """The number of conditions: `trials`, or the size of the grid."""
         return self.search_space.size_of_grid() if self.trials is None else self.trials
+
+    @property
+    def confirm_seeds(self) -> tuple[int, ...]:
+        """The seeds of the confirmation; none without one."""
+        if self.confirm is None:
+            return ()
+        if self.confirm.seeds is not None:
+            return self.confirm.seeds
+        first = self.confirm.first_seed
+        first = max(self.replicates.values) + 1 if first is None else first
+        return _seeds_from(first, self.confirm.replicates or 10)
+
+    @property
+    def confirm_name(self) -> str:
+        """The name of the confirmation's Optuna study."""
+        return self.name + CONFIRM_SUFFIX
+
+
+def _seeds_from(first: int, n_seeds: int) -> tuple[int, ...]:
+    return tuple(range(first, first + n_seeds))

@@ -17,6 +17,7 @@ from rothamsted.statistics.mixed import MixedEffects, mixed_effects
 from rothamsted.statistics.power import DEFAULT_POWER, Plan, detectable_difference, power_of, replicates_needed
 from rothamsted.statistics.proportions import proportion_interval
 from rothamsted.statistics.racing import Race, race
+from rothamsted.statistics.ranks import RankComparison, compare_ranks, critical_difference
 from rothamsted.statistics.reduce import Reduction, parse_reduction, reduce_curve
 from rothamsted.statistics.spread import Pooled, pooled_sd, sd_of_paired_differences
 from rothamsted.statistics.stopping import StopDecision, is_narrow_enough
@@ -43,13 +44,16 @@ __all__ = [
     "Plan",
     "Pooled",
     "Race",
+    "RankComparison",
     "Reduction",
     "StopDecision",
     "align",
     "band",
     "cohens_d",
     "compare",
+    "compare_ranks",
     "correct",
+    "critical_difference",
     "describe",
     "detectable_difference",
     "dunnett",

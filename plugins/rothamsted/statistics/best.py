@@ -35,7 +35,7 @@ class BestSetResult:
     p_values: tuple[float, ...]  # (condition,) of being the best; NaN where nothing can speak against it
     method: str  # its name in BEST_METHODS
     level: float  # probability that the truly best condition is a member
-    n_excluded: int  # infinite values; for "pooled" with pairs also those at seeds that a condition lacks
+    n_excluded: int  # values that are missing or infinite
     note: str = ""
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from rothamsted import tags
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult
 from rothamsted.search import Told
 from rothamsted.statistics import align, summarize
-from rothamsted.sweep import tags
 
 OBJECTIVE = "objective"  # the metric under which a replicate's single number is logged
 
@@ -42,16 +42,20 @@ def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_
     return points
 
 
-def objective_points(results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int) -> list[MetricPoint]:
-    """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition."""
+def objective_points(
+    results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int, step: int = 0
+) -> list[MetricPoint]:
+    """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates."""
     scores = [r.objective for r in results if r.objective is not None]
     if not scores:
         return []
     values = np.array(scores, dtype=float)[:, None]
-    return _summary_points(OBJECTIVE, np.array([0]), values, level, timestamp_ms)
+    return _summary_points(OBJECTIVE, np.array([step]), values, level, timestamp_ms)
 
 
-def told(results: Sequence[ReplicateResult], *, direction: str, level: float, run_id: str, link: str) -> Told:
+def told(
+    results: Sequence[ReplicateResult], *, direction: str, level: float, run_id: str, link: str, race: str = ""
+) -> Told:
     """What Optuna is told of a trial: mean over replicates with a score, +-inf where one diverged."""
     scores = np.array([r.objective for r in results if r.objective is not None], dtype=float)
     n_by_outcome = Counter(r.outcome.value for r in results)
@@ -76,7 +80,7 @@ def told(results: Sequence[ReplicateResult], *, direction: str, level: float, ru
     return Told(
         value=value,
         attributes={tags.RUN_ID: run_id, tags.RESULT: result},
-        note=_note(summary, n_by_outcome, level, link),
+        note=_note(summary, n_by_outcome, level, link, race),
     )
 
 
@@ -108,9 +112,11 @@ def _summary_points(
     return points
 
 
-def _note(summary: Mapping[str, Any], n_by_outcome: Mapping[str, int], level: float, link: str) -> str:
+def _note(summary: Mapping[str, Any], n_by_outcome: Mapping[str, int], level: float, link: str, race: str) -> str:
     counts = ", ".join(f"{n} {outcome}" for outcome, n in n_by_outcome.items())
-    return f"objective: {describe_estimate(summary, level)}\n\nreplicates: {counts}\n\n[its run in MLflow]({link})\n"
+    parts = [f"objective: {describe_estimate(summary, level)}", f"replicates: {counts}"]
+    parts += [f"race: {race}"] if race else []
+    return "\n\n".join([*parts, f"[its run in MLflow]({link})\n"])
 
 
 def _finite(value: float) -> float | None:

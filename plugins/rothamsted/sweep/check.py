@@ -10,7 +10,7 @@ import time
 import numpy as np
 from rich.console import Console
 
-from rothamsted.spec import Sweep, plan
+from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.study import Study, drive
 from rothamsted.sweep.context import config_of, n_workers
 from rothamsted.sweep.start import digest_of_data
@@ -27,26 +27,55 @@ def print_plan(sweep: Sweep, study: Study, *, console: Console, is_timed: bool =
     """
     digest = digest_of_data(sweep, study)
     size = plan(sweep)
-    n_trials, n_replicates, seeds = size.n_conditions, size.n_trainings, sweep.replicates.values
     rows = {
         "sweep": f"{sweep.name} (study {sweep.study})",
         "objective": f"{sweep.objective.direction} {sweep.objective.metric}",
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
-        "conditions": str(n_trials),
-        "replicates": f"{n_replicates} ({len(seeds)} a condition, seeds {', '.join(map(str, seeds))})",
-        "MLflow runs": f"{size.n_runs} (1 sweep, {n_trials} trials"
-        + (f", {n_replicates} replicates)" if len(seeds) > 1 else ")"),
+        "conditions": str(size.n_conditions),
+        "replicates": _replicates(sweep, size),
+        **_confirmation(sweep, size),
+        "MLflow runs": _runs(sweep, size),
         "workers": str(n_workers(sweep)),
         "data": f"sha256 {digest[:12]}…" if digest else "the study gives no digest",
     }
     if is_timed:
-        rows["estimated time"] = _estimate(sweep, study, n_replicates)
+        rows["estimated time"] = _estimate(sweep, study, size)
     for key, value in rows.items():
         console.print(f"{key + ':':<16}{value}", markup=False, highlight=False, soft_wrap=True)
     console.print("the sweep file is valid", highlight=False)
 
 
-def _estimate(sweep: Sweep, study: Study, n_replicates: int) -> str:
+def _replicates(sweep: Sweep, size: Plan) -> str:
+    seeds, racing = sweep.replicates.values, sweep.replicates.racing
+    if racing is None:
+        return f"{size.n_trainings} ({len(seeds)} a condition, seeds {', '.join(map(str, seeds))})"
+    narrow = f", until an interval is narrower than {racing.narrower_than:g}" if racing.narrower_than else ""
+    return (
+        f"{size.n_trainings} to {size.n_trainings_most} (a race: {racing.min} to {racing.max} a condition, "
+        f"{racing.step} a round, seeds {seeds[0]} to {seeds[-1]}{narrow})"
+    )
+
+
+def _confirmation(sweep: Sweep, size: Plan) -> dict[str, str]:
+    if sweep.confirm is None:
+        return {}
+    seeds = ", ".join(map(str, sweep.confirm_seeds))
+    which = "the best condition" if size.n_confirmed == 1 else f"each of the best {size.n_confirmed} conditions"
+    return {"confirmation": f"{size.n_confirm_trainings} more ({which} with fresh seeds {seeds})"}
+
+
+def _runs(sweep: Sweep, size: Plan) -> str:
+    n_most = "" if size.n_runs == size.n_runs_most else f" to {size.n_runs_most}"
+    parts = ["1 sweep", f"{size.n_conditions} trials"]
+    if len(sweep.replicates.values) > 1:
+        to = "" if size.n_trainings == size.n_trainings_most else f" to {size.n_trainings_most}"
+        parts.append(f"{size.n_trainings}{to} replicates")
+    if size.n_confirmed:
+        parts.append(f"{size.n_confirmed} confirmed with {size.n_confirm_trainings} replicates")
+    return f"{size.n_runs}{n_most} ({', '.join(parts)})"
+
+
+def _estimate(sweep: Sweep, study: Study, size: Plan) -> str:
     """Time one condition from the middle of the space twice: the first call compiles, the second does not."""
     condition = sweep.search_space.from_unit(np.full(len(sweep.search_space), 0.5))
     config = config_of(study, sweep, condition, sweep.replicates.values[0])
@@ -57,12 +86,15 @@ def _estimate(sweep: Sweep, study: Study, n_replicates: int) -> str:
         taken.append(time.perf_counter() - started)
         if taken[0] > MOST_SECONDS / 2:
             break
+    n_replicates = size.n_trainings + size.n_confirm_trainings
     if ending.reason.startswith("timeout"):
         least = _minutes(n_replicates * MOST_SECONDS / n_workers(sweep))
         return f"more than {least} (one replicate takes over {MOST_SECONDS:g} s here)"
-    total = n_replicates * (taken[-1] + OVERHEAD_SECONDS) / n_workers(sweep)
+    seconds = (taken[-1] + OVERHEAD_SECONDS) / n_workers(sweep)
+    most = (size.n_trainings_most + size.n_confirm_trainings) * seconds
+    to = "" if size.n_trainings == size.n_trainings_most else f" to {_minutes(most)}"
     return (
-        f"about {_minutes(total)} with {n_workers(sweep)} workers, start and compilation apart "
+        f"about {_minutes(n_replicates * seconds)}{to} with {n_workers(sweep)} workers, start and compilation apart "
         f"(one replicate from the middle of the space, timed here: {taken[-1]:.2f} s; "
         f"the first, with compilation: {taken[0]:.2f} s)"
     )

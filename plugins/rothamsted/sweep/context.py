@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from rothamsted import tags
 from rothamsted.errors import StoreError
 from rothamsted.search import Queue, find_search, open_queue
-from rothamsted.spec import Sweep, from_resolved
+from rothamsted.spec import Sweep, from_resolved, plan
 from rothamsted.study import Study, set_fields
-from rothamsted.sweep import tags
 from rothamsted.tracking import Recorder, open_recorder
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -35,11 +35,16 @@ class SweepContext:
     experiment_id: str
     sweep_run_id: str
     root: Path  # of the MLflow project: checkpoints lie below it
+    phase: Literal["search", "confirm"] = "search"
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds of the replicates, the same in every condition."""
-        return self.sweep.replicates.values
+        """The seeds of this phase's replicates, the same in every condition; of a race as many as there can be."""
+        return self.sweep.replicates.values if self.phase == "search" else self.sweep.confirm_seeds
+
+    def confirmation(self) -> SweepContext:
+        """The same sweep in its second phase, with the queue of the confirmation."""
+        return replace(self, phase="confirm", queue=confirm_queue_of(self.sweep))
 
     def config_of(self, condition: Mapping[str, Any], seed: int) -> BaseModel:
         """The study's config of one replicate."""
@@ -55,8 +60,8 @@ def n_workers(sweep: Sweep) -> int:
     """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
     wanted = sweep.execution.workers
     n_cores = os.cpu_count() or 1
-    n_replicates = sweep.n_trials * len(sweep.replicates.values)
-    return max(1, min(n_cores if wanted == "auto" else wanted, n_replicates))
+    size = plan(sweep, n_preview=0)
+    return max(1, min(n_cores if wanted == "auto" else wanted, max(size.n_trainings, size.n_confirm_trainings)))
 
 
 def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
@@ -66,6 +71,22 @@ def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
         sweep.name,
         space=sweep.search_space,
         sampler=sweep.sampler.name,
+        seed=sweep.sampler.seed,
+        direction=sweep.objective.direction,
+        create=create,
+    )
+
+
+def confirm_queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
+    """The queue of the confirmation: an Optuna study of its own, which no sampler of the search looks at.
+
+    Each of its trials is one replicate of one condition, so that all workers share even a single winner.
+    """
+    return open_queue(
+        sweep.storage,
+        sweep.confirm_name,
+        space=sweep.search_space,
+        sampler="grid",  # nothing is proposed: its conditions are added one by one
         seed=sweep.sampler.seed,
         direction=sweep.objective.direction,
         create=create,
@@ -86,6 +107,9 @@ def open_context(
             f"storage {storage}: no sweep called '{name}' here; start it with "
             "mlflow run . -e sweep, or name its storage with -P storage="
         )
+    if tags.CONFIRMATION_OF in record.attributes:
+        of = record.attributes[tags.CONFIRMATION_OF]
+        raise StoreError(f"'{name}' is the confirmation of sweep '{of}', whose workers do both; write --sweep {of}")
     sweep = from_resolved({**record.spec, "storage": storage})
     return SweepContext(
         sweep=sweep,

@@ -11,7 +11,7 @@ from typing import Any
 
 from rothamsted.errors import UserError
 from rothamsted.mlproject import study_commands
-from rothamsted.spec import Sweep, load_sweep
+from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.study import Study, field_types, load_study, set_fields
 
 
@@ -63,9 +63,4 @@ def find_study(name: str, root: Path) -> Study:
 
 def opening_comment(path: Path) -> str:
     """The comment that a sweep file opens with: its question, cost, expected result and source."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.lstrip("#").strip())
-    return "\n".join(lines)
+    return comment.opening_comment(path.read_text(encoding="utf-8"))

@@ -20,31 +20,50 @@ from rich.text import Text
 
 from rothamsted.records import Outcome
 from rothamsted.sweep.aggregate import describe_estimate
-from rothamsted.sweep.results import ConditionResult, ranked, result_of
+from rothamsted.sweep.results import ConditionResult, ranked, result_of, short
 
 PLAIN_SECONDS = 5.0  # between two lines when the output is not a terminal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A replicate in the hands of a worker."""
+
+    phase: str  # search or confirm
+    number: int  # of its trial in the queue of its phase
+    trial: int  # of the search
+    replicate: int
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages, as its run is."""
+        phase = "" if self.phase == "search" else "confirm of "
+        return f"{phase}trial {self.trial} replicate {self.replicate}"
 
 
 @dataclass(kw_only=True)
 class Progress:
     """Counts replicates and keeps the best condition, from the workers' events."""
 
-    n_replicates: int  # in the whole sweep
+    n_search: int  # replicates of the search; of a race those that are decided
+    n_confirm: int  # replicates of the confirmation
     direction: str
     level: float
     console: Console
     clock: Callable[[], float] = time.monotonic
     ended: Counter[str] = field(default_factory=Counter)  # replicates with a final outcome
     n_before: int = 0  # of those, ended before this sitting
-    running: dict[tuple[int, int], int] = field(default_factory=dict)  # (trial, replicate) -> pid of its worker
+    running: dict[Running, int] = field(default_factory=dict)  # -> pid of its worker
+    race: Mapping[str, Any] | None = None  # what the sweep says of its race
     best: ConditionResult | None = None
+    _said_of_models: set[str] = field(default_factory=set)
     _started: float = 0.0
     _printed: float = 0.0
     _live: Live | None = None
 
-    def open(self, results: Sequence[ConditionResult]) -> None:
+    def open(self, results: Sequence[ConditionResult], confirmed: Sequence[ConditionResult] = ()) -> None:
         """Begin with what earlier sittings have finished."""
-        for result in results:
+        for result in (*results, *confirmed):
             self.ended.update(result.outcomes)
         self.n_before = self.ended.total()
         self.best = next(iter(ranked(results, self.direction)), None)
@@ -55,24 +74,37 @@ class Progress:
 
     def on_start(self, pid: int, event: Mapping[str, Any]) -> None:
         """A replicate has started."""
-        self.running[(event["trial"], event["replicate"])] = pid
+        self.running[_running(event)] = pid
 
     def on_end(self, event: Mapping[str, Any]) -> None:
         """A replicate has ended."""
-        self.running.pop((event["trial"], event["replicate"]), None)
+        running = _running(event)
+        self.running.pop(running, None)
         if event["is_final"]:
             self.ended[event["outcome"]] += 1
         if event["outcome"] == Outcome.FAILED.value:
-            self.say(f"trial {event['trial']} replicate {event['replicate']} failed: {event['reason']}")
+            self.say(f"{running.name} failed: {event['reason']}")
+        if (problem := event.get("model_problem")) and problem not in self._said_of_models:
+            self._said_of_models.add(problem)  # the count of each is printed at the end
+            self.say(f"{running.name} has no model: {problem}")
 
     def on_trial(self, event: Mapping[str, Any]) -> None:
-        """A trial has ended."""
-        result = result_of(event["trial"], event["condition"], event["result"])
-        candidates = [r for r in (self.best, result) if r is not None]
+        """A trial has ended, for now or for good."""
+        if event["phase"] != "search":
+            return
+        result = result_of(event["trial"], event["condition"], event["result"], race=event["race"])
+        candidates = [result] + ([self.best] if self.best is not None and self.best.number != result.number else [])
         self.best = next(iter(ranked(candidates, self.direction)), None)
 
-    def on_death(self, pid: int) -> list[tuple[int, int]]:
-        """A worker has died; returns the (trial, replicate) pairs that it was running."""
+    def on_round(self, race: Mapping[str, Any], results: Sequence[ConditionResult]) -> None:
+        """A round of the race has begun, or its end."""
+        self.race = race
+        self.n_search = race["n_planned"]
+        self.best = next(iter(ranked(results, self.direction)), None)
+        self.say(_race(race))
+
+    def on_death(self, pid: int) -> list[Running]:
+        """A worker has died; returns the replicates that it was running."""
         lost = [key for key, owner in self.running.items() if owner == pid]
         for key in lost:
             del self.running[key]
@@ -97,10 +129,11 @@ class Progress:
 
     def _line(self) -> Text:
         failed = self.ended[Outcome.FAILED.value]
-        remaining = max(0, self.n_replicates - self.ended.total() - len(self.running))
+        n_replicates = self.n_search + self.n_confirm
+        remaining = max(0, n_replicates - self.ended.total() - len(self.running))
         elapsed = self.clock() - self._started
         done_now = self.ended.total() - self.n_before
-        left = (self.n_replicates - self.ended.total()) * elapsed / done_now if done_now else None
+        left = (n_replicates - self.ended.total()) * elapsed / done_now if done_now else None
         parts = [
             f"{self.ended.total() - failed} done",
             f"{len(self.running)} running",
@@ -111,9 +144,13 @@ class Progress:
         ]
         if diverged := self.ended[Outcome.DIVERGED.value]:
             parts.insert(1, f"of them {diverged} diverged")
+        if any(running.phase == "confirm" for running in self.running):
+            parts.append("confirming on fresh seeds")
+        elif self.race is not None:
+            parts.append(_race(self.race))
         text = " | ".join(parts)
         if self.best is not None:
-            condition = ", ".join(f"{k}={_short(v)}" for k, v in self.best.condition.items())
+            condition = ", ".join(f"{k}={short(v)}" for k, v in self.best.condition.items())
             text += f"\n  best so far: {condition}: {describe_estimate(self.best.summary, self.level)}"
         return Text(text)
 
@@ -123,6 +160,7 @@ def best_table(
 ) -> Table:
     """The best conditions, best first, each with mean, interval and n."""
     best = ranked(results, direction)[:n_shown]
+    is_race = any(r.race for r in results)
     names = list(dict.fromkeys(key for r in best for key in r.condition))
     table = Table(
         title=escape(f"Best conditions by mean {metric} ({direction})"),
@@ -131,18 +169,26 @@ def best_table(
     table.add_column("trial", justify="right")
     for name in names:
         table.add_column(escape(name), justify="right")
-    for header in ("mean", f"{100 * level:g} % interval (t)", "n"):
+    for header in ("mean", f"{100 * level:g} % interval (t)", "n", *(["race"] * is_race)):
         table.add_column(escape(header), justify="right")
     for r in best:
         low, high = r.summary.get("ci_low"), r.summary.get("ci_high")
         interval = "none (n = 1)" if low is None else f"{low:.5g} to {high:.5g}"
-        row = [str(r.number), *(_short(r.condition.get(key, "")) for key in names)]
-        table.add_row(*row, f"{r.summary['mean']:.5g}", interval, str(int(r.summary["n"])))
+        row = [str(r.number), *(short(r.condition.get(key, "")) for key in names)]
+        row += [f"{r.summary['mean']:.5g}", interval, str(int(r.summary["n"]))]
+        table.add_row(*row, *([r.race or "racing"] * is_race))
     return table
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _running(event: Mapping[str, Any]) -> Running:
+    return Running(phase=event["phase"], number=event["number"], trial=event["trial"], replicate=event["replicate"])
+
+
+def _race(race: Mapping[str, Any]) -> str:
+    dropped = f"{race['n_dropped']} of {race['n_conditions']} conditions dropped"
+    if not race["n_in"]:
+        return f"race: over, {dropped}"
+    return f"race: round {race['round'] + 1}, {dropped}, {race['n_in']} go on to {race['n_replicates']} replicates"
 
 
 def _time(seconds: float | None) -> str:

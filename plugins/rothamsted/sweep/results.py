@@ -10,14 +10,16 @@ import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
+from rothamsted import tags
 from rothamsted.records import Outcome
 from rothamsted.search import Queue
-from rothamsted.sweep import tags
 from rothamsted.sweep.aggregate import describe_estimate
 
+DROPPED = "dropped after "
 STATISTICS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")
 
 
@@ -31,6 +33,9 @@ class ConditionResult:
     outcomes: Mapping[str, int]  # outcome -> replicates
     replicates: Sequence[Mapping[str, Any]]
     run_id: str
+    race: str = ""  # how it left the race: "dropped after 5", "narrow after 7", "survived"
+    ended_ms: int = 0  # when it was told last, milliseconds since 1970
+    models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # replicate -> {"uri"} or {"problem"}
 
     @property
     def mean(self) -> float | None:
@@ -38,6 +43,11 @@ class ConditionResult:
         if self.outcomes.get(Outcome.DIVERGED.value) or not self.summary:
             return None
         return self.summary["mean"]
+
+    @property
+    def dropped_after(self) -> int:
+        """Replicates after which it was dropped from the race; 0: it was not."""
+        return int(self.race.removeprefix(DROPPED)) if self.race.startswith(DROPPED) else 0
 
 
 def read_results(queue: Queue) -> list[ConditionResult]:
@@ -47,12 +57,15 @@ def read_results(queue: Queue) -> list[ConditionResult]:
         result = trial.user_attrs.get(tags.RESULT)
         if result is None:
             continue  # made by another program in the same storage
-        results.append(result_of(trial.number, queue.condition_of(trial), result, trial.user_attrs[tags.RUN_ID]))
+        verdict = trial.user_attrs.get(tags.VERDICT, {"verdict": ""})["verdict"]
+        run_id, condition = trial.user_attrs[tags.RUN_ID], queue.condition_of(trial)
+        found = result_of(trial.number, condition, result, run_id, race=verdict)
+        results.append(replace(found, ended_ms=_milliseconds(trial.datetime_complete)))
     return results
 
 
 def result_of(
-    number: int, condition: Mapping[str, Any], result: Mapping[str, Any], run_id: str = ""
+    number: int, condition: Mapping[str, Any], result: Mapping[str, Any], run_id: str = "", race: str = ""
 ) -> ConditionResult:
     """A result from the attribute that the search keeps."""
     return ConditionResult(
@@ -62,14 +75,19 @@ def result_of(
         outcomes=result["outcomes"],
         replicates=result["replicates"],
         run_id=run_id,
+        race=race,
+        models=result.get("models", {}),
     )
 
 
 def ranked(results: Sequence[ConditionResult], direction: str) -> list[ConditionResult]:
-    """The conditions with a mean, best first; ties by trial number."""
+    """The conditions with a mean, best first; ties by trial number.
+
+    Those that a race dropped come after all others, the last dropped first: their means are over fewer seeds.
+    """
     sign = 1.0 if direction == "minimize" else -1.0
     scored = [r for r in results if r.mean is not None and math.isfinite(r.mean)]
-    return sorted(scored, key=lambda r: (sign * float(r.mean or 0.0), r.number))
+    return sorted(scored, key=lambda r: (r.dropped_after > 0, -r.dropped_after, sign * float(r.mean or 0.0), r.number))
 
 
 def outcome_counts(results: Sequence[ConditionResult]) -> Counter[str]:
@@ -81,8 +99,9 @@ def outcome_counts(results: Sequence[ConditionResult]) -> Counter[str]:
 
 
 def conditions_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> str:
-    """One line a condition: parameters, counts, the objective's statistics, run id."""
-    header = ["trial", *names, *(f"n_{o.value}" for o in Outcome), *STATISTICS, "run_id"]
+    """One line a condition: parameters, counts, the objective's statistics, run id; its fate where there is a race."""
+    is_race = any(r.race for r in results)
+    header = ["trial", *names, *(f"n_{o.value}" for o in Outcome), *STATISTICS, "run_id", *(["race"] * is_race)]
     rows = [
         [
             r.number,
@@ -90,10 +109,11 @@ def conditions_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> 
             *(r.outcomes.get(o.value, 0) for o in Outcome),
             *(_cell(r.summary.get(statistic)) for statistic in STATISTICS),
             r.run_id,
+            *([r.race] * is_race),
         ]
         for r in results
     ]
-    return _csv(header, rows)
+    return csv_text(header, rows)
 
 
 def replicates_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> str:
@@ -108,7 +128,7 @@ def replicates_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> 
         for r in results
         for one in r.replicates
     ]
-    return _csv(header, rows)
+    return csv_text(header, rows)
 
 
 def description(
@@ -130,23 +150,37 @@ def description(
     if not best:
         return "\n".join([*lines, "No condition has a score.", ""])
     names = list(dict.fromkeys(key for r in best for key in r.condition))
+    if any(r.race for r in results):
+        lines += [f"{race_text(results)} Among the dropped, the last dropped come first.", ""]
+    race = " race |" if any(r.race for r in results) else ""
     lines += [
         f"Best conditions by mean {metric} ({direction}). These are the search's own estimates: the first is "
         "picked because it looked best, so its mean is optimistic.",
         "",
-        "| trial | " + " | ".join(names) + f" | {metric} |",
-        "|---|" + "---|" * (len(names) + 1),
+        "| trial | " + " | ".join(names) + f" | {metric} |{race}",
+        "|---|" + "---|" * (len(names) + 1 + bool(race)),
     ]
     lines += [
         f"| {r.number} | "
-        + " | ".join(_short(r.condition.get(key, "")) for key in names)
+        + " | ".join(short(r.condition.get(key, "")) for key in names)
         + f" | {describe_estimate(r.summary, level)} |"
+        + (f" {r.race or 'racing'} |" if race else "")
         for r in best[:n_shown]
     ]
     return "\n".join([*lines, ""])
 
 
-def _short(value: Any) -> str:
+def race_text(results: Sequence[ConditionResult]) -> str:
+    """The race in a sentence."""
+    n_in = {"dropped": 0, "survived": 0, "narrow": 0, "racing": 0}
+    for result in results:
+        n_in[result.race.split(" ")[0] or "racing"] += 1
+    counts = ", ".join(f"{n} {word}" for word, n in n_in.items() if n)
+    return f"Race, {sum(sum(r.outcomes.values()) for r in results)} replicates: {counts}."
+
+
+def short(value: Any) -> str:
+    """A parameter's value as tables show it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -154,7 +188,12 @@ def _cell(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def _milliseconds(moment: datetime | None) -> int:
+    return 0 if moment is None else round(moment.replace(tzinfo=UTC).timestamp() * 1000)  # as `rows.utc_now` wrote it
+
+
+def csv_text(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as CSV."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)

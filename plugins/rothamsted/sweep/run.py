@@ -16,23 +16,26 @@ from typing import Any
 
 from rich.console import Console
 
-from rothamsted import tracking
+from rothamsted import tags, tracking
 from rothamsted.executors import Death, LocalExecutor
 from rothamsted.executors.local import worker_environment
-from rothamsted.records import MetricPoint, Outcome, RunStatus
-from rothamsted.search import dashboard_command
-from rothamsted.spec import Sweep
+from rothamsted.records import Outcome, RunStatus
+from rothamsted.search import Queue
+from rothamsted.spec import Sweep, plan
 from rothamsted.study import Study, stop_on_signals
-from rothamsted.sweep import results as res
-from rothamsted.sweep import tags
+from rothamsted.sweep import confirm
+from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.context import SweepContext, n_workers
-from rothamsted.sweep.progress import Progress, best_table
+from rothamsted.sweep.finish import print_found, read_found, write_found
+from rothamsted.sweep.progress import Progress
+from rothamsted.sweep.results import read_results
 from rothamsted.sweep.start import start_sweep
 from rothamsted.sweep.trial import now_ms
-from rothamsted.sweep.worker import is_alive
+from rothamsted.sweep.worker import is_alive, new_worker_id
 
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
 MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all
+RACE_SECONDS = 1.0  # between two looks at which round a race is in
 INTERRUPTED = 130  # exit status, as a shell gives it for Ctrl-C
 
 
@@ -50,10 +53,16 @@ class Coordinator:
     _failed_starts: int = 0  # workers in a row that died without running anything
     _overdue: set[int] = field(default_factory=set)
 
+    _confirmation: SweepContext | None = None
+    _looked_at_race: float = 0.0
+
     def __post_init__(self) -> None:
-        sweep = self.context.sweep
+        sweep, size = self.context.sweep, plan(self.context.sweep, n_preview=0)
+        self._conductor = Conductor(search=self.context, holder=new_worker_id())
+        self._confirmation = self._conductor.confirmation if sweep.confirm is not None else None
         self.progress = Progress(
-            n_replicates=sweep.n_trials * len(sweep.replicates.values),
+            n_search=size.n_trainings,
+            n_confirm=size.n_confirm_trainings,
             direction=sweep.objective.direction,
             level=sweep.statistics.level,
             console=self.console,
@@ -61,14 +70,19 @@ class Coordinator:
 
     def run(self) -> int:
         """Run until nothing is left, stopped, or out of time; returns the exit status."""
-        self._release_dead_leases()
-        self._requeue_failed()
-        results = res.read_results(self.context.queue)
+        for queue in self._queues():
+            self._release_dead_leases(queue)
+            self._requeue_failed(queue)
+        if self._confirmation is not None:
+            confirm.end_runs(self._confirmation, None)
+        results = read_results(self.context.queue)
+        confirmed = read_results(self._confirmation.queue) if self._confirmation is not None else []
         if self.is_resumed:
-            n_done = sum(len(r.replicates) for r in results)
+            n_done = sum(len(r.replicates) for r in (*results, *confirmed))
             self.console.print(f"resuming sweep {self.context.sweep.name}: {n_done} replicates are done already")
         until = time.time() + self.context.sweep.timeout if self.context.sweep.timeout else None
-        self.progress.open(results)
+        self.progress.open(results, confirmed)
+        self._look_at_race()
         with stop_on_signals(self._say_stopping) as stop:
             try:
                 if self._has_work():
@@ -79,22 +93,28 @@ class Coordinator:
 
     # ---- before ----
 
-    def _release_dead_leases(self) -> None:
-        """Trials of workers of this host that are gone can be taken over now, not when their lease ends."""
-        dead = [worker for worker in self.context.queue.claims.holders() if not is_alive(worker)]
-        if dead:
-            self.context.queue.claims.expire(dead)
+    def _queues(self) -> list[Queue]:
+        return [self.context.queue] + ([self._confirmation.queue] if self._confirmation is not None else [])
 
-    def _requeue_failed(self) -> None:
+    def _release_dead_leases(self, queue: Queue) -> None:
+        """Trials of workers of this host that are gone can be taken over now, not when their lease ends."""
+        dead = [worker for worker in queue.claims.holders() if not is_alive(worker)]
+        if dead:
+            queue.claims.expire(dead)
+        holder = queue.rounds.turn_holder()
+        if holder is not None and not is_alive(holder):
+            queue.rounds.end_turn(holder)
+
+    def _requeue_failed(self, queue: Queue) -> None:
         """Failed replicates are tried again as often as the file says, also when a sweep goes on."""
         limit = 1 + self.context.sweep.execution.retries
         again = [
             trial.number
-            for trial in self.context.queue.finished_trials()
+            for trial in queue.finished_trials()
             if trial.user_attrs.get(tags.RESULT, {}).get("outcomes", {}).get(Outcome.FAILED.value)
             and trial.user_attrs.get(tags.ATTEMPTS, 1) < limit
         ]
-        self.context.queue.requeue(again)
+        queue.requeue(again)
 
     # ---- while it runs ----
 
@@ -119,7 +139,7 @@ class Coordinator:
     def _has_work(self) -> bool:
         if self._failed_starts >= MOST_FAILED_STARTS:
             return False
-        return self.context.queue.counts().finished < self.context.sweep.n_trials
+        return not self._conductor.is_over()
 
     def _on_event(self, pid: int, event: Mapping[str, Any]) -> None:
         self._workers[pid] = event["worker"]
@@ -136,17 +156,23 @@ class Coordinator:
     def _on_death(self, death: Death) -> None:
         lost = self.progress.on_death(death.pid)
         self._started_at.pop(death.pid, None)
-        for trial, replicate in lost:
-            self.context.queue.count_crash(trial, replicate)
-            self.progress.say(f"trial {trial} replicate {replicate}: {death.reason}")
+        for running in lost:
+            search, confirmation = self.context, self._confirmation
+            stage = confirmation if confirmation is not None and running.phase == "confirm" else search
+            stage.queue.count_crash(running.number, running.replicate)
+            self.progress.say(f"{running.name}: {death.reason}")
         if worker := self._workers.pop(death.pid, None):
-            self.context.queue.claims.expire([worker])
+            for queue in self._queues():
+                queue.claims.expire([worker])
+                queue.rounds.end_turn(worker)
         if not lost:
             self._failed_starts += 1
             tail = death.last_lines.strip().splitlines()[-12:]
             self.progress.say("\n".join([f"a worker ended before any replicate: {death.reason}", *tail]))
 
     def _on_tick(self) -> None:
+        if time.monotonic() - self._looked_at_race > RACE_SECONDS:
+            self._look_at_race()
         self.progress.tick()
         limit = self.context.sweep.execution.timeout_per_trial
         if limit is None:
@@ -157,93 +183,50 @@ class Coordinator:
                 self.progress.say(f"a replicate is {TIMEOUT_GRACE_SECONDS:g} s over its time and is killed")
                 os.kill(pid, signal.SIGKILL)
 
+    def _look_at_race(self) -> None:
+        """Tell the progress of a new round, whichever worker has begun it."""
+        self._looked_at_race = time.monotonic()
+        if self.context.sweep.replicates.racing is None:
+            return
+        race = self.context.queue.attribute(tags.ROUND)
+        if race is not None and race != self.progress.race:
+            self.progress.on_round(race, read_results(self.context.queue))
+
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
 
     # ---- after ----
 
     def _finish(self, *, is_stopped: bool) -> int:
-        counts = self.context.queue.counts()
-        is_complete = counts.finished >= self.context.sweep.n_trials
-        results = res.read_results(self.context.queue)
-        self._write_results(results)
-        self._write_best(results)
+        context, is_complete = self.context, self._conductor.is_over()
         if not is_complete and self._failed_starts >= MOST_FAILED_STARTS:
             status, exit_status = RunStatus.FAILED, 1
         elif not is_complete and is_stopped:
             status, exit_status = RunStatus.KILLED, INTERRUPTED
         else:  # complete, or its time is up, as the file asked
             status, exit_status = RunStatus.FINISHED, 0
+        found = read_found(context, self._confirmation)
+        write_found(found, context, self._confirmation, question=self.question)
+        if self._confirmation is not None and not is_complete:
+            confirm.end_runs(self._confirmation, RunStatus.KILLED)
         self._end_runs(status)
-        self._print_end(results, is_complete=is_complete)
+        print_found(found, context, console=self.console, left="" if is_complete else self._left())
         return exit_status
 
-    def _write_results(self, results: list[res.ConditionResult]) -> None:
-        sweep, run_id, recorder = self.context.sweep, self.context.sweep_run_id, self.context.recorder
-        names = list(sweep.search_space.domains)
-        recorder.log_text(run_id, res.conditions_csv(results, names), "statistics/conditions.csv")
-        recorder.log_text(run_id, res.replicates_csv(results, names), "statistics/replicates.csv")
-        text = res.description(
-            results,
-            name=sweep.name,
-            question=self.question,
-            metric=sweep.objective.metric,
-            direction=sweep.objective.direction,
-            level=sweep.statistics.level,
-            n_trials=sweep.n_trials,
-        )
-        recorder.set_description(run_id, text)
-        self.context.queue.describe(metric=sweep.objective.metric, note=text)
-
-    def _write_best(self, results: list[res.ConditionResult]) -> None:
-        """The best condition as tags and metrics of the sweep run; named as what it is, a search estimate."""
-        best = next(iter(res.ranked(results, self.context.sweep.objective.direction)), None)
-        counts = res.outcome_counts(results)
-        points = [
-            MetricPoint(f"replicates/{outcome}", float(n), now_ms(), len(results)) for outcome, n in counts.items()
-        ]
-        run_tags: dict[str, str] = {}
-        if best is not None:
-            points += [
-                MetricPoint(f"best_in_search/{key}", float(value), now_ms(), len(results))
-                for key, value in best.summary.items()
-                if value is not None
-            ]
-            run_tags = {
-                "rothamsted.best_trial": str(best.number),
-                "rothamsted.best_run": best.run_id,
-                "rothamsted.best_condition": ", ".join(f"{k}={v}" for k, v in best.condition.items())[:5000],
-            }
-        self.context.recorder.log(self.context.sweep_run_id, metrics=points, tags=run_tags)
+    def _left(self) -> str:
+        """What a sitting that ended early leaves undone."""
+        n_left = self.context.sweep.n_trials - self.context.queue.counts().finished
+        if n_left > 0:
+            return f"{n_left} conditions are left"
+        if self.context.sweep.replicates.racing is not None and not self._conductor.is_search_over():
+            return "the race is not over"
+        return "the confirmation is not finished"
 
     def _end_runs(self, status: RunStatus) -> None:
         recorder, run_id = self.context.recorder, self.context.sweep_run_id
         if tracking.current_run_id() != run_id:  # MLflow itself ends its outer run
             recorder.end_run(run_id, status, now_ms())
         recorder.flush()
-
-    def _print_end(self, results: list[res.ConditionResult], *, is_complete: bool) -> None:
-        sweep = self.context.sweep
-        if res.ranked(results, sweep.objective.direction):
-            self.console.print(
-                best_table(
-                    results,
-                    metric=sweep.objective.metric,
-                    direction=sweep.objective.direction,
-                    level=sweep.statistics.level,
-                )
-            )
-        else:
-            self.console.print("no condition has a score")
-        if not is_complete:
-            n_left = sweep.n_trials - self.context.queue.counts().finished
-            self.console.print(f"{n_left} conditions are left: give the same command again to go on")
-        link = tracking.run_path(self.context.experiment_id, self.context.sweep_run_id)
-        self.console.print("see this sweep in MLflow and in optuna-dashboard:", soft_wrap=True)
-        ui = tracking.ui_command(self.context.tracking_uri)
-        self.console.print(f"  {ui}    # then /{link.lstrip('/')}", soft_wrap=True, markup=False)
-        dashboard = dashboard_command(sweep.storage)
-        self.console.print(f"  {dashboard}    # study {sweep.name}", soft_wrap=True, markup=False)
 
 
 def run_sweep(sweep: Sweep, study: Study, *, root: Path, source: str, question: str, console: Console) -> int:

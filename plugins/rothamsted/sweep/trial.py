@@ -1,23 +1,32 @@
 """One claimed trial: which of its replicates still have to run, their runs, and what came of them.
 
-Apart from the worker loop because a trial that is taken over, retried or resumed is decided here.
+Apart from the worker loop because a trial that is taken over, retried or resumed is decided here. What is
+written twice, because a worker died between writing and telling, has the same time stamps both times, so that
+the store keeps one point a step.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
 
+from rothamsted import tags
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Claimed
 from rothamsted.statistics import reduce_curve
-from rothamsted.sweep import aggregate, tags
+from rothamsted.statistics.sequential import schedule_looks
+from rothamsted.sweep import aggregate
 from rothamsted.sweep.context import SweepContext
-from rothamsted.tracking import FoundRun, find_runs, read_history, run_link
+from rothamsted.sweep.models import ModelLogger, ModelNote, Trained
+from rothamsted.sweep.restore import Earlier, restore, with_histories
+from rothamsted.sweep.results import result_of
+from rothamsted.sweep.work import RACING, Work, work_of
+from rothamsted.tracking import read_history, run_link
 
 TRACEBACK = "traceback.txt"
 
@@ -45,29 +54,39 @@ class TrialRun:
 
     context: SweepContext
     claimed: Claimed
+    work: Work
+    earlier: Earlier
+    models: ModelLogger | None = None
     run_id: str = ""
     results: dict[int, ReplicateResult] = field(default_factory=dict)
-    _found: dict[int, FoundRun] = field(default_factory=dict)
+    notes: dict[int, ModelNote] = field(default_factory=dict)  # replicate -> what became of its model
+    _waiting: dict[int, Trained] = field(default_factory=dict)  # models to be logged if the condition is the best
 
     @classmethod
-    def open(cls, context: SweepContext, claimed: Claimed) -> TrialRun:
+    def open(cls, context: SweepContext, claimed: Claimed, models: ModelLogger | None = None) -> TrialRun:
         """Open the trial's run, or the one that an earlier worker opened, with what it had finished."""
-        trial = cls(context=context, claimed=claimed)
-        if claimed.is_continued:
-            trial._find()
-        if not trial.run_id and len(context.seeds) > 1:
+        work = work_of(context, claimed)
+        earlier = restore(context, claimed, work)
+        trial = cls(context=context, claimed=claimed, work=work, earlier=earlier, models=models, run_id=earlier.run_id)
+        trial.results.update(earlier.results)
+        trial.notes.update(earlier.notes)
+        if work.has_trial_run and trial.run_id:
+            context.recorder.resume_run(trial.run_id)
+        elif work.has_trial_run:
             trial.run_id = trial._open_trial_run()
+        elif earlier.results:
+            trial.run_id = next(iter(earlier.results.values())).run_id
         return trial
 
     def pending(self) -> list[int]:
         """The replicates that have no result yet."""
-        return [r for r in range(len(self.context.seeds)) if r not in self.results]
+        return [r for r in self.work.seeds if r not in self.results]
 
     def start(self, replicate: int, attempt: int) -> Replicate:
         """Open the run of a replicate, or reopen the one that was interrupted."""
-        seed = self.context.seeds[replicate]
+        seed = self.work.seeds[replicate]
         config = self.context.config_of(self.claimed.condition, seed)
-        found = self._found.pop(replicate, None)
+        found = self.earlier.interrupted.pop(replicate, None)
         logged: frozenset[tuple[str, int]] = frozenset()
         if found is not None:
             run_id = found.run_id
@@ -76,7 +95,7 @@ class TrialRun:
             logged = frozenset((point.key, point.step) for point in history)
         else:
             run_id = self._open_replicate_run(replicate, seed, attempt)
-        if len(self.context.seeds) == 1:
+        if not self.work.has_trial_run:
             self.run_id = run_id
         return Replicate(replicate=replicate, seed=seed, config=config, run_id=run_id, attempt=attempt, logged=logged)
 
@@ -99,6 +118,8 @@ class TrialRun:
         run_tags = {tags.OUTCOME: ending.outcome.value}
         if ending.reason:
             run_tags[tags.REASON] = ending.reason[:500]
+        if ending.outcome is Outcome.FINISHED:
+            self._take_model(replicate, ending)  # before the run ends: killed in between, it is trained again
         recorder = self.context.recorder
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
         recorder.end_run(replicate.run_id, ending.outcome.run_status, now_ms())
@@ -116,37 +137,104 @@ class TrialRun:
 
     def close(self) -> None:
         """All replicates have a result: write the trial's means and intervals, then tell the search."""
-        results = [self.results[r] for r in sorted(self.results)]
-        sweep = self.context.sweep
-        recorder, level = self.context.recorder, sweep.statistics.level
-        has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
-        if len(self.context.seeds) > 1:
-            points = aggregate.curve_points(results, level=level, timestamp_ms=now_ms())
-            points += aggregate.objective_points(results, level=level, timestamp_ms=now_ms())
-            recorder.log(self.run_id, metrics=points, tags=self._counts(results))
-            recorder.end_run(self.run_id, RunStatus.FINISHED if has_score else RunStatus.FAILED, now_ms())
-        recorder.flush()
+        if self.work.has_trial_run:
+            self._write_summary()
+        self._log_if_best()
+        self.context.recorder.flush()
         self.context.queue.tell(self.claimed.trial_id, self.told())
+
+    def _write_summary(self) -> None:
+        """Counts; the objective's summary; curves, once the trial cannot get more replicates.
+
+        What was told before, in an earlier round of a race or before a retry, is replaced.
+        """
+        recorder, results = self.context.recorder, self._ordered()
+        is_first = not self.earlier.told
+        if is_first or not self.work.is_racing:
+            results = with_histories(results, tracking_uri=self.context.tracking_uri)
+        stamp = last_ms(results) if is_first else now_ms()
+        points = self._objective_points(results, stamp)
+        if not self.work.is_racing:
+            level = self.context.sweep.statistics.level
+            points += aggregate.curve_points(results, level=level, timestamp_ms=stamp)
+        has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
+        recorder.log(self.run_id, metrics=points if is_first else (), tags=self._closing_tags(results))
+        recorder.end_run(self.run_id, RunStatus.FINISHED if has_score else RunStatus.FAILED, now_ms())
+        if not is_first:
+            recorder.replace_metrics(self.run_id, points)
+
+    def _objective_points(self, results: list[ReplicateResult], stamp: int) -> list[MetricPoint]:
+        """The objective's summary, at step 0; in a race at each number of replicates that was looked at."""
+        level, racing = self.context.sweep.statistics.level, self.context.sweep.replicates.racing
+        if racing is None:
+            return aggregate.objective_points(results, level=level, timestamp_ms=stamp)
+        looks = schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step)
+        points = []
+        for n in (look for look in looks if look <= len(self.work.seeds)):
+            seen = [r for r in results if r.replicate < n]
+            points += aggregate.objective_points(seen, level=level, timestamp_ms=stamp, step=n)
+        return points
 
     def told(self) -> Any:
         """The result as Optuna is told it."""
         result = aggregate.told(
-            [self.results[r] for r in sorted(self.results)],
+            self._ordered(),
             direction=self.context.sweep.objective.direction,
             level=self.context.sweep.statistics.level,
             run_id=self.run_id,
             link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
+            race=self._race_line(),
         )
+        if self.notes:
+            result.attributes[tags.RESULT]["models"] = {str(r): note.as_told() for r, note in self.notes.items()}
         return result
 
     def leave(self) -> None:
         """Stopped from outside: the trial's run ends as KILLED, to be reopened by whoever goes on."""
-        if len(self.context.seeds) > 1:
+        if self.work.has_trial_run:
             self.context.recorder.log(self.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value})
             self.context.recorder.end_run(self.run_id, RunStatus.KILLED, now_ms())
         self.context.recorder.flush()
 
     # ---- within ----
+
+    def _take_model(self, replicate: Replicate, ending: Ending) -> None:
+        """Log a replicate's model, or keep it until its condition ends, or let it go."""
+        if self.models is None:
+            return
+        is_wanted = self.models.is_wanted(self.work.phase)
+        if not is_wanted and not self.models.is_kept_for_best(self.work.phase):
+            return
+        last = ending.history[-1]
+        own = {tags.REPLICATE: str(replicate.replicate), tags.SEED: str(replicate.seed)}
+        trained = Trained(
+            run_id=replicate.run_id,
+            model=ending.model,
+            step=last.step,
+            timestamp_ms=last.timestamp_ms,
+            metrics=frozenset(last.metrics) | {key for key, _ in replicate.logged},
+            params=as_params({**self.claimed.condition, "seed": replicate.seed}),
+            tags={**self._tags(self.work.role), **own},
+        )
+        if is_wanted:
+            self._log_model(replicate.replicate, trained)
+        else:
+            self._waiting[replicate.replicate] = trained
+
+    def _log_model(self, replicate: int, trained: Trained) -> None:
+        note = self.models.log(self.context, trained) if self.models is not None else None
+        if note is not None:
+            self.notes[replicate] = note
+
+    def _log_if_best(self) -> None:
+        """Log the models that have waited, where their condition is now the best of the search."""
+        if not self._waiting or self.models is None:
+            return
+        result, race = self.told().attributes[tags.RESULT], (self.work.verdict or {"verdict": ""})["verdict"]
+        if self.models.is_best(self.context, result_of(self.work.trial, self.claimed.condition, result, race=race)):
+            for replicate in sorted(self._waiting):
+                self._log_model(replicate, self._waiting[replicate])
+        self._waiting.clear()
 
     def _curve(self, ending: Ending) -> list[float]:
         """The objective's metric along a replicate's measurements, without one before the first update.
@@ -163,113 +251,61 @@ class TrialRun:
             tags.ROLE: role,
             tags.SWEEP: self.context.sweep.name,
             tags.STUDY: self.context.study.name,
-            tags.TRIAL: str(self.claimed.number),
-            tags.PHASE: "search",
+            tags.TRIAL: str(self.work.trial),
+            tags.PHASE: self.work.phase,
         }
 
     def _open_trial_run(self) -> str:
         return self.context.recorder.open_run(
             experiment_id=self.context.experiment_id,
-            name=f"trial {self.claimed.number}",
-            parent_id=self.context.sweep_run_id,
+            name=self.work.name,
+            parent_id=self.work.parent_id,
             tags=self._tags("trial"),
-            params=_as_params(self.claimed.condition),
+            params=as_params(self.claimed.condition),
             start_ms=now_ms(),
         )
 
     def _open_replicate_run(self, replicate: int, seed: int, attempt: int) -> str:
-        is_alone = len(self.context.seeds) == 1
-        name = f"trial {self.claimed.number}" + ("" if is_alone else f" replicate {replicate}")
+        work = self.work
+        name = work.name if work.role == "trial" else f"{work.name} replicate {replicate}"
         own = {tags.REPLICATE: str(replicate), tags.SEED: str(seed), tags.ATTEMPT: str(attempt)}
         return self.context.recorder.open_run(
             experiment_id=self.context.experiment_id,
             name=name,
-            parent_id=self.context.sweep_run_id if is_alone else self.run_id,
-            tags={**self._tags("trial" if is_alone else "replicate"), **own},
-            params=_as_params({**self.claimed.condition, "seed": seed}),
+            parent_id=self.run_id if work.has_trial_run else work.parent_id,
+            tags={**self._tags(work.role), **own},
+            params=as_params({**self.claimed.condition, "seed": seed}),
             start_ms=now_ms(),
         )
 
-    def _counts(self, results: list[ReplicateResult]) -> dict[str, str]:
-        counts = {f"rothamsted.n_{o.value}": str(sum(r.outcome is o for r in results)) for o in Outcome}
-        outcomes = {r.outcome for r in results}
-        best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED) if o in outcomes)
-        return {k: v for k, v in counts.items() if v != "0"} | {tags.OUTCOME: best.value}
+    def _closing_tags(self, results: list[ReplicateResult]) -> dict[str, str]:
+        if self.work.verdict is not None:
+            return outcome_tags(results) | {tags.RACE: self.work.verdict["verdict"]}
+        return outcome_tags(results) | ({tags.RACE: RACING} if self.work.is_racing else {})
 
-    def _find(self) -> None:
-        """Read back what earlier holders of this trial wrote down."""
-        wanted = {tags.SWEEP: self.context.sweep.name, tags.TRIAL: str(self.claimed.number)}
-        found = find_runs([self.context.experiment_id], wanted, uri=self.context.tracking_uri)
-        found = [run for run in found if self._is_of_this_sweep(run, found)]
-        alone = len(self.context.seeds) == 1
-        for run in sorted(found, key=lambda run: run.start_ms):
-            if run.tags[tags.ROLE] == "trial" and not alone:
-                self.run_id = run.run_id
-                self.context.recorder.resume_run(run.run_id)
-            elif tags.REPLICATE in run.tags:
-                self._keep(run)
-        for result in self._read_histories():
-            self.results[result.replicate] = result
+    def _race_line(self) -> str:
+        verdict = self.work.verdict
+        if verdict is not None:
+            return f"{verdict['verdict']}: {verdict['reason']}" if verdict["reason"] else verdict["verdict"]
+        return f"{RACING}, {len(self.work.seeds)} replicates so far" if self.work.is_racing else ""
 
-    def _is_of_this_sweep(self, run: FoundRun, found: list[FoundRun]) -> bool:
-        parent = run.tags.get("mlflow.parentRunId")
-        trials = {r.run_id for r in found if r.tags.get("mlflow.parentRunId") == self.context.sweep_run_id}
-        return parent == self.context.sweep_run_id or parent in trials
-
-    def _keep(self, run: FoundRun) -> None:
-        replicate = int(run.tags[tags.REPLICATE])
-        outcome = run.tags.get(tags.OUTCOME)
-        if run.status == RunStatus.FINISHED and outcome in (Outcome.FINISHED, Outcome.DIVERGED):
-            self.results[replicate] = ReplicateResult(
-                replicate=replicate,
-                seed=int(run.tags[tags.SEED]),
-                run_id=run.run_id,
-                outcome=Outcome(outcome),
-                objective=run.metrics.get(aggregate.OBJECTIVE),
-            )
-            if len(self.context.seeds) == 1:
-                self.run_id = run.run_id
-            self._found.pop(replicate, None)
-        elif run.status != RunStatus.FAILED and replicate not in self.results:
-            self._found[replicate] = run
-
-    def _read_histories(self) -> list[ReplicateResult]:
-        ids = [result.run_id for result in self.results.values()]
-        histories = read_history(ids, uri=self.context.tracking_uri) if ids else {}
-        return [
-            ReplicateResult(
-                replicate=r.replicate,
-                seed=r.seed,
-                run_id=r.run_id,
-                outcome=r.outcome,
-                objective=r.objective,
-                history=_as_history(histories[r.run_id]),
-            )
-            for r in self.results.values()
-        ]
+    def _ordered(self) -> list[ReplicateResult]:
+        return [self.results[r] for r in sorted(self.results)]
 
 
-def _as_params(values: Mapping[str, Any]) -> dict[str, str]:
+def outcome_tags(results: Iterable[ReplicateResult]) -> dict[str, str]:
+    """How many replicates ended how, and the best of these outcomes, as tags of their trial's run."""
+    counts = Counter(result.outcome for result in results)
+    best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED) if counts[o])
+    return {f"rothamsted.n_{o.value}": str(counts[o]) for o in Outcome if counts[o]} | {tags.OUTCOME: best.value}
+
+
+def last_ms(results: Iterable[ReplicateResult]) -> int:
+    """The time of the last measurement behind a summary: the same whenever it is written; now without any."""
+    finished = (r.history[-1].timestamp_ms for r in results if r.outcome is Outcome.FINISHED and r.history)
+    return max(finished, default=now_ms())
+
+
+def as_params(values: Mapping[str, Any]) -> dict[str, str]:
+    """A condition as the params of its run."""
     return {key: str(value) for key, value in values.items()}
-
-
-def _as_history(points: list[MetricPoint]) -> tuple[Measured, ...]:
-    """Measurements from logged metrics, by step."""
-    by_step: dict[int, dict[str, MetricPoint]] = {}
-    for point in points:
-        if point.key != aggregate.OBJECTIVE:
-            by_step.setdefault(point.step, {})[point.key] = point
-    history = []
-    for step in sorted(by_step):
-        row = by_step[step]
-        metrics = {key: point.value for key, point in row.items() if key != "epoch"}
-        history.append(
-            Measured(
-                step=step,
-                epoch=row["epoch"].value if "epoch" in row else None,
-                seconds=metrics.get("seconds", float("nan")),
-                metrics=metrics,
-                timestamp_ms=max(point.timestamp_ms for point in row.values()),
-            )
-        )
-    return tuple(history)

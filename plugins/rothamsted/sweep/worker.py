@@ -10,17 +10,20 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from rothamsted import tags
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.search import Claimed
 from rothamsted.study import Checkpoint, drive, population_key
-from rothamsted.sweep import tags
+from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.context import Emit, SweepContext
+from rothamsted.sweep.models import ModelLogger
 from rothamsted.sweep.trial import Replicate, TrialRun, now_ms
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
@@ -62,6 +65,12 @@ class Worker:
     _held: dict[int, int] = field(default_factory=dict)  # trial id -> number
     _lost: set[int] = field(default_factory=set)
     _flushed_at: float = 0.0
+    _n_pending: int = 0  # replicates that a trial asks for: as many as the last ones did
+
+    def __post_init__(self) -> None:
+        self._conductor = Conductor(search=self.context, holder=self.worker_id)
+        self._models = ModelLogger(self.context)
+        self._n_pending = self.context.sweep.replicates.n_first
 
     def run(self) -> None:
         """Work until nothing is left, or until stopped."""
@@ -73,14 +82,19 @@ class Worker:
                 claimed = self._claim()
                 if claimed:
                     self._work_on(claimed)
-                elif self.context.queue.counts().running:
+                elif self._stage.queue.counts().running:
                     time.sleep(IDLE_SECONDS)  # stay while others run, in case one of them dies
-                else:
+                elif not self._conductor.advance():
                     break
         finally:
             self._closing.set()
             renewer.join()
             self.context.recorder.flush()
+
+    @property
+    def _stage(self) -> SweepContext:
+        """The search, or the confirmation."""
+        return self._conductor.stage
 
     # ---- claiming ----
 
@@ -89,8 +103,9 @@ class Worker:
 
     def _claim(self) -> list[Claimed]:
         execution = self.context.sweep.execution
-        limit = max(1, -(-execution.population // len(self.context.seeds)))  # enough to fill a population
-        claimed = self.context.queue.claim(
+        n_pending = self._n_pending if self._stage.phase == "search" else 1
+        limit = max(1, -(-execution.population // max(1, n_pending)))  # enough to fill a population
+        claimed = self._stage.queue.claim(
             self.worker_id,
             n_trials=self.context.sweep.n_trials,
             limit=limit,
@@ -103,12 +118,13 @@ class Worker:
         seconds = self.context.sweep.execution.lease_seconds
         while not self._closing.wait(seconds / 4):
             held = list(self._held)
-            self._lost.update(self.context.queue.claims.renew(self.worker_id, held, seconds) if held else [])
+            self._lost.update(self._stage.queue.claims.renew(self.worker_id, held, seconds) if held else [])
 
     # ---- working ----
 
     def _work_on(self, claimed: Sequence[Claimed]) -> None:
-        trials = [TrialRun.open(self.context, c) for c in claimed]
+        trials = [TrialRun.open(self._stage, c, self._models) for c in claimed]
+        self._n_pending = max(len(t.pending()) for t in trials)
         attempt_limit = 1 + self.context.sweep.execution.retries
         attempts = {(t.claimed.number, r): self._attempts_before(t, r) for t in trials for r in t.pending()}
         while pending := [(t, r) for t in trials for r in t.pending() if not self._is_stopped(t)]:
@@ -127,7 +143,8 @@ class Worker:
         self._finish(trials, max(attempts.values(), default=1))
 
     def _attempts_before(self, trial: TrialRun, replicate: int) -> int:
-        failed = int(trial.claimed.attributes.get(tags.ATTEMPTS, 0))
+        has_failed = replicate in trial.earlier.failed
+        failed = int(trial.claimed.attributes.get(tags.ATTEMPTS, 0)) if has_failed else 0
         return max(failed, trial.claimed.crashes.get(replicate, 0))
 
     def _is_stopped(self, trial: TrialRun) -> bool:
@@ -145,7 +162,7 @@ class Worker:
         """Members that one compiled call can train, at most `execution.population` at a time."""
         groups: dict[object, list[tuple]] = {}
         for trial, replicate, attempt in members:
-            config = self.context.config_of(trial.claimed.condition, self.context.seeds[replicate])
+            config = self.context.config_of(trial.claimed.condition, trial.work.seeds[replicate])
             key = population_key(self.context.study, config)
             groups.setdefault(key, []).append((trial, replicate, attempt))
         size = self.context.sweep.execution.population
@@ -187,6 +204,7 @@ class Worker:
         safe_name = re.sub(r"[^\w.-]", "_", self.context.sweep.name)
         part = "+".join(f"{t.claimed.number}-{m.replicate}" for t, m in members[:8])
         folder = Path(self.context.sweep.execution.checkpoint_dir) / safe_name / self.context.sweep_run_id[:8]
+        part = part if self._stage.phase == "search" else f"confirm-{part}"
         suffix = f"+{len(members)}" if len(members) > 8 else ""
         return self.context.root / folder / (part + suffix)
 
@@ -196,10 +214,11 @@ class Worker:
                 continue  # another worker has taken it over and writes it down
             if trial.pending():
                 trial.leave()
-                self.context.queue.claims.release(self.worker_id, [trial.claimed.trial_id])
+                self._stage.queue.claims.release(self.worker_id, [trial.claimed.trial_id])
                 continue
             if any(r.outcome is Outcome.FAILED for r in trial.results.values()):
-                self.context.queue.set_trial_attributes(trial.claimed.trial_id, {tags.ATTEMPTS: attempts})
+                most = max(attempts, int(trial.claimed.attributes.get(tags.ATTEMPTS, 0)))
+                self._stage.queue.set_trial_attributes(trial.claimed.trial_id, {tags.ATTEMPTS: most})
             trial.close()
             self._emit_trial(trial)
         self._held = {}
@@ -208,41 +227,31 @@ class Worker:
     # ---- telling ----
 
     def _emit_start(self, trial: TrialRun, member: Replicate) -> None:
-        self.emit(
-            {
-                "event": "start",
-                "worker": self.worker_id,
-                "trial": trial.claimed.number,
-                "replicate": member.replicate,
-                "run_id": member.run_id,
-                "at_ms": now_ms(),
-            }
-        )
+        self._emit("start", trial, {"replicate": member.replicate, "run_id": member.run_id, "at_ms": now_ms()})
 
     def _emit_end(self, trial: TrialRun, member: Replicate, ending: Ending) -> None:
-        self.emit(
+        self._emit(
+            "end",
+            trial,
             {
-                "event": "end",
-                "worker": self.worker_id,
-                "trial": trial.claimed.number,
                 "replicate": member.replicate,
                 "outcome": ending.outcome.value,
                 "reason": ending.reason,
                 "seconds": ending.seconds,
                 "is_final": member.replicate in trial.results,
+                "model_problem": note.problem if (note := trial.notes.get(member.replicate)) is not None else "",
                 "memory_bytes": psutil.Process().memory_info().rss,
-            }
+            },
         )
 
     def _emit_trial(self, trial: TrialRun) -> None:
         told = trial.told()
-        self.emit(
-            {
-                "event": "trial",
-                "worker": self.worker_id,
-                "trial": trial.claimed.number,
-                "value": told.value,
-                "result": told.attributes[tags.RESULT],
-                "condition": dict(trial.claimed.condition),
-            }
-        )
+        result, condition = told.attributes[tags.RESULT], dict(trial.claimed.condition)
+        race = trial.work.verdict["verdict"] if trial.work.verdict is not None else ""
+        self._emit("trial", trial, {"value": told.value, "result": result, "condition": condition, "race": race})
+
+    def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:
+        """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""
+        work = trial.work
+        whose = {"worker": self.worker_id, "phase": work.phase, "trial": work.trial, "number": trial.claimed.number}
+        self.emit({"event": event, **whose, **more})

@@ -1,0 +1,130 @@
+"""What earlier holders of a claimed trial have done: read from the search, and from the tracking store.
+
+Apart from the trial, because this is the one place where a take-over, a retry and the next round of a race
+differ. A trial that ended before stands whole in the search; one whose holder died stands in MLflow alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.search import Claimed
+from rothamsted.sweep import aggregate
+from rothamsted.sweep.context import SweepContext
+from rothamsted.sweep.models import PARAMETERS, PREDICT_MS, ModelNote
+from rothamsted.sweep.work import Work
+from rothamsted.tracking import FoundRun, find_runs, read_history
+
+OF_THE_ENGINE = frozenset({aggregate.OBJECTIVE, PARAMETERS, PREDICT_MS})  # logged beside what the study measures
+
+
+@dataclass(kw_only=True)
+class Earlier:
+    """What earlier holders have done."""
+
+    run_id: str = ""  # of the trial
+    results: dict[int, ReplicateResult] = field(default_factory=dict)  # by replicate, without histories
+    told: frozenset[int] = frozenset()  # replicates that the search was told of
+    failed: frozenset[int] = frozenset()  # of those, the failed ones
+    interrupted: dict[int, FoundRun] = field(default_factory=dict)  # runs that can go on, by replicate
+    notes: dict[int, ModelNote] = field(default_factory=dict)  # what became of models, by replicate
+
+
+def restore(context: SweepContext, claimed: Claimed, work: Work) -> Earlier:
+    """Everything of a claimed trial that need not be run again."""
+    earlier = Earlier()
+    _from_search(earlier, context, claimed, work)
+    if claimed.is_taken_over:
+        _from_store(earlier, context, work)
+    return earlier
+
+
+def with_histories(results: Sequence[ReplicateResult], *, tracking_uri: str) -> list[ReplicateResult]:
+    """The results with the measurements of finished replicates, read back where they are missing."""
+    missing = {r.run_id for r in results if r.outcome is Outcome.FINISHED and not r.history}
+    histories = read_history(missing, uri=tracking_uri) if missing else {}
+    return [replace(r, history=_as_history(histories[r.run_id])) if r.run_id in missing else r for r in results]
+
+
+def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
+    """A replicate from what the search was told of it, without its measurements."""
+    return ReplicateResult(
+        replicate=told["replicate"],
+        seed=told["seed"],
+        run_id=told["run_id"],
+        outcome=Outcome(told["outcome"]),
+        objective=told["objective"],
+    )
+
+
+def _from_search(earlier: Earlier, context: SweepContext, claimed: Claimed, work: Work) -> None:
+    """Replicates that were told; a failed one is done when it has had all its attempts."""
+    result = claimed.attributes.get(tags.RESULT)
+    if result is None:
+        return
+    is_given_up = claimed.attributes.get(tags.ATTEMPTS, 1) >= 1 + context.sweep.execution.retries
+    told = [result_of_told(one) for one in result["replicates"]]
+    earlier.told = frozenset(r.replicate for r in told)
+    earlier.failed = frozenset(r.replicate for r in told if r.outcome is Outcome.FAILED)
+    earlier.results.update({r.replicate: r for r in told if r.outcome is not Outcome.FAILED or is_given_up})
+    notes = {int(replicate): ModelNote(**note) for replicate, note in result.get("models", {}).items()}
+    earlier.notes.update({replicate: note for replicate, note in notes.items() if replicate in earlier.results})
+    if work.has_trial_run:
+        earlier.run_id = claimed.attributes[tags.RUN_ID]
+
+
+def _from_store(earlier: Earlier, context: SweepContext, work: Work) -> None:
+    wanted = {tags.SWEEP: context.sweep.name, tags.TRIAL: str(work.trial), tags.PHASE: work.phase}
+    found = find_runs([context.experiment_id], wanted, uri=context.tracking_uri)
+    trials = {r.run_id for r in found if r.tags.get("mlflow.parentRunId") == work.parent_id}
+    for run in sorted(found, key=lambda run: run.start_ms):
+        parent = run.tags.get("mlflow.parentRunId")
+        if parent != work.parent_id and parent not in trials:
+            continue  # of another sweep of this name
+        if run.tags[tags.ROLE] == "trial" and work.has_trial_run:
+            earlier.run_id = run.run_id
+        elif tags.REPLICATE in run.tags and int(run.tags[tags.REPLICATE]) in work.seeds:
+            _keep(earlier, run)
+
+
+def _keep(earlier: Earlier, run: FoundRun) -> None:
+    replicate, outcome = int(run.tags[tags.REPLICATE]), run.tags.get(tags.OUTCOME)
+    if run.status == RunStatus.FINISHED and outcome in (Outcome.FINISHED, Outcome.DIVERGED):
+        earlier.results[replicate] = ReplicateResult(
+            replicate=replicate,
+            seed=int(run.tags[tags.SEED]),
+            run_id=run.run_id,
+            outcome=Outcome(outcome),
+            objective=run.metrics.get(aggregate.OBJECTIVE),
+        )
+        if note := ModelNote.from_tags(run.tags):
+            earlier.notes[replicate] = note
+        earlier.interrupted.pop(replicate, None)
+    elif run.status != RunStatus.FAILED and replicate not in earlier.results:
+        earlier.interrupted[replicate] = run
+
+
+def _as_history(points: list[MetricPoint]) -> tuple[Measured, ...]:
+    """Measurements from logged metrics, by step."""
+    by_step: dict[int, dict[str, MetricPoint]] = {}
+    for point in points:
+        if point.key not in OF_THE_ENGINE:
+            by_step.setdefault(point.step, {})[point.key] = point
+    history = []
+    for step in sorted(by_step):
+        row = by_step[step]
+        metrics = {key: point.value for key, point in row.items() if key != "epoch"}
+        history.append(
+            Measured(
+                step=step,
+                epoch=row["epoch"].value if "epoch" in row else None,
+                seconds=metrics.get("seconds", float("nan")),
+                metrics=metrics,
+                timestamp_ms=max(point.timestamp_ms for point in row.values()),
+            )
+        )
+    return tuple(history)
