@@ -52,7 +52,7 @@ def sweep_document(n_replicates: int, n_workers: int) -> dict[str, Any]:
         "sampler": {"name": "random", "seed": 0},
         "trials": max(1, round(n_replicates / N_REPLICATES_A_TRIAL)),
         "replicates": {"count": N_REPLICATES_A_TRIAL},
-        "execution": {"workers": n_workers},
+        "execution": {"workers": n_workers, "report": False},
     }
 
 
@@ -168,7 +168,7 @@ def main(
     *,
     replicates: int = 3000,
     scaling_replicates: int = 1500,
-    pairs: int = 2,
+    pairs: int = 4,
     fluent_trials: int = 20,
     mlflow_runs: int = 4,
     json_path: Path | None = None,

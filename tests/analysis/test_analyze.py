@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +36,17 @@ def test_a_condition_with_a_diverged_replicate_is_not_ranked() -> None:
     assert found.ranking == (1,)
     assert "1 of 2 conditions have diverged replicates and are not ranked." in found.marks
     assert "1 of 3 diverged" in found.objective[0].note
+
+
+def test_conditions_that_a_race_dropped_rank_last_and_are_not_among_the_best() -> None:
+    # Condition 0 has the best mean over its two seeds, but the race gave it up after them.
+    given = dataset({0: [0.1, 0.1, NAN], 1: [1.0, 1.1, 1.2], 2: [1.1, 1.0, 1.3]}, outcomes={(0, 2): "running"})
+    dropped = replace(given.conditions[0], race="dropped after 2", dropped_after=2)
+    raced = replace(given, conditions=(dropped, *given.conditions[1:]))
+    found = analyze(raced)
+    assert found.ranking == (1, 2, 0)
+    assert found.best is not None
+    assert set(found.best.members) == {1, 2}
 
 
 def test_a_failed_replicate_is_missing_and_counted() -> None:

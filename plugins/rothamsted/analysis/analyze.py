@@ -16,7 +16,7 @@ import numpy as np
 from rothamsted.analysis.bands import bands_of
 from rothamsted.analysis.compared import best_set, compare_with
 from rothamsted.analysis.effects import effects_of
-from rothamsted.analysis.ranking import by_seed, is_paired, members_of, near_best, ranked, scores_of
+from rothamsted.analysis.ranking import by_seed, is_paired, members_of, near_best, ranked, scores_of, survivors
 from rothamsted.analysis.values import (
     Analysis,
     BestSet,
@@ -123,7 +123,10 @@ def _comparisons(
         gaps["comparisons"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
         return None, None
     paired = is_paired(dataset, ranking)
-    best = best_set(values, ranking, direction=dataset.objective.direction, level=settings.level, paired=paired)
+    racing = survivors(dataset, ranking) or list(ranking)
+    best = best_set(
+        values[: len(racing)], racing, direction=dataset.objective.direction, level=settings.level, paired=paired
+    )
     if reference not in ranking:
         gaps["comparisons"] = f"the reference, condition {reference}, has no score"
         return best, None

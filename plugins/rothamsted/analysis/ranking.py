@@ -31,8 +31,10 @@ def ranked(dataset: Dataset, phase: Phase = "search") -> list[int]:
     """Conditions with a mean, best first; ties by number.
 
     A condition with a diverged replicate has none: the mean of those that did not diverge would be the mean of
-    the lucky ones.
+    the lucky ones. Conditions that a race dropped come after all others, the last dropped first: their means are
+    over fewer seeds.
     """
+    dropped = {condition.number: condition.dropped_after for condition in dataset.conditions}
     means: dict[int, float] = {}
     for number, replicates in members_of(dataset, phase).items():
         scores = scores_of(replicates)
@@ -40,7 +42,13 @@ def ranked(dataset: Dataset, phase: Phase = "search") -> list[int]:
         if len(finite) and all(r.outcome != "diverged" for r in replicates):
             means[number] = float(finite.mean())
     sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
-    return sorted(means, key=lambda number: (sign * means[number], number))
+    return sorted(means, key=lambda n: (dropped[n] > 0, -dropped[n], sign * means[n], n))
+
+
+def survivors(dataset: Dataset, numbers: Sequence[int]) -> list[int]:
+    """Those that no race has dropped, in their order."""
+    dropped = {condition.number for condition in dataset.conditions if condition.dropped_after}
+    return [number for number in numbers if number not in dropped]
 
 
 def by_seed(dataset: Dataset, numbers: Sequence[int]) -> tuple[np.ndarray, tuple[str, ...]]:

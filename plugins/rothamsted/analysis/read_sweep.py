@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
@@ -22,6 +24,7 @@ from rothamsted.spec import Sweep, from_resolved
 from rothamsted.spec.comment import opening_comment
 from rothamsted.tracking import FoundRun
 
+_DROPPED = re.compile(r"dropped after (\d+)")
 _PROVENANCE = {
     "mlflow.source.git.commit": "git commit",
     "rothamsted.git_dirty": "uncommitted changes",
@@ -88,7 +91,7 @@ def read_sweep(
         provenance={name: found.run.tags[tag] for tag, name in _PROVENANCE.items() if tag in found.run.tags},
         how_to_reproduce=_how_to_reproduce(found),
         is_complete=_is_complete(found),
-        marks=tuple(mark for mark in (found.mark, _progress_mark(found), _race_mark(found)) if mark),
+        marks=tuple(mark for mark in (found.mark, _progress_mark(found), _race_mark(conditions)) if mark),
     )
 
 
@@ -167,7 +170,7 @@ def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
         by_values.setdefault(key, number)
         number_of[trial.run_id] = number
         if number not in conditions:
-            conditions[number] = Condition(number=number, values=values, label=label(values), run_id=trial.run_id)
+            conditions[number] = _condition(number, values, trial)
     return [conditions[number] for number in sorted(conditions)], number_of
 
 
@@ -251,13 +254,25 @@ def _progress_mark(found: SweepRuns) -> str:
     return f"This sweep is {state}: {ended}; analysed as it stands."
 
 
-def _race_mark(found: SweepRuns) -> str:
+def _condition(number: int, values: Mapping[str, Any], trial: FoundRun) -> Condition:
+    race = trial.tags.get(tags.RACE, "")
+    dropped = _DROPPED.fullmatch(race)
+    return Condition(
+        number=number,
+        values=values,
+        label=label(values),
+        run_id=trial.run_id,
+        race=race,
+        dropped_after=int(dropped[1]) if dropped else 0,
+    )
+
+
+def _race_mark(conditions: Sequence[Condition]) -> str:
     """How many conditions a race gave up early."""
-    verdicts = [trial.tags[tags.RACE] for trial in found.trials.values() if tags.RACE in trial.tags]
-    dropped = [verdict for verdict in verdicts if verdict.startswith("dropped")]
-    if not dropped:
+    n_raced, n_dropped = sum(bool(c.race) for c in conditions), sum(c.dropped_after > 0 for c in conditions)
+    if not n_dropped:
         return ""
-    return f"The race dropped {len(dropped)} of {len(verdicts)} conditions early: they have fewer replicates."
+    return f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates, and rank last."
 
 
 def _seed_order(seed: str) -> tuple[int, float, str]:

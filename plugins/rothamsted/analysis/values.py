@@ -74,6 +74,8 @@ class Condition:
     values: Mapping[str, Any]  # factor -> value; a factor that does not apply here is absent
     label: str  # "learning_rate=0.1, width=64"
     run_id: str = ""  # run of the trial; empty where there is none
+    race: str = ""  # how it left a race: "dropped after 5", "survived"; empty without one
+    dropped_after: int = 0  # replicates after which a race gave it up; 0: never
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,8 @@ def conditions_table(analysis: Analysis) -> Table:
     members = analysis.best.members if analysis.best else ()
     own = ("rank", "condition")
     rest = (*(f"n_{outcome}" for outcome in outcomes), "n", *STATISTICS, *INTERVAL_COLUMNS)
-    last = ("is_constant", "is_not_told_from_best", "note", "label", "run_id")
+    is_race = any(condition.race for condition in analysis.dataset.conditions)
+    last = ("is_constant", "is_not_told_from_best", "note", "label", "run_id", *(["race"] * is_race))
     rows = [
         (
             rank.get(summary.condition),
@@ -61,6 +62,7 @@ def conditions_table(analysis: Analysis) -> Table:
             summary.condition in members if analysis.best else None,
             summary.note,
             *_identity_cells(conditions.get(summary.condition)),
+            *([conditions[summary.condition].race] * is_race),
         )
         for summary in in_order_of_rank(analysis, analysis.objective)
     ]
