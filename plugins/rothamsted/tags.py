@@ -3,17 +3,21 @@
 Apart because writers and readers must agree on them, and a reader of the record needs one place to look.
 """
 
-ROLE = "rothamsted.role"  # sweep, trial, replicate
+ROLE = "rothamsted.role"  # sweep, trial, replicate, duel
 SWEEP = "rothamsted.sweep"  # name of the sweep
 STUDY = "rothamsted.study"
 TRIAL = "rothamsted.trial"  # number of the trial: 0, 1, ...
 REPLICATE = "rothamsted.replicate"  # 0, 1, ... within the trial
 SEED = "rothamsted.seed"
-PHASE = "rothamsted.phase"  # search, confirm
+PHASE = "rothamsted.phase"  # search, confirm, duel
 RACE = "rothamsted.race"  # dropped after N, narrow after N, survived; while it races: racing
 OUTCOME = "rothamsted.outcome"  # finished, diverged, failed, interrupted
 ATTEMPT = "rothamsted.attempt"  # 1, 2, ...: grows with each retry
 REASON = "rothamsted.reason"  # one line, for a replicate without a score
+MODEL = "rothamsted.model"  # URI of the model that the run's training made: models:/m-...
+MODEL_PROBLEM = "rothamsted.model_problem"  # one line, where its model could not be logged
+CODE_DIGEST = "rothamsted.code_digest"  # SHA-256 of the study's source files; several joined by +
+CONTESTANT = "rothamsted.contestant"  # label of a condition in a duel
 CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
 
 RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep
@@ -23,8 +27,10 @@ ROUND = "rothamsted:round"  # Optuna, of the sweep: the round that its race is i
 CONFIRMS = "rothamsted:confirms"  # Optuna, of the confirmation: which trial, replicate and seed, below which run
 CONFIRMED = "rothamsted:confirmed"  # Optuna, of the confirmation: trial -> its result over all replicates
 CONFIRMATION_OF = "rothamsted:confirmation_of"  # Optuna, of the confirmation: name of the sweep
+DUEL = "rothamsted:duel"  # Optuna, of a duel: its contestants and their labels
 RESULT = "rothamsted:result"  # Optuna: the trial's replicates and their summary
 EXPERIMENT_ID = "rothamsted:experiment_id"
 TRACKING_URI = "rothamsted:tracking_uri"
 DATA_DIGEST = "rothamsted:data_digest"
+CODE_DIGESTS = "rothamsted:code_digests"  # Optuna, of the sweep: of the study's code in each sitting, without repeats
 ATTEMPTS = "rothamsted:attempts"  # Optuna: most attempts that a replicate of the trial has had

@@ -142,7 +142,8 @@ def entry_point(name: str, arguments: Sequence[str]) -> int:
     if name not in known:
         raise UserError(
             f"rothamsted {name}: no such command, and no study of {root / 'MLproject'}; commands: sweep, check, "
-            f"worker, prepare_data; studies: {', '.join(sorted(known)) or 'none'}"
+            "worker, analyze, report, compare, power, promote, rollback, registry, prepare_data; "
+            f"studies: {', '.join(sorted(known)) or 'none'}"
         )
     return main(load_study(known[name], root), list(arguments)) or 0
 

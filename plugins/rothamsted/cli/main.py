@@ -24,17 +24,20 @@ USAGE = """usage: rothamsted COMMAND [--key value ...]
   report --sweep NAME [--plots a,b]       write the report as one HTML page
   compare --runs a,b,c                    put runs or sweeps side by side
   power --sweep NAME --difference D       how many replicates a difference takes
+  promote --sweep NAME [--dry_run true]   champion or not: judge the confirmed winner by registry/*.yaml
+  rollback --model NAME [--reason TEXT]   the previous champion again
+  registry --model NAME                   versions, verdicts, who stood when
   prepare_data --dataset NAME [--source DIR]
   ENTRY_POINT [--field value ...]         run a study of MLproject by hand
 
 Keys are those of the sweep file (execution.workers, trials, ...) and the study's parameters."""
 
 
-def _analysis_command(name: str) -> Command:
-    """A command that is imported when it is called: workers need none of what analyses import."""
+def _later(module: str, name: str) -> Command:
+    """A command that is imported when it is called: workers need none of what it imports."""
 
     def call(arguments: Sequence[str]) -> int:
-        return getattr(import_module("rothamsted.cli.analysis_commands"), name)(arguments)
+        return getattr(import_module(f"rothamsted.cli.{module}"), name)(arguments)
 
     return call
 
@@ -43,10 +46,13 @@ COMMANDS: dict[str, Command] = {
     "sweep": commands.sweep,
     "check": commands.check,
     "worker": commands.worker,
-    "analyze": _analysis_command("analyze"),
-    "report": _analysis_command("report"),
-    "compare": _analysis_command("compare"),
-    "power": _analysis_command("power"),
+    "analyze": _later("analysis_commands", "analyze"),
+    "report": _later("analysis_commands", "report"),
+    "compare": _later("analysis_commands", "compare"),
+    "power": _later("analysis_commands", "power"),
+    "promote": _later("promotion_commands", "promote"),
+    "rollback": _later("promotion_commands", "rollback"),
+    "registry": _later("promotion_commands", "registry"),
     "prepare_data": commands.prepare,
 }
 

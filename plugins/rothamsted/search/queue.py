@@ -154,18 +154,22 @@ class Queue:
         return self.rounds.put_back({number: {} for number in numbers})
 
     def add(
-        self, conditions: Sequence[Mapping[str, Any]], attributes: Sequence[Mapping[str, Any]], *, n_before: int
+        self,
+        conditions: Sequence[Mapping[str, Any]],
+        attributes: Sequence[Mapping[str, Any]],
+        *,
+        n_before: int | None = None,
     ) -> bool:
-        """Enqueue these very conditions, each with user attributes, after the `n_before` that are there.
+        """Enqueue these very conditions, each with user attributes, after those that are there.
 
-        Returns:
-            False, with nothing done, where there are not so many: another process was first.
+        False, with nothing done, where there are not `n_before` of them: another process was first.
         """
         with self._engine.begin() as tx:
             existing = self._lock_and_count(tx)
-            if existing == n_before:
-                self._insert(tx, existing, conditions, attributes)
-        return existing == n_before
+            if n_before not in (None, existing):
+                return False
+            self._insert(tx, existing, conditions, attributes)
+        return True
 
     # ---- a worker ----
 

@@ -56,6 +56,36 @@ class MeasurementLike(Protocol):
 Training = Generator[MeasurementLike, None, Sequence[Any] | None]
 
 
+class TrainedModelLike(Protocol):
+    """What a study's generator returns, one a member: a model that predicts where the engine is not installed.
+
+    It is pickled by reference, so its class is defined at the top of a module of the study that imports nothing
+    which prediction does not need; not in `__main__`, which imports the engine.
+    """
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Name -> array: what was trained."""
+        ...
+
+    @property
+    def input_example(self) -> Any:
+        """A few rows of input as `predict` takes them: NumPy array, or a mapping of names to arrays."""
+        ...
+
+    @property
+    def pip_requirements(self) -> Sequence[str]:
+        """Packages that `predict` needs, as lines of a requirements file: numpy==2.3.0."""
+        ...
+
+    def predict(self, x: Any, /) -> Any:
+        """The output for some rows of input: a NumPy array, or a mapping of names to arrays."""
+        ...
+
+
+MODEL_PARTS = ("predict", "parameters", "input_example", "pip_requirements")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """A question with its code, as the engine sees it.
@@ -92,6 +122,11 @@ class Study:
         _check_varies(self.name, self.config, self.varies)
         if not (math.isfinite(self.rtol) and self.rtol >= 0):
             raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
+
+
+def missing_parts(model: Any) -> list[str]:
+    """Parts of the contract that a trained model does not have."""
+    return [name for name in MODEL_PARTS if getattr(model, name, None) is None]
 
 
 def population_key(study: Study, config: BaseModel) -> Hashable:

@@ -35,12 +35,12 @@ class SweepContext:
     experiment_id: str
     sweep_run_id: str
     root: Path  # of the MLflow project: checkpoints lie below it
-    phase: Literal["search", "confirm"] = "search"
+    phase: Literal["search", "confirm", "duel"] = "search"
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds of this phase's replicates, the same in every condition; of a race as many as there can be."""
-        return self.sweep.replicates.values if self.phase == "search" else self.sweep.confirm_seeds
+        return self.sweep.confirm_seeds if self.phase == "confirm" else self.sweep.replicates.values
 
     def confirmation(self) -> SweepContext:
         """The same sweep in its second phase, with the queue of the confirmation."""
@@ -120,4 +120,5 @@ def open_context(
         experiment_id=str(record.attributes[tags.EXPERIMENT_ID]),
         sweep_run_id=str(record.attributes[tags.RUN_ID]),
         root=root,
+        phase="duel" if tags.DUEL in record.attributes else "search",
     )

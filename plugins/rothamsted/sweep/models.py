@@ -10,8 +10,8 @@ import math
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -144,6 +144,48 @@ class ModelLogger:
     def _tags(self, note: ModelNote) -> dict[str, str]:
         digest = {tags.CODE_DIGEST: self._code.digest} if self._code is not None else {}
         return {tags.MODEL: note.uri, **digest} if note.uri else {tags.MODEL_PROBLEM: note.problem[:500], **digest}
+
+
+@dataclass(kw_only=True)
+class TrialModels:
+    """The models of one claimed trial.
+
+    Attributes:
+        logger: the worker's; None logs nothing.
+        context: the stage that the trial belongs to.
+        phase: search, confirm or duel.
+        notes: replicate -> what became of its model.
+    """
+
+    logger: ModelLogger | None
+    context: SweepContext
+    phase: str
+    notes: dict[int, ModelNote] = field(default_factory=dict)
+    _waiting: dict[int, Trained] = field(default_factory=dict)  # to be logged if the condition is the best
+
+    def take(self, replicate: int, trained: Callable[[], Trained]) -> None:
+        """Log the model of a replicate that has finished, or keep it until its condition ends, or let it go."""
+        if self.logger is not None and self.logger.is_wanted(self.phase):
+            self._log(self.logger, replicate, trained())
+        elif self.logger is not None and self.logger.is_kept_for_best(self.phase):
+            self._waiting[replicate] = trained()
+
+    def log_if_best(self, result: Callable[[], ConditionResult]) -> None:
+        """Log the models that have waited, where their condition, about to be told, is the best of the search."""
+        if self.logger is not None and self._waiting and self.logger.is_best(self.context, result()):
+            for replicate in sorted(self._waiting):
+                self._log(self.logger, replicate, self._waiting[replicate])
+        self._waiting.clear()
+
+    def as_told(self) -> dict[str, Any]:
+        """What the search keeps of them; nothing where there is nothing to say."""
+        told = {str(replicate): note.as_told() for replicate, note in sorted(self.notes.items())}
+        return {"models": told} if told else {}
+
+    def _log(self, logger: ModelLogger, replicate: int, trained: Trained) -> None:
+        note = logger.log(self.context, trained)
+        if note is not None:
+            self.notes[replicate] = note
 
 
 def models_text(results: Iterable[ConditionResult]) -> str:

@@ -29,7 +29,7 @@ PLAIN_SECONDS = 5.0  # between two lines when the output is not a terminal
 class Running:
     """A replicate in the hands of a worker."""
 
-    phase: str  # search or confirm
+    phase: str  # search, confirm or duel
     number: int  # of its trial in the queue of its phase
     trial: int  # of the search
     replicate: int
@@ -37,7 +37,7 @@ class Running:
     @property
     def name(self) -> str:
         """What it is called in messages, as its run is."""
-        phase = "" if self.phase == "search" else "confirm of "
+        phase = {"search": "", "confirm": "confirm of ", "duel": "duel "}[self.phase]
         return f"{phase}trial {self.trial} replicate {self.replicate}"
 
 
@@ -50,6 +50,7 @@ class Progress:
     direction: str
     level: float
     console: Console
+    names_best: bool = True  # of a duel nobody is named before all have ended
     clock: Callable[[], float] = time.monotonic
     ended: Counter[str] = field(default_factory=Counter)  # replicates with a final outcome
     n_before: int = 0  # of those, ended before this sitting
@@ -149,7 +150,7 @@ class Progress:
         elif self.race is not None:
             parts.append(_race(self.race))
         text = " | ".join(parts)
-        if self.best is not None:
+        if self.best is not None and self.names_best:
             condition = ", ".join(f"{k}={short(v)}" for k, v in self.best.condition.items())
             text += f"\n  best so far: {condition}: {describe_estimate(self.best.summary, self.level)}"
         return Text(text)

@@ -26,6 +26,7 @@ from rothamsted.study import Study, stop_on_signals
 from rothamsted.sweep import confirm
 from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.context import SweepContext, n_workers
+from rothamsted.sweep.duel_record import print_duel, write_duel
 from rothamsted.sweep.finish import print_found, read_found, write_found
 from rothamsted.sweep.progress import Progress
 from rothamsted.sweep.results import read_results
@@ -66,6 +67,7 @@ class Coordinator:
             direction=sweep.objective.direction,
             level=sweep.statistics.level,
             console=self.console,
+            names_best=self.context.phase != "duel",
         )
 
     def run(self) -> int:
@@ -78,8 +80,9 @@ class Coordinator:
         results = read_results(self.context.queue)
         confirmed = read_results(self._confirmation.queue) if self._confirmation is not None else []
         if self.is_resumed:
+            what = "duel" if self.context.phase == "duel" else "sweep"
             n_done = sum(len(r.replicates) for r in (*results, *confirmed))
-            self.console.print(f"resuming sweep {self.context.sweep.name}: {n_done} replicates are done already")
+            self.console.print(f"resuming {what} {self.context.sweep.name}: {n_done} replicates are done already")
         until = time.time() + self.context.sweep.timeout if self.context.sweep.timeout else None
         self.progress.open(results, confirmed)
         self._look_at_race()
@@ -206,11 +209,15 @@ class Coordinator:
         else:  # complete, or its time is up, as the file asked
             status, exit_status = RunStatus.FINISHED, 0
         found = read_found(context, self._confirmation)
-        write_found(found, context, self._confirmation, question=self.question)
+        if context.phase == "duel":
+            write_duel(found, context)
+        else:
+            write_found(found, context, self._confirmation, question=self.question)
         if self._confirmation is not None and not is_complete:
             confirm.end_runs(self._confirmation, RunStatus.KILLED)
         self._end_runs(status)
-        print_found(found, context, console=self.console, left="" if is_complete else self._left())
+        left = "" if is_complete else self._left()
+        (print_duel if context.phase == "duel" else print_found)(found, context, console=self.console, left=left)
         return exit_status
 
     def _left(self) -> str:

@@ -22,9 +22,9 @@ from rothamsted.statistics import reduce_curve
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep import aggregate
 from rothamsted.sweep.context import SweepContext
-from rothamsted.sweep.models import ModelLogger, ModelNote, Trained
+from rothamsted.sweep.models import ModelLogger, Trained, TrialModels
 from rothamsted.sweep.restore import Earlier, restore, with_histories
-from rothamsted.sweep.results import result_of
+from rothamsted.sweep.results import ConditionResult, result_of
 from rothamsted.sweep.work import RACING, Work, work_of
 from rothamsted.tracking import read_history, run_link
 
@@ -56,20 +56,24 @@ class TrialRun:
     claimed: Claimed
     work: Work
     earlier: Earlier
-    models: ModelLogger | None = None
+    models: TrialModels
     run_id: str = ""
     results: dict[int, ReplicateResult] = field(default_factory=dict)
-    notes: dict[int, ModelNote] = field(default_factory=dict)  # replicate -> what became of its model
-    _waiting: dict[int, Trained] = field(default_factory=dict)  # models to be logged if the condition is the best
 
     @classmethod
     def open(cls, context: SweepContext, claimed: Claimed, models: ModelLogger | None = None) -> TrialRun:
         """Open the trial's run, or the one that an earlier worker opened, with what it had finished."""
         work = work_of(context, claimed)
         earlier = restore(context, claimed, work)
-        trial = cls(context=context, claimed=claimed, work=work, earlier=earlier, models=models, run_id=earlier.run_id)
+        trial = cls(
+            context=context,
+            claimed=claimed,
+            work=work,
+            earlier=earlier,
+            models=TrialModels(logger=models, context=context, phase=work.phase, notes=dict(earlier.notes)),
+            run_id=earlier.run_id,
+        )
         trial.results.update(earlier.results)
-        trial.notes.update(earlier.notes)
         if work.has_trial_run and trial.run_id:
             context.recorder.resume_run(trial.run_id)
         elif work.has_trial_run:
@@ -119,7 +123,8 @@ class TrialRun:
         if ending.reason:
             run_tags[tags.REASON] = ending.reason[:500]
         if ending.outcome is Outcome.FINISHED:
-            self._take_model(replicate, ending)  # before the run ends: killed in between, it is trained again
+            # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
+            self.models.take(replicate.replicate, lambda: self._trained(replicate, ending))
         recorder = self.context.recorder
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
         recorder.end_run(replicate.run_id, ending.outcome.run_status, now_ms())
@@ -139,7 +144,7 @@ class TrialRun:
         """All replicates have a result: write the trial's means and intervals, then tell the search."""
         if self.work.has_trial_run:
             self._write_summary()
-        self._log_if_best()
+        self.models.log_if_best(self._as_result)
         self.context.recorder.flush()
         self.context.queue.tell(self.claimed.trial_id, self.told())
 
@@ -185,8 +190,7 @@ class TrialRun:
             link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
             race=self._race_line(),
         )
-        if self.notes:
-            result.attributes[tags.RESULT]["models"] = {str(r): note.as_told() for r, note in self.notes.items()}
+        result.attributes[tags.RESULT].update(self.models.as_told())
         return result
 
     def leave(self) -> None:
@@ -198,16 +202,11 @@ class TrialRun:
 
     # ---- within ----
 
-    def _take_model(self, replicate: Replicate, ending: Ending) -> None:
-        """Log a replicate's model, or keep it until its condition ends, or let it go."""
-        if self.models is None:
-            return
-        is_wanted = self.models.is_wanted(self.work.phase)
-        if not is_wanted and not self.models.is_kept_for_best(self.work.phase):
-            return
+    def _trained(self, replicate: Replicate, ending: Ending) -> Trained:
+        """What a replicate's model is logged with."""
         last = ending.history[-1]
         own = {tags.REPLICATE: str(replicate.replicate), tags.SEED: str(replicate.seed)}
-        trained = Trained(
+        return Trained(
             run_id=replicate.run_id,
             model=ending.model,
             step=last.step,
@@ -216,25 +215,10 @@ class TrialRun:
             params=as_params({**self.claimed.condition, "seed": replicate.seed}),
             tags={**self._tags(self.work.role), **own},
         )
-        if is_wanted:
-            self._log_model(replicate.replicate, trained)
-        else:
-            self._waiting[replicate.replicate] = trained
 
-    def _log_model(self, replicate: int, trained: Trained) -> None:
-        note = self.models.log(self.context, trained) if self.models is not None else None
-        if note is not None:
-            self.notes[replicate] = note
-
-    def _log_if_best(self) -> None:
-        """Log the models that have waited, where their condition is now the best of the search."""
-        if not self._waiting or self.models is None:
-            return
-        result, race = self.told().attributes[tags.RESULT], (self.work.verdict or {"verdict": ""})["verdict"]
-        if self.models.is_best(self.context, result_of(self.work.trial, self.claimed.condition, result, race=race)):
-            for replicate in sorted(self._waiting):
-                self._log_model(replicate, self._waiting[replicate])
-        self._waiting.clear()
+    def _as_result(self) -> ConditionResult:
+        result, verdict = self.told().attributes[tags.RESULT], self.work.verdict or {"verdict": ""}
+        return result_of(self.work.trial, self.claimed.condition, result, race=verdict["verdict"])
 
     def _curve(self, ending: Ending) -> list[float]:
         """The objective's metric along a replicate's measurements, without one before the first update.
@@ -253,6 +237,7 @@ class TrialRun:
             tags.STUDY: self.context.study.name,
             tags.TRIAL: str(self.work.trial),
             tags.PHASE: self.work.phase,
+            **({tags.CONTESTANT: self.work.contestant} if self.work.contestant else {}),
         }
 
     def _open_trial_run(self) -> str:

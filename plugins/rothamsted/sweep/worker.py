@@ -103,7 +103,7 @@ class Worker:
 
     def _claim(self) -> list[Claimed]:
         execution = self.context.sweep.execution
-        n_pending = self._n_pending if self._stage.phase == "search" else 1
+        n_pending = 1 if self._stage.phase == "confirm" else self._n_pending
         limit = max(1, -(-execution.population // max(1, n_pending)))  # enough to fill a population
         claimed = self._stage.queue.claim(
             self.worker_id,
@@ -204,7 +204,7 @@ class Worker:
         safe_name = re.sub(r"[^\w.-]", "_", self.context.sweep.name)
         part = "+".join(f"{t.claimed.number}-{m.replicate}" for t, m in members[:8])
         folder = Path(self.context.sweep.execution.checkpoint_dir) / safe_name / self.context.sweep_run_id[:8]
-        part = part if self._stage.phase == "search" else f"confirm-{part}"
+        part = f"confirm-{part}" if self._stage.phase == "confirm" else part
         suffix = f"+{len(members)}" if len(members) > 8 else ""
         return self.context.root / folder / (part + suffix)
 
@@ -239,7 +239,7 @@ class Worker:
                 "reason": ending.reason,
                 "seconds": ending.seconds,
                 "is_final": member.replicate in trial.results,
-                "model_problem": note.problem if (note := trial.notes.get(member.replicate)) is not None else "",
+                "model_problem": note.problem if (note := trial.models.notes.get(member.replicate)) is not None else "",
                 "memory_bytes": psutil.Process().memory_info().rss,
             },
         )

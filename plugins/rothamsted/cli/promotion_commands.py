@@ -1,0 +1,187 @@
+"""The commands that look after registered models: promote, rollback, registry.
+
+Apart from the analysis commands, which change nothing that anybody serves. A verdict is a result, whichever way it
+goes: exit status 0. A mistake (no such model or sweep, a policy for something else, evidence that was altered) is
+one line and exit status 2, and nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from rothamsted import tags, tracking
+from rothamsted.cli.arguments import pairs, take
+from rothamsted.cli.settings import one_of, open_store, refuse_rest, take_number
+from rothamsted.errors import SpecError, UserError
+from rothamsted.mlproject import find_root
+from rothamsted.promotion.outcome import Outcome
+from rothamsted.promotion.policy import Aliases, Policy
+
+_TRUTH = {"true": True, "false": False}
+
+
+def promote(arguments: Sequence[str]) -> int:
+    """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
+    from rothamsted.promotion.promote import promote as promote_sweep
+    from rothamsted.sweep.code import study_code
+    from rothamsted.tracking.registry import open_registry
+
+    found = pairs(arguments, command="promote")
+    sweep, policy_file = take(found, "sweep"), take(found, "policy")
+    dry_run = one_of(take(found, "dry_run", "false") or "false", "dry_run", "promote", _TRUTH)
+    text = take(found, "replicates")
+    n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
+    refuse_rest(found, "promote", "sweep, policy, dry_run, replicates")
+    if sweep is None:
+        raise UserError("rothamsted promote: which sweep? give sweep=NAME")
+    root, uri, console = find_root(Path.cwd()), open_store(), Console()
+    registry = open_registry(uri)
+    registry.check_reachable()
+    outcome = promote_sweep(
+        sweep,
+        policy_for(sweep, policy_file, root, uri=uri),
+        registry=registry,
+        contest=_duels(root, uri, console),
+        code_digest=lambda study: study_code(study, root).digest,
+        dry_run=dry_run,
+        n_replicates=n_replicates,
+        say=lambda line: console.print(line, markup=False, soft_wrap=True),
+    )
+    if not dry_run:
+        _link_outer(uri, outcome)
+    console.print("\n".join(outcome_lines(outcome, uri)), markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def rollback(arguments: Sequence[str]) -> int:
+    """Make the previous champion of a registered model the champion again."""
+    from rothamsted.promotion.rollback import rollback as roll_back
+    from rothamsted.tracking.registry import open_registry
+
+    found = pairs(arguments, command="rollback")
+    model, reason = take(found, "model"), take(found, "reason", "") or ""
+    policy_file = take(found, "policy")
+    refuse_rest(found, "rollback", "model, reason, policy")
+    if model is None:
+        raise UserError("rothamsted rollback: which model? give model=NAME")
+    aliases = _aliases(model, policy_file)
+    done = roll_back(model, registry=open_registry(open_store()), aliases=aliases, reason=reason)
+    left = f"version {done.next_before}" if done.next_before else "nothing: there was no champion before it"
+    Console().print(
+        f"{model}: {aliases.champion} is version {done.new} again, was version {done.old}; reason: {done.reason}.\n"
+        f"Another rollback would go back to {left}.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+def registry(arguments: Sequence[str]) -> int:
+    """Print the history of a registered model: versions, verdicts, who stood when."""
+    from rothamsted.promotion.history import changes_table, history, versions_table
+    from rothamsted.tracking.registry import open_registry
+
+    found = pairs(arguments, command="registry")
+    model, policy_file = take(found, "model"), take(found, "policy")
+    refuse_rest(found, "registry", "model, policy")
+    if model is None:
+        raise UserError("rothamsted registry: which model? give model=NAME")
+    told = history(model, registry=open_registry(open_store()), aliases=_aliases(model, policy_file))
+    console = Console()
+    console.print(versions_table(told))
+    if told.changes:
+        console.print(changes_table(told))
+    for mark in told.marks:
+        console.print(f"note: {mark}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> Policy:
+    """Return the policy that is named, else the one in registry/ that judges this sweep.
+
+    Raises:
+        SpecError: No policy or several, or one that does not hold together.
+        StoreError: No such sweep.
+    """
+    from rothamsted.analysis.find import find_sweep
+    from rothamsted.promotion.policy_file import find_policy, load_policy
+
+    if policy_file is not None:
+        return load_policy(policy_file, root)
+    run, _ = find_sweep(sweep, uri=uri)
+    study = run.params.get("study") or run.tags.get(tags.STUDY, "")
+    return load_policy(find_policy(root, study, sweep=run.tags.get(tags.SWEEP, "")), root)
+
+
+def outcome_lines(outcome: Outcome, uri: str) -> list[str]:
+    """What a promotion came to, as lines for the terminal."""
+    lines = [outcome.mark] if outcome.mark else []
+    if outcome.was_champion:
+        lines.append(
+            f"{outcome.model}: version {outcome.champion_after} was registered from sweep {outcome.sweep} and is "
+            "champion already; nothing to do. What was decided then:"
+        )
+    elif outcome.is_dry_run:
+        lines.append(f"{outcome.model}: dry run, nothing is written. Sweep {outcome.sweep}:")
+    for one in outcome.decided:
+        version = f"version {one.version}" if one.version else "not registered yet"
+        lines += [f"{one.decision}: {one.label} ({version})", *(f"  {reason}" for reason in one.reasons)]
+    lines.append(f"champion of {outcome.model}: {_champion(outcome)}")
+    page = tracking.run_path(outcome.experiment_id, outcome.sweep_run_id)
+    if not outcome.is_dry_run:
+        lines.append(f"in MLflow: {tracking.ui_command(uri)}    # then /#/models/{outcome.model}, and /{page}")
+    return lines
+
+
+def _champion(outcome: Outcome) -> str:
+    before, after = outcome.champion_before, outcome.champion_after
+    if after is None:
+        return "none"
+    if before == after:
+        return f"version {after}, as before"
+    return f"version {after}, was {f'version {before}' if before else 'none'}"
+
+
+def _aliases(model: str, policy_file: str | None) -> Aliases:
+    """The aliases of a model: those of the policies that name it; the default ones where no policy does.
+
+    Raises:
+        SpecError: A policy that does not hold together, or several that disagree.
+    """
+    from rothamsted.promotion.policy_file import FOLDER, load_policy
+
+    root = find_root(Path.cwd())
+    if policy_file is not None:
+        return load_policy(policy_file, root).aliases
+    policies = [load_policy(path.relative_to(root), root) for path in sorted((root / FOLDER).glob("*.yaml"))]
+    found = {policy.aliases.model_dump_json(): policy.aliases for policy in policies if policy.model == model}
+    if len(found) > 1:
+        raise SpecError(f"{FOLDER}/: several policies of model '{model}' have different aliases; say policy=FILE")
+    return next(iter(found.values()), Aliases())
+
+
+def _duels(root: Path, uri: str, console: Console) -> Any:
+    """The contest of a promotion: a duel with this project's workers; its models are not needed again."""
+    from rothamsted.sweep.duel import run_duel
+
+    def contest(**asked: Any) -> Sequence[Sequence[str]]:
+        return run_duel(**asked, root=root, tracking_uri=uri, console=console, models=False)
+
+    return contest
+
+
+def _link_outer(uri: str, outcome: Outcome) -> None:
+    """The run that `mlflow run` opened around this command says where the verdict is."""
+    outer = tracking.current_run_id()
+    if outer is None or outer == outcome.sweep_run_id:
+        return
+    with tracking.open_recorder(uri) as recorder:
+        recorder.log(outer, tags={tags.ROLE: "continuation", tags.CONTINUES: outcome.sweep_run_id})
+        link = tracking.run_path(outcome.experiment_id, outcome.sweep_run_id)
+        decided = ", ".join(f"version {one.version} {one.decision}" for one in outcome.decided)
+        recorder.set_description(outer, f"Promotion to **{outcome.model}**: {decided}. [The sweep]({link})\n")

@@ -1,0 +1,236 @@
+"""From a sweep's confirmed winners to a verdict on record, and to a new champion where the verdict says so.
+
+Apart from the decision: here everything is read, checked, written, and made safe against rivals and crashes. All
+that is slow happens before the lock; under it, the champion is looked at again, everything is written, and the
+alias moves last. So a promotion that dies anywhere leaves the old champion, and the same command completes it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from rothamsted import tracking
+from rothamsted.promotion.changes import Entry as BookEntry
+from rothamsted.promotion.changes import entry_tag, next_number, read_entries
+from rothamsted.promotion.contest import Contest, Judgement, judge
+from rothamsted.promotion.errors import PromotionError
+from rothamsted.promotion.evidence import Candidates, read_candidates
+from rothamsted.promotion.judged import judged_again, read_judged, verdict_tags
+from rothamsted.promotion.outcome import Outcome, decided, nothing_to_do, outcome, previewed
+from rothamsted.promotion.policy import Policy
+from rothamsted.promotion.record import SECTION, Entry, artifact, artifact_path, description, section
+from rothamsted.promotion.standing import (
+    KEY,
+    ROLLED_BACK,
+    Standing,
+    check_unaltered,
+    evidence_key,
+    evidence_tags,
+    read_standing,
+)
+from rothamsted.promotion.values import Evidence
+from rothamsted.promotion.verdict import representative
+from rothamsted.sweep.worker import is_alive, new_worker_id
+from rothamsted.tracking.registry import Registry
+from rothamsted.tracking.registry_change import AliasMovedError, Change, apply
+from rothamsted.tracking.registry_lock import Lock, is_sql, locked
+from rothamsted.tracking.registry_values import FoundVersion
+
+PROMOTION = "rothamsted.promotion"  # tag of the sweep's run: what became of its winners
+MOST_ROUNDS = 10  # comparisons that a rival may overtake before this gives up
+
+
+def promote(
+    sweep: str,
+    policy: Policy,
+    *,
+    registry: Registry,
+    contest: Contest,
+    code_digest: Callable[[str], str],
+    dry_run: bool = False,
+    n_replicates: int | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Outcome:
+    """Judge the confirmed winners of a sweep, record the verdicts, and move the champion where they say so.
+
+    Args:
+        sweep: Name of the sweep, or id of its run.
+        policy: That judges.
+        registry: Where the model is, and the tracking store of the runs.
+        contest: Trains champion and challengers on common fresh seeds.
+        code_digest: Study -> digest of its code as it is now; empty where unknown.
+        dry_run: Write nothing and train nothing; a champion is compared by its recorded replicates.
+        n_replicates: Fresh common seeds; the policy's number by default, and at least that.
+        say: Told in a line what takes time.
+
+    Raises:
+        PromotionError: What promotion refuses; nothing is recorded.
+        StoreError: The registry or the store does not answer; no alias has moved.
+    """
+    registry.check_reachable()
+    n = policy.replicates if n_replicates is None else n_replicates
+    if n < policy.replicates:
+        raise PromotionError(
+            f"replicates={n}: the policy of model '{policy.model}' asks for {policy.replicates} at least"
+        )
+    candidates = read_candidates(sweep, policy, uri=registry.tracking_uri)
+    _check_models(candidates.evidences, registry)
+    for _ in range(MOST_ROUNDS):
+        standing = read_standing(registry, policy)
+        _check_versions(candidates.evidences, standing)
+        if _is_champion(candidates.evidences, standing):
+            return nothing_to_do(candidates, standing, policy, dry_run=dry_run)
+        judgement = judge(
+            candidates,
+            standing,
+            policy,
+            n_replicates=n,
+            code_digest=code_digest(candidates.sweep.study),
+            contest=None if dry_run else contest,
+            uri=registry.tracking_uri,
+        )
+        if dry_run:
+            return previewed(candidates, standing, judgement)
+        try:
+            return _write(candidates, standing, judgement, registry)
+        except AliasMovedError as error:
+            say(f"{error}: the verdict is made again")
+    raise PromotionError(
+        f"model '{policy.model}': its champion changed {MOST_ROUNDS} times while sweep {candidates.sweep.name} was "
+        "compared with it; give the same command again when the others are done"
+    )
+
+
+# ---- checks ----
+
+
+def _check_models(candidates: Sequence[Evidence], registry: Registry) -> None:
+    """The replicate that stands for each candidate has to have its model, before anything is trained."""
+    for evidence in candidates:
+        stands = representative(evidence)
+        place = f"sweep {evidence.sweep}: run {stands.run_id} (seed {stands.seed}), which stands for '{evidence.label}'"
+        if not stands.model_uri:
+            raise PromotionError(
+                f"{place}, has no model; sweep with models: confirmed, and see that the study returns its models"
+            )
+        if not registry.has_logged_model(stands.model_uri):
+            raise PromotionError(f"{place}: its model {stands.model_uri} was deleted; run the sweep again")
+
+
+def _check_versions(candidates: Sequence[Evidence], standing: Standing) -> None:
+    """What was registered before must not have been altered since, or rolled back."""
+    for evidence in candidates:
+        version = standing.version_of(evidence)
+        if version is None:
+            continue
+        check_unaltered(evidence, version)
+        if ROLLED_BACK in version.tags:
+            raise PromotionError(
+                f"version {version.version} of model '{version.model}' was rolled back: {version.tags[ROLLED_BACK]}; "
+                f"run the sweep again under another name for new evidence, or remove the version's tag {ROLLED_BACK}"
+            )
+
+
+def _is_champion(candidates: Sequence[Evidence], standing: Standing) -> bool:
+    """Whether one of the candidates is the champion by this very evidence: then all of them were judged with it."""
+    champion = standing.evidence
+    return champion is not None and evidence_key(champion) in {evidence_key(one) for one in candidates}
+
+
+# ---- the record ----
+
+
+def _write(candidates: Candidates, standing: Standing, judgement: Judgement, registry: Registry) -> Outcome:
+    """Under the lock: look again, register, record, and move the alias last.
+
+    Raises:
+        AliasMovedError: The champion is another one than that of the verdict.
+    """
+    policy = judgement.policy
+    registry.create_model(policy.model)
+    with locked(registry, policy.model, new_worker_id(), is_alive=is_alive) as lock:
+        _check_same_champion(registry, standing, judgement)
+        entries = _register(candidates, judgement, registry)
+        _write_to_sweep(entries, candidates, judgement, registry)
+        promoted = next((entry for entry in entries if entry.verdict.decision == "promoted"), None)
+        if promoted is not None:
+            _move(promoted, standing, judgement, registry, lock)
+    after = standing.champion if promoted is None else promoted.version
+    found = [decided(entry.evidence, entry.version, entry.judged) for entry in entries]
+    return outcome(candidates, policy.model, found, standing.champion, after, is_dry_run=False)
+
+
+def _check_same_champion(registry: Registry, standing: Standing, judgement: Judgement) -> None:
+    alias = judgement.policy.aliases.champion
+    now = registry.model(judgement.policy.model).aliases.get(alias)
+    if now != standing.champion:
+        was, by_now = (f"version {one}" if one else "nobody" for one in (standing.champion, now))
+        raise AliasMovedError(f"model '{judgement.policy.model}': {alias} was {was} and is {by_now} now")
+
+
+def _register(candidates: Candidates, judgement: Judgement, registry: Registry) -> list[Entry]:
+    """A version for each candidate, the one that a promotion before this one made where there is one."""
+    known = {version.tags.get(KEY): version for version in registry.versions(judgement.policy.model)}
+    at_ms = time.time_ns() // 1_000_000
+    entries = []
+    for evidence, compared, verdict in zip(candidates.evidences, judgement.compared, judgement.verdicts, strict=True):
+        version = known.get(evidence_key(evidence)) or _new_version(evidence, candidates, judgement, registry)
+        registry.link_logged_model(version)
+        judged = judged_again(
+            read_judged(version),
+            verdict,
+            basis=judgement.bout.basis,
+            seeds=judgement.bout.seeds,
+            sweep=evidence.sweep,
+            at_ms=at_ms,
+        )
+        entry = Entry(version=version.version, evidence=evidence, compared=compared, verdict=verdict, judged=judged)
+        registry.tag_version(version.model, version.version, verdict_tags(judged, verdict))
+        registry.describe_version(version.model, version.version, description(entry, judgement))
+        entries.append(entry)
+    return entries
+
+
+def _new_version(evidence: Evidence, candidates: Candidates, judgement: Judgement, registry: Registry) -> FoundVersion:
+    stands = representative(evidence)
+    return registry.create_version(
+        judgement.policy.model,
+        model_uri=stands.model_uri,
+        run_id=stands.run_id,
+        tags=evidence_tags(evidence, reduce=candidates.sweep.objective.reduce),
+    )
+
+
+def _write_to_sweep(entries: Sequence[Entry], candidates: Candidates, judgement: Judgement, registry: Registry) -> None:
+    model, run_id = judgement.policy.model, candidates.run.run_id
+    with tracking.open_recorder(registry.tracking_uri) as recorder:
+        for entry in entries:
+            recorder.log_text(run_id, artifact(entry, judgement, candidates), artifact_path(model, entry.version))
+        recorder.log_text(run_id, section(entries, judgement, candidates), SECTION)
+        said = "; ".join(f"{model} version {entry.version}: {entry.verdict.decision}" for entry in entries)
+        recorder.log(run_id, tags={PROMOTION: said[:5000]})
+
+
+def _move(promoted: Entry, standing: Standing, judgement: Judgement, registry: Registry, lock: Lock) -> None:
+    """The one step: the old champion kept under its own alias, the new one in its place, and the book says why."""
+    policy, old = judgement.policy, standing.champion
+    written = read_entries(registry.model(policy.model).tags)
+    entry = BookEntry(
+        number=next_number(written),
+        kind="promotion",
+        at_ms=time.time_ns() // 1_000_000,
+        alias=policy.aliases.champion,
+        old=old,
+        new=promoted.version,
+        reason=promoted.verdict.reasons[0],
+        is_certain=is_sql(registry),
+    )
+    previous = {policy.aliases.previous: old} if old is not None else {}
+    change = Change(
+        model=policy.model,
+        expect={policy.aliases.champion: old},
+        aliases={**previous, policy.aliases.champion: promoted.version},
+        model_tags=entry_tag(entry),
+    )
+    apply(registry, change, lock)
