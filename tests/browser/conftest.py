@@ -20,6 +20,7 @@ PAGE_SECONDS = 30.0  # for a page to show what a test waits for
 OVERRIDES = (
     *("--space", "optimizer.lr=0.02,0.2,1.0e+9 gamma=0.5,2.0"),
     *("--batch_size", "64", "--replicates.count", "3", "--execution.workers", "1"),
+    *("--promote", "registry/batch_size.yaml"),
 )
 N_TRIALS = 6
 REPLICATE_OBJECTIVES = """

@@ -94,7 +94,7 @@ class Copy:
 
 def copy_project(folder: Path) -> Copy:
     """Copy what a sweep needs of the repository into an empty folder."""
-    for name in ("projects", "sweeps"):
+    for name in ("projects", "registry", "sweeps"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "MLproject", folder / "MLproject")
     return Copy(folder=folder)

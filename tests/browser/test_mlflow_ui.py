@@ -145,6 +145,17 @@ def test_the_table_of_conditions_is_shown_as_a_table(page: Any, shown: Shown) ->
     assert page.get_by_text("ci_low").first.is_visible()
 
 
+def test_the_registry_page_shows_the_champion(page: Any, shown: Shown) -> None:
+    page.goto(f"{shown.mlflow}/#/models/batch_size")
+    page.get_by_text("Version 1").first.wait_for()
+    page.get_by_text("champion", exact=False).first.wait_for()
+
+
+def test_the_page_of_a_version_shows_the_verdict(page: Any, shown: Shown) -> None:
+    page.goto(f"{shown.mlflow}/#/models/batch_size/versions/1")
+    page.get_by_text("there is no champion, so that nothing was compared").first.wait_for()
+
+
 def open_artifact(page: Any, shown: Shown, path: str) -> None:
     page.goto(f"{shown.mlflow}/#/experiments/0/runs/{shown.run_ids['quickstart']}/artifacts/{path}")
 

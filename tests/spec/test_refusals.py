@@ -193,6 +193,18 @@ MISTAKES = {
         "2: confirm.first_seed: ",
         "1 is a seed of the search",
     ),
+    "promotion without a confirmation": (
+        "name:",
+        "promote: registry/toy.yaml\nname:",
+        "2: promote: ",
+        "needs confirm: a search's own estimate of its winner is no evidence; add confirm:",
+    ),
+    "promotion without models": (
+        "name:",
+        "promote: registry/toy.yaml\nconfirm: {keep: 1}\nmodels: none\nname:",
+        "2: promote: ",
+        "models is none; remove one of the two",
+    ),
     "fresh seed twice": ("name:", "confirm: {seeds: [9, 9]}\nname:", "2: confirm.seeds: ", "9 stands twice"),
     "fresh seeds and count": (
         "name:",

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,40 +21,14 @@ from rothamsted.analysis.find import find_sweep
 from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError, UserError
 from rothamsted.spec import Execution, Objective
 from rothamsted.study import drive, load_study
-from rothamsted.sweep.context import open_context
 from rothamsted.sweep.duel import run_duel
-from rothamsted.sweep.load import find_study
-from rothamsted.sweep.worker import Worker
 from rothamsted.tracking import FoundRun, find_run, find_runs
 from tests.sweep.conftest import Project
+from tests.sweep.in_this_process import InThisProcess, in_this_process
 from tests.sweep.line_project import add_line_study
 from tests.sweep.test_run import wait_until
 
 TOYS = ({"lr": 0.3, "steps": 8, "n_points": 4}, {"lr": 0.5, "x": 0.5, "steps": 8, "n_points": 4})
-
-
-@dataclass(kw_only=True)
-class InThisProcess:
-    """Stands for `LocalExecutor`: one worker, opened by name as theirs are, without the seconds of a new process."""
-
-    command: Sequence[str]
-    on_event: Callable[[int, Mapping[str, Any]], None]
-    others: dict[str, Any] = field(default_factory=dict)
-
-    def run(self, should_stop: Callable[[], bool]) -> None:
-        told = dict(zip(self.command[4::2], self.command[5::2], strict=True))
-        context = open_context(
-            told["--sweep"],
-            told["--storage"],
-            root=Path.cwd(),
-            find_study=lambda name: find_study(name, Path.cwd()),
-            tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
-        )
-        Worker(context=context, emit=lambda event: self.on_event(0, event), should_stop=should_stop).run()
-
-
-def in_this_process(*, command: Sequence[str], on_event: Callable[..., None], **others: Any) -> InThisProcess:
-    return InThisProcess(command=command, on_event=on_event, others=others)
 
 
 @pytest.fixture
@@ -172,7 +145,6 @@ def test_the_terminal_shows_each_contestant_and_names_no_winner(here: Project) -
 PROGRAM = """
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from rich.console import Console
 from tests.sweep.conftest import Project
@@ -209,20 +181,20 @@ def check_once_each(project: Project) -> None:
         assert run.metrics["objective"] == objective_of(project, "toy", toy, int(run.tags[tags.SEED]), "val_loss")
 
 
-def test_a_duel_whose_process_is_killed_goes_on_under_its_name(project: Project) -> None:
-    process = spawn_duel(project)
-    wait_until(lambda: sum(run.status == "FINISHED" for run in replicates(project)) >= 2)
+def test_a_duel_whose_process_is_killed_goes_on_under_its_name(here: Project) -> None:
+    process = spawn_duel(here)
+    wait_until(lambda: sum(run.status == "FINISHED" for run in replicates(here)) >= 2)
     workers = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
     for worker in workers:  # a worker would finish its replicate first: the hard case is that it cannot
         worker.send_signal(signal.SIGKILL)
         worker.wait()
-    n_before = sum(run.status == "FINISHED" for run in replicates(project))
+    n_before = sum(run.status == "FINISHED" for run in replicates(here))
     assert 2 <= n_before < 6
-    ids = duel(project, contestants=[{**toy, "sleep_seconds": 0.05} for toy in TOYS])
-    check_once_each(project)
-    assert sorted(run_id for of in ids for run_id in of) == sorted(run.run_id for run in replicates(project))
+    ids = duel(here, contestants=[{**toy, "sleep_seconds": 0.05} for toy in TOYS])
+    check_once_each(here)
+    assert sorted(run_id for of in ids for run_id in of) == sorted(run.run_id for run in replicates(here))
 
 
 @pytest.mark.slow  # two more processes; of sweeps the same is tested in test_run

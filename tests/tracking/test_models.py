@@ -187,9 +187,7 @@ class Elsewhere:
 
 def test_a_model_of_a_class_outside_of_the_study_is_refused(store: Store) -> None:
     code = replace(store.models["numpy"].code, root=ROOT)
-    with pytest.raises(
-        ModelError, match=r"refers to tests\..*\.Elsewhere, outside of projects\.line"
-    ):
+    with pytest.raises(ModelError, match=r"refers to tests\..*\.Elsewhere, outside of projects\.line"):
         check_model(Elsewhere(np.zeros(1)), code)
 
 

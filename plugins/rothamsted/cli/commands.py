@@ -36,11 +36,31 @@ def sweep(arguments: Sequence[str]) -> int:
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
     root = find_root(Path.cwd())
     spec, study = load(path, found, root)
+    if spec.promote is not None:
+        from rothamsted.promotion.policy_file import load_policy
+
+        load_policy(spec.promote, root)  # a mistake in it is found before anything runs
     console = Console(width=None if sys.stdout.isatty() else 160)
     status = run_sweep(spec, study, root=root, source=path, question=opening_comment(Path(path)), console=console)
     if status == 0 and spec.execution.report:
         _publish(spec, console)
+    if status == 0 and spec.promote is not None:
+        _promote(spec, console)
     return status
+
+
+def _promote(spec: Sweep, console: Console) -> None:
+    """Judge the winner of a sweep that is finished, by the policy that its file names."""
+    from rothamsted import tags, tracking
+    from rothamsted.cli.promotion_commands import promote
+    from rothamsted.search import find_search
+
+    record = find_search(spec.storage, spec.name)
+    run = record and tracking.find_run(str(record.attributes[tags.RUN_ID]), uri=tracking.tracking_uri())
+    if run is None or "confirmed/n" not in run.metrics:
+        console.print(f"promote: sweep {spec.name} has no confirmed winner yet; give the same command again")
+        return
+    promote(["--sweep", run.run_id, "--policy", str(spec.promote)])
 
 
 def _publish(spec: Sweep, console: Console) -> None:

@@ -76,7 +76,7 @@ class Queue:
         self._study = study
         self._backend = backend
         self._engine = backend.engine
-        self.study_id: int = study._study_id  # Optuna's key; optuna-dashboard shows it at /dashboard/studies/ID
+        self.study_id: int = study._study_id  # optuna-dashboard shows it at /dashboard/studies/ID
         self._space = space
         self._distributions = dist.distributions_of(space)
         self._sampler = SAMPLERS[sampler]
@@ -151,7 +151,7 @@ class Queue:
 
     def requeue(self, numbers: Sequence[int]) -> int:
         """Put finished trials back to waiting, to retry their failed replicates; returns how many."""
-        return self.rounds.put_back({number: {} for number in numbers})
+        return self.rounds.put_back(dict.fromkeys(numbers, {}))
 
     def add(
         self,
@@ -222,10 +222,9 @@ class Queue:
 
     def finished_trials(self) -> list[optuna.trial.FrozenTrial]:
         """All trials that are complete or failed, in order."""
-        ended = [state for state in TrialState if state.is_finished()]
         # Not by the study: it caches what is finished, and a trial that went on after it would be stale.
-        trials = self._backend.get_all_trials(self.study_id, deepcopy=False, states=ended)
-        return sorted(trials, key=lambda trial: trial.number)
+        trials = self._backend.get_all_trials(self.study_id, deepcopy=False)
+        return sorted((t for t in trials if t.state.is_finished()), key=lambda trial: trial.number)
 
     def condition_of(self, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
         """The condition of a trial read from the storage."""

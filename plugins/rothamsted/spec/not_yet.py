@@ -37,7 +37,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet(path=("racing",), reason="a race is one of replicates; give replicates: {racing: {min: 3, max: 20}}"),
     NotYet(path=("pruner",), reason="every replicate is trained to its end; remove it"),
     NotYet(path=("stages",), reason="a sweep has one stage; remove it, and start a second sweep on the best"),
-    NotYet(path=("promote",), reason="no model is registered; remove it"),
     NotYet(path=("objective", "expression"), reason="an objective is one metric; give metric: NAME"),
     *_values(("sampler", "name"), "gp cmaes nsgaii nsgaiii exhaustive", "give grid, random, qmc or tpe"),
     *_values(("execution", "executor"), "ray project", "give local"),

@@ -33,6 +33,7 @@ def check_rules(sweep: Sweep, document: Document) -> None:
     _check_race(sweep, document)
     _check_seeds(sweep, document)
     _check_confirmation(sweep, document)
+    _check_promotion(sweep, document)
     _check_models(sweep, document)
 
 
@@ -92,6 +93,17 @@ def _check_budget(sweep: Sweep, document: Document, *, n_parameters: int) -> Non
     if n_parameters == 0:
         reason = f"is empty, so that sampler {name} has nothing to choose; give domains, or sampler grid"
         raise document.error(("space",), reason)
+
+
+def _check_promotion(sweep: Sweep, document: Document) -> None:
+    """What is promoted is a confirmed winner with its model."""
+    if sweep.promote is None:
+        return
+    if sweep.confirm is None:
+        reason = "needs confirm: a search's own estimate of its winner is no evidence"
+        raise document.error(("promote",), f"{reason}; add confirm: {{keep: 1, replicates: 10}}")
+    if sweep.models == "none":
+        raise document.error(("promote",), "needs the confirmed models, and models is none; remove one of the two")
 
 
 def _check_race(sweep: Sweep, document: Document) -> None:

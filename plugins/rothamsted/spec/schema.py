@@ -223,6 +223,7 @@ class Sweep(BaseModel):
         trials: how many conditions are asked for; None for a grid, which has its own number.
         timeout: seconds for the whole sweep.
         confirm: fresh seeds for the winners; None: the search's own estimate is all there is.
+        promote: policy file by which the confirmed winner is judged when the sweep is finished.
         models: whose trained models are logged; None: not said, which is `confirmed`, and a study without models
             is no mistake then.
         experiment: MLflow experiment; None: by MLflow's own rules.
@@ -242,6 +243,7 @@ class Sweep(BaseModel):
     replicates: Replicates = Replicates()
     confirm: Confirm | None = None
     models: Literal["confirmed", "best", "all", "none"] | None = None
+    promote: Text | None = None
     execution: Execution = Execution()
     statistics: Statistics = Statistics()
     experiment: Text | None = None
