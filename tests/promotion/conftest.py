@@ -1,31 +1,90 @@
-"""An empty tracking store that is this process's own, and what every promotion of the toy needs."""
+"""A tracking store that is this process's own, in states that are made once, and what every promotion of the toy needs."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from rothamsted.promotion.outcome import Outcome
 from rothamsted.promotion.promote import promote
 from rothamsted.tracking import migrate
 from rothamsted.tracking.registry import Registry, open_registry
-from tests.promotion.store import CODE, ByHand
+from tests.promotion.store import CODE, ByHand, log_sweep, policy
+
+Promote = Callable[..., Outcome]
+Prepare = Callable[[str, Callable[[], None]], None]
+
+
+@pytest.fixture(scope="session")
+def promotion_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the store lies: one place for all tests, since a store knows the paths of its artifacts."""
+    return tmp_path_factory.mktemp("promotion")
 
 
 @pytest.fixture
-def uri(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def uri(promotion_folder: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty SQLite store, which MLflow takes for the process's own."""
-    address = new_mlflow(tmp_path)
+    address = f"sqlite:///{promotion_folder / 'mlflow.db'}"
+    _let_go(address)
+    _remove(promotion_folder)
+    new_mlflow(promotion_folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     yield address
-    engine = SqlAlchemyStore._engine_map.pop(address, None)
-    if engine is not None:
-        engine.dispose()
+    _let_go(address)
+
+
+@pytest.fixture(scope="session")
+def kept_states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copies of the store, by the name of its state."""
+    return tmp_path_factory.mktemp("states")
+
+
+@pytest.fixture
+def prepared(uri: str, promotion_folder: Path, kept_states: Path) -> Prepare:
+    """Puts the store into a state of this name: made by the first test that asks, copied for the others."""
+
+    def prepare(name: str, make: Callable[[], None]) -> None:
+        kept = kept_states / f"{name}.db"
+        if not kept.exists():
+            make()
+            _let_go(uri)
+            shutil.copy(promotion_folder / "mlflow.db", kept)
+            return
+        _let_go(uri)
+        _remove(promotion_folder)
+        shutil.copy(kept, promotion_folder / "mlflow.db")
+
+    return prepare
+
+
+@pytest.fixture
+def first_stands(uri: str, promoting: Promote, prepared: Prepare) -> None:
+    """Sweep `first` (rate 0.5) is promoted: version 1 is champion."""
+
+    def make() -> None:
+        log_sweep(uri, "first", [0.5])
+        promoting("first", policy())
+
+    prepared("first stands", make)
+
+
+@pytest.fixture
+def second_stands(uri: str, promoting: Promote, prepared: Prepare) -> None:
+    """Sweep `second` (rate 0.3) has taken over from `first`: version 2 is champion, on seeds 105 to 109."""
+
+    def make() -> None:
+        for name, rate in (("first", 0.5), ("second", 0.3)):
+            log_sweep(uri, name, [rate])
+            promoting(name, policy())
+
+    prepared("second stands", make)
 
 
 @pytest.fixture
@@ -41,7 +100,7 @@ def contest(uri: str) -> ByHand:
 
 
 @pytest.fixture
-def promoting(registry: Registry, contest: ByHand) -> Callable[..., Outcome]:
+def promoting(registry: Registry, contest: ByHand) -> Promote:
     """`promote` with the store, the contest, and code that has not changed."""
     return partial(promote, registry=registry, contest=contest, code_digest=lambda study: CODE)
 
@@ -60,4 +119,16 @@ def postgres_store(postgres_server: str, tmp_path_factory: pytest.TempPathFactor
         places = "UPDATE experiments SET artifact_location = :folder || experiment_id"  # it was the working directory's
         connection.execute(sa.text(places), {"folder": f"{tmp_path_factory.mktemp('mlruns')}/"})
     yield uri
-    SqlAlchemyStore._engine_map.pop(uri).dispose()
+    _let_go(uri)
+
+
+def _let_go(uri: str) -> None:
+    """Close all connections to a database, so that its file holds everything and can be replaced."""
+    for store in (SqlAlchemyStore, RegistryStore):
+        if uri in store._engine_map:
+            store._engine_map[uri].dispose()
+
+
+def _remove(folder: Path) -> None:
+    for file in folder.glob("mlflow.db*"):
+        file.unlink()

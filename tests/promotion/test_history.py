@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
 
 import pytest
 from rich.console import Console
@@ -12,13 +11,11 @@ from rich.console import Console
 from rothamsted.errors import StoreError
 from rothamsted.promotion.changes import Entry, entry_tag
 from rothamsted.promotion.history import History, changes_table, history, versions_table
-from rothamsted.promotion.outcome import Outcome
 from rothamsted.promotion.policy import Aliases
 from rothamsted.promotion.rollback import rollback
 from rothamsted.tracking.registry import Registry
+from tests.promotion.conftest import Prepare, Promote
 from tests.promotion.store import log_sweep, policy
-
-Promote = Callable[..., Outcome]
 
 
 def told(registry: Registry) -> History:
@@ -26,12 +23,16 @@ def told(registry: Registry) -> History:
 
 
 @pytest.fixture
-def eventful(uri: str, promoting: Promote, registry: Registry) -> Registry:
+def eventful(uri: str, promoting: Promote, registry: Registry, prepared: Prepare) -> Registry:
     """Version 1 is champion, 2 takes over, 3 is kept out, 2 is rolled back."""
-    for name, rate in (("first", 0.5), ("second", 0.3), ("third", 0.8)):
-        log_sweep(uri, name, [rate])
-        promoting(name, policy())
-    rollback("toy", registry=registry, aliases=Aliases(), reason="it is slow")
+
+    def make() -> None:
+        for name, rate in (("first", 0.5), ("second", 0.3), ("third", 0.8)):
+            log_sweep(uri, name, [rate])
+            promoting(name, policy())
+        rollback("toy", registry=registry, aliases=Aliases(), reason="it is slow")
+
+    prepared("eventful", make)
     return registry
 
 

@@ -18,6 +18,11 @@ from tests.promotion.store import CODE, COMMIT, CONFIRM_SEEDS, DATA, ByHand, log
 Promote = Callable[..., Outcome]
 
 
+def sweep_run(uri: str, name: str) -> str:
+    """The run of a sweep."""
+    return find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: name}, uri=uri)[0].run_id
+
+
 def test_without_champion_the_confirmed_winner_becomes_champion(
     uri: str, promoting: Promote, registry: Registry
 ) -> None:
@@ -32,31 +37,27 @@ def test_the_first_verdict_says_that_nothing_was_compared(uri: str, promoting: P
     assert "nothing was compared" in promoting("first", policy()).decided[0].reasons[0]
 
 
-def test_a_better_challenger_takes_the_alias_and_the_old_champion_is_kept_as_previous(
-    uri: str, promoting: Promote, registry: Registry
-) -> None:
-    for name, rate in (("first", 0.5), ("second", 0.3)):  # 0.2 apart, with noise of 0.002 in the differences
-        log_sweep(uri, name, [rate])
-        promoting(name, policy())
+@pytest.mark.usefixtures("second_stands")
+def test_a_better_challenger_takes_the_alias_and_the_old_champion_is_kept_as_previous(registry: Registry) -> None:
+    # Rates 0.5 and 0.3: 0.2 apart, with noise of 0.003 in a difference.
     assert registry.model("toy").aliases == {"champion": "2", "previous_champion": "1"}
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_worse_challenger_is_registered_with_its_verdict_and_moves_nothing(
     uri: str, promoting: Promote, registry: Registry
 ) -> None:
-    for name, rate in (("first", 0.3), ("second", 0.5)):
-        log_sweep(uri, name, [rate])
-        outcome = promoting(name, policy())
+    log_sweep(uri, "second", [0.7])
+    outcome = promoting("second", policy())
     assert outcome.decided[0].decision == "kept"
     assert registry.versions("toy")[1].tags["rothamsted.verdict"] == "kept"
     assert registry.model("toy").aliases == {"champion": "1"}
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_what_is_registered_is_the_model_of_the_median_replicate(
     uri: str, promoting: Promote, registry: Registry
 ) -> None:
-    log_sweep(uri, "first", [0.5])
-    promoting("first", policy())
     # By hand: of five replicates the third by its loss.
     seed = sorted(CONFIRM_SEEDS, key=lambda seed: loss(0.5, seed))[2]
     run = find_runs(None, {tags.SEED: str(seed), tags.PHASE: "confirm"}, uri=uri)[0]
@@ -64,9 +65,8 @@ def test_what_is_registered_is_the_model_of_the_median_replicate(
     assert (version.run_id, version.source) == (run.run_id, run.tags[tags.MODEL])
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_the_page_of_the_logged_model_leads_to_the_version(uri: str, promoting: Promote, registry: Registry) -> None:
-    log_sweep(uri, "first", [0.5])
-    promoting("first", policy())
     model_id = registry.versions("toy")[0].source.removeprefix("models:/")
     # The form in which `mlflow.register_model` writes it, mlflow 3.17.
     known = json.loads(MlflowClient(uri).get_logged_model(model_id).tags["mlflow.modelVersions"])
@@ -85,17 +85,16 @@ def test_both_are_trained_on_common_seeds_that_neither_side_has_seen(
     assert held["seeds"] == [205, 206, 207, 208, 209]  # after the largest of both, 204
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_more_replicates_can_be_asked_for_than_the_policy_does(uri: str, promoting: Promote, contest: ByHand) -> None:
-    for name, rate in (("first", 0.5), ("second", 0.3)):
-        log_sweep(uri, name, [rate])
-        promoting(name, policy(), n_replicates=8)
+    log_sweep(uri, "second", [0.3])
+    promoting("second", policy(), n_replicates=8)
     assert len(contest.held[0]["seeds"]) == 8
 
 
-def test_a_verdict_on_fresh_seeds_is_paired(uri: str, promoting: Promote) -> None:
-    for name, rate in (("first", 0.5), ("second", 0.3)):
-        run_id = log_sweep(uri, name, [rate])
-        promoting(name, policy())
+@pytest.mark.usefixtures("second_stands")
+def test_a_verdict_on_fresh_seeds_is_paired(uri: str) -> None:
+    run_id = sweep_run(uri, "second")
     verdict = json.loads(read_text(run_id, "promotion/toy-2.json", uri=uri) or "")["verdict"]
     assert (verdict["is_paired"], verdict["n"], verdict["compared_with"]) == (True, 5, "1")
 
@@ -112,11 +111,10 @@ def test_after_the_code_has_changed_recorded_replicates_are_compared_unpaired_an
     assert "Nothing is paired" in reasons
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_other_data_are_not_compared_where_the_policy_says_so(
     uri: str, promoting: Promote, contest: ByHand, registry: Registry
 ) -> None:
-    log_sweep(uri, "first", [0.5])
-    promoting("first", policy())
     log_sweep(uri, "second", [0.3], data="0the7" * 10)
     outcome = promoting("second", policy(same_data="digest"))
     assert (outcome.decided[0].decision, contest.held) == ("kept", [])
@@ -124,55 +122,52 @@ def test_other_data_are_not_compared_where_the_policy_says_so(
     assert registry.model("toy").aliases["champion"] == "1"
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_of_several_challengers_each_has_a_version_and_the_best_becomes_champion(
     uri: str, promoting: Promote, registry: Registry
 ) -> None:
-    log_sweep(uri, "first", [0.9])
-    promoting("first", policy())
-    log_sweep(uri, "second", [0.5, 0.3])
+    log_sweep(uri, "second", [0.4, 0.3])
     outcome = promoting("second", policy())
     assert [one.decision for one in outcome.decided] == ["kept", "promoted"]
     assert registry.model("toy").aliases["champion"] == "3"
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_challenger_that_is_the_champion_is_kept_without_any_training(
     uri: str, promoting: Promote, contest: ByHand
 ) -> None:
-    for name in ("first", "again"):
-        log_sweep(uri, name, [0.5])
-        outcome = promoting(name, policy())
+    log_sweep(uri, "again", [0.5])
+    outcome = promoting("again", policy())
     assert (outcome.decided[0].decision, contest.held) == ("kept", [])
     assert "is the champion (version 1)" in outcome.decided[0].reasons[0]
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_promoting_the_same_evidence_again_changes_nothing(uri: str, promoting: Promote, registry: Registry) -> None:
-    log_sweep(uri, "first", [0.5])
-    promoting("first", policy())
     before = registry.model("toy"), registry.versions("toy")
     outcome = promoting("first", policy())
     assert (registry.model("toy"), registry.versions("toy")) == before
     assert (outcome.was_champion, outcome.champion_after) == (True, "1")
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_judging_the_same_evidence_again_makes_no_second_version_and_no_second_verdict(
     uri: str, promoting: Promote, registry: Registry, contest: ByHand
 ) -> None:
-    for name, rate in (("first", 0.3), ("second", 0.5), ("second", 0.5)):
-        if name not in {run.tags.get(tags.SWEEP) for run in find_runs(None, {tags.ROLE: "sweep"}, uri=uri)}:
-            log_sweep(uri, name, [rate])
-        promoting(name, policy())
+    log_sweep(uri, "second", [0.7])
+    for _ in range(2):
+        promoting("second", policy())
     versions = registry.versions("toy")
     assert [version.version for version in versions] == ["1", "2"]
     assert [key for key in versions[1].tags if key.startswith("rothamsted.judged.")] == ["rothamsted.judged.001"]
     assert contest.held[0]["name"] == contest.held[1]["name"]
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_second_look_has_seeds_of_its_own_and_says_that_it_is_one(
     uri: str, promoting: Promote, contest: ByHand
 ) -> None:
-    log_sweep(uri, "first", [0.3])
-    promoting("first", policy())
-    log_sweep(uri, "second", [0.3005])
+    log_sweep(uri, "second", [0.7])
     promoting("second", policy())
     outcome = promoting("second", policy(), n_replicates=7)
     assert not set(contest.held[0]["seeds"]) & set(contest.held[1]["seeds"])
@@ -193,12 +188,8 @@ def test_a_second_look_has_seeds_of_its_own_and_says_that_it_is_one(
         ("rothamsted.verdict.n", "5"),
     ],
 )
-def test_the_version_carries_what_the_verdict_rests_on(
-    uri: str, promoting: Promote, registry: Registry, tag: str, expected: str
-) -> None:
-    for name, rate in (("first", 0.5), ("second", 0.3)):
-        log_sweep(uri, name, [rate])
-        promoting(name, policy())
+@pytest.mark.usefixtures("second_stands")
+def test_the_version_carries_what_the_verdict_rests_on(registry: Registry, tag: str, expected: str) -> None:
     assert registry.versions("toy")[1].tags[tag] == expected
 
 
@@ -215,18 +206,16 @@ def test_the_sweep_s_run_has_the_section_and_says_what_became_of_it(uri: str, pr
     assert find_runs(None, {tags.ROLE: "sweep"}, uri=uri)[0].tags[PROMOTION] == "toy version 1: promoted"
 
 
-def test_the_artifact_holds_the_numbers_that_were_compared(uri: str, promoting: Promote) -> None:
-    for name, rate in (("first", 0.5), ("second", 0.3)):
-        run_id = log_sweep(uri, name, [rate])
-        promoting(name, policy())
+@pytest.mark.usefixtures("second_stands")
+def test_the_artifact_holds_the_numbers_that_were_compared(uri: str) -> None:
+    run_id = sweep_run(uri, "second")
     artifact = json.loads(read_text(run_id, "promotion/toy-2.json", uri=uri) or "")
     compared = {run["seed"]: run["objective"] for run in artifact["champion_compared"]["runs"]}
     assert compared == {str(seed): loss(0.5, seed) for seed in range(105, 110)}
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_dry_run_writes_and_trains_nothing(uri: str, promoting: Promote, registry: Registry, contest: ByHand) -> None:
-    log_sweep(uri, "first", [0.5])
-    promoting("first", policy())
     run_id = log_sweep(uri, "second", [0.3])
     n_runs = len(find_runs(None, {}, uri=uri))
     outcome = promoting("second", policy(), dry_run=True)
@@ -242,9 +231,8 @@ def test_a_dry_run_without_any_model_makes_none(uri: str, promoting: Promote, re
     assert registry.find_model("toy") is None
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_dry_run_says_that_it_is_a_preview(uri: str, promoting: Promote) -> None:
-    log_sweep(uri, "first", [0.5])
-    promoting("first", policy())
     log_sweep(uri, "second", [0.3])
     reasons = promoting("second", policy(), dry_run=True).decided[0].reasons
     assert any("105 to 109" in reason for reason in reasons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,15 +13,13 @@ from mlflow.entities import Metric
 from rothamsted import tags
 from rothamsted.errors import StoreError, UserError
 from rothamsted.promotion.errors import PromotionError
-from rothamsted.promotion.outcome import Outcome
 from rothamsted.promotion.policy import Aliases
 from rothamsted.promotion.rollback import rollback
 from rothamsted.promotion.standing import EVIDENCE
 from rothamsted.tracking import find_runs
 from rothamsted.tracking.registry import Registry
+from tests.promotion.conftest import Promote
 from tests.promotion.store import START_MS, ByHand, log_sweep, policy
-
-Promote = Callable[..., Outcome]
 
 
 def refuses(promoting: Promote, registry: Registry, name: str, says: str, **changes: Any) -> None:
@@ -107,36 +105,33 @@ def test_a_model_that_was_deleted(uri: str, promoting: Promote, registry: Regist
     refuses(promoting, registry, "first", r"its model models:/m-\w+ was deleted; run the sweep again")
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_champion_whose_run_was_deleted(uri: str, promoting: Promote, registry: Registry) -> None:
-    log_sweep(uri, "first")
-    promoting("first", policy())
     run_id = replicate(uri, "first", 102)
     MlflowClient(uri).delete_run(run_id)
     log_sweep(uri, "second", [0.05])
     refuses(promoting, registry, "second", f"version 1 of model 'toy': run {run_id} of its evidence was deleted")
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_champion_whose_numbers_were_altered(uri: str, promoting: Promote, registry: Registry) -> None:
-    log_sweep(uri, "first")
-    promoting("first", policy())
     alter(uri, replicate(uri, "first", 102), "objective")
     log_sweep(uri, "second", [0.05])
     refuses(promoting, registry, "second", "version 1 of model 'toy': its evidence was altered")
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_champion_whose_recorded_configuration_was_altered(uri: str, promoting: Promote, registry: Registry) -> None:
-    log_sweep(uri, "first")
-    promoting("first", policy())
-    text = registry.versions("toy")[0].tags[EVIDENCE].replace('"lr": 0.1', '"lr": 9.9')
+    text = registry.versions("toy")[0].tags[EVIDENCE].replace('"lr": 0.5', '"lr": 9.9')
     registry.tag_version("toy", "1", {EVIDENCE: text})
     log_sweep(uri, "second", [0.05])
     refuses(promoting, registry, "second", f"its tag {re.escape(EVIDENCE)} was altered")
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_challenger_that_was_registered_with_other_numbers(uri: str, promoting: Promote, registry: Registry) -> None:
-    for name, rate in (("first", 0.1), ("second", 0.5)):
-        log_sweep(uri, name, [rate], has_results=False)
-        promoting(name, policy())
+    log_sweep(uri, "second", [0.7], has_results=False)
+    promoting("second", policy())
     for metric in ("objective", "val_loss"):
         alter(uri, replicate(uri, "second", 102), metric)
     refuses(promoting, registry, "second", "version 2 of model 'toy': its evidence was altered")
@@ -150,10 +145,8 @@ def test_a_champion_without_evidence(uri: str, promoting: Promote, registry: Reg
     refuses(promoting, registry, "first", "version 1 of model 'toy': carries no evidence")
 
 
-def test_a_version_that_was_rolled_back(uri: str, promoting: Promote, registry: Registry) -> None:
-    for name, rate in (("first", 0.5), ("second", 0.3)):
-        log_sweep(uri, name, [rate])
-        promoting(name, policy())
+@pytest.mark.usefixtures("second_stands")
+def test_a_version_that_was_rolled_back(promoting: Promote, registry: Registry) -> None:
     rollback("toy", registry=registry, aliases=Aliases(), reason="wrong labels in production")
     refuses(promoting, registry, "second", "version 2 of model 'toy' was rolled back: .*wrong labels in production")
 
@@ -165,9 +158,8 @@ def test_recorded_numbers_that_were_reduced_in_another_way(uri: str, promoting: 
     refuses(promoting, registry, "second", r"is the last of the curve, that of the champion's .* the best")
 
 
+@pytest.mark.usefixtures("first_stands")
 def test_a_contest_that_has_not_ended(uri: str, promoting: Promote, registry: Registry, contest: ByHand) -> None:
-    log_sweep(uri, "first")
-    promoting("first", policy())
     log_sweep(uri, "second", [0.05])
 
     def stopped(**asked: Any) -> list[list[str]]:

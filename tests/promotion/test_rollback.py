@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from rothamsted.errors import StoreError
 from rothamsted.promotion.changes import read_entries
 from rothamsted.promotion.errors import PromotionError
-from rothamsted.promotion.outcome import Outcome
 from rothamsted.promotion.policy import Aliases
 from rothamsted.promotion.rollback import RESTORED, rollback
 from rothamsted.promotion.standing import ROLLED_BACK
 from rothamsted.tracking.registry import Registry
+from tests.promotion.conftest import Prepare, Promote
 from tests.promotion.store import log_sweep, policy
 
-Promote = Callable[..., Outcome]
 ALIASES = Aliases()
 
 
 @pytest.fixture
-def three_champions(uri: str, promoting: Promote, registry: Registry) -> Registry:
+def three_champions(uri: str, promoting: Promote, registry: Registry, prepared: Prepare) -> Registry:
     """Versions 1, 2 and 3, each of which took over from the one before."""
-    for name, rate in (("first", 0.7), ("second", 0.5), ("third", 0.3)):
-        log_sweep(uri, name, [rate])
-        promoting(name, policy())
+
+    def make() -> None:
+        for name, rate in (("first", 0.7), ("second", 0.5), ("third", 0.3)):
+            log_sweep(uri, name, [rate])
+            promoting(name, policy())
+
+    prepared("three champions", make)
     return registry
 
 
@@ -76,9 +78,8 @@ def test_what_a_later_promotion_replaces_is_what_the_next_rollback_restores(
     assert rollback("toy", registry=three_champions, aliases=ALIASES).new == "2"
 
 
-def test_without_a_previous_champion_it_is_refused(uri: str, promoting: Promote, registry: Registry) -> None:
-    log_sweep(uri, "first", [0.5])
-    promoting("first", policy())
+@pytest.mark.usefixtures("first_stands")
+def test_without_a_previous_champion_it_is_refused(registry: Registry) -> None:
     with pytest.raises(PromotionError, match="no version has the alias previous_champion, so that there is nothing"):
         rollback("toy", registry=registry, aliases=ALIASES)
     assert registry.model("toy").aliases == {"champion": "1"}

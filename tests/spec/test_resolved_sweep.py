@@ -63,7 +63,11 @@ def test_the_seeds_of_a_confirmation_are_written_out(sweep_file: SweepFile) -> N
 
 
 def test_keys_are_resolved_in_the_order_of_the_schema(sweep_file: SweepFile) -> None:
-    order = [key for key in Sweep.model_fields if key not in ("trials", "timeout", "experiment", "confirm", "models")]
+    order = [
+        key
+        for key in Sweep.model_fields
+        if key not in ("trials", "timeout", "experiment", "confirm", "models", "promote")
+    ]
     assert list(resolved(sweep_file.load())) == order
 
 

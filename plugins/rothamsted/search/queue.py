@@ -151,7 +151,7 @@ class Queue:
 
     def requeue(self, numbers: Sequence[int]) -> int:
         """Put finished trials back to waiting, to retry their failed replicates; returns how many."""
-        return self.rounds.put_back(dict.fromkeys(numbers, {}))
+        return self.rounds.put_back({number: {} for number in numbers})
 
     def add(
         self,
