@@ -1,11 +1,12 @@
-"""A tracking store that is this process's own, in states that are made once, and what every promotion of the toy needs."""
+"""A tracking store of this process's own, in states that are made once, and what promotions of the toy need."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from rothamsted.promotion.outcome import Outcome
 from rothamsted.promotion.promote import promote
 from rothamsted.tracking import migrate
 from rothamsted.tracking.registry import Registry, open_registry
+from tests.promotion.running import run_trials
 from tests.promotion.store import CODE, ByHand, log_sweep, policy
 
 Promote = Callable[..., Outcome]
@@ -120,6 +122,14 @@ def postgres_store(postgres_server: str, tmp_path_factory: pytest.TempPathFactor
         connection.execute(sa.text(places), {"folder": f"{tmp_path_factory.mktemp('mlruns')}/"})
     yield uri
     _let_go(uri)
+
+
+@pytest.fixture(scope="session")
+def tried(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Path], str]) -> Mapping[str, Any]:
+    """What promotions in processes of their own came to, by trial: all from one program, which starts in seconds."""
+    names = ("rivals", "twins", "killed", "contest")
+    stores = {name: new_mlflow(tmp_path_factory.mktemp(name)) for name in names}
+    return run_trials(stores, tmp_path_factory.mktemp("trials"))
 
 
 def _let_go(uri: str) -> None:

@@ -92,7 +92,7 @@ def log_sweep(
     client = MlflowClient(uri)
     with open_recorder(uri) as recorder:
         of_sweep = {tags.ROLE: "sweep", "mlflow.source.git.commit": COMMIT, "rothamsted.data_digest": data}
-        sweep_run = _open(recorder, name, {tags.SWEEP: name, tags.CODE_DIGEST: code, **of_sweep}, {})
+        sweep_run = _open(recorder, name, {tags.SWEEP: name, tags.CODE_DIGEST: code, **of_sweep}, {"study": study})
         for number, rate in enumerate(rates):
             trial_tags = {tags.SWEEP: name, tags.TRIAL: str(number), tags.ROLE: "trial"}
             trial = _open(recorder, "confirm", {**trial_tags, tags.PHASE: "confirm"}, {"lr": rate}, sweep_run, number)

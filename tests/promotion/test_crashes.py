@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
-from tests.promotion.running import trials
+from tests.promotion.running import run_trials
 
 Found = Mapping[str, Mapping[str, Any]]
 DONE = {"champion": "2", "previous_champion": "1"}
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Path], str]) -> Found:
+pytestmark = pytest.mark.xdist_group("trials")
+
+
+@pytest.fixture
+def found(tried: Mapping[str, Any]) -> Found:
     """What was there after each kill, and after the same command again."""
-    folder = tmp_path_factory.mktemp("killed")
-    return trials(new_mlflow(folder), folder, "killed", "sql", "some")
+    return tried["killed"]
 
 
 def check_killed(found: Found) -> None:
@@ -62,22 +64,19 @@ def test_aliases_and_book_change_together_or_not_at_all(found: Found) -> None:
         assert is_done or one["seen"]["aliases"] == {"champion": "1"}, point
 
 
-def test_a_contest_that_was_held_is_not_held_again(tmp_path: Path, new_mlflow: Callable[[Path], str]) -> None:
-    found = trials(new_mlflow(tmp_path), tmp_path, "contest")
+def test_a_contest_that_was_held_is_not_held_again(tried: Mapping[str, Any]) -> None:
+    found = tried["contest"]
     assert (found["exit_code"], found["seen"]["aliases"]) == (-signal.SIGKILL, {"champion": "1"})
     assert (found["after"]["aliases"], found["n_duels"]) == (DONE, 10)  # 2 contestants x 5 seeds, trained once
 
 
-@pytest.fixture(scope="module", params=["sql", "client"])
-def all_found(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Path], str]
-) -> Found:
-    folder = tmp_path_factory.mktemp("killed")
-    return trials(new_mlflow(folder), folder, "killed", request.param, "all")
-
-
 @pytest.mark.slow
-def test_killed_at_every_single_write_it_is_completed_by_either_way_of_writing(all_found: Found) -> None:
-    check_killed(all_found)
-    check_champion(all_found, lambda point: "release" in point or "alias" in point)
-    check_completed(all_found)
+@pytest.mark.parametrize("way", ["sql", "client"])
+def test_killed_at_every_single_write_it_is_completed_by_either_way_of_writing(
+    way: str, tmp_path: Path, new_mlflow: Callable[[Path], str]
+) -> None:
+    trial = f"killed_everywhere_{way}"
+    found = run_trials({trial: new_mlflow(tmp_path)}, tmp_path)[trial]
+    check_killed(found)
+    check_champion(found, lambda point: "release" in point or "alias" in point)
+    check_completed(found)

@@ -148,7 +148,12 @@ def test_a_champion_without_evidence(uri: str, promoting: Promote, registry: Reg
 @pytest.mark.usefixtures("second_stands")
 def test_a_version_that_was_rolled_back(promoting: Promote, registry: Registry) -> None:
     rollback("toy", registry=registry, aliases=Aliases(), reason="wrong labels in production")
-    refuses(promoting, registry, "second", "version 2 of model 'toy' was rolled back: .*wrong labels in production")
+    refuses(
+        promoting,
+        registry,
+        "second",
+        "version 2 of model 'toy', made from sweep second, was rolled back .*: wrong labels",
+    )
 
 
 def test_recorded_numbers_that_were_reduced_in_another_way(uri: str, promoting: Promote, registry: Registry) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
-from tests.promotion.running import trials
+from tests.promotion.running import run_trials
+
+pytestmark = pytest.mark.xdist_group("trials")
 
 
-@pytest.fixture(scope="module")
-def met(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Path], str]) -> Any:
+@pytest.fixture
+def met(tried: Mapping[str, Any]) -> Any:
     """Two sweeps promoted to a model without champion; both decide before either of them writes."""
-    folder = tmp_path_factory.mktemp("rivals")
-    return trials(new_mlflow(folder), folder, "rivals", "first", "second")
+    return tried["rivals"]
 
 
 def test_both_end_well(met: Any) -> None:
@@ -45,15 +46,15 @@ def test_nobody_is_locked_out_afterwards(met: Any) -> None:
     assert not met["state"]["is_locked"]
 
 
-def test_one_sweep_promoted_twice_at_once_is_one_version(tmp_path: Path, new_mlflow: Callable[[Path], str]) -> None:
-    met = trials(new_mlflow(tmp_path), tmp_path, "rivals", "first", "first")
+def test_one_sweep_promoted_twice_at_once_is_one_version(tried: Mapping[str, Any]) -> None:
+    met = tried["twins"]
     assert met["exit_codes"] == [0, 0]
     assert (met["state"]["versions"], met["state"]["changes"]) == (["first"], [[None, "1"]])
 
 
 def test_on_postgresql_too(postgres_store: str, tmp_path: Path) -> None:
     try:
-        met = trials(postgres_store, tmp_path, "rivals", "first", "second")
+        met = run_trials({"rivals": postgres_store}, tmp_path)["rivals"]
         state = met["state"]
         assert met["exit_codes"] == [0, 0]
         assert state["versions"][int(state["aliases"]["champion"]) - 1] == "second"

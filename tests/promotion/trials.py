@@ -79,7 +79,7 @@ def rivals(uri: str, sweeps: Sequence[str]) -> dict[str, Any]:
         for name in dict.fromkeys(sweeps):
             log_sweep(uri, name, [PROMOTED[name]])
 
-    in_child(prepare)
+    _import_what_is_imported_late(prepare)
     barrier = CONTEXT.Barrier(len(sweeps))
     answers = CONTEXT.SimpleQueue()
 
@@ -172,10 +172,9 @@ def killed(uri: str, way: str, which: str) -> dict[str, Any]:
         way: sql, or client: call by call, as through a server.
         which: some: before seven writes that stand for all; all: before every one, and after the last.
     """
-    if way == "client":
-        for place in (registry_lock, registry_change, promoting):
-            place.is_sql = lambda registry: False  # type: ignore[attr-defined]
-        registry_lock.SETTLE_SECONDS = 0.01
+    for place in (registry_lock, registry_change, promoting):
+        place.is_sql = lambda registry: way == "sql"  # type: ignore[attr-defined]
+    registry_lock.SETTLE_SECONDS = 0.01
     path = Path(uri.removeprefix("sqlite:///"))
 
     def prepare() -> None:
@@ -251,7 +250,7 @@ def contest_killed(uri: str) -> dict[str, Any]:
         promote(uri, "first")
         log_sweep(uri, "second", [PROMOTED["second"]])
 
-    in_child(prepare)
+    _import_what_is_imported_late(prepare)
     _, exit_code = in_child(lambda: promote(uri, "second", contest=die) and None)
     seen, _ = in_child(lambda: state(uri))
     in_child(lambda: promote(uri, "second") and None)
@@ -260,11 +259,19 @@ def contest_killed(uri: str) -> dict[str, Any]:
     return {"exit_code": exit_code, "seen": seen, "after": after, "n_duels": n_duels}
 
 
+TRIALS: dict[str, Callable[[str], Any]] = {
+    "rivals": lambda uri: rivals(uri, ["first", "second"]),
+    "twins": lambda uri: rivals(uri, ["first", "first"]),
+    "killed": lambda uri: killed(uri, "sql", "some"),
+    "contest": contest_killed,
+    "killed_everywhere_sql": lambda uri: killed(uri, "sql", "all"),
+    "killed_everywhere_client": lambda uri: killed(uri, "client", "all"),
+}
+
+
 if __name__ == "__main__":
-    kind, address, *rest = sys.argv[1:]
-    if kind == "rivals":
-        print(json.dumps(rivals(address, rest)))
-    elif kind == "contest":
-        print(json.dumps(contest_killed(address)))
-    else:
-        print(json.dumps(killed(address, *rest)))
+    results = {}
+    for name, address in json.loads(sys.argv[1]).items():  # trial -> URI of an empty store
+        os.environ["MLFLOW_TRACKING_URI"] = address
+        results[name] = TRIALS[name](address)
+    print(json.dumps(results))

@@ -135,9 +135,10 @@ def test_a_contestant_that_fails_has_its_runs_in_the_answer_too(here: Project) -
 
 
 def test_the_terminal_shows_each_contestant_and_names_no_winner(here: Project) -> None:
-    console = Console(file=io.StringIO(), width=200)
+    screen = io.StringIO()
+    console = Console(file=screen, width=200)
     duel(here, console=console)
-    text = console.file.getvalue()
+    text = screen.getvalue()
     assert re.search(r"champion\s+│ lr=0\.3\s.*n = 3\)", text)
     assert "best" not in text
 

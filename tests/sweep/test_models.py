@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +48,10 @@ def told(lines: Project, **changes: Any) -> str:
     """What the terminal shows of a sweep of lines, from its start to its end."""
     path = lines.write({**SWEEP, **changes})
     sweep, study = load(path, {}, lines.root)
-    console = Console(file=io.StringIO(), width=200)
+    screen = io.StringIO()
+    console = Console(file=screen, width=200)
     assert run_sweep(sweep, study, root=lines.root, source=str(path), question="", console=console) == 0
-    return console.file.getvalue()
+    return screen.getvalue()
 
 
 def replicates(lines: Project) -> list[FoundRun]:
@@ -94,18 +97,29 @@ def test_models_best_counts_what_other_workers_have_told(lines: Project) -> None
     assert with_models(lines) == [("search", "0")] * 2
 
 
+def test_models_best_of_a_race_are_those_of_the_rounds_in_which_a_condition_was_the_best(lines: Project) -> None:
+    # lr 0.4 beats 0.01 from the first round on; a race that drops a condition ends there for it.
+    replicates = {"racing": {"min": 3, "max": 4}}
+    run(lines, models="best", space={"lr": [0.4, 0.01]}, replicates=replicates, parameters={"steps": 9})
+    found = with_models(lines)
+    assert set(found) == {("search", "0")}
+    assert len(found) in (3, 4)  # as many as the race gave it
+
+
 def test_models_of_the_confirmed_without_a_confirmation_are_refused(lines: Project) -> None:
     with pytest.raises(SpecError, match=r"models: confirmed, but nothing is: there is no confirm; add confirm"):
         lines.start({**SWEEP, "models": "confirmed"})
 
 
 @pytest.mark.parametrize("models", ["none", "best", "all", "confirmed"])
-def test_models_can_be_said_on_the_command_line_and_when_a_sweep_goes_on(lines: Project, models: str) -> None:
-    path = lines.write({**SWEEP, **CONFIRM})
-    lines.start({**SWEEP, **CONFIRM})
-    sweep, _ = load(path, {"models": models}, lines.root)
+def test_models_can_be_said_on_the_command_line(lines: Project, models: str) -> None:
+    sweep, _ = load(lines.write({**SWEEP, **CONFIRM}), {"models": models}, lines.root)
     assert sweep.models == models
-    assert lines.start({**SWEEP, **CONFIRM, "models": models}).sweep.models == models
+
+
+def test_a_sweep_can_go_on_with_other_models(lines: Project) -> None:
+    lines.start({**SWEEP, **CONFIRM})
+    assert lines.start({**SWEEP, **CONFIRM, "models": "all"}).sweep.models == "all"
 
 
 def test_a_run_with_a_model_names_it_its_code_its_size_and_its_speed(lines: Project) -> None:
@@ -128,12 +142,12 @@ def test_what_the_engine_measures_of_a_model_is_no_metric_of_the_condition(lines
 
 def test_a_model_predicts_what_its_replicate_was_scored_by(lines: Project) -> None:
     # Authority: the loss that the study logged, 0.5 times the mean squared error on its own data.
-    from projects.line.config import Config
-    from projects.line.train import data
+    config = importlib.import_module("projects.line.config").Config
+    data = importlib.import_module("projects.line.train").data
 
     run(lines, models="all", space={"lr": [0.2]}, replicates={"count": 1})
     [found] = replicates(lines)
-    x, y = data(Config(seed=0))
+    x, y = data(config(seed=0))
     errors = mlflow.pyfunc.load_model(found.tags[tags.MODEL]).predict(x) - y
     assert 0.5 * (errors**2).mean() == pytest.approx(found.metrics["objective"], rel=1e-6)
 
@@ -238,6 +252,18 @@ def test_the_digest_of_code_looks_at_names_and_contents_and_passes_over_caches(l
     assert code_digest("line", lines.root) == before
     (folder / "net.py").rename(folder / "network.py")
     assert code_digest("line", lines.root) != before
+
+
+def test_the_digest_of_code_is_that_of_sha256sum(lines: Project) -> None:
+    # Authority: coreutils, asked for the sums of all files and then for the sum of that list.
+    files = [
+        "projects/__init__.py",
+        *sorted(f"projects/line/{p.name}" for p in (lines.root / "projects/line").iterdir()),
+    ]
+    files = [name for name in files if name.endswith(".py")]
+    sums = subprocess.run(["sha256sum", *files], cwd=lines.root, capture_output=True, check=True).stdout
+    digest = subprocess.run(["sha256sum"], input=sums, capture_output=True, check=True).stdout.split()[0].decode()
+    assert code_digest("line", lines.root) == digest
 
 
 def test_the_digest_of_a_read_study_is_that_of_its_files(lines: Project) -> None:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+import mlflow
 import numpy as np
 import pytest
 import yaml
@@ -26,6 +27,8 @@ from rothamsted.tracking import served_model
 from rothamsted.tracking.models import ModelError, check_model, log_model
 from tests.conftest import ROOT
 from tests.tracking.models_logged import Store, logged_models
+
+pytestmark = pytest.mark.xdist_group("models")  # training the models takes seconds: once for all
 
 PREDICT = """
 import sys, numpy as np, mlflow
@@ -126,9 +129,29 @@ def test_a_model_keeps_what_it_gave_for_its_example_where_it_was_trained(store: 
 def test_a_model_is_an_output_of_the_run_that_trained_it(store: Store) -> None:
     client, logged = MlflowClient(store.project.tracking_uri), store.models["torch"]
     model = client.get_logged_model(logged.uri.removeprefix("models:/"))
-    outputs = client.get_run(logged.run_id).outputs.model_outputs
-    assert [(output.model_id, output.step) for output in outputs] == [(model.model_id, 20)]
+    outputs = client.get_run(logged.run_id).outputs
+    assert outputs is not None
+    assert [(output.model_id, output.step) for output in outputs.model_outputs] == [(model.model_id, 20)]
     assert (model.source_run_id, model.status, model.params) == (logged.run_id, "READY", {"lr": "0.1"})
+
+
+def test_a_model_goes_through_a_server_as_into_a_database(store: Store, server_uri: str, tmp_path: Path) -> None:
+    logged, client = store.models["numpy"], MlflowClient(server_uri)
+    run_id = client.create_run("0").info.run_id
+    uri = log_model(
+        check_model(logged.model, logged.code),
+        logged.code,
+        run_id=run_id,
+        experiment_id="0",
+        uri=server_uri,
+        step=3,
+        params={},
+        tags={},
+    )
+    folder = client.get_logged_model(uri.removeprefix("models:/")).artifact_location
+    local = mlflow.artifacts.download_artifacts(folder, dst_path=str(tmp_path), tracking_uri=server_uri)
+    loaded = served_model._load_pyfunc(str(Path(local) / "data" / "trained"))
+    np.testing.assert_array_equal(loaded.predict(logged.x), logged.output)
 
 
 def test_a_process_that_has_imported_equal_code_of_the_study_loads_the_model(store: Store) -> None:

@@ -7,6 +7,7 @@ one line and exit status 2, and nothing is recorded.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,14 @@ from rothamsted.mlproject import find_root
 from rothamsted.promotion.outcome import Outcome
 from rothamsted.promotion.policy import Aliases, Policy
 
+WIDTH = 160  # characters of a table, where no terminal says how wide it is
 _TRUTH = {"true": True, "false": False}
 
 
 def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
     from rothamsted.promotion.promote import promote as promote_sweep
-    from rothamsted.sweep.code import study_code
+    from rothamsted.sweep.code import code_digest
     from rothamsted.tracking.registry import open_registry
 
     found = pairs(arguments, command="promote")
@@ -38,7 +40,8 @@ def promote(arguments: Sequence[str]) -> int:
     refuse_rest(found, "promote", "sweep, policy, dry_run, replicates")
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
-    root, uri, console = find_root(Path.cwd()), open_store(), Console()
+    root, uri = find_root(Path.cwd()), open_store()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     registry = open_registry(uri)
     registry.check_reachable()
     outcome = promote_sweep(
@@ -46,7 +49,7 @@ def promote(arguments: Sequence[str]) -> int:
         policy_for(sweep, policy_file, root, uri=uri),
         registry=registry,
         contest=_duels(root, uri, console),
-        code_digest=lambda study: study_code(study, root).digest,
+        code_digest=lambda study: code_digest(study, root),
         dry_run=dry_run,
         n_replicates=n_replicates,
         say=lambda line: console.print(line, markup=False, soft_wrap=True),
@@ -89,10 +92,13 @@ def registry(arguments: Sequence[str]) -> int:
     found = pairs(arguments, command="registry")
     model, policy_file = take(found, "model"), take(found, "policy")
     refuse_rest(found, "registry", "model, policy")
+    opened = open_registry(open_store())
     if model is None:
-        raise UserError("rothamsted registry: which model? give model=NAME")
-    told = history(model, registry=open_registry(open_store()), aliases=_aliases(model, policy_file))
-    console = Console()
+        opened.check_reachable()
+        known = ", ".join(opened.model_names()) or "none yet"
+        raise UserError(f"rothamsted registry: which model? give model=NAME; there are: {known}")
+    told = history(model, registry=opened, aliases=_aliases(model, policy_file))
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(versions_table(told))
     if told.changes:
         console.print(changes_table(told))

@@ -137,7 +137,8 @@ def plan_bout(
         known |= {seed for one in earlier for seed in one.seeds}
         first = max(known) + 1
         seeds = tuple(range(first, first + n_replicates))
-    name = f"{candidates.sweep.name}-against-{policy.model}-{standing.champion}-{basis[:8]}-{seeds[0]}"
+    short = f"{candidates.sweep.name[:40]}-against-{policy.model[:20]}"  # a name has 100 characters at most
+    name = f"{short}-{standing.champion}-{basis[:8]}-{seeds[0]}"
     return Bout(name=name, seeds=seeds, basis=basis, why_recorded="")
 
 

@@ -72,18 +72,20 @@ def history(model: str, *, registry: Registry, aliases: Aliases) -> History:
 
 def versions_table(told: History) -> Table:
     """The versions in the terminal."""
-    table = Table(title=escape(f"Versions of {told.model}"))
-    for header in ("version", "registered", "verdict", "sweep", "champion from", "to", "aliases"):
+    table = Table(title=escape(f"Versions of {told.model}"), caption="times are UTC")
+    for header in ("version", "registered"):
+        table.add_column(header, no_wrap=True)
+    for header in ("verdict", "sweep"):
         table.add_column(header, overflow="fold")
+    table.add_column("champion", no_wrap=True)
+    table.add_column("aliases", overflow="fold")
     for row in told.rows:
-        reigns = [(when(reign.from_ms), _end(reign)) for reign in row.reigns]
         cells = (
             row.version,
-            when(row.registered_ms),
+            _time(row.registered_ms),
             "\n".join(_verdict(one) for one in row.verdicts) or "none (not by promote)",
-            row.sweep or "",
-            "\n".join(start for start, _ in reigns),
-            "\n".join(end for _, end in reigns),
+            row.sweep,
+            "\n".join(f"{_time(reign.from_ms)} to {_end(reign)}" for reign in row.reigns),
             ", ".join(row.aliases),
         )
         table.add_row(*(escape(cell) for cell in cells))
@@ -92,11 +94,12 @@ def versions_table(told: History) -> Table:
 
 def changes_table(told: History) -> Table:
     """The changes of the champion in the terminal."""
-    table = Table(title=escape(f"Champions of {told.model}"))
-    for header in ("when", "by", "from", "to", "why"):
-        table.add_column(header, overflow="fold")
+    table = Table(title=escape(f"Champions of {told.model}"), caption="times are UTC")
+    for header in ("when", "by", "from", "to"):
+        table.add_column(header, no_wrap=True)
+    table.add_column("why", overflow="fold")
     for entry in told.changes:
-        cells = (when(entry.at_ms), entry.kind, entry.old or "none", entry.new, entry.reason)
+        cells = (_time(entry.at_ms), entry.kind, entry.old or "none", entry.new, entry.reason)
         table.add_row(*(escape(cell) for cell in cells))
     return table
 
@@ -129,8 +132,12 @@ def _reigns(made: Sequence[Entry], version: str, champion: str | None) -> list[R
 
 def _end(reign: Reign) -> str:
     if reign.to_ms is not None:
-        return when(reign.to_ms)
+        return _time(reign.to_ms)
     return "now" if reign.is_present else "by hand, not on record"
+
+
+def _time(at_ms: int) -> str:
+    return when(at_ms).removesuffix(" UTC")
 
 
 def _marks(made: Sequence[Entry], champion: str | None, aliases: Aliases) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from rothamsted import tracking
+from rothamsted import tags, tracking
 from rothamsted.promotion.changes import Entry as BookEntry
 from rothamsted.promotion.changes import entry_tag, next_number, read_entries
 from rothamsted.promotion.contest import Contest, Judgement, judge
@@ -28,6 +28,7 @@ from rothamsted.promotion.standing import (
     evidence_key,
     evidence_tags,
     read_standing,
+    said_of_rollback,
 )
 from rothamsted.promotion.values import Evidence
 from rothamsted.promotion.verdict import representative
@@ -111,8 +112,11 @@ def _check_models(candidates: Sequence[Evidence], registry: Registry) -> None:
         stands = representative(evidence)
         place = f"sweep {evidence.sweep}: run {stands.run_id} (seed {stands.seed}), which stands for '{evidence.label}'"
         if not stands.model_uri:
+            run = tracking.find_run(stands.run_id, uri=registry.tracking_uri)
+            problem = "" if run is None else run.tags.get(tags.MODEL_PROBLEM, "")
+            why = f" ({problem})" if problem else ""
             raise PromotionError(
-                f"{place}, has no model; sweep with models: confirmed, and see that the study returns its models"
+                f"{place}, has no model{why}; sweep with models: confirmed, and see that the study returns its models"
             )
         if not registry.has_logged_model(stands.model_uri):
             raise PromotionError(f"{place}: its model {stands.model_uri} was deleted; run the sweep again")
@@ -127,8 +131,9 @@ def _check_versions(candidates: Sequence[Evidence], standing: Standing) -> None:
         check_unaltered(evidence, version)
         if ROLLED_BACK in version.tags:
             raise PromotionError(
-                f"version {version.version} of model '{version.model}' was rolled back: {version.tags[ROLLED_BACK]}; "
-                f"run the sweep again under another name for new evidence, or remove the version's tag {ROLLED_BACK}"
+                f"version {version.version} of model '{version.model}', made from sweep {evidence.sweep}, was rolled "
+                f"back ({said_of_rollback(version.tags[ROLLED_BACK])}); run the sweep again under another name for "
+                f"new evidence, or remove the version's tag {ROLLED_BACK}"
             )
 
 

@@ -134,6 +134,15 @@ def check_unaltered(evidence: Evidence, version: FoundVersion) -> None:
         )
 
 
+def said_of_rollback(text: str) -> str:
+    """Return what the tag ROLLED_BACK says, in words; as it is where somebody else wrote it."""
+    try:
+        said = json.loads(text)
+        return f"{said['at']}, to version {said['to_version']}: {said['reason']}"
+    except (ValueError, TypeError, KeyError):
+        return text
+
+
 def _record(version: FoundVersion) -> dict[str, Any]:
     place = f"version {version.version} of model '{version.model}'"
     text = version.tags.get(EVIDENCE)

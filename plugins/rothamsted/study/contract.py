@@ -59,8 +59,9 @@ Training = Generator[MeasurementLike, None, Sequence[Any] | None]
 class TrainedModelLike(Protocol):
     """What a study's generator returns, one a member: a model that predicts where the engine is not installed.
 
-    It is pickled by reference, so its class is defined at the top of a module of the study that imports nothing
-    which prediction does not need; not in `__main__`, which imports the engine.
+    Its arrays lie in main memory, so that it loads where there is no accelerator. It is pickled by reference, so
+    its class is defined at the top of a module of the study that imports nothing which prediction does not need;
+    not in `__main__`, which imports the engine.
     """
 
     @property

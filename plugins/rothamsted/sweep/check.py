@@ -34,6 +34,7 @@ def print_plan(sweep: Sweep, study: Study, *, console: Console, is_timed: bool =
         "conditions": str(size.n_conditions),
         "replicates": _replicates(sweep, size),
         **_confirmation(sweep, size),
+        **_models(sweep),
         "MLflow runs": _runs(sweep, size),
         "workers": str(n_workers(sweep)),
         "data": f"sha256 {digest[:12]}…" if digest else "the study gives no digest",
@@ -62,6 +63,14 @@ def _confirmation(sweep: Sweep, size: Plan) -> dict[str, str]:
     seeds = ", ".join(map(str, sweep.confirm_seeds))
     which = "the best condition" if size.n_confirmed == 1 else f"each of the best {size.n_confirmed} conditions"
     return {"confirmation": f"{size.n_confirm_trainings} more ({which} with fresh seeds {seeds})"}
+
+
+def _models(sweep: Sweep) -> dict[str, str]:
+    """Whose trained models will be logged; nothing where nobody's are."""
+    confirmed = ["every confirmed replicate"] if sweep.confirm is not None else []
+    search = {"all": ["every replicate of the search"], "best": ["each condition that is the best when it ends"]}
+    whose = [] if sweep.models == "none" else [*search.get(sweep.models or "", []), *confirmed]
+    return {"models": f"of {' and of '.join(whose)}"} if whose else {}
 
 
 def _runs(sweep: Sweep, size: Plan) -> str:

@@ -69,7 +69,7 @@ def check_model(model: Any, code: StudyCode) -> CheckedModel:
     output = _predict(model)
     data = _pickled(model)
     again = _predict(_Unpickler(data, code).load())
-    if not _equal(output, again):
+    if not _equal(_by_name(output), _by_name(again)):
         raise ModelError("its pickled copy predicts something else; keep all that predict needs in the object")
     requirements = tuple(model.pip_requirements)
     if not requirements or not all(isinstance(line, str) and line.strip() for line in requirements):
@@ -134,7 +134,7 @@ def _save(checked: CheckedModel, code: StudyCode, folder: Path, logged: Any, run
     data.mkdir()
     (data / served_model.PICKLE).write_bytes(checked.data)
     (data / served_model.DESCRIPTION).write_text(json.dumps({"module": code.module}), encoding="utf-8")
-    outputs = checked.output if isinstance(checked.output, Mapping) else {"output": checked.output}
+    outputs = {name or "output": array for name, array in _by_name(checked.output).items()}
     np.savez(data / OUTPUT, **outputs)
     for path, content in code.files.items():
         target = staged / path
@@ -179,8 +179,7 @@ def _predict(model: Any) -> Any:
         output = model.predict(model.input_example)
     except Exception as error:
         raise ModelError(f"predict raised {_one_line(error)} on the input example") from error
-    arrays = output if isinstance(output, Mapping) else {"": output}
-    for name, array in arrays.items():
+    for name, array in _by_name(output).items():
         what = f"predict's output {name}" if name else "predict's output"
         if not isinstance(array, np.ndarray):
             raise ModelError(f"{what} is a {type(array).__name__}; give a NumPy array, or a mapping of names to arrays")
@@ -189,9 +188,16 @@ def _predict(model: Any) -> Any:
     return output
 
 
-def _equal(first: Any, second: Any) -> bool:
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        return list(first) == list(second) and all(_equal(first[name], second[name]) for name in first)
+def _by_name(output: Any) -> dict[str, Any]:
+    """A prediction as arrays by name; one that is an array has no name."""
+    return dict(output) if isinstance(output, Mapping) else {"": output}
+
+
+def _equal(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> bool:
+    return list(first) == list(second) and all(_agree(first[name], second[name]) for name in first)
+
+
+def _agree(first: np.ndarray, second: np.ndarray) -> bool:
     if first.shape != second.shape or first.dtype != second.dtype:
         return False
     if not np.issubdtype(first.dtype, np.inexact):
@@ -227,10 +233,12 @@ def _why_absent(module: str, code: StudyCode) -> str:
     if module.split(".")[0] == "rothamsted":
         return "part of the engine, which is not there where the model is loaded; use the study's own code"
     source = getattr(sys.modules.get(module), "__file__", None)
-    is_builtin = source is None or module.split(".")[0] in sys.stdlib_module_names
-    if is_builtin or not Path(source).resolve().is_relative_to(code.root):
+    if source is None or module.split(".")[0] in sys.stdlib_module_names:
         return ""
-    inside = Path(source).resolve().relative_to(code.root)
+    place = Path(source).resolve()
+    if not place.is_relative_to(code.root):
+        return ""
+    inside = place.relative_to(code.root)
     if PurePosixPath(inside) in code.files or "site-packages" in inside.parts:
         return ""
     return f"outside of {code.module}, whose files alone travel with the model; move it there"
