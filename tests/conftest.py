@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
-KEPT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+KEPT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a server of tests needs none of its eight job processes
+}
 os.environ.update(KEPT)
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -87,6 +87,7 @@ class Copy:
             "HOME": str(self.folder),  # the servers leave files there
             "PYTHONPATH": str(PACKAGES),
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes that no page of ours needs
             "MLFLOW_TRACKING_URI": self.tracking_uri,
         }
         return {**kept, **settings}

@@ -26,4 +26,5 @@ def run_trials(stores: Mapping[str, str], folder: Path) -> Any:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    sys.stderr.write(done.stderr)  # shown with a test that fails
     return json.loads(done.stdout.splitlines()[-1])
