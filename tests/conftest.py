@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,3 +91,16 @@ def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'optuna.db'}"
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, one a process: Playwright cannot be started twice in one."""
+    from tests.browser import sites
+
+    pytest.importorskip("playwright", reason="playwright is not installed (pip install -e '.[test]')")
+    executable = sites.find_browser()
+    if executable is None:
+        pytest.skip(f"no browser found; install one of {', '.join(sites.BROWSERS)}")
+    with sites.open_browser(executable) as opened:
+        yield opened

@@ -89,17 +89,6 @@ def estimates_of(copy: sites.Copy) -> dict[int, Estimate]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    pytest.importorskip("playwright", reason="playwright is not installed (pip install -e '.[test]')")
-    executable = sites.find_browser()
-    if executable is None:
-        pytest.skip(f"no browser found; install one of {', '.join(sites.BROWSERS)}")
-    with sites.open_browser(executable) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
 def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     """The quickstart, reduced and with a step size that diverges. Asks for the browser first: that may skip."""
     copy = sites.copy_project(tmp_path_factory.mktemp("quickstart"))

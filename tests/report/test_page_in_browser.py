@@ -9,22 +9,11 @@ from typing import Any
 import pytest
 
 from rothamsted.report.page import render_report
-from tests.browser import sites
 from tests.report import pages
 from tests.report.pages import ATTACK
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("report")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 SCORES = {0: [0.5, 0.6], 1: [0.30, 0.32], 2: [0.0000010, 0.0000012], 3: [float("nan")]}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    pytest.importorskip("playwright", reason="playwright is not installed (pip install -e '.[test]')")
-    executable = sites.find_browser()
-    if executable is None:
-        pytest.skip(f"no browser found; install one of {', '.join(sites.BROWSERS)}")
-    with sites.open_browser(executable) as opened:
-        yield opened
 
 
 @pytest.fixture
