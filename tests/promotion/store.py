@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from rothamsted import tags
 from rothamsted.promotion.policy import Policy
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.spec import from_resolved, resolved
+from rothamsted.spec import Sweep, from_resolved, resolved
 from rothamsted.tracking import Recorder, find_runs, open_recorder
 
 START_MS = 1_700_000_000_000
@@ -59,6 +59,7 @@ def log_sweep(
     outcomes: Mapping[int, str] | None = None,
     left_out: Sequence[int] = (),
     has_results: bool = True,
+    search_seeds: Sequence[int] = SEARCH_SEEDS,
 ) -> str:
     """Log a finished sweep with one confirmed condition a rate, the first one the search's best; returns its run.
 
@@ -76,23 +77,15 @@ def log_sweep(
         outcomes: Seed -> outcome, where it is not finished.
         left_out: Seeds whose replicates have not been run.
         has_results: Whether the sweep wrote down its results when it ended.
+        search_seeds: Of the search, of which the first condition has been run on each.
     """
-    document = {
-        "name": name,
-        "study": study,
-        "parameters": {"steps": 20},
-        "space": {"lr": [*rates, 9.0]},
-        "objective": {"metric": metric, "direction": "minimize", "reduce": reduce},
-        "sampler": {"name": "grid"},
-        "replicates": {"count": len(SEARCH_SEEDS), "seeds": list(SEARCH_SEEDS)},
-        "confirm": {"keep": len(rates), "replicates": len(seeds), "seeds": list(seeds)},
-    }
-    sweep = from_resolved(document)
+    sweep = _sweep(name, study, rates, metric=metric, reduce=reduce, search_seeds=search_seeds, seeds=seeds)
     rows = ["trial,replicate,seed,outcome,objective,run_id"]
     client = MlflowClient(uri)
     with open_recorder(uri) as recorder:
         of_sweep = {tags.ROLE: "sweep", "mlflow.source.git.commit": COMMIT, "rothamsted.data_digest": data}
         sweep_run = _open(recorder, name, {tags.SWEEP: name, tags.CODE_DIGEST: code, **of_sweep}, {"study": study})
+        _log_search(recorder, name, sweep_run, rates[0], search_seeds, metric)
         for number, rate in enumerate(rates):
             trial_tags = {tags.SWEEP: name, tags.TRIAL: str(number), tags.ROLE: "trial"}
             trial = _open(recorder, "confirm", {**trial_tags, tags.PHASE: "confirm"}, {"lr": rate}, sweep_run, number)
@@ -114,6 +107,40 @@ def log_sweep(
         if has_results:
             recorder.log_text(sweep_run, "\n".join(rows) + "\n", "statistics/confirmed_replicates.csv")
     return sweep_run
+
+
+def _sweep(
+    name: str,
+    study: str,
+    rates: Sequence[float],
+    *,
+    metric: str,
+    reduce: str,
+    search_seeds: Sequence[int],
+    seeds: Sequence[int],
+) -> Sweep:
+    document = {
+        "name": name,
+        "study": study,
+        "parameters": {"steps": 20},
+        "space": {"lr": [*rates, 9.0]},
+        "objective": {"metric": metric, "direction": "minimize", "reduce": reduce},
+        "sampler": {"name": "grid"},
+        "replicates": {"count": len(search_seeds), "seeds": list(search_seeds)},
+        "confirm": {"keep": len(rates), "replicates": len(seeds), "seeds": list(seeds)},
+    }
+    return from_resolved(document)
+
+
+def _log_search(
+    recorder: Recorder, name: str, sweep_run: str, rate: float, search_seeds: Sequence[int], metric: str
+) -> None:
+    """The first condition on the seeds of the search."""
+    searched = {tags.SWEEP: name, tags.TRIAL: "0", tags.PHASE: "search"}
+    trial = _open(recorder, "trial 0", {**searched, tags.ROLE: "trial"}, {"lr": rate}, sweep_run)
+    for replicate, seed in enumerate(search_seeds):
+        own = {**searched, tags.ROLE: "replicate", tags.REPLICATE: str(replicate)}
+        log_replicate(recorder, own, trial, rate, seed, "finished", metric)
 
 
 def log_replicate(

@@ -88,6 +88,21 @@ def test_a_change_that_a_server_has_not_completed_is_said_and_counts_for_nothing
     assert told(eventful).rows[2].reigns == ()
 
 
+def test_a_promotion_that_died_before_the_alias_moved_is_said(
+    uri: str, eventful: Registry, promoting: Promote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rothamsted.promotion.promote.apply", die)
+    log_sweep(uri, "fourth", [0.2])
+    with pytest.raises(KeyboardInterrupt):
+        promoting("fourth", policy())
+    (mark,) = told(eventful).marks
+    assert "version 4 was to be promoted" in mark
+    assert "promote sweep fourth again" in mark
+
+
 def test_a_version_that_promotion_did_not_make_is_listed(registry: Registry) -> None:
     registry.create_model("toy")
     registry.create_version("toy", model_uri="/models/by/hand", run_id="", tags={})

@@ -85,11 +85,26 @@ def test_both_are_trained_on_common_seeds_that_neither_side_has_seen(
     assert held["seeds"] == [205, 206, 207, 208, 209]  # after the largest of both, 204
 
 
+@pytest.mark.usefixtures("second_stands")
+def test_seeds_by_which_the_champion_won_are_not_used_again(uri: str, promoting: Promote, contest: ByHand) -> None:
+    log_sweep(uri, "third", [0.2])
+    promoting("third", policy())
+    assert contest.held[-1]["seeds"] == [110, 111, 112, 113, 114]  # it won on 105 to 109
+
+
 @pytest.mark.usefixtures("first_stands")
 def test_more_replicates_can_be_asked_for_than_the_policy_does(uri: str, promoting: Promote, contest: ByHand) -> None:
     log_sweep(uri, "second", [0.3])
     promoting("second", policy(), n_replicates=8)
     assert len(contest.held[0]["seeds"]) == 8
+
+
+def test_seeds_of_the_champion_s_search_are_not_used_either(uri: str, promoting: Promote, contest: ByHand) -> None:
+    log_sweep(uri, "early", [0.5], seeds=range(5), search_seeds=(500, 501))  # searched on larger seeds than confirmed
+    promoting("early", policy())
+    log_sweep(uri, "second", [0.3])
+    promoting("second", policy())
+    assert contest.held[0]["seeds"][0] == 502
 
 
 @pytest.mark.usefixtures("second_stands")

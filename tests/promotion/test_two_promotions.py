@@ -52,6 +52,7 @@ def test_one_sweep_promoted_twice_at_once_is_one_version(tried: Mapping[str, Any
     assert (met["state"]["versions"], met["state"]["changes"]) == (["first"], [[None, "1"]])
 
 
+@pytest.mark.slow
 def test_on_postgresql_too(postgres_store: str, tmp_path: Path) -> None:
     try:
         met = run_trials({"rivals": postgres_store}, tmp_path)["rivals"]

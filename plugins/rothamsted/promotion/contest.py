@@ -120,8 +120,8 @@ def plan_bout(
 ) -> Bout:
     """Say what is to be compared: a pure function, so that a promotion that was killed plans the same again.
 
-    Fresh seeds are greater than every seed that either side has trained on: those of the search, of its
-    confirmation, of the champion's evidence, and of earlier comparisons.
+    Fresh seeds are greater than every seed that has had a say in either side's standing: those of both searches
+    and confirmations, and of earlier comparisons. On those by which the champion won it looks better than it is.
     """
     champion = standing.evidence
     why = "" if champion is None else _why_recorded(candidates.evidences, champion, policy, code_digest)
@@ -133,8 +133,8 @@ def plan_bout(
     if same is not None:
         seeds = same.seeds
     else:
-        known = {seed_of(run.seed, run.run_id) for run in champion.runs} | candidates.seeds
-        known |= {seed for one in earlier for seed in one.seeds}
+        known = {seed_of(run.seed, run.run_id) for run in champion.runs} | candidates.seeds | {standing.largest_seed}
+        known |= {seed for one in (*earlier, *_judged(champion, standing)) for seed in one.seeds}
         first = max(known) + 1
         seeds = tuple(range(first, first + n_replicates))
     short = f"{candidates.sweep.name[:40]}-against-{policy.model[:20]}"  # a name has 100 characters at most

@@ -66,7 +66,7 @@ def history(model: str, *, registry: Registry, aliases: Aliases) -> History:
     made = [entry for entry, was_made in zip(entries, effective, strict=True) if was_made]
     rows = [_row(version, found.aliases, _reigns(made, version.version, champion)) for version in versions]
     begun = [entry for entry, was_made in zip(entries, effective, strict=True) if not was_made]
-    marks = [*_marks(made, champion, aliases), *(_unmade(entry) for entry in begun)]
+    marks = [*_marks(made, champion, aliases), *(_unmade(entry) for entry in begun), *_unmoved(rows)]
     return History(model=model, rows=tuple(rows), changes=tuple(made), marks=tuple(marks))
 
 
@@ -158,6 +158,16 @@ def _unmade(entry: Entry) -> str:
         f"a {entry.kind} from {_named(entry.old)} to version {entry.new} was begun at {when(entry.at_ms)} and either "
         "not completed or undone by hand"
     )
+
+
+def _unmoved(rows: Sequence[HistoryRow]) -> list[str]:
+    """Verdicts that no change followed: the promotion died between writing the one and making the other."""
+    return [
+        f"version {row.version} was to be promoted, and the alias never moved: a promotion was interrupted; promote "
+        f"sweep {row.sweep} again to complete it"
+        for row in rows
+        if row.verdicts and row.verdicts[-1].decision == "promoted" and not row.reigns
+    ]
 
 
 def _named(version: str | None) -> str:

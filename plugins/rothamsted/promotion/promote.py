@@ -203,7 +203,7 @@ def _new_version(evidence: Evidence, candidates: Candidates, judgement: Judgemen
         judgement.policy.model,
         model_uri=stands.model_uri,
         run_id=stands.run_id,
-        tags=evidence_tags(evidence, reduce=candidates.sweep.objective.reduce),
+        tags=evidence_tags(evidence, reduce=candidates.sweep.objective.reduce, largest_seed=max(candidates.seeds)),
     )
 
 

@@ -37,6 +37,7 @@ class Standing:
     champion: str | None  # version
     evidence: Evidence | None  # of the champion, read again from its runs
     reduce: str  # how the champion's curves became one number; empty without champion
+    largest_seed: int  # of all that the champion's sweep has trained on; -1 without champion
 
     def version_of(self, evidence: Evidence) -> FoundVersion | None:
         """Return the version that a piece of evidence was registered as; the newest of several."""
@@ -53,11 +54,11 @@ def read_standing(registry: Registry, policy: Policy) -> Standing:
     """
     model = registry.find_model(policy.model)
     if model is None:
-        return Standing(model=None, versions={}, champion=None, evidence=None, reduce="")
+        return Standing(model=None, versions={}, champion=None, evidence=None, reduce="", largest_seed=-1)
     versions = {version.version: version for version in registry.versions(policy.model)}
     number = model.aliases.get(policy.aliases.champion)
     if number is None:
-        return Standing(model=model, versions=versions, champion=None, evidence=None, reduce="")
+        return Standing(model=model, versions=versions, champion=None, evidence=None, reduce="", largest_seed=-1)
     champion = versions.get(number)
     if champion is None:
         raise PromotionError(
@@ -70,6 +71,7 @@ def read_standing(registry: Registry, policy: Policy) -> Standing:
         champion=number,
         evidence=registered_evidence(champion, uri=registry.tracking_uri),
         reduce=_record(champion)["reduce"],
+        largest_seed=_record(champion)["largest_seed"],
     )
 
 
@@ -78,10 +80,16 @@ def evidence_key(evidence: Evidence) -> str:
     return hashlib.sha256("\n".join(sorted(run.run_id for run in evidence.runs)).encode()).hexdigest()
 
 
-def evidence_tags(evidence: Evidence, *, reduce: str) -> dict[str, str]:
-    """Return the tags that carry a piece of evidence on a version."""
+def evidence_tags(evidence: Evidence, *, reduce: str, largest_seed: int) -> dict[str, str]:
+    """Return the tags that carry a piece of evidence on a version.
+
+    Args:
+        evidence: That a version is registered with.
+        reduce: How its curves became one number.
+        largest_seed: Of all that its sweep has trained on, the search included: later comparisons begin after it.
+    """
     record = {field: getattr(evidence, field) for field in _FIELDS}
-    record |= {"reduce": reduce, "run_ids": [run.run_id for run in evidence.runs]}
+    record |= {"reduce": reduce, "largest_seed": largest_seed, "run_ids": [run.run_id for run in evidence.runs]}
     text = json.dumps(record, sort_keys=True)
     return {
         KEY: evidence_key(evidence),

@@ -179,7 +179,13 @@ def _take_by_client(registry: Registry, lock: Lock, is_alive: Callable[[str], bo
     other = _other_holder(registry.model(lock.model).tags.get(LOCK_TAG), lock, is_alive)
     if other is not None:
         return other
-    registry.set_model_tag(lock.model, LOCK_TAG, lock.text)
+    try:
+        registry.set_model_tag(lock.model, LOCK_TAG, lock.text)
+    except StoreError:  # of two that insert the tag at once, a server on a SQL store refuses the second
+        text = registry.model(lock.model).tags.get(LOCK_TAG)
+        if text is None or text == lock.text:
+            raise
+        return _holder_in(text)
     time.sleep(SETTLE_SECONDS)
     text = registry.model(lock.model).tags.get(LOCK_TAG)
     return None if text == lock.text else _holder_in(text)
