@@ -173,7 +173,9 @@ def _surface(axes: Any, data: Heatmap) -> Any:
     """Colour the cells, bright is good; None where no cell has a value."""
     from matplotlib.colors import LogNorm, Normalize
 
-    finite = data.values[np.isfinite(data.values)]
+    is_finite = np.isfinite(data.values)
+    ranked = is_finite & ~data.is_diverged  # half-diverged cells, a hundred decades off, do not set the scale
+    finite = data.values[ranked if ranked.any() else is_finite]
     if not len(finite):
         return None
     low, high = float(finite.min()), float(finite.max())
