@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rothamsted import tags, tracking
@@ -278,15 +278,3 @@ def _race_mark(conditions: Sequence[Condition]) -> str:
 def _seed_order(seed: str) -> tuple[int, float, str]:
     number = typed(seed)
     return (0, float(number), "") if isinstance(number, int | float) else (1, 0.0, seed)
-
-
-def with_objective(dataset: Dataset, objective: Objective) -> Dataset:
-    """The same replicates compared by another objective, whose curves have been read."""
-    replicates = tuple(
-        replace(
-            r,
-            objective=objective_of(r.series.get(objective.metric), objective) if r.outcome == "finished" else math.nan,
-        )
-        for r in dataset.replicates
-    )
-    return replace(dataset, objective=objective, replicates=replicates)

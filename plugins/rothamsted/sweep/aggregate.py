@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rothamsted import tags
+from rothamsted.analysis.points import summary_points
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult
 from rothamsted.search import Told
 from rothamsted.statistics import align, summarize
@@ -38,7 +39,7 @@ def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_
     points = []
     for metric in dict.fromkeys(key for history in histories for m in history for key in m.metrics):
         steps, values = align(histories, metric)
-        points += _summary_points(metric, steps, values, level, timestamp_ms)
+        points += summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms)
     return points
 
 
@@ -50,7 +51,7 @@ def objective_points(
     if not scores:
         return []
     values = np.array(scores, dtype=float)[:, None]
-    return _summary_points(OBJECTIVE, np.array([step]), values, level, timestamp_ms)
+    return summary_points(OBJECTIVE, np.array([step]), values, level=level, timestamp_ms=timestamp_ms)
 
 
 def told(
@@ -95,21 +96,6 @@ def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
         f"{summary['mean']:.6g}, {100 * level:g} % interval {summary['ci_low']:.6g} to "
         f"{summary['ci_high']:.6g} (t, n = {n})"
     )
-
-
-def _summary_points(
-    metric: str, steps: np.ndarray, values: np.ndarray, level: float, timestamp_ms: int
-) -> list[MetricPoint]:
-    points = []
-    step_list = [int(step) for step in steps]
-    for statistic, column in summarize(values, level=level).items():
-        key = f"{metric}/{statistic}"
-        points += [
-            MetricPoint(key, value, timestamp_ms, step)
-            for step, value in zip(step_list, column.tolist(), strict=True)
-            if math.isfinite(value)
-        ]
-    return points
 
 
 def _note(summary: Mapping[str, Any], n_by_outcome: Mapping[str, int], level: float, link: str, race: str) -> str:
