@@ -32,6 +32,7 @@ class Outcome(StrEnum):
     FINISHED = "finished"
     DIVERGED = "diverged"  # NaN or inf: a recorded outcome of the condition, not a crash
     FAILED = "failed"  # raised, out of memory, killed, over its time: missing, never a bad score
+    PRUNED = "pruned"  # ended by the sweep as hopeless: censored, in no interval and no ranking
     INTERRUPTED = "interrupted"  # stopped from outside; goes on from its checkpoint
 
     @property
@@ -41,6 +42,7 @@ class Outcome(StrEnum):
             Outcome.FINISHED: RunStatus.FINISHED,
             Outcome.DIVERGED: RunStatus.FINISHED,
             Outcome.FAILED: RunStatus.FAILED,
+            Outcome.PRUNED: RunStatus.KILLED,
             Outcome.INTERRUPTED: RunStatus.KILLED,
         }[self]
 
@@ -57,13 +59,21 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """What ends a member before its training ends by itself."""
+
+    outcome: Outcome  # pruned; finished, where it was stopped because it does not improve any more
+    reason: str  # one line
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ending:
     """How one member's training ended."""
 
     outcome: Outcome
     history: tuple[Measured, ...]  # every measurement, those before a resume included
     seconds: float
-    reason: str = ""  # one line for failed and interrupted
+    reason: str = ""  # one line, unless training ended by itself
     model: Any = None  # what the study returned for this member, where it ended by itself
     traceback: str = ""  # where training raised; empty otherwise
     is_user_error: bool = False  # failed by one of the study's `user_errors`: the reason says what to do

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from projects.batch_size.config import RTOL, VARIES, Config, static_key
+from projects.batch_size.config import RTOL, VARIES, Config, is_longer, static_key
 from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
@@ -52,6 +52,7 @@ STUDY = Study(
     varies=VARIES,
     rtol=RTOL,
     static_key=static_key,
+    extends=is_longer,
     datasets={
         "mnist": _into_own_folder("mnist", prepare_mnist),
         "mnist1m": _into_own_folder("mnist1m", prepare_mnist1m),

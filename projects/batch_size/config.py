@@ -134,6 +134,22 @@ def static_key(config: Config) -> Config:
     return config.model_copy(update={**own, "optimizer": optimizer, "precision": precision_of(config)})
 
 
+def is_longer(new: Config, old: Config) -> bool:
+    """Whether training `new` is training `old` and then some: it may go on from the end of `old`.
+
+    The two differ in how long they train and how often they measure, and no learning rate depends on the end.
+    """
+    optimizer = new.optimizer
+    if optimizer.schedule != "constant" or optimizer.warmup_fraction:
+        return False
+    how_long = {name: Config.model_fields[name].default for name in ("steps", "epochs", "evals")}
+    if new.model_copy(update=how_long) != old.model_copy(update=how_long):
+        return False
+    if new.epochs is None or old.epochs is None:
+        return new.epochs is None and old.epochs is None and new.steps >= old.steps
+    return new.epochs >= old.epochs
+
+
 def shared_static_key(configs: Sequence[Config]) -> Config:
     """The static key of a population.
 

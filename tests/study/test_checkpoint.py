@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from rothamsted.errors import StudyError
-from rothamsted.records import Ending, Measured, Outcome
+from rothamsted.records import Ending, Measured, Outcome, Stopped
 from rothamsted.study import Checkpoint, Snapshot, drive
 from tests.study.test_driver import Clock, own_metrics, trained
 from tests.toy import STUDY, Config, Optimizer
+
+DIVERGED = Stopped(outcome=Outcome.DIVERGED, reason="")
 
 TEN = Config(seed=3, steps=40, n_points=10, optimizer=Optimizer(momentum=0.9))
 
@@ -58,19 +60,19 @@ def test_a_snapshot_comes_back_to_the_bit(tmp_path: Path) -> None:
         (measured(1, 0.5, loss=0.1, acc=float("nan")), measured(2, 1.0, loss=float("inf"), acc=-0.0)),
         (measured(1, 0.5, loss=1 / 3, acc=1e-310),),
     )
-    snapshot = Snapshot(state=state, histories=histories, diverged=(False, True), seconds=1.1)
+    snapshot = Snapshot(state=state, histories=histories, stopped=(None, DIVERGED), seconds=1.1)
     every(tmp_path).save("toy", [TEN, TEN], snapshot)
     back = every(tmp_path).load("toy", [TEN, TEN])
     assert back is not None
     np.testing.assert_equal(dict(back.state), state)
     assert {name: value.shape for name, value in back.state.items()} == {n: v.shape for n, v in state.items()}
     assert repr(back.histories) == repr(histories)  # repr tells NaN, -0.0 and every bit of a float
-    assert (back.diverged, back.seconds) == ((False, True), 1.1)
+    assert (back.stopped, back.seconds) == ((None, DIVERGED), 1.1)
 
 
 def test_a_missing_epoch_stays_missing(tmp_path: Path) -> None:
     histories = ((measured(1, None, loss=0.5),),)
-    every(tmp_path).save("toy", [TEN], Snapshot(state={}, histories=histories, diverged=(False,), seconds=0.0))
+    every(tmp_path).save("toy", [TEN], Snapshot(state={}, histories=histories, stopped=(None,), seconds=0.0))
     back = every(tmp_path).load("toy", [TEN])
     assert back is not None
     assert back.histories[0][0].epoch is None
@@ -87,7 +89,7 @@ UNSTORABLE = {"text": "abc", "complex": np.array([1j]), "objects": np.array([Non
 
 @pytest.mark.parametrize("kind", sorted(UNSTORABLE))
 def test_a_state_that_is_not_numbers_is_refused_by_its_name(tmp_path: Path, kind: str) -> None:
-    snapshot = Snapshot(state={"model": UNSTORABLE[kind]}, histories=((),), diverged=(False,), seconds=0.0)  # type: ignore[dict-item]
+    snapshot = Snapshot(state={"model": UNSTORABLE[kind]}, histories=((),), stopped=(None,), seconds=0.0)  # type: ignore[dict-item]
     with pytest.raises(StudyError, match=r"state\['model'\] must be an array of numbers"):
         every(tmp_path).save("toy", [TEN], snapshot)
 

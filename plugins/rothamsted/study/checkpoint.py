@@ -22,12 +22,12 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
-from rothamsted.records import Measured
+from rothamsted.records import Measured, Outcome, Stopped
 from rothamsted.study.atomic import remove_unfinished, write_atomically
 from rothamsted.study.fields import flatten
 
 N_KEPT = 2  # the newest, and the one before it in case the newest is damaged
-FORMAT = "rothamsted-checkpoint-1"
+FORMAT = "rothamsted-checkpoint-2"
 _NAME = re.compile(r"(?P<number>\d{8})-(?P<digest>[0-9a-f]{64})\.safetensors")
 _DAMAGED = ".damaged"  # put after the name of one that is set aside: it is no longer one of those kept
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Snapshot:
 
     state: Mapping[str, np.ndarray]  # the study's own arrays
     histories: tuple[tuple[Measured, ...], ...]  # one a member
-    diverged: tuple[bool, ...]  # one a member
+    stopped: tuple[Stopped | None, ...]  # one a member; None: it is running
     seconds: float  # training time so far
 
 
@@ -60,7 +60,9 @@ class Checkpoint:
         from safetensors.numpy import save
 
         identity = {"format": FORMAT, "study": study_name, "configs": _configs_text(configs)}
-        content = save(_arrays(snapshot), metadata={**identity, "metrics": json.dumps(_metric_names(snapshot))})
+        stopped = [None if how is None else [how.outcome.value, how.reason] for how in snapshot.stopped]
+        more = {"metrics": json.dumps(_metric_names(snapshot)), "stopped": json.dumps(stopped)}
+        content = save(_arrays(snapshot), metadata={**identity, **more})
         existing = self._files()
         number = 1 + (_number(existing[-1]) if existing else 0)
         path = self.folder / f"{number:08d}-{hashlib.sha256(content).hexdigest()}.safetensors"
@@ -148,7 +150,6 @@ def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
         "history/epoch": np.array([_epoch_number(measured.epoch) for measured in longest], dtype=np.float64),
         "history/seconds": np.array([measured.seconds for measured in longest], dtype=np.float64),
         "history/timestamp_ms": np.array([measured.timestamp_ms for measured in longest], dtype=np.int64),
-        "diverged": np.array(snapshot.diverged, dtype=np.bool_),
         "seconds": np.array(snapshot.seconds, dtype=np.float64),
     }
     return arrays | {f"state/{name}": _state_array(name, value) for name, value in snapshot.state.items()}
@@ -185,7 +186,10 @@ def _read(path: Path, content: bytes, study_name: str, configs: Sequence[BaseMod
     return Snapshot(
         state={name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")},
         histories=_histories(arrays, json.loads(metadata["metrics"])),
-        diverged=tuple(bool(value) for value in arrays["diverged"]),
+        stopped=tuple(
+            None if how is None else Stopped(outcome=Outcome(how[0]), reason=how[1])
+            for how in json.loads(metadata["stopped"])
+        ),
         seconds=float(arrays["seconds"]),
     )
 

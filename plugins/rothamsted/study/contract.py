@@ -99,6 +99,8 @@ class Study:
         rtol: relative tolerance to which a member of a population gets the metrics it would get alone.
         static_key: config -> hashable; configs with equal keys may share a population.
             None: all fields outside `varies` must be equal.
+        extends: (new, old) -> whether training of config `new` may go on from the state at the end of config `old`:
+            it is the same training, only longer. None: it never may.
         datasets: name -> function that makes a data file, called as `prepare(source=..., target=...)`
             with `source: str | None` and `target: Path | None`; it returns the file that it made.
         data_digest: config -> digest of the data that it trains on, for the record.
@@ -111,6 +113,7 @@ class Study:
     varies: frozenset[str] = frozenset()
     rtol: float
     static_key: Callable[[Any], Hashable] | None = None
+    extends: Callable[[Any, Any], bool] | None = None
     datasets: Mapping[str, Callable[..., Path]] = field(default_factory=dict)
     data_digest: Callable[[Any], str] | None = None
     user_errors: tuple[type[Exception], ...] = ()

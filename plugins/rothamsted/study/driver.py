@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, final
 
+import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
-from rothamsted.records import Ending, Measured, Outcome
-from rothamsted.study.checkpoint import Checkpoint
+from rothamsted.records import Ending, Measured, Outcome, Stopped
+from rothamsted.study.checkpoint import Checkpoint, Snapshot
 from rothamsted.study.contract import MeasurementLike, Study, Training, check_population
 from rothamsted.study.members import Members
 
 OnMeasurement = Callable[[int, Measured], None]
+Judge = Callable[[Sequence[int]], Mapping[int, Stopped]]
+ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED)  # nothing will go on from a checkpoint
 
 
 def unix_now_ms() -> int:
@@ -34,13 +37,21 @@ def never() -> bool:
     return False
 
 
+def spare(members: Sequence[int]) -> Mapping[int, Stopped]:
+    """The `judge` of a training that goes on to its end."""
+    return {}
+
+
 def drive(
     study: Study,
     configs: Sequence[BaseModel],
     *,
     on_measurement: OnMeasurement,
     on_restored: OnMeasurement | None = None,
+    judge: Judge = spare,
     checkpoint: Checkpoint | None = None,
+    start: Snapshot | None = None,
+    keeps_last_state: bool = False,
     should_stop: Callable[[], bool] = never,
     timeout_seconds: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -56,8 +67,11 @@ def drive(
             `on_measurement` and in writing checkpoints) and `samples_per_second` since the last measurement.
             A member's last call is the measurement at which it diverged. What it raises goes to the caller.
         on_restored: called likewise for each measurement that a checkpoint brought back, before training.
+        judge: called after each measurement with the members that still run; says which of them end now, and how.
         checkpoint: where to keep checkpoints; training goes on from the newest one there. They are removed
-            once every member has finished or diverged, and kept otherwise.
+            once every member has ended, and kept where it failed or was interrupted.
+        start: what to go on from where there is no checkpoint: the end of a shorter training.
+        keeps_last_state: write the last measurement as a checkpoint and keep it, for a longer training to start from.
         should_stop: asked before the first and after each measurement; True writes a checkpoint and ends.
         timeout_seconds: most seconds of training over all sittings; checked after each measurement, so
             training that never measures must be stopped from outside.
@@ -65,48 +79,38 @@ def drive(
         now_ms: time of day in milliseconds.
 
     Returns:
-        One ending a member. A failure or an interruption is that of every member that had not diverged.
+        One ending a member. A failure or an interruption is that of every member that had not ended before.
 
     Raises:
         StudyError: the configs do not make a population, or the checkpoint is of another one or unwritable.
     """
     check_population(study, configs)
-    snapshot = checkpoint.load(study.name, configs) if checkpoint else None
+    snapshot = (checkpoint.load(study.name, configs) if checkpoint else None) or start
     members = Members.restored(snapshot) if snapshot else Members.of(len(configs))
     if on_restored:
         for member, measured in members.restored_points():
             on_restored(member, measured)
     if should_stop():
         return members.endings(Outcome.INTERRUPTED, reason="stopped before training")
-    training = study.train(configs, snapshot.state if snapshot else None)
     sitting = _Sitting(
         study=study,
         configs=configs,
-        training=training,
+        training=study.train(configs, snapshot.state if snapshot else None),
         members=members,
+        judge=judge,
         checkpoint=checkpoint,
+        keeps_last_state=keeps_last_state and checkpoint is not None,
         timeout_seconds=timeout_seconds,
         clock=clock,
     )
-    try:
-        endings = sitting.train(on_measurement, should_stop, now_ms)
-    except KeyboardInterrupt:
-        endings = members.endings(Outcome.INTERRUPTED, reason="interrupted between two checkpoints")
-    except BaseException:
-        with suppress(Exception):  # what the caller's own code raised is what it has to hear of
-            training.close()
-        raise
-    try:
-        training.close()
-    except Exception as error:  # a study that cannot be closed breaks the contract
-        endings = sitting.failed(error)
-    if checkpoint and all(ending.outcome in (Outcome.FINISHED, Outcome.DIVERGED) for ending in endings):
+    endings = sitting.train_and_close(on_measurement, should_stop, now_ms)
+    if checkpoint and not sitting.has_kept_state and all(ending.outcome in ENDED for ending in endings):
         checkpoint.remove()
     return endings
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Sitting:
     """One stretch of training, from the start or a checkpoint until it ends or is stopped."""
 
@@ -114,9 +118,31 @@ class _Sitting:
     configs: Sequence[BaseModel]
     training: Training
     members: Members
+    judge: Judge
     checkpoint: Checkpoint | None
+    keeps_last_state: bool
     timeout_seconds: float | None
     clock: Callable[[], float]
+    has_kept_state: bool = False
+    _last_state: Mapping[str, np.ndarray] | None = None
+
+    def train_and_close(
+        self, on_measurement: OnMeasurement, should_stop: Callable[[], bool], now_ms: Callable[[], int]
+    ) -> list[Ending]:
+        """Train to whichever end comes first; the study's generator is closed after it."""
+        try:
+            endings = self.train(on_measurement, should_stop, now_ms)
+        except KeyboardInterrupt:
+            endings = self.members.endings(Outcome.INTERRUPTED, reason="interrupted between two checkpoints")
+        except BaseException:
+            with suppress(Exception):  # what the caller's own code raised is what it has to hear of
+                self.training.close()
+            raise
+        try:
+            self.training.close()
+        except Exception as error:  # a study that cannot be closed breaks the contract
+            endings = self.failed(error)
+        return endings
 
     def train(
         self, on_measurement: OnMeasurement, should_stop: Callable[[], bool], now_ms: Callable[[], int]
@@ -132,8 +158,11 @@ class _Sitting:
                 return self.failed(error)
             for member, measured in added:
                 on_measurement(member, measured)
+            self.members.stop(self.judge([member for member, _ in added if self.members.stopped[member] is None]))
             if not self.members.is_any_running:
-                return self.members.endings(Outcome.DIVERGED)
+                return self.members.endings(Outcome.FINISHED)
+            if self.keeps_last_state and (failed := self._hold(measurement)):
+                return failed
             if self._is_out_of_time():
                 return self._timed_out(measurement.step)
             is_stopping = should_stop()
@@ -164,11 +193,17 @@ class _Sitting:
         """Write a checkpoint; the endings of a failure if the study cannot give its state."""
         if self.checkpoint is None:
             return None
+        failed = None if self.keeps_last_state else self._hold(measurement)
+        if failed is None and self._last_state is not None:
+            self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(self._last_state))
+        return failed
+
+    def _hold(self, measurement: MeasurementLike) -> list[Ending] | None:
+        """Take the state of a measurement while it can be had; the endings of a failure if it cannot."""
         try:
-            state = measurement.state()
+            self._last_state = measurement.state()
         except (Exception, SystemExit) as error:
             return self.failed(error)
-        self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(state))
         return None
 
     def _finished(self, models: Any) -> list[Ending]:
@@ -179,6 +214,9 @@ class _Sitting:
                 f"study {self.study.name!r}: train must return one model a member, {len(self.configs)}, "
                 f"and returned {len(models)}"
             )
+        if self.keeps_last_state and self.checkpoint is not None and self._last_state is not None:
+            self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(self._last_state))
+            self.has_kept_state = True
         return self.members.endings(Outcome.FINISHED, models=models)
 
     def _timed_out(self, step: int) -> list[Ending]:

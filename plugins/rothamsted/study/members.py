@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 
 from rothamsted.errors import StudyError
-from rothamsted.records import Ending, Measured, Outcome
+from rothamsted.records import Ending, Measured, Outcome, Stopped
 from rothamsted.study.checkpoint import Snapshot
 from rothamsted.study.contract import RESERVED_METRICS, MeasurementLike
 
@@ -25,28 +25,28 @@ class Members:
     """The histories of a population, filled measurement by measurement."""
 
     histories: list[list[Measured]]
-    diverged: list[bool]
+    stopped: list[Stopped | None]  # how a member ended before the others; None: it is running
     seconds: float = 0.0  # training time so far, over all sittings; members train together, so it is everyone's
     _names: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, n_members: int) -> Members:
         """A population that has measured nothing yet."""
-        return cls(histories=[[] for _ in range(n_members)], diverged=[False] * n_members)
+        return cls(histories=[[] for _ in range(n_members)], stopped=[None] * n_members)
 
     @classmethod
     def restored(cls, snapshot: Snapshot) -> Members:
         """The population that a checkpoint holds."""
         histories = [list(history) for history in snapshot.histories]
-        members = cls(histories=histories, diverged=list(snapshot.diverged), seconds=snapshot.seconds)
+        members = cls(histories=histories, stopped=list(snapshot.stopped), seconds=snapshot.seconds)
         longest = max(histories, key=len)
         members._names = _own_names(longest[0].metrics) if longest else ()
         return members
 
     @property
     def is_any_running(self) -> bool:
-        """Whether a member is left that has not diverged."""
-        return not all(self.diverged)
+        """Whether a member is left that has neither diverged nor been stopped."""
+        return any(stopped is None for stopped in self.stopped)
 
     def restored_points(self) -> Iterator[tuple[int, Measured]]:
         """Every measurement so far with its member, in the order in which they were made."""
@@ -56,7 +56,7 @@ class Members:
                     yield member, history[point]
 
     def record(self, measurement: MeasurementLike, *, timestamp_ms: int) -> list[tuple[int, Measured]]:
-        """Add a measurement to every member that has not diverged; mark those that diverge at it.
+        """Add a measurement to every member that still runs; mark those that diverge at it.
 
         Returns:
             The members that it was added to, each with what it measured.
@@ -66,29 +66,36 @@ class Members:
         """
         values = self._checked(measurement)
         diverged = _per_member("diverged", measurement.diverged, len(self.histories)).astype(bool)
-        running = [member for member, has_diverged in enumerate(self.diverged) if not has_diverged]
+        running = [member for member, stopped in enumerate(self.stopped) if stopped is None]
         added = [(member, self._measured(member, measurement, values, timestamp_ms)) for member in running]
         for member, measured in added:
             self.histories[member].append(measured)
-            self.diverged[member] = bool(diverged[member])
+            if diverged[member]:
+                self.stopped[member] = Stopped(outcome=Outcome.DIVERGED, reason="")
         return added
+
+    def stop(self, stopped: Mapping[int, Stopped]) -> None:
+        """End some members now; one that has ended already stays as it is."""
+        for member, how in stopped.items():
+            self.stopped[member] = self.stopped[member] or how
 
     def snapshot(self, state: Mapping[str, np.ndarray]) -> Snapshot:
         """The population as a checkpoint keeps it."""
         return Snapshot(
             state=state,
             histories=tuple(tuple(history) for history in self.histories),
-            diverged=tuple(self.diverged),
+            stopped=tuple(self.stopped),
             seconds=self.seconds,
         )
 
     def endings(self, outcome: Outcome, *, models: Sequence[Any] | None = None, **how: Any) -> list[Ending]:
-        """One ending a member: `outcome` for those still running, diverged for the others."""
+        """One ending a member: `outcome` for those still running, their own for the others."""
         endings = []
         for member, history in enumerate(self.histories):
-            if self.diverged[member]:
-                seconds = history[-1].seconds
-                ending = Ending(outcome=Outcome.DIVERGED, history=tuple(history), seconds=seconds)
+            stopped = self.stopped[member]
+            if stopped is not None:
+                seconds, reason = history[-1].seconds, stopped.reason
+                ending = Ending(outcome=stopped.outcome, history=tuple(history), seconds=seconds, reason=reason)
             else:
                 model = models[member] if models is not None else None
                 ending = Ending(outcome=outcome, history=tuple(history), seconds=self.seconds, model=model, **how)

@@ -118,7 +118,7 @@ def check_same(sweep: Sweep, record: SearchRecord, data_digest: str | None) -> N
         lines = "; ".join(difference(old, new))
         raise ResumeError(
             f"sweep '{sweep.name}' was started before with other contents: {lines}. Give the changed sweep "
-            "another name (-P name=...), or undo the change; {_may_change(sweep)}, execution may change"
+            f"another name (-P name=...), or undo the change; {_may_change(sweep)}, execution may change"
         )
     before = record.attributes.get(tags.DATA_DIGEST)
     if before != data_digest and tags.RUN_ID in record.attributes:
