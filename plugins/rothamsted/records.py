@@ -87,5 +87,7 @@ class ReplicateResult:
     seed: int
     run_id: str
     outcome: Outcome
-    objective: float | None  # None unless finished
+    objective: float | None  # None unless finished; of several objectives the first
+    others: tuple[float, ...] = ()  # the further objectives
+    last: Mapping[str, float] = field(default_factory=dict)  # the last values that constraints look at
     history: tuple[Measured, ...] = field(default=(), repr=False)

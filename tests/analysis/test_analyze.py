@@ -145,7 +145,7 @@ def test_luck_is_positive_where_the_search_was_too_hopeful(direction: str, sign:
     # By hand: search mean 1.0, fresh mean 1.5: too hopeful by 0.5 when minimising, too modest when maximising.
     given = dataset({0: [0.9, 1.1], 1: [9.0, 9.1]}, direction=direction, confirm={0: [1.4, 1.6]})
     (confirmed,) = analyze(given).confirmed
-    assert confirmed.luck == pytest.approx(sign * 0.5)
+    assert confirmed.luck.estimate == pytest.approx(sign * 0.5)
     assert confirmed.confirmed is not None
     assert confirmed.confirmed.n == 2
 

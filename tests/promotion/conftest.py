@@ -103,8 +103,10 @@ def contest(uri: str) -> ByHand:
 
 @pytest.fixture
 def promoting(registry: Registry, contest: ByHand) -> Promote:
-    """`promote` with the store, the contest, and code that has not changed."""
-    return partial(promote, registry=registry, contest=contest, code_digest=lambda study: CODE)
+    """`promote` with the store, the contest, code that has not changed, and no report, which takes seconds."""
+    return partial(
+        promote, registry=registry, contest=contest, code_digest=lambda study: CODE, report=lambda *_, uri: None
+    )
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,9 @@ from rothamsted.analysis.values import (
     Factor,
     FactorEffects,
     LevelMean,
+    Luck,
     Objective,
+    Promotion,
     Replicate,
 )
 from rothamsted.statistics import Interval, mean_interval
@@ -184,8 +186,55 @@ def family(reference: int, *rows: ComparisonRow) -> Comparisons:
 
 
 def confirmed(condition: int, search: Interval | None, fresh: Interval | None) -> Confirmed:
-    luck = fresh.estimate - search.estimate if search and fresh else NAN  # minimizing: a lower search is a hopeful one
+    """A confirmation, its luck with an interval as wide as the two intervals make it: the root of their squares."""
+    estimate, half = NAN, NAN
+    if search and fresh:
+        estimate = fresh.estimate - search.estimate  # minimizing: a lower search is a hopeful one
+        half = math.hypot((search.high - search.low) / 2, (fresh.high - fresh.low) / 2)
+    n_search, n_confirmed = (one.n if one else 0 for one in (search, fresh))
+    luck = lucky(estimate, estimate - half, estimate + half, n_search=n_search, n_confirmed=n_confirmed)
     return Confirmed(condition=condition, search=search, confirmed=fresh, luck=luck)
+
+
+def lucky(estimate: float, low: float = NAN, high: float = NAN, *, n_search: int = 3, n_confirmed: int = 10) -> Luck:
+    return Luck(
+        estimate=estimate,
+        low=low,
+        high=high,
+        level=0.95,
+        n_search=n_search,
+        n_confirmed=n_confirmed,
+        method="Welch",
+    )
+
+
+def promotion(**changes: Any) -> Promotion:
+    """A verdict: version 2 is promoted against version 1."""
+    given: dict[str, Any] = {
+        "model": "toy",
+        "version": "2",
+        "number": 1,
+        "decision": "promoted",
+        "reasons": ("Promoted: the replicates show it.", "One pair was left out."),
+        "at_ms": 1_700_000_000_000,  # 2023-11-14 22:13:20 UTC
+        "challenger": "lr=0.3",
+        "champion_version": "1",
+        "champion": "lr=0.5",
+        "metric": "val_loss",
+        "difference": interval(-0.2, -0.21, -0.19, level=0.9, method="paired_t"),
+        "p_value": 0.0123,
+        "test": "paired t",
+        "level": 0.95,
+        "smallest_improvement": 0.005,
+        "margin": None,
+        "n": 5,
+        "is_paired": True,
+        "seeds": (105, 106, 107, 108, 109),
+        "constraints": (("val_accuracy > 0.8", True, "mean 0.9 (n = 5)"),),
+        "data_digest": "da7a" * 16,
+        "policy_file": "registry/toy.yaml",
+    }
+    return Promotion(**{**given, **changes})
 
 
 def effects() -> FactorEffects:

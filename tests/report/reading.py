@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 VOID = frozenset({"meta", "link", "br", "img", "input", "hr"})
-BLOCKS = frozenset({"p", "dt", "dd", "td", "th", "caption", "figcaption", "h1", "h2"})
+BLOCKS = frozenset({"p", "dt", "dd", "td", "th", "caption", "figcaption", "h1", "h2", "h3"})
 UNSEEN = frozenset({"script", "style", "title"})
 
 

@@ -43,6 +43,8 @@ def test_a_report_has_the_sections_of_a_paper_in_order() -> None:
         ("design", "sampler grid"),
         ("design", "95 % intervals (Student's t), families corrected by holm"),
         ("completion", "9 replicates of 3 conditions: 7 finished and 2 diverged."),
+        ("confirmation", "0.430 [0.420, 0.440] 10 0.020 [−0.012, 0.052]"),  # hypot(0.03, 0.01) = 0.032 to each side
+        ("confirmation", "of luck: Welch. The interval is that of the difference of these two averages"),
         ("comparisons", "The other condition cannot be told from the best"),
         ("effects", "81 % lies between the levels of lr"),
         ("sensitivity", "with a probability of 80 % is 0.046: paired t, n = 3 replicates each, two-sided at 0.05"),

@@ -115,15 +115,26 @@ def test_the_confirmed_estimate_opens_the_summary_and_is_the_one_to_report() -> 
     )
 
 
-# By hand: 0.14 - 0.11 = 0.03, to the second digit of hypot(0.02, 0.01) = 0.022.
-def test_a_search_that_was_too_hopeful_is_called_lucky() -> None:
+# By hand: 0.14 - 0.11 = 0.03, and hypot(0.02, 0.01) = 0.0224 to either side (see `pages.confirmed`).
+def test_luck_has_its_interval_with_both_n_and_the_method_and_says_what_it_contains() -> None:
     words = plain(confirmed_words(confirmed((0.11, 0.14))))
-    assert words.endswith("0.030 better than it proved to be, which is the luck that picking the best invites.")
+    assert "0.030 [0.008, 0.052] better than it proved to be (95 %, Welch, n = 3 and 10). The interval is" in words
+    assert words.endswith("picked because it looked best, and what that is worth is part of the difference on purpose.")
 
 
-def test_a_search_that_was_too_pessimistic_is_not_called_lucky() -> None:
+def test_a_search_that_was_too_pessimistic_is_worse_by_a_positive_number() -> None:
     words = plain(confirmed_words(confirmed((0.14, 0.11))))
-    assert words.endswith("[0.120, 0.160] (95 %, t, n = 3): 0.030 worse than it proved to be.")
+    expected = "[0.120, 0.160] (95 %, t, n = 3): 0.030 [0.008, 0.052] worse than it proved to be (95 %, Welch"
+    assert expected in words
+
+
+def test_luck_of_one_replicate_in_the_search_has_no_interval_and_says_so() -> None:
+    one = replace(pages.confirmed(2, None, pages.interval(0.14, 0.13, 0.15, 10)), luck=pages.lucky(0.03, n_search=1))
+    words = plain(confirmed_words(four(best=pages.best_set(2), confirmed=(one,))))
+    assert words.endswith(
+        "The search had 1 replicate of it, on average 0.03 better than it proved to be (n = 1 and 10: no interval, "
+        "which takes two of each)."
+    )
 
 
 def test_with_fresh_seeds_the_mean_of_the_search_is_not_repeated_as_the_result() -> None:

@@ -44,6 +44,7 @@ def full() -> Any:
         best=pages.best_set(1),
         comparisons=pages.family(1, pages.comparison(0, 1, 0.3, note="n is small")),
         effects=pages.effects(),
+        confirmed=(pages.confirmed(1, pages.interval(0.3, 0.1, 0.5, 2), pages.interval(0.35, 0.3, 0.4, 10)),),
     )
     return pages.with_metrics(made, {"accuracy": {0: 0.8, 1: 0.9}})
 

@@ -248,38 +248,6 @@ def test_crashes_of_a_replicate_are_counted_for_the_next_holder(storage_url: str
     assert again.crashes == {2: 2}
 
 
-def test_tpe_does_as_well_as_plain_optuna_with_the_same_budget(tmp_path: Path) -> None:
-    # Authority: Optuna itself, same sampler, same number of trials, 5 seeds; the mean best value of a
-    # parabola must not be worse than Optuna's worst of 5, which plain random search misses.
-    space = Space({"x": Range(low=-10.0, high=10.0), "y": Range(low=-10.0, high=10.0)})
-
-    def loss(c: dict) -> float:
-        return (c["x"] - 3) ** 2 + (c["y"] + 2) ** 2
-
-    def ours(seed: int) -> float:
-        queue = open_queue(
-            f"sqlite:///{tmp_path}/{seed}.db",
-            "s",
-            space=space,
-            sampler="tpe",
-            seed=seed,
-            direction="minimize",
-            create=True,
-        )
-        values = []
-        while claimed := queue.claim("w", n_trials=50):
-            values.append(loss(dict(claimed[0].condition)))
-            queue.tell(claimed[0].trial_id, Told(value=values[-1]))
-        return min(values)
-
-    def optunas(seed: int) -> float:
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-        study.optimize(lambda t: loss({k: t.suggest_float(k, -10, 10) for k in ("x", "y")}), n_trials=50)
-        return study.best_value
-
-    assert sum(map(ours, range(5))) / 5 <= max(map(optunas, range(5)))
-
-
 def test_a_storage_that_does_not_exist_yet_is_not_created_by_looking(tmp_path: Path) -> None:
     assert find_search(f"sqlite:///{tmp_path}/none.db", "s") is None
     assert list(tmp_path.iterdir()) == []

@@ -320,12 +320,6 @@ def test_what_is_known_and_not_built_is_refused_with_its_reason(sweep_file: Swee
     assert row.reason in str(error.value)
 
 
-@pytest.mark.parametrize("objective", ["[{metric: a, direction: minimize}]", "val_loss + 0.1 * seconds"])
-def test_several_objectives_and_expressions_are_known_and_refused(sweep_file: SweepFile, objective: str) -> None:
-    message = _refusal(sweep_file, "{metric: val_loss, direction: minimize}", objective)
-    assert re.match("sweep.yaml:9: objective: .* not available in this version", message)
-
-
 @pytest.mark.parametrize(
     ("content", "says"),
     [

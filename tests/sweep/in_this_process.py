@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.sweep.context import open_context
-from rothamsted.sweep.load import find_study
+from rothamsted.sweep.load import find_target
 from rothamsted.sweep.worker import Worker
 
 
@@ -30,7 +30,7 @@ class InThisProcess:
             told["--sweep"],
             told["--storage"],
             root=Path.cwd(),
-            find_study=lambda name: find_study(name, Path.cwd()),
+            find_target=lambda sweep: find_target(sweep, Path.cwd()),
             tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
         )
         Worker(context=context, emit=lambda event: self.on_event(0, event), should_stop=should_stop).run()

@@ -23,7 +23,7 @@ from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.confirmed import confirmed_csv, confirmed_table, markdown, metric_points
 from rothamsted.sweep.context import SweepContext, open_context
 from rothamsted.sweep.finish import Found, read_found, write_found
-from rothamsted.sweep.load import find_study
+from rothamsted.sweep.load import find_target
 from rothamsted.sweep.results import ranked, read_results
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate, toy_project
@@ -163,7 +163,7 @@ def test_the_confirmation_is_no_sweep_that_a_worker_could_join(confirmed: Confir
             "toys.confirm",
             project.storage,
             root=project.root,
-            find_study=lambda name: find_study(name, project.root),
+            find_target=lambda sweep: find_target(sweep, project.root),
             tracking_uri=project.tracking_uri,
         )
 

@@ -50,7 +50,7 @@ def told(lines: Project, **changes: Any) -> str:
     sweep, study = load(path, {}, lines.root)
     screen = io.StringIO()
     console = Console(file=screen, width=200)
-    assert run_sweep(sweep, study, root=lines.root, source=str(path), question="", console=console) == 0
+    assert run_sweep(sweep, study, root=lines.root, source=str(path), question="", console=console).exit_status == 0
     return screen.getvalue()
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from rothamsted.analysis.bands import bands_of
 from rothamsted.analysis.compared import best_set, compare_with
 from rothamsted.analysis.effects import effects_of
+from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.ranking import by_seed, is_paired, members_of, near_best, ranked, scores_of, survivors
 from rothamsted.analysis.values import (
     Analysis,
@@ -163,8 +164,12 @@ def _confirmed(
     for number in [condition.number for condition in dataset.conditions if fresh[condition.number]]:
         search = _objective_summary(number, members[number], settings)
         again = _objective_summary(number, fresh[number], settings)
-        sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
-        luck = sign * (again.statistics["mean"] - search.statistics["mean"])
+        luck = luck_of(
+            scores_of(members[number]),
+            scores_of(fresh[number]),
+            direction=dataset.objective.direction,
+            level=settings.level,
+        )
         found.append(Confirmed(condition=number, search=search.interval, confirmed=again.interval, luck=luck))
     if not found and dataset.kind == "sweep":
         gaps["confirmed"] = (

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rothamsted import tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
 from rothamsted.analysis.objectives import objective_of
 from rothamsted.analysis.read_sweep import check_metrics
 from rothamsted.analysis.typed import factors_of, label, typed
-from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate
+from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, Series
 from rothamsted.errors import StoreError
 from rothamsted.records import RunStatus
 from rothamsted.tracking import FoundRun
@@ -65,43 +65,8 @@ def read_runs(
     kept, repeated = _latest_of_each(kept, group_by, replicate_by)
     names = list(dict.fromkeys([objective.metric, *(curves or default_curves(objective.metric, known))]))
     series = read_series({run.run_id: run.start_ms for run in kept}, names, uri=uri)
-    numbers: dict[str, int] = {}
-    conditions: list[Condition] = []
-    replicates: list[Replicate] = []
-    for run in kept:
-        key = _key(run, group_by)
-        if key not in numbers:
-            numbers[key] = len(numbers)
-            values = {name: typed(_field(run, name) or "") for name in group_by}
-            conditions.append(Condition(number=numbers[key], values=values, label=label(values)))
-        outcome = _OUTCOMES.get(run.status, "running")
-        replicates.append(
-            Replicate(
-                run_id=run.run_id,
-                condition=numbers[key],
-                seed=(_field(run, replicate_by) or "") if replicate_by else "",
-                outcome=outcome,
-                objective=objective_of(series[run.run_id].get(objective.metric), objective)
-                if outcome == "finished"
-                else math.nan,
-                seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
-                metrics={k: v for k, v in run.metrics.items() if k not in BOOKKEEPING},
-                series=series[run.run_id],
-                started_ms=run.start_ms,
-            )
-        )
-    if repeated:
-        marks.append(
-            f"{repeated} runs repeat a condition and {replicate_by} of a later run; the latest of each counts."
-        )
-    if hidden:
-        marks.append(
-            f"Runs of one condition differ in {', '.join(hidden)}, which is not in group_by: their spread is not "
-            "that of replicates."
-        )
+    conditions, replicates = _grouped(kept, group_by, replicate_by, objective, series)
     n_running = sum(r.outcome == "running" for r in replicates)
-    if n_running:
-        marks.append(f"{n_running} runs are still running; analysed as it stands.")
     return Dataset(
         name=experiment,
         kind="runs",
@@ -116,8 +81,63 @@ def read_runs(
             "replicates": f"told apart by {replicate_by}" if replicate_by else "runs of one condition, unpaired",
         },
         is_complete=not n_running,
-        marks=tuple(marks),
+        marks=(*marks, *_marks(repeated, hidden, n_running, replicate_by)),
     )
+
+
+def _grouped(
+    runs: Sequence[FoundRun],
+    group_by: Sequence[str],
+    replicate_by: str | None,
+    objective: Objective,
+    series: Mapping[str, Mapping[str, Series]],
+) -> tuple[list[Condition], list[Replicate]]:
+    """The conditions in the order in which they first appear, and a replicate for each run."""
+    conditions: dict[str, Condition] = {}
+    replicates = []
+    for run in runs:
+        key = _key(run, group_by)
+        if key not in conditions:
+            values = {name: typed(_field(run, name) or "") for name in group_by}
+            conditions[key] = Condition(number=len(conditions), values=values, label=label(values))
+        seed = (_field(run, replicate_by) or "") if replicate_by else ""
+        replicates.append(_replicate(run, conditions[key].number, seed, objective, series[run.run_id]))
+    return list(conditions.values()), replicates
+
+
+def _replicate(
+    run: FoundRun, condition: int, seed: str, objective: Objective, series: Mapping[str, Series]
+) -> Replicate:
+    outcome = _OUTCOMES.get(run.status, "running")
+    value = objective_of(series.get(objective.metric), objective) if outcome == "finished" else math.nan
+    return Replicate(
+        run_id=run.run_id,
+        condition=condition,
+        seed=seed,
+        outcome=outcome,
+        objective=value,
+        seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
+        metrics={name: number for name, number in run.metrics.items() if name not in BOOKKEEPING},
+        series=series,
+        started_ms=run.start_ms,
+    )
+
+
+def _marks(repeated: int, hidden: Sequence[str], n_running: int, replicate_by: str | None) -> list[str]:
+    """What a reader has to know of the runs that were grouped."""
+    marks = []
+    if repeated:
+        marks.append(
+            f"{repeated} runs repeat a condition and {replicate_by} of a later run; the latest of each counts."
+        )
+    if hidden:
+        marks.append(
+            f"Runs of one condition differ in {', '.join(hidden)}, which is not in group_by: their spread is not "
+            "that of replicates."
+        )
+    if n_running:
+        marks.append(f"{n_running} runs are still running; analysed as it stands.")
+    return marks
 
 
 def _is_result(run: FoundRun) -> bool:

@@ -16,6 +16,7 @@ from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
 from rothamsted.analysis.find import find_sweep
 from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.typed import factors_of, label, typed, typed_in
 from rothamsted.analysis.values import Condition, Dataset, Objective, Phase, Replicate, Series
 from rothamsted.errors import StoreError
@@ -92,6 +93,7 @@ def read_sweep(
         how_to_reproduce=_how_to_reproduce(found),
         is_complete=_is_complete(found),
         marks=tuple(mark for mark in (found.mark, _progress_mark(found), _race_mark(conditions)) if mark),
+        promotions=read_promotions(found.run.run_id, uri=uri),
     )
 
 

@@ -29,8 +29,10 @@ __all__ = [
     "Factor",
     "FactorEffects",
     "LevelMean",
+    "Luck",
     "Objective",
     "Phase",
+    "Promotion",
     "Replicate",
     "Series",
 ]
@@ -98,6 +100,34 @@ class Objective:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """A verdict on record: what a policy said of one of a sweep's confirmed conditions, and why."""
+
+    model: str  # registered model
+    version: str  # of the challenger
+    number: int  # of the verdict on this version: 1, 2, ...
+    decision: str  # promoted, kept, undecided
+    reasons: tuple[str, ...]  # sentences; the first says it all
+    at_ms: int  # milliseconds since 1970
+    challenger: str  # its condition, in a line
+    champion_version: str  # that it was compared with; empty where there was none
+    champion: str  # its condition, in a line
+    metric: str
+    difference: Interval | None  # challenger minus champion
+    p_value: float  # one-sided; NaN where nothing was tested
+    test: str  # its label; empty where nothing was tested
+    level: float
+    smallest_improvement: float  # of superiority
+    margin: float | None  # of non-inferiority, which has no smallest improvement
+    n: int  # pairs, or the smaller group
+    is_paired: bool  # both ran on common fresh seeds
+    seeds: tuple[int, ...]  # the common ones; empty where recorded replicates were compared
+    constraints: tuple[tuple[str, bool, str], ...]  # text, whether it is met, what the evidence says
+    data_digest: str  # of the challenger's data; empty where the study has none
+    policy_file: str  # relative to the project's root; empty where it is not on record
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Replicates of conditions, as they were found in a tracking store."""
 
@@ -115,6 +145,7 @@ class Dataset:
     how_to_reproduce: tuple[str, ...] = ()  # command lines
     is_complete: bool = True
     marks: tuple[str, ...] = ()  # what a reader has to know before any number: "still running: 12 of 60 ..."
+    promotions: tuple[Promotion, ...] = ()  # the newest verdict first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,13 +203,35 @@ class BestSet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Luck:
+    """By how much the search's mean of a condition looked better than its mean on fresh seeds, with its interval.
+
+    The search's mean was selected for looking good: the interval is that of the difference of these two averages,
+    which contains what selection is worth, on purpose.
+    """
+
+    estimate: float  # positive where the search was too hopeful; NaN where a side has no value
+    low: float  # NaN where a side has fewer than two values
+    high: float
+    level: float
+    n_search: int
+    n_confirmed: int
+    method: str
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether both sides had two values or more."""
+        return self.low == self.low
+
+
+@dataclass(frozen=True, kw_only=True)
 class Confirmed:
     """What the search thought of a condition, and what fresh seeds say."""
 
     condition: int
     search: Interval | None
     confirmed: Interval | None
-    luck: float  # search minus confirmed mean, signed so that positive means the search was too hopeful
+    luck: Luck
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,8 +29,9 @@ PARENT_CHECK_SECONDS = 2.0
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
+    from rothamsted.sweep.foreign import warnings_of
     from rothamsted.sweep.load import load, opening_comment
-    from rothamsted.sweep.run import run_sweep
+    from rothamsted.sweep.staged import run_stages
 
     found = pairs(arguments, command="sweep")
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
@@ -41,12 +42,20 @@ def sweep(arguments: Sequence[str]) -> int:
 
         load_policy(spec.promote, root)  # a mistake in it is found before anything runs
     console = Console(width=None if sys.stdout.isatty() else 160)
-    status = run_sweep(spec, study, root=root, source=path, question=opening_comment(Path(path)), console=console)
-    if status == 0 and spec.execution.report:
-        _publish(spec, console)
-    if status == 0 and spec.promote is not None:
-        _promote(spec, console)
-    return status
+    for line in warnings_of(spec, study):
+        console.print(f"warning: {line}", soft_wrap=True, markup=False)
+    sitting = run_stages(
+        spec,
+        study,
+        root=root,
+        source=path,
+        question=opening_comment(Path(path)),
+        console=console,
+        after=lambda ended: _publish(ended.context.sweep, console),
+    )
+    if sitting.exit_status == 0 and sitting.context.sweep.promote is not None:
+        _promote(sitting.context.sweep, console)
+    return sitting.exit_status
 
 
 def _promote(spec: Sweep, console: Console) -> None:
@@ -65,6 +74,8 @@ def _promote(spec: Sweep, console: Console) -> None:
 
 def _publish(spec: Sweep, console: Console) -> None:
     """The whole analysis and the report of a sweep that is finished; one that ran out of time gets none."""
+    if not spec.execution.report:
+        return
     from rothamsted import tags, tracking
     from rothamsted.analysis.analyze import Settings
     from rothamsted.publish.finished import publish_finished
@@ -104,7 +115,7 @@ def worker(arguments: Sequence[str]) -> int:
     from rothamsted import tracking
     from rothamsted.study import stop_on_signals
     from rothamsted.sweep.context import open_context
-    from rothamsted.sweep.load import find_study
+    from rothamsted.sweep.load import find_target
     from rothamsted.sweep.worker import Worker
 
     found = pairs(arguments, command="worker")
@@ -120,7 +131,9 @@ def worker(arguments: Sequence[str]) -> int:
     root = find_root(Path.cwd())
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
-    context = open_context(name, storage, root=root, find_study=lambda entry: find_study(entry, root), tracking_uri=uri)
+    context = open_context(
+        name, storage, root=root, find_target=lambda whole: find_target(whole, root), tracking_uri=uri
+    )
     gc.collect()
     gc.freeze()  # what is imported stays: full collections need not walk it again
     emit = _piped_events() if is_piped else _printed_events()

@@ -66,6 +66,11 @@ def parse_constraint(text: str) -> Constraint:
     return Constraint(text=text.strip(), metric=metric, statistic=statistic, sign=found["sign"], bound=bound)
 
 
+def metrics_of(texts: Sequence[str]) -> list[str]:
+    """The metrics that constraints are about, each once."""
+    return list(dict.fromkeys(parse_constraint(text).metric for text in texts))
+
+
 def check_constraints(evidence: Evidence, texts: Sequence[str], *, level: float) -> tuple[ConstraintResult, ...]:
     """Hold the finished replicates of a model against constraints.
 

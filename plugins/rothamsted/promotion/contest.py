@@ -153,7 +153,7 @@ def _train(
     contestants = [champion, *rivals]
     run_ids = contest(
         name=bout.name,
-        study=candidates.sweep.study,
+        study=str(candidates.sweep.study),
         contestants=[one.config for one in contestants],
         labels=[f"champion (version {champion.version}): {champion.label}", *(one.label for one in rivals)],
         seeds=bout.seeds,

@@ -20,9 +20,11 @@ from rothamsted.analysis.objectives import objective_of
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import label, typed_in
 from rothamsted.analysis.values import Objective
+from rothamsted.promotion.constraints import metrics_of
 from rothamsted.promotion.errors import PromotionError
 from rothamsted.promotion.policy import Policy
 from rothamsted.promotion.values import Evidence, EvidenceRun
+from rothamsted.publish.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
 from rothamsted.sweep.aggregate import OBJECTIVE
@@ -64,6 +66,7 @@ def read_candidates(reference: str, policy: Policy, *, uri: str) -> Candidates:
     _check_confirmed(found, replicates, policy)
     _check_results(found, replicates, uri=uri)
     _check_objectives(found.sweep, replicates, uri=uri)
+    _check_metrics(found, replicates, policy, uri=uri)
     by_condition: dict[str, list[FoundRun]] = {}
     for run in replicates:
         by_condition.setdefault(run.tags["mlflow.parentRunId"], []).append(run)
@@ -126,6 +129,11 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_policy(sweep: Sweep, policy: Policy) -> None:
     place = f"policy of model '{policy.model}'"
+    if sweep.study is None:
+        raise PromotionError(
+            f"sweep {sweep.name}: is of project {sweep.project}, which logs no model with the engine; promote a sweep "
+            "of a study"
+        )
     wanted, own = policy.objective, sweep.objective
     if (wanted.metric, wanted.direction) != (own.metric, own.direction):
         raise PromotionError(
@@ -209,6 +217,31 @@ def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str)
             )
 
 
+def _check_metrics(found: SweepRuns, replicates: Sequence[FoundRun], policy: Policy, *, uri: str) -> None:
+    """The metrics that the policy's constraints are about have to be those that stood when the sweep ended."""
+    wanted = metrics_of(policy.constraints)
+    if not wanted:
+        return
+    stood = read_confirmed_metrics(found.run.run_id, uri=uri)  # empty where the sitting made no report
+    for run in replicates:
+        if run.run_id not in stood:
+            continue
+        place = f"sweep {found.sweep.name}: run {run.run_id} of its confirmation was altered"
+        for metric in wanted:
+            was, now = stood[run.run_id].get(metric), run.metrics.get(metric)
+            if was is not None and now is None:
+                raise PromotionError(
+                    f"{place}: its metric {metric} was deleted, and was {was!r} when the sweep ended "
+                    f"({CONFIRMED_METRICS}); put it back"
+                )
+            if not _is_equal(math.nan if now is None else now, math.nan if was is None else was):
+                before = "was not there" if was is None else f"was {was!r}"
+                raise PromotionError(
+                    f"{place}: its metric {metric} is {now!r} now, and {before} when the sweep ended "
+                    f"({CONFIRMED_METRICS}); put it back"
+                )
+
+
 def _is_equal(one: float, other: float) -> bool:
     """Equal numbers, to the last digits that summing in another order may change; NaN equals NaN."""
     return (math.isnan(one) and math.isnan(other)) or math.isclose(one, other, rel_tol=1e-12)
@@ -223,7 +256,7 @@ def _evidence(found: SweepRuns, trial: FoundRun, replicates: Sequence[FoundRun])
     return Evidence(
         label=label(values),
         config=plain({**sweep.parameters, **values}),
-        study=sweep.study,
+        study=str(sweep.study),
         runs=tuple(sorted((evidence_run(run) for run in replicates), key=lambda run: seed_of(run.seed, run.run_id))),
         sweep=sweep.name,
         sweep_run_id=found.run.run_id,

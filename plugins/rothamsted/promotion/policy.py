@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from rothamsted.promotion.constraints import parse_constraint
@@ -122,6 +122,8 @@ class Policy(BaseModel):
     representative: Literal["median"] = "median"
     same_data: Literal["digest", "none"] = "digest"
 
+    _file: str = PrivateAttr(default="")  # no rule: where a policy is written does not change a verdict
+
     @model_validator(mode="after")
     def _check_rules(self) -> Policy:
         """What several keys must agree on; the error carries the key that is easiest to change."""
@@ -145,6 +147,17 @@ class Policy(BaseModel):
             )
             raise _disagreement("replicates", reason)
         return self
+
+    def read_from(self, file: str) -> Policy:
+        """Return the policy with the file that it was read from, for the record."""
+        policy = self.model_copy()
+        policy._file = file
+        return policy
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from, relative to the project's root; empty for one made in a program."""
+        return self._file
 
     @property
     def threshold(self) -> float:

@@ -34,13 +34,14 @@ def load_policy(path: str | Path, root: Path) -> Policy:
     _check_is_mapping(text, path)
     document = parse_document(text, str(path))
     try:
-        return Policy.model_validate({key: value for key, value in document.data.items() if value is not None})
+        policy = Policy.model_validate({key: value for key, value in document.data.items() if value is not None})
     except ValidationError as error:
         found = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
         paths = [_path(detail) for detail in found]
         others = set(paths) - {paths[0]}
         more = f" (and {len(others)} more)" if others else ""
         raise document.error(paths[0], f"{_reason(found[0])}{more}") from None
+    return policy.read_from(_below(path, root))
 
 
 def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
@@ -84,6 +85,13 @@ def _read(path: str | Path, root: Path) -> str:
         raise SpecError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror}; {way_out}") from None
+
+
+def _below(path: str | Path, root: Path) -> str:
+    """The path relative to the root; as it is for a file that lies elsewhere."""
+    absolute = (root / path).resolve()
+    is_below = absolute.is_relative_to(root.resolve())
+    return (absolute.relative_to(root.resolve()) if is_below else absolute).as_posix()
 
 
 def _check_is_mapping(text: str, path: str | Path) -> None:

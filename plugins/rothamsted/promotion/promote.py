@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from rothamsted import tags, tracking
+from rothamsted.errors import UserError
 from rothamsted.promotion.changes import Entry as BookEntry
 from rothamsted.promotion.changes import entry_tag, next_number, read_entries
+from rothamsted.promotion.constraints import metrics_of
 from rothamsted.promotion.contest import Contest, Judgement, judge
 from rothamsted.promotion.errors import PromotionError
 from rothamsted.promotion.evidence import Candidates, read_candidates
@@ -20,6 +22,7 @@ from rothamsted.promotion.judged import judged_again, read_judged, verdict_tags
 from rothamsted.promotion.outcome import Outcome, decided, nothing_to_do, outcome, previewed
 from rothamsted.promotion.policy import Policy
 from rothamsted.promotion.record import SECTION, Entry, artifact, artifact_path, description, section
+from rothamsted.promotion.report import write_report
 from rothamsted.promotion.standing import (
     KEY,
     ROLLED_BACK,
@@ -52,6 +55,7 @@ def promote(
     dry_run: bool = False,
     n_replicates: int | None = None,
     say: Callable[[str], None] = lambda text: None,
+    report: Callable[..., None] = write_report,
 ) -> Outcome:
     """Judge the confirmed winners of a sweep, record the verdicts, and move the champion where they say so.
 
@@ -64,46 +68,61 @@ def promote(
         dry_run: Write nothing and train nothing; a champion is compared by its recorded replicates.
         n_replicates: Fresh common seeds; the policy's number by default, and at least that.
         say: Told in a line what takes time.
+        report: Writes the sweep's report anew, called when the verdict is on record and the champion has moved.
 
     Raises:
         PromotionError: What promotion refuses; nothing is recorded.
         StoreError: The registry or the store does not answer; no alias has moved.
     """
     registry.check_reachable()
-    n = policy.replicates if n_replicates is None else n_replicates
-    if n < policy.replicates:
-        raise PromotionError(
-            f"replicates={n}: the policy of model '{policy.model}' asks for {policy.replicates} at least"
-        )
+    n = _checked_replicates(n_replicates, policy)
     candidates = read_candidates(sweep, policy, uri=registry.tracking_uri)
     _check_models(candidates.evidences, registry)
     for _ in range(MOST_ROUNDS):
         standing = read_standing(registry, policy)
         _check_versions(candidates.evidences, standing)
         if _is_champion(candidates.evidences, standing):
+            if not dry_run:
+                _report(candidates, report, say, uri=registry.tracking_uri)
             return nothing_to_do(candidates, standing, policy, dry_run=dry_run)
         judgement = judge(
             candidates,
             standing,
             policy,
             n_replicates=n,
-            code_digest=code_digest(candidates.sweep.study),
+            code_digest=code_digest(str(candidates.sweep.study)),
             contest=None if dry_run else contest,
             uri=registry.tracking_uri,
         )
         if dry_run:
             return previewed(candidates, standing, judgement)
         try:
-            return _write(candidates, standing, judgement, registry)
+            made = _write(candidates, standing, judgement, registry)
         except AliasMovedError as error:
             say(f"{error}: the verdict is made again")
-    raise PromotionError(
+            continue
+        _report(candidates, report, say, uri=registry.tracking_uri)
+        return made
+    raise _overtaken(policy, candidates)
+
+
+# ---- checks ----
+
+
+def _overtaken(policy: Policy, candidates: Candidates) -> PromotionError:
+    return PromotionError(
         f"model '{policy.model}': its champion changed {MOST_ROUNDS} times while sweep {candidates.sweep.name} was "
         "compared with it; give the same command again when the others are done"
     )
 
 
-# ---- checks ----
+def _checked_replicates(n_replicates: int | None, policy: Policy) -> int:
+    n = policy.replicates if n_replicates is None else n_replicates
+    if n < policy.replicates:
+        raise PromotionError(
+            f"replicates={n}: the policy of model '{policy.model}' asks for {policy.replicates} at least"
+        )
+    return n
 
 
 def _check_models(candidates: Sequence[Evidence], registry: Registry) -> None:
@@ -199,11 +218,17 @@ def _register(candidates: Candidates, judgement: Judgement, registry: Registry) 
 
 def _new_version(evidence: Evidence, candidates: Candidates, judgement: Judgement, registry: Registry) -> FoundVersion:
     stands = representative(evidence)
+    policy = judgement.policy
     return registry.create_version(
-        judgement.policy.model,
+        policy.model,
         model_uri=stands.model_uri,
         run_id=stands.run_id,
-        tags=evidence_tags(evidence, reduce=candidates.sweep.objective.reduce, largest_seed=max(candidates.seeds)),
+        tags=evidence_tags(
+            evidence,
+            reduce=candidates.sweep.objective.reduce,
+            largest_seed=max(candidates.seeds),
+            metrics=metrics_of(policy.constraints),
+        ),
     )
 
 
@@ -211,10 +236,19 @@ def _write_to_sweep(entries: Sequence[Entry], candidates: Candidates, judgement:
     model, run_id = judgement.policy.model, candidates.run.run_id
     with tracking.open_recorder(registry.tracking_uri) as recorder:
         for entry in entries:
-            recorder.log_text(run_id, artifact(entry, judgement, candidates), artifact_path(model, entry.version))
+            path = artifact_path(model, entry.version, entry.judged.number)
+            recorder.log_text(run_id, artifact(entry, judgement, candidates), path)
         recorder.log_text(run_id, section(entries, judgement, candidates), SECTION)
         said = "; ".join(f"{model} version {entry.version}: {entry.verdict.decision}" for entry in entries)
         recorder.log(run_id, tags={PROMOTION: said[:5000]})
+
+
+def _report(candidates: Candidates, report: Callable[..., None], say: Callable[[str], None], *, uri: str) -> None:
+    """Write the report; what keeps it from being written is said, and takes nothing back."""
+    try:
+        report(candidates, uri=uri)
+    except UserError as error:
+        say(f"the verdict is on record, but the report of sweep {candidates.sweep.name} was not written anew: {error}")
 
 
 def _move(promoted: Entry, standing: Standing, judgement: Judgement, registry: Registry, lock: Lock) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rothamsted.analysis.read_promotions import FOLDER
 from rothamsted.promotion.contest import Judgement
 from rothamsted.promotion.evidence import Candidates
 from rothamsted.promotion.judged import Judged, difference_text, jsonable
@@ -18,7 +19,7 @@ from rothamsted.promotion.standing import evidence_key
 from rothamsted.promotion.values import Evidence, Verdict
 from rothamsted.report.text import count, level_percent, number, probability, setting
 
-SECTION = "promotion/verdict.md"
+SECTION = f"{FOLDER}/verdict.md"
 _FEW = 12  # seeds that are written out
 
 
@@ -33,9 +34,15 @@ class Entry:
     judged: Judged
 
 
-def artifact_path(model: str, version: str) -> str:
-    """Return where the JSON of a version's verdict lies among the artifacts of its sweep's run."""
-    return f"promotion/{model}-{version}.json"
+def artifact_path(model: str, version: str, number: int) -> str:
+    """Return where the JSON of a verdict lies among the artifacts of its sweep's run.
+
+    Args:
+        model: Registered model.
+        version: Of the challenger.
+        number: Of the verdict on this version; the first one has none in its name.
+    """
+    return f"{FOLDER}/{model}-{version}{'' if number == 1 else f'.{number:03d}'}.json"
 
 
 def section(entries: Sequence[Entry], judgement: Judgement, candidates: Candidates) -> str:
@@ -68,6 +75,7 @@ def artifact(entry: Entry, judgement: Judgement, candidates: Candidates) -> str:
         "verdict": asdict(entry.verdict),
         "judged": asdict(entry.judged),
         "policy": judgement.policy.model_dump(mode="json"),
+        "policy_file": judgement.policy.file,
         "contest": judgement.bout.name,
         "seeds": list(judgement.bout.seeds),
         "challenger": _evidence_json(entry.evidence),

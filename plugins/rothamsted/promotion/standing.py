@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,16 +80,18 @@ def evidence_key(evidence: Evidence) -> str:
     return hashlib.sha256("\n".join(sorted(run.run_id for run in evidence.runs)).encode()).hexdigest()
 
 
-def evidence_tags(evidence: Evidence, *, reduce: str, largest_seed: int) -> dict[str, str]:
+def evidence_tags(evidence: Evidence, *, reduce: str, largest_seed: int, metrics: Sequence[str] = ()) -> dict[str, str]:
     """Return the tags that carry a piece of evidence on a version.
 
     Args:
         evidence: That a version is registered with.
         reduce: How its curves became one number.
         largest_seed: Of all that its sweep has trained on, the search included: later comparisons begin after it.
+        metrics: That the policy's constraints are about: their values are sealed with the objectives.
     """
     record = {field: getattr(evidence, field) for field in _FIELDS}
     record |= {"reduce": reduce, "largest_seed": largest_seed, "run_ids": [run.run_id for run in evidence.runs]}
+    record |= {"metrics": {metric: evidence.metric_digest(metric) for metric in metrics}}
     text = json.dumps(record, sort_keys=True)
     return {
         KEY: evidence_key(evidence),
@@ -130,16 +132,22 @@ def registered_evidence(version: FoundVersion, *, uri: str) -> Evidence:
 def check_unaltered(evidence: Evidence, version: FoundVersion) -> None:
     """Refuse evidence whose numbers are not those that its version was registered with.
 
+    The objectives, and the metrics of the constraints that it was registered under. A version that was registered
+    before those were sealed has its objectives checked.
+
     Raises:
         PromotionError: with both digests.
     """
-    stood, now = version.tags.get(DIGEST, ""), evidence.digest()
-    if stood != now:
-        raise PromotionError(
-            f"version {version.version} of model '{version.model}': its evidence was altered: the numbers of its runs "
-            f"have the digest {now[:12]}, and had {stood[:12]} when it was registered; put the runs of sweep "
-            f"{evidence.sweep} back as they were, or let the alias point at another version"
-        )
+    sealed = {"numbers": (version.tags.get(DIGEST, ""), evidence.digest())}
+    recorded = _record(version).get("metrics", {})
+    sealed |= {f"values of {name}": (stood, evidence.metric_digest(name)) for name, stood in recorded.items()}
+    for what, (stood, now) in sealed.items():
+        if stood != now:
+            raise PromotionError(
+                f"version {version.version} of model '{version.model}': its evidence was altered: the {what} of its "
+                f"runs have the digest {now[:12]}, and had {stood[:12]} when it was registered; put the runs of sweep "
+                f"{evidence.sweep} back as they were, or let the alias point at another version"
+            )
 
 
 def said_of_rollback(text: str) -> str:

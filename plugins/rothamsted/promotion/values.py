@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -45,10 +46,15 @@ class Evidence:
     version: str = ""  # of the registered model; empty for one that is not registered yet
 
     def digest(self) -> str:
-        """SHA-256 of the numbers that the evidence rests on: altered evidence has another one."""
+        """SHA-256 of the objectives that the evidence rests on: altered evidence has another one."""
         rows = sorted((r.run_id, r.seed, repr(float(r.objective)), r.outcome) for r in self.runs)
         text = json.dumps([self.study, self.metric, self.data_digest, rows], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def metric_digest(self, metric: str) -> str:
+        """SHA-256 of the final values of one metric; a run that does not have it counts with NaN."""
+        rows = sorted((run.run_id, repr(float(run.metrics.get(metric, math.nan)))) for run in self.runs)
+        return hashlib.sha256(json.dumps([metric, rows], separators=(",", ":")).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,18 @@ Apart from the report: a few lines that fit on a run's page, not a paper.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
-from rothamsted.analysis.values import Analysis, ConditionSummary
+from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Luck
 from rothamsted.statistics import Interval
 
 N_SHOWN = 10
 MOST_CHARACTERS = 7_500  # MLflow keeps 8,000
+LUCK_NOTE = (
+    "The interval of luck is that of the difference of the two averages; the search's was picked because it looked "
+    "best, which is part of it on purpose."
+)
 
 
 def description(analysis: Analysis) -> str:
@@ -43,6 +48,25 @@ def estimate_text(interval: Interval | None, summary: ConditionSummary | None = 
     return f"{summary.statistics['mean']:.6g} (n = {summary.n}: no interval)"
 
 
+def luck_text(luck: Luck) -> str:
+    """'+0.03, 95 % interval -0.002 to 0.062 (Welch, n = 3 and 10)', or why there is no interval."""
+    if not math.isfinite(luck.estimate):
+        return "unknown (no score on a side)"
+    n_each = f"n = {luck.n_search} and {luck.n_confirmed}"
+    if not luck.has_interval:
+        return f"{luck.estimate:+.3g} ({n_each}: no interval)"
+    return (
+        f"{luck.estimate:+.3g}, {100 * luck.level:g} % interval {luck.low:.3g} to {luck.high:.3g} "
+        f"({luck.method}, {n_each})"
+    )
+
+
+def _searched(one: Confirmed) -> str:
+    if one.search is not None:
+        return f"thought {estimate_text(one.search)}"
+    return f"had n = {one.luck.n_search}, no interval"
+
+
 def _confirmed(analysis: Analysis) -> list[str]:
     labels = {condition.number: condition.label for condition in analysis.dataset.conditions}
     lines = []
@@ -50,10 +74,10 @@ def _confirmed(analysis: Analysis) -> list[str]:
         lines += [
             f"**Confirmed on fresh seeds**, trial {one.condition} ({labels[one.condition]}): "
             f"{analysis.dataset.objective.metric} {estimate_text(one.confirmed)}. This is the estimate to report. "
-            f"The search thought {estimate_text(one.search)}: luck was worth {one.luck:.3g}.",
+            f"The search {_searched(one)}: luck was worth {luck_text(one.luck)}.",
             "",
         ]
-    return lines
+    return [*lines, LUCK_NOTE, ""] if lines else lines
 
 
 def _best_set(analysis: Analysis) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from rothamsted import tracking
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.publish.confirmed_metrics import write_confirmed_metrics
 from rothamsted.publish.pages import REPORT, report_html, write_page
 from rothamsted.publish.record import write_record
 
@@ -24,5 +25,6 @@ def publish_finished(run_id: str, settings: Settings, *, uri: str) -> str | None
     analysis = analyze(dataset, settings)
     with tracking.open_recorder(uri) as recorder:
         write_record(recorder, analysis, run_id)
+        write_confirmed_metrics(recorder, dataset, uri=uri)
         write_page(recorder, run_id, report_html(analysis))
     return REPORT

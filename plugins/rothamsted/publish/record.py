@@ -18,6 +18,7 @@ from rothamsted.report.tables import (
     comparisons_table,
     conditions_table,
     effects_table,
+    luck_table,
     means_table,
     metrics_table,
     replicates_table,
@@ -56,6 +57,7 @@ def tables_of(analysis: Analysis) -> list[Table]:
         replicates_table(analysis),
         metrics_table(analysis),
         comparisons_table(analysis),
+        luck_table(analysis),
         effects_table(analysis),
         means_table(analysis),
         curves_table(analysis),
@@ -73,17 +75,17 @@ def _metrics(analysis: Analysis) -> list[MetricPoint]:
     values |= {f"replicates/{outcome}": float(n) for outcome, n in counts.items()}
     if analysis.ranking:
         values |= _prefixed("best_in_search", _summary(analysis, analysis.ranking[0]))
-    if analysis.confirmed and analysis.confirmed[0].confirmed is not None:
-        first = analysis.confirmed[0]
-        interval = first.confirmed
-        if interval is not None:
-            values |= {
-                "confirmed/mean": interval.estimate,
-                "confirmed/ci_low": interval.low,
-                "confirmed/ci_high": interval.high,
-                "confirmed/n": float(interval.n),
-                "luck": first.luck,
-            }
+    winner = next((one for one in analysis.confirmed if one.condition in analysis.ranking[:1]), None)
+    if winner is not None and winner.confirmed is not None:
+        values |= {
+            "confirmed/mean": winner.confirmed.estimate,
+            "confirmed/ci_low": winner.confirmed.low,
+            "confirmed/ci_high": winner.confirmed.high,
+            "confirmed/n": float(winner.confirmed.n),
+            "luck": winner.luck.estimate,
+            "luck/ci_low": winner.luck.low,
+            "luck/ci_high": winner.luck.high,
+        }
     step = len(analysis.dataset.conditions)
     return [MetricPoint(key, value, at_ms, step) for key, value in values.items() if math.isfinite(value)]
 

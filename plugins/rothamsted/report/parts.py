@@ -96,7 +96,16 @@ class Commands:
     kind: Literal["commands"] = field(default="commands", init=False)
 
 
-Part = Paragraph | DataTable | Facts | Figure | Commands
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """A title within a section."""
+
+    name: str  # its anchor
+    title: str
+    kind: Literal["heading"] = field(default="heading", init=False)
+
+
+Part = Paragraph | DataTable | Facts | Figure | Commands | Heading
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.report import completion, effect_tables, shown_tables
+from rothamsted.report import completion, effect_tables, promotions, shown_tables
 from rothamsted.report.parts import Commands, Figure, LeftOut, Paragraph, Part, Section, facts, figures, gap, paragraphs
 from rothamsted.report.sentences import METHODS, capital, sentence, shares_words, told_apart
 from rothamsted.report.text import GAP, count, level_percent, number, percent, setting, with_uncertainty
@@ -42,6 +42,7 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
         ),
         Section(name="results", title="Results", parts=_results(analysis)),
         Section(name="confirmation", title="Confirmation on fresh seeds", parts=_confirmation(analysis)),
+        Section(name="promotion", title="Promotion", parts=promotions.promotions(analysis.dataset.promotions)),
         Section(
             name="comparisons",
             title="Comparisons with the best",

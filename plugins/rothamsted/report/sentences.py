@@ -9,9 +9,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects
+from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
 from rothamsted.report.text import (
     GAP,
+    Estimate,
     count,
     digits_of,
     estimate,
@@ -21,7 +22,6 @@ from rothamsted.report.text import (
     p_value,
     percent,
     setting,
-    with_uncertainty,
 )
 from rothamsted.statistics import Interval
 
@@ -31,6 +31,10 @@ METHODS = {
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
 }
+LUCK_MEANING = (
+    "The interval is that of the difference of these two averages; the search's was picked because it looked best, and "
+    "what that is worth is part of the difference on purpose."
+)
 OTHER_SOURCES = {
     "residual": "is left unexplained",
     "seed": "goes with the seed",
@@ -129,17 +133,32 @@ def confirmed_words(analysis: Analysis) -> str:
 
 
 def luck_words(confirmed: Confirmed) -> str:
-    """What the search thought of a condition, and the difference to fresh seeds."""
-    search, fresh = confirmed.search, confirmed.confirmed
-    if search is None or fresh is None or not math.isfinite(confirmed.luck):
+    """What the search thought of a condition, and the difference to fresh seeds with its interval."""
+    luck = confirmed.luck
+    if not math.isfinite(luck.estimate):
         return ""
-    luck = with_uncertainty(abs(confirmed.luck), spread_of(search, fresh))
-    said = f"The search had put it at {with_interval(search)}"
-    if confirmed.luck == 0:
-        return f"{said}, which is the same."
-    if confirmed.luck < 0:
-        return f"{said}: {luck} worse than it proved to be."
-    return f"{said}: {luck} better than it proved to be, which is the luck that picking the best invites."
+    searched = count(luck.n_search, "replicate")
+    head = f"put it at {with_interval(confirmed.search)}:" if confirmed.search else f"{searched} of it, on average"
+    shown = luck_estimate(luck, -1.0 if luck.estimate < 0 else 1.0)
+    than = "worse than it proved to be" if luck.estimate < 0 else "better than it proved to be"
+    if luck.estimate == 0:
+        than = "away from what it proved to be"
+    said = f"The search had {head} {shown} {than} ({luck_basis(luck)})."
+    return f"{said} {LUCK_MEANING}" if luck.has_interval else said
+
+
+def luck_estimate(luck: Luck, sign: float = 1.0) -> Estimate:
+    """The difference between search and fresh seeds with its interval; with sign -1 turned round."""
+    low, high = sorted((sign * luck.low, sign * luck.high)) if luck.has_interval else (math.nan, math.nan)
+    return estimate(sign * luck.estimate, low, high)
+
+
+def luck_basis(luck: Luck) -> str:
+    """Level, method and both n of the interval of a difference, or why it has none."""
+    n_each = f"n{GAP}={GAP}{luck.n_search} and {luck.n_confirmed}"
+    if not luck.has_interval:
+        return f"{n_each}: no interval, which takes two of each"
+    return f"{level_percent(luck.level)}, {luck.method}, {n_each}"
 
 
 def effects_words(analysis: Analysis) -> str:
@@ -182,11 +201,6 @@ def with_interval(interval: Interval | None) -> str:
         return "an unknown value"
     basis = f"{interval.method}, n{GAP}={GAP}{interval.n}"
     return f"{estimate(interval.estimate, interval.low, interval.high)} ({level_percent(interval.level)}, {basis})"
-
-
-def spread_of(*intervals: Interval | None) -> float:
-    """Half the width of the interval of a difference between independent estimates, to choose digits by."""
-    return math.hypot(*((one.high - one.low) / 2 for one in intervals if one)) if any(intervals) else math.nan
 
 
 def named(analysis: Analysis, condition: int) -> str:

@@ -14,6 +14,7 @@ from rothamsted.analysis.values import (
     Comparisons,
     ConditionSummary,
     Confirmed,
+    Luck,
 )
 from rothamsted.report.cells import (
     MOST_ROWS,
@@ -28,15 +29,15 @@ from rothamsted.report.cells import (
     summary_cells,
 )
 from rothamsted.report.parts import Cell, Column, DataTable, Row, columns, numeric, text
-from rothamsted.report.sentences import short_labels, spread_of
+from rothamsted.report.sentences import LUCK_MEANING, luck_basis, luck_estimate, short_labels
 from rothamsted.report.tables import conditions_by_number, in_order_of_rank
 from rothamsted.report.text import (
     GAP,
     MISSING,
     count,
     digits_of,
+    joined,
     level_percent,
-    with_uncertainty,
 )
 
 MOST_FACTOR_COLUMNS = 6  # with more, a condition is shown by its label
@@ -116,23 +117,25 @@ def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataT
                 text(labels.get(one.condition, "")),
                 *interval_cells(one.search),
                 *interval_cells(one.confirmed),
-                numeric(with_uncertainty(one.luck, spread_of(one.search, one.confirmed)), one.luck),
+                *_luck_cells(one.luck),
             )
         )
         for one in confirmed
     )
-    shown = level_percent(analysis.level)
-    search = ("Search", f"{shown} interval", "n")
-    fresh = ("Fresh seeds", f"{shown} interval", "n", "Luck")
-    hint = "search minus fresh seeds; positive where the search was too hopeful"
-    numbers = columns(*search, *fresh, hints=("",) * 6 + (hint,))
+    shown = f"{level_percent(analysis.level)} interval"
+    titles = ("Search", shown, "n", "Fresh seeds", shown, "n", "Luck", shown)
+    hint = "by how much the search's mean looked better than that of fresh seeds; negative where it looked worse"
+    methods = methods_of([interval for one in confirmed for interval in (one.search, one.confirmed)])
+    of_luck = joined(dict.fromkeys(one.luck.method for one in confirmed))
     return DataTable(
         caption=f"{analysis.dataset.objective.metric} of the conditions that were run again on fresh seeds.",
-        columns=(Column(title="No.", is_numeric=True), Column(title="Condition"), *numbers),
-        rows=rows,
-        notes=(
-            f"Luck: {hint}. Intervals: {methods_of([x for one in confirmed for x in (one.search, one.confirmed)])}.",
+        columns=(
+            Column(title="No.", is_numeric=True),
+            Column(title="Condition"),
+            *columns(*titles, hints=("",) * 6 + (hint,)),
         ),
+        rows=rows,
+        notes=(f"Luck: {hint}. Intervals: {methods}; of luck: {of_luck}. {LUCK_MEANING}", *_without_luck(confirmed)),
     )
 
 
@@ -146,6 +149,19 @@ def metrics_table(analysis: Analysis, condition: int) -> DataTable:
         columns=columns("Metric", "Mean", header, "sd", "n", numeric_from=1),
         rows=rows,
         notes=collected([f"{name}: {one.note}" for name, one in found if one.note]),
+    )
+
+
+def _luck_cells(luck: Luck) -> tuple[Cell, Cell]:
+    """What luck was worth, and its interval."""
+    written = luck_estimate(luck)
+    return numeric(written.value, luck.estimate), numeric(written.interval, luck.high - luck.low, luck_basis(luck))
+
+
+def _without_luck(confirmed: Sequence[Confirmed]) -> tuple[str, ...]:
+    """Say where luck has no interval, and why."""
+    return collected(
+        [f"No. {one.condition}: luck, {luck_basis(one.luck)}." for one in confirmed if not one.luck.has_interval]
     )
 
 

@@ -124,6 +124,18 @@ def comparisons_table(analysis: Analysis) -> Table:
     return Table(name="comparisons", columns=columns, rows=tuple(rows))
 
 
+def luck_table(analysis: Analysis) -> Table:
+    """One row for each condition that was run again on fresh seeds: how much better the search's mean looked."""
+    fields = ("n_search", "n_confirmed", "estimate", "low", "high", "level", "method")
+    labels = labels_by_number(analysis)
+    rows = [
+        (one.condition, labels.get(one.condition), *(getattr(one.luck, field) for field in fields))
+        for one in analysis.confirmed
+    ]
+    columns = ("n_search", "n_confirmed", "luck", "ci_low", "ci_high", "level", "method")
+    return Table(name="luck", columns=("condition", "label", *columns), rows=tuple(rows))
+
+
 def effects_table(analysis: Analysis) -> Table:
     """The analysis of variance, one row a source."""
     columns = ("source", "df", "sum_squares", "f", "p_value", "omega_squared", "share")
@@ -145,6 +157,7 @@ TABLES: Mapping[str, Callable[[Analysis], Table]] = {
     "replicates": replicates_table,
     "metrics": metrics_table,
     "comparisons": comparisons_table,
+    "luck": luck_table,
     "effects": effects_table,
     "means": means_table,
 }

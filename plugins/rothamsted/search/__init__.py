@@ -4,7 +4,7 @@ The only doorway to Optuna. Apart from the sweep engine so that a worker never t
 """
 
 from rothamsted.search.claims import Claimed
-from rothamsted.search.queue import Counts, Queue, Told
+from rothamsted.search.queue import Queue
 from rothamsted.search.storage import (
     SearchRecord,
     check_storage,
@@ -12,10 +12,12 @@ from rothamsted.search.storage import (
     find_search,
     open_queue,
 )
+from rothamsted.search.values import Counts, Known, Told
 
 __all__ = [
     "Claimed",
     "Counts",
+    "Known",
     "Queue",
     "SearchRecord",
     "Told",

@@ -1,36 +1,114 @@
 """Asking an adaptive Optuna sampler for one condition, parents before the parameters they switch on.
 
-Apart from the queue because this is Optuna's public define-by-run interface, without any SQL.
+Apart from the queue because this is Optuna's public define-by-run interface. What is known from earlier
+searches is shown to the sampler here, and nowhere else: to it they are the trials before number 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import RDBStorage, _CachedStorage
+from optuna.trial import FrozenTrial, TrialState
 
-from rothamsted.search.distributions import from_stored
+from rothamsted.search.distributions import distributions_of, from_stored
+from rothamsted.search.samplers import Sampler, seed_of_trial
 from rothamsted.space import Space
 
 
-def suggest_condition(
-    study: optuna.Study, trial_id: int, space: Space, distributions: Mapping[str, BaseDistribution]
-) -> dict[str, Any]:
-    """Suggest every active parameter of a trial that exists in the storage already.
+class Asker:
+    """One sweep's adaptive sampler; one object a thread."""
 
-    A parameter that was suggested before keeps its value.
-    """
-    study._thread_local.cached_all_trials = None  # as Study.ask does: see what has been told since
-    study.get_trials(deepcopy=False)  # the storage's cache must have seen the trial
-    trial = optuna.Trial(study, trial_id)
-    stored: dict[str, float] = {}
-    for name in space.order:
-        if space.is_active(name, from_stored(stored, space)):
-            value = _suggest(trial, name, distributions[name])
-            stored[name] = float(distributions[name].to_internal_repr(value))
-    return from_stored(stored, space)
+    def __init__(
+        self, backend: RDBStorage, study_name: str, *, space: Space, sampler: Sampler, seed: int, known: Sequence[Any]
+    ) -> None:
+        """`known` are trials as `add_trial` would take them, the same for every worker."""
+        if sampler.adaptive is None:
+            raise ValueError(f"search {study_name}: a fixed design is not asked")
+        self._make = sampler.adaptive
+        self._seed = seed
+        self._space = space
+        self._distributions = distributions_of(space)
+        self._known = known
+        self._study = optuna.Study(
+            study_name,
+            _WithKnown(backend, known),
+            sampler=optuna.samplers.RandomSampler(),  # each trial has its own, made when it is asked
+            pruner=optuna.pruners.NopPruner(),
+        )
+
+    def suggest(self, trial_id: int, number: int) -> dict[str, Any]:
+        """Suggest every active parameter of a trial that exists in the storage already.
+
+        A parameter that was suggested before keeps its value.
+        """
+        self._study.sampler = self._make(seed_of_trial(self._seed, number), self._known)
+        self._study._thread_local.cached_all_trials = None  # as Study.ask does: see what has been told since
+        self._study.get_trials(deepcopy=False)  # the storage's cache must have seen the trial
+        trial = optuna.Trial(self._study, trial_id)
+        stored: dict[str, float] = {}
+        for name in self._space.order:
+            if self._space.is_active(name, from_stored(stored, self._space)):
+                value = _suggest(trial, name, self._distributions[name])
+                stored[name] = float(self._distributions[name].to_internal_repr(value))
+        return from_stored(stored, self._space)
+
+
+class _WithKnown(_CachedStorage):
+    """Optuna's storage with known trials as numbers 0, 1, ... and the trials that it holds after them."""
+
+    def __init__(self, backend: RDBStorage, known: Sequence[FrozenTrial]) -> None:
+        super().__init__(backend)
+        self._known = list(known)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """What is known, then the search's own trials, in order."""
+        known = [trial for trial in self._known if states is None or trial.state in states]
+        own = super().get_all_trials(study_id, deepcopy, states)
+        return [*(copy.deepcopy(known) if deepcopy else known), *own]
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """One of the search's own trials."""
+        with self._lock:
+            cached = self._get_cached_trial(trial_id)
+        if cached is not None:
+            return cached
+        trial = self._backend.get_trial(trial_id)
+        trial.number += len(self._known)
+        return trial
+
+    def _add_trials_to_cache(self, study_id: int, trials: list[FrozenTrial]) -> None:
+        super()._add_trials_to_cache(study_id, trials)  # keyed by their numbers in the storage
+        for trial in trials:
+            trial.number += len(self._known)
+
+
+def frozen_known(
+    params: Mapping[str, float],
+    distributions: Mapping[str, BaseDistribution],
+    *,
+    number: int,
+    state: TrialState,
+    values: Sequence[float],
+    system_attributes: Mapping[str, Any],
+) -> FrozenTrial:
+    """A known trial as Optuna sees it; its id is negative, for it lies in no storage."""
+    trial = optuna.trial.create_trial(
+        state=state,
+        values=list(values) or None,
+        params={name: distributions[name].to_external_repr(value) for name, value in params.items()},
+        distributions={name: distributions[name] for name in params},
+        system_attrs=dict(system_attributes),
+    )
+    trial.number = number
+    trial._trial_id = -1 - number
+    return trial
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Any:

@@ -5,74 +5,58 @@ Apart from `claims`, which decides who of many workers holds a trial: here is wh
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import optuna
 import sqlalchemy as sa
-from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
 from optuna.trial import TrialState
 
+from rothamsted import catalog
 from rothamsted.search import distributions as dist
-from rothamsted.search.ask import suggest_condition
+from rothamsted.search.ask import Asker
 from rothamsted.search.claims import CRASHES, LEASE, Claimed, Claims
+from rothamsted.search.designs import after_first
+from rothamsted.search.known import KNOWN, to_frozen, to_keep
+from rothamsted.search.pruners import make_pruner
+from rothamsted.search.pruning import Pruning
 from rothamsted.search.rounds import Rounds
 from rothamsted.search.rows import (
-    ATTRIBUTES,
-    PARAMS,
-    STUDY_ATTRIBUTES,
     TRIALS,
-    VALUES,
+    insert_waiting,
     lock_study,
     set_note,
+    set_report,
     set_study_attribute,
     set_trial_attributes,
+    study_attribute,
     utc_now,
 )
-from rothamsted.search.samplers import SAMPLERS, seed_of_trial
+from rothamsted.search.samplers import SAMPLERS
+from rothamsted.search.tell import end_trial
+from rothamsted.search.values import Counts, Known, Told
 from rothamsted.space import Space
 
-
-@dataclass(frozen=True, kw_only=True)
-class Told:
-    """The result of a trial, as it is written to Optuna."""
-
-    value: float | None  # None: no replicate has a score
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    note: str = ""  # markdown, shown by optuna-dashboard
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """Trials of a sweep by state."""
-
-    waiting: int = 0
-    running: int = 0
-    complete: int = 0
-    failed: int = 0
-    pruned: int = 0
-
-    @property
-    def total(self) -> int:
-        """All trials created so far."""
-        return self.waiting + self.running + self.finished
-
-    @property
-    def finished(self) -> int:
-        """Trials that will not change any more."""
-        return self.complete + self.failed + self.pruned
+FIRST = "rothamsted:first"  # Optuna, of the sweep: the conditions that were enqueued by hand
 
 
 class Queue:
     """The trials of one sweep. Safe for many workers on many machines; one object a thread."""
 
-    def __init__(self, *, study: optuna.Study, backend: RDBStorage, space: Space, sampler: str, seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        study: optuna.Study,
+        backend: RDBStorage,
+        space: Space,
+        sampler: str,
+        seed: int,
+        pruner: Mapping[str, Any] | None = None,
+    ) -> None:
         self._study = study
         self._backend = backend
         self._engine = backend.engine
@@ -80,7 +64,10 @@ class Queue:
         self._space = space
         self._distributions = dist.distributions_of(space)
         self._sampler = SAMPLERS[sampler]
+        self._is_finite = catalog.SAMPLERS[sampler].needs_finite_space
         self._seed = seed
+        self._asker: Asker | None = None  # made when a trial is asked: what is known is set before
+        self._pruning = Pruning(backend, study.study_name, make_pruner(pruner)) if pruner is not None else None
         self.claims = Claims(self._engine, self.study_id, space)
         self.rounds = Rounds(self._engine, self.study_id)
 
@@ -93,34 +80,47 @@ class Queue:
 
     def attribute(self, key: str, default: Any = None) -> Any:
         """One attribute of the sweep."""
-        query = sa.select(STUDY_ATTRIBUTES.c.value_json).where(
-            STUDY_ATTRIBUTES.c.study_id == self.study_id, STUDY_ATTRIBUTES.c.key == key
-        )
         with self._engine.connect() as connection:
-            found = connection.execute(query).first()
-        return default if found is None else json.loads(found[0])
+            found = study_attribute(connection, self.study_id, key)
+        return default if found is None else found
 
-    def describe(self, *, metric: str, note: str) -> None:
-        """What optuna-dashboard shows of the sweep: its objective's name on the axes, and its note."""
+    def describe(self, *, metric: str | Sequence[str], note: str) -> None:
+        """What optuna-dashboard shows of the sweep: its objectives' names on the axes, and its note."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._study.set_metric_names([metric])
+            self._study.set_metric_names([metric] if isinstance(metric, str) else list(metric))
         with self._engine.begin() as tx:
             set_note(tx, self.study_id, None, note)
 
-    def enqueue(self, n_trials: int) -> int:
-        """Enqueue the design's conditions up to `n_trials` in all; returns how many are new.
+    def enqueue(self, n_trials: int, first: Sequence[Mapping[str, Any]] = ()) -> int:
+        """Enqueue conditions up to `n_trials` in all; returns how many are new.
 
-        Calling again adds only what is missing. An adaptive sampler enqueues nothing.
+        Those of `first` are trials 0, 1, ...; the design's follow, and a design of a finite space does not repeat
+        them. An adaptive sampler's own follow when workers ask. Calling again adds only what is missing, after
+        the same `first`.
         """
-        if self._sampler.conditions is None:
-            return 0
         with self._engine.begin() as tx:
             existing = self._lock_and_count(tx)
-            new = list(self._sampler.conditions(self._space, self._seed, existing, n_trials))
+            first = self._first(tx, existing, first)
+            if self._sampler.conditions is None:
+                new = [dict(condition) for condition in first[existing:n_trials]]
+            else:
+                rest = (self._space, self._seed, first, existing, n_trials)
+                new = list(after_first(self._sampler.conditions, *rest, skip=self._is_finite))
             if new:
                 self._insert(tx, existing, new)
         return len(new)
+
+    def set_known(self, known: Sequence[Known]) -> int:
+        """Give the adaptive sampler trials of earlier searches to learn from; returns how many it took.
+
+        It takes those inside the space. They are no trials of this search, and are the same for every worker
+        that opens its queue afterwards.
+        """
+        kept = to_keep(known, self._space, self._sampler, len(self._study.directions))
+        self.set_attribute(KNOWN, kept)
+        self._asker = None
+        return len(kept)
 
     def counts(self) -> Counts:
         """Trials by state, one query."""
@@ -198,30 +198,27 @@ class Queue:
         with self._engine.begin() as tx:
             set_trial_attributes(tx, trial_id, attributes)
 
+    def report(self, trial_id: int, step: int, value: float) -> None:
+        """Write a running trial's value at a step, which optuna-dashboard draws; again at a step: replace it."""
+        with self._engine.begin() as tx:
+            set_report(tx, trial_id, step, value)
+
+    def should_prune(self, trial_id: int, step: int, values: Mapping[int, float]) -> bool:
+        """Whether the pruner would stop this trial, whose values up to `step` these are; False without a pruner."""
+        return self._pruning is not None and self._pruning.should_prune(trial_id, step, values)
+
     def tell(self, trial_id: int, told: Told) -> bool:
         """Write a trial's result and end it; False if it had been finished already."""
-        state = TrialState.FAIL if told.value is None else TrialState.COMPLETE
+        n_objectives = len(self._study.directions)
+        if told.values is not None and len(told.values) != n_objectives:
+            raise ValueError(f"trial id {trial_id}: told {told.values}, but the search has {n_objectives} objectives")
         with self._engine.begin() as tx:
-            ended = tx.execute(
-                sa.update(TRIALS)
-                .where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
-                .values(state=state, datetime_complete=utc_now())
-            ).rowcount
-            if not ended:
-                return False
-            if told.value is not None:
-                value, kind = models.TrialValueModel.value_to_stored_repr(told.value)
-                tx.execute(sa.insert(VALUES).values(trial_id=trial_id, objective=0, value=value, value_type=kind))
-            tx.execute(sa.delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial_id, ATTRIBUTES.c.key == LEASE))
-            set_trial_attributes(tx, trial_id, told.attributes)
-            if told.note:
-                set_note(tx, self.study_id, trial_id, told.note)
-        return True
+            return end_trial(tx, self.study_id, trial_id, told)
 
     # ---- readers ----
 
     def finished_trials(self) -> list[optuna.trial.FrozenTrial]:
-        """All trials that are complete or failed, in order."""
+        """All trials that are complete, pruned or failed, in order."""
         # Not by the study: it caches what is finished, and a trial that went on after it would be stale.
         trials = self._backend.get_all_trials(self.study_id, deepcopy=False)
         return sorted((t for t in trials if t.state.is_finished()), key=lambda trial: trial.number)
@@ -239,6 +236,16 @@ class Queue:
         count = sa.select(sa.func.count()).where(TRIALS.c.study_id == self.study_id)
         return tx.execute(count).scalar_one()
 
+    def _first(
+        self, tx: sa.Connection, existing: int, first: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        """The conditions named by hand: kept when the first trials are enqueued, and the same ever after."""
+        if existing:
+            return study_attribute(tx, self.study_id, FIRST) or ()
+        if first:
+            set_study_attribute(tx, self.study_id, FIRST, [dict(condition) for condition in first])
+        return first
+
     def _insert(
         self,
         tx: sa.Connection,
@@ -246,25 +253,14 @@ class Queue:
         conditions: Sequence[Mapping[str, Any]],
         attributes: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        rows = [
-            {"study_id": self.study_id, "number": first + i, "state": TrialState.WAITING}
-            for i in range(len(conditions))
-        ]
-        insert = sa.insert(TRIALS).returning(TRIALS.c.trial_id, sort_by_parameter_order=True)
-        ids = tx.execute(insert, rows).scalars().all()
-        texts = {name: distribution_to_json(d) for name, d in self._distributions.items()}
         params = [
             {
-                "trial_id": trial_id,
-                "param_name": name,
-                "param_value": dist.to_stored(value, self._space.domains[name], self._distributions[name]),
-                "distribution_json": texts[name],
+                name: dist.to_stored(value, self._space.domains[name], self._distributions[name])
+                for name, value in condition.items()
             }
-            for trial_id, condition in zip(ids, conditions, strict=True)
-            for name, value in condition.items()
+            for condition in conditions
         ]
-        if params:
-            tx.execute(sa.insert(PARAMS), params)
+        ids = insert_waiting(tx, self.study_id, first, params, self._distributions)
         for trial_id, of_trial in zip(ids, attributes):
             set_trial_attributes(tx, trial_id, of_trial)
 
@@ -286,11 +282,11 @@ class Queue:
         return Claimed(trial_id=trial_id, number=number, condition=condition, attributes={}, is_continued=False)
 
     def _suggest(self, trial_id: int, number: int) -> dict[str, Any]:
-        make = self._sampler.adaptive
-        if make is None:
-            raise RuntimeError(f"trial {number} has no parameters, and its sampler is a fixed design")
-        self._study.sampler = make(seed_of_trial(self._seed, number))
-        return suggest_condition(self._study, trial_id, self._space, self._distributions)
+        if self._asker is None:
+            known = to_frozen(self.attribute(KNOWN, []), self._space, self._sampler)
+            options: dict[str, Any] = {"space": self._space, "sampler": self._sampler, "seed": self._seed}
+            self._asker = Asker(self._backend, self._study.study_name, known=known, **options)
+        return self._asker.suggest(trial_id, number)
 
     def _complete(self, claimed: Claimed) -> Claimed:
         """A trial whose first holder died while it was asked gets the rest of its parameters now."""

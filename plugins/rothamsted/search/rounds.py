@@ -16,12 +16,12 @@ from optuna.trial import TrialState
 
 from rothamsted.search.rows import (
     ATTRIBUTES,
-    STUDY_ATTRIBUTES,
     TRIALS,
     VALUES,
     lock_study,
     set_study_attribute,
     set_trial_attributes,
+    study_attribute,
 )
 
 TURN = "rothamsted:turn"
@@ -57,7 +57,7 @@ class Rounds:
         """
         with self._engine.begin() as tx:
             lock_study(tx, self._study_id)
-            if self._attribute(tx, key) != seen or self._n_open(tx):
+            if study_attribute(tx, self._study_id, key) != seen or self._n_open(tx):
                 return False
             self._put_back(tx, trials)
             set_study_attribute(tx, self._study_id, key, new)
@@ -67,7 +67,7 @@ class Rounds:
         """Whether `holder` alone may now do what cannot be one transaction; ends after so many seconds."""
         with self._engine.begin() as tx:
             lock_study(tx, self._study_id)
-            turn = self._attribute(tx, TURN)
+            turn = study_attribute(tx, self._study_id, TURN)
             if turn is not None and turn["holder"] != holder and turn["expires"] > time.time():
                 return False
             set_study_attribute(tx, self._study_id, TURN, {"holder": holder, "expires": time.time() + seconds})
@@ -77,14 +77,14 @@ class Rounds:
         """Give the turn back; of a holder that is dead, so that nobody waits for its end."""
         with self._engine.begin() as tx:
             lock_study(tx, self._study_id)
-            turn = self._attribute(tx, TURN)
+            turn = study_attribute(tx, self._study_id, TURN)
             if turn is not None and turn["holder"] == holder:
                 set_study_attribute(tx, self._study_id, TURN, {**turn, "expires": 0.0})
 
     def turn_holder(self) -> str | None:
         """Who has the turn now."""
         with self._engine.connect() as connection:
-            turn = self._attribute(connection, TURN)
+            turn = study_attribute(connection, self._study_id, TURN)
         return turn["holder"] if turn is not None and turn["expires"] > time.time() else None
 
     def attributes(self, keys: Collection[str]) -> dict[int, dict[str, Any]]:
@@ -124,13 +124,6 @@ class Rounds:
             tx.execute(sa.delete(VALUES).where(VALUES.c.trial_id == trial_id))
             set_trial_attributes(tx, trial_id, attributes)
         return n_put_back
-
-    def _attribute(self, connection: sa.Connection, key: str) -> Any:
-        query = sa.select(STUDY_ATTRIBUTES.c.value_json).where(
-            STUDY_ATTRIBUTES.c.study_id == self._study_id, STUDY_ATTRIBUTES.c.key == key
-        )
-        found = connection.execute(query).scalar()
-        return None if found is None else json.loads(found)
 
     def _n_open(self, tx: sa.Connection) -> int:
         waiting = TRIALS.c.state.in_([TrialState.WAITING, TrialState.RUNNING])

@@ -1,4 +1,4 @@
-"""Attributes and notes as rows of Optuna's tables, many in one transaction.
+"""Trials, attributes, values, reports and notes as rows of Optuna's tables, many in one transaction.
 
 Apart from the queue because Optuna's own calls commit once per attribute (about 3 ms each).
 """
@@ -6,19 +6,24 @@ Apart from the queue because Optuna's own calls commit once per attribute (about
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages._rdb import models
+from optuna.trial import TrialState
 from sqlalchemy.dialects import postgresql, sqlite
 
 TRIALS = models.TrialModel.__table__
 STUDIES = models.StudyModel.__table__
 PARAMS = models.TrialParamModel.__table__
 VALUES = models.TrialValueModel.__table__
+REPORTS = models.TrialIntermediateValueModel.__table__
 ATTRIBUTES = models.TrialUserAttributeModel.__table__
+SYSTEM_ATTRIBUTES = models.TrialSystemAttributeModel.__table__
 STUDY_ATTRIBUTES = models.StudyUserAttributeModel.__table__
 STUDY_SYSTEM_ATTRIBUTES = models.StudySystemAttributeModel.__table__
 NOTE_CHARACTERS = 2045  # a note is kept in parts of this length; importing optuna_dashboard takes 1.9 s
@@ -29,16 +34,85 @@ def lock_study(tx: sa.Connection, study_id: int) -> None:
     tx.execute(sa.update(STUDIES).where(STUDIES.c.study_id == study_id).values(study_name=STUDIES.c.study_name))
 
 
+def insert_waiting(
+    tx: sa.Connection,
+    study_id: int,
+    first: int,
+    params: Sequence[Mapping[str, float]],
+    distributions: Mapping[str, BaseDistribution],
+) -> list[int]:
+    """Waiting trials with these parameters (as Optuna stores them), numbered from `first`; returns their ids."""
+    rows = [{"study_id": study_id, "number": first + i, "state": TrialState.WAITING} for i in range(len(params))]
+    insert = sa.insert(TRIALS).returning(TRIALS.c.trial_id, sort_by_parameter_order=True)
+    ids = list(tx.execute(insert, rows).scalars())
+    texts = {name: distribution_to_json(distribution) for name, distribution in distributions.items()}
+    of_all = [
+        {"trial_id": trial_id, "param_name": name, "param_value": value, "distribution_json": texts[name]}
+        for trial_id, of_trial in zip(ids, params, strict=True)
+        for name, value in of_trial.items()
+    ]
+    if of_all:
+        tx.execute(sa.insert(PARAMS), of_all)
+    return ids
+
+
 def set_trial_attributes(tx: sa.Connection, trial_id: int, attributes: Mapping[str, Any]) -> None:
     """Insert or replace user attributes of a trial."""
     rows = [{"trial_id": trial_id, "key": k, "value_json": json.dumps(v)} for k, v in attributes.items()]
     _upsert(tx, ATTRIBUTES, ["trial_id", "key"], rows)
 
 
+def set_trial_system_attribute(tx: sa.Connection, trial_id: int, key: str, value: Any) -> None:
+    """Insert or replace one system attribute of a trial, where samplers and pruners keep what they must remember."""
+    row = {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+    _upsert(tx, SYSTEM_ATTRIBUTES, ["trial_id", "key"], [row])
+
+
+def insert_values(tx: sa.Connection, trial_id: int, values: Sequence[float]) -> None:
+    """The values of a trial, one an objective."""
+    stored = [models.TrialValueModel.value_to_stored_repr(value) for value in values]
+    rows = [
+        {"trial_id": trial_id, "objective": i, "value": value, "value_type": kind}
+        for i, (value, kind) in enumerate(stored)
+    ]
+    tx.execute(sa.insert(VALUES), rows)
+
+
+def set_report(tx: sa.Connection, trial_id: int, step: int, value: float) -> None:
+    """Insert or replace the value that a trial reports at a step; NaN and infinity are stored as Optuna does."""
+    number, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+    row = {"trial_id": trial_id, "step": step, "intermediate_value": number, "intermediate_value_type": kind}
+    _upsert(tx, REPORTS, ["trial_id", "step"], [row])
+
+
+def last_report(tx: sa.Connection, trial_id: int) -> tuple[float, ...]:
+    """The value of a trial's last step, as Optuna takes it for a pruned trial's; none where that is NaN."""
+    query = (
+        sa.select(REPORTS.c.intermediate_value, REPORTS.c.intermediate_value_type)
+        .where(REPORTS.c.trial_id == trial_id)
+        .order_by(REPORTS.c.step.desc())
+        .limit(1)
+    )
+    found = tx.execute(query).first()
+    if found is None:
+        return ()
+    value = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value(*found)
+    return () if math.isnan(value) else (value,)
+
+
 def set_study_attribute(tx: sa.Connection, study_id: int, key: str, value: Any) -> None:
     """Insert or replace one user attribute of a sweep's Optuna study."""
     row = {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
     _upsert(tx, STUDY_ATTRIBUTES, ["study_id", "key"], [row])
+
+
+def study_attribute(connection: sa.Connection, study_id: int, key: str) -> Any:
+    """One user attribute of a sweep's Optuna study; None where there is none."""
+    query = sa.select(STUDY_ATTRIBUTES.c.value_json).where(
+        STUDY_ATTRIBUTES.c.study_id == study_id, STUDY_ATTRIBUTES.c.key == key
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else json.loads(found)
 
 
 def set_note(tx: sa.Connection, study_id: int, trial_id: int | None, body: str) -> None:
@@ -62,9 +136,8 @@ def _upsert(tx: sa.Connection, table: Any, keys: Sequence[str], rows: Sequence[M
     if tx.dialect.name in ("sqlite", "postgresql"):
         dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
         insert = dialect.insert(table)
-        insert = insert.on_conflict_do_update(
-            index_elements=list(keys), set_={"value_json": insert.excluded.value_json}
-        )
+        changed = {column: insert.excluded[column] for column in rows[0] if column not in keys}
+        insert = insert.on_conflict_do_update(index_elements=list(keys), set_=changed)
         tx.execute(insert, list(rows))
         return
     for row in rows:  # other databases: replace one at a time

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from rothamsted.space import Space
 
 CONNECT_SECONDS = 5  # a database that does not answer by then is called unreachable
 SPEC_KEY = "rothamsted:spec"
+Direction = Literal["minimize", "maximize"]
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -104,10 +105,31 @@ def open_queue(
     space: Space,
     sampler: str,
     seed: int,
-    direction: Literal["minimize", "maximize"],
+    direction: Direction | None = None,
+    directions: Sequence[Direction] | None = None,
+    pruner: Mapping[str, Any] | None = None,
     create: bool = False,
 ) -> Queue:
-    """The queue of a sweep's trials; with `create`, tables and study are made where they are missing."""
+    """The queue of a sweep's trials; with `create`, tables and study are made where they are missing.
+
+    Args:
+        url: the storage.
+        name: of the search.
+        space: its search space.
+        sampler: a name of `rothamsted.catalog.SAMPLERS`.
+        seed: of the sampler.
+        direction: of the one objective; `directions` of several.
+        directions: one an objective.
+        pruner: name and options, as in a sweep file; for one objective only.
+        create: whether to make what is missing.
+    """
+    wanted: list[Direction] = (
+        list(directions) if directions is not None else [direction] if direction is not None else []
+    )
+    if not wanted or (direction is not None and wanted != [direction]):
+        raise ValueError(f"search {name}: direction {direction} and directions {directions}; give one of them")
+    if pruner is not None and len(wanted) > 1:
+        raise ValueError(f"search {name}: a pruner judges one objective, not {len(wanted)}")
     parsed = _parse(url)
     is_sqlite = parsed.drivername.startswith("sqlite")
     storage = RDBStorage(
@@ -119,10 +141,10 @@ def open_queue(
     if is_sqlite:
         _tune_sqlite(storage.engine, set_wal=create)
     if create:
-        study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+        study = optuna.create_study(storage=storage, study_name=name, directions=wanted, load_if_exists=True)
     else:
         study = optuna.load_study(storage=storage, study_name=name)
-    return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed)
+    return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed, pruner=pruner)
 
 
 def dashboard_command(url: str) -> str:

@@ -5,22 +5,41 @@ from rothamsted.spec.load import SWEEP_KEYS, from_resolved, load_sweep
 from rothamsted.spec.not_yet import NOT_YET, NotYet
 from rothamsted.spec.plan import Plan, plan
 from rothamsted.spec.resolved import PLACE_KEYS, difference, digest, grown_only, resolved, seeds_of
-from rothamsted.spec.schema import Confirm, Execution, Objective, Racing, Replicates, Sampler, Statistics, Sweep
+from rothamsted.spec.schema import (
+    FILE_KEYS,
+    Confirm,
+    EarlyStopping,
+    Execution,
+    Objective,
+    Pruner,
+    Racing,
+    Replicates,
+    Sampler,
+    Stage,
+    Statistics,
+    Sweep,
+    WarmStart,
+)
 
 __all__ = [
+    "FILE_KEYS",
     "NOT_YET",
     "PLACE_KEYS",
     "SWEEP_KEYS",
     "Confirm",
+    "EarlyStopping",
     "Execution",
     "NotYet",
     "Objective",
     "Plan",
+    "Pruner",
     "Racing",
     "Replicates",
     "Sampler",
+    "Stage",
     "Statistics",
     "Sweep",
+    "WarmStart",
     "difference",
     "digest",
     "dotted",

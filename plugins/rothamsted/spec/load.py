@@ -6,29 +6,39 @@ the study before its parameters, each parameter before the sweep as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from rothamsted.errors import UserError
+from rothamsted.space import Domain
 from rothamsted.spec.document import Document, KeyPath, read_document
+from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
-from rothamsted.spec.overrides import expand_short_forms, fix_parameters, override_sweep_keys
-from rothamsted.spec.parameters import check_parameters, flatten_parameters, read_domain, read_domains
+from rothamsted.spec.overrides import GivenParameters, expand_short_forms, fix_parameters, override_sweep_keys
+from rothamsted.spec.parameters import (
+    check_parameters,
+    enqueued_values,
+    flatten_parameters,
+    read_domain,
+    read_domains,
+)
+from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
-from rothamsted.spec.schema import Sweep
+from rothamsted.spec.schema import FILE_KEYS, Sweep
 from rothamsted.spec.suggest import known_names
+from rothamsted.spec.target import ProjectParameters, StudyParameters, Target, find_target, with_entry_point
 
-SWEEP_KEYS = frozenset(Sweep.model_fields) | KNOWN_LATER
+SWEEP_KEYS = frozenset(FILE_KEYS) | KNOWN_LATER
 
 
 def load_sweep(
     path: str | Path,
     overrides: Mapping[str, str] | None = None,
     *,
-    parameter_names: Callable[[str], Mapping[str, Any] | None],
+    parameter_names: StudyParameters,
+    project_parameters: ProjectParameters | None = None,
     check_condition: CheckCondition | None = None,
     known_studies: Iterable[str] = (),
 ) -> Sweep:
@@ -39,8 +49,10 @@ def load_sweep(
         overrides: key -> text from the command line: any key of a sweep file, dotted; `space` in Hydra's
             sweep grammar; any parameter of the study, which fixes it and takes it out of the space.
         parameter_names: study -> {dotted parameter: its type}, or None where there is no such study.
+        project_parameters: foreign project, entry point, version -> {declared parameter: its type, None where it
+            takes any plain value}, or None where it has no such entry point; None: there are no foreign projects.
         check_condition: called with (study, {parameter: value}, the seed among them); raises a UserError
-            if the study refuses it.
+            if the study refuses it. Of a foreign project nobody is asked.
         known_studies: studies to name where the one asked for does not exist.
 
     Raises:
@@ -48,16 +60,15 @@ def load_sweep(
     """
     document = read_document(path)
     _check_keys(document)
-    document, parameters = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
+    document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
-    study, names = _find_study(document, parameter_names, known_studies)
-    document = flatten_parameters(document, names)
-    document = fix_parameters(document, _known_parameters(parameters, study, names))
-    check_parameters(document, study, names)
-    document.data["space"] = read_domains(document, study, names)
-    sweep = _validate(document)
+    target = find_target(document, parameter_names, known_studies, project_parameters)
+    document = flatten_parameters(document, target)
+    document = fix_parameters(document, _known_parameters(given, target, document))
+    check_parameters(document, target)
+    sweep = _validate(_with_values(document, read_domains(document, target)))
     check_rules(sweep, document)
-    if check_condition is not None:
+    if check_condition is not None and sweep.study is not None:
         check_conditions(sweep, document, check_condition)
     return sweep
 
@@ -71,46 +82,52 @@ def from_resolved(resolved: Mapping[str, Any]) -> Sweep:
     document = Document(source="recorded sweep", data=dict(resolved), places={})
     space = document.data.get("space") or {}
     domains = {name: read_domain(document, ("space", name), raw) for name, raw in space.items()}
-    document.data["space"] = domains
-    sweep = _validate(document)
+    sweep = _validate(_with_values(document, domains))
     check_rules(sweep, document)
     return sweep
+
+
+def _with_values(document: Document, domains: Mapping[str, Domain]) -> Document:
+    """The document with what the schema does not read itself: domains, pruner, enqueued conditions, entry point."""
+    data = {
+        **with_entry_point(document.data),
+        "space": dict(domains),
+        "pruner": read_pruner(document),
+        "enqueue": enqueued_values(document.data.get("enqueue"), domains),
+    }
+    return Document(source=document.source, data=data, places=document.places)
 
 
 def _check_keys(document: Document) -> None:
     for key in document.data:
         if key not in SWEEP_KEYS:
-            known = known_names(key, Sweep.model_fields)
+            known = known_names(key, FILE_KEYS)
             raise document.error((key,), f"is not a key of a sweep file; {known}")
 
 
-def _find_study(
-    document: Document,
-    parameter_names: Callable[[str], Mapping[str, Any] | None],
-    known_studies: Iterable[str],
-) -> tuple[str, Mapping[str, Any]]:
-    study = document.data.get("study")
-    if not isinstance(study, str) or not study:
-        reason = "is missing" if study is None else f"must be the name of a study, not {study!r}"
-        raise document.error(("study",), f"{reason}; {known_names('', known_studies)}")
-    try:
-        names = parameter_names(study)
-    except UserError as error:
-        raise document.error(("study",), str(error)) from None
-    if names is None:
-        raise document.error(("study",), f"there is no study '{study}'; {known_names(study, known_studies)}")
-    return study, names
-
-
-def _known_parameters(parameters: Mapping[str, Any], study: str, names: Mapping[str, Any]) -> dict[str, Any]:
+def _known_parameters(given: GivenParameters, target: Target, document: Document) -> dict[str, Any]:
     """The overrides that are no sweep key, as parameters: `optimizer={lr: 1}` is `optimizer.lr`."""
-    at = Document(source="command line", data={"parameters": dict(parameters)}, places={})
-    flat = flatten_parameters(at, names).data["parameters"]
+    at = Document(source="command line", data={"parameters": dict(given.values)}, places={})
+    flat = flatten_parameters(at, target).data["parameters"]
+    used = {*(document.data.get("space") or {}), *document.data["parameters"]} if target.is_open else set()
     for name in flat:
-        if name not in names:
-            known = known_names(name, (*Sweep.model_fields, *(other for other in names if other != "seed")))
-            raise at.error((name,), f"is neither a key of a sweep file nor a parameter of study '{study}'; {known}")
+        if name not in target.parameters and name not in used and not (target.is_open and name in given.below):
+            own = (other for other in target.parameters if other != target.seed_parameter)
+            known = known_names(name, (*FILE_KEYS, *own))
+            way = f"; one that it does not declare is parameters.{name}" if target.is_open else ""
+            reason = f"is neither a key of a sweep file nor a parameter of {target.label}{way}; {known}"
+            raise at.error((name,), reason)
+        _check_not_staged(at, name, document)
     return flat
+
+
+def _check_not_staged(at: Document, name: str, document: Document) -> None:
+    """What the stages say wins over what is fixed for all: said, not passed over."""
+    stages = document.data.get("stages")
+    for n, stage in enumerate(stages if isinstance(stages, list) else []):
+        if isinstance(stage, Mapping) and name in (stage.get("parameters") or {}):
+            reason = f"is set by stages[{n}].parameters, which wins over it; give stages as a whole"
+            raise at.error((name,), reason)
 
 
 def _validate(document: Document) -> Sweep:
@@ -130,6 +147,8 @@ def _path(location: tuple[int | str, ...], data: Any) -> KeyPath:
     """Pydantic's location without the parts that name a member of a union; a missing key comes last."""
     path: list[int | str] = []
     for part in location:
+        if isinstance(part, int) and isinstance(data, Mapping):
+            continue  # the one objective of a file is a list of one to the schema
         is_key = isinstance(data, Mapping) or (isinstance(data, (list, tuple)) and isinstance(part, int))
         if not is_key:
             break
@@ -145,13 +164,21 @@ def _reason(detail: Any) -> str:
     if kind == "extra_forbidden":
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
         return f"is not a key of a sweep file here; {known}"
-    rule = message.replace("Input should", "must")
+    if kind == WHOLE_REASON:
+        return message
+    rule = message.replace("Input should", "must").replace("a valid tuple", "a list")
     return f"{rule}, not {detail['input']!r}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     model: Any = Sweep
     for part in location[:-1]:
-        annotation = model.model_fields[part].annotation
-        model = next((one for one in get_args(annotation) if hasattr(one, "model_fields")), annotation)
-    return list(model.model_fields)
+        if isinstance(part, str) and hasattr(model, "model_fields"):
+            fields = {field.alias or name: field for name, field in model.model_fields.items()}
+            model = _model_in(fields[part].annotation) if part in fields else model
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model in `Model`, `Model | None` or `tuple[Model, ...]`."""
+    return next((one for one in (annotation, *get_args(annotation)) if hasattr(one, "model_fields")), annotation)

@@ -32,14 +32,8 @@ def _values(path: KeyPath, values: str, reason: str) -> tuple[NotYet, ...]:
 
 
 NOT_YET: tuple[NotYet, ...] = (
-    NotYet(path=("project",), reason="projects outside this one cannot be swept; give study: NAME"),
-    NotYet(path=("entry_point",), reason="projects outside this one cannot be swept; give study: NAME"),
     NotYet(path=("racing",), reason="a race is one of replicates; give replicates: {racing: {min: 3, max: 20}}"),
-    NotYet(path=("pruner",), reason="every replicate is trained to its end; remove it"),
-    NotYet(path=("stages",), reason="a sweep has one stage; remove it, and start a second sweep on the best"),
-    NotYet(path=("objective", "expression"), reason="an objective is one metric; give metric: NAME"),
-    *_values(("sampler", "name"), "gp cmaes nsgaii nsgaiii exhaustive", "give grid, random, qmc or tpe"),
-    *_values(("execution", "executor"), "ray project", "give local"),
+    *_values(("execution", "executor"), "ray", "give local"),
     *_values(("statistics", "interval"), "bootstrap wilson", "give t, percentile or bca"),
     *_values(("statistics", "correction"), "dunnett tukey", "give holm, bonferroni, bh or none"),
 )
@@ -53,12 +47,6 @@ def check_available(document: Document) -> None:
     Raises:
         SpecError: with the reason and what to write instead.
     """
-    objective = document.data.get("objective")
-    if isinstance(objective, list):
-        raise _refusal(document, ("objective",), "a list of objectives", "a sweep optimises one; give a single one")
-    if isinstance(objective, str):
-        reason = "an objective is one metric; write {metric: val_loss, direction: minimize}"
-        raise _refusal(document, ("objective",), f"the expression {objective!r}", reason)
     for row in NOT_YET:
         found = _look_up(document.data, row.path)
         if found is not None and (row.value is None or found == row.value):

@@ -9,39 +9,66 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.spec.document import Document, KeyPath, parse_override
 
 COMMAND_LINE = "command line"
-SHORT_FORMS = {"sampler": "name", "replicates": "count"}  # `sampler: tpe` is `sampler: {name: tpe}`
+# `sampler: tpe` is `sampler: {name: tpe}`
+SHORT_FORMS = {"sampler": "name", "replicates": "count", "pruner": "name", "warm_start": "sweep"}
+REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenParameters:
+    """The overrides that are no key of a sweep file: parameters of what is trained, if anything.
+
+    Attributes:
+        values: by name.
+        below: the names that were given as `parameters.NAME`.
+    """
+
+    values: Mapping[str, Any]
+    below: frozenset[str]
 
 
 def expand_short_forms(document: Document) -> Document:
     """Write `sampler: tpe` and `replicates: 5` out as the mappings that they are short for."""
-    data = dict(document.data)
-    for key, part in SHORT_FORMS.items():
-        if isinstance(data.get(key), (str, int, float)):
-            data[key] = {part: data[key]}
+    data = {key: _expanded(key, value) for key, value in document.data.items()}
     return Document(source=document.source, data=data, places=document.places)
+
+
+def _expanded(key: str, value: Any) -> Any:
+    if key in SHORT_FORMS and isinstance(value, (str, int, float)):
+        return {SHORT_FORMS[key]: value}
+    if key == "stages" and isinstance(value, list):
+        return [
+            {name: _expanded(name, part) if name == "replicates" else part for name, part in stage.items()}
+            if isinstance(stage, Mapping)
+            else stage
+            for stage in value
+        ]
+    return value
 
 
 def override_sweep_keys(
     document: Document, overrides: Mapping[str, str], sweep_keys: Collection[str]
-) -> tuple[Document, dict[str, Any]]:
+) -> tuple[Document, GivenParameters]:
     """Set the keys of the sweep file that the command line gives.
 
     Returns:
-        The changed document, and the overrides that are no sweep key: parameters of the study, if
-        anything. `parameters.NAME` is among them, as NAME.
+        The changed document, and the overrides that are no sweep key.
     """
     editor = _Editor(copy.deepcopy(document.data), dict(document.places))
     parameters: dict[str, Any] = {}
+    below: set[str] = set()
     for key in sorted(overrides, key=lambda key: key.count(".")):  # space before space.lr.points
         first, _, rest = key.partition(".")
         if first == "parameters" and rest:
             parameters[rest] = parse_override(key, overrides[key])
+            below.add(rest)
         elif first not in sweep_keys:
             parameters[key] = parse_override(key, overrides[key])
         elif key == "space":
@@ -50,7 +77,7 @@ def override_sweep_keys(
             _set_in_space(editor, rest, parse_override(key, overrides[key]))
         else:
             _set_key(editor, tuple(key.split(".")), parse_override(key, overrides[key]))
-    return editor.document(document.source), parameters
+    return editor.document(document.source), GivenParameters(values=parameters, below=frozenset(below))
 
 
 def fix_parameters(document: Document, parameters: Mapping[str, Any]) -> Document:
@@ -112,9 +139,11 @@ class _Editor:
 
 
 def _set_key(editor: _Editor, path: KeyPath, value: Any) -> None:
-    short = SHORT_FORMS.get(str(path[0]))
-    if len(path) == 1 and short is not None and isinstance(value, (str, int, float)):
-        path = (*path, short)
+    key = str(path[0])
+    if len(path) == 1 and key not in REPLACED and key in SHORT_FORMS and isinstance(value, (str, int, float)):
+        path = (key, SHORT_FORMS[key])
+    elif len(path) == 1:
+        value = _expanded(key, value)
     if value is None:
         editor.remove(path)
     else:

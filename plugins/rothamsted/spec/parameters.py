@@ -1,53 +1,54 @@
-"""The study's parameters in a sweep file: their names, their types, and the domains of those that vary.
+"""The parameters in a sweep file: their names, their types, and the domains of those that vary.
 
-Apart from `rules`, which looks at the sweep as a whole: here each parameter is judged by itself.
+Apart from the rules, which look at the sweep as a whole: here each parameter is judged by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rothamsted.space import Choice, Domain, DomainError, domain_from_plain
+from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_plain, same
 from rothamsted.spec.document import Document, KeyPath, dotted
 from rothamsted.spec.field_types import misfit, takes_whole_numbers
 from rothamsted.spec.suggest import known_names
+from rothamsted.spec.target import Target
 
-Names = Mapping[str, Any]  # dotted parameter -> its type
+_OPEN_NAME = re.compile(r"\w[\w./:+-]*")  # of a parameter that a foreign project need not declare
 
 
-def flatten_parameters(document: Document, names: Names) -> Document:
-    """Write nested parameters out: `{optimizer: {lr: 0.1}}` is `{optimizer.lr: 0.1}`."""
+def flatten_parameters(document: Document, target: Target) -> Document:
+    """Write nested parameters out, everywhere: `{optimizer: {lr: 0.1}}` is `{optimizer.lr: 0.1}`."""
     raw = _mapping(document, "parameters")
-    flat: dict[str, Any] = {}
     places = dict(document.places)
-    for path, value in _leaves(("parameters",), raw, names):
-        name = dotted(path[1:])
-        if name in flat:
-            raise document.error(path, f"{name} is given twice, once dotted and once nested; remove one")
-        flat[name] = value
-        places[("parameters", name)] = document.places.get(path, document.source)
-    return Document(source=document.source, data={**document.data, "parameters": flat}, places=places)
+    data = {**document.data, "parameters": _flat(document, ("parameters",), raw, target, places)}
+    for key, below in (("stages", "parameters"), ("enqueue", None)):
+        if isinstance(data.get(key), list):
+            data[key] = [
+                _flat_member(document, (key, n), member, below, target, places) for n, member in enumerate(data[key])
+            ]
+    return Document(source=document.source, data=data, places=places)
 
 
-def check_parameters(document: Document, study: str, names: Names) -> None:
-    """Check the fixed parameters against the study's names and types.
+def check_parameters(document: Document, target: Target) -> None:
+    """Check the fixed parameters, those of the stages too, against the target's names and types.
 
     Raises:
         SpecError: unknown, in the space as well, of another type, or the seed.
     """
     space = _mapping(document, "space")
-    for name, value in document.data["parameters"].items():
-        path = ("parameters", name)
-        _check_name(document, path, study, names)
+    for path, value in _fixed(document):
+        name = str(path[-1])
+        _check_name(document, path, target)
         if name in space:
             raise document.error(path, "is fixed here and varies in space; remove one of the two")
-        if reason := misfit(names[name], value):
-            raise document.error(path, f"{reason}; give a value that study '{study}' takes")
+        if reason := _misfit(target, name, value):
+            raise document.error(path, f"{reason}; give a value that {target.label} takes")
 
 
-def read_domains(document: Document, study: str, names: Names) -> dict[str, Domain]:
-    """The domains of the space, checked against the study's names and types.
+def read_domains(document: Document, target: Target) -> dict[str, Domain]:
+    """The domains of the space, checked against the target's names and types.
 
     Raises:
         SpecError: a parameter that is unknown, a domain that does not hold together, a value of another type.
@@ -55,11 +56,13 @@ def read_domains(document: Document, study: str, names: Names) -> dict[str, Doma
     domains = {}
     for name, raw in _mapping(document, "space").items():
         path = ("space", name)
-        _check_name(document, path, study, names)
-        domains[name] = read_domain(document, path, raw, is_integer=takes_whole_numbers(names[name]))
+        _check_name(document, path, target)
+        # A foreign "float" may well be a whole number, MLflow knows no other type: the file's numbers decide.
+        is_integer = None if target.is_open else takes_whole_numbers(target.parameters[name])
+        domains[name] = read_domain(document, path, raw, is_integer=is_integer)
         for part, value in _named_values(domains[name], raw):
-            if reason := misfit(names[name], value):
-                raise document.error((*path, *part), f"{reason}; give values that study '{study}' takes")
+            if reason := _misfit(target, name, value):
+                raise document.error((*path, *part), f"{reason}; give values that {target.label} takes")
     return domains
 
 
@@ -72,6 +75,62 @@ def read_domain(document: Document, path: KeyPath, raw: Any, *, is_integer: bool
         raise document.error((*path, *part), error.reason) from None
 
 
+def enqueued_values(conditions: Any, domains: Mapping[str, Domain]) -> Any:
+    """Conditions named by hand with the values as their domains have them: 1 in a range of numbers is 1.0."""
+    if not isinstance(conditions, (list, tuple)):
+        return conditions
+    return [
+        {name: _as_in(domains.get(name), value) for name, value in condition.items()}
+        if isinstance(condition, Mapping)
+        else condition
+        for condition in conditions
+    ]
+
+
+def _as_in(domain: Domain | None, value: Any) -> Any:
+    if isinstance(domain, Choice):
+        return next((known for known in domain.values if same(known, value)), value)
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if isinstance(domain, Range) and not domain.is_integer and is_whole else value
+
+
+def _fixed(document: Document) -> Iterator[tuple[KeyPath, Any]]:
+    for name, value in document.data["parameters"].items():
+        yield ("parameters", name), value
+    stages = document.data.get("stages")
+    for n, stage in enumerate(stages if isinstance(stages, list) else []):
+        own = stage.get("parameters") if isinstance(stage, Mapping) else None
+        for name, value in own.items() if isinstance(own, Mapping) else ():
+            yield ("stages", n, "parameters", name), value
+
+
+def _flat_member(
+    document: Document, path: KeyPath, member: Any, below: str | None, target: Target, places: dict[KeyPath, str]
+) -> Any:
+    """A stage with its parameters flat, or a condition that is flat itself; another thing is left to the schema."""
+    if not isinstance(member, Mapping):
+        return member
+    if below is None:
+        return _flat(document, path, member, target, places)
+    if not isinstance(member.get(below), Mapping):
+        return member
+    return {**member, below: _flat(document, (*path, below), member[below], target, places)}
+
+
+def _flat(
+    document: Document, path: KeyPath, raw: Mapping[str, Any], target: Target, places: dict[KeyPath, str]
+) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for at, value in _leaves(path, raw, target.parameters, len(path)):
+        name = dotted(at[len(path) :])
+        if name in flat:
+            raise document.error(at, f"{name} is given twice, once dotted and once nested; remove one")
+        flat[name] = value
+        known = next((document.places[at[:n]] for n in range(len(at), 0, -1) if at[:n] in document.places), None)
+        places[(*path, name)] = known or document.source
+    return flat
+
+
 def _mapping(document: Document, key: str) -> dict[str, Any]:
     raw = document.data.get(key)
     if raw is None:
@@ -81,23 +140,34 @@ def _mapping(document: Document, key: str) -> dict[str, Any]:
     return raw
 
 
-def _leaves(path: KeyPath, raw: Mapping[str, Any], names: Names) -> list[tuple[KeyPath, Any]]:
+def _leaves(path: KeyPath, raw: Mapping[str, Any], names: Mapping[str, Any], start: int) -> list[tuple[KeyPath, Any]]:
     leaves = []
     for key, value in raw.items():
-        name = dotted((*path[1:], key))
+        name = dotted((*path[start:], key))
         is_group = isinstance(value, Mapping) and any(known.startswith(f"{name}.") for known in names)
-        leaves += _leaves((*path, key), value, names) if is_group else [((*path, key), value)]
+        leaves += _leaves((*path, key), value, names, start) if is_group else [((*path, key), value)]
     return leaves
 
 
-def _check_name(document: Document, path: KeyPath, study: str, names: Names) -> None:
+def _check_name(document: Document, path: KeyPath, target: Target) -> None:
     name = str(path[-1])
-    if name == "seed":
+    if name == target.seed_parameter:
         reason = "the seed comes from the replicates; give replicates.seeds or replicates.first_seed"
         raise document.error(path, reason)
-    if name not in names:
-        known = known_names(name, (other for other in names if other != "seed"))
-        raise document.error(path, f"is not a parameter of study '{study}'; {known}")
+    if target.is_open:
+        if not _OPEN_NAME.fullmatch(name):
+            reason = f"{name!r} is no name of a parameter; it goes to the command as --NAME, without blanks"
+            raise document.error(path, reason)
+    elif name not in target.parameters:
+        known = known_names(name, (other for other in target.parameters if other != target.seed_parameter))
+        raise document.error(path, f"is not a parameter of {target.label}; {known}")
+
+
+def _misfit(target: Target, name: str, value: Any) -> str | None:
+    if target.is_open and not isinstance(value, (int, float, str)):
+        return f"must be a number, text, true or false, not {value!r}"
+    annotation = target.parameters.get(name)
+    return None if annotation is None else misfit(annotation, value)
 
 
 def _named_values(domain: Domain, raw: Any) -> list[tuple[KeyPath, Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from rothamsted.space import Condition
+from rothamsted.space.by_hand import without
 from rothamsted.spec.schema import Sweep
 
 
@@ -16,15 +18,17 @@ class Plan:
     Attributes:
         n_conditions: conditions that are trained.
         n_replicates: replicates of each condition; of a race the least.
-        n_trainings: replicates in all, without those of the confirmation; of a race the least.
+        n_trainings: replicates of the search, which is the first stage, without those of later stages and of the
+            confirmation; of a race the least.
         n_trainings_most: the same where a race drops nothing; else equal to `n_trainings`.
         n_confirmed: conditions of the confirmation.
         n_confirm_trainings: replicates of the confirmation.
+        n_stage_trainings: replicates of the later stages; 0 without stages.
         n_runs: MLflow runs: one of the sweep, one a trial, one a replicate; with a single replicate the
             trial's run is the replicate's. Of a race the least.
         n_runs_most: the same where a race drops nothing.
-        preview: the first conditions of a grid; empty for the other samplers, whose conditions are
-            proposed when the sweep runs.
+        preview: the first conditions that are enqueued or of a grid; other samplers propose theirs when the sweep
+            runs.
     """
 
     n_conditions: int
@@ -33,6 +37,7 @@ class Plan:
     n_trainings_most: int
     n_confirmed: int
     n_confirm_trainings: int
+    n_stage_trainings: int
     n_runs: int
     n_runs_most: int
     preview: tuple[Condition, ...]
@@ -43,8 +48,9 @@ def plan(sweep: Sweep, *, n_preview: int = 5) -> Plan:
     n_conditions, n_replicates, n_most = sweep.n_trials, sweep.replicates.n_first, len(sweep.replicates.values)
     n_confirmed = sweep.confirm.keep if sweep.confirm is not None else 0
     n_confirm_trainings = n_confirmed * len(sweep.confirm_seeds)
-    is_grid = sweep.sampler.name == "grid"
-    n_other_runs = 1 + n_conditions + n_confirmed + n_confirm_trainings
+    later = [(stage.keep or 0, len(sweep.stage_seeds(n))) for n, stage in enumerate(sweep.stages) if n > 0]
+    n_stage_runs = sum(keep + (keep * n_seeds if n_seeds > 1 else 0) for keep, n_seeds in later)
+    n_other_runs = 1 + n_conditions + n_stage_runs + n_confirmed + n_confirm_trainings
     return Plan(
         n_conditions=n_conditions,
         n_replicates=n_replicates,
@@ -52,7 +58,15 @@ def plan(sweep: Sweep, *, n_preview: int = 5) -> Plan:
         n_trainings_most=n_conditions * n_most,
         n_confirmed=n_confirmed,
         n_confirm_trainings=n_confirm_trainings,
+        n_stage_trainings=sum(keep * n_seeds for keep, n_seeds in later),
         n_runs=n_other_runs + (n_conditions * n_replicates if n_most > 1 else 0),
         n_runs_most=n_other_runs + (n_conditions * n_most if n_most > 1 else 0),
-        preview=tuple(islice(sweep.search_space.iterate_grid(), n_preview)) if is_grid else (),
+        preview=tuple(islice(_known_conditions(sweep), n_preview)),
     )
+
+
+def _known_conditions(sweep: Sweep) -> Iterator[Condition]:
+    """The conditions that stand fast before anything runs: those named by hand, then those of a grid."""
+    is_grid = sweep.sampler.name == "grid"
+    grid = without(sweep.search_space.iterate_grid(), sweep.enqueue) if is_grid else iter(())
+    return chain(sweep.enqueue, grid)

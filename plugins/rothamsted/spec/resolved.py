@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from rothamsted.space import domain_to_plain
-from rothamsted.spec.schema import Sweep
+from rothamsted.spec.schema import FILE_KEYS, PROJECT_EXECUTION_KEYS, Sweep
 
 # Keys that say where and how a sweep runs, not what it measures: they may change when it goes on.
 PLACE_KEYS = frozenset({"execution", "storage", "experiment", "models"})
+
+# Keys whose empty value says nothing: a sweep that was recorded before there were any reads the same.
+LEFT_OUT = frozenset({"constraints", "enqueue", "stages"})
 
 _ABSENT = object()
 
@@ -25,14 +28,19 @@ def resolved(sweep: Sweep) -> dict[str, Any]:
     Absent optional keys are left out; the seeds are written out, those of a race as its first. `from_resolved`
     gives the sweep back.
     """
-    plain = sweep.model_dump(mode="json", exclude={"space"}, exclude_none=True)
+    plain = sweep.model_dump(mode="json", exclude={"space", "pruner"}, exclude_none=True, by_alias=True)
     plain["parameters"] = dict(sweep.parameters)
+    plain["objective"] = _objectives(sweep)
     plain["replicates"] = _replicates(sweep, plain["replicates"])
+    if sweep.pruner is not None:
+        plain["pruner"] = sweep.pruner.plain
+    plain["stages"] = [_stage(sweep, number) for number in range(len(sweep.stages))]
     if sweep.confirm is not None:
         seeds = list(sweep.confirm_seeds)
         plain["confirm"] = {"keep": sweep.confirm.keep, "replicates": len(seeds), "seeds": seeds}
+    plain["execution"] = _execution(sweep, plain["execution"])
     plain["space"] = {name: domain_to_plain(domain) for name, domain in sweep.space.items()}
-    return {key: plain[key] for key in Sweep.model_fields if key in plain}
+    return {key: plain[key] for key in FILE_KEYS if key in plain and not (key in LEFT_OUT and not plain[key])}
 
 
 def digest(sweep: Sweep) -> str:
@@ -62,21 +70,48 @@ def grown_only(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether a sweep of the old values can go on with the new: only the budget grew, or its place changed.
 
     More trials, a longer timeout or none, a confirmation where there was none or of more conditions, and
-    whatever concerns execution, storage, experiment and models. A race keeps its trials: the bound on its error holds
-    for the conditions and the looks that it began with.
+    whatever concerns promotion, execution, storage, experiment and models. A race keeps its trials: the bound on
+    its error holds for the conditions and the looks that it began with; so does a sweep with stages, whose later
+    ones began with the best of what was there.
     """
-    may_grow = (*PLACE_KEYS, "trials", "timeout", "confirm")
+    may_grow = (*PLACE_KEYS, "trials", "timeout", "confirm", "promote")
     if difference(*({key: spec[key] for key in spec if key not in may_grow} for spec in (old, new))):
         return False
     before, after = old.get("trials"), new.get("trials")
-    is_race = "racing" in new.get("replicates", {})
-    if before != after and (is_race or before is None or after is None or after < before):
+    is_fixed = "racing" in new.get("replicates", {}) or "stages" in new
+    if before != after and (is_fixed or before is None or after is None or after < before):
         return False
     before, after = old.get("confirm"), new.get("confirm")
     if before is not None and (after is None or after["keep"] < before["keep"] or after["seeds"] != before["seeds"]):
         return False
     before, after = old.get("timeout"), new.get("timeout")
     return before == after or after is None or (before is not None and after > before)
+
+
+def _objectives(sweep: Sweep) -> Any:
+    """One objective as a mapping, several as a list; a score without the metric that its name gives it."""
+    plain = [
+        objective.model_dump(mode="json", exclude_none=True, exclude={"metric"} if objective.expression else None)
+        for objective in sweep.objectives
+    ]
+    return plain[0] if len(plain) == 1 else plain
+
+
+def _stage(sweep: Sweep, number: int) -> dict[str, Any]:
+    stage = sweep.stages[number]
+    if number == 0:
+        return {"parameters": dict(stage.parameters)}
+    plain = {"keep": stage.keep, "by": stage.by, "parameters": dict(stage.parameters), "resume": stage.resume}
+    if stage.replicates is not None:
+        seeds = list(sweep.stage_seeds(number))
+        plain["replicates"] = {"count": len(seeds), "seeds": seeds}
+    return plain
+
+
+def _execution(sweep: Sweep, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """What only foreign projects have stands there where it is not the default."""
+    given = sweep.execution.model_dump(mode="json", exclude_defaults=True)
+    return {key: value for key, value in plain.items() if key not in PROJECT_EXECUTION_KEYS or key in given}
 
 
 def _replicates(sweep: Sweep, plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from rothamsted.catalog import SAMPLERS
 from rothamsted.errors import UserError
-from rothamsted.space import SpaceError
 from rothamsted.spec.document import Document, KeyPath
-from rothamsted.spec.schema import MAX_CONDITIONS, MAX_SEED, Confirm, Replicates, Sweep
+from rothamsted.spec.rules_search import check_search
+from rothamsted.spec.rules_stages import check_stages
+from rothamsted.spec.schema import MAX_SEED, Confirm, Replicates, Sweep
 
 MAX_CHECKED_GRID = 2_000  # conditions: a larger grid is checked at its values one at a time
 
@@ -17,21 +19,20 @@ CheckCondition = Callable[[str, Mapping[str, Any]], None]  # (study, {parameter:
 
 
 def check_rules(sweep: Sweep, document: Document) -> None:
-    """Check the space, the sampler's budget, the seeds, the race and the confirmation.
+    """Check the search, the seeds, the race, the stages and the confirmation.
 
     Raises:
         SpecError: with the key that is easiest to change.
     """
-    try:
-        space = sweep.search_space
-        if sweep.sampler.name == "grid":
-            _check_grid(sweep, document)
-        else:
-            _check_budget(sweep, document, n_parameters=len(space))
-    except SpaceError as error:
-        raise document.error(("space", *error.key), error.reason) from None
+    _check_target(sweep, document)
+    check_search(sweep, document)
     _check_race(sweep, document)
-    _check_seeds(sweep, document)
+    _check_list(sweep.replicates, "count", document, ("replicates",))
+    _check_room(sweep.replicates.values, sweep.replicates.first_seed, document, "replicates")
+    for number, stage in enumerate(sweep.stages):
+        if stage.replicates is not None:
+            _check_list(stage.replicates, "count", document, ("stages", number, "replicates"))
+    check_stages(sweep, document)
     _check_confirmation(sweep, document)
     _check_promotion(sweep, document)
     _check_models(sweep, document)
@@ -43,56 +44,44 @@ def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) ->
     Raises:
         SpecError: with the study's own reason, at the parameter at fault.
     """
-    seed = {"seed": sweep.replicates.values[0]}
-    for name, condition in _conditions(sweep):
-        flat = {**sweep.parameters, **condition, **seed}
-        try:
-            check(sweep.study, flat)
-        except UserError as error:
-            at = _blamed(str(error), sweep, name)
-            shown = f" under {condition}" if condition else ""
-            raise document.error(at, f"study '{sweep.study}' refuses it{shown}: {error}") from None
+    for stage in range(max(len(sweep.stages), 1)):
+        fixed = {**sweep.stage_parameters(stage), "seed": sweep.stage_seeds(stage)[0]}
+        for at, condition in _conditions(sweep):
+            try:
+                check(sweep.study or "", {**fixed, **condition})
+            except UserError as error:
+                path = _blamed(str(error), sweep, stage) or at or ("study",)
+                shown = f" under {condition}" if condition else ""
+                raise document.error(path, f"study '{sweep.study}' refuses it{shown}: {error}") from None
 
 
-def _conditions(sweep: Sweep) -> Iterator[tuple[str | None, dict[str, Any]]]:
-    """Conditions to try, each with the one parameter that has changed from the first, where it is one."""
+def _conditions(sweep: Sweep) -> Iterator[tuple[KeyPath | None, dict[str, Any]]]:
+    """Conditions to try, each with the place of the one thing that has changed from the first, where it is one."""
     space = sweep.search_space
     probes = list(space.probes())
     yield None, (probes[0][1] if probes else {})
-    yield from probes
-    if sweep.sampler.name == "grid" and space.size_of_grid() <= MAX_CHECKED_GRID:
+    yield from ((("space", name), condition) for name, condition in probes)
+    yield from ((("enqueue", n), condition) for n, condition in enumerate(sweep.enqueue))
+    if SAMPLERS[sweep.sampler.name].needs_finite_space and space.size_of_grid() <= MAX_CHECKED_GRID:
         for condition in space.iterate_grid():
             yield None, condition
 
 
-def _blamed(message: str, sweep: Sweep, changed: str | None) -> KeyPath:
-    """The parameter that the study's message names first, else the one that has changed, else the study."""
-    places = {}
-    for key, names in (("space", sweep.space), ("parameters", sweep.parameters)):
+def _blamed(message: str, sweep: Sweep, stage: int) -> KeyPath | None:
+    """The parameter that the study's message names first."""
+    places: dict[KeyPath, tuple[int, int]] = {}
+    own = tuple(sweep.stages[stage].parameters) if sweep.stages else ()
+    fixed = tuple(name for name in sweep.parameters if name not in own)
+    for key, names in ((("stages", stage, "parameters"), own), (("space",), sweep.space), (("parameters",), fixed)):
         for name in names:
             if found := re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.]*\w)", message):
-                places[(key, name)] = (found.start(), -len(name))
-    return min(places, key=places.__getitem__, default=("space", changed) if changed else ("study",))
+                places[(*key, name)] = (found.start(), -len(name))
+    return min(places, key=places.__getitem__, default=None)
 
 
-def _check_grid(sweep: Sweep, document: Document) -> None:
-    n_conditions = sweep.search_space.size_of_grid()
-    if sweep.trials is not None:
-        reason = f"a grid has its own number of conditions, {n_conditions}; remove trials, or name another sampler"
-        raise document.error(("trials",), reason)
-    if n_conditions > MAX_CONDITIONS:
-        reason = f"a grid of {n_conditions} conditions, and at most {MAX_CONDITIONS} are taken; give fewer points"
-        raise document.error(("space",), reason)
-
-
-def _check_budget(sweep: Sweep, document: Document, *, n_parameters: int) -> None:
-    name = sweep.sampler.name
-    if sweep.trials is None:
-        reason = f"is missing: sampler {name} has no end of its own; give trials, as in trials: 50"
-        raise document.error(("trials",), reason)
-    if n_parameters == 0:
-        reason = f"is empty, so that sampler {name} has nothing to choose; give domains, or sampler grid"
-        raise document.error(("space",), reason)
+def _check_target(sweep: Sweep, document: Document) -> None:
+    if (sweep.study is None) == (sweep.project is None):
+        raise document.error(("study",), "or project: one of the two says what is trained; give exactly one")
 
 
 def _check_promotion(sweep: Sweep, document: Document) -> None:
@@ -120,24 +109,23 @@ def _check_race(sweep: Sweep, document: Document) -> None:
     if racing.step > racing.max - racing.min:
         reason = f"{racing.step} is more than the {racing.max - racing.min} from min to max; give a smaller one"
         raise document.error(("replicates", "racing", "step"), reason)
-
-
-def _check_seeds(sweep: Sweep, document: Document) -> None:
-    replicates = sweep.replicates
-    _check_room(replicates.values, replicates.first_seed, document, "replicates")
-    _check_list(replicates, "count", document, "replicates")
+    if len(sweep.objectives) > 1:
+        reason = "a race is for the best by one objective, and there are several; give count: N"
+        raise document.error(("replicates", "racing"), reason)
 
 
 def _check_confirmation(sweep: Sweep, document: Document) -> None:
     confirm, seeds = sweep.confirm, sweep.confirm_seeds
     if confirm is None:
         return
-    if confirm.keep > sweep.n_trials:
-        reason = f"{confirm.keep} of {sweep.n_trials} conditions; give at most {sweep.n_trials}"
+    n_conditions = (sweep.stages[-1].keep if sweep.stages else None) or sweep.n_trials
+    if confirm.keep > n_conditions:
+        last = " of the last stage" if sweep.stages else ""
+        reason = f"{confirm.keep} of {n_conditions} conditions{last}; give at most {n_conditions}"
         raise document.error(("confirm", "keep"), reason)
     _check_room(seeds, confirm.first_seed, document, "confirm")
-    _check_list(confirm, "replicates", document, "confirm")
-    if used := sorted(set(seeds) & set(sweep.replicates.values)):
+    _check_list(confirm, "replicates", document, ("confirm",))
+    if used := sorted(set(seeds) & sweep.search_seeds):
         key = "seeds" if confirm.seeds is not None else "first_seed"
         reason = f"{used[0]} is a seed of the search, which a confirmation must not see again; give fresh ones"
         raise document.error(("confirm", key), reason)
@@ -155,7 +143,7 @@ def _check_room(seeds: tuple[int, ...], first_seed: int | None, document: Docume
         raise document.error(path, f"{seeds[0]} leads to seeds above {MAX_SEED}; give a smaller first_seed")
 
 
-def _check_list(given: Replicates | Confirm, count_key: str, document: Document, key: str) -> None:
+def _check_list(given: Replicates | Confirm, count_key: str, document: Document, path: KeyPath) -> None:
     """A list of seeds is without repetition, and what stands beside it agrees with it."""
     seeds, count = given.seeds, getattr(given, count_key)
     if seeds is None:
@@ -163,9 +151,9 @@ def _check_list(given: Replicates | Confirm, count_key: str, document: Document,
     if len(set(seeds)) < len(seeds):
         twice = next(seed for seed in seeds if seeds.count(seed) > 1)
         reason = f"{twice} stands twice: two replicates would be one and the same; remove it"
-        raise document.error((key, "seeds"), reason)
+        raise document.error((*path, "seeds"), reason)
     if given.first_seed is not None:
-        raise document.error((key, "first_seed"), "stands beside seeds; give one of the two")
+        raise document.error((*path, "first_seed"), "stands beside seeds; give one of the two")
     if count is not None and count != len(seeds):
         reason = f"{count} replicates, but {len(seeds)} seeds; remove one of the two keys"
-        raise document.error((key, count_key), reason)
+        raise document.error((*path, count_key), reason)

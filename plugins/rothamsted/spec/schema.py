@@ -1,253 +1,143 @@
 """The one schema of a sweep file: which keys there are, their types, bounds and defaults.
 
 Apart from the loader: everything here is about one value at a time. What joins several keys, or needs the
-study, is in `rules`; what is planned and not built is in `not_yet`.
+study, is in the rules; what is planned and not built is in `not_yet`. The sections are in `search_sections`
+and `run_sections`, and are taken from here.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, Field, InstanceOf
 
 from rothamsted.space import Choice, Range, Space
+from rothamsted.space.by_hand import size_of_union
+from rothamsted.spec.field_values import (
+    CONFIRM_SUFFIX,
+    MAX_SEED,
+    ConstraintText,
+    Name,
+    Seconds,
+    Seed,
+    Storage,
+    Text,
+    refusal,
+    seconds,
+)
+from rothamsted.spec.run_sections import (
+    PROJECT_EXECUTION_KEYS,
+    Confirm,
+    Execution,
+    Racing,
+    Replicates,
+    Stage,
+    Statistics,
+    seeds_from,
+)
+from rothamsted.spec.search_sections import CONFIG, EarlyStopping, Objective, Pruner, Sampler, WarmStart
+
+__all__ = [
+    "CONFIRM_SUFFIX",
+    "FILE_KEYS",
+    "MAX_CONDITIONS",
+    "MAX_SEED",
+    "PROJECT_EXECUTION_KEYS",
+    "Confirm",
+    "EarlyStopping",
+    "Execution",
+    "Objective",
+    "Pruner",
+    "Racing",
+    "Replicates",
+    "Sampler",
+    "Seconds",
+    "Seed",
+    "Stage",
+    "Statistics",
+    "Sweep",
+    "WarmStart",
+    "seconds",
+]
 
 MAX_CONDITIONS = 1_000_000  # of one sweep: each is a row in two databases
-MAX_SEED = 2**32 - 1  # what numpy and JAX both take
-CONFIRM_SUFFIX = ".confirm"  # after a sweep's name: the Optuna study of its confirmation
-
-_CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-_SECONDS = (86_400, 3_600, 60, 1)
 
 
-def seconds(raw: Any) -> Any:
-    """A duration in seconds: from a number of seconds, or text such as 2h, 10m, 90s, 1h30m."""
-    if not isinstance(raw, str):
-        return raw
-    found = _DURATION.fullmatch(raw.strip())
-    if not raw.strip() or found is None:
-        raise PydanticCustomError("duration", "Input should be seconds, or a duration such as 90s, 10m or 1h30m")
-    return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
-
-
-def _reduction(raw: Any) -> Any:
-    k = raw.get("mean_of_last") if isinstance(raw, Mapping) and len(raw) == 1 else None
-    if isinstance(raw, str) and (found := re.fullmatch(r"mean:(\d{1,9})", raw)):
-        k = int(found[1])
-    if raw in ("last", "best"):
-        return raw
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise PydanticCustomError("reduction", "Input should be last, best or {mean_of_last: K} with K above 0")
-    return f"mean:{k}"
-
-
-def _workers(raw: Any) -> Any:
-    if raw != "auto" and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
-        raise PydanticCustomError("workers", "Input should be a whole number above 0, or auto for one per core")
-    return raw
-
-
-def _name(raw: Any) -> Any:
-    if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
-        raise PydanticCustomError(
-            "name", "Input should be at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
-        )
-    if raw.endswith(CONFIRM_SUFFIX):
-        raise PydanticCustomError(
-            "name", f"Input should not end in {CONFIRM_SUFFIX}, which names the confirmation of another sweep"
-        )
-    return raw
-
-
-def _storage(raw: Any) -> Any:
-    if not isinstance(raw, str) or not re.fullmatch(r"[a-z][a-z0-9]*(\+[a-z0-9]+)?://.+", raw):
-        raise PydanticCustomError("storage", "Input should be a database URL such as sqlite:///optuna.db")
-    return raw
-
-
-Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class Objective(BaseModel):
-    """What is optimised: one metric, a direction, and how its curve becomes one number.
-
-    Attributes:
-        metric: a metric that the study logs.
-        direction: minimize or maximize.
-        reduce: "last", "best" (over the steps), or "mean:K", the mean of the last K values, which a file
-            writes as `{mean_of_last: K}`.
-    """
-
-    model_config = _CONFIG
-
-    metric: Text
-    direction: Literal["minimize", "maximize"]
-    reduce: Annotated[str, BeforeValidator(_reduction)] = "last"
-
-
-class Sampler(BaseModel):
-    """What proposes conditions. Equal seeds propose the same ones."""
-
-    model_config = _CONFIG
-
-    name: Literal["grid", "random", "qmc", "tpe"] = "grid"
-    seed: Seed = 0
-
-
-class Racing(BaseModel):
-    """Replicates where they decide: rounds that drop the conditions that are worse than the best.
-
-    Attributes:
-        min: replicates that every condition gets.
-        max: replicates that a condition can get.
-        step: replicates that a round adds.
-        narrower_than: a condition whose interval is narrower than this gets no more; in units of the objective.
-    """
-
-    model_config = _CONFIG
-
-    min: Annotated[int, Field(ge=2, le=10_000)] = 3
-    max: Annotated[int, Field(ge=2, le=10_000)] = 20
-    step: Annotated[int, Field(ge=1, le=10_000)] = 1
-    narrower_than: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-
-
-class Replicates(BaseModel):
-    """How often each condition is trained, and with which seeds: the same in every condition.
-
-    Attributes:
-        count: replicates a condition; the number of `seeds` where only those are given, else 3.
-        seeds: the seeds themselves.
-        first_seed: the first of the seeds, which follow each other where `seeds` are not given.
-        racing: between a least and a greatest number, decided by the results, instead of `count` or `seeds`.
-    """
-
-    model_config = _CONFIG
-
-    count: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, strict=False)] | None = None
-    first_seed: Seed | None = None
-    racing: Racing | None = None
-
-    @property
-    def values(self) -> tuple[int, ...]:
-        """The seeds of the replicates, in order; of a race all that a condition can get."""
-        if self.seeds is not None:
-            return self.seeds
-        n_seeds = self.racing.max if self.racing is not None else self.count or 3
-        return _seeds_from(self.first_seed or 0, n_seeds)
-
-    @property
-    def n_first(self) -> int:
-        """Replicates that every condition gets, whatever its results."""
-        return self.racing.min if self.racing is not None else len(self.values)
-
-
-class Confirm(BaseModel):
-    """Fresh seeds for the winners of a search: the estimate to report.
-
-    Attributes:
-        keep: how many of the best conditions.
-        replicates: of each; the number of `seeds` where only those are given, else 10.
-        seeds: the seeds themselves; none may be one of the search's.
-        first_seed: the first of the seeds where `seeds` are not given; by default the one after the search's largest.
-    """
-
-    model_config = _CONFIG
-
-    keep: Annotated[int, Field(ge=1, le=1_000)] = 1
-    replicates: Annotated[int, Field(ge=2, le=10_000)] | None = None
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=2, strict=False)] | None = None
-    first_seed: Seed | None = None
-
-
-class Execution(BaseModel):
-    """Where and how the work runs; nothing here changes a number that is measured.
-
-    Attributes:
-        executor: what places the workers.
-        workers: how many; auto is one a core.
-        population: replicates trained in one compiled call, at most.
-        timeout_per_trial: seconds; a replicate that takes longer has failed.
-        retries: how often a failed replicate is tried again.
-        checkpoint_every: seconds between two checkpoints of a running replicate.
-        checkpoint_dir: folder of the checkpoints; relative to the project's root.
-        lease_seconds: a worker silent for so long is taken for dead, and its trial for free.
-        report: write the whole analysis and the report to the sweep's run when it is finished.
-    """
-
-    model_config = _CONFIG
-
-    executor: Literal["local"] = "local"
-    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"
-    population: Annotated[int, Field(ge=1)] = 1
-    timeout_per_trial: Seconds | None = None
-    retries: Annotated[int, Field(ge=0, le=100)] = 0
-    checkpoint_every: Seconds = 30.0
-    checkpoint_dir: Text = "checkpoints"
-    lease_seconds: Seconds = 60.0
-    report: bool = True
-
-
-class Statistics(BaseModel):
-    """How uncertainty is stated: nominal coverage, kind of interval, correction for many comparisons.
-
-    Attributes:
-        level: of every interval and every test.
-        interval: of analysis and report; the intervals at each step of a trial's run are Student's t.
-        correction: of a family of comparisons, in analysis and report.
-    """
-
-    model_config = _CONFIG
-
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    interval: Literal["t", "percentile", "bca"] = "t"
-    correction: Literal["holm", "bonferroni", "bh", "none"] = "holm"
+def _objectives(raw: Any) -> Any:
+    """One objective is a list of one."""
+    if raw in ([], ()):
+        raise refusal("must name one objective or more, not []")
+    return raw if isinstance(raw, (list, tuple)) else [raw]
 
 
 class Sweep(BaseModel):
-    """One search over the conditions of one study: a sweep file, checked and with its defaults.
+    """One search over the conditions of one study or foreign project: a sweep file, checked and with its defaults.
 
     Attributes:
         name: of the sweep; starting the same name again resumes it.
-        study: entry point of MLproject.
+        study: entry point of MLproject; None where `project` is given.
+        project: folder or git URI of a foreign MLflow project.
+        entry_point: of the foreign project.
+        version: git ref of the foreign project.
+        seed_parameter: parameter under which a replicate's seed is passed to the foreign project.
         parameters: dotted name -> value, fixed in every condition.
         space: dotted name -> domain, in the order of the file.
+        objectives: one or more; a file's key is `objective`.
+        constraints: comparisons of metrics that a condition should keep.
+        sampler: what proposes conditions.
+        pruner: what stops training early by comparison; None: nothing.
+        early_stopping: what ends a replicate by its own curve; None: nothing.
+        warm_start: an earlier sweep that the sampler knows.
+        enqueue: conditions that are tried first.
         trials: how many conditions are asked for; None for a grid, which has its own number.
         timeout: seconds for the whole sweep.
+        replicates: how often each condition is trained.
+        stages: two or more, or none: the best conditions again, with other parameters.
         confirm: fresh seeds for the winners; None: the search's own estimate is all there is.
-        promote: policy file by which the confirmed winner is judged when the sweep is finished.
         models: whose trained models are logged; None: not said, which is `confirmed`, and a study without models
             is no mistake then.
+        promote: policy file by which the confirmed winner is judged when the sweep is finished.
+        execution: where and how the work runs.
+        statistics: how uncertainty is stated.
         experiment: MLflow experiment; None: by MLflow's own rules.
         storage: database URL of the search.
     """
 
-    model_config = _CONFIG
+    model_config = CONFIG
 
-    name: Annotated[str, BeforeValidator(_name)]
-    study: Text
+    name: Name
+    study: Text | None = None
+    project: Text | None = None
+    entry_point: Text | None = None
+    version: Text | None = None
+    seed_parameter: Text | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
     space: dict[str, InstanceOf[Range] | InstanceOf[Choice]] = Field(default_factory=dict)
-    objective: Objective
+    objectives: Annotated[tuple[Objective, ...], BeforeValidator(_objectives), Field(alias="objective", strict=False)]
+    constraints: Annotated[tuple[ConstraintText, ...], Field(strict=False)] = ()
     sampler: Sampler = Sampler()
+    pruner: Pruner | None = None
+    early_stopping: EarlyStopping | None = None
+    warm_start: WarmStart | None = None
+    enqueue: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     trials: Annotated[int, Field(ge=1, le=MAX_CONDITIONS)] | None = None
     timeout: Seconds | None = None
     replicates: Replicates = Replicates()
+    stages: Annotated[tuple[Stage, ...], Field(strict=False)] = ()
     confirm: Confirm | None = None
     models: Literal["confirmed", "best", "all", "none"] | None = None
     promote: Text | None = None
     execution: Execution = Execution()
     statistics: Statistics = Statistics()
     experiment: Text | None = None
-    storage: Annotated[str, BeforeValidator(_storage)] = "sqlite:///optuna.db"
+    storage: Storage = "sqlite:///optuna.db"
+
+    @property
+    def objective(self) -> Objective:
+        """The first objective: it ranks conditions."""
+        return self.objectives[0]
 
     @cached_property
     def search_space(self) -> Space:
@@ -256,8 +146,42 @@ class Sweep(BaseModel):
 
     @property
     def n_trials(self) -> int:
-        """The number of conditions: `trials`, or the size of the grid."""
-        return self.search_space.size_of_grid() if self.trials is None else self.trials
+        """The number of conditions: `trials`, or the size of the grid with what is enqueued beside it."""
+        return size_of_union(self.search_space, self.enqueue) if self.trials is None else self.trials
+
+    @property
+    def stopping(self) -> tuple[str, str] | None:
+        """The metric that early stopping looks at, and its direction; None without early stopping."""
+        early = self.early_stopping
+        if early is None:
+            return None
+        objective = next((one for one in self.objectives if one.metric == early.metric), self.objective)
+        return early.metric or objective.metric, early.direction or objective.direction
+
+    def stage_parameters(self, stage: int) -> dict[str, Any]:
+        """The fixed parameters of a stage, by its position; without stages there is one, 0."""
+        own: Mapping[str, Any] = self.stages[stage].parameters if self.stages else {}
+        return {**self.parameters, **own}
+
+    def stage_seeds(self, stage: int) -> tuple[int, ...]:
+        """The seeds of a stage, by its position: those of the sweep, unless it has replicates of its own.
+
+        Where those are a count, they are the sweep's first seeds, and the following ones if there are too few:
+        a condition that goes on goes on with its seeds.
+        """
+        own = self.stages[stage].replicates if self.stages else None
+        seeds = self.replicates.values
+        if own is None:
+            return seeds
+        if own.seeds is not None or own.first_seed is not None:
+            return own.values
+        n_seeds = own.count or len(seeds)
+        return (*seeds[:n_seeds], *seeds_from(max(seeds) + 1, max(n_seeds - len(seeds), 0)))
+
+    @property
+    def search_seeds(self) -> frozenset[int]:
+        """Every seed that the search sees, in any stage."""
+        return frozenset(seed for stage in range(max(len(self.stages), 1)) for seed in self.stage_seeds(stage))
 
     @property
     def confirm_seeds(self) -> tuple[int, ...]:
@@ -267,8 +191,8 @@ class Sweep(BaseModel):
         if self.confirm.seeds is not None:
             return self.confirm.seeds
         first = self.confirm.first_seed
-        first = max(self.replicates.values) + 1 if first is None else first
-        return _seeds_from(first, self.confirm.replicates or 10)
+        first = max(self.search_seeds) + 1 if first is None else first
+        return seeds_from(first, self.confirm.replicates or 10)
 
     @property
     def confirm_name(self) -> str:
@@ -276,5 +200,4 @@ class Sweep(BaseModel):
         return self.name + CONFIRM_SUFFIX
 
 
-def _seeds_from(first: int, n_seeds: int) -> tuple[int, ...]:
-    return tuple(range(first, first + n_seeds))
+FILE_KEYS = tuple(field.alias or name for name, field in Sweep.model_fields.items())  # as a file names them

@@ -16,7 +16,10 @@ from rothamsted import tags
 from rothamsted.analysis.points import summary_points
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult
 from rothamsted.search import Told
+from rothamsted.spec import Sweep
+from rothamsted.spec.search_sections import Objective
 from rothamsted.statistics import align, summarize
+from rothamsted.sweep.scores import violations
 
 OBJECTIVE = "objective"  # the metric under which a replicate's single number is logged
 
@@ -43,46 +46,84 @@ def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_
     return points
 
 
+def objective_key(index: int, objective: Objective) -> str:
+    """The metric under which a replicate's number of one objective is logged: `objective` for the first."""
+    return OBJECTIVE if index == 0 else f"{OBJECTIVE}.{objective.metric.replace('/', '.')}"
+
+
 def objective_points(
-    results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int, step: int = 0
+    results: Sequence[ReplicateResult], sweep: Sweep, *, timestamp_ms: int, step: int = 0
 ) -> list[MetricPoint]:
     """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates."""
-    scores = [r.objective for r in results if r.objective is not None]
-    if not scores:
-        return []
-    values = np.array(scores, dtype=float)[:, None]
-    return summary_points(OBJECTIVE, np.array([step]), values, level=level, timestamp_ms=timestamp_ms)
+    points = []
+    for index, objective in enumerate(sweep.objectives):
+        if len(scores := _scores(results, index)):
+            key, level = objective_key(index, objective), sweep.statistics.level
+            points += summary_points(key, np.array([step]), scores[:, None], level=level, timestamp_ms=timestamp_ms)
+    return points
 
 
 def told(
-    results: Sequence[ReplicateResult], *, direction: str, level: float, run_id: str, link: str, race: str = ""
+    results: Sequence[ReplicateResult], sweep: Sweep, *, run_id: str, link: str, race: str = "", pruned: str = ""
 ) -> Told:
-    """What Optuna is told of a trial: mean over replicates with a score, +-inf where one diverged."""
-    scores = np.array([r.objective for r in results if r.objective is not None], dtype=float)
+    """What Optuna is told of a trial: means over replicates with a score, +-inf where one diverged.
+
+    A trial that was pruned has no values: what it reported last stands for it.
+    """
+    level = sweep.statistics.level
     n_by_outcome = Counter(r.outcome.value for r in results)
-    summary = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level=level).items()} if len(scores) else {}
-    value: float | None = float(scores.mean()) if len(scores) else None
-    if n_by_outcome[Outcome.DIVERGED.value]:
-        value = math.inf if direction == "minimize" else -math.inf
-    result = {
-        "summary": summary,
-        "outcomes": dict(n_by_outcome),
-        "replicates": [
-            {
-                "replicate": r.replicate,
-                "seed": r.seed,
-                "run_id": r.run_id,
-                "outcome": r.outcome.value,
-                "objective": r.objective,
-            }
-            for r in results
-        ],
-    }
-    return Told(
-        value=value,
-        attributes={tags.RUN_ID: run_id, tags.RESULT: result},
-        note=_note(summary, n_by_outcome, level, link, race),
+    summaries = [_summary(_scores(results, index), level) for index in range(len(sweep.objectives))]
+    broken = violations(results, sweep)
+    values = tuple(
+        _worst(objective) if n_by_outcome[Outcome.DIVERGED.value] else summary.get("mean")
+        for objective, summary in zip(sweep.objectives, summaries, strict=True)
     )
+    has_values = not pruned and all(value is not None for value in values)
+    result = {
+        "summary": summaries[0],
+        "outcomes": dict(n_by_outcome),
+        "replicates": [_replicate(r) for r in results],
+    }
+    if len(summaries) > 1:
+        result["others"] = [
+            {"metric": objective.metric, "direction": objective.direction, "summary": summary}
+            for objective, summary in zip(sweep.objectives[1:], summaries[1:], strict=True)
+        ]
+    result |= {"violations": list(broken)} if broken else {}
+    result |= {"pruned": pruned} if pruned else {}
+    return Told(
+        values=tuple(float(value) for value in values if value is not None) if has_values else None,
+        state="pruned" if pruned else None,
+        constraints=broken if has_values else (),
+        attributes={tags.RUN_ID: run_id, tags.RESULT: result},
+        note=_note(result, sweep, link, race),
+    )
+
+
+def _scores(results: Sequence[ReplicateResult], index: int) -> np.ndarray:
+    found = [r.objective if index == 0 else r.others[index - 1] for r in results if r.objective is not None]
+    return np.array(found, dtype=float)
+
+
+def _summary(scores: np.ndarray, level: float) -> dict[str, float | None]:
+    return {k: _finite(v[0]) for k, v in summarize(scores[:, None], level=level).items()} if len(scores) else {}
+
+
+def _worst(objective: Objective) -> float:
+    return math.inf if objective.direction == "minimize" else -math.inf
+
+
+def _replicate(result: ReplicateResult) -> dict[str, Any]:
+    more = {"others": list(result.others)} if result.others else {}
+    return {
+        "replicate": result.replicate,
+        "seed": result.seed,
+        "run_id": result.run_id,
+        "outcome": result.outcome.value,
+        "objective": result.objective,
+        **more,
+        **({"last": dict(result.last)} if result.last else {}),
+    }
 
 
 def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
@@ -98,9 +139,15 @@ def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
     )
 
 
-def _note(summary: Mapping[str, Any], n_by_outcome: Mapping[str, int], level: float, link: str, race: str) -> str:
-    counts = ", ".join(f"{n} {outcome}" for outcome, n in n_by_outcome.items())
-    parts = [f"objective: {describe_estimate(summary, level)}", f"replicates: {counts}"]
+def _note(result: Mapping[str, Any], sweep: Sweep, link: str, race: str) -> str:
+    level = sweep.statistics.level
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in result["outcomes"].items())
+    parts = [f"pruned: {result['pruned']}"] if "pruned" in result else []
+    parts += [f"objective: {describe_estimate(result['summary'], level)}"]
+    parts += [f"{other['metric']}: {describe_estimate(other['summary'], level)}" for other in result.get("others", ())]
+    broken = zip(sweep.constraints, result.get("violations", ()))
+    parts += [f"constraint {text}: {'holds' if v <= 0 else f'broken by {v:.4g}'}" for text, v in broken]
+    parts += [f"replicates: {counts}"]
     parts += [f"race: {race}"] if race else []
     return "\n\n".join([*parts, f"[its run in MLflow]({link})\n"])
 

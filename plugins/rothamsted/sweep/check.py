@@ -11,39 +11,67 @@ import numpy as np
 from rich.console import Console
 
 from rothamsted.spec import Plan, Sweep, plan
+from rothamsted.spec.schema import Objective
 from rothamsted.study import Study, drive
 from rothamsted.sweep.context import config_of, n_workers
+from rothamsted.sweep.foreign import ForeignStudy, warnings_of
+from rothamsted.sweep.stage_link import first_stage
 from rothamsted.sweep.start import digest_of_data
 
 MOST_SECONDS = 30.0  # of timing; a longer replicate is extrapolated from its steps where that can be done
 OVERHEAD_SECONDS = 0.02  # a replicate's share of writing down; benchmarks/overhead.py
 
 
-def print_plan(sweep: Sweep, study: Study, *, console: Console, is_timed: bool = True) -> None:
+def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, is_timed: bool = True) -> None:
     """Validate a sweep against its study and data, then print conditions, replicates, runs and time.
 
     Raises:
         UserError: as `start_sweep` would.
     """
-    digest = digest_of_data(sweep, study)
+    digest = digest_of_data(first_stage(sweep), study)
     size = plan(sweep)
     rows = {
-        "sweep": f"{sweep.name} (study {sweep.study})",
-        "objective": f"{sweep.objective.direction} {sweep.objective.metric}",
+        "sweep": f"{sweep.name} ({_target(study)})",
+        "objective": ", ".join(f"{o.direction} {_score(o)}" for o in sweep.objectives),
+        **({"constraints": ", ".join(sweep.constraints)} if sweep.constraints else {}),
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
+        **({"pruner": sweep.pruner.name} if sweep.pruner is not None else {}),
         "conditions": str(size.n_conditions),
         "replicates": _replicates(sweep, size),
+        **_stages(sweep, size),
         **_confirmation(sweep, size),
         **_models(sweep),
         "MLflow runs": _runs(sweep, size),
         "workers": str(n_workers(sweep)),
-        "data": f"sha256 {digest[:12]}…" if digest else "the study gives no digest",
+        "data": f"sha256 {digest[:12]}…" if digest else "no digest is given",
     }
-    if is_timed:
-        rows["estimated time"] = _estimate(sweep, study, size)
+    if is_timed and isinstance(study, Study):
+        rows["estimated time"] = _estimate(first_stage(sweep), study, size)
     for key, value in rows.items():
         console.print(f"{key + ':':<16}{value}", markup=False, highlight=False, soft_wrap=True)
+    for line in warnings_of(sweep, study):
+        console.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
     console.print("the sweep file is valid", highlight=False)
+
+
+def _target(study: Study | ForeignStudy) -> str:
+    if isinstance(study, Study):
+        return f"study {study.name}"
+    project = study.project
+    commit = f", commit {project.commit[:12]}" if project.commit else ""
+    return f"entry point {project.entry_point} of project {project.uri}{commit}"
+
+
+def _score(objective: Objective) -> str:
+    return objective.metric if objective.expression is None else f"{objective.metric} = {objective.expression}"
+
+
+def _stages(sweep: Sweep, size: Plan) -> dict[str, str]:
+    """What follows the first stage."""
+    if not sweep.stages:
+        return {}
+    kept = ", then ".join(f"the best {stage.keep}" for stage in sweep.stages[1:])
+    return {"later stages": f"{size.n_stage_trainings} more replicates ({kept})"}
 
 
 def _replicates(sweep: Sweep, size: Plan) -> str:
@@ -95,12 +123,12 @@ def _estimate(sweep: Sweep, study: Study, size: Plan) -> str:
         taken.append(time.perf_counter() - started)
         if taken[0] > MOST_SECONDS / 2:
             break
-    n_replicates = size.n_trainings + size.n_confirm_trainings
+    n_replicates = size.n_trainings + size.n_stage_trainings + size.n_confirm_trainings
     if ending.reason.startswith("timeout"):
         least = _minutes(n_replicates * MOST_SECONDS / n_workers(sweep))
         return f"more than {least} (one replicate takes over {MOST_SECONDS:g} s here)"
     seconds = (taken[-1] + OVERHEAD_SECONDS) / n_workers(sweep)
-    most = (size.n_trainings_most + size.n_confirm_trainings) * seconds
+    most = (size.n_trainings_most + size.n_stage_trainings + size.n_confirm_trainings) * seconds
     to = "" if size.n_trainings == size.n_trainings_most else f" to {_minutes(most)}"
     return (
         f"about {_minutes(n_replicates * seconds)}{to} with {n_workers(sweep)} workers, start and compilation apart "

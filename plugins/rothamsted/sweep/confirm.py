@@ -126,8 +126,7 @@ def _result_of(confirmation: SweepContext, of_condition: Sequence[Mapping[str, A
     results = [result_of_told(one) for attributes in of_condition for one in attributes[tags.RESULT]["replicates"]]
     told = aggregate.told(
         sorted(results, key=lambda r: r.replicate),
-        direction=sweep.objective.direction,
-        level=sweep.statistics.level,
+        sweep,
         run_id="",
         link="",
     )
@@ -140,7 +139,7 @@ def _write_summary(confirmation: SweepContext, result: Mapping[str, Any]) -> Non
     results = with_histories(told, tracking_uri=confirmation.tracking_uri)
     stamp = last_ms(results)
     points = aggregate.curve_points(results, level=level, timestamp_ms=stamp)
-    points += aggregate.objective_points(results, level=level, timestamp_ms=stamp)
+    points += aggregate.objective_points(results, confirmation.sweep, timestamp_ms=stamp)
     recorder.replace_metrics(result["run_id"], points)
     has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
     recorder.log(result["run_id"], tags=outcome_tags(results))

@@ -5,7 +5,6 @@ Apart from running it, because a finished, a running and a resumed sweep are all
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from rothamsted import tags
+from rothamsted.analysis.luck import luck_of
+from rothamsted.analysis.values import Luck
+from rothamsted.publish.description import LUCK_NOTE, luck_text
 from rothamsted.records import MetricPoint, Outcome
 from rothamsted.search import Queue
 from rothamsted.sweep.aggregate import describe_estimate
@@ -40,6 +42,13 @@ class Confirmation:
         sign = 1.0 if self.direction == "minimize" else -1.0
         return sign * (self.confirmed.mean - self.search.mean)
 
+    def luck_at(self, level: float) -> Luck | None:
+        """The luck with Welch's interval; None where a mean is missing."""
+        if self.luck is None:
+            return None
+        search, fresh = _objectives(self.search), _objectives(self.confirmed)
+        return luck_of(search, fresh, direction=self.direction, level=level)
+
 
 def read_confirmations(queue: Queue, winners: Sequence[ConditionResult], direction: str) -> list[Confirmation]:
     """The winners whose replicates have all ended, best of the search first."""
@@ -62,13 +71,21 @@ def read_confirmations(queue: Queue, winners: Sequence[ConditionResult], directi
     return found
 
 
-def metric_points(best: Confirmation) -> list[MetricPoint]:
-    """`confirmed/mean` and its kind, and `luck`, of the search's best condition; none where it has no mean."""
+def metric_points(best: Confirmation, *, level: float | None = None) -> list[MetricPoint]:
+    """`confirmed/mean` and its kind, and `luck`, of the search's best condition; none where it has no mean.
+
+    Args:
+        best: The search's best condition.
+        level: Of the interval of luck, `luck/ci_low` and `luck/ci_high`; None: those are left to the analysis.
+    """
     timestamp_ms = best.confirmed.ended_ms
     mean, luck = best.confirmed.mean, best.luck
     if mean is None or luck is None:
         return []
     values = {f"confirmed/{key}": best.confirmed.summary.get(key) for key in REPORTED} | {"luck": luck}
+    bounds = best.luck_at(level) if level is not None else None
+    if bounds is not None and bounds.has_interval:
+        values |= {"luck/ci_low": bounds.low, "luck/ci_high": bounds.high}
     return [MetricPoint(key, float(value), timestamp_ms, 0) for key, value in values.items() if value is not None]
 
 
@@ -105,14 +122,14 @@ def markdown(confirmations: Sequence[Confirmation], *, metric: str, level: float
         "### Confirmed on fresh seeds",
         "",
         f"The confirmed mean is the estimate to report; its seeds were not used in the search. {_rule(confirmations)}"
-        f"Its replicates are in the Optuna study {study}.",
+        f"{LUCK_NOTE} Its replicates are in the Optuna study {study}.",
         "",
         f"| trial | condition | {metric}, search | {metric}, confirmed | luck of the search |",
         "|---|---|---|---|---|",
     ]
     for c in confirmations[:MOST_SHOWN]:
         estimates = (describe_estimate(c.search.summary, level), _estimate(c.confirmed, level))
-        lines.append(f"| {c.search.number} | {_condition(c.search)} | {' | '.join(estimates)} | {_luck(c)} |")
+        lines.append(f"| {c.search.number} | {_condition(c.search)} | {' | '.join(estimates)} | {_luck(c, level)} |")
     if len(confirmations) > MOST_SHOWN:
         lines += ["", f"All {len(confirmations)} are in statistics/confirmed.csv."]
     return "\n".join([*lines, ""])
@@ -122,7 +139,8 @@ def confirmed_table(confirmations: Sequence[Confirmation], *, metric: str, level
     """The confirmation in the terminal."""
     table = Table(
         title=escape(f"Confirmed {metric}: the estimate to report"),
-        caption="fresh seeds, not used in the search; luck: by how much the search's estimate looked better",
+        caption="fresh seeds, not used in the search; luck: by how much the search's mean looked better, which it was "
+        "picked for, and the interval of this difference",
     )
     table.add_column("trial", justify="right")
     table.add_column("condition")
@@ -136,7 +154,7 @@ def confirmed_table(confirmations: Sequence[Confirmation], *, metric: str, level
             f"{searched['mean']:.5g}",
             str(int(searched["n"])),
             *(_cells(confirmed) if c.confirmed.mean is not None else (_estimate(c.confirmed, level), "", "")),
-            _luck(c),
+            _luck(c, level),
         )
     return table
 
@@ -165,9 +183,14 @@ def _condition(result: ConditionResult) -> str:
     return ", ".join(f"{key}={short(value)}" for key, value in result.condition.items())
 
 
-def _luck(confirmation: Confirmation) -> str:
-    luck = confirmation.luck
-    return "none" if luck is None or not math.isfinite(luck) else f"{luck:+.3g}"
+def _luck(confirmation: Confirmation, level: float) -> str:
+    luck = confirmation.luck_at(level)
+    return "none" if luck is None else luck_text(luck)
+
+
+def _objectives(result: ConditionResult) -> list[float]:
+    """The objective of each replicate that has one."""
+    return [float(one["objective"]) for one in result.replicates if one["objective"] is not None]
 
 
 def _cell(value: Any) -> Any:

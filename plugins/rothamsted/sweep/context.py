@@ -18,6 +18,8 @@ from rothamsted.errors import StoreError
 from rothamsted.search import Queue, find_search, open_queue
 from rothamsted.spec import Sweep, from_resolved, plan
 from rothamsted.study import Study, set_fields
+from rothamsted.sweep.foreign import ForeignStudy, parameters_of
+from rothamsted.sweep.stage_link import EarlierStage, first_stage, keeps_states
 from rothamsted.tracking import Recorder, open_recorder
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -28,7 +30,7 @@ class SweepContext:
     """A started sweep, as one process sees it."""
 
     sweep: Sweep
-    study: Study
+    study: Study | ForeignStudy
     queue: Queue
     recorder: Recorder
     tracking_uri: str
@@ -36,6 +38,8 @@ class SweepContext:
     sweep_run_id: str
     root: Path  # of the MLflow project: checkpoints lie below it
     phase: Literal["search", "confirm", "duel"] = "search"
+    earlier_stage: EarlierStage | None = None  # the stage before this one
+    keeps_states: bool = False  # the state at the end of each replicate is kept for the next stage
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -46,8 +50,10 @@ class SweepContext:
         """The same sweep in its second phase, with the queue of the confirmation."""
         return replace(self, phase="confirm", queue=confirm_queue_of(self.sweep))
 
-    def config_of(self, condition: Mapping[str, Any], seed: int) -> BaseModel:
-        """The study's config of one replicate."""
+    def config_of(self, condition: Mapping[str, Any], seed: int) -> Any:
+        """The study's config of one replicate; of a foreign project the parameters of its entry point."""
+        if isinstance(self.study, ForeignStudy):
+            return parameters_of(self.sweep, condition, seed)
         return config_of(self.study, self.sweep, condition, seed)
 
 
@@ -72,7 +78,8 @@ def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
         space=sweep.search_space,
         sampler=sweep.sampler.name,
         seed=sweep.sampler.seed,
-        direction=sweep.objective.direction,
+        directions=[objective.direction for objective in sweep.objectives],
+        pruner=None if sweep.pruner is None else sweep.pruner.plain,
         create=create,
     )
 
@@ -88,13 +95,18 @@ def confirm_queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
         space=sweep.search_space,
         sampler="grid",  # nothing is proposed: its conditions are added one by one
         seed=sweep.sampler.seed,
-        direction=sweep.objective.direction,
+        directions=[objective.direction for objective in sweep.objectives],
         create=create,
     )
 
 
 def open_context(
-    name: str, storage: str, *, root: Path, find_study: Callable[[str], Study], tracking_uri: str
+    name: str,
+    storage: str,
+    *,
+    root: Path,
+    find_target: Callable[[Sweep], Study | ForeignStudy],
+    tracking_uri: str,
 ) -> SweepContext:
     """Open a sweep that was started before, from its name and storage alone.
 
@@ -110,10 +122,12 @@ def open_context(
     if tags.CONFIRMATION_OF in record.attributes:
         of = record.attributes[tags.CONFIRMATION_OF]
         raise StoreError(f"'{name}' is the confirmation of sweep '{of}', whose workers do both; write --sweep {of}")
-    sweep = from_resolved({**record.spec, "storage": storage})
+    whole = from_resolved({**record.spec, "storage": storage})
+    sweep, study = first_stage(whole), find_target(whole)
+    stage = record.attributes.get(tags.STAGE)
     return SweepContext(
         sweep=sweep,
-        study=find_study(sweep.study),
+        study=study,
         queue=queue_of(sweep),
         recorder=open_recorder(tracking_uri),
         tracking_uri=tracking_uri,
@@ -121,4 +135,6 @@ def open_context(
         sweep_run_id=str(record.attributes[tags.RUN_ID]),
         root=root,
         phase="duel" if tags.DUEL in record.attributes else "search",
+        earlier_stage=EarlierStage.of(stage["earlier"]) if stage is not None else None,
+        keeps_states=stage["keeps_states"] if stage is not None else keeps_states(whole, 0, study),
     )

@@ -223,7 +223,7 @@ def _start(duel: Duel, *, experiment_id: str, root: Path, tracking_uri: str) -> 
     queue.set_attribute(SPEC_KEY, resolved(sweep))  # at once: killed after this, it is known as what it is
     queue.set_attribute(tags.DUEL, duel.plain)
     recorder = tracking.open_recorder(tracking_uri)
-    digests = list(dict.fromkeys([*attributes.get(tags.CODE_DIGESTS, []), code_digest(sweep.study, root)]))
+    digests = list(dict.fromkeys([*attributes.get(tags.CODE_DIGESTS, []), code_digest(str(sweep.study), root)]))
     run_id = attributes.get(tags.RUN_ID) or _run_of(sweep.name, experiment_id, tracking_uri)
     if run_id is None:
         run_id = _open_run(recorder, duel, experiment_id, root)
@@ -289,7 +289,7 @@ def _open_run(recorder: tracking.Recorder, duel: Duel, experiment_id: str, root:
             "rothamsted.host": socket.gethostname(),
         },
         params={
-            "study": sweep.study,
+            "study": str(sweep.study),
             "contestants": ", ".join(duel.labels),
             "seeds": ", ".join(map(str, sweep.replicates.values)),
             "objective": f"{sweep.objective.direction} {sweep.objective.metric}",

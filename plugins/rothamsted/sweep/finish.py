@@ -138,6 +138,7 @@ def _write_metrics(found: Found, search: SweepContext) -> None:
         }
     points = [MetricPoint(key, value, stamp, len(results)) for key, value in values.items()]
     if found.confirmations and best is not None and found.confirmations[0].search.number == best.number:
-        search.recorder.replace_metrics(search.sweep_run_id, metric_points(found.confirmations[0]))
+        points_of_winner = metric_points(found.confirmations[0], level=search.sweep.statistics.level)
+        search.recorder.replace_metrics(search.sweep_run_id, points_of_winner)
         run_tags["rothamsted.confirmed_run"] = found.confirmations[0].confirmed.run_id
     search.recorder.log(search.sweep_run_id, metrics=points, tags=run_tags)

@@ -13,9 +13,12 @@ from rothamsted.errors import UserError
 from rothamsted.mlproject import study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.study import Study, field_types, load_study, set_fields
+from rothamsted.sweep.foreign import ForeignStudy, checked_foreign, open_foreign
+from rothamsted.sweep.stages import check_resume
+from rothamsted.tracking.projects import open_project
 
 
-def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sweep, Study]:
+def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sweep, Study | ForeignStudy]:
     """Read and check a sweep file of the project at `root`; also its study.
 
     Raises:
@@ -33,6 +36,10 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
     def parameter_names(name: str) -> Mapping[str, Any] | None:
         return field_types(study_of(name).config) if name in commands else None
 
+    def project_parameters(uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
+        declared = open_project(uri, entry_point, version, root=root).parameters
+        return {name: float if one.type == "float" else None for name, one in declared.items()}
+
     def check_condition(name: str, flat: Mapping[str, Any]) -> None:
         set_fields(study_of(name).config, flat)
 
@@ -40,10 +47,24 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         path,
         overrides,
         parameter_names=parameter_names,
+        project_parameters=project_parameters,
         check_condition=check_condition,
         known_studies=sorted(commands),
     )
-    return sweep, study_of(sweep.study)
+    if sweep.project is not None:
+        return sweep, checked_foreign(sweep, root)
+    study = study_of(str(sweep.study))
+    check_resume(sweep, study)
+    return sweep, study
+
+
+def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
+    """What a sweep that was started before trains.
+
+    Raises:
+        UserError: its study or project is not there any more.
+    """
+    return open_foreign(sweep, root) if sweep.project is not None else find_study(str(sweep.study), root)
 
 
 def find_study(name: str, root: Path) -> Study:

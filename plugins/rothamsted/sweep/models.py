@@ -67,10 +67,11 @@ class ModelLogger:
         self._said = search.sweep.models
         self._code, self._code_problem = None, ""
         self._best_mean: float | None = None  # of the conditions that were the best when they were looked at
-        if self._said == "none" or (self._said is None and search.sweep.confirm is None):
+        study = search.sweep.study
+        if study is None or self._said == "none" or (self._said is None and search.sweep.confirm is None):
             return
         try:
-            self._code = study_code(search.sweep.study, search.root)
+            self._code = study_code(study, search.root)
         except (UserError, OSError) as error:
             self._code_problem = " ".join(str(error).split())
 

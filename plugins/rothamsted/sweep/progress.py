@@ -47,6 +47,7 @@ class Progress:
 
     n_search: int  # replicates of the search; of a race those that are decided
     n_confirm: int  # replicates of the confirmation
+    n_replicates: int  # of one condition, where nothing is pruned
     direction: str
     level: float
     console: Console
@@ -66,6 +67,7 @@ class Progress:
         """Begin with what earlier sittings have finished."""
         for result in (*results, *confirmed):
             self.ended.update(result.outcomes)
+        self.n_search -= sum(self.n_replicates - sum(r.outcomes.values()) for r in results if r.pruned)
         self.n_before = self.ended.total()
         self.best = next(iter(ranked(results, self.direction)), None)
         self._started = self._printed = self.clock()
@@ -94,6 +96,8 @@ class Progress:
         if event["phase"] != "search":
             return
         result = result_of(event["trial"], event["condition"], event["result"], race=event["race"])
+        if result.pruned:
+            self.n_search -= event["n_spared"]
         candidates = [result] + ([self.best] if self.best is not None and self.best.number != result.number else [])
         self.best = next(iter(ranked(candidates, self.direction)), None)
 
@@ -143,8 +147,9 @@ class Progress:
             f"elapsed {_time(elapsed)}",
             f"expected {_time(left)} more" if left is not None else "expected: after the first replicate",
         ]
-        if diverged := self.ended[Outcome.DIVERGED.value]:
-            parts.insert(1, f"of them {diverged} diverged")
+        odd = [(self.ended[o.value], o.value) for o in (Outcome.DIVERGED, Outcome.PRUNED) if self.ended[o.value]]
+        if odd:
+            parts.insert(1, "of them " + ", ".join(f"{n} {what}" for n, what in odd))
         if any(running.phase == "confirm" for running in self.running):
             parts.append("confirming on fresh seeds")
         elif self.race is not None:

@@ -13,13 +13,20 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Claimed
+from rothamsted.spec import Sweep
 from rothamsted.sweep import aggregate
 from rothamsted.sweep.context import SweepContext
 from rothamsted.sweep.models import PARAMETERS, PREDICT_MS, ModelNote
+from rothamsted.sweep.scores import constrained
 from rothamsted.sweep.work import Work
 from rothamsted.tracking import FoundRun, find_runs, read_history
 
 OF_THE_ENGINE = frozenset({aggregate.OBJECTIVE, PARAMETERS, PREDICT_MS})  # logged beside what the study measures
+_ENDED = (
+    (RunStatus.FINISHED, Outcome.FINISHED),
+    (RunStatus.FINISHED, Outcome.DIVERGED),
+    (RunStatus.KILLED, Outcome.PRUNED),
+)
 
 
 @dataclass(kw_only=True)
@@ -47,7 +54,7 @@ def with_histories(results: Sequence[ReplicateResult], *, tracking_uri: str) -> 
     """The results with the measurements of finished replicates, read back where they are missing."""
     missing = {r.run_id for r in results if r.outcome is Outcome.FINISHED and not r.history}
     histories = read_history(missing, uri=tracking_uri) if missing else {}
-    return [replace(r, history=_as_history(histories[r.run_id])) if r.run_id in missing else r for r in results]
+    return [replace(r, history=as_history(histories[r.run_id])) if r.run_id in missing else r for r in results]
 
 
 def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
@@ -58,6 +65,8 @@ def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
         run_id=told["run_id"],
         outcome=Outcome(told["outcome"]),
         objective=told["objective"],
+        others=tuple(told.get("others", ())),
+        last=told.get("last", {}),
     )
 
 
@@ -88,31 +97,35 @@ def _from_store(earlier: Earlier, context: SweepContext, work: Work) -> None:
         if run.tags[tags.ROLE] == "trial" and work.has_trial_run:
             earlier.run_id = run.run_id
         elif tags.REPLICATE in run.tags and int(run.tags[tags.REPLICATE]) in work.seeds:
-            _keep(earlier, run)
+            _keep(earlier, run, context.sweep)
 
 
-def _keep(earlier: Earlier, run: FoundRun) -> None:
+def _keep(earlier: Earlier, run: FoundRun, sweep: Sweep) -> None:
     replicate, outcome = int(run.tags[tags.REPLICATE]), run.tags.get(tags.OUTCOME)
-    if run.status == RunStatus.FINISHED and outcome in (Outcome.FINISHED, Outcome.DIVERGED):
+    if (run.status, outcome) in _ENDED:
+        keys = [aggregate.objective_key(index, objective) for index, objective in enumerate(sweep.objectives)]
+        is_finished = outcome == Outcome.FINISHED
         earlier.results[replicate] = ReplicateResult(
             replicate=replicate,
             seed=int(run.tags[tags.SEED]),
             run_id=run.run_id,
             outcome=Outcome(outcome),
-            objective=run.metrics.get(aggregate.OBJECTIVE),
+            objective=run.metrics.get(keys[0]),
+            others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
+            last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
         )
         if note := ModelNote.from_tags(run.tags):
             earlier.notes[replicate] = note
         earlier.interrupted.pop(replicate, None)
-    elif run.status != RunStatus.FAILED and replicate not in earlier.results:
+    elif run.status != RunStatus.FAILED and replicate not in earlier.results and sweep.project is None:
         earlier.interrupted[replicate] = run
 
 
-def _as_history(points: list[MetricPoint]) -> tuple[Measured, ...]:
+def as_history(points: Sequence[MetricPoint]) -> tuple[Measured, ...]:
     """Measurements from logged metrics, by step."""
     by_step: dict[int, dict[str, MetricPoint]] = {}
     for point in points:
-        if point.key not in OF_THE_ENGINE:
+        if point.key not in OF_THE_ENGINE and not point.key.startswith(f"{aggregate.OBJECTIVE}."):
             by_step.setdefault(point.step, {})[point.key] = point
     history = []
     for step in sorted(by_step):

@@ -14,9 +14,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from rothamsted import tags
 from rothamsted.records import Outcome
 from rothamsted.search import Queue
+from rothamsted.statistics.pareto import pareto_set
 from rothamsted.sweep.aggregate import describe_estimate
 
 DROPPED = "dropped after "
@@ -36,13 +39,21 @@ class ConditionResult:
     race: str = ""  # how it left the race: "dropped after 5", "narrow after 7", "survived"
     ended_ms: int = 0  # when it was told last, milliseconds since 1970
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # replicate -> {"uri"} or {"problem"}
+    others: Sequence[Mapping[str, Any]] = ()  # further objectives: metric, direction, summary
+    violations: Sequence[float] = ()  # of each constraint; at most 0: it holds
+    pruned: str = ""  # why it was pruned
 
     @property
     def mean(self) -> float | None:
-        """The objective's mean over replicates; None if there is none, or if a replicate diverged."""
-        if self.outcomes.get(Outcome.DIVERGED.value) or not self.summary:
+        """The objective's mean over replicates; None if there is none, one diverged, or the trial was pruned."""
+        if self.outcomes.get(Outcome.DIVERGED.value) or self.pruned or not self.summary:
             return None
         return self.summary["mean"]
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether every constraint holds."""
+        return all(violation <= 0 for violation in self.violations)
 
     @property
     def dropped_after(self) -> int:
@@ -77,17 +88,45 @@ def result_of(
         run_id=run_id,
         race=race,
         models=result.get("models", {}),
+        others=result.get("others", ()),
+        violations=result.get("violations", ()),
+        pruned=result.get("pruned", ""),
     )
 
 
 def ranked(results: Sequence[ConditionResult], direction: str) -> list[ConditionResult]:
-    """The conditions with a mean, best first; ties by trial number.
+    """The conditions with a mean that keep every constraint, best first; ties by trial number.
 
-    Those that a race dropped come after all others, the last dropped first: their means are over fewer seeds.
+    With several objectives those of the Pareto set come first, in the order of the first objective. Those that
+    a race dropped come after all others, the last dropped first: their means are over fewer seeds.
     """
     sign = 1.0 if direction == "minimize" else -1.0
-    scored = [r for r in results if r.mean is not None and math.isfinite(r.mean)]
-    return sorted(scored, key=lambda r: (r.dropped_after > 0, -r.dropped_after, sign * float(r.mean or 0.0), r.number))
+    scored = [r for r in results if r.mean is not None and math.isfinite(r.mean) and r.is_feasible]
+    front = {r.number for r in pareto_front(scored, direction)}
+
+    def place(result: ConditionResult) -> tuple[Any, ...]:
+        is_beaten = bool(result.others) and result.number not in front
+        mean = sign * float(result.mean or 0.0)
+        return result.dropped_after > 0, -result.dropped_after, is_beaten, mean, result.number
+
+    return sorted(scored, key=place)
+
+
+def pareto_front(results: Sequence[ConditionResult], direction: str) -> list[ConditionResult]:
+    """The conditions that no other beats in every objective, by their means; all of them with one objective."""
+    if not results or not results[0].others:
+        return list(results)
+    costs = [
+        [
+            mean if way == "minimize" else -mean
+            for way, mean in (
+                (direction, float(r.summary["mean"])),
+                *((other["direction"], _mean(other["summary"])) for other in r.others),
+            )
+        ]
+        for r in results
+    ]
+    return [r for r, is_in in zip(results, pareto_set(np.array(costs)), strict=True) if is_in]
 
 
 def outcome_counts(results: Sequence[ConditionResult]) -> Counter[str]:
@@ -182,6 +221,10 @@ def race_text(results: Sequence[ConditionResult]) -> str:
 def short(value: Any) -> str:
     """A parameter's value as tables show it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _mean(summary: Mapping[str, Any]) -> float:
+    return math.nan if summary.get("mean") is None else float(summary["mean"])
 
 
 def _cell(value: Any) -> Any:

@@ -28,9 +28,10 @@ from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.context import SweepContext, n_workers
 from rothamsted.sweep.duel_record import print_duel, write_duel
 from rothamsted.sweep.finish import print_found, read_found, write_found
+from rothamsted.sweep.foreign import ForeignStudy
 from rothamsted.sweep.progress import Progress
 from rothamsted.sweep.results import read_results
-from rothamsted.sweep.start import start_sweep
+from rothamsted.sweep.start import LaterStage, start_sweep
 from rothamsted.sweep.trial import now_ms
 from rothamsted.sweep.worker import is_alive, new_worker_id
 
@@ -54,6 +55,7 @@ class Coordinator:
     _failed_starts: int = 0  # workers in a row that died without running anything
     _overdue: set[int] = field(default_factory=set)
 
+    _notes: set[str] = field(default_factory=set)
     _confirmation: SweepContext | None = None
     _looked_at_race: float = 0.0
 
@@ -64,6 +66,7 @@ class Coordinator:
         self.progress = Progress(
             n_search=size.n_trainings,
             n_confirm=size.n_confirm_trainings,
+            n_replicates=size.n_replicates,
             direction=sweep.objective.direction,
             level=sweep.statistics.level,
             console=self.console,
@@ -93,6 +96,11 @@ class Coordinator:
             finally:
                 self.progress.close()
         return self._finish(is_stopped=stop())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._conductor.is_over()
 
     # ---- before ----
 
@@ -155,6 +163,9 @@ class Coordinator:
             self.progress.on_end(event)
         elif event["event"] == "trial":
             self.progress.on_trial(event)
+        elif event["event"] == "note" and event["text"] not in self._notes:
+            self._notes.add(event["text"])  # every worker has found it out
+            self.progress.say(event["text"])
 
     def _on_death(self, death: Death) -> None:
         lost = self.progress.on_death(death.pid)
@@ -201,7 +212,7 @@ class Coordinator:
     # ---- after ----
 
     def _finish(self, *, is_stopped: bool) -> int:
-        context, is_complete = self.context, self._conductor.is_over()
+        context, is_complete = self.context, self.is_complete
         if not is_complete and self._failed_starts >= MOST_FAILED_STARTS:
             status, exit_status = RunStatus.FAILED, 1
         elif not is_complete and is_stopped:
@@ -236,13 +247,32 @@ class Coordinator:
         recorder.flush()
 
 
-def run_sweep(sweep: Sweep, study: Study, *, root: Path, source: str, question: str, console: Console) -> int:
-    """Start a sweep or go on with it, until it is finished or stopped; returns the exit status."""
-    started = start_sweep(sweep, study, root=root, source=source)
+@dataclass(frozen=True, kw_only=True)
+class Sitting:
+    """How one sitting of a sweep ended."""
+
+    context: SweepContext
+    exit_status: int
+    is_complete: bool  # nothing is left to do
+
+
+def run_sweep(
+    sweep: Sweep,
+    study: Study | ForeignStudy,
+    *,
+    root: Path,
+    source: str,
+    question: str,
+    console: Console,
+    stage: LaterStage | None = None,
+) -> Sitting:
+    """Start a sweep, its first stage or a later one, or go on with it, until it is finished or stopped."""
+    started = start_sweep(sweep, study, root=root, source=source, stage=stage)
     coordinator = Coordinator(
         context=started.context, is_resumed=started.is_resumed, question=question, console=console
     )
     try:
-        return coordinator.run()
+        status = coordinator.run()
+        return Sitting(context=started.context, exit_status=status, is_complete=coordinator.is_complete)
     finally:
         started.context.recorder.close()

@@ -20,7 +20,10 @@ from rothamsted.spec import PLACE_KEYS, Sweep, difference, grown_only, resolved
 from rothamsted.study import Study, source_tags, study_tags
 from rothamsted.sweep.code import code_digest
 from rothamsted.sweep.context import SweepContext, config_of, confirm_queue_of, queue_of
+from rothamsted.sweep.foreign import ForeignStudy
+from rothamsted.sweep.stage_link import EarlierStage, first_stage, keeps_states
 from rothamsted.sweep.trial import now_ms
+from rothamsted.sweep.warm_start import known_from
 
 CONFIRM_STUDY = "rothamsted:confirm_study"
 
@@ -33,30 +36,50 @@ class Started:
     is_resumed: bool
 
 
-def start_sweep(sweep: Sweep, study: Study, *, root: Path, source: str) -> Started:
+@dataclass(frozen=True, kw_only=True)
+class LaterStage:
+    """What makes a sweep a later stage of another.
+
+    Attributes:
+        of_run_id: the run of the first stage, below which its own lies.
+        earlier: the stage before.
+        keeps_states: another stage follows, which goes on from the end of this one's replicates.
+    """
+
+    of_run_id: str
+    earlier: EarlierStage
+    keeps_states: bool
+
+
+def start_sweep(
+    sweep: Sweep, study: Study | ForeignStudy, *, root: Path, source: str, stage: LaterStage | None = None
+) -> Started:
     """Check everything, then create what is missing: experiment, sweep run, Optuna study, trials.
 
     Args:
-        sweep: the validated sweep file.
-        study: its study.
+        sweep: the validated sweep file; with stages it is the first of them that is started.
+        study: what it trains.
         root: the MLflow project's root.
         source: the path of the sweep file, for the record.
+        stage: where this is a later stage of another sweep.
 
     Raises:
         UserError: with one line, before anything has been created in either database.
     """
-    data_digest, digest_of_code = digest_of_data(sweep, study), code_digest(sweep.study, root)
+    whole, sweep = sweep, first_stage(sweep)
+    data_digest, digest_of_code = digest_of_data(sweep, study), digest_of_target(sweep, study, root)
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
     check_storage(sweep.storage)
     record = find_search(sweep.storage, sweep.name)
     if record is not None:
-        check_same(sweep, record, data_digest)
+        check_same(whole, record, data_digest)
     check_confirm_study(sweep, record)
+    known = known_from(sweep)
     tracking.migrate(uri)
     queue = queue_of(sweep, create=True)
     recorder = tracking.open_recorder(uri)
-    outer = tracking.current_run_id()
+    outer = tracking.current_run_id() if stage is None else None
     is_resumed = record is not None and tags.RUN_ID in record.attributes
     if is_resumed and record is not None:
         experiment_id, run_id = (
@@ -71,12 +94,22 @@ def start_sweep(sweep: Sweep, study: Study, *, root: Path, source: str) -> Start
     else:
         experiment_id = tracking.experiment_id(uri, default_name=sweep.experiment)
         code_digests = [digest_of_code]
-        run_id = _open_sweep_run(
-            recorder, sweep, study, experiment_id, outer, root, source, data_digest, digest_of_code
+        opening = _Opening(
+            sweep=sweep,
+            whole=whole,
+            study=study,
+            root=root,
+            source=source,
+            outer=outer,
+            stage=stage,
+            data_digest=data_digest,
+            digest_of_code=digest_of_code,
         )
+        run_id = opening.open(recorder, experiment_id)
     recorder.flush()
     for key, value in (
-        (SPEC_KEY, resolved(sweep)),
+        (SPEC_KEY, resolved(whole)),
+        *([(tags.STAGE, _as_kept(stage))] if stage is not None else []),
         (tags.EXPERIMENT_ID, experiment_id),
         (tags.DATA_DIGEST, data_digest),
         (tags.CODE_DIGESTS, code_digests),
@@ -85,7 +118,9 @@ def start_sweep(sweep: Sweep, study: Study, *, root: Path, source: str) -> Start
         queue.set_attribute(key, value)
     if sweep.confirm is not None:
         _open_confirm_study(sweep, queue)
-    queue.enqueue(sweep.n_trials)
+    if known is not None and not is_resumed:
+        queue.set_known(known)
+    queue.enqueue(sweep.n_trials, sweep.enqueue)
     context = SweepContext(
         sweep=sweep,
         study=study,
@@ -95,13 +130,23 @@ def start_sweep(sweep: Sweep, study: Study, *, root: Path, source: str) -> Start
         experiment_id=experiment_id,
         sweep_run_id=run_id,
         root=root,
+        earlier_stage=stage.earlier if stage is not None else None,
+        keeps_states=stage.keeps_states if stage is not None else keeps_states(whole, 0, study),
     )
     return Started(context=context, is_resumed=is_resumed)
 
 
-def digest_of_data(sweep: Sweep, study: Study) -> str | None:
-    """The digest of the data that the first condition trains on; a file that is missing shows here."""
-    if study.data_digest is None:
+def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> str:
+    """SHA-256 of the source files of what is trained."""
+    return study.code_digest if isinstance(study, ForeignStudy) else code_digest(str(sweep.study), root)
+
+
+def digest_of_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
+    """The digest of the data that the first condition trains on; a file that is missing shows here.
+
+    None where nobody can say: a foreign project keeps its data to itself.
+    """
+    if isinstance(study, ForeignStudy) or study.data_digest is None:
         return None
     _, condition = next(sweep.search_space.probes(), ("", {}))
     return study.data_digest(config_of(study, sweep, condition, sweep.replicates.values[0]))
@@ -157,51 +202,77 @@ def _content(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _may_change(sweep: Sweep) -> str:
-    is_race = sweep.replicates.racing is not None
-    return "timeout may grow, but a race keeps its conditions" if is_race else "trials and timeout may grow"
+    if sweep.replicates.racing is not None:
+        return "timeout may grow, but a race keeps its conditions"
+    if sweep.stages:
+        return "timeout may grow, but a sweep with stages keeps its conditions"
+    return "trials and timeout may grow"
 
 
-def _open_sweep_run(
-    recorder: tracking.Recorder,
-    sweep: Sweep,
-    study: Study,
-    experiment_id: str,
-    outer: str | None,
-    root: Path,
-    source: str,
-    data_digest: str | None,
-    digest_of_code: str,
-) -> str:
-    """MLflow's own outer run is the sweep run where there is one."""
-    run_tags = {
-        tags.ROLE: "sweep",
-        tags.SWEEP: sweep.name,
-        **study_tags(study, data_digest),
-        tags.CODE_DIGEST: digest_of_code,
-        **source_tags(root),
-        "rothamsted.host": socket.gethostname(),
-    }
-    params = {
-        "sweep": sweep.name,
-        "study": str(sweep.study),
-        "sampler": sweep.sampler.name,
-        "n_replicates": _n_replicates(sweep),
-        "objective": f"{sweep.objective.direction} {sweep.objective.metric}",
-        **{key: str(value) for key, value in sweep.parameters.items()},
-    }
-    if outer is not None:
-        recorder.log(outer, params=params, tags=run_tags)
-        run_id = outer
-    else:
-        run_id = recorder.open_run(
-            experiment_id=experiment_id, name=sweep.name, tags=run_tags, params=params, start_ms=now_ms()
-        )
-    recorder.flush()
-    recorder.log_text(run_id, json.dumps(resolved(sweep), indent=2) + "\n", "sweep/resolved.json")
-    recorder.log_text(run_id, tracking.environment_text(), "sweep/environment.txt")
-    if Path(source).is_file():
-        recorder.log_file(run_id, Path(source), "sweep")
-    return run_id
+@dataclass(frozen=True, kw_only=True)
+class _Opening:
+    """All that a sweep's run is opened with."""
+
+    sweep: Sweep
+    whole: Sweep  # with its stages
+    study: Study | ForeignStudy
+    root: Path
+    source: str
+    outer: str | None
+    stage: LaterStage | None
+    data_digest: str | None
+    digest_of_code: str
+
+    def open(self, recorder: tracking.Recorder, experiment_id: str) -> str:
+        """Open the run; MLflow's own outer run is the sweep run where there is one."""
+        if self.outer is not None:
+            recorder.log(self.outer, params=self._params(), tags=self._tags())
+            run_id = self.outer
+        else:
+            run_id = recorder.open_run(
+                experiment_id=experiment_id,
+                name=self.sweep.name,
+                parent_id=self.stage.of_run_id if self.stage is not None else None,
+                tags=self._tags(),
+                params=self._params(),
+                start_ms=now_ms(),
+            )
+        recorder.flush()
+        recorder.log_text(run_id, json.dumps(resolved(self.whole), indent=2) + "\n", "sweep/resolved.json")
+        recorder.log_text(run_id, tracking.environment_text(), "sweep/environment.txt")
+        if Path(self.source).is_file():
+            recorder.log_file(run_id, Path(self.source), "sweep")
+        return run_id
+
+    def _tags(self) -> dict[str, str]:
+        own = source_tags(self.root)
+        if isinstance(self.study, ForeignStudy):
+            own |= {tags.STUDY: self.study.name} | self.study.source_tags()
+        else:
+            own |= study_tags(self.study, self.data_digest)
+        return {
+            tags.ROLE: "sweep",
+            tags.SWEEP: self.sweep.name,
+            **own,
+            tags.CODE_DIGEST: self.digest_of_code,
+            "rothamsted.host": socket.gethostname(),
+            **({tags.STAGE_OF: self.stage.of_run_id} if self.stage is not None else {}),
+        }
+
+    def _params(self) -> dict[str, str]:
+        sweep = self.sweep
+        return {
+            "sweep": sweep.name,
+            "study": self.study.name,
+            "sampler": sweep.sampler.name,
+            "n_replicates": _n_replicates(sweep),
+            "objective": ", ".join(f"{o.direction} {o.metric}" for o in sweep.objectives),
+            **{key: str(value) for key, value in sweep.parameters.items()},
+        }
+
+
+def _as_kept(stage: LaterStage) -> dict[str, Any]:
+    return {"of_run_id": stage.of_run_id, "earlier": stage.earlier.as_kept(), "keeps_states": stage.keeps_states}
 
 
 def _n_replicates(sweep: Sweep) -> str:

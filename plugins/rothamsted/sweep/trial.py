@@ -10,25 +10,26 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import BaseModel
-
 from rothamsted import tags
+from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Claimed
-from rothamsted.statistics import reduce_curve
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep import aggregate
 from rothamsted.sweep.context import SweepContext
 from rothamsted.sweep.models import ModelLogger, Trained, TrialModels
+from rothamsted.sweep.pruning import TrialJudge
 from rothamsted.sweep.restore import Earlier, restore, with_histories
 from rothamsted.sweep.results import ConditionResult, result_of
+from rothamsted.sweep.scores import last_values, scored, scores_of
 from rothamsted.sweep.work import RACING, Work, work_of
 from rothamsted.tracking import read_history, run_link
 
 TRACEBACK = "traceback.txt"
+_REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BECAUSE}  # where an ending's reason goes
 
 
 def now_ms() -> int:
@@ -42,7 +43,7 @@ class Replicate:
 
     replicate: int
     seed: int
-    config: BaseModel
+    config: Any  # of the study; of a foreign project the parameters of its entry point
     run_id: str
     attempt: int
     logged: frozenset[tuple[str, int]]  # (metric, step) that an earlier sitting has logged already
@@ -57,8 +58,10 @@ class TrialRun:
     work: Work
     earlier: Earlier
     models: TrialModels
+    judge: TrialJudge
     run_id: str = ""
     results: dict[int, ReplicateResult] = field(default_factory=dict)
+    pruned: str = ""  # why the trial was pruned
 
     @classmethod
     def open(cls, context: SweepContext, claimed: Claimed, models: ModelLogger | None = None) -> TrialRun:
@@ -70,8 +73,10 @@ class TrialRun:
             claimed=claimed,
             work=work,
             earlier=earlier,
+            judge=TrialJudge(context=context, trial_id=claimed.trial_id),
             models=TrialModels(logger=models, context=context, phase=work.phase, notes=dict(earlier.notes)),
             run_id=earlier.run_id,
+            pruned=claimed.attributes.get(tags.PRUNED, ""),
         )
         trial.results.update(earlier.results)
         if work.has_trial_run and trial.run_id:
@@ -80,11 +85,15 @@ class TrialRun:
             trial.run_id = trial._open_trial_run()
         elif earlier.results:
             trial.run_id = next(iter(earlier.results.values())).run_id
+        if trial.pruned:
+            trial._end_interrupted()
+        if trial.judge.over == "steps" and earlier.results:
+            trial.judge.remember(with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri))
         return trial
 
     def pending(self) -> list[int]:
-        """The replicates that have no result yet."""
-        return [r for r in self.work.seeds if r not in self.results]
+        """The replicates that have no result yet and shall have one."""
+        return [] if self.pruned else [r for r in self.work.seeds if r not in self.results]
 
     def start(self, replicate: int, attempt: int) -> Replicate:
         """Open the run of a replicate, or reopen the one that was interrupted."""
@@ -110,22 +119,35 @@ class TrialRun:
             points = [p for p in points if (p.key, p.step) not in replicate.logged]
         self.context.recorder.log(replicate.run_id, metrics=points)
 
+    def complete(self, ending: Ending) -> Ending:
+        """An ending with its composite metrics; one without a number for an objective or a constraint has failed."""
+        sweep = self.context.sweep
+        ending = replace(ending, history=tuple(scored(m, sweep) for m in ending.history))
+        if ending.outcome is not Outcome.FINISHED:
+            return ending
+        try:
+            scores_of(ending.history, sweep)
+            last_values(ending.history, sweep)
+        except StudyError as error:
+            return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
+        return ending
+
     def end(self, replicate: Replicate, ending: Ending) -> ReplicateResult:
-        """Write how a replicate ended; keeps its result unless it was interrupted or is to be retried."""
-        objective = None
+        """Write how a replicate ended, its ending being complete; whether its result is kept is the worker's."""
+        sweep, recorder = self.context.sweep, self.context.recorder
+        scores: tuple[float, ...] = ()
         extra: list[MetricPoint] = []
         if ending.outcome is Outcome.FINISHED:
-            spec = self.context.sweep.objective
-            objective = reduce_curve(self._curve(ending), spec.reduce, spec.direction)
-            extra = [MetricPoint(aggregate.OBJECTIVE, objective, now_ms(), ending.history[-1].step)]
+            scores, step = scores_of(ending.history, sweep), ending.history[-1].step
+            keys = [aggregate.objective_key(index, objective) for index, objective in enumerate(sweep.objectives)]
+            extra = [MetricPoint(key, score, now_ms(), step) for key, score in zip(keys, scores, strict=True)]
             extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
         run_tags = {tags.OUTCOME: ending.outcome.value}
         if ending.reason:
-            run_tags[tags.REASON] = ending.reason[:500]
+            run_tags[_REASONS.get(ending.outcome, tags.REASON)] = ending.reason[:500]
         if ending.outcome is Outcome.FINISHED:
             # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
             self.models.take(replicate.replicate, lambda: self._trained(replicate, ending))
-        recorder = self.context.recorder
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
         recorder.end_run(replicate.run_id, ending.outcome.run_status, now_ms())
         if ending.outcome is Outcome.FAILED:
@@ -136,9 +158,16 @@ class TrialRun:
             seed=replicate.seed,
             run_id=replicate.run_id,
             outcome=ending.outcome,
-            objective=objective,
+            objective=scores[0] if scores else None,
+            others=scores[1:],
+            last=last_values(ending.history, sweep) if scores else {},
             history=ending.history,
         )
+
+    def prune(self, reason: str) -> None:
+        """Stop the trial: said in the search first, so that whoever takes it over does not train it on."""
+        self.context.queue.set_trial_attributes(self.claimed.trial_id, {tags.PRUNED: reason})
+        self.pruned = reason
 
     def close(self) -> None:
         """All replicates have a result: write the trial's means and intervals, then tell the search."""
@@ -153,7 +182,7 @@ class TrialRun:
 
         What was told before, in an earlier round of a race or before a retry, is replaced.
         """
-        recorder, results = self.context.recorder, self._ordered()
+        recorder, results = self.context.recorder, self.ended()
         is_first = not self.earlier.told
         if is_first or not self.work.is_racing:
             results = with_histories(results, tracking_uri=self.context.tracking_uri)
@@ -162,33 +191,32 @@ class TrialRun:
         if not self.work.is_racing:
             level = self.context.sweep.statistics.level
             points += aggregate.curve_points(results, level=level, timestamp_ms=stamp)
-        has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
         recorder.log(self.run_id, metrics=points if is_first else (), tags=self._closing_tags(results))
-        recorder.end_run(self.run_id, RunStatus.FINISHED if has_score else RunStatus.FAILED, now_ms())
+        recorder.end_run(self.run_id, self._closing_status(results), now_ms())
         if not is_first:
             recorder.replace_metrics(self.run_id, points)
 
     def _objective_points(self, results: list[ReplicateResult], stamp: int) -> list[MetricPoint]:
         """The objective's summary, at step 0; in a race at each number of replicates that was looked at."""
-        level, racing = self.context.sweep.statistics.level, self.context.sweep.replicates.racing
+        racing = self.context.sweep.replicates.racing
         if racing is None:
-            return aggregate.objective_points(results, level=level, timestamp_ms=stamp)
+            return aggregate.objective_points(results, self.context.sweep, timestamp_ms=stamp)
         looks = schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step)
         points = []
         for n in (look for look in looks if look <= len(self.work.seeds)):
             seen = [r for r in results if r.replicate < n]
-            points += aggregate.objective_points(seen, level=level, timestamp_ms=stamp, step=n)
+            points += aggregate.objective_points(seen, self.context.sweep, timestamp_ms=stamp, step=n)
         return points
 
     def told(self) -> Any:
         """The result as Optuna is told it."""
         result = aggregate.told(
-            self._ordered(),
-            direction=self.context.sweep.objective.direction,
-            level=self.context.sweep.statistics.level,
+            self.ended(),
+            self.context.sweep,
             run_id=self.run_id,
             link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
             race=self._race_line(),
+            pruned=self.pruned,
         )
         result.attributes[tags.RESULT].update(self.models.as_told())
         return result
@@ -220,16 +248,6 @@ class TrialRun:
         result, verdict = self.told().attributes[tags.RESULT], self.work.verdict or {"verdict": ""}
         return result_of(self.work.trial, self.claimed.condition, result, race=verdict["verdict"])
 
-    def _curve(self, ending: Ending) -> list[float]:
-        """The objective's metric along a replicate's measurements, without one before the first update.
-
-        An untrained model is no result: where all seeds start alike, its loss would be the best of every
-        condition that does not learn, with no spread at all.
-        """
-        metric = self.context.sweep.objective.metric
-        points = [m for m in ending.history if metric in m.metrics]
-        return [float(m.metrics[metric]) for m in points if m.step > 0 or len(points) == 1]
-
     def _tags(self, role: str) -> dict[str, str]:
         return {
             tags.ROLE: role,
@@ -259,11 +277,42 @@ class TrialRun:
             name=name,
             parent_id=self.run_id if work.has_trial_run else work.parent_id,
             tags={**self._tags(work.role), **own},
-            params=as_params({**self.claimed.condition, "seed": seed}),
+            params=self._replicate_params(seed),
             start_ms=now_ms(),
         )
 
+    def _replicate_params(self, seed: int) -> dict[str, str]:
+        """What a replicate's run says of its condition when it opens.
+
+        Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
+        """
+        return {} if self.context.sweep.project else as_params({**self.claimed.condition, "seed": seed})
+
+    def _end_interrupted(self) -> None:
+        """The runs of replicates whose worker died after it had pruned their trial."""
+        for replicate, run in self.earlier.interrupted.items():
+            self.context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.PRUNED.value})
+            self.context.recorder.end_run(run.run_id, RunStatus.KILLED, now_ms())
+            self.results[replicate] = ReplicateResult(
+                replicate=replicate,
+                seed=self.work.seeds[replicate],
+                run_id=run.run_id,
+                outcome=Outcome.PRUNED,
+                objective=None,
+            )
+            if not self.work.has_trial_run:
+                self.run_id = run.run_id
+
+    def _closing_status(self, results: list[ReplicateResult]) -> RunStatus:
+        if self.pruned:
+            return RunStatus.KILLED
+        has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
+        return RunStatus.FINISHED if has_score else RunStatus.FAILED
+
     def _closing_tags(self, results: list[ReplicateResult]) -> dict[str, str]:
+        if self.pruned:
+            pruned = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: self.pruned[:500]}
+            return outcome_tags(results) | pruned
         if self.work.verdict is not None:
             return outcome_tags(results) | {tags.RACE: self.work.verdict["verdict"]}
         return outcome_tags(results) | ({tags.RACE: RACING} if self.work.is_racing else {})
@@ -274,14 +323,15 @@ class TrialRun:
             return f"{verdict['verdict']}: {verdict['reason']}" if verdict["reason"] else verdict["verdict"]
         return f"{RACING}, {len(self.work.seeds)} replicates so far" if self.work.is_racing else ""
 
-    def _ordered(self) -> list[ReplicateResult]:
+    def ended(self) -> list[ReplicateResult]:
+        """The replicates that have a result, in order."""
         return [self.results[r] for r in sorted(self.results)]
 
 
 def outcome_tags(results: Iterable[ReplicateResult]) -> dict[str, str]:
     """How many replicates ended how, and the best of these outcomes, as tags of their trial's run."""
     counts = Counter(result.outcome for result in results)
-    best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED) if counts[o])
+    best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED, Outcome.FAILED) if counts[o])
     return {f"rothamsted.n_{o.value}": str(counts[o]) for o in Outcome if counts[o]} | {tags.OUTCOME: best.value}
 
 

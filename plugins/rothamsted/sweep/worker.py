@@ -6,7 +6,6 @@ Apart from whoever starts it: the same loop runs in a local process, on a cluste
 from __future__ import annotations
 
 import os
-import re
 import socket
 import threading
 import time
@@ -20,15 +19,19 @@ import psutil
 from rothamsted import tags
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.search import Claimed
-from rothamsted.study import Checkpoint, drive, population_key
+from rothamsted.study import Checkpoint, Snapshot, Study, drive, population_key
 from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.context import Emit, SweepContext
+from rothamsted.sweep.folders import checkpoint_folder
+from rothamsted.sweep.foreign import ForeignStudy, Starter
+from rothamsted.sweep.foreign_run import ForeignReplicate
+from rothamsted.sweep.jury import Jury, Member
 from rothamsted.sweep.models import ModelLogger
+from rothamsted.sweep.stages import state_to_start_from
 from rothamsted.sweep.trial import Replicate, TrialRun, now_ms
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
 IDLE_SECONDS = 0.25  # between two looks at the queue while others still run
-Member = tuple[TrialRun, Replicate]
 
 
 def new_worker_id() -> str:
@@ -71,6 +74,9 @@ class Worker:
         self._conductor = Conductor(search=self.context, holder=self.worker_id)
         self._models = ModelLogger(self.context)
         self._n_pending = self.context.sweep.replicates.n_first
+        self._starter: Starter | None = None
+        if isinstance(self.context.study, ForeignStudy):
+            self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._say)
 
     def run(self) -> None:
         """Work until nothing is left, or until stopped."""
@@ -89,6 +95,8 @@ class Worker:
         finally:
             self._closing.set()
             renewer.join()
+            if self._starter is not None:
+                self._starter.close()
             self.context.recorder.flush()
 
     @property
@@ -139,7 +147,8 @@ class Worker:
             for population in self._populations(members):
                 if self.should_stop():
                     break
-                self._train(population, attempt_limit)
+                if going_on := [member for member in population if not member[0].pruned]:
+                    self._train(going_on, attempt_limit)
         self._finish(trials, max(attempts.values(), default=1))
 
     def _attempts_before(self, trial: TrialRun, replicate: int) -> int:
@@ -163,7 +172,8 @@ class Worker:
         groups: dict[object, list[tuple]] = {}
         for trial, replicate, attempt in members:
             config = self.context.config_of(trial.claimed.condition, trial.work.seeds[replicate])
-            key = population_key(self.context.study, config)
+            study = self.context.study
+            key = population_key(study, config) if isinstance(study, Study) else len(groups)  # a process each
             groups.setdefault(key, []).append((trial, replicate, attempt))
         size = self.context.sweep.execution.population
         for group in groups.values():
@@ -176,22 +186,52 @@ class Worker:
             member = trial.start(replicate, attempt)
             members.append((trial, member))
             self._emit_start(trial, member)
+        jury = Jury(members=members, sweep=self.context.sweep)
+        study = self.context.study
+        endings = self._drive(study, members, jury) if isinstance(study, Study) else [self._watch(members[0], jury)]
+        self._close(members, endings, attempt_limit)
+
+    def _watch(self, member: Member, jury: Jury) -> Ending:
+        """Train one replicate of a foreign project, in a process of its own."""
+        if self._starter is None:
+            raise RuntimeError(f"sweep {self.context.sweep.name}: a study is not started as a process")
+        trial, replicate = member
+        foreign = ForeignReplicate(
+            context=self._stage,
+            replicate=replicate,
+            jury=jury,
+            starter=self._starter,
+            should_stop=lambda: self._is_stopped(trial),
+        )
+        return foreign.run()
+
+    def _drive(self, study: Study, members: Sequence[Member], jury: Jury) -> list[Ending]:
+        """Train one population of a study, in this process."""
         execution = self.context.sweep.execution
-        endings = drive(
-            self.context.study,
+        return drive(
+            study,
             [member.config for _, member in members],
-            on_measurement=lambda m, measured: self._on_measurement(members[m], measured),
-            on_restored=lambda m, measured: self._on_measurement(members[m], measured),
+            on_measurement=lambda m, measured: self._on_measurement(members[m], jury.heard(m, measured)),
+            on_restored=lambda m, measured: self._on_measurement(members[m], jury.heard(m, measured)),
+            judge=jury.judge,
             checkpoint=Checkpoint(folder=self._checkpoint_folder(members), every_seconds=execution.checkpoint_every),
+            start=self._start_state(members),
+            keeps_last_state=self._stage.keeps_states and self._stage.phase == "search",
             should_stop=lambda: all(self._is_stopped(trial) for trial, _ in members),
             timeout_seconds=execution.timeout_per_trial,
         )
-        for (trial, member), ending in zip(members, endings, strict=True):
+
+    def _close(self, members: Sequence[Member], endings: Sequence[Ending], attempt_limit: int) -> None:
+        for (trial, member), found in zip(members, endings, strict=True):
+            ending = trial.complete(found)
             result = trial.end(member, ending)
             is_retried = ending.outcome is Outcome.FAILED and member.attempt < attempt_limit
             if ending.outcome is not Outcome.INTERRUPTED and not is_retried:
                 trial.results[member.replicate] = result
             self._emit_end(trial, member, ending)
+        for trial in {id(trial): trial for trial, _ in members}.values():
+            if not trial.pruned and trial.pending() and (reason := trial.judge.after_replicates(trial.ended())):
+                trial.prune(reason)
 
     def _on_measurement(self, member: Member, measured: Measured) -> None:
         trial, replicate = member
@@ -201,12 +241,18 @@ class Worker:
             self._flushed_at = time.monotonic()
 
     def _checkpoint_folder(self, members: Sequence[Member]) -> Path:
-        safe_name = re.sub(r"[^\w.-]", "_", self.context.sweep.name)
         part = "+".join(f"{t.claimed.number}-{m.replicate}" for t, m in members[:8])
-        folder = Path(self.context.sweep.execution.checkpoint_dir) / safe_name / self.context.sweep_run_id[:8]
         part = f"confirm-{part}" if self._stage.phase == "confirm" else part
         suffix = f"+{len(members)}" if len(members) > 8 else ""
-        return self.context.root / folder / (part + suffix)
+        context = self.context
+        return checkpoint_folder(context.root, context.sweep, context.sweep_run_id, part + suffix)
+
+    def _start_state(self, members: Sequence[Member]) -> Snapshot | None:
+        """Where the stage before left a replicate that trains alone."""
+        if len(members) > 1:
+            return None
+        [(trial, member)] = members
+        return state_to_start_from(self._stage, trial.claimed.number, member.seed, member.config)
 
     def _finish(self, trials: Sequence[TrialRun], attempts: int) -> None:
         for trial in trials:
@@ -248,7 +294,13 @@ class Worker:
         told = trial.told()
         result, condition = told.attributes[tags.RESULT], dict(trial.claimed.condition)
         race = trial.work.verdict["verdict"] if trial.work.verdict is not None else ""
-        self._emit("trial", trial, {"value": told.value, "result": result, "condition": condition, "race": race})
+        more = {"result": result, "condition": condition, "race": race}
+        n_spared = sum(replicate not in trial.results for replicate in trial.work.seeds)  # of a pruned trial
+        self._emit("trial", trial, {"value": told.value, "n_spared": n_spared, **more})
+
+    def _say(self, text: str) -> None:
+        """Tell something that concerns no trial."""
+        self.emit({"event": "note", "worker": self.worker_id, "text": text})
 
     def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:
         """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""

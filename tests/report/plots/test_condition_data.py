@@ -15,10 +15,11 @@ from rothamsted.report.plots.history import history_data
 from rothamsted.report.plots.importance import importance_data
 from rothamsted.report.plots.outcomes import outcomes_caption, outcomes_data
 from rothamsted.report.plots.parallel import ABSENT_PLACE, parallel_data
-from rothamsted.report.plots.pareto import front, pareto_data
+from rothamsted.report.plots.pareto import pareto_data
 from rothamsted.report.plots.scatter import scatter_data
 from rothamsted.statistics import Interval
 from tests.report.analyses import analysis_of, comparison
+from tests.report.pages import lucky
 from tests.report.worlds import random_search
 
 INF, NAN = math.inf, math.nan
@@ -117,7 +118,7 @@ def test_trials_without_a_score_stand_apart_in_a_history() -> None:
 
 def test_a_history_shows_the_winner_on_fresh_seeds_where_it_was_confirmed() -> None:
     fresh = Interval(estimate=1.2, low=1.0, high=1.4, level=0.95, n=10, method="t")
-    confirmed = (Confirmed(condition=1, search=None, confirmed=fresh, luck=0.2),)
+    confirmed = (Confirmed(condition=1, search=None, confirmed=fresh, luck=lucky(0.2)),)
     data = history_data(analysis_of(rates(2), [[3.0, 3.1], [1.0, 1.1]], confirmed=confirmed), NO_OPTIONS)
     assert data.fresh is not None
     assert (data.fresh.mean, data.fresh.low, data.fresh.high, data.fresh.n) == (1.2, 1.0, 1.4, 10)
@@ -181,13 +182,6 @@ def test_importance_needs_twelve_conditions() -> None:
         importance_data(
             analysis_of([{"a": i, "b": -i} for i in range(11)], [[float(i)] for i in range(11)]), NO_OPTIONS
         )
-
-
-def test_a_point_is_on_the_front_unless_another_is_as_good_in_both_and_better_in_one() -> None:
-    # By hand: (1,4), (2,2) and (4,1) are the front; (2,3) is beaten by (2,2); equal points stay together.
-    first = np.array([1.0, 2.0, 4.0, 2.0, 2.0])
-    second = np.array([4.0, 2.0, 1.0, 3.0, 2.0])
-    assert front(first, second).tolist() == [True, True, True, False, True]
 
 
 def test_a_front_pairs_the_objective_with_the_metric_asked_for_in_its_direction() -> None:

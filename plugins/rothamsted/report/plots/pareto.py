@@ -19,6 +19,7 @@ from rothamsted.report.plots.labels import named, seconds_unit
 from rothamsted.report.plots.look import BLUE, PALE, RED, SMALL, WIDTH, interval_bars
 from rothamsted.report.plots.view import Score, metric_label, metric_of, replicate_words, scores, searched
 from rothamsted.statistics import mean_interval
+from rothamsted.statistics.pareto import pareto_set
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,25 +76,10 @@ def pareto_data(analysis: Analysis, options: PlotOptions) -> Pareto:
         conditions=tuple(both),
         first=first,
         second=other,
-        is_front=front(_cost(first), _cost(other)),
+        is_front=pareto_set(np.column_stack([_cost(first), _cost(other)])),
         n_left_out=len(analysis.dataset.conditions) - len(both),
         points=replicate_words(analysis, objective.metric, both),
     )
-
-
-def front(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Say which points no other point beats: at most as large in both, smaller in one. Smaller is better.
-
-    Args:
-        first: (point,)
-        second: (point,)
-
-    Returns:
-        (point,) bool; equal points are on the front together.
-    """
-    at_most = (first[:, None] <= first) & (second[:, None] <= second)  # (who, whom)
-    smaller = (first[:, None] < first) | (second[:, None] < second)
-    return np.logical_not((at_most & smaller).any(axis=0))
 
 
 def _ranked(analysis: Analysis, known: dict[int, Score]) -> dict[int, Score]:

@@ -1,0 +1,48 @@
+"""What luck was worth: the search's mean of a condition against its mean on fresh seeds, with an interval.
+
+Apart, because the sweep that ends and the analysis that comes later both say it, and have to say the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rothamsted.analysis.values import Luck
+from rothamsted.statistics import TESTS, compare
+
+_TEST = "welch"
+
+
+def luck_of(
+    search: Sequence[float] | np.ndarray, fresh: Sequence[float] | np.ndarray, *, direction: str, level: float
+) -> Luck:
+    """Compare the objectives of the search with those on fresh seeds: Welch's interval of the difference of means.
+
+    The seeds differ, so that nothing is paired, and the two spreads need not be equal. Where neither side has any
+    spread the interval has no width, as everywhere.
+
+    Args:
+        search: (replicate,) of one condition; NaN and infinity are left out.
+        fresh: (replicate,) of the same condition, on seeds that the search never used.
+        direction: minimize or maximize: luck is positive where the search looked better.
+        level: Nominal coverage of the interval.
+    """
+    searched, confirmed = np.asarray(search, dtype=np.float64), np.asarray(fresh, dtype=np.float64)
+    is_lower_better = direction == "minimize"
+    a, b = (confirmed, searched) if is_lower_better else (searched, confirmed)
+    found = compare(a, b, test=_TEST, level=level)
+    low, high = found.low, found.high
+    if found.n >= 2 and math.isnan(low):
+        low = high = found.estimate
+    return Luck(
+        estimate=found.estimate,
+        low=low,
+        high=high,
+        level=level,
+        n_search=found.n_b if is_lower_better else found.n_a,
+        n_confirmed=found.n_a if is_lower_better else found.n_b,
+        method=TESTS[_TEST].label,
+    )

@@ -1,0 +1,33 @@
+"""A sweep's report after a promotion: the same page, with the verdict.
+
+Apart from what a finished sweep leaves behind: here tables, metrics and description stay as they are.
+"""
+
+from __future__ import annotations
+
+from rothamsted import tracking
+from rothamsted.analysis.analyze import Settings, analyze
+from rothamsted.analysis.read_promotions import read_promotions
+from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.publish.pages import REPORT, report_html, write_page
+from rothamsted.report.promotions import anchor
+
+
+def publish_verdicts(run_id: str, settings: Settings, *, uri: str) -> bool:
+    """Write the report of a sweep anew, unless it shows every verdict on record already.
+
+    Args:
+        run_id: Of the sweep's run.
+        settings: Of the analysis, as the sweep's file has them.
+        uri: Tracking URI.
+
+    Returns:
+        Whether it was written.
+    """
+    page = tracking.read_text(run_id, REPORT, uri=uri) or ""
+    if all(f'id="{anchor(one)}"' in page for one in read_promotions(run_id, uri=uri)):
+        return False
+    html = report_html(analyze(read_sweep(run_id, uri=uri), settings))
+    with tracking.open_recorder(uri) as recorder:
+        write_page(recorder, run_id, html)
+    return True

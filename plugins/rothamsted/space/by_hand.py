@@ -1,0 +1,30 @@
+"""Conditions that a person names beside a grid: which of them lie on it, and how many there are in all.
+
+Apart from `space`, because only a plan and a queue ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rothamsted.space.space import Condition, Space
+from rothamsted.space.values import identity, same
+
+
+def is_on_grid(space: Space, condition: Mapping[str, Any]) -> bool:
+    """Whether a valid condition of the space is one of its grid's conditions, value by value."""
+    return all(
+        any(same(value, point) for point in space.domains[name].grid_points()) for name, value in condition.items()
+    )
+
+
+def size_of_union(space: Space, first: Sequence[Mapping[str, Any]]) -> int:
+    """How many conditions the grid and the conditions named by hand make together, each counted once."""
+    return space.size_of_grid() + sum(not is_on_grid(space, condition) for condition in first)
+
+
+def without(conditions: Iterable[Condition], first: Sequence[Mapping[str, Any]]) -> Iterator[Condition]:
+    """The conditions that were not named by hand, in their order."""
+    named = {identity(condition) for condition in first}
+    return (condition for condition in conditions if identity(condition) not in named)

@@ -1,0 +1,136 @@
+"""How single values of a sweep file are written: durations, sizes, names, reductions.
+
+Apart from the schema, which says which keys take them: each function here reads one notation, and raises what
+pydantic turns into one line at the key's place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from rothamsted.catalog import SAMPLERS
+from rothamsted.errors import UserError
+from rothamsted.expression import Constraint, Expression
+
+MAX_SEED = 2**32 - 1  # what numpy and JAX both take
+CONFIRM_SUFFIX = ".confirm"  # after a sweep's name: the Optuna study of its confirmation
+WHOLE_REASON = "whole_reason"  # kind of an error whose text needs no value behind it
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_SECONDS = (86_400, 3_600, 60, 1)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]i?)?B", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def refusal(reason: str) -> PydanticCustomError:
+    """An error of the schema whose text is complete; the loader adds the place."""
+    return PydanticCustomError(WHOLE_REASON, "{reason}", {"reason": reason})
+
+
+def seconds(raw: Any) -> Any:
+    """A duration in seconds: from a number of seconds, or text such as 2h, 10m, 90s, 1h30m."""
+    if not isinstance(raw, str):
+        return raw
+    found = _DURATION.fullmatch(raw.strip())
+    if not raw.strip() or found is None:
+        raise PydanticCustomError("duration", "Input should be seconds, or a duration such as 90s, 10m or 1h30m")
+    return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
+
+
+def n_bytes(raw: Any) -> Any:
+    """A size in bytes: from a whole number, or text such as 2GB (10^9 bytes each) or 512MiB (2^20 each)."""
+    if not isinstance(raw, str):
+        return raw
+    found = _SIZE.fullmatch(raw.strip())
+    if found is None:
+        raise PydanticCustomError("size", "Input should be bytes, or a size such as 2GB, 500MB or 4GiB")
+    unit = (found[2] or "").lower()
+    return round(float(found[1]) * (1024 if unit.endswith("i") else 1000) ** _POWERS[unit.removesuffix("i")])
+
+
+def read_reduction(raw: Any) -> Any:
+    """How a curve becomes one number: last, best, or mean:K."""
+    k = raw.get("mean_of_last") if isinstance(raw, Mapping) and len(raw) == 1 else None
+    if isinstance(raw, str) and (found := re.fullmatch(r"mean:(\d{1,9})", raw)):
+        k = int(found[1])
+    if raw in ("last", "best"):
+        return raw
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise PydanticCustomError("reduction", "Input should be last, best or {mean_of_last: K} with K above 0")
+    return f"mean:{k}"
+
+
+def read_workers(raw: Any) -> Any:
+    """A number of workers, or auto."""
+    if raw != "auto" and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
+        raise PydanticCustomError("workers", "Input should be a whole number above 0, or auto for one per core")
+    return raw
+
+
+def read_resume(raw: Any) -> Any:
+    """Whether a stage goes on from checkpoints: auto, true or false."""
+    if raw != "auto" and not isinstance(raw, bool):
+        raise PydanticCustomError("resume", "Input should be auto, true or false")
+    return raw
+
+
+def read_sweep_name(raw: Any) -> Any:
+    """The name of a sweep."""
+    if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
+        raise PydanticCustomError(
+            "name", "Input should be at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
+        )
+    if raw.endswith(CONFIRM_SUFFIX):
+        raise PydanticCustomError(
+            "name", f"Input should not end in {CONFIRM_SUFFIX}, which names the confirmation of another sweep"
+        )
+    return raw
+
+
+def read_storage(raw: Any) -> Any:
+    """A database URL."""
+    if not isinstance(raw, str) or not re.fullmatch(r"[a-z][a-z0-9]*(\+[a-z0-9]+)?://.+", raw):
+        raise PydanticCustomError("storage", "Input should be a database URL such as sqlite:///optuna.db")
+    return raw
+
+
+def read_sampler(raw: Any) -> Any:
+    """The name of a sampler of the catalog."""
+    if not isinstance(raw, str) or raw not in SAMPLERS:
+        raise PydanticCustomError("sampler", "Input should be one of {known}", {"known": ", ".join(SAMPLERS)})
+    return raw
+
+
+def read_expression(raw: Any) -> Any:
+    """The text of an expression."""
+    return _read(Expression, raw)
+
+
+def read_constraint(raw: Any) -> Any:
+    """The text of a constraint."""
+    return _read(Constraint, raw)
+
+
+def _read(reader: Callable[[str], Any], raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise PydanticCustomError("expression", "Input should be text such as {example}", {"example": "seconds < 60"})
+    try:
+        reader(raw)
+    except UserError as error:
+        raise refusal(str(error)) from None
+    return raw
+
+
+Bytes = Annotated[int, BeforeValidator(n_bytes), Field(gt=0)]
+ConstraintText = Annotated[str, BeforeValidator(read_constraint)]
+ExpressionText = Annotated[str, BeforeValidator(read_expression)]
+Name = Annotated[str, BeforeValidator(read_sweep_name)]
+Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Storage = Annotated[str, BeforeValidator(read_storage)]
+Text = Annotated[str, Field(min_length=1)]

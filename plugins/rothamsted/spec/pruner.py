@@ -1,0 +1,83 @@
+"""The pruner of a sweep file: its options by name, checked against the catalog.
+
+Apart from the schema, because which options there are depends on the name; the catalog says it once for the
+sweep file and for the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rothamsted.catalog import PRUNERS, Option
+from rothamsted.spec.document import Document, KeyPath
+from rothamsted.spec.schema import Pruner
+from rothamsted.spec.suggest import known_names
+
+_KINDS = {"int": "whole number", "float": "number", "pruner": "mapping with a name"}
+
+
+def read_pruner(document: Document) -> Pruner | None:
+    """The pruner, with the defaults of its options written out; None where there is none.
+
+    Raises:
+        SpecError: no such pruner or option, a value of another type or out of bounds, a missing one.
+    """
+    raw = document.data.get("pruner")
+    if raw is None:
+        return None
+    plain = _read(document, ("pruner",), raw)
+    return Pruner(name=plain.pop("name"), options=plain)
+
+
+def _read(document: Document, path: KeyPath, raw: Any) -> dict[str, Any]:
+    if not isinstance(raw, Mapping):
+        raise document.error(path, f"must be a name or a mapping such as {{name: median}}, not {raw!r}")
+    name = raw.get("name")
+    if not isinstance(name, str) or name not in PRUNERS:
+        reason = "is missing" if name is None else f"there is no pruner {name!r}"
+        raise document.error((*path, "name"), f"{reason}; {known_names(str(name or ''), PRUNERS)}")
+    facts = PRUNERS[name]
+    plain: dict[str, Any] = {"name": name}
+    for key in raw:
+        if key != "name" and key not in facts.options:
+            raise document.error((*path, key), f"is no option of pruner {name}; {known_names(key, facts.options)}")
+    for key, option in facts.options.items():
+        value = raw.get(key)
+        if value is None and option.is_required:
+            raise document.error((*path, key), f"is missing: pruner {name} needs it; give a {_KINDS[option.kind]}")
+        value = option.default if value is None else _value(document, (*path, key), option, value)
+        if value is not None:
+            plain[key] = value
+    if facts.needs_one_of and not any(key in plain for key in facts.needs_one_of):
+        raise document.error(path, f"pruner {name} needs {' or '.join(facts.needs_one_of)}; give one")
+    _check_order(document, path, plain)
+    return plain
+
+
+def _value(document: Document, path: KeyPath, option: Option, value: Any) -> Any:
+    if option.kind == "pruner":
+        return _wrapped(document, path, {"name": value} if isinstance(value, str) else value)
+    kinds = (int,) if option.kind == "int" else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise document.error(path, f"must be a {_KINDS[option.kind]}, not {value!r}")
+    if option.low is not None and value < option.low:
+        raise document.error(path, f"must be {option.low:g} or more, not {value!r}")
+    if option.high is not None and value > option.high:
+        raise document.error(path, f"must be at most {option.high:g}, not {value!r}")
+    return value if option.kind == "int" else float(value)
+
+
+def _wrapped(document: Document, path: KeyPath, raw: Any) -> dict[str, Any]:
+    plain = _read(document, path, raw)
+    if PRUNERS[plain["name"]].over == "replicates":
+        reason = f"{plain['name']} looks at replicates, and what wraps it at steps; name another pruner"
+        raise document.error((*path, "name"), reason)
+    return plain
+
+
+def _check_order(document: Document, path: KeyPath, plain: Mapping[str, Any]) -> None:
+    for low, high in (("lower", "upper"), ("min_resource", "max_resource")):
+        if low in plain and high in plain and plain[low] > plain[high]:
+            reason = f"{plain[low]!r} is above {high} {plain[high]!r}; swap them"
+            raise document.error((*path, low), reason)

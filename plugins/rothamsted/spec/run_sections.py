@@ -1,0 +1,165 @@
+"""The sections of a sweep file that say how often, how long and where conditions are trained: one model a key.
+
+Apart from `search_sections`, which say what is searched for. Everything is about one section by itself; what joins
+several is in the rules.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from rothamsted.spec.field_values import Bytes, Seconds, Seed, Text, read_resume, read_workers
+from rothamsted.spec.search_sections import CONFIG
+
+
+class Racing(BaseModel):
+    """Replicates where they decide: rounds that drop the conditions that are worse than the best.
+
+    Attributes:
+        min: replicates that every condition gets.
+        max: replicates that a condition can get.
+        step: replicates that a round adds.
+        narrower_than: a condition whose interval is narrower than this gets no more; in units of the objective.
+    """
+
+    model_config = CONFIG
+
+    min: Annotated[int, Field(ge=2, le=10_000)] = 3
+    max: Annotated[int, Field(ge=2, le=10_000)] = 20
+    step: Annotated[int, Field(ge=1, le=10_000)] = 1
+    narrower_than: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class Replicates(BaseModel):
+    """How often each condition is trained, and with which seeds: the same in every condition.
+
+    Attributes:
+        count: replicates a condition; the number of `seeds` where only those are given, else 3.
+        seeds: the seeds themselves.
+        first_seed: the first of the seeds, which follow each other where `seeds` are not given.
+        racing: between a least and a greatest number, decided by the results, instead of `count` or `seeds`.
+    """
+
+    model_config = CONFIG
+
+    count: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, strict=False)] | None = None
+    first_seed: Seed | None = None
+    racing: Racing | None = None
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The seeds of the replicates, in order; of a race all that a condition can get."""
+        if self.seeds is not None:
+            return self.seeds
+        n_seeds = self.racing.max if self.racing is not None else self.count or 3
+        return seeds_from(self.first_seed or 0, n_seeds)
+
+    @property
+    def n_first(self) -> int:
+        """Replicates that every condition gets, whatever its results."""
+        return self.racing.min if self.racing is not None else len(self.values)
+
+
+class Stage(BaseModel):
+    """One stage of a sweep: the best conditions of the stage before, trained with other parameters.
+
+    Attributes:
+        keep: how many conditions of the stage before; None in the first stage, which has all.
+        by: the best by their mean, or by the worse end of the interval for it.
+        parameters: dotted name -> value, which win over the sweep's `parameters`.
+        replicates: of this stage; None: those of the sweep.
+        resume: whether training goes on from the checkpoints of the stage before: auto where that can be done,
+            true demands it.
+    """
+
+    model_config = CONFIG
+
+    keep: Annotated[int, Field(ge=1)] | None = None
+    by: Literal["mean", "interval"] = "mean"
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    replicates: Replicates | None = None
+    resume: Annotated[bool | Literal["auto"], BeforeValidator(read_resume)] = "auto"
+
+
+class Confirm(BaseModel):
+    """Fresh seeds for the winners of a search: the estimate to report.
+
+    Attributes:
+        keep: how many of the best conditions.
+        replicates: of each; the number of `seeds` where only those are given, else 10.
+        seeds: the seeds themselves; none may be one of the search's.
+        first_seed: the first of the seeds where `seeds` are not given; by default the one after the search's largest.
+    """
+
+    model_config = CONFIG
+
+    keep: Annotated[int, Field(ge=1, le=1_000)] = 1
+    replicates: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=2, strict=False)] | None = None
+    first_seed: Seed | None = None
+
+
+class Execution(BaseModel):
+    """Where and how the work runs; nothing here changes a number that is measured.
+
+    Attributes:
+        executor: what places the workers.
+        workers: how many; auto is one a core.
+        population: replicates trained in one compiled call, at most.
+        timeout_per_trial: seconds; a replicate that takes longer has failed.
+        retries: how often a failed replicate is tried again.
+        checkpoint_every: seconds between two checkpoints of a running replicate.
+        checkpoint_dir: folder of the checkpoints; relative to the project's root.
+        lease_seconds: a worker silent for so long is taken for dead, and its trial for free.
+        report: write the whole analysis and the report to the sweep's run when it is finished.
+        env_manager: what prepares the environment of a foreign project; local: the one that is there.
+        environment: variables for a foreign project's processes, beside those of the worker.
+        memory_limit: bytes; a foreign replicate that takes more has failed.
+        grace_seconds: from asking a foreign process to end until it is killed.
+        warm_pool: start foreign processes from one that has the imports, where that is safe.
+    """
+
+    model_config = CONFIG
+
+    executor: Literal["local"] = "local"
+    workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
+    population: Annotated[int, Field(ge=1)] = 1
+    timeout_per_trial: Seconds | None = None
+    retries: Annotated[int, Field(ge=0, le=100)] = 0
+    checkpoint_every: Seconds = 30.0
+    checkpoint_dir: Text = "checkpoints"
+    lease_seconds: Seconds = 60.0
+    report: bool = True
+    env_manager: Literal["local", "uv", "virtualenv", "conda"] = "local"
+    environment: dict[Text, str] = Field(default_factory=dict)
+    memory_limit: Bytes | None = None
+    grace_seconds: Seconds = 10.0
+    warm_pool: bool = True
+
+
+# Keys of `execution` that a study has no use for: it is trained in the worker itself.
+PROJECT_EXECUTION_KEYS = ("env_manager", "environment", "memory_limit", "grace_seconds", "warm_pool")
+
+
+class Statistics(BaseModel):
+    """How uncertainty is stated: nominal coverage, kind of interval, correction for many comparisons.
+
+    Attributes:
+        level: of every interval and every test.
+        interval: of analysis and report; the intervals at each step of a trial's run are Student's t.
+        correction: of a family of comparisons, in analysis and report.
+    """
+
+    model_config = CONFIG
+
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    interval: Literal["t", "percentile", "bca"] = "t"
+    correction: Literal["holm", "bonferroni", "bh", "none"] = "holm"
+
+
+def seeds_from(first: int, n_seeds: int) -> tuple[int, ...]:
+    """Seeds that follow each other."""
+    return tuple(range(first, first + n_seeds))

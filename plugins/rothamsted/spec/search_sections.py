@@ -1,0 +1,139 @@
+"""The sections of a sweep file that say what is searched for, and how: one model a key.
+
+Apart from `run_sections`, which say how often, how long and where. Everything is about one section by itself;
+what joins several is in the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from rothamsted.expression import Expression
+from rothamsted.spec.field_values import (
+    ExpressionText,
+    Name,
+    Seed,
+    Storage,
+    Text,
+    read_reduction,
+    read_sampler,
+    refusal,
+)
+
+CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
+SCORE = "score"  # the name of a composite score that has none of its own
+
+
+class Objective(BaseModel):
+    """What is optimised: one metric, a direction, and how its curve becomes one number.
+
+    Attributes:
+        metric: the name of what is optimised: a metric that is logged, a composite score's `name`, or a dotted
+            key of an artifact.
+        direction: minimize or maximize.
+        reduce: "last", "best" (over the steps), or "mean:K", the mean of the last K values, which a file
+            writes as `{mean_of_last: K}`.
+        expression: of a composite score, from metrics that are logged; None: the metric itself is logged.
+        name: under which a composite score is logged.
+        artifact: of a foreign project's run, a JSON or YAML file that holds the number.
+    """
+
+    model_config = CONFIG
+
+    metric: Text
+    direction: Literal["minimize", "maximize"]
+    reduce: Annotated[str, BeforeValidator(read_reduction)] = "last"
+    expression: ExpressionText | None = None
+    name: Text | None = None
+    artifact: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_score(cls, raw: Any) -> Any:
+        """An expression's score is the metric: `name`, or score."""
+        if not isinstance(raw, Mapping):
+            example = "{metric: val_loss, direction: minimize}"
+            raise refusal(f"must be a mapping such as {example}, or a list of them, not {raw!r}")
+        if not isinstance(raw.get("expression"), str):
+            return raw
+        name = raw.get("name") or SCORE
+        if raw.get("metric") not in (None, name):
+            raise refusal(f"metric {raw['metric']!r} stands beside expression; give one of the two")
+        return {**raw, "name": name, "metric": name}
+
+    @model_validator(mode="after")
+    def _agree(self) -> Objective:
+        if self.expression is None:
+            if self.name is not None:
+                raise refusal(f"name {self.name!r} is of a score; a metric has its own: remove name")
+        elif self.metric in Expression(self.expression).names:
+            raise refusal(f"name {self.metric!r} is that of a metric in the expression; give the score another name")
+        elif self.artifact is not None:
+            raise refusal("expression and artifact stand side by side; give one of the two")
+        if self.artifact is not None and self.reduce != "last":
+            raise refusal(f"reduce {self.reduce!r} needs a curve, and an artifact holds one number; remove reduce")
+        return self
+
+
+class Sampler(BaseModel):
+    """What proposes conditions. Equal seeds propose the same ones."""
+
+    model_config = CONFIG
+
+    name: Annotated[str, BeforeValidator(read_sampler)] = "grid"
+    seed: Seed = 0
+
+
+class Pruner(BaseModel):
+    """What stops training that is not worth its time; a file writes the options beside the name.
+
+    Attributes:
+        name: of `rothamsted.catalog.PRUNERS`.
+        options: all of its options, defaults among them; those without a value are left out. `wrapped` is a
+            mapping with a name and options again.
+    """
+
+    model_config = CONFIG
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As a file writes it: the options beside the name."""
+        return {"name": self.name, **self.options}
+
+
+class EarlyStopping(BaseModel):
+    """A replicate ends when its own curve no longer improves.
+
+    Attributes:
+        patience: measurements without improvement after which it ends.
+        min_delta: what counts as improvement: more than so much better than the best so far.
+        metric: None: the objective's.
+        direction: in which the metric improves; None: the objective's.
+    """
+
+    model_config = CONFIG
+
+    patience: Annotated[int, Field(ge=1)]
+    min_delta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    metric: Text | None = None
+    direction: Literal["minimize", "maximize"] | None = None
+
+
+class WarmStart(BaseModel):
+    """An earlier sweep whose conditions the sampler knows from the start.
+
+    Attributes:
+        sweep: its name.
+        storage: where it is; None: where this sweep is.
+    """
+
+    model_config = CONFIG
+
+    sweep: Name
+    storage: Storage | None = None

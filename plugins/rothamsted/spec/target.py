@@ -1,0 +1,143 @@
+"""What a sweep trains: a study of this project, or an entry point of a foreign one.
+
+Apart from the loader, because two kinds of thing answer here to one description: which parameters there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rothamsted.errors import UserError
+from rothamsted.spec.document import Document, KeyPath
+from rothamsted.spec.schema import PROJECT_EXECUTION_KEYS
+from rothamsted.spec.suggest import known_names
+
+ENTRY_POINT = "main"  # MLflow's own default
+PROJECT_KEYS = ("entry_point", "version", "seed_parameter")
+
+StudyParameters = Callable[[str], Mapping[str, Any] | None]  # study -> {dotted parameter: its type}
+ProjectParameters = Callable[[str, str, str | None], Mapping[str, Any] | None]
+
+_GIT_URI = re.compile(r"[^/]*:")  # MLflow's own rule: a path has no colon before its first slash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is trained.
+
+    Attributes:
+        label: as errors call it.
+        parameters: dotted parameter -> its type, None where that is not known.
+        is_open: whether it takes parameters that it does not declare.
+        seed_parameter: the one that comes from the replicates.
+    """
+
+    label: str
+    parameters: Mapping[str, Any]
+    is_open: bool = False
+    seed_parameter: str | None = "seed"
+
+
+def find_target(
+    document: Document,
+    parameter_names: StudyParameters,
+    known_studies: Iterable[str],
+    project_parameters: ProjectParameters | None,
+) -> Target:
+    """The study or the foreign project of a sweep file.
+
+    Raises:
+        SpecError: neither, both, one that does not exist, or a key that does not go with it.
+    """
+    if document.data.get("project") is None:
+        _check_study_keys(document)
+        study, names = _find_study(document, parameter_names, known_studies)
+        return Target(label=f"study '{study}'", parameters=names)
+    if document.data.get("study") is not None:
+        raise document.error(("project",), "stands beside study; give one of the two")
+    _check_project_keys(document)
+    project: str = document.data["project"]
+    if project_parameters is None:
+        raise document.error(("project",), "a foreign project cannot be swept from here; give study: NAME")
+    entry_point: str = document.data.get("entry_point") or ENTRY_POINT
+    try:
+        names = project_parameters(project, entry_point, document.data.get("version"))
+    except UserError as error:
+        raise document.error(("project",), str(error)) from None
+    if names is None:
+        reason = f"project {project} has no entry point {entry_point!r}; give one that its MLproject has"
+        raise document.error(("entry_point",), reason)
+    return Target(
+        label=f"project '{project}'",
+        parameters=names,
+        is_open=True,
+        seed_parameter=document.data.get("seed_parameter"),
+    )
+
+
+def with_entry_point(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The contents of a sweep file with the entry point of a foreign project written out."""
+    if data.get("project") is None or data.get("entry_point") is not None:
+        return dict(data)
+    return {**data, "entry_point": ENTRY_POINT}
+
+
+def _find_study(
+    document: Document, parameter_names: StudyParameters, known_studies: Iterable[str]
+) -> tuple[str, Mapping[str, Any]]:
+    study = document.data.get("study")
+    if not isinstance(study, str) or not study:
+        reason = "is missing" if study is None else f"must be the name of a study, not {study!r}"
+        raise document.error(("study",), f"{reason}; {known_names('', known_studies)}")
+    try:
+        names = parameter_names(study)
+    except UserError as error:
+        raise document.error(("study",), str(error)) from None
+    if names is None:
+        raise document.error(("study",), f"there is no study '{study}'; {known_names(study, known_studies)}")
+    return study, names
+
+
+def _check_study_keys(document: Document) -> None:
+    execution = document.data.get("execution")
+    below = execution if isinstance(execution, Mapping) else {}
+    given: list[KeyPath] = [(key,) for key in PROJECT_KEYS if document.data.get(key) is not None]
+    given += [("execution", key) for key in PROJECT_EXECUTION_KEYS if below.get(key) is not None]
+    given += [(*path, "artifact") for path, one in _objectives(document) if one.get("artifact") is not None]
+    for path in given:
+        raise document.error(path, "goes only with project: a study is trained in the worker itself; remove it")
+
+
+def _check_project_keys(document: Document) -> None:
+    data = document.data
+    for key in ("project", *PROJECT_KEYS):
+        value = data.get(key)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise document.error((key,), f"must be text, not {value!r}; quote it")
+    if data.get("version") is not None and not _GIT_URI.match(data["project"]):
+        reason = f"{data['version']!r} is a ref of git, and project {data['project']!r} is a folder; remove version"
+        raise document.error(("version",), reason)
+    for key, what in (("models", "logs no models with the engine"), ("promote", "has no model to promote")):
+        if data.get(key) is not None:
+            raise document.error((key,), f"goes only with study: a foreign project {what}; remove it")
+    execution = data.get("execution")
+    population = execution.get("population") if isinstance(execution, Mapping) else None
+    if isinstance(population, int) and population > 1:
+        reason = f"{population} replicates in one process goes only with study; remove it"
+        raise document.error(("execution", "population"), reason)
+    stages = data.get("stages")
+    for n, stage in enumerate(stages if isinstance(stages, list) else []):
+        if isinstance(stage, Mapping) and stage.get("resume") is True:
+            reason = "true goes only with study: a foreign process has no checkpoints of the engine; give false or auto"
+            raise document.error(("stages", n, "resume"), reason)
+
+
+def _objectives(document: Document) -> list[tuple[KeyPath, Mapping[str, Any]]]:
+    raw = document.data.get("objective")
+    if isinstance(raw, Mapping):
+        return [(("objective",), raw)]
+    several = raw if isinstance(raw, list) else []
+    return [(("objective", n), one) for n, one in enumerate(several) if isinstance(one, Mapping)]

@@ -1,0 +1,48 @@
+"""What the sampler of a sweep knows from an earlier one, as its file asks.
+
+Apart from starting, because it reads another sweep: its conditions, their means, and what its constraints saw.
+"""
+
+from __future__ import annotations
+
+from rothamsted.errors import StoreError
+from rothamsted.search import Known, find_search
+from rothamsted.spec import Sweep, from_resolved
+from rothamsted.sweep.context import queue_of
+from rothamsted.sweep.results import ConditionResult, read_results
+from rothamsted.sweep.stage_link import first_stage
+
+
+def known_from(sweep: Sweep) -> list[Known] | None:
+    """The finished conditions of the earlier sweep; None where the file names none.
+
+    Raises:
+        StoreError: there is no such sweep, it optimised something else, or nothing of it is finished.
+    """
+    if sweep.warm_start is None:
+        return None
+    name, storage = sweep.warm_start.sweep, sweep.warm_start.storage or sweep.storage
+    record = find_search(storage, name)
+    if record is None:
+        raise StoreError(f"warm_start: there is no sweep called '{name}' in {storage}; name one that was run there")
+    earlier = first_stage(from_resolved({**record.spec, "storage": storage}))
+    wanted = [(o.metric, o.direction, o.expression) for o in sweep.objectives]
+    if wanted != [(o.metric, o.direction, o.expression) for o in earlier.objectives]:
+        what = ", ".join(f"{o.direction} {o.expression or o.metric}" for o in earlier.objectives)
+        raise StoreError(f"warm_start: sweep '{name}' has another objective ({what}); name one with the same")
+    is_constrained = sweep.constraints == earlier.constraints
+    found = [_known(result, is_constrained=is_constrained) for result in read_results(queue_of(earlier))]
+    known = [one for one in found if one is not None]
+    if not known:
+        raise StoreError(f"warm_start: sweep '{name}' has no condition with a score yet; run it first")
+    return known
+
+
+def _known(result: ConditionResult, *, is_constrained: bool) -> Known | None:
+    """A condition with means of all objectives; a pruned or diverged one is left out."""
+    means = [result.mean, *(other["summary"].get("mean") for other in result.others)]
+    if any(mean is None for mean in means):
+        return None
+    violations = tuple(result.violations) if is_constrained else ()
+    values = tuple(float(mean) for mean in means if mean is not None)
+    return Known(condition=result.condition, values=values, constraints=violations)

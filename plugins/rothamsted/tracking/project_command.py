@@ -1,0 +1,74 @@
+"""An MLflow project's command as text: which parameters it names, whether it needs a shell.
+
+Apart from projects, because these are questions about one line of text.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from string import Formatter
+
+_READ_BY_A_SHELL = frozenset("|&;<>()$`\\*?[]{}~!#\n")
+_READ_IN_DOUBLE_QUOTES = frozenset("$`\\!")
+
+
+def placeholders(template: str) -> tuple[str, ...]:
+    """The parameters that a command names, in order, without repetition.
+
+    Raises:
+        ValueError: braces that do not belong together.
+    """
+    names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+    return tuple(dict.fromkeys(names))
+
+
+def placeholders_in_quotes(template: str) -> frozenset[str]:
+    """The parameters that stand inside quotes of the command, where MLflow's own quotes would close them."""
+    found, quote = set(), ""
+    for literal, name, _, _ in Formatter().parse(template):
+        quote = _quote_after(literal, quote)
+        if name is not None and quote:
+            found.add(name)
+    return frozenset(found)
+
+
+def argument_list(command: str) -> list[str] | None:
+    """The arguments of a single program, found on the path, in a command that needs no shell; None for another."""
+    if not _is_plain(command):
+        return None
+    arguments = shlex.split(command)
+    if not arguments or "=" in arguments[0] or shutil.which(arguments[0]) is None:
+        return None  # an assignment, or something that only a shell knows
+    return arguments
+
+
+def _quote_after(text: str, quote: str) -> str:
+    """Which quote is open after a text."""
+    is_escaped = False
+    for character in text:
+        if is_escaped:
+            is_escaped = False
+        elif character == "\\" and quote != "'":
+            is_escaped = True
+        elif character in "'\"" and not quote:
+            quote = character
+        elif character == quote:
+            quote = ""
+    return quote
+
+
+def _is_plain(command: str) -> bool:
+    quote = ""
+    for character in command:
+        if quote == "'":
+            quote = "" if character == "'" else quote
+        elif quote:
+            if character in _READ_IN_DOUBLE_QUOTES:
+                return False
+            quote = "" if character == quote else quote
+        elif character in _READ_BY_A_SHELL:
+            return False
+        elif character in "'\"":
+            quote = character
+    return not quote

@@ -1,0 +1,167 @@
+"""Where a foreign project's files are: a folder as it is, or a git repository fetched once per commit.
+
+Apart from projects, because only this speaks with git. MLflow fetches; what it fetched is kept under the commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+from mlflow.projects.utils import _fetch_git_repo, _parse_file_uri, _parse_subdirectory
+
+from rothamsted.errors import UserError
+from rothamsted.tracking.environment import git_commit
+from rothamsted.tracking.failures import one_line, without_password
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_BY_SSH = re.compile(r"[^/]+@[^/]+:")
+_ANSWER_SECONDS = 60
+_BY_PRODUCTS = frozenset({"__pycache__", "mlruns", "mlartifacts"})
+_DATABASE = re.compile(r".*\.(db|db-wal|db-shm|db-journal|pyc)")
+
+
+class ProjectError(UserError):
+    """A foreign project that cannot be fetched, is not of MLflow's form, or is not given what it needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A project's files: the folder that holds MLproject, and the commit; None outside git or with changes."""
+
+    folder: Path
+    commit: str | None
+
+
+def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
+    """Find or fetch a project.
+
+    Args:
+        uri: a folder, relative to `root` or absolute, or a git URI; `#subdirectory` at the end of either.
+        version: a branch, tag or whole commit; the repository's own choice where None.
+        cache: the folder for what is fetched.
+        root: this project's root.
+
+    Raises:
+        ProjectError: no such folder, repository, version or subdirectory; no git.
+    """
+    try:
+        place, subdirectory = _parse_subdirectory(uri)
+    except MlflowException as error:
+        raise ProjectError(f"project {without_password(uri)!r}: {one_line(error)}") from None
+    local = root / _parse_file_uri(place)
+    if local.exists() and version is None and not _is_bare_repository(local):
+        top, commit = local.resolve(), None
+    elif local.exists() or "://" in place or _BY_SSH.match(place):
+        top, commit = _fetch_git(str(local.resolve()) if local.exists() else place, version, cache)
+    else:
+        raise ProjectError(f"project {uri!r}: is neither a folder of {root} nor a git URI; correct the path")
+    folder = top / subdirectory
+    if not folder.is_dir():
+        raise ProjectError(f"project {without_password(uri)!r}: {folder} is not a folder; correct the path")
+    found = git_commit(folder)
+    if commit is None and found is not None and not found[1]:
+        commit = found[0]
+    return Fetched(folder=folder, commit=commit)
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256, in hex, of the names and contents of a folder's files, hidden ones and by-products apart."""
+    digest = hashlib.sha256()
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _BY_PRODUCTS)
+        for name in sorted(names):
+            path = Path(parent, name)
+            if name.startswith(".") or _DATABASE.fullmatch(name) or not path.is_file():
+                continue
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{content}  {path.relative_to(folder).as_posix()}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_bare_repository(path: Path) -> bool:
+    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+
+
+def _fetch_git(uri: str, version: str | None, cache: Path) -> tuple[Path, str]:
+    """The folder of one commit of a repository: fetched into a folder beside it, which takes its name when whole."""
+    shown = without_password(uri)
+    commit = _resolve(uri, version)
+    folder = cache / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}-{commit}"
+    if folder.is_dir():
+        return folder, commit
+    cache.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix="fetching-", dir=cache))
+    try:
+        _fetch_git_repo(uri, version, str(new))
+        fetched = git_commit(new)
+        if fetched is None or fetched[0] != commit:
+            raise ProjectError(f"project {shown!r}: its {version or 'HEAD'} moved while it was fetched; start again")
+        try:
+            new.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process has fetched the same commit
+                raise
+    except Exception as error:
+        if isinstance(error, ProjectError):
+            raise
+        raise ProjectError(f"project {shown!r}: cannot fetch {version or 'HEAD'}: {_fatal_line(error)}") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return folder, commit
+
+
+def _resolve(uri: str, version: str | None) -> str:
+    """The commit that a version stands for in a repository."""
+    if version is not None and _COMMIT.fullmatch(version):
+        return version
+    refs = _refs(uri)
+    if version is None:
+        wanted = ["HEAD"]
+    else:  # of an annotated tag its commit, not the tag itself
+        wanted = [f"refs/heads/{version}", f"refs/tags/{version}^{{}}", f"refs/tags/{version}", version]
+    for name in wanted:
+        if name in refs:
+            return refs[name]
+    if version is None:
+        raise ProjectError(f"project {without_password(uri)!r}: the repository is empty; give one with commits")
+    known = ", ".join(name.split("/", 2)[2] for name in refs if name.startswith("refs/") and "^" not in name)
+    raise ProjectError(
+        f"project {without_password(uri)!r}: has no branch or tag {version!r}; known: {known[:200]}; "
+        "a commit is given with all its 40 digits"
+    )
+
+
+def _refs(uri: str) -> Mapping[str, str]:
+    try:
+        from git.cmd import Git  # GitPython, which MLflow fetches with, wants the program when it is imported
+        from git.exc import GitCommandError, GitCommandNotFound
+    except ImportError:
+        raise ProjectError(f"project {without_password(uri)!r}: needs the program git; install it") from None
+    try:
+        text = Git().ls_remote(  # no question for a password, which nobody would answer
+            uri, kill_after_timeout=_ANSWER_SECONDS, env={"GIT_TERMINAL_PROMPT": "0"}
+        )
+    except GitCommandNotFound:
+        raise ProjectError(f"project {without_password(uri)!r}: needs the program git; install it") from None
+    except GitCommandError as error:
+        shown = without_password(uri)
+        raise ProjectError(f"project {shown!r}: the repository cannot be read: {_fatal_line(error)}") from None
+    pairs = (line.split("\t", 1) for line in str(text).splitlines() if "\t" in line)
+    return {name: commit for commit, name in pairs}
+
+
+def _fatal_line(error: BaseException) -> str:
+    """What git says after `fatal:`; else the error's first line."""
+    for line in str(error).replace("'", "").splitlines():
+        if "fatal: " in line:
+            return without_password(line.partition("fatal: ")[2].strip())
+    return one_line(error)

@@ -1,0 +1,1 @@
+echo "val_loss of lr $1"
