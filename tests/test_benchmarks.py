@@ -103,6 +103,7 @@ def test_the_fluent_way_gives_a_time_for_every_trial() -> None:
     assert (seconds["wall_seconds"] > 0).all()
 
 
+@pytest.mark.slow
 def test_mlflow_run_gives_a_time_for_every_call() -> None:
     seconds = overhead.measure_mlflow_run(1)
     assert seconds.shape == (1,)
@@ -120,6 +121,7 @@ def test_trainings_in_a_plain_loop_all_end() -> None:
     assert loop.throughput > 0
 
 
+@pytest.mark.slow
 def test_a_process_per_training_gives_a_time_for_every_call_but_the_first() -> None:
     assert (trainings.measure_processes(trainings.learning_rates(3), N_STEPS, 1) > 0).tolist() == [True]
 

@@ -23,7 +23,7 @@ def test_a_shipped_sweep_is_valid_and_says_what_it_is_for(path: Path, monkeypatc
 
 
 def test_the_sweeps_of_the_batch_size_study_are_all_there() -> None:
-    expected = {"mup_transfer", "gamma_eta", "batch_scaling", "fixed_batch", "small_mup"}
+    expected = {"mup_transfer", "gamma_eta", "batch_scaling", "fixed_batch", "small_mup", "staged"}
     assert expected <= {path.stem for path in (ROOT / "sweeps" / "batch_size").glob("*.yaml")}
 
 
@@ -32,3 +32,11 @@ def test_the_quickstart_has_36_to_60_replicates_with_3_seeds(monkeypatch: pytest
     sweep, _ = load(ROOT / "sweeps" / "quickstart.yaml", {}, ROOT)
     assert len(sweep.replicates.values) == 3
     assert 36 <= plan(sweep).n_trainings <= 60
+
+
+def test_the_staged_sweep_trains_the_best_3_of_18_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    # By hand: 18 conditions x 3 seeds, then 3 x 3, and 10 fresh seeds: 73 replicates, as its comment says.
+    monkeypatch.chdir(ROOT)
+    sweep, _ = load(ROOT / "sweeps" / "batch_size" / "staged.yaml", {}, ROOT)
+    size = plan(sweep)
+    assert (size.n_trainings, size.n_stage_trainings, size.n_confirm_trainings) == (54, 9, 10)

@@ -68,6 +68,14 @@ def find_root(start: Path | None = None) -> Path:
     raise MLprojectError(f"{start}: no file {FILE_NAME} here or in any folder above; go to a project's root")
 
 
+def find_home(start: Path | None = None) -> Path:
+    """The nearest folder with an MLproject, else the start itself: a foreign project is swept from anywhere."""
+    try:
+        return find_root(start)
+    except MLprojectError:
+        return (Path.cwd() if start is None else start).resolve()
+
+
 def read_mlproject(root: Path) -> MLproject:
     """Read the MLproject in a folder.
 

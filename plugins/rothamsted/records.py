@@ -90,4 +90,5 @@ class ReplicateResult:
     objective: float | None  # None unless finished; of several objectives the first
     others: tuple[float, ...] = ()  # the further objectives
     last: Mapping[str, float] = field(default_factory=dict)  # the last values that constraints look at
+    reason: str = ""  # one line, where it failed
     history: tuple[Measured, ...] = field(default=(), repr=False)

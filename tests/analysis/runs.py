@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric
@@ -56,13 +56,20 @@ def dataset(
     factors: Mapping[int, Mapping[str, Any]] | None = None,
     confirm: Mapping[int, Sequence[float]] | None = None,
     has_seeds: bool = True,
+    others: Mapping[str, tuple[Literal["minimize", "maximize"], Mapping[int, Sequence[float]]]] | None = None,
+    **of_conditions: Mapping[int, Any],
 ) -> Dataset:
-    """A dataset of final values: condition -> value by seed; an outcome where one did not finish."""
+    """A dataset of final values: condition -> value by seed; an outcome where one did not finish.
+
+    `others` has further objectives: name -> direction, values like the first's. More fields of conditions by number.
+    """
+    further = others or {}
     ended = outcomes or {}
     conditions = []
     for number in values:
         own = (factors or {}).get(number, {"x": number})
-        conditions.append(Condition(number=number, values=own, label=label(own), run_id=f"trial{number}"))
+        more = {name: by_number[number] for name, by_number in of_conditions.items() if number in by_number}
+        conditions.append(Condition(number=number, values=own, label=label(own), run_id=f"trial{number}", **more))
     replicates = [
         Replicate(
             run_id=f"{phase}-{number}-{seed}",
@@ -73,6 +80,9 @@ def dataset(
             seconds=1.0,
             phase=phase,
             metrics={"loss": value},
+            others=tuple(of_one[number][seed] for _, of_one in further.values())
+            if phase == "search" and (number, seed) not in ended
+            else (),
         )
         for phase, of_phase in (("search", values), ("confirm", confirm or {}))
         for number, row in of_phase.items()
@@ -85,4 +95,5 @@ def dataset(
         factors=tuple(factors_of(conditions)),
         conditions=tuple(conditions),
         replicates=tuple(replicates),
+        others=tuple(Objective(metric=name, direction=way) for name, (way, _) in further.items()),
     )

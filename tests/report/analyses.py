@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ from rothamsted.analysis.values import (
     Factor,
     Objective,
     Replicate,
+    Series,
 )
 from rothamsted.statistics import mean_interval, summarize
 
@@ -43,17 +45,19 @@ def analysis_of(
     log: Iterable[str] = ("learning_rate",),
     confirmed: tuple[Confirmed, ...] = (),
     gaps: Mapping[str, str] | None = None,
+    pruned: Mapping[int, str] | None = None,
 ) -> Analysis:
     """An analysis of conditions with these factor values and these scores, one row a condition.
 
-    A score of infinity is a replicate that diverged, NaN one that failed.
+    A score of infinity is a replicate that diverged, NaN one that failed; of a condition that was pruned, all were.
     """
     metrics = metrics or {}
-    summaries = tuple(summary_of(i, row) for i, row in enumerate(scores))
+    pruned = pruned or {}
+    summaries = tuple(_pruned(i, row) if i in pruned else summary_of(i, row) for i, row in enumerate(scores))
     ranking = _ranking(summaries, direction)
     comparisons = _comparisons(ranking, scores) if with_comparisons and len(ranking) > 1 else None
     return Analysis(
-        dataset=_dataset(values, scores, metrics, direction, set(log)),
+        dataset=_with_pruned(_dataset(values, scores, metrics, direction, set(log)), pruned),
         level=LEVEL,
         interval="t",
         correction="holm",
@@ -68,6 +72,26 @@ def analysis_of(
         bands=_bands(values, scores) if with_curves else {},
         gaps=gaps or {},
         marks=(),
+    )
+
+
+def _pruned(condition: int, row: Sequence[float]) -> ConditionSummary:
+    return replace(summary_of(condition, [math.nan] * len(row)), counts={"pruned": len(row)})
+
+
+def _with_pruned(dataset: Dataset, pruned: Mapping[int, str]) -> Dataset:
+    """The dataset with some conditions as a pruner leaves them: every replicate stopped at step 50."""
+    steps, nan = np.array([25, 50]), np.full(2, math.nan)
+    series = {"val_loss": Series(steps=steps, values=np.array([9.0, 8.0]), seconds=nan, epochs=nan)}
+    return replace(
+        dataset,
+        conditions=tuple(replace(c, pruned=pruned.get(c.number, "")) for c in dataset.conditions),
+        replicates=tuple(
+            replace(r, outcome="pruned", objective=math.nan, reason=pruned[r.condition], series=series)
+            if r.condition in pruned
+            else r
+            for r in dataset.replicates
+        ),
     )
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.values import Analysis
+from rothamsted.report.plots.contract import Direction
+from tests.analysis.runs import dataset
 from tests.report.analyses import analysis_of
 
 
@@ -79,6 +82,30 @@ def random_search(n_conditions: int = 40) -> Analysis:
         return 0.5 + 0.3 * (math.log10(v["learning_rate"]) - best) ** 2
 
     return analysis_of(values, _noisy(values, loss, n=3, sd=0.05, seed=13), with_curves=True)
+
+
+def pruned() -> Analysis:
+    """Twenty rates by widths; the four largest rates of width 32 were pruned at step 50, whose means would be worst."""
+    values = [{"learning_rate": float(rate), "width": width} for rate in np.logspace(-4, 0, 10) for width in (32, 64)]
+    scores = _noisy(values, lambda v: 0.5 + 0.1 * (math.log10(v["learning_rate"]) + 3) ** 2, n=3, sd=0.02, seed=5)
+    stopped = dict.fromkeys((12, 14, 16, 18), "at step 50 by pruner median: val_loss 8")
+    return analysis_of(values, scores, with_curves=True, pruned=stopped)
+
+
+def several(n: int = 3, **others: Direction) -> Analysis:
+    """Eight sizes: the larger, the less the loss and the more memory; 7 is worse than 6 in both. Analysed for real."""
+    rng = np.random.default_rng(17)
+    ways: Mapping[str, Direction] = others or {"memory": "minimize"}
+    loss: dict[int, list[float]] = {}
+    rows: dict[str, dict[int, list[float]]] = {name: {} for name in ways}
+    for k in range(8):
+        loss[k] = (1.0 / (k + 1) + (0.4 if k == 7 else 0.0) + 0.02 * rng.standard_normal(n)).tolist()
+        for name, way in ways.items():
+            sign = 1.0 if way == "minimize" else -1.0
+            rows[name][k] = (sign * (10.0 + 3.0 * k) + 2.5 * rng.standard_normal(n)).tolist()
+    further: dict[str, tuple[Direction, Mapping[int, Sequence[float]]]]
+    further = {name: (way, rows[name]) for name, way in ways.items()}
+    return analyze(dataset(loss, factors={k: {"width": 2 ** (4 + k)} for k in range(8)}, others=further))
 
 
 WORLDS: dict[str, Callable[[], Analysis]] = {

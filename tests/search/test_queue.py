@@ -58,7 +58,16 @@ def test_a_grid_in_the_queue_is_the_grid_of_the_space(storage_url: str) -> None:
     assert [dict(c.condition) for c in claimed] == SPACE.grid()
 
 
-@pytest.mark.parametrize("sampler", ["grid", "tpe"])  # the two kinds: enqueued and asked
+@pytest.mark.parametrize(
+    ("storage_url", "sampler"),  # the two databases, and the two kinds: asked and enqueued
+    [
+        ("sqlite", "tpe"),
+        ("postgresql", "grid"),
+        pytest.param("sqlite", "grid", marks=pytest.mark.slow),
+        pytest.param("postgresql", "tpe", marks=pytest.mark.slow),
+    ],
+    indirect=["storage_url"],
+)
 def test_four_processes_claim_each_trial_exactly_once(storage_url: str, sampler: str) -> None:
     queue_at(storage_url, sampler).enqueue(N_GRID)
     context = multiprocessing.get_context("spawn")

@@ -49,10 +49,10 @@ def test_a_confirmation_has_seeds_that_no_stage_has(sweep_file: SweepFile) -> No
 
 
 def test_a_plan_counts_the_later_stages(sweep_file: SweepFile) -> None:
-    # By hand: 12 x 3 in the first stage; 4 x 3 + 2 x 5 = 22 in the others, with 4 + 2 runs of conditions.
+    # By hand: 12 x 3 in the first stage; 4 x 3 + 2 x 5 = 22 in the others, with 4 + 2 runs of conditions, 2 of stages.
     planned = plan(sweep_file.load(overrides={"stages": STAGES}))
     assert (planned.n_trainings, planned.n_stage_trainings) == (36, 22)
-    assert planned.n_runs == 1 + 12 + 36 + 22 + 6
+    assert (planned.n_runs, planned.n_stage_runs) == (1 + 12 + 36 + 22 + 6 + 2, 22 + 6 + 2)
 
 
 def test_the_parameters_of_a_stage_may_be_nested(sweep_file: SweepFile) -> None:

@@ -20,7 +20,9 @@ from rothamsted.sweep.load import load
 from rothamsted.sweep.start import start_sweep
 from rothamsted.sweep.worker import Worker
 from tests.conftest import ROOT
+from tests.sweep.strangers import home
 
+__all__ = ["home"]
 MLPROJECT = """
 name: toy-project
 entry_points:
@@ -69,8 +71,9 @@ class Project:
         return f"sqlite:///{self.root / 'optuna.db'}"
 
     def write(self, changes: Mapping[str, Any] | None = None, name: str = "sweep.yaml") -> Path:
-        """Write the standard sweep with top-level keys replaced; None removes one."""
+        """Write the standard sweep with top-level keys replaced; None removes one. No report unless asked for."""
         document = {**SWEEP, "storage": self.storage, **(changes or {})}
+        document["execution"] = {"report": False, **(document.get("execution") or {})}
         document = {key: value for key, value in document.items() if value is not None}
         path = self.root / name
         path.write_text("# Question: does the toy learn?\n" + yaml.safe_dump(document, sort_keys=False))

@@ -25,7 +25,8 @@ class InThisProcess:
     others: dict[str, Any] = field(default_factory=dict)
 
     def run(self, should_stop: Callable[[], bool]) -> None:
-        told = dict(zip(self.command[4::2], self.command[5::2], strict=True))
+        given = self.command[self.command.index("worker") + 1 :]
+        told = dict(zip(given[::2], given[1::2], strict=True))
         context = open_context(
             told["--sweep"],
             told["--storage"],
@@ -33,7 +34,12 @@ class InThisProcess:
             find_target=lambda sweep: find_target(sweep, Path.cwd()),
             tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
         )
-        Worker(context=context, emit=lambda event: self.on_event(0, event), should_stop=should_stop).run()
+        Worker(
+            context=context,
+            emit=lambda event: self.on_event(0, event),
+            should_stop=should_stop,
+            until=float(told["--until"]) if "--until" in told else None,
+        ).run()
 
 
 def in_this_process(*, command: Sequence[str], on_event: Callable[..., None], **others: Any) -> InThisProcess:

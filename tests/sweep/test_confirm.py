@@ -252,7 +252,7 @@ def test_a_population_confirms_as_one_at_a_time_does(project: Project) -> None:
 
 
 def test_a_study_of_that_name_that_is_not_ours_is_refused_before_anything_is_created(project: Project) -> None:
-    optuna.create_study(study_name="toys.confirm", storage=project.storage)
+    optuna.create_study(study_name="toys.confirm", storage=project.storage).ask()  # with a trial of its own
     with pytest.raises(StoreError, match=r"toys\.confirm"):
         project.start(CONFIRM)
     assert find_search(project.storage, "toys") is None

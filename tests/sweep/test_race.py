@@ -20,7 +20,8 @@ from scipy import stats
 from rothamsted import tags
 from rothamsted.statistics.racing import race
 from rothamsted.sweep.context import SweepContext
-from rothamsted.sweep.results import ConditionResult, conditions_csv, race_text, ranked, read_results, result_of
+from rothamsted.sweep.description import race_text
+from rothamsted.sweep.results import ConditionResult, conditions_csv, ranked, read_results, result_of
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Project, stop_in_replicate, toy_project
 
@@ -143,7 +144,7 @@ def test_survivors_rank_before_what_was_dropped_whatever_its_mean() -> None:
 
 def test_the_table_of_conditions_has_their_fate(raced: Raced) -> None:
     results = read_results(raced.context.queue)
-    rows = list(csv.DictReader(io.StringIO(conditions_csv(results, ["lr"]))))
+    rows = list(csv.DictReader(io.StringIO(conditions_csv(results, ["lr"], direction="minimize"))))
     assert [row["race"] for row in rows] == [r.race for r in results]
     assert f"{len(replicate_runs(raced.project))} replicates" in race_text(results)
 
@@ -151,7 +152,7 @@ def test_the_table_of_conditions_has_their_fate(raced: Raced) -> None:
 def test_a_sweep_without_a_race_has_no_column_of_one(project: Project) -> None:
     context = project.start({"space": {"lr": [0.1]}})
     project.work(context)
-    assert "race" not in conditions_csv(read_results(context.queue), ["lr"])
+    assert "race" not in conditions_csv(read_results(context.queue), ["lr"], direction="minimize")
 
 
 def test_a_diverged_condition_is_dropped_at_the_first_look(project: Project) -> None:

@@ -17,7 +17,18 @@ from rothamsted.analysis.bands import bands_of
 from rothamsted.analysis.compared import best_set, compare_with
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
-from rothamsted.analysis.ranking import by_seed, is_paired, members_of, near_best, ranked, scores_of, survivors
+from rothamsted.analysis.marks import marks_of
+from rothamsted.analysis.pareto import pareto_of
+from rothamsted.analysis.ranking import (
+    by_seed,
+    is_paired,
+    members_of,
+    near_best,
+    others_of,
+    ranked,
+    scores_of,
+    survivors,
+)
 from rothamsted.analysis.values import (
     Analysis,
     BestSet,
@@ -56,7 +67,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings()) -> Analysis:
         level=settings.level,
         interval=settings.interval,
         correction=settings.correction,
-        objective=tuple(_objective_summary(c.number, members[c.number], settings) for c in dataset.conditions),
+        objective=tuple(_objective_summary(c, members[c.number], settings) for c in dataset.conditions),
         metrics=_metric_summaries(dataset, members, settings),
         ranking=tuple(ranking),
         best=best,
@@ -66,20 +77,35 @@ def analyze(dataset: Dataset, settings: Settings = Settings()) -> Analysis:
         detectable=_detectable(dataset, near_best(ranking, best.members if best else ()), settings, gaps),
         bands=bands_of(dataset, ranking, level=settings.level, method=settings.interval, gaps=gaps),
         gaps=gaps,
-        marks=(*dataset.marks, *_marks(dataset, members, ranking)),
+        marks=(*dataset.marks, *marks_of(dataset, members, ranking)),
+        others=tuple(
+            tuple(
+                _summary_of(c, members[c.number], others_of(members[c.number], i), settings) for c in dataset.conditions
+            )
+            for i in range(len(dataset.others))
+        ),
+        pareto=pareto_of(dataset, ranking, gaps),
     )
 
 
-def summary_of(condition: int, replicates: Sequence[Replicate], values: np.ndarray, how: Settings) -> ConditionSummary:
-    """Summarize one number a finished replicate, and count how all replicates ended."""
-    found = describe(values, level=how.level, method=how.interval)
+def _summary_of(
+    condition: Condition, replicates: Sequence[Replicate], values: np.ndarray, how: Settings
+) -> ConditionSummary:
+    """Summarize one number a finished replicate, and count how all replicates ended.
+
+    A condition that was pruned has no statistics: which of its replicates were let finish depends on their values.
+    """
+    found = describe(values if not condition.pruned else values[:0], level=how.level, method=how.interval)
     counts = Counter(r.outcome for r in replicates)
-    counts["excluded"] = found.n_excluded
-    notes = [found.note] if found.note else []
+    counts["excluded"] = 0 if condition.pruned else found.n_excluded
+    notes = [found.note] if found.note and not condition.pruned else []
     if counts["diverged"]:
         notes.append(f"{counts['diverged']} of {len(replicates)} diverged: the others are the lucky ones, not ranked")
+    if condition.pruned:
+        notes.append(f"pruned {condition.pruned}: not ranked")
+    notes += [f"breaks the constraint {text} by {amount:.4g}: not ranked" for text, amount in condition.broken]
     return ConditionSummary(
-        condition=condition,
+        condition=condition.number,
         n=found.n,
         counts={name: n for name, n in counts.items() if n},
         statistics={name: getattr(found, name) for name in ("mean", "sd", "sem", "median", "iqm", "min", "max")},
@@ -89,8 +115,8 @@ def summary_of(condition: int, replicates: Sequence[Replicate], values: np.ndarr
     )
 
 
-def _objective_summary(number: int, replicates: Sequence[Replicate], settings: Settings) -> ConditionSummary:
-    return summary_of(number, replicates, scores_of(replicates), settings)
+def _objective_summary(condition: Condition, replicates: Sequence[Replicate], settings: Settings) -> ConditionSummary:
+    return _summary_of(condition, replicates, scores_of(replicates), settings)
 
 
 def _metric_summaries(
@@ -105,7 +131,7 @@ def _metric_summaries(
         for condition in dataset.conditions:
             replicates = members[condition.number]
             finished = [r.metrics.get(name, np.nan) for r in replicates if r.outcome == "finished"]
-            rows.append(summary_of(condition.number, replicates, np.array(finished, dtype=float), quick))
+            rows.append(_summary_of(condition, replicates, np.array(finished, dtype=float), quick))
         summaries[name] = tuple(rows)
     return summaries
 
@@ -161,9 +187,10 @@ def _confirmed(
 ) -> tuple[Confirmed, ...]:
     fresh = members_of(dataset, "confirm")
     found = []
-    for number in [condition.number for condition in dataset.conditions if fresh[condition.number]]:
-        search = _objective_summary(number, members[number], settings)
-        again = _objective_summary(number, fresh[number], settings)
+    for condition in [condition for condition in dataset.conditions if fresh[condition.number]]:
+        number = condition.number
+        search = _objective_summary(condition, members[number], settings)
+        again = _objective_summary(condition, fresh[number], settings)
         luck = luck_of(
             scores_of(members[number]),
             scores_of(fresh[number]),
@@ -212,27 +239,3 @@ def _detectable(
         difference=float(difference),
         method=f"{'paired' if paired else 'two-sample'} t, two-sided; spread of the {len(ranking)} best conditions",
     )
-
-
-def _marks(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranking: Sequence[int]) -> list[str]:
-    marks = []
-    counts = {len([r for r in members[number] if r.outcome == "finished"]) for number in ranking}
-    if len(counts) > 1:
-        marks.append(
-            f"Conditions have {min(counts)} to {max(counts)} replicates: their intervals are not equally wide."
-        )
-    diverged = [_condition(dataset, n).label for n, rs in members.items() if any(r.outcome == "diverged" for r in rs)]
-    if diverged:
-        marks.append(f"{len(diverged)} of {len(members)} conditions have diverged replicates and are not ranked.")
-    excluded = sum(not np.isfinite(r.objective) for r in dataset.replicates if r.outcome == "finished")
-    if excluded:
-        marks.append(
-            f"{excluded} finished replicates have no finite {dataset.objective.metric}: left out, and counted."
-        )
-    if not ranking:
-        marks.append("No condition has a score.")
-    return marks
-
-
-def _condition(dataset: Dataset, number: int) -> Condition:
-    return next(condition for condition in dataset.conditions if condition.number == number)

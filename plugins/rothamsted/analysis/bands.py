@@ -30,10 +30,13 @@ def bands_of(
         gaps: Told where there is no curve at all, or not of all conditions.
     """
     members = members_of(dataset)
-    others = [condition.number for condition in dataset.conditions if condition.number not in set(ranking)]
-    numbers = [*ranking, *others][:MOST_BANDS]
-    if len(dataset.conditions) > MOST_BANDS:
-        gaps["curves beyond"] = f"curves of the {MOST_BANDS} best of {len(dataset.conditions)} conditions"
+    n_pruned = sum(bool(condition.pruned) for condition in dataset.conditions)
+    kept_numbers = [condition.number for condition in dataset.conditions if not condition.pruned]
+    numbers = [*ranking, *(number for number in kept_numbers if number not in set(ranking))][:MOST_BANDS]
+    if len(kept_numbers) > MOST_BANDS:
+        gaps["curves beyond"] = f"curves of the {MOST_BANDS} best of {len(kept_numbers)} conditions"
+    if n_pruned:
+        gaps["curves of pruned conditions"] = f"{n_pruned} were stopped before the end, and no mean curve is theirs"
     names = sorted({name for r in dataset.replicates for name in r.series})
     found: dict[str, dict[Axis, tuple[Band, ...]]] = {}
     for name in names:

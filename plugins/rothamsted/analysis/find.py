@@ -6,6 +6,7 @@ Apart, because every command that takes `sweep=` takes both, and says the same w
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
@@ -39,6 +40,41 @@ def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
         return found[0], ""
     others = ", ".join(run.run_id for run in found[:-1][-3:])
     return found[-1], f"{len(found)} sweeps are called {reference}; this is the newest (others by run id: {others})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A sweep with its stages, as far as they have begun; one without stages is its own first and last."""
+
+    first: FoundRun
+    last: FoundRun
+    mark: str  # for the reader, where the reference was not the last stage's own
+
+    @property
+    def name(self) -> str:
+        """The name of the sweep as its file has it."""
+        return self.first.tags.get(tags.SWEEP, "")
+
+
+def find_last_stage(reference: str, *, uri: str) -> Staged:
+    """Return the last stage of a sweep, by the name or run id of any of its stages.
+
+    Raises:
+        StoreError: There is no such sweep, or the stage that was to follow has not begun.
+    """
+    run, mark = find_sweep(reference, uri=uri)
+    first = tracking.find_run(run.tags[tags.STAGE_OF], uri=uri) if tags.STAGE_OF in run.tags else run
+    if first is None:
+        raise StoreError(f"sweep {reference}: the run of its first stage, {run.tags[tags.STAGE_OF]}, was deleted")
+    last = run
+    while (name := last.tags.get(tags.NEXT_SWEEP)) is not None:
+        wanted = {tags.ROLE: "sweep", tags.SWEEP: name, tags.STAGE_OF: first.run_id}
+        found = tracking.find_runs([run.experiment_id], wanted, uri=uri)
+        if not found:
+            raise StoreError(f"sweep {reference}: its next stage, {name}, has not begun; give the sweep again to go on")
+        last = found[-1]
+    on = f"{run.tags.get(tags.SWEEP)} went on in stages; {last.tags.get(tags.SWEEP)} is the last"
+    return Staged(first=first, last=last, mark="; ".join([*filter(None, [mark]), *([on] if last is not run else [])]))
 
 
 def _known(uri: str) -> str:

@@ -1,6 +1,7 @@
 """Which conditions have a mean, in what order: the one rule for tables, comparisons and promotion.
 
-Apart, because a condition with a diverged replicate has no mean, and everybody has to agree on that.
+Apart, because a condition with a diverged replicate has no mean, one that was pruned neither, one that breaks a
+constraint has no place, and everybody has to agree on that.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rothamsted.analysis.values import Dataset, Phase, Replicate
+from rothamsted.statistics.pareto import pareto_set
 
 
 def members_of(dataset: Dataset, phase: Phase = "search") -> dict[int, list[Replicate]]:
@@ -27,22 +29,60 @@ def scores_of(replicates: Sequence[Replicate]) -> np.ndarray:
     return np.array([r.objective for r in replicates if r.outcome == "finished"], dtype=np.float64)
 
 
+def others_of(replicates: Sequence[Replicate], index: int) -> np.ndarray:
+    """A further objective of the finished ones: (replicate,), NaN where it is not known."""
+    finished = [r.others for r in replicates if r.outcome == "finished"]
+    return np.array([of_one[index] if index < len(of_one) else np.nan for of_one in finished], dtype=np.float64)
+
+
 def ranked(dataset: Dataset, phase: Phase = "search") -> list[int]:
-    """Conditions with a mean, best first; ties by number.
+    """Conditions with a mean of every objective that keep every constraint, best first; ties by number.
 
     A condition with a diverged replicate has none: the mean of those that did not diverge would be the mean of
-    the lucky ones. Conditions that a race dropped come after all others, the last dropped first: their means are
-    over fewer seeds.
+    the lucky ones. One that was pruned has none: its replicates were stopped because of their values. Conditions
+    that a race dropped come after all others, the last dropped first: their means are over fewer seeds. With
+    several objectives those of the Pareto set come first, in the order of the first objective.
     """
-    dropped = {condition.number: condition.dropped_after for condition in dataset.conditions}
+    conditions = {condition.number: condition for condition in dataset.conditions}
     means: dict[int, float] = {}
     for number, replicates in members_of(dataset, phase).items():
-        scores = scores_of(replicates)
-        finite = scores[np.isfinite(scores)]
-        if len(finite) and all(r.outcome != "diverged" for r in replicates):
-            means[number] = float(finite.mean())
+        of_all = _means(dataset, replicates)
+        is_judged = not conditions[number].pruned and not conditions[number].broken
+        if all(map(np.isfinite, of_all)) and is_judged and all(r.outcome != "diverged" for r in replicates):
+            means[number] = of_all[0]
     sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
-    return sorted(means, key=lambda n: (dropped[n] > 0, -dropped[n], sign * means[n], n))
+    front = pareto_front(dataset, list(means), phase)
+
+    def place(number: int) -> tuple[bool, int, bool, float, int]:
+        dropped = conditions[number].dropped_after
+        return dropped > 0, -dropped, number not in front, sign * means[number], number
+
+    return sorted(means, key=place)
+
+
+def pareto_front(dataset: Dataset, numbers: Sequence[int], phase: Phase = "search") -> frozenset[int]:
+    """The conditions that no other of these beats in the means of all objectives; all of them with one objective."""
+    if not dataset.others or not numbers:
+        return frozenset(numbers)
+    members = members_of(dataset, phase)
+    is_in = pareto_set(np.array([_means(dataset, members[number]) for number in numbers]) * signs_of(dataset))
+    return frozenset(number for number, kept in zip(numbers, is_in, strict=True) if kept)
+
+
+def signs_of(dataset: Dataset) -> np.ndarray:
+    """(objective,) 1 where less is better, -1 where more is."""
+    return np.array([1.0 if o.direction == "minimize" else -1.0 for o in (dataset.objective, *dataset.others)])
+
+
+def _means(dataset: Dataset, replicates: Sequence[Replicate]) -> list[float]:
+    """The mean of every objective; NaN where there is none."""
+    return [_mean(scores_of(replicates)), *(_mean(others_of(replicates, i)) for i in range(len(dataset.others)))]
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean of the finite ones; NaN without any."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
 
 
 def survivors(dataset: Dataset, numbers: Sequence[int]) -> list[int]:

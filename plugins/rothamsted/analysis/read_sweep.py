@@ -9,43 +9,35 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from rothamsted import tags, tracking
+from rothamsted import tags
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
-from rothamsted.analysis.find import find_sweep
-from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.objectives import OWN, objective_key, objective_of
 from rothamsted.analysis.read_promotions import read_promotions
+from rothamsted.analysis.sweep_record import (
+    design_of,
+    how_to_reproduce,
+    is_complete,
+    progress_mark,
+    provenance_of,
+    race_mark,
+    stage_mark,
+    stages_of,
+)
+from rothamsted.analysis.sweep_runs import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import factors_of, label, typed, typed_in
 from rothamsted.analysis.values import Condition, Dataset, Objective, Phase, Replicate, Series
 from rothamsted.errors import StoreError
+from rothamsted.expression import Constraint
 from rothamsted.records import Outcome, RunStatus
-from rothamsted.spec import Sweep, from_resolved
-from rothamsted.spec.comment import opening_comment
+from rothamsted.spec import Sweep
+from rothamsted.spec.search_sections import Objective as SpecObjective
 from rothamsted.tracking import FoundRun
 
+__all__ = ["SweepRuns", "check_metrics", "read_sweep", "read_sweep_runs"]
+
 _DROPPED = re.compile(r"dropped after (\d+)")
-_PROVENANCE = {
-    "mlflow.source.git.commit": "git commit",
-    "rothamsted.git_dirty": "uncommitted changes",
-    "rothamsted.data_digest": "data digest",
-    "rothamsted.host": "host",
-    "mlflow.user": "user",
-    "mlflow.source.name": "command",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepRuns:
-    """The runs of one sweep, sorted by what they are."""
-
-    sweep: Sweep
-    run: FoundRun
-    trials: Mapping[str, FoundRun]  # run id -> run of a trial, which may be its only replicate
-    replicates: Sequence[FoundRun]  # the last sitting of each
-    question: str
-    mark: str  # where the sweep's name was not enough
 
 
 def read_sweep(
@@ -68,62 +60,52 @@ def read_sweep(
     """
     found = read_sweep_runs(reference, uri=uri)
     known = sorted({name for run in found.replicates for name in run.metrics})
-    wanted = objective or Objective(**found.sweep.objective.model_dump(include={"metric", "direction", "reduce"}))
-    check_metrics([wanted.metric, *(curves or [])], known, f"sweep {found.sweep.name}")
-    names = list(dict.fromkeys([wanted.metric, *(curves or default_curves(wanted.metric, known))]))
+    place = f"sweep {found.sweep.name}"
+    own = [_objective(one) for one in found.sweep.objectives]
+    objectives = own if objective is None else [objective]
+    wanted = objectives[0]
+    check_metrics([*([wanted.metric] if objective is not None else []), *(curves or [])], known, place)
+    names = list(dict.fromkeys([*(o.metric for o in objectives), *(curves or default_curves(wanted.metric, known))]))
     starts = {run.run_id: run.start_ms for run in found.replicates}
     series = read_series(starts, [name for name in names if name in known], uri=uri)
     conditions, number_of = _conditions(found)
+    is_own, is_foreign = objective is None, found.sweep.project is not None
     replicates = [
-        _replicate(run, number_of, series[run.run_id], wanted, is_own=objective is None) for run in found.replicates
+        _replicate(run, number_of, series[run.run_id], objectives, is_own=is_own, is_foreign=is_foreign)
+        for run in found.replicates
     ]
-    domains = found.sweep.space
+    stages = stages_of(found.run, uri=uri)
+    marks = (found.mark, progress_mark(found), stage_mark(stages), race_mark(conditions), _never_mark(wanted, known))
     return Dataset(
         name=found.sweep.name,
         kind="sweep",
         objective=wanted,
-        factors=tuple(factors_of(conditions, domains)),
+        factors=tuple(factors_of(conditions, found.sweep.space)),
         conditions=tuple(conditions),
         replicates=tuple(sorted(replicates, key=lambda r: (r.condition, r.phase == "confirm", _seed_order(r.seed)))),
         question=found.question,
         run_id=found.run.run_id,
         experiment_id=found.run.experiment_id,
-        design=_design(found.sweep),
-        provenance={name: found.run.tags[tag] for tag, name in _PROVENANCE.items() if tag in found.run.tags},
-        how_to_reproduce=_how_to_reproduce(found),
-        is_complete=_is_complete(found),
-        marks=tuple(mark for mark in (found.mark, _progress_mark(found), _race_mark(conditions)) if mark),
+        design=design_of(found.sweep),
+        provenance={**provenance_of(found.run), **stages},
+        how_to_reproduce=how_to_reproduce(found),
+        is_complete=is_complete(found),
+        marks=tuple(mark for mark in marks if mark),
         promotions=read_promotions(found.run.run_id, uri=uri),
+        others=tuple(objectives[1:]),
     )
 
 
-def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
-    """Return the runs of a sweep with its resolved file."""
-    run, mark = find_sweep(reference, uri=uri)
-    text = tracking.read_text(run.run_id, "sweep/resolved.json", uri=uri)
-    if text is None:
-        raise StoreError(
-            f"sweep {reference}: its run {run.run_id} has no artifact sweep/resolved.json; was it deleted?"
-        )
-    sweep = from_resolved(json.loads(text))
-    below = tracking.find_runs([run.experiment_id], {tags.SWEEP: sweep.name}, uri=uri)
-    trials = {
-        one.run_id: one
-        for one in below
-        if one.tags.get(tags.ROLE) == "trial" and one.tags.get("mlflow.parentRunId") == run.run_id
-    }
-    alone = [trial for trial in trials.values() if tags.REPLICATE in trial.tags]
-    nested = [one for one in below if one.tags.get("mlflow.parentRunId") in trials and tags.REPLICATE in one.tags]
-    files = [path for path in tracking.list_files(run.run_id, "sweep", uri=uri) if path.endswith((".yaml", ".yml"))]
-    source = tracking.read_text(run.run_id, files[0], uri=uri) if files else None
-    return SweepRuns(
-        sweep=sweep,
-        run=run,
-        trials=trials,
-        replicates=_last_sittings([*alone, *nested]),
-        question=opening_comment(source or ""),
-        mark=mark,
-    )
+def _objective(one: SpecObjective) -> Objective:
+    return Objective(metric=one.metric, direction=one.direction, reduce=one.reduce, expression=one.expression or "")
+
+
+def _never_mark(wanted: Objective, known: Collection[str]) -> str:
+    """Why no replicate of the sweep's own objective has a score, where it was never logged."""
+    if not known or wanted.metric in known or OWN in known:
+        return ""
+    logged = ", ".join(sorted(set(known) - BOOKKEEPING)) or "nothing but bookkeeping"
+    return f"No replicate has logged {wanted.metric}; logged: {logged}."
 
 
 def check_metrics(wanted: Collection[str], known: Collection[str], place: str) -> None:
@@ -138,18 +120,6 @@ def check_metrics(wanted: Collection[str], known: Collection[str], place: str) -
             raise StoreError(f"{place}: no replicate has the metric '{name}'; logged: {', '.join(results)}")
 
 
-def _last_sittings(runs: Sequence[FoundRun]) -> list[FoundRun]:
-    """One run a replicate: of several attempts the one with a result, else the last."""
-    chosen: dict[tuple[str, str, str], FoundRun] = {}
-    for run in sorted(runs, key=lambda run: run.start_ms):
-        parent = run.tags["mlflow.parentRunId"] if run.tags[tags.ROLE] != "trial" else run.run_id
-        place = (run.tags.get(tags.PHASE, "search"), parent, run.tags[tags.REPLICATE])
-        before = chosen.get(place)
-        if before is None or before.tags.get(tags.OUTCOME) not in (Outcome.FINISHED, Outcome.DIVERGED):
-            chosen[place] = run
-    return list(chosen.values())
-
-
 def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
     """The conditions, and for each trial's run the number of its condition.
 
@@ -157,14 +127,11 @@ def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
     """
     conditions: dict[int, Condition] = {}
     number_of: dict[str, int] = {}
+    last = _last_values(found)
     by_values: dict[str, int] = {}
     trials = sorted(found.trials.values(), key=lambda t: (t.tags.get(tags.PHASE) == "confirm", int(t.tags[tags.TRIAL])))
     for trial in trials:
-        values = {
-            name: typed_in(trial.params[name], domain)
-            for name, domain in found.sweep.space.items()
-            if name in trial.params
-        }
+        values = _values(trial, found.sweep)
         key = json.dumps(values, sort_keys=True, default=str)
         number = int(trial.tags[tags.TRIAL])
         if trial.tags.get(tags.PHASE) == "confirm":
@@ -172,37 +139,75 @@ def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
         by_values.setdefault(key, number)
         number_of[trial.run_id] = number
         if number not in conditions:
-            conditions[number] = _condition(number, values, trial)
+            violations = _violations(found.sweep.constraints, last.get(trial.run_id, []))
+            conditions[number] = _condition(number, values, trial, violations)
     return [conditions[number] for number in sorted(conditions)], number_of
+
+
+def _values(trial: FoundRun, sweep: Sweep) -> dict[str, Any]:
+    """The values of a trial's condition; the params of a foreign project's run are of the project's own spelling."""
+    if tags.CONDITION in trial.tags:
+        told = json.loads(trial.tags[tags.CONDITION])
+        return {name: told[name] for name in sweep.space if name in told}
+    known = {name: domain for name, domain in sweep.space.items() if name in trial.params}
+    return {name: typed_in(trial.params[name], domain) for name, domain in known.items()}
+
+
+def _last_values(found: SweepRuns) -> dict[str, list[Mapping[str, float]]]:
+    """The last value of every metric of the search's finished replicates, by the run of their trial."""
+    last: dict[str, list[Mapping[str, float]]] = {}
+    for run in found.replicates:
+        if _outcome(run) == Outcome.FINISHED and run.tags.get(tags.PHASE) != "confirm":
+            trial = run.run_id if run.run_id in found.trials else run.tags["mlflow.parentRunId"]
+            last.setdefault(trial, []).append(run.metrics)
+    return last
+
+
+def _violations(texts: Sequence[str], last: Sequence[Mapping[str, float]]) -> tuple[tuple[str, float], ...]:
+    """How far the means over replicates of the last values are from keeping each constraint; empty without any."""
+    found = []
+    for text in texts if last else ():
+        constraint = Constraint(text)
+        seen = [of_one for of_one in last if constraint.names <= of_one.keys()]
+        means = {name: math.fsum(of_one[name] for of_one in seen) / len(seen) for name in constraint.names if seen}
+        amount = constraint.violation(means) if seen else math.inf
+        found.append((text, math.inf if math.isnan(amount) else amount))
+    return tuple(found)
 
 
 def _replicate(
     run: FoundRun,
     number_of: Mapping[str, int],
     series: Mapping[str, Series],
-    objective: Objective,
+    objectives: Sequence[Objective],
     *,
     is_own: bool,
+    is_foreign: bool,
 ) -> Replicate:
     trial = run.run_id if run.run_id in number_of else run.tags["mlflow.parentRunId"]
     outcome = _outcome(run)
-    value = math.nan
+    scores = [math.nan]
     if outcome == Outcome.FINISHED:
-        own = run.metrics.get("objective") if is_own else None
-        value = own if own is not None else objective_of(series.get(objective.metric), objective)
+        told = [run.metrics.get(objective_key(i, o.metric)) if is_own else None for i, o in enumerate(objectives)]
+        curves = [objective_of(series.get(o.metric), o, counts_step_0=is_foreign) for o in objectives]
+        scores = [curve if own is None else own for own, curve in zip(told, curves, strict=True)]
     phase: Phase = "confirm" if run.tags.get(tags.PHASE) == "confirm" else "search"
+    reason = run.tags.get(tags.PRUNED_BECAUSE if outcome == Outcome.PRUNED else tags.REASON, "")
+    results = {k: v for k, v in run.metrics.items() if k not in BOOKKEEPING and not k.startswith(f"{OWN}.")}
     return Replicate(
         run_id=run.run_id,
         condition=number_of[trial],
         seed=run.tags.get(tags.SEED, ""),
         outcome=outcome,
-        objective=value,
+        objective=scores[0],
         seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
         phase=phase,
-        reason=run.tags.get(tags.REASON, ""),
-        metrics={name: number for name, number in run.metrics.items() if name not in BOOKKEEPING},
+        reason=reason,
+        metrics=results,
         series=series,
         started_ms=run.start_ms,
+        others=tuple(scores[1:]),
+        stopped_early=run.tags.get(tags.STOPPED_EARLY, "") if outcome == Outcome.FINISHED else "",
     )
 
 
@@ -213,52 +218,12 @@ def _outcome(run: FoundRun) -> str:
     return known
 
 
-def _design(sweep: Sweep) -> dict[str, str]:
-    seeds = sweep.replicates.values
-    shown = ", ".join(map(str, seeds)) if len(seeds) <= 12 else f"{seeds[0]} ... {seeds[-1]} ({len(seeds)})"
-    design = {
-        "study": sweep.study,
-        "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
-        "replicates": f"{len(seeds)} a condition, the same seeds in each: {shown}",
-    }
-    for name, value in sweep.parameters.items():
-        design[f"fixed: {name}"] = str(value)
-    return design
-
-
-def _how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
-    command = found.run.tags.get("mlflow.source.name", "")
-    commit = found.run.tags.get("mlflow.source.git.commit")
-    lines = [f"git checkout {commit}"] if commit else []
-    project = "mlflow run . -e sweep -P config=FILE"
-    return (
-        *lines,
-        f"{project}    # FILE: artifact sweep/ of run {found.run.run_id}",
-        f"# it was started as: {command}",
-    )
-
-
-def _is_complete(found: SweepRuns) -> bool:
-    """Finished, or nothing left to do although MLflow's outer run is still open around the sweep."""
-    return found.run.status == RunStatus.FINISHED or _n_ended(found) >= found.sweep.n_trials
-
-
-def _n_ended(found: SweepRuns) -> int:
-    searched = [trial for trial in found.trials.values() if trial.tags.get(tags.PHASE) != "confirm"]
-    return sum(trial.status in (RunStatus.FINISHED, RunStatus.FAILED) for trial in searched)
-
-
-def _progress_mark(found: SweepRuns) -> str:
-    if _is_complete(found):
-        return ""
-    state = "still running" if found.run.status == RunStatus.RUNNING else f"not finished ({found.run.status})"
-    ended = f"{_n_ended(found)} of {found.sweep.n_trials} conditions have ended"
-    return f"This sweep is {state}: {ended}; analysed as it stands."
-
-
-def _condition(number: int, values: Mapping[str, Any], trial: FoundRun) -> Condition:
+def _condition(
+    number: int, values: Mapping[str, Any], trial: FoundRun, violations: tuple[tuple[str, float], ...]
+) -> Condition:
     race = trial.tags.get(tags.RACE, "")
     dropped = _DROPPED.fullmatch(race)
+    is_pruned = trial.tags.get(tags.OUTCOME) == Outcome.PRUNED
     return Condition(
         number=number,
         values=values,
@@ -266,15 +231,9 @@ def _condition(number: int, values: Mapping[str, Any], trial: FoundRun) -> Condi
         run_id=trial.run_id,
         race=race,
         dropped_after=int(dropped[1]) if dropped else 0,
+        pruned=trial.tags.get(tags.PRUNED_BECAUSE, "for a reason that is not on record") if is_pruned else "",
+        violations=violations,
     )
-
-
-def _race_mark(conditions: Sequence[Condition]) -> str:
-    """How many conditions a race gave up early."""
-    n_raced, n_dropped = sum(bool(c.race) for c in conditions), sum(c.dropped_after > 0 for c in conditions)
-    if not n_dropped:
-        return ""
-    return f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates, and rank last."
 
 
 def _seed_order(seed: str) -> tuple[int, float, str]:

@@ -1,7 +1,4 @@
-"""What is analysed and what comes out: plain, frozen values, with nothing that computes, reads or draws.
-
-Apart, because loading, statistics, tables, plots and the report meet here and nowhere else.
-"""
+"""What is analysed and what comes out: plain, frozen values. Loading, statistics, tables, plots meet here only."""
 
 from __future__ import annotations
 
@@ -31,6 +28,7 @@ __all__ = [
     "LevelMean",
     "Luck",
     "Objective",
+    "ParetoSet",
     "Phase",
     "Promotion",
     "Replicate",
@@ -63,6 +61,8 @@ class Replicate:
     seconds: float  # wall-clock seconds of its run; NaN while it runs
     phase: Phase = "search"
     reason: str = ""  # one line, for one without a score
+    others: tuple[float, ...] = ()  # of the further objectives; empty without a score
+    stopped_early: str = ""  # why, where it did not improve any more: its score counts, its curve is shorter
     metrics: Mapping[str, float] = field(default_factory=dict)  # the latest value of each
     series: Mapping[str, Series] = field(default_factory=dict)  # only of the metrics that were read with curves
     started_ms: int = 0  # milliseconds since 1970
@@ -78,6 +78,13 @@ class Condition:
     run_id: str = ""  # run of the trial; empty where there is none
     race: str = ""  # how it left a race: "dropped after 5", "survived"; empty without one
     dropped_after: int = 0  # replicates after which a race gave it up; 0: never
+    pruned: str = ""  # why it was pruned: censored, in no interval and no ranking; empty: it was not
+    violations: tuple[tuple[str, float], ...] = ()  # constraint -> how far its means are from keeping it; <= 0: kept
+
+    @property
+    def broken(self) -> tuple[tuple[str, float], ...]:
+        """The constraints that it breaks, for which it is not ranked."""
+        return tuple((text, amount) for text, amount in self.violations if not amount <= 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +104,7 @@ class Objective:
     metric: str
     direction: Literal["minimize", "maximize"]
     reduce: str = "last"  # last, best or mean:K: how a curve became one number
+    expression: str = field(default="", compare=False)  # of a composite score: what it is made of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +154,7 @@ class Dataset:
     is_complete: bool = True
     marks: tuple[str, ...] = ()  # what a reader has to know before any number: "still running: 12 of 60 ..."
     promotions: tuple[Promotion, ...] = ()  # the newest verdict first
+    others: tuple[Objective, ...] = ()  # further objectives: those of `Replicate.others`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,12 +212,19 @@ class BestSet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Luck:
-    """By how much the search's mean of a condition looked better than its mean on fresh seeds, with its interval.
+class ParetoSet:
+    """The conditions that no other beats in the means of all objectives, and how often resamples say so."""
 
-    The search's mean was selected for looking good: the interval is that of the difference of these two averages,
-    which contains what selection is worth, on purpose.
-    """
+    members: tuple[int, ...]  # in the order of the ranking
+    frequency: Mapping[int, float]  # ranked condition -> share of resamples that had it in the set; empty: unknown
+    whole: float  # share of resamples whose set was exactly this one; NaN where unknown
+    n_resamples: int
+    method: str  # empty where nothing was resampled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Luck:
+    """By how much the search's mean looked better than that of fresh seeds: selection is part of it, on purpose."""
 
     estimate: float  # positive where the search was too hopeful; NaN where a side has no value
     low: float  # NaN where a side has fewer than two values
@@ -277,3 +293,5 @@ class Analysis:
     bands: Mapping[str, Mapping[Axis, tuple[Band, ...]]]  # metric -> axis -> one a condition
     gaps: Mapping[str, str]  # part that is missing ("comparisons", "effects", ...) -> why
     marks: tuple[str, ...]  # warnings, the dataset's included
+    others: tuple[tuple[ConditionSummary, ...], ...] = ()  # of each further objective, by condition
+    pareto: ParetoSet | None = None  # of all objectives together; None with one

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.errors import UserError
-from rothamsted.mlproject import find_root, study_commands
+from rothamsted.mlproject import find_home, find_root, study_commands
 from rothamsted.spec import Sweep
 from rothamsted.study import load_study
 
@@ -29,13 +29,13 @@ PARENT_CHECK_SECONDS = 2.0
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
-    from rothamsted.sweep.foreign import warnings_of
+    from rothamsted.sweep.foreign import prepare_environment, warnings_of
     from rothamsted.sweep.load import load, opening_comment
     from rothamsted.sweep.staged import run_stages
 
     found = pairs(arguments, command="sweep")
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
-    root = find_root(Path.cwd())
+    root = find_home(Path.cwd())
     spec, study = load(path, found, root)
     if spec.promote is not None:
         from rothamsted.promotion.policy_file import load_policy
@@ -44,6 +44,7 @@ def sweep(arguments: Sequence[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 160)
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
+    prepare_environment(spec, study, lambda line: console.print(line, soft_wrap=True, markup=False))
     sitting = run_stages(
         spec,
         study,
@@ -104,7 +105,7 @@ def check(arguments: Sequence[str]) -> int:
     if path is None:
         raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
     is_timed = take(found, "time", "true") != "false"
-    root = find_root(Path.cwd())
+    root = find_home(Path.cwd())
     spec, study = load(path, found, root)
     print_plan(spec, study, console=Console(), is_timed=is_timed)
     return 0
@@ -128,7 +129,7 @@ def worker(arguments: Sequence[str]) -> int:
         raise UserError("rothamsted worker: which sweep? write --sweep NAME")
     if found:
         raise UserError(f"rothamsted worker: unknown keys {', '.join(found)}; known: sweep, storage")
-    root = find_root(Path.cwd())
+    root = find_home(Path.cwd())
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
     context = open_context(

@@ -114,14 +114,14 @@ def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> 
         SpecError: No policy or several, or one that does not hold together.
         StoreError: No such sweep.
     """
-    from rothamsted.analysis.find import find_sweep
+    from rothamsted.analysis.find import find_last_stage
     from rothamsted.promotion.policy_file import find_policy, load_policy
 
     if policy_file is not None:
         return load_policy(policy_file, root)
-    run, _ = find_sweep(sweep, uri=uri)
-    study = run.params.get("study") or run.tags.get(tags.STUDY, "")
-    return load_policy(find_policy(root, study, sweep=run.tags.get(tags.SWEEP, "")), root)
+    staged = find_last_stage(sweep, uri=uri)
+    study = staged.first.params.get("study") or staged.first.tags.get(tags.STUDY, "")
+    return load_policy(find_policy(root, study, sweep=staged.name), root)
 
 
 def outcome_lines(outcome: Outcome, uri: str) -> list[str]:

@@ -94,14 +94,14 @@ def take_settings(found: dict[str, str], command: str) -> Settings:
 
 def take_plot_options(found: dict[str, str], command: str) -> PlotOptions:
     """What the plots show: factors by x and group, over best or mean, the second metric of a Pareto front."""
-    second = take(found, "second_direction", "minimize") or "minimize"
+    second = take(found, "second_direction")
     over = take(found, "over", "best") or "best"
     return PlotOptions(
         x=take(found, "x"),
         group=take(found, "group"),
         over=one_of(over, "over", command, _OVER),
         second=take(found, "second"),
-        second_direction=one_of(second, "second_direction", command, _DIRECTIONS),
+        second_direction=None if second is None else one_of(second, "second_direction", command, _DIRECTIONS),
     )
 
 

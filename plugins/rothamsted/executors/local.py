@@ -59,6 +59,7 @@ class LocalExecutor:
         on_death: called, in the caller's thread, when a worker dies.
         has_work: asked before a dead worker is replaced.
         on_tick: called a few times a second.
+        grace_seconds: from SIGTERM to SIGKILL where the workers are stopped.
     """
 
     command: Sequence[str]
@@ -68,6 +69,7 @@ class LocalExecutor:
     on_death: Callable[[Death], None]
     has_work: Callable[[], bool]
     on_tick: Callable[[], None] = lambda: None
+    grace_seconds: float = GRACE_SECONDS
     _processes: list[_Process] = field(default_factory=list)
     _events: queue.Queue[tuple[int, dict[str, Any]]] = field(default_factory=queue.Queue)
 
@@ -165,7 +167,7 @@ class LocalExecutor:
     def _stop_all(self) -> None:
         for process in self._processes:
             process.popen.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + self.grace_seconds
         while self._processes and time.monotonic() < deadline:
             self._pass_events_on(POLL_SECONDS)
             self.on_tick()

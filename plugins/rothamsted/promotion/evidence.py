@@ -10,12 +10,13 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, read_series
+from rothamsted.analysis.find import Staged, find_last_stage
 from rothamsted.analysis.objectives import objective_of
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import label, typed_in
@@ -51,7 +52,7 @@ def read_candidates(reference: str, policy: Policy, *, uri: str) -> Candidates:
     """Return the evidence for the confirmed conditions of a sweep.
 
     Args:
-        reference: Name of the sweep, or id of its run.
+        reference: Name of the sweep, or id of its run; of one with stages its last stage is read.
         policy: That is to judge them.
         uri: Tracking URI.
 
@@ -60,8 +61,9 @@ def read_candidates(reference: str, policy: Policy, *, uri: str) -> Candidates:
             than the policy asks for; runs that were deleted or altered; replicates of different code.
         StoreError: No such sweep, or a store that does not answer.
     """
-    found = read_sweep_runs(reference, uri=uri)
-    _check_policy(found.sweep, policy)
+    staged = find_last_stage(reference, uri=uri)
+    found = read_sweep_runs(staged.last.run_id, uri=uri)
+    _check_policy(found.sweep, policy, names=(found.sweep.name, staged.name))
     replicates = [run for run in found.replicates if run.tags.get(tags.PHASE) == "confirm"]
     _check_confirmed(found, replicates, policy)
     _check_results(found, replicates, uri=uri)
@@ -75,8 +77,9 @@ def read_candidates(reference: str, policy: Policy, *, uri: str) -> Candidates:
         sweep=found.sweep,
         run=found.run,
         evidences=tuple(_evidence(found, found.trials[run_id], by_condition[run_id]) for run_id in ordered),
-        seeds=frozenset(seed_of(run.tags.get(tags.SEED, ""), run.run_id) for run in found.replicates),
-        mark=found.mark,
+        seeds=frozenset(seed_of(run.tags.get(tags.SEED, ""), run.run_id) for run in found.replicates)
+        | _seeds_of_stages(staged, uri=uri),
+        mark=staged.mark,
     )
 
 
@@ -127,7 +130,14 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
 # ---- checks ----
 
 
-def _check_policy(sweep: Sweep, policy: Policy) -> None:
+def _seeds_of_stages(staged: Staged, *, uri: str) -> frozenset[int]:
+    """The seeds that earlier stages have trained on; none without stages."""
+    if staged.first.run_id == staged.last.run_id:
+        return frozenset()
+    return read_sweep_runs(staged.first.run_id, uri=uri).sweep.search_seeds
+
+
+def _check_policy(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
     place = f"policy of model '{policy.model}'"
     if sweep.study is None:
         raise PromotionError(
@@ -145,7 +155,7 @@ def _check_policy(sweep: Sweep, policy: Policy) -> None:
             f"{place}: study is {policy.study}, but sweep {sweep.name} is of study {sweep.study}; give the policy "
             "of that study"
         )
-    if policy.sweep is not None and policy.sweep != sweep.name:
+    if policy.sweep is not None and policy.sweep not in names:
         raise PromotionError(
             f"{place}: sweep is {policy.sweep}, not {sweep.name}; give another policy, or take the key away"
         )

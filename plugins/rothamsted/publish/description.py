@@ -30,6 +30,7 @@ def description(analysis: Analysis) -> str:
     lines += [f"{len(dataset.conditions)} conditions; replicates: {ended}.", ""]
     if not analysis.ranking:
         return "\n".join([*lines, "No condition has a score.", ""])[:MOST_CHARACTERS]
+    lines += _objectives(analysis)
     lines += _confirmed(analysis)
     lines += _best_set(analysis)
     lines += _table(analysis)
@@ -59,6 +60,20 @@ def luck_text(luck: Luck) -> str:
         f"{luck.estimate:+.3g}, {100 * luck.level:g} % interval {luck.low:.3g} to {luck.high:.3g} "
         f"({luck.method}, {n_each})"
     )
+
+
+def _objectives(analysis: Analysis) -> list[str]:
+    """What a composite score is made of, and the Pareto set of several objectives."""
+    objectives = (analysis.dataset.objective, *analysis.dataset.others)
+    made_of = [f"{one.metric} = {one.expression}" for one in objectives if one.expression]
+    lines = [f"Composite: {'; '.join(made_of)}.", ""] if made_of else []
+    found = analysis.pareto
+    if found is None:
+        return lines
+    names = ", ".join(f"{one.metric} ({one.direction})" for one in objectives)
+    shown = ", ".join(map(str, found.members[:20])) + (" ..." if len(found.members) > 20 else "")
+    sure = f"; exactly this set in {100 * found.whole:.0f} % of resamples ({found.method})" if found.frequency else ""
+    return [*lines, f"Pareto set of {names}: {len(found.members)} conditions, trials {shown}{sure}.", ""]
 
 
 def _searched(one: Confirmed) -> str:
@@ -99,22 +114,24 @@ def _table(analysis: Analysis) -> list[str]:
     dataset = analysis.dataset
     names = [factor.name for factor in dataset.factors]
     conditions = {condition.number: condition for condition in dataset.conditions}
-    summaries = {summary.condition: summary for summary in analysis.objective}
+    summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
+    metrics = [dataset.objective.metric, *(one.metric for one in dataset.others)]
+    first = ", the Pareto set first, then" if dataset.others else ""
     optimistic = (
         " These are the search's own estimates: the first is picked because it looked best, so its mean is optimistic."
     )
     lines = [
-        f"Best conditions by mean {dataset.objective.metric} ({dataset.objective.direction})."
+        f"Best conditions{first} by mean {dataset.objective.metric} ({dataset.objective.direction})."
         + (optimistic if dataset.kind == "sweep" else ""),
         "",
-        "| trial | " + " | ".join(_cell(name) for name in names) + f" | {_cell(dataset.objective.metric)} |",
-        "|---|" + "---|" * (len(names) + 1),
+        "| trial | " + " | ".join(_cell(name) for name in names) + " | " + " | ".join(map(_cell, metrics)) + " |",
+        "|---|" + "---|" * (len(names) + len(metrics)),
     ]
     for number in analysis.ranking[:N_SHOWN]:
         values = conditions[number].values
         cells = [_cell(_short(values[name])) if name in values else "" for name in names]
-        summary = summaries[number]
-        lines.append(f"| {number} | " + " | ".join(cells) + f" | {estimate_text(summary.interval, summary)} |")
+        estimates = [estimate_text(of_one[number].interval, of_one[number]) for of_one in summaries]
+        lines.append(f"| {number} | " + " | ".join([*cells, *estimates]) + " |")
     return lines
 
 

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Mapping
 
+from rothamsted import tags
 from rothamsted.analysis.values import Analysis, ConditionSummary
 from rothamsted.publish.curves_table import curves_table
 from rothamsted.publish.description import description
@@ -21,6 +22,7 @@ from rothamsted.report.tables import (
     luck_table,
     means_table,
     metrics_table,
+    pareto_table,
     replicates_table,
     to_csv,
 )
@@ -34,7 +36,8 @@ _STATISTICS = ("mean", "sd", "sem", "median", "min", "max")
 def write_record(recorder: Recorder, analysis: Analysis, run_id: str) -> list[str]:
     """Write tables, metrics, tags and the description of an analysis to its run; returns the tables' names.
 
-    Written again, everything is replaced: equal numbers leave the run as it was.
+    With several objectives each trial's run says whether it is in the Pareto set. Written again, everything is
+    replaced: equal numbers leave the run as it was.
     """
     names = []
     for table in tables_of(analysis):
@@ -45,6 +48,8 @@ def write_record(recorder: Recorder, analysis: Analysis, run_id: str) -> list[st
         names.append(table.name)
     recorder.replace_metrics(run_id, _metrics(analysis))
     recorder.log(run_id, tags=_tags(analysis))
+    for trial_id, is_member in _membership(analysis).items():
+        recorder.log(trial_id, tags={tags.PARETO: "yes" if is_member else "no"})
     recorder.set_description(run_id, description(analysis))
     recorder.flush()
     return names
@@ -56,6 +61,7 @@ def tables_of(analysis: Analysis) -> list[Table]:
         conditions_table(analysis),
         replicates_table(analysis),
         metrics_table(analysis),
+        pareto_table(analysis),
         comparisons_table(analysis),
         luck_table(analysis),
         effects_table(analysis),
@@ -90,6 +96,14 @@ def _metrics(analysis: Analysis) -> list[MetricPoint]:
     return [MetricPoint(key, value, at_ms, step) for key, value in values.items() if math.isfinite(value)]
 
 
+def _membership(analysis: Analysis) -> dict[str, bool]:
+    """Run of a trial -> whether its condition is in the Pareto set; empty with one objective."""
+    if not analysis.dataset.others:
+        return {}
+    members = analysis.pareto.members if analysis.pareto is not None else ()
+    return {one.run_id: one.number in members for one in analysis.dataset.conditions if one.run_id}
+
+
 def _prefixed(prefix: str, summary: ConditionSummary) -> dict[str, float]:
     values = {f"{prefix}/{name}": summary.statistics[name] for name in _STATISTICS}
     values[f"{prefix}/n"] = float(summary.n)
@@ -104,20 +118,24 @@ def _summary(analysis: Analysis, number: int) -> ConditionSummary:
 
 def _tags(analysis: Analysis) -> Mapping[str, str]:
     objective = analysis.dataset.objective
-    tags = {
+    several = (objective, *analysis.dataset.others)
+    shown = "; ".join(f"{one.direction} {one.metric} ({one.reduce})" for one in several)
+    found = {
         "rothamsted.analysis": f"level {analysis.level:g}, interval {analysis.interval}, correction "
-        f"{analysis.correction}, {objective.direction} {objective.metric} ({objective.reduce})",
+        f"{analysis.correction}, {shown}",
     }
     if analysis.ranking:
         best = next(c for c in analysis.dataset.conditions if c.number == analysis.ranking[0])
-        tags |= {
+        found |= {
             "rothamsted.best_trial": str(best.number),
             "rothamsted.best_run": best.run_id,
             "rothamsted.best_condition": best.label[:5000],
         }
     if analysis.best is not None:
-        tags["rothamsted.not_told_from_best"] = ", ".join(map(str, analysis.best.members))[:5000]
-    return tags
+        found["rothamsted.not_told_from_best"] = ", ".join(map(str, analysis.best.members))[:5000]
+    if analysis.pareto is not None:
+        found["rothamsted.pareto_set"] = ", ".join(map(str, analysis.pareto.members))[:5000]
+    return found
 
 
 def _shown(cell: object) -> object:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from rothamsted import tracking
+from rothamsted.analysis.objectives import OWN, objective_key
 from rothamsted.analysis.points import summary_points
 from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.records import MetricPoint
 from rothamsted.tracking import Curve, Recorder
 
 _TRIALS_AT_ONCE = 100  # their curves are in memory together
-_OWN = "objective"  # the metric that a replicate's single number is logged under
 _AXES = frozenset({"epoch"})  # curves that are the same in every replicate by construction
 
 
@@ -42,7 +42,8 @@ def rewrite_trials(
         curves = tracking.read_curves(ids, uri=uri)
         for trial in some:
             run = trials[trial]
-            points = list(_points(members[trial], curves, level, run.end_ms or run.start_ms))
+            keys = [objective_key(i, one.metric) for i, one in enumerate((dataset.objective, *dataset.others))]
+            points = list(_points(members[trial], curves, keys, level, run.end_ms or run.start_ms))
             recorder.replace_metrics(trial, points)
             n_written += 1
     return n_written
@@ -63,15 +64,21 @@ def _finished_by_trial(
 
 
 def _points(
-    replicates: Sequence[Replicate], curves: Mapping[str, Mapping[str, Curve]], level: float, timestamp_ms: int
+    replicates: Sequence[Replicate],
+    curves: Mapping[str, Mapping[str, Curve]],
+    keys: Sequence[str],
+    level: float,
+    timestamp_ms: int,
 ) -> Iterator[MetricPoint]:
     of_runs = [curves[r.run_id] for r in replicates]
-    for metric in sorted({name for of_run in of_runs for name in of_run} - _AXES - {_OWN}):
+    names = {name for of_run in of_runs for name in of_run}
+    for metric in sorted(name for name in names - _AXES - {OWN} if not name.startswith(f"{OWN}.")):
         steps, values = side_by_side([of_run[metric] for of_run in of_runs if metric in of_run], len(of_runs))
         yield from summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms)
-    scores = np.array([r.objective for r in replicates])[:, None]
-    if np.isfinite(scores).any():
-        yield from summary_points(_OWN, np.array([0]), scores, level=level, timestamp_ms=timestamp_ms)
+    for index, key in enumerate(keys):
+        scores = np.array([(r.objective, *r.others)[index] for r in replicates])[:, None]
+        if np.isfinite(scores).any():
+            yield from summary_points(key, np.array([0]), scores, level=level, timestamp_ms=timestamp_ms)
 
 
 def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from rothamsted.analysis.values import Analysis, Replicate
 from rothamsted.report.cells import MOST_ROWS, limit_note
 from rothamsted.report.parts import Column, DataTable, Part, Row, columns, facts, gap, numeric, paragraphs, text
-from rothamsted.report.sentences import outcome_words, without_mean
-from rothamsted.report.text import count, duration
+from rothamsted.report.sentences import outcome_words, short_labels, without_mean
+from rothamsted.report.text import MISSING, count, duration
 
 OWN_TO_ONE = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")  # what tells the same failure apart from run to run
 
@@ -31,18 +31,62 @@ def completion(analysis: Analysis) -> tuple[Part, ...]:
     metric, verb = analysis.dataset.objective.metric, "counts" if len(excluded) == 1 else "count"
     left_out = f"{count(len(excluded), 'replicate')} finished without a finite {metric} and {verb} in no mean."
     reasons = failures(replicates)
+    pruned = pruned_conditions(analysis)
     return (
-        *paragraphs(opening.strip(), left_out if excluded else ""),
+        *paragraphs(opening.strip(), left_out if excluded else "", _early(replicates)),
         *((_by_phase(replicates),) if any(one.phase == "confirm" for one in replicates) else ()),
+        *((pruned,) if pruned.rows else ()),
         *((reasons,) if reasons.rows else ()),
     )
+
+
+def pruned_conditions(analysis: Analysis) -> DataTable:
+    """The conditions that were stopped as hopeless: at which step, after how many replicates, and why."""
+    found = [condition for condition in analysis.dataset.conditions if condition.pruned]
+    labels = short_labels(analysis)
+    rows = []
+    for one in found[:MOST_ROWS]:
+        own = [r for r in analysis.dataset.replicates if r.condition == one.number and r.phase == "search"]
+        step = _last_step([r for r in own if r.outcome == "pruned"])
+        n_finished = sum(r.outcome == "finished" for r in own)
+        rows.append(
+            Row(
+                cells=(
+                    numeric(str(one.number), one.number),
+                    text(labels.get(one.number, "")),
+                    numeric(MISSING if step is None else str(step), step),
+                    numeric(str(n_finished), n_finished),
+                    text(one.pruned),
+                )
+            )
+        )
+    head = (Column(title="No.", is_numeric=True), Column(title="Condition"))
+    return DataTable(
+        caption=f"{count(len(found), 'condition')} pruned: censored, in no ranking and no interval.",
+        columns=(*head, *columns("Stopped at step", "Replicates finished"), Column(title="Pruned")),
+        rows=tuple(rows),
+        notes=limit_note(len(found), "condition", "conditions.csv"),
+    )
+
+
+def _last_step(replicates: Sequence[Replicate]) -> int | None:
+    """The last step that was measured of any of some replicates; None where no curve was read."""
+    return max((int(s.steps[-1]) for one in replicates for s in one.series.values() if len(s.steps)), default=None)
+
+
+def _early(replicates: Sequence[Replicate]) -> str:
+    """How many replicates stopped by themselves before the end."""
+    n = sum(bool(one.stopped_early) for one in replicates)
+    if not n:
+        return ""
+    return f"{count(n, 'of the finished replicates', 'of the finished replicates')} stopped early: no longer improving."
 
 
 def failures(replicates: Sequence[Replicate]) -> DataTable:
     """Why replicates have no score, the commonest reason first; reasons that differ in numbers only are one."""
     groups: dict[tuple[str, str], list[Replicate]] = {}
     for one in replicates:
-        if one.reason or one.outcome not in ("finished", "running"):
+        if one.outcome != "pruned" and (one.reason or one.outcome not in ("finished", "running")):
             groups.setdefault((one.outcome, OWN_TO_ONE.sub("#", one.reason)), []).append(one)
     ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
     rows = [

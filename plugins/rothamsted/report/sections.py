@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rothamsted.analysis.values import Analysis
-from rothamsted.report import completion, effect_tables, promotions, shown_tables
+from rothamsted.analysis.values import Analysis, Objective
+from rothamsted.report import completion, effect_tables, pareto, promotions, shown_tables
 from rothamsted.report.parts import Commands, Figure, LeftOut, Paragraph, Part, Section, facts, figures, gap, paragraphs
-from rothamsted.report.sentences import METHODS, capital, sentence, shares_words, told_apart
+from rothamsted.report.sentences import METHODS, capital, of_first, sentence, shares_words, told_apart
 from rothamsted.report.text import GAP, count, level_percent, number, percent, setting, with_uncertainty
 
 PLACES = {
@@ -31,7 +31,11 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
         drawn: The figures, and why others were left out, in the order in which they were asked for;
             each goes into the section that it belongs to.
     """
-    placed = {name: figures([one for one in drawn if place_of(one.name) == name]) for name in (*PLACES, "plots")}
+    places = {one.name: place_of(one.name) for one in drawn}
+    if analysis.dataset.others:
+        places = {name: "pareto" if name.startswith("pareto") else place for name, place in places.items()}
+    names = (*PLACES, "pareto", "plots")
+    placed = {name: figures([one for one in drawn if places[one.name] == name]) for name in names}
     found = (
         Section(name="question", title="Question", parts=_question(analysis)),
         Section(name="design", title="Design", parts=_design(analysis)),
@@ -41,6 +45,7 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
             parts=(*completion.completion(analysis), *placed["completion"]),
         ),
         Section(name="results", title="Results", parts=_results(analysis)),
+        Section(name="pareto", title="Pareto set", parts=(*pareto.pareto_section(analysis), *placed["pareto"])),
         Section(name="confirmation", title="Confirmation on fresh seeds", parts=_confirmation(analysis)),
         Section(name="promotion", title="Promotion", parts=promotions.promotions(analysis.dataset.promotions)),
         Section(
@@ -84,19 +89,26 @@ def _question(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def _design(analysis: Analysis) -> tuple[Part, ...]:
-    dataset, objective = analysis.dataset, analysis.dataset.objective
+    dataset = analysis.dataset
     n_conditions = count(len(dataset.conditions), "condition")
-    better = "minimized" if objective.direction == "minimize" else "maximized"
     interval = METHODS.get(analysis.interval, analysis.interval)
     statistics = f"{level_percent(analysis.level)} intervals ({interval}), families corrected by {analysis.correction}"
     items = (
-        ("Objective", f"{objective.metric}, {better}, {_reduced(objective.reduce)}"),
+        ("Objective" if not dataset.others else "First objective", _objective(dataset.objective)),
+        *(("Further objective", _objective(one)) for one in dataset.others),
         ("Conditions", n_conditions),
         *((f"Factor {factor.name}", effect_tables.factor_levels(factor)) for factor in dataset.factors),
         *((name, setting(value)) for name, value in dataset.design.items()),
         ("Statistics", statistics),
     )
     return facts("The design.", items)
+
+
+def _objective(one: Objective) -> str:
+    """An objective in words: what it is made of, its direction, how a curve became one number."""
+    better = "minimized" if one.direction == "minimize" else "maximized"
+    name = f"{one.metric} = {one.expression}" if one.expression else one.metric
+    return f"{name}, {better}, {_reduced(one.reduce)}"
 
 
 def _results(analysis: Analysis) -> tuple[Part, ...]:
@@ -116,7 +128,8 @@ def _confirmation(analysis: Analysis) -> tuple[Part, ...]:
     return (
         *paragraphs(
             "A condition that is picked because it looked best was lucky, more often than not. These were run again on "
-            "seeds that the search never used and that had no part in the picking."
+            "seeds that the search never used and that had no part in the picking.",
+            of_first(analysis, "they are shown here"),
         ),
         shown_tables.confirmed_table(analysis.confirmed, analysis),
         *(gap(capital(sentence(analysis.gaps["confirmed"]))) if "confirmed" in analysis.gaps else ()),
@@ -125,6 +138,7 @@ def _confirmation(analysis: Analysis) -> tuple[Part, ...]:
 
 def _comparisons(analysis: Analysis) -> tuple[Part, ...]:
     apart = told_apart(analysis, "the best") if analysis.ranking and analysis.best else ""
+    apart = f"{of_first(analysis, 'conditions are compared')} {apart}".strip()
     if analysis.comparisons is None:
         why = _why(analysis, "comparisons", "Nothing was compared.")
         return (*paragraphs(apart), *gap(why))
@@ -139,7 +153,7 @@ def _effects(analysis: Analysis) -> tuple[Part, ...]:
         return gap(_why(analysis, "effects", note or "The factors were not analysed."))
     metric = analysis.dataset.objective.metric
     return (
-        *paragraphs(shares_words(analysis.effects, metric)),
+        *paragraphs(of_first(analysis, "effects are analysed"), shares_words(analysis.effects, metric)),
         effect_tables.variance_table(analysis.effects, analysis.level),
         *effect_tables.means_tables(analysis.effects, metric, analysis.level),
     )

@@ -48,7 +48,7 @@ def summary(analysis: Analysis) -> tuple[str, ...]:
         metric = analysis.dataset.objective.metric
         nothing = f"No condition has a mean {metric}, so that nothing can be said about which one is best."
         return (f"{nothing} {without_mean(analysis)}".strip(),)
-    texts = (confirmed_words(analysis), best_words(analysis), effects_words(analysis))
+    texts = (confirmed_words(analysis), pareto_words(analysis), best_words(analysis), effects_words(analysis))
     return tuple(text for text in texts if text)
 
 
@@ -57,16 +57,17 @@ def best_words(analysis: Analysis) -> str:
     best = analysis.best.best if analysis.best else analysis.ranking[0]
     found = f"{named(analysis, best)}, {measured(analysis, summary_of(analysis, best))}."
     is_confirmed = any(one.condition == best and one.confirmed for one in analysis.confirmed)
+    first = f" by {analysis.dataset.objective.metric}, the first objective," if analysis.dataset.others else ""
     if len(analysis.ranking) == 1:
         opening = f"The only condition with a mean: {found}"
     elif is_confirmed:
-        opening = f"It was the best of the {len(analysis.ranking)} conditions with a mean in the search."
+        opening = f"It was the best{first} of the {len(analysis.ranking)} conditions with a mean in the search."
     elif any(one.confirmed for one in analysis.confirmed):
-        opening = f"Best in the search: {found}"
+        opening = f"Best{first.rstrip(',')} in the search: {found}"
     else:
         opening = (
-            f"Best in the search: {found} It was picked because it looked best, so its mean is likely to be too "
-            "good; fresh seeds would tell what it is worth."
+            f"Best{first.rstrip(',')} in the search: {found} It was picked because it looked best, so its mean is "
+            "likely to be too good; fresh seeds would tell what it is worth."
         )
     return " ".join(part for part in (opening, told_apart(analysis), without_mean(analysis)) if part)
 
@@ -98,10 +99,15 @@ def without_mean(analysis: Analysis) -> str:
     left = [one for one in analysis.objective if one.condition not in ranked]
     if not left:
         return ""
-    n_diverged = sum(1 for one in left if one.counts.get("diverged"))
-    n_without = sum(1 for one in left if not one.counts.get("diverged") and one.n == 0)
-    n_others = len(left) - n_diverged - n_without
+    kinds = Counter(_why_unranked(analysis, one) for one in left)
+    n_diverged, n_without, n_others = kinds["diverged"], kinds["without"], kinds["other"]
     why = [
+        *([f"{kinds['pruned']} {'was' if kinds['pruned'] == 1 else 'were'} pruned"] if kinds["pruned"] else []),
+        *(
+            [f"{kinds['broken']} {'breaks' if kinds['broken'] == 1 else 'break'} a constraint"]
+            if kinds["broken"]
+            else []
+        ),
         *([f"in {n_diverged} a replicate diverged"] if n_diverged else []),
         *([f"in {n_without} no replicate has a score"] if n_without else []),
         *([f"{n_others} for the reason in its row"] if n_others else []),
@@ -109,6 +115,39 @@ def without_mean(analysis: Analysis) -> str:
     have = "has" if len(left) == 1 else "have"
     total = count(len(analysis.objective), "condition")
     return f"{len(left)} of {total} {have} no place in the ranking: {joined(why)}."
+
+
+def _why_unranked(analysis: Analysis, one: ConditionSummary) -> str:
+    """Why a condition has no place, by the first rule that takes it out."""
+    condition = next((c for c in analysis.dataset.conditions if c.number == one.condition), None)
+    if condition is not None and condition.pruned:
+        return "pruned"
+    if one.counts.get("diverged"):
+        return "diverged"
+    if one.n == 0:
+        return "without"
+    return "broken" if condition is not None and condition.broken else "other"
+
+
+def pareto_words(analysis: Analysis) -> str:
+    """Which conditions no other beats in all objectives; empty with one objective."""
+    if analysis.pareto is None:
+        return ""
+    metrics = joined(one.metric for one in (analysis.dataset.objective, *analysis.dataset.others))
+    members, n_ranked = analysis.pareto.members, len(analysis.ranking)
+    shown = [f"{number}" for number in members[:10]] + ([f"{len(members) - 10} more"] if len(members) > 10 else [])
+    which = f"condition{GAP}{shown[0]} is" if len(members) == 1 else f"conditions {joined(shown)} are"
+    return (
+        f"Of {count(n_ranked, 'condition')} with a place in the ranking, {which} in the Pareto set of {metrics}: no "
+        "other condition has a mean at least as good in all of them and better in one."
+    )
+
+
+def of_first(analysis: Analysis, what: str) -> str:
+    """Say that a part of the report looks at the first of several objectives; empty with one."""
+    if not analysis.dataset.others:
+        return ""
+    return f"There are several objectives: {what} by the first, {analysis.dataset.objective.metric}, alone."
 
 
 def confirmed_words(analysis: Analysis) -> str:

@@ -24,6 +24,7 @@ from rothamsted.report.cells import (
     interval_cells,
     interval_title,
     limit_note,
+    mean_estimate,
     methods_of,
     setting_cell,
     summary_cells,
@@ -51,6 +52,7 @@ def results(analysis: Analysis) -> DataTable:
     rank = {condition: place for place, condition in enumerate(analysis.ranking, start=1)}
     titles, factor_cells = _factor_columns(analysis, shown)
     header, is_uniform = interval_title(shown, analysis.level)
+    further = [{one.condition: one for one in of_one} for of_one in analysis.others]
     rows = tuple(
         Row(
             cells=(
@@ -58,6 +60,7 @@ def results(analysis: Analysis) -> DataTable:
                 numeric(str(one.condition), one.condition),
                 *factor_cells[one.condition],
                 *summary_cells(_without_lucky(one), is_uniform),
+                *(cell for of_one in further for cell in _mean_cells(_without_lucky(of_one[one.condition]))),
                 Cell(text=_ended(one), sort=repr(float(one.counts.get("finished", 0)))),
             ),
             mark=_mark(analysis, one.condition),
@@ -67,12 +70,18 @@ def results(analysis: Analysis) -> DataTable:
     objective = analysis.dataset.objective
     better = "lower" if objective.direction == "minimize" else "higher"
     head = (Column(title="Rank", is_numeric=True), Column(title="No.", is_numeric=True, hint="number of the condition"))
-    tail = (*columns(f"Mean {objective.metric}", header, "sd", "n"), Column(title="Replicates"))
+    others = [title for one in analysis.dataset.others for title in (f"Mean {one.metric}", header)]
+    tail = (*columns(f"Mean {objective.metric}", header, "sd", "n", *others), Column(title="Replicates"))
+    order = ", the Pareto set first, then" if analysis.dataset.others else ","
     return DataTable(
-        caption=f"{objective.metric} by condition, {better} is better, best first.",
+        caption=f"{objective.metric} by condition, {better} is better{order} best first.",
         columns=(*head, *titles, *tail),
         rows=rows,
-        notes=(*_marks_note(analysis, shown), *limit_note(len(ordered), "condition", "conditions.csv"), *_odd(shown)),
+        notes=(
+            *_marks_note(analysis, shown),
+            *limit_note(len(ordered), "condition", "conditions.csv"),
+            *_odd(analysis, shown),
+        ),
     )
 
 
@@ -186,6 +195,12 @@ def _factor_columns(
     return tuple(Column(title=factor.name, is_numeric=factor.is_numeric) for factor in factors), cells
 
 
+def _mean_cells(one: ConditionSummary) -> tuple[Cell, Cell]:
+    """Mean and interval of a further objective."""
+    written, width = mean_estimate(one)
+    return numeric(written.value, one.statistics.get("mean")), numeric(written.interval, width, hint=one.note)
+
+
 def _mark(analysis: Analysis, condition: int) -> Mark:
     if condition not in analysis.ranking:
         return "unranked"
@@ -218,11 +233,17 @@ def _without_lucky(one: ConditionSummary) -> ConditionSummary:
     return replace(one, statistics={}, interval=None) if one.counts.get("diverged") else one
 
 
-def _odd(shown: Sequence[ConditionSummary]) -> tuple[str, ...]:
+def _odd(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ...]:
     """What is odd about single conditions, the same remark once."""
     n_diverged = sum(1 for one in shown if one.counts.get("diverged"))
     lucky = "No mean is shown where a replicate diverged: it would be the mean of the lucky ones."
-    notes = [*([lucky] if n_diverged else []), *(f"No. {one.condition}: {one.note}" for one in shown if one.note)]
+    pruned = {condition.number for condition in analysis.dataset.conditions if condition.pruned}
+    censored = "No mean is shown of conditions that were pruned: see Completion and failures."
+    notes = [
+        *([lucky] if n_diverged else []),
+        *([censored] if pruned & {one.condition for one in shown} else []),
+        *(f"No. {one.condition}: {one.note}" for one in shown if one.note and one.condition not in pruned),
+    ]
     constant = [
         f"No. {one.condition}: every replicate gave the same value" for one in shown if one.is_constant and not one.note
     ]

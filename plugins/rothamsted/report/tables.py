@@ -19,7 +19,8 @@ from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Le
 
 STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
 INTERVAL_COLUMNS = ("ci_low", "ci_high", "level", "method")
-USUAL_OUTCOMES = ("finished", "diverged", "failed", "interrupted")
+OTHER_COLUMNS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")  # of a further objective
+USUAL_OUTCOMES = ("finished", "diverged", "failed", "pruned", "interrupted")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +50,10 @@ def conditions_table(analysis: Analysis) -> Table:
     members = analysis.best.members if analysis.best else ()
     own = ("rank", "condition")
     rest = (*(f"n_{outcome}" for outcome in outcomes), "n", *STATISTICS, *INTERVAL_COLUMNS)
-    is_race = any(condition.race for condition in analysis.dataset.conditions)
-    last = ("is_constant", "is_not_told_from_best", "note", "label", "run_id", *(["race"] * is_race))
+    fates = _fates(analysis)
+    others = [f"{one.metric}/{column}" for one in analysis.dataset.others for column in OTHER_COLUMNS]
+    last = ("is_constant", "is_not_told_from_best", "note", "label", "run_id", *others, *fates)
+    further = [{one.condition: one for one in of_one} for of_one in analysis.others]
     rows = [
         (
             rank.get(summary.condition),
@@ -62,18 +65,40 @@ def conditions_table(analysis: Analysis) -> Table:
             summary.condition in members if analysis.best else None,
             summary.note,
             *_identity_cells(conditions.get(summary.condition)),
-            *([conditions[summary.condition].race] * is_race),
+            *(cell for of_one in further for cell in _short_cells(of_one[summary.condition])),
+            *(of_all.get(summary.condition) for of_all in fates.values()),
         )
         for summary in in_order_of_rank(analysis, analysis.objective)
     ]
     return _table("conditions", own, names, (*rest, *last), rows)
 
 
+def _fates(analysis: Analysis) -> dict[str, dict[int, Any]]:
+    """Columns that only some sweeps have, by condition: race, pruned, Pareto set, constraints."""
+    conditions = analysis.dataset.conditions
+    fates: dict[str, dict[int, Any]] = {}
+    if any(one.race for one in conditions):
+        fates["race"] = {one.number: one.race for one in conditions}
+    if any(one.pruned for one in conditions):
+        fates["pruned"] = {one.number: one.pruned for one in conditions}
+    if analysis.pareto is not None:
+        fates["on_pareto_set"] = {one.number: one.number in analysis.pareto.members for one in conditions}
+    texts = list(dict.fromkeys(text for one in conditions for text, _ in one.violations))
+    if texts:
+        fates["feasible"] = {one.number: not one.broken for one in conditions if one.violations}
+    for text in texts:
+        fates[f"violation of {text}"] = {one.number: dict(one.violations).get(text) for one in conditions}
+    return fates
+
+
 def replicates_table(analysis: Analysis) -> Table:
     """One row a replicate: its condition, seed, how it ended, its objective, its run."""
     names = [factor.name for factor in analysis.dataset.factors]
     conditions = conditions_by_number(analysis)
-    rest = ("seed", "phase", "outcome", "objective", "seconds", "reason", "started_ms", "run_id")
+    others = [one.metric for one in analysis.dataset.others]
+    is_early = any(one.stopped_early for one in analysis.dataset.replicates)
+    usual = ("seed", "phase", "outcome", "objective", "seconds", "reason", "started_ms", "run_id")
+    rest = (*usual, *others, *(["stopped_early"] * is_early))
     rows = [
         (
             one.condition,
@@ -81,6 +106,8 @@ def replicates_table(analysis: Analysis) -> Table:
             *(one.seed, one.phase, one.outcome, one.objective, one.seconds, one.reason),
             one.started_ms or None,
             one.run_id,
+            *(one.others or (None,) * len(others)),
+            *([one.stopped_early] * is_early),
         )
         for one in analysis.dataset.replicates
     ]
@@ -152,10 +179,30 @@ def means_table(analysis: Analysis) -> Table:
     return Table(name="means", columns=columns, rows=rows)
 
 
+def pareto_table(analysis: Analysis) -> Table:
+    """One row a ranked condition: its means of all objectives, whether it is in the Pareto set, how often resamples."""
+    found, names = analysis.pareto, [analysis.dataset.objective.metric, *(o.metric for o in analysis.dataset.others)]
+    columns = [f"{name}/{column}" for name in names for column in OTHER_COLUMNS]
+    labels = labels_by_number(analysis)
+    summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
+    rows = [
+        (
+            *(number, labels.get(number), number in found.members, found.frequency.get(number)),
+            *(cell for of_one in summaries for cell in _short_cells(of_one[number])),
+            *(found.n_resamples, found.method),
+        )
+        for number in (analysis.ranking if found else ())
+        if found
+    ]
+    first = ("condition", "label", "on_pareto_set", "frequency")
+    return Table(name="pareto", columns=(*first, *columns, "n_resamples", "method"), rows=tuple(rows))
+
+
 TABLES: Mapping[str, Callable[[Analysis], Table]] = {
     "conditions": conditions_table,
     "replicates": replicates_table,
     "metrics": metrics_table,
+    "pareto": pareto_table,
     "comparisons": comparisons_table,
     "luck": luck_table,
     "effects": effects_table,
@@ -208,6 +255,13 @@ def _statistics_cells(summary: ConditionSummary) -> tuple[Any, ...]:
     statistics = (summary.statistics.get(name, math.nan) for name in STATISTICS)
     bounds = (interval.low, interval.high, interval.level, interval.method) if interval else (None,) * 4
     return (summary.n, *statistics, *bounds)
+
+
+def _short_cells(summary: ConditionSummary) -> tuple[Any, ...]:
+    """Cells of OTHER_COLUMNS."""
+    bounds = (summary.interval.low, summary.interval.high) if summary.interval else (math.nan, math.nan)
+    known = {**summary.statistics, "n": summary.n, "ci_low": bounds[0], "ci_high": bounds[1]}
+    return tuple(known.get(name, math.nan) for name in OTHER_COLUMNS)
 
 
 def _csv_cell(value: Any) -> Any:

@@ -4,6 +4,7 @@ The only doorway to Optuna. Apart from the sweep engine so that a worker never t
 """
 
 from rothamsted.search.claims import Claimed
+from rothamsted.search.known import count_usable
 from rothamsted.search.queue import Queue
 from rothamsted.search.storage import (
     SearchRecord,
@@ -22,6 +23,7 @@ __all__ = [
     "SearchRecord",
     "Told",
     "check_storage",
+    "count_usable",
     "dashboard_command",
     "find_search",
     "open_queue",

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from rothamsted.errors import StoreError
 from rothamsted.search import distributions as dist
 from rothamsted.search.ask import frozen_known
-from rothamsted.search.samplers import Sampler
+from rothamsted.search.samplers import SAMPLERS, Sampler
 from rothamsted.search.tell import CONSTRAINTS, STATES
 from rothamsted.search.values import Known
 from rothamsted.space import Space, SpaceError
@@ -53,6 +53,15 @@ def to_keep(known: Sequence[Known], space: Space, sampler: Sampler, n_objectives
             f"space, which holds {len(complete)} of {len(known)}; name another sampler, such as tpe"
         )
     return kept
+
+
+def count_usable(known: Sequence[Known], space: Space, sampler: str, n_objectives: int) -> int:
+    """How many of them a search over this space would take.
+
+    Raises:
+        StoreError: as `to_keep`.
+    """
+    return len(to_keep(known, space, SAMPLERS[sampler], n_objectives))
 
 
 def to_frozen(kept: Sequence[Mapping[str, Any]], space: Space, sampler: Sampler) -> list[FrozenTrial]:

@@ -68,7 +68,11 @@ def check_storage(url: str) -> None:
 
 
 def find_search(url: str, name: str) -> SearchRecord | None:
-    """The sweep of this name in the storage, or None; a storage that does not exist yet is not created."""
+    """The sweep of this name in the storage, or None; a storage that does not exist yet is not created.
+
+    An Optuna study that is empty, without trial or attribute, is nobody's: a process that died while it started the
+    sweep left it behind, or somebody made it for the sweep to fill.
+    """
     parsed = _parse(url)
     if parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists():
         return None
@@ -76,19 +80,19 @@ def find_search(url: str, name: str) -> SearchRecord | None:
     try:
         if not sa.inspect(engine).has_table("studies"):
             return None
-        query = sa.text(
+        attributes_of = sa.text(
             "SELECT a.key, a.value_json FROM studies s JOIN study_user_attributes a ON a.study_id = s.study_id "
             "WHERE s.study_name = :name"
         )
+        trials_of = sa.text(
+            "SELECT 1 FROM studies s JOIN trials t ON t.study_id = s.study_id WHERE s.study_name = :name LIMIT 1"
+        )
         with engine.connect() as connection:
-            attributes = {key: json.loads(text) for key, text in connection.execute(query, {"name": name})}
-            exists = (
-                attributes
-                or connection.execute(sa.text("SELECT 1 FROM studies WHERE study_name = :name"), {"name": name}).first()
-            )
+            attributes = {key: json.loads(text) for key, text in connection.execute(attributes_of, {"name": name})}
+            is_empty = not attributes and connection.execute(trials_of, {"name": name}).first() is None
     finally:
         engine.dispose()
-    if not exists:
+    if is_empty:
         return None
     if SPEC_KEY not in attributes:
         raise StoreError(
@@ -142,6 +146,11 @@ def open_queue(
         _tune_sqlite(storage.engine, set_wal=create)
     if create:
         study = optuna.create_study(storage=storage, study_name=name, directions=wanted, load_if_exists=True)
+        if [direction.name.lower() for direction in study.directions] != wanted:
+            raise StoreError(
+                f"storage {_shown(parsed)}: holds an Optuna study called '{name}' with other directions than "
+                f"{', '.join(wanted)}; give the sweep another name, or another -P storage="
+            )
     else:
         study = optuna.load_study(storage=storage, study_name=name)
     return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed, pruner=pruner)

@@ -24,8 +24,9 @@ class Plan:
         n_confirmed: conditions of the confirmation.
         n_confirm_trainings: replicates of the confirmation.
         n_stage_trainings: replicates of the later stages; 0 without stages.
-        n_runs: MLflow runs: one of the sweep, one a trial, one a replicate; with a single replicate the
-            trial's run is the replicate's. Of a race the least.
+        n_runs: MLflow runs: one of the sweep and of each later stage, one a trial, one a replicate; with a single
+            replicate the trial's run is the replicate's. Of a race the least.
+        n_stage_runs: those of the later stages.
         n_runs_most: the same where a race drops nothing.
         preview: the first conditions that are enqueued or of a grid; other samplers propose theirs when the sweep
             runs.
@@ -39,6 +40,7 @@ class Plan:
     n_confirm_trainings: int
     n_stage_trainings: int
     n_runs: int
+    n_stage_runs: int
     n_runs_most: int
     preview: tuple[Condition, ...]
 
@@ -49,7 +51,7 @@ def plan(sweep: Sweep, *, n_preview: int = 5) -> Plan:
     n_confirmed = sweep.confirm.keep if sweep.confirm is not None else 0
     n_confirm_trainings = n_confirmed * len(sweep.confirm_seeds)
     later = [(stage.keep or 0, len(sweep.stage_seeds(n))) for n, stage in enumerate(sweep.stages) if n > 0]
-    n_stage_runs = sum(keep + (keep * n_seeds if n_seeds > 1 else 0) for keep, n_seeds in later)
+    n_stage_runs = sum(1 + keep + (keep * n_seeds if n_seeds > 1 else 0) for keep, n_seeds in later)
     n_other_runs = 1 + n_conditions + n_stage_runs + n_confirmed + n_confirm_trainings
     return Plan(
         n_conditions=n_conditions,
@@ -60,6 +62,7 @@ def plan(sweep: Sweep, *, n_preview: int = 5) -> Plan:
         n_confirm_trainings=n_confirm_trainings,
         n_stage_trainings=sum(keep * n_seeds for keep, n_seeds in later),
         n_runs=n_other_runs + (n_conditions * n_replicates if n_most > 1 else 0),
+        n_stage_runs=n_stage_runs,
         n_runs_most=n_other_runs + (n_conditions * n_most if n_most > 1 else 0),
         preview=tuple(islice(_known_conditions(sweep), n_preview)),
     )

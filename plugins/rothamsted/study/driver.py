@@ -102,6 +102,7 @@ def drive(
         keeps_last_state=keeps_last_state and checkpoint is not None,
         timeout_seconds=timeout_seconds,
         clock=clock,
+        last_state=snapshot.state if snapshot else None,
     )
     endings = sitting.train_and_close(on_measurement, should_stop, now_ms)
     if checkpoint and not sitting.has_kept_state and all(ending.outcome in ENDED for ending in endings):
@@ -123,8 +124,8 @@ class _Sitting:
     keeps_last_state: bool
     timeout_seconds: float | None
     clock: Callable[[], float]
+    last_state: Mapping[str, np.ndarray] | None  # of the newest measurement that it was taken of
     has_kept_state: bool = False
-    _last_state: Mapping[str, np.ndarray] | None = None
 
     def train_and_close(
         self, on_measurement: OnMeasurement, should_stop: Callable[[], bool], now_ms: Callable[[], int]
@@ -194,14 +195,14 @@ class _Sitting:
         if self.checkpoint is None:
             return None
         failed = None if self.keeps_last_state else self._hold(measurement)
-        if failed is None and self._last_state is not None:
-            self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(self._last_state))
+        if failed is None and self.last_state is not None:
+            self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(self.last_state))
         return failed
 
     def _hold(self, measurement: MeasurementLike) -> list[Ending] | None:
         """Take the state of a measurement while it can be had; the endings of a failure if it cannot."""
         try:
-            self._last_state = measurement.state()
+            self.last_state = measurement.state()
         except (Exception, SystemExit) as error:
             return self.failed(error)
         return None
@@ -214,8 +215,8 @@ class _Sitting:
                 f"study {self.study.name!r}: train must return one model a member, {len(self.configs)}, "
                 f"and returned {len(models)}"
             )
-        if self.keeps_last_state and self.checkpoint is not None and self._last_state is not None:
-            self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(self._last_state))
+        if self.keeps_last_state and self.checkpoint is not None and self.last_state is not None:
+            self.checkpoint.save(self.study.name, self.configs, self.members.snapshot(self.last_state))
             self.has_kept_state = True
         return self.members.endings(Outcome.FINISHED, models=models)
 

@@ -71,7 +71,7 @@ class Members:
         for member, measured in added:
             self.histories[member].append(measured)
             if diverged[member]:
-                self.stopped[member] = Stopped(outcome=Outcome.DIVERGED, reason="")
+                self.stopped[member] = Stopped(outcome=Outcome.DIVERGED, reason=f"diverged at step {measurement.step}")
         return added
 
     def stop(self, stopped: Mapping[int, Stopped]) -> None:

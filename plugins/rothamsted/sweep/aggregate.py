@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 
 from rothamsted import tags
+from rothamsted.analysis import objectives as logged
 from rothamsted.analysis.points import summary_points
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult
 from rothamsted.search import Told
 from rothamsted.spec import Sweep
 from rothamsted.spec.search_sections import Objective
 from rothamsted.statistics import align, summarize
-from rothamsted.sweep.scores import violations
+from rothamsted.sweep.scores import NO_NUMBER, violations
 
-OBJECTIVE = "objective"  # the metric under which a replicate's single number is logged
+OBJECTIVE = logged.OWN  # the metric under which a replicate's single number is logged
 
 
 def metric_points(measured: Measured) -> list[MetricPoint]:
@@ -48,7 +49,7 @@ def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_
 
 def objective_key(index: int, objective: Objective) -> str:
     """The metric under which a replicate's number of one objective is logged: `objective` for the first."""
-    return OBJECTIVE if index == 0 else f"{OBJECTIVE}.{objective.metric.replace('/', '.')}"
+    return logged.objective_key(index, objective.metric)
 
 
 def objective_points(
@@ -72,7 +73,8 @@ def told(
     """
     level = sweep.statistics.level
     n_by_outcome = Counter(r.outcome.value for r in results)
-    summaries = [_summary(_scores(results, index), level) for index in range(len(sweep.objectives))]
+    counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
+    summaries = [_summary(_scores(counted, index), level) for index in range(len(sweep.objectives))]
     broken = violations(results, sweep)
     values = tuple(
         _worst(objective) if n_by_outcome[Outcome.DIVERGED.value] else summary.get("mean")
@@ -123,6 +125,7 @@ def _replicate(result: ReplicateResult) -> dict[str, Any]:
         "objective": result.objective,
         **more,
         **({"last": dict(result.last)} if result.last else {}),
+        **({"reason": result.reason[:500]} if result.reason else {}),
     }
 
 
@@ -139,6 +142,13 @@ def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
     )
 
 
+def describe_violation(violation: float) -> str:
+    """'holds', or by how much it does not."""
+    if violation <= 0:
+        return "holds"
+    return "cannot be judged" if violation >= NO_NUMBER else f"broken by {violation:.4g}"
+
+
 def _note(result: Mapping[str, Any], sweep: Sweep, link: str, race: str) -> str:
     level = sweep.statistics.level
     counts = ", ".join(f"{n} {outcome}" for outcome, n in result["outcomes"].items())
@@ -146,7 +156,7 @@ def _note(result: Mapping[str, Any], sweep: Sweep, link: str, race: str) -> str:
     parts += [f"objective: {describe_estimate(result['summary'], level)}"]
     parts += [f"{other['metric']}: {describe_estimate(other['summary'], level)}" for other in result.get("others", ())]
     broken = zip(sweep.constraints, result.get("violations", ()))
-    parts += [f"constraint {text}: {'holds' if v <= 0 else f'broken by {v:.4g}'}" for text, v in broken]
+    parts += [f"constraint {text}: {describe_violation(violation)}" for text, violation in broken]
     parts += [f"replicates: {counts}"]
     parts += [f"race: {race}"] if race else []
     return "\n\n".join([*parts, f"[its run in MLflow]({link})\n"])

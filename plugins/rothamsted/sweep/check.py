@@ -6,6 +6,8 @@ Apart from starting because it creates nothing in any database.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -17,6 +19,7 @@ from rothamsted.sweep.context import config_of, n_workers
 from rothamsted.sweep.foreign import ForeignStudy, warnings_of
 from rothamsted.sweep.stage_link import first_stage
 from rothamsted.sweep.start import digest_of_data
+from rothamsted.sweep.warm_start import known_from
 
 MOST_SECONDS = 30.0  # of timing; a longer replicate is extrapolated from its steps where that can be done
 OVERHEAD_SECONDS = 0.02  # a replicate's share of writing down; benchmarks/overhead.py
@@ -28,14 +31,15 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
     Raises:
         UserError: as `start_sweep` would.
     """
-    digest = digest_of_data(first_stage(sweep), study)
+    digest = digest_of_data(sweep, study)
     size = plan(sweep)
     rows = {
         "sweep": f"{sweep.name} ({_target(study)})",
         "objective": ", ".join(f"{o.direction} {_score(o)}" for o in sweep.objectives),
         **({"constraints": ", ".join(sweep.constraints)} if sweep.constraints else {}),
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
-        **({"pruner": sweep.pruner.name} if sweep.pruner is not None else {}),
+        **_stopping(sweep),
+        **_beginning(sweep),
         "conditions": str(size.n_conditions),
         "replicates": _replicates(sweep, size),
         **_stages(sweep, size),
@@ -64,6 +68,41 @@ def _target(study: Study | ForeignStudy) -> str:
 
 def _score(objective: Objective) -> str:
     return objective.metric if objective.expression is None else f"{objective.metric} = {objective.expression}"
+
+
+def _stopping(sweep: Sweep) -> dict[str, str]:
+    """What ends training before its end."""
+    rows: dict[str, str] = {}
+    if sweep.pruner is not None:
+        rows["pruner"] = _pruner(sweep.pruner.plain)
+    if sweep.early_stopping is not None and sweep.stopping is not None:
+        early, (metric, direction) = sweep.early_stopping, sweep.stopping
+        better = f" by more than {early.min_delta:g}" if early.min_delta else ""
+        end = f"when {metric} ({direction}) has not improved{better} for {early.patience} measurements"
+        rows["early stopping"] = end
+    return rows
+
+
+def _pruner(plain: Mapping[str, Any]) -> str:
+    options = [
+        f"{key} ({_pruner(value)})" if isinstance(value, Mapping) else f"{key} {value:g}"
+        for key, value in plain.items()
+        if key != "name"
+    ]
+    return ", ".join([str(plain["name"]), *options])
+
+
+def _beginning(sweep: Sweep) -> dict[str, str]:
+    """What the sampler starts from.
+
+    Raises:
+        StoreError: the earlier sweep cannot be started from.
+    """
+    rows = {"enqueued": f"{len(sweep.enqueue)}, tried first"} if sweep.enqueue else {}
+    known = known_from(sweep)
+    if known is not None and sweep.warm_start is not None:
+        rows["warm start"] = f"from {len(known)} conditions of sweep {sweep.warm_start.sweep}"
+    return rows
 
 
 def _stages(sweep: Sweep, size: Plan) -> dict[str, str]:
@@ -97,7 +136,8 @@ def _models(sweep: Sweep) -> dict[str, str]:
     """Whose trained models will be logged; nothing where nobody's are."""
     confirmed = ["every confirmed replicate"] if sweep.confirm is not None else []
     search = {"all": ["every replicate of the search"], "best": ["each condition that is the best when it ends"]}
-    whose = [] if sweep.models == "none" else [*search.get(sweep.models or "", []), *confirmed]
+    has_none = sweep.models == "none" or sweep.project is not None
+    whose = [] if has_none else [*search.get(sweep.models or "", []), *confirmed]
     return {"models": f"of {' and of '.join(whose)}"} if whose else {}
 
 
@@ -107,6 +147,8 @@ def _runs(sweep: Sweep, size: Plan) -> str:
     if len(sweep.replicates.values) > 1:
         to = "" if size.n_trainings == size.n_trainings_most else f" to {size.n_trainings_most}"
         parts.append(f"{size.n_trainings}{to} replicates")
+    if size.n_stage_runs:
+        parts.append(f"{size.n_stage_runs} of later stages")
     if size.n_confirmed:
         parts.append(f"{size.n_confirmed} confirmed with {size.n_confirm_trainings} replicates")
     return f"{size.n_runs}{n_most} ({', '.join(parts)})"

@@ -62,6 +62,15 @@ def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: in
     return set_fields(study.config, {**sweep.parameters, **condition, "seed": seed}, place=f"sweep {sweep.name}")
 
 
+def stage_config(
+    study: Study, sweep: Sweep, stage: int, condition: Mapping[str, Any], seed: int | None = None
+) -> BaseModel:
+    """The config of a replicate in a stage, by its position; of its first seed where none is given."""
+    seed = sweep.stage_seeds(stage)[0] if seed is None else seed
+    values = {**sweep.stage_parameters(stage), **condition, "seed": seed}
+    return set_fields(study.config, values, place=f"sweep {sweep.name}")
+
+
 def n_workers(sweep: Sweep) -> int:
     """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
     wanted = sweep.execution.workers
@@ -122,6 +131,8 @@ def open_context(
     if tags.CONFIRMATION_OF in record.attributes:
         of = record.attributes[tags.CONFIRMATION_OF]
         raise StoreError(f"'{name}' is the confirmation of sweep '{of}', whose workers do both; write --sweep {of}")
+    if tags.RUN_ID not in record.attributes:
+        raise StoreError(f"sweep '{name}' is only just being started; give the same command again")
     whole = from_resolved({**record.spec, "storage": storage})
     sweep, study = first_stage(whole), find_target(whole)
     stage = record.attributes.get(tags.STAGE)

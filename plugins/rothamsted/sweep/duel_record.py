@@ -20,7 +20,8 @@ from rothamsted.sweep.finish import Found
 def write_duel(found: Found, context: SweepContext) -> None:
     """Tables and description of the duel's run, and the note that optuna-dashboard shows."""
     recorder, run_id, names = context.recorder, context.sweep_run_id, list(context.sweep.search_space.domains)
-    recorder.log_text(run_id, res.conditions_csv(found.results, names), "statistics/conditions.csv")
+    conditions = res.conditions_csv(found.results, names, direction=context.sweep.objective.direction)
+    recorder.log_text(run_id, conditions, "statistics/conditions.csv")
     recorder.log_text(run_id, res.replicates_csv(found.results, names), "statistics/replicates.csv")
     objective = context.sweep.objective
     text = "\n".join(
@@ -36,7 +37,7 @@ def write_duel(found: Found, context: SweepContext) -> None:
         ]
     )
     recorder.set_description(run_id, text)
-    context.queue.describe(metric=objective.metric, note=text)
+    context.queue.describe(metric=[one.metric for one in context.sweep.objectives], note=text)
 
 
 def print_duel(found: Found, context: SweepContext, *, console: Console, left: str) -> None:

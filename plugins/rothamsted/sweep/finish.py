@@ -24,6 +24,7 @@ from rothamsted.sweep.confirmed import (
     read_confirmations,
 )
 from rothamsted.sweep.context import SweepContext
+from rothamsted.sweep.description import description, fates, no_score, race_text
 from rothamsted.sweep.models import models_text
 from rothamsted.sweep.progress import best_table
 
@@ -55,26 +56,21 @@ def write_found(found: Found, search: SweepContext, confirmation: SweepContext |
     """Tables, description, metrics and tags of the sweep's run, and the notes that optuna-dashboard shows."""
     sweep, run_id, recorder = search.sweep, search.sweep_run_id, search.recorder
     names = list(sweep.search_space.domains)
-    recorder.log_text(run_id, res.conditions_csv(found.results, names), "statistics/conditions.csv")
+    direction, constraints = sweep.objective.direction, sweep.constraints
+    conditions = res.conditions_csv(found.results, names, direction=direction, constraints=constraints)
+    recorder.log_text(run_id, conditions, "statistics/conditions.csv")
     recorder.log_text(run_id, res.replicates_csv(found.results, names), "statistics/replicates.csv")
-    text = res.description(
-        found.results,
-        name=sweep.name,
-        question=question,
-        metric=sweep.objective.metric,
-        direction=sweep.objective.direction,
-        level=sweep.statistics.level,
-        n_trials=sweep.n_trials,
-    )
+    text = description(found.results, sweep, question=question)
     text += _confirmation_text(found, search, confirmation)
     recorder.set_description(run_id, text)
-    search.queue.describe(metric=sweep.objective.metric, note=text)
+    metrics = [objective.metric for objective in sweep.objectives]
+    search.queue.describe(metric=metrics, note=text)
     if confirmation is not None:
         recorder.log_text(run_id, confirmed_csv(found.confirmations, names), "statistics/confirmed.csv")
         replicates = confirmed_replicates_csv(found.confirmations)
         recorder.log_text(run_id, replicates, "statistics/confirmed_replicates.csv")
         of = f"Fresh seeds for the best of sweep [{sweep.name}](/dashboard/studies/{search.queue.study_id}): "
-        confirmation.queue.describe(metric=sweep.objective.metric, note=f"{of}one trial a replicate.\n\n{text}")
+        confirmation.queue.describe(metric=metrics, note=f"{of}one trial a replicate.\n\n{text}")
     _write_metrics(found, search)
 
 
@@ -82,13 +78,15 @@ def print_found(found: Found, search: SweepContext, *, console: Console, left: s
     """The best conditions, the confirmed estimate, what is left to do, and how to look at it all."""
     sweep = search.sweep
     objective, level = sweep.objective, sweep.statistics.level
+    for line in fates(found.results, sweep):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     if res.ranked(found.results, objective.direction):
         if any(r.race for r in found.results):
-            console.print(res.race_text(found.results), highlight=False, soft_wrap=True)
-        direction = objective.direction
-        console.print(best_table(found.results, metric=objective.metric, direction=direction, level=level))
+            console.print(race_text(found.results), highlight=False, soft_wrap=True)
+        console.print(best_table(found.results, sweep))
     else:
-        console.print("no condition has a score")
+        for line in no_score(found.results):
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
         if sweep.confirm is not None and not left:
             console.print("so there is nothing to confirm")
     if found.confirmations:
@@ -112,7 +110,7 @@ def _confirmation_text(found: Found, search: SweepContext, confirmation: SweepCo
     study = f"[{sweep.confirm_name}](/dashboard/studies/{confirmation.queue.study_id})"
     is_ended = len(found.results) >= sweep.n_trials
     if is_ended and not res.ranked(found.results, sweep.objective.direction):
-        return "\n### Confirmation\n\nNo condition has a score, so there is nothing to confirm.\n"
+        return "\n### Confirmation\n\nThere is no best condition, so there is nothing to confirm.\n"
     if not found.confirmations:
         return f"\n### Confirmation\n\nNot finished. Its replicates are in the Optuna study {study}.\n"
     level = sweep.statistics.level
@@ -130,7 +128,13 @@ def _write_metrics(found: Found, search: SweepContext) -> None:
     values = {f"replicates/{outcome}": float(n) for outcome, n in res.outcome_counts(results).items()}
     run_tags: dict[str, str] = {}
     if best is not None:
-        values |= {f"best_in_search/{key}": float(v) for key, v in best.summary.items() if v is not None}
+        of = {"": best.summary} | {f".{other['metric']}": other["summary"] for other in best.others}
+        values |= {
+            f"best_in_search{name}/{key}": float(value)
+            for name, summary in of.items()
+            for key, value in summary.items()
+            if value is not None
+        }
         run_tags = {
             "rothamsted.best_trial": str(best.number),
             "rothamsted.best_run": best.run_id,

@@ -6,15 +6,18 @@ Apart from the worker, which goes through the same motions with a study of ours:
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rothamsted.errors import SpecError
 from rothamsted.foreign.pool import Pool
 from rothamsted.foreign.process import Launch, Running, start
 from rothamsted.spec import Sweep
+from rothamsted.spec.suggest import known_names
+from rothamsted.sweep.aggregate import OBJECTIVE
+from rothamsted.tracking.project_command import argument_list
 from rothamsted.tracking.projects import Project, open_project
 
 
@@ -58,6 +61,13 @@ def checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
     Raises:
         UserError: as `open_foreign`; or a parameter is missing or cannot be passed on.
     """
+    for objective in sweep.objectives:
+        is_logged = objective.artifact is None and objective.expression is None
+        if is_logged and objective.metric.split(".")[0] == OBJECTIVE:
+            raise SpecError(
+                f"sweep {sweep.name}: objective.metric: a replicate's score is logged as {OBJECTIVE!r}, so a metric "
+                f"{objective.metric!r} cannot be told from it; have the project log it under another name"
+            )
     study = open_foreign(sweep, root)
     seed = sweep.replicates.values[0]
     for _, condition in [*sweep.search_space.probes()] or [("", {})]:
@@ -65,8 +75,20 @@ def checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
     return study
 
 
+def prepare_environment(sweep: Sweep, study: object, say: Callable[[str], None]) -> None:
+    """Make the environment of a foreign project before anything is started, where the sweep asks for one.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    manager = sweep.execution.env_manager
+    if isinstance(study, ForeignStudy) and manager != "local":
+        say(f"environment of project {study.name} by {manager}: it is made once, which may take minutes")
+        study.project.environment_prefix(manager)
+
+
 def warnings_of(sweep: Sweep, study: object) -> list[str]:
-    """What a foreign project declares and does not pass on to its command, of the parameters that the sweep sets."""
+    """Of the parameters that a foreign project is given: those without effect, and those that may be misspelled."""
     if not isinstance(study, ForeignStudy):
         return []
     given = {**sweep.parameters, **sweep.space, **({sweep.seed_parameter: 0} if sweep.seed_parameter else {})}
@@ -74,6 +96,13 @@ def warnings_of(sweep: Sweep, study: object) -> list[str]:
         f"project {study.name} declares parameter {name!r} and does not pass it on to its command: it has no effect"
         for name in study.project.not_passed_on
         if name in given
+    ]
+    declared = study.project.parameters
+    lines += [
+        f"project {study.name} declares no parameter {name!r}, which is passed on as --{name} VALUE; "
+        f"{known_names(name, declared)}"
+        for name in given
+        if declared and name not in declared
     ]
     n_seeds = len(sweep.replicates.values)
     if sweep.seed_parameter is None and n_seeds > 1:
@@ -102,8 +131,35 @@ class Starter:
     study: ForeignStudy
     say: Callable[[str], None]
     _pool: Pool | None = None
-    _is_pool_tried: bool = False
-    _prefix: str | None = None
+    _is_prepared: bool = False
+    _prefix: str = ""
+
+    def prepare(self, parameters: Mapping[str, str], variables: Mapping[str, str]) -> None:
+        """Do what takes time once, before the clock of a replicate runs: the environment, the imports ahead.
+
+        Args:
+            parameters: of any replicate.
+            variables: of any replicate; its run's id does not matter.
+
+        Raises:
+            UserError: the environment cannot be made.
+        """
+        if self._is_prepared:
+            return
+        self._is_prepared = True
+        execution = self.sweep.execution
+        self._prefix = self.study.project.environment_prefix(execution.env_manager)
+        if not execution.warm_pool or self._prefix:
+            return
+        command = self._command(parameters)
+        if isinstance(command, str):
+            self.say("processes start cold: the command needs a shell")
+            return
+        opened = Pool.open(self.study.project.folder, command, self._environment(variables))
+        if isinstance(opened, str):
+            self.say(f"processes start cold: {opened}")
+        else:
+            self._pool = opened
 
     def start(self, parameters: Mapping[str, str], variables: Mapping[str, str], log_path: Path) -> Running:
         """Start the entry point's command in a process of its own.
@@ -116,35 +172,27 @@ class Starter:
         Raises:
             UserError: the command cannot be made, or not be started.
         """
-        environment = {**os.environ, **self.sweep.execution.environment, **variables}
-        project = self.study.project
-        arguments = project.arguments_for(parameters)
-        command = arguments if arguments is not None else project.command_for(parameters)
-        if prefix := self._environment_prefix():
-            text = shlex.join(command) if isinstance(command, list) else command
-            command = f"{prefix} && {text}"
-        launch = Launch(command=command, folder=project.folder, environment=environment, log_path=log_path)
-        if isinstance(command, list) and (pool := self._warm_pool(command, environment)) is not None:
-            return pool.start(launch)
-        return start(launch)
+        self.prepare(parameters, variables)
+        launch = Launch(
+            command=self._command(parameters),
+            folder=self.study.project.folder,
+            environment=self._environment(variables),
+            log_path=log_path,
+            run_id=variables.get("MLFLOW_RUN_ID", ""),
+        )
+        return self._pool.start(launch) if self._pool is not None else start(launch)
 
     def close(self) -> None:
         """End the pool."""
         if self._pool is not None:
             self._pool.close()
 
-    def _environment_prefix(self) -> str:
-        if self._prefix is None:
-            self._prefix = self.study.project.environment_prefix(self.sweep.execution.env_manager)
-        return self._prefix
+    def _command(self, parameters: Mapping[str, str]) -> list[str] | str:
+        text = self.study.project.command_for(parameters)
+        if self._prefix:
+            return f"{self._prefix} && {text}"
+        arguments = argument_list(text)
+        return text if arguments is None else arguments
 
-    def _warm_pool(self, arguments: list[str], environment: Mapping[str, str]) -> Pool | None:
-        execution = self.sweep.execution
-        if not self._is_pool_tried and execution.warm_pool and execution.env_manager == "local":
-            self._is_pool_tried = True
-            opened = Pool.open(self.study.project.folder, arguments, environment)
-            if isinstance(opened, str):
-                self.say(f"processes start cold: {opened}")
-            else:
-                self._pool = opened
-        return self._pool
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return {**os.environ, **self.sweep.execution.environment, **variables}

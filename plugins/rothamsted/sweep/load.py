@@ -5,12 +5,13 @@ Apart because `spec` knows no study and `study` knows no sweep file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import UserError
-from rothamsted.mlproject import study_commands
+from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.study import Study, field_types, load_study, set_fields
 from rothamsted.sweep.foreign import ForeignStudy, checked_foreign, open_foreign
@@ -25,16 +26,22 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         SpecError: the file, an override, or a condition that the study refuses.
         StudyError: the study cannot be imported.
     """
-    commands = study_commands(root)
     studies: dict[str, Study] = {}
+
+    @cache
+    def commands() -> dict[str, str]:  # asked for studies only: a foreign project is swept from any folder
+        return study_commands(find_root(root))
 
     def study_of(name: str) -> Study:
         if name not in studies:
-            studies[name] = load_study(commands[name], root)
+            studies[name] = load_study(commands()[name], root)
         return studies[name]
 
+    def known_studies() -> Iterator[str]:
+        yield from sorted(commands())
+
     def parameter_names(name: str) -> Mapping[str, Any] | None:
-        return field_types(study_of(name).config) if name in commands else None
+        return field_types(study_of(name).config) if name in commands() else None
 
     def project_parameters(uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
         declared = open_project(uri, entry_point, version, root=root).parameters
@@ -49,11 +56,9 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         parameter_names=parameter_names,
         project_parameters=project_parameters,
         check_condition=check_condition,
-        known_studies=sorted(commands),
+        known_studies=known_studies(),
     )
-    if sweep.project is not None:
-        return sweep, checked_foreign(sweep, root)
-    study = study_of(str(sweep.study))
+    study = checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
     check_resume(sweep, study)
     return sweep, study
 

@@ -26,6 +26,7 @@ from rothamsted.sweep.results import ConditionResult, ranked, read_results
 
 PARAMETERS, PREDICT_MS = "parameters", "predict_ms"  # metrics of a run with a model, unless the study logs them
 TIMED_CALLS, TIMED_SECONDS = 5, 0.1  # of predict: at most so many, and none after so long
+STOPPED = "it was stopped early, and a study returns its model at its end; remove early_stopping to have one"
 NO_MODEL = "the study returns no trained model; let train return one a member, or give models: none"
 
 
@@ -58,6 +59,7 @@ class Trained:
     metrics: frozenset[str]  # that its run has already
     params: Mapping[str, str]
     tags: Mapping[str, str]
+    stopped_early: str = ""  # why its training was stopped before it ended by itself
 
 
 class ModelLogger:
@@ -87,7 +89,9 @@ class ModelLogger:
 
     def log(self, context: SweepContext, trained: Trained) -> ModelNote | None:
         """Log a model and tag its run, which is flushed before; None where there is nothing to log or to say."""
-        if trained.model is None:
+        if trained.model is None and trained.stopped_early and context.sweep.project is None:
+            note = ModelNote(problem=STOPPED)
+        elif trained.model is None:
             note = ModelNote(problem=NO_MODEL) if self._said is not None else None
         else:
             try:

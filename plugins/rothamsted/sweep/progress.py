@@ -19,8 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rothamsted.records import Outcome
+from rothamsted.spec import Sweep
 from rothamsted.sweep.aggregate import describe_estimate
-from rothamsted.sweep.results import ConditionResult, ranked, result_of, short
+from rothamsted.sweep.results import ConditionResult, pareto_front, ranked, result_of, short
 
 PLAIN_SECONDS = 5.0  # between two lines when the output is not a terminal
 
@@ -161,29 +162,40 @@ class Progress:
         return Text(text)
 
 
-def best_table(
-    results: Sequence[ConditionResult], *, metric: str, direction: str, level: float, n_shown: int = 10
-) -> Table:
-    """The best conditions, best first, each with mean, interval and n."""
-    best = ranked(results, direction)[:n_shown]
+def best_table(results: Sequence[ConditionResult], sweep: Sweep, *, n_shown: int = 10) -> Table:
+    """The best conditions, best first, each with mean, interval and n; with several objectives the Pareto set first."""
+    metric, direction, level = sweep.objective.metric, sweep.objective.direction, sweep.statistics.level
+    in_order = ranked(results, direction)
+    best, front = in_order[:n_shown], {r.number for r in pareto_front(in_order, direction)}
+    further = [other["metric"] for other in in_order[0].others] if in_order else []
     is_race = any(r.race for r in results)
     names = list(dict.fromkeys(key for r in best for key in r.condition))
+    is_several = bool(further)
+    which = "Conditions on the Pareto set first, by" if is_several else "Best conditions by"
+    picked = "those on the set are" if is_several else "the first is"
     table = Table(
-        title=escape(f"Best conditions by mean {metric} ({direction})"),
-        caption="the search's own estimates: the first is picked because it looked best, so its mean is optimistic",
+        title=escape(f"{which} mean {metric} ({direction})"),
+        caption=f"the search's own estimates: {picked} picked for looking best, so the mean is optimistic",
     )
     table.add_column("trial", justify="right")
     for name in names:
         table.add_column(escape(name), justify="right")
-    for header in ("mean", f"{100 * level:g} % interval (t)", "n", *(["race"] * is_race)):
+    of_further = [header for other in further for header in (f"mean {other}", "interval", "n")]
+    last = [*(["Pareto set"] * is_several), *(["race"] * is_race)]
+    for header in ("mean", f"{100 * level:g} % interval (t)", "n", *of_further, *last):
         table.add_column(escape(header), justify="right")
     for r in best:
-        low, high = r.summary.get("ci_low"), r.summary.get("ci_high")
-        interval = "none (n = 1)" if low is None else f"{low:.5g} to {high:.5g}"
-        row = [str(r.number), *(short(r.condition.get(key, "")) for key in names)]
-        row += [f"{r.summary['mean']:.5g}", interval, str(int(r.summary["n"]))]
+        row = [str(r.number), *(short(r.condition.get(key, "")) for key in names), *_cells(r.summary)]
+        row += [cell for other in r.others for cell in _cells(other["summary"])]
+        row += ["yes" if r.number in front else "no"] * is_several
         table.add_row(*row, *([r.race or "racing"] * is_race))
     return table
+
+
+def _cells(summary: Mapping[str, Any]) -> tuple[str, str, str]:
+    low, high = summary.get("ci_low"), summary.get("ci_high")
+    interval = "none (n = 1)" if low is None else f"{low:.5g} to {high:.5g}"
+    return f"{summary['mean']:.5g}", interval, str(int(summary["n"]))
 
 
 def _running(event: Mapping[str, Any]) -> Running:

@@ -29,6 +29,7 @@ class TrialJudge:
     context: SweepContext
     trial_id: int
     _curves: dict[int, dict[int, float]] = field(default_factory=dict)  # replicate -> step -> value
+    _reported: set[int] = field(default_factory=set)  # replicates whose score the search has
 
     @property
     def over(self) -> str:
@@ -65,14 +66,18 @@ class TrialJudge:
         metric = self.context.sweep.objective.metric
         return f"at step {step} by pruner {self._name}: {metric} {means[step]:.6g}{over}"
 
-    def after_replicates(self, results: Sequence[ReplicateResult]) -> str:
-        """Why the trial is pruned after the replicates that have finished so far; empty: it goes on."""
+    def after_replicates(self, results: Sequence[ReplicateResult], *, is_over: bool) -> str:
+        """Why the trial is pruned after the replicates that have finished so far; empty: it goes on.
+
+        After the last one nothing is to be decided, but it is reported: other trials are compared with it.
+        """
         scores = {r.replicate: r.objective for r in results if r.objective is not None and math.isfinite(r.objective)}
         if self.over != "replicates" or not scores:
             return ""
-        last = max(scores)
-        self.context.queue.report(self.trial_id, last, scores[last])
-        if not self.context.queue.should_prune(self.trial_id, last, scores):
+        for replicate in sorted(scores.keys() - self._reported):
+            self.context.queue.report(self.trial_id, replicate, scores[replicate])
+            self._reported.add(replicate)
+        if is_over or not self.context.queue.should_prune(self.trial_id, max(scores), scores):
             return ""
         return f"after {len(scores)} replicates by pruner {self._name}"
 

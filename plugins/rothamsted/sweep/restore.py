@@ -6,7 +6,8 @@ differ. A trial that ended before stands whole in the search; one whose holder d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,9 +51,11 @@ def restore(context: SweepContext, claimed: Claimed, work: Work) -> Earlier:
     return earlier
 
 
-def with_histories(results: Sequence[ReplicateResult], *, tracking_uri: str) -> list[ReplicateResult]:
-    """The results with the measurements of finished replicates, read back where they are missing."""
-    missing = {r.run_id for r in results if r.outcome is Outcome.FINISHED and not r.history}
+def with_histories(
+    results: Sequence[ReplicateResult], *, tracking_uri: str, of: Container[Outcome] = (Outcome.FINISHED,)
+) -> list[ReplicateResult]:
+    """The results with the measurements of replicates that ended so, read back where they are missing."""
+    missing = {r.run_id for r in results if r.outcome in of and not r.history}
     histories = read_history(missing, uri=tracking_uri) if missing else {}
     return [replace(r, history=as_history(histories[r.run_id])) if r.run_id in missing else r for r in results]
 
@@ -67,6 +70,7 @@ def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
         objective=told["objective"],
         others=tuple(told.get("others", ())),
         last=told.get("last", {}),
+        reason=told.get("reason", ""),
     )
 
 
@@ -117,8 +121,23 @@ def _keep(earlier: Earlier, run: FoundRun, sweep: Sweep) -> None:
         if note := ModelNote.from_tags(run.tags):
             earlier.notes[replicate] = note
         earlier.interrupted.pop(replicate, None)
-    elif run.status != RunStatus.FAILED and replicate not in earlier.results and sweep.project is None:
+    elif replicate not in earlier.results and _is_open(run, sweep):
         earlier.interrupted[replicate] = run
+
+
+def _is_open(run: FoundRun, sweep: Sweep) -> bool:
+    """Whether nobody has said how it ended; a foreign process may have set its run's status itself."""
+    return run.status != RunStatus.FAILED or (sweep.project is not None and tags.OUTCOME not in run.tags)
+
+
+def abandon(context: SweepContext, earlier: Earlier) -> None:
+    """End the runs of interrupted replicates that cannot go on: a foreign process starts anew, in a run of its own."""
+    for run in earlier.interrupted.values():
+        if (run.status, run.tags.get(tags.OUTCOME)) != (RunStatus.KILLED, Outcome.INTERRUPTED):
+            reason = "its worker died; it was started anew in another run"
+            context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value, tags.REASON: reason})
+            context.recorder.end_run(run.run_id, RunStatus.KILLED, run.end_ms or time.time_ns() // 1_000_000)
+    earlier.interrupted.clear()
 
 
 def as_history(points: Sequence[MetricPoint]) -> tuple[Measured, ...]:

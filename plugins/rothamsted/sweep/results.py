@@ -20,7 +20,6 @@ from rothamsted import tags
 from rothamsted.records import Outcome
 from rothamsted.search import Queue
 from rothamsted.statistics.pareto import pareto_set
-from rothamsted.sweep.aggregate import describe_estimate
 
 DROPPED = "dropped after "
 STATISTICS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")
@@ -46,9 +45,15 @@ class ConditionResult:
     @property
     def mean(self) -> float | None:
         """The objective's mean over replicates; None if there is none, one diverged, or the trial was pruned."""
-        if self.outcomes.get(Outcome.DIVERGED.value) or self.pruned or not self.summary:
+        return None if self.means is None else self.means[0]
+
+    @property
+    def means(self) -> tuple[float, ...] | None:
+        """The mean of every objective, where all have one."""
+        if self.outcomes.get(Outcome.DIVERGED.value) or self.pruned:
             return None
-        return self.summary["mean"]
+        found = [summary.get("mean") for summary in (self.summary, *(other["summary"] for other in self.others))]
+        return None if None in found else tuple(float(mean) for mean in found if mean is not None)
 
     @property
     def is_feasible(self) -> bool:
@@ -116,17 +121,10 @@ def pareto_front(results: Sequence[ConditionResult], direction: str) -> list[Con
     """The conditions that no other beats in every objective, by their means; all of them with one objective."""
     if not results or not results[0].others:
         return list(results)
-    costs = [
-        [
-            mean if way == "minimize" else -mean
-            for way, mean in (
-                (direction, float(r.summary["mean"])),
-                *((other["direction"], _mean(other["summary"])) for other in r.others),
-            )
-        ]
-        for r in results
-    ]
-    return [r for r, is_in in zip(results, pareto_set(np.array(costs)), strict=True) if is_in]
+    directions = [direction, *(other["direction"] for other in results[0].others)]
+    signs = np.array([1.0 if one == "minimize" else -1.0 for one in directions])
+    costs = np.array([r.means or [math.nan] * len(signs) for r in results]) * signs
+    return [r for r, is_in in zip(results, pareto_set(costs), strict=True) if is_in]
 
 
 def outcome_counts(results: Sequence[ConditionResult]) -> Counter[str]:
@@ -137,10 +135,16 @@ def outcome_counts(results: Sequence[ConditionResult]) -> Counter[str]:
     return total
 
 
-def conditions_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> str:
-    """One line a condition: parameters, counts, the objective's statistics, run id; its fate where there is a race."""
-    is_race = any(r.race for r in results)
-    header = ["trial", *names, *(f"n_{o.value}" for o in Outcome), *STATISTICS, "run_id", *(["race"] * is_race)]
+def conditions_csv(
+    results: Sequence[ConditionResult], names: Sequence[str], *, direction: str, constraints: Sequence[str] = ()
+) -> str:
+    """One line a condition: parameters, counts, the objective's statistics, run id; then what only some sweeps have.
+
+    That is its fate in a race, why it was pruned, the statistics of further objectives, whether it is on the Pareto
+    set, whether it keeps every constraint, and each constraint's violation.
+    """
+    header = ["trial", *names, *(f"n_{o.value}" for o in Outcome), *STATISTICS, "run_id"]
+    columns = _more_columns(results, direction, constraints)
     rows = [
         [
             r.number,
@@ -148,74 +152,49 @@ def conditions_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> 
             *(r.outcomes.get(o.value, 0) for o in Outcome),
             *(_cell(r.summary.get(statistic)) for statistic in STATISTICS),
             r.run_id,
-            *([r.race] * is_race),
+            *(column[row] for column in columns.values()),
         ]
-        for r in results
+        for row, r in enumerate(results)
     ]
-    return csv_text(header, rows)
+    return csv_text([*header, *columns], rows)
+
+
+def _more_columns(
+    results: Sequence[ConditionResult], direction: str, constraints: Sequence[str]
+) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    if any(r.race for r in results):
+        columns["race"] = [r.race for r in results]
+    if any(r.pruned for r in results):
+        columns["pruned"] = [r.pruned for r in results]
+    for index, metric in enumerate(other["metric"] for other in (results[0].others if results else ())):
+        for statistic in STATISTICS:
+            columns[f"{metric}/{statistic}"] = [_cell(r.others[index]["summary"].get(statistic)) for r in results]
+    if results and results[0].others:
+        front = {r.number for r in pareto_front(ranked(results, direction), direction)}
+        columns["on_pareto_set"] = [_yes(r.number in front) for r in results]
+    if constraints:
+        columns["feasible"] = ["" if not r.violations else _yes(r.is_feasible) for r in results]
+    for index, constraint in enumerate(constraints):
+        columns[f"violation of {constraint}"] = [r.violations[index] if r.violations else "" for r in results]
+    return columns
 
 
 def replicates_csv(results: Sequence[ConditionResult], names: Sequence[str]) -> str:
-    """One line a replicate: parameters, seed, outcome, objective, run id."""
-    header = ["trial", *names, "replicate", "seed", "outcome", "objective", "run_id"]
+    """One line a replicate: parameters, seed, outcome, objectives, run id."""
+    others = [other["metric"] for other in (results[0].others if results else ())]
+    keys = ("replicate", "seed", "outcome", "objective", "run_id")
     rows = [
         [
             r.number,
             *(r.condition.get(name, "") for name in names),
-            *(_cell(one[key]) for key in ("replicate", "seed", "outcome", "objective", "run_id")),
+            *(_cell(one[key]) for key in keys),
+            *(one.get("others") or [""] * len(others)),
         ]
         for r in results
         for one in r.replicates
     ]
-    return csv_text(header, rows)
-
-
-def description(
-    results: Sequence[ConditionResult],
-    *,
-    name: str,
-    question: str,
-    metric: str,
-    direction: str,
-    level: float,
-    n_trials: int,
-    n_shown: int = 10,
-) -> str:
-    """The sweep in Markdown, as MLflow shows it on the sweep's run."""
-    best = ranked(results, direction)
-    counts = ", ".join(f"{n} {outcome}" for outcome, n in sorted(outcome_counts(results).items()))
-    lines = [f"## Sweep {name}", "", question, ""] if question else [f"## Sweep {name}", ""]
-    lines += [f"{len(results)} of {n_trials} conditions finished; replicates: {counts or 'none'}.", ""]
-    if not best:
-        return "\n".join([*lines, "No condition has a score.", ""])
-    names = list(dict.fromkeys(key for r in best for key in r.condition))
-    if any(r.race for r in results):
-        lines += [f"{race_text(results)} Among the dropped, the last dropped come first.", ""]
-    race = " race |" if any(r.race for r in results) else ""
-    lines += [
-        f"Best conditions by mean {metric} ({direction}). These are the search's own estimates: the first is "
-        "picked because it looked best, so its mean is optimistic.",
-        "",
-        "| trial | " + " | ".join(names) + f" | {metric} |{race}",
-        "|---|" + "---|" * (len(names) + 1 + bool(race)),
-    ]
-    lines += [
-        f"| {r.number} | "
-        + " | ".join(short(r.condition.get(key, "")) for key in names)
-        + f" | {describe_estimate(r.summary, level)} |"
-        + (f" {r.race or 'racing'} |" if race else "")
-        for r in best[:n_shown]
-    ]
-    return "\n".join([*lines, ""])
-
-
-def race_text(results: Sequence[ConditionResult]) -> str:
-    """The race in a sentence."""
-    n_in = {"dropped": 0, "survived": 0, "narrow": 0, "racing": 0}
-    for result in results:
-        n_in[result.race.split(" ")[0] or "racing"] += 1
-    counts = ", ".join(f"{n} {word}" for word, n in n_in.items() if n)
-    return f"Race, {sum(sum(r.outcomes.values()) for r in results)} replicates: {counts}."
+    return csv_text(["trial", *names, *keys, *others], rows)
 
 
 def short(value: Any) -> str:
@@ -223,8 +202,8 @@ def short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _mean(summary: Mapping[str, Any]) -> float:
-    return math.nan if summary.get("mean") is None else float(summary["mean"])
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
 
 
 def _cell(value: Any) -> Any:

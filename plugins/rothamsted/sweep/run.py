@@ -18,7 +18,7 @@ from rich.console import Console
 
 from rothamsted import tags, tracking
 from rothamsted.executors import Death, LocalExecutor
-from rothamsted.executors.local import worker_environment
+from rothamsted.executors.local import GRACE_SECONDS, worker_environment
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import Queue
 from rothamsted.spec import Sweep, plan
@@ -31,7 +31,8 @@ from rothamsted.sweep.finish import print_found, read_found, write_found
 from rothamsted.sweep.foreign import ForeignStudy
 from rothamsted.sweep.progress import Progress
 from rothamsted.sweep.results import read_results
-from rothamsted.sweep.start import LaterStage, start_sweep
+from rothamsted.sweep.stage_link import LaterStage
+from rothamsted.sweep.start import start_sweep
 from rothamsted.sweep.trial import now_ms
 from rothamsted.sweep.worker import is_alive, new_worker_id
 
@@ -49,6 +50,7 @@ class Coordinator:
     is_resumed: bool
     question: str  # the sweep file's opening comment
     console: Console
+    until: float | None = None  # unix seconds; None: for as long as the file says
     progress: Progress = field(init=False)
     _workers: dict[int, str] = field(default_factory=dict)  # pid -> worker id
     _started_at: dict[int, float] = field(default_factory=dict)  # pid -> when its replicate started
@@ -86,7 +88,8 @@ class Coordinator:
             what = "duel" if self.context.phase == "duel" else "sweep"
             n_done = sum(len(r.replicates) for r in (*results, *confirmed))
             self.console.print(f"resuming {what} {self.context.sweep.name}: {n_done} replicates are done already")
-        until = time.time() + self.context.sweep.timeout if self.context.sweep.timeout else None
+        limit = self.context.sweep.timeout
+        until = time.time() + limit if limit and self.until is None else self.until
         self.progress.open(results, confirmed)
         self._look_at_race()
         with stop_on_signals(self._say_stopping) as stop:
@@ -124,6 +127,7 @@ class Coordinator:
             for trial in queue.finished_trials()
             if trial.user_attrs.get(tags.RESULT, {}).get("outcomes", {}).get(Outcome.FAILED.value)
             and trial.user_attrs.get(tags.ATTEMPTS, 1) < limit
+            and tags.PRUNED not in trial.user_attrs  # its replicates are not trained again
         ]
         queue.requeue(again)
 
@@ -131,7 +135,9 @@ class Coordinator:
 
     def _executor(self, until: float | None) -> LocalExecutor:
         sweep = self.context.sweep
-        command = [sys.executable, "-m", "rothamsted", "worker", "--sweep", sweep.name]
+        # -P: a file in a stranger's folder does not stand in for a module of the engine.
+        python = [sys.executable, *(["-P"] if sweep.project is not None else [])]
+        command = [*python, "-m", "rothamsted", "worker", "--sweep", sweep.name]
         command += ["--storage", sweep.storage, "--events", "true", "--parent", str(os.getpid())]
         if until is not None:
             command += ["--until", repr(until)]
@@ -143,9 +149,16 @@ class Coordinator:
             n_workers=workers,
             on_event=self._on_event,
             on_death=self._on_death,
+            grace_seconds=GRACE_SECONDS + self._grace_of_processes,
             has_work=lambda: self._has_work() and (until is None or time.time() < until),
             on_tick=self._on_tick,
         )
+
+    @property
+    def _grace_of_processes(self) -> float:
+        """What a worker itself waits for a foreign process to end."""
+        sweep = self.context.sweep
+        return sweep.execution.grace_seconds if sweep.project is not None else 0.0
 
     def _has_work(self) -> bool:
         if self._failed_starts >= MOST_FAILED_STARTS:
@@ -191,10 +204,11 @@ class Coordinator:
         limit = self.context.sweep.execution.timeout_per_trial
         if limit is None:
             return
+        grace = TIMEOUT_GRACE_SECONDS + self._grace_of_processes
         for pid, started in self._started_at.items():
-            if time.monotonic() - started > limit + TIMEOUT_GRACE_SECONDS and pid not in self._overdue:
+            if time.monotonic() - started > limit + grace and pid not in self._overdue:
                 self._overdue.add(pid)
-                self.progress.say(f"a replicate is {TIMEOUT_GRACE_SECONDS:g} s over its time and is killed")
+                self.progress.say(f"a replicate is {grace:g} s over its time and is killed")
                 os.kill(pid, signal.SIGKILL)
 
     def _look_at_race(self) -> None:
@@ -265,11 +279,15 @@ def run_sweep(
     question: str,
     console: Console,
     stage: LaterStage | None = None,
+    until: float | None = None,
 ) -> Sitting:
-    """Start a sweep, its first stage or a later one, or go on with it, until it is finished or stopped."""
+    """Start a sweep, its first stage or a later one, or go on with it, until it is finished or stopped.
+
+    `until`, in unix seconds, takes the place of the file's timeout; the rest is as in `start_sweep`.
+    """
     started = start_sweep(sweep, study, root=root, source=source, stage=stage)
     coordinator = Coordinator(
-        context=started.context, is_resumed=started.is_resumed, question=question, console=console
+        context=started.context, is_resumed=started.is_resumed, question=question, console=console, until=until
     )
     try:
         status = coordinator.run()

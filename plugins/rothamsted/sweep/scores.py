@@ -5,7 +5,6 @@ Apart from the trial, because it is arithmetic on measurements, with nothing tha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -16,6 +15,8 @@ from rothamsted.records import Measured, ReplicateResult
 from rothamsted.spec import Sweep
 from rothamsted.spec.search_sections import Objective
 from rothamsted.statistics import reduce_curve
+
+NO_NUMBER = 1.0e9  # violation of a constraint that cannot be judged; infinity is no JSON, which the dashboard reads
 
 
 def scored(measured: Measured, sweep: Sweep) -> Measured:
@@ -81,10 +82,10 @@ def violations(results: Sequence[ReplicateResult], sweep: Sweep) -> tuple[float,
         return ()
     seen = [r.last for r in results if r.last]
     if not seen:
-        return tuple(math.inf for _ in sweep.constraints)
+        return tuple(NO_NUMBER for _ in sweep.constraints)
     means = {name: sum(last[name] for last in seen) / len(seen) for name in seen[0]}
     found = (_constraint(text).violation(means) for text in sweep.constraints)
-    return tuple(math.inf if math.isnan(violation) else violation for violation in found)
+    return tuple(max(v, -NO_NUMBER) if v <= NO_NUMBER else NO_NUMBER for v in found)  # NaN is not <= anything
 
 
 def _can_be_made(objective: Objective, metrics: Mapping[str, float]) -> bool:

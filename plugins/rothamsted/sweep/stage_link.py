@@ -21,20 +21,47 @@ class EarlierStage:
         sweep: that stage as a sweep.
         run_id: its sweep run.
         trials: numbers of the trials that were kept, in the order of the next stage's.
+        left_states: whether it left the state at the end of each replicate to go on from.
     """
 
     sweep: Sweep
     run_id: str
     trials: Sequence[int]
+    left_states: bool
 
     def as_kept(self) -> dict[str, Any]:
         """As the search of the next stage keeps it."""
-        return {"sweep": resolved(self.sweep), "run_id": self.run_id, "trials": list(self.trials)}
+        values = {"run_id": self.run_id, "trials": list(self.trials), "left_states": self.left_states}
+        return {"sweep": resolved(self.sweep), **values}
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> EarlierStage:
         """From what the search keeps."""
-        return cls(sweep=from_resolved(kept["sweep"]), run_id=kept["run_id"], trials=kept["trials"])
+        return cls(**{**kept, "sweep": from_resolved(kept["sweep"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaterStage:
+    """What makes a sweep a later stage of another.
+
+    Attributes:
+        of_run_id: the run of the first stage, below which its own lies.
+        earlier: the stage before.
+        keeps_states: another stage follows, which goes on from the end of this one's replicates.
+    """
+
+    of_run_id: str
+    earlier: EarlierStage
+    keeps_states: bool
+
+    def as_kept(self) -> dict[str, Any]:
+        """As the search of this stage keeps it."""
+        return {"of_run_id": self.of_run_id, "earlier": self.earlier.as_kept(), "keeps_states": self.keeps_states}
+
+
+def stage_name(sweep: Sweep, index: int) -> str:
+    """The name of a stage, by its position."""
+    return sweep.name if index == 0 else f"{sweep.name}.stage{index + 1}"
 
 
 def first_stage(sweep: Sweep) -> Sweep:
@@ -42,8 +69,13 @@ def first_stage(sweep: Sweep) -> Sweep:
     if not sweep.stages:
         return sweep
     own = {"parameters": sweep.stage_parameters(0), "replicates": stage_replicates(sweep, 0)}
-    dropped = ("stages", "confirm", "promote")
-    return from_resolved({key: value for key, value in (resolved(sweep) | own).items() if key not in dropped})
+    return from_resolved(without_confirmation({**resolved(sweep), **own, "stages": []}))
+
+
+def without_confirmation(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage that is not the last: what is confirmed, logged for it and promoted is the last one's."""
+    dropped = {"confirm", "promote"} | ({"models"} if plain.get("models") == "confirmed" else set())
+    return {key: value for key, value in plain.items() if key not in dropped}
 
 
 def keeps_states(sweep: Sweep, index: int, study: object) -> bool:

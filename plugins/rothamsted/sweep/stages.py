@@ -8,37 +8,30 @@ where the training of each stopped earlier. Confirmation and promotion belong to
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
-from rothamsted.errors import SpecError, StudyError
+from rothamsted.errors import SpecError
 from rothamsted.spec import Sweep, from_resolved, resolved
 from rothamsted.study import Checkpoint, Snapshot, Study
-from rothamsted.sweep.context import SweepContext, config_of
-from rothamsted.sweep.folders import checkpoint_folder, checkpoints_of
-from rothamsted.sweep.results import ConditionResult, ranked
-from rothamsted.sweep.stage_link import EarlierStage, stage_replicates
+from rothamsted.sweep.context import SweepContext, config_of, stage_config
+from rothamsted.sweep.folders import checkpoint_folder, checkpoints_of, state_part
+from rothamsted.sweep.foreign import ForeignStudy
+from rothamsted.sweep.results import ConditionResult, pareto_front, ranked
+from rothamsted.sweep.stage_link import EarlierStage, stage_name, stage_replicates, without_confirmation
 
 
-def stage_name(sweep: Sweep, index: int) -> str:
-    """The name of a stage, by its position."""
-    return sweep.name if index == 0 else f"{sweep.name}.stage{index + 1}"
+def kept_of(sweep: Sweep, index: int, results: Sequence[ConditionResult]) -> list[ConditionResult]:
+    """What a later stage, by its position, keeps of the results of the stage before; best first."""
+    stage = sweep.stages[index]
+    return keep(results, stage.keep or len(results), by=stage.by, direction=sweep.objective.direction)
 
 
-def later_stage(sweep: Sweep, index: int, results: Sequence[ConditionResult]) -> tuple[Sweep, list[int]]:
-    """A later stage as a sweep over what is kept of the results before it; also the numbers of what is kept.
-
-    Raises:
-        SpecError: no condition is left to keep.
-    """
-    stage, plain = sweep.stages[index], resolved(sweep)
-    kept = keep(results, stage.keep or len(results), by=stage.by, direction=sweep.objective.direction)
-    if not kept:
-        raise SpecError(f"sweep {sweep.name}: no condition of stage {index} has a score, so stage {index + 1} has none")
-    is_last = index == len(sweep.stages) - 1
+def later_stage(sweep: Sweep, index: int, kept: Sequence[ConditionResult]) -> Sweep:
+    """A later stage as a sweep over what is kept of the stage before."""
     own = {
         "name": stage_name(sweep, index),
         "parameters": sweep.stage_parameters(index),
@@ -46,29 +39,37 @@ def later_stage(sweep: Sweep, index: int, results: Sequence[ConditionResult]) ->
         "sampler": {"name": "random", "seed": sweep.sampler.seed},  # nothing is proposed: all is enqueued
         "enqueue": [dict(result.condition) for result in kept],
         "trials": len(kept),
+        "stages": [],
     }
-    dropped = {"stages", "pruner", "warm_start"} | (set() if is_last else {"confirm", "promote"})
-    if is_last and sweep.confirm is not None:
-        confirmed = min(sweep.confirm.keep, len(kept))
-        own["confirm"] = {"keep": confirmed, "seeds": list(sweep.confirm_seeds)}
-    plain = {key: value for key, value in (plain | own).items() if key not in dropped}
-    return from_resolved(plain), [result.number for result in kept]
+    if sweep.confirm is not None:  # of fewer conditions where fewer have a score
+        own["confirm"] = {"keep": min(sweep.confirm.keep, len(kept)), "seeds": list(sweep.confirm_seeds)}
+    plain = {**resolved(sweep), **own}
+    for key in ("pruner", "warm_start"):  # these are trained in full, and nothing is proposed
+        plain.pop(key, None)
+    return from_resolved(plain if index == len(sweep.stages) - 1 else without_confirmation(plain))
 
 
 def keep(results: Sequence[ConditionResult], n_kept: int, *, by: str, direction: str) -> list[ConditionResult]:
     """The best conditions by their mean, or by the worse end of the interval for it; best first.
 
-    By the interval, one without an interval (a single replicate) comes after all that have one.
+    By the interval, one without an interval (a single replicate) comes after all that have one. Either way those
+    that a race dropped come last, and with several objectives the Pareto set first.
     """
     best = ranked(results, direction)
     if by == "interval":
         key, sign = ("ci_high", 1.0) if direction == "minimize" else ("ci_low", -1.0)
-        ends = {r.number: r.summary.get(key) for r in best}
-        best = sorted(best, key=lambda r: (ends[r.number] is None, sign * (ends[r.number] or 0.0)))
+        front = {r.number for r in pareto_front(best, direction)}
+
+        def place(result: ConditionResult) -> tuple[object, ...]:
+            end = result.summary.get(key)
+            group = (result.dropped_after > 0, -result.dropped_after, result.number not in front)
+            return *group, end is None, 0.0 if end is None else sign * end
+
+        best = sorted(best, key=place)
     return best[:n_kept]
 
 
-def check_resume(sweep: Sweep, study: Study) -> None:
+def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
     """Refuse a stage that must go on from checkpoints with a study that cannot.
 
     Raises:
@@ -77,13 +78,15 @@ def check_resume(sweep: Sweep, study: Study) -> None:
     for index, stage in enumerate(sweep.stages):
         if index == 0 or stage.resume is not True:
             continue
-        place = f"sweep {sweep.name}: stages.{index}.resume"
-        if study.extends is None:
-            raise SpecError(f"{place}: study '{study.name}' cannot go on from a shorter training; give resume: auto")
+        place = f"sweep {sweep.name}: stages[{index}].resume"
+        if isinstance(study, ForeignStudy) or study.extends is None:
+            what = "a foreign project" if isinstance(study, ForeignStudy) else f"study '{study.name}'"
+            raise SpecError(f"{place}: {what} cannot go on from a shorter training; give resume: auto")
         if sweep.execution.population > 1:
             raise SpecError(f"{place}: needs replicates that train alone; give execution: {{population: 1}}")
         _, condition = next(sweep.search_space.probes(), ("", {}))
-        old, new = (_config(study, sweep, i, condition) for i in (index - 1, index))
+        seed = sweep.stage_seeds(index)[0]
+        old, new = (stage_config(study, sweep, number, condition, seed) for number in (index - 1, index))
         if not study.extends(new, old):
             raise SpecError(
                 f"{place}: to study '{study.name}' stage {index + 1} is no longer training of the same kind than "
@@ -92,33 +95,34 @@ def check_resume(sweep: Sweep, study: Study) -> None:
 
 
 def state_to_start_from(context: SweepContext, trial: int, seed: int, config: BaseModel) -> Snapshot | None:
-    """Where the stage before left a replicate; None where there is none, or this is not the same training."""
+    """Where the stage before left a replicate; None where it left nothing, or this is not the same training.
+
+    Raises:
+        StudyError: the file that it left cannot be read, or was put there by hand.
+    """
     earlier, study = context.earlier_stage, context.study
-    if earlier is None or not isinstance(study, Study) or context.phase != "search":
+    if earlier is None or not earlier.left_states or not isinstance(study, Study) or context.phase != "search":
         return None
     seeds = earlier.sweep.replicates.values
     if study.extends is None or seed not in seeds:
         return None
-    condition = context.sweep.enqueue[trial]
-    old = config_of(study, earlier.sweep, condition, seed)
+    old = config_of(study, earlier.sweep, context.sweep.enqueue[trial], seed)
     if not study.extends(config, old):
         return None
-    part = f"{earlier.trials[trial]}-{seeds.index(seed)}"
-    folder = checkpoint_folder(context.root, earlier.sweep, earlier.run_id, part)
-    try:
-        return Checkpoint(folder=folder).load(study.name, [old])
-    except StudyError:
-        return None  # of another config: the file of the stage before was changed by hand
-
-
-def remove_states(root: Path, earlier: EarlierStage) -> None:
-    """Remove what a stage left for the next one, when that is finished."""
-    shutil.rmtree(checkpoints_of(root, earlier.sweep, earlier.run_id), ignore_errors=True)
-
-
-def _config(study: Study, sweep: Sweep, index: int, condition: Mapping[str, Any]) -> BaseModel:
-    stage = from_resolved(
-        {key: v for key, v in resolved(sweep).items() if key != "stages"}
-        | {"parameters": sweep.stage_parameters(index)}
+    part = state_part(earlier.trials[trial], seeds.index(seed))
+    return Checkpoint(folder=checkpoint_folder(context.root, earlier.sweep, earlier.run_id, part)).load(
+        study.name, [old]
     )
-    return config_of(study, stage, condition, sweep.stage_seeds(index)[0])
+
+
+def remove_states(root: Path, earlier: EarlierStage, *, but_kept: bool = False) -> None:
+    """Remove what a stage left for the next one; `but_kept`: of the conditions that do not go on."""
+    folder = checkpoints_of(root, earlier.sweep, earlier.run_id)
+    if not but_kept:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # other sweeps of this name have theirs there
+            folder.parent.rmdir()
+    elif folder.is_dir():
+        for part in folder.iterdir():
+            if part.name.split("-")[0] not in {str(trial) for trial in earlier.trials}:
+                shutil.rmtree(part, ignore_errors=True)

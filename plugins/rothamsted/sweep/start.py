@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.errors import ResumeError, StoreError
 from rothamsted.search import Queue, SearchRecord, check_storage, find_search
 from rothamsted.search.storage import SPEC_KEY
-from rothamsted.spec import PLACE_KEYS, Sweep, difference, grown_only, resolved
+from rothamsted.spec import Sweep, resolved
 from rothamsted.study import Study, source_tags, study_tags
 from rothamsted.sweep.code import code_digest
-from rothamsted.sweep.context import SweepContext, config_of, confirm_queue_of, queue_of
+from rothamsted.sweep.context import SweepContext, confirm_queue_of, open_context, queue_of, stage_config
 from rothamsted.sweep.foreign import ForeignStudy
-from rothamsted.sweep.stage_link import EarlierStage, first_stage, keeps_states
+from rothamsted.sweep.same import CONFIRM_STUDY, check_confirm_study, check_later_stages, check_same
+from rothamsted.sweep.stage_link import LaterStage, first_stage, keeps_states
 from rothamsted.sweep.trial import now_ms
 from rothamsted.sweep.warm_start import known_from
-
-CONFIRM_STUDY = "rothamsted:confirm_study"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,21 +30,6 @@ class Started:
 
     context: SweepContext
     is_resumed: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaterStage:
-    """What makes a sweep a later stage of another.
-
-    Attributes:
-        of_run_id: the run of the first stage, below which its own lies.
-        earlier: the stage before.
-        keeps_states: another stage follows, which goes on from the end of this one's replicates.
-    """
-
-    of_run_id: str
-    earlier: EarlierStage
-    keeps_states: bool
 
 
 def start_sweep(
@@ -67,25 +48,19 @@ def start_sweep(
         UserError: with one line, before anything has been created in either database.
     """
     whole, sweep = sweep, first_stage(sweep)
-    data_digest, digest_of_code = digest_of_data(sweep, study), digest_of_target(sweep, study, root)
-    uri = tracking.tracking_uri()
-    tracking.check_reachable(uri)
-    check_storage(sweep.storage)
-    record = find_search(sweep.storage, sweep.name)
-    if record is not None:
-        check_same(whole, record, data_digest)
-    check_confirm_study(sweep, record)
-    known = known_from(sweep)
+    checked = _check(whole, study, root)
+    record, data_digest, digest_of_code, uri = checked.record, checked.data_digest, checked.digest_of_code, checked.uri
+    is_resumed = record is not None and tags.RUN_ID in record.attributes
+    known = None if is_resumed else known_from(sweep)
     tracking.migrate(uri)
     queue = queue_of(sweep, create=True)
+    queue.set_attribute(SPEC_KEY, resolved(whole))  # first of all: a sitting that is killed here can go on
+    if stage is not None:
+        queue.set_attribute(tags.STAGE, stage.as_kept())
     recorder = tracking.open_recorder(uri)
     outer = tracking.current_run_id() if stage is None else None
-    is_resumed = record is not None and tags.RUN_ID in record.attributes
     if is_resumed and record is not None:
-        experiment_id, run_id = (
-            str(record.attributes[tags.EXPERIMENT_ID]),
-            str(record.attributes[tags.RUN_ID]),
-        )
+        experiment_id, run_id = _ids(record)
         recorder.resume_run(run_id)
         code_digests = list(dict.fromkeys([*record.attributes.get(tags.CODE_DIGESTS, []), digest_of_code]))
         recorder.log(run_id, tags={tags.CODE_DIGEST: "+".join(code_digests)})
@@ -107,9 +82,9 @@ def start_sweep(
         )
         run_id = opening.open(recorder, experiment_id)
     recorder.flush()
+    if known is not None:
+        queue.set_known(known)  # before the run's id, which says that the sweep has been started
     for key, value in (
-        (SPEC_KEY, resolved(whole)),
-        *([(tags.STAGE, _as_kept(stage))] if stage is not None else []),
         (tags.EXPERIMENT_ID, experiment_id),
         (tags.DATA_DIGEST, data_digest),
         (tags.CODE_DIGESTS, code_digests),
@@ -118,8 +93,6 @@ def start_sweep(
         queue.set_attribute(key, value)
     if sweep.confirm is not None:
         _open_confirm_study(sweep, queue)
-    if known is not None and not is_resumed:
-        queue.set_known(known)
     queue.enqueue(sweep.n_trials, sweep.enqueue)
     context = SweepContext(
         sweep=sweep,
@@ -144,48 +117,73 @@ def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> s
 def digest_of_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
     """The digest of the data that the first condition trains on; a file that is missing shows here.
 
-    None where nobody can say: a foreign project keeps its data to itself.
+    Of a sweep with stages it is the first one's, when the data of all of them are there. None where nobody can say:
+    a foreign project keeps its data to itself.
     """
     if isinstance(study, ForeignStudy) or study.data_digest is None:
         return None
     _, condition = next(sweep.search_space.probes(), ("", {}))
-    return study.data_digest(config_of(study, sweep, condition, sweep.replicates.values[0]))
+    n_stages = max(len(sweep.stages), 1)
+    digests = [study.data_digest(stage_config(study, sweep, stage, condition)) for stage in range(n_stages)]
+    return digests[0]
 
 
-def check_same(sweep: Sweep, record: SearchRecord, data_digest: str | None) -> None:
-    """Refuse to go on if the sweep file or the data have changed, unless only the budget grew.
+def reopen_passed(
+    sweep: Sweep, study: Study | ForeignStudy, *, root: Path, stage: LaterStage | None = None
+) -> SweepContext | None:
+    """A stage whose next one has been decided: nothing of it is run or written again. None: it is not there yet.
 
-    Raises:
-        ResumeError: with the difference.
-    """
-    old, new = _content(record.spec), _content(resolved(sweep))
-    if old != new and not grown_only(old, new):
-        lines = "; ".join(difference(old, new))
-        raise ResumeError(
-            f"sweep '{sweep.name}' was started before with other contents: {lines}. Give the changed sweep "
-            f"another name (-P name=...), or undo the change; {_may_change(sweep)}, execution may change"
-        )
-    before = record.attributes.get(tags.DATA_DIGEST)
-    if before != data_digest and tags.RUN_ID in record.attributes:
-        raise ResumeError(
-            f"sweep '{sweep.name}' was started on other data (digest {str(before)[:12]}, now "
-            f"{str(data_digest)[:12]}): its replicates would not be comparable. Give the sweep another name"
-        )
-
-
-def check_confirm_study(sweep: Sweep, record: SearchRecord | None) -> None:
-    """Refuse to confirm into an Optuna study that is somebody else's.
+    Args:
+        sweep: the first stage with all that follow, or a later one.
+        study: what it trains.
+        root: the MLflow project's root.
+        stage: where it is a later one.
 
     Raises:
-        StoreError: there is one of that name, and it is not this sweep's.
+        UserError: as `start_sweep`.
     """
-    if sweep.confirm is None or (record is not None and CONFIRM_STUDY in record.attributes):
-        return
-    if find_search(sweep.storage, sweep.confirm_name) is not None:
-        raise StoreError(
-            f"storage {sweep.storage}: holds a study called '{sweep.confirm_name}' already, the name of this sweep's "
-            "confirmation; give the sweep another name, or another -P storage="
-        )
+    check_storage(sweep.storage)
+    found = find_search(sweep.storage, sweep.name)
+    if found is None or tags.NEXT_STAGE not in found.attributes:
+        return None
+    checked = _check(sweep, study, root)
+    context = open_context(
+        sweep.name, sweep.storage, root=root, find_target=lambda whole: study, tracking_uri=checked.uri
+    )
+    outer = tracking.current_run_id() if stage is None else None
+    if outer is not None and outer != context.sweep_run_id:
+        _mark_continuation(context.recorder, outer, context.experiment_id, context.sweep_run_id, sweep.name)
+    return context
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """What was found while everything was checked."""
+
+    record: SearchRecord | None
+    data_digest: str | None
+    digest_of_code: str
+    uri: str
+
+
+def _check(whole: Sweep, study: Study | ForeignStudy, root: Path) -> _Checked:
+    """Everything that can be wrong; creates nothing."""
+    data_digest, digest_of_code = digest_of_data(whole, study), digest_of_target(whole, study, root)
+    uri = tracking.tracking_uri()
+    tracking.check_reachable(uri)
+    check_storage(whole.storage)
+    record = find_search(whole.storage, whole.name)
+    if record is not None:
+        check_same(whole, record, data_digest)
+    if not whole.stages:
+        check_confirm_study(whole, record)
+    check_later_stages(whole, record)
+    return _Checked(record=record, data_digest=data_digest, digest_of_code=digest_of_code, uri=uri)
+
+
+def _ids(record: SearchRecord) -> tuple[str, str]:
+    """Of the experiment and the run."""
+    return str(record.attributes[tags.EXPERIMENT_ID]), str(record.attributes[tags.RUN_ID])
 
 
 def _open_confirm_study(sweep: Sweep, queue: Queue) -> None:
@@ -194,19 +192,6 @@ def _open_confirm_study(sweep: Sweep, queue: Queue) -> None:
     confirm_queue = confirm_queue_of(sweep, create=True)
     confirm_queue.set_attribute(SPEC_KEY, resolved(sweep))
     confirm_queue.set_attribute(tags.CONFIRMATION_OF, sweep.name)
-
-
-def _content(spec: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in spec.items() if key not in PLACE_KEYS}
-    return json.loads(json.dumps(kept))
-
-
-def _may_change(sweep: Sweep) -> str:
-    if sweep.replicates.racing is not None:
-        return "timeout may grow, but a race keeps its conditions"
-    if sweep.stages:
-        return "timeout may grow, but a sweep with stages keeps its conditions"
-    return "trials and timeout may grow"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,10 +254,6 @@ class _Opening:
             "objective": ", ".join(f"{o.direction} {o.metric}" for o in sweep.objectives),
             **{key: str(value) for key, value in sweep.parameters.items()},
         }
-
-
-def _as_kept(stage: LaterStage) -> dict[str, Any]:
-    return {"of_run_id": stage.of_run_id, "earlier": stage.earlier.as_kept(), "keeps_states": stage.keeps_states}
 
 
 def _n_replicates(sweep: Sweep) -> str:

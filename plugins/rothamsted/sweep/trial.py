@@ -7,6 +7,7 @@ the store keeps one point a step.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -22,12 +23,13 @@ from rothamsted.sweep import aggregate
 from rothamsted.sweep.context import SweepContext
 from rothamsted.sweep.models import ModelLogger, Trained, TrialModels
 from rothamsted.sweep.pruning import TrialJudge
-from rothamsted.sweep.restore import Earlier, restore, with_histories
+from rothamsted.sweep.restore import Earlier, abandon, restore, with_histories
 from rothamsted.sweep.results import ConditionResult, result_of
 from rothamsted.sweep.scores import last_values, scored, scores_of
 from rothamsted.sweep.work import RACING, Work, work_of
 from rothamsted.tracking import read_history, run_link
 
+JUDGED = (Outcome.FINISHED, Outcome.DIVERGED)  # whose curves a pruner sees
 TRACEBACK = "traceback.txt"
 _REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BECAUSE}  # where an ending's reason goes
 
@@ -87,8 +89,12 @@ class TrialRun:
             trial.run_id = next(iter(earlier.results.values())).run_id
         if trial.pruned:
             trial._end_interrupted()
+        elif context.sweep.project is not None:
+            abandon(context, earlier)
         if trial.judge.over == "steps" and earlier.results:
-            trial.judge.remember(with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri))
+            trial.judge.remember(
+                with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri, of=JUDGED)
+            )
         return trial
 
     def pending(self) -> list[int]:
@@ -161,11 +167,16 @@ class TrialRun:
             objective=scores[0] if scores else None,
             others=scores[1:],
             last=last_values(ending.history, sweep) if scores else {},
+            reason=ending.reason if ending.outcome is Outcome.FAILED else "",
             history=ending.history,
         )
 
     def prune(self, reason: str) -> None:
-        """Stop the trial: said in the search first, so that whoever takes it over does not train it on."""
+        """Stop the trial: said in the search first, so that whoever takes it over does not train it on.
+
+        After what it was judged by has been written: whoever takes it over finds that, and its replicates' runs.
+        """
+        self.context.recorder.flush()
         self.context.queue.set_trial_attributes(self.claimed.trial_id, {tags.PRUNED: reason})
         self.pruned = reason
 
@@ -187,8 +198,8 @@ class TrialRun:
         if is_first or not self.work.is_racing:
             results = with_histories(results, tracking_uri=self.context.tracking_uri)
         stamp = last_ms(results) if is_first else now_ms()
-        points = self._objective_points(results, stamp)
-        if not self.work.is_racing:
+        points = [] if self.pruned else self._objective_points(results, stamp)
+        if not self.work.is_racing and not self.pruned:
             level = self.context.sweep.statistics.level
             points += aggregate.curve_points(results, level=level, timestamp_ms=stamp)
         recorder.log(self.run_id, metrics=points if is_first else (), tags=self._closing_tags(results))
@@ -240,6 +251,7 @@ class TrialRun:
             step=last.step,
             timestamp_ms=last.timestamp_ms,
             metrics=frozenset(last.metrics) | {key for key, _ in replicate.logged},
+            stopped_early=ending.reason,
             params=as_params({**self.claimed.condition, "seed": replicate.seed}),
             tags={**self._tags(self.work.role), **own},
         )
@@ -255,8 +267,14 @@ class TrialRun:
             tags.STUDY: self.context.study.name,
             tags.TRIAL: str(self.work.trial),
             tags.PHASE: self.work.phase,
+            **self._condition_tag(role),
             **({tags.CONTESTANT: self.work.contestant} if self.work.contestant else {}),
         }
+
+    def _condition_tag(self, role: str) -> dict[str, str]:
+        """The condition, where the run's params are the foreign project's own to log."""
+        is_foreign = self.context.sweep.project is not None
+        return {tags.CONDITION: json.dumps(self.claimed.condition)} if is_foreign and role == "trial" else {}
 
     def _open_trial_run(self) -> str:
         return self.context.recorder.open_run(
@@ -291,7 +309,8 @@ class TrialRun:
     def _end_interrupted(self) -> None:
         """The runs of replicates whose worker died after it had pruned their trial."""
         for replicate, run in self.earlier.interrupted.items():
-            self.context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.PRUNED.value})
+            said = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: self.pruned[:500]}
+            self.context.recorder.log(run.run_id, tags=said)
             self.context.recorder.end_run(run.run_id, RunStatus.KILLED, now_ms())
             self.results[replicate] = ReplicateResult(
                 replicate=replicate,

@@ -6,7 +6,7 @@ Apart from starting, because it reads another sweep: its conditions, their means
 from __future__ import annotations
 
 from rothamsted.errors import StoreError
-from rothamsted.search import Known, find_search
+from rothamsted.search import Known, count_usable, find_search
 from rothamsted.spec import Sweep, from_resolved
 from rothamsted.sweep.context import queue_of
 from rothamsted.sweep.results import ConditionResult, read_results
@@ -17,7 +17,8 @@ def known_from(sweep: Sweep) -> list[Known] | None:
     """The finished conditions of the earlier sweep; None where the file names none.
 
     Raises:
-        StoreError: there is no such sweep, it optimised something else, or nothing of it is finished.
+        StoreError: there is no such sweep, it optimised something else, nothing of it is finished, or nothing of it
+            lies in the space.
     """
     if sweep.warm_start is None:
         return None
@@ -35,14 +36,17 @@ def known_from(sweep: Sweep) -> list[Known] | None:
     known = [one for one in found if one is not None]
     if not known:
         raise StoreError(f"warm_start: sweep '{name}' has no condition with a score yet; run it first")
+    if not count_usable(known, sweep.search_space, sweep.sampler.name, len(sweep.objectives)):
+        raise StoreError(
+            f"warm_start: none of the {len(known)} conditions of sweep '{name}' lies in this sweep's space, with these "
+            "parameters within these bounds; name another sweep, or remove warm_start"
+        )
     return known
 
 
 def _known(result: ConditionResult, *, is_constrained: bool) -> Known | None:
     """A condition with means of all objectives; a pruned or diverged one is left out."""
-    means = [result.mean, *(other["summary"].get("mean") for other in result.others)]
-    if any(mean is None for mean in means):
+    if result.means is None:
         return None
     violations = tuple(result.violations) if is_constrained else ()
-    values = tuple(float(mean) for mean in means if mean is not None)
-    return Known(condition=result.condition, values=values, constraints=violations)
+    return Known(condition=result.condition, values=result.means, constraints=violations)

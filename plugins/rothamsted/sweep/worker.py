@@ -29,6 +29,7 @@ from rothamsted.sweep.jury import Jury, Member
 from rothamsted.sweep.models import ModelLogger
 from rothamsted.sweep.stages import state_to_start_from
 from rothamsted.sweep.trial import Replicate, TrialRun, now_ms
+from rothamsted.tracking.projects import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
 IDLE_SECONDS = 0.25  # between two looks at the queue while others still run
@@ -131,6 +132,8 @@ class Worker:
     # ---- working ----
 
     def _work_on(self, claimed: Sequence[Claimed]) -> None:
+        if self._starter is not None:
+            self._starter.prepare(*self._of_any_replicate(claimed[0]))
         trials = [TrialRun.open(self._stage, c, self._models) for c in claimed]
         self._n_pending = max(len(t.pending()) for t in trials)
         attempt_limit = 1 + self.context.sweep.execution.retries
@@ -191,6 +194,12 @@ class Worker:
         endings = self._drive(study, members, jury) if isinstance(study, Study) else [self._watch(members[0], jury)]
         self._close(members, endings, attempt_limit)
 
+    def _of_any_replicate(self, claimed: Claimed) -> tuple[dict[str, str], dict[str, str]]:
+        """Parameters and variables of a process, those of its own run apart."""
+        context = self.context
+        parameters = context.config_of(claimed.condition, context.sweep.replicates.values[0])
+        return parameters, run_variables("", context.experiment_id, context.tracking_uri)
+
     def _watch(self, member: Member, jury: Jury) -> Ending:
         """Train one replicate of a foreign project, in a process of its own."""
         if self._starter is None:
@@ -230,7 +239,8 @@ class Worker:
                 trial.results[member.replicate] = result
             self._emit_end(trial, member, ending)
         for trial in {id(trial): trial for trial, _ in members}.values():
-            if not trial.pruned and trial.pending() and (reason := trial.judge.after_replicates(trial.ended())):
+            reason = trial.judge.after_replicates(trial.ended(), is_over=not trial.pending())
+            if reason and not trial.pruned:
                 trial.prune(reason)
 
     def _on_measurement(self, member: Member, measured: Measured) -> None:
@@ -252,7 +262,11 @@ class Worker:
         if len(members) > 1:
             return None
         [(trial, member)] = members
-        return state_to_start_from(self._stage, trial.claimed.number, member.seed, member.config)
+        start = state_to_start_from(self._stage, trial.claimed.number, member.seed, member.config)
+        if start is not None:
+            step = str(start.histories[0][-1].step)
+            self.context.recorder.log(member.run_id, tags={tags.RESUMED_FROM_STEP: step})
+        return start
 
     def _finish(self, trials: Sequence[TrialRun], attempts: int) -> None:
         for trial in trials:

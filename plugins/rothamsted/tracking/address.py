@@ -96,6 +96,25 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(name) if name and name != ":memory:" else None
 
 
+def absolute_uri(uri: str, folder: Path | None = None) -> str:
+    """Return the URI with the path of a local store made absolute, for a process in another folder.
+
+    Args:
+        uri: Of a tracking store or another database.
+        folder: Where the path starts; by default the working directory.
+
+    Raises:
+        StoreError: it is no URI.
+    """
+    folder = Path.cwd() if folder is None else folder
+    path = sqlite_path(uri)
+    if path is not None:
+        return make_url(uri).set(database=str(folder / path)).render_as_string(hide_password=False)
+    if "://" in uri or uri == "databricks":
+        return uri
+    return str(folder / uri.removeprefix("file:"))
+
+
 def _by_name(client: MlflowClient, name: str) -> Experiment:
     """Get or create: of two processes that create it at once, the second finds it there."""
     found = client.get_experiment_by_name(name)

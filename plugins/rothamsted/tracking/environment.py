@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 import re
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def git_commit(root: str | Path) -> tuple[str, bool] | None:
     return sha.strip(), bool(changes.strip())
 
 
+@cache  # a process keeps what it has imported, and a sweep with stages asks once a stage
 def environment_text() -> str:
     """Return Python, platform and every installed distribution as `name==version`, sorted, a line each."""
     versions: dict[str, str] = {}

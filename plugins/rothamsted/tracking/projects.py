@@ -27,7 +27,7 @@ from mlflow.utils.environment import _PythonEnv
 from mlflow.utils.process import ShellCommandException
 from mlflow.utils.virtualenv import _create_virtualenv, _get_mlflow_virtualenv_root, _get_virtualenv_name
 
-from rothamsted.tracking.address import sqlite_path
+from rothamsted.tracking.address import absolute_uri
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.project_command import argument_list, placeholders, placeholders_in_quotes
 from rothamsted.tracking.project_fetch import ProjectError, fetch, folder_digest
@@ -213,11 +213,7 @@ def run_variables(run_id: str, experiment_id: str, tracking_uri: str) -> dict[st
     Raises:
         StoreError: the tracking URI is none.
     """
-    path = sqlite_path(tracking_uri)
-    if path is not None and not path.is_absolute():
-        tracking_uri = f"sqlite:///{path.absolute()}"
-    elif "://" not in tracking_uri and tracking_uri != "databricks":
-        tracking_uri = str(Path(tracking_uri.removeprefix("file:")).absolute())
+    tracking_uri = absolute_uri(tracking_uri)
     ids = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_TRACKING_URI": tracking_uri}
     return ids | get_databricks_env_vars(tracking_uri)
 

@@ -60,6 +60,14 @@ def test_replicates_lost_on_the_way_are_said() -> None:
     assert "1 curve of these lost replicates on the way" in curves_caption(data)
 
 
+def test_a_lone_late_replicate_is_not_drawn_as_the_mean() -> None:
+    # By seconds: two replicates have ended before the third, which compiled first, begins with its untrained loss.
+    late = dataclasses.replace(line(0, 2.3, 0.1, 2.3, 0.1), n=np.array([2, 3, 1, 1]))
+    data = curves_data(with_bands([late]), NO_OPTIONS, axis="step")
+    assert data.curves[0].mean.tolist() == [2.3, 0.1]
+    assert "A curve is drawn where at least half of its replicates have a value" in curves_caption(data)
+
+
 def test_the_last_half_is_shown_apart_where_it_has_three_points() -> None:
     few = curves_data(with_bands([line(0, 4, 3, 2)]), NO_OPTIONS, axis="step")
     more = curves_data(with_bands([line(0, 4, 3, 2, 2, 2)]), NO_OPTIONS, axis="step")

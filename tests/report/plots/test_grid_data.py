@@ -10,7 +10,7 @@ import pytest
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import UserError
 from rothamsted.report.plots import NotApplicable, PlotOptions
-from rothamsted.report.plots.heatmap import heatmap_caption, heatmap_data
+from rothamsted.report.plots.heatmap import cell_texts, heatmap_caption, heatmap_data
 from rothamsted.report.plots.sensitivity import sensitivity_data
 from rothamsted.report.plots.trends import trends_caption, trends_data
 from tests.report.analyses import analysis_of
@@ -173,6 +173,14 @@ def test_a_heatmap_of_means_over_other_factors_marks_no_best_condition() -> None
     data = heatmap_data(small(depths=(0, 1)), PlotOptions(group="width", over="mean"))
     np.testing.assert_allclose(data.values[0], [3.5, 2.5, 4.5])
     assert not data.is_best.any()
+
+
+def test_the_small_values_of_a_heatmap_over_decades_are_not_written_as_zero() -> None:
+    values = [{"a": a, "b": b} for a in (1, 2) for b in (1, 2)]
+    rows = [[0.0741, 0.0743], [2.31, 2.33], [26.0, 26.2], [264.0, 264.4]]
+    data = heatmap_data(analysis_of(values, rows), PlotOptions())
+    assert data.is_log
+    assert cell_texts(data).ravel().tolist() == ["0.074", "26", "2.3", "264"]  # by hand, two digits of each mean
 
 
 def test_a_heatmap_of_one_factor_does_not_apply() -> None:

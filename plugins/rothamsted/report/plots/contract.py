@@ -35,7 +35,7 @@ class PlotOptions:
     axis: Axis | None = None  # of curves
     over: Over = "best"  # of factors that have no place: the best condition over them, or the mean
     second: str | None = None  # the other metric of a Pareto front
-    second_direction: Direction = "minimize"
+    second_direction: Direction | None = None  # None: the sweep's own for an objective of it, else minimize
     n_series: int | None = None  # at most MOST_SERIES; a plot has its own number where none is given
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class PlotOptions:
             raise UserError(f"plots: n_series is 1 to {MOST_SERIES} (more cannot be told apart), not {self.n_series}")
         if self.over not in ("best", "mean"):
             raise UserError(f"plots: over is 'best' or 'mean', not {self.over!r}")
-        if self.second_direction not in ("minimize", "maximize"):
+        if self.second_direction not in (None, "minimize", "maximize"):
             raise UserError(f"plots: second_direction is 'minimize' or 'maximize', not {self.second_direction!r}")
 
 

@@ -40,6 +40,7 @@ class Curve:
     high: np.ndarray
     n_first: int  # replicates alive at the first point
     n_last: int  # and at the last
+    n_most: int  # and where the most are; points where fewer than half of these are alive are left out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +116,9 @@ def _axis(axis: Axis, most: float) -> tuple[float, str]:
 
 
 def _curve(band: Band, label: str, size: float) -> Curve:
-    kept = thinned(len(band.x))
+    is_most = 2 * band.n >= band.n.max()  # a lone late replicate is no mean: its start would look like a relapse
+    points = np.flatnonzero(is_most)
+    kept = points[thinned(len(points))]
     return Curve(
         condition=band.condition,
         label=label,
@@ -125,6 +128,7 @@ def _curve(band: Band, label: str, size: float) -> Curve:
         high=band.high[kept],
         n_first=int(band.n[0]),
         n_last=int(band.n[-1]),
+        n_most=int(band.n.max()),
     )
 
 
@@ -190,7 +194,8 @@ def curves_caption(data: Curves) -> str:
     rest = data.n_conditions - len(data.curves)
     lost = [curve for curve in data.curves if curve.n_last < curve.n_first]
     has_band = any(np.isfinite(curve.low).any() for curve in data.curves)
-    first = sorted({curve.n_first for curve in data.curves})
+    first = sorted({curve.n_most for curve in data.curves})
+    is_cut = any(2 * min(curve.n_first, curve.n_last) < curve.n_most for curve in data.curves)
     n = f"{first[0]}" if len(first) == 1 else f"{first[0]} to {first[-1]}"
     shown = f"The best {len(data.curves)} of {words(data.n_conditions, 'condition')} with curves" if rest else ""
     return joined(
@@ -200,6 +205,7 @@ def curves_caption(data: Curves) -> str:
                 f" with {level_words(data.level)} at each point, not for whole curves" if has_band else "; no intervals"
             ),
             f"{words(len(lost), 'curve')} of these lost replicates on the way" if lost else "",
+            "A curve is drawn where at least half of its replicates have a value" if is_cut else "",
             "Logarithmic vertical axis" if data.is_log else "",
         ]
     )

@@ -14,7 +14,7 @@ from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import LOG_SPAN, FactorAxis, draw_factor, factor_axis, is_spread, log_ticks
 from rothamsted.report.plots.contract import NotApplicable, Over, PlotOptions, joined, words
 from rothamsted.report.plots.crossing import axis_and_group, cell_score, cells, is_shared, over_words
-from rothamsted.report.plots.labels import distinct_numbers, fixed_numbers, named, percent
+from rothamsted.report.plots.labels import distinct_numbers, fixed_numbers, named, number, percent
 from rothamsted.report.plots.look import BLACK, FONT, SMALL, WIDTH
 from rothamsted.report.plots.view import Score, is_lower_better, metric_label, metric_of, n_diverged, scores, varying
 
@@ -194,9 +194,18 @@ def _surface(axes: Any, data: Heatmap) -> Any:
     )
 
 
-def _write_values(axes: Any, data: Heatmap, image: Any) -> None:
+def cell_texts(data: Heatmap) -> np.ndarray:
+    """What stands in each cell, (y, x): as many decimals in all, or over decades two digits of each.
+
+    Where the largest has a hundred times the smallest, its decimals would round that to 0.
+    """
     flat = data.values.ravel().tolist()
-    texts = np.array(fixed_numbers(flat), dtype=object).reshape(data.values.shape)
+    written = [number(value, 2) for value in flat] if data.is_log else fixed_numbers(flat)
+    return np.array(written, dtype=object).reshape(data.values.shape)
+
+
+def _write_values(axes: Any, data: Heatmap, image: Any) -> None:
+    texts = cell_texts(data)
     for (row, column), value in np.ndenumerate(data.values):
         if data.is_empty[row, column]:
             continue

@@ -14,8 +14,8 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import draw_values, is_spread
 from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
 from rothamsted.report.plots.labels import percent
-from rothamsted.report.plots.look import BLUE, GREEN, PALE, RED, WIDTH, interval_bars, legend_below
-from rothamsted.report.plots.view import is_lower_better, metric_label, replicate_words, scores
+from rothamsted.report.plots.look import BLUE, GREEN, PALE, RED, SKY, WIDTH, interval_bars, legend_below
+from rothamsted.report.plots.view import is_lower_better, metric_label, pruned_numbers, replicate_words, scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,8 @@ class History:
     low: np.ndarray
     high: np.ndarray
     best_so_far: np.ndarray  # (condition,) over ranked conditions only; NaN before the first
-    without: np.ndarray  # trial numbers without a mean
+    without: np.ndarray  # trial numbers without a mean that were not pruned
+    pruned: np.ndarray  # trial numbers that were pruned
     is_log: bool
     is_sweep: bool  # numbers are those of trials, not of first appearance
     fresh: Fresh | None
@@ -61,7 +62,8 @@ def history_data(analysis: Analysis, options: PlotOptions) -> History:
     known = scores(analysis, metric)
     if len(known) < 2:
         raise NotApplicable("a history needs two conditions with a score; there is one")
-    trials = sorted(known)
+    trials, pruned = sorted(known), pruned_numbers(analysis)
+    without = {c.number for c in analysis.dataset.conditions} - known.keys() - pruned
     means = np.array([known[number].mean for number in trials])
     counts = np.isin(trials, analysis.ranking)
     worst = np.inf if is_lower_better(analysis) else -np.inf
@@ -73,7 +75,8 @@ def history_data(analysis: Analysis, options: PlotOptions) -> History:
         low=np.array([known[number].low for number in trials]),
         high=np.array([known[number].high for number in trials]),
         best_so_far=np.where(np.isfinite(best), best, np.nan),
-        without=np.array(sorted(c.number for c in analysis.dataset.conditions if c.number not in known), dtype=int),
+        without=np.array(sorted(without), dtype=int),
+        pruned=np.array(sorted(pruned), dtype=int),
         is_log=is_spread(means),
         is_sweep=analysis.dataset.kind == "sweep",
         fresh=_fresh(analysis),
@@ -108,9 +111,14 @@ def history_draw(data: History, figure: Figure) -> None:
         bottom = np.full(len(data.without), 0.015)
         handles += axes.plot(data.without, bottom, "x", color="#404040", transform=axes.get_xaxis_transform(), zorder=5)
         labels.append("no score")
+    if len(data.pruned):
+        top = np.full(len(data.pruned), 0.985)
+        style = {"color": SKY, "markersize": 4, "transform": axes.get_xaxis_transform(), "zorder": 5, "clip_on": False}
+        handles += axes.plot(data.pruned, top, "v", **style)
+        labels.append("pruned: no mean")
     axes.set_xlabel("trial" if data.is_sweep else "condition, as first seen")
     axes.set_ylabel(data.metric)
-    draw_values(axes, "x", np.concatenate([data.trials, data.without]), is_log=False, margin=0.03)
+    draw_values(axes, "x", np.concatenate([data.trials, data.without, data.pruned]), is_log=False, margin=0.03)
     fresh = [] if data.fresh is None else [data.fresh.low, data.fresh.high]
     bars = [data.low, data.high] if len(data.trials) <= MOST_BARS else []
     draw_values(axes, "y", np.concatenate([data.mean, *bars, fresh]), is_log=data.is_log)
@@ -129,6 +137,10 @@ def history_caption(data: History) -> str:
             "The best so far is the luckiest mean of all so far: it is too hopeful, the more so the more were tried",
             fresh,
             f"{words(len(data.without), 'condition')} without a finite mean" if len(data.without) else "",
+            f"{words(len(data.pruned), 'condition')} pruned, marked at the top: they were stopped before the end, and "
+            "their height says nothing"
+            if len(data.pruned)
+            else "",
             "Logarithmic vertical axis" if data.is_log else "",
         ]
     )

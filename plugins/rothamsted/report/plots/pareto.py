@@ -51,34 +51,41 @@ class Pareto:
     is_front: np.ndarray  # (condition,) bool
     n_left_out: int
     points: str
+    n_objectives: int = 2  # of which two are shown; the front is that of all of them
 
 
 def pareto_data(analysis: Analysis, options: PlotOptions) -> Pareto:
-    """Pair the objective with a second metric, training time where none is given.
+    """Pair the objective with a second metric: the second objective, else training time, where none is given.
 
     Raises:
         NotApplicable: Fewer than two conditions have both.
     """
-    objective = analysis.dataset.objective
-    second = options.second or COST
+    objective, others = analysis.dataset.objective, analysis.dataset.others
+    second = options.second or (others[0].metric if others else COST)
+    own = next((one for one in others if one.metric == second), None)
     ours = _ranked(analysis, scores(analysis, objective.metric))
-    is_logged = second in analysis.metrics
+    is_logged = own is not None or second in analysis.metrics
     theirs = scores(analysis, metric_of(analysis, second)) if is_logged or second != COST else _costs(analysis)
     both = sorted(ours.keys() & theirs.keys())
     if len(both) < 2:
         names = f"{named(objective.metric)} and {named(second)}"
         raise NotApplicable(f"a front needs two conditions with a finite mean of {names}; there are {len(both)}")
+    direction = options.second_direction or (own.direction if own is not None else "minimize")
     first = _axis([ours[n] for n in both], metric_label(analysis, objective.metric), objective.direction)
-    other = _axis([theirs[n] for n in both], named(second), options.second_direction)
-    if second == COST:
+    other = _axis([theirs[n] for n in both], metric_label(analysis, second), direction)
+    if second == COST and own is None:
         other = _in_units(other)
+    is_ours = own is not None and own.direction == direction and analysis.pareto is not None
+    of_all = set(analysis.pareto.members) if analysis.pareto is not None else set()
+    front = np.array([n in of_all for n in both])
     return Pareto(
         conditions=tuple(both),
         first=first,
         second=other,
-        is_front=pareto_set(np.column_stack([_cost(first), _cost(other)])),
+        is_front=front if is_ours else pareto_set(np.column_stack([_cost(first), _cost(other)])),
         n_left_out=len(analysis.dataset.conditions) - len(both),
         points=replicate_words(analysis, objective.metric, both),
+        n_objectives=1 + len(others) if is_ours else 2,
     )
 
 
@@ -146,7 +153,8 @@ def pareto_draw(data: Pareto, figure: Figure) -> None:
 def _draw_front(axes: Any, data: Pareto) -> None:
     at = np.flatnonzero(data.is_front)
     at = at[np.argsort(data.second.mean[at], kind="stable")]
-    axes.plot(data.second.mean[at], data.first.mean[at], color=RED, linewidth=1, alpha=0.7, zorder=2)
+    if data.n_objectives == 2:
+        axes.plot(data.second.mean[at], data.first.mean[at], color=RED, linewidth=1, alpha=0.7, zorder=2)
     if len(at) > MOST_NAMED:
         return
     for i in at:
@@ -169,11 +177,13 @@ def pareto_caption(data: Pareto) -> str:
     """Say what the front is and how sure it is."""
     n = int(data.is_front.sum())
     bars = "; bars on the front only" if len(data.conditions) > MOST_BARS else ""
+    several = f"the means of all {data.n_objectives} objectives, two of which are shown"
+    beaten = "both means" if data.n_objectives == 2 else several
     numbered = ", numbered as in the table" if n <= MOST_NAMED else ""
     return joined(
         [
             data.points + bars,
-            f"Red: {n} of {words(len(data.conditions), 'condition')} that no other beats in both means{numbered}",
+            f"Red: {n} of {words(len(data.conditions), 'condition')} that no other beats in {beaten}{numbered}",
             "Where bars overlap, who is on the front is not certain",
             f"{words(data.n_left_out, 'condition')} without a rank or without both metrics left out"
             if data.n_left_out

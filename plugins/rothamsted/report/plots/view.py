@@ -39,16 +39,18 @@ def metric_of(analysis: Analysis, metric: str | None) -> str:
     objective = analysis.dataset.objective.metric
     if metric is None or metric == objective:
         return objective
-    if metric not in analysis.metrics:
-        known = ", ".join(sorted({objective, *analysis.metrics}))
+    further = {one.metric for one in analysis.dataset.others}
+    if metric not in analysis.metrics and metric not in further:
+        known = ", ".join(sorted({objective, *further, *analysis.metrics}))
         raise UserError(f"plots: no run has the metric {metric!r}; there are: {known}")
     return metric
 
 
 def metric_label(analysis: Analysis, metric: str) -> str:
     """Name a metric for an axis, with how the objective's curve became one number."""
-    objective = analysis.dataset.objective
-    if metric != objective.metric or objective.reduce == "last":
+    known = (analysis.dataset.objective, *analysis.dataset.others)
+    objective = next((one for one in known if one.metric == metric), None)
+    if objective is None or objective.reduce == "last":
         return named(metric)
     if objective.reduce == "best":
         return f"{named(metric)}, best of the curve"
@@ -57,19 +59,23 @@ def metric_label(analysis: Analysis, metric: str) -> str:
 
 def summaries(analysis: Analysis, metric: str) -> tuple[ConditionSummary, ...]:
     """Return what is known of one metric, by condition."""
+    further = [one.metric for one in analysis.dataset.others]
+    if metric != analysis.dataset.objective.metric and metric in further:
+        return analysis.others[further.index(metric)]
     return analysis.objective if metric == analysis.dataset.objective.metric else analysis.metrics[metric]
 
 
 def scores(analysis: Analysis, metric: str) -> dict[int, Score]:
-    """Return the conditions with a finite mean of a metric, by number.
+    """Return the conditions with a finite mean of a metric, by number; those that were pruned have none.
 
     Raises:
         NotApplicable: There is none.
     """
     found = {}
+    pruned = pruned_numbers(analysis)
     for summary in summaries(analysis, metric):
         mean = summary.statistics.get("mean", math.nan)
-        if math.isfinite(mean):
+        if math.isfinite(mean) and summary.condition not in pruned:
             interval = summary.interval
             low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
             found[summary.condition] = Score(
@@ -79,6 +85,11 @@ def scores(analysis: Analysis, metric: str) -> dict[int, Score]:
         n = len(analysis.dataset.conditions)
         raise NotApplicable(f"none of {n} conditions has a finite mean of {named(metric)}")
     return found
+
+
+def pruned_numbers(analysis: Analysis) -> set[int]:
+    """Return the conditions that were pruned."""
+    return {condition.number for condition in analysis.dataset.conditions if condition.pruned}
 
 
 def _is_partial(summary: ConditionSummary) -> bool:

@@ -1,0 +1,55 @@
+"""What a reader has to know of a dataset before any number of it.
+
+Apart from the analysis, which computes: these sentences count what it leaves out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from rothamsted.analysis.values import Dataset, Replicate
+
+
+def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranking: Sequence[int]) -> list[str]:
+    """Sentences on unequal, diverged, pruned, excluded and infeasible conditions."""
+    marks = []
+    counts = {len([r for r in members[number] if r.outcome == "finished"]) for number in ranking}
+    if len(counts) > 1:
+        marks.append(
+            f"Conditions have {min(counts)} to {max(counts)} replicates: their intervals are not equally wide."
+        )
+    diverged = [number for number, rs in members.items() if any(r.outcome == "diverged" for r in rs)]
+    if diverged:
+        marks.append(f"{len(diverged)} of {len(members)} conditions have diverged replicates and are not ranked.")
+    n_pruned = sum(bool(condition.pruned) for condition in dataset.conditions)
+    if n_pruned:
+        marks.append(
+            f"{n_pruned} of {len(members)} conditions were pruned (stopped before the end): in no ranking, no interval."
+        )
+    marks += _constraint_marks(dataset)
+    n_early = sum(bool(r.stopped_early) for r in dataset.replicates)
+    if n_early:
+        marks.append(
+            f"{n_early} replicates stopped early, where they no longer improved: their scores count, their curves are "
+            "shorter."
+        )
+    excluded = sum(not np.isfinite(r.objective) for r in dataset.replicates if r.outcome == "finished")
+    if excluded:
+        marks.append(
+            f"{excluded} finished replicates have no finite {dataset.objective.metric}: left out, and counted."
+        )
+    if not ranking:
+        marks.append("No condition has a score.")
+    return marks
+
+
+def _constraint_marks(dataset: Dataset) -> list[str]:
+    """How many conditions break each constraint."""
+    n_broken = Counter(text for condition in dataset.conditions for text, _ in condition.broken)
+    total = len(dataset.conditions)
+    return [
+        f"{n} of {total} conditions break the constraint {text} and are not ranked." for text, n in n_broken.items()
+    ]

@@ -1,0 +1,141 @@
+"""What is on record of a sweep beside its numbers: design, provenance, stages, how far it is.
+
+Apart from reading its replicates: these are the words that tables and pages show as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rothamsted import tags, tracking
+from rothamsted.analysis.sweep_runs import SweepRuns
+from rothamsted.analysis.values import Condition
+from rothamsted.records import Outcome, RunStatus
+from rothamsted.spec import Sweep
+from rothamsted.tracking import FoundRun
+
+_PROVENANCE = {
+    "mlflow.source.git.commit": "git commit",
+    "rothamsted.git_dirty": "uncommitted changes",
+    "rothamsted.project": "project",
+    "rothamsted.project_commit": "project's git commit",
+    "rothamsted.data_digest": "data digest",
+    "rothamsted.host": "host",
+    "mlflow.user": "user",
+    "mlflow.source.name": "command",
+}
+_STAGE_NAME = re.compile(r"(.+)\.stage(\d+)")
+
+
+def design_of(sweep: Sweep) -> dict[str, str]:
+    """What was searched and how, in words; of a sweep with stages the first, as which its own runs were made."""
+    seeds = sweep.stage_seeds(0)
+    shown = ", ".join(map(str, seeds)) if len(seeds) <= 12 else f"{seeds[0]} ... {seeds[-1]} ({len(seeds)})"
+    design = {
+        **_target(sweep),
+        "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
+        **({"pruner": _settings(sweep.pruner.plain)} if sweep.pruner is not None else {}),
+        **({"early stopping": _early(sweep)} if sweep.early_stopping is not None else {}),
+        **({"constraints": "; ".join(sweep.constraints)} if sweep.constraints else {}),
+        "replicates": f"{len(seeds)} a condition, the same seeds in each: {shown}",
+    }
+    if sweep.stages:
+        design["stages"] = f"{len(sweep.stages)}; these are the runs of the first"
+    for name, value in sweep.stage_parameters(0).items():
+        design[f"fixed: {name}"] = str(value)
+    return design
+
+
+def _target(sweep: Sweep) -> dict[str, str]:
+    """What is trained: a study of ours, or an entry point of a stranger's project."""
+    if sweep.project is None:
+        return {"study": str(sweep.study)}
+    version = {"version": sweep.version} if sweep.version else {}
+    seed = {"seed parameter": sweep.seed_parameter or "none: replicates are repeats of one command"}
+    return {"project": sweep.project, "entry point": sweep.entry_point or "main", **version, **seed}
+
+
+def _settings(plain: Mapping[str, Any]) -> str:
+    """Name and options in a line: "median, n_warmup_steps 5"."""
+    shown = [f"{key} {value}" for key, value in plain.items() if key not in ("name", "wrapped")]
+    wrapped = [f"of {_settings(plain['wrapped'])}"] if isinstance(plain.get("wrapped"), Mapping) else []
+    return ", ".join([str(plain["name"]), *wrapped, *shown])
+
+
+def _early(sweep: Sweep) -> str:
+    metric, direction = sweep.stopping or ("", "")
+    early = sweep.early_stopping
+    patience = f"after {early.patience} measurements without improvement" if early else ""
+    return f"{metric} ({direction}), {patience}" + (f" of more than {early.min_delta:g}" if early else "")
+
+
+def provenance_of(run: FoundRun) -> dict[str, str]:
+    """Where the numbers come from, as far as the sweep's run says."""
+    return {name: run.tags[tag] for tag, name in _PROVENANCE.items() if tag in run.tags}
+
+
+def stages_of(run: FoundRun, *, uri: str) -> dict[str, str]:
+    """The stages before and after a sweep, each by its name and run; empty without stages."""
+    name, first_id = run.tags.get(tags.SWEEP, ""), run.tags.get(tags.STAGE_OF, run.run_id)
+    found = _STAGE_NAME.fullmatch(name) if tags.STAGE_OF in run.tags else None
+    base, number = (found[1], int(found[2])) if found else (name, 1)
+    later = tracking.find_runs([run.experiment_id], {tags.ROLE: "sweep", tags.STAGE_OF: first_id}, uri=uri)
+    run_ids = {base: first_id} | {one.tags.get(tags.SWEEP, ""): one.run_id for one in later}
+    before = "" if number == 1 else base if number == 2 else f"{base}.stage{number - 1}"
+    after = run.tags.get(tags.NEXT_SWEEP, f"{base}.stage{number + 1}")
+    shown = {"stage before": before, "next stage": after}
+    return {word: f"{other}, run {run_ids[other]}" for word, other in shown.items() if other in run_ids}
+
+
+def stage_mark(stages: dict[str, str]) -> str:
+    """Which sweep goes on with the best conditions of this one."""
+    if "next stage" not in stages:
+        return ""
+    return f"The best conditions of this sweep were trained again in the next stage, sweep {stages['next stage']}."
+
+
+def how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
+    """Command lines that make such runs again."""
+    command = found.run.tags.get("mlflow.source.name", "")
+    commit = found.run.tags.get("mlflow.source.git.commit")
+    lines = [f"git checkout {commit}"] if commit else []
+    project = "mlflow run . -e sweep -P config=FILE"
+    return (
+        *lines,
+        f"{project}    # FILE: artifact sweep/ of run {found.run.run_id}",
+        f"# it was started as: {command}",
+    )
+
+
+def is_complete(found: SweepRuns) -> bool:
+    """Finished, or nothing left to do although MLflow's outer run is still open around the sweep."""
+    return found.run.status == RunStatus.FINISHED or _n_ended(found) >= found.sweep.n_trials
+
+
+def _n_ended(found: SweepRuns) -> int:
+    return sum(_has_ended(trial) for trial in found.trials.values() if trial.tags.get(tags.PHASE) != "confirm")
+
+
+def _has_ended(trial: FoundRun) -> bool:
+    """Whether nothing is left to do: a pruned trial's run is KILLED for good, an interrupted one's is not."""
+    is_pruned = trial.tags.get(tags.OUTCOME) == Outcome.PRUNED and trial.status == RunStatus.KILLED
+    return is_pruned or trial.status in (RunStatus.FINISHED, RunStatus.FAILED)
+
+
+def progress_mark(found: SweepRuns) -> str:
+    """How far a sweep is that is not complete; empty for one that is."""
+    if is_complete(found):
+        return ""
+    state = "still running" if found.run.status == RunStatus.RUNNING else f"not finished ({found.run.status})"
+    ended = f"{_n_ended(found)} of {found.sweep.n_trials} conditions have ended"
+    return f"This sweep is {state}: {ended}; analysed as it stands."
+
+
+def race_mark(conditions: Sequence[Condition]) -> str:
+    """How many conditions a race gave up early."""
+    n_raced, n_dropped = sum(bool(c.race) for c in conditions), sum(c.dropped_after > 0 for c in conditions)
+    if not n_dropped:
+        return ""
+    return f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates, and rank last."

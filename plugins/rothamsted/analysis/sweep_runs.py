@@ -1,0 +1,74 @@
+"""The runs of one sweep in a tracking store, sorted by what their tags say they are.
+
+Apart from what is made of them: promotion looks at the same runs with other questions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rothamsted import tags, tracking
+from rothamsted.analysis.find import find_sweep
+from rothamsted.errors import StoreError
+from rothamsted.records import Outcome
+from rothamsted.spec import Sweep, from_resolved
+from rothamsted.spec.comment import opening_comment
+from rothamsted.tracking import FoundRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRuns:
+    """The runs of one sweep, sorted by what they are."""
+
+    sweep: Sweep
+    run: FoundRun
+    trials: Mapping[str, FoundRun]  # run id -> run of a trial, which may be its only replicate
+    replicates: Sequence[FoundRun]  # the last sitting of each
+    question: str
+    mark: str  # where the sweep's name was not enough
+
+
+def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
+    """Return the runs of a sweep with its resolved file."""
+    run, mark = find_sweep(reference, uri=uri)
+    text = tracking.read_text(run.run_id, "sweep/resolved.json", uri=uri)
+    if text is None:
+        raise StoreError(
+            f"sweep {reference}: its run {run.run_id} has no artifact sweep/resolved.json; was it deleted?"
+        )
+    sweep = from_resolved(json.loads(text))
+    below = tracking.find_runs([run.experiment_id], {tags.SWEEP: sweep.name}, uri=uri)
+    trials = {
+        one.run_id: one
+        for one in below
+        if one.tags.get(tags.ROLE) == "trial" and one.tags.get("mlflow.parentRunId") == run.run_id
+    }
+    alone = [trial for trial in trials.values() if tags.REPLICATE in trial.tags]
+    nested = [one for one in below if one.tags.get("mlflow.parentRunId") in trials and tags.REPLICATE in one.tags]
+    sittings = last_sittings([*alone, *nested])
+    earlier = {one.run_id for one in alone} - {one.run_id for one in sittings}
+    files = [path for path in tracking.list_files(run.run_id, "sweep", uri=uri) if path.endswith((".yaml", ".yml"))]
+    source = tracking.read_text(run.run_id, files[0], uri=uri) if files else None
+    return SweepRuns(
+        sweep=sweep,
+        run=run,
+        trials={run_id: trial for run_id, trial in trials.items() if run_id not in earlier},
+        replicates=sittings,
+        question=opening_comment(source or ""),
+        mark=mark,
+    )
+
+
+def last_sittings(runs: Sequence[FoundRun]) -> list[FoundRun]:
+    """One run a replicate: of several attempts the one with a result, else the last."""
+    chosen: dict[tuple[str, str, str], FoundRun] = {}
+    for run in sorted(runs, key=lambda run: run.start_ms):
+        is_trial = run.tags[tags.ROLE] == "trial"  # the trial's only replicate: each attempt has a run of this role
+        parent = f"trial {run.tags[tags.TRIAL]}" if is_trial else run.tags["mlflow.parentRunId"]
+        place = (run.tags.get(tags.PHASE, "search"), parent, run.tags[tags.REPLICATE])
+        before = chosen.get(place)
+        if before is None or before.tags.get(tags.OUTCOME) not in (Outcome.FINISHED, Outcome.DIVERGED):
+            chosen[place] = run
+    return list(chosen.values())

@@ -1,0 +1,158 @@
+"""Pruned, infeasible and several-objective conditions: the analysis ranks as the search does, and says what is left."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rothamsted.analysis.analyze import analyze
+from rothamsted.analysis.ranking import pareto_front, ranked
+from rothamsted.statistics.pareto import pareto_set
+from rothamsted.sweep import results as search
+from tests.analysis.runs import dataset
+
+TWO = {0: [1.0, 1.1], 1: [2.0, 2.1], 2: [3.0, 3.1]}
+SPEED = {0: [5.0, 5.1], 1: [4.0, 4.2], 2: [4.5, 4.6]}  # 2 is beaten by 1 in both
+
+
+def several(**more: Any) -> Any:
+    return dataset(TWO, others={"seconds": ("minimize", SPEED)}, **more)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_ranking_is_that_of_the_search(seed: int) -> None:
+    # Authority: sweep.results.ranked, which keeps, confirms and prints, on the same random outcomes.
+    rng = np.random.default_rng(seed)
+    n, n_seeds, is_several = 12, 3, bool(seed % 2)
+    first = {k: rng.integers(0, 6, n_seeds).astype(float).tolist() for k in range(n)}  # ties occur
+    second = {k: rng.integers(0, 6, n_seeds).astype(float).tolist() for k in range(n)}
+    drawn = ["finished"] * 8 + ["failed", "diverged"]
+    outcomes = {(k, s): str(rng.choice(drawn)) for k in range(n) for s in range(n_seeds)}
+    ended = {place: outcome for place, outcome in outcomes.items() if outcome != "finished"}
+    pruned = {k: "at step 3" for k in range(n) if rng.random() < 0.2}
+    violations = {k: (("c < 1", float(rng.normal())),) for k in range(n)}
+    dropped = {k: 2 for k in range(n) if not is_several and rng.random() < 0.2}
+    found = dataset(
+        first,
+        outcomes=ended,
+        others={"second": ("maximize", second)} if is_several else None,
+        pruned=pruned,
+        violations=violations,
+        dropped_after=dropped,
+    )
+
+    def result(k: int) -> search.ConditionResult:
+        kept = [s for s in range(n_seeds) if outcomes[k, s] == "finished"]
+        of_one = [outcomes[k, s] for s in range(n_seeds)]
+
+        def mean(values: list[float]) -> dict[str, float]:
+            return {"mean": float(np.mean([values[s] for s in kept]))} if kept else {}
+
+        other = {"metric": "second", "direction": "maximize", "summary": mean(second[k])}
+        return search.ConditionResult(
+            number=k,
+            condition={"x": k},
+            summary=mean(first[k]),
+            outcomes={name: of_one.count(name) for name in set(of_one)},
+            replicates=[],
+            run_id="",
+            race="dropped after 2" if k in dropped else "",
+            others=[other] if is_several else [],
+            violations=[violations[k][0][1]],
+            pruned=pruned.get(k, ""),
+        )
+
+    results = [result(k) for k in range(n)]
+    assert ranked(found) == [one.number for one in search.ranked(results, "minimize")]
+    kept = search.ranked(results, "minimize")
+    assert pareto_front(found, ranked(found)) == {one.number for one in search.pareto_front(kept, "minimize")}
+
+
+def test_a_pruned_condition_has_no_interval_no_comparison_and_no_place_in_the_best_set() -> None:
+    # 0 has the best values of all, and was pruned after two of its replicates.
+    found = analyze(dataset({0: [0.1, 0.2, 9.0], **_three()}, outcomes={(0, 2): "pruned"}, pruned={0: "at step 5"}))
+    assert found.ranking == (1, 2)
+    own = found.objective[0]
+    assert own.interval is None
+    assert math.isnan(own.statistics["mean"])
+    assert own.n == 0
+    assert own.counts == {"finished": 2, "pruned": 1}
+    assert found.best is not None
+    assert 0 not in found.best.members
+    assert found.comparisons is not None
+    assert {row.condition for row in found.comparisons.rows} == {2}
+    assert all(summary[0].interval is None for summary in found.metrics.values())
+    assert "1 of 3 conditions were pruned (stopped before the end): in no ranking, no interval." in found.marks
+
+
+def test_an_infeasible_condition_says_which_constraint_it_breaks_and_by_how_much() -> None:
+    violations = {0: (("seconds < 60", 2.5), ("size <= 3", -1.0)), 1: (("seconds < 60", -1.0),)}
+    found = analyze(dataset(_three(), violations={k + 1: v for k, v in violations.items()}))
+    assert found.ranking == (2,)
+    assert found.objective[0].note == "breaks the constraint seconds < 60 by 2.5: not ranked"
+    assert found.objective[0].interval is not None  # it was measured to the end
+    assert "1 of 2 conditions break the constraint seconds < 60 and are not ranked." in found.marks
+
+
+def test_the_pareto_set_comes_first_and_each_objective_has_its_intervals() -> None:
+    found = analyze(several())
+    assert found.ranking == (0, 1, 2)
+    assert found.pareto is not None
+    assert found.pareto.members == (0, 1)
+    assert found.others[0][1].statistics["mean"] == pytest.approx(4.1)  # by hand: (4.0 + 4.2) / 2
+    assert found.others[0][1].interval is not None
+    assert found.others[0][1].interval.n == 2
+
+
+def test_frequencies_are_those_of_resampling_the_common_seeds_by_brute_force() -> None:
+    # Authority: all 27 ways to draw three of three seeds, stretched about the means, counted one by one.
+    rng = np.random.default_rng(2)
+    first, second = rng.normal(size=(2, 4, 3))
+    made = dataset(
+        {k: first[k].tolist() for k in range(4)},
+        others={"second": ("maximize", {k: second[k].tolist() for k in range(4)})},
+    )
+    costs = np.stack([first, -second], axis=2)  # (condition, seed, objective)
+    centre, counts = costs.mean(axis=1), np.zeros(4)
+    for drawn in np.ndindex(3, 3, 3):
+        counts += pareto_set(centre + math.sqrt(3 / 2) * (costs[:, list(drawn)].mean(axis=1) - centre))
+    found = analyze(made).pareto
+    assert found is not None
+    assert "seeds, common to all conditions" in found.method
+    assert [found.frequency[k] for k in range(4)] == pytest.approx((counts / 27).tolist(), abs=0.05)
+
+
+def test_conditions_are_resampled_each_by_itself_where_a_seed_is_missing() -> None:
+    rows = {k: [*row, row[0] + 0.05] for k, row in TWO.items()}
+    speeds = {k: [*row, row[0]] for k, row in SPEED.items()}
+    found = analyze(dataset(rows, others={"seconds": ("minimize", speeds)}, outcomes={(0, 1): "failed"})).pareto
+    assert found is not None
+    assert "each condition by itself" in found.method
+
+
+def test_one_replicate_says_nothing_on_how_sure_the_set_is() -> None:
+    found = analyze(dataset({0: [1.0], 1: [2.0]}, others={"seconds": ("minimize", {0: [2.0], 1: [1.0]})}))
+    assert found.pareto is not None
+    assert found.pareto.members == (0, 1)
+    assert not found.pareto.frequency
+    assert found.gaps["pareto"].startswith("no condition has two replicates with every objective")
+
+
+def test_a_condition_that_another_beats_may_be_in_many_resamples() -> None:
+    # By eye: 1 is beaten by 0 by a tenth of what replicates vary.
+    rng = np.random.default_rng(4)
+    noise = rng.normal(size=(2, 2, 6))
+    noise -= noise.mean(axis=2, keepdims=True)
+    first = {0: noise[0, 0].tolist(), 1: (0.1 + noise[0, 1]).tolist()}
+    second = {0: noise[1, 0].tolist(), 1: (0.1 + noise[1, 1]).tolist()}
+    found = analyze(dataset(first, others={"second": ("minimize", second)}, has_seeds=False)).pareto
+    assert found is not None
+    assert found.members == (0,)
+    assert 0.3 < found.frequency[1] < 0.9
+
+
+def _three() -> dict[int, list[float]]:
+    return {1: [1.0, 1.1, 1.3], 2: [2.0, 2.2, 2.1]}

@@ -1,0 +1,112 @@
+"""Staged sweeps of the toy, run to their end in the test's own process.
+
+Apart, because the tests of what stages are and of how they survive need the same.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from rothamsted import tags
+from rothamsted.sweep.load import load
+from rothamsted.sweep.run import Sitting
+from rothamsted.sweep.staged import run_stages
+from rothamsted.tracking import FoundRun, find_runs, read_history
+from tests.sweep.conftest import Project
+from tests.sweep.in_this_process import InThisProcess, in_this_process
+
+# Loss after t steps: 0.5 (1 - lr)^(2t) without momentum, and the noise of a seed is common to all conditions. So the
+# rates nearer to 1 are better after 8 steps and after 20: 0.8, 0.4, 0.1, 0.05 are trials 3, 2, 1, 0.
+STAGED: dict[str, Any] = {
+    "parameters": {"optimizer.momentum": 0.0},
+    "space": {"lr": [0.05, 0.1, 0.4, 0.8]},
+    "replicates": {"count": 2},
+    "execution": {"workers": 1, "report": False},
+    "stages": [
+        {"parameters": {"steps": 8, "n_points": 4}},  # measured at 2, 4, 6, 8
+        {"keep": 2, "parameters": {"steps": 20, "n_points": 10}},  # measured at 2, 4, ..., 20
+    ],
+}
+NOT_COMPARED = ("seconds", "samples_per_second", "epoch")  # times, and the toy's epochs, which are shares of its steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One sitting: how it ended, what was printed, and after which sweeps something was done."""
+
+    sitting: Sitting
+    text: str
+    after: list[str]
+
+
+def run(
+    project: Project, changes: Mapping[str, Any] | None = None, on_after: Callable[[], None] = lambda: None
+) -> Told:
+    """Run the staged sweep, with top-level keys replaced, until it ends."""
+    path = project.write({**STAGED, **(changes or {})})
+    sweep, study = load(path, {}, project.root)
+    console, after = Console(file=io.StringIO(), width=160), []
+
+    def note(sitting: Sitting) -> None:
+        after.append(sitting.context.sweep.name)
+        on_after()
+
+    sitting = run_stages(
+        sweep, study, root=project.root, source=str(path), question="which rate?", console=console, after=note
+    )
+    return Told(sitting=sitting, text=console.file.getvalue(), after=after)  # type: ignore[attr-defined]
+
+
+def interrupting(sweep: str, n_started: int, at_start: bool = True) -> Callable[..., InThisProcess]:
+    """An executor in which Ctrl-C is pressed at the start (or the end) of a replicate of a sweep."""
+    kind = "start" if at_start else "end"
+
+    def make(*, command: Sequence[str], on_event: Callable[..., None], **others: Any) -> InThisProcess:
+        seen = 0
+
+        def tell(pid: int, event: Mapping[str, Any]) -> None:
+            nonlocal seen
+            on_event(pid, event)
+            seen += event["event"] == kind
+            if sweep in command and event["event"] == kind and seen == n_started:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return in_this_process(command=command, on_event=tell, **others)
+
+    return make
+
+
+def sweep_run(project: Project, name: str) -> FoundRun:
+    [found] = find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: name}, uri=project.tracking_uri)
+    return found
+
+
+def replicates(project: Project, name: str) -> dict[tuple[str, str], FoundRun]:
+    """(trial, seed) -> the one run of it."""
+    found = find_runs(None, {tags.ROLE: "replicate", tags.SWEEP: name}, uri=project.tracking_uri)
+    by_place = {(run.tags[tags.TRIAL], run.tags[tags.SEED]): run for run in found}
+    assert len(by_place) == len(found)
+    return by_place
+
+
+def curves(project: Project, name: str) -> dict[tuple[str, str], list[tuple[str, int, float]]]:
+    """(trial, seed) -> all that can be compared of what was logged, in order."""
+    runs = replicates(project, name)
+    histories = read_history([run.run_id for run in runs.values()], uri=project.tracking_uri)
+    return {
+        place: sorted((p.key, p.step, p.value) for p in histories[run.run_id] if p.key not in NOT_COMPARED)
+        for place, run in runs.items()
+    }
+
+
+def states(project: Project, name: str) -> list[str]:
+    """Replicates, as trial-replicate, of which a state lies on disk."""
+    return sorted(path.parent.name for path in Path(project.root).glob(f"checkpoints/{name}/*/*/*.safetensors"))

@@ -1,0 +1,62 @@
+"""What `rothamsted check` says of a search before it runs; nothing is created."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from rothamsted.errors import UserError
+from rothamsted.sweep.check import print_plan
+from rothamsted.sweep.load import load
+from tests.sweep.conftest import Project
+
+
+def shown(project: Project, changes: dict[str, Any]) -> list[str]:
+    sweep, study = load(project.write(changes), {}, project.root)
+    console = Console(file=io.StringIO(), record=True, width=200)
+    print_plan(sweep, study, console=console, is_timed=False)
+    return [" ".join(line.split()) for line in console.export_text().splitlines()]
+
+
+def test_check_shows_what_stops_training_and_what_is_tried_first(empty_project: Project) -> None:
+    before = sorted(path.name for path in empty_project.root.iterdir())
+    changes = {
+        "pruner": {"name": "patient", "patience": 2, "wrapped": {"name": "median", "startup_trials": 3}},
+        "early_stopping": {"patience": 4, "min_delta": 0.01, "metric": "train_loss", "direction": "minimize"},
+        "enqueue": [{"lr": 0.5, "x": 0.5}],
+        "constraints": ["seconds < 60", "train_loss < 1"],
+    }
+    lines = shown(empty_project, changes)
+    wrapped = "median, startup_trials 3, warmup_steps 0, interval_steps 1, min_trials 1"
+    assert f"pruner: patient, patience 2, min_delta 0, wrapped ({wrapped})" in lines
+    stop = "when train_loss (minimize) has not improved by more than 0.01 for 4 measurements"
+    assert f"early stopping: {stop}" in lines
+    assert "enqueued: 1, tried first" in lines
+    assert "constraints: seconds < 60, train_loss < 1" in lines
+    assert "conditions: 7" in lines  # by hand: 3 x 2 cells, and one beside them
+    assert sorted(path.name for path in empty_project.root.iterdir() if path.name != "sweep.yaml") == before
+
+
+def test_check_shows_every_objective_and_every_stage(empty_project: Project) -> None:
+    objectives = [
+        {"metric": "val_loss", "direction": "minimize"},
+        {"name": "gap", "expression": "val_loss - train_loss", "direction": "minimize"},
+    ]
+    stages = [{"parameters": {"steps": 4}}, {"keep": 2, "parameters": {"steps": 20}}]
+    lines = shown(empty_project, {"objective": objectives, "stages": stages, "parameters": {"n_points": 2}})
+    assert "objective: minimize val_loss, minimize gap = val_loss - train_loss" in lines
+    assert "replicates: 18 (3 a condition, seeds 0, 1, 2)" in lines
+    assert "later stages: 6 more replicates (the best 2)" in lines  # by hand: 2 conditions of 3 seeds
+
+
+def test_check_shows_the_earlier_sweep_and_refuses_one_that_is_missing(project: Project) -> None:
+    space = {"lr": {"low": 0.01, "high": 1.0}}
+    few = {"space": space, "parameters": {"steps": 2, "n_points": 1}, "trials": 2, "replicates": {"count": 1}}
+    project.work(project.start({**few, "name": "earlier", "sampler": {"name": "random"}}))
+    warm = {**few, "sampler": {"name": "tpe"}, "warm_start": {"sweep": "earlier"}}
+    assert "warm start: from 2 conditions of sweep earlier" in shown(project, warm)
+    with pytest.raises(UserError, match="there is no sweep called 'nonesuch'"):
+        shown(project, {**warm, "warm_start": {"sweep": "nonesuch"}})
