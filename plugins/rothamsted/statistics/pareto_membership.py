@@ -55,7 +55,7 @@ def pareto_membership(
         chosen = rng.integers(0, n, (n_drawn, n)) if rows is None else rows
         stretched = math.sqrt(n / (n - 1)) * (of_one[chosen].mean(axis=1) - of_one.mean(axis=0))
         drawn[:, place] = means[place] + stretched * signs
-    members = np.array([pareto_set(np.asarray(costs) for costs in drawn]))
+    members = np.array([pareto_set(np.asarray(costs)) for costs in drawn])
     found = pareto_set(means)
     return Membership(
         frequency=members.mean(axis=0),
