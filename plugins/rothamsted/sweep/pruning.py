@@ -42,7 +42,7 @@ class TrialJudge:
     def note(self, replicate: int, measured: Measured) -> None:
         """Remember what a replicate has measured."""
         value = measured.metrics.get(self.context.sweep.objective.metric)
-        if self.over == "steps" and value is not None:
+        if self.over == "steps" and value is not None and math.isfinite(value):  # a diverged one is judged as that
             self._curves.setdefault(replicate, {})[measured.step] = float(value)
 
     def remember(self, results: Iterable[ReplicateResult]) -> None:
