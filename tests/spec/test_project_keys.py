@@ -18,6 +18,7 @@ FOREIGN = """\
 name: foreign
 project: ../elsewhere
 seed_parameter: random_state
+undeclared: [epochs]
 parameters: {epochs: 3, data: "a b; $(touch X)"}
 space:
   lr: {low: 0.1, high: 1.0, points: 2}
@@ -51,7 +52,7 @@ def test_a_foreign_project_has_the_entry_point_main_unless_another_is_named(load
     assert (sweep.study, sweep.project, sweep.entry_point, sweep.version) == (None, "../elsewhere", "main", None)
 
 
-def test_parameters_need_not_be_declared_and_are_kept_as_written(load: Any) -> None:
+def test_parameters_of_undeclared_need_not_be_declared_and_are_kept_as_written(load: Any) -> None:
     assert load().parameters == {"epochs": 3, "data": "a b; $(touch X)"}
 
 
@@ -95,7 +96,9 @@ def test_a_memory_limit_is_kept_in_bytes(load: Any, written: str, n_bytes: int) 
 
 
 def test_any_parameter_can_be_fixed_on_the_command_line(load: Any) -> None:
-    sweep = load(overrides={"lr": "0.5", "epochs": "5", "parameters.verbose": "true"})
+    sweep = load(
+        overrides={"lr": "0.5", "epochs": "5", "undeclared": "[epochs, verbose]", "parameters.verbose": "true"}
+    )
     assert sweep.parameters == {"epochs": 5, "data": "a b; $(touch X)", "lr": 0.5, "verbose": True}
     assert "lr" not in sweep.space
 
@@ -111,7 +114,12 @@ MISTAKES = {
     "text for a float": ("epochs: 3", "lr: fast", {}, "parameters.lr: "),
     "text for a float in the space": ("{low: 0.1, high: 1.0, points: 2}", "[fast]", {}, "space.lr[0]: must be"),
     "a list for a parameter": ("epochs: 3", "epochs: [3]", {}, "parameters.epochs: must be a number, text, true or"),
-    "a mapping for a parameter": ("epochs: 3", "a: {b: 3}", {}, "parameters.a: must be a number, text, true or"),
+    "a mapping for a parameter": (
+        "epochs: 3",
+        "epochs: {b: 3}",
+        {},
+        "parameters.epochs: must be a number, text, true or",
+    ),
     "a name with a blank": ("epochs: 3", "'a b': 3", {}, "is no name of a parameter"),
     "a name that is an option": ("epochs: 3", "--epochs: 3", {}, "is no name of a parameter"),
     "models": ("name:", "models: all\nname:", {}, "models: goes only with study"),

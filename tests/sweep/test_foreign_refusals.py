@@ -56,11 +56,18 @@ def test_a_metric_that_the_engine_logs_itself_is_refused(home: Home, capsys: pyt
     assert "have the project log it under another name" in refused(home, capsys)
 
 
-def test_check_warns_of_parameters_that_have_no_effect_or_may_be_misspelled(
+def test_a_parameter_that_the_entry_point_does_not_declare_is_refused_with_the_way_out(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home.write({"entry_point": "drops_its_seed", "parameters": {"lrr": 3}})
+    home.write({"parameters": {"lrr": 3}})
+    line = refused(home, capsys)
+    assert "lrr: is not a parameter that project" in line
+    assert "did you mean lr?" in line
+    assert "add undeclared: [lrr]" in line
+
+
+def test_check_warns_of_parameters_that_have_no_effect(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    home.write({"entry_point": "drops_its_seed"})
     assert main(["check", "sweep.yaml"]) == 0
     out = capsys.readouterr().out
     assert out.count("declares parameter 'seed' and does not pass it on to its command: it has no effect") == 1
-    assert "declares no parameter 'lrr', which is passed on as --lrr VALUE; did you mean lr?" in out

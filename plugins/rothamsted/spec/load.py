@@ -111,7 +111,9 @@ def _known_parameters(given: GivenParameters, target: Target, document: Document
     flat = flatten_parameters(at, target).data["parameters"]
     used = {*(document.data.get("space") or {}), *document.data["parameters"]} if target.is_open else set()
     for name in flat:
-        if name not in target.parameters and name not in used and not (target.is_open and name in given.below):
+        is_below = target.is_open and name in given.below  # parameters.NAME: whether it is taken is checked there
+        is_known = name in target.parameters or name in target.undeclared
+        if not is_known and name not in used and not is_below:
             own = (other for other in target.parameters if other != target.seed_parameter)
             known = known_names(name, (*FILE_KEYS, *own))
             way = f"; one that it does not declare is parameters.{name}" if target.is_open else ""

@@ -158,6 +158,10 @@ def _check_name(document: Document, path: KeyPath, target: Target) -> None:
         if not _OPEN_NAME.fullmatch(name):
             reason = f"{name!r} is no name of a parameter; it goes to the command as --NAME, without blanks"
             raise document.error(path, reason)
+        if not target.takes(name):
+            known = known_names(name, (other for other in target.parameters if other != target.seed_parameter))
+            way = f"to pass it on as --{name} VALUE all the same, add undeclared: [{name}]"
+            raise document.error(path, f"is not a parameter that {target.label} declares; {known}; {way}")
     elif name not in target.parameters:
         known = known_names(name, (other for other in target.parameters if other != target.seed_parameter))
         raise document.error(path, f"is not a parameter of {target.label}; {known}")

@@ -17,7 +17,7 @@ from rothamsted.spec.schema import FILE_KEYS, PROJECT_EXECUTION_KEYS, Sweep
 PLACE_KEYS = frozenset({"execution", "storage", "experiment", "models"})
 
 # Keys whose empty value says nothing: a sweep that was recorded before there were any reads the same.
-LEFT_OUT = frozenset({"constraints", "enqueue", "stages"})
+LEFT_OUT = frozenset({"constraints", "enqueue", "stages", "undeclared"})
 
 _ABSENT = object()
 

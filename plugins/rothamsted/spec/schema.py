@@ -82,6 +82,7 @@ class Sweep(BaseModel):
         entry_point: of the foreign project.
         version: git ref of the foreign project.
         seed_parameter: parameter under which a replicate's seed is passed to the foreign project.
+        undeclared: parameters that its entry point does not declare and gets all the same, as --NAME VALUE.
         parameters: dotted name -> value, fixed in every condition.
         space: dotted name -> domain, in the order of the file.
         objectives: one or more; a file's key is `objective`.
@@ -113,6 +114,7 @@ class Sweep(BaseModel):
     entry_point: Text | None = None
     version: Text | None = None
     seed_parameter: Text | None = None
+    undeclared: Annotated[tuple[Text, ...], Field(strict=False)] = ()
     parameters: dict[str, Any] = Field(default_factory=dict)
     space: dict[str, InstanceOf[Range] | InstanceOf[Choice]] = Field(default_factory=dict)
     objectives: Annotated[tuple[Objective, ...], BeforeValidator(_objectives), Field(alias="objective", strict=False)]

@@ -17,6 +17,7 @@ from rothamsted.spec.suggest import known_names
 
 ENTRY_POINT = "main"  # MLflow's own default
 PROJECT_KEYS = ("entry_point", "version", "seed_parameter")
+UNDECLARED = "undeclared"
 
 StudyParameters = Callable[[str], Mapping[str, Any] | None]  # study -> {dotted parameter: its type}
 ProjectParameters = Callable[[str, str, str | None], Mapping[str, Any] | None]
@@ -31,14 +32,22 @@ class Target:
     Attributes:
         label: as errors call it.
         parameters: dotted parameter -> its type, None where that is not known.
-        is_open: whether it takes parameters that it does not declare.
+        is_open: it is a foreign project, which takes parameters that it does not declare, too: all where it declares
+            none, else those of `undeclared`.
+        undeclared: parameters that the file says need not be declared.
         seed_parameter: the one that comes from the replicates.
     """
 
     label: str
     parameters: Mapping[str, Any]
     is_open: bool = False
+    undeclared: frozenset[str] = frozenset()
     seed_parameter: str | None = "seed"
+
+    def takes(self, name: str) -> bool:
+        """Whether a parameter can be given to it."""
+        is_free = self.is_open and (not self.parameters or name in self.undeclared)
+        return name in self.parameters or is_free
 
 
 def find_target(
@@ -70,12 +79,25 @@ def find_target(
     if names is None:
         reason = f"project {project} has no entry point {entry_point!r}; give one that its MLproject has"
         raise document.error(("entry_point",), reason)
-    return Target(
+    target = Target(
         label=f"project '{project}'",
         parameters=names,
         is_open=True,
+        undeclared=_undeclared(document),
         seed_parameter=document.data.get("seed_parameter"),
     )
+    if target.seed_parameter is not None and not target.takes(target.seed_parameter):
+        known = known_names(target.seed_parameter, names)
+        reason = f"{target.seed_parameter!r} is not a parameter that {target.label} declares; {known}"
+        raise document.error(("seed_parameter",), reason)
+    return target
+
+
+def _undeclared(document: Document) -> frozenset[str]:
+    raw = document.data.get(UNDECLARED) or []
+    if not isinstance(raw, (list, tuple)) or not all(isinstance(name, str) and name for name in raw):
+        raise document.error((UNDECLARED,), f"must be a list of names of parameters, not {raw!r}")
+    return frozenset(raw)
 
 
 def with_entry_point(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +126,7 @@ def _find_study(
 def _check_study_keys(document: Document) -> None:
     execution = document.data.get("execution")
     below = execution if isinstance(execution, Mapping) else {}
-    given: list[KeyPath] = [(key,) for key in PROJECT_KEYS if document.data.get(key) is not None]
+    given: list[KeyPath] = [(key,) for key in (*PROJECT_KEYS, UNDECLARED) if document.data.get(key) is not None]
     given += [("execution", key) for key in PROJECT_EXECUTION_KEYS if below.get(key) is not None]
     given += [(*path, "artifact") for path, one in _objectives(document) if one.get("artifact") is not None]
     for path in given:

@@ -15,7 +15,7 @@ from rothamsted.sweep import aggregate
 from rothamsted.sweep.context import SweepContext
 from rothamsted.sweep.restore import result_of_told, with_histories
 from rothamsted.sweep.results import ConditionResult, ranked, read_results
-from rothamsted.sweep.trial import as_params, last_ms, now_ms, outcome_tags
+from rothamsted.sweep.trial_record import as_params, last_ms, now_ms, outcome_tags
 from rothamsted.tracking import find_runs
 
 Item = Mapping[str, Any]  # {"trial", "replicate", "seed", "run_id"}: one replicate of the confirmation

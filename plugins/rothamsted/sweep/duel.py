@@ -28,7 +28,7 @@ from rothamsted.sweep.context import SweepContext, queue_of
 from rothamsted.sweep.load import find_study
 from rothamsted.sweep.results import read_results
 from rothamsted.sweep.run import INTERRUPTED, Coordinator
-from rothamsted.sweep.trial import now_ms
+from rothamsted.sweep.trial_record import now_ms
 
 Config = Mapping[str, Any]  # dotted field of a study's config -> value, without the seed
 

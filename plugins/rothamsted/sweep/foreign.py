@@ -15,7 +15,6 @@ from rothamsted.errors import SpecError
 from rothamsted.foreign.pool import Pool
 from rothamsted.foreign.process import Launch, Running, start
 from rothamsted.spec import Sweep
-from rothamsted.spec.suggest import known_names
 from rothamsted.sweep.aggregate import OBJECTIVE
 from rothamsted.tracking.project_command import argument_list
 from rothamsted.tracking.projects import Project, open_project
@@ -88,7 +87,7 @@ def prepare_environment(sweep: Sweep, study: object, say: Callable[[str], None])
 
 
 def warnings_of(sweep: Sweep, study: object) -> list[str]:
-    """Of the parameters that a foreign project is given: those without effect, and those that may be misspelled."""
+    """Of what a foreign project is given: parameters without effect, and replicates that are repeats."""
     if not isinstance(study, ForeignStudy):
         return []
     given = {**sweep.parameters, **sweep.space, **({sweep.seed_parameter: 0} if sweep.seed_parameter else {})}
@@ -96,13 +95,6 @@ def warnings_of(sweep: Sweep, study: object) -> list[str]:
         f"project {study.name} declares parameter {name!r} and does not pass it on to its command: it has no effect"
         for name in study.project.not_passed_on
         if name in given
-    ]
-    declared = study.project.parameters
-    lines += [
-        f"project {study.name} declares no parameter {name!r}, which is passed on as --{name} VALUE; "
-        f"{known_names(name, declared)}"
-        for name in given
-        if declared and name not in declared
     ]
     n_seeds = len(sweep.replicates.values)
     if sweep.seed_parameter is None and n_seeds > 1:

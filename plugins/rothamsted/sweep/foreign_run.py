@@ -22,7 +22,8 @@ from rothamsted.sweep.foreign import Starter
 from rothamsted.sweep.jury import Jury
 from rothamsted.sweep.restore import as_history
 from rothamsted.sweep.scores import scored, scores_of
-from rothamsted.sweep.trial import Replicate, as_params, now_ms
+from rothamsted.sweep.trial import Replicate
+from rothamsted.sweep.trial_record import as_params, now_ms
 from rothamsted.tracking import find_run, read_history
 from rothamsted.tracking.projects import run_variables
 

@@ -33,7 +33,7 @@ from rothamsted.sweep.progress import Progress
 from rothamsted.sweep.results import read_results
 from rothamsted.sweep.stage_link import LaterStage
 from rothamsted.sweep.start import start_sweep
-from rothamsted.sweep.trial import now_ms
+from rothamsted.sweep.trial_record import now_ms
 from rothamsted.sweep.worker import is_alive, new_worker_id
 
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement

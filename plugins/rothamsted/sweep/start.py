@@ -20,7 +20,7 @@ from rothamsted.sweep.context import SweepContext, confirm_queue_of, open_contex
 from rothamsted.sweep.foreign import ForeignStudy
 from rothamsted.sweep.same import CONFIRM_STUDY, check_confirm_study, check_later_stages, check_same
 from rothamsted.sweep.stage_link import LaterStage, first_stage, keeps_states
-from rothamsted.sweep.trial import now_ms
+from rothamsted.sweep.trial_record import now_ms
 from rothamsted.sweep.warm_start import known_from
 
 

@@ -8,9 +8,6 @@ the store keeps one point a step.
 from __future__ import annotations
 
 import json
-import time
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,17 +23,13 @@ from rothamsted.sweep.pruning import TrialJudge
 from rothamsted.sweep.restore import Earlier, abandon, restore, with_histories
 from rothamsted.sweep.results import ConditionResult, result_of
 from rothamsted.sweep.scores import last_values, scored, scores_of
-from rothamsted.sweep.work import RACING, Work, work_of
+from rothamsted.sweep.trial_record import as_params, closing_status, closing_tags, last_ms, now_ms, race_line
+from rothamsted.sweep.work import Work, work_of
 from rothamsted.tracking import read_history, run_link
 
 JUDGED = (Outcome.FINISHED, Outcome.DIVERGED)  # whose curves a pruner sees
 TRACEBACK = "traceback.txt"
 _REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BECAUSE}  # where an ending's reason goes
-
-
-def now_ms() -> int:
-    """The time of day in milliseconds, as MLflow keeps it."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,8 +195,10 @@ class TrialRun:
         if not self.work.is_racing and not self.pruned:
             level = self.context.sweep.statistics.level
             points += aggregate.curve_points(results, level=level, timestamp_ms=stamp)
-        recorder.log(self.run_id, metrics=points if is_first else (), tags=self._closing_tags(results))
-        recorder.end_run(self.run_id, self._closing_status(results), now_ms())
+        recorder.log(
+            self.run_id, metrics=points if is_first else (), tags=closing_tags(results, self.work, self.pruned)
+        )
+        recorder.end_run(self.run_id, closing_status(results, self.pruned), now_ms())
         if not is_first:
             recorder.replace_metrics(self.run_id, points)
 
@@ -226,7 +221,7 @@ class TrialRun:
             self.context.sweep,
             run_id=self.run_id,
             link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
-            race=self._race_line(),
+            race=race_line(self.work),
             pruned=self.pruned,
         )
         result.attributes[tags.RESULT].update(self.models.as_told())
@@ -322,44 +317,6 @@ class TrialRun:
             if not self.work.has_trial_run:
                 self.run_id = run.run_id
 
-    def _closing_status(self, results: list[ReplicateResult]) -> RunStatus:
-        if self.pruned:
-            return RunStatus.KILLED
-        has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
-        return RunStatus.FINISHED if has_score else RunStatus.FAILED
-
-    def _closing_tags(self, results: list[ReplicateResult]) -> dict[str, str]:
-        if self.pruned:
-            pruned = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: self.pruned[:500]}
-            return outcome_tags(results) | pruned
-        if self.work.verdict is not None:
-            return outcome_tags(results) | {tags.RACE: self.work.verdict["verdict"]}
-        return outcome_tags(results) | ({tags.RACE: RACING} if self.work.is_racing else {})
-
-    def _race_line(self) -> str:
-        verdict = self.work.verdict
-        if verdict is not None:
-            return f"{verdict['verdict']}: {verdict['reason']}" if verdict["reason"] else verdict["verdict"]
-        return f"{RACING}, {len(self.work.seeds)} replicates so far" if self.work.is_racing else ""
-
     def ended(self) -> list[ReplicateResult]:
         """The replicates that have a result, in order."""
         return [self.results[r] for r in sorted(self.results)]
-
-
-def outcome_tags(results: Iterable[ReplicateResult]) -> dict[str, str]:
-    """How many replicates ended how, and the best of these outcomes, as tags of their trial's run."""
-    counts = Counter(result.outcome for result in results)
-    best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED, Outcome.FAILED) if counts[o])
-    return {f"rothamsted.n_{o.value}": str(counts[o]) for o in Outcome if counts[o]} | {tags.OUTCOME: best.value}
-
-
-def last_ms(results: Iterable[ReplicateResult]) -> int:
-    """The time of the last measurement behind a summary: the same whenever it is written; now without any."""
-    finished = (r.history[-1].timestamp_ms for r in results if r.outcome is Outcome.FINISHED and r.history)
-    return max(finished, default=now_ms())
-
-
-def as_params(values: Mapping[str, Any]) -> dict[str, str]:
-    """A condition as the params of its run."""
-    return {key: str(value) for key, value in values.items()}

@@ -9,10 +9,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -28,7 +27,8 @@ from rothamsted.sweep.foreign_run import ForeignReplicate
 from rothamsted.sweep.jury import Jury, Member
 from rothamsted.sweep.models import ModelLogger
 from rothamsted.sweep.stages import state_to_start_from
-from rothamsted.sweep.trial import Replicate, TrialRun, now_ms
+from rothamsted.sweep.telling import Teller
+from rothamsted.sweep.trial import TrialRun
 from rothamsted.tracking.projects import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
@@ -72,12 +72,13 @@ class Worker:
     _n_pending: int = 0  # replicates that a trial asks for: as many as the last ones did
 
     def __post_init__(self) -> None:
+        self._teller = Teller(worker_id=self.worker_id, emit=self.emit)
         self._conductor = Conductor(search=self.context, holder=self.worker_id)
         self._models = ModelLogger(self.context)
         self._n_pending = self.context.sweep.replicates.n_first
         self._starter: Starter | None = None
         if isinstance(self.context.study, ForeignStudy):
-            self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._say)
+            self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._teller.say)
 
     def run(self) -> None:
         """Work until nothing is left, or until stopped."""
@@ -168,7 +169,7 @@ class Worker:
         reason = f"its worker process was killed in all {attempts} attempts (out of memory, or killed by hand)"
         ending = Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason=reason)
         trial.results[replicate] = trial.end(member, ending)
-        self._emit_end(trial, member, ending)
+        self._teller.end(trial, member, ending)
 
     def _populations(self, members: Sequence[tuple[TrialRun, int, int]]) -> Iterator[list[tuple]]:
         """Members that one compiled call can train, at most `execution.population` at a time."""
@@ -188,7 +189,7 @@ class Worker:
         for trial, replicate, attempt in population:
             member = trial.start(replicate, attempt)
             members.append((trial, member))
-            self._emit_start(trial, member)
+            self._teller.start(trial, member)
         jury = Jury(members=members, sweep=self.context.sweep)
         study = self.context.study
         endings = self._drive(study, members, jury) if isinstance(study, Study) else [self._watch(members[0], jury)]
@@ -237,7 +238,7 @@ class Worker:
             is_retried = ending.outcome is Outcome.FAILED and member.attempt < attempt_limit
             if ending.outcome is not Outcome.INTERRUPTED and not is_retried:
                 trial.results[member.replicate] = result
-            self._emit_end(trial, member, ending)
+            self._teller.end(trial, member, ending)
         for trial in {id(trial): trial for trial, _ in members}.values():
             reason = trial.judge.after_replicates(trial.ended(), is_over=not trial.pending())
             if reason and not trial.pruned:
@@ -280,44 +281,6 @@ class Worker:
                 most = max(attempts, int(trial.claimed.attributes.get(tags.ATTEMPTS, 0)))
                 self._stage.queue.set_trial_attributes(trial.claimed.trial_id, {tags.ATTEMPTS: most})
             trial.close()
-            self._emit_trial(trial)
+            self._teller.trial(trial)
         self._held = {}
         self._flushed_at = time.monotonic()
-
-    # ---- telling ----
-
-    def _emit_start(self, trial: TrialRun, member: Replicate) -> None:
-        self._emit("start", trial, {"replicate": member.replicate, "run_id": member.run_id, "at_ms": now_ms()})
-
-    def _emit_end(self, trial: TrialRun, member: Replicate, ending: Ending) -> None:
-        self._emit(
-            "end",
-            trial,
-            {
-                "replicate": member.replicate,
-                "outcome": ending.outcome.value,
-                "reason": ending.reason,
-                "seconds": ending.seconds,
-                "is_final": member.replicate in trial.results,
-                "model_problem": note.problem if (note := trial.models.notes.get(member.replicate)) is not None else "",
-                "memory_bytes": psutil.Process().memory_info().rss,
-            },
-        )
-
-    def _emit_trial(self, trial: TrialRun) -> None:
-        told = trial.told()
-        result, condition = told.attributes[tags.RESULT], dict(trial.claimed.condition)
-        race = trial.work.verdict["verdict"] if trial.work.verdict is not None else ""
-        more = {"result": result, "condition": condition, "race": race}
-        n_spared = sum(replicate not in trial.results for replicate in trial.work.seeds)  # of a pruned trial
-        self._emit("trial", trial, {"value": told.value, "n_spared": n_spared, **more})
-
-    def _say(self, text: str) -> None:
-        """Tell something that concerns no trial."""
-        self.emit({"event": "note", "worker": self.worker_id, "text": text})
-
-    def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:
-        """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""
-        work = trial.work
-        whose = {"worker": self.worker_id, "phase": work.phase, "trial": work.trial, "number": trial.claimed.number}
-        self.emit({"event": event, **whose, **more})
