@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.sharing import make_scheduler
+
 KEPT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -21,6 +23,12 @@ KEPT = {
 }
 os.environ.update(KEPT)
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests that share a costly fixture run on one worker."""
+    return make_scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -110,6 +110,7 @@ def test_mlflow_run_gives_a_time_for_every_call() -> None:
     assert seconds[0] > 0
 
 
+@pytest.mark.slow
 def test_trainings_as_a_sweep_all_end() -> None:
     rates = trainings.learning_rates(6)
     assert len(trainings.measure_sweep(rates, N_STEPS, 1).replicate_ended) == 6

@@ -34,11 +34,6 @@ REPLICATE_OBJECTIVES = """
 RUN_IDS = "SELECT name, run_uuid FROM runs"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Know pytest-xdist's mark also where pytest-xdist is switched off; it needs `--dist loadgroup`."""
-    config.addinivalue_line("markers", "xdist_group(name): tests that share one worker of pytest-xdist")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A mean over replicates with Student's t interval, computed here from the replicates' runs."""

@@ -10,7 +10,7 @@ import pytest
 from tests.browser import sites
 from tests.browser.conftest import N_TRIALS, Shown
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]  # one sweep for both modules
+pytestmark = pytest.mark.browser
 N_REPLICATES = 3
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import N_TRIALS, Shown
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]  # one sweep for both modules
+pytestmark = pytest.mark.browser
 
 
 def open_study(page: Any, shown: Shown, tab: str = "") -> None:

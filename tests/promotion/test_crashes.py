@@ -15,9 +15,6 @@ Found = Mapping[str, Mapping[str, Any]]
 DONE = {"champion": "2", "previous_champion": "1"}
 
 
-pytestmark = pytest.mark.xdist_group("trials")
-
-
 @pytest.fixture
 def found(tried: Mapping[str, Any]) -> Found:
     """What was there after each kill, and after the same command again."""

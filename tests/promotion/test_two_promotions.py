@@ -11,8 +11,6 @@ from mlflow import MlflowClient
 
 from tests.promotion.running import run_trials
 
-pytestmark = pytest.mark.xdist_group("trials")
-
 
 @pytest.fixture
 def met(tried: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from rothamsted.report.page import render_report
 from tests.report import pages
 from tests.report.pages import ATTACK
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 SCORES = {0: [0.5, 0.6], 1: [0.30, 0.32], 2: [0.0000010, 0.0000012], 3: [float("nan")]}
 
 

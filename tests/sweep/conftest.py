@@ -71,9 +71,12 @@ class Project:
         return f"sqlite:///{self.root / 'optuna.db'}"
 
     def write(self, changes: Mapping[str, Any] | None = None, name: str = "sweep.yaml") -> Path:
-        """Write the standard sweep with top-level keys replaced; None removes one. No report unless asked for."""
+        """Write the standard sweep with top-level keys replaced; None removes one.
+
+        Unless asked for no report, and one worker: each that starts imports for seconds.
+        """
         document = {**SWEEP, "storage": self.storage, **(changes or {})}
-        document["execution"] = {"report": False, **(document.get("execution") or {})}
+        document["execution"] = {"report": False, "workers": 1, **(document.get("execution") or {})}
         document = {key: value for key, value in document.items() if value is not None}
         path = self.root / name
         path.write_text("# Question: does the toy learn?\n" + yaml.safe_dump(document, sort_keys=False))

@@ -67,6 +67,7 @@ def project_runs(project: Project) -> list[FoundRun]:
     return [*replicates(project, "search"), *replicates(project, "confirm")]
 
 
+@pytest.mark.slow
 def test_a_race_killed_in_a_later_round_resumes_to_the_same_winner_and_confirmation(project: Project) -> None:
     straight = expected(project)
     config = str(project.write(SWEEP))

@@ -63,7 +63,7 @@ def n_finished(project: Project) -> int:
 
 
 def test_a_sweep_prints_the_best_conditions_and_how_to_look_at_them(project: Project) -> None:
-    done = project.cli("sweep", "--config", str(project.write({"execution": {"report": True}})))
+    done = project.cli("sweep", "--config", str(project.write({"execution": {"report": True, "workers": 2}})))
     assert done.returncode == 0, done.stderr
     assert "18 done | 0 running | 0 failed | 0 remaining" in done.stdout
     assert "95 % interval (t)" in done.stdout
@@ -94,7 +94,7 @@ def test_keys_and_study_parameters_on_the_command_line_override_the_file(project
 
 def test_a_killed_worker_costs_no_finished_replicate_and_its_own_goes_on(project: Project) -> None:
     expected = straight(project)
-    config = project.write({"parameters": SLOW, "execution": {"retries": 1, "checkpoint_every": 0.05}})
+    config = project.write({"parameters": SLOW, "execution": {"workers": 2, "retries": 1, "checkpoint_every": 0.05}})
     sweep = spawn(project, "sweep", "--config", str(config))
     wait_until(lambda: n_finished(project) >= 2)
     worker = next(p for p in psutil.Process(sweep.pid).children() if "worker" in p.cmdline())

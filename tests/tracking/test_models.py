@@ -28,8 +28,6 @@ from rothamsted.tracking.models import ModelError, check_model, log_model
 from tests.conftest import ROOT
 from tests.tracking.models_logged import Store, logged_models
 
-pytestmark = pytest.mark.xdist_group("models")  # training the models takes seconds: once for all
-
 PREDICT = """
 import sys, numpy as np, mlflow
 for name in sys.argv[2:]:
