@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,6 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests that share a costly fixture run on one worker."""
     return make_scheduler(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _python_is_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python` in a project's command is the one that runs the tests, also where its environment is not activated."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
 @pytest.fixture(autouse=True)
