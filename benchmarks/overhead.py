@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,14 +107,33 @@ def trend_of(sweep: SampledSweep, *, is_cpu: bool) -> Trend:
     )
 
 
-def measure_scaling(n_replicates: int, n_pairs: int) -> np.ndarray:
-    """Throughput of two workers over that of one, (pair,): a sweep of each kind, one after the other, each time."""
-    pairs = [[measure_engine(n_replicates, n).steady_throughput for n in (1, 2)] for _ in range(n_pairs)]
-    return np.array([two / one for one, two in pairs])
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """What a second worker brings, and what this machine lets a second process bring at all."""
+
+    two_workers: np.ndarray  # (round,) throughput of two workers of one sweep over that of one
+    two_sweeps: np.ndarray  # (round,) of two sweeps at once that share no database, one worker each: the ceiling
 
 
-def engine_figures(one: SampledSweep, scaling: np.ndarray) -> list[Figure]:
+def measure_scaling(n_replicates: int, n_rounds: int) -> Scaling:
+    """One worker, two workers, and two sweeps that share nothing: one after the other, each time."""
+    rounds = [_measure_round(n_replicates) for _ in range(n_rounds)]
+    return Scaling(
+        two_workers=np.array([two / one for one, two, _ in rounds]),
+        two_sweeps=np.array([apart / one for one, _, apart in rounds]),
+    )
+
+
+def _measure_round(n_replicates: int) -> tuple[float, float, float]:
+    one, two = (measure_engine(n_replicates, n).steady_throughput for n in (1, 2))
+    with ThreadPoolExecutor(2) as pool:
+        apart = list(pool.map(measure_engine, (n_replicates, n_replicates), (1, 1)))
+    return one, two, sum(sweep.steady_throughput for sweep in apart)
+
+
+def engine_figures(sweeps: Sequence[SampledSweep], scaling: Scaling) -> list[Figure]:
     """What a replicate costs through the engine, what a second worker brings, and whether the cost grows."""
+    one = sorted(sweeps, key=lambda sweep: sweep.seconds_per_replicate)[len(sweeps) // 2]
     return [
         Figure(
             name="engine, one worker",
@@ -132,12 +152,18 @@ def engine_figures(one: SampledSweep, scaling: np.ndarray) -> list[Figure]:
         Figure(name="engine, closing", value=one.closing_seconds, unit="s", note="last trial told to the end"),
         Figure(
             name="two workers / one worker",
-            value=float(np.median(scaling)),
+            value=float(np.median(scaling.two_workers)),
             unit="x throughput",
             at_least=1.5,
-            note=f"while both work; median of {', '.join(f'{ratio:.2f}' for ratio in scaling)}",
+            note=f"while both work; median of {_listed(scaling.two_workers)}",
         ),
-        *(_trend_figure(trend_of(one, is_cpu=is_cpu), is_cpu) for is_cpu in (True, False)),
+        Figure(
+            name="two sweeps that share nothing / one worker",
+            value=float(np.median(scaling.two_sweeps)),
+            unit="x throughput",
+            note=f"the most this machine gives a second process; median of {_listed(scaling.two_sweeps)}",
+        ),
+        *(_trend_figure([trend_of(sweep, is_cpu=is_cpu) for sweep in sweeps], is_cpu) for is_cpu in (True, False)),
     ]
 
 
@@ -167,8 +193,9 @@ def comparison_figures(
 def main(
     *,
     replicates: int = 3000,
+    sweeps: int = 3,
     scaling_replicates: int = 1500,
-    pairs: int = 4,
+    rounds: int = 4,
     fluent_trials: int = 20,
     mlflow_runs: int = 4,
     json_path: Path | None = None,
@@ -177,30 +204,37 @@ def main(
 
     Args:
         replicates: through the engine with one worker; the trend is measured over these.
+        sweeps: how many such sweeps; the median of cost and of growth counts.
         scaling_replicates: in each sweep that compares one worker with two.
-        pairs: how many such comparisons; their median counts.
+        rounds: how many such comparisons; their median counts.
         fluent_trials: trials of three replicates through Optuna and the fluent API.
         mlflow_runs: calls of `mlflow run`; seconds each.
         json_path: write the figures here too.
     """
-    one = measure_engine(replicates, 1)
-    scaling = measure_scaling(scaling_replicates, pairs)
+    alone = [measure_engine(replicates, 1) for _ in range(sweeps)]
+    scaling = measure_scaling(scaling_replicates, rounds)
     fluent = measure_fluent(fluent_trials, has_intervals=True)
     bare = measure_fluent(fluent_trials, has_intervals=False)
     mlflow_run = measure_mlflow_run(mlflow_runs)
-    figures = engine_figures(one, scaling)
-    figures += comparison_figures(one.seconds_per_replicate, fluent, bare, mlflow_run)
+    figures = engine_figures(alone, scaling)
+    figures += comparison_figures(figures[0].value / 1000, fluent, bare, mlflow_run)
     publish("Overhead per replicate", figures, json_path)
 
 
-def _trend_figure(trend: Trend, is_cpu: bool) -> Figure:
+def _trend_figure(trends: Sequence[Trend], is_cpu: bool) -> Figure:
+    middle = sorted(trends, key=lambda trend: trend.ratio)[len(trends) // 2]
     return Figure(
         name=f"cost at the end / at the beginning, {'CPU' if is_cpu else 'wall'}",
-        value=trend.ratio,
+        value=middle.ratio,
         at_most=MOST_GROWTH if is_cpu else None,
-        note=f"{trend.last_ms:.2f} / {trend.first_ms:.2f} ms; slope {trend.slope_us:.2f} +- {trend.slope_error_us:.2f} "
-        "us per replicate and replicate before it",
+        note=f"{middle.last_ms:.2f} / {middle.first_ms:.2f} ms; slope {middle.slope_us:.2f} +- "
+        f"{middle.slope_error_us:.2f} us per replicate and replicate before it; "
+        f"median of {_listed([trend.ratio for trend in trends])}",
     )
+
+
+def _listed(ratios: Iterable[float]) -> str:
+    return ", ".join(f"{ratio:.2f}" for ratio in ratios)
 
 
 if __name__ == "__main__":

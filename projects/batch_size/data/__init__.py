@@ -3,6 +3,6 @@
 from projects.batch_size.data.config import DataConfig
 from projects.batch_size.data.dataset import Dataset
 from projects.batch_size.data.load import load_dataset
-from projects.batch_size.data.problem import DataProblem
+from projects.files.problem import DataProblem
 
 __all__ = ["DataConfig", "DataProblem", "Dataset", "load_dataset"]

@@ -10,8 +10,8 @@ import numpy as np
 
 from projects.batch_size.data.config import DataConfig
 from projects.batch_size.data.dataset import Dataset, seal
-from projects.batch_size.data.problem import DataProblem
 from projects.batch_size.data.split import stratified_order
+from projects.files.problem import DataProblem
 
 MEAN, STD = 0.3053, 0.3760  # of all 1,797 x 64 pixels divided by 16
 N_VAL = 360  # a fifth

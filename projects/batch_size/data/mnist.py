@@ -13,10 +13,10 @@ import numpy as np
 
 from projects.batch_size.data.config import DataConfig, data_folder
 from projects.batch_size.data.dataset import Dataset, seal
-from projects.batch_size.data.download import download, write_atomically
-from projects.batch_size.data.idx import read_bytes, read_idx
-from projects.batch_size.data.problem import DataProblem
 from projects.batch_size.data.split import choose_rows
+from projects.files.download import download, write_atomically
+from projects.files.idx import read_bytes, read_idx
+from projects.files.problem import DataProblem
 
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images divided by 255
 N_CLASSES = 10
@@ -124,7 +124,7 @@ def _fetch(addresses: Sequence[str], md5: str, target: Path) -> None:
     reasons = []
     for address in addresses:
         try:
-            download(address, target / address.rsplit("/", 1)[1], md5=md5)
+            download(address, target / address.rsplit("/", 1)[1], checksum=md5)
             return
         except DataProblem as problem:
             reasons.append(str(problem))

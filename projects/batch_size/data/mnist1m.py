@@ -15,8 +15,8 @@ from projects.batch_size.data.config import DataConfig, data_folder
 from projects.batch_size.data.dataset import Dataset, seal
 from projects.batch_size.data.mnist import N_CLASSES, SIDE, standardize
 from projects.batch_size.data.npz import StoredArray, open_array
-from projects.batch_size.data.problem import DataProblem
 from projects.batch_size.data.split import choose_rows
+from projects.files.problem import DataProblem
 
 FILE_NAME = "mnist1m.npz"
 WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=mnist1m -P source=DIR"

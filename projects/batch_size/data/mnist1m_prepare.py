@@ -17,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from projects.batch_size.data.mnist import SIDE
 from projects.batch_size.data.mnist1m_sources import Source, open_source
 from projects.batch_size.data.npz import pack_npz
-from projects.batch_size.data.problem import DataProblem
 from projects.batch_size.data.split import stratified_order
+from projects.files.problem import DataProblem
 
 SPLIT_SEED = 42
 N_TEST = 50_000  # of a million

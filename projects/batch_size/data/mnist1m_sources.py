@@ -20,7 +20,7 @@ from PIL import Image
 from projects.batch_size.data.mnist import N_CLASSES, SIDE
 from projects.batch_size.data.mnist1m import check_labels
 from projects.batch_size.data.npz import StoredArray, open_array
-from projects.batch_size.data.problem import DataProblem
+from projects.files.problem import DataProblem
 
 _WAY_OUT = "get the file again and repeat the preparation"
 _SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -17,7 +17,7 @@ from typing import IO
 
 import numpy as np
 
-from projects.batch_size.data.problem import DataProblem
+from projects.files.problem import DataProblem
 
 _BLOCK_BYTES = 1 << 24
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of the format: equal arrays give equal files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from projects.batch_size.data.problem import DataProblem
+from projects.files.problem import DataProblem
 
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

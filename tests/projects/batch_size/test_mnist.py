@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from projects.batch_size.data import DataConfig, DataProblem, load_dataset
-from projects.batch_size.data.idx import read_idx
 from projects.batch_size.data.mnist import FILES, PACKED, prepare_mnist
-from tests.projects.batch_size.loopback import Site, serve
+from projects.files.idx import read_idx
+from tests.projects.files.loopback import Site, serve
 
 ROOT = Path(__file__).parents[3]
 REAL = Path(os.environ.get("ROTHAMSTED_REAL_DATA", ROOT.parent / "shared" / "data")) / "mnist"

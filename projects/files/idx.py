@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from projects.batch_size.data.problem import DataProblem
+from projects.files.problem import DataProblem
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"

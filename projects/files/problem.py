@@ -1,4 +1,4 @@
-"""The one error of the data of this study; apart, so that every reader can raise it without a cycle."""
+"""The one error of data files; apart, so that every reader can raise it without a cycle."""
 
 
 class DataProblem(Exception):  # noqa: N818  (said of data, as a user reads it)

@@ -13,25 +13,26 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from projects.batch_size.data.problem import DataProblem
+from projects.files.problem import DataProblem
 
 TIMEOUT_SECONDS = 30.0  # without a byte from the server
 N_ATTEMPTS = 3  # connections a call makes before it hands a broken download back to its caller
 _BLOCK_BYTES = 1 << 18
 _RANGE_NOT_SATISFIABLE = 416
+_N_DIGITS_OF_MD5 = 32  # a sha256 has 64
 
 
 class _BrokenConnectionError(Exception):
     """The connection ended before the file did; the part on disk can be resumed."""
 
 
-def download(url: str, target: Path, *, md5: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Path:
+def download(url: str, target: Path, *, checksum: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Path:
     """Fetch one file. What has arrived waits in `<target>.part`, from which a later call goes on.
 
     Args:
         url: http or https address.
         target: the file to write; one that is there already with the right checksum is kept.
-        md5: hexadecimal checksum of the whole file, against damage, not against malice.
+        checksum: hexadecimal md5 or sha256 of the whole file, told apart by their length.
         timeout_seconds: longest silence of the server.
 
     Returns:
@@ -45,10 +46,10 @@ def download(url: str, target: Path, *, md5: str, timeout_seconds: float = TIMEO
         raise DataProblem(f"{url}: only http and https addresses can be downloaded; give one of these")
     part = target.with_name(target.name + ".part")
     try:
-        if target.is_file() and _md5(target) == md5:
+        if target.is_file() and _digest(target, checksum) == checksum:
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        _fill(url, part, md5, timeout_seconds)
+        _fill(url, part, checksum, timeout_seconds)
         part.replace(target)
     except OSError as error:  # those of the network have been told apart by now
         raise _unwritable(target, error) from error
@@ -72,7 +73,7 @@ def write_atomically(target: Path, data: bytes) -> None:
         raise _unwritable(target, error) from error
 
 
-def _fill(url: str, part: Path, md5: str, timeout_seconds: float) -> None:
+def _fill(url: str, part: Path, checksum: str, timeout_seconds: float) -> None:
     """Bring the part to its full length and check it; a resumed part that turns out wrong is fetched anew."""
     for attempt in range(1, N_ATTEMPTS + 1):
         resumed_at = part.stat().st_size if part.exists() else 0
@@ -82,14 +83,14 @@ def _fill(url: str, part: Path, md5: str, timeout_seconds: float) -> None:
             if attempt == N_ATTEMPTS:
                 raise DataProblem(f"{url}: {reason}; run it again: it goes on where it stopped") from reason
             continue
-        found = _md5(part)
-        if found == md5:
+        found = _digest(part, checksum)
+        if found == checksum:
             return
         part.unlink()
         if resumed_at == 0:
             raise DataProblem(
-                f"{url}: the file has the md5 {found}, expected {md5}: damaged or another file; "
-                f"run it again or give another address"
+                f"{url}: the file has the {_algorithm(checksum)} {found}, expected {checksum}: damaged or "
+                f"another file; run it again or give another address"
             )
     raise DataProblem(f"{url}: no complete file after {N_ATTEMPTS} attempts; run it again")
 
@@ -144,9 +145,14 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True))
 
 
-def _md5(path: Path) -> str:
+def _algorithm(checksum: str) -> str:
+    return "md5" if len(checksum) == _N_DIGITS_OF_MD5 else "sha256"
+
+
+def _digest(path: Path, checksum: str) -> str:
+    """The digest of a file by the algorithm of a checksum."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(_algorithm(checksum), usedforsecurity=False)).hexdigest()
 
 
 def _sync(file: IO[bytes]) -> None:
