@@ -22,6 +22,7 @@ import yaml
 import rothamsted
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED = REPOSITORY / "projects" / "files"  # what studies read their data with
 MLPROJECT = """
 name: benchmark
 entry_points:
@@ -91,13 +92,13 @@ class BenchmarkProject:
 @contextmanager
 def benchmark_project(package: Path) -> Iterator[BenchmarkProject]:
     """A project whose one study is a copy of this package; removed at the end."""
-    with TemporaryDirectory(prefix="rothamsted-benchmark-") as folder:
-        root = Path(folder).resolve()
+    with TemporaryDirectory(prefix="rothamsted-benchmark-") as temporary:
+        root = Path(temporary).resolve()
         (root / "MLproject").write_text(MLPROJECT.format(study=package.name), encoding="utf-8")
         (root / "projects").mkdir()
         (root / "projects" / "__init__.py").write_text('"""The study that is measured."""\n', encoding="utf-8")
-        copied = root / "projects" / package.name
-        shutil.copytree(package, copied, ignore=shutil.ignore_patterns("__pycache__"))
+        for folder in (package, SHARED):
+            shutil.copytree(folder, root / "projects" / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
         yield BenchmarkProject(root=root, study=package.name)
 
 

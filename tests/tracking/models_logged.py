@@ -81,11 +81,10 @@ def logged_models(folder: Path, new_mlflow: Callable[[Path], str]) -> Iterator[S
     new_mlflow(folder)
     with toy_project(folder) as project:
         add_line_study(project)
-        shutil.copytree(
-            ROOT / "projects" / "batch_size",
-            folder / "projects" / "batch_size",
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+        for name in ("batch_size", "files"):
+            shutil.copytree(
+                ROOT / "projects" / name, folder / "projects" / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         with (folder / "MLproject").open("a", encoding="utf-8") as file:
             file.write('  batch_size:\n    command: "python -m projects.batch_size"\n')
         yield Store(project=project, models={name: _logged(project, *how) for name, how in CONFIGS.items()})
