@@ -97,6 +97,7 @@ def test_memory_that_grows_by_six_kib_a_trial_grows_by_two_a_replicate() -> None
     assert growth.kib_a_replicate == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 def test_the_fluent_way_gives_a_time_for_every_trial() -> None:
     seconds = overhead.measure_fluent(2, has_intervals=True)
     assert seconds["wall_seconds"].shape == (2,)

@@ -15,6 +15,7 @@ from optuna_dashboard import get_note
 from rothamsted.search import Queue, Told, find_search, open_queue
 from rothamsted.search.samplers import SAMPLERS
 from rothamsted.space import Choice, Range, Space
+from tests.forked import FORKED
 
 SPACE = Space(
     {
@@ -70,11 +71,8 @@ def test_a_grid_in_the_queue_is_the_grid_of_the_space(storage_url: str) -> None:
 )
 def test_four_processes_claim_each_trial_exactly_once(storage_url: str, sampler: str) -> None:
     queue_at(storage_url, sampler).enqueue(N_GRID)
-    context = multiprocessing.get_context("spawn")
-    out = context.Queue()
-    processes = [
-        context.Process(target=_claim_all, args=(storage_url, f"w{i}", sampler, N_GRID, out)) for i in range(4)
-    ]
+    out = FORKED.Queue()
+    processes = [FORKED.Process(target=_claim_all, args=(storage_url, f"w{i}", sampler, N_GRID, out)) for i in range(4)]
     for process in processes:
         process.start()
     numbers = [number for _ in processes for number in out.get(timeout=120)]

@@ -62,34 +62,28 @@ def n_finished(project: Project) -> int:
     return len(objectives(project))
 
 
-def test_a_sweep_prints_the_best_conditions_and_how_to_look_at_them(project: Project) -> None:
-    done = project.cli("sweep", "--config", str(project.write({"execution": {"report": True, "workers": 2}})))
+def test_a_sweep_prints_the_best_conditions_and_takes_keys_and_study_parameters_from_the_command_line(
+    project: Project,
+) -> None:
+    config = str(project.write({"execution": {"report": True, "workers": 2}}))
+    overrides = ["--replicates.count", "2", "--steps", "7", "--n_points=7", "--x", "0.25"]
+    done = project.cli("sweep", "--config", config, *overrides)
     assert done.returncode == 0, done.stderr
-    assert "18 done | 0 running | 0 failed | 0 remaining" in done.stdout
+    assert "6 done | 0 running | 0 failed | 0 remaining" in done.stdout  # x is fixed now and has left the space
     assert "95 % interval (t)" in done.stdout
     assert f"mlflow ui --backend-store-uri {project.tracking_uri}" in done.stdout
     assert f"optuna-dashboard {project.storage}" in done.stdout
+    assert "report: artifact report/report.html of the sweep's run" in done.stdout
     [run] = find_runs(None, {tags.ROLE: "sweep"}, uri=project.tracking_uri)
     assert run.status == "FINISHED"
-    assert run.metrics["best_in_search/n"] == 3
+    assert run.metrics["best_in_search/n"] == 2
+    assert "Question: does the toy learn?" in run.tags["mlflow.note.content"]
     client = MlflowClient(project.tracking_uri)
     table = Path(client.download_artifacts(run.run_id, "statistics/conditions.csv")).read_text().splitlines()
-    assert len(table) == 1 + 6
-    assert "report: artifact report/report.html of the sweep's run" in done.stdout
-    assert "Question: does the toy learn?" in run.tags["mlflow.note.content"]
-
-
-def test_keys_and_study_parameters_on_the_command_line_override_the_file(project: Project) -> None:
-    config = str(project.write())
-    done = project.cli(
-        "sweep", "--config", config, "--replicates.count", "2", "--steps", "7", "--n_points=7", "--x", "0.25"
-    )
-    assert done.returncode == 0, done.stderr
-    histories = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
-    assert len(histories) == 3  # x is fixed now and has left the space
-    assert {run.metrics["val_loss/n"] for run in histories} == {2.0}
-    client = MlflowClient(project.tracking_uri)
-    assert len(client.get_metric_history(histories[0].run_id, "val_loss/mean")) == 7
+    assert len(table) == 1 + 3
+    trials = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
+    assert {trial.metrics["val_loss/n"] for trial in trials} == {2.0}
+    assert len(client.get_metric_history(trials[0].run_id, "val_loss/mean")) == 7
 
 
 def test_a_killed_worker_costs_no_finished_replicate_and_its_own_goes_on(project: Project) -> None:

@@ -22,6 +22,8 @@ from rothamsted.tracking import Recorder, find_runs, open_recorder, read_history
 from rothamsted.tracking.client_recorder import ClientRecorder
 from rothamsted.tracking.sql_recorder import SqlRecorder, new_run_id
 from tests.conftest import ROOT
+from tests.forked import FORKED
+from tests.tracking.forking import write_runs
 
 START_MS = 1_700_000_000_000
 
@@ -54,23 +56,12 @@ def test_several_processes_write_without_losing_anything(
     client = MlflowClient(uri)
     experiment_id = client.create_experiment(f"many {tmp_path}", artifact_location=str(tmp_path / "a"))
     n_writers, n_runs = 3, 30
-    program = "import sys; sys.path[:0] = [sys.argv[4], sys.argv[5]]\n"
-    program += "from tests.tracking.forking import write_runs\n"
-    program += "write_runs(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
-    root = Path(__file__).resolve().parents[2]
-    command = [
-        sys.executable,
-        "-c",
-        program,
-        uri,
-        experiment_id,
-        str(n_runs),
-        str(root),
-        str(root / "plugins"),
-    ]
-    writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(n_writers)]
-    errors = [writer.communicate(timeout=120)[1] for writer in writers]
-    assert [writer.returncode for writer in writers] == [0] * n_writers, errors
+    writers = [FORKED.Process(target=write_runs, args=(uri, experiment_id, n_runs)) for _ in range(n_writers)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(timeout=120)
+    assert [writer.exitcode for writer in writers] == [0] * n_writers
     found = find_runs([experiment_id], {}, uri=uri)
     history = read_history([run.run_id for run in found], uri=uri)
     assert (len(found), sum(map(len, history.values()))) == (n_writers * n_runs, n_writers * n_runs * 5)
