@@ -21,7 +21,7 @@ from rothamsted.cli.arguments import pairs, take
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home, find_root, study_commands
 from rothamsted.spec import Sweep
-from rothamsted.study import load_study
+from rothamsted.study import Study, load_study
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
 PARENT_CHECK_SECONDS = 2.0
@@ -37,10 +37,7 @@ def sweep(arguments: Sequence[str]) -> int:
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
-    if spec.promote is not None:
-        from rothamsted.promotion.policy_file import load_policy
-
-        load_policy(spec.promote, root)  # a mistake in it is found before anything runs
+    _check_policy(spec, root)
     console = Console(width=None if sys.stdout.isatty() else 160)
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
@@ -57,6 +54,16 @@ def sweep(arguments: Sequence[str]) -> int:
     if sitting.exit_status == 0 and sitting.context.sweep.promote is not None:
         _promote(sitting.context.sweep, console)
     return sitting.exit_status
+
+
+def _check_policy(spec: Sweep, root: Path) -> None:
+    """A policy with a mistake, or one that cannot judge this sweep, is refused before anything runs."""
+    if spec.promote is None:
+        return
+    from rothamsted.promotion.policy_file import load_policy
+    from rothamsted.promotion.suits import check_sweep
+
+    check_sweep(spec, load_policy(spec.promote, root), names=(spec.name,))
 
 
 def _promote(spec: Sweep, console: Console) -> None:
@@ -107,6 +114,7 @@ def check(arguments: Sequence[str]) -> int:
     is_timed = take(found, "time", "true") != "false"
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
+    _check_policy(spec, root)
     print_plan(spec, study, console=Console(), is_timed=is_timed)
     return 0
 
@@ -152,19 +160,26 @@ def worker(arguments: Sequence[str]) -> int:
 
 def prepare(arguments: Sequence[str]) -> int:
     """Make the data file of one of the studies' datasets."""
-    from rothamsted.study import prepare_data
+    from rothamsted.study import describe_datasets, prepare_data
 
+    if any(word in ("-h", "--help") for word in arguments):
+        offered = describe_datasets(_studies(find_root(Path.cwd())))
+        print(
+            f"usage: rothamsted prepare_data --dataset NAME [--source FROM] [--target FILE] [--key value]\n\n{offered}"
+        )
+        return 0
     found = pairs(arguments, command="prepare_data")
     dataset, source, target = take(found, "dataset"), take(found, "source"), take(found, "target")
     if dataset is None:
         raise UserError("rothamsted prepare_data: which dataset? write --dataset NAME")
-    if found:
-        raise UserError(f"rothamsted prepare_data: unknown keys {', '.join(found)}; known: dataset, source, target")
-    root = find_root(Path.cwd())
-    studies = [load_study(command, root) for command in study_commands(root).values()]
-    path = prepare_data(studies, dataset, source, Path(target) if target else None)
+    studies = _studies(find_root(Path.cwd()))
+    path = prepare_data(studies, dataset, source, Path(target) if target else None, found)
     print(f"{dataset} is ready: {path}")
     return 0
+
+
+def _studies(root: Path) -> list[Study]:
+    return [load_study(command, root) for command in study_commands(root).values()]
 
 
 def entry_point(name: str, arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from rothamsted.analysis.values import Objective
 from rothamsted.promotion.constraints import metrics_of
 from rothamsted.promotion.errors import PromotionError
 from rothamsted.promotion.policy import Policy
+from rothamsted.promotion.suits import check_sweep
 from rothamsted.promotion.values import Evidence, EvidenceRun
 from rothamsted.publish.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.records import Outcome, RunStatus
@@ -63,9 +64,9 @@ def read_candidates(reference: str, policy: Policy, *, uri: str) -> Candidates:
     """
     staged = find_last_stage(reference, uri=uri)
     found = read_sweep_runs(staged.last.run_id, uri=uri)
-    _check_policy(found.sweep, policy, names=(found.sweep.name, staged.name))
+    check_sweep(found.sweep, policy, names=(found.sweep.name, staged.name))
     replicates = [run for run in found.replicates if run.tags.get(tags.PHASE) == "confirm"]
-    _check_confirmed(found, replicates, policy)
+    _check_confirmed(found, replicates)
     _check_results(found, replicates, uri=uri)
     _check_objectives(found.sweep, replicates, uri=uri)
     _check_metrics(found, replicates, policy, uri=uri)
@@ -137,39 +138,10 @@ def _seeds_of_stages(staged: Staged, *, uri: str) -> frozenset[int]:
     return read_sweep_runs(staged.first.run_id, uri=uri).sweep.search_seeds
 
 
-def _check_policy(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
-    place = f"policy of model '{policy.model}'"
-    if sweep.study is None:
-        raise PromotionError(
-            f"sweep {sweep.name}: is of project {sweep.project}, which logs no model with the engine; promote a sweep "
-            "of a study"
-        )
-    wanted, own = policy.objective, sweep.objective
-    if (wanted.metric, wanted.direction) != (own.metric, own.direction):
-        raise PromotionError(
-            f"{place}: objective is {wanted.direction} {wanted.metric}, but sweep {sweep.name} has {own.direction} "
-            f"{own.metric}; give a policy for that metric, or sweep for the policy's"
-        )
-    if policy.study is not None and policy.study != sweep.study:
-        raise PromotionError(
-            f"{place}: study is {policy.study}, but sweep {sweep.name} is of study {sweep.study}; give the policy "
-            "of that study"
-        )
-    if policy.sweep is not None and policy.sweep not in names:
-        raise PromotionError(
-            f"{place}: sweep is {policy.sweep}, not {sweep.name}; give another policy, or take the key away"
-        )
-
-
-def _check_confirmed(found: SweepRuns, replicates: Sequence[FoundRun], policy: Policy) -> None:
-    """The confirmation has to be there, to have ended, and to be as large as the policy asks for."""
+def _check_confirmed(found: SweepRuns, replicates: Sequence[FoundRun]) -> None:
+    """The confirmation has to be there and to have ended."""
     sweep = found.sweep
     n_wanted = len(sweep.confirm_seeds)
-    if sweep.confirm is None:
-        raise PromotionError(
-            f"sweep {sweep.name}: has no confirmation, and its own estimates are lucky; add confirm: {{keep: 1, "
-            f"replicates: {policy.replicates}}} to its file and run it again"
-        )
     of_confirmation = [run for run in found.trials.values() if run.tags.get(tags.PHASE) == "confirm"]
     counts = {run.run_id: 0 for run in of_confirmation}
     for run in replicates:
@@ -182,11 +154,6 @@ def _check_confirmed(found: SweepRuns, replicates: Sequence[FoundRun], policy: P
         raise PromotionError(
             f"sweep {sweep.name}: its confirmation is not complete, {n_ended} of {n_all} replicates have ended or are "
             "still there; give the sweep's command again to go on, or restore deleted runs"
-        )
-    if n_wanted < policy.replicates:
-        raise PromotionError(
-            f"sweep {sweep.name}: {n_wanted} confirmed replicates a condition, the policy of model "
-            f"'{policy.model}' asks for {policy.replicates}; sweep with confirm: {{replicates: {policy.replicates}}}"
         )
 
 
