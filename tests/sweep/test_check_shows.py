@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 
 from rothamsted.errors import UserError
+from rothamsted.spec import Sweep, plan
+from rothamsted.sweep import estimate
 from rothamsted.sweep.check import print_plan
 from rothamsted.sweep.load import load
 from tests.sweep.conftest import Project
@@ -60,3 +62,29 @@ def test_check_shows_the_earlier_sweep_and_refuses_one_that_is_missing(project: 
     assert "warm start: from 2 conditions of sweep earlier" in shown(project, warm)
     with pytest.raises(UserError, match="there is no sweep called 'nonesuch'"):
         shown(project, {**warm, "warm_start": {"sweep": "nonesuch"}})
+
+
+def test_the_estimated_time_counts_each_stage_with_the_time_of_its_own_replicates(
+    empty_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timed(stage: Sweep, study: object) -> estimate._Timed:
+        seconds = 0.98 if stage.parameters["steps"] == 4 else 9.98  # and 0.02 s to write it down
+        return estimate._Timed(first_seconds=seconds, seconds=seconds, has_ended=True)
+
+    monkeypatch.setattr(estimate, "_time_replicate", timed)
+    stages = [{"parameters": {"steps": 4}}, {"keep": 2, "parameters": {"steps": 20}}]
+    changes = {"stages": stages, "parameters": {"n_points": 2}, "confirm": {"keep": 1, "replicates": 4}}
+    sweep, study = load(empty_project.write(changes), {}, empty_project.root)
+    # By hand: 6 conditions x 3 seeds x 1 s, 2 x 3 x 10 s and 4 x 10 s, with one worker: 118 s.
+    assert estimate.estimated_time(sweep, study, plan(sweep)).startswith("about 118 s with 1 worker, ")
+
+
+def test_the_estimated_time_trains_a_replicate_of_each_stage_and_says_where_it_takes_too_long(
+    empty_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "MOST_SECONDS", 0.2)
+    stages = [{"parameters": {"steps": 4}}, {"keep": 2, "parameters": {"steps": 20, "sleep_seconds": 0.1}}]
+    sweep, study = load(empty_project.write({"stages": stages, "parameters": {"n_points": 2}}), {}, empty_project.root)
+    said = estimate.estimated_time(sweep, study, plan(sweep))
+    assert said.startswith("more than ")
+    assert "one replicate takes over 0.2 s here" in said

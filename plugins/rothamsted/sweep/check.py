@@ -5,24 +5,19 @@ Apart from starting because it creates nothing in any database.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
-from rothamsted.study import Study, drive
-from rothamsted.sweep.context import config_of, n_workers
+from rothamsted.study import Study
+from rothamsted.sweep.context import n_workers
+from rothamsted.sweep.estimate import estimated_time
 from rothamsted.sweep.foreign import ForeignStudy, warnings_of
-from rothamsted.sweep.stage_link import first_stage
 from rothamsted.sweep.start import digest_of_data
 from rothamsted.sweep.warm_start import known_from
-
-MOST_SECONDS = 30.0  # of timing; a longer replicate is extrapolated from its steps where that can be done
-OVERHEAD_SECONDS = 0.02  # a replicate's share of writing down; benchmarks/overhead.py
 
 
 def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, is_timed: bool = True) -> None:
@@ -50,7 +45,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "data": f"sha256 {digest[:12]}…" if digest else "no digest is given",
     }
     if is_timed and isinstance(study, Study):
-        rows["estimated time"] = _estimate(first_stage(sweep), study, size)
+        rows["estimated time"] = estimated_time(sweep, study, size)
     for key, value in rows.items():
         console.print(f"{key + ':':<16}{value}", markup=False, highlight=False, soft_wrap=True)
     for line in warnings_of(sweep, study):
@@ -152,32 +147,3 @@ def _runs(sweep: Sweep, size: Plan) -> str:
     if size.n_confirmed:
         parts.append(f"{size.n_confirmed} confirmed with {size.n_confirm_trainings} replicates")
     return f"{size.n_runs}{n_most} ({', '.join(parts)})"
-
-
-def _estimate(sweep: Sweep, study: Study, size: Plan) -> str:
-    """Time one condition from the middle of the space twice: the first call compiles, the second does not."""
-    condition = sweep.search_space.from_unit(np.full(len(sweep.search_space), 0.5))
-    config = config_of(study, sweep, condition, sweep.replicates.values[0])
-    taken = []
-    for _ in range(2):
-        started = time.perf_counter()
-        ending = drive(study, [config], on_measurement=lambda member, measured: None, timeout_seconds=MOST_SECONDS)[0]
-        taken.append(time.perf_counter() - started)
-        if taken[0] > MOST_SECONDS / 2:
-            break
-    n_replicates = size.n_trainings + size.n_stage_trainings + size.n_confirm_trainings
-    if ending.reason.startswith("timeout"):
-        least = _minutes(n_replicates * MOST_SECONDS / n_workers(sweep))
-        return f"more than {least} (one replicate takes over {MOST_SECONDS:g} s here)"
-    seconds = (taken[-1] + OVERHEAD_SECONDS) / n_workers(sweep)
-    most = (size.n_trainings_most + size.n_stage_trainings + size.n_confirm_trainings) * seconds
-    to = "" if size.n_trainings == size.n_trainings_most else f" to {_minutes(most)}"
-    return (
-        f"about {_minutes(n_replicates * seconds)}{to} with {n_workers(sweep)} workers, start and compilation apart "
-        f"(one replicate from the middle of the space, timed here: {taken[-1]:.2f} s; "
-        f"the first, with compilation: {taken[0]:.2f} s)"
-    )
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -66,9 +66,14 @@ def stage_name(sweep: Sweep, index: int) -> str:
 
 def first_stage(sweep: Sweep) -> Sweep:
     """The first stage as a sweep without stages; a sweep without them is its own."""
+    return stage_alone(sweep, 0)
+
+
+def stage_alone(sweep: Sweep, index: int) -> Sweep:
+    """A stage with its parameters and replicates, over all conditions; a sweep without stages is its own."""
     if not sweep.stages:
         return sweep
-    own = {"parameters": sweep.stage_parameters(0), "replicates": stage_replicates(sweep, 0)}
+    own = {"parameters": sweep.stage_parameters(index), "replicates": stage_replicates(sweep, index)}
     return from_resolved(without_confirmation({**resolved(sweep), **own, "stages": []}))
 
 
