@@ -67,7 +67,7 @@ def test_a_run_is_logged_with_params_metrics_and_status(home: Path) -> None:
 def test_a_run_carries_its_exports_as_artifacts(home: Path) -> None:
     ending = run_by_hand(STUDY, TEN, ByHand(output=home / "out"))
     folder = artifacts(only_run(), home)
-    names = {"metrics.csv", "summary.json", "config.json", "loss.svg", "learning_rate.svg"}
+    names = {"metrics.csv", "metrics.json", "summary.json", "config.json", "loss.svg", "learning_rate.svg"}
     assert {path.name for path in folder.iterdir()} == names == {path.name for path in (home / "out").iterdir()}
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
     assert [float(row["val_loss"]) for row in rows] == [m.metrics["val_loss"] for m in ending.history]

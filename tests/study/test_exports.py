@@ -31,9 +31,9 @@ HISTORY = (
 ENDING = Ending(outcome=Outcome.DIVERGED, history=HISTORY, seconds=2.0)
 
 
-def test_a_run_leaves_its_five_files(tmp_path: Path) -> None:
+def test_a_run_leaves_its_six_files(tmp_path: Path) -> None:
     paths = write_exports(tmp_path / "new", Config(), trained(Config())[0])
-    names = ["config.json", "learning_rate.svg", "loss.svg", "metrics.csv", "summary.json"]
+    names = ["config.json", "learning_rate.svg", "loss.svg", "metrics.csv", "metrics.json", "summary.json"]
     assert sorted(path.name for path in paths) == names == sorted(p.name for p in (tmp_path / "new").iterdir())
 
 
@@ -43,6 +43,14 @@ def test_numbers_read_back_from_the_csv_to_the_bit() -> None:
     back = [{key: float(row[key]) for key in ending.history[0].metrics} for row in rows]
     assert back == [dict(m.metrics) for m in ending.history]
     assert [(int(row["step"]), float(row["epoch"])) for row in rows] == [(m.step, m.epoch) for m in ending.history]
+
+
+def test_numbers_read_back_from_the_json_to_the_bit(tmp_path: Path) -> None:
+    [ending] = trained(Config(seed=4, lr=0.3))
+    write_exports(tmp_path, Config(), ending)
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["metrics"] == {name: [m.metrics[name] for m in ending.history] for name in ending.history[0].metrics}
+    assert list(zip(found["step"], found["epoch"], strict=True)) == [(m.step, m.epoch) for m in ending.history]
 
 
 def test_a_value_that_is_not_finite_stands_in_the_csv() -> None:
@@ -85,7 +93,7 @@ def test_the_learning_rate_is_a_curve_of_its_own() -> None:
 def test_a_run_without_measurements_has_no_curves(tmp_path: Path) -> None:
     failed = Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason="no data")
     paths = write_exports(tmp_path, Config(), failed)
-    assert [path.name for path in paths] == ["metrics.csv", "summary.json", "config.json"]
+    assert [path.name for path in paths] == ["metrics.csv", "metrics.json", "summary.json", "config.json"]
 
 
 def test_equal_curves_are_drawn_to_equal_files() -> None:

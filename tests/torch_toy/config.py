@@ -18,4 +18,4 @@ class Config(BaseModel):
     widths: tuple[int, ...] = Field(default=(), description="hidden layers of the torch model")
     shift: float | None = Field(default=None, description="added to every target")
     sleep_seconds: float = Field(default=0.0, ge=0, description="sleep at every step")
-    model: Literal["whole", "none", "bare", "raises", "infinite", "in_main", "lambda"] = "whole"
+    model: Literal["whole", "none", "bare", "raises", "infinite", "in_main", "lambda", "text", "shout"] = "whole"

@@ -56,4 +56,31 @@ class Local(Line):
     secret: Any = None
 
 
-KINDS = {"whole": Line, "raises": Raising, "infinite": Infinite}
+TEXTS = {"prompt": np.array(["Once upon", "größer"]), "n_letters": np.array([2, 1])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completer(Line):
+    """Goes on with a text: prompts and numbers of letters in, texts and their lengths out."""
+
+    input_example: Mapping[str, np.ndarray] = field(repr=False, default_factory=lambda: TEXTS)  # type: ignore[assignment]
+
+    def predict(self, x: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:  # type: ignore[override]
+        """(row,) text and (row,) whole numbers -> (row,) text and (row,) lengths."""
+        pairs = zip(x["prompt"].tolist(), x["n_letters"].tolist(), strict=True)
+        texts = [prompt + "!" * int(n_letters) for prompt, n_letters in pairs]
+        return {"text": np.array(texts), "length": np.array([len(text) for text in texts])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shouter(Line):
+    """An array of text in, an array of text out."""
+
+    input_example: np.ndarray = field(repr=False, default_factory=lambda: TEXTS["prompt"])
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """(row,) text -> (row,) text."""
+        return np.char.upper(x)
+
+
+KINDS = {"text": Completer, "shout": Shouter, "whole": Line, "raises": Raising, "infinite": Infinite}

@@ -88,6 +88,8 @@ class _NumpyMember:
             return InMain(parameters=parameters, input_example=self.x[:2])
         if kind == "lambda":
             return Local(parameters=parameters, input_example=self.x[:2], secret=lambda: 1)
+        if kind in ("text", "shout"):
+            return KINDS[kind](parameters=parameters)
         return KINDS[kind](parameters=parameters, input_example=self.x[:2])
 
 

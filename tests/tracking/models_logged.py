@@ -1,4 +1,4 @@
-"""Three trained models, JAX, torch and NumPy, logged once for all tests that look at one.
+"""Five trained models, JAX, torch and NumPy, of numbers and of text, logged once for all tests that look at one.
 
 Apart from the tests, because training them takes seconds, and because what they are compared with, the output
 where they were trained, has to be kept beside them.
@@ -30,6 +30,8 @@ CONFIGS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "jax": ("batch_size", {"depth": 2, "width": 96, "steps": 5, "evals": 1}),
     "torch": ("line", {"backend": "torch", "widths": (32, 32)}),
     "numpy": ("line", {}),
+    "text": ("line", {"model": "text"}),
+    "shout": ("line", {"model": "shout"}),
 }
 
 # Begins a program that stands for a machine where neither the engine nor a study's training libraries are installed.
@@ -51,8 +53,8 @@ class Logged:
     run_id: str
     model: Any
     code: StudyCode
-    x: np.ndarray  # many rows, not those of the input example
-    output: np.ndarray
+    x: Any  # many rows, not those of the input example
+    output: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,16 @@ def _logged(project: Project, study_name: str, fields: Mapping[str, Any]) -> Log
             params={"lr": "0.1"},
             tags={"rothamsted.study": study_name},
         )
-    n_features = model.input_example.shape[1]
-    x = np.random.default_rng(1).normal(size=(300, n_features)).astype(model.input_example.dtype)
+    x = _rows(model.input_example)
     return Logged(uri=uri, run_id=run_id, model=model, code=code, x=x, output=model.predict(x))
+
+
+def _rows(example: Any) -> Any:
+    """Many rows of such an input, others than those of the example."""
+    rng = np.random.default_rng(1)
+    if isinstance(example, Mapping):
+        return {name: _rows(array) for name, array in example.items()}
+    if example.dtype.kind == "f":
+        return rng.normal(size=(300, example.shape[1])).astype(example.dtype)
+    numbers = rng.integers(0, 30, size=300)
+    return numbers if example.dtype.kind == "i" else np.array([f"ein Tag, größer als {n}" for n in numbers])

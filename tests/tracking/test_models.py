@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import mlflow
 import numpy as np
@@ -29,11 +31,11 @@ from tests.conftest import ROOT
 from tests.tracking.models_logged import Store, logged_models
 
 PREDICT = """
-import sys, numpy as np, mlflow
+import pickle, sys, mlflow
 for name in sys.argv[2:]:
-    x = np.load(f"{name}.npy")
+    x = pickle.load(open(f"{name}.x", "rb"))
     model = mlflow.pyfunc.load_model(open(f"{name}.uri").read())
-    np.save(f"{name}.out.npy", model.predict(x))
+    pickle.dump(model.predict(x), open(f"{name}.out", "wb"))
     kind = type(model._model_impl)
     print(name, kind.__module__, sys.modules[kind.__module__].__file__)
 assert sys.argv[1] not in sys.modules, sorted(sys.modules)
@@ -48,14 +50,18 @@ def store(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Path],
 
 @pytest.fixture(scope="module")
 def elsewhere(store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """All three models loaded in one fresh process outside of the repository: its folder, and what it printed."""
+    """All models loaded in one fresh process outside of the repository: its folder, and what it printed."""
     folder = tmp_path_factory.mktemp("elsewhere")
     for name, logged in store.models.items():
-        np.save(folder / f"{name}.npy", logged.x)
+        (folder / f"{name}.x").write_bytes(pickle.dumps(logged.x))
         (folder / f"{name}.uri").write_text(logged.uri)
     done = store.load_elsewhere(folder, PREDICT, "projects.batch_size.train", *store.models)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
+
+
+def output_of(elsewhere: tuple[Path, str], name: str) -> Any:
+    return pickle.loads((elsewhere[0] / f"{name}.out").read_bytes())
 
 
 def model_folder(store: Store, name: str) -> Path:
@@ -69,7 +75,7 @@ def test_a_numpy_prediction_is_the_same_bits_in_a_process_without_engine_and_rep
     store: Store, elsewhere: tuple[Path, str], name: str
 ) -> None:
     # Authority: what the model gave for these 300 rows in the process that trained it.
-    found = np.load(elsewhere[0] / f"{name}.out.npy")
+    found = output_of(elsewhere, name)
     assert found.dtype == store.models[name].output.dtype
     assert found.tobytes() == store.models[name].output.tobytes()
 
@@ -78,7 +84,18 @@ def test_a_torch_model_predicts_the_same_in_a_process_without_engine_and_reposit
     store: Store, elsewhere: tuple[Path, str]
 ) -> None:
     # Authority: as above; the tolerance is that of issue 4's brief, for torch's threads.
-    np.testing.assert_allclose(np.load(elsewhere[0] / "torch.out.npy"), store.models["torch"].output, rtol=1e-6)
+    np.testing.assert_allclose(output_of(elsewhere, "torch"), store.models["torch"].output, rtol=1e-6)
+
+
+def test_a_model_of_texts_answers_the_same_in_a_process_without_engine_and_repository(
+    store: Store, elsewhere: tuple[Path, str]
+) -> None:
+    # Authority: what the models gave for these 300 texts in the process that made them.
+    found = output_of(elsewhere, "text")
+    assert {name: array.tolist() for name, array in found.items()} == {
+        name: array.tolist() for name, array in store.models["text"].output.items()
+    }
+    assert output_of(elsewhere, "shout").tolist() == store.models["shout"].output.tolist()
 
 
 def test_a_loaded_model_runs_its_own_copy_of_the_study(store: Store, elsewhere: tuple[Path, str]) -> None:
@@ -91,6 +108,20 @@ def test_a_model_says_what_it_takes_and_what_it_gives(store: Store) -> None:
     flavor = yaml.safe_load((model_folder(store, "jax") / "MLmodel").read_text())
     specs = [json.loads(flavor["signature"][side])[0]["tensor-spec"] for side in ("inputs", "outputs")]
     assert specs == [{"dtype": "float32", "shape": [-1, 64]}, {"dtype": "float32", "shape": [-1, 10]}]
+
+
+def test_a_model_of_texts_says_that_it_takes_and_gives_text(store: Store) -> None:
+    # By hand: prompts and numbers of letters in, texts and lengths out, as many rows as there are.
+    flavor = yaml.safe_load((model_folder(store, "text") / "MLmodel").read_text())
+    specs = [json.loads(flavor["signature"][side]) for side in ("inputs", "outputs")]
+    assert [
+        [(one["name"], one["tensor-spec"]["dtype"], one["tensor-spec"]["shape"]) for one in side] for side in specs
+    ] == [
+        [("prompt", "str", [-1]), ("n_letters", "int64", [-1])],
+        [("text", "str", [-1]), ("length", "int64", [-1])],
+    ]
+    example = json.loads((model_folder(store, "text") / "input_example.json").read_text())
+    assert example == {"prompt": ["Once upon", "größer"], "n_letters": [2, 1]}
 
 
 def test_a_model_carries_the_input_example_of_its_study(store: Store) -> None:
@@ -234,11 +265,28 @@ class MetricOfTheEngine(np.ndarray):
         ([1.0], "predict's output is a list; give a NumPy array"),
         ({"mean": np.zeros(1), "sd": 1.0}, "predict's output sd is a float"),
         (np.array([1.0, np.nan]), "predict's output is not finite on the input example"),
+        (np.array(["a", None], dtype=object), "predict's output is an array of object; give one of numbers"),
     ],
 )
 def test_a_prediction_that_cannot_be_served_is_refused(store: Store, output: object, reason: str) -> None:
     with pytest.raises(ModelError, match=reason):
         check_model(Elsewhere(output), store.models["numpy"].code)
+
+
+@pytest.mark.parametrize(
+    ("example", "reason"),
+    [
+        (["Once upon"], r"input_example is a list; give a NumPy array, of text np\.array\(\['a', 'b'\]\)"),
+        ({"prompt": "Once upon"}, "input_example prompt is a str; give a NumPy array"),
+        ({"prompt": np.array(["a"], dtype=object)}, "input_example prompt is an array of object; give one of numbers"),
+    ],
+)
+def test_an_input_example_that_is_no_array_is_refused(
+    store: Store, example: object, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Elsewhere, "input_example", example)
+    with pytest.raises(ModelError, match=reason):
+        check_model(Elsewhere(np.zeros(1)), store.models["numpy"].code)
 
 
 def test_a_model_whose_pickled_copy_predicts_something_else_is_refused(store: Store) -> None:
@@ -301,3 +349,32 @@ def test_a_served_model_answers_over_http_what_predict_gives(store: Store, tmp_p
     np.testing.assert_array_equal(
         np.array(json.loads(answer)["predictions"], np.float32), logged.model.predict(logged.x[:7])
     )
+
+
+@pytest.fixture
+def served_text(store: Store) -> Iterator[str]:
+    """The address of MLflow's scoring server for the model of texts, in a thread of this process."""
+    import uvicorn
+    from mlflow.pyfunc import scoring_server
+
+    port = free_port()
+    app = scoring_server.init(mlflow.pyfunc.load_model(store.models["text"].uri))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{port}/invocations"
+    server.should_exit = True
+    thread.join(30)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": {"prompt": ["größer", "a"], "n_letters": [1, 2]}},
+        {"dataframe_records": [{"prompt": "größer", "n_letters": 1}, {"prompt": "a", "n_letters": 2}]},
+    ],
+)
+def test_a_served_model_of_texts_answers_over_http(served_text: str, body: dict[str, Any]) -> None:
+    # By hand: the prompt and so many exclamation marks, and how many letters that is.
+    answer = json.loads(ask(served_text, body, seconds=30))
+    assert answer["predictions"] == {"text": ["größer!", "a!!"], "length": [7, 3]}

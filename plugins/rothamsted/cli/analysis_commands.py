@@ -31,6 +31,7 @@ from rothamsted.records import RunStatus
 
 RUN_KEYS = "sweep, experiment, group_by, replicate_by, metric, direction, reduce, metrics"
 HOW_KEYS = "level, interval, correction, test, reference"
+OUT_KEYS = "folder, export, export_names"
 
 
 def analyze(arguments: Sequence[str]) -> int:
@@ -46,6 +47,7 @@ def report(arguments: Sequence[str]) -> int:
 def _analyze(command: str, arguments: Sequence[str]) -> int:
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.publish.description import description
+    from rothamsted.publish.export import Names, read_names, write_export
     from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
@@ -53,11 +55,15 @@ def _analyze(command: str, arguments: Sequence[str]) -> int:
     found = pairs(arguments, command=command)
     request = dict(found)
     plots, folder = names_of(take(found, "plots")), take(found, "folder")
+    export, names_file = take(found, "export"), take(found, "export_names")
+    if names_file is not None and export is None:
+        raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
+    export_names = Names() if names_file is None else read_names(Path(names_file))
     options = take_plot_options(found, command)
     settings = take_settings(found, command)
     uri = open_store()
     dataset = take_dataset(found, command, uri=uri)
-    refuse_rest(found, command, f"{RUN_KEYS}, {HOW_KEYS}, plots, {', '.join(PLOT_KEYS)}, folder")
+    refuse_rest(found, command, f"{RUN_KEYS}, {HOW_KEYS}, plots, {', '.join(PLOT_KEYS)}, {OUT_KEYS}")
     analysis = analyze_dataset(dataset, settings)
     html = report_html(analysis, plots=plots, options=options)
     recorder = tracking.open_recorder(uri)
@@ -72,6 +78,9 @@ def _analyze(command: str, arguments: Sequence[str]) -> int:
     console.print(description(analysis), markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"report: {copy_page(html, Path(folder), dataset.name)}", markup=False, soft_wrap=True)
+    if export is not None:
+        written = write_export(analysis, Path(export), export_names)
+        console.print(f"export: {written}", markup=False, soft_wrap=True)
     link = tracking.run_path(dataset.experiment_id, run_id)
     console.print(
         f"in MLflow: {tracking.ui_command(uri)}    # then /{link}, artifact {REPORT}", markup=False, soft_wrap=True

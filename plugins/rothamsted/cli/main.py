@@ -27,7 +27,7 @@ USAGE = """usage: rothamsted COMMAND [--key value ...]
   promote --sweep NAME [--dry_run true]   champion or not: judge the confirmed winner by registry/*.yaml
   rollback --model NAME [--reason TEXT]   the previous champion again
   registry --model NAME                   versions, verdicts, who stood when
-  prepare_data --dataset NAME [--source DIR]
+  prepare_data --dataset NAME [--key value ...]   make a data file; --help names the data sets and their options
   ENTRY_POINT [--field value ...]         run a study of MLproject by hand
 
 Keys are those of the sweep file (execution.workers, trials, ...) and the study's parameters."""

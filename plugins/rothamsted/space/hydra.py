@@ -1,4 +1,4 @@
-"""Hydra's sweep grammar as domains: `lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4 width=range(8,33,8)`.
+"""Hydra's grammar, as domains (`lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4`) and as values (`hidden=[256,128]`).
 
 Apart from `plain`, because it is another notation, read by Hydra's own parser; and that parser accepts
 things that are no search space (an interval from 5 to 1, a glob, a shuffle), so that all is checked here.
@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import (
     OverrideType,
     QuotedString,
     RangeSweep,
+    Sweep,
 )
 from hydra.errors import HydraException
 
@@ -27,6 +28,7 @@ from rothamsted.space.space import SpaceError
 
 _NEXT_OVERRIDE = re.compile(r"\s+(?=[~+]*[A-Za-z_][\w.@/:-]*=|~)")
 _EXAMPLE = "lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4 width=range(8,33,8)"
+_FIXED_EXAMPLE = "model.hidden=[256,128] model.dropout=0.2"
 
 
 def domains_from_hydra(text: str) -> dict[str, Domain]:
@@ -53,6 +55,29 @@ def domains_from_hydra(text: str) -> dict[str, Domain]:
     return domains
 
 
+def values_from_hydra(text: str) -> dict[str, Any]:
+    """Read fixed values in Hydra's grammar: `model.hidden=[256,128] model.dropout=0.2 name='a b' weights={a:1,b:2}`.
+
+    Raises:
+        SpaceError: with the parameter and what is not accepted.
+    """
+    values: dict[str, Any] = {}
+    for override in _split(text):
+        name, value = _parse(override, _FIXED_EXAMPLE)
+        if name in values:
+            raise SpaceError((name,), "is given twice; give it once")
+        if isinstance(value, Sweep | Glob):
+            raise SpaceError(
+                (name,), f"{override!r} gives several values; a fixed parameter has one, others go in space"
+            )
+        if value == "":
+            raise SpaceError((name,), f"has no value; write for example {_FIXED_EXAMPLE}")
+        values[name] = _value(value)
+    if not values:
+        raise SpaceError((), f"no parameter in {text!r}; write for example {_FIXED_EXAMPLE}")
+    return values
+
+
 def _split(text: str) -> list[str]:
     """The overrides of a line: split at blanks before a `name=`, outside brackets and quotes."""
     parts, start, depth, quote, position = [], 0, 0, "", 0
@@ -75,12 +100,12 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in (*parts, text[start:]) if part.strip()]
 
 
-def _parse(override: str) -> tuple[str, Any]:
+def _parse(override: str, example: str = _EXAMPLE) -> tuple[str, Any]:
     try:
         parsed = OverridesParser.create().parse_override(override)
     except HydraException as error:
         reason = str(error).splitlines()[0]
-        raise SpaceError((), f"Hydra cannot read {override!r}: {reason}; write for example {_EXAMPLE}") from None
+        raise SpaceError((), f"Hydra cannot read {override!r}: {reason}; write for example {example}") from None
     name = parsed.key_or_group
     if parsed.type is not OverrideType.CHANGE or parsed.package is not None or "/" in name:
         raise SpaceError((name,), f"{override!r} adds, deletes or names a package; write {name}=VALUES only")
@@ -145,5 +170,5 @@ def _value(value: Any) -> Any:
     if isinstance(value, list):
         return [_value(member) for member in value]
     if isinstance(value, dict):
-        raise DomainError("", f"a mapping cannot be a value: {value!r}; name its fields one by one, as in a.b=1,2")
+        return {str(key): _value(member) for key, member in value.items()}
     return value

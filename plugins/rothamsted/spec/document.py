@@ -54,13 +54,18 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def read_document(path: str | Path) -> Document:
-    """Read a sweep file.
+def read_document(path: str | Path, *, source: str | None = None, reads_exponents: bool = False) -> Document:
+    """Read a sweep file, or another that is a mapping.
+
+    Args:
+        path: the file.
+        source: what errors call it, if not its path.
+        reads_exponents: whether `1e-3` is a number, as in JSON and on the command line, and not a mistake.
 
     Raises:
         SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
     """
-    source = str(path)
+    source = source or str(path)
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -69,15 +74,15 @@ def read_document(path: str | Path) -> Document:
         raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except OSError as error:
         raise SpecError(f"{source}: cannot be read: {error.strerror}; give the path of a sweep file") from None
-    return parse_document(text, source)
+    return parse_document(text, source, reads_exponents=reads_exponents)
 
 
-def parse_document(text: str, source: str) -> Document:
+def parse_document(text: str, source: str, *, reads_exponents: bool = False) -> Document:
     """Read the text of a sweep file; `source` names it in errors."""
     node = _compose(text, source)
     if not isinstance(node, yaml.MappingNode):
         raise SpecError(f"{source}: must be a mapping of keys to values; see sweeps/ for examples")
-    reader = _Reader(source=source, places={}, is_shell=False)
+    reader = _Reader(source=source, places={}, is_shell=False, reads_exponents=reads_exponents)
     return Document(source=source, data=reader.read(node, ()), places=reader.places)
 
 
@@ -90,7 +95,7 @@ def parse_override(key: str, text: str) -> Any:
     node = _compose(text, f"command line: {key}")
     if node is None:
         return None
-    return _Reader(source="", places={}, is_shell=True).read(node, (key,))
+    return _Reader(source="", places={}, is_shell=True, reads_exponents=True).read(node, (key,))
 
 
 def _compose(text: str, place: str) -> yaml.Node | None:
@@ -112,6 +117,7 @@ class _Reader:
     source: str
     places: dict[KeyPath, str]
     is_shell: bool
+    reads_exponents: bool
 
     def read(self, node: yaml.Node, path: KeyPath, above: tuple[yaml.Node, ...] = ()) -> Any:
         if node in above:
@@ -163,7 +169,7 @@ class _Reader:
             return text
         if found is None:
             raise self._error(node, path, f"must be a finite number, not {text}")
-        if self.is_shell:
+        if self.reads_exponents:
             return float(text)
         mantissa = found["mantissa"] + ("" if "." in found["mantissa"] else ".0")
         spelled = f"{mantissa}e{found['sign'] or '+'}{found['exponent']}" if found["exponent"] else mantissa

@@ -24,13 +24,15 @@ from rothamsted.spec.parameters import (
     read_domain,
     read_domains,
 )
+from rothamsted.spec.parameters_file import PARAMETERS_FILE, add_parameters_file
 from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
 from rothamsted.spec.schema import FILE_KEYS, Sweep
 from rothamsted.spec.suggest import known_names
 from rothamsted.spec.target import ProjectParameters, StudyParameters, Target, find_target, with_entry_point
 
-SWEEP_KEYS = frozenset(FILE_KEYS) | KNOWN_LATER
+KEYS = (*FILE_KEYS, PARAMETERS_FILE)
+SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
 
 
 def load_sweep(
@@ -41,6 +43,7 @@ def load_sweep(
     project_parameters: ProjectParameters | None = None,
     check_condition: CheckCondition | None = None,
     known_studies: Iterable[str] = (),
+    root: Path | None = None,
 ) -> Sweep:
     """Read a sweep file, apply what the command line changes, and check everything.
 
@@ -54,6 +57,7 @@ def load_sweep(
         check_condition: called with (study, {parameter: value}, the seed among them); raises a UserError
             if the study refuses it. Of a foreign project nobody is asked.
         known_studies: studies to name where the one asked for does not exist.
+        root: of the project, to which a `parameters_file` is relative; None: the working directory.
 
     Raises:
         SpecError: one line: place, key, rule, value, way out.
@@ -63,7 +67,7 @@ def load_sweep(
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
     target = find_target(document, parameter_names, known_studies, project_parameters)
-    document = flatten_parameters(document, target)
+    document = add_parameters_file(flatten_parameters(document, target), target, root or Path.cwd())
     document = fix_parameters(document, _known_parameters(given, target, document))
     check_parameters(document, target)
     sweep = _validate(_with_values(document, read_domains(document, target)))
@@ -101,7 +105,7 @@ def _with_values(document: Document, domains: Mapping[str, Domain]) -> Document:
 def _check_keys(document: Document) -> None:
     for key in document.data:
         if key not in SWEEP_KEYS:
-            known = known_names(key, FILE_KEYS)
+            known = known_names(key, KEYS)
             raise document.error((key,), f"is not a key of a sweep file; {known}")
 
 
@@ -114,8 +118,10 @@ def _known_parameters(given: GivenParameters, target: Target, document: Document
         is_below = target.is_open and name in given.below  # parameters.NAME: whether it is taken is checked there
         is_known = name in target.parameters or name in target.undeclared
         if not is_known and name not in used and not is_below:
-            own = (other for other in target.parameters if other != target.seed_parameter)
-            known = known_names(name, (*FILE_KEYS, *own))
+            own = [other for other in target.parameters if other != target.seed_parameter]
+            known = known_names(name, (*KEYS, *own))
+            if name in given.below:
+                raise at.error((name,), f"is not a parameter of {target.label}; {known_names(name, own)}")
             way = f"; one that it does not declare is parameters.{name}" if target.is_open else ""
             reason = f"is neither a key of a sweep file nor a parameter of {target.label}{way}; {known}"
             raise at.error((name,), reason)

@@ -1,8 +1,9 @@
 """What the command line changes in a sweep file, before anything is judged.
 
 Any key of a sweep file can be given, dotted (`execution.workers=1`, `space.optimizer.lr.points=5`), and
-`space=` in Hydra's sweep grammar. Any other key is a parameter of the study: it is fixed at that value,
-and if it stood in the space it no longer varies: that is what was asked for. Null takes a key away.
+`space=` in Hydra's sweep grammar; `set=` fixes parameters in Hydra's grammar. Any other key is a parameter of the
+study: it is fixed at that value, and if it stood in the space it no longer varies: that is what was asked for. Null
+takes a key away.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.spec.document import Document, KeyPath, parse_override
 
 COMMAND_LINE = "command line"
+SET = "set"  # parameters in Hydra's grammar, of the command line only
 # `sampler: tpe` is `sampler: {name: tpe}`
 SHORT_FORMS = {"sampler": "name", "replicates": "count", "pruner": "name", "warm_start": "sweep"}
 REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own
@@ -27,7 +29,7 @@ class GivenParameters:
 
     Attributes:
         values: by name.
-        below: the names that were given as `parameters.NAME`.
+        below: the names that were given as `parameters.NAME` or in `set`.
     """
 
     values: Mapping[str, Any]
@@ -61,12 +63,17 @@ def override_sweep_keys(
     Returns:
         The changed document, and the overrides that are no sweep key.
     """
+    _refuse_twice(overrides)
     editor = _Editor(copy.deepcopy(document.data), dict(document.places))
     parameters: dict[str, Any] = {}
     below: set[str] = set()
     for key in sorted(overrides, key=lambda key: key.count(".")):  # space before space.lr.points
         first, _, rest = key.partition(".")
-        if first == "parameters" and rest:
+        if key == SET:
+            fixed = _fixed_in_hydra(overrides[key])
+            parameters |= fixed
+            below |= set(fixed)
+        elif first == "parameters" and rest:
             parameters[rest] = parse_override(key, overrides[key])
             below.add(rest)
         elif first not in sweep_keys:
@@ -162,6 +169,26 @@ def _set_in_space(editor: _Editor, rest: str, value: Any) -> None:
         return
     editor.remove(("parameters", name))
     editor.put(path, value)
+
+
+def _fixed_in_hydra(text: str) -> dict[str, Any]:
+    """The parameters that `set=` fixes."""
+    from rothamsted.space.hydra import values_from_hydra
+
+    try:
+        return values_from_hydra(text)
+    except SpaceError as error:
+        at = Document(source=COMMAND_LINE, data={}, places={})
+        raise at.error((SET, *error.key), error.reason) from None
+
+
+def _refuse_twice(overrides: Mapping[str, str]) -> None:
+    """A parameter that is fixed by its own key and in `set`, too: nobody can say which was meant."""
+    for name in _fixed_in_hydra(overrides[SET]) if SET in overrides else ():
+        for other in (name, f"parameters.{name}"):
+            if other in overrides:
+                at = Document(source=COMMAND_LINE, data={}, places={})
+                raise at.error((SET, name), f"is given by {other}={overrides[other]}, too; give one of the two")
 
 
 def _override_space(editor: _Editor, text: str) -> None:

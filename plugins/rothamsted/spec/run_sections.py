@@ -114,6 +114,8 @@ class Execution(BaseModel):
         checkpoint_every: seconds between two checkpoints of a running replicate.
         checkpoint_dir: folder of the checkpoints; relative to the project's root.
         lease_seconds: a worker silent for so long is taken for dead, and its trial for free.
+        artifacts: keep the artifacts that a study gives with its measurements, in the runs of the replicates.
+        tensorboard: mirror the replicates of a study into files of TensorBoard, in the folder tensorboard.
         report: write the whole analysis and the report to the sweep's run when it is finished.
         env_manager: what prepares the environment of a foreign project; local: the one that is there.
         environment: variables for a foreign project's processes, beside those of the worker.
@@ -132,6 +134,8 @@ class Execution(BaseModel):
     checkpoint_every: Seconds = 30.0
     checkpoint_dir: Text = "checkpoints"
     lease_seconds: Seconds = 60.0
+    artifacts: bool = True
+    tensorboard: bool = False
     report: bool = True
     env_manager: Literal["local", "uv", "virtualenv", "conda"] = "local"
     environment: dict[Text, str] = Field(default_factory=dict)
@@ -142,6 +146,8 @@ class Execution(BaseModel):
 
 # Keys of `execution` that a study has no use for: it is trained in the worker itself.
 PROJECT_EXECUTION_KEYS = ("env_manager", "environment", "memory_limit", "grace_seconds", "warm_pool")
+# Keys of `execution` that a foreign project has no use for: it logs its own artifacts.
+STUDY_EXECUTION_KEYS = ("artifacts", "tensorboard")
 
 
 class Statistics(BaseModel):

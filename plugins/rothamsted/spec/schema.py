@@ -29,6 +29,7 @@ from rothamsted.spec.field_values import (
 )
 from rothamsted.spec.run_sections import (
     PROJECT_EXECUTION_KEYS,
+    STUDY_EXECUTION_KEYS,
     Confirm,
     Execution,
     Racing,
@@ -45,6 +46,7 @@ __all__ = [
     "MAX_CONDITIONS",
     "MAX_SEED",
     "PROJECT_EXECUTION_KEYS",
+    "STUDY_EXECUTION_KEYS",
     "Confirm",
     "EarlyStopping",
     "Execution",

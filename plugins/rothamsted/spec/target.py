@@ -12,7 +12,7 @@ from typing import Any
 
 from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
-from rothamsted.spec.schema import PROJECT_EXECUTION_KEYS
+from rothamsted.spec.schema import PROJECT_EXECUTION_KEYS, STUDY_EXECUTION_KEYS
 from rothamsted.spec.suggest import known_names
 
 ENTRY_POINT = "main"  # MLflow's own default
@@ -146,7 +146,11 @@ def _check_project_keys(document: Document) -> None:
         if data.get(key) is not None:
             raise document.error((key,), f"goes only with study: a foreign project {what}; remove it")
     execution = data.get("execution")
-    population = execution.get("population") if isinstance(execution, Mapping) else None
+    below = execution if isinstance(execution, Mapping) else {}
+    for key in STUDY_EXECUTION_KEYS:
+        if below.get(key) is not None:
+            raise document.error(("execution", key), "goes only with study: a foreign project keeps its own; remove it")
+    population = below.get("population")
     if isinstance(population, int) and population > 1:
         reason = f"{population} replicates in one process goes only with study; remove it"
         raise document.error(("execution", "population"), reason)

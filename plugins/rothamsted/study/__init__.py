@@ -4,31 +4,36 @@ Importing this is cheap, so that `python -m projects.<study> --help` answers at 
 the command line are imported where they are used.
 """
 
+from rothamsted.study.artifacts import Contents, log_artifacts, write_artifacts
 from rothamsted.study.by_hand import main, run_by_hand
 from rothamsted.study.checkpoint import Checkpoint, Snapshot
 from rothamsted.study.command_line import ByHand
 from rothamsted.study.contract import MeasurementLike, Study, check_population, population_key
-from rothamsted.study.driver import drive
+from rothamsted.study.driver import OnArtifacts, drive
 from rothamsted.study.exports import write_exports
 from rothamsted.study.fields import field_names, field_types, flatten, set_fields
 from rothamsted.study.find import load_study, study_module
-from rothamsted.study.prepare import prepare_data
+from rothamsted.study.prepare import describe_datasets, prepare_data
 from rothamsted.study.provenance import source_tags, study_tags
 from rothamsted.study.signals import StopRequest, stop_on_signals
 
 __all__ = [
     "ByHand",
     "Checkpoint",
+    "Contents",
     "MeasurementLike",
+    "OnArtifacts",
     "Snapshot",
     "StopRequest",
     "Study",
     "check_population",
+    "describe_datasets",
     "drive",
     "field_names",
     "field_types",
     "flatten",
     "load_study",
+    "log_artifacts",
     "main",
     "population_key",
     "prepare_data",
@@ -38,5 +43,6 @@ __all__ = [
     "stop_on_signals",
     "study_module",
     "study_tags",
+    "write_artifacts",
     "write_exports",
 ]

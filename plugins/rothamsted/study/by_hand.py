@@ -17,12 +17,15 @@ from pydantic import BaseModel
 
 from rothamsted.errors import DataError, UserError
 from rothamsted.records import Ending, Measured, Outcome, RunStatus
+from rothamsted.study.artifacts import Contents, write_artifacts
 from rothamsted.study.atomic import check_writable
 from rothamsted.study.checkpoint import Checkpoint
 from rothamsted.study.command_line import ByHand, parse
 from rothamsted.study.contract import Study
-from rothamsted.study.driver import drive
+from rothamsted.study.driver import OnArtifacts, drive
+from rothamsted.study.fields import flatten
 from rothamsted.study.signals import StopRequest, stop_on_signals
+from rothamsted.study.tensorboard import FOLDER, Mirror, check_tensorboard
 from rothamsted.study.terminal import Display, closing_line, line
 
 if TYPE_CHECKING:
@@ -75,13 +78,17 @@ def run_by_hand(
     from rich.console import Console
 
     options = options or ByHand()
+    if options.is_mirrored:
+        check_tensorboard()
     checkpoint = _checkpoint(study, config, options)
     data_digest = _data_digest(study, config)
     record = _open_record(study, config, options, data_digest, root or Path.cwd()) if options.is_saved else None
     try:
         with Display(console=Console(), clock=time.perf_counter) as display:
             _announce(display, record)
-            ending = _train(study, config, checkpoint, record, display, should_stop or StopRequest())
+            mirror = _mirror(study, config, options, record)
+            keep = _keep_artifacts(record, options.output, mirror)
+            ending = _train(study, config, checkpoint, record, mirror, display, keep, should_stop or StopRequest())
             if ending.history:
                 display.say(line(ending.history[-1]))
             display.say(closing_line(ending))
@@ -102,26 +109,58 @@ def _train(
     config: BaseModel,
     checkpoint: Checkpoint | None,
     record: RunRecord | None,
+    mirror: Mirror | None,
     display: Display,
+    keep: OnArtifacts | None,
     should_stop: StopRequest,
 ) -> Ending:
     def note(member: int, measured: Measured) -> None:
         if record:
             record.log(member, measured)
+        if mirror:
+            mirror.log(measured)
 
     def note_and_show(member: int, measured: Measured) -> None:
         note(member, measured)
         display.show(member, measured)
 
-    [ending] = drive(
-        study,
-        [config],
-        on_measurement=note_and_show,
-        on_restored=note,
-        checkpoint=checkpoint,
-        should_stop=should_stop,
-    )
+    try:
+        [ending] = drive(
+            study,
+            [config],
+            on_measurement=note_and_show,
+            on_restored=note,
+            on_artifacts=keep,
+            checkpoint=checkpoint,
+            should_stop=should_stop,
+        )
+    finally:
+        if mirror:
+            mirror.close()
     return ending
+
+
+def _mirror(study: Study, config: BaseModel, options: ByHand, record: RunRecord | None) -> Mirror | None:
+    """The mirror for TensorBoard where one is asked for: the same one where the same run goes on."""
+    if record is None or not options.is_mirrored:
+        return None
+    folder = (options.output or Path()) / FOLDER / f"{study.name}-{record.run_id[-12:]}"
+    return Mirror(folder, flatten(config), started_seconds=time.time())
+
+
+def _keep_artifacts(record: RunRecord | None, folder: Path | None, mirror: Mirror | None) -> OnArtifacts | None:
+    """Puts artifacts into the run and the folder of the exports; None where nothing is saved."""
+    if record is None:
+        return None
+
+    def keep(member: int, measured: Measured, contents: Contents) -> None:
+        record.keep(contents)
+        if folder is not None:
+            write_artifacts(folder, contents)
+        if mirror is not None:
+            mirror.show(measured, contents)
+
+    return keep
 
 
 def _checkpoint(study: Study, config: BaseModel, options: ByHand) -> Checkpoint | None:
@@ -187,6 +226,8 @@ def _close(options: ByHand, record: RunRecord | None, ending: Ending, display: D
         display.say(f"    at: {run_path(record.experiment_id, record.run_id)}")
     if options.output:
         display.say(f"files: {options.output}")
+    if options.is_mirrored:
+        display.say(f"in TensorBoard: tensorboard --logdir {(options.output or Path()) / FOLDER}")
     if options.checkpoint_dir and not is_over:
         display.say("go on: start the same command again")
 

@@ -5,6 +5,7 @@ It is apart because it is jsonargparse's only user, and turns whatever is mistyp
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import sys
@@ -17,12 +18,13 @@ from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
 from rothamsted.study.contract import Study
-from rothamsted.study.fields import closest, field_names, set_fields
+from rothamsted.study.fields import closest, field_names, set_fields, spread
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 DEFAULT_CHECKPOINT_SECONDS = 60.0
+SET_EXAMPLE = "'model.hidden=[256,128] model.dropout=0.2'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +35,21 @@ class ByHand:
     checkpoint_dir: Path | None = None
     checkpoint_seconds: float = DEFAULT_CHECKPOINT_SECONDS  # 0: after every measurement
     output: Path | None = None  # the exports are written here too
+    is_mirrored: bool = False  # into TensorBoard's files, below `output` or the working directory
 
     def __post_init__(self) -> None:
         """Refuse options that contradict each other."""
-        if not self.is_saved and (self.checkpoint_dir or self.output):
-            raise StudyError("--no-save leaves nothing behind; give it without --checkpoint-dir and --output")
+        if not self.is_saved and (self.checkpoint_dir or self.output or self.is_mirrored):
+            others = "--checkpoint-dir, --output and --tensorboard"
+            raise StudyError(f"--no-save leaves nothing behind; give it without {others}")
         if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
             raise StudyError(f"--checkpoint-every: must be 0 or more seconds, not {self.checkpoint_seconds!r}")
 
 
-OPTIONS = ("no_save", "checkpoint_dir", "checkpoint_every", "output", "config", "print_config", "help")
+OPTIONS = (
+    *("no_save", "checkpoint_dir", "checkpoint_every", "output", "tensorboard"),
+    *("set", "config", "print_config", "help"),
+)
 
 
 def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
@@ -57,7 +64,7 @@ def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
     _check_names(study)
     parser = _parser(study)
     try:
-        given = parser.parse_args(list(argv)).as_dict()
+        given = parser.parse_args(_with_set(study, _config_first(study, argv))).as_dict()
     except ArgumentError as error:
         raise StudyError(_one_line(study, str(error))) from error
     fields = {name: given[name] for name in study.config.model_fields if name in given}
@@ -67,6 +74,7 @@ def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
         checkpoint_dir=given["checkpoint_dir"],
         checkpoint_seconds=given["checkpoint_every"],
         output=given["output"],
+        is_mirrored=given["tensorboard"],
     )
     return config, options
 
@@ -82,6 +90,7 @@ def _parser(study: Study) -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--config", action="config", help="YAML or JSON file of fields; options after it override it")
+    parser.add_argument("--set", metavar="FIELDS", help=f"fields in Hydra's grammar: {SET_EXAMPLE}")
     _add_options(parser)
     parser.add_class_arguments(study.config)
     for name, fields in (parser.groups or {}).items():  # titles that jsonargparse makes from class names
@@ -113,6 +122,71 @@ def _add_options(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="write metrics.csv and the other exports here too",
     )
+    group.add_argument(
+        "--tensorboard",
+        type=bool,
+        default=False,
+        metavar="true",
+        help="mirror the run into files of TensorBoard, in tensorboard/ of --output or of this folder",
+    )
+
+
+def _config_first(study: Study, argv: Sequence[str]) -> list[str]:
+    """The files before all else, so that what the command line says itself wins wherever it stands."""
+    first: list[str] = []
+    others = list(argv)
+    while (at := next((n for n, word in enumerate(others) if word.partition("=")[0] == "--config"), None)) is not None:
+        n_words = 1 if "=" in others[at] else 2
+        words = others[at : at + n_words]
+        del others[at : at + n_words]
+        path = words[0].partition("=")[2] if n_words == 1 else "".join(words[1:])
+        _check_file(study, path)
+        first += words
+    return first + others
+
+
+def _check_file(study: Study, path: str) -> None:
+    """Refuse a file with its place: one that is missing or no mapping, or names what is no field."""
+    from rothamsted.spec.document import read_document
+
+    if not Path(path).is_file():
+        raise StudyError(f"--config: there is no file {path!r}; give a JSON or YAML file of fields")
+    document = read_document(path, reads_exponents=True)
+    known = field_names(study.config)
+    for name, _ in spread(document.data, frozenset(known)):
+        if name not in known and name not in OPTIONS:
+            where = next((path for path in document.places if ".".join(map(str, path)) == name), ())
+            raise document.error(where, f"is not a field of {study.config.__name__}; {closest(name, known)}")
+
+
+def _with_set(study: Study, argv: Sequence[str]) -> list[str]:
+    """The words with each --set written out as options of their own."""
+    words, left = [], list(argv)
+    while left:
+        word = left.pop(0)
+        key, separator, text = word.partition("=")
+        if key != "--set" or not (separator or left):
+            words.append(word)
+            continue
+        for name, value in _set_values(study, text if separator else left.pop(0)).items():
+            if any(other.partition("=")[0] == f"--{name}" for other in (*words, *left)):
+                raise StudyError(f"--set: {name} is given as --{name}, too; give one of the two")
+            words.append(f"--{name}={value if isinstance(value, str) else json.dumps(value)}")
+    return words
+
+
+def _set_values(study: Study, text: str) -> dict[str, Any]:
+    from rothamsted.space import SpaceError
+    from rothamsted.space.hydra import values_from_hydra
+
+    known = field_names(study.config)
+    try:
+        values = dict(spread(values_from_hydra(text), frozenset(known)))
+    except SpaceError as error:
+        raise StudyError(f"--set: {'.'.join((*error.key, ''))[:-1]}: {error.reason}".replace(": : ", ": ")) from error
+    if unknown := next((name for name in values if name not in known), None):
+        raise StudyError(f"--set: {unknown} is not a field of {study.config.__name__}; {closest(unknown, known)}")
+    return values
 
 
 def _program(study: Study) -> str:
@@ -138,7 +212,8 @@ def _one_line(study: Study, message: str) -> str:
         return f"--{problem}"
     lines = [line.strip() for line in message.splitlines()]
     kept = [re.sub(r" \[type=.*?\]", "", line) for line in lines if not line.startswith("For further information")]
-    return " ".join(kept)
+    text = re.sub(r"\d+ validation errors? for \S+(, \.\.\.\])? ", "", " ".join(kept))
+    return re.sub(r'^Parser key "([^"]+)": ', r"--\1: ", text)
 
 
 def _problem_of(study: Study, key: str, value: str) -> str:

@@ -25,7 +25,12 @@ RESERVED_METRICS = frozenset({"seconds", "samples_per_second"})  # measured by t
 
 
 class MeasurementLike(Protocol):
-    """What a study's generator yields: one measurement of every member of the population."""
+    """What a study's generator yields: one measurement of every member of the population.
+
+    It may also have `artifacts: Callable[[], Sequence[Mapping[str, str | bytes]]] | None`: files to keep with this
+    measurement, one mapping a member, of a relative path (samples/step_000200.txt) to its text or bytes. It is called
+    right after the measurement, or not at all where nobody keeps them, so it may not change what training does next.
+    """
 
     @property
     def step(self) -> int:
@@ -71,7 +76,10 @@ class TrainedModelLike(Protocol):
 
     @property
     def input_example(self) -> Any:
-        """A few rows of input as `predict` takes them: NumPy array, or a mapping of names to arrays."""
+        """A few rows of input as `predict` takes them: a NumPy array of numbers or text, or a mapping of names to such.
+
+        Text is an array of it, np.array(["Once upon"]): what predict is asked with over HTTP comes as one, too.
+        """
         ...
 
     @property
@@ -80,7 +88,10 @@ class TrainedModelLike(Protocol):
         ...
 
     def predict(self, x: Any, /) -> Any:
-        """The output for some rows of input: a NumPy array, or a mapping of names to arrays."""
+        """The output for some rows of input: a NumPy array of numbers or text, or a mapping of names to such.
+
+        The same for the same input: what is random in it is drawn from a seed.
+        """
         ...
 
 
@@ -102,7 +113,8 @@ class Study:
         extends: (new, old) -> whether training of config `new` may go on from the state at the end of config `old`:
             it is the same training, only longer. None: it never may.
         datasets: name -> function that makes a data file, called as `prepare(source=..., target=...)`
-            with `source: str | None` and `target: Path | None`; it returns the file that it made.
+            with `source: str | None` and `target: Path | None`; it returns the file that it made. Further keyword
+            parameters, typed and with defaults, are options of the command line.
         data_digest: config -> digest of the data that it trains on, for the record.
         user_errors: exceptions of the study whose text alone tells its user what to do.
     """

@@ -18,11 +18,13 @@ from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, Outcome, Stopped
+from rothamsted.study.artifacts import Contents, artifacts_of
 from rothamsted.study.checkpoint import Checkpoint, Snapshot
 from rothamsted.study.contract import MeasurementLike, Study, Training, check_population
 from rothamsted.study.members import Members
 
 OnMeasurement = Callable[[int, Measured], None]
+OnArtifacts = Callable[[int, Measured, Contents], None]
 Judge = Callable[[Sequence[int]], Mapping[int, Stopped]]
 ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED)  # nothing will go on from a checkpoint
 
@@ -48,6 +50,7 @@ def drive(
     *,
     on_measurement: OnMeasurement,
     on_restored: OnMeasurement | None = None,
+    on_artifacts: OnArtifacts | None = None,
     judge: Judge = spare,
     checkpoint: Checkpoint | None = None,
     start: Snapshot | None = None,
@@ -67,6 +70,8 @@ def drive(
             `on_measurement` and in writing checkpoints) and `samples_per_second` since the last measurement.
             A member's last call is the measurement at which it diverged. What it raises goes to the caller.
         on_restored: called likewise for each measurement that a checkpoint brought back, before training.
+        on_artifacts: called after `on_measurement` with the artifacts of a member, where a measurement has any; what it
+            raises fails the training. None: the study is not asked for them.
         judge: called after each measurement with the members that still run; says which of them end now, and how.
         checkpoint: where to keep checkpoints; training goes on from the newest one there. They are removed
             once every member has ended, and kept where it failed or was interrupted.
@@ -97,6 +102,7 @@ def drive(
         configs=configs,
         training=study.train(configs, snapshot.state if snapshot else None),
         members=members,
+        on_artifacts=on_artifacts,
         judge=judge,
         checkpoint=checkpoint,
         keeps_last_state=keeps_last_state and checkpoint is not None,
@@ -119,6 +125,7 @@ class _Sitting:
     configs: Sequence[BaseModel]
     training: Training
     members: Members
+    on_artifacts: OnArtifacts | None
     judge: Judge
     checkpoint: Checkpoint | None
     keeps_last_state: bool
@@ -159,6 +166,8 @@ class _Sitting:
                 return self.failed(error)
             for member, measured in added:
                 on_measurement(member, measured)
+            if self.on_artifacts and (failed := self._keep_artifacts(self.on_artifacts, measurement, added)):
+                return failed
             self.members.stop(self.judge([member for member, _ in added if self.members.stopped[member] is None]))
             if not self.members.is_any_running:
                 return self.members.endings(Outcome.FINISHED)
@@ -183,6 +192,18 @@ class _Sitting:
             return None, ended.value
         finally:
             self.members.seconds += self.clock() - started
+
+    def _keep_artifacts(
+        self, keep: OnArtifacts, measurement: MeasurementLike, added: Sequence[tuple[int, Measured]]
+    ) -> list[Ending] | None:
+        """Hand on the artifacts of a measurement; the endings of a failure if they cannot be made or kept."""
+        try:
+            contents = artifacts_of(measurement, len(self.configs))
+            for member, measured in added if contents else ():
+                keep(member, measured, contents[member])
+        except (Exception, SystemExit) as error:
+            return self.failed(error)
+        return None
 
     def _is_out_of_time(self) -> bool:
         return self.timeout_seconds is not None and self.members.seconds > self.timeout_seconds

@@ -1,4 +1,4 @@
-"""What a run leaves behind for people without MLflow: metrics.csv, summary.json, config.json and its curves.
+"""What a run leaves behind for people without MLflow: metrics (CSV and JSON), summary, config and its curves.
 
 It is apart because it sees a history and writes files, and knows nothing of training or of MLflow.
 """
@@ -32,13 +32,14 @@ class Curve:
 
 
 def write_exports(folder: Path, config: BaseModel, ending: Ending) -> list[Path]:
-    """Write metrics.csv, summary.json, config.json; loss.svg and learning_rate.svg where there are such metrics.
+    """Write metrics.csv, metrics.json, summary.json, config.json; loss.svg, learning_rate.svg where they apply.
 
     Raises:
         StudyError: the folder cannot be written.
     """
     contents = {
         "metrics.csv": metrics_csv(ending.history),
+        "metrics.json": _json(metrics_by_name(ending.history)),
         "summary.json": _json(summary(ending)),
         "config.json": _json(config.model_dump(mode="json")),
     }
@@ -69,6 +70,15 @@ def metrics_csv(history: Sequence[Measured]) -> str:
         epoch = "" if measured.epoch is None else repr(measured.epoch)
         rows.writerow([measured.step, epoch, *(repr(measured.metrics[name]) for name in [*others, *own])])
     return text.getvalue()
+
+
+def metrics_by_name(history: Sequence[Measured]) -> dict[str, Any]:
+    """The same numbers by column: step, epoch, and each metric under `metrics`, one value a measurement."""
+    return {
+        "step": [measured.step for measured in history],
+        "epoch": [measured.epoch for measured in history],
+        "metrics": {name: [measured.metrics[name] for measured in history] for name in _names(history)},
+    }
 
 
 def summary(ending: Ending) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = ""
     """
     place = f"{place}: " if place else ""
     tree: dict[str, Any] = {}
-    for name, value in _spread(flat, frozenset(field_names(config_type))):
+    for name, value in spread(flat, frozenset(field_names(config_type))):
         _put(tree, name, value, place)
     try:
         return config_type.model_validate(_with_defaults(config_type, tree))
@@ -146,11 +146,11 @@ def _with_defaults(config_type: type[BaseModel], tree: Mapping[str, Any]) -> dic
     return filled
 
 
-def _spread(flat: Mapping[str, Any], leaves: frozenset[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def spread(flat: Mapping[str, Any], leaves: frozenset[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted names and values; a mapping that is itself the value of a field is left whole."""
     for name, value in flat.items():
         if isinstance(value, Mapping) and value and f"{prefix}{name}" not in leaves:
-            yield from _spread(value, leaves, f"{prefix}{name}.")
+            yield from spread(value, leaves, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from rothamsted.errors import StoreError, UserError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
+from rothamsted.study.artifacts import Contents, log_artifacts
 from rothamsted.study.atomic import write_atomically
 from rothamsted.study.contract import Study
 from rothamsted.study.driver import unix_now_ms
@@ -48,6 +49,7 @@ class RunRecord:
     is_resumed: bool
     _logged: set[tuple[str, int]] = field(default_factory=set, repr=False)  # (key, step) that the run has
     _flushed_at: float = 0.0
+    _unwritten: dict[str, str | bytes] = field(default_factory=dict, repr=False)  # artifacts: path -> content
 
     def log(self, member: int, measured: Measured) -> None:
         """Add one measurement; what the run has already, from before a restart, is not added again."""
@@ -64,11 +66,16 @@ class RunRecord:
             self._try_to_flush()
             self._flushed_at = self.clock()
 
+    def keep(self, contents: Contents) -> None:
+        """Store the artifacts of a measurement; what a store that is away does not take is kept for later."""
+        self._unwritten |= contents
+        self._try_to_flush()
+
     def end(self, config: BaseModel, ending: Ending) -> None:
         """Write how training ended, and its exports as artifacts."""
         tags = {"rothamsted.outcome": str(ending.outcome), "rothamsted.reason": ending.reason}
         self.recorder.log(self.run_id, tags={name: value for name, value in tags.items() if value or self.is_resumed})
-        self.recorder.flush()
+        self._flush()
         if ending.history:
             with tempfile.TemporaryDirectory() as folder:
                 for path in write_exports(Path(folder), config, ending):
@@ -89,9 +96,18 @@ class RunRecord:
     def _try_to_flush(self) -> None:
         """A store that is away for a while must not end a training: what is not written stays buffered."""
         try:
-            self.recorder.flush()
+            self._flush()
         except StoreError as error:
             _log.warning("MLflow was not written, training goes on and it is tried again: %s", error)
+
+    def _flush(self) -> None:
+        self.recorder.flush()
+        waiting, self._unwritten = self._unwritten, {}
+        try:
+            log_artifacts(self.recorder, self.run_id, waiting)
+        except StoreError:
+            self._unwritten = waiting
+            raise
 
 
 def open_record(

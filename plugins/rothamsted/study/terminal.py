@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 LINE_SECONDS = 1.0  # at least this long between two lines where the output is not a terminal
-_SHOWN_FIRST = ("train_loss", "val_loss", "val_accuracy", "learning_rate", "samples_per_second")
+_SHOWN_FIRST = (
+    *("train_loss", "train/loss", "val_loss", "validation/loss", "val_accuracy", "validation/accuracy"),
+    *("learning_rate", "samples_per_second"),
+)
 
 
 @final
@@ -57,10 +60,16 @@ class Display:
 
 def line(measured: Measured) -> str:
     """A measurement as one line: the metrics that most studies have; all of them if it has none of those."""
-    names = [name for name in _SHOWN_FIRST if name in measured.metrics] or list(measured.metrics)
+    known = {_plain(name): name for name in measured.metrics}
+    names = [known[name] for name in _SHOWN_FIRST if name in known] or list(measured.metrics)
     numbers = "  ".join(f"{name} {measured.metrics[name]:.4g}" for name in names)
     epoch = "" if measured.epoch is None else f"  epoch {measured.epoch:.2f}"
     return f"step {measured.step}{epoch}  {numbers}"
+
+
+def _plain(name: str) -> str:
+    """A metric's name without slashes: validation/loss is val_loss."""
+    return name.replace("validation/", "val_").replace("/", "_")
 
 
 def closing_line(ending: Ending) -> str:

@@ -14,6 +14,7 @@ from rothamsted.errors import UserError
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.study import Study, field_types, load_study, set_fields
+from rothamsted.study.tensorboard import check_tensorboard
 from rothamsted.sweep.foreign import ForeignStudy, checked_foreign, open_foreign
 from rothamsted.sweep.stages import check_resume
 from rothamsted.tracking.projects import open_project
@@ -57,9 +58,12 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         project_parameters=project_parameters,
         check_condition=check_condition,
         known_studies=known_studies(),
+        root=root,
     )
     study = checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
     check_resume(sweep, study)
+    if sweep.execution.tensorboard:
+        check_tensorboard()
     return sweep, study
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rothamsted import tags, tracking
+from rothamsted.errors import DataError
 from rothamsted.search import Queue, SearchRecord, check_storage, find_search
 from rothamsted.search.storage import SPEC_KEY
 from rothamsted.spec import Sweep, resolved
@@ -119,12 +120,18 @@ def digest_of_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
 
     Of a sweep with stages it is the first one's, when the data of all of them are there. None where nobody can say:
     a foreign project keeps its data to itself.
+
+    Raises:
+        DataError: The study says in its own words why the data cannot be used.
     """
     if isinstance(study, ForeignStudy) or study.data_digest is None:
         return None
     _, condition = next(sweep.search_space.probes(), ("", {}))
     n_stages = max(len(sweep.stages), 1)
-    digests = [study.data_digest(stage_config(study, sweep, stage, condition)) for stage in range(n_stages)]
+    try:
+        digests = [study.data_digest(stage_config(study, sweep, stage, condition)) for stage in range(n_stages)]
+    except study.user_errors as error:
+        raise DataError(" ".join(str(error).split())) from error
     return digests[0]
 
 

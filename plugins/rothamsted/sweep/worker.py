@@ -18,13 +18,14 @@ import psutil
 from rothamsted import tags
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.search import Claimed
-from rothamsted.study import Checkpoint, Snapshot, Study, drive, population_key
+from rothamsted.study import Checkpoint, Contents, Snapshot, Study, drive, log_artifacts, population_key
 from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.context import Emit, SweepContext
 from rothamsted.sweep.folders import checkpoint_folder
 from rothamsted.sweep.foreign import ForeignStudy, Starter
 from rothamsted.sweep.foreign_run import ForeignReplicate
 from rothamsted.sweep.jury import Jury, Member
+from rothamsted.sweep.mirrors import Mirrors
 from rothamsted.sweep.models import ModelLogger
 from rothamsted.sweep.stages import state_to_start_from
 from rothamsted.sweep.telling import Teller
@@ -218,18 +219,33 @@ class Worker:
     def _drive(self, study: Study, members: Sequence[Member], jury: Jury) -> list[Ending]:
         """Train one population of a study, in this process."""
         execution = self.context.sweep.execution
-        return drive(
-            study,
-            [member.config for _, member in members],
-            on_measurement=lambda m, measured: self._on_measurement(members[m], jury.heard(m, measured)),
-            on_restored=lambda m, measured: self._on_measurement(members[m], jury.heard(m, measured)),
-            judge=jury.judge,
-            checkpoint=Checkpoint(folder=self._checkpoint_folder(members), every_seconds=execution.checkpoint_every),
-            start=self._start_state(members),
-            keeps_last_state=self._stage.keeps_states and self._stage.phase == "search",
-            should_stop=lambda: all(self._is_stopped(trial) for trial, _ in members),
-            timeout_seconds=execution.timeout_per_trial,
-        )
+        mirrors = Mirrors(context=self._stage, members=members)
+        folder = self._checkpoint_folder(members)
+
+        def hear(m: int, measured: Measured) -> None:
+            self._on_measurement(members[m], jury.heard(m, measured))
+            mirrors.log(m, measured)
+
+        def keep(m: int, measured: Measured, contents: Contents) -> None:
+            log_artifacts(self.context.recorder, members[m][1].run_id, contents)
+            mirrors.show(m, measured, contents)
+
+        try:
+            return drive(
+                study,
+                [member.config for _, member in members],
+                on_measurement=hear,
+                on_restored=hear,
+                on_artifacts=keep if execution.artifacts else None,
+                judge=jury.judge,
+                checkpoint=Checkpoint(folder=folder, every_seconds=execution.checkpoint_every),
+                start=self._start_state(members),
+                keeps_last_state=self._stage.keeps_states and self._stage.phase == "search",
+                should_stop=lambda: all(self._is_stopped(trial) for trial, _ in members),
+                timeout_seconds=execution.timeout_per_trial,
+            )
+        finally:
+            mirrors.close()
 
     def _close(self, members: Sequence[Member], endings: Sequence[Ending], attempt_limit: int) -> None:
         for (trial, member), found in zip(members, endings, strict=True):

@@ -63,14 +63,16 @@ def check_model(model: Any, code: StudyCode) -> CheckedModel:
         code: the study's source files.
 
     Raises:
-        ModelError: predict raises or gives something else than finite NumPy arrays, or the model cannot be pickled
-            by reference to the study's code.
+        ModelError: predict takes or gives something else than NumPy arrays of finite numbers or text, or raises, or
+            the model cannot be pickled by reference to the study's code.
     """
+    _check_input(model.input_example)
     output = _predict(model)
     data = _pickled(model)
     again = _predict(_Unpickler(data, code).load())
     if not _equal(_by_name(output), _by_name(again)):
-        raise ModelError("its pickled copy predicts something else; keep all that predict needs in the object")
+        reason = "keep all that predict needs in the object, and draw what is random from a seed"
+        raise ModelError(f"its pickled copy predicts something else; {reason}")
     requirements = tuple(model.pip_requirements)
     if not requirements or not all(isinstance(line, str) and line.strip() for line in requirements):
         raise ModelError(f"pip_requirements must be lines such as numpy==2.3.0, not {requirements!r}")
@@ -173,6 +175,24 @@ def _quiet(name: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _check_input(example: Any) -> None:
+    """Only arrays have a signature that every way of asking keeps: lists of text become one row to MLflow."""
+    for name, array in _by_name(example).items():
+        what = f"input_example {name}" if name else "input_example"
+        if reason := _unfit(array):
+            raise ModelError(f"{what} is {reason}")
+
+
+def _unfit(array: Any) -> str:
+    """Why something is no array that MLflow keeps and serves; empty if it is one."""
+    if not isinstance(array, np.ndarray):
+        kind = type(array).__name__
+        return f"a {kind}; give a NumPy array, of text np.array(['a', 'b']), or a mapping of names to arrays"
+    if array.dtype.kind not in "biufU":
+        return f"an array of {array.dtype}; give one of numbers, truth values or text, such as np.array(['a', 'b'])"
+    return ""
+
+
 def _predict(model: Any) -> Any:
     """The model's output for its input example: finite arrays, each with a row for each row of the input."""
     try:
@@ -181,8 +201,8 @@ def _predict(model: Any) -> Any:
         raise ModelError(f"predict raised {_one_line(error)} on the input example") from error
     for name, array in _by_name(output).items():
         what = f"predict's output {name}" if name else "predict's output"
-        if not isinstance(array, np.ndarray):
-            raise ModelError(f"{what} is a {type(array).__name__}; give a NumPy array, or a mapping of names to arrays")
+        if reason := _unfit(array):
+            raise ModelError(f"{what} is {reason}")
         if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
             raise ModelError(f"{what} is not finite on the input example")
     return output

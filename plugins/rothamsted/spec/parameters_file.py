@@ -1,0 +1,52 @@
+"""Parameters from a file of their own: a study's config, as it also runs by hand, below what the sweep file says.
+
+Apart from the loader, because two documents meet here and each error names the one that it is in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rothamsted.spec.document import Document, read_document
+from rothamsted.spec.parameters import flatten_parameters
+from rothamsted.spec.target import Target
+
+PARAMETERS_FILE = "parameters_file"
+
+
+def add_parameters_file(document: Document, target: Target, root: Path) -> Document:
+    """Put the parameters of the file that the document names below its own; the key itself goes.
+
+    What the document fixes, or gives a domain, wins. The seed of the file is left out: seeds come from the replicates.
+
+    Args:
+        document: with `parameters` and `space` written out flat.
+        target: what is trained.
+        root: of the project, to which the path of the file is relative.
+
+    Raises:
+        SpecError: the path is no text, or the file cannot be read.
+    """
+    name = document.data.get(PARAMETERS_FILE)
+    data = {key: value for key, value in document.data.items() if key != PARAMETERS_FILE}
+    if name is None:
+        return Document(source=document.source, data=data, places=document.places)
+    if not isinstance(name, str) or not name:
+        raise document.error((PARAMETERS_FILE,), f"must be the path of a JSON or YAML file, not {name!r}")
+    if not (root / name).is_file():
+        reason = f"there is no file {name}; give a path from the project's root, such as projects/x/configs/y.yaml"
+        raise document.error((PARAMETERS_FILE,), reason)
+    read = read_document(root / name, source=name, reads_exponents=True)
+    below = Document(
+        source=name,
+        data={"parameters": read.data},
+        places={("parameters", *path): place for path, place in read.places.items()},
+    )
+    below = flatten_parameters(below, target)
+    space = document.data.get("space")
+    given = {*document.data["parameters"], *(space if isinstance(space, dict) else ()), target.seed_parameter}
+    taken: dict[str, Any] = {key: value for key, value in below.data["parameters"].items() if key not in given}
+    data["parameters"] = {**taken, **document.data["parameters"]}
+    places = {path: place for path, place in below.places.items() if path[1:2] and path[1] in taken}
+    return Document(source=document.source, data=data, places={**places, **document.places})

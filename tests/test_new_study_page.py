@@ -1,0 +1,74 @@
+"""The page on adding a study: its files, written into an empty folder, run as it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rothamsted.tracking import find_runs
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "new-study.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+COMMANDS = [
+    line
+    for block in re.findall(r"^```bash run\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh project with nothing but the files of the page."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", new_mlflow(tmp_path))
+    return tmp_path
+
+
+def run(command: str, folder: Path) -> str:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def metrics(name: str) -> list[float]:
+    return [found.metrics[name] for found in find_runs(None, {}) if name in found.metrics]
+
+
+def is_quick(command: str) -> bool:
+    """One run by hand, the sweep and the tests; the others, each seconds of imports, are the slow test's."""
+    return any(part in command for part in ("--output", "rothamsted sweep", "pytest"))
+
+
+def test_the_page_has_the_commands_that_it_speaks_of() -> None:
+    assert len(FILES) == 7
+    assert len(COMMANDS) == 7
+    assert sum(map(is_quick, COMMANDS)) == 3
+
+
+def test_the_study_of_the_page_runs_by_hand_and_in_a_sweep(folder: Path) -> None:
+    told = "".join(run(command, folder) for command in COMMANDS if is_quick(command))
+    assert "2 passed" in told
+    assert (folder / "out" / "lines" / "step_000020.txt").read_text().startswith("y = ")
+    # Least squares finds the line itself: the search's winner is nearer to it than the start, 2 off, was.
+    assert min(metrics("distance/mean")) < 0.5
+    [winner] = metrics("confirmed/n")
+    assert winner == 3
+
+
+@pytest.mark.slow
+def test_every_command_of_the_page_works(folder: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
+    for command in COMMANDS:
+        run(command, folder)
+    assert list((folder / "tensorboard").rglob("events.out.tfevents.*"))
+    assert "4 conditions" in (folder / "reports" / "fit-momentum.html").read_text()
