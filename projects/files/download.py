@@ -57,12 +57,12 @@ def download(url: str, target: Path, *, checksum: str, timeout_seconds: float = 
 
 
 def write_atomically(target: Path, data: bytes) -> None:
-    """Write a file in one step: a reader sees the old one or the whole new one.
+    """Write a file in one step: a reader sees the old one or the whole new one, whoever else writes it meanwhile.
 
     Raises:
         DataProblem: the folder cannot be written.
     """
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
