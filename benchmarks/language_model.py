@@ -1,0 +1,199 @@
+"""The language-model study as one tracked run, against a plain loop that trains the same model and notes nothing.
+
+Apart from `trainings` because here one long run is measured, not many short ones: what its samples of text, its MLflow
+run and its exports cost beside training.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jsonargparse import auto_cli
+from torch.nn import functional
+
+from benchmarks.project import REPOSITORY, benchmark_project
+from benchmarks.report import Figure, publish
+from projects.language_model.config import Config, n_updates, shape_of
+from projects.language_model.data import load_tokens
+from projects.language_model.device import device_name, flops_per_token, open_device, peak_flops, synchronize
+from projects.language_model.model import Transformer, count_parameters
+from projects.language_model.train import measured_steps
+from rothamsted.study import run_by_hand
+from rothamsted.study.find import load_study
+
+STUDY = REPOSITORY / "projects" / "language_model"
+MOST_COST = 1.03  # of the plain loop's CPU time
+N_WARM = 5  # updates before the first pair: imports, database tables, compiled kernels
+
+
+class Taken(NamedTuple):
+    """What a training took."""
+
+    wall_seconds: float
+    cpu_seconds: float  # of all threads of this process
+
+    @classmethod
+    def since(cls, start: Taken) -> Taken:
+        """What has passed since a reading of the clocks."""
+        return cls(time.perf_counter() - start.wall_seconds, time.process_time() - start.cpu_seconds)
+
+    @classmethod
+    def now(cls) -> Taken:
+        """A reading of both clocks."""
+        return cls(time.perf_counter(), time.process_time())
+
+
+def plain_loop(config: Config) -> Taken:
+    """Train as one writes it down at once: batches, AdamW, cosine, a validation loss now and then.
+
+    It looks at as many validation tokens as the study, as often, and keeps the losses.
+    """
+    device = open_device(config)
+    tokens, length = load_tokens(config), config.context_length
+    torch.manual_seed(config.seed)
+    model = Transformer(shape_of(config), torch.Generator().manual_seed(config.seed)).to(device)
+    forward = torch.compile(model) if config.compile else model
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_updates(config))
+    rng, at, losses = np.random.default_rng(config.seed), set(measured_steps(config)), []
+
+    def loss_of(part: np.ndarray, starts: np.ndarray) -> torch.Tensor:
+        rows = torch.from_numpy(np.stack([part[at : at + length + 1] for at in starts]).astype(np.int64)).to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.dtype == "bfloat16"):
+            return functional.cross_entropy(forward(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
+
+    synchronize(device)
+    began = Taken.now()
+    for update in range(n_updates(config) + 1):
+        if update in at:
+            with torch.inference_mode():
+                parts = np.linspace(0, len(tokens.val) - length - 1, config.eval_sequences).astype(int)
+                chunks = [parts[i : i + config.batch_size] for i in range(0, len(parts), config.batch_size)]
+                losses.append(float(torch.stack([loss_of(tokens.val, chunk) for chunk in chunks]).mean()))
+        if update == n_updates(config):
+            break
+        optimizer.zero_grad()
+        loss_of(tokens.train, rng.integers(0, len(tokens.train) - length, config.batch_size)).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    synchronize(device)
+    return Taken.since(began)
+
+
+def tracked_run(config: Config, folder: Path) -> Taken:
+    """The study by hand: an MLflow run with all metrics, samples of text, exports and plots."""
+    study = load_study(f"python -m projects.{STUDY.name}", REPOSITORY)
+    began = Taken.now()
+    ending = run_by_hand(study, config, root=folder)
+    taken = Taken.since(began)
+    if len(ending.history) != len(measured_steps(config)):
+        raise RuntimeError(f"the run ended as {ending.outcome}: {ending.reason}")
+    return taken
+
+
+def figures(config: Config, plain: np.ndarray, tracked: np.ndarray) -> list[Figure]:
+    """Tokens a second of both, and what the study takes of the plain loop's time.
+
+    Args:
+        config: what was trained.
+        plain: (pair, 2) wall and CPU seconds of the loop.
+        tracked: the same of the study.
+    """
+    n_tokens = n_updates(config) * config.batch_size * config.context_length
+    n_all, n_multiplied = count_parameters(Transformer(shape_of(config)))
+    device = open_device(config)
+    peak = peak_flops(device_name(device), config.dtype)
+    wall, cpu = (tracked / plain).T
+    found = [
+        Figure(name="parameters", value=n_all / 1e6, unit="M", note=f"{n_multiplied / 1e6:.3f} M without embedding"),
+        Figure(name="plain loop", value=n_tokens / _median(plain), unit="tokens/s", note=_how(config)),
+        Figure(name="study, tracked", value=n_tokens / _median(tracked), unit="tokens/s", note="the whole run"),
+        Figure(name="study / plain loop, wall", value=float(np.median(wall)), unit="x", note=_spread(wall)),
+        Figure(
+            name="study / plain loop, CPU",
+            value=float(np.median(cpu)),
+            unit="x",
+            at_most=MOST_COST,
+            note=_spread(cpu),
+        ),
+    ]
+    if peak is not None:
+        used = flops_per_token(shape_of(config), n_multiplied) * n_tokens / _median(tracked) / peak
+        found.append(Figure(name="model FLOP utilisation", value=100 * used, unit="%", note=device_name(device)))
+    return found
+
+
+def main(
+    *,
+    config: Path | None = None,
+    updates: int = 1000,
+    eval_interval: int = 250,
+    pairs: int = 3,
+    threads: int = 1,
+    json_path: Path | None = None,
+) -> None:
+    """Compare the two, in turn, in one process.
+
+    Args:
+        config: a config file of the study; by default the study's defaults.
+        updates: of each training.
+        eval_interval: updates between two evaluations, each with a sample of text.
+        pairs: how often both are measured; the order changes from pair to pair.
+        threads: of the CPU.
+        json_path: write the figures here too.
+    """
+    torch.set_num_threads(threads)
+    run = _config(config, updates, eval_interval)
+    plain, tracked = np.empty((pairs, 2)), np.empty((pairs, 2))
+    with benchmark_project(STUDY) as project:
+        os.environ.update(project.environment())
+        here = Path.cwd()
+        os.chdir(project.root)
+        try:
+            warm = run.model_copy(update={"max_iterations": N_WARM, "warmup_iters": 1})
+            plain_loop(warm)
+            tracked_run(warm, project.root)
+            for pair in range(pairs):
+                for is_plain in (True, False) if pair % 2 else (False, True):
+                    if is_plain:
+                        plain[pair] = plain_loop(run)
+                    else:
+                        tracked[pair] = tracked_run(run, project.root)
+        finally:
+            os.chdir(here)
+    publish("One training of the language_model study", figures(run, plain, tracked), json_path)
+
+
+def _config(path: Path | None, updates: int, eval_interval: int) -> Config:
+    import yaml
+
+    fields = {} if path is None else yaml.safe_load(path.read_text(encoding="utf-8"))
+    own = {"max_iterations": updates, "eval_interval": eval_interval, "log_interval": eval_interval}
+    warmup = min(updates, fields.get("warmup_iters", Config().warmup_iters))
+    return Config(**{**fields, **own, "warmup_iters": warmup, "checkpoint_interval": None})
+
+
+def _median(taken: np.ndarray) -> float:
+    """Of the wall seconds."""
+    return float(np.median(taken[:, 0]))
+
+
+def _spread(ratios: np.ndarray) -> str:
+    return f"median of {len(ratios)} pairs in turn; {ratios.min():.3f} to {ratios.max():.3f}"
+
+
+def _how(config: Config) -> str:
+    return json.dumps(
+        {name: getattr(config, name) for name in ("d_model", "num_layers", "batch_size", "max_iterations")}
+    )
+
+
+if __name__ == "__main__":
+    auto_cli(main)

@@ -1,0 +1,63 @@
+"""`python -m projects.language_model`: the only place where this study meets the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from projects.files.problem import DataProblem
+from projects.language_model.config import Config
+from projects.language_model.problem import DeviceProblem
+from rothamsted.study import Study, main
+
+if TYPE_CHECKING:
+    from projects.language_model.train import Measurement
+    from projects.language_model.trained import TrainedModel
+
+
+def train(
+    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
+) -> Generator[Measurement, None, list[TrainedModel]]:
+    """`projects.language_model.train.train`; torch is imported when it starts, so that --help does without."""
+    from projects.language_model.train import train as train_one
+
+    return (yield from train_one(configs, state))
+
+
+def data_digest(config: Config) -> str:
+    """The digest of the tokens that a config trains on and is measured on, and of their vocabulary."""
+    from projects.language_model.data import load_tokens
+
+    return load_tokens(config).digest
+
+
+def prepare(
+    *,
+    source: str | None = None,
+    target: Path | None = None,
+    vocab_size: int | None = None,
+    train_sha256: str | None = None,
+    valid_sha256: str | None = None,
+) -> Path:
+    """Copy or download the text of TinyStories; with a vocab_size, also make its vocabulary and tokens."""
+    from projects.language_model.data.tinystories import NAME, prepare_tinystories
+
+    checksums = {"train_sha256": train_sha256, "valid_sha256": valid_sha256}
+    return prepare_tinystories(source, target or Path("data") / NAME, vocab_size=vocab_size, **checksums)
+
+
+STUDY = Study(
+    name="language_model",
+    config=Config,
+    train=train,
+    rtol=0.0,
+    datasets={"tinystories": prepare},
+    data_digest=data_digest,
+    user_errors=(DataProblem, DeviceProblem),
+)
+
+if __name__ == "__main__":
+    main(STUDY)

@@ -1,0 +1,47 @@
+"""What a run keeps beside numbers: text that the model writes at each evaluation, and its weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from projects.language_model.config import Config
+from projects.language_model.data import Tokens
+from projects.language_model.data.vocabulary import decode, encode
+from projects.language_model.generate import generate
+from projects.language_model.model import Transformer
+from projects.language_model.state import array_of
+from projects.language_model.weights import weights_bytes
+
+_SAMPLES = 1  # this stream of a seed; batches have another
+
+
+def written_text(model: Transformer, tokens: Tokens, config: Config, step: int) -> dict[str, str]:
+    """A sample of text, by the path of its artifact; a function of weights, seed and step."""
+    if config.sample_tokens == 0:
+        return {}
+    seed = int(np.random.default_rng([config.seed, _SAMPLES, step]).integers(2**63))
+    written = generate(
+        model,
+        encode(tokens.tokenizer_json, config.sample_prompt) or [tokens.end],
+        n_tokens=config.sample_tokens,
+        end=tokens.end,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    text = config.sample_prompt + decode(tokens.tokenizer_json, written)
+    return {f"samples/step_{step:06d}.txt": f"{text}\n"}
+
+
+def kept_weights(model: Transformer, config: Config, *, step: int, val_loss: float, is_best: bool) -> dict[str, bytes]:
+    """The weights, by the path of their artifact: at multiples of `checkpoint_interval`, and the best so far."""
+    if config.checkpoint_interval is None:
+        return {}
+    names = [f"step_{step:06d}"] if step % config.checkpoint_interval == 0 and step else []
+    names += ["best"] if is_best else []
+    if not names:
+        return {}
+    arrays = {name: array_of(parameter) for name, parameter in model.named_parameters()}
+    content = weights_bytes(arrays, model.shape, step=step, val_loss=val_loss)
+    return {f"checkpoints/{name}.safetensors": content for name in names}

@@ -1,0 +1,175 @@
+"""The tokens that a config trains on: memory-mapped files, never read whole, with their vocabulary and digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from projects.files.problem import DataProblem
+from projects.language_model.config import MADE_HERE, Config
+from projects.language_model.data.stories import VERSION, write_stories
+from projects.language_model.data.text import file_digest, read_stories
+from projects.language_model.data.tokenize import Text, read_meta, tokens_folder
+from projects.language_model.data.vocabulary import end_token, token_bytes
+
+N_TRAIN_STORIES, N_VAL_STORIES = 4000, 400  # of the made ones
+STORIES_SEED = 0
+TOKEN_FILES = (".bin", ".npy")
+_MAXIMUM_AT_ONCE = 1 << 20
+
+
+class Tokens(NamedTuple):
+    """Training and validation tokens of one data set."""
+
+    train: np.ndarray  # (token,) uint16, memory-mapped
+    val: np.ndarray  # (token,) uint16, memory-mapped
+    tokenizer_json: str
+    end: int  # the token that ends a story
+    bytes_of: np.ndarray  # (vocabulary,) int64: bytes of text that a token stands for
+    digest: str  # sha256 of the digests of the three files
+
+
+def load_tokens(config: Config) -> Tokens:
+    """The tokens of a config; made from text where that has not been done yet.
+
+    Raises:
+        DataProblem: a file is missing or cannot be used, the vocabulary does not match, or there are fewer tokens
+            than a sequence of `context_length` needs.
+    """
+    if config.train_data_path and Path(config.train_data_path).suffix in TOKEN_FILES:
+        tokens = _given_tokens(config, *_given_paths(config))
+    else:
+        tokens = _made_tokens(tokens_folder(_text(config), config.vocab_size, data_folder(config)))
+    for part, array in (("training", tokens.train), ("validation", tokens.val)):
+        if len(array) < config.context_length + 1:
+            raise DataProblem(
+                f"context_length: {config.context_length} tokens and the next one are more than the {len(array)} "
+                f"{part} tokens of {config.dataset!r}; make it smaller or give more text"
+            )
+    return tokens
+
+
+def make_batch(tokens: np.ndarray, starts: np.ndarray, context_length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut sequences out of a token file.
+
+    Args:
+        tokens: (token,) uint16.
+        starts: where each sequence begins, (sequence,).
+        context_length: tokens a sequence.
+
+    Returns:
+        Inputs and targets, each (sequence, token) int64; the targets are one token further on.
+    """
+    rows = np.stack([tokens[start : start + context_length + 1] for start in starts]).astype(np.int64)
+    return rows[:, :-1], rows[:, 1:]
+
+
+def data_folder(config: Config) -> Path:
+    """Where a data set's files and tokens lie: data/<dataset> under the working directory."""
+    return Path("data") / config.dataset
+
+
+def _text(config: Config) -> Text:
+    if config.dataset == MADE_HERE:
+        return _made_text()
+    if config.train_data_path is None:
+        folder = data_folder(config)
+        train, val = folder / "train.txt", folder / "valid.txt"
+        way_out = f"run: mlflow run . -e prepare_data -P dataset={config.dataset}"
+    else:
+        train, val = _given_paths(config)
+        way_out = "check train_data_path and val_data_path"
+    for path in (train, val):
+        if not path.is_file():
+            raise DataProblem(f"{path}: there is no such file; {way_out}")
+    identity = f"{file_digest(train)} {file_digest(val)}"
+    return Text(config.dataset, lambda: read_stories(train), lambda: read_stories(val), identity)
+
+
+def _made_text() -> Text:
+    identity = f"stories {VERSION} seed {STORIES_SEED}: {N_TRAIN_STORIES} and {N_VAL_STORIES}"
+    return Text(MADE_HERE, lambda: _stories()[:N_TRAIN_STORIES], lambda: _stories()[N_TRAIN_STORIES:], identity)
+
+
+@lru_cache(maxsize=1)
+def _stories() -> list[str]:
+    return write_stories(N_TRAIN_STORIES + N_VAL_STORIES, STORIES_SEED)
+
+
+def _given_paths(config: Config) -> tuple[Path, Path]:
+    paths = [Path(path or "").expanduser() for path in (config.train_data_path, config.val_data_path)]
+    kinds = {path.suffix in TOKEN_FILES for path in paths}
+    if len(kinds) > 1:
+        raise DataProblem(
+            f"val_data_path: {paths[1]} and train_data_path {paths[0]} must both be text or both be tokens; "
+            "give two of a kind"
+        )
+    return paths[0], paths[1]
+
+
+def _made_tokens(folder: Path) -> Tokens:
+    files = [folder / "train.bin", folder / "val.bin", folder / "tokenizer.json"]
+    digests = [read_meta(folder)["sha256"][path.name] for path in files]
+    return _tokens(_open(files[0]), _open(files[1]), files[2], digests)
+
+
+def _given_tokens(config: Config, train: Path, val: Path) -> Tokens:
+    """Token files that somebody else made, with the tokenizer.json that lies beside the training tokens."""
+    tokenizer = train.parent / "tokenizer.json"
+    for path, what in ((train, "tokens"), (val, "tokens"), (tokenizer, "the vocabulary of the tokens beside it")):
+        if not path.is_file():
+            raise DataProblem(f"{path}: there is no such file, which would hold {what}; put it there")
+    tokens = _tokens(_open(train), _open(val), tokenizer, [file_digest(path) for path in (train, val, tokenizer)])
+    n_entries = len(tokens.bytes_of)
+    if n_entries != config.vocab_size:
+        raise DataProblem(
+            f"vocab_size: is {config.vocab_size}, and {tokenizer} has {n_entries} entries; set it to {n_entries}"
+        )
+    for path in (train, val):
+        if (largest := _largest_of(path.absolute(), file_digest(path))) >= n_entries:
+            raise DataProblem(
+                f"{path}: holds token {largest}, and {tokenizer} has {n_entries} entries; "
+                "give the vocabulary that made the tokens"
+            )
+    return tokens
+
+
+def _tokens(train: np.ndarray, val: np.ndarray, tokenizer_path: Path, digests: list[str]) -> Tokens:
+    try:
+        tokenizer_json = tokenizer_path.read_text(encoding="utf-8")
+        tokenizer = Tokenizer.from_str(tokenizer_json)
+    except Exception as error:  # tokenizers raises Exception itself
+        raise DataProblem(
+            f"{tokenizer_path}: is no tokenizer ({error}); make it with the tokenizers package"
+        ) from error
+    return Tokens(
+        train,
+        val,
+        tokenizer_json,
+        end_token(tokenizer, source=str(tokenizer_path)),
+        token_bytes(tokenizer),
+        hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
+    )
+
+
+def _open(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode="r") if path.suffix == ".npy" else np.memmap(path, dtype="<u2", mode="r")
+    except (OSError, ValueError) as error:  # an empty file, one of odd length, one that is no .npy
+        raise DataProblem(f"{path}: is no file of uint16 tokens ({error}); make it again") from error
+    if array.dtype != np.dtype("<u2") or array.ndim != 1:
+        raise DataProblem(f"{path}: holds {array.dtype} of shape {array.shape}, not one row of uint16 tokens")
+    return array
+
+
+@lru_cache(maxsize=16)
+def _largest_of(path: Path, digest: str) -> int:
+    """`digest` is part of the key: a changed file is looked through again."""
+    array = _open(path)
+    return max(int(array[at : at + _MAXIMUM_AT_ONCE].max()) for at in range(0, len(array), _MAXIMUM_AT_ONCE))

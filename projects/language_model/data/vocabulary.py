@@ -1,0 +1,94 @@
+"""A byte-level BPE vocabulary, trained by `tokenizers`, and what each of its tokens is in bytes.
+
+Sennrich et al. arXiv:1508.07909; bytes as the base alphabet and splitting as GPT-2 (Radford et al. 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from projects.files.problem import DataProblem
+
+END = "<|endoftext|>"
+N_BYTES = 256
+
+
+def train_vocabulary(stories: Iterable[str], vocab_size: int, *, source: str) -> Tokenizer:
+    """A vocabulary of the end-of-text token, the 256 bytes and the merges that the stories give.
+
+    Args:
+        stories: the training text.
+        vocab_size: entries in all.
+        source: what the text is called in messages.
+
+    Raises:
+        DataProblem: the text is empty, or too small for so many entries.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_not_empty(stories, source), trainer=trainer)
+    found = tokenizer.get_vocab_size()
+    if found != vocab_size:
+        raise DataProblem(
+            f"vocab_size: {vocab_size} entries are more than the text of {source} gives; set it to {found} or less"
+        )
+    return tokenizer
+
+
+def end_token(tokenizer: Tokenizer, *, source: str) -> int:
+    """The number of the token that ends a story.
+
+    Raises:
+        DataProblem: the vocabulary has none.
+    """
+    token = tokenizer.token_to_id(END)
+    if token is None:
+        raise DataProblem(f"{source}: has no token {END}, which ends a story; add it to the vocabulary")
+    return token
+
+
+def token_bytes(tokenizer: Tokenizer) -> np.ndarray:
+    """How many bytes of text each token stands for, (vocabulary,) int64; 0 for special tokens.
+
+    In byte-level BPE a token is written with one character for each of its bytes.
+    """
+    special = {number for number, added in tokenizer.get_added_tokens_decoder().items() if added.special}
+    sizes = np.zeros(tokenizer.get_vocab_size(), np.int64)
+    for text, number in tokenizer.get_vocab().items():
+        sizes[number] = 0 if number in special else len(text)
+    return sizes
+
+
+def encode(tokenizer_json: str, text: str) -> list[int]:
+    """The tokens of a text."""
+    return _tokenizer(tokenizer_json).encode(text, add_special_tokens=False).ids
+
+
+def decode(tokenizer_json: str, tokens: Sequence[int]) -> str:
+    """The text of tokens; bytes that are no whole character become the replacement character."""
+    return _tokenizer(tokenizer_json).decode(list(tokens))
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(tokenizer_json: str) -> Tokenizer:
+    return Tokenizer.from_str(tokenizer_json)
+
+
+def _not_empty(stories: Iterable[str], source: str) -> Iterable[str]:
+    is_empty = True
+    for story in stories:
+        is_empty = False
+        yield story
+    if is_empty:
+        raise DataProblem(f"{source}: is empty, there is no story in it; get the file again")

@@ -1,0 +1,121 @@
+"""Where a run computes: the device, its precision, how fast it could be and how much memory it took.
+
+Apart because all that differs between a CPU and a GPU is here.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from projects.language_model.config import Config
+from projects.language_model.problem import DeviceProblem
+from projects.language_model.shape import Shape
+
+# Dense peak of one device in FLOP/s, (bfloat16 tensor cores, float32 without them), from NVIDIA's data sheets:
+# A100 (2021), H100 (2023), H200 (2024), L4 and L40S (2023), GeForce RTX 4090 (Ada white paper, 2022; bfloat16 with
+# float32 sums). A name counts where it is part of what torch calls the device; longer names come first.
+PEAKS = {
+    "H100 PCIe": (756e12, 51e12),
+    "H100": (989e12, 67e12),
+    "H200": (989e12, 67e12),
+    "A100": (312e12, 19.5e12),
+    "L40S": (362e12, 91.6e12),
+    "L4": (121e12, 30.3e12),
+    "RTX 4090": (165e12, 82.6e12),
+}
+MIB = 2**20
+
+
+def open_device(config: Config) -> torch.device:
+    """The device of a config, settled so that equal runs give equal numbers.
+
+    Raises:
+        DeviceProblem: there is no such device, or it lacks the precision or the compiler that is asked for.
+    """
+    device = torch.device(_name(config))
+    if device.type == "cuda":
+        _check_cuda(config, device)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may sum in another order
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Filling costs time and changes no number that is read.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+        torch.cuda.reset_peak_memory_stats(device)
+    elif config.threads is not None:
+        torch.set_num_threads(config.threads)
+    if config.compile and device.type == "cpu" and not _has_compiler():
+        raise DeviceProblem(
+            "compile: torch.compile needs a C++ compiler on the CPU and none was found; set it to false"
+        )
+    return device
+
+
+def precision(config: Config, device: torch.device) -> AbstractContextManager[object]:
+    """The context in which the model runs forward."""
+    if config.dtype == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was told, so that a clock can be read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """Largest memory so far: torch's on a GPU, this process's (which may have trained before) on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / MIB
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest / MIB if sys.platform == "darwin" else largest / 1024  # macOS counts bytes, Linux KiB
+
+
+def peak_flops(device_name: str, dtype: str) -> float | None:
+    """The most floating-point operations a second that a device can do, or None where it is not known."""
+    if dtype == "float64":
+        return None
+    for name, (bfloat16, float32) in PEAKS.items():
+        if name in device_name.split(",")[0]:
+            return bfloat16 if dtype == "bfloat16" else float32
+    return None
+
+
+def device_name(device: torch.device) -> str:
+    """What torch calls the device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def flops_per_token(shape: Shape, n_parameters: int) -> float:
+    """Operations of training on one token: 6 N + 12 layers x width x context. Chowdhery et al. arXiv:2204.02311, B.
+
+    Args:
+        shape: the architecture.
+        n_parameters: without the input embedding, which is looked up and not multiplied.
+    """
+    return 6.0 * n_parameters + 12.0 * shape.num_layers * shape.d_model * shape.context_length
+
+
+def _name(config: Config) -> str:
+    if config.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return config.device
+
+
+def _check_cuda(config: Config, device: torch.device) -> None:
+    if not torch.cuda.is_available():
+        raise DeviceProblem(f"device: {config.device!r} is not there, torch finds no CUDA; set it to cpu or auto")
+    n_devices = torch.cuda.device_count()
+    if device.index is not None and device.index >= n_devices:
+        raise DeviceProblem(f"device: {config.device!r} is not there, torch finds {n_devices}; choose a smaller number")
+    if config.dtype == "bfloat16" and not torch.cuda.is_bf16_supported():
+        raise DeviceProblem(f"dtype: {device_name(device)} has no bfloat16; set dtype to float32")
+
+
+def _has_compiler() -> bool:
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))

@@ -1,0 +1,58 @@
+"""The loss on validation text: the same evenly spaced sequences each time, so that no luck is in the choice."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from projects.language_model.config import Config
+from projects.language_model.data import Tokens, make_batch
+from projects.language_model.device import precision
+from projects.language_model.model import Transformer
+
+
+class Validation(NamedTuple):
+    """What a model makes of the validation text."""
+
+    loss: float  # nats a token
+    perplexity: float
+    bits_per_byte: float  # of the text between end-of-text tokens; comparable across vocabularies
+
+
+@torch.inference_mode()
+def validate(model: Transformer, tokens: Tokens, config: Config, device: torch.device) -> Validation:
+    """Measure a model on `eval_sequences` validation sequences, or on as many as fit side by side."""
+    starts = validation_starts(len(tokens.val), config)
+    bytes_of = torch.from_numpy(tokens.bytes_of)
+    n_tokens, n_bytes, nats, nats_of_text = 0, 0, 0.0, 0.0
+    for first in range(0, len(starts), config.batch_size):
+        inputs, targets = make_batch(tokens.val, starts[first : first + config.batch_size], config.context_length)
+        with precision(config, device):
+            logits = model(torch.from_numpy(inputs).to(device))  # (b, t, v)
+        goal = torch.from_numpy(targets)
+        each = functional.cross_entropy(logits.flatten(0, 1).double(), goal.flatten().to(device), reduction="none")
+        losses = each.cpu().view_as(goal)  # (b, t)
+        sizes = bytes_of[goal]  # (b, t)
+        n_tokens += goal.numel()
+        n_bytes += int(sizes.sum())
+        nats += float(losses.sum())
+        nats_of_text += float(losses[sizes > 0].sum())
+    loss = nats / n_tokens
+    return Validation(loss, _exp(loss), nats_of_text / (max(n_bytes, 1) * math.log(2)))
+
+
+def validation_starts(n_tokens: int, config: Config) -> np.ndarray:
+    """Where the validation sequences begin, (sequence,): evenly spaced from the first token to the last."""
+    n = min(config.eval_sequences, (n_tokens - 1) // config.context_length)
+    return np.linspace(0, n_tokens - config.context_length - 1, n).astype(np.int64)
+
+
+def _exp(loss: float) -> float:
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf

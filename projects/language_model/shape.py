@@ -1,0 +1,40 @@
+"""The shape of a transformer: all that is needed, beside weights, to build it again.
+
+Apart from the config, which also says how it is trained, and from the model, so that it is read without torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Norm = Literal["pre", "post", "none"]
+Position = Literal["rope", "none"]
+FeedForward = Literal["swiglu", "silu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One architecture."""
+
+    vocab_size: int
+    context_length: int  # tokens that a prediction may look back on, itself included
+    d_model: int
+    num_layers: int
+    num_heads: int
+    d_ff: int  # hidden units of the SwiGLU form
+    rope_theta: float
+    norm: Norm
+    position: Position
+    feed_forward: FeedForward
+    tie_weights: bool
+
+    @property
+    def d_head(self) -> int:
+        """Width of one attention head."""
+        return self.d_model // self.num_heads
+
+    @property
+    def hidden_units(self) -> int:
+        """Hidden units of the feed-forward block: two matrices of 3/2 d_ff weigh what three of d_ff weigh."""
+        return self.d_ff if self.feed_forward == "swiglu" else self.d_ff * 3 // 2

@@ -1,0 +1,81 @@
+"""A training as flat arrays, from which it goes on bit for bit, and back.
+
+Batches and samples are functions of the seed and the step, so that no generator has to be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from projects.language_model.model import Transformer
+
+MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's, as torch calls them
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far a training has come."""
+
+    model: Transformer
+    optimizer: torch.optim.AdamW
+    step: int = 0  # updates done
+    best_val_loss: float = float("inf")
+    has_diverged: bool = False
+
+
+def flat_state(progress: Progress) -> dict[str, np.ndarray]:
+    """Copies of all arrays, in main memory."""
+    state = {
+        "step": np.asarray(progress.step, np.int64),
+        "best_val_loss": np.asarray(progress.best_val_loss, np.float64),
+        "has_diverged": np.asarray(progress.has_diverged),
+    }
+    for name, parameter in progress.model.named_parameters():
+        state[f"parameters/{name}"] = array_of(parameter)
+        of_parameter = progress.optimizer.state.get(parameter, {})
+        for moment in MOMENTS:
+            value = of_parameter.get(moment)
+            state[f"{moment}/{name}"] = np.zeros_like(state[f"parameters/{name}"]) if value is None else array_of(value)
+    return state
+
+
+def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
+    """Put a state into a training at step 0 of the same config.
+
+    Raises:
+        ValueError: The state is of another model: an array is missing, left over, or has another shape or type.
+    """
+    expected = flat_state(progress)
+    if set(state) != set(expected):
+        names = ", ".join(sorted(set(state) ^ set(expected)))
+        raise ValueError(f"state: has other arrays than this model ({names}); start without a state")
+    for name, array in expected.items():
+        found = np.asarray(state[name])
+        if (found.shape, found.dtype) != (array.shape, array.dtype):
+            raise ValueError(
+                f"state: {name} is {found.dtype}{list(found.shape)} where this model has "
+                f"{array.dtype}{list(array.shape)}; start without a state"
+            )
+    progress.step = int(state["step"])
+    progress.best_val_loss = float(state["best_val_loss"])
+    progress.has_diverged = bool(state["has_diverged"])
+    with torch.no_grad():
+        for name, parameter in progress.model.named_parameters():
+            parameter.copy_(torch.from_numpy(np.array(state[f"parameters/{name}"])))
+            if progress.step:
+                moments = {moment: _like(parameter, state[f"{moment}/{name}"]) for moment in MOMENTS}
+                step = torch.tensor(float(progress.step), device=parameter.device)
+                progress.optimizer.state[parameter] = {"step": step, **moments}
+
+
+def array_of(tensor: torch.Tensor) -> np.ndarray:
+    """A copy of a tensor in main memory."""
+    return tensor.detach().cpu().numpy().copy()
+
+
+def _like(parameter: torch.Tensor, array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.array(array)).to(parameter.device)

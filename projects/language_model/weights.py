@@ -1,0 +1,48 @@
+"""Weights as a file that stands by itself: safetensors, with shape, step and validation loss in its header.
+
+Apart from `state`, which is for going on with a training: this is for using what was trained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from projects.files.problem import DataProblem
+from projects.language_model.shape import Shape
+
+
+def weights_bytes(parameters: Mapping[str, np.ndarray], shape: Shape, *, step: int, val_loss: float) -> bytes:
+    """The content of a file of weights.
+
+    Args:
+        parameters: name as in `Transformer` -> array.
+        shape: the architecture.
+        step: updates done.
+        val_loss: nats a token; NaN where it was not measured at this step.
+    """
+    header = {"shape": json.dumps(asdict(shape)), "step": str(step), "val_loss": repr(float(val_loss))}
+    return save({name: np.ascontiguousarray(array) for name, array in parameters.items()}, metadata=header)
+
+
+def read_weights(path: Path) -> tuple[Shape, dict[str, np.ndarray]]:
+    """The architecture and the weights of a file that `weights_bytes` gave.
+
+    Raises:
+        DataProblem: the file cannot be read or is another.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+        return Shape(**json.loads(header["shape"])), parameters
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DataProblem(
+            f"{path}: holds no weights of this study ({error}); give a file of its checkpoints"
+        ) from error
