@@ -1,0 +1,55 @@
+"""`python -m projects.emnist_mlp`: the only place where this study meets the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from projects.emnist_mlp.config import RTOL, VARIES, Config, is_longer
+from projects.emnist_mlp.data import DataProblem, load_dataset
+from projects.emnist_mlp.data.config import FOLDER
+from projects.emnist_mlp.data.emnist import prepare_emnist
+from projects.emnist_mlp.data.synthetic import prepare_synthetic
+from rothamsted.study import Study, main
+
+if TYPE_CHECKING:
+    from projects.emnist_mlp.train import Measurement
+    from projects.emnist_mlp.trained import TrainedModel
+
+
+def train(
+    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
+) -> Generator[Measurement, None, list[TrainedModel]]:
+    """`projects.emnist_mlp.train.train`; torch is imported when it starts, so that --help does without."""
+    from projects.emnist_mlp.train import train as train_members
+
+    return (yield from train_members(configs, state))
+
+
+def data_digest(config: Config) -> str:
+    """The digest of the rows that a config trains on and is measured on."""
+    return load_dataset(config.data).digest
+
+
+def prepare_balanced(*, source: str | None = None, target: Path | None = None) -> Path:
+    """EMNIST Balanced into where `data.path` looks by default, when no target is named."""
+    return prepare_emnist(source, target or FOLDER / "emnist")
+
+
+STUDY = Study(
+    name="emnist_mlp",
+    config=Config,
+    train=train,
+    varies=VARIES,
+    rtol=RTOL,
+    extends=is_longer,
+    datasets={"emnist": prepare_balanced, "synthetic_emnist": prepare_synthetic},
+    data_digest=data_digest,
+    user_errors=(DataProblem,),
+)
+
+if __name__ == "__main__":
+    main(STUDY)

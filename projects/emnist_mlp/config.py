@@ -1,0 +1,141 @@
+"""What can be set in this study, checked. Apart from the training code so that a config needs no torch."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from projects.emnist_mlp.activations import ACTIVATIONS
+from projects.emnist_mlp.data.config import DataConfig
+
+# Members of one population may differ in these: they are trained in turn, each on its own.
+VARIES = frozenset(
+    {
+        "seed",
+        "model.dropout",
+        "model.activation",
+        "optimizer.lr",
+        "optimizer.weight_decay",
+        "optimizer.momentum",
+        "regularization.l1",
+        "regularization.l2",
+        "regularization.label_smoothing",
+        "augment.affine",
+        "augment.elastic",
+        "augment.noise",
+    }
+)
+RTOL = 0.0  # a member gets the bits that it would get alone
+
+Width = Annotated[int, Field(ge=1, le=65536)]
+
+
+class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """The network between 784 pixels and the classes."""
+
+    hidden_dims: tuple[Width, ...] = Field(
+        default=(256, 128), description="units of each hidden layer; an empty list is a linear model"
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="probability that a hidden unit is left out of a step")
+    activation: str = Field(default="relu", description=f"of hidden units: {', '.join(sorted(ACTIVATIONS))}")
+
+    @field_validator("activation")
+    @classmethod
+    def _is_registered(cls, name: str) -> str:
+        if name not in ACTIVATIONS:
+            known = ", ".join(sorted(ACTIVATIONS))
+            raise ValueError(f"must be one of {known}; a new one is a row in projects/emnist_mlp/activations.py")
+        return name
+
+
+class OptimizerConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """How weights are updated. Each rule reads its own fields and leaves the others alone."""
+
+    name: Literal["adamw", "sgd", "rmsprop"] = Field(default="adamw", description="update rule")
+    lr: float = Field(default=1e-3, ge=0, description="learning rate after the warm-up")
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0,
+        description="decoupled decay of weights (not biases), times the learning rate, for every rule",
+    )
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of the first moment; read by adamw only")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="decay of the second moment; read by adamw only")
+    eps: float = Field(default=1e-8, gt=0, description="added to the root of the second moment; adamw and rmsprop")
+    alpha: float = Field(default=0.99, ge=0, lt=1, description="decay of the squared gradient; read by rmsprop only")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="heavy-ball momentum; sgd and rmsprop")
+    nesterov: bool = Field(default=False, description="Nesterov's momentum; read by sgd only")
+    schedule: Literal["constant", "cosine"] = Field(default="constant", description="course after the warm-up")
+    warmup_fraction: float = Field(default=0.0, ge=0, lt=1, description="linear warm-up as a fraction of all steps")
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> Self:
+        if self.name == "sgd" and self.nesterov and not self.momentum:
+            raise ValueError("optimizer.nesterov: needs a momentum above 0, which is 0.0; set optimizer.momentum")
+        return self
+
+
+class RegularizationConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """What is added to the loss that is trained on; the measured losses hold none of it."""
+
+    l1: float = Field(default=0.0, ge=0, description="times the sum of the absolute weights (not biases)")
+    l2: float = Field(default=0.0, ge=0, description="times the sum of the squared weights (not biases)")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of each target spread over all classes")
+
+
+class AugmentConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """Distortions of training images, drawn anew at every step; formulas in distort.py."""
+
+    affine: float = Field(
+        default=0.0, ge=0, le=4, description="1: up to 15 degrees, 15 % of size, 0.2 of shear and 2 pixels of shift"
+    )
+    elastic: float = Field(default=0.0, ge=0, le=8, description="standard deviation of the displacement, pixels")
+    noise: float = Field(default=0.0, ge=0, le=1, description="standard deviation of the noise on a pixel of 0 to 1")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is distorted."""
+        return self.affine > 0 or self.elastic > 0 or self.noise > 0
+
+
+class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """One training run of a multi-layer perceptron on characters."""
+
+    model: ModelConfig = Field(default=ModelConfig())
+    optimizer: OptimizerConfig = Field(default=OptimizerConfig())
+    regularization: RegularizationConfig = Field(default=RegularizationConfig())
+    augment: AugmentConfig = Field(default=AugmentConfig())
+    data: DataConfig = Field(default=DataConfig())
+    batch_size: int = Field(default=128, ge=1, description="rows a step; rows left over sit an epoch out")
+    epochs: float = Field(default=10.0, gt=0, description="passes over the training rows, unless steps is given")
+    steps: int | None = Field(default=None, ge=1, description="updates, for runs that differ in their number of rows")
+    evals: int = Field(default=10, ge=1, description="measurements after the one at step 0, evenly spaced")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where to compute")
+    threads: int = Field(
+        default=1, ge=1, le=256, description="threads of one training on the CPU; another number may give other bits"
+    )
+    pictures: bool = Field(default=True, description="a picture of the first batch as the network sees it")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of initial weights, batches, dropout and distortions")
+
+
+def n_steps_of(config: Config, n_train: int) -> int:
+    """Updates of a whole run on `n_train` rows."""
+    if config.steps is not None:
+        return config.steps
+    return max(1, math.floor(config.epochs * (n_train // config.batch_size) + 1e-9))
+
+
+def is_longer(new: Config, old: Config) -> bool:
+    """Whether training `new` is training `old` and then some: it may go on from the end of `old`.
+
+    The two differ in how long they train and how often they measure, and no learning rate depends on the end.
+    """
+    if new.optimizer.schedule != "constant" or new.optimizer.warmup_fraction:
+        return False
+    how_long = {name: Config.model_fields[name].default for name in ("epochs", "steps", "evals")}
+    if new.model_copy(update=how_long) != old.model_copy(update=how_long):
+        return False
+    if new.steps is None or old.steps is None:
+        return new.steps is None and old.steps is None and new.epochs >= old.epochs
+    return new.steps >= old.steps

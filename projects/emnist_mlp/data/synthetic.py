@@ -1,0 +1,146 @@
+"""Synthetic expansion: distorted copies of training images, made once, with the record of where each comes from.
+
+Every copy keeps the number of its parent row, so that a run leaves out the copies of rows that it keeps for
+validation: however a data set is split, no image is measured on whose copy was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from projects.emnist_mlp.data.config import FOLDER, DataConfig
+from projects.emnist_mlp.data.dataset import Rows, Source, digest_of
+from projects.emnist_mlp.data.emnist import read_folder
+from projects.emnist_mlp.data.fonts import DISTORTION, distorted, read_fonts
+from projects.files.download import write_atomically
+from projects.files.problem import DataProblem
+
+IMAGES, METADATA = "images.npz", "metadata.json"
+WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=synthetic_emnist"
+
+
+def prepare_synthetic(
+    *,
+    source: str | None = None,
+    target: Path | None = None,
+    seed: int = 0,
+    augmentations: str = "affine,elastic,noise",
+    per_class: int = 200,
+) -> Path:
+    """Write distorted copies of a data set's training images, and metadata.json about them. Equal calls, equal bytes.
+
+    Args:
+        source: folder of EMNIST Balanced; None: the characters drawn from fonts.
+        target: the folder to fill; None: data/synthetic_emnist.
+        seed: of parents and distortions.
+        augmentations: any of affine, elastic and noise, with commas.
+        per_class: copies of each class.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DataProblem: a setting or the source cannot be used.
+    """
+    strength = _strength(augmentations)
+    if per_class < 1 or seed < 0:
+        raise DataProblem(f"per_class must be 1 or more and seed 0 or more, got {per_class} and {seed}; change them")
+    found = read_folder(Path(source).expanduser()) if source else read_fonts(DataConfig())
+    parents = _parents(found.train.y, per_class, np.random.default_rng(seed))
+    copies = Rows(distorted(found.train.x[parents], strength, seed=seed, part=2), found.train.y[parents])
+    folder = target or FOLDER / "synthetic_emnist"
+    packed = io.BytesIO()
+    np.savez_compressed(packed, x=copies.x, y=copies.y, parent=parents)
+    data = packed.getvalue()
+    write_atomically(folder / IMAGES, data)
+    metadata = {
+        "source": {"name": found.name, "folder": source, "train_digest": train_digest(found)},
+        "seed": seed,
+        "augmentations": strength,
+        "per_class": per_class,
+        "n_images": len(copies.y),
+        "classes": "".join(found.classes),
+        "images_sha256": hashlib.sha256(data).hexdigest(),
+        "versions": {name: version(name) for name in ("numpy", "torch")},
+    }
+    write_atomically(folder / METADATA, json.dumps(metadata, indent=2).encode() + b"\n")
+    return folder
+
+
+def read_expansion(folder: Path, source: Source, allowed: np.ndarray) -> Rows:
+    """The copies whose parents a run trains on.
+
+    Args:
+        folder: made by `prepare_synthetic`.
+        source: the data set that they are to be added to.
+        allowed: numbers of the training rows, in the source's training part.
+
+    Raises:
+        DataProblem: the folder is missing or damaged, or was made from another data set.
+    """
+    metadata = _metadata(folder)
+    if metadata["source"]["train_digest"] != train_digest(source):
+        raise DataProblem(
+            f"data.synthetic: {folder} was made from {metadata['source']['name']} with other training images than "
+            f"those of data.name={source.name!r}; {WAY_OUT} -P source=FOLDER"
+        )
+    try:
+        data = (folder / IMAGES).read_bytes()
+    except OSError as error:
+        raise DataProblem(f"{folder / IMAGES}: cannot be read ({error.strerror or error}); {WAY_OUT}") from error
+    if hashlib.sha256(data).hexdigest() != metadata["images_sha256"]:
+        raise DataProblem(f"{folder / IMAGES}: has another sha256 than {METADATA} says; {WAY_OUT}")
+    try:
+        with np.load(io.BytesIO(data)) as kept:
+            x, y, parent = kept["x"], kept["y"], kept["parent"]
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataProblem(f"{folder / IMAGES}: is damaged ({error}); {WAY_OUT}") from error
+    is_allowed = np.isin(parent, allowed)
+    return Rows(x[is_allowed], y[is_allowed].astype(np.int64))
+
+
+def train_digest(source: Source) -> str:
+    """The digest of a data set's training part, before it is split."""
+    return digest_of((source.train,), source.classes)
+
+
+def _strength(augmentations: str) -> dict[str, float]:
+    names = [name.strip() for name in augmentations.split(",") if name.strip()]
+    if unknown := sorted(set(names) - set(DISTORTION)):
+        raise DataProblem(f"augmentations: {', '.join(unknown)} is not known; give any of {', '.join(DISTORTION)}")
+    if not names:
+        raise DataProblem(
+            f"augmentations: copies without any would be the same images; give any of {', '.join(DISTORTION)}"
+        )
+    return {name: DISTORTION[name] for name in DISTORTION if name in names}
+
+
+def _parents(labels: np.ndarray, per_class: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows to copy, `per_class` of each class: every row of it once before any is taken again, int64."""
+    chosen = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        rounds = [rng.permutation(rows) for _ in range(-(-per_class // len(rows)))]
+        chosen.append(np.concatenate(rounds)[:per_class])
+    return np.concatenate(chosen)
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    path = folder / METADATA
+    try:
+        metadata = json.loads(path.read_text())
+        if not isinstance(metadata["source"]["train_digest"], str) or not isinstance(metadata["images_sha256"], str):
+            raise TypeError("digests are no text")
+    except OSError as error:
+        raise DataProblem(f"data.synthetic: {path} cannot be read ({error.strerror or error}); {WAY_OUT}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataProblem(f"data.synthetic: {path} is no metadata of an expansion ({error}); {WAY_OUT}") from error
+    return metadata

@@ -1,0 +1,158 @@
+"""One member of a population: its network, its updates, its measurements, and its state as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from projects.emnist_mlp.config import Config
+from projects.emnist_mlp.data.dataset import Rows
+from projects.emnist_mlp.distort import Strength, distort
+from projects.emnist_mlp.network import Network
+from projects.emnist_mlp.streams import Purpose, generator_of, order_of
+from projects.emnist_mlp.trained import TrainedModel
+from projects.emnist_mlp.updates import decay, lr_at, make_rule, penalty
+
+N_EXAMPLE_ROWS = 5
+_CHUNK_ROWS = 4096  # measured at a time
+
+
+class Placed(NamedTuple):
+    """Rows where it computes."""
+
+    x: torch.Tensor  # uint8 (row, 28, 28)
+    y: torch.Tensor  # int64 (row,)
+
+
+class Arrays(NamedTuple):
+    """The data of a run, shared by its members."""
+
+    train: Placed
+    measured: dict[str, Placed]  # name of the part -> rows that it is measured on
+    classes: tuple[str, ...]
+    mean: float  # of the training pixels, 0 to 1
+    sd: float
+
+
+def placed(rows: Rows, device: str) -> Placed:
+    """Rows as tensors on a device; the arrays themselves stay as they are."""
+    return Placed(torch.from_numpy(np.array(rows.x)).to(device), torch.from_numpy(np.array(rows.y)).to(device))
+
+
+class Member:
+    """One training run, a step at a time. Equal configs give equal bits; nothing depends on another member."""
+
+    def __init__(self, config: Config, arrays: Arrays, n_steps: int) -> None:
+        """At step 0, with the weights that the config's seed draws."""
+        self._config, self._arrays, self._n_steps = config, arrays, n_steps
+        self._strength = Strength(config.augment.affine, config.augment.elastic, config.augment.noise)
+        self._n_train = len(arrays.train.y)
+        self._order: tuple[int, torch.Tensor] | None = None  # of the present epoch
+        self._network = Network(
+            n_inputs=arrays.train.x[0].numel(),
+            hidden_dims=config.model.hidden_dims,
+            n_classes=len(arrays.classes),
+            activation=config.model.activation,
+            generator=generator_of(config.seed, Purpose.WEIGHTS, 0),
+        ).to(config.device)
+        self._named = dict(self._network.named_parameters())
+        self._weights = self._network.weights()
+        self._rule = make_rule(list(self._named.values()), config.optimizer)
+
+    def step(self, index: int) -> None:
+        """One update, the one after `index` others."""
+        config = self._config
+        x, y = self.batch(index)
+        generator = generator_of(config.seed, Purpose.DROPOUT, index, config.device) if config.model.dropout else None
+        scores = self._network(self._standardised(x), config.model.dropout, generator)
+        loss = torch.nn.functional.cross_entropy(scores, y, label_smoothing=config.regularization.label_smoothing)
+        loss = loss + penalty(self._weights, config.regularization)
+        lr = lr_at(config.optimizer, index, self._n_steps)
+        for group in self._rule.param_groups:
+            group["lr"] = lr
+        self._rule.zero_grad()
+        loss.backward()
+        decay(self._weights, config.optimizer, lr)
+        self._rule.step()
+
+    def batch(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The images (row, 28, 28), 0 to 1, distorted as the config says, and classes (row,) of one update."""
+        epoch, offset = divmod(index, self._n_train // self._config.batch_size)
+        if self._order is None or self._order[0] != epoch:
+            order = torch.from_numpy(order_of(self._config.seed, epoch, self._n_train))
+            self._order = epoch, order.to(self._config.device)
+        rows = self._order[1][offset * self._config.batch_size : (offset + 1) * self._config.batch_size]
+        x = self._arrays.train.x[rows].float().div_(255)
+        if self._config.augment.is_on:
+            generator = generator_of(self._config.seed, Purpose.DISTORTION, index, self._config.device)
+            x = distort(x, self._strength, generator)
+        return x, self._arrays.train.y[rows]
+
+    def measure(self, n_done: int) -> dict[str, float]:
+        """Losses (cross-entropy alone) and accuracies without dropout or distortions, and what hangs on them."""
+        found = {}
+        for name, rows in self._arrays.measured.items():
+            found[f"{name}/loss"], found[f"{name}/accuracy"] = self._measure_part(rows)
+        found["gap/accuracy"] = found["train/accuracy"] - found["validation/accuracy"]
+        found["learning_rate"] = lr_at(self._config.optimizer, max(n_done - 1, 0), self._n_steps)
+        with torch.no_grad():
+            found["weight_norm"] = math.sqrt(sum(float(weight.square().sum()) for weight in self._weights))
+        return found
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Parameters and what the rule remembers of each, by name; right after a measurement."""
+        arrays: dict[str, torch.Tensor] = {f"parameters/{name}": value for name, value in self._named.items()}
+        for name, value in self._named.items():
+            for key, kept in self._rule.state.get(value, {}).items():
+                if torch.is_tensor(kept):
+                    arrays[f"rule/{name}/{key}"] = kept
+        return {name: value.detach().cpu().numpy().copy() for name, value in arrays.items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state.
+
+        Raises:
+            ValueError: It is of another network.
+        """
+        for name, value in self._named.items():
+            found = state.get(f"parameters/{name}")
+            if found is None or found.shape != tuple(value.shape):
+                shape = None if found is None else list(found.shape)
+                raise ValueError(
+                    f"state: {name} is {shape} where this config has {list(value.shape)}; start without a state"
+                )
+            with torch.no_grad():
+                value.copy_(torch.from_numpy(np.array(found)))
+            prefix = f"rule/{name}/"
+            kept = {key.removeprefix(prefix): kept for key, kept in state.items() if key.startswith(prefix)}
+            if kept:
+                self._rule.state[value] = {key: torch.from_numpy(np.array(kept[key])).to(value.device) for key in kept}
+
+    def model(self, example: np.ndarray) -> TrainedModel:
+        """The trained model; `example` are images, uint8 (row, 28, 28)."""
+        return TrainedModel(
+            parameters={name: value.detach().cpu().numpy().copy() for name, value in self._named.items()},
+            activation=self._config.model.activation,
+            mean=self._arrays.mean,
+            sd=self._arrays.sd,
+            classes=self._arrays.classes,
+            input_example=example.reshape(len(example), -1).astype(np.float32) / 255,
+        )
+
+    def _standardised(self, x: torch.Tensor) -> torch.Tensor:
+        """(row, 28, 28) of 0 to 1 -> (row, pixel) of mean 0 and deviation 1, in place: each new array costs time."""
+        return x.flatten(1).sub_(self._arrays.mean).div_(self._arrays.sd)
+
+    @torch.no_grad()
+    def _measure_part(self, rows: Placed) -> tuple[float, float]:
+        loss, n_right = 0.0, 0
+        for start in range(0, len(rows.y), _CHUNK_ROWS):
+            chunk = slice(start, start + _CHUNK_ROWS)
+            scores = self._network(self._standardised(rows.x[chunk].float().div_(255)))
+            loss += float(torch.nn.functional.cross_entropy(scores, rows.y[chunk], reduction="sum"))
+            n_right += int((scores.argmax(dim=1) == rows.y[chunk]).sum())
+        return loss / len(rows.y), n_right / len(rows.y)

@@ -1,0 +1,32 @@
+"""Where randomness comes from: one stream for each purpose and step of a seed, so that none depends on another.
+
+A pure function of (seed, purpose, index): the same alone, in a population and after a resume, with nothing to keep.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+import torch
+
+
+class Purpose(IntEnum):
+    """What a stream is for. The numbers are part of every result: do not change them."""
+
+    WEIGHTS = 0
+    BATCHES = 1
+    DROPOUT = 2
+    DISTORTION = 3
+    DRAWN_DATA = 4
+
+
+def generator_of(seed: int, purpose: Purpose, index: int, device: str | torch.device = "cpu") -> torch.Generator:
+    """torch's generator for one purpose at one step."""
+    state = np.random.SeedSequence([seed, purpose, index]).generate_state(1, np.uint64)
+    return torch.Generator(device).manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def order_of(seed: int, epoch: int, n_rows: int) -> np.ndarray:
+    """The order of the rows in one epoch: a fresh permutation, int64 (row,)."""
+    return np.random.default_rng([seed, Purpose.BATCHES, epoch]).permutation(n_rows)

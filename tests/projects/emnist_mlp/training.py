@@ -1,0 +1,34 @@
+"""Runs the study's generator to its end, on data that take a moment to draw; shared by the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from projects.emnist_mlp.config import Config
+from projects.emnist_mlp.train import Measurement, train
+from projects.emnist_mlp.trained import TrainedModel
+
+# 6 x 47 drawn images, of which 28 are for validation: 254 to train on, 7 steps of 32 an epoch.
+SMALL = {"per_class": 6, "test_per_class": 2}
+
+
+def quick(**fields: Any) -> Config:
+    """A config that trains in a few hundredths of a second."""
+    return Config.model_validate(
+        {"data": SMALL, "model": {"hidden_dims": [16]}, "batch_size": 32, "epochs": 2, "evals": 4, **fields}
+    )
+
+
+def run(
+    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
+) -> tuple[list[Measurement], list[TrainedModel]]:
+    """Every measurement, and the trained models."""
+    training, measurements = train(configs, state), []
+    while True:
+        try:
+            measurements.append(next(training))
+        except StopIteration as ended:
+            return measurements, ended.value
