@@ -1,0 +1,184 @@
+"""What can be set in this study, checked; apart from the training so that a config is validated without PyTorch."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from projects.image_classifier.data.config import DataConfig
+
+_ONLY_CNN = ("width", "blocks")
+_ONLY_EFFICIENTNET = ("drop_path", "weights", "head", "frozen")
+
+
+class _Section(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """A part of the config in which a field without effect keeps its default: a sweep over it would compare equals."""
+
+    def _refuse_changed(self, fields: tuple[str, ...], why: str) -> None:
+        for field in fields:
+            value = getattr(self, field)
+            if value != type(self).model_fields[field].default:
+                raise ValueError(f"{field}={value!r} has no effect {why}; leave it out or change that")
+
+
+class ModelConfig(_Section, frozen=True):
+    """The network."""
+
+    family: Literal["cnn", "efficientnet_b0"] = Field(default="cnn", description="small CNN, or EfficientNet-B0")
+    width: int = Field(default=16, ge=1, le=512, description="cnn: channels of the first block, doubled in each next")
+    blocks: int = Field(default=3, ge=1, le=8, description="cnn: blocks of two convolutions that halve the side")
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="of the features before the classifier")
+    drop_path: float = Field(default=0.2, ge=0, lt=1, description="efficientnet_b0: stochastic depth of the last block")
+    weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="efficientnet_b0: file to start from, torchvision's .pth or .safetensors; none: random weights",
+    )
+    head: Literal["new", "kept"] = Field(
+        default="new", description="with weights: draw the classifier anew, or keep it (needs as many classes)"
+    )
+    frozen: bool = Field(default=False, description="with weights: train the classifier alone")
+
+    @model_validator(mode="after")
+    def _no_field_without_effect(self) -> Self:
+        others = _ONLY_EFFICIENTNET if self.family == "cnn" else _ONLY_CNN
+        self._refuse_changed(others, f"on family {self.family!r}")
+        if self.weights is None:
+            self._refuse_changed(("head", "frozen"), "without weights")
+        return self
+
+
+class OptimizerConfig(_Section, frozen=True):
+    """How weights are updated."""
+
+    name: Literal["adamw", "sgd"] = Field(default="adamw", description="update rule; sgd has Nesterov's momentum")
+    lr: float = Field(default=1e-3, gt=0, description="learning rate after the warm-up")
+    weight_decay: float = Field(
+        default=1e-2, ge=0, description="decay of weights (not of biases and norms): times lr in adamw, L2 in sgd"
+    )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="sgd: momentum")
+    clip_norm: float | None = Field(default=None, gt=0, description="largest norm of a gradient; longer ones are cut")
+    accumulate: int = Field(default=1, ge=1, description="batches whose gradients are averaged for one update")
+
+    @model_validator(mode="after")
+    def _no_field_without_effect(self) -> Self:
+        if self.name != "sgd":
+            self._refuse_changed(("momentum",), f"on {self.name!r}")
+        return self
+
+
+class ScheduleConfig(_Section, frozen=True):
+    """The course of the learning rate."""
+
+    name: Literal["constant", "step", "plateau", "cosine"] = Field(
+        default="constant",
+        description="step: times factor every step_epochs; plateau: times factor after patience epochs without a "
+        "better val_loss; cosine: to 0 at the end",
+    )
+    warmup_epochs: float = Field(default=0.0, ge=0, description="epochs of linear warm-up")
+    factor: float = Field(default=0.3, gt=0, lt=1, description="step, plateau: what the rate is multiplied by")
+    step_epochs: int = Field(default=5, ge=1, description="step: epochs between two reductions")
+    patience: int = Field(default=2, ge=0, description="plateau: epochs without improvement that are waited for")
+
+    @model_validator(mode="after")
+    def _no_field_without_effect(self) -> Self:
+        idle = {
+            "constant": ("factor", "step_epochs", "patience"),
+            "cosine": ("factor", "step_epochs", "patience"),
+            "step": ("patience",),
+            "plateau": ("step_epochs",),
+        }
+        self._refuse_changed(idle[self.name], f"on schedule {self.name!r}")
+        return self
+
+
+class AugmentConfig(_Section, frozen=True):
+    """What is done to training images; validation and test images are never changed."""
+
+    level: Literal["none", "light", "moderate", "strong"] = Field(
+        default="none", description="light: shift; moderate: and turn, scale, brightness; strong: all of it more, erase"
+    )
+    flip: bool = Field(default=False, description="mirror half of the images; not for characters")
+    mixup: float = Field(
+        default=0.0, ge=0, description="alpha of mixup's Beta(alpha, alpha); 0 is none (arXiv:1710.09412)"
+    )
+
+
+class StoppingConfig(_Section, frozen=True):
+    """When training ends before its last epoch."""
+
+    patience: int | None = Field(
+        default=None, ge=1, description="epochs without a better `monitor` after which training ends; none: never"
+    )
+    min_delta: float = Field(default=0.0, ge=0, description="how much better it must be")
+    time_limit: float | None = Field(
+        default=None,
+        gt=0,
+        description="seconds of training after which no epoch begins; where that is depends on the machine",
+    )
+
+    @model_validator(mode="after")
+    def _no_field_without_effect(self) -> Self:
+        if self.patience is None:
+            self._refuse_changed(("min_delta",), "without patience")
+        return self
+
+
+class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """One training run of an image classifier."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of weights, order of images, augmentation and dropout")
+    epochs: int = Field(default=10, ge=1, description="passes over the training images")
+    batch_size: int = Field(default=32, ge=2, description="images a batch; those left over sit an epoch out")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="part of each label spread over all classes")
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none", description="balanced: a class counts in the training loss by one over its frequency"
+    )
+    monitor: Literal["val_loss", "val_accuracy", "val_f1"] = Field(
+        default="val_loss", description="says which epoch's weights are the best"
+    )
+    keep: Literal["best", "last"] = Field(
+        default="best", description="whose weights the trained model has: the best epoch's or the last one's"
+    )
+    checkpoints: Literal["none", "best", "all"] = Field(
+        default="best", description="weights as artifacts, safetensors: of the best epoch alone, or of every epoch"
+    )
+    measure_test: bool = Field(
+        default=False, description="measure the best weights so far on test images too; nothing is chosen by it"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: cuda where there is one")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="bfloat16: mixed precision by autocast; weights stay float32"
+    )
+    threads: int = Field(default=1, ge=1, le=256, description="of one training on a CPU; numbers depend on it slightly")
+    model: ModelConfig = Field(default=ModelConfig())
+    optimizer: OptimizerConfig = Field(default=OptimizerConfig())
+    schedule: ScheduleConfig = Field(default=ScheduleConfig())
+    augment: AugmentConfig = Field(default=AugmentConfig())
+    stopping: StoppingConfig = Field(default=StoppingConfig())
+    data: DataConfig = Field(default=DataConfig())
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if self.model.family == "cnn" and 2**self.model.blocks > self.data.image_size:
+            raise ValueError(
+                f"model.blocks: {self.model.blocks} halvings need a side of {2**self.model.blocks} pixels, "
+                f"data.image_size is {self.data.image_size}; use fewer blocks or larger images"
+            )
+        if self.schedule.warmup_epochs >= self.epochs and self.schedule.name == "cosine":
+            raise ValueError(
+                f"schedule.warmup_epochs: {self.schedule.warmup_epochs:g} leaves nothing of {self.epochs} epochs for "
+                "the cosine; make it shorter"
+            )
+        return self
+
+
+def is_longer(new: Config, old: Config) -> bool:
+    """Whether training `new` is training `old` and then some: it may go on from the end of `old`.
+
+    The two differ in `epochs` alone, the learning rate does not depend on it, and no clock ends the training.
+    """
+    if new.schedule.name == "cosine" or new.stopping.time_limit is not None:
+        return False
+    return new.epochs >= old.epochs and new.model_copy(update={"epochs": old.epochs}) == old

@@ -1,0 +1,168 @@
+"""CIFAR-10 from its own files, in the binary or the Python version, unpacked or as the archive.
+
+Krizhevsky, 'Learning Multiple Layers of Features from Tiny Images' (2009): 50,000 and 10,000 photographs of 32x32.
+The format (cs.toronto.edu/~kriz/cifar.html): binary files are rows of a label byte and 3,072 bytes (red, green, blue;
+each by rows); Python files are pickled dictionaries with `data` (10000, 3072) and `labels`.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import tarfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from projects.files.download import download, write_atomically
+from projects.files.problem import DataProblem
+from projects.image_classifier.data.config import DataConfig, data_folder
+from projects.image_classifier.data.dataset import ImageSet, Part, seal
+from projects.image_classifier.data.split import take
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+SIDE = 32  # pixels
+N_BYTES = 3 * SIDE * SIDE
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # as the page of the data set states it
+ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-python.tar.gz")
+# Part -> names of its files, in the binary and in the Python version.
+FILES = {
+    "train": [(f"data_batch_{index}.bin", f"data_batch_{index}") for index in range(1, 6)],
+    "val": [("test_batch.bin", "test_batch")],
+}
+MOST_BYTES = 64 << 20  # of one file; the real ones have 31 MB
+_WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=cifar10 -P source=DIR"
+
+
+def load_cifar10(config: DataConfig) -> ImageSet:
+    """CIFAR-10 from a folder; its test batch is the validation part, scaled where `image_size` is not 32.
+
+    Args:
+        config: name is 'cifar10'; `path` is the folder, data/cifar10 where it is None.
+
+    Raises:
+        DataProblem: a file is missing or damaged, or more images are asked for than there are.
+    """
+    folder = data_folder(config)
+    parts = {}
+    for name, files in FILES.items():
+        batches = [_read_batch(folder, *names) for names in files]
+        part = Part(np.concatenate([b.images for b in batches]), np.concatenate([b.labels for b in batches]))
+        n = config.n_train if name == "train" else config.n_val
+        part = take(part, n, seed=config.seed, field=f"n_{name}", source=str(folder))
+        parts[name] = _scaled(part, config.image_size)
+    return seal(str(folder), parts, CLASSES)
+
+
+def prepare_cifar10(*, source: str | None = None, target: Path | None = None, url: str = URL, md5: str = MD5) -> Path:
+    """Put CIFAR-10's files into a folder: downloaded, or taken from an archive or a folder; each is read once.
+
+    Args:
+        source: the archive (binary or Python version), a folder that holds it or its unpacked files, or a web
+            address of the binary archive; None downloads from the author's page.
+        target: the folder to fill; data/cifar10 where it is None.
+        url: where None downloads from.
+        md5: of the archive that is downloaded.
+
+    Raises:
+        DataProblem: a file is missing or damaged, or the server does not hand it out.
+    """
+    target = target or data_folder(DataConfig(name="cifar10"))
+    if source is None or source.startswith(("http://", "https://")):
+        place = download(source or url, target / ARCHIVES[0], checksum=md5)
+    else:
+        place = Path(source).expanduser()
+        place = next((place / name for name in ARCHIVES if (place / name).is_file()), place)
+    members = _from_archive(place) if place.is_file() else _from_folder(place)
+    for names in (names for files in FILES.values() for names in files):
+        name = next((name for name in names if name in members), None)
+        if name is None:
+            raise DataProblem(f"{place}: has neither {names[0]} nor {names[1]}; give CIFAR-10's archive or its files")
+        _parse(members[name], place / name, is_binary=name.endswith(".bin"))
+        write_atomically(target / name, members[name])
+    return target
+
+
+def _from_archive(path: Path) -> dict[str, bytes]:
+    """The batch files of an archive, whatever folder they lie in; nothing is unpacked to disk."""
+    wanted = {name for files in FILES.values() for names in files for name in names}
+    members = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = Path(member.name).name
+                if member.isfile() and name in wanted and member.size <= MOST_BYTES:
+                    file = archive.extractfile(member)
+                    members[name] = file.read() if file else b""
+    except (OSError, tarfile.TarError, zlib.error, EOFError) as error:
+        raise DataProblem(f"{path}: is no archive that can be read ({error}); get it again") from error
+    return members
+
+
+def _from_folder(folder: Path) -> dict[str, bytes]:
+    wanted = {name for files in FILES.values() for names in files for name in names}
+    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.name in wanted}
+
+
+def _read_batch(folder: Path, *names: str) -> Part:
+    for name in names:
+        path = folder / name
+        if path.is_file():
+            return _parse(path.read_bytes(), path, is_binary=name.endswith(".bin"))
+    raise DataProblem(f"{folder / names[0]}: is not there, and no {names[1]} either; {_WAY_OUT} (or without a source)")
+
+
+def _parse(data: bytes, path: Path, *, is_binary: bool) -> Part:
+    """The images and labels of one file's bytes."""
+    pixels, labels = _parse_binary(data, path) if is_binary else _parse_python(data, path)
+    if len(labels) and (labels.min() < 0 or labels.max() >= len(CLASSES)):
+        raise DataProblem(f"{path}: labels go from {labels.min()} to {labels.max()}, CIFAR-10 has 0 to 9; get it again")
+    return Part(pixels.reshape(-1, 3, SIDE, SIDE).copy(), labels.astype(np.int64))
+
+
+def _parse_binary(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    if not data or len(data) % (N_BYTES + 1):
+        raise DataProblem(f"{path}: {len(data)} bytes are no whole number of rows of {N_BYTES + 1}; get the file again")
+    rows = np.frombuffer(data, np.uint8).reshape(-1, N_BYTES + 1)
+    return rows[:, 1:], rows[:, 0]
+
+
+def _parse_python(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
+        pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"])
+    except Exception as error:  # a pickle can raise anything
+        raise DataProblem(f"{path}: is no batch of CIFAR-10 ({error}); get the file again") from error
+    if pixels.dtype != np.uint8 or pixels.shape != (len(labels), N_BYTES) or labels.dtype.kind != "i":
+        raise DataProblem(
+            f"{path}: has {pixels.dtype}{list(pixels.shape)} pixels for {len(labels)} labels, CIFAR-10 has uint8 "
+            f"rows of {N_BYTES}; get the file again"
+        )
+    return pixels, labels
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads pickles of containers, numbers, bytes and arrays; a pickle that asks for anything else is refused."""
+
+    ALLOWED = frozenset(
+        (module, name)
+        for package in ("numpy.core", "numpy._core")
+        for module, name in ((f"{package}.multiarray", "_reconstruct"), (f"{package}.multiarray", "scalar"))
+    ) | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        if (module_name, global_name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}, which no batch of images needs")
+        return super().find_class(module_name.replace("numpy.core", "numpy._core"), global_name)
+
+
+def _scaled(part: Part, side: int) -> Part:
+    if side == SIDE:
+        return part
+    images = [Image.fromarray(image.transpose(1, 2, 0)) for image in part.images]
+    scaled = [np.asarray(image.resize((side, side), Image.Resampling.BILINEAR)) for image in images]
+    return Part(np.stack(scaled).transpose(0, 3, 1, 2).copy(), part.labels)

@@ -1,0 +1,74 @@
+"""What a training carries from epoch to epoch beside its network: the best so far, patience, time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from projects.image_classifier.config import Config
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """Plain numbers, changed after each epoch; as arrays in a checkpoint."""
+
+    epoch: int = 0  # passes done
+    seconds: float = 0.0  # of training and measuring, over all sittings
+    best: float = math.inf  # the monitored metric where small is good (accuracies negated), of the best epoch
+    best_epoch: int = 0
+    reference: float = math.inf  # what must be beaten by min_delta
+    n_without_better: int = 0  # epochs since the reference was beaten
+    plateau_best: float = math.inf  # the smallest val_loss
+    plateau_waited: int = 0
+    n_reductions: int = 0
+    best_val_loss: float = math.inf
+    test_loss: float = math.nan  # of the best weights so far
+    test_accuracy: float = math.nan
+    accuracies: list[float] = field(default_factory=list)  # val_accuracy of each epoch
+
+    def record(self, metrics: Mapping[str, float], config: Config) -> bool:
+        """Take in an epoch's validation metrics; whether it is the best so far."""
+        value = metrics[config.monitor] * (1 if config.monitor == "val_loss" else -1)
+        self.accuracies.append(metrics["val_accuracy"])
+        self.best_val_loss = min(self.best_val_loss, metrics["val_loss"])
+        self.n_without_better += 1
+        if value < self.reference - config.stopping.min_delta:
+            self.reference, self.n_without_better = value, 0
+        self._watch_plateau(metrics["val_loss"], config)
+        is_best = value < self.best
+        if is_best:
+            self.best, self.best_epoch = value, self.epoch
+        return is_best
+
+    def _watch_plateau(self, val_loss: float, config: Config) -> None:
+        """Count a reduction of the learning rate after more than `patience` epochs without a smaller loss."""
+        self.plateau_waited += 1
+        if val_loss < self.plateau_best:
+            self.plateau_best, self.plateau_waited = val_loss, 0
+        elif self.plateau_waited > config.schedule.patience:
+            self.n_reductions, self.plateau_waited = self.n_reductions + 1, 0
+
+    def is_over(self, config: Config) -> bool:
+        """Whether no further epoch begins."""
+        stopping = config.stopping
+        is_out_of_patience = stopping.patience is not None and self.n_without_better >= stopping.patience
+        is_out_of_time = stopping.time_limit is not None and self.seconds >= stopping.time_limit
+        return self.epoch >= config.epochs or is_out_of_patience or is_out_of_time
+
+    def epochs_to_90(self) -> float:
+        """The first epoch whose val_accuracy was at least 90 % of the best so far."""
+        wanted = 0.9 * max(self.accuracies)
+        return float(next(epoch for epoch, value in enumerate(self.accuracies, start=1) if value >= wanted))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """As `from_arrays` reads it."""
+        return {own.name: np.asarray(getattr(self, own.name)) for own in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Progress:
+        """The progress that `to_arrays` wrote down, bit for bit."""
+        values = {own.name: arrays[own.name].tolist() for own in fields(cls)}
+        return cls(**values)

@@ -1,0 +1,47 @@
+"""Seeds of everything random in a training, each a pure function of the run's seed and of where training is.
+
+Apart so that a resumed training draws what an unbroken one draws: nothing depends on what was drawn before.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+import torch
+
+
+class Stream(IntEnum):
+    """What a seed is for."""
+
+    WEIGHTS = 0
+    ORDER = 1
+    AUGMENT = 2
+    DROPOUT = 3
+    MEASURED_ROWS = 4
+
+
+def seed_of(seed: int, stream: Stream, *place: int) -> int:
+    """A 63-bit seed for one use at one place (epoch, step)."""
+    return int(np.random.SeedSequence([seed, stream, *place]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def generator_of(seed: int, stream: Stream, *place: int) -> torch.Generator:
+    """A generator on the CPU with that seed."""
+    return torch.Generator().manual_seed(seed_of(seed, stream, *place))
+
+
+def order_of(seed: int, epoch: int, n_rows: int) -> torch.Tensor:
+    """The order of the training images in one epoch, int64 (row,)."""
+    return torch.randperm(n_rows, generator=generator_of(seed, Stream.ORDER, epoch))
+
+
+def seed_device(device: torch.device, seed: int) -> None:
+    """Seed the generator that dropout draws from on a device.
+
+    `torch.manual_seed` seeds those of every kind of device, and takes a stack trace for each that has not started.
+    """
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
