@@ -1,0 +1,85 @@
+"""What the loader returns: both domains of every item, the targets, and their digest. All arrays are read-only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """One part of the data; row i of every array is item i.
+
+    Attributes:
+        domains: "visual" and "attributes" -> float32 (n, d): the latent, then the domain's bits as -1 and +1.
+        synergy: int8 (n, n_synergy): targets, each the exclusive or of one bit of either domain.
+        unique: domain -> int8 (n, n_unique): bits that this domain alone carries.
+        redundant: int8 (n, n_redundant): bits that both domains carry.
+    """
+
+    domains: Mapping[str, np.ndarray]
+    synergy: np.ndarray
+    unique: Mapping[str, np.ndarray]
+    redundant: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Number of items."""
+        return len(self.synergy)
+
+    @property
+    def synergy_value(self) -> np.ndarray:
+        """The targets of an item as one number in [0, 1]: target j counts 2^j, divided by the largest. float32 (n,)."""
+        weights = 2.0 ** np.arange(self.synergy.shape[1])
+        return (self.synergy @ weights / weights.sum()).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceData:
+    """Training, validation and test part.
+
+    Attributes:
+        train: items to train on.
+        validation: items to choose by.
+        test: items to report.
+        dims: domain -> size of its vector.
+        columns: kind -> domain -> indices in the domain's vector; see `config.columns`.
+        digest: sha256, hexadecimal, of all arrays.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    dims: Mapping[str, int]
+    columns: Mapping[str, Mapping[str, tuple[int, ...]]]
+    digest: str
+
+
+def seal(splits: Mapping[str, Split], columns: Mapping[str, Mapping[str, tuple[int, ...]]]) -> WorkspaceData:
+    """Lock the arrays of the parts "train", "val", "test" and take their digest."""
+    sha = hashlib.sha256()
+    for part, split in splits.items():
+        for name, array in _arrays(split):
+            array.setflags(write=False)
+            sha.update(f"|{part}.{name}{array.dtype.str}{array.shape}|".encode())
+            sha.update(np.ascontiguousarray(array).tobytes())
+    dims = {domain: array.shape[1] for domain, array in splits["train"].domains.items()}
+    return WorkspaceData(
+        train=splits["train"],
+        validation=splits["val"],
+        test=splits["test"],
+        dims=dims,
+        columns=columns,
+        digest=sha.hexdigest(),
+    )
+
+
+def _arrays(split: Split) -> Iterator[tuple[str, np.ndarray]]:
+    for domain in sorted(split.domains):
+        yield f"domains.{domain}", split.domains[domain]
+        yield f"unique.{domain}", split.unique[domain]
+    yield "synergy", split.synergy
+    yield "redundant", split.redundant

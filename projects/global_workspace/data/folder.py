@@ -1,0 +1,81 @@
+"""The published set's folder, read: <part>_labels.npy with a row an item, <part>/<row>.png with its picture.
+
+As ruflab/simple-shapes-dataset writes it (Zenodo 8112838). Its <part>_latent.npy are BERT's latents of captions,
+a third domain that this study does not have; its captions and splits are not read either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from projects.files.problem import DataProblem
+from projects.global_workspace.data.labels import N_LABELS, SIDE
+from projects.global_workspace.data.progress import track
+
+_WAY_OUT = "give the folder of the published set, or name=simple_shapes to draw one"
+
+
+def read_labels(folder: Path, part: str) -> np.ndarray:
+    """Label rows of a part: float32 (n, 12).
+
+    Raises:
+        DataProblem: the file is missing, damaged or of another form.
+    """
+    path = folder / f"{part}_labels.npy"
+    try:
+        labels = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _unreadable(path, error) from error
+    if labels.ndim != 2 or labels.shape[1] != N_LABELS:
+        raise DataProblem(f"{path}: labels have the shape (n, {N_LABELS}), got {labels.shape}; {_WAY_OUT}")
+    return labels.astype(np.float32)
+
+
+def read_images(folder: Path, part: str, n: int) -> np.ndarray:
+    """Pictures of the first n rows of a part: uint8 (n, 32, 32, 3), transparency dropped.
+
+    Raises:
+        DataProblem: a picture is missing, damaged or of another size.
+    """
+    images = np.empty((n, SIDE, SIDE, 3), np.uint8)
+    with track(f"reading {folder / part}", n) as advance:
+        for row in range(n):
+            images[row] = _read_image(folder / part / f"{row}.png")
+            advance(1)
+    return images
+
+
+def fingerprint(folder: Path, part: str, n: int) -> dict[str, Any]:
+    """What tells a changed folder from the one before without reading its pictures: labels, and sizes in bytes.
+
+    Raises:
+        DataProblem: a picture is missing.
+    """
+    sha = hashlib.sha256(read_labels(folder, part)[:n].tobytes())
+    for row in range(n):
+        path = folder / part / f"{row}.png"
+        try:
+            sha.update(f"{path.stat().st_size},".encode())
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    return {"folder": sha.hexdigest(), "part": part, "n": n}
+
+
+def _read_image(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise _unreadable(path, error) from error
+    if pixels.shape != (SIDE, SIDE, 3):
+        raise DataProblem(f"{path}: a picture has {SIDE} x {SIDE} pixels, got {pixels.shape[1]} x {pixels.shape[0]}")
+    return pixels
+
+
+def _unreadable(path: Path, error: Exception) -> DataProblem:
+    return DataProblem(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); {_WAY_OUT}")

@@ -1,0 +1,155 @@
+"""The terms of the loss on one batch, and how they are put together.
+
+Facts: ruflab/shimmer, modules/losses.py and contrastive_loss.py (MIT); Devillers, Maytié and VanRullen,
+arXiv:2306.15711. Demi-cycle and cycle look at one domain at a time; translation, contrastive, fusion and synergy
+need matched rows. Where all rows are matched, all terms see the same rows: that is the broadcast loss of two domains
+(every subset of the domains enters, every domain is decoded).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from projects.global_workspace.config import TERMS
+from projects.global_workspace.data.config import DOMAINS
+from projects.global_workspace.model import Parameters, decode, encode, fuse, logit_scale
+
+
+class Rows(NamedTuple):
+    """Some items."""
+
+    domains: dict[str, jax.Array]  # (row, d) by domain
+    targets: jax.Array  # (row, target): 0 or 1
+
+
+class Coefficients(NamedTuple):
+    """The weight of each term: scalars, or (member,) in a population."""
+
+    fusion: jax.Array
+    demi_cycle: jax.Array
+    cycle: jax.Array
+    translation: jax.Array
+    contrastive: jax.Array
+    synergy: jax.Array
+
+
+class Parts(NamedTuple):
+    """What the losses of one static key have in common."""
+
+    dims: Mapping[str, int]  # size of each domain's vector
+    targets: Mapping[str, Sequence[int]]  # targets that each domain's decoder gives
+
+
+def terms_of(
+    parameters: Parameters,
+    mask: jax.Array,
+    free: Rows,
+    matched: Rows,
+    shares: Mapping[str, jax.Array | float],
+    parts: Parts,
+) -> dict[str, jax.Array]:
+    """Every term of `TERMS`, without its coefficient.
+
+    Args:
+        parameters: Of the model.
+        mask: Of the workspace, (workspace,).
+        free: Rows that are seen one domain at a time.
+        matched: Rows whose pairing may be used; the same object where all may.
+        shares: Of each domain in the fused workspace of the matched rows.
+        parts: What is decoded.
+    """
+    alone = {domain: encode(parameters, domain, x, mask) for domain, x in free.domains.items()}
+    paired = alone if matched is free else {d: encode(parameters, d, x, mask) for d, x in matched.domains.items()}
+    return {
+        **fused_terms(parameters, paired, matched, shares, parts),
+        **one_domain_terms(parameters, mask, alone, free, parts),
+        "translation": translation_term(parameters, paired, matched, parts),
+        "contrastive": contrastive_term(paired, logit_scale(parameters)),
+    }
+
+
+def total(terms: Mapping[str, jax.Array], coefficients: Coefficients) -> jax.Array:
+    """The loss: the mean of coefficient * term over the terms with a coefficient above 0."""
+    weights = jnp.stack([jnp.asarray(getattr(coefficients, term), jnp.float32) for term in TERMS])
+    values = jnp.stack([terms[term] for term in TERMS])
+    return weights @ values / jnp.sum(weights > 0)
+
+
+def one_domain_terms(
+    parameters: Parameters, mask: jax.Array, alone: Mapping[str, jax.Array], rows: Rows, parts: Parts
+) -> dict[str, jax.Array]:
+    """Demi-cycle (x to the workspace and back) and cycle (through the other domain and back), means over domains."""
+    there, back = [], []
+    for domain, other in (DOMAINS, DOMAINS[::-1]):
+        z = jnp.tanh(alone[domain])  # (row, workspace)
+        x = rows.domains[domain]
+        there.append(mse(decode(parameters, domain, z, parts.dims[domain]).vector, x))
+        translated = decode(parameters, other, z, parts.dims[other]).vector
+        again = jnp.tanh(encode(parameters, other, translated, mask))
+        back.append(mse(decode(parameters, domain, again, parts.dims[domain]).vector, x))
+    return {"demi_cycle": mean(there), "cycle": mean(back)}
+
+
+def translation_term(parameters: Parameters, paired: Mapping[str, jax.Array], rows: Rows, parts: Parts) -> jax.Array:
+    """A domain decoded from the other one alone, against the truth: mean over both directions."""
+    errors = []
+    for source, target in (DOMAINS, DOMAINS[::-1]):
+        decoded = decode(parameters, target, jnp.tanh(paired[source]), parts.dims[target])
+        errors.append(mse(decoded.vector, rows.domains[target]))
+    return mean(errors)
+
+
+def fused_terms(
+    parameters: Parameters,
+    paired: Mapping[str, jax.Array],
+    rows: Rows,
+    shares: Mapping[str, jax.Array | float],
+    parts: Parts,
+) -> dict[str, jax.Array]:
+    """Both domains, and the synergy targets, decoded from the workspace that both entered.
+
+    Fusion is the mean squared error, a mean over domains; synergy is the binary cross-entropy in nats, a mean over
+    the decoders that give targets.
+    """
+    z = fuse(paired, shares)
+    errors, entropies = [], []
+    for domain in DOMAINS:
+        decoded = decode(parameters, domain, z, parts.dims[domain])
+        errors.append(mse(decoded.vector, rows.domains[domain]))
+        if parts.targets[domain]:
+            targets = rows.targets[:, jnp.array(parts.targets[domain])]
+            entropies.append(optax.sigmoid_binary_cross_entropy(decoded.logits, targets).mean())
+    return {"fusion": mean(errors), "synergy": mean(entropies)}
+
+
+def contrastive_term(paired: Mapping[str, jax.Array], scale: jax.Array) -> jax.Array:
+    """Cross-entropy of finding an item's other half among the batch by cosine, mean of both directions.
+
+    CLIP's loss (Radford et al., arXiv:2103.00020), on the encodings before fusion.
+    """
+    first, second = (unit_rows(paired[domain]) for domain in DOMAINS)
+    logits = scale * first @ second.T  # (row, row)
+    own = jnp.arange(len(first))
+    ways = [optax.softmax_cross_entropy_with_integer_labels(way, own).mean() for way in (logits, logits.T)]
+    return (ways[0] + ways[1]) / 2
+
+
+def unit_rows(x: jax.Array) -> jax.Array:
+    """Rows divided by their length; a row of zeros stays, with a gradient of zero."""
+    squared = jnp.sum(x * x, axis=1, keepdims=True)
+    return x * jnp.where(squared > 0, jax.lax.rsqrt(jnp.where(squared > 0, squared, 1.0)), 0.0)
+
+
+def mean(values: Sequence[jax.Array]) -> jax.Array:
+    """The mean of some numbers."""
+    return jnp.stack(values).mean()
+
+
+def mse(predicted: jax.Array, true: jax.Array) -> jax.Array:
+    """Mean squared error over rows and columns."""
+    return jnp.mean((predicted - true) ** 2)

@@ -1,0 +1,111 @@
+"""How many times fewer matched pairs cycle losses need: read off an export of sweeps/global_workspace/pairs.yaml.
+
+    rothamsted analyze --sweep gw-pairs --export exports && python -m projects.global_workspace.pairs exports
+
+Apart from training: it reads `aggregated_results.json` and knows nothing of how the numbers came about. The claim to
+test is that of Devillers, Maytié and VanRullen, arXiv:2306.15711: 4 to 7 times fewer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PAIRS, CYCLE, ERROR = "training.n_pairs", "training.loss_configs.weights.cycle", "objective"
+N_RESAMPLES, LEVEL = 2000, 0.95
+
+Errors = Mapping[int, np.ndarray]  # pairs -> translation errors, (seed,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saving:
+    """Pairs that training without cycles needs for the error that cycles reach with some pairs."""
+
+    n_pairs: int  # with cycles
+    factor: float  # pairs without cycles over pairs with them; NaN where no number of pairs reaches the error
+    low: float  # percentile interval over resampled seeds; an end beyond the swept pairs is infinite or 0
+    high: float
+
+
+def savings(with_cycles: Errors, without: Errors, seed: int = 0) -> list[Saving]:
+    """The saving at each number of pairs with cycles.
+
+    The error without cycles is interpolated linearly between the swept numbers of pairs, in the logarithms of both.
+    Seeds are resampled together: a seed has the same initial weights in every condition.
+    """
+    rng = np.random.default_rng(seed)
+    n_seeds = len(next(iter(with_cycles.values())))
+    draws = [np.arange(n_seeds), *rng.integers(0, n_seeds, (N_RESAMPLES, n_seeds))]
+    found = []
+    for n_pairs, errors in sorted(with_cycles.items()):
+        factors = np.array([_pairs_for(errors[draw].mean(), without, draw) / n_pairs for draw in draws])
+        low, high = np.quantile(factors[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
+        factor = factors[0] if 0 < factors[0] < np.inf else np.nan
+        found.append(Saving(n_pairs=n_pairs, factor=float(factor), low=float(low), high=float(high)))
+    return found
+
+
+def read_errors(folder: Path) -> tuple[Errors, Errors]:
+    """Translation errors with and without cycles of an export.
+
+    Raises:
+        ValueError: The export is missing or of another sweep, or runs are missing in it.
+    """
+    path = folder / "aggregated_results.json"
+    try:
+        entries = list(json.loads(path.read_text(encoding="utf-8")).values())
+        arms: list[dict[int, np.ndarray]] = [{}, {}]
+        for entry in entries:
+            arms[entry[CYCLE] == 0][int(entry[PAIRS])] = _values(entry)
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: is no export of the sweep gw-pairs ({error!r}); make it by analyze --export"
+        ) from error
+    sizes = {len(values) for arm in arms for values in arm.values()}
+    if not all(arms) or len(sizes) != 1 or 0 in sizes:
+        raise ValueError(f"{path}: each number of pairs needs the same number of runs, with and without cycles")
+    return arms[0], arms[1]
+
+
+def _values(entry: Mapping[str, Any]) -> np.ndarray:
+    """Scores in the order of the seeds, so that equal places are equal seeds."""
+    finished = [one for one in entry["individual_results"] if one["outcome"] == "finished"]
+    return np.array([one[ERROR] for one in sorted(finished, key=lambda one: one["seed"])], dtype=float)
+
+
+def _pairs_for(error: float, without: Errors, draw: np.ndarray) -> float:
+    """Pairs without cycles for an error: 0 where the fewest are better already, infinite where the most are not."""
+    pairs = np.array(sorted(without))
+    means = np.minimum.accumulate([without[n][draw].mean() for n in pairs])  # more pairs are never worse
+    if means[0] <= error:
+        return 0.0 if means[0] < error else float(pairs[0])
+    if means[-1] > error:
+        return np.inf
+    return float(np.exp(np.interp(-np.log(error), -np.log(means), np.log(pairs))))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the saving at each number of pairs."""
+    if len(arguments) != 1:
+        print("usage: python -m projects.global_workspace.pairs EXPORT_FOLDER", file=sys.stderr)
+        return 2
+    try:
+        with_cycles, without = read_errors(Path(arguments[0]))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    n_seeds = len(next(iter(with_cycles.values())))
+    print(f"matched pairs that cycles save, {LEVEL:.0%} percentile bootstrap intervals over {n_seeds} seeds")
+    for saving in savings(with_cycles, without):
+        print(f"{saving.n_pairs:>6} pairs with cycles: {saving.factor:.2f} ({saving.low:.2f} to {saving.high:.2f})")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

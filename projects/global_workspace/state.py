@@ -1,0 +1,74 @@
+"""A population as a flat dictionary of arrays and back: what a checkpoint holds.
+
+Apart so that the training loop does not know how its state is spelled. Every array but `step` has a leading
+member axis, also for one member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from projects.global_workspace.program import Members
+
+
+class Progress(NamedTuple):
+    """A population right after a measurement."""
+
+    step: int
+    members: Members
+    diverged: np.ndarray  # (member,) bool
+    best_loss: np.ndarray  # (member,) lowest validation loss measured after the first update; NaN before
+
+
+def flat_state(progress: Progress) -> dict[str, np.ndarray]:
+    """The arrays from which training goes on bit for bit."""
+    is_alone = len(progress.diverged) == 1
+    state = {
+        "step": np.asarray(progress.step, np.int64),
+        "diverged": progress.diverged.copy(),
+        "best_loss": progress.best_loss.copy(),
+    }
+    for name, leaf in _named_leaves(progress.members).items():
+        array = np.array(leaf)
+        state[name] = array[None] if is_alone else array
+    return state
+
+
+def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
+    """The population that `flat_state` wrote down.
+
+    Args:
+        start: The same population at step 0, which gives names, shapes and types.
+        state: From `flat_state`.
+
+    Raises:
+        ValueError: The state is of another population: an array is missing, left over, or has another shape
+            or type.
+    """
+    expected = flat_state(start)
+    if set(state) != set(expected):
+        names = ", ".join(sorted(set(state) ^ set(expected)))
+        raise ValueError(f"state: has other arrays than this population ({names}); start without a state")
+    for name, array in expected.items():
+        found = state[name]
+        if (found.shape, found.dtype) != (array.shape, array.dtype):
+            raise ValueError(
+                f"state: {name} is {found.dtype}{list(found.shape)} where these configs have "
+                f"{array.dtype}{list(array.shape)}; start without a state"
+            )
+    is_alone = len(start.diverged) == 1
+    leaves = [state[name][0] if is_alone else state[name] for name in _named_leaves(start.members)]
+    members = jax.device_put(jax.tree.unflatten(jax.tree.structure(start.members), leaves))
+    return Progress(int(state["step"]), members, state["diverged"].copy(), state["best_loss"].copy())
+
+
+def _named_leaves(members: Members) -> dict[str, Any]:
+    """Leaves by path (parameters/encoders/visual/0/weight), in the order in which JAX flattens them."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(members)
+    }
