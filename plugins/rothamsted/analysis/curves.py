@@ -16,6 +16,7 @@ from rothamsted.tracking import Curve
 SECONDS, EPOCH = "seconds", "epoch"  # metrics of the engine that are axes
 BOOKKEEPING = frozenset({SECONDS, EPOCH, "objective", "samples_seen"})  # metrics that are no result
 LEARNING_RATES = ("learning_rate", "lr")
+LOSSES = ("val_loss", "validation/loss", "train_loss", "train/loss", "loss")  # the first of them is a run's progress
 
 
 def read_series(starts_ms: Mapping[str, int], metrics: Collection[str], *, uri: str) -> dict[str, dict[str, Series]]:
@@ -35,9 +36,13 @@ def read_series(starts_ms: Mapping[str, int], metrics: Collection[str], *, uri: 
 
 
 def default_curves(objective: str, known: Collection[str]) -> list[str]:
-    """The metrics whose curves are read when nobody says which: the objective, its partner, the learning rate."""
+    """The metrics whose curves are read when nobody says which: the objective, its partner, a loss, the learning rate.
+
+    The loss is what stands for a run's progress where the objective is measured once.
+    """
     partner = objective.replace("val", "train").replace("idation", "") if "val" in objective else objective
-    wanted = [objective, partner, *(name for name in LEARNING_RATES if name in known)]
+    loss = [] if objective in LOSSES else [name for name in LOSSES if name in known][:1]
+    wanted = [objective, partner, *loss, *(name for name in LEARNING_RATES if name in known)]
     return [name for name in dict.fromkeys(wanted) if name in known]
 
 

@@ -81,8 +81,27 @@ def test_thinning_keeps_the_ends_and_the_limit() -> None:
 
 
 def test_a_metric_without_curves_is_refused_with_those_that_have_some() -> None:
+    analysis = with_bands([line(0, 1, 2)], metric="acc")
     with pytest.raises(NotApplicable, match="no curves of val_loss were read; curves read: acc"):
-        curves_data(with_bands([line(0, 1, 2)], metric="acc"), NO_OPTIONS, axis="step")
+        curves_data(analysis, PlotOptions(metric="val_loss"), axis="step")
+
+
+def test_a_loss_stands_for_an_objective_that_was_measured_once() -> None:
+    once = with_bands([line(0, 1)])
+    bands = {**once.bands, "lr": {"step": (line(0, 1, 2),)}, "acc": {"step": (line(0, 1, 2),)}}
+    analysis = dataclasses.replace(once, bands={**bands, "train_loss": {"step": (line(0, 4, 3),)}})
+    data = curves_data(analysis, NO_OPTIONS, axis="step")
+    assert (data.metric, data.curves[0].mean.tolist()) == ("train_loss", [4.0, 3.0])
+    assert curves_caption(data).startswith("val_loss was measured once a run, so train_loss is drawn")
+
+
+def test_without_a_loss_any_other_curve_stands_for_the_objective_but_not_the_learning_rate() -> None:
+    once = with_bands([line(0, 1)])
+    rate = {**once.bands, "opt/lr": {"step": (line(0, 1, 2),)}}
+    with pytest.raises(NotApplicable, match="a point, not a curve"):
+        curves_data(dataclasses.replace(once, bands=rate), NO_OPTIONS, axis="step")
+    both = dataclasses.replace(once, bands={**rate, "acc": {"step": (line(0, 0.1, 0.9),)}})
+    assert curves_data(both, NO_OPTIONS, axis="step").metric == "acc"
 
 
 def test_an_axis_without_curves_is_refused_with_those_that_have_some() -> None:

@@ -12,7 +12,7 @@ from rothamsted.errors import UserError
 from rothamsted.report.plots import NotApplicable, PlotOptions
 from rothamsted.report.plots.heatmap import cell_texts, heatmap_caption, heatmap_data
 from rothamsted.report.plots.sensitivity import sensitivity_data
-from rothamsted.report.plots.trends import trends_caption, trends_data
+from rothamsted.report.plots.trends import trends_across_data, trends_caption, trends_data
 from tests.report.analyses import analysis_of
 from tests.report.worlds import grid, one_factor, random_search
 
@@ -35,6 +35,24 @@ def test_a_trend_runs_along_the_factor_searched_by_orders_of_magnitude_with_one_
     assert [line.label for line in lines.lines] == ["32", "64"]
     assert lines.lines[0].x.tolist() == [0.01, 0.1, 1.0]
     np.testing.assert_allclose(lines.lines[0].mean, [3.0, 2.0, 4.0])
+
+
+def test_the_other_way_round_the_same_scores_run_along_the_factor_that_made_the_lines() -> None:
+    lines = trends_across_data(small(), PlotOptions()).lines
+    assert (lines.x.name, [line.label for line in lines.lines]) == ("width", ["0.01", "0.1", "1"])
+    np.testing.assert_allclose(lines.lines[1].mean, [2.0, 2.5])
+
+
+def test_one_factor_has_no_other_way_round() -> None:
+    with pytest.raises(NotApplicable, match="learning_rate alone varies"):
+        trends_across_data(one_factor(), PlotOptions())
+
+
+def test_nothing_runs_along_categories() -> None:
+    values = [{"learning_rate": rate, "optimizer": name} for rate in (0.1, 1.0) for name in ("sgd", "adam")]
+    analysis = analysis_of(values, [[1.0, 1.1], [2.0, 2.1], [3.0, 3.1], [4.0, 4.1]])
+    with pytest.raises(NotApplicable, match="the levels of optimizer have no order to run along"):
+        trends_across_data(analysis, PlotOptions())
 
 
 def test_a_trend_carries_the_interval_of_each_mean() -> None:

@@ -19,8 +19,8 @@ from rothamsted.report.plots import PLOTS, NotApplicable, PlotOptions, Rendered,
 from tests.report.analyses import analysis_of
 from tests.report.worlds import WORLDS, grid
 
-GRID_ONLY = {"trends", "heatmap", "sensitivity"}
-TWO_FACTORS = {"heatmap", "sensitivity", "importance", "parallel"}
+GRID_ONLY = {"trends", "trends_across", "heatmap", "sensitivity"}
+TWO_FACTORS = {"trends_across", "heatmap", "sensitivity", "importance", "parallel"}
 REFUSED = {
     "grid": set(),
     "one_factor": TWO_FACTORS | {"outcomes"},
@@ -71,7 +71,7 @@ def test_hostile_names_are_text_in_every_plot(name: str) -> None:
     try:
         svg = render_svg(name, hostile())
     except NotApplicable:
-        assert name in ("outcomes", "importance")  # nothing was lost; the scores follow no factor
+        assert name in ("outcomes", "importance", "trends_across")  # nothing lost; scores follow no factor; a category
         return
     root = ET.fromstring(svg)  # well-formed
     assert "<script" not in svg
@@ -128,7 +128,7 @@ def test_a_png_has_300_dots_an_inch(tmp_path: Path) -> None:
 
 
 def test_a_plot_of_another_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(UserError, match="'heatmapp' is not a plot; there are: outcomes, trends, heatmap"):
+    with pytest.raises(UserError, match="'heatmapp' is not a plot; there are: outcomes, trends, trends_across, heatmap"):
         render_svg("heatmapp", world("grid"))
 
 

@@ -17,7 +17,7 @@ from rothamsted.report.plots.axes import draw_values, is_spread
 from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named, seconds_unit
 from rothamsted.report.plots.look import DASHES, PALETTE, WIDTH, legend_below
-from rothamsted.report.plots.view import by_number, by_rank, condition_label, level_words, metric_of
+from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_learning_rate, level_words, metric_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +53,7 @@ class Curves:
     n_conditions: int  # with a curve, shown or not
     is_log: bool
     level: float
+    instead_of: str = ""  # the objective, where it was measured once and this metric is drawn in its place
 
 
 def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curves:
@@ -66,8 +67,9 @@ def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curv
     Raises:
         NotApplicable: No curves of this metric, or none along this axis.
     """
-    metric = metric_of(analysis, options.metric)
     axis = options.axis or axis
+    wanted = metric_of(analysis, options.metric)
+    metric = wanted if options.metric is not None else _with_curves(analysis, wanted, axis)
     bands = {band.condition: band for band in bands_of(analysis, metric, axis)}
     conditions = by_number(analysis)
     shown = by_rank(analysis, bands)[: options.n_series or MOST_BANDS]
@@ -80,7 +82,18 @@ def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curv
         n_conditions=len(bands),
         is_log=is_spread(np.concatenate([curve.mean for curve in curves])),
         level=analysis.level,
+        instead_of="" if metric == wanted else named(wanted),
     )
+
+
+def _with_curves(analysis: Analysis, objective: str, axis: Axis) -> str:
+    """The objective, or where it has no curve (it was measured once) the first loss or other metric that has one."""
+    others = [name for name in sorted(analysis.bands) if name != objective and not is_learning_rate(name)]
+    for metric in (objective, *sorted(others, key=lambda name: not name.endswith("loss"))):
+        longest = max((len(band.x) for band in analysis.bands.get(metric, {}).get(axis, ())), default=0)
+        if longest > 1 and any(np.isfinite(band.mean).sum() > 1 for band in analysis.bands[metric][axis]):
+            return metric
+    return objective
 
 
 def bands_of(analysis: Analysis, metric: str, axis: Axis) -> list[Band]:
@@ -200,6 +213,7 @@ def curves_caption(data: Curves) -> str:
     shown = f"The best {len(data.curves)} of {words(data.n_conditions, 'condition')} with curves" if rest else ""
     return joined(
         [
+            f"{data.instead_of} was measured once a run, so {data.metric} is drawn" if data.instead_of else "",
             f"{shown or words(len(data.curves), 'condition')}; means over {n} replicates"
             + (
                 f" with {level_words(data.level)} at each point, not for whole curves" if has_band else "; no intervals"

@@ -21,7 +21,7 @@ from rothamsted.report.plots.pareto import pareto_caption, pareto_data, pareto_d
 from rothamsted.report.plots.scatter import scatter_caption, scatter_data, scatter_draw
 from rothamsted.report.plots.schedule import schedule_caption, schedule_data, schedule_draw
 from rothamsted.report.plots.sensitivity import sensitivity_caption, sensitivity_data, sensitivity_draw
-from rothamsted.report.plots.trends import trends_caption, trends_data, trends_draw
+from rothamsted.report.plots.trends import trends_across_data, trends_caption, trends_data, trends_draw
 
 PLOTS: Mapping[str, Plot] = MappingProxyType(
     {
@@ -29,6 +29,9 @@ PLOTS: Mapping[str, Plot] = MappingProxyType(
             title="Completion and failures", data=outcomes_data, draw=outcomes_draw, caption=outcomes_caption
         ),
         "trends": Plot(title="Trends", data=trends_data, draw=trends_draw, caption=trends_caption),
+        "trends_across": Plot(
+            title="Trends, the other way round", data=trends_across_data, draw=trends_draw, caption=trends_caption
+        ),
         "heatmap": Plot(title="Heatmap of two factors", data=heatmap_data, draw=heatmap_draw, caption=heatmap_caption),
         "forest": Plot(
             title="Differences from the reference", data=forest_data, draw=forest_draw, caption=forest_caption

@@ -16,12 +16,10 @@ from rothamsted.report.plots.contract import MOST_SERIES, NotApplicable, PlotOpt
 from rothamsted.report.plots.curves import bands_of, thinned
 from rothamsted.report.plots.labels import named
 from rothamsted.report.plots.look import DASHES, PALETTE, WIDTH, legend_below
-from rothamsted.report.plots.view import by_number, by_rank, condition_label
+from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_learning_rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-NAMES = ("learning_rate", "lr")  # the last part of a metric's name: optimizer/learning_rate, opt.lr, lr-Adam
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +72,7 @@ def schedule_data(analysis: Analysis, options: PlotOptions) -> Schedules:
 
 def _rate_metric(analysis: Analysis) -> str:
     for name in sorted(analysis.bands, key=len):
-        last = name.replace("-", "/").replace(".", "/").split("/")
-        if any(part.lower() in NAMES for part in last):
+        if is_learning_rate(name):
             return name
     known = ", ".join(named(name) for name in sorted(analysis.bands)) or "none"
     raise NotApplicable(f"no curve of a learning rate (learning_rate or lr) was read; curves read: {known}")

@@ -5,15 +5,15 @@ Apart, because it is the first figure of every grid: where the optimum lies and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import draw_factor, draw_values, is_spread
-from rothamsted.report.plots.contract import PlotOptions, joined, words
-from rothamsted.report.plots.crossing import Line, Lines, lines_of, over_words
+from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.crossing import Line, Lines, axis_and_group, lines_of, over_words
 from rothamsted.report.plots.labels import named
 from rothamsted.report.plots.look import MARKERS, WIDTH, interval_bars, legend_below, series_colours
 from rothamsted.report.plots.view import metric_label, metric_of, replicate_words
@@ -44,6 +44,20 @@ def trends_data(analysis: Analysis, options: PlotOptions) -> Trends:
         is_log=is_spread(means),
         points=replicate_words(analysis, metric, shown),
     )
+
+
+def trends_across_data(analysis: Analysis, options: PlotOptions) -> Trends:
+    """The same scores along the factor that makes the lines of `trends`, one line a level of the other.
+
+    Raises:
+        NotApplicable: There is no second factor, or it has no order to run along.
+    """
+    x, group = axis_and_group(analysis, options)
+    if group is None:
+        raise NotApplicable(f"{named(x.name)} alone varies")
+    if not group.is_numeric:
+        raise NotApplicable(f"the levels of {named(group.name)} have no order to run along")
+    return trends_data(analysis, replace(options, x=group.name, group=x.name))
 
 
 def trends_draw(data: Trends, figure: Figure) -> None:

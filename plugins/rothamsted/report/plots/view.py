@@ -15,6 +15,7 @@ from rothamsted.errors import UserError
 from rothamsted.report.plots.contract import NotApplicable
 from rothamsted.report.plots.labels import clean, named, percent
 
+LEARNING_RATES = ("learning_rate", "lr")  # last part of a metric's name: optimizer/learning_rate, opt.lr, lr-Adam
 ABSENT = object()  # the level of a factor that does not apply to a condition; None is a value like others
 
 
@@ -44,6 +45,11 @@ def metric_of(analysis: Analysis, metric: str | None) -> str:
         known = ", ".join(sorted({objective, *further, *analysis.metrics}))
         raise UserError(f"plots: no run has the metric {metric!r}; there are: {known}")
     return metric
+
+
+def is_learning_rate(metric: str) -> bool:
+    """Whether a metric's name says that it is a learning rate."""
+    return any(part.lower() in LEARNING_RATES for part in metric.replace("-", "/").replace(".", "/").split("/"))
 
 
 def metric_label(analysis: Analysis, metric: str) -> str:
