@@ -9,16 +9,16 @@ import json
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from rothamsted.errors import StudyError
 from rothamsted.study.contract import Study
-from rothamsted.study.fields import closest, field_names, set_fields, spread
+from rothamsted.study.fields import closest, describe, field_names, set_fields, spread
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -140,13 +140,16 @@ def _config_first(study: Study, argv: Sequence[str]) -> list[str]:
         words = others[at : at + n_words]
         del others[at : at + n_words]
         path = words[0].partition("=")[2] if n_words == 1 else "".join(words[1:])
-        _check_file(study, path)
-        first += words
+        first += ["--config", spelled] if (spelled := _checked_file(study, path)) is not None else words
     return first + others
 
 
-def _check_file(study: Study, path: str) -> None:
-    """Refuse a file with its place: one that is missing or no mapping, or names what is no field."""
+def _checked_file(study: Study, path: str) -> str | None:
+    """A file's fields as JSON, where it spells them in another way that the config takes; None: as the fields are.
+
+    Raises:
+        StudyError: with the place: the file is missing or no mapping, or names what is no field.
+    """
     from rothamsted.spec.document import read_document
 
     if not Path(path).is_file():
@@ -155,8 +158,21 @@ def _check_file(study: Study, path: str) -> None:
     known = field_names(study.config)
     for name, _ in spread(document.data, frozenset(known)):
         if name not in known and name not in OPTIONS:
+            if (spelled := _spelled_otherwise(study, document.data, path)) is not None:
+                return spelled
             where = next((path for path in document.places if ".".join(map(str, path)) == name), ())
             raise document.error(where, f"is not a field of {study.config.__name__}; {closest(name, known)}")
+
+
+def _spelled_otherwise(study: Study, data: Mapping[str, Any], path: str) -> str | None:
+    options = {name: value for name, value in data.items() if name in OPTIONS}
+    try:
+        config = study.config.model_validate({name: value for name, value in data.items() if name not in options})
+    except ValidationError as error:
+        if any(detail["type"] == "extra_forbidden" for detail in error.errors()):
+            return None
+        raise StudyError(f"{path}: {describe(study.config, error)}") from error
+    return json.dumps(options | config.model_dump(mode="json", exclude_unset=True))
 
 
 def _with_set(study: Study, argv: Sequence[str]) -> list[str]:

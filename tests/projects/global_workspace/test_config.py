@@ -54,23 +54,18 @@ def test_the_originals_spelling_is_understood() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
-def test_the_originals_keys_run_from_one_file(suffix: str, tmp_path: Path) -> None:
-    model = {**ORIGINAL["model"], "domains": ["v", "attr"], "fusion_weights": {"visual": 0.3, "attributes": 0.7}}
-    synergy = {
-        **{"domains": ["attr", "v"], "feature_indices": {"attributes": [0]}, "loss_scale": 2.0},
-        **{
-            "unique_indices": {"attributes": [0], "visual": [1]},
-            "redundant_indices": {"attributes": [], "visual": [0]},
-        },
-    }
-    (only,) = ORIGINAL["training"]["loss_configs"]
-    weights = dict.fromkeys(LossWeights.model_fields, 0.0) | only["weights"]
-    training = {**ORIGINAL["training"], "loss_configs": {**only, "weights": weights}}
-    document = {**ORIGINAL, "model": model, "synergy": synergy, "training": training}
-    path = tmp_path / f"config.{suffix}"
-    path.write_text(json.dumps(document) if suffix == "json" else yaml.safe_dump(document))
-    config, _ = parse(STUDY, ["--config", str(path)])
-    assert config == set_fields(Config, ORIGINAL)
+def test_the_originals_file_runs_as_it_is(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"original.{suffix}"
+    path.write_text(json.dumps(ORIGINAL) if suffix == "json" else yaml.safe_dump(ORIGINAL), encoding="utf-8")
+    config, _ = parse(STUDY, ["--config", str(path), "--synergy.loss_scale", "0.5"])
+    assert config == set_fields(Config, {**ORIGINAL, "synergy": {**ORIGINAL["synergy"], "loss_scale": 0.5}})
+
+
+def test_a_wrong_value_beside_the_originals_spelling_is_what_the_error_says(tmp_path: Path) -> None:
+    path = tmp_path / "original.json"
+    path.write_text(json.dumps({**ORIGINAL, "training": {"epochs": 0}}), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"original.json: training.epochs of Config: .*greater than or equal to 1"):
+        parse(STUDY, ["--config", str(path)])
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
