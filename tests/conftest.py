@@ -24,6 +24,18 @@ KEPT = {
 }
 os.environ.update(KEPT)
 ROOT = Path(__file__).resolve().parent.parent
+RAM, ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30  # a whole run leaves less than a tenth of that
+
+
+def _use_memory_for_temporary_files() -> None:
+    """Databases of tests wait for no disk, where there is memory for them and nobody said TMPDIR."""
+    has_room = os.access(RAM, os.W_OK) and shutil.disk_usage(RAM).free >= ENOUGH_BYTES
+    if has_room and "TMPDIR" not in os.environ:
+        os.environ["TMPDIR"] = str(RAM)  # workers and processes of tests inherit it
+        tempfile.tempdir = None
+
+
+_use_memory_for_temporary_files()
 
 
 @pytest.hookimpl(optionalhook=True)

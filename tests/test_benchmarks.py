@@ -38,24 +38,29 @@ def made_up_sweep(claimed: np.ndarray, told: np.ndarray, *workers: ProcessTrace)
     )
 
 
+@pytest.mark.slow
 def test_a_sampled_sweep_has_as_many_claims_as_trials(sweep: SampledSweep) -> None:
     assert len(sweep.claimed) == len(sweep.told) == 8  # 24 replicates, 3 a trial
 
 
+@pytest.mark.slow
 def test_a_sampled_sweep_has_the_end_of_every_replicate(sweep: SampledSweep) -> None:
     assert len(sweep.replicate_ended) == 24
 
 
+@pytest.mark.slow
 def test_a_replicate_through_the_engine_takes_time(sweep: SampledSweep) -> None:
     assert sweep.seconds_per_replicate > 0
 
 
+@pytest.mark.slow
 def test_a_worker_was_sampled_with_cpu_time_and_memory(sweep: SampledSweep) -> None:
     (worker,) = sweep.workers
     assert worker.cpu_seconds[-1] > 0
     assert worker.rss_bytes.max() > memory.MIB
 
 
+@pytest.mark.slow
 def test_start_up_work_and_closing_add_up_to_the_whole_command(sweep: SampledSweep) -> None:
     work = sweep.seconds_per_replicate * sweep.n_replicates
     assert sweep.startup_seconds + work + sweep.closing_seconds == pytest.approx(sweep.total_seconds)

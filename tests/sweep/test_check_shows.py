@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rothamsted.errors import UserError
+from rothamsted.errors import DataError, UserError
 from rothamsted.spec import Sweep, plan
 from rothamsted.sweep import estimate
 from rothamsted.sweep.check import print_plan
@@ -88,3 +88,13 @@ def test_the_estimated_time_trains_a_replicate_of_each_stage_and_says_where_it_t
     said = estimate.estimated_time(sweep, study, plan(sweep))
     assert said.startswith("more than ")
     assert "one replicate takes over 0.2 s here" in said
+
+
+def test_a_replicate_that_fails_when_it_is_timed_is_what_check_says(empty_project: Project) -> None:
+    with pytest.raises(UserError, match=r"a replicate of toys, tried here, failed: .*the toy was told to fail"):
+        shown(empty_project, {"parameters": {"fail": True, "n_points": 2}})
+
+
+def test_data_that_are_missing_are_what_check_says_in_the_studys_words(empty_project: Project) -> None:
+    with pytest.raises(DataError, match=r"^(?!a replicate)"):
+        shown(empty_project, {"parameters": {"fail": True, "fail_with": "user", "n_points": 2}})

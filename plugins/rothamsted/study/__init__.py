@@ -8,7 +8,7 @@ from rothamsted.study.artifacts import Contents, log_artifacts, write_artifacts
 from rothamsted.study.by_hand import main, run_by_hand
 from rothamsted.study.checkpoint import Checkpoint, Snapshot
 from rothamsted.study.command_line import ByHand
-from rothamsted.study.contract import MeasurementLike, Study, check_population, population_key
+from rothamsted.study.contract import MeasurementLike, Study, check_population, digest_of_data, population_key
 from rothamsted.study.driver import OnArtifacts, drive
 from rothamsted.study.exports import write_exports
 from rothamsted.study.fields import field_names, field_types, flatten, set_fields
@@ -28,6 +28,7 @@ __all__ = [
     "Study",
     "check_population",
     "describe_datasets",
+    "digest_of_data",
     "drive",
     "field_names",
     "field_types",

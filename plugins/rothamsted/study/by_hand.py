@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import BaseModel
 
-from rothamsted.errors import DataError, UserError
+from rothamsted.errors import UserError
 from rothamsted.records import Ending, Measured, Outcome, RunStatus
 from rothamsted.study.artifacts import Contents, write_artifacts
 from rothamsted.study.atomic import check_writable
 from rothamsted.study.checkpoint import Checkpoint
 from rothamsted.study.command_line import ByHand, parse
-from rothamsted.study.contract import Study
+from rothamsted.study.contract import Study, digest_of_data
 from rothamsted.study.driver import OnArtifacts, drive
 from rothamsted.study.fields import flatten
 from rothamsted.study.signals import StopRequest, stop_on_signals
@@ -81,7 +81,7 @@ def run_by_hand(
     if options.is_mirrored:
         check_tensorboard()
     checkpoint = _checkpoint(study, config, options)
-    data_digest = _data_digest(study, config)
+    data_digest = digest_of_data(study, config)  # before a run is opened: missing data leave nothing behind
     record = _open_record(study, config, options, data_digest, root or Path.cwd()) if options.is_saved else None
     try:
         with Display(console=Console(), clock=time.perf_counter) as display:
@@ -172,16 +172,6 @@ def _checkpoint(study: Study, config: BaseModel, options: ByHand) -> Checkpoint 
     checkpoint = Checkpoint(folder=options.checkpoint_dir, every_seconds=options.checkpoint_seconds)
     checkpoint.load(study.name, [config])  # refuses another config's
     return checkpoint
-
-
-def _data_digest(study: Study, config: BaseModel) -> str | None:
-    """The digest of the data; reading them before a run is opened, a missing file leaves nothing behind."""
-    if study.data_digest is None:
-        return None
-    try:
-        return study.data_digest(config)
-    except study.user_errors as error:
-        raise DataError(str(error)) from error
 
 
 def _open_record(study: Study, config: BaseModel, options: ByHand, data_digest: str | None, root: Path) -> RunRecord:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic import BaseModel
 
-from rothamsted.errors import StudyError
+from rothamsted.errors import DataError, StudyError
 from rothamsted.study.fields import field_names, flatten
 
 RESERVED_METRICS = frozenset({"seconds", "samples_per_second"})  # measured by the driver
@@ -143,6 +143,20 @@ class Study:
 def missing_parts(model: Any) -> list[str]:
     """Parts of the contract that a trained model does not have."""
     return [name for name in MODEL_PARTS if getattr(model, name, None) is None]
+
+
+def digest_of_data(study: Study, config: BaseModel) -> str | None:
+    """The digest of the data that a config trains on; None where the study does not say.
+
+    Raises:
+        DataError: The study says in its own words, made one line, why the data cannot be used.
+    """
+    if study.data_digest is None:
+        return None
+    try:
+        return study.data_digest(config)
+    except study.user_errors as error:
+        raise DataError(" ".join(str(error).split())) from error
 
 
 def population_key(study: Study, config: BaseModel) -> Hashable:

@@ -16,7 +16,7 @@ from rothamsted.study import Study
 from rothamsted.sweep.context import n_workers
 from rothamsted.sweep.estimate import estimated_time
 from rothamsted.sweep.foreign import ForeignStudy, warnings_of
-from rothamsted.sweep.start import digest_of_data
+from rothamsted.sweep.start import digest_of_first_data
 from rothamsted.sweep.warm_start import known_from
 
 
@@ -26,7 +26,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
     Raises:
         UserError: as `start_sweep` would.
     """
-    digest = digest_of_data(sweep, study)
+    digest = digest_of_first_data(sweep, study)
     size = plan(sweep)
     rows = {
         "sweep": f"{sweep.name} ({_target(study)})",

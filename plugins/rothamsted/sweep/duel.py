@@ -22,7 +22,7 @@ from rothamsted.mlproject import find_root
 from rothamsted.search import SearchRecord, check_storage, find_search
 from rothamsted.search.storage import SPEC_KEY
 from rothamsted.spec import PLACE_KEYS, Execution, Objective, Sweep, difference, from_resolved, resolved
-from rothamsted.study import Study, set_fields, source_tags, study_tags
+from rothamsted.study import Study, digest_of_data, set_fields, source_tags, study_tags
 from rothamsted.sweep.code import code_digest
 from rothamsted.sweep.context import SweepContext, queue_of
 from rothamsted.sweep.load import find_study
@@ -165,7 +165,7 @@ def _duel(
     except SpecError as error:
         raise SpecError(f"{place}: {str(error).removeprefix('recorded sweep: ')}") from error
     conditions = [{field: config[field] for field in space if field in config} for config in configs]
-    digest = "+".join(digests) if study.data_digest is not None else None
+    digest = "+".join(digests) or None
     return Duel(sweep=sweep, conditions=conditions, labels=tuple(labels), study=study, data_digest=digest)
 
 
@@ -190,9 +190,8 @@ def _check_configs(
         if made[-1] in made[:-1]:
             twin = labels[made.index(made[-1])]
             raise SpecError(f"{place}: {label} is the same as {twin}, field by field; remove one")
-        if study.data_digest is not None:
-            digests.append(study.data_digest(made[-1]))
-    return sorted(set(digests))
+        digests.append(digest_of_data(study, made[-1]))
+    return sorted({digest for digest in digests if digest is not None})
 
 
 def _split(configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, list[Any]]]:

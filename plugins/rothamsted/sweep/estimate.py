@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rothamsted.errors import DataError, StudyError
+from rothamsted.records import Outcome
 from rothamsted.spec import Plan, Sweep
 from rothamsted.study import Study, drive
 from rothamsted.sweep.context import config_of, n_workers
@@ -32,6 +34,9 @@ def estimated_time(sweep: Sweep, study: Study, size: Plan) -> str:
     """In words: the time of all replicates on this machine's workers, and what it rests on.
 
     A condition from the middle of the space stands for all. A later stage that goes on from checkpoints takes less.
+
+    Raises:
+        UserError: the replicate fails, as all others would: data are missing, or the study raises.
     """
     n_stages = max(len(sweep.stages), 1)
     timed = [_time_replicate(stage_alone(sweep, index), study) for index in range(n_stages)]
@@ -63,6 +68,9 @@ def _time_replicate(stage: Sweep, study: Study) -> _Timed:
         if taken[0] > MOST_SECONDS / 2:
             break
     has_ended = not ending.reason.startswith("timeout")
+    if has_ended and ending.outcome is Outcome.FAILED:
+        said = f"a replicate of {stage.name}, tried here, failed: {ending.reason}"
+        raise DataError(ending.reason) if ending.is_user_error else StudyError(said)
     return _Timed(first_seconds=taken[0], seconds=taken[-1] if has_ended else MOST_SECONDS, has_ended=has_ended)
 
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rothamsted import tags, tracking
-from rothamsted.errors import DataError
 from rothamsted.search import Queue, SearchRecord, check_storage, find_search
 from rothamsted.search.storage import SPEC_KEY
 from rothamsted.spec import Sweep, resolved
-from rothamsted.study import Study, source_tags, study_tags
+from rothamsted.study import Study, digest_of_data, source_tags, study_tags
 from rothamsted.sweep.code import code_digest
 from rothamsted.sweep.context import SweepContext, confirm_queue_of, open_context, queue_of, stage_config
 from rothamsted.sweep.foreign import ForeignStudy
@@ -115,7 +114,7 @@ def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> s
     return study.code_digest if isinstance(study, ForeignStudy) else code_digest(str(sweep.study), root)
 
 
-def digest_of_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
+def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
     """The digest of the data that the first condition trains on; a file that is missing shows here.
 
     Of a sweep with stages it is the first one's, when the data of all of them are there. None where nobody can say:
@@ -124,15 +123,13 @@ def digest_of_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
     Raises:
         DataError: The study says in its own words why the data cannot be used.
     """
-    if isinstance(study, ForeignStudy) or study.data_digest is None:
+    if isinstance(study, ForeignStudy):
         return None
     _, condition = next(sweep.search_space.probes(), ("", {}))
     n_stages = max(len(sweep.stages), 1)
-    try:
-        digests = [study.data_digest(stage_config(study, sweep, stage, condition)) for stage in range(n_stages)]
-    except study.user_errors as error:
-        raise DataError(" ".join(str(error).split())) from error
-    return digests[0]
+    configs = [stage_config(study, sweep, stage, condition) for stage in range(n_stages)]
+    first, *_ = [digest_of_data(study, config) for config in configs]
+    return first
 
 
 def reopen_passed(
@@ -175,7 +172,7 @@ class _Checked:
 
 def _check(whole: Sweep, study: Study | ForeignStudy, root: Path) -> _Checked:
     """Everything that can be wrong; creates nothing."""
-    data_digest, digest_of_code = digest_of_data(whole, study), digest_of_target(whole, study, root)
+    data_digest, digest_of_code = digest_of_first_data(whole, study), digest_of_target(whole, study, root)
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
     check_storage(whole.storage)

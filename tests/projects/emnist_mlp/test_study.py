@@ -17,7 +17,7 @@ from rothamsted.promotion.policy_file import load_policy
 from rothamsted.records import Outcome
 from rothamsted.study import drive, set_fields
 from rothamsted.sweep.load import load
-from rothamsted.sweep.start import digest_of_data
+from rothamsted.sweep.start import digest_of_first_data
 from tests.conftest import ROOT
 from tests.projects.emnist_mlp.training import quick
 
@@ -99,4 +99,4 @@ def test_a_sweep_over_data_that_are_missing_is_one_line(tmp_path: Path, monkeypa
     sweep, _ = load(ROOT / "sweeps" / "emnist_mlp" / "best.yaml", {}, ROOT)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"^data/emnist: holds neither .* set data\.path to a folder that holds them$"):
-        digest_of_data(sweep, STUDY)
+        digest_of_first_data(sweep, STUDY)
