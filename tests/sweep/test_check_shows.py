@@ -16,10 +16,10 @@ from rothamsted.sweep.load import load
 from tests.sweep.conftest import Project
 
 
-def shown(project: Project, changes: dict[str, Any]) -> list[str]:
+def shown(project: Project, changes: dict[str, Any], *, is_timed: bool = False) -> list[str]:
     sweep, study = load(project.write(changes), {}, project.root)
     console = Console(file=io.StringIO(), record=True, width=200)
-    print_plan(sweep, study, console=console, is_timed=False)
+    print_plan(sweep, study, console=console, is_timed=is_timed)
     return [" ".join(line.split()) for line in console.export_text().splitlines()]
 
 
@@ -92,9 +92,9 @@ def test_the_estimated_time_trains_a_replicate_of_each_stage_and_says_where_it_t
 
 def test_a_replicate_that_fails_when_it_is_timed_is_what_check_says(empty_project: Project) -> None:
     with pytest.raises(UserError, match=r"a replicate of toys, tried here, failed: .*the toy was told to fail"):
-        shown(empty_project, {"parameters": {"fail": True, "n_points": 2}})
+        shown(empty_project, {"parameters": {"fail": True, "n_points": 2}}, is_timed=True)
 
 
 def test_data_that_are_missing_are_what_check_says_in_the_studys_words(empty_project: Project) -> None:
     with pytest.raises(DataError, match=r"^(?!a replicate)"):
-        shown(empty_project, {"parameters": {"fail": True, "fail_with": "user", "n_points": 2}})
+        shown(empty_project, {"parameters": {"fail": True, "fail_with": "user", "n_points": 2}}, is_timed=True)
