@@ -10,22 +10,21 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jsonargparse import auto_cli
 from PIL import Image
-from torch.nn import functional
 
+from benchmarks import plain_images
 from benchmarks.report import Figure, publish
+from projects.emnist_mlp.config import Config as CharactersConfig
+from projects.emnist_mlp.train import train as train_on_characters
 from projects.image_classifier.config import Config
 from projects.image_classifier.data.decode import decode_files
 from projects.image_classifier.data.load import load_images
-from projects.image_classifier.models import build_network
-from projects.image_classifier.network import family_settings
 from projects.image_classifier.train import train
 
 MOST_SLOWER = 1.05  # the study over the plain loop
@@ -46,39 +45,25 @@ def timed(work: Callable[[], object]) -> Cost:
     return Cost(time.process_time() - cpu, time.perf_counter() - wall)
 
 
-def run_study(config: Config) -> None:
-    """The study's training to its end, its files not asked for."""
-    for _ in train([config]):
+def run_to_its_end(training: Iterator[object]) -> None:
+    """A study's training, its files not asked for."""
+    for _ in training:
         pass
 
 
-def run_plain(config: Config) -> None:
-    """What one would write by hand: the same network, optimiser, batches, measurements and memory format."""
-    data = load_images(config.data)
-    x, val_x = (torch.from_numpy(part.images.copy()) for part in (data.train, data.val))
-    y, val_y = (torch.from_numpy(part.labels.copy()) for part in (data.train, data.val))
-    mean, std = x.float().mean((0, 2, 3), keepdim=True) / 255, x.float().std((0, 2, 3), keepdim=True) / 255
-    torch.set_num_threads(config.threads)
-    network = build_network(config.model.family, data.n_classes, family_settings(config.model))
-    network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's stub
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.optimizer.lr, fused=True)
+def in_turn(study: Callable[[], object], plain: Callable[[], object], rounds: int) -> list[tuple[Cost, Cost]]:
+    """Pairs of a study's cost and a plain loop's; every second pair begins with the loop."""
+    pairs = []
+    for index in range(rounds):
+        first, second = (study, plain) if index % 2 == 0 else (plain, study)
+        costs = timed(first), timed(second)
+        pairs.append(costs if index % 2 == 0 else costs[::-1])
+    return pairs
 
-    def prepared(images: torch.Tensor) -> torch.Tensor:
-        return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
-    for _ in range(config.epochs):
-        network.train()
-        order = torch.randperm(len(y))
-        for rows in order[: len(y) // config.batch_size * config.batch_size].split(config.batch_size):
-            optimizer.zero_grad()
-            functional.cross_entropy(network(prepared(x[rows])), y[rows]).backward()
-            optimizer.step()
-        network.eval()
-        with torch.inference_mode():
-            for images, labels in ((val_x, val_y), (x[: len(val_y)], y[: len(val_y)])):
-                scores = torch.cat([network(prepared(part)) for part in images.split(128)])
-                functional.cross_entropy(scores, labels).item()
-                (scores.argmax(1) == labels).float().mean().item()
+def ratio_of(pairs: Sequence[tuple[Cost, Cost]], name: str) -> float:
+    """The median over pairs of the study's cost over the loop's."""
+    return statistics.median(getattr(study, name) / getattr(plain, name) for study, plain in pairs)
 
 
 def reading(n_images: int) -> tuple[Cost, Cost]:
@@ -108,18 +93,36 @@ def main(
         json_path: where to write the figures too.
     """
     config = Config(epochs=epochs, threads=threads)
-    run_study(config.model_copy(update={"epochs": 1}))  # makes the pictures and warms both
-    pairs = [(timed(lambda: run_study(config)), timed(lambda: run_plain(config))) for _ in range(rounds)]
-    ratio = statistics.median(study.cpu_seconds / plain.cpu_seconds for study, plain in pairs)
-    wall = statistics.median(study.wall_seconds / plain.wall_seconds for study, plain in pairs)
+    characters = CharactersConfig(epochs=epochs, threads=threads)
+    run_to_its_end(train([config.model_copy(update={"epochs": 1})]))  # makes the pictures and warms both
+    run_to_its_end(train_on_characters([characters.model_copy(update={"epochs": 1})]))
+    pairs = in_turn(lambda: run_to_its_end(train([config])), lambda: plain_images.classify_images(config), rounds)
+    others = in_turn(
+        lambda: run_to_its_end(train_on_characters([characters])),
+        lambda: plain_images.classify_characters(characters),
+        rounds,
+    )
     n_trained = epochs * len(load_images(config.data).train.labels)
     rate = n_trained / statistics.median(study.cpu_seconds for study, _ in pairs)
     first, kept = reading(n_images)
+    note = "median of pairs"
     publish(
-        f"Image studies ({epochs} epochs of the default CNN, {rounds} rounds, {threads} threads)",
+        f"Image studies ({epochs} epochs of each default, {rounds} rounds, {threads} threads)",
         [
-            Figure(name="the study / a plain loop, CPU time", value=ratio, at_most=MOST_SLOWER, note="median of pairs"),
-            Figure(name="the study / a plain loop, wall time", value=wall, note="median of pairs"),
+            Figure(
+                name="image_classifier / a plain loop, CPU time",
+                value=ratio_of(pairs, "cpu_seconds"),
+                at_most=MOST_SLOWER,
+                note=note,
+            ),
+            Figure(name="image_classifier / a plain loop, wall time", value=ratio_of(pairs, "wall_seconds"), note=note),
+            Figure(
+                name="emnist_mlp / a plain loop, CPU time",
+                value=ratio_of(others, "cpu_seconds"),
+                at_most=MOST_SLOWER,
+                note=note,
+            ),
+            Figure(name="emnist_mlp / a plain loop, wall time", value=ratio_of(others, "wall_seconds"), note=note),
             Figure(name="images trained on, measuring included", value=rate, unit="/s of CPU"),
             Figure(name="JPEG files decoded", value=n_images / first.cpu_seconds, unit="/s of CPU"),
             Figure(name="cores kept busy while decoding", value=first.cpu_seconds / first.wall_seconds),

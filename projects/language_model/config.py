@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from projects.language_model.shape import FeedForward, Norm, Position, Shape
 
@@ -59,9 +60,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of AdamW's first moment")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="decay of AdamW's second moment")
     grad_clip: float | None = Field(default=1.0, gt=0, description="largest norm of the gradient; none: not clipped")
-    device: str = Field(
-        default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: cuda where there is one, else cpu"
-    )
+    device: str = Field(default="auto", description="auto: cuda where there is one, else cpu; also cuda:1")
     dtype: Literal["float32", "bfloat16", "float64"] = Field(
         default="float32", description="bfloat16: autocast, weights stay float32; float64: for checks"
     )
@@ -84,6 +83,13 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     top_p: float = Field(
         default=0.95, gt=0, le=1, description="written text: draw among the likeliest tokens of this probability"
     )
+
+    @field_validator("device")
+    @classmethod
+    def _is_a_device(cls, name: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+            raise ValueError("must be auto, cpu, cuda, or cuda:N for the GPU of number N")
+        return name
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

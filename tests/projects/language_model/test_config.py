@@ -88,7 +88,7 @@ def test_a_json_file_of_the_usual_keys_runs_as_it_is(tmp_path: Path) -> None:
         ({"dataset": "books"}, "dataset: 'books' is not known here (stories, tinystories); give train_data_path"),
         ({"vocab_size": 256}, "greater than or equal to 257"),
         ({"vocab_size": 70_000}, "less than or equal to 65536"),
-        ({"device": "gpu"}, "String should match pattern"),
+        ({"device": "gpu"}, "must be auto, cpu, cuda, or cuda:N"),
         ({"learning_rat": 0.1}, "Extra inputs are not permitted"),
     ],
     ids=str,
