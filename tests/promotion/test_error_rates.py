@@ -21,7 +21,7 @@ from rothamsted.promotion.verdict import decide
 from rothamsted.statistics import Plan, replicates_needed
 from tests.promotion.contestants import evidence, policy
 
-N_FAST = 600
+N_FAST = 300
 N_FULL = 10_000
 N_REPLICATES = 10
 SHARED = math.sqrt(0.5)  # sd of what a seed does to every model, and of what it does to each

@@ -19,7 +19,7 @@ from rothamsted.search.pruners import PRUNERS, make_pruner
 from rothamsted.space import Range, Space
 
 SPACE = Space({"x": Range(low=0.0, high=1.0)})
-N_TRIALS, N_STEPS, N_AT_ONCE = 18, 8, 3
+N_TRIALS, N_STEPS, N_AT_ONCE = 12, 8, 3
 OPTUNAS = optuna.pruners
 MADE: dict[str, tuple[dict[str, Any], Callable[[], optuna.pruners.BasePruner]]] = {
     "median": ({}, lambda: OPTUNAS.MedianPruner()),

@@ -182,6 +182,7 @@ def check_once_each(project: Project) -> None:
         assert run.metrics["objective"] == objective_of(project, "toy", toy, int(run.tags[tags.SEED]), "val_loss")
 
 
+@pytest.mark.slow  # of sweeps the same is tested in test_run
 def test_a_duel_whose_process_is_killed_goes_on_under_its_name(here: Project) -> None:
     process = spawn_duel(here)
     wait_until(lambda: sum(run.status == "FINISHED" for run in replicates(here)) >= 2)

@@ -86,6 +86,7 @@ def test_a_sweep_prints_the_best_conditions_and_takes_keys_and_study_parameters_
     assert len(client.get_metric_history(trials[0].run_id, "val_loss/mean")) == 7
 
 
+@pytest.mark.slow  # in one process at every place: test_crashes
 def test_a_killed_worker_costs_no_finished_replicate_and_its_own_goes_on(project: Project) -> None:
     expected = straight(project)
     config = project.write({"parameters": SLOW, "execution": {"workers": 2, "retries": 1, "checkpoint_every": 0.05}})

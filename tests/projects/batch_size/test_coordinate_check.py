@@ -60,10 +60,10 @@ def slopes(parameterization: str, optimizer: str, step: int) -> np.ndarray:
 
 @pytest.mark.parametrize("optimizer", sorted(LR))
 @pytest.mark.parametrize("parameterization", ["mup", "mean_field"])
-@pytest.mark.parametrize("step", [1, 5])
-def test_changes_are_flat_in_the_width_under_mup(parameterization: str, optimizer: str, step: int) -> None:
+def test_changes_are_flat_in_the_width_under_mup(parameterization: str, optimizer: str) -> None:
     # Theory: slope 0 in every layer; 0.15 leaves room for the finite width of the narrowest net.
-    np.testing.assert_allclose(slopes(parameterization, optimizer, step), 0, atol=0.15)
+    for step in (1, 5):
+        np.testing.assert_allclose(slopes(parameterization, optimizer, step), 0, atol=0.15)
 
 
 def test_changes_under_sgd_follow_the_width_in_the_standard_form() -> None:
