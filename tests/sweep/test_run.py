@@ -162,7 +162,9 @@ def test_a_worker_started_by_hand_shares_the_work(project: Project) -> None:
     by_hand = project.cli("worker", "--sweep", "toys", "--storage", project.storage)
     output, _ = sweep.communicate(timeout=120)
     assert (sweep.returncode, by_hand.returncode) == (0, 0), output + by_hand.stderr
-    assert "finished after" in by_hand.stdout
+    n_ended = by_hand.stdout.count(" finished after ")
+    assert n_ended
+    assert f"sweep toys: nothing is left to do; replicates that ended here: {n_ended}" in by_hand.stdout
     assert sorted(map(len, replicates(project).values())) == [1] * 18
 
 

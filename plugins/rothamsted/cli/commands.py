@@ -145,7 +145,8 @@ def worker(arguments: Sequence[str]) -> int:
     )
     gc.collect()
     gc.freeze()  # what is imported stays: full collections need not walk it again
-    emit = _piped_events() if is_piped else _printed_events()
+    printed = _Printed()
+    emit = _piped_events() if is_piped else printed.show
     with stop_on_signals(lambda signal_name: None) as stop:
         orphaned = _watch_parent(int(parent)) if parent else threading.Event()
         Worker(
@@ -154,7 +155,11 @@ def worker(arguments: Sequence[str]) -> int:
             should_stop=lambda: stop() or orphaned.is_set(),
             until=float(until) if until else None,
         ).run()
+        was_stopped = stop()
     context.recorder.close()
+    if not is_piped:
+        left = "stopped" if was_stopped else "nothing is left to do"
+        print(f"sweep {name}: {left}; replicates that ended here: {printed.n_ended}")
     return 0
 
 
@@ -211,16 +216,19 @@ def _piped_events() -> Callable[[Mapping[str, Any]], None]:
     return emit
 
 
-def _printed_events() -> Callable[[Mapping[str, Any]], None]:
-    console = Console()
+class _Printed:
+    """Events of a worker by hand, a line for each replicate that ended."""
 
-    def emit(event: Mapping[str, Any]) -> None:
+    def __init__(self) -> None:
+        self.n_ended = 0
+        self._console = Console()
+
+    def show(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "end":
+            self.n_ended += 1
             where = f"trial {event['trial']} replicate {event['replicate']}"
             reason = f": {event['reason']}" if event["reason"] else ""
-            console.print(f"{where} {event['outcome']} after {event['seconds']:.1f} s{reason}", markup=False)
-
-    return emit
+            self._console.print(f"{where} {event['outcome']} after {event['seconds']:.1f} s{reason}", markup=False)
 
 
 def _watch_parent(pid: int) -> threading.Event:
