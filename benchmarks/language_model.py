@@ -15,20 +15,23 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jsonargparse import auto_cli
-from torch.nn import functional
 
+from benchmarks.plain_transformer import PlainLoop
 from benchmarks.project import REPOSITORY, benchmark_project
 from benchmarks.report import Figure, publish
 from projects.language_model.config import Config, n_updates, shape_of
 from projects.language_model.data import load_tokens
 from projects.language_model.device import device_name, flops_per_token, open_device, peak_flops, synchronize
 from projects.language_model.model import Transformer, count_parameters
+from projects.language_model.state import Progress
 from projects.language_model.train import measured_steps
+from projects.language_model.updates import Updater, make_optimizer
 from rothamsted.study import run_by_hand
 from rothamsted.study.find import load_study
 
 STUDY = REPOSITORY / "projects" / "language_model"
 MOST_COST = 1.03  # of the plain loop's CPU time
+N_UPDATES_IN_TURN = 10
 N_WARM = 5  # updates before the first pair: imports, database tables, compiled kernels
 
 
@@ -49,42 +52,44 @@ class Taken(NamedTuple):
         return cls(time.perf_counter(), time.process_time())
 
 
-def plain_loop(config: Config) -> Taken:
-    """Train as one writes it down at once: batches, AdamW, cosine, a validation loss now and then.
-
-    It looks at as many validation tokens as the study, as often, and keeps the losses.
-    """
-    device = open_device(config)
-    tokens, length = load_tokens(config), config.context_length
-    torch.manual_seed(config.seed)
-    model = Transformer(shape_of(config), torch.Generator().manual_seed(config.seed)).to(device)
-    forward = torch.compile(model) if config.compile else model
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_updates(config))
-    rng, at, losses = np.random.default_rng(config.seed), set(measured_steps(config)), []
-
-    def loss_of(part: np.ndarray, starts: np.ndarray) -> torch.Tensor:
-        rows = torch.from_numpy(np.stack([part[at : at + length + 1] for at in starts]).astype(np.int64)).to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.dtype == "bfloat16"):
-            return functional.cross_entropy(forward(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
-
-    synchronize(device)
+def plain_run(config: Config) -> Taken:
+    """A plain loop of as many updates, that looks at validation tokens as often."""
+    at = set(measured_steps(config))
+    loop = PlainLoop(config)
+    synchronize(loop.device)
     began = Taken.now()
     for update in range(n_updates(config) + 1):
         if update in at:
-            with torch.inference_mode():
-                parts = np.linspace(0, len(tokens.val) - length - 1, config.eval_sequences).astype(int)
-                chunks = [parts[i : i + config.batch_size] for i in range(0, len(parts), config.batch_size)]
-                losses.append(float(torch.stack([loss_of(tokens.val, chunk) for chunk in chunks]).mean()))
-        if update == n_updates(config):
-            break
-        optimizer.zero_grad()
-        loss_of(tokens.train, rng.integers(0, len(tokens.train) - length, config.batch_size)).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    synchronize(device)
+            loop.look()
+        if update < n_updates(config):
+            loop.update(1)
+    synchronize(loop.device)
     return Taken.since(began)
+
+
+def update_ratios(config: Config, n_stretches: int) -> np.ndarray:
+    """CPU time of an update of the study over one of the plain loop, stretch by stretch in turn.
+
+    Both train beside each other in one process, a few updates at a time, so that what else the machine does meets both.
+    """
+    plain, device = PlainLoop(config), open_device(config)
+    model = Transformer(shape_of(config), torch.Generator().manual_seed(config.seed)).to(device)
+    now = Progress(model=model, optimizer=make_optimizer(model, config))
+    updater = Updater(config, load_tokens(config), device, model)
+
+    def study(n: int) -> None:
+        updater.train_to(now, now.step + n)
+
+    ratios = []
+    for stretch in range(n_stretches + 1):  # the first warms both
+        took: dict[bool, float] = {}
+        for is_plain in (True, False) if stretch % 2 else (False, True):
+            began = Taken.now()
+            (plain.update if is_plain else study)(N_UPDATES_IN_TURN)
+            synchronize(device)
+            took[is_plain] = Taken.since(began).cpu_seconds
+        ratios.append(took[False] / took[True])
+    return np.array(ratios[1:])
 
 
 def tracked_run(config: Config, folder: Path) -> Taken:
@@ -98,11 +103,12 @@ def tracked_run(config: Config, folder: Path) -> Taken:
     return taken
 
 
-def figures(config: Config, plain: np.ndarray, tracked: np.ndarray) -> list[Figure]:
+def figures(config: Config, updates: np.ndarray, plain: np.ndarray, tracked: np.ndarray) -> list[Figure]:
     """Tokens a second of both, and what the study takes of the plain loop's time.
 
     Args:
         config: what was trained.
+        updates: (stretch,) CPU time of the study's updates over the plain loop's.
         plain: (pair, 2) wall and CPU seconds of the loop.
         tracked: the same of the study.
     """
@@ -115,6 +121,13 @@ def figures(config: Config, plain: np.ndarray, tracked: np.ndarray) -> list[Figu
         Figure(name="parameters", value=n_all / 1e6, unit="M", note=f"{n_multiplied / 1e6:.3f} M without embedding"),
         Figure(name="plain loop", value=n_tokens / _median(plain), unit="tokens/s", note=_how(config)),
         Figure(name="study, tracked", value=n_tokens / _median(tracked), unit="tokens/s", note="the whole run"),
+        Figure(
+            name="an update: study / plain loop, CPU",
+            value=float(np.median(updates)),
+            unit="x",
+            at_most=MOST_COST,
+            note=f"median of {len(updates)} stretches; quartiles {_quartiles(updates)}",
+        ),
         Figure(name="study / plain loop, wall", value=float(np.median(wall)), unit="x", note=_spread(wall)),
         Figure(
             name="study / plain loop, CPU",
@@ -136,6 +149,7 @@ def main(
     updates: int = 1000,
     eval_interval: int = 250,
     pairs: int = 3,
+    stretches: int = 40,
     threads: int = 1,
     json_path: Path | None = None,
 ) -> None:
@@ -146,6 +160,7 @@ def main(
         updates: of each training.
         eval_interval: updates between two evaluations, each with a sample of text.
         pairs: how often both are measured; the order changes from pair to pair.
+        stretches: of ten updates each, in which study and loop take turns.
         threads: of the CPU.
         json_path: write the figures here too.
     """
@@ -158,17 +173,18 @@ def main(
         os.chdir(project.root)
         try:
             warm = run.model_copy(update={"max_iterations": N_WARM, "warmup_iters": 1})
-            plain_loop(warm)
+            plain_run(warm)
             tracked_run(warm, project.root)
+            ratios = update_ratios(run, stretches)
             for pair in range(pairs):
                 for is_plain in (True, False) if pair % 2 else (False, True):
                     if is_plain:
-                        plain[pair] = plain_loop(run)
+                        plain[pair] = plain_run(run)
                     else:
                         tracked[pair] = tracked_run(run, project.root)
         finally:
             os.chdir(here)
-    publish("One training of the language_model study", figures(run, plain, tracked), json_path)
+    publish("One training of the language_model study", figures(run, ratios, plain, tracked), json_path)
 
 
 def _config(path: Path | None, updates: int, eval_interval: int) -> Config:
@@ -183,6 +199,11 @@ def _config(path: Path | None, updates: int, eval_interval: int) -> Config:
 def _median(taken: np.ndarray) -> float:
     """Of the wall seconds."""
     return float(np.median(taken[:, 0]))
+
+
+def _quartiles(ratios: np.ndarray) -> str:
+    low, high = np.quantile(ratios, [0.25, 0.75])
+    return f"{low:.3f} to {high:.3f}"
 
 
 def _spread(ratios: np.ndarray) -> str:
