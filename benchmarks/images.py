@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jsonargparse import auto_cli
 from PIL import Image
 
@@ -25,9 +26,14 @@ from projects.emnist_mlp.train import train as train_on_characters
 from projects.image_classifier.config import Config
 from projects.image_classifier.data.decode import decode_files
 from projects.image_classifier.data.load import load_images
+from projects.image_classifier.device import on_device
+from projects.image_classifier.epoch import training_batch
+from projects.image_classifier.randomness import Stream, generator_of, order_of
+from projects.image_classifier.scaling import channel_scaling, standardized
 from projects.image_classifier.train import train
 
 MOST_SLOWER = 1.05  # the study over the plain loop
+MOST_LOADING = 0.1  # of a training's time
 SIDE_OF_PHOTOGRAPHS, SIDE_AS_READ = 256, 64  # pixels
 
 
@@ -64,6 +70,17 @@ def in_turn(study: Callable[[], object], plain: Callable[[], object], rounds: in
 def ratio_of(pairs: Sequence[tuple[Cost, Cost]], name: str) -> float:
     """The median over pairs of the study's cost over the loop's."""
     return statistics.median(getattr(study, name) / getattr(plain, name) for study, plain in pairs)
+
+
+def take_batches(config: Config) -> None:
+    """All batches of a training as its network takes them, and nothing else."""
+    data = load_images(config.data)
+    images = on_device(data, "train", torch.device("cpu"))
+    mean, std = channel_scaling(config.model.family, data.train.images)
+    for epoch in range(config.epochs):
+        for step, rows in enumerate(order_of(config.seed, epoch, len(images.labels)).split(config.batch_size)):
+            generator = generator_of(config.seed, Stream.AUGMENT, epoch, step)
+            standardized(training_batch(images, rows, config, generator).images, mean, std)
 
 
 def reading(n_images: int) -> tuple[Cost, Cost]:
@@ -104,6 +121,8 @@ def main(
     )
     n_trained = epochs * len(load_images(config.data).train.labels)
     rate = n_trained / statistics.median(study.cpu_seconds for study, _ in pairs)
+    loading = [timed(lambda: take_batches(config)).cpu_seconds for _ in range(rounds)]
+    share = statistics.median(loading) / statistics.median(study.cpu_seconds for study, _ in pairs)
     first, kept = reading(n_images)
     note = "median of pairs"
     publish(
@@ -124,6 +143,12 @@ def main(
             ),
             Figure(name="emnist_mlp / a plain loop, wall time", value=ratio_of(others, "wall_seconds"), note=note),
             Figure(name="images trained on, measuring included", value=rate, unit="/s of CPU"),
+            Figure(
+                name="taking batches, share of a training",
+                value=share,
+                at_most=MOST_LOADING,
+                note="CPU time; no core waits for it",
+            ),
             Figure(name="JPEG files decoded", value=n_images / first.cpu_seconds, unit="/s of CPU"),
             Figure(name="cores kept busy while decoding", value=first.cpu_seconds / first.wall_seconds),
             Figure(name="decoded images taken up again", value=n_images / kept.wall_seconds, unit="/s"),

@@ -110,3 +110,13 @@ def test_published_weights_are_downloaded_checked_and_converted(
     assert all(torch.equal(value, published[name]) for name, value in read_weights(path).items())
     with pytest.raises(DataProblem, match=r"must end in \.safetensors"):
         prepare_b0_weights(target=tmp_path / "weights.pth")
+
+
+def test_weights_are_made_from_letters_where_there_is_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the letters are kept below the working directory
+    path = prepare_b0_weights(target=tmp_path / "weights.safetensors", epochs=1, n_train=64)
+    assert "epoch 1 of 1: train_accuracy " in capsys.readouterr().out
+    load_weights(build_network("efficientnet_b0", 10, {"dropout": 0.0, "drop_path": 0.0}), path, keeps_head=False)
+    assert len(read_weights(path)["classifier.1.bias"]) == 26
