@@ -168,6 +168,13 @@ def test_factors_with_and_without_an_effect_are_told_apart_in_words() -> None:
     )
 
 
+def test_a_factor_whose_levels_go_with_those_of_others_is_named() -> None:
+    found = pages.effects()
+    rows = tuple(replace(row, df=0, p_value=math.nan) if row.source == "lr" else row for row in found.rows)
+    words = plain(effects_words(four(effects=replace(found, rows=rows))))
+    assert words.endswith("What lr does cannot be told from what other factors do.")
+
+
 def test_shares_of_variance_are_named_from_the_largest_down() -> None:
     assert plain(shares_words(pages.effects(), "val_loss")) == (
         "Of the variance of val_loss, 81 % lies between the levels of lr, 12 % is left unexplained, "

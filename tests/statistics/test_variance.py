@@ -147,3 +147,14 @@ def test_shift_and_scale_change_no_share(shift: float, exponent: float) -> None:
     values = np.random.default_rng(0).normal(size=36) + a
     plain = shares(values, seeds, a=a, b=b)
     assert shares((values + shift) * 10.0**exponent, seeds, a=a, b=b) == pytest.approx(plain, rel=1e-6, abs=1e-9)
+
+
+def test_a_factor_that_applies_at_one_level_of_another_leaves_no_shares() -> None:
+    # frozen is set only where there are weights, so that what weights do is also what setting it does.
+    weights, rate, seeds = (levels.ravel() for levels in np.indices((3, 3, 3)))
+    frozen = np.array(["unset", "yes", "no"])[weights]
+    values = np.random.default_rng(0).normal(size=27) + 5 * (weights > 0)
+    named = {"weights": (weights > 0).tolist(), "frozen": frozen.tolist(), "rate": rate.tolist()}
+    effects = factor_effects(values, named, seeds=seeds.tolist())
+    assert dict(effects.variance_shares) == {}
+    assert "no shares of variance: levels of weights, frozen go with those of other factors" in effects.note

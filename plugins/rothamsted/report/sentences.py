@@ -212,6 +212,8 @@ def effects_words(analysis: Analysis) -> str:
     words = f"Over all conditions {metric} depends on {joined(seen)}." if seen else ""
     if unseen:
         words += f" No effect of {joined(unseen)} was seen, which does not mean that there is none."
+    if untold := [row.source for row in effects if row.kind == "factor" and not row.df]:
+        words += f" What {joined(untold)} does cannot be told from what other factors do."
     return words.strip()
 
 

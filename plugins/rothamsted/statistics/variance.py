@@ -86,8 +86,8 @@ def shares_of(observed: Observations, model: Model, sums: Sequence[tuple[int, fl
         sums: Degrees of freedom and Type II sum of squares of each of its terms.
 
     Returns:
-        Source -> share, in sum 1, and a note. Without replicates the error is the model's residual; with no
-        error to be had, no shares.
+        Source -> share, in sum 1, and a note. Without replicates the error is the model's residual. No shares
+        with no error to be had, or where a factor's levels go with those of others: what both do is neither's.
     """
     names = {factor.name for factor in observed.factors}
     mains = {
@@ -95,6 +95,9 @@ def shares_of(observed: Observations, model: Model, sums: Sequence[tuple[int, fl
         for term, (df, squares) in zip(model.terms, sums)
         if len(term.factors) == 1 and not term.is_block
     }
+    entangled = [factor.name for factor in observed.factors if mains[factor.name][0] < len(factor.levels) - 1]
+    if entangled:
+        return {}, f"no shares of variance: levels of {', '.join(entangled)} go with those of other factors"
     scaled = np.ldexp(observed.values - model.centre, -model.exponent)
     seeds = None if observed.block is None else observed.block.codes
     found = two_way_components(scaled, observed.conditions, seeds) if model.total_squares else None
