@@ -33,6 +33,7 @@ class Display:
     _stack: ExitStack = field(default_factory=ExitStack)
     _status: Status | None = None
     _shown_at: float = float("-inf")
+    _said: str = ""  # the last line
 
     def __enter__(self) -> Display:
         """Start to show; the line is there while the study compiles."""
@@ -54,7 +55,10 @@ class Display:
             self.say(line(measured))
 
     def say(self, text: str) -> None:
-        """Print a line as it is."""
+        """Print a line as it is, unless it stands there already: the last measurement is shown again at the end."""
+        if text == self._said:
+            return
+        self._said = text
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
