@@ -81,33 +81,6 @@ def test_four_processes_claim_each_trial_exactly_once(storage_url: str, sampler:
     assert sorted(numbers) == list(range(N_GRID))
 
 
-@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
-def test_every_condition_that_is_claimed_is_valid_in_the_space(tmp_path: Path, sampler: str) -> None:
-    queue = queue_at(f"sqlite:///{tmp_path}/o.db", sampler)
-    queue.enqueue(N_GRID)
-    n_claimed = 0
-    while claimed := queue.claim("w", n_trials=N_GRID):
-        SPACE.check(claimed[0].condition)  # raises outside bounds, or if an inactive parameter is there
-        queue.tell(claimed[0].trial_id, Told(value=float(claimed[0].number % 7)))
-        n_claimed += 1
-    assert n_claimed == N_GRID
-
-
-@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
-def test_equal_seeds_give_equal_conditions_also_after_a_resume(tmp_path: Path, sampler: str) -> None:
-    def conditions(path: str, n_before_reopening: int) -> list[dict]:
-        url, found = f"sqlite:///{tmp_path}/{path}", []
-        for n in (n_before_reopening, N_GRID):
-            queue = queue_at(url, sampler)
-            queue.enqueue(n)
-            while claimed := queue.claim("w", n_trials=n):
-                found.append(dict(claimed[0].condition))
-                queue.tell(claimed[0].trial_id, Told(value=float(claimed[0].number % 7)))
-        return found
-
-    assert conditions("a.db", N_GRID) == conditions("b.db", 11)
-
-
 def test_quasi_random_points_fill_a_range_more_evenly_than_random_ones() -> None:
     # Authority: a scrambled Sobol sequence of 2^k points has exactly one point in each of 2^k equal bins
     # of every coordinate (Owen 1998); for random points the chance of that with 64 bins is below 1e-26.
