@@ -27,9 +27,13 @@ def train(
 
 
 def data_digest(config: Config) -> str:
-    """The digest of the images that a config trains on and is measured on."""
+    """The digest of the images that a config trains on and is measured on; weights to start from must be there, too."""
     from projects.image_classifier.data.load import load_images
 
+    if config.model.weights is not None:
+        from projects.image_classifier.weights import check_there
+
+        check_there(Path(config.model.weights).expanduser())
     return load_images(config.data).digest
 
 
@@ -41,12 +45,12 @@ def prepare_cifar10(*, source: str | None = None, target: Path | None = None) ->
 
 
 def prepare_b0_weights(
-    *, source: str | None = None, target: Path | None = None, epochs: int = 12, seed: int = 0
+    *, source: str | None = None, target: Path | None = None, epochs: int = 12, n_train: int = 4000, seed: int = 0
 ) -> Path:
     """`projects.image_classifier.pretrain.prepare_b0_weights`, imported when it is asked for."""
     from projects.image_classifier.pretrain import prepare_b0_weights as prepare
 
-    return prepare(source=source, target=target, epochs=epochs, seed=seed)
+    return prepare(source=source, target=target, epochs=epochs, n_train=n_train, seed=seed)
 
 
 STUDY = Study(

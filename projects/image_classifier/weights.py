@@ -46,16 +46,25 @@ def load_weights(network: nn.Module, path: Path, *, keeps_head: bool) -> None:
     network.load_state_dict(found)
 
 
+def check_there(path: Path) -> None:
+    """Refuse a file of weights that is missing.
+
+    Raises:
+        DataProblem: with the command that makes one.
+    """
+    if not path.is_file():
+        raise DataProblem(
+            f"{path}: is not there; {_WAY_OUT}, or run: mlflow run . -e prepare_data -P dataset=b0_weights"
+        )
+
+
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """The arrays of a file by name.
 
     Raises:
         DataProblem: it is not there or holds no dictionary of arrays.
     """
-    if not path.is_file():
-        raise DataProblem(
-            f"{path}: is not there; {_WAY_OUT}, or run: mlflow run . -e prepare_data -P dataset=b0_weights"
-        )
+    check_there(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

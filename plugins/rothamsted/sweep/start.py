@@ -13,6 +13,7 @@ from pathlib import Path
 from rothamsted import tags, tracking
 from rothamsted.search import Queue, SearchRecord, check_storage, find_search
 from rothamsted.search.storage import SPEC_KEY
+from rothamsted.space import Choice
 from rothamsted.spec import Sweep, resolved
 from rothamsted.study import Study, digest_of_data, source_tags, study_tags
 from rothamsted.sweep.code import code_digest
@@ -117,17 +118,19 @@ def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> s
 def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
     """The digest of the data that the first condition trains on; a file that is missing shows here.
 
-    Of a sweep with stages it is the first one's, when the data of all of them are there. None where nobody can say:
-    a foreign project keeps its data to itself.
+    The data of all stages and of each value of every choice are asked for, since a choice may name a file. None where
+    nobody can say: a foreign project keeps its data to itself.
 
     Raises:
         DataError: The study says in its own words why the data cannot be used.
     """
     if isinstance(study, ForeignStudy):
         return None
-    _, condition = next(sweep.search_space.probes(), ("", {}))
+    space = sweep.search_space
+    probes = list(space.probes()) or [("", {})]
+    conditions = [probes[0][1], *(values for name, values in probes[1:] if isinstance(space.domains[name], Choice))]
     n_stages = max(len(sweep.stages), 1)
-    configs = [stage_config(study, sweep, stage, condition) for stage in range(n_stages)]
+    configs = [stage_config(study, sweep, stage, condition) for condition in conditions for stage in range(n_stages)]
     first, *_ = [digest_of_data(study, config) for config in configs]
     return first
 

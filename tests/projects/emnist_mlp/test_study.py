@@ -100,3 +100,12 @@ def test_a_sweep_over_data_that_are_missing_is_one_line(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"^data/emnist: holds neither .* set data\.path to a folder that holds them$"):
         digest_of_first_data(sweep, STUDY)
+
+
+def test_a_choice_of_copies_that_were_not_made_is_refused_before_the_sweep_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep, _ = load(ROOT / "sweeps" / "emnist_mlp" / "synthetic.yaml", {}, ROOT)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"synthetic_emnist/metadata\.json .*prepare_data -P dataset=synthetic_emnist"):
+        digest_of_first_data(sweep, STUDY)
