@@ -24,7 +24,7 @@ from rothamsted.spec.parameters import (
     read_domain,
     read_domains,
 )
-from rothamsted.spec.parameters_file import PARAMETERS_FILE, add_parameters_file
+from rothamsted.spec.parameters_file import PARAMETERS_FILE, OwnNames, add_parameters_file
 from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
 from rothamsted.spec.schema import FILE_KEYS, Sweep
@@ -44,6 +44,7 @@ def load_sweep(
     check_condition: CheckCondition | None = None,
     known_studies: Iterable[str] = (),
     root: Path | None = None,
+    in_own_names: OwnNames | None = None,
 ) -> Sweep:
     """Read a sweep file, apply what the command line changes, and check everything.
 
@@ -58,6 +59,7 @@ def load_sweep(
             if the study refuses it. Of a foreign project nobody is asked.
         known_studies: studies to name where the one asked for does not exist.
         root: of the project, to which a `parameters_file` is relative; None: the working directory.
+        in_own_names: what a `parameters_file` holds, by the names of the study's fields; see `add_parameters_file`.
 
     Raises:
         SpecError: one line: place, key, rule, value, way out.
@@ -67,7 +69,7 @@ def load_sweep(
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
     target = find_target(document, parameter_names, known_studies, project_parameters)
-    document = add_parameters_file(flatten_parameters(document, target), target, root or Path.cwd())
+    document = add_parameters_file(flatten_parameters(document, target), target, root or Path.cwd(), in_own_names)
     document = fix_parameters(document, _known_parameters(given, target, document))
     check_parameters(document, target)
     sweep = _validate(_with_values(document, read_domains(document, target)))

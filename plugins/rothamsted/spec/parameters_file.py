@@ -5,6 +5,7 @@ Apart from the loader, because two documents meet here and each error names the 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from rothamsted.spec.target import Target
 
 PARAMETERS_FILE = "parameters_file"
 
+OwnNames = Callable[[str, Mapping[str, Any], str], Mapping[str, Any] | None]
 
-def add_parameters_file(document: Document, target: Target, root: Path) -> Document:
+
+def add_parameters_file(
+    document: Document, target: Target, root: Path, in_own_names: OwnNames | None = None
+) -> Document:
     """Put the parameters of the file that the document names below its own; the key itself goes.
 
     What the document fixes, or gives a domain, wins. The seed of the file is left out: seeds come from the replicates.
@@ -24,6 +29,8 @@ def add_parameters_file(document: Document, target: Target, root: Path) -> Docum
         document: with `parameters` and `space` written out flat.
         target: what is trained.
         root: of the project, to which the path of the file is relative.
+        in_own_names: (study, what the file holds, the file) -> the same by the names of the study's fields, or None
+            where they are those already.
 
     Raises:
         SpecError: the path is no text, or the file cannot be read.
@@ -38,10 +45,12 @@ def add_parameters_file(document: Document, target: Target, root: Path) -> Docum
         reason = f"there is no file {name}; give a path from the project's root, such as projects/x/configs/y.yaml"
         raise document.error((PARAMETERS_FILE,), reason)
     read = read_document(root / name, source=name, reads_exponents=True)
+    study = document.data.get("study")
+    named = in_own_names(study, read.data, name) if in_own_names is not None and study is not None else None
     below = Document(
         source=name,
-        data={"parameters": read.data},
-        places={("parameters", *path): place for path, place in read.places.items()},
+        data={"parameters": read.data if named is None else dict(named)},
+        places={("parameters", *path): place for path, place in read.places.items() if named is None},
     )
     below = flatten_parameters(below, target)
     space = document.data.get("space")

@@ -9,16 +9,16 @@ import json
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
 from rothamsted.study.contract import Study
-from rothamsted.study.fields import closest, describe, field_names, set_fields, spread
+from rothamsted.study.fields import closest, field_names, in_own_names, set_fields, spread
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -156,23 +156,14 @@ def _checked_file(study: Study, path: str) -> str | None:
         raise StudyError(f"--config: there is no file {path!r}; give a JSON or YAML file of fields")
     document = read_document(path, reads_exponents=True)
     known = field_names(study.config)
-    for name, _ in spread(document.data, frozenset(known)):
-        if name not in known and name not in OPTIONS:
-            if (spelled := _spelled_otherwise(study, document.data, path)) is not None:
-                return spelled
+    options = {name: value for name, value in document.data.items() if name in OPTIONS}
+    fields = {name: value for name, value in document.data.items() if name not in options}
+    if (named := in_own_names(study.config, fields, place=path)) is not None:
+        return json.dumps(options | named)
+    for name, _ in spread(fields, frozenset(known)):
+        if name not in known:
             where = next((path for path in document.places if ".".join(map(str, path)) == name), ())
             raise document.error(where, f"is not a field of {study.config.__name__}; {closest(name, known)}")
-
-
-def _spelled_otherwise(study: Study, data: Mapping[str, Any], path: str) -> str | None:
-    options = {name: value for name, value in data.items() if name in OPTIONS}
-    try:
-        config = study.config.model_validate({name: value for name, value in data.items() if name not in options})
-    except ValidationError as error:
-        if any(detail["type"] == "extra_forbidden" for detail in error.errors()):
-            return None
-        raise StudyError(f"{path}: {describe(study.config, error)}") from error
-    return json.dumps(options | config.model_dump(mode="json", exclude_unset=True))
 
 
 def _with_set(study: Study, argv: Sequence[str]) -> list[str]:

@@ -61,6 +61,31 @@ def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = ""
         raise StudyError(place + describe(config_type, error)) from error
 
 
+def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place: str) -> dict[str, Any] | None:
+    """A file's fields by their own names, where it spells some in another way that the config takes.
+
+    Args:
+        config_type: the study's config class; a validator of it may take another spelling.
+        data: what the file holds, nested.
+        place: the file, put in front of an error.
+
+    Returns:
+        The fields that the file sets, nested; None where all are named already, or one is not known in any spelling.
+
+    Raises:
+        StudyError: all are known, but a value breaks a rule.
+    """
+    known = frozenset(field_names(config_type))
+    if all(name in known for name, _ in spread(data, known)):
+        return None
+    try:
+        return config_type.model_validate(data).model_dump(mode="json", exclude_unset=True)
+    except ValidationError as error:
+        if any(detail["type"] == "extra_forbidden" for detail in error.errors()):
+            return None
+        raise StudyError(f"{place}: {describe(config_type, error)}") from error
+
+
 def describe(config_type: type[BaseModel], error: ValidationError) -> str:
     """A pydantic error as one line: every field with its rule, its value and, if unknown, the known ones."""
     known = field_names(config_type)

@@ -13,7 +13,7 @@ from typing import Any
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
-from rothamsted.study import Study, field_types, load_study, set_fields
+from rothamsted.study import Study, field_types, fields, load_study, set_fields
 from rothamsted.study.tensorboard import check_tensorboard
 from rothamsted.sweep.foreign import ForeignStudy, checked_foreign, open_foreign
 from rothamsted.sweep.stages import check_resume
@@ -51,6 +51,9 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
     def check_condition(name: str, flat: Mapping[str, Any]) -> None:
         set_fields(study_of(name).config, flat)
 
+    def in_own_names(name: str, data: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
+        return fields.in_own_names(study_of(name).config, data, place=place)
+
     sweep = load_sweep(
         path,
         overrides,
@@ -59,6 +62,7 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         check_condition=check_condition,
         known_studies=known_studies(),
         root=root,
+        in_own_names=in_own_names,
     )
     study = checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
     check_resume(sweep, study)

@@ -13,8 +13,10 @@ from projects.global_workspace.__main__ import STUDY
 from projects.global_workspace.config import Config, LossWeights
 from projects.global_workspace.population import is_longer, static_key
 from rothamsted.errors import StudyError
-from rothamsted.study import population_key, set_fields
+from rothamsted.study import flatten, population_key, set_fields
 from rothamsted.study.command_line import parse
+from rothamsted.sweep.load import load
+from tests.conftest import ROOT
 
 # The keys and the spelling of the original's files: domains v and attr, a list of loss configurations.
 ORIGINAL: dict[str, Any] = {
@@ -59,6 +61,18 @@ def test_the_originals_file_runs_as_it_is(suffix: str, tmp_path: Path) -> None:
     path.write_text(json.dumps(ORIGINAL) if suffix == "json" else yaml.safe_dump(ORIGINAL), encoding="utf-8")
     config, _ = parse(STUDY, ["--config", str(path), "--synergy.loss_scale", "0.5"])
     assert config == set_fields(Config, {**ORIGINAL, "synergy": {**ORIGINAL["synergy"], "loss_scale": 0.5}})
+
+
+def test_a_sweep_starts_from_the_originals_file(tmp_path: Path) -> None:
+    (tmp_path / "original.json").write_text(json.dumps(ORIGINAL), encoding="utf-8")
+    sweep = {"name": "s", "study": "global_workspace", "parameters_file": str(tmp_path / "original.json")}
+    sweep |= {"space": {"synergy.loss_scale": [0.5, 1.0]}, "sampler": {"name": "grid"}, "replicates": {"count": 2}}
+    sweep["objective"] = {"metric": "validation/loss", "direction": "minimize"}
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(sweep), encoding="utf-8")
+    parameters = load(tmp_path / "s.yaml", {}, ROOT)[0].parameters
+    expected = flatten(set_fields(Config, ORIGINAL))
+    assert parameters["model.fusion_weights.visual"] == 0.3
+    assert {name: expected[name] for name in parameters} == dict(parameters)
 
 
 def test_a_wrong_value_beside_the_originals_spelling_is_what_the_error_says(tmp_path: Path) -> None:
