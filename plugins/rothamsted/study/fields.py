@@ -81,8 +81,8 @@ def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place
     try:
         return config_type.model_validate(data).model_dump(mode="json", exclude_unset=True)
     except ValidationError as error:
-        if any(detail["type"] == "extra_forbidden" for detail in error.errors()):
-            return None
+        if any(detail["type"] in ("extra_forbidden", "missing") for detail in error.errors()):
+            return None  # what is missing may be given elsewhere
         raise StudyError(f"{place}: {describe(config_type, error)}") from error
 
 
