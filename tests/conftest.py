@@ -24,7 +24,7 @@ KEPT = {
 }
 os.environ.update(KEPT)
 ROOT = Path(__file__).resolve().parent.parent
-RAM, ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30  # a whole run leaves less than a tenth of that
+RAM, ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30  # a whole run takes less than a quarter of that
 
 
 def _use_memory_for_temporary_files() -> None:

@@ -53,7 +53,7 @@ class Curves:
     n_conditions: int  # with a curve, shown or not
     is_log: bool
     level: float
-    instead_of: str = ""  # the objective, where it was measured once and this metric is drawn in its place
+    instead_of: str = ""  # the objective, where it has no curve and this metric is drawn in its place
 
 
 def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curves:
@@ -213,7 +213,7 @@ def curves_caption(data: Curves) -> str:
     shown = f"The best {len(data.curves)} of {words(data.n_conditions, 'condition')} with curves" if rest else ""
     return joined(
         [
-            f"{data.instead_of} was measured once a run, so {data.metric} is drawn" if data.instead_of else "",
+            f"{data.instead_of} has no curve, so {data.metric} is drawn in its place" if data.instead_of else "",
             f"{shown or words(len(data.curves), 'condition')}; means over {n} replicates"
             + (
                 f" with {level_words(data.level)} at each point, not for whole curves" if has_band else "; no intervals"
