@@ -13,6 +13,6 @@ FORKED.set_forkserver_preload(
     [
         "mlflow.store.tracking.sqlalchemy_store",
         "optuna_dashboard",
-        "rothamsted.sweep.worker",
+        "rothamsted.sweep.worker.work",
     ]
 )

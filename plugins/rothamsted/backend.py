@@ -33,11 +33,11 @@ from mlflow.projects.utils import (
 
 from rothamsted.errors import UserError
 from rothamsted.spec.document import read_document
-from rothamsted.sweep.foreign import prepare_environment
-from rothamsted.sweep.load import load
-from rothamsted.sweep.start import reopen_passed, start_sweep
+from rothamsted.sweep.foreign_study import prepare_environment
+from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.open.start import reopen_passed, start_sweep
 from rothamsted.tracking.address import DEFAULT_EXPERIMENT_ID, absolute_uri
-from rothamsted.tracking.projects import Project, open_project
+from rothamsted.tracking.projects.project import Project, open_project
 
 SWEEP = "sweep"  # key of the backend's configuration: the sweep file
 DEFAULT_STORAGE = "sqlite:///optuna.db"

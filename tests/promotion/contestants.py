@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from rothamsted.promotion.policy import Policy
-from rothamsted.promotion.values import Evidence, EvidenceRun, Verdict
-from rothamsted.promotion.verdict import decide
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.judge.verdict import decide
+from rothamsted.promotion.types import Evidence, EvidenceRun, Verdict
 
 Numbers = Sequence[float] | np.ndarray
 

@@ -15,7 +15,7 @@ import numpy as np
 from mlflow import MlflowClient
 
 from rothamsted import tags
-from rothamsted.promotion.policy import Policy
+from rothamsted.promotion.judge.policy import Policy
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.spec import Sweep, from_resolved, resolved
 from rothamsted.tracking import Recorder, find_runs, open_recorder

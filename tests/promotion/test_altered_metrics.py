@@ -9,11 +9,11 @@ from contextlib import closing
 import pytest
 
 from rothamsted.analysis.analyze import Settings
-from rothamsted.promotion.standing import EVIDENCE, SEAL, _seal
+from rothamsted.promotion.evidence.of_champion import EVIDENCE, SEAL, _seal
 from rothamsted.publish.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.publish.finished import publish_finished
 from rothamsted.tracking import read_text
-from rothamsted.tracking.registry import Registry
+from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.conftest import Promote
 from tests.promotion.store import log_sweep, policy
 from tests.promotion.test_promote_refusals import alter, refuses, replicate

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rothamsted.promotion.values import Evidence, Verdict
-from rothamsted.promotion.verdict import decide
+from rothamsted.promotion.judge.verdict import decide
+from rothamsted.promotion.types import Evidence, Verdict
 from tests.promotion.contestants import evidence, policy
 
 RNG = np.random.default_rng(1979)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rothamsted.promotion.constraints import STATISTICS, Constraint, check_constraints, parse_constraint
-from rothamsted.promotion.values import ConstraintResult
+from rothamsted.promotion.judge.limits import STATISTICS, Constraint, check_constraints, parse_constraint
+from rothamsted.promotion.types import ConstraintResult
 from tests.promotion.contestants import evidence
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rothamsted.promotion.policy import Policy
-from rothamsted.promotion.values import Decision
-from rothamsted.promotion.verdict import decide
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.judge.verdict import decide
+from rothamsted.promotion.types import Decision
 from rothamsted.statistics import Plan, replicates_needed
 from tests.promotion.contestants import evidence, policy
 

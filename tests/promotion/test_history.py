@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from rothamsted.errors import StoreError
-from rothamsted.promotion.changes import Entry, entry_tag
-from rothamsted.promotion.history import History, changes_table, history, versions_table
-from rothamsted.promotion.policy import Aliases
-from rothamsted.promotion.rollback import rollback
-from rothamsted.tracking.registry import Registry
+from rothamsted.promotion.judge.policy import Aliases
+from rothamsted.promotion.ledger.changes import Entry, entry_tag
+from rothamsted.promotion.ledger.rollback import rollback
+from rothamsted.promotion.ledger.timeline import History, changes_table, history, versions_table
+from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.conftest import Prepare, Promote
 from tests.promotion.store import log_sweep, policy
 

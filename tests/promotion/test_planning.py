@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rothamsted.promotion.values import Verdict
-from rothamsted.promotion.verdict import decide
+from rothamsted.promotion.judge.verdict import decide
+from rothamsted.promotion.types import Verdict
 from tests.promotion.contestants import evidence, policy
 
 PATTERN = np.array([-1.0, 1.0] * 5) / np.std([-1.0, 1.0] * 5, ddof=1)  # mean 0, sd 1, n 10

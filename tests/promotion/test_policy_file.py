@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rothamsted.errors import SpecError
-from rothamsted.promotion.policy import Policy
-from rothamsted.promotion.policy_file import find_policy, find_policy_of_model, load_policy
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.judge.policy_file import find_policy, find_policy_of_model, load_policy
 from tests.conftest import ROOT
 
 TOY = """\

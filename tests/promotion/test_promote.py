@@ -9,10 +9,10 @@ import pytest
 from mlflow import MlflowClient
 
 from rothamsted import tags
-from rothamsted.promotion.outcome import Outcome
+from rothamsted.promotion.ledger.decision import Outcome
 from rothamsted.promotion.promote import PROMOTION
 from rothamsted.tracking import find_runs, read_text
-from rothamsted.tracking.registry import Registry
+from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.store import CODE, COMMIT, CONFIRM_SEEDS, DATA, ByHand, log_sweep, loss, policy
 
 Promote = Callable[..., Outcome]

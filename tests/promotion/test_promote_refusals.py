@@ -13,11 +13,11 @@ from mlflow.entities import Metric
 from rothamsted import tags
 from rothamsted.errors import StoreError, UserError
 from rothamsted.promotion.errors import PromotionError
-from rothamsted.promotion.policy import Aliases
-from rothamsted.promotion.rollback import rollback
-from rothamsted.promotion.standing import EVIDENCE
+from rothamsted.promotion.evidence.of_champion import EVIDENCE
+from rothamsted.promotion.judge.policy import Aliases
+from rothamsted.promotion.ledger.rollback import rollback
 from rothamsted.tracking import find_runs
-from rothamsted.tracking.registry import Registry
+from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.conftest import Promote
 from tests.promotion.store import START_MS, ByHand, log_sweep, policy
 
@@ -178,7 +178,7 @@ def test_a_contest_that_has_not_ended(uri: str, promoting: Promote, registry: Re
 def test_a_registry_that_does_not_answer(
     uri: str, promoting: Promote, monkeypatch: pytest.MonkeyPatch, contest: ByHand
 ) -> None:
-    from rothamsted.tracking.registry import open_registry
+    from rothamsted.tracking.registry.registered import open_registry
 
     log_sweep(uri, "first")
     n_runs = len(find_runs(None, {}, uri=uri))

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from rothamsted.cli.main import main
-from rothamsted.sweep import code, duel
-from rothamsted.tracking.registry import Registry
+from rothamsted.study import source_code as code
+from rothamsted.sweep import duel
+from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.store import CODE, POLICY, ByHand, log_sweep
 
 MLPROJECT = 'name: toys\nentry_points:\n  toy:\n    command: "python -m projects.toy"\n'

@@ -12,10 +12,11 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking import registry_change, registry_lock
-from rothamsted.tracking.registry import Registry, open_registry
-from rothamsted.tracking.registry_change import AliasMovedError, Change, apply
-from rothamsted.tracking.registry_lock import LOCK_TAG, Lock, LockLostError, locked
+from rothamsted.tracking.registry import change as registry_change
+from rothamsted.tracking.registry import model_lock as registry_lock
+from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
+from rothamsted.tracking.registry.model_lock import LOCK_TAG, Lock, LockLostError, locked
+from rothamsted.tracking.registry.registered import Registry, open_registry
 
 ALIVE, DEAD = (lambda holder: True), (lambda holder: False)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from rothamsted.promotion.history import history
-from rothamsted.promotion.policy import Aliases
-from rothamsted.promotion.rollback import rollback
-from rothamsted.tracking.registry import open_registry
+from rothamsted.promotion.judge.policy import Aliases
+from rothamsted.promotion.ledger.rollback import rollback
+from rothamsted.promotion.ledger.timeline import history
+from rothamsted.tracking.registry.registered import open_registry
 from tests.promotion.running import run_trials
 from tests.tracking.conftest import server_uri, sqlite_template
 

@@ -12,8 +12,8 @@ from mlflow import MlflowClient
 
 from rothamsted.cli.main import main
 from rothamsted.errors import StoreError
-from rothamsted.promotion.outcome import Outcome
-from rothamsted.promotion.policy_file import load_policy
+from rothamsted.promotion.judge.policy_file import load_policy
+from rothamsted.promotion.ledger.decision import Outcome
 from rothamsted.promotion.report import write_report
 from rothamsted.publish.pages import REPORT
 from rothamsted.tracking import read_text

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rothamsted.errors import DataError
-from rothamsted.promotion.verdict import representative
+from rothamsted.promotion.judge.verdict import representative
 from tests.promotion.contestants import evidence
 
 

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from rothamsted.errors import StoreError
-from rothamsted.promotion.changes import read_entries
 from rothamsted.promotion.errors import PromotionError
-from rothamsted.promotion.policy import Aliases
-from rothamsted.promotion.rollback import RESTORED, rollback
-from rothamsted.promotion.standing import ROLLED_BACK
-from rothamsted.tracking.registry import Registry
+from rothamsted.promotion.evidence.of_champion import ROLLED_BACK
+from rothamsted.promotion.judge.policy import Aliases
+from rothamsted.promotion.ledger.changes import read_entries
+from rothamsted.promotion.ledger.rollback import RESTORED, rollback
+from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.conftest import Prepare, Promote
 from tests.promotion.store import log_sweep, policy
 

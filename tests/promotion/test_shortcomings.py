@@ -7,7 +7,7 @@ import math
 import pytest
 
 from rothamsted.errors import SpecError
-from rothamsted.promotion.verdict import decide
+from rothamsted.promotion.judge.verdict import decide
 from tests.promotion.contestants import CHALLENGER, CHAMPION, P_VALUE, evidence, policy, verdict_on
 
 

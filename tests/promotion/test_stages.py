@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 
 from rothamsted import tags
 from rothamsted.errors import StoreError
-from rothamsted.promotion.evidence import read_candidates
+from rothamsted.promotion.evidence.of_sweep import read_candidates
 from tests.promotion.store import log_sweep, policy
 
 

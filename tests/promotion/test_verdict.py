@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rothamsted.errors import DataError
-from rothamsted.promotion.policy import Policy
-from rothamsted.promotion.values import Verdict
-from rothamsted.promotion.verdict import decide
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.judge.verdict import decide
+from rothamsted.promotion.types import Verdict
 from tests.promotion.contestants import CHALLENGER, CHAMPION, HIGH, LOW, P_VALUE, evidence, policy, verdict_on
 
 

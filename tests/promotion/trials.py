@@ -21,11 +21,15 @@ from typing import Any
 import scipy.stats  # noqa: F401  (a comparison needs it: imported here once, not in every child)
 
 from rothamsted.promotion import promote as promoting
-from rothamsted.promotion.changes import read_entries
-from rothamsted.promotion.judged import read_judged
-from rothamsted.tracking import artifacts, find_runs, registry_change, registry_lock, sql_recorder
-from rothamsted.tracking import registry as registries
-from rothamsted.tracking.registry import open_registry
+from rothamsted.promotion.judge.earlier_verdicts import read_judged
+from rothamsted.promotion.ledger.changes import read_entries
+from rothamsted.tracking import find_runs
+from rothamsted.tracking import run_files as artifacts
+from rothamsted.tracking.registry import change as registry_change
+from rothamsted.tracking.registry import model_lock as registry_lock
+from rothamsted.tracking.registry import registered as registries
+from rothamsted.tracking.registry.registered import open_registry
+from rothamsted.tracking.sql import sql_writer as sql_recorder
 from tests.promotion.store import CODE, ByHand, log_sweep, policy
 
 CONTEXT = multiprocessing.get_context("fork")

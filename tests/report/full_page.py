@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.report.page import render_report
+from rothamsted.report.page.report_page import render_report
 from tests.report import pages
 from tests.report.reading import Page
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rothamsted.analysis.values import Objective
-from rothamsted.report.compare_page import Comparison, Subject, parameter_differences, render_comparison
+from rothamsted.report.page.compare_page import Comparison, Subject, parameter_differences, render_comparison
 from rothamsted.report.plots import NotApplicable
 from tests.report import pages
 from tests.report.pages import ATTACK

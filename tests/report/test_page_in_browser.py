@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rothamsted.report.page import render_report
+from rothamsted.report.page.report_page import render_report
 from tests.report import pages
 from tests.report.pages import ATTACK
 

@@ -13,11 +13,11 @@ from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.values import Analysis, Objective
 from rothamsted.errors import UserError
 from rothamsted.publish.description import description
-from rothamsted.report.completion import failures, pruned_conditions
-from rothamsted.report.pareto import pareto_section, uncertain
 from rothamsted.report.parts import DataTable, Paragraph
 from rothamsted.report.plots import PLOTS, NotApplicable, PlotOptions, render
-from rothamsted.report.sections import sections
+from rothamsted.report.sections.completion import failures, pruned_conditions
+from rothamsted.report.sections.order import sections
+from rothamsted.report.sections.pareto_set import pareto_section, uncertain
 from rothamsted.report.sentences import summary, without_mean
 from tests.analysis.runs import dataset
 from tests.report import worlds

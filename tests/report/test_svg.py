@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rothamsted.report.svg import inline_svg
+from rothamsted.report.page.inline_svg import inline_svg
 from tests.report.reading import Page
 
 OPENING = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rothamsted.analysis.values import Factor
-from rothamsted.report.tables import TABLES, Table, to_csv
+from rothamsted.report.tables.csv_tables import TABLES, Table, to_csv
 from tests.report import pages, worlds
 
 NAN = math.nan

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rothamsted.report import text
+from rothamsted import wording as text
 
 FINITE = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False, allow_subnormal=False)
 WIDTHS = st.floats(min_value=1e-12, max_value=1e12, allow_nan=False, allow_subnormal=False)

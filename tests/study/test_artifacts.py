@@ -150,7 +150,7 @@ def test_an_artifact_that_cannot_be_a_file_fails_the_run_with_its_reason(home: P
 def test_a_store_that_is_away_for_a_while_loses_no_artifact(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from rothamsted.tracking import sql_recorder
+    from rothamsted.tracking.sql import sql_writer as sql_recorder
 
     real, n_calls = sql_recorder.put_file, 0
 

@@ -122,7 +122,7 @@ def test_metrics_are_in_the_store_while_the_run_goes_on(home: Path) -> None:
 
 def test_a_store_that_is_away_for_a_while_loses_no_measurement(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rothamsted.study import run_record
-    from rothamsted.tracking import sql_recorder
+    from rothamsted.tracking.sql import sql_writer as sql_recorder
 
     real, n_calls = sql_recorder.SqlRecorder.flush, 0
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rothamsted.sweep.context import open_context
-from rothamsted.sweep.load import find_target
-from rothamsted.sweep.worker import Worker
+from rothamsted.sweep.open.from_file import find_target
+from rothamsted.sweep.opened import open_context
+from rothamsted.sweep.worker.work import Worker
 
 
 @dataclass(kw_only=True)

@@ -17,8 +17,8 @@ from mlflow.artifacts import load_text
 from rich.console import Console
 
 from rothamsted import tags
-from rothamsted.sweep.context import SweepContext
 from rothamsted.sweep.finish import print_found, read_found, write_found
+from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.results import ConditionResult
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project

@@ -16,8 +16,8 @@ from typing import Any
 from rich.console import Console
 
 from rothamsted import tags
-from rothamsted.sweep.load import load
-from rothamsted.sweep.run import Sitting
+from rothamsted.sweep.coordinator.coordinator import Sitting
+from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.staged import run_stages
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweep.conftest import Project

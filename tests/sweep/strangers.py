@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 from rothamsted import tags
-from rothamsted.sweep.context import SweepContext
-from rothamsted.sweep.load import load
-from rothamsted.sweep.start import start_sweep
-from rothamsted.sweep.worker import Worker
+from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.open.start import start_sweep
+from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs
 from tests.conftest import ROOT
 

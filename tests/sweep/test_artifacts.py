@@ -10,7 +10,7 @@ import pytest
 from rothamsted import tags
 from rothamsted.errors import SpecError, StoreError
 from rothamsted.search import find_search
-from rothamsted.sweep.load import load
+from rothamsted.sweep.open.from_file import load
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sketch import picture
 from tests.sweep.conftest import Project, stop_in_replicate
@@ -103,7 +103,7 @@ def test_a_replicate_whose_artifacts_break_a_rule_has_failed_with_the_reason(
 def test_a_replicate_whose_artifacts_the_store_refuses_has_failed_with_the_reason(
     sketches: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rothamsted.tracking import sql_recorder
+    from rothamsted.tracking.sql import sql_writer as sql_recorder
 
     def full(*given: Any) -> None:
         raise StoreError("run 1: cannot store artifact 'a': No space left on device")

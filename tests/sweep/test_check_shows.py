@@ -10,9 +10,9 @@ from rich.console import Console
 
 from rothamsted.errors import DataError, UserError
 from rothamsted.spec import Sweep, plan
-from rothamsted.sweep import estimate
-from rothamsted.sweep.check import print_plan
-from rothamsted.sweep.load import load
+from rothamsted.sweep.open import estimate
+from rothamsted.sweep.open.check import print_plan
+from rothamsted.sweep.open.from_file import load
 from tests.sweep.conftest import Project
 
 

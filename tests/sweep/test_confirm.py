@@ -21,9 +21,9 @@ from rothamsted.errors import ResumeError, StoreError
 from rothamsted.search import find_search
 from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.confirmed import confirmed_csv, confirmed_table, markdown, metric_points
-from rothamsted.sweep.context import SweepContext, open_context
 from rothamsted.sweep.finish import Found, read_found, write_found
-from rothamsted.sweep.load import find_target
+from rothamsted.sweep.open.from_file import find_target
+from rothamsted.sweep.opened import SweepContext, open_context
 from rothamsted.sweep.results import ranked, read_results
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate, toy_project

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rothamsted import tags
-from rothamsted.sweep.context import SweepContext
+from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.results import read_results
 from rothamsted.tracking import find_runs, read_history
 from tests.sweep.conftest import Project

@@ -34,7 +34,7 @@ TOYS = ({"lr": 0.3, "steps": 8, "n_points": 4}, {"lr": 0.5, "x": 0.5, "steps": 8
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose duels are run by a worker in this process."""
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
     return project
 
 
@@ -220,11 +220,11 @@ def stopping(*, command: Sequence[str], on_event: Callable[..., None], **others:
 def test_a_duel_that_is_stopped_by_a_signal_says_so_and_can_go_on(
     here: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", stopping)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", stopping)
     with pytest.raises(KeyboardInterrupt):
         duel(here)
     assert [run.status for run in replicates(here)] == ["KILLED"]
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
     duel(here)
     check_once_each(here)
 

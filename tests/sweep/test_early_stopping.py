@@ -10,8 +10,8 @@ import pytest
 from rothamsted import tags
 from rothamsted.records import Measured, RunStatus
 from rothamsted.spec import Sweep
-from rothamsted.sweep.load import load
-from rothamsted.sweep.pruning import Patience
+from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.worker.trial_judge import Patience
 from tests.sweep.conftest import Project, stop_in_replicate
 from tests.sweep.search_run import run, write_down
 

@@ -16,7 +16,7 @@ import pytest
 
 from rothamsted import tags
 from rothamsted.analysis.read_sweep import read_sweep
-from rothamsted.sweep.foreign import warnings_of
+from rothamsted.sweep.foreign_study import warnings_of
 from rothamsted.tracking import FoundRun, read_history, read_text
 from tests.sweep.strangers import PROJECTS, Events, Home, how, make_home, runs
 

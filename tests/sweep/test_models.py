@@ -15,12 +15,12 @@ from rich.console import Console
 
 from rothamsted import tags
 from rothamsted.errors import SpecError
-from rothamsted.sweep.code import MOST_BYTES, code_digest, study_code
-from rothamsted.sweep.context import SweepContext
-from rothamsted.sweep.load import load
-from rothamsted.sweep.models import models_text
+from rothamsted.study.source_code import MOST_BYTES, code_digest, study_code
+from rothamsted.sweep.coordinator.coordinator import run_sweep
+from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.results import read_results
-from rothamsted.sweep.run import run_sweep
+from rothamsted.sweep.worker.model_log import models_text
 from rothamsted.tracking import FoundRun, find_run, find_runs
 from tests.sweep.conftest import Project, stop_in_replicate
 from tests.sweep.in_this_process import in_this_process
@@ -33,7 +33,7 @@ CONFIRM = {"confirm": {"keep": 1, "replicates": 2}}
 def lines(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the study of lines, whose workers run in this process."""
     add_line_study(project)
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
     return project
 
 

@@ -18,8 +18,8 @@ from rich.console import Console
 
 from rothamsted import tags
 from rothamsted.records import RunStatus
-from rothamsted.sweep.progress import Progress
-from rothamsted.sweep.run import Coordinator
+from rothamsted.sweep.coordinator.coordinator import Coordinator
+from rothamsted.sweep.coordinator.progress import Progress
 from tests.sweep.conftest import Project, stop_in_replicate, toy_project
 from tests.sweep.in_this_process import in_this_process
 from tests.sweep.search_run import Ran, run, write_down
@@ -259,7 +259,7 @@ def test_a_sweep_with_a_pruner_ends_alike_for_every_place_where_a_worker_can_die
 def test_a_pruned_trial_is_not_trained_again_when_a_sweep_goes_on(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
     # Replicate 0 fails in every condition, is to be tried again, and is: the rest of the trial is pruned meanwhile.
     changes = {
         **SWEEP,

@@ -19,8 +19,8 @@ from scipy import stats
 
 from rothamsted import tags
 from rothamsted.statistics.racing import race
-from rothamsted.sweep.context import SweepContext
 from rothamsted.sweep.description import race_text
+from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.results import ConditionResult, conditions_csv, ranked, read_results, result_of
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Project, stop_in_replicate, toy_project

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from rothamsted import tags
-from rothamsted.sweep.check import print_plan
-from rothamsted.sweep.load import load
+from rothamsted.sweep.open.check import print_plan
+from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.results import read_results
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Project

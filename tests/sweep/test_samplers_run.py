@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rothamsted import catalog
-from rothamsted.sweep.context import SweepContext, open_context
-from rothamsted.sweep.load import find_target
-from rothamsted.sweep.worker import Worker
+from rothamsted.sweep.open.from_file import find_target
+from rothamsted.sweep.opened import SweepContext, open_context
+from rothamsted.sweep.worker.work import Worker
 from tests.sweep.conftest import Project
 from tests.sweep.search_run import write_down
 

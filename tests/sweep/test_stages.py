@@ -14,9 +14,9 @@ from rothamsted import tags
 from rothamsted.errors import SpecError, StoreError, UserError
 from rothamsted.search import find_search
 from rothamsted.study import Study, drive
-from rothamsted.sweep.load import load
+from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.results import ConditionResult
-from rothamsted.sweep.stage_link import first_stage
+from rothamsted.sweep.stage import first_stage
 from rothamsted.sweep.stages import keep
 from rothamsted.tracking import find_runs, read_history
 from tests.sweep.conftest import Project, toy_project
@@ -27,7 +27,7 @@ from tests.sweep.staging import NOT_COMPARED, STAGED, Told, curves, replicates, 
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose sweeps are run by a worker in this process."""
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
     return project
 
 
@@ -93,7 +93,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Pat
     folder = tmp_path_factory.mktemp("staged")
     with toy_project(folder) as project, pytest.MonkeyPatch.context() as monkeypatch:
         new_mlflow(folder)
-        monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+        monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
         seen: list[list[str]] = []
         told = run(project, on_after=lambda: seen.append(states(project, "toys")))
         yield Finished(project=project, told=told, states=seen, curves=curves(project, "toys.stage2"))

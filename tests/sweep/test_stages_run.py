@@ -18,8 +18,8 @@ from rothamsted.cli.main import main
 from rothamsted.errors import StoreError
 from rothamsted.search import find_search
 from rothamsted.study import Checkpoint, Study, drive
-from rothamsted.sweep.context import open_context
-from rothamsted.sweep.load import find_target, load
+from rothamsted.sweep.open.from_file import find_target, load
+from rothamsted.sweep.opened import open_context
 from rothamsted.tracking import find_runs
 from tests.sweep.conftest import Project
 from tests.sweep.in_this_process import InThisProcess, in_this_process
@@ -30,7 +30,7 @@ from tests.sweep.staging import STAGED, curves, interrupting, replicates, run, s
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose sweeps are run by a worker in this process."""
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
     return project
 
 
@@ -50,12 +50,12 @@ def test_ctrl_c_in_a_stage_and_the_same_command_ends_with_the_same_numbers(
 ) -> None:
     run(here, {"name": "straight"})
     name = "toys" if stage == 1 else "toys.stage2"
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", interrupting(name, n_started=2))
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", interrupting(name, n_started=2))
     stopped = run(here)
     assert (stopped.sitting.exit_status, stopped.sitting.context.sweep.name) == (130, name)
     assert "give the same command again to go on" in stopped.text
     n_left = len(states(here, "toys"))
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
     told = run(here)
     assert told.sitting.exit_status == 0
     assert curves(here, "toys.stage2") == curves(here, "straight.stage2")
@@ -81,7 +81,9 @@ def test_a_finished_chain_that_is_started_again_leaves_its_first_stage_alone(her
 
 
 def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", interrupting("toys.stage2", n_started=1))
+    monkeypatch.setattr(
+        "rothamsted.sweep.coordinator.coordinator.LocalExecutor", interrupting("toys.stage2", n_started=1)
+    )
     run(here)
     # A result of the first stage changes after that: by its results another condition would go on now.
     queue = reopened(here, "toys").queue
@@ -89,7 +91,7 @@ def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyP
     changed = {**trial.user_attrs[tags.RESULT]}
     changed["summary"] = {**changed["summary"], "mean": 1e3}
     queue.set_trial_attributes(trial._trial_id, {tags.RESULT: changed})
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
     assert run(here).sitting.exit_status == 0
     assert {one.params["lr"] for one in replicates(here, "toys.stage2").values()} == {"0.8", "0.4"}
 
@@ -102,7 +104,7 @@ def test_the_time_is_of_all_stages_together(here: Project, monkeypatch: pytest.M
         return in_this_process(command=command, **others)
 
     clock = iter([4e9, 5e9, 6e9, 6e9, 6e9])  # seconds, decades from now
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", noting)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", noting)
     monkeypatch.setattr("rothamsted.sweep.staged.time", SimpleNamespace(time=lambda: next(clock)))
     told = run(here, {"timeout": 5e8})  # up at 4.5e9, and the first stage ends at 5e9
     assert "time is up before stage 2: give the same command again to go on" in told.text
@@ -218,7 +220,9 @@ def test_the_chain_of_a_user_below_mlflows_run_survives_a_killed_worker(project:
 
 
 def test_a_worker_by_hand_works_on_a_later_stage(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rothamsted.sweep.run.LocalExecutor", interrupting("toys.stage2", n_started=1))
+    monkeypatch.setattr(
+        "rothamsted.sweep.coordinator.coordinator.LocalExecutor", interrupting("toys.stage2", n_started=1)
+    )
     run(here)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", here.tracking_uri)
     assert main(["worker", "--sweep", "toys.stage2", "--storage", here.storage]) == 0

@@ -15,7 +15,7 @@ from scipy import stats
 
 from rothamsted import tags
 from rothamsted.sweep.results import ranked, read_results
-from rothamsted.sweep.worker import Worker
+from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate
 

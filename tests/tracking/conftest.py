@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from rothamsted.tracking import migrate, open_recorder
-from rothamsted.tracking.client_recorder import ClientRecorder
+from rothamsted.tracking.client_writer import ClientRecorder
 from tests.tracking.stores import Store
 
 SERVER_START_SECONDS = 90

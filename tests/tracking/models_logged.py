@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from rothamsted.study import drive, load_study
-from rothamsted.sweep.code import study_code
+from rothamsted.study.source_code import study_code
 from rothamsted.tracking import open_recorder
-from rothamsted.tracking.models import StudyCode, check_model, log_model
+from rothamsted.tracking.models.model_files import StudyCode, check_model, log_model
 from tests.conftest import ROOT
 from tests.sweep.conftest import Project, toy_project
 from tests.sweep.line_project import add_line_study

@@ -25,8 +25,8 @@ import yaml
 from mlflow import MlflowClient
 
 from rothamsted.records import MetricPoint
-from rothamsted.tracking import served_model
-from rothamsted.tracking.models import ModelError, check_model, log_model
+from rothamsted.tracking.models import served_model
+from rothamsted.tracking.models.model_files import ModelError, check_model, log_model
 from tests.conftest import ROOT
 from tests.tracking.models_logged import Store, logged_models
 

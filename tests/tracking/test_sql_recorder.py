@@ -18,9 +18,11 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking import Recorder, find_runs, open_recorder, read_history, sql_recorder, sql_store
-from rothamsted.tracking.client_recorder import ClientRecorder
-from rothamsted.tracking.sql_recorder import SqlRecorder, new_run_id
+from rothamsted.tracking import Recorder, find_runs, open_recorder, read_history
+from rothamsted.tracking.client_writer import ClientRecorder
+from rothamsted.tracking.sql import sql_writer as sql_recorder
+from rothamsted.tracking.sql import store as sql_store
+from rothamsted.tracking.sql.sql_writer import SqlRecorder, new_run_id
 from tests.conftest import ROOT
 from tests.forked import FORKED
 from tests.tracking.forking import write_runs

@@ -19,9 +19,9 @@ from mlflow.utils.validation import (
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint
 from rothamsted.tracking.buffer import Buffer
-from rothamsted.tracking.client_recorder import batches
+from rothamsted.tracking.checked import LARGEST_FLOAT, checked_metric, restored, stored
+from rothamsted.tracking.client_writer import batches
 from rothamsted.tracking.failures import one_line, without_password
-from rothamsted.tracking.values import LARGEST_FLOAT, checked_metric, restored, stored
 
 
 @given(st.integers(0, 2300), st.integers(0, 320), st.integers(0, 320), st.integers(0, 6000))

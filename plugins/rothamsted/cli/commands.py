@@ -29,8 +29,8 @@ PARENT_CHECK_SECONDS = 2.0
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
-    from rothamsted.sweep.foreign import prepare_environment, warnings_of
-    from rothamsted.sweep.load import load, opening_comment
+    from rothamsted.sweep.foreign_study import prepare_environment, warnings_of
+    from rothamsted.sweep.open.from_file import load, opening_comment
     from rothamsted.sweep.staged import run_stages
 
     found = pairs(arguments, command="sweep")
@@ -60,8 +60,8 @@ def _check_policy(spec: Sweep, root: Path) -> None:
     """A policy with a mistake, or one that cannot judge this sweep, is refused before anything runs."""
     if spec.promote is None:
         return
-    from rothamsted.promotion.policy_file import load_policy
-    from rothamsted.promotion.suits import check_sweep
+    from rothamsted.promotion.judge.applies import check_sweep
+    from rothamsted.promotion.judge.policy_file import load_policy
 
     check_sweep(spec, load_policy(spec.promote, root), names=(spec.name,))
 
@@ -102,8 +102,8 @@ def _publish(spec: Sweep, console: Console) -> None:
 
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
-    from rothamsted.sweep.check import print_plan
-    from rothamsted.sweep.load import load
+    from rothamsted.sweep.open.check import print_plan
+    from rothamsted.sweep.open.from_file import load
 
     if arguments and not arguments[0].startswith("--"):
         arguments = ["--config", *arguments]
@@ -123,9 +123,9 @@ def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
     from rothamsted import tracking
     from rothamsted.study import stop_on_signals
-    from rothamsted.sweep.context import open_context
-    from rothamsted.sweep.load import find_target
-    from rothamsted.sweep.worker import Worker
+    from rothamsted.sweep.open.from_file import find_target
+    from rothamsted.sweep.opened import open_context
+    from rothamsted.sweep.worker.work import Worker
 
     found = pairs(arguments, command="worker")
     name = take(found, "sweep")

@@ -19,8 +19,8 @@ from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.settings import one_of, open_store, refuse_rest, take_number
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root
-from rothamsted.promotion.outcome import Outcome
-from rothamsted.promotion.policy import Aliases, Policy
+from rothamsted.promotion.judge.policy import Aliases, Policy
+from rothamsted.promotion.ledger.decision import Outcome
 
 WIDTH = 160  # characters of a table, where no terminal says how wide it is
 _TRUTH = {"true": True, "false": False}
@@ -29,8 +29,8 @@ _TRUTH = {"true": True, "false": False}
 def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
     from rothamsted.promotion.promote import promote as promote_sweep
-    from rothamsted.sweep.code import code_digest
-    from rothamsted.tracking.registry import open_registry
+    from rothamsted.study.source_code import code_digest
+    from rothamsted.tracking.registry.registered import open_registry
 
     found = pairs(arguments, command="promote")
     sweep, policy_file = take(found, "sweep"), take(found, "policy")
@@ -62,8 +62,8 @@ def promote(arguments: Sequence[str]) -> int:
 
 def rollback(arguments: Sequence[str]) -> int:
     """Make the previous champion of a registered model the champion again."""
-    from rothamsted.promotion.rollback import rollback as roll_back
-    from rothamsted.tracking.registry import open_registry
+    from rothamsted.promotion.ledger.rollback import rollback as roll_back
+    from rothamsted.tracking.registry.registered import open_registry
 
     found = pairs(arguments, command="rollback")
     model, reason = take(found, "model"), take(found, "reason", "") or ""
@@ -86,8 +86,8 @@ def rollback(arguments: Sequence[str]) -> int:
 
 def registry(arguments: Sequence[str]) -> int:
     """Print the history of a registered model: versions, verdicts, who stood when."""
-    from rothamsted.promotion.history import changes_table, history, versions_table
-    from rothamsted.tracking.registry import open_registry
+    from rothamsted.promotion.ledger.timeline import changes_table, history, versions_table
+    from rothamsted.tracking.registry.registered import open_registry
 
     found = pairs(arguments, command="registry")
     model, policy_file = take(found, "model"), take(found, "policy")
@@ -115,7 +115,7 @@ def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> 
         StoreError: No such sweep.
     """
     from rothamsted.analysis.find import find_last_stage
-    from rothamsted.promotion.policy_file import find_policy, load_policy
+    from rothamsted.promotion.judge.policy_file import find_policy, load_policy
 
     if policy_file is not None:
         return load_policy(policy_file, root)
@@ -159,7 +159,7 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
     Raises:
         SpecError: A policy that does not hold together, or several that disagree.
     """
-    from rothamsted.promotion.policy_file import FOLDER, load_policy
+    from rothamsted.promotion.judge.policy_file import FOLDER, load_policy
 
     root = find_root(Path.cwd())
     if policy_file is not None:

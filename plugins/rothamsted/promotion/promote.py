@@ -12,18 +12,9 @@ from collections.abc import Callable, Sequence
 
 from rothamsted import tags, tracking
 from rothamsted.errors import UserError
-from rothamsted.promotion.changes import Entry as BookEntry
-from rothamsted.promotion.changes import entry_tag, next_number, read_entries
-from rothamsted.promotion.constraints import metrics_of
-from rothamsted.promotion.contest import Contest, Judgement, judge
 from rothamsted.promotion.errors import PromotionError
-from rothamsted.promotion.evidence import Candidates, read_candidates
-from rothamsted.promotion.judged import judged_again, read_judged, verdict_tags
-from rothamsted.promotion.outcome import Outcome, decided, nothing_to_do, outcome, previewed
-from rothamsted.promotion.policy import Policy
-from rothamsted.promotion.record import SECTION, Entry, artifact, artifact_path, description, section
-from rothamsted.promotion.report import write_report
-from rothamsted.promotion.standing import (
+from rothamsted.promotion.evidence.contest import Contest, Judgement, judge
+from rothamsted.promotion.evidence.of_champion import (
     KEY,
     ROLLED_BACK,
     Standing,
@@ -33,13 +24,22 @@ from rothamsted.promotion.standing import (
     read_standing,
     said_of_rollback,
 )
-from rothamsted.promotion.values import Evidence
-from rothamsted.promotion.verdict import representative
-from rothamsted.sweep.worker import is_alive, new_worker_id
-from rothamsted.tracking.registry import Registry
-from rothamsted.tracking.registry_change import AliasMovedError, Change, apply
-from rothamsted.tracking.registry_lock import Lock, is_sql, locked
-from rothamsted.tracking.registry_values import FoundVersion
+from rothamsted.promotion.evidence.of_sweep import Candidates, read_candidates
+from rothamsted.promotion.judge.earlier_verdicts import judged_again, read_judged, verdict_tags
+from rothamsted.promotion.judge.limits import metrics_of
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.judge.verdict import representative
+from rothamsted.promotion.ledger.changes import Entry as BookEntry
+from rothamsted.promotion.ledger.changes import entry_tag, next_number, read_entries
+from rothamsted.promotion.ledger.decision import Outcome, decided, nothing_to_do, outcome, previewed
+from rothamsted.promotion.ledger.texts import SECTION, Entry, artifact, artifact_path, description, section
+from rothamsted.promotion.report import write_report
+from rothamsted.promotion.types import Evidence
+from rothamsted.sweep.worker.work import is_alive, new_worker_id
+from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
+from rothamsted.tracking.registry.found import FoundVersion
+from rothamsted.tracking.registry.model_lock import Lock, is_sql, locked
+from rothamsted.tracking.registry.registered import Registry
 
 PROMOTION = "rothamsted.promotion"  # tag of the sweep's run: what became of its winners
 MOST_ROUNDS = 10  # comparisons that a rival may overtake before this gives up

@@ -6,7 +6,7 @@ Apart from promoting, which is done when this begins: drawing takes seconds, nee
 from __future__ import annotations
 
 from rothamsted.analysis.analyze import Settings
-from rothamsted.promotion.evidence import Candidates
+from rothamsted.promotion.evidence.of_sweep import Candidates
 from rothamsted.publish.verdicts import publish_verdicts
 
 

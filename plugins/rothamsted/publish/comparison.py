@@ -14,7 +14,7 @@ from rothamsted.analysis.read_compared import Subject as Found
 from rothamsted.analysis.values import Dataset
 from rothamsted.publish.description import estimate_text
 from rothamsted.publish.pages import now_text
-from rothamsted.report.compare_page import Comparison, Subject, render_comparison
+from rothamsted.report.page.compare_page import Comparison, Subject, render_comparison
 from rothamsted.report.plots import render
 
 PLOTS = ("curves", "curves_by_time", "forest")

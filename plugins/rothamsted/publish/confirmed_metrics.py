@@ -11,7 +11,7 @@ import io
 
 from rothamsted import tracking
 from rothamsted.analysis.values import Dataset
-from rothamsted.report.tables import Table, to_csv
+from rothamsted.report.tables.csv_tables import Table, to_csv
 from rothamsted.tracking import Recorder
 
 CONFIRMED_METRICS = "statistics/confirmed_metrics.csv"

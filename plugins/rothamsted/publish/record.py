@@ -14,7 +14,7 @@ from rothamsted.analysis.values import Analysis, ConditionSummary
 from rothamsted.publish.curves_table import curves_table
 from rothamsted.publish.description import description
 from rothamsted.records import MetricPoint
-from rothamsted.report.tables import (
+from rothamsted.report.tables.csv_tables import (
     Table,
     comparisons_table,
     conditions_table,

@@ -10,7 +10,7 @@ from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.publish.pages import REPORT, report_html, write_page
-from rothamsted.report.promotions import anchor
+from rothamsted.report.sections.promotion_verdicts import anchor
 
 
 def publish_verdicts(run_id: str, settings: Settings, *, uri: str) -> bool:

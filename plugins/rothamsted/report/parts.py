@@ -11,7 +11,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from rothamsted.report.text import MISSING, joined
+from rothamsted.wording import MISSING, joined
 
 
 @dataclass(frozen=True, kw_only=True)

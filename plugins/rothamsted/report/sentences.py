@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
-from rothamsted.report.text import (
+from rothamsted.statistics import Interval
+from rothamsted.wording import (
     GAP,
     Estimate,
     count,
@@ -23,7 +24,6 @@ from rothamsted.report.text import (
     percent,
     setting,
 )
-from rothamsted.statistics import Interval
 
 METHODS = {
     "t": "Student's t",

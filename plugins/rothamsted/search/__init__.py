@@ -3,8 +3,8 @@
 The only doorway to Optuna. Apart from the sweep engine so that a worker never touches Optuna's objects.
 """
 
-from rothamsted.search.claims import Claimed
 from rothamsted.search.known import count_usable
+from rothamsted.search.lease import Claimed
 from rothamsted.search.queue import Queue
 from rothamsted.search.storage import (
     SearchRecord,
@@ -13,7 +13,7 @@ from rothamsted.search.storage import (
     find_search,
     open_queue,
 )
-from rothamsted.search.values import Counts, Known, Told
+from rothamsted.search.told import Counts, Known, Told
 
 __all__ = [
     "Claimed",

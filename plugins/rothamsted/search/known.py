@@ -15,8 +15,8 @@ from rothamsted.errors import StoreError
 from rothamsted.search import distributions as dist
 from rothamsted.search.ask import frozen_known
 from rothamsted.search.samplers import SAMPLERS, Sampler
-from rothamsted.search.tell import CONSTRAINTS, STATES
-from rothamsted.search.values import Known
+from rothamsted.search.sql.ended import CONSTRAINTS, STATES
+from rothamsted.search.told import Known
 from rothamsted.space import Space, SpaceError
 
 KNOWN = "rothamsted:known"  # Optuna, of the sweep: what its sampler knew before the first trial

@@ -19,13 +19,15 @@ from optuna.trial import TrialState
 from rothamsted import catalog
 from rothamsted.search import distributions as dist
 from rothamsted.search.ask import Asker
-from rothamsted.search.claims import CRASHES, LEASE, Claimed, Claims
 from rothamsted.search.designs import after_first
 from rothamsted.search.known import KNOWN, to_frozen, to_keep
+from rothamsted.search.lease import CRASHES, LEASE, Claimed, Claims
 from rothamsted.search.pruners import make_pruner
-from rothamsted.search.pruning import Pruning
 from rothamsted.search.rounds import Rounds
-from rothamsted.search.rows import (
+from rothamsted.search.samplers import SAMPLERS
+from rothamsted.search.sql.ended import end_trial
+from rothamsted.search.sql.judged import Pruning
+from rothamsted.search.sql.tables import (
     TRIALS,
     insert_waiting,
     lock_study,
@@ -36,9 +38,7 @@ from rothamsted.search.rows import (
     study_attribute,
     utc_now,
 )
-from rothamsted.search.samplers import SAMPLERS
-from rothamsted.search.tell import end_trial
-from rothamsted.search.values import Counts, Known, Told
+from rothamsted.search.told import Counts, Known, Told
 from rothamsted.space import Space
 
 FIRST = "rothamsted:first"  # Optuna, of the sweep: the conditions that were enqueued by hand

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
-from rothamsted.search.rows import (
+from rothamsted.search.sql.tables import (
     ATTRIBUTES,
     TRIALS,
     VALUES,

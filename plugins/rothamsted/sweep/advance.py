@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from rothamsted import tags
 from rothamsted.sweep import confirm
-from rothamsted.sweep.context import SweepContext
+from rothamsted.sweep.opened import SweepContext
 
 TURN_SECONDS = 60.0  # for a process that dies while it opens or closes the confirmation's runs
 WAIT_SECONDS = 0.25  # between two looks while another process has the turn
@@ -78,7 +78,7 @@ class Conductor:
 
     def _begin_round(self) -> bool:
         """Decide the next round, and begin it unless another process was first; False: the race is over."""
-        from rothamsted.sweep.race import KEYS, next_round
+        from rothamsted.sweep.phases.race import KEYS, next_round
 
         queue = self.search.queue
         seen = queue.attribute(tags.ROUND)  # before the results: if they change, so does it

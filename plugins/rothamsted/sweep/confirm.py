@@ -11,11 +11,11 @@ from typing import Any
 
 from rothamsted import tags
 from rothamsted.records import Outcome, RunStatus
-from rothamsted.sweep import aggregate
-from rothamsted.sweep.context import SweepContext
-from rothamsted.sweep.restore import result_of_told, with_histories
+from rothamsted.sweep import trial_summary as aggregate
+from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.results import ConditionResult, ranked, read_results
 from rothamsted.sweep.trial_record import as_params, last_ms, now_ms, outcome_tags
+from rothamsted.sweep.worker.earlier import result_of_told, with_histories
 from rothamsted.tracking import find_runs
 
 Item = Mapping[str, Any]  # {"trial", "replicate", "seed", "run_id"}: one replicate of the confirmation

@@ -18,8 +18,8 @@ from rothamsted.analysis.values import Luck
 from rothamsted.publish.description import LUCK_NOTE, luck_text
 from rothamsted.records import MetricPoint, Outcome
 from rothamsted.search import Queue
-from rothamsted.sweep.aggregate import describe_estimate
 from rothamsted.sweep.results import STATISTICS, ConditionResult, csv_text, read_results, short
+from rothamsted.sweep.trial_summary import describe_estimate
 
 REPORTED = ("mean", "sd", "sem", "ci_low", "ci_high", "n")  # metrics of the sweep run, `confirmed/mean` and so on
 

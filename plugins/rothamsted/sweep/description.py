@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from rothamsted.records import Outcome
 from rothamsted.spec import Sweep
-from rothamsted.sweep.aggregate import describe_estimate
 from rothamsted.sweep.results import ConditionResult, outcome_counts, pareto_front, ranked, short
+from rothamsted.sweep.trial_summary import describe_estimate
 
 
 def description(results: Sequence[ConditionResult], sweep: Sweep, *, question: str, n_shown: int = 10) -> str:

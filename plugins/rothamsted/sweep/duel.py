@@ -23,11 +23,11 @@ from rothamsted.search import SearchRecord, check_storage, find_search
 from rothamsted.search.storage import SPEC_KEY
 from rothamsted.spec import PLACE_KEYS, Execution, Objective, Sweep, difference, from_resolved, resolved
 from rothamsted.study import Study, digest_of_data, set_fields, source_tags, study_tags
-from rothamsted.sweep.code import code_digest
-from rothamsted.sweep.context import SweepContext, queue_of
-from rothamsted.sweep.load import find_study
+from rothamsted.study.source_code import code_digest
+from rothamsted.sweep.coordinator.coordinator import INTERRUPTED, Coordinator
+from rothamsted.sweep.open.from_file import find_study
+from rothamsted.sweep.opened import SweepContext, queue_of
 from rothamsted.sweep.results import read_results
-from rothamsted.sweep.run import INTERRUPTED, Coordinator
 from rothamsted.sweep.trial_record import now_ms
 
 Config = Mapping[str, Any]  # dotted field of a study's config -> value, without the seed

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from rothamsted import tags
 from rothamsted.sweep import results as res
-from rothamsted.sweep.aggregate import describe_estimate
-from rothamsted.sweep.context import SweepContext
 from rothamsted.sweep.finish import Found
+from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.trial_summary import describe_estimate
 
 
 def write_duel(found: Found, context: SweepContext) -> None:

@@ -23,10 +23,10 @@ from rothamsted.sweep.confirmed import (
     metric_points,
     read_confirmations,
 )
-from rothamsted.sweep.context import SweepContext
+from rothamsted.sweep.coordinator.progress import best_table
 from rothamsted.sweep.description import description, fates, no_score, race_text
-from rothamsted.sweep.models import models_text
-from rothamsted.sweep.progress import best_table
+from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.worker.model_log import models_text
 
 
 @dataclass(frozen=True, kw_only=True)

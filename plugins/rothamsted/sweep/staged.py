@@ -17,13 +17,13 @@ from rich.console import Console
 from rothamsted import tags, tracking
 from rothamsted.spec import Sweep
 from rothamsted.study import Study
-from rothamsted.sweep.context import SweepContext
-from rothamsted.sweep.foreign import ForeignStudy
+from rothamsted.sweep.coordinator.coordinator import Sitting, run_sweep
+from rothamsted.sweep.foreign_study import ForeignStudy
+from rothamsted.sweep.open.start import reopen_passed
+from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.results import ConditionResult, read_results
-from rothamsted.sweep.run import Sitting, run_sweep
-from rothamsted.sweep.stage_link import EarlierStage, LaterStage, keeps_states, stage_name
+from rothamsted.sweep.stage import EarlierStage, LaterStage, keeps_states, stage_name
 from rothamsted.sweep.stages import kept_of, later_stage, remove_states
-from rothamsted.sweep.start import reopen_passed
 
 
 def run_stages(

@@ -17,11 +17,11 @@ from pydantic import BaseModel
 from rothamsted.errors import SpecError
 from rothamsted.spec import Sweep, from_resolved, resolved
 from rothamsted.study import Checkpoint, Snapshot, Study
-from rothamsted.sweep.context import SweepContext, config_of, stage_config
-from rothamsted.sweep.folders import checkpoint_folder, checkpoints_of, state_part
-from rothamsted.sweep.foreign import ForeignStudy
+from rothamsted.sweep.checkpoint_folders import checkpoint_folder, checkpoints_of, state_part
+from rothamsted.sweep.foreign_study import ForeignStudy
+from rothamsted.sweep.opened import SweepContext, config_of, stage_config
 from rothamsted.sweep.results import ConditionResult, pareto_front, ranked
-from rothamsted.sweep.stage_link import EarlierStage, stage_name, stage_replicates, without_confirmation
+from rothamsted.sweep.stage import EarlierStage, stage_name, stage_replicates, without_confirmation
 
 
 def kept_of(sweep: Sweep, index: int, results: Sequence[ConditionResult]) -> list[ConditionResult]:

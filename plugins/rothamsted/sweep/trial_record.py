@@ -12,7 +12,7 @@ from typing import Any
 
 from rothamsted import tags
 from rothamsted.records import Outcome, ReplicateResult, RunStatus
-from rothamsted.sweep.work import RACING, Work
+from rothamsted.sweep.assignment import RACING, Work
 
 
 def now_ms() -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.values import stored
+from rothamsted.tracking.checked import stored
 
 Row = dict[str, Any]
 

@@ -17,10 +17,10 @@ from mlflow.exceptions import MlflowException
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.address import tracking_uri
+from rothamsted.tracking.checked import restored
 from rothamsted.tracking.failures import one_line, without_password
-from rothamsted.tracking.sql_store import prepare_connection, sql_store
-from rothamsted.tracking.statements import DIALECTS, METRICS
-from rothamsted.tracking.values import restored
+from rothamsted.tracking.sql.statements import DIALECTS, METRICS
+from rothamsted.tracking.sql.store import prepare_connection, sql_store
 
 _PAGE = 1000  # runs; more make one answer of a server large
 _RUNS_A_QUERY = 1000  # SQLite takes 32,766 parameters in one statement

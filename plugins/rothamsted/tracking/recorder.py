@@ -16,9 +16,9 @@ from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
-from rothamsted.tracking.client_recorder import ClientRecorder
-from rothamsted.tracking.sql_recorder import SqlRecorder
-from rothamsted.tracking.statements import DIALECTS
+from rothamsted.tracking.client_writer import ClientRecorder
+from rothamsted.tracking.sql.sql_writer import SqlRecorder
+from rothamsted.tracking.sql.statements import DIALECTS
 
 _logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ import yaml
 from projects.emnist_mlp.__main__ import STUDY
 from projects.emnist_mlp.config import Config
 from rothamsted.errors import DataError, StudyError
-from rothamsted.promotion.policy_file import load_policy
+from rothamsted.promotion.judge.policy_file import load_policy
 from rothamsted.records import Outcome
 from rothamsted.study import drive, set_fields
-from rothamsted.sweep.load import load
-from rothamsted.sweep.start import digest_of_first_data
+from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.open.start import digest_of_first_data
 from tests.conftest import ROOT
 from tests.projects.emnist_mlp.training import quick
 

@@ -15,7 +15,7 @@ from projects.global_workspace.population import is_longer, static_key
 from rothamsted.errors import StudyError
 from rothamsted.study import flatten, population_key, set_fields
 from rothamsted.study.command_line import parse
-from rothamsted.sweep.load import load
+from rothamsted.sweep.open.from_file import load
 from tests.conftest import ROOT
 
 # The keys and the spelling of the original's files: domains v and attr, a list of loss configurations.

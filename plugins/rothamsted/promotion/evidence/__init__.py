@@ -1,0 +1,1 @@
+"""What a decision rests on: the confirmed winner, the champion, and a contest on shared seeds."""

@@ -1,0 +1,176 @@
+"""Who stands in the registry: the champion, and the versions that evidence has been registered as before.
+
+Apart from a sweep's evidence: a version's tags say which runs it rests on and what their numbers were, and runs
+that no longer say the same are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rothamsted import tracking
+from rothamsted.promotion.errors import PromotionError
+from rothamsted.promotion.evidence.of_sweep import evidence_run
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.types import Evidence
+from rothamsted.tracking.registry.found import FoundModel, FoundVersion
+from rothamsted.tracking.registry.registered import Registry
+
+KEY = "rothamsted.evidence.key"  # what tells a version apart: the runs that it rests on
+DIGEST = "rothamsted.evidence.digest"  # SHA-256 of their numbers
+SEAL = "rothamsted.evidence.seal"  # SHA-256 of the tag EVIDENCE itself
+EVIDENCE = "rothamsted.evidence"  # JSON: everything else that is known of the model
+ROLLED_BACK = "rothamsted.rolled_back"  # JSON: when, to which version, why
+_FIELDS = ("label", "config", "study", "sweep", "sweep_run_id", "commit", "code_digest", "data_digest", "metric")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A registered model as it stands."""
+
+    model: FoundModel | None  # None: not registered yet
+    versions: Mapping[str, FoundVersion]  # number -> version
+    champion: str | None  # version
+    evidence: Evidence | None  # of the champion, read again from its runs
+    reduce: str  # how the champion's curves became one number; empty without champion
+    largest_seed: int  # of all that the champion's sweep has trained on; -1 without champion
+
+    def version_of(self, evidence: Evidence) -> FoundVersion | None:
+        """Return the version that a piece of evidence was registered as; the newest of several."""
+        key = evidence_key(evidence)
+        found = [version for version in self.versions.values() if version.tags.get(KEY) == key]
+        return max(found, key=lambda version: int(version.version), default=None)
+
+
+def read_standing(registry: Registry, policy: Policy) -> Standing:
+    """Read a registered model and the evidence of its champion.
+
+    Raises:
+        PromotionError: The champion carries no evidence, or evidence that was altered or whose runs were deleted.
+    """
+    model = registry.find_model(policy.model)
+    if model is None:
+        return Standing(model=None, versions={}, champion=None, evidence=None, reduce="", largest_seed=-1)
+    versions = {version.version: version for version in registry.versions(policy.model)}
+    number = model.aliases.get(policy.aliases.champion)
+    if number is None:
+        return Standing(model=model, versions=versions, champion=None, evidence=None, reduce="", largest_seed=-1)
+    champion = versions.get(number)
+    if champion is None:
+        raise PromotionError(
+            f"model '{policy.model}': its alias {policy.aliases.champion} points at version {number}, which is not "
+            "there; remove the alias, or let it point at another version"
+        )
+    return Standing(
+        model=model,
+        versions=versions,
+        champion=number,
+        evidence=registered_evidence(champion, uri=registry.tracking_uri),
+        reduce=_record(champion)["reduce"],
+        largest_seed=_record(champion)["largest_seed"],
+    )
+
+
+def evidence_key(evidence: Evidence) -> str:
+    """SHA-256 of the runs that evidence rests on: the same runs are the same evidence, whatever they say now."""
+    return hashlib.sha256("\n".join(sorted(run.run_id for run in evidence.runs)).encode()).hexdigest()
+
+
+def evidence_tags(evidence: Evidence, *, reduce: str, largest_seed: int, metrics: Sequence[str] = ()) -> dict[str, str]:
+    """Return the tags that carry a piece of evidence on a version.
+
+    Args:
+        evidence: That a version is registered with.
+        reduce: How its curves became one number.
+        largest_seed: Of all that its sweep has trained on, the search included: later comparisons begin after it.
+        metrics: That the policy's constraints are about: their values are sealed with the objectives.
+    """
+    record = {field: getattr(evidence, field) for field in _FIELDS}
+    record |= {"reduce": reduce, "largest_seed": largest_seed, "run_ids": [run.run_id for run in evidence.runs]}
+    record |= {"metrics": {metric: evidence.metric_digest(metric) for metric in metrics}}
+    text = json.dumps(record, sort_keys=True)
+    return {
+        KEY: evidence_key(evidence),
+        DIGEST: evidence.digest(),
+        SEAL: _seal(text),
+        EVIDENCE: text,
+        "rothamsted.sweep": evidence.sweep,
+        "rothamsted.study": evidence.study,
+        "rothamsted.seeds": ", ".join(run.seed for run in evidence.runs),
+        "rothamsted.commit": evidence.commit,
+        "rothamsted.code_digest": evidence.code_digest,
+        "rothamsted.data_digest": evidence.data_digest,
+    }
+
+
+def registered_evidence(version: FoundVersion, *, uri: str) -> Evidence:
+    """Return the evidence of a version, its numbers read again from the runs.
+
+    Raises:
+        PromotionError: There is none, it was altered, or runs of it were deleted.
+    """
+    place = f"version {version.version} of model '{version.model}'"
+    record = _record(version)
+    runs = []
+    for run_id in record["run_ids"]:
+        run = tracking.find_run(run_id, uri=uri)
+        if run is None:
+            raise PromotionError(
+                f"{place}: run {run_id} of its evidence was deleted, so that nothing can be compared with it; restore "
+                f"it (mlflow runs restore --run-id {run_id}), or let the alias point at another version"
+            )
+        runs.append(evidence_run(run))
+    evidence = Evidence(**{field: record[field] for field in _FIELDS}, runs=tuple(runs), version=version.version)
+    check_unaltered(evidence, version)
+    return evidence
+
+
+def check_unaltered(evidence: Evidence, version: FoundVersion) -> None:
+    """Refuse evidence whose numbers are not those that its version was registered with.
+
+    The objectives, and the metrics of the constraints that it was registered under. A version that was registered
+    before those were sealed has its objectives checked.
+
+    Raises:
+        PromotionError: with both digests.
+    """
+    sealed = {"numbers": (version.tags.get(DIGEST, ""), evidence.digest())}
+    recorded = _record(version).get("metrics", {})
+    sealed |= {f"values of {name}": (stood, evidence.metric_digest(name)) for name, stood in recorded.items()}
+    for what, (stood, now) in sealed.items():
+        if stood != now:
+            raise PromotionError(
+                f"version {version.version} of model '{version.model}': its evidence was altered: the {what} of its "
+                f"runs have the digest {now[:12]}, and had {stood[:12]} when it was registered; put the runs of sweep "
+                f"{evidence.sweep} back as they were, or let the alias point at another version"
+            )
+
+
+def said_of_rollback(text: str) -> str:
+    """Return what the tag ROLLED_BACK says, in words; as it is where somebody else wrote it."""
+    try:
+        said = json.loads(text)
+        return f"{said['at']}, to version {said['to_version']}: {said['reason']}"
+    except (ValueError, TypeError, KeyError):
+        return text
+
+
+def _record(version: FoundVersion) -> dict[str, Any]:
+    place = f"version {version.version} of model '{version.model}'"
+    text = version.tags.get(EVIDENCE)
+    if text is None:
+        raise PromotionError(
+            f"{place}: carries no evidence (it was not registered by promote), so that nothing can be compared with "
+            "it; remove its alias to begin without a champion"
+        )
+    if _seal(text) != version.tags.get(SEAL):
+        raise PromotionError(f"{place}: its tag {EVIDENCE} was altered; let the alias point at another version")
+    return json.loads(text)
+
+
+def _seal(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

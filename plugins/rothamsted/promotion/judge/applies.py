@@ -1,0 +1,61 @@
+"""Whether a policy can judge a sweep at all, by their files alone: asked before a sweep starts, and when it is judged.
+
+Apart from the evidence, which is read from runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from rothamsted.promotion.errors import PromotionError
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.spec import Sweep
+
+
+def check_sweep(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
+    """Refuse a policy for something else, and a sweep that cannot give the evidence that the policy asks for.
+
+    Args:
+        sweep: whose confirmed winner is to be judged.
+        policy: that is to judge it.
+        names: by which a policy for one sweep only may know it: its own, and that of its first stage.
+
+    Raises:
+        PromotionError: with what differs and the way out.
+    """
+    place = f"policy of model '{policy.model}'"
+    if sweep.study is None:
+        raise PromotionError(
+            f"sweep {sweep.name}: is of project {sweep.project}, which logs no model with the engine; promote a sweep "
+            "of a study"
+        )
+    wanted, own = policy.objective, sweep.objective
+    if (wanted.metric, wanted.direction) != (own.metric, own.direction):
+        raise PromotionError(
+            f"{place}: objective is {wanted.direction} {wanted.metric}, but sweep {sweep.name} has {own.direction} "
+            f"{own.metric}; give a policy for that metric, or sweep for the policy's"
+        )
+    if policy.study is not None and policy.study != sweep.study:
+        raise PromotionError(
+            f"{place}: study is {policy.study}, but sweep {sweep.name} is of study {sweep.study}; give the policy "
+            "of that study"
+        )
+    if policy.sweep is not None and policy.sweep not in names:
+        raise PromotionError(
+            f"{place}: sweep is {policy.sweep}, not {sweep.name}; give another policy, or take the key away"
+        )
+    _check_confirmation(sweep, policy)
+
+
+def _check_confirmation(sweep: Sweep, policy: Policy) -> None:
+    if sweep.confirm is None:
+        raise PromotionError(
+            f"sweep {sweep.name}: has no confirmation, and its own estimates are lucky; add confirm: {{keep: 1, "
+            f"replicates: {policy.replicates}}} to its file and run it again"
+        )
+    n_wanted = len(sweep.confirm_seeds)
+    if n_wanted < policy.replicates:
+        raise PromotionError(
+            f"sweep {sweep.name}: {n_wanted} confirmed replicates a condition, the policy of model "
+            f"'{policy.model}' asks for {policy.replicates}; sweep with confirm: {{replicates: {policy.replicates}}}"
+        )

@@ -1,0 +1,114 @@
+"""What a version has been judged before: one entry a verdict, in the version's own tags.
+
+Apart, because a verdict is written once and read by the next promotion, by history and by people.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rothamsted.errors import StoreError
+from rothamsted.promotion.types import Decision, Verdict
+from rothamsted.tracking.registry.found import FoundVersion
+from rothamsted.wording import estimate, level_percent, probability
+
+PREFIX = "rothamsted.judged."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One verdict on a version."""
+
+    number: int  # 1, 2, ... of this version
+    at_ms: int  # milliseconds since 1970
+    basis: str  # SHA-256 of what it depends on
+    decision: Decision
+    reasons: tuple[str, ...]
+    compared_with: str  # version; empty where nothing was compared
+    is_paired: bool
+    seeds: tuple[int, ...]  # fresh common ones; empty where recorded replicates were compared
+    sweep: str
+
+
+def read_judged(version: FoundVersion) -> list[Judged]:
+    """Return the verdicts on a version, the first one first.
+
+    Raises:
+        StoreError: a tag that is no verdict.
+    """
+    found = []
+    for key in sorted(key for key in version.tags if key.startswith(PREFIX)):
+        try:
+            values = json.loads(version.tags[key])
+            values |= {"reasons": tuple(values["reasons"]), "seeds": tuple(values["seeds"])}
+            found.append(Judged(number=int(key.removeprefix(PREFIX)), **values))
+        except (ValueError, TypeError, KeyError) as error:
+            place = f"version {version.version} of model '{version.model}'"
+            raise StoreError(f"{place}: tag {key} is no verdict of ours: {error}; remove it") from None
+    return found
+
+
+def judged_again(
+    before: Sequence[Judged], verdict: Verdict, *, basis: str, seeds: Sequence[int], sweep: str, at_ms: int
+) -> Judged:
+    """Return the entry of a verdict: that of the same basis, where it was written before, else the next one."""
+    same = next((one for one in before if one.basis == basis), None)
+    return Judged(
+        number=same.number if same else max((one.number for one in before), default=0) + 1,
+        at_ms=same.at_ms if same else at_ms,
+        basis=basis,
+        decision=verdict.decision,
+        reasons=verdict.reasons,
+        compared_with=verdict.compared_with,
+        is_paired=verdict.is_paired,
+        seeds=tuple(seeds),
+        sweep=sweep,
+    )
+
+
+def verdict_tags(judged: Judged, verdict: Verdict) -> dict[str, str]:
+    """Return the tags of a verdict: one that programs read, and some that people do."""
+    values = asdict(judged)
+    number = values.pop("number")
+    return {
+        f"{PREFIX}{number:03d}": json.dumps(values),
+        "rothamsted.verdict": verdict.decision,
+        "rothamsted.verdict.reasons": " ".join(verdict.reasons),
+        "rothamsted.verdict.compared_with": verdict.compared_with or "nothing",
+        "rothamsted.verdict.difference": difference_text(verdict),
+        "rothamsted.verdict.p_value": "none" if verdict.p_value is None else probability(verdict.p_value),
+        "rothamsted.verdict.test": verdict.test or "none",
+        "rothamsted.verdict.n": str(verdict.n),
+        "rothamsted.verdict.seeds": ", ".join(map(str, judged.seeds)) or "those of the evidence",
+    }
+
+
+def difference_text(verdict: Verdict) -> str:
+    """Return challenger minus champion with its interval."""
+    found = verdict.difference
+    if found is None:
+        return "none"
+    low, high = _bound(found.low), _bound(found.high)
+    shown = str(estimate(found.estimate, found.low, found.high))
+    if "[" not in shown:
+        shown = f"{shown} [{low}, {high}]"
+    return f"{shown}, {level_percent(round(found.level, 6))} interval"
+
+
+def jsonable(value: Any) -> Any:
+    """Return plain values as JSON can hold them: numbers that are not finite become their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {str(key): jsonable(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(one) for one in value]
+    return value
+
+
+def _bound(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else ("∞" if value > 0 else "−∞" if value < 0 else "?")

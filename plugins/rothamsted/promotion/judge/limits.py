@@ -1,0 +1,133 @@
+"""What a policy asks of other metrics: `parameters < 5e6`, `predict_ms < 20`, `val_accuracy/ci_low > 0.9`.
+
+NAME, or NAME/STATISTIC, then one of < <= > >=, then a number. Read by a regular expression and a table of four
+operators, never evaluated as code. Apart from the policy and the verdict, which both use it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rothamsted.promotion.types import ConstraintResult, Evidence, EvidenceRun
+from rothamsted.statistics import SUMMARY_KEYS, summarize
+from rothamsted.wording import count, joined, level_percent, number
+
+STATISTICS = tuple(key for key in SUMMARY_KEYS if key not in ("sem", "n"))
+OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+MISSPELT = 0.8  # likeness from which on the end of a name is a statistic gone wrong: ci_lo, Mean
+
+_FORM = re.compile(
+    r"\s*(?P<name>[A-Za-z_][\w.:@/-]*)"
+    r"\s*(?P<sign><=|>=|<|>)"
+    r"\s*(?P<bound>[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)\s*",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraint:
+    """A bound on one statistic of one metric over the replicates."""
+
+    text: str  # as in the policy
+    metric: str
+    statistic: str  # one of STATISTICS
+    sign: str  # one of OPERATORS
+    bound: float
+
+
+def parse_constraint(text: str) -> Constraint:
+    """Read a constraint.
+
+    Raises:
+        ValueError: not of the form, a bound that is not finite, or a statistic that there is not.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"{text!r} is no constraint; write METRIC or METRIC/STATISTIC, one of {' '.join(OPERATORS)}, and a number, "
+            f"as in val_accuracy/ci_low > 0.9; statistics: {', '.join(STATISTICS)}"
+        )
+    bound = float(found["bound"])
+    if not math.isfinite(bound):
+        raise ValueError(f"{text!r}: {found['bound']} is beyond the numbers that there are; give a smaller one")
+    metric, statistic = _split(found["name"])
+    return Constraint(text=text.strip(), metric=metric, statistic=statistic, sign=found["sign"], bound=bound)
+
+
+def metrics_of(texts: Sequence[str]) -> list[str]:
+    """The metrics that constraints are about, each once."""
+    return list(dict.fromkeys(parse_constraint(text).metric for text in texts))
+
+
+def check_constraints(evidence: Evidence, texts: Sequence[str], *, level: float) -> tuple[ConstraintResult, ...]:
+    """Hold the finished replicates of a model against constraints.
+
+    A metric that a finished replicate does not have, or has as NaN or infinity, leaves its constraint unmet: the
+    mean of the replicates that have it would be the mean of the lucky ones.
+
+    Args:
+        evidence: of the model; the final metrics of its finished runs count.
+        texts: the constraints, as `parse_constraint` reads them.
+        level: coverage of ci_low to ci_high, both ends together, Student's t.
+    """
+    finished = [run for run in evidence.runs if run.outcome == "finished"]
+    return tuple(_check(parse_constraint(text), finished, level) for text in texts)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Take a statistic off the end of a name; names of metrics may have slashes of their own."""
+    metric, slash, last = name.rpartition("/")
+    if slash and metric and last in STATISTICS:
+        return metric, last
+    if slash and (close := difflib.get_close_matches(last.lower(), STATISTICS, n=1, cutoff=MISSPELT)):
+        raise ValueError(
+            f"{name}: {last} is no statistic; did you mean {close[0]}? known: {', '.join(STATISTICS)} "
+            f"(a metric of this name is written {name}/mean)"
+        )
+    return name, "mean"
+
+
+def _check(constraint: Constraint, finished: Sequence[EvidenceRun], level: float) -> ConstraintResult:
+    values = np.array([run.metrics.get(constraint.metric, math.nan) for run in finished], dtype=np.float64)
+    n_finite = int(np.isfinite(values).sum())
+    value = float(summarize(values[:, None], level)[constraint.statistic][0]) if n_finite else math.nan
+    if n_finite == 0:
+        return _unmet(constraint, math.nan, _absence(constraint, finished))
+    if n_finite < len(finished):
+        missing = len(finished) - n_finite
+        reason = f"{count(missing, 'replicate')} of {len(finished)} without a finite {constraint.metric}"
+        return _unmet(constraint, value, reason)
+    if math.isnan(value):
+        return _unmet(constraint, value, f"one replicate has no {constraint.statistic}")
+    is_met = OPERATORS[constraint.sign](value, constraint.bound)
+    at = f", {level_percent(level)}" if constraint.statistic.startswith("ci_") else ""
+    reason = f"{constraint.statistic} {number(value, 6)} (n = {n_finite}{at})"
+    return ConstraintResult(text=constraint.text, value=value, is_met=is_met, reason=reason)
+
+
+def _absence(constraint: Constraint, finished: Sequence[EvidenceRun]) -> str:
+    """Why there is no value at all, and what there is instead."""
+    if not finished:
+        return "no finished replicate"
+    if any(constraint.metric in run.metrics for run in finished):
+        return f"no replicate has a finite {constraint.metric}"
+    known = sorted({name for run in finished for name in run.metrics})
+    close = difflib.get_close_matches(constraint.metric, known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"no replicate has a metric {constraint.metric}; {hint}known: {joined(known) or 'none'}"
+
+
+def _unmet(constraint: Constraint, value: float, reason: str) -> ConstraintResult:
+    return ConstraintResult(text=constraint.text, value=value, is_met=False, reason=reason)

@@ -1,0 +1,182 @@
+"""Challengers against the champion, in numbers: one p-value and one interval each, corrected as a family.
+
+Apart from the verdict, which says what follows from them. One question throughout: is the improvement larger than
+the policy's threshold? Its one-sided test has error rate alpha = 1 - level. The interval is two-sided at
+1 - 2 alpha, so that each of its ends is a one-sided limit with that same rate: its near end lies beyond the
+threshold where the test says yes (promoted), its far end short of it where the data exclude it (kept). Two
+one-sided tests: Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15(6).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rothamsted.errors import DataError
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.types import Evidence
+from rothamsted.statistics import TESTS, Interval, compare, correct
+
+# (policy's test, whether contestants share fresh seeds) -> name in statistics.TESTS
+TEST_OF: Mapping[tuple[str, bool], str] = {
+    ("paired_t", True): "paired_t",
+    ("paired_t", False): "welch",
+    ("welch", True): "welch",
+    ("welch", False): "welch",
+    ("permutation", True): "paired_permutation",
+    ("permutation", False): "permutation",
+}
+
+Answer = Literal["shown", "excluded", "open"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """The values that a comparison rests on; pairs stand side by side, NaN where one of a pair is missing."""
+
+    challenger: np.ndarray  # (replicate,)
+    champion: np.ndarray  # (replicate,)
+    test: str  # name in statistics.TESTS
+    n_excluded: int  # pairs of which a value is missing; unpaired: values
+
+    @property
+    def n_each(self) -> tuple[int, int]:
+        """Finite values that count, of challenger and champion; of pairs twice the same."""
+        if TESTS[self.test].is_paired:
+            n_pairs = int((np.isfinite(self.challenger) & np.isfinite(self.champion)).sum())
+            return n_pairs, n_pairs
+        return int(np.isfinite(self.challenger).sum()), int(np.isfinite(self.champion).sum())
+
+    @property
+    def n(self) -> int:
+        """Pairs, or the smaller of two groups."""
+        return min(self.n_each)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One challenger against the champion."""
+
+    samples: Samples
+    difference: Interval | None  # challenger minus champion; None where there are too few values
+    improvement: float  # the estimate with the sign that makes better positive; NaN where there is none
+    p_value: float  # of the family; NaN where the test is undefined
+    n_tests: int  # in the family
+    answer: Answer  # to: is the improvement larger than the threshold?
+    note: str  # why something is undefined, or what these replicates cannot show
+
+
+def compare_all(
+    challengers: Sequence[Evidence], champion: Evidence, policy: Policy, *, is_paired: bool
+) -> list[Comparison]:
+    """Compare each challenger with the champion.
+
+    Every challenger that is handed in counts in the family, also one that is refused for other reasons later:
+    those that fall out by their results would else leave a family of the lucky ones. A test that cannot be made
+    counts as a p-value of 1.
+
+    Args:
+        challengers: comparable by design: same data, not the champion itself.
+        champion: with replicates on the same seeds where `is_paired`.
+        policy: test, level, threshold, correction.
+        is_paired: whether contestants ran on common fresh seeds.
+
+    Raises:
+        DataError: a seed that stands twice in one evidence where seeds make pairs.
+    """
+    samples = [samples_of(challenger, champion, policy, is_paired=is_paired) for challenger in challengers]
+    raw = np.array([_p_value(one, policy) for one in samples], dtype=np.float64)
+    family = correct(np.where(np.isnan(raw), 1.0, raw), policy.correction)
+    corrected = np.where(np.isnan(raw), math.nan, family)
+    return [_compared(one, float(p), policy, len(samples)) for one, p in zip(samples, corrected, strict=True)]
+
+
+def samples_of(challenger: Evidence, champion: Evidence, policy: Policy, *, is_paired: bool) -> Samples:
+    """Put the values of two contestants side by side, as the policy's test takes them."""
+    test = TEST_OF[policy.test, is_paired]
+    if not TESTS[test].is_paired:
+        a, b = objectives(challenger), objectives(champion)
+        n_excluded = int((~np.isfinite(a)).sum() + (~np.isfinite(b)).sum())
+        return Samples(challenger=a, champion=b, test=test, n_excluded=n_excluded)
+    first, second = _by_seed(challenger), _by_seed(champion)
+    seeds = [seed for seed in dict.fromkeys((*first, *second)) if seed]
+    a = np.array([first.get(seed, math.nan) for seed in seeds], dtype=np.float64)
+    b = np.array([second.get(seed, math.nan) for seed in seeds], dtype=np.float64)
+    n_excluded = int((~(np.isfinite(a) & np.isfinite(b))).sum())
+    return Samples(challenger=a, champion=b, test=test, n_excluded=n_excluded)
+
+
+def objectives(evidence: Evidence) -> np.ndarray:
+    """The objective of each run: (replicate,), NaN where it has not finished with a finite one."""
+    values = np.array([_objective(run.objective, run.outcome) for run in evidence.runs], dtype=np.float64)
+    return np.where(np.isfinite(values), values, math.nan)
+
+
+def _objective(value: float, outcome: str) -> float:
+    return value if outcome == "finished" else math.nan
+
+
+def _by_seed(evidence: Evidence) -> dict[str, float]:
+    counts = Counter(run.seed for run in evidence.runs if run.seed)
+    if repeated := [seed for seed, n in counts.items() if n > 1]:
+        runs = ", ".join(run.run_id for run in evidence.runs if run.seed == repeated[0])
+        raise DataError(
+            f"evidence of '{evidence.label}' in sweep '{evidence.sweep}': seed {repeated[0]} stands twice, in the runs "
+            f"{runs}: one replicate would count as two; leave one of them out"
+        )
+    values = objectives(evidence)
+    return {run.seed: float(value) for run, value in zip(evidence.runs, values, strict=True) if run.seed}
+
+
+def _p_value(samples: Samples, policy: Policy) -> float:
+    """The p-value of one challenger alone; NaN where the test is undefined."""
+    alternative = "greater" if policy.sign > 0 else "less"
+    found = compare(
+        samples.challenger,
+        samples.champion,
+        test=samples.test,
+        level=policy.level,
+        alternative=alternative,
+        margin=-policy.threshold,  # negative: better by as much; positive: not worse by as much
+    )
+    return found.p_value
+
+
+def _compared(samples: Samples, p_value: float, policy: Policy, n_tests: int) -> Comparison:
+    """Add the interval, and read the answer.
+
+    The interval's limits share the error rate of the family equally: they agree with Bonferroni's correction
+    exactly, and are a little wider than Holm's p-value would need.
+    """
+    level = 1 - 2 * policy.alpha / n_tests
+    found = compare(samples.challenger, samples.champion, test=samples.test, level=level)
+    low, high = found.low, found.high
+    has_spread = not (math.isnan(low) or math.isnan(high))
+    if samples.n >= 2 and not has_spread:  # all differences are equal: an interval without width, as everywhere
+        low = high = found.estimate
+    difference = None
+    if samples.n >= 2:
+        difference = Interval(
+            estimate=found.estimate, low=low, high=high, level=level, n=samples.n, method=samples.test
+        )
+    improvement = policy.sign * found.estimate
+    farthest = high if policy.sign > 0 else -low
+    answer: Answer = "open"
+    if p_value <= policy.alpha:
+        answer = "shown"
+    elif difference is not None and farthest <= policy.threshold:
+        answer = "excluded"
+    return Comparison(
+        samples=samples,
+        difference=difference,
+        improvement=improvement,
+        p_value=p_value,
+        n_tests=n_tests,
+        answer=answer,
+        note=found.note,
+    )

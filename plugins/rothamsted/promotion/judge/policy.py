@@ -1,0 +1,179 @@
+"""When a model is promoted: the one schema of a policy file, its types, bounds and defaults.
+
+Apart from the file, because a verdict needs the rules and nothing of where they are written.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic_core import PydanticCustomError
+
+from rothamsted.promotion.judge.limits import parse_constraint
+
+LEAST_REPLICATES = 3  # below, the median of the replicates, which stands for the model, may be the luckiest
+
+_CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _model_name(raw: Any) -> Any:
+    """MLflow takes any name without '/' and ':'; this is narrower, so that it fits URIs and file names."""
+    if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
+        rule = "Input should be at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
+        raise PydanticCustomError("model_name", rule)
+    return raw
+
+
+def _alias(raw: Any) -> Any:
+    """What MLflow takes for an alias: `_validate_model_alias_name` in mlflow/utils/validation.py, 3.17."""
+    if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", raw):
+        raise PydanticCustomError("alias", "Input should be at most 100 letters, digits, '_' and '-'")
+    if raw.lower() == "latest" or re.fullmatch(r"[vV]\d+", raw):
+        raise PydanticCustomError(
+            "alias", "Input should not be latest, or v and a number, which MLflow keeps to itself"
+        )
+    return raw
+
+
+def _constraint(raw: str) -> str:
+    try:
+        parse_constraint(raw)
+    except ValueError as error:
+        raise PydanticCustomError("constraint", "{reason}", {"reason": str(error)}) from None
+    return raw
+
+
+Text = Annotated[str, Field(min_length=1)]
+Alias = Annotated[str, BeforeValidator(_alias)]
+Constraint = Annotated[str, AfterValidator(_constraint)]
+
+
+class PolicyObjective(BaseModel):
+    """What a better model is better in.
+
+    Attributes:
+        metric: the objective of the sweeps that this policy judges.
+        direction: minimize or maximize.
+    """
+
+    model_config = _CONFIG
+
+    metric: Text
+    direction: Literal["minimize", "maximize"]
+
+
+class Aliases(BaseModel):
+    """MLflow aliases of the registered model.
+
+    Attributes:
+        champion: of the version in use.
+        previous: of the one before it.
+    """
+
+    model_config = _CONFIG
+
+    champion: Alias = "champion"
+    previous: Alias = "previous_champion"
+
+
+class Policy(BaseModel):
+    """When a version of a registered model becomes its champion: a policy file, checked and with its defaults.
+
+    Attributes:
+        model: the registered model.
+        study: whose models it judges; None: those of `sweep`, whatever its study.
+        sweep: the only sweep that challengers may come from; None: any sweep of the study.
+        objective: metric and direction.
+        level: 1 - level is the chance to promote a challenger that is not better, at most; of intervals of
+            constraints the coverage.
+        smallest_improvement: what is better by no more is not better, in units of the metric.
+        replicates: fewest finished ones of each contestant.
+        most_failed: replicates of a challenger that may have failed: they are missing, and not by chance.
+        test: how contestants are compared; what "paired_t" and "permutation" are without common seeds is in
+            `comparison`.
+        kind: superiority: better by more than `smallest_improvement`; non_inferiority: worse by less than `margin`.
+        margin: of non-inferiority, in units of the metric.
+        correction: where several challengers stand against one champion.
+        constraints: texts such as "val_accuracy/ci_low > 0.9", see `constraints`.
+        aliases: that move.
+        representative: the replicate whose model stands for the condition: the median by the objective. The only
+            rule so far: the best replicate is the luckiest.
+        same_data: digest: contestants must have trained on the same data; none: they may differ.
+    """
+
+    model_config = _CONFIG
+
+    model: Annotated[str, BeforeValidator(_model_name)]
+    study: Text | None = None
+    sweep: Text | None = None
+    objective: PolicyObjective
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    smallest_improvement: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    replicates: Annotated[int, Field(ge=LEAST_REPLICATES, le=10_000)] = 10
+    most_failed: Annotated[int, Field(ge=0, le=10_000)] = 0
+    test: Literal["paired_t", "welch", "permutation"] = "paired_t"
+    kind: Literal["superiority", "non_inferiority"] = "superiority"
+    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    correction: Literal["holm", "bonferroni"] = "holm"
+    constraints: Annotated[tuple[Constraint, ...], Field(strict=False)] = ()
+    aliases: Aliases = Aliases()
+    representative: Literal["median"] = "median"
+    same_data: Literal["digest", "none"] = "digest"
+
+    _file: str = PrivateAttr(default="")  # no rule: where a policy is written does not change a verdict
+
+    @model_validator(mode="after")
+    def _check_rules(self) -> Policy:
+        """What several keys must agree on; the error carries the key that is easiest to change."""
+        if self.study is None and self.sweep is None:
+            raise _disagreement("study", "is missing; give the study, or the sweep, whose models this policy judges")
+        if self.kind == "non_inferiority" and self.margin is None:
+            reason = "is missing; non_inferiority needs the loss that does not matter, in units of the metric"
+            raise _disagreement("margin", reason)
+        if self.kind == "superiority" and self.margin is not None:
+            reason = "is for kind: non_inferiority; remove it, or give smallest_improvement"
+            raise _disagreement("margin", reason)
+        if self.kind == "non_inferiority" and self.smallest_improvement:
+            raise _disagreement("smallest_improvement", "is for kind: superiority; remove it, margin says what matters")
+        if self.aliases.champion == self.aliases.previous:
+            reason = f"{self.aliases.previous} is the champion's alias too; give another one"
+            raise _disagreement("aliases.previous", reason)
+        if self.test == "permutation" and 0.5**self.replicates > 1 - self.level:
+            reason = (
+                f"{self.replicates} pairs have permutation p-values of {0.5**self.replicates:.3g} at least, which "
+                f"level {self.level:g} never takes for better; give more, or test: paired_t"
+            )
+            raise _disagreement("replicates", reason)
+        return self
+
+    def read_from(self, file: str) -> Policy:
+        """Return the policy with the file that it was read from, for the record."""
+        policy = self.model_copy()
+        policy._file = file
+        return policy
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from, relative to the project's root; empty for one made in a program."""
+        return self._file
+
+    @property
+    def threshold(self) -> float:
+        """What the improvement must exceed: positive or zero for superiority, negative for non-inferiority."""
+        return self.smallest_improvement if self.margin is None else -self.margin
+
+    @property
+    def sign(self) -> float:
+        """What turns a difference into an improvement: -1 where lower is better."""
+        return -1.0 if self.objective.direction == "minimize" else 1.0
+
+    @property
+    def alpha(self) -> float:
+        """The error rate of the whole family of challengers."""
+        return 1 - self.level
+
+
+def _disagreement(key: str, reason: str) -> PydanticCustomError:
+    return PydanticCustomError("policy_rule", "{reason}", {"key": key, "reason": reason})

@@ -1,0 +1,152 @@
+"""From a file in registry/ to a checked policy, and from a sweep to the policy that judges it.
+
+Apart from the schema: reading, naming the line at fault and searching a folder are about files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rothamsted.errors import SpecError
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.spec.document import KeyPath, parse_document
+from rothamsted.spec.suggest import known_names
+
+FOLDER = "registry"
+
+
+def load_policy(path: str | Path, root: Path) -> Policy:
+    """Read a policy file.
+
+    Args:
+        path: the file; a relative one is looked for below `root`.
+        root: the project's root.
+
+    Raises:
+        SpecError: one line: place, key, rule, value, way out.
+    """
+    text = _read(path, root)
+    _check_is_mapping(text, path)
+    document = parse_document(text, str(path))
+    try:
+        policy = Policy.model_validate({key: value for key, value in document.data.items() if value is not None})
+    except ValidationError as error:
+        found = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+        paths = [_path(detail) for detail in found]
+        others = set(paths) - {paths[0]}
+        more = f" (and {len(others)} more)" if others else ""
+        raise document.error(paths[0], f"{_reason(found[0])}{more}") from None
+    return policy.read_from(_below(path, root))
+
+
+def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
+    """The policy that judges a sweep: the one that names it, else the one of its study.
+
+    Args:
+        root: the project's root, with the folder of policies.
+        study: of the sweep.
+        sweep: its name.
+
+    Returns:
+        The file, relative to `root`.
+
+    Raises:
+        SpecError: no policy or several, or a policy file that does not hold together.
+    """
+    policies = _all_policies(root)
+    named = [path for path, policy in policies if sweep and policy.sweep == sweep and policy.study in (None, study)]
+    general = [path for path, policy in policies if policy.sweep is None and policy.study == study]
+    what = f"sweep '{sweep}' of study '{study}'" if sweep else f"study '{study}'"
+    return _only(named or general, policies, what)
+
+
+def find_policy_of_model(root: Path, model: str) -> Path:
+    """The policy of a registered model, relative to `root`.
+
+    Raises:
+        SpecError: no policy or several, or a policy file that does not hold together.
+    """
+    policies = _all_policies(root)
+    return _only([path for path, policy in policies if policy.model == model], policies, f"model '{model}'")
+
+
+def _read(path: str | Path, root: Path) -> str:
+    way_out = f"give the path of a policy file, such as {FOLDER}/NAME.yaml"
+    try:
+        return (root / path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SpecError(f"{path}: there is no such file; {way_out}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}; {way_out}") from None
+
+
+def _below(path: str | Path, root: Path) -> str:
+    """The path relative to the root; as it is for a file that lies elsewhere."""
+    absolute = (root / path).resolve()
+    is_below = absolute.is_relative_to(root.resolve())
+    return (absolute.relative_to(root.resolve()) if is_below else absolute).as_posix()
+
+
+def _check_is_mapping(text: str, path: str | Path) -> None:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return  # `parse_document` says where
+    if not isinstance(node, yaml.MappingNode):
+        raise SpecError(f"{path}: must be a mapping of keys to values; known: {', '.join(Policy.model_fields)}")
+
+
+def _path(detail: Any) -> KeyPath:
+    """Where an error stands: pydantic's location, or the key that a rule over several keys blames."""
+    if detail["type"] == "policy_rule":
+        return tuple(detail["ctx"]["key"].split("."))
+    return tuple(detail["loc"])
+
+
+def _reason(detail: Any) -> str:
+    kind, message = detail["type"], detail["msg"]
+    if kind == "missing":
+        return "is missing; every policy needs it"
+    if kind == "extra_forbidden":
+        known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
+        return f"is not a key of a policy{' here' if len(detail['loc']) > 1 else ''}; {known}"
+    if kind in ("policy_rule", "constraint"):
+        return message
+    rule = message.replace("Input should", "must").replace("a valid tuple", "a list")
+    return f"{rule}, not {detail['input']!r}"
+
+
+def _keys_beside(location: Sequence[Any]) -> list[str]:
+    model: Any = Policy
+    for part in location[:-1]:
+        annotation = model.model_fields[part].annotation
+        model = next((one for one in get_args(annotation) if hasattr(one, "model_fields")), annotation)
+    return list(model.model_fields) if issubclass(model, BaseModel) else []
+
+
+def _all_policies(root: Path) -> list[tuple[Path, Policy]]:
+    paths = sorted(path.relative_to(root) for path in (root / FOLDER).glob("*.yaml"))
+    return [(path, load_policy(path, root)) for path in paths]
+
+
+def _only(found: Sequence[Path], policies: Sequence[tuple[Path, Policy]], what: str) -> Path:
+    if len(found) == 1:
+        return found[0]
+    if found:
+        files = ", ".join(path.as_posix() for path in found)
+        raise SpecError(f"{FOLDER}/: {len(found)} policies judge {what}: {files}; say which one: policy=FILE")
+    there = ", ".join(f"{path.as_posix()} ({_judged(policy)})" for path, policy in policies) or "none"
+    raise SpecError(f"{FOLDER}/: no policy judges {what}; write one, or say policy=FILE; there are: {there}")
+
+
+def _judged(policy: Policy) -> str:
+    study = f"study {policy.study}" if policy.study else ""
+    sweep = f"sweep {policy.sweep}" if policy.sweep else ""
+    return f"model {policy.model}, {' '.join(part for part in (study, sweep) if part)}"

@@ -1,0 +1,77 @@
+"""The book of a registered model: who became champion when, instead of whom, and why. Kept in the model's own tags.
+
+Apart, because promotion and rollback write it, and history reads it: the registry alone tells the story.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from rothamsted.errors import StoreError
+from rothamsted.tracking.registry.found import MAX_MODEL_TAG_LENGTH
+
+PREFIX = "rothamsted.change."
+MAX_REASON_LENGTH = 1_000  # characters; the rest of an entry is short, and a tag holds 5,000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One change of the champion, as it was meant when it was written."""
+
+    number: int
+    kind: Literal["promotion", "rollback"]
+    at_ms: int  # milliseconds since 1970
+    alias: str  # that moved
+    old: str | None  # version that held it; None: nobody did
+    new: str
+    reason: str
+    is_certain: bool  # written in one transaction with the aliases; else just before them
+
+
+def entry_tag(entry: Entry) -> dict[str, str]:
+    """Return an entry as a tag of the registered model; a reason that is too long is cut."""
+    values = {**asdict(entry), "reason": _cut(entry.reason)}
+    number = values.pop("number")
+    return {f"{PREFIX}{number:06d}": json.dumps(values, ensure_ascii=True)}
+
+
+def read_entries(model_tags: Mapping[str, str], *, alias: str | None = None) -> list[Entry]:
+    """Return the entries of a book, in order; of one alias where it is named.
+
+    Raises:
+        StoreError: a tag that is no entry.
+    """
+    entries = []
+    for key in sorted(key for key in model_tags if key.startswith(PREFIX)):
+        try:
+            entries.append(Entry(number=int(key.removeprefix(PREFIX)), **json.loads(model_tags[key])))
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"tag {key} of the registered model is no entry of ours: {error}; remove it") from None
+    return [entry for entry in entries if alias is None or entry.alias == alias]
+
+
+def took_effect(entries: Sequence[Entry], champion: str | None) -> list[bool]:
+    """Whether each entry's change was made.
+
+    One that was written before its aliases may stand alone: it was made if the next one starts from it, or the
+    champion of today is its version.
+    """
+    later = [*(entry.old for entry in entries), champion][1:]
+    return [entry.is_certain or entry.new == after for entry, after in zip(entries, later, strict=True)]
+
+
+def next_number(entries: Sequence[Entry]) -> int:
+    """Return the number of the next entry: 1, 2, ..."""
+    return max((entry.number for entry in entries), default=0) + 1
+
+
+def _cut(reason: str) -> str:
+    text = " ".join(reason.split())
+    if len(text) > MAX_REASON_LENGTH:
+        text = text[: MAX_REASON_LENGTH - 2] + " …"
+    while len(json.dumps(text)) > MAX_MODEL_TAG_LENGTH - 500:  # escapes take up to six characters each
+        text = text[: len(text) * 3 // 4]
+    return text

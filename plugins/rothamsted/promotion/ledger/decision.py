@@ -1,0 +1,95 @@
+"""What a promotion came to, as a value: for the terminal, for a sweep that promotes, and for tests.
+
+Apart from promoting, which is about order and safety.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rothamsted.promotion.evidence.contest import Judgement
+from rothamsted.promotion.evidence.of_champion import Standing
+from rothamsted.promotion.evidence.of_sweep import Candidates
+from rothamsted.promotion.judge.earlier_verdicts import Judged, read_judged
+from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.types import Decision, Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """What was decided about one candidate."""
+
+    label: str
+    version: str  # empty in a dry run of what is not registered yet
+    decision: Decision
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a promotion came to."""
+
+    model: str
+    sweep: str
+    sweep_run_id: str
+    experiment_id: str
+    decided: tuple[Decided, ...]  # one a candidate
+    champion_before: str | None  # version
+    champion_after: str | None
+    is_dry_run: bool
+    was_champion: bool  # the winner was champion already: nothing was written
+    mark: str = ""  # what a reader has to know of the sweep
+
+
+def nothing_to_do(candidates: Candidates, standing: Standing, policy: Policy, *, dry_run: bool) -> Outcome:
+    """The winner is champion already, by this very evidence: what was decided then."""
+    found = []
+    for evidence in candidates.evidences:
+        version = standing.version_of(evidence)
+        judged = read_judged(version)[-1:] if version is not None else []
+        found += [decided(evidence, version.version, one) for one in judged if version is not None]
+    return outcome(
+        candidates, policy.model, found, standing.champion, standing.champion, is_dry_run=dry_run, was_champion=True
+    )
+
+
+def previewed(candidates: Candidates, standing: Standing, judgement: Judgement) -> Outcome:
+    """What a promotion would come to, with nothing written."""
+    found = []
+    for evidence, verdict in zip(candidates.evidences, judgement.verdicts, strict=True):
+        version = standing.version_of(evidence)
+        number = "" if version is None else version.version
+        found.append(Decided(label=evidence.label, version=number, decision=verdict.decision, reasons=verdict.reasons))
+    model, champion = judgement.policy.model, standing.champion
+    return outcome(candidates, model, found, champion, champion, is_dry_run=True)
+
+
+def decided(evidence: Evidence, version: str, judged: Judged) -> Decided:
+    """One candidate with the verdict on record."""
+    return Decided(label=evidence.label, version=version, decision=judged.decision, reasons=judged.reasons)
+
+
+def outcome(
+    candidates: Candidates,
+    model: str,
+    found: Sequence[Decided],
+    before: str | None,
+    after: str | None,
+    *,
+    is_dry_run: bool,
+    was_champion: bool = False,
+) -> Outcome:
+    """Put together what is known of sweep, model and champion."""
+    return Outcome(
+        model=model,
+        sweep=candidates.sweep.name,
+        sweep_run_id=candidates.run.run_id,
+        experiment_id=candidates.run.experiment_id,
+        decided=tuple(found),
+        champion_before=before,
+        champion_after=after,
+        is_dry_run=is_dry_run,
+        was_champion=was_champion,
+        mark=candidates.mark,
+    )

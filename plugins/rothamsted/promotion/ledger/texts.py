@@ -1,0 +1,133 @@
+"""A judgement in words and as JSON: the text on a version's page, the section of the report, the artifact.
+
+Apart from deciding and from writing it to a store: values in, text out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rothamsted.analysis.read_promotions import FOLDER
+from rothamsted.promotion.evidence.contest import Judgement
+from rothamsted.promotion.evidence.of_champion import evidence_key
+from rothamsted.promotion.evidence.of_sweep import Candidates
+from rothamsted.promotion.judge.earlier_verdicts import Judged, difference_text, jsonable
+from rothamsted.promotion.types import Evidence, Verdict
+from rothamsted.wording import count, level_percent, number, probability, setting
+
+SECTION = f"{FOLDER}/verdict.md"
+_FEW = 12  # seeds that are written out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One candidate of a judgement, with the version that it is registered as."""
+
+    version: str
+    evidence: Evidence  # that it is registered with
+    compared: Evidence  # on the replicates that were compared
+    verdict: Verdict
+    judged: Judged
+
+
+def artifact_path(model: str, version: str, number: int) -> str:
+    """Return where the JSON of a verdict lies among the artifacts of its sweep's run.
+
+    Args:
+        model: Registered model.
+        version: Of the challenger.
+        number: Of the verdict on this version; the first one has none in its name.
+    """
+    return f"{FOLDER}/{model}-{version}{'' if number == 1 else f'.{number:03d}'}.json"
+
+
+def section(entries: Sequence[Entry], judgement: Judgement, candidates: Candidates) -> str:
+    """Return the section of the sweep's report: policy, champion, and a verdict for each candidate."""
+    policy = judgement.policy
+    against = f"version {judgement.champion.version}" if judgement.champion is not None else "none"
+    lines = [
+        f"## Promotion to {policy.model}",
+        "",
+        f"Policy: {policy.objective.direction} {policy.objective.metric}, level {level_percent(policy.level)}, "
+        f"smallest improvement {number(policy.smallest_improvement)}, at least "
+        f"{count(policy.replicates, 'replicate')}, {policy.kind.replace('_', '-')}. Champion before: {against}.",
+        "",
+    ]
+    for entry in entries:
+        lines += [f"### Version {entry.version}: {entry.verdict.decision}", "", *_body(entry, judgement), ""]
+    return "\n".join(lines)
+
+
+def description(entry: Entry, judgement: Judgement) -> str:
+    """Return the text on top of a version's page."""
+    return "\n".join([f"## {entry.verdict.decision.capitalize()}", "", *_body(entry, judgement), ""])
+
+
+def artifact(entry: Entry, judgement: Judgement, candidates: Candidates) -> str:
+    """Return everything that a verdict rests on, as JSON."""
+    content: dict[str, Any] = {
+        "model": judgement.policy.model,
+        "version": entry.version,
+        "verdict": asdict(entry.verdict),
+        "judged": asdict(entry.judged),
+        "policy": judgement.policy.model_dump(mode="json"),
+        "policy_file": judgement.policy.file,
+        "contest": judgement.bout.name,
+        "seeds": list(judgement.bout.seeds),
+        "challenger": _evidence_json(entry.evidence),
+        "challenger_compared": _evidence_json(entry.compared),
+        "champion_compared": None if judgement.champion is None else _evidence_json(judgement.champion),
+        "sweep": candidates.sweep.name,
+        "sweep_run_id": candidates.run.run_id,
+    }
+    return json.dumps(jsonable(content), indent=2) + "\n"
+
+
+def when(at_ms: int) -> str:
+    """Return a time as pages show it."""
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _body(entry: Entry, judgement: Judgement) -> list[str]:
+    verdict, evidence = entry.verdict, entry.evidence
+    lines = [f"`{evidence.label}`", "", *(f"- {reason}" for reason in verdict.reasons), ""]
+    rows = [
+        ("judged", when(entry.judged.at_ms)),
+        ("compared with", f"version {verdict.compared_with}" if verdict.compared_with else "nothing"),
+        ("difference (challenger minus champion)", difference_text(verdict)),
+        ("p-value", "none" if verdict.p_value is None else f"{probability(verdict.p_value)} ({verdict.test})"),
+        ("replicates", f"{verdict.n} {'pairs' if verdict.is_paired else 'or more each'}"),
+        ("seeds compared", _seeds([run.seed for run in entry.compared.runs])),
+        ("seeds of the evidence", _seeds([run.seed for run in evidence.runs])),
+        ("sweep", f"{evidence.sweep}, run {evidence.sweep_run_id}"),
+        ("commit", evidence.commit or "unknown"),
+        ("data digest", evidence.data_digest or "none"),
+        ("code digest", evidence.code_digest or "unknown"),
+        ("evidence digest", evidence.digest()),
+        ("configuration", ", ".join(f"{key}={setting(value)}" for key, value in evidence.config.items())),
+    ]
+    rows += [(f"constraint {one.text}", _constraint(one.value, one.is_met)) for one in verdict.constraints]
+    lines += ["| | |", "|---|---|", *(f"| {_cell(name)} | {_cell(text)} |" for name, text in rows)]
+    return lines
+
+
+def _constraint(value: float, is_met: bool) -> str:
+    return f"{number(value)}: {'met' if is_met else 'not met'}"
+
+
+def _seeds(seeds: Sequence[str]) -> str:
+    if len(seeds) <= _FEW:
+        return ", ".join(seeds)
+    return f"{seeds[0]} … {seeds[-1]} ({len(seeds)})"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _evidence_json(evidence: Evidence) -> dict[str, Any]:
+    return {**asdict(evidence), "key": evidence_key(evidence), "digest": evidence.digest()}

@@ -1,0 +1,179 @@
+"""The history of a registered model, told from the registry alone: versions, verdicts, and who stood when.
+
+Apart from printing it, so that it can be tested as values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rich.markup import escape
+from rich.table import Table
+
+from rothamsted.promotion.judge.earlier_verdicts import Judged, read_judged
+from rothamsted.promotion.judge.policy import Aliases
+from rothamsted.promotion.ledger.changes import Entry, read_entries, took_effect
+from rothamsted.promotion.ledger.texts import when
+from rothamsted.tracking.registry.found import FoundVersion
+from rothamsted.tracking.registry.registered import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reign:
+    """A time in which a version was champion."""
+
+    from_ms: int  # milliseconds since 1970
+    to_ms: int | None  # None: it still is, or the end is not on record
+    is_present: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryRow:
+    """One version of a registered model."""
+
+    version: str
+    registered_ms: int
+    verdicts: tuple[Judged, ...]  # the first one first
+    sweep: str
+    aliases: tuple[str, ...]
+    reigns: tuple[Reign, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """A registered model over time."""
+
+    model: str
+    rows: tuple[HistoryRow, ...]  # by version
+    changes: tuple[Entry, ...]  # of the champion, in order, those that were made
+    marks: tuple[str, ...]  # what does not fit: changes by hand, changes that were begun only
+
+
+def history(model: str, *, registry: Registry, aliases: Aliases) -> History:
+    """Read the history of a registered model.
+
+    Raises:
+        StoreError: No such model; the message names those that exist.
+    """
+    registry.check_reachable()
+    found = registry.model(model)
+    versions = registry.versions(model)
+    entries = read_entries(found.tags, alias=aliases.champion)
+    champion = found.aliases.get(aliases.champion)
+    effective = took_effect(entries, champion)
+    made = [entry for entry, was_made in zip(entries, effective, strict=True) if was_made]
+    rows = [_row(version, found.aliases, _reigns(made, version.version, champion)) for version in versions]
+    begun = [entry for entry, was_made in zip(entries, effective, strict=True) if not was_made]
+    marks = [*_marks(made, champion, aliases), *(_unmade(entry) for entry in begun), *_unmoved(rows)]
+    return History(model=model, rows=tuple(rows), changes=tuple(made), marks=tuple(marks))
+
+
+def versions_table(told: History) -> Table:
+    """The versions in the terminal."""
+    table = Table(title=escape(f"Versions of {told.model}"), caption="times are UTC")
+    for header in ("version", "registered"):
+        table.add_column(header, no_wrap=True)
+    for header in ("verdict", "sweep"):
+        table.add_column(header, overflow="fold")
+    table.add_column("champion", no_wrap=True)
+    table.add_column("aliases", overflow="fold")
+    for row in told.rows:
+        cells = (
+            row.version,
+            _time(row.registered_ms),
+            "\n".join(_verdict(one) for one in row.verdicts) or "none (not by promote)",
+            row.sweep,
+            "\n".join(f"{_time(reign.from_ms)} to {_end(reign)}" for reign in row.reigns),
+            ", ".join(row.aliases),
+        )
+        table.add_row(*(escape(cell) for cell in cells))
+    return table
+
+
+def changes_table(told: History) -> Table:
+    """The changes of the champion in the terminal."""
+    table = Table(title=escape(f"Champions of {told.model}"), caption="times are UTC")
+    for header in ("when", "by", "from", "to"):
+        table.add_column(header, no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for entry in told.changes:
+        cells = (_time(entry.at_ms), entry.kind, entry.old or "none", entry.new, entry.reason)
+        table.add_row(*(escape(cell) for cell in cells))
+    return table
+
+
+def _row(version: FoundVersion, aliases: Mapping[str, str], reigns: Sequence[Reign]) -> HistoryRow:
+    names = sorted(alias for alias, number in aliases.items() if number == version.version)
+    return HistoryRow(
+        version=version.version,
+        registered_ms=version.created_ms,
+        verdicts=tuple(read_judged(version)),
+        sweep=version.tags.get("rothamsted.sweep", ""),
+        aliases=tuple(names),
+        reigns=tuple(reigns),
+    )
+
+
+def _reigns(made: Sequence[Entry], version: str, champion: str | None) -> list[Reign]:
+    """When a version stood: from the change that made it champion to the next one."""
+    reigns = []
+    for index, entry in enumerate(made):
+        if entry.new == version:
+            after = made[index + 1] if index + 1 < len(made) else None
+            is_present = after is None and champion == version
+            is_known = after is not None and after.old == version
+            reigns.append(
+                Reign(from_ms=entry.at_ms, to_ms=after.at_ms if after and is_known else None, is_present=is_present)
+            )
+    return reigns
+
+
+def _end(reign: Reign) -> str:
+    if reign.to_ms is not None:
+        return _time(reign.to_ms)
+    return "now" if reign.is_present else "by hand, not on record"
+
+
+def _time(at_ms: int) -> str:
+    return when(at_ms).removesuffix(" UTC")
+
+
+def _marks(made: Sequence[Entry], champion: str | None, aliases: Aliases) -> list[str]:
+    marks = [
+        f"between {when(one.at_ms)} and {when(other.at_ms)} the alias {aliases.champion} went from version {one.new} "
+        f"to {_named(other.old)} by hand"
+        for one, other in pairwise(made)
+        if one.new != other.old
+    ]
+    last = made[-1].new if made else None
+    if champion != last:
+        marks.append(f"the alias {aliases.champion} is at {_named(champion)}, put there by hand: no verdict did it")
+    return marks
+
+
+def _unmade(entry: Entry) -> str:
+    return (
+        f"a {entry.kind} from {_named(entry.old)} to version {entry.new} was begun at {when(entry.at_ms)} and either "
+        "not completed or undone by hand"
+    )
+
+
+def _unmoved(rows: Sequence[HistoryRow]) -> list[str]:
+    """Verdicts that no change followed: the promotion died between writing the one and making the other."""
+    return [
+        f"version {row.version} was to be promoted, and the alias never moved: a promotion was interrupted; promote "
+        f"sweep {row.sweep} again to complete it"
+        for row in rows
+        if row.verdicts and row.verdicts[-1].decision == "promoted" and not row.reigns
+    ]
+
+
+def _named(version: str | None) -> str:
+    return "nobody" if version is None else f"version {version}"
+
+
+def _verdict(judged: Judged) -> str:
+    against = f" against version {judged.compared_with}" if judged.compared_with else " (nothing compared)"
+    return f"{judged.decision}{against}"

@@ -1,0 +1,167 @@
+"""What was run, how it ended, and what it took: the sections on completion and cost.
+
+Apart from the other sections because these count replicates and look at no score.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from rothamsted.analysis.values import Analysis, Replicate
+from rothamsted.report.parts import Column, DataTable, Part, Row, columns, facts, gap, numeric, paragraphs, text
+from rothamsted.report.sentences import outcome_words, short_labels, without_mean
+from rothamsted.report.tables.cells import MOST_ROWS, limit_note
+from rothamsted.wording import MISSING, count, duration
+
+OWN_TO_ONE = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")  # what tells the same failure apart from run to run
+
+
+def completion(analysis: Analysis) -> tuple[Part, ...]:
+    """How many replicates ended in which way, and why those without a score have none."""
+    replicates = analysis.dataset.replicates
+    if not replicates:
+        return gap("There are no replicates.")
+    ended = outcome_words(one.outcome for one in replicates)
+    n_conditions = count(len(analysis.dataset.conditions), "condition")
+    opening = f"{count(len(replicates), 'replicate')} of {n_conditions}: {ended}. {without_mean(analysis)}"
+    excluded = [one for one in replicates if one.outcome == "finished" and not math.isfinite(one.objective)]
+    metric, verb = analysis.dataset.objective.metric, "counts" if len(excluded) == 1 else "count"
+    left_out = f"{count(len(excluded), 'replicate')} finished without a finite {metric} and {verb} in no mean."
+    reasons = failures(replicates)
+    pruned = pruned_conditions(analysis)
+    return (
+        *paragraphs(opening.strip(), left_out if excluded else "", _early(replicates)),
+        *((_by_phase(replicates),) if any(one.phase == "confirm" for one in replicates) else ()),
+        *((pruned,) if pruned.rows else ()),
+        *((reasons,) if reasons.rows else ()),
+    )
+
+
+def pruned_conditions(analysis: Analysis) -> DataTable:
+    """The conditions that were stopped as hopeless: at which step, after how many replicates, and why."""
+    found = [condition for condition in analysis.dataset.conditions if condition.pruned]
+    labels = short_labels(analysis)
+    rows = []
+    for one in found[:MOST_ROWS]:
+        own = [r for r in analysis.dataset.replicates if r.condition == one.number and r.phase == "search"]
+        step = _last_step([r for r in own if r.outcome == "pruned"])
+        n_finished = sum(r.outcome == "finished" for r in own)
+        rows.append(
+            Row(
+                cells=(
+                    numeric(str(one.number), one.number),
+                    text(labels.get(one.number, "")),
+                    numeric(MISSING if step is None else str(step), step),
+                    numeric(str(n_finished), n_finished),
+                    text(one.pruned),
+                )
+            )
+        )
+    head = (Column(title="No.", is_numeric=True), Column(title="Condition"))
+    return DataTable(
+        caption=f"{count(len(found), 'condition')} pruned: censored, in no ranking and no interval.",
+        columns=(*head, *columns("Stopped at step", "Replicates finished"), Column(title="Pruned")),
+        rows=tuple(rows),
+        notes=limit_note(len(found), "condition", "conditions.csv"),
+    )
+
+
+def _last_step(replicates: Sequence[Replicate]) -> int | None:
+    """The last step that was measured of any of some replicates; None where no curve was read."""
+    return max((int(s.steps[-1]) for one in replicates for s in one.series.values() if len(s.steps)), default=None)
+
+
+def _early(replicates: Sequence[Replicate]) -> str:
+    """How many replicates stopped by themselves before the end."""
+    n = sum(bool(one.stopped_early) for one in replicates)
+    if not n:
+        return ""
+    return f"{count(n, 'of the finished replicates', 'of the finished replicates')} stopped early: no longer improving."
+
+
+def failures(replicates: Sequence[Replicate]) -> DataTable:
+    """Why replicates have no score, the commonest reason first; reasons that differ in numbers only are one."""
+    groups: dict[tuple[str, str], list[Replicate]] = {}
+    for one in replicates:
+        if one.outcome != "pruned" and (one.reason or one.outcome not in ("finished", "running")):
+            groups.setdefault((one.outcome, OWN_TO_ONE.sub("#", one.reason)), []).append(one)
+    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+    rows = [
+        Row(
+            cells=(
+                text(outcome),
+                text(_reason(found)),
+                numeric(str(len(found)), len(found)),
+                numeric(str(len({one.condition for one in found})), len({one.condition for one in found})),
+                text(found[0].run_id),
+            )
+        )
+        for (outcome, _), found in ordered[:MOST_ROWS]
+    ]
+    words = columns("Outcome", "Reason", numeric_from=2)
+    numbers = columns("Replicates", "Conditions")
+    return DataTable(
+        caption="Replicates without a score, by reason.",
+        columns=(*words, *numbers, Column(title="For example run")),
+        rows=tuple(rows),
+        notes=limit_note(len(ordered), "reason", "replicates.csv"),
+    )
+
+
+def cost(analysis: Analysis) -> tuple[Part, ...]:
+    """How many replicates were run and how long they took."""
+    replicates = analysis.dataset.replicates
+    known = sorted(one.seconds for one in replicates if math.isfinite(one.seconds))
+    n_unknown = len(replicates) - len(known)
+    if not known:
+        return gap("No replicate has a duration on record.")
+    half = len(known) // 2
+    median = known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
+    items = (
+        ("Replicates", str(len(replicates))),
+        ("Time of all replicates together", duration(math.fsum(known))),
+        ("Time of one replicate", f"median {duration(median)}, from {duration(known[0])} to {duration(known[-1])}"),
+        *([("From the first start to the last end", _elapsed(replicates))] if not n_unknown else []),
+        *([("Without a duration", count(n_unknown, "replicate"))] if n_unknown else []),
+    )
+    return facts("What the replicates took, failed ones included.", [item for item in items if item[1]])
+
+
+def _by_phase(replicates: Sequence[Replicate]) -> DataTable:
+    """Outcomes by phase: the search, and the confirmation on fresh seeds."""
+    outcomes = dict.fromkeys(one.outcome for one in replicates)
+    n = Counter((one.outcome, one.phase) for one in replicates)
+    rows = [
+        Row(
+            cells=(
+                text(outcome),
+                *(numeric(str(n[outcome, phase]), n[outcome, phase]) for phase in ("search", "confirm")),
+            )
+        )
+        for outcome in outcomes
+    ]
+    return DataTable(
+        caption="How replicates ended.",
+        columns=columns("Outcome", "Search", "Confirmation", numeric_from=1),
+        rows=tuple(rows),
+    )
+
+
+def _reason(found: Sequence[Replicate]) -> str:
+    """The reason of a group, and whether its members differ in numbers."""
+    first = found[0].reason
+    if not first:
+        return "no reason on record"
+    return first if all(one.reason == first for one in found) else f"{first} (one of several that differ in numbers)"
+
+
+def _elapsed(replicates: Sequence[Replicate]) -> str:
+    """Wall-clock time over all replicates; empty where a start is not on record."""
+    if not all(one.started_ms for one in replicates):
+        return ""
+    first = min(one.started_ms for one in replicates)
+    last = max(one.started_ms + 1000 * one.seconds for one in replicates)
+    return duration((last - first) / 1000)

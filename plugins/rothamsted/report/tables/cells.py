@@ -1,0 +1,124 @@
+"""Cells that several tables share: a mean with its interval, a setting, and the notes below a table.
+
+Apart from the tables, so that an interval is written in one way wherever it stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rothamsted.analysis.values import ComparisonRow, ConditionSummary
+from rothamsted.report.parts import Cell, Column, columns, numeric, text
+from rothamsted.report.sentences import METHODS
+from rothamsted.statistics import Interval
+from rothamsted.wording import (
+    Estimate,
+    count,
+    estimate,
+    level_percent,
+    p_value,
+    probability,
+    setting,
+    with_uncertainty,
+)
+
+MOST_ROWS = 50
+MOST_NOTES = 10
+
+
+def mean_estimate(one: ConditionSummary) -> tuple[Estimate, float]:
+    """A condition's mean with its interval, and the interval's width; NaN where there is none."""
+    mean, bounds = one.statistics.get("mean", math.nan), one.interval
+    if bounds is None:
+        return estimate(mean, math.nan, math.nan), math.nan
+    return estimate(mean, bounds.low, bounds.high), bounds.high - bounds.low
+
+
+def summary_cells(one: ConditionSummary, is_uniform: bool) -> tuple[Cell, ...]:
+    """Mean, interval, sd and n of one summary; where intervals differ in kind each names its own."""
+    written, width = mean_estimate(one)
+    sd, bounds = one.statistics.get("sd", math.nan), one.interval
+    basis = f" {bounds.method}, {level_percent(bounds.level)}" if bounds and not is_uniform else ""
+    return (
+        numeric(written.value, one.statistics.get("mean")),
+        numeric(written.interval + basis, width, hint=one.note),
+        numeric(with_uncertainty(sd, sd), sd),
+        numeric(str(one.n), one.n),
+    )
+
+
+def comparison_columns(level: float) -> tuple[Column, ...]:
+    """The columns of `comparison_cells`."""
+    titles = ("Difference", f"{level_percent(level)} interval", "n", "p corrected", "Cohen's d", "P(better)")
+    return (*columns(*titles), Column(title="Told apart"))
+
+
+def comparison_cells(row: ComparisonRow, alpha: float) -> tuple[Cell, ...]:
+    """Difference, its interval, n, corrected p, effect size, probability of improvement, and the verdict."""
+    written = estimate(row.difference, row.low, row.high)
+    effect = estimate(row.effect, row.effect_low, row.effect_high)
+    verdict = "yes" if row.is_different else "no" if math.isfinite(row.p_corrected) else "unknown"
+    return (
+        numeric(written.value, row.difference),
+        numeric(written.interval, row.high - row.low),
+        numeric(str(row.n), row.n),
+        numeric(probability(row.p_corrected, alpha), row.p_corrected, hint=f"not corrected: {p_value(row.p_value)}"),
+        numeric(str(effect), row.effect),
+        numeric(probability(row.probability_better), row.probability_better),
+        text(verdict),
+    )
+
+
+def interval_cells(interval: Interval | None) -> tuple[Cell, Cell, Cell]:
+    """Estimate, interval and n."""
+    if interval is None:
+        return (text(""), text(""), text(""))
+    written = estimate(interval.estimate, interval.low, interval.high)
+    width = interval.high - interval.low
+    return (
+        numeric(written.value, interval.estimate),
+        numeric(written.interval, width),
+        numeric(str(interval.n), interval.n),
+    )
+
+
+def interval_title(summaries: Iterable[ConditionSummary], level: float) -> tuple[str, bool]:
+    """The title of a column of intervals, and whether it holds for all of them: else each cell names its own."""
+    kinds = {(one.interval.level, one.interval.method) for one in summaries if one.interval}
+    if len(kinds) > 1:
+        return "Interval", False
+    shown, method = next(iter(kinds), (level, ""))
+    return f"{level_percent(shown)} interval{f' ({METHODS.get(method, method)})' if method else ''}", True
+
+
+def methods_of(intervals: Iterable[Interval | None]) -> str:
+    """The methods and levels of some intervals, in words."""
+    kinds = dict.fromkeys((METHODS.get(one.method, one.method), one.level) for one in intervals if one)
+    return " and ".join(f"{method}, {level_percent(level)}" for method, level in kinds) or "none"
+
+
+def setting_cell(values: Mapping[str, Any], name: str, digits: int) -> Cell:
+    """The value of a factor; an en dash where the factor does not apply."""
+    if name not in values:
+        return text("")
+    value, written = values[name], setting(values[name], digits)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return numeric(written, value)
+    return text(written)
+
+
+def limit_note(n_rows: int, noun: str, file: str, most: int = MOST_ROWS) -> tuple[str, ...]:
+    """Say how many rows a table leaves out, and which file has them."""
+    if n_rows <= most:
+        return ()
+    left = count(n_rows - most, f"more {noun}", f"more {noun}s")
+    return (f"The first {most} of {n_rows}; the {left} with every digit: statistics/{file}.",)
+
+
+def collected(notes: Sequence[str]) -> tuple[str, ...]:
+    """Some remarks; of many the first, and how many more there are."""
+    if len(notes) <= MOST_NOTES:
+        return tuple(notes)
+    return (*notes[:MOST_NOTES], f"And {count(len(notes) - MOST_NOTES, 'more remark')} of this kind.")

@@ -1,0 +1,250 @@
+"""An analysis as tables for reading: digits by uncertainty, the first rows of long ones, marks and notes.
+
+Apart from the CSV tables because a reader wants few digits and the best rows, and a program wants all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from rothamsted.analysis.values import (
+    Analysis,
+    Comparisons,
+    ConditionSummary,
+    Confirmed,
+    Luck,
+)
+from rothamsted.report.parts import Cell, Column, DataTable, Row, columns, numeric, text
+from rothamsted.report.sentences import LUCK_MEANING, luck_basis, luck_estimate, short_labels
+from rothamsted.report.tables.cells import (
+    MOST_ROWS,
+    collected,
+    comparison_cells,
+    comparison_columns,
+    interval_cells,
+    interval_title,
+    limit_note,
+    mean_estimate,
+    methods_of,
+    setting_cell,
+    summary_cells,
+)
+from rothamsted.report.tables.csv_tables import conditions_by_number, in_order_of_rank
+from rothamsted.wording import (
+    GAP,
+    MISSING,
+    count,
+    digits_of,
+    joined,
+    level_percent,
+)
+
+MOST_FACTOR_COLUMNS = 6  # with more, a condition is shown by its label
+Mark = Literal["", "best", "member", "unranked"]
+
+
+def results(analysis: Analysis) -> DataTable:
+    """The objective by condition: rank, factors, mean with interval, sd, n, how replicates ended."""
+    ordered = in_order_of_rank(analysis, analysis.objective)
+    shown = ordered[:MOST_ROWS]
+    rank = {condition: place for place, condition in enumerate(analysis.ranking, start=1)}
+    titles, factor_cells = _factor_columns(analysis, shown)
+    header, is_uniform = interval_title(shown, analysis.level)
+    further = [{one.condition: one for one in of_one} for of_one in analysis.others]
+    rows = tuple(
+        Row(
+            cells=(
+                numeric(str(rank[one.condition]) if one.condition in rank else MISSING, rank.get(one.condition)),
+                numeric(str(one.condition), one.condition),
+                *factor_cells[one.condition],
+                *summary_cells(_without_lucky(one), is_uniform),
+                *(cell for of_one in further for cell in _mean_cells(_without_lucky(of_one[one.condition]))),
+                Cell(text=_ended(one), sort=repr(float(one.counts.get("finished", 0)))),
+            ),
+            mark=_mark(analysis, one.condition),
+        )
+        for one in shown
+    )
+    objective = analysis.dataset.objective
+    better = "lower" if objective.direction == "minimize" else "higher"
+    head = (Column(title="Rank", is_numeric=True), Column(title="No.", is_numeric=True, hint="number of the condition"))
+    others = [title for one in analysis.dataset.others for title in (f"Mean {one.metric}", header)]
+    tail = (*columns(f"Mean {objective.metric}", header, "sd", "n", *others), Column(title="Replicates"))
+    order = ", the Pareto set first, then" if analysis.dataset.others else ","
+    return DataTable(
+        caption=f"{objective.metric} by condition, {better} is better{order} best first.",
+        columns=(*head, *titles, *tail),
+        rows=rows,
+        notes=(
+            *_marks_note(analysis, shown),
+            *limit_note(len(ordered), "condition", "conditions.csv"),
+            *_odd(analysis, shown),
+        ),
+    )
+
+
+def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
+    """Every condition against the reference: difference, p-values, effect sizes."""
+    rank = {condition: place for place, condition in enumerate(analysis.ranking)}
+    ordered = sorted(family.rows, key=lambda row: (rank.get(row.condition, len(rank)), row.condition))
+    labels, alpha = short_labels(analysis), 1 - family.level
+    rows = tuple(
+        Row(
+            cells=(
+                numeric(str(row.condition), row.condition),
+                text(labels.get(row.condition, "")),
+                *comparison_cells(row, alpha),
+            )
+        )
+        for row in ordered[:MOST_ROWS]
+    )
+    head = (Column(title="No.", is_numeric=True), Column(title="Condition"))
+    metric = analysis.dataset.objective.metric
+    unequal = [f"No. {row.condition}: {row.note}" for row in ordered[:MOST_ROWS] if row.note]
+    return DataTable(
+        caption=f"Differences in {metric} from condition{GAP}{family.reference}: {family.test}, {family.correction}.",
+        columns=(*head, *comparison_columns(family.level)),
+        rows=rows,
+        notes=(
+            "Difference: condition minus reference; its interval is not corrected for the number of comparisons, the "
+            "verdict is. P(better): the chance that a replicate of the condition beats one of the reference.",
+            *limit_note(len(ordered), "comparison", "comparisons.csv"),
+            *collected(unequal),
+        ),
+    )
+
+
+def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTable:
+    """What the search thought of the conditions that it kept, and what fresh seeds say."""
+    labels = short_labels(analysis)
+    rows = tuple(
+        Row(
+            cells=(
+                numeric(str(one.condition), one.condition),
+                text(labels.get(one.condition, "")),
+                *interval_cells(one.search),
+                *interval_cells(one.confirmed),
+                *_luck_cells(one.luck),
+            )
+        )
+        for one in confirmed
+    )
+    shown = f"{level_percent(analysis.level)} interval"
+    titles = ("Search", shown, "n", "Fresh seeds", shown, "n", "Luck", shown)
+    hint = "by how much the search's mean looked better than that of fresh seeds; negative where it looked worse"
+    methods = methods_of([interval for one in confirmed for interval in (one.search, one.confirmed)])
+    of_luck = joined(dict.fromkeys(one.luck.method for one in confirmed))
+    return DataTable(
+        caption=f"{analysis.dataset.objective.metric} of the conditions that were run again on fresh seeds.",
+        columns=(
+            Column(title="No.", is_numeric=True),
+            Column(title="Condition"),
+            *columns(*titles, hints=("",) * 6 + (hint,)),
+        ),
+        rows=rows,
+        notes=(f"Luck: {hint}. Intervals: {methods}; of luck: {of_luck}. {LUCK_MEANING}", *_without_luck(confirmed)),
+    )
+
+
+def metrics_table(analysis: Analysis, condition: int) -> DataTable:
+    """The final value of every other metric of one condition."""
+    found = [(name, one) for name, all_ in analysis.metrics.items() for one in all_ if one.condition == condition]
+    header, is_uniform = interval_title([one for _, one in found], analysis.level)
+    rows = tuple(Row(cells=(text(name), *summary_cells(one, is_uniform))) for name, one in found)
+    return DataTable(
+        caption=f"Final values of the other metrics of condition{GAP}{condition}. Others: statistics/metrics.csv.",
+        columns=columns("Metric", "Mean", header, "sd", "n", numeric_from=1),
+        rows=rows,
+        notes=collected([f"{name}: {one.note}" for name, one in found if one.note]),
+    )
+
+
+def _luck_cells(luck: Luck) -> tuple[Cell, Cell]:
+    """What luck was worth, and its interval."""
+    written = luck_estimate(luck)
+    return numeric(written.value, luck.estimate), numeric(written.interval, luck.high - luck.low, luck_basis(luck))
+
+
+def _without_luck(confirmed: Sequence[Confirmed]) -> tuple[str, ...]:
+    """Say where luck has no interval, and why."""
+    return collected(
+        [f"No. {one.condition}: luck, {luck_basis(one.luck)}." for one in confirmed if not one.luck.has_interval]
+    )
+
+
+def _factor_columns(
+    analysis: Analysis, shown: Sequence[ConditionSummary]
+) -> tuple[tuple[Column, ...], Mapping[int, tuple[Cell, ...]]]:
+    """A column for each factor with its cells by condition; one for the label where there are many factors."""
+    conditions, factors = conditions_by_number(analysis), analysis.dataset.factors
+    numbers = [one.condition for one in shown]
+    if not 0 < len(factors) <= MOST_FACTOR_COLUMNS:
+        labels = short_labels(analysis)
+        return (Column(title="Condition"),), {one: (text(labels.get(one, "")),) for one in numbers}
+    values = [[conditions[one].values.get(factor.name) for one in numbers if one in conditions] for factor in factors]
+    digits = [digits_of(column) for column in values]
+    cells = {
+        one: tuple(
+            setting_cell(conditions[one].values, factor.name, places) if one in conditions else text("")
+            for factor, places in zip(factors, digits, strict=True)
+        )
+        for one in numbers
+    }
+    return tuple(Column(title=factor.name, is_numeric=factor.is_numeric) for factor in factors), cells
+
+
+def _mean_cells(one: ConditionSummary) -> tuple[Cell, Cell]:
+    """Mean and interval of a further objective."""
+    written, width = mean_estimate(one)
+    return numeric(written.value, one.statistics.get("mean")), numeric(written.interval, width, hint=one.note)
+
+
+def _mark(analysis: Analysis, condition: int) -> Mark:
+    if condition not in analysis.ranking:
+        return "unranked"
+    if analysis.best is None:
+        return ""
+    if condition == analysis.best.best:
+        return "best"
+    return "member" if condition in analysis.best.members else ""
+
+
+def _marks_note(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ...]:
+    """Say what the marks beside the rows mean, and how many are out of sight."""
+    best = analysis.best
+    if best is None:
+        return ()
+    n_others = len(set(best.members) - {best.best})
+    n_hidden = len(set(best.members) - {one.condition for one in shown})
+    hidden = f" {count(n_hidden, 'of them is', 'of them are')} not among the rows shown." if n_hidden else ""
+    member = " ○ cannot be told from it" if n_others else " no other condition fails to be told from it"
+    return (f"● best;{member} at {level_percent(best.level)} ({best.method}).{hidden}",)
+
+
+def _ended(one: ConditionSummary) -> str:
+    """How the replicates of a condition ended: "2 finished, 1 diverged"."""
+    return ", ".join(f"{n}{GAP}{outcome}" for outcome, n in one.counts.items() if n) or "none"
+
+
+def _without_lucky(one: ConditionSummary) -> ConditionSummary:
+    """A condition with a diverged replicate has no mean: that of the others would be the mean of the lucky ones."""
+    return replace(one, statistics={}, interval=None) if one.counts.get("diverged") else one
+
+
+def _odd(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ...]:
+    """What is odd about single conditions, the same remark once."""
+    n_diverged = sum(1 for one in shown if one.counts.get("diverged"))
+    lucky = "No mean is shown where a replicate diverged: it would be the mean of the lucky ones."
+    pruned = {condition.number for condition in analysis.dataset.conditions if condition.pruned}
+    censored = "No mean is shown of conditions that were pruned: see Completion and failures."
+    notes = [
+        *([lucky] if n_diverged else []),
+        *([censored] if pruned & {one.condition for one in shown} else []),
+        *(f"No. {one.condition}: {one.note}" for one in shown if one.note and one.condition not in pruned),
+    ]
+    constant = [
+        f"No. {one.condition}: every replicate gave the same value" for one in shown if one.is_constant and not one.note
+    ]
+    return collected([*notes, *constant])

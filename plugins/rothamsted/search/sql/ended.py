@@ -1,0 +1,52 @@
+"""Ending a trial: its state, values, constraints, attributes and note, in one transaction.
+
+Apart from the queue because here is what Optuna's `Study.tell` would write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from optuna.trial import TrialState
+
+from rothamsted.search.lease import LEASE
+from rothamsted.search.sql.tables import (
+    ATTRIBUTES,
+    TRIALS,
+    insert_values,
+    last_report,
+    set_note,
+    set_trial_attributes,
+    set_trial_system_attribute,
+    utc_now,
+)
+from rothamsted.search.told import State, Told
+
+CONSTRAINTS = "constraints"  # Optuna's key of a trial's constraints; as a list, which optuna-dashboard reads too
+STATES: Mapping[State | None, TrialState] = {
+    "complete": TrialState.COMPLETE,
+    "failed": TrialState.FAIL,
+    "pruned": TrialState.PRUNED,
+}
+
+
+def end_trial(tx: sa.Connection, study_id: int, trial_id: int, told: Told) -> bool:
+    """Write what a running trial was told; False, with nothing done, if it runs no more."""
+    ended = tx.execute(
+        sa.update(TRIALS)
+        .where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
+        .values(state=STATES[told.state], datetime_complete=utc_now())
+    ).rowcount
+    if not ended:
+        return False
+    values = last_report(tx, trial_id) if told.state == "pruned" else told.values
+    if values:
+        insert_values(tx, trial_id, values)
+    if told.constraints:
+        set_trial_system_attribute(tx, trial_id, CONSTRAINTS, list(told.constraints))
+    tx.execute(sa.delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial_id, ATTRIBUTES.c.key == LEASE))
+    set_trial_attributes(tx, trial_id, told.attributes)
+    if told.note:
+        set_note(tx, study_id, trial_id, told.note)
+    return True

@@ -1,0 +1,190 @@
+"""A stranger's project as what a sweep trains: one process a replicate, its numbers read from the tracking store.
+
+Apart from the worker, which goes through the same motions with a study of ours: claim, start, judge, end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rothamsted.errors import SpecError
+from rothamsted.foreign.pool import Pool
+from rothamsted.foreign.process import Launch, Running, start
+from rothamsted.spec import Sweep
+from rothamsted.sweep.trial_summary import OBJECTIVE
+from rothamsted.tracking.projects.command import argument_list
+from rothamsted.tracking.projects.project import Project, open_project
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignStudy:
+    """One entry point of a foreign project.
+
+    Attributes:
+        name: for tags: the project's own name, or its folder's, with the entry point.
+        project: where it is, and how its command is made.
+    """
+
+    name: str
+    project: Project
+
+    @property
+    def code_digest(self) -> str:
+        """SHA-256 of the project's files."""
+        return self.project.digest
+
+    def source_tags(self) -> dict[str, str]:
+        """Where the project is from, for the record."""
+        commit = {"rothamsted.project_commit": self.project.commit} if self.project.commit else {}
+        return {"rothamsted.project": self.project.uri, **commit}
+
+
+def open_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
+    """The foreign project of a sweep.
+
+    Raises:
+        UserError: no project there, no such entry point; nothing has been started.
+    """
+    entry_point = sweep.entry_point or "main"
+    project = open_project(sweep.project or "", entry_point, sweep.version, root=root)
+    return ForeignStudy(name=f"{project.name or project.folder.name}:{entry_point}", project=project)
+
+
+def checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
+    """The foreign project of a sweep, whose command can be made at every end of the space.
+
+    Raises:
+        UserError: as `open_foreign`; or a parameter is missing or cannot be passed on.
+    """
+    for objective in sweep.objectives:
+        is_logged = objective.artifact is None and objective.expression is None
+        if is_logged and objective.metric.split(".")[0] == OBJECTIVE:
+            raise SpecError(
+                f"sweep {sweep.name}: objective.metric: a replicate's score is logged as {OBJECTIVE!r}, so a metric "
+                f"{objective.metric!r} cannot be told from it; have the project log it under another name"
+            )
+    study = open_foreign(sweep, root)
+    seed = sweep.replicates.values[0]
+    for _, condition in [*sweep.search_space.probes()] or [("", {})]:
+        study.project.check(parameters_of(sweep, condition, seed))
+    return study
+
+
+def prepare_environment(sweep: Sweep, study: object, say: Callable[[str], None]) -> None:
+    """Make the environment of a foreign project before anything is started, where the sweep asks for one.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    manager = sweep.execution.env_manager
+    if isinstance(study, ForeignStudy) and manager != "local":
+        say(f"environment of project {study.name} by {manager}: it is made once, which may take minutes")
+        study.project.environment_prefix(manager)
+
+
+def warnings_of(sweep: Sweep, study: object) -> list[str]:
+    """Of what a foreign project is given: parameters without effect, and replicates that are repeats."""
+    if not isinstance(study, ForeignStudy):
+        return []
+    given = {**sweep.parameters, **sweep.space, **({sweep.seed_parameter: 0} if sweep.seed_parameter else {})}
+    lines = [
+        f"project {study.name} declares parameter {name!r} and does not pass it on to its command: it has no effect"
+        for name in study.project.not_passed_on
+        if name in given
+    ]
+    n_seeds = len(sweep.replicates.values)
+    if sweep.seed_parameter is None and n_seeds > 1:
+        lines.append(f"no seed_parameter: the {n_seeds} replicates of a condition are repeats of one command")
+    return lines
+
+
+def parameters_of(sweep: Sweep, condition: Mapping[str, Any], seed: int) -> dict[str, str]:
+    """What the entry point is given: fixed parameters, the condition, and the seed where the file names one for it."""
+    own = {**sweep.parameters, **condition}
+    seeded = {sweep.seed_parameter: seed} if sweep.seed_parameter else {}
+    return {name: str(value) for name, value in {**own, **seeded}.items()}
+
+
+@dataclass(kw_only=True)
+class Starter:
+    """Starts the processes of one worker.
+
+    Attributes:
+        sweep: what is swept.
+        study: the foreign project.
+        say: told once why processes start cold where they could have started warm.
+    """
+
+    sweep: Sweep
+    study: ForeignStudy
+    say: Callable[[str], None]
+    _pool: Pool | None = None
+    _is_prepared: bool = False
+    _prefix: str = ""
+
+    def prepare(self, parameters: Mapping[str, str], variables: Mapping[str, str]) -> None:
+        """Do what takes time once, before the clock of a replicate runs: the environment, the imports ahead.
+
+        Args:
+            parameters: of any replicate.
+            variables: of any replicate; its run's id does not matter.
+
+        Raises:
+            UserError: the environment cannot be made.
+        """
+        if self._is_prepared:
+            return
+        self._is_prepared = True
+        execution = self.sweep.execution
+        self._prefix = self.study.project.environment_prefix(execution.env_manager)
+        if not execution.warm_pool or self._prefix:
+            return
+        command = self._command(parameters)
+        if isinstance(command, str):
+            self.say("processes start cold: the command needs a shell")
+            return
+        opened = Pool.open(self.study.project.folder, command, self._environment(variables))
+        if isinstance(opened, str):
+            self.say(f"processes start cold: {opened}")
+        else:
+            self._pool = opened
+
+    def start(self, parameters: Mapping[str, str], variables: Mapping[str, str], log_path: Path) -> Running:
+        """Start the entry point's command in a process of its own.
+
+        Args:
+            parameters: of the entry point.
+            variables: that the process sees beside the worker's own, those of its run among them.
+            log_path: gets its output.
+
+        Raises:
+            UserError: the command cannot be made, or not be started.
+        """
+        self.prepare(parameters, variables)
+        launch = Launch(
+            command=self._command(parameters),
+            folder=self.study.project.folder,
+            environment=self._environment(variables),
+            log_path=log_path,
+            run_id=variables.get("MLFLOW_RUN_ID", ""),
+        )
+        return self._pool.start(launch) if self._pool is not None else start(launch)
+
+    def close(self) -> None:
+        """End the pool."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def _command(self, parameters: Mapping[str, str]) -> list[str] | str:
+        text = self.study.project.command_for(parameters)
+        if self._prefix:
+            return f"{self._prefix} && {text}"
+        arguments = argument_list(text)
+        return text if arguments is None else arguments
+
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return {**os.environ, **self.sweep.execution.environment, **variables}

@@ -1,0 +1,82 @@
+"""How long a sweep will take: one replicate of each stage is trained here, and nothing of it is kept.
+
+Apart from the plan, which only counts.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from rothamsted.errors import DataError, StudyError
+from rothamsted.records import Outcome
+from rothamsted.spec import Plan, Sweep
+from rothamsted.study import Study, drive
+from rothamsted.sweep.opened import config_of, n_workers
+from rothamsted.sweep.stage import stage_alone
+
+MOST_SECONDS = 30.0  # of one timing; of a longer replicate only this is known
+OVERHEAD_SECONDS = 0.02  # a replicate's share of writing down; benchmarks/overhead.py
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Timed:
+    """One replicate, trained twice: the first call compiles, the second does not."""
+
+    first_seconds: float
+    seconds: float
+    has_ended: bool  # False: stopped after MOST_SECONDS
+
+
+def estimated_time(sweep: Sweep, study: Study, size: Plan) -> str:
+    """In words: the time of all replicates on this machine's workers, and what it rests on.
+
+    A condition from the middle of the space stands for all. A later stage that goes on from checkpoints takes less.
+
+    Raises:
+        UserError: the replicate fails, as all others would: data are missing, or the study raises.
+    """
+    n_stages = max(len(sweep.stages), 1)
+    timed = [_time_replicate(stage_alone(sweep, index), study) for index in range(n_stages)]
+    n_later = [(stage.keep or 0) * len(sweep.stage_seeds(n)) for n, stage in enumerate(sweep.stages) if n > 0]
+    counts = [size.n_trainings, *n_later]
+    counts[-1] += size.n_confirm_trainings
+    costs = [(one.seconds + OVERHEAD_SECONDS) / n_workers(sweep) for one in timed]
+    least = sum(n * cost for n, cost in zip(counts, costs, strict=True))
+    most = least + (size.n_trainings_most - size.n_trainings) * costs[0]
+    to = "" if size.n_trainings == size.n_trainings_most else f" to {_words(most)}"
+    if not all(one.has_ended for one in timed):
+        return f"more than {_words(least)} (one replicate takes over {MOST_SECONDS:g} s here)"
+    each = ", then ".join(f"{one.seconds:.2f} s" for one in timed)
+    return (
+        f"about {_words(least)}{to} with {_workers(sweep)}, start and compilation apart "
+        f"(one replicate from the middle of the space, timed here: {each}; "
+        f"the first, with compilation: {timed[0].first_seconds:.2f} s)"
+    )
+
+
+def _time_replicate(stage: Sweep, study: Study) -> _Timed:
+    condition = stage.search_space.from_unit(np.full(len(stage.search_space), 0.5))
+    config = config_of(study, stage, condition, stage.replicates.values[0])
+    taken = []
+    for _ in range(2):
+        started = time.perf_counter()
+        ending = drive(study, [config], on_measurement=lambda member, measured: None, timeout_seconds=MOST_SECONDS)[0]
+        taken.append(time.perf_counter() - started)
+        if taken[0] > MOST_SECONDS / 2:
+            break
+    has_ended = not ending.reason.startswith("timeout")
+    if has_ended and ending.outcome is Outcome.FAILED:
+        said = f"a replicate of {stage.name}, tried here, failed: {ending.reason}"
+        raise DataError(ending.reason) if ending.is_user_error else StudyError(said)
+    return _Timed(first_seconds=taken[0], seconds=taken[-1] if has_ended else MOST_SECONDS, has_ended=has_ended)
+
+
+def _words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _workers(sweep: Sweep) -> str:
+    return "1 worker" if n_workers(sweep) == 1 else f"{n_workers(sweep)} workers"

@@ -1,0 +1,1 @@
+"""A worker: claim trials, train their replicates, tell the search."""

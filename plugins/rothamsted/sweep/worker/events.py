@@ -1,0 +1,65 @@
+"""What a worker tells whoever started it: one event for each start and end, as plain values.
+
+Apart from the worker, which does the work: these events are all that a coordinator sees of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from rothamsted import tags
+from rothamsted.records import Ending
+from rothamsted.sweep.opened import Emit
+from rothamsted.sweep.trial_record import now_ms
+from rothamsted.sweep.worker.trial import Replicate, TrialRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teller:
+    """Emits the events of one worker."""
+
+    worker_id: str
+    emit: Emit
+
+    def start(self, trial: TrialRun, member: Replicate) -> None:
+        """A replicate has started."""
+        self._emit("start", trial, {"replicate": member.replicate, "run_id": member.run_id, "at_ms": now_ms()})
+
+    def end(self, trial: TrialRun, member: Replicate, ending: Ending) -> None:
+        """A replicate has ended, for now or for good."""
+        self._emit(
+            "end",
+            trial,
+            {
+                "replicate": member.replicate,
+                "outcome": ending.outcome.value,
+                "reason": ending.reason,
+                "seconds": ending.seconds,
+                "is_final": member.replicate in trial.results,
+                "model_problem": note.problem if (note := trial.models.notes.get(member.replicate)) is not None else "",
+                "memory_bytes": psutil.Process().memory_info().rss,
+            },
+        )
+
+    def trial(self, trial: TrialRun) -> None:
+        """A trial has ended, for now or for good."""
+        told = trial.told()
+        result, condition = told.attributes[tags.RESULT], dict(trial.claimed.condition)
+        race = trial.work.verdict["verdict"] if trial.work.verdict is not None else ""
+        more = {"result": result, "condition": condition, "race": race}
+        n_spared = sum(replicate not in trial.results for replicate in trial.work.seeds)  # of a pruned trial
+        self._emit("trial", trial, {"value": told.value, "n_spared": n_spared, **more})
+
+    def say(self, text: str) -> None:
+        """Something that concerns no trial."""
+        self.emit({"event": "note", "worker": self.worker_id, "text": text})
+
+    def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:
+        """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""
+        work = trial.work
+        whose = {"worker": self.worker_id, "phase": work.phase, "trial": work.trial, "number": trial.claimed.number}
+        self.emit({"event": event, **whose, **more})

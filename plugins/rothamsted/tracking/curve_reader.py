@@ -1,0 +1,82 @@
+"""Metric curves of many runs as arrays: one value a step, ready for statistics.
+
+Apart from `read_history`, which keeps every logged point as an object: ten thousand runs with their curves have
+to fit into memory here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+import sqlalchemy as sa
+
+from rothamsted.tracking.address import tracking_uri
+from rothamsted.tracking.checked import restored
+from rothamsted.tracking.reader import read_history
+from rothamsted.tracking.sql.statements import DIALECTS, METRICS
+from rothamsted.tracking.sql.store import prepare_connection, sql_store
+
+_RUNS_A_QUERY = 1000  # SQLite takes 32,766 parameters in one statement
+Row = tuple[str, str, int, int, float]  # run, key, step, milliseconds, value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One metric of one run, one point a step."""
+
+    steps: np.ndarray  # (point,) int64, rising
+    values: np.ndarray  # (point,) float64; of several points at one step the latest
+    times_ms: np.ndarray  # (point,) int64, milliseconds since 1970
+
+
+def read_curves(
+    run_ids: Collection[str], keys: Collection[str] | None = None, *, uri: str | None = None
+) -> dict[str, dict[str, Curve]]:
+    """Return the curves of runs: run -> metric -> curve.
+
+    Args:
+        run_ids: Every one of them is a key of the answer; a metric that it never logged is absent.
+        keys: Metrics to read; None for all.
+        uri: Tracking URI; MLflow's own by default.
+    """
+    uri = uri or tracking_uri()
+    read = _rows_from_sql if uri.startswith(DIALECTS) else _rows_from_client
+    curves: dict[str, dict[str, Curve]] = {run_id: {} for run_id in run_ids}
+    for (run_id, key), rows in groupby(read(uri, list(curves), keys), key=itemgetter(0, 1)):
+        curves[run_id][key] = _curve(list(rows))
+    return curves
+
+
+def _curve(rows: list[Row]) -> Curve:
+    """Rows of one run and key in the order of step, time and value; the last of each step counts."""
+    steps = np.fromiter((row[2] for row in rows), dtype=np.int64, count=len(rows))
+    last = np.append(steps[1:] != steps[:-1], True)
+    times = np.fromiter((row[3] for row in rows), dtype=np.int64, count=len(rows))
+    values = np.fromiter((row[4] for row in rows), dtype=np.float64, count=len(rows))
+    return Curve(steps=steps[last], values=values[last], times_ms=times[last])
+
+
+def _rows_from_sql(uri: str, run_ids: list[str], keys: Collection[str] | None) -> Iterator[Row]:
+    c = METRICS.c
+    query = sa.select(c.run_uuid, c.key, c.step, c.timestamp, c.value, c.is_nan)
+    if keys is not None:
+        query = query.where(c.key.in_(list(keys)))
+    with sql_store(uri).engine.connect() as connection:
+        prepare_connection(connection)
+        for start in range(0, len(run_ids), _RUNS_A_QUERY):
+            some = query.where(c.run_uuid.in_(run_ids[start : start + _RUNS_A_QUERY]))
+            rows = [
+                (run_id, key, step, time_ms, float("nan") if is_nan else restored(value))
+                for run_id, key, step, time_ms, value, is_nan in connection.execute(some)
+            ]
+            rows.sort()  # in Python: text sorts alike on every database
+            yield from rows
+
+
+def _rows_from_client(uri: str, run_ids: list[str], keys: Collection[str] | None) -> Iterator[Row]:
+    for run_id, points in read_history(run_ids, keys, uri=uri).items():
+        yield from sorted((run_id, p.key, p.step, p.timestamp_ms, p.value) for p in points)

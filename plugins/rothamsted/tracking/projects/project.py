@@ -1,0 +1,272 @@
+"""A stranger's MLflow project, opened as `mlflow run` opens it: entry point, parameters, command, environment.
+
+Apart, because only this knows MLflow's projects API; what runs the command (`rothamsted.foreign`) does not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mlflow.exceptions import MlflowException
+from mlflow.projects._project_spec import EntryPoint
+from mlflow.projects._project_spec import Project as Specification
+from mlflow.projects.backend.local import _env_type_to_env_manager
+from mlflow.projects.utils import load_project
+from mlflow.utils.conda import get_or_create_conda_env
+from mlflow.utils.databricks_utils import get_databricks_env_vars
+from mlflow.utils.environment import _PythonEnv
+from mlflow.utils.process import ShellCommandException
+from mlflow.utils.virtualenv import _create_virtualenv, _get_mlflow_virtualenv_root, _get_virtualenv_name
+
+from rothamsted.tracking.address import absolute_uri
+from rothamsted.tracking.failures import one_line
+from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
+from rothamsted.tracking.projects.fetch import ProjectError, fetch, folder_digest
+
+CACHE = Path(".rothamsted", "projects")
+ENV_MANAGERS = ("local", "virtualenv", "uv", "conda")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectParameter:
+    """A parameter that the entry point declares; without a default it must be given."""
+
+    type: str
+    default: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """One entry point of an MLflow project.
+
+    Attributes:
+        uri: as it was given.
+        folder: holds MLproject; the command runs there.
+        name: as MLproject says; None where it does not.
+        entry_point: the entry point's name.
+        commit: of the files; None outside git, and where files have changed since.
+        parameters: what the entry point declares.
+        command: MLproject's command, with the parameters' names in braces.
+        not_passed_on: parameters that are declared and do not stand in the command.
+        cache: the folder for what is downloaded.
+    """
+
+    uri: str
+    folder: Path
+    name: str | None
+    entry_point: str
+    commit: str | None
+    parameters: Mapping[str, ProjectParameter]
+    command: str
+    not_passed_on: tuple[str, ...]
+    cache: Path
+    _entry: EntryPoint
+    _specification: Specification
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the names and contents of the folder's files, hidden ones and by-products of runs apart."""
+        return folder_digest(self.folder)
+
+    def check(self, parameters: Mapping[str, str]) -> None:
+        """Refuse parameters that the command cannot be made of; one that is not declared is added as `--name value`.
+
+        Raises:
+            ProjectError: a parameter without default is missing, a URI is none, a value would be read by the shell.
+        """
+        in_quotes = placeholders_in_quotes(self.command)
+        try:
+            self._entry.compute_parameters(dict(parameters), None)
+        except MlflowException as error:
+            raise ProjectError(f"{self._place}: {one_line(error)}") from None
+        for name, declared in self.parameters.items():
+            value = str(parameters.get(name, declared.default))
+            if name in in_quotes and shlex.quote(value) != value:
+                raise ProjectError(
+                    f"{self._place}: parameter {name!r} stands inside quotes in the command, where a shell would read "
+                    f"the value {value!r}; take the quotes around {{{name}}} out of MLproject"
+                )
+
+    def command_for(self, parameters: Mapping[str, str]) -> str:
+        """The shell command, as `mlflow run` makes it: every value quoted, paths made absolute, URIs downloaded.
+
+        Raises:
+            ProjectError: as `check`; a path that does not exist, a URI that cannot be downloaded.
+        """
+        self.check(parameters)
+        storage = None
+        if any(declared.type == "path" for declared in self.parameters.values()):
+            self.cache.mkdir(parents=True, exist_ok=True)
+            storage = tempfile.mkdtemp(prefix="parameters-", dir=self.cache)
+        try:
+            return self._entry.compute_command(dict(parameters), storage)
+        except (MlflowException, OSError) as error:
+            raise ProjectError(f"{self._place}: {one_line(error)}") from None
+
+    def arguments_for(self, parameters: Mapping[str, str]) -> list[str] | None:
+        """The command as an argument list, which needs no shell; None where it does need one."""
+        return argument_list(self.command_for(parameters))
+
+    def environment_prefix(self, env_manager: str | None = None) -> str:
+        """Prepare the project's own environment, once, as MLflow does; the shell commands that activate it.
+
+        Args:
+            env_manager: one of ENV_MANAGERS; None for MLflow's choice by the kind of environment.
+
+        Returns:
+            To be put before the command with ` && `; empty for "local".
+
+        Raises:
+            ProjectError: the manager is unknown, not installed, or fails.
+        """
+        manager = env_manager or _env_type_to_env_manager(self._specification.env_type)
+        place = f"project {str(self.folder)!r}: environment by {manager}"
+        if manager not in ENV_MANAGERS:
+            raise ProjectError(f"{place}: must be one of {', '.join(ENV_MANAGERS)}")
+        if manager == "local":
+            return ""
+        if manager == "conda" and self._specification.env_type != "conda_env":
+            raise ProjectError(f"{place}: the project has no conda_env; use virtualenv, uv or local")
+        try:
+            return self._conda() if manager == "conda" else self._virtualenv(manager)
+        except (MlflowException, ShellCommandException, OSError, yaml.YAMLError) as error:
+            raise ProjectError(f"{place}: cannot be made: {_last_line(error)}") from None
+
+    # ---- within ----
+
+    @property
+    def _place(self) -> str:
+        return f"project {str(self.folder)!r}: entry point {self.entry_point!r}"
+
+    def _virtualenv(self, manager: str) -> str:
+        config = self._specification.env_config_path
+        if self._specification.env_type == "conda_env":
+            wanted = _PythonEnv.from_conda_yaml(config)
+        else:
+            wanted = _PythonEnv.from_yaml(config) if config else _PythonEnv()
+        top = Path(_get_mlflow_virtualenv_root())
+        top.mkdir(parents=True, exist_ok=True)
+        with (top / ".lock").open("w") as lock:  # two sweeps that begin at once make it once
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return _create_virtualenv(
+                local_model_path=self.folder,
+                python_env=wanted,
+                env_dir=top / _get_virtualenv_name(wanted, self.folder),
+                env_manager="uv" if manager == "uv" else "virtualenv",
+                capture_output=True,
+            )
+
+    def _conda(self) -> str:
+        made: Any = get_or_create_conda_env(self._specification.env_config_path, capture_output=True)
+        return " && ".join(made.get_activate_command())
+
+
+def open_project(uri: str, entry_point: str = "main", version: str | None = None, *, root: Path) -> Project:
+    """Find or fetch a project and read one entry point of it.
+
+    Args:
+        uri: a folder, relative to `root` or absolute, or a git URI; `#subdirectory` at the end of either.
+        entry_point: of MLproject; or a script of the project, which MLflow runs without one.
+        version: a branch, tag or whole commit of a git repository.
+        root: this project's root, which keeps what is fetched in `.rothamsted/projects`.
+
+    Raises:
+        ProjectError: with what is wrong and what there is instead.
+    """
+    cache = root.resolve() / CACHE
+    fetched = fetch(uri, version, cache, root)
+    place = f"project {str(fetched.folder)!r}"
+    specification = _specification(fetched.folder, place)
+    entry = _entry(specification, fetched.folder, entry_point, place)
+    parameters = {
+        name: ProjectParameter(type=declared.type, default=declared.default)
+        for name, declared in entry.parameters.items()
+    }
+    named = _named(entry, f"{place}: entry point {entry_point!r}")
+    return Project(
+        uri=uri,
+        folder=fetched.folder,
+        name=specification.name,
+        entry_point=entry_point,
+        commit=fetched.commit,
+        parameters=parameters,
+        command=entry.command,
+        not_passed_on=tuple(name for name in parameters if name not in named),
+        cache=cache,
+        _entry=entry,
+        _specification=specification,
+    )
+
+
+def run_variables(run_id: str, experiment_id: str, tracking_uri: str) -> dict[str, str]:
+    """What `mlflow run` adds to a command's environment; a local store's path made absolute, since the folder changes.
+
+    Raises:
+        StoreError: the tracking URI is none.
+    """
+    tracking_uri = absolute_uri(tracking_uri)
+    ids = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_TRACKING_URI": tracking_uri}
+    return ids | get_databricks_env_vars(tracking_uri)
+
+
+def _specification(folder: Path, place: str) -> Specification:
+    try:
+        found = load_project(str(folder))
+    except (MlflowException, OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{place}: {one_line(error)}") from None
+    except yaml.YAMLError as error:
+        raise ProjectError(f"{place}: MLproject is not YAML: {' '.join(str(error).split())}; correct it") from None
+    except (AttributeError, TypeError):
+        raise ProjectError(
+            f"{place}: MLproject is not of MLflow's form: entry_points must map names to a command and parameters"
+        ) from None
+    if found.docker_env:
+        raise ProjectError(f"{place}: runs in Docker, which is not supported; use one with python_env or conda_env")
+    if found.databricks_spark_job_spec is not None:
+        raise ProjectError(f"{place}: is a Databricks job, which is not supported; use one with entry_points")
+    return found
+
+
+def _entry(specification: Specification, folder: Path, name: str, place: str) -> EntryPoint:
+    names = list(specification._entry_points or {})
+    is_script = name not in names and Path(name).suffix in (".py", ".sh", ".R")
+    if name not in names and not (is_script and (folder / name).is_file()):
+        if not any(file.lower() == "mlproject" for file in os.listdir(folder)):  # noqa: PTH208  (names alone)
+            raise ProjectError(f"{place}: has no file MLproject and no script {name!r}; name a project or a script")
+        known = ", ".join(names) or "none"
+        raise ProjectError(f"{place}: has no entry point {name!r}; known: {known}; or name a script of the project")
+    entry = specification.get_entry_point(name)
+    if entry is None:  # MLflow has none for a job of Databricks, which is refused before
+        raise ProjectError(f"{place}: has no entry point {name!r}; name another")
+    return entry
+
+
+def _named(entry: EntryPoint, place: str) -> tuple[str, ...]:
+    """The parameters that the command names, all of them declared."""
+    if not isinstance(entry.command, str) or not entry.command.strip():
+        raise ProjectError(f"{place}: has no command in MLproject; write one")
+    try:
+        named = placeholders(entry.command)
+    except ValueError as error:
+        raise ProjectError(f"{place}: its command cannot be filled in: {error}; double the braces") from None
+    unknown = [name for name in named if name not in entry.parameters]
+    if unknown:
+        raise ProjectError(
+            f"{place}: its command names {{{unknown[0]}}}, which MLproject does not declare; declare the parameter"
+        )
+    return named
+
+
+def _last_line(error: BaseException) -> str:
+    """The last line of what a program wrote before it failed."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__

@@ -1,0 +1,153 @@
+"""One change of a registered model: aliases, and the tags that say why, at once where the store can do that.
+
+Apart, because this is the only place where a champion changes. A SQL store takes a change as one transaction:
+all of it or nothing, and only if the aliases still stand as the change expects. A server takes it call by call,
+in an order that lets whoever finds it half-done see what was meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import sqlalchemy as sa
+from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlModelVersionTag, SqlRegisteredModelAlias
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
+
+from rothamsted.errors import StoreError
+from rothamsted.tracking.registry.found import check_alias, checked_model_tag, checked_version_tag
+from rothamsted.tracking.registry.model_lock import (
+    LOCK_TAG,
+    Lock,
+    LockLostError,
+    hold_model,
+    is_sql,
+    put_model_tag,
+    read_lock,
+    transaction,
+)
+from rothamsted.tracking.registry.registered import Registry
+
+ALIASES = cast(sa.Table, SqlRegisteredModelAlias.__table__)
+VERSIONS = cast(sa.Table, SqlModelVersion.__table__)
+VERSION_TAGS = cast(sa.Table, SqlModelVersionTag.__table__)
+
+
+class AliasMovedError(StoreError):
+    """An alias no longer stands where the change was decided on: decide again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What is to change, and on what condition."""
+
+    model: str
+    expect: Mapping[str, str | None]  # alias -> version as it must stand now; None: it must not be there
+    aliases: Mapping[str, str | None]  # alias -> version; None removes it. Without transactions: in this order
+    model_tags: Mapping[str, str] = field(default_factory=dict)
+    version_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # version -> tags
+
+
+def apply(registry: Registry, change: Change, lock: Lock) -> None:
+    """Make a change under the model's lock.
+
+    Raises:
+        AliasMovedError: An alias does not stand as expected; nothing was changed.
+        LockLostError: The lock is somebody else's by now; nothing was changed.
+        StoreError: A name or tag that the registry cannot hold, a version that is not there, no answer. A SQL
+            store is then as it was; on a server the tags may be written, and the aliases up to the one that failed.
+    """
+    for alias in change.aliases:
+        check_alias(alias)
+    for key, value in change.model_tags.items():
+        checked_model_tag(key, value)
+    for tags in change.version_tags.values():
+        for key, value in tags.items():
+            checked_version_tag(key, value)
+    if is_sql(registry):
+        _apply_sql(registry, change, lock)
+    else:
+        _apply_by_client(registry, change, lock)
+
+
+def _apply_sql(registry: Registry, change: Change, lock: Lock) -> None:
+    with transaction(registry) as connection:
+        hold_model(connection, change.model)
+        _check_lock(registry, lock, read_lock(connection, change.model))
+        _check_expected(registry, change, _aliases(connection, change.model))
+        for version in {*change.version_tags, *(version for version in change.aliases.values() if version)}:
+            _check_version(registry, connection, change.model, version)
+        for version, tags in change.version_tags.items():
+            for key, value in tags.items():
+                _put_version_tag(connection, change.model, int(version), key, value)
+        for key, value in change.model_tags.items():
+            put_model_tag(connection, change.model, key, value)
+        for alias, version in change.aliases.items():
+            _put_alias(connection, change.model, alias, version)
+
+
+def _apply_by_client(registry: Registry, change: Change, lock: Lock) -> None:
+    """The reasons first, so that a change that stopped half-way can be told from one made by hand."""
+    found = registry.model(change.model)
+    _check_lock(registry, lock, found.tags.get(LOCK_TAG))
+    _check_expected(registry, change, found.aliases)
+    for version, tags in change.version_tags.items():
+        registry.tag_version(change.model, version, tags)
+    for key, value in change.model_tags.items():
+        registry.set_model_tag(change.model, key, value)
+    for alias, version in change.aliases.items():
+        registry.set_alias(change.model, alias, version)
+
+
+def _check_lock(registry: Registry, lock: Lock, text: str | None) -> None:
+    if text != lock.text:
+        raise LockLostError(
+            f"{registry.place}: writing took longer than the lock of model {lock.model!r} lasts, and it was taken "
+            "over; no alias was moved: give the same command again"
+        )
+
+
+def _check_expected(registry: Registry, change: Change, aliases: Mapping[str, str]) -> None:
+    for alias, version in change.expect.items():
+        if aliases.get(alias) != version:
+            stands, stood = aliases.get(alias), version
+            raise AliasMovedError(
+                f"{registry.place}: {alias} of model {change.model!r} is {_named(stands)} by now, was {_named(stood)}"
+            )
+
+
+def _named(version: str | None) -> str:
+    return "nowhere" if version is None else f"version {version}"
+
+
+def _aliases(connection: sa.Connection, model: str) -> dict[str, str]:
+    query = sa.select(ALIASES.c.alias, ALIASES.c.version).where(
+        ALIASES.c.workspace == DEFAULT_WORKSPACE_NAME, ALIASES.c.name == model
+    )
+    return {alias: str(version) for alias, version in connection.execute(query.with_for_update())}
+
+
+def _check_version(registry: Registry, connection: sa.Connection, model: str, version: str) -> None:
+    query = sa.select(VERSIONS.c.current_stage).where(
+        VERSIONS.c.workspace == DEFAULT_WORKSPACE_NAME,
+        VERSIONS.c.name == model,
+        VERSIONS.c.version == int(version),
+    )
+    row = connection.execute(query).first()
+    if row is None or row[0] == STAGE_DELETED_INTERNAL:
+        raise StoreError(f"{registry.place}: version {version} of model {model!r} was deleted; nothing was changed")
+
+
+def _put_alias(connection: sa.Connection, model: str, alias: str, version: str | None) -> None:
+    place = {"workspace": DEFAULT_WORKSPACE_NAME, "name": model, "alias": alias}
+    connection.execute(sa.delete(ALIASES).where(*(ALIASES.c[key] == value for key, value in place.items())))
+    if version is not None:
+        connection.execute(sa.insert(ALIASES).values(**place, version=int(version)))
+
+
+def _put_version_tag(connection: sa.Connection, model: str, version: int, key: str, value: str) -> None:
+    place = {"workspace": DEFAULT_WORKSPACE_NAME, "name": model, "version": version, "key": key}
+    connection.execute(sa.delete(VERSION_TAGS).where(*(VERSION_TAGS.c[k] == v for k, v in place.items())))
+    connection.execute(sa.insert(VERSION_TAGS).values(**place, value=value))

@@ -1,0 +1,212 @@
+"""Who may write to a registered model: a lease in a tag of it, taken by one process at a time.
+
+Apart from `registry`, because two promotions at the same time are rare and have to be right: a SQL store gives
+the lease in one transaction; a server has no such thing, there the tag is written, and read back after a while.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import mlflow
+import sqlalchemy as sa
+from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
+from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel, SqlRegisteredModelTag
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
+from sqlalchemy.exc import DBAPIError
+
+from rothamsted.errors import StoreError
+from rothamsted.tracking.failures import one_line
+from rothamsted.tracking.recorder import KNOWN_SCHEMA
+from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.sql.statements import DIALECTS
+from rothamsted.tracking.sql.store import begin, prepare_connection, sql_store
+
+LOCK_TAG = "rothamsted.lock"
+LEASE_SECONDS = 120.0  # writing a verdict takes one to three; clocks of machines may differ by less than this
+WAIT_SECONDS = 300.0  # for others to finish
+SETTLE_SECONDS = 1.0  # through a server: a rival that read 'free' has written its own tag by then
+_POLL_SECONDS = 0.25
+
+MODELS = cast(sa.Table, SqlRegisteredModel.__table__)
+MODEL_TAGS = cast(sa.Table, SqlRegisteredModelTag.__table__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """The right to change a registered model, until it is given back or its time is over."""
+
+    model: str
+    holder: str
+    text: str  # value of the tag
+
+
+class LockLostError(StoreError):
+    """The lease ran out and somebody else took it, before the change was made."""
+
+
+@contextmanager
+def locked(
+    registry: Registry,
+    model: str,
+    holder: str,
+    *,
+    is_alive: Callable[[str], bool],
+    wait_seconds: float = WAIT_SECONDS,
+    lease_seconds: float = LEASE_SECONDS,
+) -> Iterator[Lock]:
+    """Hold the lock of a registered model that exists.
+
+    Args:
+        registry: Where the model is.
+        model: Its name.
+        holder: This process, by a name of its own.
+        is_alive: Whether the process of another holder's name may still run; a dead one's lock is free at once.
+        wait_seconds: For another holder to finish.
+        lease_seconds: After which others may take the lock.
+
+    Raises:
+        StoreError: another one holds it all the time.
+    """
+    lock = _acquire(registry, model, holder, is_alive, wait_seconds, lease_seconds)
+    try:
+        yield lock
+    finally:
+        release(registry, lock)
+
+
+def release(registry: Registry, lock: Lock) -> None:
+    """Give the lock back; nothing happens where it is somebody else's by now."""
+    if not is_sql(registry):
+        if registry.model(lock.model).tags.get(LOCK_TAG) == lock.text:
+            registry.set_model_tag(lock.model, LOCK_TAG, None)
+        return
+    with transaction(registry) as connection:
+        connection.execute(sa.delete(MODEL_TAGS).where(*tag_is(lock.model, LOCK_TAG), MODEL_TAGS.c.value == lock.text))
+
+
+def is_sql(registry: Registry) -> bool:
+    """Whether the registry is a database whose tables are known, so that changes can share a transaction."""
+    is_known = mlflow.__version__.startswith(KNOWN_SCHEMA) and not MLFLOW_ENABLE_WORKSPACES.get()
+    return registry.uri.startswith(DIALECTS) and is_known
+
+
+@contextmanager
+def transaction(registry: Registry) -> Iterator[sa.Connection]:
+    """A transaction on the registry's tables, committed at the end of the block, undone by any error."""
+    try:
+        with sql_store(registry.uri).engine.connect() as connection:
+            prepare_connection(connection)
+            begin(connection)
+            yield connection
+            connection.commit()
+    except DBAPIError as error:
+        raise StoreError(f"{registry.place}: cannot write: {one_line(error)}") from error
+
+
+def hold_model(connection: sa.Connection, model: str) -> bool:
+    """Keep other transactions of ours off this model until the commit; False where there is no such model.
+
+    On SQLite `BEGIN IMMEDIATE` has done it already; PostgreSQL locks the model's row.
+    """
+    query = sa.select(MODELS.c.name).where(MODELS.c.workspace == DEFAULT_WORKSPACE_NAME, MODELS.c.name == model)
+    return connection.execute(query.with_for_update()).scalar() is not None
+
+
+def tag_is(model: str, key: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """The condition that finds a tag of a registered model."""
+    columns = MODEL_TAGS.c
+    return (columns.workspace == DEFAULT_WORKSPACE_NAME, columns.name == model, columns.key == key)
+
+
+def put_model_tag(connection: sa.Connection, model: str, key: str, value: str | None) -> None:
+    """Set a tag of a registered model within a transaction; None removes it."""
+    connection.execute(sa.delete(MODEL_TAGS).where(*tag_is(model, key)))
+    if value is not None:
+        row = {"workspace": DEFAULT_WORKSPACE_NAME, "name": model, "key": key, "value": value}
+        connection.execute(sa.insert(MODEL_TAGS).values(**row))
+
+
+def read_lock(connection: sa.Connection, model: str) -> str | None:
+    """Return the lock's text within a transaction; None where the lock is free."""
+    return connection.execute(sa.select(MODEL_TAGS.c.value).where(*tag_is(model, LOCK_TAG))).scalar()
+
+
+# ---- taking it ----
+
+
+def _acquire(
+    registry: Registry,
+    model: str,
+    holder: str,
+    is_alive: Callable[[str], bool],
+    wait_seconds: float,
+    lease_seconds: float,
+) -> Lock:
+    take = _take_sql if is_sql(registry) else _take_by_client
+    give_up = time.monotonic() + wait_seconds
+    while True:
+        until_ms = time.time_ns() // 1_000_000 + int(lease_seconds * 1000)
+        lock = Lock(model=model, holder=holder, text=json.dumps({"holder": holder, "until_ms": until_ms}))
+        other = take(registry, lock, is_alive)
+        if other is None:
+            return lock
+        if time.monotonic() > give_up:
+            raise StoreError(
+                f"{registry.place}: model {model!r} is being changed by {other} for more than {wait_seconds:g} s; "
+                f"wait for it, or remove the model's tag {LOCK_TAG} if that process is gone"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _take_sql(registry: Registry, lock: Lock, is_alive: Callable[[str], bool]) -> str | None:
+    """Take the lock in one transaction; returns who has it instead."""
+    with transaction(registry) as connection:
+        if not hold_model(connection, lock.model):
+            raise StoreError(f"{registry.place}: model {lock.model!r} was deleted meanwhile; start again")
+        other = _other_holder(read_lock(connection, lock.model), lock, is_alive)
+        if other is None:
+            put_model_tag(connection, lock.model, LOCK_TAG, lock.text)
+        return other
+
+
+def _take_by_client(registry: Registry, lock: Lock, is_alive: Callable[[str], bool]) -> str | None:
+    other = _other_holder(registry.model(lock.model).tags.get(LOCK_TAG), lock, is_alive)
+    if other is not None:
+        return other
+    try:
+        registry.set_model_tag(lock.model, LOCK_TAG, lock.text)
+    except StoreError:  # of two that insert the tag at once, a server on a SQL store refuses the second
+        text = registry.model(lock.model).tags.get(LOCK_TAG)
+        if text is None or text == lock.text:
+            raise
+        return _holder_in(text)
+    time.sleep(SETTLE_SECONDS)
+    text = registry.model(lock.model).tags.get(LOCK_TAG)
+    return None if text == lock.text else _holder_in(text)
+
+
+def _other_holder(text: str | None, lock: Lock, is_alive: Callable[[str], bool]) -> str | None:
+    """Who else holds a lock of this text now; None where it may be taken."""
+    if text is None:
+        return None
+    holder = _holder_in(text)
+    if holder == lock.holder:
+        return None
+    try:
+        is_over = json.loads(text)["until_ms"] < time.time_ns() // 1_000_000
+    except (ValueError, TypeError, KeyError):
+        is_over = False  # not ours: somebody has to look at it
+    return None if is_over or not is_alive(holder) else holder
+
+
+def _holder_in(text: str | None) -> str:
+    try:
+        return str(json.loads(text or "")["holder"])
+    except (ValueError, TypeError, KeyError):
+        return f"somebody ({text!r})"

@@ -1,0 +1,1 @@
+"""SQL on MLflow's tables."""
