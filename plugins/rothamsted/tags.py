@@ -3,14 +3,14 @@
 Apart because writers and readers must agree on them, and a reader of the record needs one place to look.
 """
 
-ROLE = "rothamsted.role"  # sweep, trial, replicate, duel
+ROLE = "rothamsted.role"  # sweep, trial, replicate, contest
 SWEEP = "rothamsted.sweep"  # name of the sweep
 STUDY = "rothamsted.study"
 TRIAL = "rothamsted.trial"  # number of the trial: 0, 1, ...
 REPLICATE = "rothamsted.replicate"  # 0, 1, ... within the trial
 SEED = "rothamsted.seed"
 CONDITION = "rothamsted.condition"  # as JSON, where a foreign project may log parameters in a spelling of its own
-PHASE = "rothamsted.phase"  # search, confirm, duel
+PHASE = "rothamsted.phase"  # search, confirm, contest
 RACE = "rothamsted.race"  # dropped after N, narrow after N, survived; while it races: racing
 OUTCOME = "rothamsted.outcome"  # finished, diverged, failed, interrupted
 ATTEMPT = "rothamsted.attempt"  # 1, 2, ...: grows with each retry
@@ -24,7 +24,7 @@ RESUMED_FROM_STEP = "rothamsted.resumed_from_step"  # step at which the stage be
 MODEL = "rothamsted.model"  # URI of the model that the run's training made: models:/m-...
 MODEL_PROBLEM = "rothamsted.model_problem"  # one line, where its model could not be logged
 CODE_DIGEST = "rothamsted.code_digest"  # SHA-256 of the study's source files; several joined by +
-CONTESTANT = "rothamsted.contestant"  # label of a condition in a duel
+CONTESTANT = "rothamsted.contestant"  # label of a condition in a contest
 CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
 
 RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep
@@ -37,7 +37,8 @@ NEXT_STAGE = "rothamsted:next_stage"  # Optuna, of a stage that is over: the nex
 CONFIRMS = "rothamsted:confirms"  # Optuna, of the confirmation: which trial, replicate and seed, below which run
 CONFIRMED = "rothamsted:confirmed"  # Optuna, of the confirmation: trial -> its result over all replicates
 CONFIRMATION_OF = "rothamsted:confirmation_of"  # Optuna, of the confirmation: name of the sweep
-DUEL = "rothamsted:duel"  # Optuna, of a duel: its contestants and their labels
+CONTEST = "rothamsted:duel"  # Optuna, of a contest: its contestants and their labels
+OPENING = "rothamsted:opening"  # Optuna, of a sweep that is being started: ids of its experiment and its run
 RESULT = "rothamsted:result"  # Optuna: the trial's replicates and their summary
 EXPERIMENT_ID = "rothamsted:experiment_id"
 TRACKING_URI = "rothamsted:tracking_uri"

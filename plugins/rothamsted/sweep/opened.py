@@ -1,60 +1,129 @@
-"""What a worker and the coordinator of a sweep both hold: the sweep, its study, its queue and its record.
-
-Apart because both are made from it, in one process or on two machines, and must agree.
-"""
+"""A sweep held open, as one process sees it: its file, its study, its queues and its record."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import TracebackType
+from typing import Any
 
 from pydantic import BaseModel
 
 from rothamsted import tags
+from rothamsted.analysis.read_search import read_search
+from rothamsted.analysis.values import Dataset
 from rothamsted.errors import StoreError
+from rothamsted.holders import new_worker_id
+from rothamsted.records import RunStatus
 from rothamsted.search import Queue, find_search, open_queue
+from rothamsted.search.sweep_lease import SweepLease
 from rothamsted.spec import Sweep, from_resolved, plan
 from rothamsted.study import Study, set_fields
 from rothamsted.sweep.foreign_study import ForeignStudy, parameters_of
 from rothamsted.sweep.stage import EarlierStage, first_stage, keeps_states
-from rothamsted.tracking import Recorder, open_recorder
+from rothamsted.tracking import Recorder, current_run_id, open_recorder
 
 Emit = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepContext:
-    """A started sweep, as one process sees it."""
+class Place:
+    """Where a sweep is started from.
+
+    Attributes:
+        root: of the MLflow project: checkpoints lie below it.
+        tracking_uri: where runs go.
+        outer_run_id: the run that MLflow opened around this process, if it did.
+        source: the path of the sweep file, for the record; empty where there is none.
+        question: the sweep file's opening comment.
+    """
+
+    root: Path
+    tracking_uri: str
+    outer_run_id: str | None = None
+    source: str = ""
+    question: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A started sweep, as one process sees it; a context manager that lets go of it.
+
+    Attributes:
+        sweep: one stage of it, or the whole where it has no stages.
+        study: what it trains.
+        queue: its trials.
+        confirm_queue: the replicates that confirm its winners; None where nothing is confirmed.
+        recorder: writes its runs.
+        tracking_uri, experiment_id, sweep_run_id: where its runs are.
+        root: of the MLflow project.
+        lease: of the sweep, held by the one process that decides.
+        earlier_stage: the stage before this one.
+        keeps_states: the state at the end of each replicate is kept for the next stage.
+        labels: what each condition of a contest is called; empty for a sweep.
+        question: the sweep file's opening comment.
+        is_resumed: it had been started before.
+    """
 
     sweep: Sweep
     study: Study | ForeignStudy
     queue: Queue
+    confirm_queue: Queue | None
     recorder: Recorder
     tracking_uri: str
     experiment_id: str
     sweep_run_id: str
-    root: Path  # of the MLflow project: checkpoints lie below it
-    phase: Literal["search", "confirm", "duel"] = "search"
-    earlier_stage: EarlierStage | None = None  # the stage before this one
-    keeps_states: bool = False  # the state at the end of each replicate is kept for the next stage
+    root: Path
+    lease: SweepLease
+    earlier_stage: EarlierStage | None = None
+    keeps_states: bool = False
+    labels: Sequence[str] = ()
+    question: str = ""
+    is_resumed: bool = False
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds of this phase's replicates, the same in every condition; of a race as many as there can be."""
-        return self.sweep.confirm_seeds if self.phase == "confirm" else self.sweep.replicates.values
-
-    def confirmation(self) -> SweepContext:
-        """The same sweep in its second phase, with the queue of the confirmation."""
-        return replace(self, phase="confirm", queue=confirm_queue_of(self.sweep))
+    def queues(self) -> tuple[Queue, ...]:
+        """All queues that workers claim from, in their order."""
+        return (self.queue,) if self.confirm_queue is None else (self.queue, self.confirm_queue)
 
     def config_of(self, condition: Mapping[str, Any], seed: int) -> Any:
         """The study's config of one replicate; of a foreign project the parameters of its entry point."""
         if isinstance(self.study, ForeignStudy):
             return parameters_of(self.sweep, condition, seed)
         return config_of(self.study, self.sweep, condition, seed)
+
+    def data(self) -> Dataset:
+        """What the search knows: of every condition that has been told something, and of its confirmation."""
+        return read_search(
+            self.queue,
+            self.sweep,
+            confirmation=self.confirm_queue,
+            run_id=self.sweep_run_id,
+            experiment_id=self.experiment_id,
+            question=self.question,
+        )
+
+    def end_run(self, status: RunStatus) -> None:
+        """End the sweep's run, unless MLflow itself ends it or another process decides."""
+        if self.lease.token and current_run_id() != self.sweep_run_id:
+            self.recorder.end_run(self.sweep_run_id, status, time.time_ns() // 1_000_000)
+        self.recorder.flush()
+
+    def close(self) -> None:
+        """Write what is buffered, and give the sweep's lease back."""
+        self.lease.leave("left")
+        self.recorder.close()
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
@@ -93,11 +162,14 @@ def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
     )
 
 
-def confirm_queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
+def confirm_queue_of(sweep: Sweep, *, create: bool = False) -> Queue | None:
     """The queue of the confirmation: an Optuna study of its own, which no sampler of the search looks at.
 
-    Each of its trials is one replicate of one condition, so that all workers share even a single winner.
+    Each of its trials is one replicate of one condition, so that all workers share even a single winner. None where
+    the sweep confirms nothing.
     """
+    if sweep.confirm is None:
+        return None
     return open_queue(
         sweep.storage,
         sweep.confirm_name,
@@ -109,15 +181,15 @@ def confirm_queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
     )
 
 
-def open_context(
+def open_started(
     name: str,
     storage: str,
     *,
     root: Path,
     find_target: Callable[[Sweep], Study | ForeignStudy],
     tracking_uri: str,
-) -> SweepContext:
-    """Open a sweep that was started before, from its name and storage alone.
+) -> Opened:
+    """Open a sweep that was started before, from its name and storage alone: as a worker does.
 
     Raises:
         StoreError: there is no sweep of this name in the storage.
@@ -136,16 +208,20 @@ def open_context(
     whole = from_resolved({**record.spec, "storage": storage})
     sweep, study = first_stage(whole), find_target(whole)
     stage = record.attributes.get(tags.STAGE)
-    return SweepContext(
+    queue = queue_of(sweep)
+    return Opened(
         sweep=sweep,
         study=study,
-        queue=queue_of(sweep),
+        queue=queue,
+        confirm_queue=confirm_queue_of(sweep),
         recorder=open_recorder(tracking_uri),
         tracking_uri=tracking_uri,
         experiment_id=str(record.attributes[tags.EXPERIMENT_ID]),
         sweep_run_id=str(record.attributes[tags.RUN_ID]),
         root=root,
-        phase="duel" if tags.DUEL in record.attributes else "search",
+        lease=queue.lease(new_worker_id()),
         earlier_stage=EarlierStage.of(stage["earlier"]) if stage is not None else None,
         keeps_states=stage["keeps_states"] if stage is not None else keeps_states(whole, 0, study),
+        labels=record.attributes.get(tags.CONTEST, {}).get("labels", ()),
+        is_resumed=True,
     )

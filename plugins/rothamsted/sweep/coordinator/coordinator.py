@@ -1,70 +1,79 @@
-"""The coordinator: start or resume a sweep, keep local workers going, and write its results down.
+"""Run a session of a sweep: keep workers going, decide what comes next, and stop in time.
 
-Apart from the worker because exactly one process does this, while workers may be many and anywhere.
+Any number of processes may do this for one sweep. The one that holds the sweep's lease decides; the others keep
+workers going, and one of them takes the lease when it runs out.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from rothamsted import tags, tracking
-from rothamsted.executors import Death, LocalExecutor
-from rothamsted.executors.local import GRACE_SECONDS, worker_environment
-from rothamsted.holders import is_alive, new_worker_id
-from rothamsted.records import Outcome, RunStatus
-from rothamsted.search import Queue
-from rothamsted.spec import Sweep, plan
-from rothamsted.study import Study, stop_on_signals
-from rothamsted.sweep import confirm
-from rothamsted.sweep.advance import Conductor
+from rothamsted import tags
+from rothamsted.executors import Crew, Death, Event, Executor, Job
+from rothamsted.executors.crew import GRACE_SECONDS
+from rothamsted.holders import is_alive
+from rothamsted.records import RunStatus
+from rothamsted.search.sweep_lease import SweepLeaseLostError
+from rothamsted.spec import plan
+from rothamsted.study import stop_on_signals
+from rothamsted.sweep.coordinator.closing import ConfirmedRuns
+from rothamsted.sweep.coordinator.decide import Decider
 from rothamsted.sweep.coordinator.progress import Progress
-from rothamsted.sweep.duel_record import print_duel, write_duel
-from rothamsted.sweep.finish import print_found, read_found, write_found
-from rothamsted.sweep.foreign_study import ForeignStudy
-from rothamsted.sweep.open.start import start_sweep
-from rothamsted.sweep.opened import SweepContext, n_workers
-from rothamsted.sweep.results import read_results
-from rothamsted.sweep.stage import LaterStage
-from rothamsted.sweep.trial_record import now_ms
+from rothamsted.sweep.open.start import LEASE_SECONDS
+from rothamsted.sweep.opened import Opened, n_workers
 
+POLL_SECONDS = 0.2  # between two looks at the clock while no worker says anything
+DECIDE_SECONDS = 1.0  # between two looks at the search while workers train
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
 MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all
-RACE_SECONDS = 1.0  # between two looks at which round a race is in
 INTERRUPTED = 130  # exit status, as a shell gives it for Ctrl-C
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """How a session of a sweep ended.
+
+    Attributes:
+        exit_status: 0; 1 where workers cannot run; 130 where it was stopped by a signal.
+        status: of the sweep's run.
+        is_complete: nothing is left to do.
+        decided: this process decided at the end, so that it writes the sweep's own run.
+        left: what is left to do, in words; empty where nothing is.
+    """
+
+    exit_status: int
+    status: RunStatus
+    is_complete: bool
+    decided: bool
+    left: str = ""
 
 
 @dataclass(kw_only=True)
 class Coordinator:
-    """One sitting of one sweep."""
+    """One session of one sweep."""
 
-    context: SweepContext
-    is_resumed: bool
-    question: str  # the sweep file's opening comment
+    opened: Opened
+    executor: Executor
     console: Console
     until: float | None = None  # unix seconds; None: for as long as the file says
     progress: Progress = field(init=False)
-    _workers: dict[int, str] = field(default_factory=dict)  # pid -> worker id
-    _started_at: dict[int, float] = field(default_factory=dict)  # pid -> when its replicate started
+    _is_over: bool = False
     _failed_starts: int = 0  # workers in a row that died without running anything
-    _overdue: set[int] = field(default_factory=set)
-
+    _started_at: dict[str, float] = field(default_factory=dict)  # worker of the crew -> when its replicate started
+    _ids: dict[str, str] = field(default_factory=dict)  # worker of the crew -> its id in leases
     _notes: set[str] = field(default_factory=set)
-    _confirmation: SweepContext | None = None
-    _looked_at_race: float = 0.0
+    _renewed_at: float = float("-inf")
+    _looked_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        sweep, size = self.context.sweep, plan(self.context.sweep, n_preview=0)
-        self._conductor = Conductor(search=self.context, holder=new_worker_id())
-        self._confirmation = self._conductor.confirmation if sweep.confirm is not None else None
+        sweep, size = self.opened.sweep, plan(self.opened.sweep, n_preview=0)
+        self._decider = Decider(self.opened)
+        limit = sweep.timeout
+        self.until = time.time() + limit if limit and self.until is None else self.until
         self.progress = Progress(
             n_search=size.n_trainings,
             n_confirm=size.n_confirm_trainings,
@@ -72,225 +81,193 @@ class Coordinator:
             direction=sweep.objective.direction,
             level=sweep.statistics.level,
             console=self.console,
-            names_best=self.context.phase != "duel",
+            names_best=not self.opened.labels,
         )
 
-    def run(self) -> int:
-        """Run until nothing is left, stopped, or out of time; returns the exit status."""
-        for queue in self._queues():
-            self._release_dead_leases(queue)
-            self._requeue_failed(queue)
-        if self._confirmation is not None:
-            confirm.end_runs(self._confirmation, None)
-        results = read_results(self.context.queue)
-        confirmed = read_results(self._confirmation.queue) if self._confirmation is not None else []
-        if self.is_resumed:
-            what = "duel" if self.context.phase == "duel" else "sweep"
-            n_done = sum(len(r.replicates) for r in (*results, *confirmed))
-            self.console.print(f"resuming {what} {self.context.sweep.name}: {n_done} replicates are done already")
-        limit = self.context.sweep.timeout
-        until = time.time() + limit if limit and self.until is None else self.until
-        self.progress.open(results, confirmed)
-        self._look_at_race()
+    def run(self) -> Session:
+        """Run until nothing is left, stopped, or out of time."""
+        self._release_dead_leases()
+        if self.opened.is_resumed and self._decides:
+            self._decider.retry()
+        data = self.opened.data()
+        if self.opened.is_resumed:
+            what = "contest" if self.opened.labels else "sweep"
+            n_done = sum(one.outcome not in ("running", "interrupted") for one in data.replicates)
+            self.console.print(f"resuming {what} {self.opened.sweep.name}: {n_done} replicates are done already")
+        self.progress.open(data)
         with stop_on_signals(self._say_stopping) as stop:
             try:
-                if self._has_work():
-                    self._executor(until).run(stop)
+                self._decide()
+                if not self._is_over:
+                    with self.executor.start(self._job(), n_workers(self.opened.sweep)) as crew:
+                        self._attend(crew, stop)
             finally:
                 self.progress.close()
-        return self._finish(is_stopped=stop())
+        return self._ended(is_stopped=stop())
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing is left to do."""
-        return self._conductor.is_over()
+    def _decides(self) -> bool:
+        return self.opened.lease.token > 0
 
     # ---- before ----
 
-    def _queues(self) -> list[Queue]:
-        return [self.context.queue] + ([self._confirmation.queue] if self._confirmation is not None else [])
-
-    def _release_dead_leases(self, queue: Queue) -> None:
+    def _release_dead_leases(self) -> None:
         """Trials of workers of this host that are gone can be taken over now, not when their lease ends."""
-        dead = [worker for worker in queue.claims.holders() if not is_alive(worker)]
-        if dead:
-            queue.claims.expire(dead)
-        holder = queue.rounds.turn_holder()
-        if holder is not None and not is_alive(holder):
-            queue.rounds.end_turn(holder)
+        for queue in self.opened.queues:
+            for worker in queue.leases.holders():
+                if not is_alive(worker):
+                    queue.leases.end(worker)
 
-    def _requeue_failed(self, queue: Queue) -> None:
-        """Failed replicates are tried again as often as the file says, also when a sweep goes on."""
-        limit = 1 + self.context.sweep.execution.retries
-        again = [
-            trial.number
-            for trial in queue.finished_trials()
-            if trial.user_attrs.get(tags.RESULT, {}).get("outcomes", {}).get(Outcome.FAILED.value)
-            and trial.user_attrs.get(tags.ATTEMPTS, 1) < limit
-            and tags.PRUNED not in trial.user_attrs  # its replicates are not trained again
-        ]
-        queue.requeue(again)
-
-    # ---- while it runs ----
-
-    def _executor(self, until: float | None) -> LocalExecutor:
-        sweep = self.context.sweep
-        # -P: a file in a stranger's folder does not stand in for a module of the engine.
-        python = [sys.executable, *(["-P"] if sweep.project is not None else [])]
-        command = [*python, "-m", "rothamsted", "worker", "--sweep", sweep.name]
-        command += ["--storage", sweep.storage, "--events", "true", "--parent", str(os.getpid())]
-        if until is not None:
-            command += ["--until", repr(until)]
-        workers = n_workers(sweep)
-        extra = {"MLFLOW_TRACKING_URI": self.context.tracking_uri}
-        return LocalExecutor(
-            command=command,
-            environment=worker_environment(workers, extra),
-            n_workers=workers,
-            on_event=self._on_event,
-            on_death=self._on_death,
-            grace_seconds=GRACE_SECONDS + self._grace_of_processes,
-            has_work=lambda: self._has_work() and (until is None or time.time() < until),
-            on_tick=self._on_tick,
+    def _job(self) -> Job:
+        sweep = self.opened.sweep
+        return Job(
+            entry="rothamsted.sweep.worker.entry:work",
+            arguments={"sweep": sweep.name, "storage": sweep.storage, "until": self.until},
+            environment={"MLFLOW_TRACKING_URI": self.opened.tracking_uri},
+            # -P: a file in a stranger's folder does not stand in for a module of the engine.
+            python_flags=("-P",) if sweep.project is not None else (),
+            grace_seconds=self._grace_seconds,
         )
+
+    @property
+    def _grace_seconds(self) -> float:
+        return GRACE_SECONDS + self._grace_of_processes
 
     @property
     def _grace_of_processes(self) -> float:
         """What a worker itself waits for a foreign process to end."""
-        sweep = self.context.sweep
+        sweep = self.opened.sweep
         return sweep.execution.grace_seconds if sweep.project is not None else 0.0
 
-    def _has_work(self) -> bool:
-        if self._failed_starts >= MOST_FAILED_STARTS:
+    # ---- while it runs ----
+
+    def _attend(self, crew: Crew, stop: Callable[[], bool]) -> None:
+        """Hear the workers, and decide between their trials, until nobody is left."""
+        is_leaving = False
+        while crew.n_alive:
+            n_deaths = 0
+            for event in crew.events(POLL_SECONDS):
+                n_deaths += event.death is not None and not event.death.is_orderly
+                self._on_event(event)
+                if event.said.get("event") == "trial" and not self.progress.running:
+                    break  # perhaps a round is over: the workers wait for what comes next
+            self._tick(crew)
+            if is_leaving:
+                continue
+            self._decide()
+            if stop() or self._is_over or self._failed_starts >= MOST_FAILED_STARTS:
+                crew.stop(self._grace_seconds)
+                is_leaving = True
+            elif n_deaths and not self._is_late:
+                crew.refill()
+
+    @property
+    def _is_late(self) -> bool:
+        return self.until is not None and time.time() >= self.until
+
+    def _decide(self) -> None:
+        """Renew or take the sweep's lease, and take the next step where nothing runs any more."""
+        now, lease = time.monotonic(), self.opened.lease
+        if self._decides and now - self._renewed_at > LEASE_SECONDS / 4:
+            self._renewed_at = now
+            if not lease.renew(LEASE_SECONDS):
+                self.progress.say("another process decides for this sweep now; this one helps")
+        if self.progress.running and now - self._looked_at < DECIDE_SECONDS:
+            return
+        self._looked_at = now
+        if not self._decides and not self._take():
+            return
+        try:
+            step = self._decider.decide()
+        except SweepLeaseLostError:
+            return
+        self._is_over = self._decider.is_over
+        if step is not None and tags.ROUND in step.note:
+            self.progress.on_round(step.note[tags.ROUND], self.opened.data())
+
+    def _take(self) -> bool:
+        """Take the lease of a sweep whose decider is gone; notice where it is over."""
+        deciding = self.opened.lease.deciding_now()
+        if deciding is not None and deciding.how == "over":
+            self._is_over = True
             return False
-        return not self._conductor.is_over()
+        return self.opened.lease.take(LEASE_SECONDS, is_dead=lambda holder: not is_alive(holder))
 
-    def _on_event(self, pid: int, event: Mapping[str, Any]) -> None:
-        self._workers[pid] = event["worker"]
-        if event["event"] == "start":
-            self._started_at[pid] = time.monotonic()
-            self.progress.on_start(pid, event)
-        elif event["event"] == "end":
-            self._started_at.pop(pid, None)
+    def _on_event(self, event: Event) -> None:
+        worker, said = event.worker, event.said
+        if event.death is not None:
+            self._on_end_of_worker(worker, event.death)
+            return
+        self._ids[worker] = said["worker"]
+        kind = said["event"]
+        if kind == "start":
+            self._started_at[worker] = time.monotonic()
+            self.progress.on_start(worker, said)
+        elif kind == "end":
+            self._started_at.pop(worker, None)
             self._failed_starts = 0
-            self.progress.on_end(event)
-        elif event["event"] == "trial":
-            self.progress.on_trial(event)
-        elif event["event"] == "note" and event["text"] not in self._notes:
-            self._notes.add(event["text"])  # every worker has found it out
-            self.progress.say(event["text"])
+            self.progress.on_end(said)
+        elif kind == "trial":
+            self.progress.on_trial(said)
+        elif kind == "note" and said["text"] not in self._notes:
+            self._notes.add(said["text"])  # every worker has found it out
+            self.progress.say(said["text"])
 
-    def _on_death(self, death: Death) -> None:
-        lost = self.progress.on_death(death.pid)
-        self._started_at.pop(death.pid, None)
+    def _on_end_of_worker(self, worker: str, death: Death) -> None:
+        lost = self.progress.on_death(worker)
+        self._started_at.pop(worker, None)
         for running in lost:
-            search, confirmation = self.context, self._confirmation
-            stage = confirmation if confirmation is not None and running.phase == "confirm" else search
-            stage.queue.count_crash(running.number, running.replicate)
             self.progress.say(f"{running.name}: {death.reason}")
-        if worker := self._workers.pop(death.pid, None):
-            for queue in self._queues():
-                queue.claims.expire([worker])
-                queue.rounds.end_turn(worker)
-        if not lost:
+        worker_id = self._ids.pop(worker, None)
+        if worker_id is not None:
+            for queue in self.opened.queues:  # to be taken over at once
+                queue.leases.end(worker_id, death.was_ended_because)
+        if not death.is_orderly and not lost:
             self._failed_starts += 1
             tail = death.last_lines.strip().splitlines()[-12:]
             self.progress.say("\n".join([f"a worker ended before any replicate: {death.reason}", *tail]))
 
-    def _on_tick(self) -> None:
-        if time.monotonic() - self._looked_at_race > RACE_SECONDS:
-            self._look_at_race()
+    def _tick(self, crew: Crew) -> None:
         self.progress.tick()
-        limit = self.context.sweep.execution.timeout_per_trial
+        limit = self.opened.sweep.execution.timeout_per_trial
         if limit is None:
             return
         grace = TIMEOUT_GRACE_SECONDS + self._grace_of_processes
-        for pid, started in self._started_at.items():
-            if time.monotonic() - started > limit + grace and pid not in self._overdue:
-                self._overdue.add(pid)
+        for worker, started in list(self._started_at.items()):
+            if time.monotonic() - started > limit + grace:
+                del self._started_at[worker]
                 self.progress.say(f"a replicate is {grace:g} s over its time and is killed")
-                os.kill(pid, signal.SIGKILL)
-
-    def _look_at_race(self) -> None:
-        """Tell the progress of a new round, whichever worker has begun it."""
-        self._looked_at_race = time.monotonic()
-        if self.context.sweep.replicates.racing is None:
-            return
-        race = self.context.queue.attribute(tags.ROUND)
-        if race is not None and race != self.progress.race:
-            self.progress.on_round(race, read_results(self.context.queue))
+                crew.end(worker, f"timeout after {limit:g} s")
 
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
 
     # ---- after ----
 
-    def _finish(self, *, is_stopped: bool) -> int:
-        context, is_complete = self.context, self.is_complete
-        if not is_complete and self._failed_starts >= MOST_FAILED_STARTS:
+    def _ended(self, *, is_stopped: bool) -> Session:
+        if not self._is_over and self._failed_starts >= MOST_FAILED_STARTS:
             status, exit_status = RunStatus.FAILED, 1
-        elif not is_complete and is_stopped:
+        elif not self._is_over and is_stopped:
             status, exit_status = RunStatus.KILLED, INTERRUPTED
         else:  # complete, or its time is up, as the file asked
             status, exit_status = RunStatus.FINISHED, 0
-        found = read_found(context, self._confirmation)
-        if context.phase == "duel":
-            write_duel(found, context)
-        else:
-            write_found(found, context, self._confirmation, question=self.question)
-        if self._confirmation is not None and not is_complete:
-            confirm.end_runs(self._confirmation, RunStatus.KILLED)
-        self._end_runs(status)
-        left = "" if is_complete else self._left()
-        (print_duel if context.phase == "duel" else print_found)(found, context, console=self.console, left=left)
-        return exit_status
+        if not self._is_over and self.opened.confirm_queue is not None and self._decides:
+            ConfirmedRuns(self.opened).interrupt()
+        return Session(
+            exit_status=exit_status,
+            status=status,
+            is_complete=self._is_over,
+            decided=self._decides,
+            left="" if self._is_over else self._left(),
+        )
 
     def _left(self) -> str:
-        """What a sitting that ended early leaves undone."""
-        n_left = self.context.sweep.n_trials - self.context.queue.counts().finished
+        """What a session that ended early leaves undone."""
+        opened = self.opened
+        n_left = opened.sweep.n_trials - opened.queue.counts().finished
         if n_left > 0:
             return f"{n_left} conditions are left"
-        if self.context.sweep.replicates.racing is not None and not self._conductor.is_search_over():
+        races = (condition.race for condition in opened.data().conditions)
+        if opened.sweep.replicates.racing is not None and any(race in ("", "racing") for race in races):
             return "the race is not over"
         return "the confirmation is not finished"
-
-    def _end_runs(self, status: RunStatus) -> None:
-        recorder, run_id = self.context.recorder, self.context.sweep_run_id
-        if tracking.current_run_id() != run_id:  # MLflow itself ends its outer run
-            recorder.end_run(run_id, status, now_ms())
-        recorder.flush()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sitting:
-    """How one sitting of a sweep ended."""
-
-    context: SweepContext
-    exit_status: int
-    is_complete: bool  # nothing is left to do
-
-
-def run_sweep(
-    sweep: Sweep,
-    study: Study | ForeignStudy,
-    *,
-    root: Path,
-    source: str,
-    question: str,
-    console: Console,
-    stage: LaterStage | None = None,
-    until: float | None = None,
-) -> Sitting:
-    """Start a sweep, its first stage or a later one, or go on with it, until it is finished or stopped.
-
-    `until`, in unix seconds, takes the place of the file's timeout; the rest is as in `start_sweep`.
-    """
-    started = start_sweep(sweep, study, root=root, source=source, stage=stage)
-    coordinator = Coordinator(
-        context=started.context, is_resumed=started.is_resumed, question=question, console=console, until=until
-    )
-    try:
-        status = coordinator.run()
-        return Sitting(context=started.context, exit_status=status, is_complete=coordinator.is_complete)
-    finally:
-        started.context.recorder.close()

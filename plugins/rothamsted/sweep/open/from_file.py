@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rothamsted.errors import UserError
+from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.study import Study, field_types, fields, load_study, set_fields
 from rothamsted.study.tensorboard import check_tensorboard
 from rothamsted.sweep.foreign_study import ForeignStudy, checked_foreign, open_foreign
-from rothamsted.sweep.stages import check_resume
+from rothamsted.sweep.opened import stage_config
 from rothamsted.tracking.projects.project import open_project
 
 
@@ -98,3 +98,28 @@ def find_study(name: str, root: Path) -> Study:
 def opening_comment(path: Path) -> str:
     """The comment that a sweep file opens with: its question, cost, expected result and source."""
     return comment.opening_comment(path.read_text(encoding="utf-8"))
+
+
+def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
+    """Refuse a stage that must go on from checkpoints with a study that cannot.
+
+    Raises:
+        SpecError: names the stage and the way out.
+    """
+    for index, stage in enumerate(sweep.stages):
+        if index == 0 or stage.resume is not True:
+            continue
+        place = f"sweep {sweep.name}: stages[{index}].resume"
+        if isinstance(study, ForeignStudy) or study.extends is None:
+            what = "a foreign project" if isinstance(study, ForeignStudy) else f"study '{study.name}'"
+            raise SpecError(f"{place}: {what} cannot go on from a shorter training; give resume: auto")
+        if sweep.execution.population > 1:
+            raise SpecError(f"{place}: needs replicates that train alone; give execution: {{population: 1}}")
+        _, condition = next(sweep.search_space.probes(), ("", {}))
+        seed = sweep.stage_seeds(index)[0]
+        old, new = (stage_config(study, sweep, number, condition, seed) for number in (index - 1, index))
+        if not study.extends(new, old):
+            raise SpecError(
+                f"{place}: to study '{study.name}' stage {index + 1} is no longer training of the same kind than "
+                f"stage {index}, so it cannot go on from it; give resume: auto, or change its parameters"
+            )

@@ -1,274 +1,274 @@
-"""Starting a sweep, or going on with it: everything is checked before anything is created.
+"""Open a sweep: ask everything, then make what is missing; take the sweep's lease, or help whoever has it.
 
-Apart from the coordinator because this is where every mistake of a user must surface, in one line.
+The order of the writes: the sweep's file, the lease and the id of its run stand in the search before the run is made;
+the run's id under its own name says that the sweep has been started. A start that is killed in between blocks no name.
 """
 
 from __future__ import annotations
 
-import json
-import socket
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.search import Queue, SearchRecord, check_storage, find_search
+from rothamsted.errors import StoreError
+from rothamsted.holders import is_alive, new_worker_id
+from rothamsted.search import Queue, SearchRecord, check_storage
 from rothamsted.search.storage import SPEC_KEY
-from rothamsted.space import Choice
 from rothamsted.spec import Sweep, resolved
-from rothamsted.study import Study, digest_of_data, source_tags, study_tags
-from rothamsted.study.source_code import code_digest
+from rothamsted.study import Study
 from rothamsted.sweep.foreign_study import ForeignStudy
-from rothamsted.sweep.open.growth import CONFIRM_STUDY, check_confirm_study, check_later_stages, check_same
+from rothamsted.sweep.open.asked import Asked, ask_everything, started_record
+from rothamsted.sweep.open.contestants import Contestants
+from rothamsted.sweep.open.growth import CONFIRM_STUDY, check_same
+from rothamsted.sweep.open.sweep_run import SweepRun, mark_continuation
 from rothamsted.sweep.open.warm_start import known_from
-from rothamsted.sweep.opened import SweepContext, confirm_queue_of, open_context, queue_of, stage_config
+from rothamsted.sweep.opened import Opened, Place, confirm_queue_of, open_started, queue_of
 from rothamsted.sweep.stage import LaterStage, first_stage, keeps_states
-from rothamsted.sweep.trial_record import now_ms
+from rothamsted.tracking import Recorder
+
+LEASE_SECONDS = 60.0  # of the sweep: a coordinator that is silent for longer has lost it
+LOOK_SECONDS = 0.1  # between two looks at a sweep that another process is just starting
 
 
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    """A sweep that is ready for workers."""
-
-    context: SweepContext
-    is_resumed: bool
-
-
-def start_sweep(
-    sweep: Sweep, study: Study | ForeignStudy, *, root: Path, source: str, stage: LaterStage | None = None
-) -> Started:
-    """Check everything, then create what is missing: experiment, sweep run, Optuna study, trials.
+def open_sweep(
+    sweep: Sweep,
+    study: Study | ForeignStudy,
+    place: Place,
+    *,
+    stage: LaterStage | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Opened:
+    """Open a sweep, or its first stage where it has stages, for the process that decides or for one that helps.
 
     Args:
-        sweep: the validated sweep file; with stages it is the first of them that is started.
+        sweep: the validated sweep file.
         study: what it trains.
-        root: the MLflow project's root.
-        source: the path of the sweep file, for the record.
+        place: where it is started from.
         stage: where this is a later stage of another sweep.
+        say: told, in a line, where another process runs this sweep already.
 
     Raises:
         UserError: with one line, before anything has been created in either database.
     """
-    whole, sweep = sweep, first_stage(sweep)
-    checked = _check(whole, study, root)
-    record, data_digest, digest_of_code, uri = checked.record, checked.data_digest, checked.digest_of_code, checked.uri
-    is_resumed = record is not None and tags.RUN_ID in record.attributes
-    known = None if is_resumed else known_from(sweep)
-    tracking.migrate(uri)
-    queue = queue_of(sweep, create=True)
-    queue.set_attribute(SPEC_KEY, resolved(whole))  # first of all: a sitting that is killed here can go on
     if stage is not None:
-        queue.set_attribute(tags.STAGE, stage.as_kept())
-    recorder = tracking.open_recorder(uri)
-    outer = tracking.current_run_id() if stage is None else None
-    if is_resumed and record is not None:
-        experiment_id, run_id = _ids(record)
-        recorder.resume_run(run_id)
-        code_digests = list(dict.fromkeys([*record.attributes.get(tags.CODE_DIGESTS, []), digest_of_code]))
-        recorder.log(run_id, tags={tags.CODE_DIGEST: "+".join(code_digests)})
-        if outer is not None and outer != run_id:
-            _mark_continuation(recorder, outer, experiment_id, run_id, sweep.name)
-    else:
-        experiment_id = tracking.experiment_id(uri, default_name=sweep.experiment)
-        code_digests = [digest_of_code]
-        opening = _Opening(
-            sweep=sweep,
-            whole=whole,
-            study=study,
-            root=root,
-            source=source,
-            outer=outer,
-            stage=stage,
-            data_digest=data_digest,
-            digest_of_code=digest_of_code,
-        )
-        run_id = opening.open(recorder, experiment_id)
-    recorder.flush()
-    if known is not None:
-        queue.set_known(known)  # before the run's id, which says that the sweep has been started
-    for key, value in (
-        (tags.EXPERIMENT_ID, experiment_id),
-        (tags.DATA_DIGEST, data_digest),
-        (tags.CODE_DIGESTS, code_digests),
-        (tags.RUN_ID, run_id),
-    ):
-        queue.set_attribute(key, value)
-    if sweep.confirm is not None:
-        _open_confirm_study(sweep, queue)
-    queue.enqueue(sweep.n_trials, sweep.enqueue)
-    context = SweepContext(
-        sweep=sweep,
+        place = replace(place, outer_run_id=None)
+    asked = ask_everything(sweep, study, place)
+    opening = Opening(
+        sweep=first_stage(sweep),
+        whole=sweep,
         study=study,
-        queue=queue,
-        recorder=recorder,
-        tracking_uri=uri,
-        experiment_id=experiment_id,
-        sweep_run_id=run_id,
-        root=root,
-        earlier_stage=stage.earlier if stage is not None else None,
-        keeps_states=stage.keeps_states if stage is not None else keeps_states(whole, 0, study),
+        place=place,
+        asked=asked,
+        stage=stage,
+        check=lambda record: check_same(sweep, record, asked.data_digest),
     )
-    return Started(context=context, is_resumed=is_resumed)
+    return opening.open(say)
 
 
-def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> str:
-    """SHA-256 of the source files of what is trained."""
-    return study.code_digest if isinstance(study, ForeignStudy) else code_digest(str(sweep.study), root)
-
-
-def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
-    """The digest of the data that the first condition trains on; a file that is missing shows here.
-
-    The data of all stages and of each value of every choice are asked for, since a choice may name a file. None where
-    nobody can say: a foreign project keeps its data to itself.
-
-    Raises:
-        DataError: The study says in its own words why the data cannot be used.
-    """
-    if isinstance(study, ForeignStudy):
-        return None
-    space = sweep.search_space
-    probes = list(space.probes()) or [("", {})]
-    conditions = [probes[0][1], *(values for name, values in probes[1:] if isinstance(space.domains[name], Choice))]
-    n_stages = max(len(sweep.stages), 1)
-    configs = [stage_config(study, sweep, stage, condition) for condition in conditions for stage in range(n_stages)]
-    first, *_ = [digest_of_data(study, config) for config in configs]
-    return first
-
-
-def reopen_passed(
-    sweep: Sweep, study: Study | ForeignStudy, *, root: Path, stage: LaterStage | None = None
-) -> SweepContext | None:
+def open_passed(
+    sweep: Sweep, study: Study | ForeignStudy, place: Place, *, stage: LaterStage | None = None
+) -> Opened | None:
     """A stage whose next one has been decided: nothing of it is run or written again. None: it is not there yet.
 
     Args:
         sweep: the first stage with all that follow, or a later one.
         study: what it trains.
-        root: the MLflow project's root.
+        place: where it is started from.
         stage: where it is a later one.
 
     Raises:
-        UserError: as `start_sweep`.
+        UserError: as `open_sweep`.
     """
     check_storage(sweep.storage)
-    found = find_search(sweep.storage, sweep.name)
-    if found is None or tags.NEXT_STAGE not in found.attributes:
+    record = started_record(sweep.storage, sweep.name)
+    if record is None or tags.NEXT_STAGE not in record.attributes:
         return None
-    checked = _check(sweep, study, root)
-    context = open_context(
-        sweep.name, sweep.storage, root=root, find_target=lambda whole: study, tracking_uri=checked.uri
+    asked = ask_everything(sweep, study, place if stage is None else replace(place, outer_run_id=None))
+    opened = open_started(
+        sweep.name,
+        sweep.storage,
+        root=place.root,
+        find_target=lambda whole: study,
+        tracking_uri=place.tracking_uri,
     )
-    outer = tracking.current_run_id() if stage is None else None
-    if outer is not None and outer != context.sweep_run_id:
-        _mark_continuation(context.recorder, outer, context.experiment_id, context.sweep_run_id, sweep.name)
-    return context
+    if asked.outer is not None and asked.outer.run_id != opened.sweep_run_id:
+        mark_continuation(opened.recorder, asked.outer, opened.experiment_id, opened.sweep_run_id, sweep.name)
+    return opened
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Checked:
-    """What was found while everything was checked."""
+class Opening:
+    """A sweep or a contest about to be opened: everything has been asked.
 
-    record: SearchRecord | None
-    data_digest: str | None
-    digest_of_code: str
-    uri: str
-
-
-def _check(whole: Sweep, study: Study | ForeignStudy, root: Path) -> _Checked:
-    """Everything that can be wrong; creates nothing."""
-    data_digest, digest_of_code = digest_of_first_data(whole, study), digest_of_target(whole, study, root)
-    uri = tracking.tracking_uri()
-    tracking.check_reachable(uri)
-    check_storage(whole.storage)
-    record = find_search(whole.storage, whole.name)
-    if record is not None:
-        check_same(whole, record, data_digest)
-    if not whole.stages:
-        check_confirm_study(whole, record)
-    check_later_stages(whole, record)
-    return _Checked(record=record, data_digest=data_digest, digest_of_code=digest_of_code, uri=uri)
-
-
-def _ids(record: SearchRecord) -> tuple[str, str]:
-    """Of the experiment and the run."""
-    return str(record.attributes[tags.EXPERIMENT_ID]), str(record.attributes[tags.RUN_ID])
-
-
-def _open_confirm_study(sweep: Sweep, queue: Queue) -> None:
-    """Said in the search first: a sitting that is killed in between finds that the study is its own."""
-    queue.set_attribute(CONFIRM_STUDY, sweep.confirm_name)
-    confirm_queue = confirm_queue_of(sweep, create=True)
-    confirm_queue.set_attribute(SPEC_KEY, resolved(sweep))
-    confirm_queue.set_attribute(tags.CONFIRMATION_OF, sweep.name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Opening:
-    """All that a sweep's run is opened with."""
+    Attributes:
+        sweep: what is run.
+        whole: with its stages.
+        study, place, asked, stage: as above.
+        check: refuses what was started under this name with other contents.
+        contestants: of a contest.
+        experiment_id: MLflow's folder for the runs; None: as the environment and the file say.
+    """
 
     sweep: Sweep
-    whole: Sweep  # with its stages
+    whole: Sweep
     study: Study | ForeignStudy
-    root: Path
-    source: str
-    outer: str | None
-    stage: LaterStage | None
-    data_digest: str | None
-    digest_of_code: str
+    place: Place
+    asked: Asked
+    check: Callable[[SearchRecord], None]
+    stage: LaterStage | None = None
+    contestants: Contestants | None = None
+    experiment_id: str | None = None
 
-    def open(self, recorder: tracking.Recorder, experiment_id: str) -> str:
-        """Open the run; MLflow's own outer run is the sweep run where there is one."""
-        if self.outer is not None:
-            recorder.log(self.outer, params=self._params(), tags=self._tags())
-            run_id = self.outer
+    def open(self, say: Callable[[str], None]) -> Opened:
+        """Make what is missing, or join."""
+        known = None if self.asked.record is not None else known_from(self.sweep)
+        tracking.migrate(self.place.tracking_uri)
+        queue = queue_of(self.sweep, create=True)
+        lease = queue.lease(new_worker_id())
+        if not lease.take(LEASE_SECONDS, is_dead=lambda holder: not is_alive(holder)):
+            return self._join(queue, say)
+        try:
+            record = started_record(self.sweep.storage, self.sweep.name)  # it may have been started since it was asked
+            if record is not None:
+                self.check(record)
+            recorder = tracking.open_recorder(self.place.tracking_uri)
+            experiment_id, run_id = self._run(queue, recorder, record)
+            if record is None and known is not None:
+                queue.set_known(known)
+            self._started(queue, record, experiment_id, run_id)
+            confirm_queue = self._open_confirm_queue(queue)
+            self._propose(queue)
+        except BaseException:
+            lease.leave("left")
+            raise
+        opened = self._opened(queue, recorder, experiment_id, run_id, is_resumed=record is not None)
+        return replace(opened, lease=lease, confirm_queue=confirm_queue)
+
+    # ---- the process that decides ----
+
+    def _run(self, queue: Queue, recorder: Recorder, record: SearchRecord | None) -> tuple[str, str]:
+        """The sweep's run, made or resumed; returns the ids of its experiment and of itself."""
+        outer = self.asked.outer
+        queue.set_attribute(SPEC_KEY, resolved(self.whole))
+        if self.stage is not None:
+            queue.set_attribute(tags.STAGE, self.stage.as_kept())
+        if self.contestants is not None:
+            queue.set_attribute(tags.CONTEST, self.contestants.plain)
+        run = SweepRun(
+            sweep=self.sweep,
+            whole=self.whole,
+            study=self.study,
+            place=self.place,
+            data_digest=self.asked.data_digest,
+            code_digests=self._code_digests(record),
+            stage_of=self.stage.of_run_id if self.stage is not None else None,
+            contestants=self.contestants,
+        )
+        if record is not None:
+            experiment_id, run_id = str(record.attributes[tags.EXPERIMENT_ID]), str(record.attributes[tags.RUN_ID])
+            run.resume(recorder, run_id)
+            if outer is not None and outer.run_id != run_id:
+                mark_continuation(recorder, outer, experiment_id, run_id, self.sweep.name)
+            return experiment_id, run_id
+        opening: dict[str, Any] = queue.attribute(tags.OPENING, {})
+        if outer is not None and self._becomes_ours(outer, opening):
+            experiment_id, run_id, is_outer = outer.experiment_id, outer.run_id, True
         else:
-            run_id = recorder.open_run(
-                experiment_id=experiment_id,
-                name=self.sweep.name,
-                parent_id=self.stage.of_run_id if self.stage is not None else None,
-                tags=self._tags(),
-                params=self._params(),
-                start_ms=now_ms(),
-            )
-        recorder.flush()
-        recorder.log_text(run_id, json.dumps(resolved(self.whole), indent=2) + "\n", "sweep/resolved.json")
-        recorder.log_text(run_id, tracking.environment_text(), "sweep/environment.txt")
-        if Path(self.source).is_file():
-            recorder.log_file(run_id, Path(self.source), "sweep")
-        return run_id
+            experiment_id = opening.get("experiment_id") or self._experiment()
+            run_id, is_outer = opening.get("run_id") or recorder.new_run_id(), False
+        queue.set_attribute(tags.OPENING, {"experiment_id": experiment_id, "run_id": run_id})
+        parent_id = outer.run_id if outer is not None else None
+        return experiment_id, run.open(recorder, experiment_id, run_id, is_outer=is_outer, parent_id=parent_id)
 
-    def _tags(self) -> dict[str, str]:
-        own = source_tags(self.root)
-        if isinstance(self.study, ForeignStudy):
-            own |= {tags.STUDY: self.study.name} | self.study.source_tags()
-        else:
-            own |= study_tags(self.study, self.data_digest)
-        return {
-            tags.ROLE: "sweep",
-            tags.SWEEP: self.sweep.name,
-            **own,
-            tags.CODE_DIGEST: self.digest_of_code,
-            "rothamsted.host": socket.gethostname(),
-            **({tags.STAGE_OF: self.stage.of_run_id} if self.stage is not None else {}),
-        }
+    def _becomes_ours(self, outer: tracking.FoundRun, opening: Mapping[str, Any]) -> bool:
+        """Whether the run that MLflow opened is to be the sweep's: not where it is something else already."""
+        is_free = tags.ROLE not in outer.tags or outer.run_id == opening.get("run_id")
+        return is_free and self.contestants is None
 
-    def _params(self) -> dict[str, str]:
-        sweep = self.sweep
-        return {
-            "sweep": sweep.name,
-            "study": self.study.name,
-            "sampler": sweep.sampler.name,
-            "n_replicates": _n_replicates(sweep),
-            "objective": ", ".join(f"{o.direction} {o.metric}" for o in sweep.objectives),
-            **{key: str(value) for key, value in sweep.parameters.items()},
-        }
+    def _experiment(self) -> str:
+        if self.experiment_id is not None:
+            return self.experiment_id
+        return tracking.experiment_id(self.place.tracking_uri, default_name=self.sweep.experiment)
 
+    def _code_digests(self, record: SearchRecord | None) -> list[str]:
+        before = record.attributes.get(tags.CODE_DIGESTS, []) if record is not None else []
+        return list(dict.fromkeys([*before, self.asked.digest_of_code]))
 
-def _n_replicates(sweep: Sweep) -> str:
-    racing = sweep.replicates.racing
-    return str(len(sweep.replicates.values)) if racing is None else f"racing, {racing.min} to {racing.max}"
+    def _started(self, queue: Queue, record: SearchRecord | None, experiment_id: str, run_id: str) -> None:
+        """Say that the sweep has been started: its run's id comes last."""
+        for key, value in (
+            (tags.EXPERIMENT_ID, experiment_id),
+            (tags.DATA_DIGEST, self.asked.data_digest),
+            (tags.CODE_DIGESTS, self._code_digests(record)),
+            (tags.RUN_ID, run_id),
+        ):
+            queue.set_attribute(key, value)
 
+    def _open_confirm_queue(self, queue: Queue) -> Queue | None:
+        """Said in the search first: a process that is killed in between finds that the study is its own."""
+        if self.sweep.confirm is None:
+            return None
+        queue.set_attribute(CONFIRM_STUDY, self.sweep.confirm_name)
+        confirm_queue = confirm_queue_of(self.sweep, create=True)
+        if confirm_queue is not None:
+            confirm_queue.set_attribute(SPEC_KEY, resolved(self.sweep))
+            confirm_queue.set_attribute(tags.CONFIRMATION_OF, self.sweep.name)
+        return confirm_queue
 
-def _mark_continuation(recorder: tracking.Recorder, outer: str, experiment_id: str, run_id: str, name: str) -> None:
-    link = tracking.run_path(experiment_id, run_id)
-    recorder.log(outer, tags={tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id})
-    recorder.set_description(outer, f"Goes on with sweep **{name}**: [its run]({link})\n")
+    def _propose(self, queue: Queue) -> None:
+        """The first conditions."""
+        if self.contestants is None:
+            queue.enqueue(self.sweep.n_trials, self.sweep.enqueue)
+        elif not queue.counts().total:  # all of them are added in one transaction
+            labels = [{tags.CONTESTANT: label} for label in self.contestants.labels]
+            queue.add(self.contestants.conditions, labels)
+
+    # ---- a process that helps ----
+
+    def _join(self, queue: Queue, say: Callable[[str], None]) -> Opened:
+        """Wait until the other process has started the sweep, and open it to help.
+
+        Raises:
+            StoreError: it did not start it in time.
+        """
+        deadline = time.monotonic() + LEASE_SECONDS
+        name = self.sweep.name
+        while (record := started_record(self.sweep.storage, name)) is None:
+            if time.monotonic() > deadline:
+                raise StoreError(f"sweep '{name}': another process is starting it and does not get on; try again later")
+            time.sleep(LOOK_SECONDS)
+        self.check(record)
+        deciding = queue.lease("").deciding_now()
+        who = deciding.holder if deciding is not None else "another process"
+        say(f"sweep {name} is run by {who} already: this process helps until nothing is left")
+        recorder = tracking.open_recorder(self.place.tracking_uri)
+        experiment_id, run_id = str(record.attributes[tags.EXPERIMENT_ID]), str(record.attributes[tags.RUN_ID])
+        outer = self.asked.outer
+        if outer is not None and outer.run_id != run_id:
+            mark_continuation(recorder, outer, experiment_id, run_id, name)
+            recorder.flush()
+        return self._opened(queue, recorder, experiment_id, run_id, is_resumed=True)
+
+    def _opened(
+        self, queue: Queue, recorder: Recorder, experiment_id: str, run_id: str, *, is_resumed: bool
+    ) -> Opened:
+        stage = self.stage
+        return Opened(
+            sweep=self.sweep,
+            study=self.study,
+            queue=queue,
+            confirm_queue=confirm_queue_of(self.sweep),
+            recorder=recorder,
+            tracking_uri=self.place.tracking_uri,
+            experiment_id=experiment_id,
+            sweep_run_id=run_id,
+            root=self.place.root,
+            lease=queue.lease(new_worker_id()),
+            earlier_stage=stage.earlier if stage is not None else None,
+            keeps_states=stage.keeps_states if stage is not None else keeps_states(self.whole, 0, self.study),
+            labels=self.contestants.labels if self.contestants is not None else (),
+            question=self.place.question,
+            is_resumed=is_resumed,
+        )

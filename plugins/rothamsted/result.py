@@ -1,0 +1,29 @@
+"""What a session of a sweep came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rothamsted.analysis.values import Analysis
+from rothamsted.spec import Sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a session of a sweep, or of its last stage that ran, ended.
+
+    Attributes:
+        sweep: as it was run; a later stage as a sweep of its own.
+        run_id: of the sweep's run.
+        experiment_id: MLflow's folder of runs.
+        exit_status: 0; 1 where workers cannot run; 130 where it was stopped by a signal.
+        is_complete: nothing is left to do.
+        analysis: everything that was found; its dataset holds the conditions and replicates.
+    """
+
+    sweep: Sweep
+    run_id: str
+    experiment_id: str
+    exit_status: int
+    is_complete: bool
+    analysis: Analysis

@@ -1,0 +1,75 @@
+"""Decide what comes next in a sweep, and write it into the search: only the holder of the sweep's lease does this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.search.sweep_lease import put_back
+from rothamsted.search.sql.tables import set_study_attribute
+from rothamsted.sweep.coordinator.closing import ConfirmedRuns
+from rothamsted.sweep.opened import Opened
+from rothamsted.sweep.phases.given import Given
+from rothamsted.sweep.phases.phase import Phase, Step
+from rothamsted.sweep.phases.proposed import Proposed
+from rothamsted.sweep.phases.race import Race
+
+
+def phases_of(opened: Opened) -> list[Phase]:
+    """The phases of a sweep, in their order."""
+    sweep = opened.sweep
+    phases: list[Phase] = [Proposed(n_trials=sweep.n_trials)]
+    if sweep.replicates.racing is not None:
+        phases.append(Race(sweep=sweep))
+    if sweep.confirm is not None:
+        phases.append(Given(keep=sweep.confirm.keep, seeds=sweep.confirm_seeds))
+    return phases
+
+
+class Decider:
+    """Takes a sweep from step to step.
+
+    No phase is stored: each of them is asked in turn what it lacks, and the first that lacks something says the step.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._phases: Sequence[Phase] = phases_of(opened)
+        self._confirmed = ConfirmedRuns(opened) if opened.confirm_queue is not None else None
+        self.is_over = False
+
+    def decide(self) -> Step | None:
+        """Take the next step where nothing waits and nothing runs; None: nothing was to be decided, or it is over.
+
+        Raises:
+            SweepLeaseLostError: another process decides now.
+        """
+        if any(counts.waiting or counts.running for counts in (queue.counts() for queue in self._opened.queues)):
+            return None
+        data = self._opened.data()
+        for phase in self._phases:
+            step = phase.next(data)
+            if step is not None:
+                self.apply(step)
+                return step
+        if self._confirmed is not None:
+            self._confirmed.close()
+        self.is_over = True
+        return None
+
+    def apply(self, step: Step) -> None:
+        """Write a step into the search, in one transaction; then the runs that it needs."""
+        opened = self._opened
+        items = self._confirmed.items(step.add) if self._confirmed is not None else []
+        with opened.lease.deciding() as tx:
+            if step.ask:
+                opened.queue.enqueue(step.ask, opened.sweep.enqueue, tx=tx)
+            put_back(tx, opened.queue.study_id, step.extend)
+            for key, value in step.note.items():
+                set_study_attribute(tx, opened.queue.study_id, key, value)
+            if items and opened.confirm_queue is not None:
+                attributes: list[dict[str, Any]] = [{tags.CONFIRMS: item} for item in items]
+                opened.confirm_queue.add([one.condition for one in step.add], attributes, tx=tx)
+        if self._confirmed is not None:
+            self._confirmed.open()

@@ -1,0 +1,118 @@
+"""All that can be wrong with a sweep, asked before anything is made: its data, its code, its stores, its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rothamsted import tags, tracking
+from rothamsted.search import SearchRecord, check_storage, find_search
+from rothamsted.space import Choice
+from rothamsted.spec import Sweep
+from rothamsted.study import Study, digest_of_data
+from rothamsted.study.source_code import code_digest
+from rothamsted.sweep.foreign_study import ForeignStudy
+from rothamsted.sweep.open.growth import check_confirm_study, check_later_stages, check_same
+from rothamsted.sweep.opened import Place, stage_config
+from rothamsted.sweep.trial_record import as_params
+from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was found while everything was asked.
+
+    Attributes:
+        record: of a sweep that was started before; None where there is none.
+        data_digest: of the data of its first condition; None where nobody can say.
+        digest_of_code: SHA-256 of the source files of what is trained.
+        outer: the run that MLflow opened around this process; None without one.
+    """
+
+    record: SearchRecord | None
+    data_digest: str | None
+    digest_of_code: str
+    outer: tracking.FoundRun | None
+
+
+def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> Asked:
+    """Ask everything that can be wrong; creates nothing.
+
+    Raises:
+        UserError: in one line.
+    """
+    data_digest, digest_of_code = digest_of_first_data(whole, study), digest_of_target(whole, study, place.root)
+    outer = ask_stores(whole.storage, place, default_experiment=whole.experiment)
+    check_params(sweep_params(whole, study))
+    check_params(_longest_params(whole))
+    record = started_record(whole.storage, whole.name)
+    if record is not None:
+        check_same(whole, record, data_digest)
+    if not whole.stages:
+        check_confirm_study(whole, record)
+    check_later_stages(whole, record)
+    return Asked(record=record, data_digest=data_digest, digest_of_code=digest_of_code, outer=outer)
+
+
+def ask_stores(storage: str, place: Place, *, default_experiment: str | None) -> tracking.FoundRun | None:
+    """Ask both databases, the experiment and the outer run, which is returned.
+
+    Raises:
+        StoreError: one of them cannot be used.
+    """
+    tracking.check_reachable(place.tracking_uri)
+    check_storage(storage)
+    check_experiment(place.tracking_uri, default_name=default_experiment)
+    return None if place.outer_run_id is None else check_outer_run(place.outer_run_id, place.tracking_uri)
+
+
+def started_record(storage: str, name: str) -> SearchRecord | None:
+    """What the search knows of a sweep that was started; a start that was refused or killed half-way is none."""
+    record = find_search(storage, name)
+    return record if record is not None and tags.RUN_ID in record.attributes else None
+
+
+def sweep_params(sweep: Sweep, study: Study | ForeignStudy) -> dict[str, str]:
+    """The params of the sweep's run."""
+    racing = sweep.replicates.racing
+    n_replicates = str(len(sweep.replicates.values)) if racing is None else f"racing, {racing.min} to {racing.max}"
+    return {
+        "sweep": sweep.name,
+        "study": study.name,
+        "sampler": sweep.sampler.name,
+        "n_replicates": n_replicates,
+        "objective": ", ".join(f"{o.direction} {o.metric}" for o in sweep.objectives),
+        **{key: str(value) for key, value in sweep.parameters.items()},
+    }
+
+
+def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> str:
+    """SHA-256 of the source files of what is trained."""
+    return study.code_digest if isinstance(study, ForeignStudy) else code_digest(str(sweep.study), root)
+
+
+def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
+    """The digest of the data that the first condition trains on; a file that is missing shows here.
+
+    The data of all stages and of each value of every choice are asked for, since a choice may name a file. None where
+    nobody can say: a foreign project keeps its data to itself.
+
+    Raises:
+        DataError: The study says in its own words why the data cannot be used.
+    """
+    if isinstance(study, ForeignStudy):
+        return None
+    space = sweep.search_space
+    probes = list(space.probes()) or [("", {})]
+    conditions = [probes[0][1], *(values for name, values in probes[1:] if isinstance(space.domains[name], Choice))]
+    n_stages = max(len(sweep.stages), 1)
+    configs = [stage_config(study, sweep, stage, condition) for condition in conditions for stage in range(n_stages)]
+    first, *_ = [digest_of_data(study, config) for config in configs]
+    return first
+
+
+def _longest_params(sweep: Sweep) -> Mapping[str, str]:
+    """Each factor with its longest value among its choices, as the runs of conditions write it."""
+    choices = {name: domain for name, domain in sweep.search_space.domains.items() if isinstance(domain, Choice)}
+    return as_params({name: max(domain.values, key=lambda value: len(str(value))) for name, domain in choices.items()})
