@@ -21,7 +21,7 @@ from rothamsted.tracking.registry.registered import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Term:
+class ChampionTerm:
     """A time in which a version was champion."""
 
     from_ms: int  # milliseconds since 1970
@@ -38,7 +38,7 @@ class VersionHistory:
     verdicts: tuple[RecordedVerdict, ...]  # the first one first
     sweep: str
     aliases: tuple[str, ...]
-    terms: tuple[Term, ...]
+    terms: tuple[ChampionTerm, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ def changes_table(told: ModelHistory) -> Table:
     return table
 
 
-def _row(version: FoundVersion, aliases: Mapping[str, str], terms: Sequence[Term]) -> VersionHistory:
+def _row(version: FoundVersion, aliases: Mapping[str, str], terms: Sequence[ChampionTerm]) -> VersionHistory:
     names = sorted(alias for alias, number in aliases.items() if number == version.version)
     return VersionHistory(
         version=version.version,
@@ -116,7 +116,7 @@ def _row(version: FoundVersion, aliases: Mapping[str, str], terms: Sequence[Term
     )
 
 
-def _terms(made: Sequence[ChampionChange], version: str, champion: str | None) -> list[Term]:
+def _terms(made: Sequence[ChampionChange], version: str, champion: str | None) -> list[ChampionTerm]:
     """When a version stood: from the change that made it champion to the next one."""
     terms = []
     for index, entry in enumerate(made):
@@ -125,12 +125,14 @@ def _terms(made: Sequence[ChampionChange], version: str, champion: str | None) -
             is_present = after is None and champion == version
             is_known = after is not None and after.old == version
             terms.append(
-                Term(from_ms=entry.at_ms, to_ms=after.at_ms if after and is_known else None, is_present=is_present)
+                ChampionTerm(
+                    from_ms=entry.at_ms, to_ms=after.at_ms if after and is_known else None, is_present=is_present
+                )
             )
     return terms
 
 
-def _end(term: Term) -> str:
+def _end(term: ChampionTerm) -> str:
     if term.to_ms is not None:
         return _time(term.to_ms)
     return "now" if term.is_present else "by hand, not on record"
