@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from rothamsted.promotion.ledger.decision import Outcome
+from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.promotion.promote import promote
 from rothamsted.tracking import migrate
 from rothamsted.tracking.registry.registered import Registry, open_registry
 from tests.promotion.running import run_trials
 from tests.promotion.store import CODE, ByHand, log_sweep, policy
 
-Promote = Callable[..., Outcome]
+Promote = Callable[..., PromotionOutcome]
 Prepare = Callable[[str, Callable[[], None]], None]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rothamsted.promotion.judge.limits import STATISTICS, Constraint, check_constraints, parse_constraint
+from rothamsted.promotion.judge.limits import STATISTICS, PolicyConstraint, check_constraints, parse_constraint
 from rothamsted.promotion.types import ConstraintResult
 from tests.promotion.contestants import evidence
 
@@ -85,7 +85,9 @@ def test_a_statistic_gone_wrong_is_refused_with_the_right_one(name: str) -> None
 )
 def test_every_constraint_that_is_written_is_read_back(metric: str, statistic: str, sign: str, bound: float) -> None:
     text = f"{metric}/{statistic} {sign} {bound!r}"
-    assert parse_constraint(text) == Constraint(text=text, metric=metric, statistic=statistic, sign=sign, bound=bound)
+    assert parse_constraint(text) == PolicyConstraint(
+        text=text, metric=metric, statistic=statistic, sign=sign, bound=bound
+    )
 
 
 def _result(

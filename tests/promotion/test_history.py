@@ -10,15 +10,15 @@ from rich.console import Console
 
 from rothamsted.errors import StoreError
 from rothamsted.promotion.judge.policy import Aliases
-from rothamsted.promotion.ledger.changes import Entry, entry_tag
+from rothamsted.promotion.ledger.changes import ChampionChange, change_tag
 from rothamsted.promotion.ledger.rollback import rollback
-from rothamsted.promotion.ledger.timeline import History, changes_table, history, versions_table
+from rothamsted.promotion.ledger.timeline import ModelHistory, changes_table, history, versions_table
 from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.conftest import Prepare, Promote
 from tests.promotion.store import log_sweep, policy
 
 
-def told(registry: Registry) -> History:
+def told(registry: Registry) -> ModelHistory:
     return history("toy", registry=registry, aliases=Aliases())
 
 
@@ -46,7 +46,7 @@ def test_each_version_has_its_verdict_and_sweep(eventful: Registry) -> None:
 
 
 def test_who_stood_when_has_no_gap_and_no_overlap(eventful: Registry) -> None:
-    first, second, third = (row.reigns for row in told(eventful).rows)
+    first, second, third = (row.terms for row in told(eventful).rows)
     assert (len(first), len(second), len(third)) == (2, 1, 0)
     assert first[0].to_ms == second[0].from_ms
     assert second[0].to_ms == first[1].from_ms
@@ -55,7 +55,7 @@ def test_who_stood_when_has_no_gap_and_no_overlap(eventful: Registry) -> None:
 
 def test_a_version_is_registered_before_it_stands(eventful: Registry) -> None:
     row = told(eventful).rows[0]
-    assert row.registered_ms <= row.reigns[0].from_ms <= time.time() * 1000
+    assert row.registered_ms <= row.terms[0].from_ms <= time.time() * 1000
 
 
 def test_an_alias_that_was_moved_by_hand_is_said(eventful: Registry) -> None:
@@ -72,7 +72,7 @@ def test_a_change_by_hand_between_two_on_record_is_said(uri: str, eventful: Regi
 
 
 def test_a_change_that_a_server_has_not_completed_is_said_and_counts_for_nothing(eventful: Registry) -> None:
-    begun = Entry(
+    begun = ChampionChange(
         number=9,
         kind="promotion",
         at_ms=1,
@@ -82,10 +82,10 @@ def test_a_change_that_a_server_has_not_completed_is_said_and_counts_for_nothing
         reason="died before the alias moved",
         is_certain=False,
     )
-    for key, value in entry_tag(begun).items():
+    for key, value in change_tag(begun).items():
         eventful.set_model_tag("toy", key, value)
     assert "a promotion from version 1 to version 3 was begun" in told(eventful).marks[0]
-    assert told(eventful).rows[2].reigns == ()
+    assert told(eventful).rows[2].terms == ()
 
 
 def test_a_promotion_that_died_before_the_alias_moved_is_said(

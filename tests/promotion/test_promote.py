@@ -9,13 +9,13 @@ import pytest
 from mlflow import MlflowClient
 
 from rothamsted import tags
-from rothamsted.promotion.ledger.decision import Outcome
+from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.promotion.promote import PROMOTION
 from rothamsted.tracking import find_runs, read_text
 from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.store import CODE, COMMIT, CONFIRM_SEEDS, DATA, ByHand, log_sweep, loss, policy
 
-Promote = Callable[..., Outcome]
+Promote = Callable[..., PromotionOutcome]
 
 
 def sweep_run(uri: str, name: str) -> str:

@@ -13,14 +13,14 @@ from mlflow import MlflowClient
 from rothamsted.cli.main import main
 from rothamsted.errors import StoreError
 from rothamsted.promotion.judge.policy_file import load_policy
-from rothamsted.promotion.ledger.decision import Outcome
+from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.publish.pages import REPORT
 from rothamsted.publish.verdicts import publish_verdicts
 from rothamsted.tracking import read_text
 from tests.promotion.store import DATA, log_sweep, policy
 from tests.report.reading import Page
 
-Promote = Callable[..., Outcome]
+Promote = Callable[..., PromotionOutcome]
 
 
 def report(uri: str, run_id: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from rothamsted.errors import PromotionError, StoreError
 from rothamsted.promotion.evidence.of_champion import ROLLED_BACK
 from rothamsted.promotion.judge.policy import Aliases
-from rothamsted.promotion.ledger.changes import read_entries
+from rothamsted.promotion.ledger.changes import read_changes
 from rothamsted.promotion.ledger.rollback import RESTORED, rollback
 from rothamsted.tracking.registry.registered import Registry
 from tests.promotion.conftest import Prepare, Promote
@@ -53,7 +53,7 @@ def test_the_reason_is_on_both_versions(three_champions: Registry) -> None:
 
 def test_the_book_says_who_stood_when_and_why(three_champions: Registry) -> None:
     rollback("toy", registry=three_champions, aliases=ALIASES, reason="it is slow")
-    entries = read_entries(three_champions.model("toy").tags)
+    entries = read_changes(three_champions.model("toy").tags)
     assert [(e.kind, e.old, e.new) for e in entries] == [
         ("promotion", None, "1"),
         ("promotion", "1", "2"),
@@ -65,7 +65,7 @@ def test_the_book_says_who_stood_when_and_why(three_champions: Registry) -> None
 
 def test_a_reason_that_is_too_long_for_the_registry_is_cut(three_champions: Registry) -> None:
     rollback("toy", registry=three_champions, aliases=ALIASES, reason="ü" * 9000)
-    assert read_entries(three_champions.model("toy").tags)[-1].reason.startswith("ü" * 500)
+    assert read_changes(three_champions.model("toy").tags)[-1].reason.startswith("ü" * 500)
 
 
 def test_what_a_later_promotion_replaces_is_what_the_next_rollback_restores(

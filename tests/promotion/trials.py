@@ -21,8 +21,8 @@ from typing import Any
 import scipy.stats  # noqa: F401  (a comparison needs it: imported here once, not in every child)
 
 from rothamsted.promotion import promote as promoting
-from rothamsted.promotion.judge.earlier_verdicts import read_judged
-from rothamsted.promotion.ledger.changes import read_entries
+from rothamsted.promotion.judge.earlier_verdicts import read_verdicts
+from rothamsted.promotion.ledger.changes import read_changes
 from rothamsted.tracking import find_runs
 from rothamsted.tracking import run_files as artifacts
 from rothamsted.tracking.registry import change as registry_change
@@ -59,10 +59,10 @@ def state(uri: str) -> dict[str, Any]:
         "aliases": dict(model.aliases),
         "versions": [version.tags["rothamsted.sweep"] for version in versions],
         "verdicts": {
-            version.tags["rothamsted.sweep"]: [(one.decision, one.compared_with) for one in read_judged(version)]
+            version.tags["rothamsted.sweep"]: [(one.decision, one.compared_with) for one in read_verdicts(version)]
             for version in versions
         },
-        "changes": [(entry.old, entry.new) for entry in read_entries(model.tags)],
+        "changes": [(entry.old, entry.new) for entry in read_changes(model.tags)],
         "is_locked": registry_lock.LOCK_TAG in model.tags,
     }
 

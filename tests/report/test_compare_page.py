@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rothamsted.analysis.values import Objective
-from rothamsted.report.page.compare_page import Comparison, Subject, parameter_differences, render_comparison
+from rothamsted.report.page.compare_page import Comparison, SubjectResult, parameter_differences, render_comparison
 from rothamsted.report.plots import NotApplicable
 from tests.report import pages
 from tests.report.pages import ATTACK
@@ -19,7 +19,7 @@ from tests.report.reading import Page
 NAN = math.nan
 
 
-def subject(number: int, name: str, scores: Sequence[float], **changes: Any) -> Subject:
+def subject(number: int, name: str, scores: Sequence[float], **changes: Any) -> SubjectResult:
     replicates = [pages.replicate(number, seed, score) for seed, score in enumerate(scores)]
     given: dict[str, Any] = {
         "number": number,
@@ -29,10 +29,10 @@ def subject(number: int, name: str, scores: Sequence[float], **changes: Any) -> 
         "parameters": {"lr": 0.1 * (number + 1), "depth": 3},
         "objective": pages.summarized(number, replicates) if scores else None,
     }
-    return Subject(**{**given, **changes})
+    return SubjectResult(**{**given, **changes})
 
 
-def comparison(*subjects: Subject, **changes: Any) -> Comparison:
+def comparison(*subjects: SubjectResult, **changes: Any) -> Comparison:
     given: dict[str, Any] = {
         "title": "a vs b",
         "objective": Objective(metric="val_loss", direction="minimize"),

@@ -20,7 +20,7 @@ from rothamsted.cli.settings import one_of, open_store, refuse_rest, take_number
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root
 from rothamsted.promotion.judge.policy import Aliases, Policy
-from rothamsted.promotion.ledger.decision import Outcome
+from rothamsted.promotion.ledger.decision import PromotionOutcome
 
 WIDTH = 160  # characters of a table, where no terminal says how wide it is
 _TRUTH = {"true": True, "false": False}
@@ -48,7 +48,7 @@ def promote(arguments: Sequence[str]) -> int:
         sweep,
         policy_for(sweep, policy_file, root, uri=uri),
         registry=registry,
-        contest=_duels(root, uri, console),
+        contest=_contest(root, uri, console),
         code_digest=lambda study: code_digest(study, root),
         dry_run=dry_run,
         n_replicates=n_replicates,
@@ -124,7 +124,7 @@ def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> 
     return load_policy(find_policy(root, study, sweep=staged.name), root)
 
 
-def outcome_lines(outcome: Outcome, uri: str) -> list[str]:
+def outcome_lines(outcome: PromotionOutcome, uri: str) -> list[str]:
     """What a promotion came to, as lines for the terminal."""
     lines = [outcome.mark] if outcome.mark else []
     if outcome.was_champion:
@@ -144,7 +144,7 @@ def outcome_lines(outcome: Outcome, uri: str) -> list[str]:
     return lines
 
 
-def _champion(outcome: Outcome) -> str:
+def _champion(outcome: PromotionOutcome) -> str:
     before, after = outcome.champion_before, outcome.champion_after
     if after is None:
         return "none"
@@ -171,7 +171,7 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
     return next(iter(found.values()), Aliases())
 
 
-def _duels(root: Path, uri: str, console: Console) -> Any:
+def _contest(root: Path, uri: str, console: Console) -> Any:
     """The contest of a promotion: a duel with this project's workers; its models are not needed again."""
     from rothamsted.sweep.duel import run_duel
 
@@ -181,7 +181,7 @@ def _duels(root: Path, uri: str, console: Console) -> Any:
     return contest
 
 
-def _link_outer(uri: str, outcome: Outcome) -> None:
+def _link_outer(uri: str, outcome: PromotionOutcome) -> None:
     """The run that `mlflow run` opened around this command says where the verdict is."""
     outer = tracking.current_run_id()
     if outer is None or outer == outcome.sweep_run_id:

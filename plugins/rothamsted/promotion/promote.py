@@ -19,22 +19,21 @@ from rothamsted.promotion.evidence.contest import Contest, Judgement, judge
 from rothamsted.promotion.evidence.of_champion import (
     KEY,
     ROLLED_BACK,
-    Standing,
+    ChampionRecord,
     check_unaltered,
     evidence_key,
     evidence_tags,
-    read_standing,
+    read_champion_record,
     said_of_rollback,
 )
 from rothamsted.promotion.evidence.of_sweep import Candidates, read_candidates
-from rothamsted.promotion.judge.earlier_verdicts import judged_again, read_judged, verdict_tags
+from rothamsted.promotion.judge.earlier_verdicts import read_verdicts, verdict_tags, verdict_to_record
 from rothamsted.promotion.judge.limits import metrics_of
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.judge.verdict import representative
-from rothamsted.promotion.ledger.changes import Entry as BookEntry
-from rothamsted.promotion.ledger.changes import entry_tag, next_number, read_entries
-from rothamsted.promotion.ledger.decision import Outcome, decided, nothing_to_do, outcome, previewed
-from rothamsted.promotion.ledger.texts import SECTION, Entry, artifact, artifact_path, description, section
+from rothamsted.promotion.ledger.changes import ChampionChange, change_tag, next_number, read_changes
+from rothamsted.promotion.ledger.decision import PromotionOutcome, decided, nothing_to_do, outcome, previewed
+from rothamsted.promotion.ledger.texts import SECTION, JudgedCandidate, artifact, artifact_path, description, section
 from rothamsted.promotion.types import Evidence
 from rothamsted.publish.verdicts import publish_verdicts
 from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
@@ -57,7 +56,7 @@ def promote(
     n_replicates: int | None = None,
     say: Callable[[str], None] = lambda text: None,
     report: Callable[..., Any] = publish_verdicts,
-) -> Outcome:
+) -> PromotionOutcome:
     """Judge the confirmed winners of a sweep, record the verdicts, and move the champion where they say so.
 
     Args:
@@ -81,15 +80,15 @@ def promote(
     candidates = read_candidates(sweep, policy, uri=registry.tracking_uri)
     _check_models(candidates.evidences, registry)
     for _ in range(MOST_ROUNDS):
-        standing = read_standing(registry, policy)
-        _check_versions(candidates.evidences, standing)
-        if _is_champion(candidates.evidences, standing):
+        record = read_champion_record(registry, policy)
+        _check_versions(candidates.evidences, record)
+        if _is_champion(candidates.evidences, record):
             if not dry_run:
                 _report(candidates, report, say, uri=registry.tracking_uri)
-            return nothing_to_do(candidates, standing, policy, dry_run=dry_run)
+            return nothing_to_do(candidates, record, policy, dry_run=dry_run)
         judgement = judge(
             candidates,
-            standing,
+            record,
             policy,
             n_replicates=n,
             code_digest=code_digest(str(candidates.sweep.study)),
@@ -97,9 +96,9 @@ def promote(
             uri=registry.tracking_uri,
         )
         if dry_run:
-            return previewed(candidates, standing, judgement)
+            return previewed(candidates, record, judgement)
         try:
-            made = _write(candidates, standing, judgement, registry)
+            made = _write(candidates, record, judgement, registry)
         except AliasMovedError as error:
             say(f"{error}: the verdict is made again")
             continue
@@ -143,10 +142,10 @@ def _check_models(candidates: Sequence[Evidence], registry: Registry) -> None:
             raise PromotionError(f"{place}: its model {stands.model_uri} was deleted; run the sweep again")
 
 
-def _check_versions(candidates: Sequence[Evidence], standing: Standing) -> None:
+def _check_versions(candidates: Sequence[Evidence], record: ChampionRecord) -> None:
     """What was registered before must not have been altered since, or rolled back."""
     for evidence in candidates:
-        version = standing.version_of(evidence)
+        version = record.version_of(evidence)
         if version is None:
             continue
         check_unaltered(evidence, version)
@@ -158,16 +157,18 @@ def _check_versions(candidates: Sequence[Evidence], standing: Standing) -> None:
             )
 
 
-def _is_champion(candidates: Sequence[Evidence], standing: Standing) -> bool:
+def _is_champion(candidates: Sequence[Evidence], record: ChampionRecord) -> bool:
     """Whether one of the candidates is the champion by this very evidence: then all of them were judged with it."""
-    champion = standing.evidence
+    champion = record.evidence
     return champion is not None and evidence_key(champion) in {evidence_key(one) for one in candidates}
 
 
 # ---- the record ----
 
 
-def _write(candidates: Candidates, standing: Standing, judgement: Judgement, registry: Registry) -> Outcome:
+def _write(
+    candidates: Candidates, record: ChampionRecord, judgement: Judgement, registry: Registry
+) -> PromotionOutcome:
     """Under the lock: look again, register, record, and move the alias last.
 
     Raises:
@@ -176,26 +177,26 @@ def _write(candidates: Candidates, standing: Standing, judgement: Judgement, reg
     policy = judgement.policy
     registry.create_model(policy.model)
     with locked(registry, policy.model, new_worker_id(), is_alive=is_alive) as lock:
-        _check_same_champion(registry, standing, judgement)
+        _check_champion_unchanged(registry, record, judgement)
         entries = _register(candidates, judgement, registry)
         _write_to_sweep(entries, candidates, judgement, registry)
         promoted = next((entry for entry in entries if entry.verdict.decision == "promoted"), None)
         if promoted is not None:
-            _move(promoted, standing, judgement, registry, lock)
-    after = standing.champion if promoted is None else promoted.version
-    found = [decided(entry.evidence, entry.version, entry.judged) for entry in entries]
-    return outcome(candidates, policy.model, found, standing.champion, after, is_dry_run=False)
+            _move(promoted, record, judgement, registry, lock)
+    after = record.champion if promoted is None else promoted.version
+    found = [decided(entry.evidence, entry.version, entry.recorded) for entry in entries]
+    return outcome(candidates, policy.model, found, record.champion, after, is_dry_run=False)
 
 
-def _check_same_champion(registry: Registry, standing: Standing, judgement: Judgement) -> None:
+def _check_champion_unchanged(registry: Registry, record: ChampionRecord, judgement: Judgement) -> None:
     alias = judgement.policy.aliases.champion
     now = registry.model(judgement.policy.model).aliases.get(alias)
-    if now != standing.champion:
-        was, by_now = (f"version {one}" if one else "nobody" for one in (standing.champion, now))
+    if now != record.champion:
+        was, by_now = (f"version {one}" if one else "nobody" for one in (record.champion, now))
         raise AliasMovedError(f"model '{judgement.policy.model}': {alias} was {was} and is {by_now} now")
 
 
-def _register(candidates: Candidates, judgement: Judgement, registry: Registry) -> list[Entry]:
+def _register(candidates: Candidates, judgement: Judgement, registry: Registry) -> list[JudgedCandidate]:
     """A version for each candidate, the one that a promotion before this one made where there is one."""
     known = {version.tags.get(KEY): version for version in registry.versions(judgement.policy.model)}
     at_ms = time.time_ns() // 1_000_000
@@ -203,16 +204,18 @@ def _register(candidates: Candidates, judgement: Judgement, registry: Registry) 
     for evidence, compared, verdict in zip(candidates.evidences, judgement.compared, judgement.verdicts, strict=True):
         version = known.get(evidence_key(evidence)) or _new_version(evidence, candidates, judgement, registry)
         registry.link_logged_model(version)
-        judged = judged_again(
-            read_judged(version),
+        recorded = verdict_to_record(
+            read_verdicts(version),
             verdict,
-            basis=judgement.bout.basis,
-            seeds=judgement.bout.seeds,
+            basis=judgement.meeting.basis,
+            seeds=judgement.meeting.seeds,
             sweep=evidence.sweep,
             at_ms=at_ms,
         )
-        entry = Entry(version=version.version, evidence=evidence, compared=compared, verdict=verdict, judged=judged)
-        registry.tag_version(version.model, version.version, verdict_tags(judged, verdict))
+        entry = JudgedCandidate(
+            version=version.version, evidence=evidence, compared=compared, verdict=verdict, recorded=recorded
+        )
+        registry.tag_version(version.model, version.version, verdict_tags(recorded, verdict))
         registry.describe_version(version.model, version.version, description(entry, judgement))
         entries.append(entry)
     return entries
@@ -234,11 +237,13 @@ def _new_version(evidence: Evidence, candidates: Candidates, judgement: Judgemen
     )
 
 
-def _write_to_sweep(entries: Sequence[Entry], candidates: Candidates, judgement: Judgement, registry: Registry) -> None:
+def _write_to_sweep(
+    entries: Sequence[JudgedCandidate], candidates: Candidates, judgement: Judgement, registry: Registry
+) -> None:
     model, run_id = judgement.policy.model, candidates.run.run_id
     with tracking.open_recorder(registry.tracking_uri) as recorder:
         for entry in entries:
-            path = artifact_path(model, entry.version, entry.judged.number)
+            path = artifact_path(model, entry.version, entry.recorded.number)
             recorder.log_text(run_id, artifact(entry, judgement, candidates), path)
         recorder.log_text(run_id, section(entries, judgement, candidates), SECTION)
         said = "; ".join(f"{model} version {entry.version}: {entry.verdict.decision}" for entry in entries)
@@ -255,11 +260,13 @@ def _report(candidates: Candidates, report: Callable[..., Any], say: Callable[[s
         say(f"the verdict is on record, but the report of sweep {candidates.sweep.name} was not written anew: {error}")
 
 
-def _move(promoted: Entry, standing: Standing, judgement: Judgement, registry: Registry, lock: Lock) -> None:
+def _move(
+    promoted: JudgedCandidate, record: ChampionRecord, judgement: Judgement, registry: Registry, lock: Lock
+) -> None:
     """The one step: the old champion kept under its own alias, the new one in its place, and the book says why."""
-    policy, old = judgement.policy, standing.champion
-    written = read_entries(registry.model(policy.model).tags)
-    entry = BookEntry(
+    policy, old = judgement.policy, record.champion
+    written = read_changes(registry.model(policy.model).tags)
+    entry = ChampionChange(
         number=next_number(written),
         kind="promotion",
         at_ms=time.time_ns() // 1_000_000,
@@ -274,6 +281,6 @@ def _move(promoted: Entry, standing: Standing, judgement: Judgement, registry: R
         model=policy.model,
         expect={policy.aliases.champion: old},
         aliases={**previous, policy.aliases.champion: promoted.version},
-        model_tags=entry_tag(entry),
+        model_tags=change_tag(entry),
     )
     apply(registry, change, lock)

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 
 from rothamsted import __version__
 from rothamsted.analysis.analyze import Settings, analyze
-from rothamsted.analysis.read_compared import Subject as Found
+from rothamsted.analysis.read_compared import Subject
 from rothamsted.analysis.values import Dataset
 from rothamsted.publish.description import estimate_text
 from rothamsted.publish.pages import now_text
-from rothamsted.report.page.compare_page import Comparison, Subject, render_comparison
+from rothamsted.report.page.compare_page import Comparison, SubjectResult, render_comparison
 from rothamsted.report.plots import render
 
 PLOTS = ("curves", "curves_by_time", "forest")
 
 
-def comparison_html(dataset: Dataset, subjects: Sequence[Found], settings: Settings) -> str:
+def comparison_html(dataset: Dataset, subjects: Sequence[Subject], settings: Settings) -> str:
     """The page of a comparison."""
     analysis = analyze(dataset, settings)
     summaries = {summary.condition: summary for summary in analysis.objective}
@@ -33,7 +33,7 @@ def comparison_html(dataset: Dataset, subjects: Sequence[Found], settings: Setti
         objective=dataset.objective,
         level=settings.level,
         subjects=tuple(
-            Subject(
+            SubjectResult(
                 number=number,
                 name=found.name,
                 kind=found.kind,

@@ -85,10 +85,10 @@ def race(
     looks = schedule_looks(n_min=n_min, n_max=n_max, step=step)
     scores, is_diverged, n_run = _checked(values, direction, diverged, n_run, n_max)
     n_rounds, drops = _replay(scores, is_diverged, looks, n_run, alpha=round(1 - level, 12))
-    return _standing(len(scores), looks, n_rounds, drops, error_rate_bound=round(1 - level, 12))
+    return _replayed(len(scores), looks, n_rounds, drops, error_rate_bound=round(1 - level, 12))
 
 
-def _standing(
+def _replayed(
     n_conditions: int,
     looks: tuple[int, ...],
     n_rounds: int,

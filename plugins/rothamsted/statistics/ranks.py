@@ -109,12 +109,12 @@ def _friedman(ranks: np.ndarray) -> tuple[float, float, float, str]:
     between = n * float(((ranks.mean(axis=0) - (k + 1) / 2) ** 2).sum())
     statistic = n * (k - 1) * between / spread
     if spread - between <= 1e-12 * spread:
-        return statistic, math.inf, _same_order_probability(ranks), "every data set gives the same order: exact p-value"
+        return statistic, math.inf, _agreement_probability(ranks), "every data set gives the same order: exact p-value"
     f_statistic = (n - 1) * between / (spread - between)
     return statistic, f_statistic, float(fdtrc(k - 1, (k - 1) * (n - 1), f_statistic)), ""
 
 
-def _same_order_probability(ranks: np.ndarray) -> float:
+def _agreement_probability(ranks: np.ndarray) -> float:
     """Return the probability that all data sets agree on an order, whatever it is, when no condition is better."""
     n, k = ranks.shape
     _, ties = np.unique(ranks[0], return_counts=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from rothamsted.errors import PromotionError
-from rothamsted.promotion.evidence.of_champion import Standing, evidence_key
+from rothamsted.promotion.evidence.of_champion import ChampionRecord, evidence_key
 from rothamsted.promotion.evidence.of_sweep import Candidates, on_runs, seed_of
-from rothamsted.promotion.judge.earlier_verdicts import Judged, read_judged
+from rothamsted.promotion.judge.earlier_verdicts import RecordedVerdict, read_verdicts
 from rothamsted.promotion.judge.policy import Policy
-from rothamsted.promotion.judge.verdict import decide, is_same_model
+from rothamsted.promotion.judge.verdict import decide, is_champion_itself
 from rothamsted.promotion.types import Evidence, Verdict
 from rothamsted.spec import Objective
 from rothamsted.wording import count, percent
@@ -53,7 +53,7 @@ class Contest(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bout:
+class Meeting:
     """What is compared, and how."""
 
     name: str  # of the contest; empty where nothing is trained
@@ -66,7 +66,7 @@ class Bout:
 class Judgement:
     """The verdicts on a sweep's candidates, before anything is written."""
 
-    bout: Bout
+    meeting: Meeting
     verdicts: tuple[Verdict, ...]  # one a candidate
     compared: tuple[Evidence, ...]  # the candidates on the replicates that were compared
     champion: Evidence | None  # likewise
@@ -75,7 +75,7 @@ class Judgement:
 
 def judge(
     candidates: Candidates,
-    standing: Standing,
+    record: ChampionRecord,
     policy: Policy,
     *,
     n_replicates: int,
@@ -87,26 +87,26 @@ def judge(
 
     Args:
         candidates: With their evidence.
-        standing: Champion, and what was judged before.
+        record: Champion, and what was judged before.
         policy: That judges.
         n_replicates: Fresh common seeds.
         code_digest: Of the study's code as it is now; empty where unknown.
         contest: Trains; None: nothing is trained, the recorded replicates give a preview.
         uri: Tracking URI.
     """
-    bout = plan_bout(candidates, standing, policy, n_replicates=n_replicates, code_digest=code_digest)
-    compared, champion = candidates.evidences, standing.evidence
-    is_paired = bool(bout.seeds) and contest is not None
-    if champion is not None and bout.seeds and contest is not None:
-        compared, champion = _train(candidates, champion, bout, contest, uri=uri)
+    meeting = plan_meeting(candidates, record, policy, n_replicates=n_replicates, code_digest=code_digest)
+    compared, champion = candidates.evidences, record.evidence
+    is_paired = bool(meeting.seeds) and contest is not None
+    if champion is not None and meeting.seeds and contest is not None:
+        compared, champion = _train(candidates, champion, meeting, contest, uri=uri)
     elif champion is not None:
-        _check_reduce(candidates, standing)
+        _check_reduce(candidates, record)
     verdicts = decide(compared, champion, policy, is_paired=is_paired)
-    why = () if is_paired or champion is None else _why_not_trained(bout, contest)
+    why = () if is_paired or champion is None else _why_not_trained(meeting, contest)
     return Judgement(
-        bout=bout if is_paired else replace(bout, name="", seeds=()),
+        meeting=meeting if is_paired else replace(meeting, name="", seeds=()),
         verdicts=tuple(
-            replace(verdict, reasons=(*verdict.reasons, *_earlier(one, standing, bout, policy), *why))
+            replace(verdict, reasons=(*verdict.reasons, *_earlier_looks(one, record, meeting, policy), *why))
             for one, verdict in zip(candidates.evidences, verdicts, strict=True)
         ),
         compared=compared,
@@ -115,57 +115,57 @@ def judge(
     )
 
 
-def plan_bout(
-    candidates: Candidates, standing: Standing, policy: Policy, *, n_replicates: int, code_digest: str
-) -> Bout:
+def plan_meeting(
+    candidates: Candidates, record: ChampionRecord, policy: Policy, *, n_replicates: int, code_digest: str
+) -> Meeting:
     """Say what is to be compared: a pure function, so that a promotion that was killed plans the same again.
 
-    Fresh seeds are greater than every seed that has had a say in either side's standing: those of both searches
+    Fresh seeds are greater than every seed that has had a say in either side's record: those of both searches
     and confirmations, and of earlier comparisons. On those by which the champion won it looks better than it is.
     """
-    champion = standing.evidence
+    champion = record.evidence
     why = "" if champion is None else _why_recorded(candidates.evidences, champion, policy, code_digest)
-    basis = _basis(candidates, standing, policy, n_replicates=n_replicates, how=why)
-    if champion is None or why or all(is_same_model(one, champion) for one in candidates.evidences):
-        return Bout(name="", seeds=(), basis=basis, why_recorded=why)
-    earlier = [one for evidence in candidates.evidences for one in _judged(evidence, standing)]
+    basis = _basis(candidates, record, policy, n_replicates=n_replicates, how=why)
+    if champion is None or why or all(is_champion_itself(one, champion) for one in candidates.evidences):
+        return Meeting(name="", seeds=(), basis=basis, why_recorded=why)
+    earlier = [one for evidence in candidates.evidences for one in _verdicts_on(evidence, record)]
     same = next((one for one in earlier if one.basis == basis and one.seeds), None)
     if same is not None:
         seeds = same.seeds
     else:
-        known = {seed_of(run.seed, run.run_id) for run in champion.runs} | candidates.seeds | {standing.largest_seed}
-        known |= {seed for one in (*earlier, *_judged(champion, standing)) for seed in one.seeds}
+        known = {seed_of(run.seed, run.run_id) for run in champion.runs} | candidates.seeds | {record.largest_seed}
+        known |= {seed for one in (*earlier, *_verdicts_on(champion, record)) for seed in one.seeds}
         first = max(known) + 1
         seeds = tuple(range(first, first + n_replicates))
     short = f"{candidates.sweep.name[:40]}-against-{policy.model[:20]}"  # a name has 100 characters at most
-    name = f"{short}-{standing.champion}-{basis[:8]}-{seeds[0]}"
-    return Bout(name=name, seeds=seeds, basis=basis, why_recorded="")
+    name = f"{short}-{record.champion}-{basis[:8]}-{seeds[0]}"
+    return Meeting(name=name, seeds=seeds, basis=basis, why_recorded="")
 
 
 # ---- within ----
 
 
 def _train(
-    candidates: Candidates, champion: Evidence, bout: Bout, contest: Contest, *, uri: str
+    candidates: Candidates, champion: Evidence, meeting: Meeting, contest: Contest, *, uri: str
 ) -> tuple[tuple[Evidence, ...], Evidence]:
     """Train the champion and all candidates that are not the champion itself; returns them with their replicates."""
-    rivals = [one for one in candidates.evidences if not is_same_model(one, champion)]
+    rivals = [one for one in candidates.evidences if not is_champion_itself(one, champion)]
     contestants = [champion, *rivals]
     run_ids = contest(
-        name=bout.name,
+        name=meeting.name,
         study=str(candidates.sweep.study),
         contestants=[one.config for one in contestants],
         labels=[f"champion (version {champion.version}): {champion.label}", *(one.label for one in rivals)],
-        seeds=bout.seeds,
+        seeds=meeting.seeds,
         objective=candidates.sweep.objective,
         storage=candidates.sweep.storage,
         experiment_id=candidates.run.experiment_id,
     )
-    if len(run_ids) != len(contestants) or any(len(of_one) != len(bout.seeds) for of_one in run_ids):
+    if len(run_ids) != len(contestants) or any(len(of_one) != len(meeting.seeds) for of_one in run_ids):
         n_runs = sum(len(of_one) for of_one in run_ids)
         raise PromotionError(
-            f"contest {bout.name}: {n_runs} of {len(contestants) * len(bout.seeds)} replicates have ended; give the "
-            "same command again to go on"
+            f"contest {meeting.name}: {n_runs} of {len(contestants) * len(meeting.seeds)} replicates have ended; give "
+            "the same command again to go on"
         )
     trained = [on_runs(one, of_one, uri=uri) for one, of_one in zip(contestants, run_ids, strict=True)]
     by_rival = {evidence_key(rival): now for rival, now in zip(rivals, trained[1:], strict=True)}
@@ -188,54 +188,54 @@ def _why_recorded(challengers: Sequence[Evidence], champion: Evidence, policy: P
     return ""
 
 
-def _why_not_trained(bout: Bout, contest: Contest | None) -> tuple[str, ...]:
-    if contest is None and bout.seeds:
-        n, first, last = count(len(bout.seeds), "fresh seed"), bout.seeds[0], bout.seeds[-1]
+def _why_not_trained(meeting: Meeting, contest: Contest | None) -> tuple[str, ...]:
+    if contest is None and meeting.seeds:
+        n, first, last = count(len(meeting.seeds), "fresh seed"), meeting.seeds[0], meeting.seeds[-1]
         return (
             f"This is a preview: without dry_run both would be trained on {n}, {first} to {last}, and compared in "
             "pairs.",
         )
-    return (bout.why_recorded,) if bout.why_recorded else ()
+    return (meeting.why_recorded,) if meeting.why_recorded else ()
 
 
-def _check_reduce(candidates: Candidates, standing: Standing) -> None:
+def _check_reduce(candidates: Candidates, record: ChampionRecord) -> None:
     """Recorded numbers compare only where curves became numbers in one way."""
     own = candidates.sweep.objective.reduce
-    if own != standing.reduce:
+    if own != record.reduce:
         raise PromotionError(
             f"sweep {candidates.sweep.name}: its objective is the {own} of the curve, that of the champion's recorded "
-            f"replicates (version {standing.champion}) the {standing.reduce}: they do not compare; sweep with "
-            f"objective.reduce: {standing.reduce}"
+            f"replicates (version {record.champion}) the {record.reduce}: they do not compare; sweep with "
+            f"objective.reduce: {record.reduce}"
         )
 
 
-def _earlier(evidence: Evidence, standing: Standing, bout: Bout, policy: Policy) -> tuple[str, ...]:
+def _earlier_looks(evidence: Evidence, record: ChampionRecord, meeting: Meeting, policy: Policy) -> tuple[str, ...]:
     """A sentence on earlier looks at the same pair: each one had its own chance to be wrong."""
     others = [
         one
-        for one in _judged(evidence, standing)
-        if one.basis != bout.basis and one.compared_with and one.compared_with == standing.champion
+        for one in _verdicts_on(evidence, record)
+        if one.basis != meeting.basis and one.compared_with and one.compared_with == record.champion
     ]
     if not others:
         return ()
     return (
-        f"It was judged against version {standing.champion} {count(len(others), 'time')} before, under another policy "
+        f"It was judged against version {record.champion} {count(len(others), 'time')} before, under another policy "
         f"or on other seeds; each look has its own chance of {percent(policy.alpha)} at most to promote a model that "
         "is not better.",
     )
 
 
-def _judged(evidence: Evidence, standing: Standing) -> list[Judged]:
-    version = standing.version_of(evidence)
-    return [] if version is None else read_judged(version)
+def _verdicts_on(evidence: Evidence, record: ChampionRecord) -> list[RecordedVerdict]:
+    version = record.version_of(evidence)
+    return [] if version is None else read_verdicts(version)
 
 
-def _basis(candidates: Candidates, standing: Standing, policy: Policy, *, n_replicates: int, how: str) -> str:
-    champion = standing.evidence
+def _basis(candidates: Candidates, record: ChampionRecord, policy: Policy, *, n_replicates: int, how: str) -> str:
+    champion = record.evidence
     content = {
         "policy": policy.model_dump(mode="json"),
         "challengers": sorted((evidence_key(one), one.digest()) for one in candidates.evidences),
-        "champion": None if champion is None else (standing.champion, evidence_key(champion), champion.digest()),
+        "champion": None if champion is None else (record.champion, evidence_key(champion), champion.digest()),
         "n_replicates": n_replicates,
         "recorded": how,
     }

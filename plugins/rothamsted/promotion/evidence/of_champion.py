@@ -29,7 +29,7 @@ _FIELDS = ("label", "config", "study", "sweep", "sweep_run_id", "commit", "code_
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class ChampionRecord:
     """A registered model as it stands."""
 
     model: FoundModel | None  # None: not registered yet
@@ -46,7 +46,7 @@ class Standing:
         return max(found, key=lambda version: int(version.version), default=None)
 
 
-def read_standing(registry: Registry, policy: Policy) -> Standing:
+def read_champion_record(registry: Registry, policy: Policy) -> ChampionRecord:
     """Read a registered model and the evidence of its champion.
 
     Raises:
@@ -54,24 +54,24 @@ def read_standing(registry: Registry, policy: Policy) -> Standing:
     """
     model = registry.find_model(policy.model)
     if model is None:
-        return Standing(model=None, versions={}, champion=None, evidence=None, reduce="", largest_seed=-1)
+        return ChampionRecord(model=None, versions={}, champion=None, evidence=None, reduce="", largest_seed=-1)
     versions = {version.version: version for version in registry.versions(policy.model)}
     number = model.aliases.get(policy.aliases.champion)
     if number is None:
-        return Standing(model=model, versions=versions, champion=None, evidence=None, reduce="", largest_seed=-1)
+        return ChampionRecord(model=model, versions=versions, champion=None, evidence=None, reduce="", largest_seed=-1)
     champion = versions.get(number)
     if champion is None:
         raise PromotionError(
             f"model '{policy.model}': its alias {policy.aliases.champion} points at version {number}, which is not "
             "there; remove the alias, or let it point at another version"
         )
-    return Standing(
+    return ChampionRecord(
         model=model,
         versions=versions,
         champion=number,
         evidence=registered_evidence(champion, uri=registry.tracking_uri),
-        reduce=_record(champion)["reduce"],
-        largest_seed=_record(champion)["largest_seed"],
+        reduce=_evidence_json(champion)["reduce"],
+        largest_seed=_evidence_json(champion)["largest_seed"],
     )
 
 
@@ -114,7 +114,7 @@ def registered_evidence(version: FoundVersion, *, uri: str) -> Evidence:
         PromotionError: There is none, it was altered, or runs of it were deleted.
     """
     place = f"version {version.version} of model '{version.model}'"
-    record = _record(version)
+    record = _evidence_json(version)
     runs = []
     for run_id in record["run_ids"]:
         run = tracking.find_run(run_id, uri=uri)
@@ -139,7 +139,7 @@ def check_unaltered(evidence: Evidence, version: FoundVersion) -> None:
         PromotionError: with both digests.
     """
     sealed = {"numbers": (version.tags.get(DIGEST, ""), evidence.digest())}
-    recorded = _record(version).get("metrics", {})
+    recorded = _evidence_json(version).get("metrics", {})
     sealed |= {f"values of {name}": (stood, evidence.metric_digest(name)) for name, stood in recorded.items()}
     for what, (stood, now) in sealed.items():
         if stood != now:
@@ -159,7 +159,7 @@ def said_of_rollback(text: str) -> str:
         return text
 
 
-def _record(version: FoundVersion) -> dict[str, Any]:
+def _evidence_json(version: FoundVersion) -> dict[str, Any]:
     place = f"version {version.version} of model '{version.model}'"
     text = version.tags.get(EVIDENCE)
     if text is None:

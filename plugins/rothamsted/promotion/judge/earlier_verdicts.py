@@ -20,7 +20,7 @@ PREFIX = "rothamsted.judged."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class RecordedVerdict:
     """One verdict on a version."""
 
     number: int  # 1, 2, ... of this version
@@ -34,7 +34,7 @@ class Judged:
     sweep: str
 
 
-def read_judged(version: FoundVersion) -> list[Judged]:
+def read_verdicts(version: FoundVersion) -> list[RecordedVerdict]:
     """Return the verdicts on a version, the first one first.
 
     Raises:
@@ -45,19 +45,19 @@ def read_judged(version: FoundVersion) -> list[Judged]:
         try:
             values = json.loads(version.tags[key])
             values |= {"reasons": tuple(values["reasons"]), "seeds": tuple(values["seeds"])}
-            found.append(Judged(number=int(key.removeprefix(PREFIX)), **values))
+            found.append(RecordedVerdict(number=int(key.removeprefix(PREFIX)), **values))
         except (ValueError, TypeError, KeyError) as error:
             place = f"version {version.version} of model '{version.model}'"
             raise StoreError(f"{place}: tag {key} is no verdict of ours: {error}; remove it") from None
     return found
 
 
-def judged_again(
-    before: Sequence[Judged], verdict: Verdict, *, basis: str, seeds: Sequence[int], sweep: str, at_ms: int
-) -> Judged:
+def verdict_to_record(
+    before: Sequence[RecordedVerdict], verdict: Verdict, *, basis: str, seeds: Sequence[int], sweep: str, at_ms: int
+) -> RecordedVerdict:
     """Return the entry of a verdict: that of the same basis, where it was written before, else the next one."""
     same = next((one for one in before if one.basis == basis), None)
-    return Judged(
+    return RecordedVerdict(
         number=same.number if same else max((one.number for one in before), default=0) + 1,
         at_ms=same.at_ms if same else at_ms,
         basis=basis,
@@ -70,9 +70,9 @@ def judged_again(
     )
 
 
-def verdict_tags(judged: Judged, verdict: Verdict) -> dict[str, str]:
+def verdict_tags(recorded: RecordedVerdict, verdict: Verdict) -> dict[str, str]:
     """Return the tags of a verdict: one that programs read, and some that people do."""
-    values = asdict(judged)
+    values = asdict(recorded)
     number = values.pop("number")
     return {
         f"{PREFIX}{number:03d}": json.dumps(values),
@@ -83,7 +83,7 @@ def verdict_tags(judged: Judged, verdict: Verdict) -> dict[str, str]:
         "rothamsted.verdict.p_value": "none" if verdict.p_value is None else probability(verdict.p_value),
         "rothamsted.verdict.test": verdict.test or "none",
         "rothamsted.verdict.n": str(verdict.n),
-        "rothamsted.verdict.seeds": ", ".join(map(str, judged.seeds)) or "those of the evidence",
+        "rothamsted.verdict.seeds": ", ".join(map(str, recorded.seeds)) or "those of the evidence",
     }
 
 

@@ -37,7 +37,7 @@ _FORM = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Constraint:
+class PolicyConstraint:
     """A bound on one statistic of one metric over the replicates."""
 
     text: str  # as in the policy
@@ -47,7 +47,7 @@ class Constraint:
     bound: float
 
 
-def parse_constraint(text: str) -> Constraint:
+def parse_constraint(text: str) -> PolicyConstraint:
     """Read a constraint.
 
     Raises:
@@ -63,7 +63,7 @@ def parse_constraint(text: str) -> Constraint:
     if not math.isfinite(bound):
         raise ValueError(f"{text!r}: {found['bound']} is beyond the numbers that there are; give a smaller one")
     metric, statistic = _split(found["name"])
-    return Constraint(text=text.strip(), metric=metric, statistic=statistic, sign=found["sign"], bound=bound)
+    return PolicyConstraint(text=text.strip(), metric=metric, statistic=statistic, sign=found["sign"], bound=bound)
 
 
 def metrics_of(texts: Sequence[str]) -> list[str]:
@@ -99,7 +99,7 @@ def _split(name: str) -> tuple[str, str]:
     return name, "mean"
 
 
-def _check(constraint: Constraint, finished: Sequence[EvidenceRun], level: float) -> ConstraintResult:
+def _check(constraint: PolicyConstraint, finished: Sequence[EvidenceRun], level: float) -> ConstraintResult:
     values = np.array([run.metrics.get(constraint.metric, math.nan) for run in finished], dtype=np.float64)
     n_finite = int(np.isfinite(values).sum())
     value = float(summarize(values[:, None], level)[constraint.statistic][0]) if n_finite else math.nan
@@ -117,7 +117,7 @@ def _check(constraint: Constraint, finished: Sequence[EvidenceRun], level: float
     return ConstraintResult(text=constraint.text, value=value, is_met=is_met, reason=reason)
 
 
-def _absence(constraint: Constraint, finished: Sequence[EvidenceRun]) -> str:
+def _absence(constraint: PolicyConstraint, finished: Sequence[EvidenceRun]) -> str:
     """Why there is no value at all, and what there is instead."""
     if not finished:
         return "no finished replicate"
@@ -129,5 +129,5 @@ def _absence(constraint: Constraint, finished: Sequence[EvidenceRun]) -> str:
     return f"no replicate has a metric {constraint.metric}; {hint}known: {joined(known) or 'none'}"
 
 
-def _unmet(constraint: Constraint, value: float, reason: str) -> ConstraintResult:
+def _unmet(constraint: PolicyConstraint, value: float, reason: str) -> ConstraintResult:
     return ConstraintResult(text=constraint.text, value=value, is_met=False, reason=reason)

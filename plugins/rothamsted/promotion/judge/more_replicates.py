@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from rothamsted.promotion.judge.numbers import Comparison, Samples
+from rothamsted.promotion.judge.numbers import ChallengerComparison, Samples
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.statistics import DEFAULT_POWER, TESTS, power_of
 
@@ -32,7 +32,7 @@ class More:
     obstacle: Obstacle = ""  # why no number of replicates up to MOST_MORE decides
 
 
-def more_replicates(comparison: Comparison, policy: Policy, *, is_champion_fixed: bool) -> More:
+def more_replicates(comparison: ChallengerComparison, policy: Policy, *, is_champion_fixed: bool) -> More:
     """Return how many more replicates of a contestant would probably decide an open comparison.
 
     So many that a t test with the observed spread finds the observed distance from the policy's threshold with

@@ -59,7 +59,7 @@ class Samples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class ChallengerComparison:
     """One challenger against the champion."""
 
     samples: Samples
@@ -73,7 +73,7 @@ class Comparison:
 
 def compare_all(
     challengers: Sequence[Evidence], champion: Evidence, policy: Policy, *, is_paired: bool
-) -> list[Comparison]:
+) -> list[ChallengerComparison]:
     """Compare each challenger with the champion.
 
     Every challenger that is handed in counts in the family, also one that is refused for other reasons later:
@@ -147,7 +147,7 @@ def _p_value(samples: Samples, policy: Policy) -> float:
     return found.p_value
 
 
-def _compared(samples: Samples, p_value: float, policy: Policy, n_tests: int) -> Comparison:
+def _compared(samples: Samples, p_value: float, policy: Policy, n_tests: int) -> ChallengerComparison:
     """Add the interval, and read the answer.
 
     The interval's limits share the error rate of the family equally: they agree with Bonferroni's correction
@@ -171,7 +171,7 @@ def _compared(samples: Samples, p_value: float, policy: Policy, n_tests: int) ->
         answer = "shown"
     elif difference is not None and farthest <= policy.threshold:
         answer = "excluded"
-    return Comparison(
+    return ChallengerComparison(
         samples=samples,
         difference=difference,
         improvement=improvement,

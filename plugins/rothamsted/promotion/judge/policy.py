@@ -47,7 +47,7 @@ def _constraint(raw: str) -> str:
 
 Text = Annotated[str, Field(min_length=1)]
 Alias = Annotated[str, BeforeValidator(_alias)]
-Constraint = Annotated[str, AfterValidator(_constraint)]
+ConstraintText = Annotated[str, AfterValidator(_constraint)]
 
 
 class PolicyObjective(BaseModel):
@@ -117,7 +117,7 @@ class Policy(BaseModel):
     kind: Literal["superiority", "non_inferiority"] = "superiority"
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     correction: Literal["holm", "bonferroni"] = "holm"
-    constraints: Annotated[tuple[Constraint, ...], Field(strict=False)] = ()
+    constraints: Annotated[tuple[ConstraintText, ...], Field(strict=False)] = ()
     aliases: Aliases = Aliases()
     representative: Literal["median"] = "median"
     same_data: Literal["digest", "none"] = "digest"

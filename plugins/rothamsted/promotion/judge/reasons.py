@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from rothamsted.promotion.judge.more_replicates import MOST_MORE, More
-from rothamsted.promotion.judge.numbers import Comparison, objectives
+from rothamsted.promotion.judge.numbers import ChallengerComparison, objectives
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import ConstraintResult, Evidence
 from rothamsted.statistics import CORRECTIONS, DEFAULT_POWER, TESTS, Interval
@@ -40,7 +40,7 @@ def first_champion(policy: Policy, interval: Interval | None, n_constraints: int
     )
 
 
-def same_model(champion: Evidence) -> str:
+def champion_itself(champion: Evidence) -> str:
     """Kept: there is no challenger."""
     return (
         f"Kept: the challenger is {named(champion)}: the same configuration, code and data; "
@@ -111,13 +111,13 @@ def missing_runs(evidence: Evidence) -> tuple[str, ...]:
     )
 
 
-def measured(champion: Evidence, policy: Policy, comparison: Comparison) -> str:
+def measured(champion: Evidence, policy: Policy, comparison: ChallengerComparison) -> str:
     """What the comparison says of the policy's question, with the numbers."""
     opening = OPENING.get(comparison.answer, UNDECIDED)
     return f"{opening} {_claim(champion, policy)}: {_numbers(policy, comparison)}."
 
 
-def plan(more: More, champion: Evidence, policy: Policy, comparison: Comparison, is_paired: bool) -> str:
+def plan(more: More, champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool) -> str:
     """How many more replicates would decide an open comparison."""
     if more.obstacle == "no spread":
         return f"More replicates would not tell: {comparison.note}; test: permutation needs no spread."
@@ -139,7 +139,7 @@ def plan(more: More, champion: Evidence, policy: Policy, comparison: Comparison,
     )
 
 
-def design(champion: Evidence, policy: Policy, comparison: Comparison, is_paired: bool) -> tuple[str, ...]:
+def design(champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool) -> tuple[str, ...]:
     """How the contestants were compared, where that is not what a reader expects."""
     sentences = []
     if not is_paired:
@@ -158,7 +158,7 @@ def design(champion: Evidence, policy: Policy, comparison: Comparison, is_paired
     return tuple(sentences)
 
 
-def missing_values(comparison: Comparison) -> tuple[str, ...]:
+def missing_values(comparison: ChallengerComparison) -> tuple[str, ...]:
     """How many pairs or values were left out."""
     n_excluded = comparison.samples.n_excluded
     if not n_excluded:
@@ -199,7 +199,7 @@ def _claim(champion: Evidence, policy: Policy) -> str:
     return f"{whose} better than that of {named(champion)}{by}"
 
 
-def _numbers(policy: Policy, comparison: Comparison) -> str:
+def _numbers(policy: Policy, comparison: ChallengerComparison) -> str:
     samples, found = comparison.samples, comparison.difference
     if found is None:
         return comparison.note

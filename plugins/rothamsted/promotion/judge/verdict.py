@@ -16,7 +16,7 @@ from rothamsted.errors import DataError, SpecError
 from rothamsted.promotion.judge import reasons
 from rothamsted.promotion.judge.limits import check_constraints
 from rothamsted.promotion.judge.more_replicates import more_replicates
-from rothamsted.promotion.judge.numbers import Comparison, compare_all, objectives
+from rothamsted.promotion.judge.numbers import ChallengerComparison, compare_all, objectives
 from rothamsted.promotion.judge.policy import LEAST_REPLICATES, Policy
 from rothamsted.promotion.types import ConstraintResult, Decision, Evidence, EvidenceRun, Verdict
 from rothamsted.statistics import DEFAULT_LEVEL, TESTS, mean_interval
@@ -102,7 +102,7 @@ def representative(evidence: Evidence) -> EvidenceRun:
     return finite[(len(finite) - 1) // 2][1]
 
 
-def is_same_model(challenger: Evidence, champion: Evidence) -> bool:
+def is_champion_itself(challenger: Evidence, champion: Evidence) -> bool:
     """Whether both are one configuration of one code on one data set; what is unknown is not the same."""
     return (
         challenger.study == champion.study
@@ -159,8 +159,8 @@ def _against(
 
 def _incomparable(challenger: Evidence, champion: Evidence, policy: Policy) -> str:
     """Why two models are not compared at all, whatever their results; empty where they are."""
-    if is_same_model(challenger, champion):
-        return reasons.same_model(champion)
+    if is_champion_itself(challenger, champion):
+        return reasons.champion_itself(champion)
     if policy.same_data == "digest" and challenger.data_digest != champion.data_digest:
         return reasons.other_data(challenger, champion)
     return ""
@@ -196,7 +196,7 @@ def _shortcoming(
 
 
 def _compared(
-    challenger: Evidence, champion: Evidence, policy: Policy, comparison: Comparison, is_paired: bool
+    challenger: Evidence, champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool
 ) -> _Ruling:
     """What the comparison says of a challenger that has no shortcoming of its own."""
     samples = comparison.samples
@@ -221,7 +221,7 @@ def _verdict(
     ruling: _Ruling,
     champion: Evidence,
     policy: Policy,
-    comparison: Comparison | None,
+    comparison: ChallengerComparison | None,
     met: tuple[ConstraintResult, ...],
     is_paired: bool,
 ) -> Verdict:

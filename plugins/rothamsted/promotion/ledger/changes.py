@@ -18,7 +18,7 @@ MAX_REASON_LENGTH = 1_000  # characters; the rest of an entry is short, and a ta
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class ChampionChange:
     """One change of the champion, as it was meant when it was written."""
 
     number: int
@@ -31,14 +31,14 @@ class Entry:
     is_certain: bool  # written in one transaction with the aliases; else just before them
 
 
-def entry_tag(entry: Entry) -> dict[str, str]:
+def change_tag(entry: ChampionChange) -> dict[str, str]:
     """Return an entry as a tag of the registered model; a reason that is too long is cut."""
     values = {**asdict(entry), "reason": _cut(entry.reason)}
     number = values.pop("number")
     return {f"{PREFIX}{number:06d}": json.dumps(values, ensure_ascii=True)}
 
 
-def read_entries(model_tags: Mapping[str, str], *, alias: str | None = None) -> list[Entry]:
+def read_changes(model_tags: Mapping[str, str], *, alias: str | None = None) -> list[ChampionChange]:
     """Return the entries of a book, in order; of one alias where it is named.
 
     Raises:
@@ -47,13 +47,13 @@ def read_entries(model_tags: Mapping[str, str], *, alias: str | None = None) -> 
     entries = []
     for key in sorted(key for key in model_tags if key.startswith(PREFIX)):
         try:
-            entries.append(Entry(number=int(key.removeprefix(PREFIX)), **json.loads(model_tags[key])))
+            entries.append(ChampionChange(number=int(key.removeprefix(PREFIX)), **json.loads(model_tags[key])))
         except (ValueError, TypeError) as error:
             raise StoreError(f"tag {key} of the registered model is no entry of ours: {error}; remove it") from None
     return [entry for entry in entries if alias is None or entry.alias == alias]
 
 
-def took_effect(entries: Sequence[Entry], champion: str | None) -> list[bool]:
+def took_effect(entries: Sequence[ChampionChange], champion: str | None) -> list[bool]:
     """Whether each entry's change was made.
 
     One that was written before its aliases may stand alone: it was made if the next one starts from it, or the
@@ -63,7 +63,7 @@ def took_effect(entries: Sequence[Entry], champion: str | None) -> list[bool]:
     return [entry.is_certain or entry.new == after for entry, after in zip(entries, later, strict=True)]
 
 
-def next_number(entries: Sequence[Entry]) -> int:
+def next_number(entries: Sequence[ChampionChange]) -> int:
     """Return the number of the next entry: 1, 2, ..."""
     return max((entry.number for entry in entries), default=0) + 1
 

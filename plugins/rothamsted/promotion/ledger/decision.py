@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rothamsted.promotion.evidence.contest import Judgement
-from rothamsted.promotion.evidence.of_champion import Standing
+from rothamsted.promotion.evidence.of_champion import ChampionRecord
 from rothamsted.promotion.evidence.of_sweep import Candidates
-from rothamsted.promotion.judge.earlier_verdicts import Judged, read_judged
+from rothamsted.promotion.judge.earlier_verdicts import RecordedVerdict, read_verdicts
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Decision, Evidence
 
@@ -27,7 +27,7 @@ class Decided:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class PromotionOutcome:
     """What a promotion came to."""
 
     model: str
@@ -42,32 +42,32 @@ class Outcome:
     mark: str = ""  # what a reader has to know of the sweep
 
 
-def nothing_to_do(candidates: Candidates, standing: Standing, policy: Policy, *, dry_run: bool) -> Outcome:
+def nothing_to_do(candidates: Candidates, record: ChampionRecord, policy: Policy, *, dry_run: bool) -> PromotionOutcome:
     """The winner is champion already, by this very evidence: what was decided then."""
     found = []
     for evidence in candidates.evidences:
-        version = standing.version_of(evidence)
-        judged = read_judged(version)[-1:] if version is not None else []
-        found += [decided(evidence, version.version, one) for one in judged if version is not None]
+        version = record.version_of(evidence)
+        verdicts = read_verdicts(version)[-1:] if version is not None else []
+        found += [decided(evidence, version.version, one) for one in verdicts if version is not None]
     return outcome(
-        candidates, policy.model, found, standing.champion, standing.champion, is_dry_run=dry_run, was_champion=True
+        candidates, policy.model, found, record.champion, record.champion, is_dry_run=dry_run, was_champion=True
     )
 
 
-def previewed(candidates: Candidates, standing: Standing, judgement: Judgement) -> Outcome:
+def previewed(candidates: Candidates, record: ChampionRecord, judgement: Judgement) -> PromotionOutcome:
     """What a promotion would come to, with nothing written."""
     found = []
     for evidence, verdict in zip(candidates.evidences, judgement.verdicts, strict=True):
-        version = standing.version_of(evidence)
+        version = record.version_of(evidence)
         number = "" if version is None else version.version
         found.append(Decided(label=evidence.label, version=number, decision=verdict.decision, reasons=verdict.reasons))
-    model, champion = judgement.policy.model, standing.champion
+    model, champion = judgement.policy.model, record.champion
     return outcome(candidates, model, found, champion, champion, is_dry_run=True)
 
 
-def decided(evidence: Evidence, version: str, judged: Judged) -> Decided:
+def decided(evidence: Evidence, version: str, recorded: RecordedVerdict) -> Decided:
     """One candidate with the verdict on record."""
-    return Decided(label=evidence.label, version=version, decision=judged.decision, reasons=judged.reasons)
+    return Decided(label=evidence.label, version=version, decision=recorded.decision, reasons=recorded.reasons)
 
 
 def outcome(
@@ -79,9 +79,9 @@ def outcome(
     *,
     is_dry_run: bool,
     was_champion: bool = False,
-) -> Outcome:
+) -> PromotionOutcome:
     """Put together what is known of sweep, model and champion."""
-    return Outcome(
+    return PromotionOutcome(
         model=model,
         sweep=candidates.sweep.name,
         sweep_run_id=candidates.run.run_id,

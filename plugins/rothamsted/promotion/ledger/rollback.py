@@ -14,7 +14,7 @@ from rothamsted.errors import PromotionError
 from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.promotion.evidence.of_champion import ROLLED_BACK
 from rothamsted.promotion.judge.policy import Aliases
-from rothamsted.promotion.ledger.changes import Entry, entry_tag, next_number, read_entries, took_effect
+from rothamsted.promotion.ledger.changes import ChampionChange, change_tag, next_number, read_changes, took_effect
 from rothamsted.promotion.ledger.texts import when
 from rothamsted.tracking.registry.change import Change, apply
 from rothamsted.tracking.registry.found import FoundModel
@@ -58,11 +58,11 @@ def rollback(model: str, *, registry: Registry, aliases: Aliases, reason: str = 
     with locked(registry, model, new_worker_id(), is_alive=is_alive) as lock:
         found = registry.model(model)
         old, new = _from_to(found, aliases)
-        entries = read_entries(found.tags)
+        entries = read_changes(found.tags)
         existing = {version.version for version in registry.versions(model)}
         before = _replaced_by(entries, new, aliases.champion, found, existing)
         at_ms = time.time_ns() // 1_000_000
-        entry = Entry(
+        entry = ChampionChange(
             number=next_number(entries),
             kind="rollback",
             at_ms=at_ms,
@@ -76,7 +76,7 @@ def rollback(model: str, *, registry: Registry, aliases: Aliases, reason: str = 
             model=model,
             expect={aliases.champion: old, aliases.previous: new},
             aliases={aliases.champion: new, aliases.previous: before},
-            model_tags=entry_tag(entry),
+            model_tags=change_tag(entry),
             version_tags={
                 old: {ROLLED_BACK: json.dumps({"at": when(at_ms), "to_version": new, "reason": why})},
                 new: {RESTORED: json.dumps({"at": when(at_ms), "after_version": old, "reason": why})},
@@ -105,7 +105,7 @@ def _from_to(found: FoundModel, aliases: Aliases) -> tuple[str, str]:
 
 
 def _replaced_by(
-    entries: Sequence[Entry], version: str, alias: str, found: FoundModel, existing: set[str]
+    entries: Sequence[ChampionChange], version: str, alias: str, found: FoundModel, existing: set[str]
 ) -> str | None:
     """The version that `version` had replaced when it was promoted; None where there was none, or it is deleted."""
     of_alias = [entry for entry in entries if entry.alias == alias]

@@ -15,7 +15,7 @@ from rothamsted.analysis.read_promotions import FOLDER
 from rothamsted.promotion.evidence.contest import Judgement
 from rothamsted.promotion.evidence.of_champion import evidence_key
 from rothamsted.promotion.evidence.of_sweep import Candidates
-from rothamsted.promotion.judge.earlier_verdicts import Judged, difference_text, jsonable
+from rothamsted.promotion.judge.earlier_verdicts import RecordedVerdict, difference_text, jsonable
 from rothamsted.promotion.types import Evidence, Verdict
 from rothamsted.wording import count, level_percent, number, probability, setting
 
@@ -24,14 +24,14 @@ _FEW = 12  # seeds that are written out
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class JudgedCandidate:
     """One candidate of a judgement, with the version that it is registered as."""
 
     version: str
     evidence: Evidence  # that it is registered with
     compared: Evidence  # on the replicates that were compared
     verdict: Verdict
-    judged: Judged
+    recorded: RecordedVerdict  # the verdict as the version carries it
 
 
 def artifact_path(model: str, version: str, number: int) -> str:
@@ -45,7 +45,7 @@ def artifact_path(model: str, version: str, number: int) -> str:
     return f"{FOLDER}/{model}-{version}{'' if number == 1 else f'.{number:03d}'}.json"
 
 
-def section(entries: Sequence[Entry], judgement: Judgement, candidates: Candidates) -> str:
+def section(entries: Sequence[JudgedCandidate], judgement: Judgement, candidates: Candidates) -> str:
     """Return the section of the sweep's report: policy, champion, and a verdict for each candidate."""
     policy = judgement.policy
     against = f"version {judgement.champion.version}" if judgement.champion is not None else "none"
@@ -62,22 +62,22 @@ def section(entries: Sequence[Entry], judgement: Judgement, candidates: Candidat
     return "\n".join(lines)
 
 
-def description(entry: Entry, judgement: Judgement) -> str:
+def description(entry: JudgedCandidate, judgement: Judgement) -> str:
     """Return the text on top of a version's page."""
     return "\n".join([f"## {entry.verdict.decision.capitalize()}", "", *_body(entry, judgement), ""])
 
 
-def artifact(entry: Entry, judgement: Judgement, candidates: Candidates) -> str:
+def artifact(entry: JudgedCandidate, judgement: Judgement, candidates: Candidates) -> str:
     """Return everything that a verdict rests on, as JSON."""
     content: dict[str, Any] = {
         "model": judgement.policy.model,
         "version": entry.version,
         "verdict": asdict(entry.verdict),
-        "judged": asdict(entry.judged),
+        "judged": asdict(entry.recorded),
         "policy": judgement.policy.model_dump(mode="json"),
         "policy_file": judgement.policy.file,
-        "contest": judgement.bout.name,
-        "seeds": list(judgement.bout.seeds),
+        "contest": judgement.meeting.name,
+        "seeds": list(judgement.meeting.seeds),
         "challenger": _evidence_json(entry.evidence),
         "challenger_compared": _evidence_json(entry.compared),
         "champion_compared": None if judgement.champion is None else _evidence_json(judgement.champion),
@@ -92,11 +92,11 @@ def when(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _body(entry: Entry, judgement: Judgement) -> list[str]:
+def _body(entry: JudgedCandidate, judgement: Judgement) -> list[str]:
     verdict, evidence = entry.verdict, entry.evidence
     lines = [f"`{evidence.label}`", "", *(f"- {reason}" for reason in verdict.reasons), ""]
     rows = [
-        ("judged", when(entry.judged.at_ms)),
+        ("judged", when(entry.recorded.at_ms)),
         ("compared with", f"version {verdict.compared_with}" if verdict.compared_with else "nothing"),
         ("difference (challenger minus champion)", difference_text(verdict)),
         ("p-value", "none" if verdict.p_value is None else f"{probability(verdict.p_value)} ({verdict.test})"),

@@ -12,16 +12,16 @@ from itertools import pairwise
 from rich.markup import escape
 from rich.table import Table
 
-from rothamsted.promotion.judge.earlier_verdicts import Judged, read_judged
+from rothamsted.promotion.judge.earlier_verdicts import RecordedVerdict, read_verdicts
 from rothamsted.promotion.judge.policy import Aliases
-from rothamsted.promotion.ledger.changes import Entry, read_entries, took_effect
+from rothamsted.promotion.ledger.changes import ChampionChange, read_changes, took_effect
 from rothamsted.promotion.ledger.texts import when
 from rothamsted.tracking.registry.found import FoundVersion
 from rothamsted.tracking.registry.registered import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reign:
+class ChampionTerm:
     """A time in which a version was champion."""
 
     from_ms: int  # milliseconds since 1970
@@ -30,28 +30,28 @@ class Reign:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistoryRow:
+class VersionHistory:
     """One version of a registered model."""
 
     version: str
     registered_ms: int
-    verdicts: tuple[Judged, ...]  # the first one first
+    verdicts: tuple[RecordedVerdict, ...]  # the first one first
     sweep: str
     aliases: tuple[str, ...]
-    reigns: tuple[Reign, ...]
+    terms: tuple[ChampionTerm, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class History:
+class ModelHistory:
     """A registered model over time."""
 
     model: str
-    rows: tuple[HistoryRow, ...]  # by version
-    changes: tuple[Entry, ...]  # of the champion, in order, those that were made
+    rows: tuple[VersionHistory, ...]  # by version
+    changes: tuple[ChampionChange, ...]  # of the champion, in order, those that were made
     marks: tuple[str, ...]  # what does not fit: changes by hand, changes that were begun only
 
 
-def history(model: str, *, registry: Registry, aliases: Aliases) -> History:
+def history(model: str, *, registry: Registry, aliases: Aliases) -> ModelHistory:
     """Read the history of a registered model.
 
     Raises:
@@ -60,17 +60,17 @@ def history(model: str, *, registry: Registry, aliases: Aliases) -> History:
     registry.check_reachable()
     found = registry.model(model)
     versions = registry.versions(model)
-    entries = read_entries(found.tags, alias=aliases.champion)
+    entries = read_changes(found.tags, alias=aliases.champion)
     champion = found.aliases.get(aliases.champion)
     effective = took_effect(entries, champion)
     made = [entry for entry, was_made in zip(entries, effective, strict=True) if was_made]
-    rows = [_row(version, found.aliases, _reigns(made, version.version, champion)) for version in versions]
+    rows = [_row(version, found.aliases, _terms(made, version.version, champion)) for version in versions]
     begun = [entry for entry, was_made in zip(entries, effective, strict=True) if not was_made]
     marks = [*_marks(made, champion, aliases), *(_unmade(entry) for entry in begun), *_unmoved(rows)]
-    return History(model=model, rows=tuple(rows), changes=tuple(made), marks=tuple(marks))
+    return ModelHistory(model=model, rows=tuple(rows), changes=tuple(made), marks=tuple(marks))
 
 
-def versions_table(told: History) -> Table:
+def versions_table(told: ModelHistory) -> Table:
     """The versions in the terminal."""
     table = Table(title=escape(f"Versions of {told.model}"), caption="times are UTC")
     for header in ("version", "registered"):
@@ -85,14 +85,14 @@ def versions_table(told: History) -> Table:
             _time(row.registered_ms),
             "\n".join(_verdict(one) for one in row.verdicts) or "none (not by promote)",
             row.sweep,
-            "\n".join(f"{_time(reign.from_ms)} to {_end(reign)}" for reign in row.reigns),
+            "\n".join(f"{_time(term.from_ms)} to {_end(term)}" for term in row.terms),
             ", ".join(row.aliases),
         )
         table.add_row(*(escape(cell) for cell in cells))
     return table
 
 
-def changes_table(told: History) -> Table:
+def changes_table(told: ModelHistory) -> Table:
     """The changes of the champion in the terminal."""
     table = Table(title=escape(f"Champions of {told.model}"), caption="times are UTC")
     for header in ("when", "by", "from", "to"):
@@ -104,43 +104,45 @@ def changes_table(told: History) -> Table:
     return table
 
 
-def _row(version: FoundVersion, aliases: Mapping[str, str], reigns: Sequence[Reign]) -> HistoryRow:
+def _row(version: FoundVersion, aliases: Mapping[str, str], terms: Sequence[ChampionTerm]) -> VersionHistory:
     names = sorted(alias for alias, number in aliases.items() if number == version.version)
-    return HistoryRow(
+    return VersionHistory(
         version=version.version,
         registered_ms=version.created_ms,
-        verdicts=tuple(read_judged(version)),
+        verdicts=tuple(read_verdicts(version)),
         sweep=version.tags.get("rothamsted.sweep", ""),
         aliases=tuple(names),
-        reigns=tuple(reigns),
+        terms=tuple(terms),
     )
 
 
-def _reigns(made: Sequence[Entry], version: str, champion: str | None) -> list[Reign]:
+def _terms(made: Sequence[ChampionChange], version: str, champion: str | None) -> list[ChampionTerm]:
     """When a version stood: from the change that made it champion to the next one."""
-    reigns = []
+    terms = []
     for index, entry in enumerate(made):
         if entry.new == version:
             after = made[index + 1] if index + 1 < len(made) else None
             is_present = after is None and champion == version
             is_known = after is not None and after.old == version
-            reigns.append(
-                Reign(from_ms=entry.at_ms, to_ms=after.at_ms if after and is_known else None, is_present=is_present)
+            terms.append(
+                ChampionTerm(
+                    from_ms=entry.at_ms, to_ms=after.at_ms if after and is_known else None, is_present=is_present
+                )
             )
-    return reigns
+    return terms
 
 
-def _end(reign: Reign) -> str:
-    if reign.to_ms is not None:
-        return _time(reign.to_ms)
-    return "now" if reign.is_present else "by hand, not on record"
+def _end(term: ChampionTerm) -> str:
+    if term.to_ms is not None:
+        return _time(term.to_ms)
+    return "now" if term.is_present else "by hand, not on record"
 
 
 def _time(at_ms: int) -> str:
     return when(at_ms).removesuffix(" UTC")
 
 
-def _marks(made: Sequence[Entry], champion: str | None, aliases: Aliases) -> list[str]:
+def _marks(made: Sequence[ChampionChange], champion: str | None, aliases: Aliases) -> list[str]:
     marks = [
         f"between {when(one.at_ms)} and {when(other.at_ms)} the alias {aliases.champion} went from version {one.new} "
         f"to {_named(other.old)} by hand"
@@ -153,20 +155,20 @@ def _marks(made: Sequence[Entry], champion: str | None, aliases: Aliases) -> lis
     return marks
 
 
-def _unmade(entry: Entry) -> str:
+def _unmade(entry: ChampionChange) -> str:
     return (
         f"a {entry.kind} from {_named(entry.old)} to version {entry.new} was begun at {when(entry.at_ms)} and either "
         "not completed or undone by hand"
     )
 
 
-def _unmoved(rows: Sequence[HistoryRow]) -> list[str]:
+def _unmoved(rows: Sequence[VersionHistory]) -> list[str]:
     """Verdicts that no change followed: the promotion died between writing the one and making the other."""
     return [
         f"version {row.version} was to be promoted, and the alias never moved: a promotion was interrupted; promote "
         f"sweep {row.sweep} again to complete it"
         for row in rows
-        if row.verdicts and row.verdicts[-1].decision == "promoted" and not row.reigns
+        if row.verdicts and row.verdicts[-1].decision == "promoted" and not row.terms
     ]
 
 
@@ -174,6 +176,6 @@ def _named(version: str | None) -> str:
     return "nobody" if version is None else f"version {version}"
 
 
-def _verdict(judged: Judged) -> str:
-    against = f" against version {judged.compared_with}" if judged.compared_with else " (nothing compared)"
-    return f"{judged.decision}{against}"
+def _verdict(recorded: RecordedVerdict) -> str:
+    against = f" against version {recorded.compared_with}" if recorded.compared_with else " (nothing compared)"
+    return f"{recorded.decision}{against}"

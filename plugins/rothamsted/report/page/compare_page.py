@@ -44,7 +44,7 @@ LEAST_DIGITS = 12  # of a parameter: 0.30000000000000004 was meant as 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class SubjectResult:
     """One of the runs or sweeps that are compared."""
 
     number: int  # what rows of `Comparisons` and summaries call it by
@@ -64,7 +64,7 @@ class Comparison:
     title: str
     objective: Objective
     level: float
-    subjects: tuple[Subject, ...]  # in the order in which they were named
+    subjects: tuple[SubjectResult, ...]  # in the order in which they were named
     comparisons: Comparisons | None  # with one subject as reference, or of all pairs
     gaps: Mapping[str, str] = field(default_factory=dict)  # part that is missing -> why
     marks: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ def summary(comparison: Comparison) -> tuple[str, ...]:
     return tuple(part for part in (f"{opening} {without}".strip(), " ".join(verdicts[:6])) if part)
 
 
-def parameter_differences(subjects: Sequence[Subject]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def parameter_differences(subjects: Sequence[SubjectResult]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the parameters that differ between subjects and of those that do not, each in the order of setting.
 
     A parameter that one subject does not have differs; 1 and 1.0 are the same, true and 1 are not.
@@ -136,7 +136,7 @@ def parameter_differences(subjects: Sequence[Subject]) -> tuple[tuple[str, ...],
     return different, tuple(name for name in names if name not in different)
 
 
-def _is_shared(name: str, subjects: Sequence[Subject]) -> bool:
+def _is_shared(name: str, subjects: Sequence[SubjectResult]) -> bool:
     if any(name not in one.parameters for one in subjects):
         return False
     first, *rest = [one.parameters[name] for one in subjects]
@@ -212,7 +212,7 @@ def _parameters(comparison: Comparison) -> tuple[Part, ...]:
     return parts
 
 
-def _values(name: str, subjects: Sequence[Subject]) -> list[Cell]:
+def _values(name: str, subjects: Sequence[SubjectResult]) -> list[Cell]:
     """One parameter of each subject, with as many digits as show that they differ."""
     digits = max(LEAST_DIGITS, digits_of([one.parameters.get(name) for one in subjects]))
     return [
@@ -278,6 +278,6 @@ def _bounds(row: ComparisonRow) -> tuple[float, float]:
     return (row.low, row.high) if row.difference > 0 else (-row.high, -row.low)
 
 
-def _kinds(subjects: Sequence[Subject]) -> str:
+def _kinds(subjects: Sequence[SubjectResult]) -> str:
     kinds = list(dict.fromkeys(one.kind for one in subjects))
     return joined(count(sum(one.kind == kind for one in subjects), kind) for kind in kinds)

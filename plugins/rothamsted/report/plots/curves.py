@@ -29,7 +29,7 @@ MOST_POINTS = 300  # of one drawn curve: more than a column can show
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class ConditionCurve:
     """One condition along training."""
 
     condition: int
@@ -49,7 +49,7 @@ class Curves:
 
     metric: str
     x_label: str
-    curves: tuple[Curve, ...]
+    curves: tuple[ConditionCurve, ...]
     n_conditions: int  # with a curve, shown or not
     is_log: bool
     level: float
@@ -128,11 +128,11 @@ def _axis(axis: Axis, most: float) -> tuple[float, str]:
     return 1.0, axis
 
 
-def _curve(band: Band, label: str, size: float) -> Curve:
+def _curve(band: Band, label: str, size: float) -> ConditionCurve:
     is_most = 2 * band.n >= band.n.max()  # a lone late replicate is no mean: its start would look like a relapse
     points = np.flatnonzero(is_most)
     kept = points[thinned(len(points))]
-    return Curve(
+    return ConditionCurve(
         condition=band.condition,
         label=label,
         x=band.x[kept] / size,
@@ -184,13 +184,13 @@ def _draw_panel(axes: Axes, data: Curves, start: float) -> list[Line2D]:
     return handles[::-1]
 
 
-def _from(curve: Curve, start: float) -> Curve:
+def _from(curve: ConditionCurve, start: float) -> ConditionCurve:
     kept = curve.x >= start
     parts = {name: getattr(curve, name)[kept] for name in ("x", "mean", "low", "high")}
     return replace(curve, **parts)
 
 
-def _range(curves: Sequence[Curve], *, is_log: bool) -> np.ndarray:
+def _range(curves: Sequence[ConditionCurve], *, is_log: bool) -> np.ndarray:
     """All means, and the ends of bands that do not reach far beyond them: a wide band of two must not flatten all."""
     means = np.concatenate([curve.mean for curve in curves])
     ends = np.concatenate([end for curve in curves for end in (curve.low, curve.high)])

@@ -34,7 +34,7 @@ class Fresh:
 
 
 @dataclass(frozen=True, kw_only=True)
-class History:
+class SearchHistory:
     """Condition means by trial number."""
 
     metric: str
@@ -52,7 +52,7 @@ class History:
     points: str
 
 
-def history_data(analysis: Analysis, options: PlotOptions) -> History:
+def history_data(analysis: Analysis, options: PlotOptions) -> SearchHistory:
     """Order conditions by trial number and keep the running best.
 
     Raises:
@@ -68,7 +68,7 @@ def history_data(analysis: Analysis, options: PlotOptions) -> History:
     counts = np.isin(trials, analysis.ranking)
     worst = np.inf if is_lower_better(analysis) else -np.inf
     best = (np.minimum if is_lower_better(analysis) else np.maximum).accumulate(np.where(counts, means, worst))
-    return History(
+    return SearchHistory(
         metric=metric_label(analysis, metric),
         trials=np.array(trials),
         mean=means,
@@ -94,7 +94,7 @@ def _fresh(analysis: Analysis) -> Fresh | None:
     return None
 
 
-def history_draw(data: History, figure: Figure) -> None:
+def history_draw(data: SearchHistory, figure: Figure) -> None:
     """Draw means as points, the running best as steps, and the confirmed estimate as a band."""
     figure.set_size_inches(WIDTH, 3.5)
     axes = figure.subplots()
@@ -125,7 +125,7 @@ def history_draw(data: History, figure: Figure) -> None:
     legend_below(figure, handles, labels)
 
 
-def history_caption(data: History) -> str:
+def history_caption(data: SearchHistory) -> str:
     """Say what the points are, and why the running best flatters."""
     fresh = ""
     if data.fresh is not None:

@@ -30,7 +30,7 @@ MOST_BARS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasuredAxis:
     """One measured axis: mean, low and high of each condition, (condition,)."""
 
     label: str
@@ -46,8 +46,8 @@ class Pareto:
     """Conditions with both metrics."""
 
     conditions: tuple[int, ...]
-    first: Measured  # vertical: the objective
-    second: Measured  # horizontal
+    first: MeasuredAxis  # vertical: the objective
+    second: MeasuredAxis  # horizontal
     is_front: np.ndarray  # (condition,) bool
     n_left_out: int
     points: str
@@ -108,9 +108,9 @@ def _costs(analysis: Analysis) -> dict[int, Score]:
     return found
 
 
-def _axis(known: list[Score], label: str, direction: Direction) -> Measured:
+def _axis(known: list[Score], label: str, direction: Direction) -> MeasuredAxis:
     mean = np.array([score.mean for score in known])
-    return Measured(
+    return MeasuredAxis(
         label=label,
         mean=mean,
         low=np.array([score.low for score in known]),
@@ -120,13 +120,13 @@ def _axis(known: list[Score], label: str, direction: Direction) -> Measured:
     )
 
 
-def _in_units(axis: Measured) -> Measured:
+def _in_units(axis: MeasuredAxis) -> MeasuredAxis:
     size, unit = seconds_unit(float(axis.mean.max()))
     parts = {name: getattr(axis, name) / size for name in ("mean", "low", "high")}
-    return Measured(label=f"time of a replicate ({unit})", is_log=axis.is_log, direction=axis.direction, **parts)
+    return MeasuredAxis(label=f"time of a replicate ({unit})", is_log=axis.is_log, direction=axis.direction, **parts)
 
 
-def _cost(axis: Measured) -> np.ndarray:
+def _cost(axis: MeasuredAxis) -> np.ndarray:
     return axis.mean if axis.direction == "minimize" else -axis.mean
 
 
@@ -169,7 +169,7 @@ def _draw_front(axes: Any, data: Pareto) -> None:
         )
 
 
-def _better(axis: Measured) -> str:
+def _better(axis: MeasuredAxis) -> str:
     return "less is better" if axis.direction == "minimize" else "more is better"
 
 
