@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,11 +16,14 @@ from rich.console import Console
 from rothamsted import tracking
 from rothamsted.errors import StudyError
 from rothamsted.executors import Executor
+from rothamsted.promotion.judge.applies import check_sweep
 from rothamsted.promotion.judge.policy import Policy
-from rothamsted.promotion.ledger.decision import Outcome as Decision
+from rothamsted.promotion.judge.policy_file import load_policy
+from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.promotion.promote import promote as promote_sweep
 from rothamsted.publish.console import show
 from rothamsted.publish.finished import publish_ended, publish_finished, settings_of
+from rothamsted.publish.verdicts import publish_verdicts
 from rothamsted.result import Result
 from rothamsted.spec import Sweep
 from rothamsted.study import Study
@@ -39,8 +43,9 @@ def run(sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Ex
     Raises:
         UserError: in one line, before anything has been made.
     """
+    policy = policy_of(sweep, place.root)
     until = time.time() + sweep.timeout if sweep.timeout else None  # of all stages together
-    say, stage = _saying(console), follow_up.first_of(sweep, place.question)
+    say, stage = saying(console), follow_up.first_of(sweep, place.question)
     while True:
         here = replace(place, question=stage.question)
         passed = None if stage.is_last else open_passed(stage.sweep, study, here, stage=stage.link)
@@ -48,11 +53,12 @@ def run(sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Ex
         with passed or open_sweep(stage.sweep, study, here, stage=stage.link, say=say) as opened:
             result = None if passed is not None else work(opened, executor, console, until=until)
             if result is not None and (stage.is_last or result.exit_status or not result.is_complete):
-                return result
+                break
             following = follow_up.next_of(stage, sweep, opened, say=say, question=place.question)
         if result is not None and (following is None or follow_up.is_late(following, until, say)):
-            return result
+            break
         stage = following or stage
+    return result if policy is None else _promoted(result, policy, place, executor=executor, console=console)
 
 
 def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> Result:
@@ -68,7 +74,7 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
         artifact = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
         if artifact is not None:
             name = opened.sweep.name
-            _saying(console)(
+            saying(console)(
                 f"report: artifact {artifact} of the sweep's run; as a file: rothamsted report --sweep {name} "
                 "--folder reports"
             )
@@ -82,6 +88,31 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
         is_complete=session.is_complete,
         analysis=analysis,
     )
+
+
+def policy_of(sweep: Sweep, root: Path) -> Policy | None:
+    """The policy that a sweep's file names; None: it names none.
+
+    Raises:
+        SpecError: the policy has a mistake, or cannot judge this sweep.
+    """
+    if sweep.promote is None:
+        return None
+    policy = load_policy(sweep.promote, root)
+    check_sweep(sweep, policy, names=(sweep.name,))
+    return policy
+
+
+def _promoted(result: Result, policy: Policy, place: Place, *, executor: Executor, console: Console) -> Result:
+    """The result with the decision on its winner, where there is a confirmed one."""
+    if result.exit_status:
+        return result
+    if not result.is_confirmed:
+        saying(console)(
+            f"promote: sweep {result.sweep.name} has no confirmed winner yet; give the same command again"
+        )
+        return result
+    return replace(result, decision=promote(result.run_id, policy, place, executor=executor, console=console))
 
 
 def contest(place: Place, *, executor: Executor, console: Console, **asked: Any) -> list[list[str]]:
@@ -118,7 +149,7 @@ def promote(
     console: Console,
     dry_run: bool = False,
     n_replicates: int | None = None,
-) -> Decision:
+) -> PromotionOutcome:
     """Judge the confirmed winners of a finished sweep by a policy, and move the champion where it says so.
 
     Args:
@@ -134,19 +165,24 @@ def promote(
     def train(**asked: Any) -> Sequence[Sequence[str]]:
         return contest(place, executor=executor, console=console, models=False, **asked)
 
+    registry = open_registry(place.tracking_uri)
+    registry.check_reachable()
     return promote_sweep(
         name,
         policy,
-        registry=open_registry(place.tracking_uri),
+        registry=registry,
         contest=train,
         code_digest=lambda study: code_digest(study, place.root),
         dry_run=dry_run,
         n_replicates=n_replicates,
-        say=_saying(console),
+        say=saying(console),
+        report=publish_verdicts,
     )
 
 
-def _saying(console: Console) -> Callable[[str], None]:
+def saying(console: Console) -> Callable[[str], None]:
+    """What prints a line as it is; an empty one is left out."""
+
     def say(line: str) -> None:
         if line:
             console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -35,8 +35,10 @@ from rothamsted.errors import UserError
 from rothamsted.spec.document import read_document
 from rothamsted.sweep.foreign_study import prepare_environment
 from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.open.start import reopen_passed, start_sweep
+from rothamsted.sweep.open.start import open_passed, open_sweep
+from rothamsted.sweep.opened import Place
 from rothamsted.tracking.address import DEFAULT_EXPERIMENT_ID, absolute_uri
+from rothamsted.tracking.address import tracking_uri as current_tracking_uri
 from rothamsted.tracking.projects.project import Project, open_project
 
 SWEEP = "sweep"  # key of the backend's configuration: the sweep file
@@ -164,17 +166,18 @@ class _Call:
         sweep, study = load(path, keys, root)
         with _environment({"MLFLOW_RUN_ID": None, **_experiment(experiment_id)}):
             prepare_environment(sweep, study, print)
-            passed = reopen_passed(sweep, study, root=root) if sweep.stages else None
-            context = passed or start_sweep(sweep, study, root=root, source=str(path)).context
-            context.recorder.close()
-        ids = {"MLFLOW_TRACKING_URI": absolute_uri(tracking_uri), "MLFLOW_EXPERIMENT_ID": context.experiment_id}
+            place = Place(root=root, tracking_uri=current_tracking_uri(), source=str(path))
+            passed = open_passed(sweep, study, place) if sweep.stages else None
+            with passed or open_sweep(sweep, study, place) as opened:
+                run_id, own_experiment_id = opened.sweep_run_id, opened.experiment_id
+        ids = {"MLFLOW_TRACKING_URI": absolute_uri(tracking_uri), "MLFLOW_EXPERIMENT_ID": own_experiment_id}
         command = [sys.executable, "-P", "-m", "rothamsted", "sweep", f"--config={path}"]
         process = _start_process(
             [*command, *(f"--{key}={value}" for key, value in keys.items())],
             cwd=root,
             env={name: value for name, value in os.environ.items() if name not in _OTHERS_RUN} | ids,
         )
-        return SweepProcess(process=process, sweep_run_id=context.sweep_run_id)
+        return SweepProcess(process=process, sweep_run_id=run_id)
 
     def _sweep_file(self, project: Project) -> Path:
         name = self.config.get(SWEEP)

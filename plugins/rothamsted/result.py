@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rothamsted.analysis.values import Analysis
+from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.spec import Sweep
 
 
@@ -19,6 +20,7 @@ class Result:
         exit_status: 0; 1 where workers cannot run; 130 where it was stopped by a signal.
         is_complete: nothing is left to do.
         analysis: everything that was found; its dataset holds the conditions and replicates.
+        decision: what the policy decided on its winner; None where the file names no policy, or nothing is confirmed.
     """
 
     sweep: Sweep
@@ -27,3 +29,10 @@ class Result:
     exit_status: int
     is_complete: bool
     analysis: Analysis
+    decision: PromotionOutcome | None = None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the best condition of the search has a mean on fresh seeds."""
+        confirmed = {one.condition for one in self.analysis.confirmed if one.mean is not None}
+        return bool(self.analysis.ranking) and self.analysis.ranking[0] in confirmed

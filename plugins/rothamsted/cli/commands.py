@@ -12,10 +12,10 @@ from typing import Any
 
 from rich.console import Console
 
+from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home, find_root, study_commands
-from rothamsted.spec import Sweep
 from rothamsted.study import Study, load_study
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
@@ -23,79 +23,36 @@ DEFAULT_STORAGE = "sqlite:///optuna.db"
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
+    from rothamsted import api, tracking
+    from rothamsted.cli.promotion_commands import show_decision
     from rothamsted.sweep.foreign_study import prepare_environment, warnings_of
     from rothamsted.sweep.open.from_file import load, opening_comment
-    from rothamsted.sweep.staged import run_stages
+    from rothamsted.sweep.opened import Place
 
     found = pairs(arguments, command="sweep")
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
-    _check_policy(spec, root)
     console = Console(width=None if sys.stdout.isatty() else 160)
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
     prepare_environment(spec, study, lambda line: console.print(line, soft_wrap=True, markup=False))
-    sitting = run_stages(
-        spec,
-        study,
+    place = Place(
         root=root,
+        tracking_uri=tracking.tracking_uri(),
+        outer_run_id=tracking.current_run_id(),
         source=path,
         question=opening_comment(Path(path)),
-        console=console,
-        after=lambda ended: _publish(ended.context.sweep, console),
     )
-    if sitting.exit_status == 0 and sitting.context.sweep.promote is not None:
-        _promote(sitting.context.sweep, console)
-    return sitting.exit_status
-
-
-def _check_policy(spec: Sweep, root: Path) -> None:
-    """A policy with a mistake, or one that cannot judge this sweep, is refused before anything runs."""
-    if spec.promote is None:
-        return
-    from rothamsted.promotion.judge.applies import check_sweep
-    from rothamsted.promotion.judge.policy_file import load_policy
-
-    check_sweep(spec, load_policy(spec.promote, root), names=(spec.name,))
-
-
-def _promote(spec: Sweep, console: Console) -> None:
-    """Judge the winner of a sweep that is finished, by the policy that its file names."""
-    from rothamsted import tags, tracking
-    from rothamsted.cli.promotion_commands import promote
-    from rothamsted.search import find_search
-
-    record = find_search(spec.storage, spec.name)
-    run = record and tracking.find_run(str(record.attributes[tags.RUN_ID]), uri=tracking.tracking_uri())
-    if run is None or "confirmed/n" not in run.metrics:
-        console.print(f"promote: sweep {spec.name} has no confirmed winner yet; give the same command again")
-        return
-    promote(["--sweep", run.run_id, "--policy", str(spec.promote)])
-
-
-def _publish(spec: Sweep, console: Console) -> None:
-    """The whole analysis and the report of a sweep that is finished; one that ran out of time gets none."""
-    if not spec.execution.report:
-        return
-    from rothamsted import tags, tracking
-    from rothamsted.analysis.analyze import Settings
-    from rothamsted.publish.finished import publish_finished
-    from rothamsted.search import find_search
-
-    record = find_search(spec.storage, spec.name)
-    if record is None:
-        return
-    how = spec.statistics
-    settings = Settings(level=how.level, interval=how.interval, correction=how.correction)
-    artifact = publish_finished(str(record.attributes[tags.RUN_ID]), settings, uri=tracking.tracking_uri())
-    if artifact is not None:
-        console.print(f"report: artifact {artifact} of the sweep's run; as a file: ", end="", soft_wrap=True)
-        console.print(f"rothamsted report --sweep {spec.name} --folder reports", soft_wrap=True, markup=False)
+    result = api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console)
+    if result.decision is not None:
+        show_decision(result.decision, place.tracking_uri, console)
+    return result.exit_status
 
 
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
+    from rothamsted.api import policy_of
     from rothamsted.sweep.open.check import print_plan
     from rothamsted.sweep.open.from_file import load
 
@@ -108,7 +65,7 @@ def check(arguments: Sequence[str]) -> int:
     is_timed = take(found, "time", "true") != "false"
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
-    _check_policy(spec, root)
+    policy_of(spec, root)
     print_plan(spec, study, console=Console(), is_timed=is_timed)
     return 0
 

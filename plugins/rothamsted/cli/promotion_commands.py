@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from rothamsted import tags, tracking
+from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.settings import one_of, open_store, refuse_rest, take_number
 from rothamsted.errors import SpecError, UserError
@@ -28,9 +28,8 @@ _TRUTH = {"true": True, "false": False}
 
 def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
-    from rothamsted.promotion.promote import promote as promote_sweep
-    from rothamsted.study.source_code import code_digest
-    from rothamsted.tracking.registry.registered import open_registry
+    from rothamsted import api
+    from rothamsted.sweep.opened import Place
 
     found = pairs(arguments, command="promote")
     sweep, policy_file = take(found, "sweep"), take(found, "policy")
@@ -42,22 +41,26 @@ def promote(arguments: Sequence[str]) -> int:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
     root, uri = find_root(Path.cwd()), open_store()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    registry = open_registry(uri)
-    registry.check_reachable()
-    outcome = promote_sweep(
+    place = Place(root=root, tracking_uri=uri, outer_run_id=tracking.current_run_id())
+    policy = policy_for(sweep, policy_file, root, uri=uri)
+    outcome = api.promote(
         sweep,
-        policy_for(sweep, policy_file, root, uri=uri),
-        registry=registry,
-        contest=_contest(root, uri, console),
-        code_digest=lambda study: code_digest(study, root),
+        policy,
+        place,
+        executor=EXECUTORS["local"](),
+        console=console,
         dry_run=dry_run,
         n_replicates=n_replicates,
-        say=lambda line: console.print(line, markup=False, soft_wrap=True),
     )
-    if not dry_run:
+    show_decision(outcome, uri, console)
+    return 0
+
+
+def show_decision(outcome: PromotionOutcome, uri: str, console: Console) -> None:
+    """Print what a promotion came to, and say it on the run that `mlflow run` opened around this command."""
+    if not outcome.is_dry_run:
         _link_outer(uri, outcome)
     console.print("\n".join(outcome_lines(outcome, uri)), markup=False, highlight=False, soft_wrap=True)
-    return 0
 
 
 def rollback(arguments: Sequence[str]) -> int:
@@ -169,16 +172,6 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
     if len(found) > 1:
         raise SpecError(f"{FOLDER}/: several policies of model '{model}' have different aliases; say policy=FILE")
     return next(iter(found.values()), Aliases())
-
-
-def _contest(root: Path, uri: str, console: Console) -> Any:
-    """The contest of a promotion: a duel with this project's workers; its models are not needed again."""
-    from rothamsted.sweep.duel import run_duel
-
-    def contest(**asked: Any) -> Sequence[Sequence[str]]:
-        return run_duel(**asked, root=root, tracking_uri=uri, console=console, models=False)
-
-    return contest
 
 
 def _link_outer(uri: str, outcome: PromotionOutcome) -> None:

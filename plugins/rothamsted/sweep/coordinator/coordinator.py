@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from rothamsted import tags
-from rothamsted.executors import Crew, Death, Event, Executor, Job
-from rothamsted.executors.crew import GRACE_SECONDS
+from rothamsted.executors import Crew, Death, Event, Executor
 from rothamsted.holders import is_alive
 from rothamsted.records import RunStatus
 from rothamsted.search.sweep_lease import SweepLeaseLostError
@@ -25,6 +24,7 @@ from rothamsted.sweep.coordinator.decide import Decider
 from rothamsted.sweep.coordinator.progress import Progress
 from rothamsted.sweep.open.start import LEASE_SECONDS
 from rothamsted.sweep.opened import Opened, n_workers
+from rothamsted.sweep.worker.entry import grace_of_processes, job_of
 
 POLL_SECONDS = 0.2  # between two looks at the clock while no worker says anything
 DECIDE_SECONDS = 1.0  # between two looks at the search while workers train
@@ -99,8 +99,10 @@ class Coordinator:
             try:
                 self._decide()
                 if not self._is_over:
-                    with self.executor.start(self._job(), n_workers(self.opened.sweep)) as crew:
-                        self._attend(crew, stop)
+                    sweep = self.opened.sweep
+                    job = job_of(sweep, tracking_uri=self.opened.tracking_uri, until=self.until)
+                    with self.executor.start(job, n_workers(sweep)) as crew:
+                        self._attend(crew, job.grace_seconds, stop)
             finally:
                 self.progress.close()
         return self._ended(is_stopped=stop())
@@ -118,30 +120,9 @@ class Coordinator:
                 if not is_alive(worker):
                     queue.leases.end(worker)
 
-    def _job(self) -> Job:
-        sweep = self.opened.sweep
-        return Job(
-            entry="rothamsted.sweep.worker.entry:work",
-            arguments={"sweep": sweep.name, "storage": sweep.storage, "until": self.until},
-            environment={"MLFLOW_TRACKING_URI": self.opened.tracking_uri},
-            # -P: a file in a stranger's folder does not stand in for a module of the engine.
-            python_flags=("-P",) if sweep.project is not None else (),
-            grace_seconds=self._grace_seconds,
-        )
-
-    @property
-    def _grace_seconds(self) -> float:
-        return GRACE_SECONDS + self._grace_of_processes
-
-    @property
-    def _grace_of_processes(self) -> float:
-        """What a worker itself waits for a foreign process to end."""
-        sweep = self.opened.sweep
-        return sweep.execution.grace_seconds if sweep.project is not None else 0.0
-
     # ---- while it runs ----
 
-    def _attend(self, crew: Crew, stop: Callable[[], bool]) -> None:
+    def _attend(self, crew: Crew, grace_seconds: float, stop: Callable[[], bool]) -> None:
         """Hear the workers, and decide between their trials, until nobody is left."""
         is_leaving = False
         while crew.n_alive:
@@ -149,14 +130,14 @@ class Coordinator:
             for event in crew.events(POLL_SECONDS):
                 n_deaths += event.death is not None and not event.death.is_orderly
                 self._on_event(event)
-                if event.said.get("event") == "trial" and not self.progress.running:
+                if stop() or (event.said.get("event") == "trial" and not self.progress.running):
                     break  # perhaps a round is over: the workers wait for what comes next
             self._tick(crew)
             if is_leaving:
                 continue
             self._decide()
             if stop() or self._is_over or self._failed_starts >= MOST_FAILED_STARTS:
-                crew.stop(self._grace_seconds)
+                crew.stop(grace_seconds)
                 is_leaving = True
             elif n_deaths and not self._is_late:
                 crew.refill()
@@ -232,7 +213,7 @@ class Coordinator:
         limit = self.opened.sweep.execution.timeout_per_trial
         if limit is None:
             return
-        grace = TIMEOUT_GRACE_SECONDS + self._grace_of_processes
+        grace = TIMEOUT_GRACE_SECONDS + grace_of_processes(self.opened.sweep)
         for worker, started in list(self._started_at.items()):
             if time.monotonic() - started > limit + grace:
                 del self._started_at[worker]
