@@ -25,6 +25,7 @@ MODEL = "rothamsted.model"  # URI of the model that the run's training made: mod
 MODEL_PROBLEM = "rothamsted.model_problem"  # one line, where its model could not be logged
 CODE_DIGEST = "rothamsted.code_digest"  # SHA-256 of the study's source files; several joined by +
 CONTESTANT = "rothamsted.contestant"  # label of a condition in a contest
+HOLDER = "rothamsted.holder"  # number of the claim whose worker may write to this run
 CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
 
 RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep
