@@ -1,11 +1,7 @@
-"""Opening Optuna's storage: checked before anything is created, WAL for SQLite, one schema creation.
-
-Apart from the queue because all that can go wrong with a URL is answered here, in one line each.
-"""
+"""Open Optuna's storage: checked before anything is made, in one line a mistake."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
@@ -22,11 +18,14 @@ from optuna.storages import RDBStorage
 from sqlalchemy import event, exc
 
 from rothamsted.errors import StoreError
+from rothamsted.search.patience import Database, one_line, patiently
 from rothamsted.search.queue import Queue
+from rothamsted.search.sql import studies
 from rothamsted.space import Space
 
 CONNECT_SECONDS = 5  # a database that does not answer by then is called unreachable
 SPEC_KEY = "rothamsted:spec"
+DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 Direction = Literal["minimize", "maximize"]
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
@@ -42,57 +41,60 @@ class SearchRecord:
 
 
 def check_storage(url: str) -> None:
-    """Raise StoreError in one line if the storage cannot be used. Creates nothing.
+    """Raise StoreError in one line if the storage cannot be used. Makes nothing.
 
     Raises:
-        StoreError: bad URL, missing driver, folder missing or read-only, file no database, server silent.
+        StoreError: bad URL, another database than SQLite and PostgreSQL, missing driver, folder missing or read-only,
+            file no database, server silent, tables of another version than those that are written here.
     """
     parsed = _parse(url)
-    if parsed.drivername.startswith("sqlite"):
+    if _is_sqlite_url(parsed):
         _check_sqlite(url, parsed.database)
-        return
+        if not Path(str(parsed.database)).exists():
+            return
     try:
-        engine = sa.create_engine(url, connect_args=_connect_arguments(parsed))
-        with engine.connect() as connection:
-            connection.execute(sa.text("SELECT 1"))
-        engine.dispose()
+        engine = _engine(parsed)
+        try:
+            with engine.connect() as connection:
+                _check_tables(connection, parsed)
+        finally:
+            engine.dispose()
     except ImportError as error:
         raise StoreError(
             f"storage {_shown(parsed)}: its driver is not installed ({error}); pip install 'rothamsted[postgres]'"
         ) from error
     except exc.SQLAlchemyError as error:
         raise StoreError(
-            f"storage {_shown(parsed)}: cannot be reached ({_first_line(error)}); start the database, "
+            f"storage {_shown(parsed)}: cannot be reached ({one_line(error)}); start the database, "
             "or give another with -P storage=sqlite:///optuna.db"
         ) from error
 
 
 def find_search(url: str, name: str) -> SearchRecord | None:
-    """The sweep of this name in the storage, or None; a storage that does not exist yet is not created.
+    """The sweep of this name in the storage, or None; a storage that does not exist yet is not made.
 
     An Optuna study that is empty, without trial or attribute, is nobody's: a process that died while it started the
     sweep left it behind, or somebody made it for the sweep to fill.
+
+    Raises:
+        StoreError: tables of another version, a study that is not a sweep's, or a database that stays away.
     """
     parsed = _parse(url)
-    if parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists():
+    if _is_sqlite_url(parsed) and not Path(parsed.database or "").exists():
         return None
-    engine = sa.create_engine(url, connect_args=_connect_arguments(parsed))
-    try:
-        if not sa.inspect(engine).has_table("studies"):
+
+    def read(connection: sa.Connection) -> dict[str, Any] | None:
+        if not studies.has_tables(connection):
             return None
-        attributes_of = sa.text(
-            "SELECT a.key, a.value_json FROM studies s JOIN study_user_attributes a ON a.study_id = s.study_id "
-            "WHERE s.study_name = :name"
-        )
-        trials_of = sa.text(
-            "SELECT 1 FROM studies s JOIN trials t ON t.study_id = s.study_id WHERE s.study_name = :name LIMIT 1"
-        )
-        with engine.connect() as connection:
-            attributes = {key: json.loads(text) for key, text in connection.execute(attributes_of, {"name": name})}
-            is_empty = not attributes and connection.execute(trials_of, {"name": name}).first() is None
+        _check_tables(connection, parsed)
+        return studies.study_attributes(connection, name)
+
+    engine = _engine(parsed)
+    try:
+        attributes = Database(engine, place=_shown(parsed)).read(read)
     finally:
         engine.dispose()
-    if is_empty:
+    if attributes is None:
         return None
     if SPEC_KEY not in attributes:
         raise StoreError(
@@ -100,6 +102,39 @@ def find_search(url: str, name: str) -> SearchRecord | None:
             "give the sweep another name, or another -P storage="
         )
     return SearchRecord(spec=attributes[SPEC_KEY], attributes=attributes)
+
+
+def create_study(
+    url: str, name: str, directions: Sequence[Direction], *, attributes: Mapping[str, Any] | None = None
+) -> None:
+    """Make what is missing of a sweep's tables, study and study attributes, all at once or not at all.
+
+    May be called by several processes at the same time and again at any time: what is there already is left alone,
+    the attributes too.
+
+    Args:
+        url: the storage.
+        name: of the search.
+        directions: one an objective.
+        attributes: of the study, JSON values.
+
+    Raises:
+        StoreError: a study of this name has other directions, or the database stays away.
+    """
+    parsed = _parse(url)
+    engine = _engine(parsed)
+    database = Database(engine, place=_shown(parsed))
+    try:
+        if _is_sqlite_url(parsed):
+            database.patiently(lambda: _use_wal(engine))
+        others = database.run(lambda tx: studies.make_study(tx, name, directions, attributes or {}))
+    finally:
+        engine.dispose()
+    if others is not None:
+        raise StoreError(
+            f"storage {_shown(parsed)}: holds an Optuna study called '{name}' with other directions than "
+            f"{', '.join(directions)}; give the sweep another name, or another -P storage="
+        )
 
 
 def open_queue(
@@ -134,25 +169,10 @@ def open_queue(
         raise ValueError(f"search {name}: direction {direction} and directions {directions}; give one of them")
     if pruner is not None and len(wanted) > 1:
         raise ValueError(f"search {name}: a pruner judges one objective, not {len(wanted)}")
-    parsed = _parse(url)
-    is_sqlite = parsed.drivername.startswith("sqlite")
-    storage = RDBStorage(
-        url,
-        engine_kwargs={"connect_args": _connect_arguments(parsed)},
-        skip_table_creation=not create,
-        skip_compatibility_check=not create,
-    )
-    if is_sqlite:
-        _tune_sqlite(storage.engine, set_wal=create)
     if create:
-        study = optuna.create_study(storage=storage, study_name=name, directions=wanted, load_if_exists=True)
-        if [direction.name.lower() for direction in study.directions] != wanted:
-            raise StoreError(
-                f"storage {_shown(parsed)}: holds an Optuna study called '{name}' with other directions than "
-                f"{', '.join(wanted)}; give the sweep another name, or another -P storage="
-            )
-    else:
-        study = optuna.load_study(storage=storage, study_name=name)
+        create_study(url, name, wanted)
+    parsed = _parse(url)
+    storage, study = patiently(lambda: _load(url, parsed, name), place=_shown(parsed))
     return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed, pruner=pruner)
 
 
@@ -168,7 +188,12 @@ def _parse(url: str) -> sa.engine.URL:
         raise StoreError(
             f"storage '{url}': not a database URL; write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
         ) from error
-    if parsed.drivername.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
+    if parsed.drivername not in DRIVERS:
+        raise StoreError(
+            f"storage {_shown(parsed)}: {parsed.drivername} cannot hold a search, SQLite and PostgreSQL can; "
+            "write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
+        )
+    if _is_sqlite_url(parsed) and parsed.database in (None, "", ":memory:"):
         raise StoreError(f"storage '{url}': names no file, and workers share the storage; write sqlite:///optuna.db")
     return parsed
 
@@ -205,30 +230,54 @@ def _is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and not mounted_read_only and bool(mode & 0o222)
 
 
-def _connect_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
-    if parsed.drivername.startswith("sqlite"):
-        return {"timeout": 60}  # seconds to wait for another writer
-    if parsed.drivername.startswith("postgresql"):
-        return {"connect_timeout": CONNECT_SECONDS}
-    return {}
+def _check_tables(connection: sa.Connection, parsed: sa.engine.URL) -> None:
+    reason = studies.why_unusable(connection, _shown(parsed))
+    if reason is not None:
+        raise StoreError(f"storage {_shown(parsed)}: {reason}")
 
 
-def _tune_sqlite(engine: sa.engine.Engine, *, set_wal: bool) -> None:
-    """WAL once (a property of the file); a commit is durable against a crash of the process."""
+def _load(url: str, parsed: sa.engine.URL, name: str) -> tuple[RDBStorage, optuna.Study]:
+    """Optuna's objects on tables that are there."""
+    storage = RDBStorage(
+        url, engine_kwargs=_engine_arguments(parsed), skip_table_creation=True, skip_compatibility_check=True
+    )
+    if _is_sqlite_url(parsed):
+        _tune_sqlite(storage.engine)
+    try:
+        return storage, optuna.load_study(storage=storage, study_name=name)
+    except KeyError as error:
+        raise StoreError(f"storage {_shown(parsed)}: no sweep called '{name}' here; start it first") from error
+
+
+def _engine(parsed: sa.engine.URL) -> sa.Engine:
+    return sa.create_engine(parsed, **_engine_arguments(parsed))
+
+
+def _engine_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
+    if _is_sqlite_url(parsed):
+        return {"connect_args": {"timeout": 60}}  # seconds to wait for another writer
+    return {"connect_args": {"connect_timeout": CONNECT_SECONDS}, "pool_pre_ping": True}
+
+
+def _tune_sqlite(engine: sa.Engine) -> None:
+    """In write-ahead mode a commit is durable against a crash of the process without waiting for the disk."""
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous=NORMAL")
 
     engine.dispose()  # connections made before the listener
-    if set_wal:
-        with engine.connect() as connection:
-            connection.execute(sa.text("PRAGMA journal_mode=WAL"))
+
+
+def _use_wal(engine: sa.Engine) -> None:
+    """Write-ahead mode, a property of the file: readers do not block a writer."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+def _is_sqlite_url(parsed: sa.engine.URL) -> bool:
+    return parsed.get_backend_name() == "sqlite"
 
 
 def _shown(parsed: sa.engine.URL) -> str:
     return parsed.render_as_string(hide_password=True)
-
-
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

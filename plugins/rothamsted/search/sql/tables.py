@@ -26,6 +26,8 @@ ATTRIBUTES = models.TrialUserAttributeModel.__table__
 SYSTEM_ATTRIBUTES = models.TrialSystemAttributeModel.__table__
 STUDY_ATTRIBUTES = models.StudyUserAttributeModel.__table__
 STUDY_SYSTEM_ATTRIBUTES = models.StudySystemAttributeModel.__table__
+# Optuna 5 stores UTC and gives local time; Optuna 4 stores local time. Both lie in the same columns.
+STORES_UTC = isinstance(vars(models.TrialModel).get("datetime_start"), property)
 NOTE_CHARACTERS = 2045  # a note is kept in parts of this length; importing optuna_dashboard takes 1.9 s
 
 
@@ -125,21 +127,25 @@ def set_note(tx: sa.Connection, study_id: int, trial_id: int | None, body: str) 
     _upsert(tx, STUDY_SYSTEM_ATTRIBUTES, ["study_id", "key"], rows)
 
 
-def utc_now() -> datetime:
-    """Now, as Optuna stores it: UTC without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
+def now_as_stored() -> datetime:
+    """Now, as Optuna stores it: without a zone, in UTC since Optuna 5, in local time before."""
+    return datetime.now(UTC).replace(tzinfo=None) if STORES_UTC else datetime.now()
+
+
+def milliseconds(stored: datetime | None) -> int:
+    """Milliseconds since 1970 of a time read from the tables (Optuna's own trials carry local time); 0 for None."""
+    if stored is None:
+        return 0
+    return round((stored.replace(tzinfo=UTC) if STORES_UTC else stored).timestamp() * 1000)
+
+
+utc_now = now_as_stored
 
 
 def _upsert(tx: sa.Connection, table: Any, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
-    if tx.dialect.name in ("sqlite", "postgresql"):
-        dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-        insert = dialect.insert(table)
-        changed = {column: insert.excluded[column] for column in rows[0] if column not in keys}
-        insert = insert.on_conflict_do_update(index_elements=list(keys), set_=changed)
-        tx.execute(insert, list(rows))
-        return
-    for row in rows:  # other databases: replace one at a time
-        tx.execute(sa.delete(table).where(*(table.c[key] == row[key] for key in keys)))
-    tx.execute(sa.insert(table), list(rows))
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+    insert = dialect.insert(table)
+    changed = {column: insert.excluded[column] for column in rows[0] if column not in keys}
+    tx.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows))
