@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rothamsted import tags
-from rothamsted.search.sweep_lease import put_back
-from rothamsted.search.sql.tables import set_study_attribute
+from rothamsted.search import take_step
 from rothamsted.sweep.coordinator.closing import ConfirmedRuns
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.phases.given import Given
@@ -45,14 +43,17 @@ class Decider:
         Raises:
             SweepLeaseLostError: another process decides now.
         """
-        if any(counts.waiting or counts.running for counts in (queue.counts() for queue in self._opened.queues)):
+        counts = [queue.counts() for queue in self._opened.queues]
+        if any(one.waiting or one.running for one in counts):
             return None
+        n_there = counts[0].total
         data = self._opened.data()
         for phase in self._phases:
             step = phase.next(data)
-            if step is not None:
-                self.apply(step)
-                return step
+            if step is None or (step.ask and n_there >= step.ask):  # all are there, some of another program's making
+                continue
+            self.apply(step)
+            return step
         if self._confirmed is not None:
             self._confirmed.close()
         self.is_over = True
@@ -62,14 +63,16 @@ class Decider:
         """Write a step into the search, in one transaction; then the runs that it needs."""
         opened = self._opened
         items = self._confirmed.items(step.add) if self._confirmed is not None else []
-        with opened.lease.deciding() as tx:
-            if step.ask:
-                opened.queue.enqueue(step.ask, opened.sweep.enqueue, tx=tx)
-            put_back(tx, opened.queue.study_id, step.extend)
-            for key, value in step.note.items():
-                set_study_attribute(tx, opened.queue.study_id, key, value)
-            if items and opened.confirm_queue is not None:
-                attributes: list[dict[str, Any]] = [{tags.CONFIRMS: item} for item in items]
-                opened.confirm_queue.add([one.condition for one in step.add], attributes, tx=tx)
+        take_step(
+            opened.lease,
+            opened.queue,
+            ask=step.ask,
+            first=opened.sweep.enqueue,
+            extend=step.extend,
+            note=step.note,
+            confirm_queue=opened.confirm_queue,
+            conditions=[one.condition for one in step.add],
+            attributes=[{tags.CONFIRMS: item} for item in items],
+        )
         if self._confirmed is not None:
             self._confirmed.open()

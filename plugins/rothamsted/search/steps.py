@@ -1,0 +1,74 @@
+"""Take the next step of a sweep: add trials and put ended ones back with more to do, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.trial import TrialState
+
+from rothamsted.search.queue import Queue
+from rothamsted.search.sql.tables import TRIALS, VALUES, set_study_attribute, set_trial_attributes
+from rothamsted.search.sweep_lease import SweepLease
+
+ENDED = (TrialState.COMPLETE, TrialState.FAIL)
+
+
+def take_step(
+    lease: SweepLease,
+    queue: Queue,
+    *,
+    ask: int = 0,
+    first: Sequence[Mapping[str, Any]] = (),
+    extend: Mapping[int, Mapping[str, Any]],
+    note: Mapping[str, Any],
+    confirm_queue: Queue | None = None,
+    conditions: Sequence[Mapping[str, Any]] = (),
+    attributes: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write a step into the search, under the lease of the sweep.
+
+    Args:
+        lease: of the sweep.
+        queue: of the search.
+        ask: how many trials the search shall have.
+        first: the conditions named by hand, which come first.
+        extend: number of an ended trial -> attributes to set; it is put back to waiting.
+        note: attributes to set on the search.
+        confirm_queue: of the confirmation.
+        conditions: to be added to it.
+        attributes: of each of them.
+
+    Raises:
+        SweepLeaseLostError: another process decides; nothing was written.
+    """
+
+    def write(tx: sa.Connection) -> None:
+        if ask:
+            queue.enqueue_in(tx, ask, first)
+        put_back(tx, queue.study_id, extend)
+        for key, value in note.items():
+            set_study_attribute(tx, queue.study_id, key, value)
+        if conditions and confirm_queue is not None:
+            confirm_queue.add_in(tx, conditions, attributes)
+
+    lease.decide(write)
+
+
+def put_back(tx: sa.Connection, study_id: int, trials: Mapping[int, Mapping[str, Any]]) -> int:
+    """Put ended trials (by number) back to waiting, each with attributes to set; returns how many were."""
+    n_put_back = 0
+    for number, attributes in trials.items():
+        trial_id = tx.execute(
+            sa.update(TRIALS)
+            .where(TRIALS.c.study_id == study_id, TRIALS.c.number == number, TRIALS.c.state.in_(ENDED))
+            .values(state=TrialState.WAITING, datetime_complete=None)
+            .returning(TRIALS.c.trial_id)
+        ).scalar()
+        if trial_id is None:
+            continue
+        n_put_back += 1
+        tx.execute(sa.delete(VALUES).where(VALUES.c.trial_id == trial_id))
+        set_trial_attributes(tx, trial_id, attributes)
+    return n_put_back
