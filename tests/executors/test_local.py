@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from rothamsted.errors import UserError
 from rothamsted.executors import Crew, Job, LocalExecutor
 from rothamsted.executors.followed import MOST_EVENT_BYTES, Followed
 from rothamsted.executors.local import worker_environment
@@ -126,9 +128,27 @@ def test_a_stop_before_a_worker_has_begun_is_obeyed_at_once(local: LocalExecutor
     with local.start(job("hear_nothing"), 1) as crew:
         crew.stop(SECONDS)
         events = all_of(crew)
-    # It has begun, was asked while it began, or was killed by the signal before Python had taken it.
-    assert death_of(events).exit_code in (0, -signal.SIGTERM)
+    assert death_of(events).is_orderly
     assert texts(events) == []
+
+
+def test_a_system_that_gives_no_process_is_one_line_and_those_who_were_started_are_ended(
+    local: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    popen = subprocess.Popen
+
+    def only_one(*arguments: Any, **options: Any) -> Any:
+        if started:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(popen(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr("rothamsted.executors.local.subprocess.Popen", only_one)
+    with pytest.raises(UserError, match="a worker cannot be started") as it:
+        local.start(job("hear_nothing"), 2)
+    assert str(it.value).startswith("executor local: a worker cannot be started (Resource temporarily unavailable); ")
+    assert started[0].poll() is not None
 
 
 def test_all_are_asked_and_each_is_heard(local: LocalExecutor) -> None:

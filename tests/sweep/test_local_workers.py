@@ -21,7 +21,7 @@ NOISE = """
             os.write(fd, b"\\xff\\xfe is not UTF-8\\n" * 10_000)
         warnings.warn("the labels are not sorted")
         logging.getLogger("projects.toy").warning("the validation set is empty")
-        logging.getLogger("someone.else").warning("a library's own")
+        warnings.warn_explicit("a library's own", UserWarning, logging.__file__, 1)
 """
 
 
@@ -42,7 +42,7 @@ def local(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def test_warnings_of_workers_are_shown_once_and_bytes_that_are_not_utf8_hang_nothing(local: Project) -> None:
-    changes = {"space": {"lr": [0.1, 0.2]}, "replicates": {"count": 2}, "execution": {"checkpoint_every": 0.0}}
+    changes = {"space": {"lr": [0.1, 0.2]}, "replicates": {"count": 2}, "execution": {"checkpoint_every": 0.001}}
     local.work(local.start(changes), stop_in_replicate(1, 6))
     for checkpoint in (damaged := list(local.root.glob("checkpoints/**/*.safetensors"))):
         checkpoint.write_bytes(b"")
@@ -71,5 +71,5 @@ def test_a_replicate_that_is_killed_for_its_time_is_said_to_be_over_it(
     }
     shown = screen(local, changes)
     why = "its worker was ended: its replicate was 0.25 s over its timeout_per_trial of 0.5 s"
-    assert f"trial 0 replicate 0: {why}" in shown
-    assert "out of memory" not in shown
+    [told] = [line for line in shown.splitlines() if line.startswith("trial 0 replicate 0: ")]
+    assert told == f"trial 0 replicate 0: {why}"

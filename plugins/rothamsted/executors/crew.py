@@ -47,7 +47,7 @@ class Death:
     """How a worker ended.
 
     Attributes:
-        exit_code: of its process; negative: the signal that killed it.
+        exit_code: of its process; negative: the signal that killed it. 0, too, where the signal to leave ended it.
         last_lines: the end of what it wrote besides its events.
         was_ended_because: why its executor was asked to end it; empty where it ended by itself.
     """

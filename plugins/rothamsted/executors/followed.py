@@ -39,6 +39,7 @@ class Followed:
     _is_too_long: bool = False  # the line that is being read
     _tail: bytearray = field(default_factory=bytearray)
     _why: str = ""
+    _is_asked: bool = False
 
     def __post_init__(self) -> None:
         self.thread = threading.Thread(target=self._follow, name=f"follows {self.name}", daemon=True)
@@ -50,6 +51,7 @@ class Followed:
 
     def ask_to_leave(self) -> None:
         """SIGTERM."""
+        self._is_asked = True
         self.popen.send_signal(signal.SIGTERM)
 
     def kill(self, why: str) -> None:
@@ -68,6 +70,8 @@ class Followed:
             self.popen.kill()
         finally:
             code = self.popen.wait()
+            if self._is_asked and code == -signal.SIGTERM:
+                code = 0  # it left as it was asked, before Python could take the signal
             for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
                 with contextlib.suppress(OSError, AttributeError):
                     pipe.close()  # type: ignore[union-attr]

@@ -96,6 +96,7 @@ class InProcessCrew:
                 continue
             n_waiting -= 1
             if event.death is not None:
+                self._worker.thread.join()  # it has nothing left to do
                 self._worker = None
             try:
                 yield event

@@ -20,6 +20,7 @@ from typing import Self
 
 import psutil
 
+from rothamsted.errors import UserError
 from rothamsted.executors.crew import Event, Job
 from rothamsted.executors.followed import Followed
 
@@ -39,7 +40,11 @@ class LocalExecutor:
     environment: Mapping[str, str] | None = None
 
     def start(self, job: Job, n_workers: int) -> LocalCrew:
-        """Start so many processes."""
+        """Start so many processes.
+
+        Raises:
+            UserError: the system gives no more processes, or no room for one.
+        """
         own = os.environ if self.environment is None else self.environment
         crew = LocalCrew(job=job, n_workers=n_workers, environment=worker_environment(n_workers, own, job.environment))
         try:
@@ -121,18 +126,25 @@ class LocalCrew:
     # ---- within ----
 
     def _start(self) -> subprocess.Popen[bytes]:
-        popen = subprocess.Popen(
-            [sys.executable, *self.job.python_flags, "-m", "rothamsted.executors.process", "worker"],
-            env=dict(self.environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C reaches the coordinator only, which asks workers to stop
-        )
+        order = f"{self.job.as_json()}\n".encode()
+        try:
+            popen = subprocess.Popen(
+                [sys.executable, *self.job.python_flags, "-m", "rothamsted.executors.process", "worker"],
+                env=dict(self.environment),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C reaches the coordinator only, which asks workers to stop
+            )
+        except OSError as error:
+            raise UserError(
+                f"executor local: a worker cannot be started ({error.strerror or error}); end other programs, or "
+                "give fewer execution.workers"
+            ) from error
         if popen.stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # it has died already, and is told as any death
-                popen.stdin.write(f"{self.job.as_json()}\n".encode())
+                popen.stdin.write(order)
         return popen
 
     def _kill_who_stays(self) -> None:
