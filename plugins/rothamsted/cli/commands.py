@@ -93,7 +93,7 @@ def _publish(spec: Sweep, console: Console) -> None:
     if record is None:
         return
     how = spec.statistics
-    settings = Settings(level=how.level, interval=how.interval, correction=how.correction)
+    settings = Settings(level=how.level, interval=how.interval, correction=how.correction, test=how.test)
     artifact = publish_finished(str(record.attributes[tags.RUN_ID]), settings, uri=tracking.tracking_uri())
     if artifact is not None:
         console.print(f"report: artifact {artifact} of the sweep's run; as a file: ", end="", soft_wrap=True)
