@@ -1,46 +1,59 @@
-"""A stand-in for `LocalExecutor`: the worker of a sweep or a duel in the test's own process.
+"""Executors of the tests: the worker of a sweep in the test's own process, and hands on the keyboard while it runs.
 
 Apart, because a new process costs seconds of imports, and what most tests ask of the coordinator does not need one.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
 
-from rothamsted.sweep.open.from_file import find_target
-from rothamsted.sweep.opened import open_context
-from rothamsted.sweep.worker.work import Worker
+from rothamsted.executors import Event, InProcessExecutor, Job
+from rothamsted.executors.in_process import InProcessCrew
+
+in_this_process = InProcessExecutor
+OnEvent = Callable[[Job, Event], None]
 
 
 @dataclass(kw_only=True)
-class InThisProcess:
-    """One worker, opened by name from its storage as those in processes of their own are."""
+class WatchedExecutor:
+    """One worker in this process; `on_event` is called with each event, and work goes on after it was dealt with."""
 
-    command: Sequence[str]
-    on_event: Callable[[int, Mapping[str, Any]], None]
-    others: dict[str, Any] = field(default_factory=dict)
+    on_event: OnEvent = lambda job, event: None
+    on_start: Callable[[Job], None] = lambda job: None
 
-    def run(self, should_stop: Callable[[], bool]) -> None:
-        given = self.command[self.command.index("worker") + 1 :]
-        told = dict(zip(given[::2], given[1::2], strict=True))
-        context = open_context(
-            told["--sweep"],
-            told["--storage"],
-            root=Path.cwd(),
-            find_target=lambda sweep: find_target(sweep, Path.cwd()),
-            tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
-        )
-        Worker(
-            context=context,
-            emit=lambda event: self.on_event(0, event),
-            should_stop=should_stop,
-            until=float(told["--until"]) if "--until" in told else None,
-        ).run()
+    def start(self, job: Job, n_workers: int) -> WatchedCrew:
+        self.on_start(job)
+        return WatchedCrew(job=job, crew=InProcessExecutor().start(job, n_workers), on_event=self.on_event)
 
 
-def in_this_process(*, command: Sequence[str], on_event: Callable[..., None], **others: Any) -> InThisProcess:
-    return InThisProcess(command=command, on_event=on_event, others=others)
+@dataclass(kw_only=True)
+class WatchedCrew:
+    job: Job
+    crew: InProcessCrew
+    on_event: OnEvent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.crew.__exit__(*raised)
+
+    @property
+    def n_alive(self) -> int:
+        return self.crew.n_alive
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        for event in self.crew.events(seconds):
+            self.on_event(self.job, event)
+            yield event
+
+    def end(self, worker: str, why: str) -> None:
+        self.crew.end(worker, why)
+
+    def refill(self) -> None:
+        self.crew.refill()
+
+    def stop(self, grace: float) -> None:
+        self.crew.stop(grace)

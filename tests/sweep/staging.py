@@ -6,9 +6,8 @@ Apart, because the tests of what stages are and of how they survive need the sam
 from __future__ import annotations
 
 import io
-import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ from typing import Any
 from rich.console import Console
 
 from rothamsted import tags
+from rothamsted.executors import Event, Job
 from rothamsted.sweep.coordinator.coordinator import Sitting
 from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.staged import run_stages
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweep.conftest import Project
-from tests.sweep.in_this_process import InThisProcess, in_this_process
+from tests.sweep.in_this_process import WatchedExecutor
 
 # Loss after t steps: 0.5 (1 - lr)^(2t) without momentum, and the noise of a seed is common to all conditions. So the
 # rates nearer to 1 are better after 8 steps and after 20: 0.8, 0.4, 0.1, 0.05 are trials 3, 2, 1, 0.
@@ -65,21 +65,21 @@ def run(
     return Told(sitting=sitting, text=console.file.getvalue(), after=after)  # type: ignore[attr-defined]
 
 
-def interrupting(sweep: str, n_started: int, at_start: bool = True) -> Callable[..., InThisProcess]:
+def interrupting(sweep: str, n_started: int, at_start: bool = True) -> Callable[[], WatchedExecutor]:
     """An executor in which Ctrl-C is pressed at the start (or the end) of a replicate of a sweep."""
     kind = "start" if at_start else "end"
 
-    def make(*, command: Sequence[str], on_event: Callable[..., None], **others: Any) -> InThisProcess:
+    def make() -> WatchedExecutor:
         seen = 0
 
-        def tell(pid: int, event: Mapping[str, Any]) -> None:
+        def watch(job: Job, event: Event) -> None:
             nonlocal seen
-            on_event(pid, event)
-            seen += event["event"] == kind
-            if sweep in command and event["event"] == kind and seen == n_started:
-                os.kill(os.getpid(), signal.SIGINT)
+            is_seen = event.said.get("event") == kind
+            seen += is_seen
+            if job.arguments["sweep"] == sweep and is_seen and seen == n_started:
+                signal.raise_signal(signal.SIGINT)
 
-        return in_this_process(command=command, on_event=tell, **others)
+        return WatchedExecutor(on_event=watch)
 
     return make
 

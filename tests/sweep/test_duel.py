@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,13 @@ from rich.console import Console
 from rothamsted import tags
 from rothamsted.analysis.find import find_sweep
 from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError, UserError
+from rothamsted.executors import Event, Job
 from rothamsted.spec import Execution, Objective
 from rothamsted.study import drive, load_study
 from rothamsted.sweep.duel import run_duel
 from rothamsted.tracking import FoundRun, find_run, find_runs
 from tests.sweep.conftest import Project
-from tests.sweep.in_this_process import InThisProcess, in_this_process
+from tests.sweep.in_this_process import WatchedExecutor, in_this_process
 from tests.sweep.line_project import add_line_study
 from tests.sweep.test_run import wait_until
 
@@ -208,13 +208,12 @@ def test_a_worker_that_is_killed_is_replaced_and_no_replicate_is_run_twice(proje
     check_once_each(project)
 
 
-def stopping(*, command: Sequence[str], on_event: Callable[..., None], **others: Any) -> InThisProcess:
-    def tell(pid: int, event: Mapping[str, Any]) -> None:
-        on_event(pid, event)
-        if event["event"] == "start":
+def stopping() -> WatchedExecutor:
+    def press(job: Job, event: Event) -> None:
+        if event.said.get("event") == "start":
             signal.raise_signal(signal.SIGTERM)
 
-    return in_this_process(command=command, on_event=tell, **others)
+    return WatchedExecutor(on_event=press)
 
 
 def test_a_duel_that_is_stopped_by_a_signal_says_so_and_can_go_on(

@@ -22,7 +22,7 @@ from rothamsted.sweep.open.from_file import find_target, load
 from rothamsted.sweep.opened import open_context
 from rothamsted.tracking import find_runs
 from tests.sweep.conftest import Project
-from tests.sweep.in_this_process import InThisProcess, in_this_process
+from tests.sweep.in_this_process import WatchedExecutor, in_this_process
 from tests.sweep.power_cut import PowerCut, power
 from tests.sweep.staging import STAGED, curves, interrupting, replicates, run, states, sweep_run
 
@@ -97,11 +97,10 @@ def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyP
 
 
 def test_the_time_is_of_all_stages_together(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    untils: list[str] = []
+    untils: list[float] = []
 
-    def noting(*, command: Sequence[str], **others: Any) -> InThisProcess:
-        untils.append(command[command.index("--until") + 1])
-        return in_this_process(command=command, **others)
+    def noting() -> WatchedExecutor:
+        return WatchedExecutor(on_start=lambda job: untils.append(job.arguments["until"]))
 
     clock = iter([4e9, 5e9, 6e9, 6e9, 6e9])  # seconds, decades from now
     monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", noting)
@@ -110,7 +109,7 @@ def test_the_time_is_of_all_stages_together(here: Project, monkeypatch: pytest.M
     assert "time is up before stage 2: give the same command again to go on" in told.text
     assert (told.sitting.exit_status, find_search(here.storage, "toys.stage2")) == (0, None)
     assert run(here, {"timeout": 5e8}).sitting.context.sweep.name == "toys.stage2"
-    assert untils == [repr(4.5e9), repr(6.5e9)]
+    assert untils == [4.5e9, 6.5e9]
 
 
 def test_a_first_stage_that_runs_out_of_time_begins_no_second(here: Project) -> None:

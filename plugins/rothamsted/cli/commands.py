@@ -5,13 +5,8 @@ Apart from `main` because a command knows its keys and nothing of how errors are
 
 from __future__ import annotations
 
-import gc
-import json
-import os
 import sys
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +19,6 @@ from rothamsted.spec import Sweep
 from rothamsted.study import Study, load_study
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
-PARENT_CHECK_SECONDS = 2.0
 
 
 def sweep(arguments: Sequence[str]) -> int:
@@ -121,45 +115,20 @@ def check(arguments: Sequence[str]) -> int:
 
 def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
-    from rothamsted import tracking
     from rothamsted.study import stop_on_signals
-    from rothamsted.sweep.open.from_file import find_target
-    from rothamsted.sweep.opened import open_context
-    from rothamsted.sweep.worker.work import Worker
+    from rothamsted.sweep.worker.entry import work
 
     found = pairs(arguments, command="worker")
     name = take(found, "sweep")
     storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
-    is_piped = take(found, "events", "false") == "true"
-    parent = take(found, "parent")
-    until = take(found, "until")
     if name is None:
         raise UserError("rothamsted worker: which sweep? write --sweep NAME")
     if found:
         raise UserError(f"rothamsted worker: unknown keys {', '.join(found)}; known: sweep, storage")
-    root = find_home(Path.cwd())
-    uri = tracking.tracking_uri()
-    tracking.check_reachable(uri)
-    context = open_context(
-        name, storage, root=root, find_target=lambda whole: find_target(whole, root), tracking_uri=uri
-    )
-    gc.collect()
-    gc.freeze()  # what is imported stays: full collections need not walk it again
     printed = _Printed()
-    emit = _piped_events() if is_piped else printed.show
     with stop_on_signals(lambda signal_name: None) as stop:
-        orphaned = _watch_parent(int(parent)) if parent else threading.Event()
-        Worker(
-            context=context,
-            emit=emit,
-            should_stop=lambda: stop() or orphaned.is_set(),
-            until=float(until) if until else None,
-        ).run()
-        was_stopped = stop()
-    context.recorder.close()
-    if not is_piped:
-        left = "stopped" if was_stopped else "nothing is left to do"
-        print(f"sweep {name}: {left}; replicates that ended here: {printed.n_ended}")
+        why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
+    print(f"sweep {name}: {why.value}; replicates that ended here: {printed.n_ended}")
     return 0
 
 
@@ -202,20 +171,6 @@ def entry_point(name: str, arguments: Sequence[str]) -> int:
     return main(load_study(known[name], root), list(arguments)) or 0
 
 
-def _piped_events() -> Callable[[Mapping[str, Any]], None]:
-    """Events as JSON lines on the real standard output; whatever the study prints goes to standard error."""
-    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-
-    def emit(event: Mapping[str, Any]) -> None:
-        try:
-            stream.write(json.dumps(event) + "\n")
-        except BrokenPipeError:
-            return  # the coordinator is gone; `_watch_parent` stops this worker
-
-    return emit
-
-
 class _Printed:
     """Events of a worker by hand, a line for each replicate that ended."""
 
@@ -229,16 +184,3 @@ class _Printed:
             where = f"trial {event['trial']} replicate {event['replicate']}"
             reason = f": {event['reason']}" if event["reason"] else ""
             self._console.print(f"{where} {event['outcome']} after {event['seconds']:.1f} s{reason}", markup=False)
-
-
-def _watch_parent(pid: int) -> threading.Event:
-    """Set once the coordinator is gone, so that its workers do not outlive it."""
-    orphaned = threading.Event()
-
-    def watch() -> None:
-        while os.getppid() == pid:
-            time.sleep(PARENT_CHECK_SECONDS)
-        orphaned.set()
-
-    threading.Thread(target=watch, daemon=True).start()
-    return orphaned

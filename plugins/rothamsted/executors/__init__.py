@@ -1,5 +1,7 @@
-"""Executors: where workers run. They place processes and pass events on; they know nothing of trials."""
+"""Executors: where workers run. They place workers and pass events on; they know nothing of trials."""
 
-from rothamsted.executors.local import Death, LocalExecutor
+from rothamsted.executors.crew import Crew, Death, Event, Executor, Job
+from rothamsted.executors.in_process import InProcessExecutor
+from rothamsted.executors.local import LocalExecutor
 
-__all__ = ["Death", "LocalExecutor"]
+__all__ = ["Crew", "Death", "Event", "Executor", "InProcessExecutor", "Job", "LocalExecutor"]

@@ -1,187 +1,171 @@
 """Workers as processes of this machine: started warm, watched, replaced when they die.
 
-Apart from the sweep because it sees command lines and lines of JSON only. A worker writes its events to its
-standard output, one JSON object a line; what it writes to standard error is kept and shown if it dies.
+A worker writes its events to its standard output, one JSON object a line. The end of what it writes to standard
+error is kept, to be shown if it dies. Its standard input is its tie to this process: the job is its first line, and
+its end means that this process is gone.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import itertools
 import os
 import queue
-import signal
 import subprocess
-import threading
+import sys
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Self
 
-GRACE_SECONDS = 30.0  # from SIGTERM to SIGKILL: a worker checkpoints at its next measurement
+import psutil
+
+from rothamsted.executors.crew import Event, Job
+from rothamsted.executors.followed import Followed
+
 POLL_SECONDS = 0.2
+# What a worker started in sessions of their own, a stranger's project below its keeper, ends by itself for so long.
+DESCENDANTS_SECONDS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Death:
-    """A worker that ended otherwise than by finishing."""
-
-    pid: int
-    exit_code: int  # negative: the signal that killed it
-    last_lines: str  # the end of its standard error
-
-    @property
-    def reason(self) -> str:
-        """One line on how it ended."""
-        if self.exit_code >= 0:
-            return f"its worker process ended with exit status {self.exit_code}"
-        name = signal.Signals(-self.exit_code).name
-        hint = ", perhaps out of memory" if name == "SIGKILL" else ""
-        return f"its worker process was killed by {name}{hint}"
-
-
-@dataclass(kw_only=True)
-class _Process:
-    popen: subprocess.Popen[str]
-    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=40))
-    threads: list[threading.Thread] = field(default_factory=list)
-
-
-@dataclass(kw_only=True)
 class LocalExecutor:
-    """Keeps `n_workers` processes of one command alive for as long as there is work.
+    """Starts each worker as a process of its own.
 
     Attributes:
-        command: the worker's command line.
-        environment: its whole environment.
-        n_workers: how many at a time.
-        on_event: called, in the caller's thread, with the pid and each event that a worker writes.
-        on_death: called, in the caller's thread, when a worker dies.
-        has_work: asked before a dead worker is replaced.
-        on_tick: called a few times a second.
-        grace_seconds: from SIGTERM to SIGKILL where the workers are stopped.
+        environment: the whole environment of a worker before the job's own variables; None: this process's.
     """
 
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    n_workers: int
-    on_event: Callable[[int, Mapping[str, Any]], None]
-    on_death: Callable[[Death], None]
-    has_work: Callable[[], bool]
-    on_tick: Callable[[], None] = lambda: None
-    grace_seconds: float = GRACE_SECONDS
-    _processes: list[_Process] = field(default_factory=list)
-    _events: queue.Queue[tuple[int, dict[str, Any]]] = field(default_factory=queue.Queue)
+    environment: Mapping[str, str] | None = None
 
-    def run(self, should_stop: Callable[[], bool]) -> None:
-        """Run until every worker has ended and no work is left, or until stopped; then no worker is alive."""
+    def start(self, job: Job, n_workers: int) -> LocalCrew:
+        """Start so many processes."""
+        own = os.environ if self.environment is None else self.environment
+        crew = LocalCrew(job=job, n_workers=n_workers, environment=worker_environment(n_workers, own, job.environment))
         try:
-            self._start_missing()
-            while self._processes:
-                self._pass_events_on(POLL_SECONDS)
-                self.on_tick()
-                self._reap(should_stop)
-                if should_stop():
-                    self._stop_all()
-                    return
-        finally:
-            self._kill_all()
+            crew.refill()
+        except BaseException:
+            crew.__exit__()
+            raise
+        return crew
 
-    def kill(self, pid: int) -> None:
-        """Kill one worker that does not answer (its training is over its time)."""
-        for process in self._processes:
-            if process.popen.pid == pid:
-                process.popen.kill()
+
+@dataclass(kw_only=True, eq=False)
+class LocalCrew:
+    """Processes of one job; a `Crew`."""
+
+    job: Job
+    n_workers: int
+    environment: Mapping[str, str]
+    _living: dict[str, Followed] = field(default_factory=dict)  # by name; those whose end has not been told
+    _events: queue.Queue[Event] = field(default_factory=queue.Queue)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _kill_at: float | None = None  # on the monotonic clock; None: nobody was asked to leave
+    _grace: float = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._kill_at = time.monotonic()
+        below = [child for one in self._living.values() for child in _descendants(one.pid)]
+        for one in self._living.values():
+            one.kill("the sweep's own process has left")
+        for one in self._living.values():
+            one.thread.join()
+        self._living.clear()
+        _wait_for(below)
+
+    @property
+    def n_alive(self) -> int:
+        """Those whose end has not been told yet."""
+        return len(self._living)
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """What they say and how they end, for so long."""
+        deadline, n_waiting = time.monotonic() + seconds, self._events.qsize()
+        while self._living:
+            self._kill_who_stays()
+            left = deadline - time.monotonic()
+            if left <= 0 and n_waiting <= 0:
+                return
+            try:
+                event = self._events.get(timeout=min(max(left, 0.0), POLL_SECONDS))
+            except queue.Empty:
+                continue
+            n_waiting -= 1
+            if event.death is not None:
+                del self._living[event.worker]
+            yield event
+
+    def end(self, worker: str, why: str) -> None:
+        """Kill one."""
+        if worker in self._living:
+            self._living[worker].kill(why)
+
+    def refill(self) -> None:
+        """Start as many as are missing."""
+        while self._kill_at is None and len(self._living) < self.n_workers:
+            name = f"worker {next(self._numbers)}"
+            followed = Followed(name=name, popen=self._start(), tell=self._events.put)
+            self._living[name] = followed
+            followed.thread.start()
+
+    def stop(self, grace: float) -> None:
+        """Send each SIGTERM."""
+        if self._kill_at is None:
+            self._grace, self._kill_at = grace, time.monotonic() + grace
+            for one in self._living.values():
+                one.ask_to_leave()
 
     # ---- within ----
 
-    def _start_missing(self) -> None:
-        while len(self._processes) < self.n_workers:
-            popen = subprocess.Popen(
-                list(self.command),
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,  # Ctrl-C reaches the coordinator only, which asks workers to stop
-            )
-            process = _Process(popen=popen)
-            for target in (self._read_events, self._read_errors):
-                thread = threading.Thread(target=target, args=(process,), daemon=True)
-                thread.start()
-                process.threads.append(thread)
-            self._processes.append(process)
+    def _start(self) -> subprocess.Popen[bytes]:
+        popen = subprocess.Popen(
+            [sys.executable, *self.job.python_flags, "-m", "rothamsted.executors.process", "worker"],
+            env=dict(self.environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C reaches the coordinator only, which asks workers to stop
+        )
+        if popen.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # it has died already, and is told as any death
+                popen.stdin.write(f"{self.job.as_json()}\n".encode())
+        return popen
 
-    def _read_events(self, process: _Process) -> None:
-        for line in process.popen.stdout or ():
-            try:
-                event = json.loads(line)
-            except json.JSONDecodeError:
-                event = None
-            if isinstance(event, dict) and "event" in event:
-                self._events.put((process.popen.pid, event))
-            else:
-                process.last_lines.append(line)  # something that the study printed
-
-    def _read_errors(self, process: _Process) -> None:
-        for line in process.popen.stderr or ():
-            process.last_lines.append(line)
-
-    def _pass_events_on(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                pid, event = self._events.get(timeout=left)
-            except queue.Empty:
-                return
-            self.on_event(pid, event)
-
-    def _reap(self, should_stop: Callable[[], bool]) -> None:
-        ended = [process for process in self._processes if process.popen.poll() is not None]
-        if not ended:
-            return
-        self._processes = [process for process in self._processes if process not in ended]
-        deaths = 0
-        for process in ended:
-            for thread in process.threads:
-                thread.join(timeout=5)
-            self._drain()
-            if process.popen.returncode != 0:
-                deaths += 1
-                self.on_death(
-                    Death(
-                        pid=process.popen.pid,
-                        exit_code=process.popen.returncode,
-                        last_lines="".join(process.last_lines),
-                    )
-                )
-        if deaths and not should_stop() and self.has_work():
-            self._start_missing()
-
-    def _drain(self) -> None:
-        while not self._events.empty():
-            pid, event = self._events.get_nowait()
-            self.on_event(pid, event)
-
-    def _stop_all(self) -> None:
-        for process in self._processes:
-            process.popen.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + self.grace_seconds
-        while self._processes and time.monotonic() < deadline:
-            self._pass_events_on(POLL_SECONDS)
-            self.on_tick()
-            self._reap(lambda: True)
-
-    def _kill_all(self) -> None:
-        for process in self._processes:
-            process.popen.kill()
-            process.popen.wait()
-        self._processes = []
+    def _kill_who_stays(self) -> None:
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            for one in self._living.values():
+                one.kill(f"it was asked to leave and had not left after {self._grace:g} s")
 
 
-def worker_environment(n_workers: int, extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with the cores shared out among the workers, where nobody has said so."""
+def worker_environment(n_workers: int, own: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
+    """An environment with the cores shared out among the workers, where nobody has said so."""
     n_threads = max(1, (os.cpu_count() or 1) // n_workers)
     shared = {name: str(n_threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    return {**shared, **os.environ, **extra}
+    return {**shared, **own, **extra}
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+def _wait_for(processes: list[psutil.Process]) -> None:
+    """Let what the workers left behind end by itself (a keeper asks its command first), then kill it."""
+    deadline = time.monotonic() + DESCENDANTS_SECONDS
+    while (left := [one for one in processes if _is_alive(one)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for one in left:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

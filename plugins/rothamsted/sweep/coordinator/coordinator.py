@@ -5,20 +5,15 @@ Apart from the worker because exactly one process does this, while workers may b
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from rothamsted import tags, tracking
-from rothamsted.executors import Death, LocalExecutor
-from rothamsted.executors.local import GRACE_SECONDS, worker_environment
+from rothamsted.executors import Crew, Death, Event, Executor, LocalExecutor
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import Queue
 from rothamsted.spec import Sweep, plan
@@ -34,10 +29,12 @@ from rothamsted.sweep.opened import SweepContext, n_workers
 from rothamsted.sweep.results import read_results
 from rothamsted.sweep.stage import LaterStage
 from rothamsted.sweep.trial_record import now_ms
+from rothamsted.sweep.worker.entry import grace_of_processes, job_of
 from rothamsted.sweep.worker.work import is_alive, new_worker_id
 
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
 MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all
+LISTEN_SECONDS = 0.2  # from one look around to the next
 RACE_SECONDS = 1.0  # between two looks at which round a race is in
 INTERRUPTED = 130  # exit status, as a shell gives it for Ctrl-C
 
@@ -51,12 +48,11 @@ class Coordinator:
     question: str  # the sweep file's opening comment
     console: Console
     until: float | None = None  # unix seconds; None: for as long as the file says
+    executor: Executor = field(default_factory=lambda: LocalExecutor())
     progress: Progress = field(init=False)
-    _workers: dict[int, str] = field(default_factory=dict)  # pid -> worker id
-    _started_at: dict[int, float] = field(default_factory=dict)  # pid -> when its replicate started
+    _workers: dict[str, str] = field(default_factory=dict)  # worker -> its id in the search
+    _started_at: dict[str, float] = field(default_factory=dict)  # worker -> when its replicate started
     _failed_starts: int = 0  # workers in a row that died without running anything
-    _overdue: set[int] = field(default_factory=set)
-
     _notes: set[str] = field(default_factory=set)
     _confirmation: SweepContext | None = None
     _looked_at_race: float = 0.0
@@ -95,7 +91,7 @@ class Coordinator:
         with stop_on_signals(self._say_stopping) as stop:
             try:
                 if self._has_work():
-                    self._executor(until).run(stop)
+                    self._work(until, stop)
             finally:
                 self.progress.close()
         return self._finish(is_stopped=stop())
@@ -133,83 +129,78 @@ class Coordinator:
 
     # ---- while it runs ----
 
-    def _executor(self, until: float | None) -> LocalExecutor:
+    def _work(self, until: float | None, should_stop: Callable[[], bool]) -> None:
+        """Keep workers at it until none is left, or until asked to stop; then nobody lives."""
         sweep = self.context.sweep
-        # -P: a file in a stranger's folder does not stand in for a module of the engine.
-        python = [sys.executable, *(["-P"] if sweep.project is not None else [])]
-        command = [*python, "-m", "rothamsted", "worker", "--sweep", sweep.name]
-        command += ["--storage", sweep.storage, "--events", "true", "--parent", str(os.getpid())]
-        if until is not None:
-            command += ["--until", repr(until)]
-        workers = n_workers(sweep)
-        extra = {"MLFLOW_TRACKING_URI": self.context.tracking_uri}
-        return LocalExecutor(
-            command=command,
-            environment=worker_environment(workers, extra),
-            n_workers=workers,
-            on_event=self._on_event,
-            on_death=self._on_death,
-            grace_seconds=GRACE_SECONDS + self._grace_of_processes,
-            has_work=lambda: self._has_work() and (until is None or time.time() < until),
-            on_tick=self._on_tick,
-        )
-
-    @property
-    def _grace_of_processes(self) -> float:
-        """What a worker itself waits for a foreign process to end."""
-        sweep = self.context.sweep
-        return sweep.execution.grace_seconds if sweep.project is not None else 0.0
+        job = job_of(sweep, tracking_uri=self.context.tracking_uri, until=until)
+        with self.executor.start(job, n_workers(sweep)) as crew:
+            while crew.n_alive:
+                has_died = False
+                for event in crew.events(LISTEN_SECONDS):
+                    has_died |= self._on_event(event)
+                    if should_stop():
+                        crew.stop(job.grace_seconds)
+                self._on_tick(crew)
+                if should_stop():
+                    crew.stop(job.grace_seconds)
+                elif has_died and self._has_work() and (until is None or time.time() < until):
+                    crew.refill()
 
     def _has_work(self) -> bool:
         if self._failed_starts >= MOST_FAILED_STARTS:
             return False
         return not self._conductor.is_over()
 
-    def _on_event(self, pid: int, event: Mapping[str, Any]) -> None:
-        self._workers[pid] = event["worker"]
-        if event["event"] == "start":
-            self._started_at[pid] = time.monotonic()
-            self.progress.on_start(pid, event)
-        elif event["event"] == "end":
-            self._started_at.pop(pid, None)
+    def _on_event(self, event: Event) -> bool:
+        """Take in what a worker says; true: it has died."""
+        worker, said = event.worker, event.said
+        if event.death is not None:
+            if not event.death.is_orderly:
+                self._on_death(worker, event.death)
+            return not event.death.is_orderly
+        self._workers[worker] = said["worker"]
+        if said["event"] == "start":
+            self._started_at[worker] = time.monotonic()
+            self.progress.on_start(worker, said)
+        elif said["event"] == "end":
+            self._started_at.pop(worker, None)
             self._failed_starts = 0
-            self.progress.on_end(event)
-        elif event["event"] == "trial":
-            self.progress.on_trial(event)
-        elif event["event"] == "note" and event["text"] not in self._notes:
-            self._notes.add(event["text"])  # every worker has found it out
-            self.progress.say(event["text"])
+            self.progress.on_end(said)
+        elif said["event"] == "trial":
+            self.progress.on_trial(said)
+        elif said["event"] == "note" and said["text"] not in self._notes:
+            self._notes.add(said["text"])  # every worker has found it out
+            self.progress.say(said["text"])
+        return False
 
-    def _on_death(self, death: Death) -> None:
-        lost = self.progress.on_death(death.pid)
-        self._started_at.pop(death.pid, None)
+    def _on_death(self, worker: str, death: Death) -> None:
+        lost = self.progress.on_death(worker)
+        self._started_at.pop(worker, None)
         for running in lost:
             search, confirmation = self.context, self._confirmation
             stage = confirmation if confirmation is not None and running.phase == "confirm" else search
             stage.queue.count_crash(running.number, running.replicate)
             self.progress.say(f"{running.name}: {death.reason}")
-        if worker := self._workers.pop(death.pid, None):
+        if worker_id := self._workers.pop(worker, None):
             for queue in self._queues():
-                queue.claims.expire([worker])
-                queue.rounds.end_turn(worker)
+                queue.claims.expire([worker_id])
+                queue.rounds.end_turn(worker_id)
         if not lost:
             self._failed_starts += 1
             tail = death.last_lines.strip().splitlines()[-12:]
             self.progress.say("\n".join([f"a worker ended before any replicate: {death.reason}", *tail]))
 
-    def _on_tick(self) -> None:
+    def _on_tick(self, crew: Crew) -> None:
         if time.monotonic() - self._looked_at_race > RACE_SECONDS:
             self._look_at_race()
         self.progress.tick()
         limit = self.context.sweep.execution.timeout_per_trial
         if limit is None:
             return
-        grace = TIMEOUT_GRACE_SECONDS + self._grace_of_processes
-        for pid, started in self._started_at.items():
-            if time.monotonic() - started > limit + grace and pid not in self._overdue:
-                self._overdue.add(pid)
-                self.progress.say(f"a replicate is {grace:g} s over its time and is killed")
-                os.kill(pid, signal.SIGKILL)
+        grace = TIMEOUT_GRACE_SECONDS + grace_of_processes(self.context.sweep)
+        for worker, started in self._started_at.items():
+            if time.monotonic() - started > limit + grace:
+                crew.end(worker, f"its replicate was {grace:g} s over its timeout_per_trial of {limit:g} s")
 
     def _look_at_race(self) -> None:
         """Tell the progress of a new round, whichever worker has begun it."""

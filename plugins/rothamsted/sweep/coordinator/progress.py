@@ -56,7 +56,7 @@ class Progress:
     clock: Callable[[], float] = time.monotonic
     ended: Counter[str] = field(default_factory=Counter)  # replicates with a final outcome
     n_before: int = 0  # of those, ended before this sitting
-    running: dict[Running, int] = field(default_factory=dict)  # -> pid of its worker
+    running: dict[Running, str] = field(default_factory=dict)  # -> its worker
     race: Mapping[str, Any] | None = None  # what the sweep says of its race
     best: ConditionResult | None = None
     _said_of_models: set[str] = field(default_factory=set)
@@ -76,9 +76,9 @@ class Progress:
             self._live = Live(get_renderable=self._line, console=self.console, refresh_per_second=4)
             self._live.start()
 
-    def on_start(self, pid: int, event: Mapping[str, Any]) -> None:
+    def on_start(self, worker: str, event: Mapping[str, Any]) -> None:
         """A replicate has started."""
-        self.running[_running(event)] = pid
+        self.running[_running(event)] = worker
 
     def on_end(self, event: Mapping[str, Any]) -> None:
         """A replicate has ended."""
@@ -109,9 +109,9 @@ class Progress:
         self.best = next(iter(ranked(results, self.direction)), None)
         self.say(_race(race))
 
-    def on_death(self, pid: int) -> list[Running]:
+    def on_death(self, worker: str) -> list[Running]:
         """A worker has died; returns the replicates that it was running."""
-        lost = [key for key, owner in self.running.items() if owner == pid]
+        lost = [key for key, owner in self.running.items() if owner == worker]
         for key in lost:
             del self.running[key]
         return lost

@@ -1,0 +1,146 @@
+"""What an executor is asked for and what it gives: a job, a crew of workers, and their events.
+
+An executor is one class with `start`. It sees a job as plain data and events as mappings; what they mean is the
+caller's business. `tests/executors/test_executor_contract.py` runs over every executor.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+GRACE_SECONDS = 30.0  # a worker writes a checkpoint at its next measurement, then leaves
+
+Emit = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What each worker of a crew does: plain data, so that it can be sent to any machine.
+
+    Attributes:
+        entry: the function that a worker calls, as "module:function". Besides `arguments` it is given `emit`, which
+            takes an event (a mapping of JSON values), and `should_stop`, which it must ask often.
+        arguments: its keyword arguments, JSON values.
+        environment: variables that a worker has in addition.
+        python_flags: of the worker's interpreter, such as "-P"; where a worker has an interpreter of its own.
+        grace_seconds: how long a worker may take to leave after its parent has died, or where nothing else is said.
+    """
+
+    entry: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    python_flags: tuple[str, ...] = ()
+    grace_seconds: float = GRACE_SECONDS
+
+    def as_json(self) -> str:
+        """What a worker needs to begin, on one line."""
+        return json.dumps({"entry": self.entry, "arguments": self.arguments, "grace_seconds": self.grace_seconds})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Death:
+    """How a worker ended.
+
+    Attributes:
+        exit_code: of its process; negative: the signal that killed it.
+        last_lines: the end of what it wrote besides its events.
+        was_ended_because: why its executor was asked to end it; empty where it ended by itself.
+    """
+
+    exit_code: int
+    last_lines: str = ""
+    was_ended_because: str = ""
+
+    @property
+    def is_orderly(self) -> bool:
+        """Whether it had nothing more to do, or left when it was asked to."""
+        return self.exit_code == 0 and not self.was_ended_because
+
+    @property
+    def reason(self) -> str:
+        """One line on how it ended."""
+        if self.was_ended_because:
+            return f"its worker was ended: {self.was_ended_because}"
+        if self.exit_code >= 0:
+            return f"its worker process ended with exit status {self.exit_code}"
+        name = _signal_name(-self.exit_code)
+        hint = ", perhaps out of memory" if name == "SIGKILL" else ""
+        return f"its worker process was killed by {name}{hint}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What a worker said, or how it ended; the end is the last event of a worker.
+
+    Attributes:
+        worker: its name, which no other worker of the crew has, before or after.
+        said: what it emitted; empty at its end.
+        death: how it ended; None while it lives.
+    """
+
+    worker: str
+    said: Mapping[str, Any] = field(default_factory=dict)
+    death: Death | None = None
+
+
+class Crew(Protocol):
+    """Workers of one job. A context manager: after it nobody lives, whatever was raised inside."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(self, *raised: object) -> None:
+        """End at once whoever is still there, and all that they started."""
+        ...
+
+    @property
+    def n_alive(self) -> int:
+        """How many workers there are whose end has not been told yet."""
+        ...
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """What workers say and how they end, for so long; less where nobody is left."""
+        ...
+
+    def end(self, worker: str, why: str) -> None:
+        """End one worker at once; `why` stands in its death. Of one that has gone nothing changes."""
+        ...
+
+    def refill(self) -> None:
+        """Replace those who have ended, unless the crew was stopped."""
+        ...
+
+    def stop(self, grace: float) -> None:
+        """Ask all to leave and return; who has not left after `grace` seconds is ended while events are read."""
+        ...
+
+
+class Executor(Protocol):
+    """Starts the workers of a job."""
+
+    def start(self, job: Job, n_workers: int) -> Crew:
+        """Start so many workers.
+
+        Raises:
+            UserError: it cannot have so many.
+        """
+        ...
+
+
+def find_entry(entry: str) -> Callable[..., Any]:
+    """The function that a job names."""
+    module, _, name = entry.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

@@ -1,0 +1,163 @@
+"""One worker in a thread of this process, for tests and notebooks: what is patched here holds there, too.
+
+A worker waits at each event until whoever reads events has dealt with it. So the order of things is the same each
+time, and a debugger may stand still in either.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from rothamsted.errors import UserError
+from rothamsted.executors.crew import Death, Event, Job, find_entry
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class InProcessExecutor:
+    """Runs one worker in a thread; it cannot be killed, only asked to leave."""
+
+    def start(self, job: Job, n_workers: int) -> InProcessCrew:
+        """Start it.
+
+        Raises:
+            UserError: more than one worker is wanted.
+        """
+        if n_workers != 1:
+            raise UserError(f"executor in_process: has one worker, not {n_workers}; give execution.workers: 1")
+        crew = InProcessCrew(job=job, arguments=json.loads(job.as_json())["arguments"])  # as a process gets them
+        crew.refill()
+        return crew
+
+
+@dataclass(kw_only=True, eq=False)
+class _Threaded:
+    """One worker."""
+
+    name: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    why: str = ""
+    thread: threading.Thread = field(init=False)
+
+
+@dataclass(kw_only=True, eq=False)
+class InProcessCrew:
+    """A thread at a time; a `Crew`."""
+
+    job: Job
+    arguments: Mapping[str, Any]
+    _worker: _Threaded | None = None  # until its end has been told
+    _events: queue.Queue[tuple[Event, threading.Event]] = field(default_factory=queue.Queue)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _is_stopped: bool = False
+    _is_left: bool = False  # nobody reads events any more
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._is_stopped = self._is_left = True
+        if self._worker is None:
+            return
+        self._worker.stop.set()
+        self._worker.thread.join(self.job.grace_seconds)
+        if self._worker.thread.is_alive():
+            raise UserError(
+                f"executor in_process: {self.job.entry} has not left within {self.job.grace_seconds:g} s, and a "
+                "thread cannot be killed; end this process"
+            )
+        self._worker = None
+
+    @property
+    def n_alive(self) -> int:
+        """One, until its end has been told."""
+        return int(self._worker is not None)
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """What it says and how it ends, for so long."""
+        deadline, n_waiting = time.monotonic() + seconds, self._events.qsize()
+        while self._worker is not None:
+            left = deadline - time.monotonic()
+            if left <= 0 and n_waiting <= 0:
+                return
+            try:
+                event, is_heard = self._events.get(timeout=max(left, 0.0))
+            except queue.Empty:
+                continue
+            n_waiting -= 1
+            if event.death is not None:
+                self._worker = None
+            try:
+                yield event
+            finally:
+                is_heard.set()
+
+    def end(self, worker: str, why: str) -> None:
+        """Ask it to leave, and say why in its death."""
+        if self._worker is not None and self._worker.name == worker:
+            self._worker.why = self._worker.why or why
+            self._worker.stop.set()
+
+    def refill(self) -> None:
+        """Start a thread where there is none."""
+        if self._worker is None and not self._is_stopped:
+            worker = _Threaded(name=f"worker {next(self._numbers)}")
+            worker.thread = threading.Thread(target=self._work, args=(worker,), name=worker.name, daemon=True)
+            self._worker = worker
+            worker.thread.start()
+
+    def stop(self, grace: float) -> None:
+        """Ask it to leave; a thread cannot be ended, so the grace has no end."""
+        self._is_stopped = True
+        if self._worker is not None:
+            self._worker.stop.set()
+
+    # ---- within ----
+
+    def _work(self, worker: _Threaded) -> None:
+        def emit(said: Mapping[str, Any]) -> None:
+            self._tell(worker, Event(worker=worker.name, said=json.loads(json.dumps(dict(said)))))
+
+        before = {name: os.environ.get(name) for name in self.job.environment}
+        os.environ.update(self.job.environment)
+        code, last_lines = 0, ""
+        try:
+            find_entry(self.job.entry)(**self.arguments, emit=emit, should_stop=worker.stop.is_set)
+        except BaseException as error:  # nothing of it may be lost: the end of a thread is silent
+            code, last_lines = _status(error), traceback.format_exc()
+        finally:
+            for name, value in before.items():
+                _set(name, value)
+        death = Death(exit_code=code, last_lines=last_lines, was_ended_because=worker.why)
+        self._tell(worker, Event(worker=worker.name, death=death))
+
+    def _tell(self, worker: _Threaded, event: Event) -> None:
+        is_heard = threading.Event()
+        self._events.put((event, is_heard))
+        if event.death is None and threading.current_thread() is worker.thread:
+            while not is_heard.wait(POLL_SECONDS) and not self._is_left:
+                pass
+
+
+def _status(error: BaseException) -> int:
+    """The exit status that a process would have."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    return 2 if isinstance(error, UserError) else 1
+
+
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

@@ -1,0 +1,98 @@
+"""Where a worker begins: open a sweep that was started before, by its name and storage, and work on it.
+
+The console command `rothamsted worker` and every executor's job call the same function.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+
+from rothamsted import tracking
+from rothamsted.executors import Job
+from rothamsted.executors.crew import GRACE_SECONDS
+from rothamsted.mlproject import find_home
+from rothamsted.spec import Sweep
+from rothamsted.study import Study
+from rothamsted.sweep.open.from_file import find_target
+from rothamsted.sweep.opened import Emit, SweepContext, open_context
+from rothamsted.sweep.worker.warned import warnings_told
+from rothamsted.sweep.worker.work import Worker, new_worker_id
+
+
+class WhyLeft(StrEnum):
+    """Why a worker has ended, as its user reads it."""
+
+    DONE = "nothing is left to do"
+    STOPPED = "stopped"
+
+
+def work(
+    *,
+    sweep: str,
+    storage: str,
+    emit: Emit,
+    should_stop: Callable[[], bool],
+    tracking_uri: str | None = None,
+    until: float | None = None,
+    tells_warnings: bool = False,
+) -> WhyLeft:
+    """Work on a sweep until nothing is left, or until stopped.
+
+    Args:
+        sweep: its name.
+        storage: database URL of its search.
+        emit: told of each replicate's start and end and of each trial's end.
+        should_stop: asked between measurements; true: checkpoint, give the trials back, and end.
+        tracking_uri: where its record is; None: MLflow's own settings say.
+        until: unix seconds after which no further trial is claimed.
+        tells_warnings: emit warnings of the engine and the study as notes, for where nobody sees standard error.
+
+    Raises:
+        UserError: there is no such sweep, its study is not here, or a store cannot be reached.
+    """
+    root = find_home(Path.cwd())
+    uri = tracking_uri or tracking.tracking_uri()
+    tracking.check_reachable(uri)
+    context = open_context(
+        sweep, storage, root=root, find_target=lambda whole: find_target(whole, root), tracking_uri=uri
+    )
+    if threading.current_thread() is threading.main_thread():  # this process is for this work
+        gc.collect()
+        gc.freeze()  # what is imported stays: full collections need not walk it again
+    worker_id = new_worker_id()
+    worker = Worker(context=context, emit=emit, should_stop=should_stop, until=until, worker_id=worker_id)
+    try:
+        with _warnings(emit, worker_id, context) if tells_warnings else nullcontext():
+            worker.run()
+    finally:
+        context.recorder.close()
+    return WhyLeft.STOPPED if should_stop() else WhyLeft.DONE
+
+
+def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None) -> Job:
+    """What an executor gives to each worker of a sweep."""
+    arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
+    return Job(
+        entry=f"{__name__}:{work.__name__}",
+        arguments={**arguments, "tells_warnings": True},
+        environment={"MLFLOW_TRACKING_URI": tracking_uri},  # for what a study asks of MLflow itself
+        # -P: a file in a stranger's folder does not stand in for a module of the engine.
+        python_flags=("-P",) if sweep.project is not None else (),
+        grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
+    )
+
+
+def grace_of_processes(sweep: Sweep) -> float:
+    """What a worker itself waits for a foreign process to end, in seconds."""
+    return sweep.execution.grace_seconds if sweep.project is not None else 0.0
+
+
+def _warnings(emit: Emit, worker_id: str, context: SweepContext) -> AbstractContextManager[None]:
+    study = context.study
+    package = study.config.__module__.partition(".")[0] if isinstance(study, Study) else ""
+    return warnings_told(lambda text: emit({"event": "note", "worker": worker_id, "text": text}), package)
