@@ -1,87 +1,55 @@
-"""Which samplers and pruners there are, and what each can do.
+"""Every sampler, pruner, executor, interval, correction, comparison, promotion rule and plot: a row for each.
 
-Plain data, apart from the search that runs them, so that a sweep file can be refused without touching Optuna.
+A row is plain data: facts, and in `make` the function, as "module:name" of what is imported when it is needed. So a
+sweep file is refused without touching Optuna. What each function gets and returns stands in `rows`; CONTRIBUTING.md
+has a recipe for each kind. Other packages add rows by entry points, see `registries`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
+from rothamsted.registries import Registry
+from rothamsted.rows import CorrectionRow, IntervalRow, Option, PrunerRow, RuleRow, SamplerRow, TwoSampleRow
 
-@dataclass(frozen=True, kw_only=True)
-class SamplerFacts:
-    """What a sampler can do.
+_DESIGNS, _SAMPLERS, _PRUNERS = (f"rothamsted.search.{name}" for name in ("designs", "samplers", "pruners"))
 
-    Attributes:
-        adaptive: it looks at results; otherwise it is a design, whose conditions are known beforehand.
-        conditional: it works on spaces where a parameter depends on another (`when`).
-        categorical: it works on spaces with choices.
-        several_objectives: it works with two and more objectives.
-        constraints: it may be used with constraints; an adaptive one then looks at them.
-        needs_finite_space: every parameter needs a finite set of values.
-        min_parameters: fewest parameters that a space must have.
-    """
-
-    adaptive: bool
-    conditional: bool = True
-    categorical: bool = True
-    several_objectives: bool = True
-    constraints: bool = True
-    needs_finite_space: bool = False
-    min_parameters: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """One option of a pruner.
-
-    Attributes:
-        kind: int, float (an int will do), or pruner: a mapping with a name and options of its own.
-        default: None with `is_required` false means: left out, there is none.
-        low, high: bounds of the value, both included.
-    """
-
-    kind: Literal["int", "float", "pruner"]
-    default: float | None = None
-    is_required: bool = False
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrunerFacts:
-    """What a pruner looks at, and its options by name.
-
-    Attributes:
-        over: what a step is: a step of training, or the number of a replicate.
-        needs_one_of: options of which at least one must be given.
-    """
-
-    over: Literal["steps", "replicates"] = "steps"
-    options: Mapping[str, Option]
-    needs_one_of: tuple[str, ...] = ()
-
-
-SAMPLERS: Mapping[str, SamplerFacts] = {
-    "grid": SamplerFacts(adaptive=False, needs_finite_space=True),
-    "exhaustive": SamplerFacts(adaptive=False, needs_finite_space=True),
-    "random": SamplerFacts(adaptive=False),
-    "qmc": SamplerFacts(adaptive=False),
-    "tpe": SamplerFacts(adaptive=True),
-    "gp": SamplerFacts(adaptive=True, conditional=False),
-    "cmaes": SamplerFacts(
-        adaptive=True,
-        conditional=False,
-        categorical=False,
-        several_objectives=False,
-        constraints=False,
-        min_parameters=2,
-    ),
-    "nsgaii": SamplerFacts(adaptive=True, conditional=False),
-    "nsgaiii": SamplerFacts(adaptive=True, conditional=False),
-}
+SAMPLERS: Registry[SamplerRow] = Registry(
+    "sampler",
+    {
+        "grid": SamplerRow(make=f"{_DESIGNS}:grid", needs_finite_space=True),
+        "exhaustive": SamplerRow(make=f"{_DESIGNS}:exhaustive", needs_finite_space=True),
+        "random": SamplerRow(make=f"{_DESIGNS}:random"),
+        "qmc": SamplerRow(make=f"{_DESIGNS}:quasi_random"),
+        "tpe": SamplerRow(make=f"{_SAMPLERS}:tpe", adaptive=True),
+        "gp": SamplerRow(make=f"{_SAMPLERS}:gp", adaptive=True, conditional=False),
+        "cmaes": SamplerRow(
+            make=f"{_SAMPLERS}:cmaes",
+            adaptive=True,
+            conditional=False,
+            categorical=False,
+            several_objectives=False,
+            constraints=False,
+            min_parameters=2,
+            min_known=10,  # the best tenth of what is known, at least one, gives the first mean
+        ),
+        # A genetic algorithm breeds from generations alone: what is known belongs to the first.
+        "nsgaii": SamplerRow(
+            make=f"{_SAMPLERS}:nsgaii",
+            adaptive=True,
+            conditional=False,
+            known_attributes={"NSGAIISampler:generation": 0},
+        ),
+        "nsgaiii": SamplerRow(
+            make=f"{_SAMPLERS}:nsgaiii",
+            adaptive=True,
+            conditional=False,
+            known_attributes={"NSGAIIISampler:generation": 0},
+        ),
+    },
+    row=SamplerRow,
+)
 
 _WARMUP: Mapping[str, Option] = {
     "warmup_steps": Option(kind="int", default=0, low=0),
@@ -93,41 +61,163 @@ _AGAINST_OTHERS: Mapping[str, Option] = {
     "min_trials": Option(kind="int", default=1, low=1),
 }
 
-PRUNERS: Mapping[str, PrunerFacts] = {
-    "median": PrunerFacts(options=_AGAINST_OTHERS),
-    "percentile": PrunerFacts(
-        options={"percentile": Option(kind="float", default=25.0, low=0, high=100), **_AGAINST_OTHERS}
-    ),
-    "asha": PrunerFacts(
-        options={
-            "min_resource": Option(kind="int", default=1, low=1),
-            "reduction_factor": Option(kind="int", default=4, low=2),
-            "min_early_stopping_rate": Option(kind="int", default=0, low=0),
-        }
-    ),
-    "hyperband": PrunerFacts(
-        options={
-            "min_resource": Option(kind="int", default=1, low=1),
-            "max_resource": Option(kind="int", is_required=True, low=1),
-            "reduction_factor": Option(kind="int", default=3, low=2),
-        }
-    ),
-    "threshold": PrunerFacts(
-        options={"lower": Option(kind="float"), "upper": Option(kind="float"), **_WARMUP},
-        needs_one_of=("lower", "upper"),
-    ),
-    "patient": PrunerFacts(
-        options={
-            "patience": Option(kind="int", is_required=True, low=0),
-            "min_delta": Option(kind="float", default=0.0, low=0),
-            "wrapped": Option(kind="pruner"),
-        }
-    ),
-    "wilcoxon": PrunerFacts(
-        over="replicates",
-        options={
-            "p_threshold": Option(kind="float", default=0.1, low=0, high=1),
-            "startup_steps": Option(kind="int", default=2, low=0),
-        },
-    ),
+PRUNERS: Registry[PrunerRow] = Registry(
+    "pruner",
+    {
+        "median": PrunerRow(make=f"{_PRUNERS}:median", options=_AGAINST_OTHERS),
+        "percentile": PrunerRow(
+            make=f"{_PRUNERS}:percentile_of_others",
+            options={"percentile": Option(kind="float", default=25.0, low=0, high=100), **_AGAINST_OTHERS},
+        ),
+        "asha": PrunerRow(
+            make=f"{_PRUNERS}:asha",
+            options={
+                "min_resource": Option(kind="int", default=1, low=1),
+                "reduction_factor": Option(kind="int", default=4, low=2),
+                "min_early_stopping_rate": Option(kind="int", default=0, low=0),
+            },
+        ),
+        "hyperband": PrunerRow(
+            make=f"{_PRUNERS}:hyperband",
+            options={
+                "min_resource": Option(kind="int", default=1, low=1),
+                "max_resource": Option(kind="int", is_required=True, low=1),
+                "reduction_factor": Option(kind="int", default=3, low=2),
+            },
+        ),
+        "threshold": PrunerRow(
+            make=f"{_PRUNERS}:threshold",
+            options={"lower": Option(kind="float"), "upper": Option(kind="float"), **_WARMUP},
+            needs_one_of=("lower", "upper"),
+        ),
+        "patient": PrunerRow(
+            make=f"{_PRUNERS}:patient",
+            options={
+                "patience": Option(kind="int", is_required=True, low=0),
+                "min_delta": Option(kind="float", default=0.0, low=0),
+                "wrapped": Option(kind="pruner"),
+            },
+        ),
+        "wilcoxon": PrunerRow(
+            make=f"{_PRUNERS}:wilcoxon",
+            over="replicates",
+            options={
+                "p_threshold": Option(kind="float", default=0.1, low=0, high=1),
+                "startup_steps": Option(kind="int", default=2, low=0),
+            },
+        ),
+    },
+    row=PrunerRow,
+)
+
+# An executor is a class: made without arguments, it has `start`, see `executors`.
+EXECUTORS: Registry[Any] = Registry("executor", {"local": "rothamsted.executors.local:LocalExecutor"})
+
+_STATISTICS = "rothamsted.statistics"
+
+INTERVALS: Registry[IntervalRow] = Registry(
+    "interval",
+    {
+        "t": IntervalRow(make=f"{_STATISTICS}.intervals:t_bounds"),
+        "percentile": IntervalRow(make=f"{_STATISTICS}.bootstrap:percentile_bounds", is_resampled=True),
+        "bca": IntervalRow(make=f"{_STATISTICS}.bootstrap:bca_bounds", is_resampled=True),
+    },
+    row=IntervalRow,
+)
+
+_ANY, _EACH = "probability of any false finding", "probability of each false finding"
+
+CORRECTIONS: Registry[CorrectionRow] = Registry(
+    "correction",
+    {
+        "holm": CorrectionRow(make=f"{_STATISTICS}.corrections:holm", label="Holm", controls=_ANY, is_family_wise=True),
+        "bonferroni": CorrectionRow(
+            make=f"{_STATISTICS}.corrections:bonferroni", label="Bonferroni", controls=_ANY, is_family_wise=True
+        ),
+        "bh": CorrectionRow(
+            make=f"{_STATISTICS}.corrections:bh",
+            label="Benjamini-Hochberg",
+            controls="share of false findings among the findings",
+        ),
+        "none": CorrectionRow(make=f"{_STATISTICS}.corrections:none", label="none", controls=_EACH),
+        "dunnett": CorrectionRow(
+            make=f"{_STATISTICS}.families:dunnett_of_first",
+            label="Dunnett's",
+            controls=_ANY,
+            is_family_wise=True,
+            is_joint=True,
+        ),
+        "tukey": CorrectionRow(
+            make=f"{_STATISTICS}.families:tukey_of_first",
+            label="Tukey's",
+            controls=_ANY,
+            is_family_wise=True,
+            is_joint=True,
+        ),
+    },
+    row=CorrectionRow,
+    from_function=lambda name, make: CorrectionRow(make=make, label=name),
+)
+
+TESTS: Registry[TwoSampleRow] = Registry(
+    "comparison",
+    {
+        "paired_t": TwoSampleRow(
+            make=f"{_STATISTICS}.compare:paired_t", label="paired t", is_paired=True, twin="welch"
+        ),
+        "welch": TwoSampleRow(make=f"{_STATISTICS}.compare:welch", label="Welch"),
+        "wilcoxon": TwoSampleRow(make=f"{_STATISTICS}.compare:wilcoxon", label="Wilcoxon signed rank", is_paired=True),
+        "paired_permutation": TwoSampleRow(
+            make=f"{_STATISTICS}.compare:paired_permutation",
+            label="paired permutation",
+            is_paired=True,
+            twin="permutation",
+        ),
+        "permutation": TwoSampleRow(
+            make=f"{_STATISTICS}.compare:permutation", label="permutation", twin="paired_permutation"
+        ),
+    },
+    row=TwoSampleRow,
+    from_function=lambda name, make: TwoSampleRow(make=make, label=name),
+)
+
+_RULES = "rothamsted.promotion.judge.rules"
+
+RULES: Registry[RuleRow] = Registry(
+    "rule",
+    {
+        "superiority": RuleRow(make=f"{_RULES}:superiority"),
+        "non_inferiority": RuleRow(make=f"{_RULES}:non_inferiority", takes="margin"),
+    },
+    row=RuleRow,
+)
+
+_PLOTS = "rothamsted.report.plots"
+
+# In the order of a report. A plot is a value of `report.plots.Plot`; a bare function draws an analysis.
+PLOTS: Registry[Any] = Registry(
+    "plot",
+    {
+        "outcomes": f"{_PLOTS}.outcomes:PLOT",
+        "trends": f"{_PLOTS}.trends:PLOT",
+        "trends_across": f"{_PLOTS}.trends:ACROSS",
+        "heatmap": f"{_PLOTS}.heatmap:PLOT",
+        "forest": f"{_PLOTS}.forest:PLOT",
+        "curves": f"{_PLOTS}.curves:BY_STEP",
+        "curves_by_time": f"{_PLOTS}.curves:BY_SECONDS",
+        "schedule": f"{_PLOTS}.schedule:PLOT",
+        "sensitivity": f"{_PLOTS}.sensitivity:PLOT",
+        "scatter": f"{_PLOTS}.scatter:PLOT",
+        "importance": f"{_PLOTS}.importance:PLOT",
+        "parallel": f"{_PLOTS}.parallel:PLOT",
+        "history": f"{_PLOTS}.history:PLOT",
+        "pareto": f"{_PLOTS}.pareto:PLOT",
+    },
+    row=f"{_PLOTS}.contract:Plot",
+    from_function=f"{_PLOTS}.contract:of_function",
+)
+
+# By kind, as `--help` and CONTRIBUTING.md go through them.
+REGISTRIES: Mapping[str, Registry[Any]] = {
+    one.kind: one for one in (SAMPLERS, PRUNERS, EXECUTORS, INTERVALS, CORRECTIONS, TESTS, RULES, PLOTS)
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -20,11 +21,11 @@ def test_a_policy_has_the_documented_defaults() -> None:
 
 
 def test_an_improvement_must_exceed_the_smallest_that_matters() -> None:
-    assert policy(smallest_improvement=0.01).threshold == 0.01
+    assert policy(smallest_improvement=0.01).threshold(np.ones(3)) == 0.01
 
 
 def test_non_inferiority_allows_a_loss_below_its_margin() -> None:
-    assert policy(kind="non_inferiority", margin=0.02).threshold == -0.02
+    assert policy(kind="non_inferiority", margin=0.02).threshold(np.ones(3)) == -0.02
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -9,10 +9,11 @@ import numpy as np
 import optuna
 import pytest
 
+from rothamsted.catalog import SAMPLERS
 from rothamsted.errors import StoreError
 from rothamsted.search import Known, Queue, Told, open_queue
 from rothamsted.search.distributions import distributions_of
-from rothamsted.search.samplers import SAMPLERS
+from rothamsted.search.samplers import sampler_named
 from rothamsted.space import Range, Space
 from rothamsted.space.by_hand import size_of_union
 from tests.search.test_sampler_contract import NUMERIC, n_of, one, plain_optuna, queue_at, run
@@ -44,8 +45,8 @@ def test_enqueueing_by_hand_again_adds_nothing(tmp_path: Path, name: str) -> Non
     conditions = run(queue, n_trials, lambda c: Told(value=c["x"]))
     assert len(conditions) == n_trials
     assert conditions[:2] == [ON, OFF]
-    if SAMPLERS[name].conditions is not None:
-        alone = SAMPLERS[name].conditions(GRID, 3, 0, 6)
+    if sampler_named(name).conditions is not None:
+        alone = sampler_named(name).conditions(GRID, 3, 0, 6)
         assert conditions[2:] == [c for c in alone if c not in (ON, OFF)][:4]
 
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from optuna_dashboard import get_note
 
 from rothamsted.search import Queue, Told, find_search, open_queue
-from rothamsted.search.samplers import SAMPLERS
+from rothamsted.search.samplers import sampler_named
 from rothamsted.space import Choice, Range, Space
 from tests.forked import FORKED
 
@@ -85,7 +85,7 @@ def test_quasi_random_points_fill_a_range_more_evenly_than_random_ones() -> None
     # Authority: a scrambled Sobol sequence of 2^k points has exactly one point in each of 2^k equal bins
     # of every coordinate (Owen 1998); for random points the chance of that with 64 bins is below 1e-26.
     space = Space({"x": Range(low=0.0, high=1.0)})
-    make = SAMPLERS["qmc"].conditions
+    make = sampler_named("qmc").conditions
     assert make is not None
     points = [c["x"] for c in make(space, 5, 0, 64)]
     assert sorted(int(x * 64) for x in points) == list(range(64))

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rothamsted.catalog import INTERVALS
 from rothamsted.errors import SpecError
 from rothamsted.statistics.bands import CurveBand, band
-from rothamsted.statistics.intervals import INTERVALS, mean_interval
+from rothamsted.statistics.intervals import mean_interval
 
 Curve = tuple[np.ndarray, np.ndarray]
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rothamsted.statistics.compare import TESTS, Difference, compare
+from rothamsted.catalog import TESTS
+from rothamsted.statistics.compare import Difference, compare
 
 # Student (1908), Biometrika 6(1): hours of sleep gained by ten patients with each of two drugs (R's data set `sleep`).
 SLEEP_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])

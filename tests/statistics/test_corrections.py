@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from rothamsted.statistics.corrections import CORRECTIONS, correct
+from rothamsted.catalog import CORRECTIONS
+from rothamsted.statistics.corrections import correct
 
-METHODS = sorted(CORRECTIONS)
+METHODS = sorted(name for name, row in CORRECTIONS.items() if not row.is_joint)
 FAMILIES = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), max_size=12).map(np.array)
 
 

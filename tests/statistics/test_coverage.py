@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rothamsted.catalog import INTERVALS
 from rothamsted.statistics.bands import band
-from rothamsted.statistics.intervals import INTERVALS
 from rothamsted.statistics.proportions import proportion_interval
 from rothamsted.statistics.summary import summarize
 
@@ -34,7 +34,7 @@ def covered(method: str, draw: str, n: int, n_draws: int, n_resamples: int, seed
     hits = []
     for number in range(n_draws // 50):
         values = DRAWS[draw](rng, (n, 50))  # (replicate, draw)
-        low, high = INTERVALS[method].bounds(values, LEVEL, seed + number, n_resamples)
+        low, high = INTERVALS.function(method)(values, LEVEL, seed + number, n_resamples)
         hits.append((low <= 1.0) & (high >= 1.0))
     return np.concatenate(hits)
 

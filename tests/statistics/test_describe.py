@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from rothamsted.catalog import INTERVALS
 from rothamsted.statistics.describe import describe, interquartile_mean
-from rothamsted.statistics.intervals import INTERVALS, mean_interval
+from rothamsted.statistics.intervals import mean_interval
 
 PLACES = ("mean", "median", "iqm", "min", "max")  # move with the values
 WIDTHS = ("sd", "sem")  # do not

@@ -10,7 +10,8 @@ import math
 import numpy as np
 import pytest
 
-from rothamsted.statistics.compare import TESTS, Question
+from rothamsted.catalog import TESTS
+from rothamsted.statistics.compare import Question
 from rothamsted.statistics.corrections import correct
 from rothamsted.statistics.families import dunnett, tukey
 
@@ -28,7 +29,7 @@ def _p_values(test: str, rng: np.random.Generator, shifts: np.ndarray) -> np.nda
     if TESTS[test].is_paired:
         values += 2 * rng.normal(size=n)  # seed effects
     question = Question(alternative="two-sided", null=0.0, level=0.95, seed=0)
-    return np.array([TESTS[test].run(condition, values[0], question).p_value for condition in values[1:]])
+    return np.array([TESTS.function(test)(condition, values[0], question).p_value for condition in values[1:]])
 
 
 def _family_wise_error(test: str, method: str, shifts: np.ndarray, n_sweeps: int) -> float:
@@ -127,7 +128,7 @@ def _undercoverage(test: str, n: int, n_samples: int) -> float:
     missed = 0
     for _ in range(n_samples):
         a, b = rng.normal(size=(2, n)) + (rng.normal(size=n) if TESTS[test].is_paired else 0)
-        answer = TESTS[test].run(a + 1, b, question)
+        answer = TESTS.function(test)(a + 1, b, question)
         missed += not answer.low <= 1 <= answer.high
     return missed / n_samples
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from rothamsted.catalog import INTERVALS
 from rothamsted.errors import SpecError
 from rothamsted.statistics import bootstrap
-from rothamsted.statistics.intervals import INTERVALS, Interval, mean_interval, moments, t_quantile, why_no_interval
+from rothamsted.statistics.intervals import Interval, mean_interval, moments, t_quantile, why_no_interval
 from rothamsted.statistics.proportions import proportion_interval
 
 N_RESAMPLES = 999  # the fewest that are taken: properties hold for any number

@@ -13,21 +13,11 @@ from typing import Literal
 import numpy as np
 
 from rothamsted.analysis.values import BestSet, ComparisonRow, Comparisons
-from rothamsted.statistics import (
-    CORRECTIONS,
-    TESTS,
-    Family,
-    compare,
-    correct,
-    dunnett,
-    indistinguishable_from_best,
-    probability_better,
-    tukey,
-)
+from rothamsted.catalog import CORRECTIONS, TESTS
+from rothamsted.statistics import compare, correct, indistinguishable_from_best, probability_better
+from rothamsted.statistics.compare import Answer
 
 MOST_COMPARED = 500  # rows of one family; the rest of a larger sweep is far from the best anyway
-FAMILIES = {"dunnett": dunnett, "tukey": tukey}  # test and correction in one: pooled variance, joint intervals
-FAMILY_CORRECTIONS = (*CORRECTIONS, *FAMILIES)
 
 
 def best_set(
@@ -76,7 +66,7 @@ def compare_with(
         numbers: The conditions' numbers.
         reference: One of them.
         test: A name of TESTS.
-        correction: A name of CORRECTIONS, or of FAMILIES, which replaces the test.
+        correction: A name of CORRECTIONS; a joint one replaces the test.
         level: Nominal coverage; a row differs where its corrected p is below 1 - level.
         direction: Which way is better.
         gaps: Told where not all conditions are compared.
@@ -87,8 +77,9 @@ def compare_with(
         gaps["comparisons beyond"] = f"only the {MOST_COMPARED} best of {len(others)} conditions are compared"
         others = others[:MOST_COMPARED]
     rows = [_row(values[row], against, number, reference, test, level, direction) for row, number in others]
-    if correction in FAMILIES:
-        return _family(values, numbers, reference, rows, correction, level=level, is_paired=TESTS[test].is_paired)
+    if CORRECTIONS[correction].is_joint:
+        kept = [list(numbers).index(number) for number in (reference, *(row.condition for row in rows))]
+        return _jointly(values[kept], reference, rows, correction, level=level, is_paired=TESTS[test].is_paired)
     corrected = correct(np.array([row.p_value for row in rows]), correction)
     alpha = 1 - level
     return Comparisons(
@@ -136,46 +127,36 @@ def _with_corrected(row: ComparisonRow, p: float, *, is_different: bool) -> Comp
     return replace(row, p_corrected=p, is_different=is_different)
 
 
-def _family(
-    values: np.ndarray,
-    numbers: Sequence[int],
-    reference: int,
-    rows: Sequence[ComparisonRow],
-    name: str,
-    *,
-    level: float,
-    is_paired: bool,
+def _jointly(
+    groups: np.ndarray, reference: int, rows: Sequence[ComparisonRow], name: str, *, level: float, is_paired: bool
 ) -> Comparisons:
-    """The rows with the intervals and p-values of a procedure for the whole family; effects stay as they are."""
-    kept = [list(numbers).index(number) for number in (reference, *(row.condition for row in rows))]
-    groups = values[kept]
-    found: Family = (
-        dunnett(groups, reference=0, level=level, is_paired=is_paired)
-        if name == "dunnett"
-        else tukey(groups, level=level, is_paired=is_paired)
-    )
-    joint = {}
-    for one in found.members:
-        if one.reference == 0:
-            joint[one.group] = (one.estimate, one.low, one.high, one.p_value)
-        elif one.group == 0:
-            joint[one.reference] = (-one.estimate, -one.high, -one.low, one.p_value)
+    """The rows with the intervals and p-values of a procedure for the whole family; effects stay as they are.
+
+    Args:
+        groups: (condition, seed), the reference first, then those of the rows.
+        reference: The number of the first.
+        rows: The others, compared one by one.
+        name: A joint one of `catalog.CORRECTIONS`.
+        level: Probability that all intervals hold.
+        is_paired: Whether the columns are common seeds.
+    """
+    answers = [Answer(*one) for one in CORRECTIONS.function(name)(groups, level, is_paired)]
     return Comparisons(
         reference=reference,
-        test=f"{name.capitalize()}'s, seeds as blocks" if is_paired else f"{name.capitalize()}'s",
+        test=f"{CORRECTIONS[name].label}{', seeds as blocks' if is_paired else ''}",
         correction=name,
         level=level,
         rows=tuple(
             replace(
                 row,
-                difference=joint[i][0],
-                low=joint[i][1],
-                high=joint[i][2],
-                p_value=joint[i][3],
-                p_corrected=joint[i][3],
-                is_different=bool(joint[i][3] < 1 - level),
-                note=found.note,
+                difference=one.estimate,
+                low=one.low,
+                high=one.high,
+                p_value=one.p_value,
+                p_corrected=one.p_value,
+                is_different=bool(one.p_value < 1 - level),
+                note=one.note,
             )
-            for i, row in enumerate(rows, start=1)
+            for row, one in zip(rows, answers, strict=True)
         ),
     )

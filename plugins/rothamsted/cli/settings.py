@@ -11,14 +11,15 @@ from typing import Any, Literal, TypeVar
 
 from rothamsted import tracking
 from rothamsted.analysis.analyze import Settings
-from rothamsted.analysis.compared import FAMILY_CORRECTIONS
 from rothamsted.analysis.read_runs import read_runs
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset, Objective
+from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.cli.arguments import take
 from rothamsted.errors import UserError
+from rothamsted.registries import Registry, UnknownNameError
 from rothamsted.report.plots import PlotOptions
-from rothamsted.statistics import INTERVALS, TESTS, parse_reduction
+from rothamsted.statistics import parse_reduction
 
 PLOT_KEYS = ("x", "group", "over", "second", "second_direction")
 _T = TypeVar("_T")
@@ -80,13 +81,12 @@ _DIRECTIONS: Mapping[str, Literal["minimize", "maximize"]] = {"minimize": "minim
 
 def take_settings(found: dict[str, str], command: str) -> Settings:
     """How to analyse: level, interval, correction, test, reference, power."""
-    tests = {"auto": None, **dict.fromkeys(TESTS)}
     reference = take(found, "reference")
     return Settings(
         level=take_share(found, "level", 0.95, command),
         interval=_name(found, "interval", "t", INTERVALS, command),
-        correction=_name(found, "correction", "holm", dict.fromkeys(FAMILY_CORRECTIONS), command),
-        test=_name(found, "test", "auto", tests, command),
+        correction=_name(found, "correction", "holm", CORRECTIONS, command),
+        test=_name(found, "test", "auto", TESTS, command, also="auto"),
         reference=None if reference is None else take_number({"reference": reference}, "reference", int, command),
         power=take_share(found, "power", 0.8, command),
     )
@@ -150,7 +150,13 @@ def refuse_rest(found: Mapping[str, str], command: str, known: str) -> None:
         raise UserError(f"rothamsted {command}: unknown keys {', '.join(found)}; known: {known}")
 
 
-def _name(found: dict[str, str], key: str, default: str, known: Mapping[str, Any], command: str) -> Any:
+def _name(
+    found: dict[str, str], key: str, default: str, registry: Registry[Any], command: str, *, also: str = ""
+) -> str:
     value = take(found, key, default) or default
-    one_of(value, key, command, known)
+    if value != also:
+        try:
+            registry.check(value)
+        except UnknownNameError as error:
+            raise UserError(f"rothamsted {command}: {key}={value}: {error}") from None
     return value

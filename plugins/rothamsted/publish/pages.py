@@ -25,7 +25,7 @@ def report_html(analysis: Analysis, *, plots: Sequence[str] = (), options: PlotO
     chosen = options or PlotOptions()
     return render_report(
         analysis,
-        plots=list(plots) or list(PLOTS),
+        plots=list(plots) or [name for name, _ in PLOTS.items()],
         render=lambda name: render(name, analysis, chosen),
         generated_at=now_text(),
         version=__version__,

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from rothamsted.errors import StoreError
 from rothamsted.search import distributions as dist
 from rothamsted.search.ask import frozen_known
-from rothamsted.search.samplers import SAMPLERS, Sampler
+from rothamsted.search.samplers import Sampler, sampler_named
 from rothamsted.search.sql.ended import CONSTRAINTS, STATES
 from rothamsted.search.told import Known
 from rothamsted.space import Space, SpaceError
@@ -61,7 +61,7 @@ def count_usable(known: Sequence[Known], space: Space, sampler: str, n_objective
     Raises:
         StoreError: as `to_keep`.
     """
-    return len(to_keep(known, space, SAMPLERS[sampler], n_objectives))
+    return len(to_keep(known, space, sampler_named(sampler), n_objectives))
 
 
 def to_frozen(kept: Sequence[Mapping[str, Any]], space: Space, sampler: Sampler) -> list[FrozenTrial]:

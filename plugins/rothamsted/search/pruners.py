@@ -1,74 +1,62 @@
-"""Which trials stop early: one row of PRUNERS for each of Optuna's pruners.
+"""Which trials stop early: how each of Optuna's pruners is made from its options.
 
-Apart from `pruning`, which asks them: here is only how each is made from its options. The options, their
-defaults and bounds stand in `rothamsted.catalog`, for the sweep file.
+The options, their defaults and bounds stand in `rothamsted.catalog`, for the sweep file.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner
 
-from rothamsted import catalog
+from rothamsted.catalog import PRUNERS
 
 
-def _median(**options: Any) -> BasePruner:
+def median(**options: Any) -> BasePruner:
     """Worse than the median of the finished trials at this step. Golovin et al. (2017), KDD."""
     return optuna.pruners.MedianPruner(**_against_others(options))
 
 
-def _percentile(*, percentile: float, **options: Any) -> BasePruner:
+def percentile_of_others(*, percentile: float, **options: Any) -> BasePruner:
     """The same, with a percentile instead of the median."""
     return optuna.pruners.PercentilePruner(percentile, **_against_others(options))
 
 
-def _asha(**options: Any) -> BasePruner:
+def asha(**options: Any) -> BasePruner:
     """Asynchronous successive halving. Li et al. (2020), arXiv:1810.05934."""
     return optuna.pruners.SuccessiveHalvingPruner(**options)
 
 
-def _hyperband(**options: Any) -> BasePruner:
+def hyperband(**options: Any) -> BasePruner:
     """Brackets of successive halving. Li et al. (2018), JMLR 18(185)."""
     return optuna.pruners.HyperbandPruner(**options)
 
 
-def _threshold(*, warmup_steps: int, **options: Any) -> BasePruner:
+def threshold(*, warmup_steps: int, **options: Any) -> BasePruner:
     """Outside fixed bounds."""
     return optuna.pruners.ThresholdPruner(n_warmup_steps=warmup_steps, **options)
 
 
-def _patient(*, wrapped: Mapping[str, Any] | None, **options: Any) -> BasePruner:
+def patient(*, wrapped: Mapping[str, Any] | None, **options: Any) -> BasePruner:
     """No improvement for so many steps; then the wrapped pruner decides, if there is one."""
     return optuna.pruners.PatientPruner(None if wrapped is None else make_pruner(wrapped), **options)
 
 
-def _wilcoxon(*, startup_steps: int, **options: Any) -> BasePruner:
+def wilcoxon(*, startup_steps: int, **options: Any) -> BasePruner:
     """Worse than the best trial by the signed-rank test over replicates. Wilcoxon (1945), Biometrics 1(6)."""
     return optuna.pruners.WilcoxonPruner(n_startup_steps=startup_steps, **options)
-
-
-PRUNERS: dict[str, Callable[..., BasePruner]] = {
-    "median": _median,
-    "percentile": _percentile,
-    "asha": _asha,
-    "hyperband": _hyperband,
-    "threshold": _threshold,
-    "patient": _patient,
-    "wilcoxon": _wilcoxon,
-}
 
 
 def make_pruner(pruner: Mapping[str, Any]) -> BasePruner:
     """Optuna's pruner from `name` and options as a sweep file gives them; what is left out has its default."""
     given = {key: value for key, value in pruner.items() if key != "name"}
-    defaults = {key: option.default for key, option in catalog.PRUNERS[pruner["name"]].options.items()}
+    defaults = {key: option.default for key, option in PRUNERS[pruner["name"]].options.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return PRUNERS[pruner["name"]](**{**defaults, **given})
+        return PRUNERS.function(pruner["name"])(**{**defaults, **given})
 
 
 def _against_others(options: Mapping[str, Any]) -> dict[str, Any]:

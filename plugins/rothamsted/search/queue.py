@@ -24,7 +24,7 @@ from rothamsted.search.known import KNOWN, to_frozen, to_keep
 from rothamsted.search.lease import CRASHES, LEASE, Claimed, Claims
 from rothamsted.search.pruners import make_pruner
 from rothamsted.search.rounds import Rounds
-from rothamsted.search.samplers import SAMPLERS
+from rothamsted.search.samplers import sampler_named
 from rothamsted.search.sql.ended import end_trial
 from rothamsted.search.sql.judged import Pruning
 from rothamsted.search.sql.tables import (
@@ -63,7 +63,7 @@ class Queue:
         self.study_id: int = study._study_id  # optuna-dashboard shows it at /dashboard/studies/ID
         self._space = space
         self._distributions = dist.distributions_of(space)
-        self._sampler = SAMPLERS[sampler]
+        self._sampler = sampler_named(sampler)
         self._is_finite = catalog.SAMPLERS[sampler].needs_finite_space
         self._seed = seed
         self._asker: Asker | None = None  # made when a trial is asked: what is known is set before

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from rothamsted.catalog import SAMPLERS
 from rothamsted.errors import UserError
 from rothamsted.expression import Constraint, Expression
 
@@ -96,13 +95,6 @@ def read_storage(raw: Any) -> Any:
     """A database URL."""
     if not isinstance(raw, str) or not re.fullmatch(r"[a-z][a-z0-9]*(\+[a-z0-9]+)?://.+", raw):
         raise PydanticCustomError("storage", "Input should be a database URL such as sqlite:///optuna.db")
-    return raw
-
-
-def read_sampler(raw: Any) -> Any:
-    """The name of a sampler of the catalog."""
-    if not isinstance(raw, str) or raw not in SAMPLERS:
-        raise PydanticCustomError("sampler", "Input should be one of {known}", {"known": ", ".join(SAMPLERS)})
     return raw
 
 

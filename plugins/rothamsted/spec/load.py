@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
 from rothamsted.spec.document import Document, KeyPath, read_document
 from rothamsted.spec.field_values import WHOLE_REASON
@@ -28,8 +29,8 @@ from rothamsted.spec.parameters_file import PARAMETERS_FILE, OwnNames, add_param
 from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
 from rothamsted.spec.schema import FILE_KEYS, Sweep
-from rothamsted.spec.suggest import known_names
 from rothamsted.spec.target import ProjectParameters, StudyParameters, Target, find_target, with_entry_point
+from rothamsted.suggest import known_names
 
 KEYS = (*FILE_KEYS, PARAMETERS_FILE)
 SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
@@ -174,7 +175,7 @@ def _reason(detail: Any) -> str:
     if kind == "extra_forbidden":
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
         return f"is not a key of a sweep file here; {known}"
-    if kind == WHOLE_REASON:
+    if kind in (WHOLE_REASON, UNKNOWN_NAME):
         return message
     rule = message.replace("Input should", "must").replace("a valid tuple", "a list")
     return f"{rule}, not {detail['input']!r}"

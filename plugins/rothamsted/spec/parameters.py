@@ -12,8 +12,8 @@ from typing import Any
 from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_plain, same
 from rothamsted.spec.document import Document, KeyPath, dotted
 from rothamsted.spec.field_types import misfit, takes_whole_numbers
-from rothamsted.spec.suggest import known_names
 from rothamsted.spec.target import Target
+from rothamsted.suggest import known_names
 
 _OPEN_NAME = re.compile(r"\w[\w./:+-]*")  # of a parameter that a foreign project need not declare
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rothamsted.catalog import PRUNERS, Option
+from rothamsted.catalog import PRUNERS
+from rothamsted.registries import UnknownNameError
+from rothamsted.rows import Option
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.schema import Pruner
-from rothamsted.spec.suggest import known_names
+from rothamsted.suggest import known_names
 
 _KINDS = {"int": "whole number", "float": "number", "pruner": "mapping with a name"}
 
@@ -34,10 +36,12 @@ def _read(document: Document, path: KeyPath, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, Mapping):
         raise document.error(path, f"must be a name or a mapping such as {{name: median}}, not {raw!r}")
     name = raw.get("name")
-    if not isinstance(name, str) or name not in PRUNERS:
-        reason = "is missing" if name is None else f"there is no pruner {name!r}"
-        raise document.error((*path, "name"), f"{reason}; {known_names(str(name or ''), PRUNERS)}")
-    facts = PRUNERS[name]
+    if name is None:
+        raise document.error((*path, "name"), f"is missing; {known_names('', PRUNERS)}")
+    try:
+        facts = PRUNERS[str(name)]
+    except UnknownNameError as error:
+        raise document.error((*path, "name"), str(error)) from None
     plain: dict[str, Any] = {"name": name}
     for key in raw:
         if key != "name" and key not in facts.options:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rothamsted.catalog import PRUNERS, SAMPLERS, SamplerFacts
+from rothamsted.catalog import PRUNERS, SAMPLERS
 from rothamsted.expression import Expression
+from rothamsted.rows import SamplerRow
 from rothamsted.space import Choice, SpaceError, identity
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.schema import MAX_CONDITIONS, Sweep
@@ -96,7 +97,7 @@ def _check_sampler(sweep: Sweep, document: Document) -> None:
     is_several, is_bounded = len(sweep.objectives) > 1, bool(sweep.constraints)
     is_conditional = any(parent in sweep.space for domain in domains for parent in domain.when)
     has_choice = any(isinstance(domain, Choice) and len(domain.values) > 1 for domain in domains)
-    asked: tuple[tuple[bool, Callable[[SamplerFacts], bool], str], ...] = (
+    asked: tuple[tuple[bool, Callable[[SamplerRow], bool], str], ...] = (
         (is_conditional, lambda one: one.conditional, "a space with `when`"),
         (has_choice, lambda one: one.categorical, "a space with choices"),
         (is_several, lambda one: one.several_objectives, "several objectives"),

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from rothamsted.catalog import CORRECTIONS, EXECUTORS, INTERVALS, TESTS
+from rothamsted.registries import NameOf
 from rothamsted.spec.field_values import Bytes, Seconds, Seed, Text, read_resume, read_workers
 from rothamsted.spec.search_sections import CONFIG
 
@@ -106,7 +108,7 @@ class Execution(BaseModel):
     """Where and how the work runs; nothing here changes a number that is measured.
 
     Attributes:
-        executor: what places the workers.
+        executor: what starts the workers, and where; it may change when a sweep goes on.
         workers: how many; auto is one a core.
         population: replicates trained in one compiled call, at most.
         timeout_per_trial: seconds; a replicate that takes longer has failed.
@@ -126,7 +128,7 @@ class Execution(BaseModel):
 
     model_config = CONFIG
 
-    executor: Literal["local"] = "local"
+    executor: Annotated[str, NameOf(EXECUTORS)] = "local"
     workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
     population: Annotated[int, Field(ge=1)] = 1
     timeout_per_trial: Seconds | None = None
@@ -157,13 +159,15 @@ class Statistics(BaseModel):
         level: of every interval and every test.
         interval: of analysis and report; the intervals at each step of a trial's run are Student's t.
         correction: of a family of comparisons, in analysis and report.
+        test: how two conditions are compared there; auto: paired t where seeds pair the replicates, else Welch's t.
     """
 
     model_config = CONFIG
 
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    interval: Literal["t", "percentile", "bca"] = "t"
-    correction: Literal["holm", "bonferroni", "bh", "none"] = "holm"
+    interval: Annotated[str, NameOf(INTERVALS)] = "t"
+    correction: Annotated[str, NameOf(CORRECTIONS)] = "holm"
+    test: Annotated[str, NameOf(TESTS, also=("auto",))] = "auto"
 
 
 def seeds_from(first: int, n_seeds: int) -> tuple[int, ...]:

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from rothamsted.catalog import PRUNERS, SAMPLERS
 from rothamsted.expression import Expression
+from rothamsted.registries import NameOf
 from rothamsted.spec.field_values import (
     ExpressionText,
     Name,
@@ -19,7 +21,6 @@ from rothamsted.spec.field_values import (
     Storage,
     Text,
     read_reduction,
-    read_sampler,
     refusal,
 )
 
@@ -83,7 +84,7 @@ class Sampler(BaseModel):
 
     model_config = CONFIG
 
-    name: Annotated[str, BeforeValidator(read_sampler)] = "grid"
+    name: Annotated[str, NameOf(SAMPLERS)] = "grid"
     seed: Seed = 0
 
 
@@ -98,7 +99,7 @@ class Pruner(BaseModel):
 
     model_config = CONFIG
 
-    name: str
+    name: Annotated[str, NameOf(PRUNERS)]
     options: dict[str, Any] = Field(default_factory=dict)
 
     @property

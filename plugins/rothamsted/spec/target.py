@@ -13,7 +13,7 @@ from typing import Any
 from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.schema import PROJECT_EXECUTION_KEYS, STUDY_EXECUTION_KEYS
-from rothamsted.spec.suggest import known_names
+from rothamsted.suggest import known_names
 
 ENTRY_POINT = "main"  # MLflow's own default
 PROJECT_KEYS = ("entry_point", "version", "seed_parameter")

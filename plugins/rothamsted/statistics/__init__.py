@@ -3,16 +3,17 @@
 Apart, because a statistic has to be provable by itself: numbers in, numbers out.
 """
 
+from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.statistics.align import align
 from rothamsted.statistics.bands import CurveBand, band
 from rothamsted.statistics.best import BestSetResult, indistinguishable_from_best
-from rothamsted.statistics.compare import TESTS, Difference, compare
-from rothamsted.statistics.corrections import CORRECTIONS, correct
+from rothamsted.statistics.compare import Difference, compare
+from rothamsted.statistics.corrections import correct
 from rothamsted.statistics.describe import Description, describe
 from rothamsted.statistics.effects import Effect, cohens_d, probability_better
 from rothamsted.statistics.factors import EffectRow, FactorEffects, LevelMean, factor_effects
 from rothamsted.statistics.families import Family, dunnett, tukey
-from rothamsted.statistics.intervals import DEFAULT_LEVEL, INTERVALS, Interval, mean_interval, t_quantile
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, Interval, mean_interval, t_quantile
 from rothamsted.statistics.mixed import MixedEffects, mixed_effects
 from rothamsted.statistics.power import DEFAULT_POWER, Plan, detectable_difference, power_of, replicates_needed
 from rothamsted.statistics.proportions import proportion_interval

@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, interval_kind, moments
+from rothamsted.catalog import INTERVALS
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, least_n, moments
 
 N_POINTS = 200  # more than a plot of usual width can show apart
 N_RESAMPLES_OF_A_BAND = 1999  # at each point; a drawn line needs no third digit
@@ -73,7 +74,7 @@ def band(
         ValueError: Curves, grid, level or n_points that cannot be used.
     """
     check_level(level)
-    interval_kind(method)
+    INTERVALS.check(method)
     cleaned = [_clean(x, y) for x, y in curves]
     points = _points([x for x, _ in cleaned], grid, n_points)
     values = np.full((len(cleaned), len(points)), np.nan)  # (replicate, point)
@@ -158,20 +159,20 @@ def _bounds(
 
     Points at which the same replicates are alive are done together.
     """
-    kind = interval_kind(method)
+    bounds, least = INTERVALS.function(method), least_n(method, level)
     low, high = (np.full(values.shape[1], np.nan) for _ in range(2))
     is_alive = np.isfinite(values)
     patterns, of_point = np.unique(np.packbits(is_alive, axis=0), axis=1, return_inverse=True)
     for number in range(patterns.shape[1]):
         at = np.flatnonzero(of_point == number)
         alive = values[is_alive[:, at[0]]][:, at]  # (replicate, point), all finite
-        if len(alive) < kind.least_n(level):
+        if len(alive) < least:
             continue
         is_constant = alive.min(axis=0) == alive.max(axis=0)
         low[at[is_constant]] = high[at[is_constant]] = alive[0, is_constant]
         if not is_constant.all():
             spread = at[~is_constant]
-            low[spread], high[spread] = kind.bounds(alive[:, ~is_constant], level, seed, n_resamples)
+            low[spread], high[spread] = bounds(alive[:, ~is_constant], level, seed, n_resamples)
     return low, high
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from rothamsted.catalog import TESTS
+from rothamsted.registries import load
+from rothamsted.rows import TwoSampleRow
 from rothamsted.statistics.effects import Effect, cohens_d, finite_pairs, finite_values, greatest, rounding
 from rothamsted.statistics.exact import Counted, exchanges, sign_flips, signed_rank
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
@@ -33,7 +35,7 @@ class Difference:
     n_a: int  # values used
     n_b: int
     n_excluded: int  # pairs of which a value is missing or infinite; unpaired: values
-    test: str  # its name in TESTS
+    test: str  # its name in `catalog.TESTS`
     alternative: Alternative
     margin: float
     effect: Effect  # Cohen's d: d_z for a paired test, pooled otherwise
@@ -65,15 +67,6 @@ class Answer(NamedTuple):
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TwoSampleTest:
-    """A way of comparing two samples of at least two finite values each."""
-
-    label: str  # how a table names it
-    is_paired: bool
-    run: Callable[[np.ndarray, np.ndarray, Question], Answer]
-
-
 def compare(
     a: np.ndarray,
     b: np.ndarray,
@@ -92,7 +85,7 @@ def compare(
         a: (replicate,) NaN marks a missing value; NaN and infinity are left out, for a paired test with their
             partner, and counted.
         b: (replicate,) aligned with `a` by seed for a paired test, of any length otherwise.
-        test: A name in TESTS.
+        test: A name of `catalog.TESTS`.
         level: Nominal coverage, in (0, 1).
         seed: Of the permutations, where there are too many to count all.
         margin: For a one-sided alternative, in the unit of the values: "greater" tests whether A - B > -margin,
@@ -185,30 +178,20 @@ def permutation(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
     return _one_or_two_sided(counted, question, f"{len(a)} and {len(b)} values")
 
 
-TESTS: Mapping[str, TwoSampleTest] = {
-    "paired_t": TwoSampleTest(label="paired t", is_paired=True, run=paired_t),
-    "welch": TwoSampleTest(label="Welch", is_paired=False, run=welch),
-    "wilcoxon": TwoSampleTest(label="Wilcoxon signed rank", is_paired=True, run=wilcoxon),
-    "paired_permutation": TwoSampleTest(label="paired permutation", is_paired=True, run=paired_permutation),
-    "permutation": TwoSampleTest(label="permutation", is_paired=False, run=permutation),
-}
-
-
-def _check(test: str, level: float, margin: float, alternative: str) -> TwoSampleTest:
+def _check(test: str, level: float, margin: float, alternative: str) -> TwoSampleRow:
     """Return the test, after the arguments of `compare` have been looked at."""
     check_level(level)
-    if test not in TESTS:
-        raise ValueError(f"test: {test!r} is not known; use {', '.join(TESTS)}")
+    chosen = TESTS[test]
     if alternative not in ("two-sided", "greater", "less"):
         raise ValueError(f"alternative: {alternative!r} is not known; use two-sided, greater or less")
     if not math.isfinite(margin):
         raise ValueError(f"margin: {margin} is not a finite number")
     if margin and alternative == "two-sided":
         raise ValueError(f"margin: {margin} has no side; give alternative greater or less with it")
-    return TESTS[test]
+    return chosen
 
 
-def _answer(test: TwoSampleTest, a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
+def _answer(test: TwoSampleRow, a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
     """Run a test where there is enough to run it on, at a scale where squares neither overflow nor vanish."""
     if min(len(a), len(b)) < 2:
         estimate = float(a.mean() - b.mean()) if len(a) and len(b) else math.nan
@@ -216,7 +199,7 @@ def _answer(test: TwoSampleTest, a: np.ndarray, b: np.ndarray, question: Questio
         return Answer(estimate, math.nan, math.nan, math.nan, f"{counts}: a comparison needs two")
     _, exponent = np.frexp(max(greatest(a, b), abs(question.null)))
     scaled = replace(question, null=float(np.ldexp(question.null, -exponent)))
-    answer = test.run(np.ldexp(a, -exponent), np.ldexp(b, -exponent), scaled)
+    answer = Answer(*load(test.make)(np.ldexp(a, -exponent), np.ldexp(b, -exponent), scaled))
     estimate, low, high = (float(np.ldexp(value, exponent)) for value in answer[:3])
     return answer._replace(estimate=estimate, low=low, high=high)
 

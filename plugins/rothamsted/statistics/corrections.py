@@ -5,19 +5,9 @@ Apart, because one table serves comparisons, factors and promotions alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
 import numpy as np
 
-
-@dataclass(frozen=True, kw_only=True)
-class Correction:
-    """A way of correcting a family of p-values."""
-
-    label: str  # how a table names it
-    controls: str  # what stays below 1 - level
-    run: Callable[[np.ndarray], np.ndarray]  # (test,) without NaN to (test,)
+from rothamsted.catalog import CORRECTIONS
 
 
 def correct(p_values: np.ndarray, method: str) -> np.ndarray:
@@ -25,16 +15,16 @@ def correct(p_values: np.ndarray, method: str) -> np.ndarray:
 
     Args:
         p_values: (test,) in [0, 1]; NaN marks a test that could not be made, which is not of the family.
-        method: A name in CORRECTIONS.
+        method: A name of `catalog.CORRECTIONS`, not of a joint one.
 
     Returns:
         (test,) in the order given, at most 1, NaN where there was none.
 
     Raises:
-        ValueError: An unknown method, or a p-value outside [0, 1].
+        ValueError: An unknown or joint method, or a p-value outside [0, 1].
     """
-    if method not in CORRECTIONS:
-        raise ValueError(f"correction: {method!r} is not known; use {', '.join(CORRECTIONS)}")
+    if CORRECTIONS[method].is_joint:
+        raise ValueError(f"correction: {method!r} is joint: it takes the replicates, not p-values")
     values = np.asarray(p_values, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"p_values: shape {values.shape}, must be one number a test")
@@ -43,7 +33,7 @@ def correct(p_values: np.ndarray, method: str) -> np.ndarray:
     if len(family) and not (family.min() >= 0 and family.max() <= 1):
         raise ValueError(f"p_values: {family[(family < 0) | (family > 1)][0]} lies outside 0 to 1")
     corrected = np.full(len(values), np.nan)
-    corrected[made] = CORRECTIONS[method].run(family)
+    corrected[made] = CORRECTIONS.function(method)(family)
     return corrected
 
 
@@ -73,11 +63,3 @@ def bh(p_values: np.ndarray) -> np.ndarray:
 def none(p_values: np.ndarray) -> np.ndarray:
     """Leave each as it is: every test errs by itself."""
     return p_values.copy()
-
-
-CORRECTIONS: Mapping[str, Correction] = {
-    "holm": Correction(label="Holm", controls="probability of any false finding", run=holm),
-    "bonferroni": Correction(label="Bonferroni", controls="probability of any false finding", run=bonferroni),
-    "bh": Correction(label="Benjamini-Hochberg", controls="share of false findings among the findings", run=bh),
-    "none": Correction(label="none", controls="probability of each false finding", run=none),
-}

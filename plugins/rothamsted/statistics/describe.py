@@ -54,7 +54,7 @@ def describe(
     Args:
         values: One number a replicate; NaN and infinity are left out and counted.
         level: Nominal coverage of the interval for the mean, in (0, 1).
-        method: A name of INTERVALS: t, percentile or bca.
+        method: A name of `catalog.INTERVALS`.
         seed: Where the bootstrap's resamples come from.
         n_resamples: Of the bootstrap, at least 999.
 

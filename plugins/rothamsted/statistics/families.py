@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from rothamsted.statistics.compare import Alternative
+from rothamsted.statistics.compare import Alternative, Answer
 from rothamsted.statistics.effects import greatest, rounding
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
 from rothamsted.statistics.multivariate_t import dunnett_tail, range_tail
@@ -133,6 +133,19 @@ def tukey(
 
     pairs = list(combinations(range(len(pooled.n)), 2))
     return _family("tukey", pairs, pooled, level, "two-sided", tail)
+
+
+def dunnett_of_first(groups: np.ndarray, level: float, is_paired: bool) -> list[Answer]:
+    """Every group but the first against the first, as a joint correction of `catalog.CORRECTIONS`."""
+    found = dunnett(groups, reference=0, level=level, is_paired=is_paired)
+    return [Answer(one.estimate, one.low, one.high, one.p_value, found.note) for one in found.members]
+
+
+def tukey_of_first(groups: np.ndarray, level: float, is_paired: bool) -> list[Answer]:
+    """The same, out of the comparisons of all pairs."""
+    found = tukey(groups, level=level, is_paired=is_paired)
+    firsts = [one for one in found.members if one.group == 0]  # the first minus another
+    return [Answer(-one.estimate, -one.high, -one.low, one.p_value, found.note) for one in firsts]
 
 
 def pool(groups: Sequence[np.ndarray] | np.ndarray, *, is_paired: bool) -> PooledMeans:

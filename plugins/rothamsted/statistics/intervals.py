@@ -5,22 +5,18 @@ Apart, because every number that a person reads carries one: this is the form in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 
 import numpy as np
 from scipy.special import stdtrit
 
-from rothamsted.errors import SpecError
-from rothamsted.statistics.bootstrap import bca_bounds, least_n_to_resample, percentile_bounds
+from rothamsted.catalog import INTERVALS
+from rothamsted.statistics.bootstrap import least_n_to_resample
 
 DEFAULT_LEVEL = 0.95
 N_RESAMPLES = 9999  # ends of a 95 % interval then move by some 0.7 % of its width from seed to seed
-
-# (values (replicate, point), all finite, no column constant; level; seed; n_resamples) -> low, high, (point,) each
-Bounds = Callable[[np.ndarray, float, int, int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +28,7 @@ class Interval:
     high: float
     level: float  # nominal coverage, in (0, 1)
     n: int  # replicates behind the estimate
-    method: str  # "t", "percentile", "bca", "wilson"
-
-
-@dataclass(frozen=True, kw_only=True)
-class IntervalKind:
-    """One way from replicates to an interval for their mean."""
-
-    bounds: Bounds
-    least_n: Callable[[float], int]  # level -> values below which there is no such interval
-    reason: str  # why there is none below `least`
+    method: str  # a name of `catalog.INTERVALS`, or "wilson"
 
 
 def mean_interval(
@@ -61,7 +48,7 @@ def mean_interval(
     Args:
         values: One number a replicate; NaN (a missing one) and infinity are left out and not counted.
         level: Nominal coverage, in (0, 1).
-        method: A name of INTERVALS: t, percentile or bca.
+        method: A name of `catalog.INTERVALS`, such as t, percentile or bca.
         seed: Where the bootstrap's resamples come from; equal seeds give equal intervals, in any order of values.
         n_resamples: Of the bootstrap, at least 999.
 
@@ -73,42 +60,44 @@ def mean_interval(
         SpecError: No method of this name.
         ValueError: Values that are not a list, a level outside (0, 1), or too few resamples.
     """
-    kind = interval_kind(method)
+    least = least_n(method, level)
     check_level(level)
     column = np.asarray(values, dtype=np.float64)
     if column.ndim != 1:
         raise ValueError(f"values: an interval takes one number a replicate, not shape {column.shape}")
     column = column[np.isfinite(column)][:, None]
     n = len(column)
-    if n < kind.least_n(level):
+    if n < least:
         return None
     if column.min() == column.max():
         estimate = low = high = float(column[0, 0])
     else:
         estimate = float(moments(column)[0][0])
-        lows, highs = kind.bounds(column, level, seed, n_resamples)
+        lows, highs = INTERVALS.function(method)(column, level, seed, n_resamples)
         low, high = float(lows[0]), float(highs[0])
     return Interval(estimate=estimate, low=low, high=high, level=level, n=n, method=method)
 
 
 def why_no_interval(n: int, *, level: float = DEFAULT_LEVEL, method: str = "t") -> str:
     """Say why n finite values have no interval by this method; empty where they have one."""
-    kind = interval_kind(method)
-    least = kind.least_n(level)
+    least = least_n(method, level)
     if n >= least:
         return ""
     if n == 0:
         return "no finite value: no interval"
     if n == 1:
         return "one replicate: no interval"
-    return f"{n} replicates: no {method} interval at level {level:g}: {kind.reason.format(least=least)}"
+    too_few = f"resampling reaches its tails from {least} replicates on; use t"
+    return f"{n} replicates: no {method} interval at level {level:g}: {too_few}"
 
 
-def interval_kind(method: str) -> IntervalKind:
-    """Return the row of INTERVALS; raise SpecError with the known names where there is none."""
-    if method not in INTERVALS:
-        raise SpecError(f"statistics.interval: {method!r} is not known; use one of {', '.join(INTERVALS)}")
-    return INTERVALS[method]
+def least_n(method: str, level: float) -> int:
+    """Return below how many finite values there is no such interval.
+
+    Raises:
+        SpecError: No method of this name.
+    """
+    return least_n_to_resample(level) if INTERVALS[method].is_resampled else 2
 
 
 def t_bounds(values: np.ndarray, level: float, seed: int, n_resamples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -162,15 +151,3 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         sd = np.where(n > 1, np.sqrt(np.maximum(variance, 0.0)), np.nan)
         mean = mean + rest / n  # what rounding took from the mean
         return np.ldexp(mean, exponent), np.ldexp(sd, exponent), n
-
-
-_TOO_FEW_TO_RESAMPLE = "resampling reaches its tails from {least} replicates on; use t"
-
-INTERVALS: Mapping[str, IntervalKind] = MappingProxyType(
-    {
-        "t": IntervalKind(bounds=t_bounds, least_n=lambda level: 2, reason="it takes {least} replicates"),
-        "percentile": IntervalKind(bounds=percentile_bounds, least_n=least_n_to_resample, reason=_TOO_FEW_TO_RESAMPLE),
-        "bca": IntervalKind(bounds=bca_bounds, least_n=least_n_to_resample, reason=_TOO_FEW_TO_RESAMPLE),
-    }
-)
-"""How a mean can get an interval, by the name that a sweep file gives. A new way is one function and one row."""

@@ -46,7 +46,7 @@ def more_replicates(comparison: ChallengerComparison, policy: Policy, *, is_cham
     if math.isnan(comparison.p_value):
         return More(n=None, obstacle="no spread")
     samples = comparison.samples
-    distance = abs(comparison.improvement - policy.threshold)
+    distance = abs(comparison.improvement - comparison.threshold)
     alpha = policy.alpha / comparison.n_tests
     if TESTS[samples.test].is_paired:
         return _planned(_power_of_pairs(samples, distance, alpha), samples.n)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,16 +21,6 @@ from rothamsted.errors import DataError
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence
 from rothamsted.statistics import TESTS, Interval, compare, correct
-
-# (policy's test, whether contestants share fresh seeds) -> name in statistics.TESTS
-TEST_OF: Mapping[tuple[str, bool], str] = {
-    ("paired_t", True): "paired_t",
-    ("paired_t", False): "welch",
-    ("welch", True): "welch",
-    ("welch", False): "welch",
-    ("permutation", True): "paired_permutation",
-    ("permutation", False): "permutation",
-}
 
 Answer = Literal["shown", "excluded", "open"]
 
@@ -67,6 +57,7 @@ class ChallengerComparison:
     improvement: float  # the estimate with the sign that makes better positive; NaN where there is none
     p_value: float  # of the family; NaN where the test is undefined
     n_tests: int  # in the family
+    threshold: float  # what the improvement must exceed, by the policy's rule
     answer: Answer  # to: is the improvement larger than the threshold?
     note: str  # why something is undefined, or what these replicates cannot show
 
@@ -90,15 +81,19 @@ def compare_all(
         DataError: a seed that stands twice in one evidence where seeds make pairs.
     """
     samples = [samples_of(challenger, champion, policy, is_paired=is_paired) for challenger in challengers]
-    raw = np.array([_p_value(one, policy) for one in samples], dtype=np.float64)
+    values = objectives(champion)
+    threshold = policy.threshold(values[np.isfinite(values)])
+    raw = np.array([_p_value(one, policy, threshold) for one in samples], dtype=np.float64)
     family = correct(np.where(np.isnan(raw), 1.0, raw), policy.correction)
     corrected = np.where(np.isnan(raw), math.nan, family)
-    return [_compared(one, float(p), policy, len(samples)) for one, p in zip(samples, corrected, strict=True)]
+    return [
+        _compared(one, float(p), policy, threshold, len(samples)) for one, p in zip(samples, corrected, strict=True)
+    ]
 
 
 def samples_of(challenger: Evidence, champion: Evidence, policy: Policy, *, is_paired: bool) -> Samples:
     """Put the values of two contestants side by side, as the policy's test takes them."""
-    test = TEST_OF[policy.test, is_paired]
+    test = test_of(policy, is_paired=is_paired)
     if not TESTS[test].is_paired:
         a, b = objectives(challenger), objectives(champion)
         n_excluded = int((~np.isfinite(a)).sum() + (~np.isfinite(b)).sum())
@@ -109,6 +104,12 @@ def samples_of(challenger: Evidence, champion: Evidence, policy: Policy, *, is_p
     b = np.array([second.get(seed, math.nan) for seed in seeds], dtype=np.float64)
     n_excluded = int((~(np.isfinite(a) & np.isfinite(b))).sum())
     return Samples(challenger=a, champion=b, test=test, n_excluded=n_excluded)
+
+
+def test_of(policy: Policy, *, is_paired: bool) -> str:
+    """The policy's test, or its twin where that fits contestants with, or without, common fresh seeds."""
+    chosen = TESTS[policy.test]
+    return chosen.twin if chosen.twin and chosen.is_paired != is_paired else policy.test
 
 
 def objectives(evidence: Evidence) -> np.ndarray:
@@ -133,7 +134,7 @@ def _by_seed(evidence: Evidence) -> dict[str, float]:
     return {run.seed: float(value) for run, value in zip(evidence.runs, values, strict=True) if run.seed}
 
 
-def _p_value(samples: Samples, policy: Policy) -> float:
+def _p_value(samples: Samples, policy: Policy, threshold: float) -> float:
     """The p-value of one challenger alone; NaN where the test is undefined."""
     alternative = "greater" if policy.sign > 0 else "less"
     found = compare(
@@ -142,12 +143,12 @@ def _p_value(samples: Samples, policy: Policy) -> float:
         test=samples.test,
         level=policy.level,
         alternative=alternative,
-        margin=-policy.threshold,  # negative: better by as much; positive: not worse by as much
+        margin=-threshold,  # negative: better by as much; positive: not worse by as much
     )
     return found.p_value
 
 
-def _compared(samples: Samples, p_value: float, policy: Policy, n_tests: int) -> ChallengerComparison:
+def _compared(samples: Samples, p_value: float, policy: Policy, threshold: float, n_tests: int) -> ChallengerComparison:
     """Add the interval, and read the answer.
 
     The interval's limits share the error rate of the family equally: they agree with Bonferroni's correction
@@ -169,7 +170,7 @@ def _compared(samples: Samples, p_value: float, policy: Policy, n_tests: int) ->
     answer: Answer = "open"
     if p_value <= policy.alpha:
         answer = "shown"
-    elif difference is not None and farthest <= policy.threshold:
+    elif difference is not None and farthest <= threshold:
         answer = "excluded"
     return ChallengerComparison(
         samples=samples,
@@ -177,6 +178,7 @@ def _compared(samples: Samples, p_value: float, policy: Policy, n_tests: int) ->
         improvement=improvement,
         p_value=p_value,
         n_tests=n_tests,
+        threshold=threshold,
         answer=answer,
         note=found.note,
     )

@@ -5,13 +5,19 @@ Apart from the file, because a verdict needs the rules and nothing of where they
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
+from rothamsted.catalog import CORRECTIONS, RULES, TESTS
+from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.limits import parse_constraint
+from rothamsted.registries import NameOf
+from rothamsted.rows import CorrectionRow, TwoSampleRow
 
 LEAST_REPLICATES = 3  # below, the median of the replicates, which stands for the model, may be the luckiest
 
@@ -44,6 +50,18 @@ def _constraint(raw: str) -> str:
         raise PydanticCustomError("constraint", "{reason}", {"reason": str(error)}) from None
     return raw
 
+
+def _fits_any_contest(test: TwoSampleRow) -> bool:
+    """Whether it also compares contestants without common seeds, itself or by its twin."""
+    return not test.is_paired or test.twin != ""
+
+
+def _bounds_any_error(correction: CorrectionRow) -> bool:
+    """Whether it corrects p-values so that the probability of any false promotion is bounded."""
+    return correction.is_family_wise and not correction.is_joint
+
+
+_NOT_FAMILY_WISE = "does not correct p-values for the probability of any false promotion"
 
 Text = Annotated[str, Field(min_length=1)]
 Alias = Annotated[str, BeforeValidator(_alias)]
@@ -93,8 +111,9 @@ class Policy(BaseModel):
         most_failed: replicates of a challenger that may have failed: they are missing, and not by chance.
         test: how contestants are compared; what "paired_t" and "permutation" are without common seeds is in
             `comparison`.
-        kind: superiority: better by more than `smallest_improvement`; non_inferiority: worse by less than `margin`.
-        margin: of non-inferiority, in units of the metric.
+        kind: the rule: superiority: better by more than `smallest_improvement`; non_inferiority: worse by less than
+            `margin`; or one of another package.
+        margin: of a rule that takes one, as non-inferiority does, in units of the metric.
         correction: where several challengers stand against one champion.
         constraints: texts such as "val_accuracy/ci_low > 0.9", see `constraints`.
         aliases: that move.
@@ -113,10 +132,10 @@ class Policy(BaseModel):
     smallest_improvement: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     replicates: Annotated[int, Field(ge=LEAST_REPLICATES, le=10_000)] = 10
     most_failed: Annotated[int, Field(ge=0, le=10_000)] = 0
-    test: Literal["paired_t", "welch", "permutation"] = "paired_t"
-    kind: Literal["superiority", "non_inferiority"] = "superiority"
+    test: Annotated[str, NameOf(TESTS, only=_fits_any_contest, lack="needs pairs")] = "paired_t"
+    kind: Annotated[str, NameOf(RULES)] = "superiority"
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    correction: Literal["holm", "bonferroni"] = "holm"
+    correction: Annotated[str, NameOf(CORRECTIONS, only=_bounds_any_error, lack=_NOT_FAMILY_WISE)] = "holm"
     constraints: Annotated[tuple[ConstraintText, ...], Field(strict=False)] = ()
     aliases: Aliases = Aliases()
     representative: Literal["median"] = "median"
@@ -129,18 +148,19 @@ class Policy(BaseModel):
         """What several keys must agree on; the error carries the key that is easiest to change."""
         if self.study is None and self.sweep is None:
             raise _disagreement("study", "is missing; give the study, or the sweep, whose models this policy judges")
-        if self.kind == "non_inferiority" and self.margin is None:
-            reason = "is missing; non_inferiority needs the loss that does not matter, in units of the metric"
+        takes_margin = RULES[self.kind].takes == "margin"
+        if takes_margin and self.margin is None:
+            reason = f"is missing; {self.kind} needs the loss that does not matter, in units of the metric"
             raise _disagreement("margin", reason)
-        if self.kind == "superiority" and self.margin is not None:
+        if not takes_margin and self.margin is not None:
             reason = "is for kind: non_inferiority; remove it, or give smallest_improvement"
             raise _disagreement("margin", reason)
-        if self.kind == "non_inferiority" and self.smallest_improvement:
+        if takes_margin and self.smallest_improvement:
             raise _disagreement("smallest_improvement", "is for kind: superiority; remove it, margin says what matters")
         if self.aliases.champion == self.aliases.previous:
             reason = f"{self.aliases.previous} is the champion's alias too; give another one"
             raise _disagreement("aliases.previous", reason)
-        if self.test == "permutation" and 0.5**self.replicates > 1 - self.level:
+        if "permutation" in (self.test, TESTS[self.test].twin) and 0.5**self.replicates > 1 - self.level:
             reason = (
                 f"{self.replicates} pairs have permutation p-values of {0.5**self.replicates:.3g} at least, which "
                 f"level {self.level:g} never takes for better; give more, or test: paired_t"
@@ -159,10 +179,20 @@ class Policy(BaseModel):
         """The file that it was read from, relative to the project's root; empty for one made in a program."""
         return self._file
 
-    @property
-    def threshold(self) -> float:
-        """What the improvement must exceed: positive or zero for superiority, negative for non-inferiority."""
-        return self.smallest_improvement if self.margin is None else -self.margin
+    def threshold(self, champion: np.ndarray) -> float:
+        """What the improvement must exceed: positive or zero for superiority, negative for non-inferiority.
+
+        Args:
+            champion: the finite values of its replicates.
+
+        Raises:
+            SpecError: the rule gave no finite number.
+        """
+        amount = self.smallest_improvement if self.margin is None else self.margin
+        found = float(RULES.function(self.kind)(amount, champion))
+        if not math.isfinite(found):
+            raise SpecError(f"policy of model '{self.model}': rule '{self.kind}' gave {found}, not a finite threshold")
+        return found
 
     @property
     def sign(self) -> float:

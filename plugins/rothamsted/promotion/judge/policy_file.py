@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.policy import Policy
+from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.spec.document import KeyPath, parse_document
-from rothamsted.spec.suggest import known_names
+from rothamsted.suggest import known_names
 
 FOLDER = "registry"
 
@@ -117,7 +118,7 @@ def _reason(detail: Any) -> str:
     if kind == "extra_forbidden":
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
         return f"is not a key of a policy{' here' if len(detail['loc']) > 1 else ''}; {known}"
-    if kind in ("policy_rule", "constraint"):
+    if kind in ("policy_rule", "constraint", UNKNOWN_NAME):
         return message
     rule = message.replace("Input should", "must").replace("a valid tuple", "a list")
     return f"{rule}, not {detail['input']!r}"

@@ -114,7 +114,7 @@ def missing_runs(evidence: Evidence) -> tuple[str, ...]:
 def measured(champion: Evidence, policy: Policy, comparison: ChallengerComparison) -> str:
     """What the comparison says of the policy's question, with the numbers."""
     opening = OPENING.get(comparison.answer, UNDECIDED)
-    return f"{opening} {_claim(champion, policy)}: {_numbers(policy, comparison)}."
+    return f"{opening} {_claim(champion, policy, comparison.threshold)}: {_numbers(policy, comparison)}."
 
 
 def plan(more: More, champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool) -> str:
@@ -124,14 +124,14 @@ def plan(more: More, champion: Evidence, policy: Policy, comparison: ChallengerC
     if more.obstacle == "at the threshold":
         return (
             f"How many more would decide cannot be told, {MOST_MORE} would not: the observed improvement is about "
-            f"{_threshold(policy)}, on which the decision turns."
+            f"{_threshold(comparison.threshold)}, on which the decision turns."
         )
     if more.obstacle == "recorded champion":
         return (
             f"No number of replicates of the challenger up to {MOST_MORE} would decide it: the recorded replicates of "
             f"{named(champion)} are too few."
         )
-    verb = "show" if comparison.improvement > policy.threshold else "exclude"
+    verb = "show" if comparison.improvement > comparison.threshold else "exclude"
     of_whom = "each" if is_paired else "the challenger"
     return (
         f"About {count(more.n or 0, 'more replicate')} of {of_whom} would {verb} it with probability "
@@ -143,7 +143,8 @@ def design(champion: Evidence, policy: Policy, comparison: ChallengerComparison,
     """How the contestants were compared, where that is not what a reader expects."""
     sentences = []
     if not is_paired:
-        instead = f", instead of {TESTS['paired_t'].label}" if policy.test == "paired_t" else ""
+        is_replaced = comparison.samples.test != policy.test
+        instead = f", instead of {TESTS[policy.test].label}" if is_replaced else ""
         sentences.append(
             f"Nothing is paired: the champion's recorded replicates were used, not fresh ones on common seeds "
             f"({TESTS[comparison.samples.test].label}{instead})."
@@ -191,11 +192,11 @@ def runner_up(best: Evidence, sentences: Sequence[str], policy: Policy) -> tuple
     return (f"{first} {policy.objective.metric}.", f"{passed[0].upper()}{passed[1:]}", *sentences[1:])
 
 
-def _claim(champion: Evidence, policy: Policy) -> str:
+def _claim(champion: Evidence, policy: Policy, threshold: float) -> str:
     whose = f"that {policy.objective.metric} is"
-    if policy.margin is not None:
-        return f"{whose} worse than that of {named(champion)} by less than {number(policy.margin)}, if at all"
-    by = f" by more than {number(policy.smallest_improvement)}" if policy.smallest_improvement else ""
+    if threshold < 0:
+        return f"{whose} worse than that of {named(champion)} by less than {number(-threshold)}, if at all"
+    by = f" by more than {number(threshold)}" if threshold else ""
     return f"{whose} better than that of {named(champion)}{by}"
 
 
@@ -213,10 +214,10 @@ def _numbers(policy: Policy, comparison: ChallengerComparison) -> str:
     return f"improvement {shown} ({level} interval, {test.label}, {n}){p} at level {level_percent(policy.level)}"
 
 
-def _threshold(policy: Policy) -> str:
-    if policy.margin is not None:
-        return f"{number(policy.threshold)}, the margin"
-    return f"{number(policy.threshold)}{', the smallest that matters' if policy.threshold else ''}"
+def _threshold(threshold: float) -> str:
+    if threshold < 0:
+        return f"{number(threshold)}, the margin"
+    return f"{number(threshold)}{', the smallest that matters' if threshold else ''}"
 
 
 def _shown(interval: Interval) -> str:

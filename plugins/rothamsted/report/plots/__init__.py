@@ -3,8 +3,8 @@
 Apart, because plots see analysis values only: no store, no search, no page.
 """
 
+from rothamsted.catalog import PLOTS
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions
-from rothamsted.report.plots.registry import PLOTS
 from rothamsted.report.plots.render import Rendered, render, render_svg, save_png
 
 __all__ = [

@@ -49,12 +49,17 @@ class PlotOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """One row of the table of plots."""
+    """One row of the registry of plots. A plot that has only `draw` gets the analysis itself as its data."""
 
     title: str
-    data: Callable[[Analysis, PlotOptions], Any]  # pure; raises NotApplicable
     draw: Callable[[Any, Figure], None]  # sees the data only
-    caption: Callable[[Any], str]  # sees the data only: what is shown, of how many, and what is not
+    data: Callable[[Analysis, PlotOptions], Any] = lambda analysis, options: analysis  # pure; raises NotApplicable
+    caption: Callable[[Any], str] = lambda data: ""  # sees the data only: what is shown, of how many, what is not
+
+
+def of_function(name: str, draw: Callable[[Any, Figure], None]) -> Plot:
+    """A plot of one function, which draws an analysis into a matplotlib figure."""
+    return Plot(title=name.replace("_", " ").capitalize(), draw=draw)
 
 
 def words(count: int, noun: str) -> str:

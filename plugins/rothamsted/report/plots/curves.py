@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rothamsted.analysis.values import Analysis, Axis, Band
 from rothamsted.report.plots.axes import draw_values, is_spread
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named, seconds_unit
 from rothamsted.report.plots.look import DASHES, PALETTE, WIDTH, legend_below
 from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_learning_rate, level_words, metric_of
@@ -223,3 +224,17 @@ def curves_caption(data: Curves) -> str:
             "Logarithmic vertical axis" if data.is_log else "",
         ]
     )
+
+
+BY_STEP = Plot(
+    title="Learning curves by step",
+    data=partial(curves_data, axis="step"),
+    draw=curves_draw,
+    caption=curves_caption,
+)
+BY_SECONDS = Plot(
+    title="Learning curves by training time",
+    data=partial(curves_data, axis="seconds"),
+    draw=curves_draw,
+    caption=curves_caption,
+)

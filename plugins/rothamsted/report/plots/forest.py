@@ -12,7 +12,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis, ComparisonRow
 from rothamsted.report.plots.axes import draw_values
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import percent, wrapped
 from rothamsted.report.plots.look import BLUE, GREY, SMALL, WIDTH, interval_bars
 from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_lower_better, metric_label
@@ -151,3 +151,6 @@ def forest_caption(data: Forest) -> str:
             f"{words(data.n_undefined, 'comparison')} without a finite difference left out" if data.n_undefined else "",
         ]
     )
+
+
+PLOT = Plot(title="Differences from the reference", data=forest_data, draw=forest_draw, caption=forest_caption)

@@ -12,7 +12,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import LOG_SPAN, FactorAxis, draw_factor, factor_axis, is_spread, log_ticks
-from rothamsted.report.plots.contract import NotApplicable, Over, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Over, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.crossing import axis_and_group, cell_score, cells, is_shared, over_words
 from rothamsted.report.plots.labels import distinct_numbers, fixed_numbers, named, number, percent
 from rothamsted.report.plots.look import BLACK, FONT, SMALL, WIDTH
@@ -287,3 +287,6 @@ def _marked_words(data: Heatmap) -> str:
     best, tied = ("Solid frame", "dashed") if has_room(data) else ("Star", "dots")
     others = f"{words(data.n_tied - 1, 'cell')} that cannot be told from it at {percent(data.level)}"
     return f"{best}: the best by {data.objective}" + (f"; {tied}: {others}" if data.n_tied > 1 else "")
+
+
+PLOT = Plot(title="Heatmap of two factors", data=heatmap_data, draw=heatmap_draw, caption=heatmap_caption)

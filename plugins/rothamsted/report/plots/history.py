@@ -12,7 +12,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import draw_values, is_spread
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import percent
 from rothamsted.report.plots.look import BLUE, GREEN, PALE, RED, SKY, WIDTH, interval_bars, legend_below
 from rothamsted.report.plots.view import is_lower_better, metric_label, pruned_numbers, replicate_words, scores
@@ -144,3 +144,6 @@ def history_caption(data: SearchHistory) -> str:
             "Logarithmic vertical axis" if data.is_log else "",
         ]
     )
+
+
+PLOT = Plot(title="Optimisation history", data=history_data, draw=history_draw, caption=history_caption)

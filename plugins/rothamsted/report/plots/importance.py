@@ -13,7 +13,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import fix_ticks, is_spread
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named, shorten
 from rothamsted.report.plots.look import BLUE, WIDTH, interval_bars
 from rothamsted.report.plots.view import ABSENT, by_number, level_keys, metric_label, metric_of, scores, varying
@@ -168,3 +168,6 @@ def importance_caption(data: Importance) -> str:
             f"{len(data.factors)} of {data.n_factors} factors are shown" if rest else "",
         ]
     )
+
+
+PLOT = Plot(title="Parameter importance", data=importance_data, draw=importance_draw, caption=importance_caption)

@@ -13,7 +13,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import fix_ticks
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import wrapped
 from rothamsted.report.plots.look import BLACK, GREY, ORANGE, PALE, PINK, RED, SKY, WIDTH, legend_below
 from rothamsted.report.plots.view import by_number, condition_label, searched
@@ -123,3 +123,6 @@ def _whole_ticks(axes: Axes, most: int) -> None:
         axes.set_xticks(range(most + 1))
     else:
         fix_ticks(axes, "x")
+
+
+PLOT = Plot(title="Completion and failures", data=outcomes_data, draw=outcomes_draw, caption=outcomes_caption)

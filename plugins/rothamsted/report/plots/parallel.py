@@ -12,7 +12,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import FactorAxis, factor_axis, is_spread, log_ticks
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import distinct_numbers, named, shorten
 from rothamsted.report.plots.look import GREY, SMALL, WIDTH
 from rothamsted.report.plots.view import ABSENT, by_number, leading, level_keys, metric_label, metric_of, scores
@@ -171,3 +171,6 @@ def parallel_caption(data: Parallel) -> str:
             f"{words(data.n_left_out, 'condition')} without a rank left out" if data.n_left_out else "",
         ]
     )
+
+
+PLOT = Plot(title="Parallel coordinates", data=parallel_data, draw=parallel_draw, caption=parallel_caption)

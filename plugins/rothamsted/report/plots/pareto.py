@@ -14,7 +14,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import draw_values, is_spread
-from rothamsted.report.plots.contract import Direction, NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import Direction, NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named, seconds_unit
 from rothamsted.report.plots.look import BLUE, PALE, RED, SMALL, WIDTH, interval_bars
 from rothamsted.report.plots.view import Score, metric_label, metric_of, replicate_words, scores, searched
@@ -190,3 +190,6 @@ def pareto_caption(data: Pareto) -> str:
             else "",
         ]
     )
+
+
+PLOT = Plot(title="Pareto front", data=pareto_data, draw=pareto_draw, caption=pareto_caption)

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.errors import UserError
+from rothamsted.catalog import PLOTS
 from rothamsted.report.plots.contract import Plot, PlotOptions
 from rothamsted.report.plots.look import STYLE
-from rothamsted.report.plots.registry import PLOTS
 from rothamsted.report.plots.svg import tidy_svg
 
 if TYPE_CHECKING:
@@ -37,17 +36,6 @@ class Rendered:
     svg: str  # one self-contained element, whose ids no other figure of the page has
 
 
-def plot_named(name: str) -> Plot:
-    """Find a plot.
-
-    Raises:
-        UserError: There is none of this name; the text lists those that exist.
-    """
-    if name not in PLOTS:
-        raise UserError(f"plots: {name!r} is not a plot; there are: {', '.join(PLOTS)}")
-    return PLOTS[name]
-
-
 def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Rendered:
     """Draw one plot as SVG, with its title and caption.
 
@@ -55,7 +43,7 @@ def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Re
         NotApplicable: This analysis has nothing that the plot could show.
         UserError: No such plot, metric or factor.
     """
-    plot = plot_named(name)
+    plot: Plot = PLOTS[name]
     data = plot.data(analysis, options)
     buffer = io.StringIO()
     with _figure() as figure:
@@ -76,7 +64,7 @@ def render_svg(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -
 
 def save_png(name: str, analysis: Analysis, path: Path, *, dpi: int = 300, options: PlotOptions = DEFAULTS) -> None:
     """Draw one plot into a PNG file; see `render` for what it raises."""
-    plot = plot_named(name)
+    plot: Plot = PLOTS[name]
     data = plot.data(analysis, options)
     with _figure() as figure:
         plot.draw(data, figure)

@@ -13,7 +13,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import FactorAxis, draw_factor, draw_values, factor_axis, is_spread
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named
 from rothamsted.report.plots.look import BLUE, PALE, RED, WIDTH, interval_bars
 from rothamsted.report.plots.view import (
@@ -181,3 +181,6 @@ def scatter_caption(data: Scatter) -> str:
             "Logarithmic vertical axis" if data.is_log else "",
         ]
     )
+
+
+PLOT = Plot(title="Every replicate against each factor", data=scatter_data, draw=scatter_draw, caption=scatter_caption)

@@ -12,7 +12,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis, Band
 from rothamsted.report.plots.axes import draw_values, is_spread
-from rothamsted.report.plots.contract import MOST_SERIES, NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import MOST_SERIES, NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.curves import bands_of, thinned
 from rothamsted.report.plots.labels import named
 from rothamsted.report.plots.look import DASHES, PALETTE, WIDTH, legend_below
@@ -119,3 +119,6 @@ def schedule_caption(data: Schedules) -> str:
             "Logarithmic vertical axis" if data.is_log else "",
         ]
     )
+
+
+PLOT = Plot(title="Learning-rate schedule", data=schedule_data, draw=schedule_draw, caption=schedule_caption)

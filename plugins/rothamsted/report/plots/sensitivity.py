@@ -14,7 +14,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import FactorAxis, draw_factor, draw_values, is_spread
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined
 from rothamsted.report.plots.crossing import Line, Lines, lines_of
 from rothamsted.report.plots.labels import named
 from rothamsted.report.plots.look import GREY, MARKERS, WIDTH, interval_bars, legend_below, series_colours
@@ -150,3 +150,6 @@ def sensitivity_caption(data: Sensitivity) -> str:
             *lines_words(data.lines),
         ]
     )
+
+
+PLOT = Plot(title="Scale sensitivity", data=sensitivity_data, draw=sensitivity_draw, caption=sensitivity_caption)

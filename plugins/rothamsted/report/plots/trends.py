@@ -12,7 +12,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import draw_factor, draw_values, is_spread
-from rothamsted.report.plots.contract import NotApplicable, PlotOptions, joined, words
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.crossing import Line, Lines, axis_and_group, lines_of, over_words
 from rothamsted.report.plots.labels import named
 from rothamsted.report.plots.look import MARKERS, WIDTH, interval_bars, legend_below, series_colours
@@ -114,3 +114,7 @@ def lines_words(lines: Lines) -> list[str]:
         f"{words(lines.n_unscored, 'condition')} without a finite mean left out" if lines.n_unscored else "",
         f"{words(lines.n_outside, 'condition')} to which {either} does not apply left out" if lines.n_outside else "",
     ]
+
+
+PLOT = Plot(title="Trends", data=trends_data, draw=trends_draw, caption=trends_caption)
+ACROSS = Plot(title="Trends, the other way round", data=trends_across_data, draw=trends_draw, caption=trends_caption)

@@ -1,4 +1,4 @@
-"""What a user probably meant by an unknown name. Apart, because keys, parameters and studies all ask it."""
+"""What a user probably meant by an unknown name: keys, parameters, studies and registries all ask it."""
 
 from __future__ import annotations
 
