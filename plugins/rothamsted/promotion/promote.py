@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.analysis.analyze import Settings
 from rothamsted.errors import PromotionError, UserError
 from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.promotion.evidence.contest import Contest, Judgement, judge
@@ -35,7 +34,6 @@ from rothamsted.promotion.ledger.changes import ChampionChange, change_tag, next
 from rothamsted.promotion.ledger.decision import PromotionOutcome, decided, nothing_to_do, outcome, previewed
 from rothamsted.promotion.ledger.texts import SECTION, JudgedCandidate, artifact, artifact_path, description, section
 from rothamsted.promotion.types import Evidence
-from rothamsted.publish.verdicts import publish_verdicts
 from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
 from rothamsted.tracking.registry.found import FoundVersion
 from rothamsted.tracking.registry.model_lock import Lock, is_sql, locked
@@ -52,10 +50,10 @@ def promote(
     registry: Registry,
     contest: Contest,
     code_digest: Callable[[str], str],
+    report: Callable[..., Any],
     dry_run: bool = False,
     n_replicates: int | None = None,
     say: Callable[[str], None] = lambda text: None,
-    report: Callable[..., Any] = publish_verdicts,
 ) -> PromotionOutcome:
     """Judge the confirmed winners of a sweep, record the verdicts, and move the champion where they say so.
 
@@ -252,10 +250,8 @@ def _write_to_sweep(
 
 def _report(candidates: Candidates, report: Callable[..., Any], say: Callable[[str], None], *, uri: str) -> None:
     """Write the report. If that fails, say so; the verdict stands."""
-    how = candidates.sweep.statistics
-    settings = Settings(level=how.level, interval=how.interval, correction=how.correction)
     try:
-        report(candidates.run.run_id, settings, uri=uri)
+        report(candidates.run.run_id, candidates.sweep, uri=uri)
     except UserError as error:
         say(f"the verdict is on record, but the report of sweep {candidates.sweep.name} was not written anew: {error}")
 

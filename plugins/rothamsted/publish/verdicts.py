@@ -6,19 +6,21 @@ Apart from what a finished sweep leaves behind: here tables, metrics and descrip
 from __future__ import annotations
 
 from rothamsted import tracking
-from rothamsted.analysis.analyze import Settings, analyze
+from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.publish.finished import settings_of
 from rothamsted.publish.pages import REPORT, report_html, write_page
 from rothamsted.report.sections.promotion_verdicts import anchor
+from rothamsted.spec import Sweep
 
 
-def publish_verdicts(run_id: str, settings: Settings, *, uri: str) -> bool:
+def publish_verdicts(run_id: str, sweep: Sweep, *, uri: str) -> bool:
     """Write the report of a sweep anew, unless it shows every verdict on record already.
 
     Args:
         run_id: Of the sweep's run.
-        settings: Of the analysis, as the sweep's file has them.
+        sweep: Its file, which says how it is analysed.
         uri: Tracking URI.
 
     Returns:
@@ -27,7 +29,7 @@ def publish_verdicts(run_id: str, settings: Settings, *, uri: str) -> bool:
     page = tracking.read_text(run_id, REPORT, uri=uri) or ""
     if all(f'id="{anchor(one)}"' in page for one in read_promotions(run_id, uri=uri)):
         return False
-    html = report_html(analyze(read_sweep(run_id, uri=uri), settings))
+    html = report_html(analyze(read_sweep(run_id, uri=uri), settings_of(sweep)))
     with tracking.open_recorder(uri) as recorder:
         write_page(recorder, run_id, html)
     return True
