@@ -26,7 +26,7 @@ USAGE = """usage: rothamsted COMMAND [--key value ...]
   power --sweep NAME --difference D       how many replicates a difference takes
   promote --sweep NAME [--dry_run true]   champion or not: judge the confirmed winner by registry/*.yaml
   rollback --model NAME [--reason TEXT]   the previous champion again
-  registry --model NAME                   versions, verdicts, who stood when
+  registry --model NAME                   versions, verdicts, champions
   prepare_data --dataset NAME [--key value ...]   make a data file; --help names the data sets and their options
   ENTRY_POINT [--field value ...]         run a study of MLproject by hand
 

@@ -1,8 +1,7 @@
-"""The commands that look after registered models: promote, rollback, registry.
+"""The commands that change registered models: promote and rollback; and registry, which prints their history.
 
-Apart from the analysis commands, which change nothing that anybody serves. A verdict is a result, whichever way it
-goes: exit status 0. A mistake (no such model or sweep, a policy for something else, evidence that was altered) is
-one line and exit status 2, and nothing is recorded.
+A verdict is a result, whatever it is: exit status 0. A mistake (no such model or sweep, a policy for something else,
+evidence that was altered) is one line and exit status 2, and nothing is recorded.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.settings import one_of, open_store, refuse_rest, take_number
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root
+from rothamsted.promotion.evidence.contest import Contest
 from rothamsted.promotion.judge.policy import Aliases, Policy
 from rothamsted.promotion.ledger.decision import PromotionOutcome
 
@@ -88,7 +88,7 @@ def rollback(arguments: Sequence[str]) -> int:
 
 
 def registry(arguments: Sequence[str]) -> int:
-    """Print the history of a registered model: versions, verdicts, who stood when."""
+    """Print the history of a registered model: versions, verdicts, champions."""
     from rothamsted.promotion.ledger.timeline import changes_table, history, versions_table
     from rothamsted.tracking.registry.registered import open_registry
 
@@ -114,7 +114,7 @@ def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> 
     """Return the policy that is named, else the one in registry/ that judges this sweep.
 
     Raises:
-        SpecError: No policy or several, or one that does not hold together.
+        SpecError: No policy or several, or one with a mistake in it.
         StoreError: No such sweep.
     """
     from rothamsted.analysis.find import find_last_stage
@@ -128,7 +128,7 @@ def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> 
 
 
 def outcome_lines(outcome: PromotionOutcome, uri: str) -> list[str]:
-    """What a promotion came to, as lines for the terminal."""
+    """Return what a promotion came to, as lines for the terminal."""
     lines = [outcome.mark] if outcome.mark else []
     if outcome.was_champion:
         lines.append(
@@ -160,7 +160,7 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
     """The aliases of a model: those of the policies that name it; the default ones where no policy does.
 
     Raises:
-        SpecError: A policy that does not hold together, or several that disagree.
+        SpecError: A policy with a mistake in it, or several that disagree.
     """
     from rothamsted.promotion.judge.policy_file import FOLDER, load_policy
 
@@ -175,7 +175,7 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
 
 
 def _link_outer(uri: str, outcome: PromotionOutcome) -> None:
-    """The run that `mlflow run` opened around this command says where the verdict is."""
+    """Write on the run that `mlflow run` opened around this command where the verdict is."""
     outer = tracking.current_run_id()
     if outer is None or outer == outcome.sweep_run_id:
         return

@@ -1,9 +1,7 @@
-"""From a sweep's confirmed winners to a verdict on record, and to a new champion where the verdict says so.
+"""Judge the confirmed winners of a sweep, record the verdicts, and move the champion's alias where they say so.
 
-Apart from the decision: here everything is read, checked, written, and made safe against rivals and crashes. All
-that is slow happens before the lock; under it, the champion is looked at again, everything is written, and the
-alias moves last. So a promotion that dies anywhere leaves the old champion, and the same command completes it.
-"""
+All that is slow happens before the lock. Under the lock the champion is read again, everything is written, and the
+alias moves last. A promotion that dies anywhere leaves the old champion, and the same command completes it."""
 
 from __future__ import annotations
 
@@ -39,8 +37,8 @@ from rothamsted.tracking.registry.found import FoundVersion
 from rothamsted.tracking.registry.model_lock import Lock, is_sql, locked
 from rothamsted.tracking.registry.registered import Registry
 
-PROMOTION = "rothamsted.promotion"  # tag of the sweep's run: what became of its winners
-MOST_ROUNDS = 10  # comparisons that a rival may overtake before this gives up
+PROMOTION = "rothamsted.promotion"  # tag of the sweep's run: the decision on each of its winners
+MOST_ROUNDS = 10  # comparisons made in vain, because the champion changed meanwhile, before this gives up
 
 
 def promote(
@@ -59,13 +57,13 @@ def promote(
 
     Args:
         sweep: Name of the sweep, or id of its run.
-        policy: That judges.
+        policy: Its rules.
         registry: Where the model is, and the tracking store of the runs.
         contest: Trains champion and challengers on common fresh seeds.
         code_digest: Study -> digest of its code as it is now; empty where unknown.
         dry_run: Write nothing and train nothing; a champion is compared by its recorded replicates.
         n_replicates: Fresh common seeds; the policy's number by default, and at least that.
-        say: Told in a line what takes time.
+        say: Gets a line for the user, such as that a verdict is made again.
         report: Writes the sweep's report anew, as `publish_verdicts` does. Called when the verdict is on record and the
             champion has moved: drawing takes seconds, needs no lock and moves nothing.
 
@@ -125,7 +123,7 @@ def _checked_replicates(n_replicates: int | None, policy: Policy) -> int:
 
 
 def _check_models(candidates: Sequence[Evidence], registry: Registry) -> None:
-    """The replicate that stands for each candidate has to have its model, before anything is trained."""
+    """Refuse candidates whose representative replicate has no model, before anything is trained."""
     for evidence in candidates:
         stands = representative(evidence)
         place = f"sweep {evidence.sweep}: run {stands.run_id} (seed {stands.seed}), which stands for '{evidence.label}'"
@@ -141,7 +139,7 @@ def _check_models(candidates: Sequence[Evidence], registry: Registry) -> None:
 
 
 def _check_versions(candidates: Sequence[Evidence], record: ChampionRecord) -> None:
-    """What was registered before must not have been altered since, or rolled back."""
+    """Refuse candidates that were registered before, and altered or rolled back since."""
     for evidence in candidates:
         version = record.version_of(evidence)
         if version is None:
@@ -156,12 +154,12 @@ def _check_versions(candidates: Sequence[Evidence], record: ChampionRecord) -> N
 
 
 def _is_champion(candidates: Sequence[Evidence], record: ChampionRecord) -> bool:
-    """Whether one of the candidates is the champion by this very evidence: then all of them were judged with it."""
+    """Whether one of the candidates is the champion, by the same runs: then all of them are judged already."""
     champion = record.evidence
     return champion is not None and evidence_key(champion) in {evidence_key(one) for one in candidates}
 
 
-# ---- the record ----
+# ---- writing ----
 
 
 def _write(
@@ -195,7 +193,7 @@ def _check_champion_unchanged(registry: Registry, record: ChampionRecord, judgem
 
 
 def _register(candidates: Candidates, judgement: Judgement, registry: Registry) -> list[JudgedCandidate]:
-    """A version for each candidate, the one that a promotion before this one made where there is one."""
+    """Register each candidate with its verdict; a version that an earlier promotion made of it is used again."""
     known = {version.tags.get(KEY): version for version in registry.versions(judgement.policy.model)}
     at_ms = time.time_ns() // 1_000_000
     entries = []
@@ -259,7 +257,7 @@ def _report(candidates: Candidates, report: Callable[..., Any], say: Callable[[s
 def _move(
     promoted: JudgedCandidate, record: ChampionRecord, judgement: Judgement, registry: Registry, lock: Lock
 ) -> None:
-    """The one step: the old champion kept under its own alias, the new one in its place, and the book says why."""
+    """Move the champion's alias, keep the old champion under its own alias, and record why; one change."""
     policy, old = judgement.policy, record.champion
     written = read_changes(registry.model(policy.model).tags)
     entry = ChampionChange(

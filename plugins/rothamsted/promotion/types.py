@@ -1,7 +1,4 @@
-"""What promotion is about: the evidence for a model, and the verdict on it, as plain values.
-
-Apart, because the decision is a pure function between the two, and everything around it reads and writes.
-"""
+"""The values that promotion works with: the evidence for a model, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ class EvidenceRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of one model: replicates of its condition, on seeds that did not choose it."""
+    """What is known of one model: replicates of its condition, on seeds that the search did not use."""
 
     label: str  # its condition, in a line
     config: Mapping[str, Any]  # dotted field of the study's config -> value, without the seed

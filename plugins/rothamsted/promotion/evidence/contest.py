@@ -1,7 +1,6 @@
-"""Champion and challengers side by side: on fresh common seeds where they can be trained, else as they are recorded.
+"""Compare challengers with the champion: on fresh common seeds where both can be trained, else as they are recorded.
 
-Apart from the decision, which is pure, and from the record: this says what is compared, and has it trained.
-"""
+`Contest` is what trains them; whoever calls `promote` gives it."""
 
 from __future__ import annotations
 
@@ -23,7 +22,10 @@ from rothamsted.wording import count, percent
 
 
 class Contest(Protocol):
-    """Trains contestants on common seeds; the same name again finds what is trained already."""
+    """Trains contestants on common seeds.
+
+    Called again with the same name it trains only what is missing, so that a promotion that was killed goes on.
+    """
 
     def __call__(
         self,
@@ -42,21 +44,29 @@ class Contest(Protocol):
         Args:
             name: Of the contest.
             study: Entry point of the study.
-            contestants: Full configurations, dotted name -> value, without seed.
-            labels: A line for each.
+            contestants: Full configurations, dotted field of the study's config -> value, without the seed.
+            labels: A line for each contestant, all different.
             seeds: On which each of them is trained.
             objective: What the replicates are compared by.
             storage: Database URL of the search.
-            experiment_id: MLflow's folder of runs.
+            experiment_id: MLflow's experiment, in which the runs are made.
+
+        Returns:
+            One list for each contestant. It is shorter than `seeds` where replicates are missing, and holds diverged
+            and failed ones too.
+
+        Raises:
+            UserError: It cannot be trained; one line.
+            KeyboardInterrupt: It was stopped by a signal; the next call goes on.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Meeting:
-    """What is compared, and how."""
+    """What one comparison of challengers and champion rests on."""
 
-    name: str  # of the contest; empty where nothing is trained
+    name: str  # of the contest that trains; empty where nothing is trained
     seeds: tuple[int, ...]  # fresh and common; empty where nothing is trained
     basis: str  # SHA-256 of all that the verdict depends on: the same basis, the same verdict
     why_recorded: str  # a sentence, where the champion's recorded replicates are used; empty otherwise
@@ -87,11 +97,11 @@ def judge(
 
     Args:
         candidates: With their evidence.
-        record: Champion, and what was judged before.
-        policy: That judges.
+        record: The champion, and all versions with their earlier verdicts.
+        policy: Its rules.
         n_replicates: Fresh common seeds.
         code_digest: Of the study's code as it is now; empty where unknown.
-        contest: Trains; None: nothing is trained, the recorded replicates give a preview.
+        contest: Trains both; None: nothing is trained, the recorded replicates give a preview.
         uri: Tracking URI.
     """
     meeting = plan_meeting(candidates, record, policy, n_replicates=n_replicates, code_digest=code_digest)
@@ -118,10 +128,11 @@ def judge(
 def plan_meeting(
     candidates: Candidates, record: ChampionRecord, policy: Policy, *, n_replicates: int, code_digest: str
 ) -> Meeting:
-    """Say what is to be compared: a pure function, so that a promotion that was killed plans the same again.
+    """Return what is to be compared.
 
-    Fresh seeds are greater than every seed that has had a say in either side's record: those of both searches
-    and confirmations, and of earlier comparisons. On those by which the champion won it looks better than it is.
+    A pure function: a promotion that was killed makes the same plan again. Fresh seeds are greater than every seed
+    that either side was chosen or judged by: those of both searches and confirmations, and of earlier comparisons.
+    On the seeds by which the champion won it looks better than it is.
     """
     champion = record.evidence
     why = "" if champion is None else _why_recorded(candidates.evidences, champion, policy, code_digest)
@@ -199,7 +210,7 @@ def _why_not_trained(meeting: Meeting, contest: Contest | None) -> tuple[str, ..
 
 
 def _check_reduce(candidates: Candidates, record: ChampionRecord) -> None:
-    """Recorded numbers compare only where curves became numbers in one way."""
+    """Refuse recorded numbers that were made from curves in different ways: they do not compare."""
     own = candidates.sweep.objective.reduce
     if own != record.reduce:
         raise PromotionError(
@@ -210,7 +221,7 @@ def _check_reduce(candidates: Candidates, record: ChampionRecord) -> None:
 
 
 def _earlier_looks(evidence: Evidence, record: ChampionRecord, meeting: Meeting, policy: Policy) -> tuple[str, ...]:
-    """A sentence on earlier looks at the same pair: each one had its own chance to be wrong."""
+    """Say how often these two were compared before: each comparison has its own chance to be wrong."""
     others = [
         one
         for one in _verdicts_on(evidence, record)

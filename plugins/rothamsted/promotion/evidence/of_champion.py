@@ -1,8 +1,7 @@
-"""Who stands in the registry: the champion, and the versions that evidence has been registered as before.
+"""Read a registered model: its champion, and the evidence that each version was registered with.
 
-Apart from a sweep's evidence: a version's tags say which runs it rests on and what their numbers were, and runs
-that no longer say the same are refused.
-"""
+A version's tags name the runs that its evidence rests on and digests of their numbers. Runs whose numbers have
+changed since are refused."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from rothamsted.promotion.types import Evidence
 from rothamsted.tracking.registry.found import FoundModel, FoundVersion
 from rothamsted.tracking.registry.registered import Registry
 
-KEY = "rothamsted.evidence.key"  # what tells a version apart: the runs that it rests on
+KEY = "rothamsted.evidence.key"  # SHA-256 of the run ids that it rests on: no two versions share it
 DIGEST = "rothamsted.evidence.digest"  # SHA-256 of their numbers
 SEAL = "rothamsted.evidence.seal"  # SHA-256 of the tag EVIDENCE itself
 EVIDENCE = "rothamsted.evidence"  # JSON: everything else that is known of the model
@@ -30,7 +29,7 @@ _FIELDS = ("label", "config", "study", "sweep", "sweep_run_id", "commit", "code_
 
 @dataclass(frozen=True, kw_only=True)
 class ChampionRecord:
-    """A registered model as it stands."""
+    """A registered model as it is now: its versions, its champion, and the champion's evidence."""
 
     model: FoundModel | None  # None: not registered yet
     versions: Mapping[str, FoundVersion]  # number -> version

@@ -1,8 +1,6 @@
-"""The evidence for a sweep's winners, read from MLflow: their replicates on fresh seeds, checked against the record.
+"""Read the evidence for the confirmed conditions of a sweep: their replicates on fresh seeds.
 
-Apart from the versions' own evidence (`standing`), because here the runs say what there is; there the registry
-says what there has to be.
-"""
+Each number is checked against its curve and against what the sweep wrote down when it ended."""
 
 from __future__ import annotations
 
@@ -39,13 +37,13 @@ _ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED)
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """The confirmed conditions of a sweep, and what a comparison on fresh seeds has to know of it."""
+    """The confirmed conditions of a sweep, and what a comparison on fresh seeds needs to know of it."""
 
     sweep: Sweep
     run: FoundRun  # of the sweep
     evidences: tuple[Evidence, ...]  # one a condition, the search's best first
     seeds: frozenset[int]  # all that the sweep has trained on
-    mark: str  # where the sweep's name was not enough; empty otherwise
+    mark: str  # what a reader must know: which stage was read, or which of several runs; empty otherwise
 
 
 def read_candidates(reference: str, policy: Policy, *, uri: str) -> Candidates:
@@ -113,7 +111,7 @@ def evidence_run(run: FoundRun) -> EvidenceRun:
 
 
 def seed_of(text: str, run_id: str) -> int:
-    """Return the seed of a replicate as a number, from which fresh ones are counted on."""
+    """Return the seed of a replicate as a number; fresh seeds are larger than the largest."""
     try:
         return int(text)
     except ValueError:
@@ -123,7 +121,7 @@ def seed_of(text: str, run_id: str) -> int:
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration as JSON gives it back, so that one that was recorded compares equal."""
+    """Return a configuration as JSON reads it back, so that it equals one that was recorded."""
     return json.loads(json.dumps(dict(values), default=str))
 
 
@@ -138,7 +136,7 @@ def _seeds_of_stages(staged: Staged, *, uri: str) -> frozenset[int]:
 
 
 def _check_confirmed(found: SweepRuns, replicates: Sequence[FoundRun]) -> None:
-    """The confirmation has to be there and to have ended."""
+    """Refuse a sweep whose confirmation is missing or has not ended."""
     sweep = found.sweep
     n_wanted = len(sweep.confirm_seeds)
     of_confirmation = [run for run in found.trials.values() if run.tags.get(tags.PHASE) == "confirm"]
@@ -157,10 +155,10 @@ def _check_confirmed(found: SweepRuns, replicates: Sequence[FoundRun]) -> None:
 
 
 def _check_results(found: SweepRuns, replicates: Sequence[FoundRun], *, uri: str) -> None:
-    """The runs have to be those that the sweep wrote down when it ended, with the numbers that they had then."""
+    """Refuse runs that are not those that the sweep wrote down when it ended, or have other numbers now."""
     text = tracking.read_text(found.run.run_id, RESULTS, uri=uri)
     if text is None:
-        return  # a sitting that was killed before its end writes none; what its runs hold is checked by itself
+        return  # a session that was killed before its end writes none; the other checks still look at its runs
     runs = {run.run_id: run for run in replicates}
     for row in csv.DictReader(io.StringIO(text)):
         run = runs.get(row["run_id"])
@@ -177,7 +175,7 @@ def _check_results(found: SweepRuns, replicates: Sequence[FoundRun], *, uri: str
 
 
 def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str) -> None:
-    """The one number of each replicate has to be what its curve says."""
+    """Refuse a replicate whose objective is not what its curve gives."""
     objective = Objective(
         metric=sweep.objective.metric, direction=sweep.objective.direction, reduce=sweep.objective.reduce
     )
@@ -194,11 +192,11 @@ def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str)
 
 
 def _check_metrics(found: SweepRuns, replicates: Sequence[FoundRun], policy: Policy, *, uri: str) -> None:
-    """The metrics that the policy's constraints are about have to be those that stood when the sweep ended."""
+    """Refuse a replicate whose metrics of the policy's constraints have changed since the sweep ended."""
     wanted = metrics_of(policy.constraints)
     if not wanted:
         return
-    stood = read_confirmed_metrics(found.run.run_id, uri=uri)  # empty where the sitting made no report
+    stood = read_confirmed_metrics(found.run.run_id, uri=uri)  # empty where the session made no report
     for run in replicates:
         if run.run_id not in stood:
             continue
@@ -219,7 +217,7 @@ def _check_metrics(found: SweepRuns, replicates: Sequence[FoundRun], policy: Pol
 
 
 def _is_equal(one: float, other: float) -> bool:
-    """Equal numbers, to the last digits that summing in another order may change; NaN equals NaN."""
+    """Whether two numbers are equal but for rounding (sums in another order differ in the last digits); NaN is NaN."""
     return (math.isnan(one) and math.isnan(other)) or math.isclose(one, other, rel_tol=1e-12)
 
 

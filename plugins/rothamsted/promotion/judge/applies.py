@@ -1,7 +1,6 @@
-"""Whether a policy can judge a sweep at all, by their files alone: asked before a sweep starts, and when it is judged.
+"""Check by their files alone whether a policy can judge a sweep.
 
-Apart from the evidence, which is read from runs.
-"""
+This is asked before a sweep starts, and again before its winners are judged."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ def check_sweep(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
     Args:
         sweep: whose confirmed winner is to be judged.
         policy: that is to judge it.
-        names: by which a policy for one sweep only may know it: its own, and that of its first stage.
+        names: of the sweep, one of which a policy for one sweep must give: its own, and that of its first stage.
 
     Raises:
         PromotionError: with what differs and the way out.

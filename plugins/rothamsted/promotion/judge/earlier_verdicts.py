@@ -1,7 +1,4 @@
-"""What a version has been judged before: one entry a verdict, in the version's own tags.
-
-Apart, because a verdict is written once and read by the next promotion, by history and by people.
-"""
+"""Read and write the verdicts on a version: one tag of the version for each."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ PREFIX = "rothamsted.judged."
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedVerdict:
-    """One verdict on a version."""
+    """One verdict on a version, as the version's tag has it."""
 
     number: int  # 1, 2, ... of this version
     at_ms: int  # milliseconds since 1970
@@ -55,7 +52,11 @@ def read_verdicts(version: FoundVersion) -> list[RecordedVerdict]:
 def verdict_to_record(
     before: Sequence[RecordedVerdict], verdict: Verdict, *, basis: str, seeds: Sequence[int], sweep: str, at_ms: int
 ) -> RecordedVerdict:
-    """Return the entry of a verdict: that of the same basis, where it was written before, else the next one."""
+    """Return a verdict as it is to be recorded.
+
+    A verdict of the same basis that is on record already is written again, with its number and time. Any other gets
+    the next number.
+    """
     same = next((one for one in before if one.basis == basis), None)
     return RecordedVerdict(
         number=same.number if same else max((one.number for one in before), default=0) + 1,
@@ -71,7 +72,7 @@ def verdict_to_record(
 
 
 def verdict_tags(recorded: RecordedVerdict, verdict: Verdict) -> dict[str, str]:
-    """Return the tags of a verdict: one that programs read, and some that people do."""
+    """Return the tags of a verdict: one for programs, the others for people."""
     values = asdict(recorded)
     number = values.pop("number")
     return {
@@ -100,7 +101,7 @@ def difference_text(verdict: Verdict) -> str:
 
 
 def jsonable(value: Any) -> Any:
-    """Return plain values as JSON can hold them: numbers that are not finite become their names."""
+    """Return plain values as JSON can hold them: NaN and infinities become text."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if isinstance(value, dict):

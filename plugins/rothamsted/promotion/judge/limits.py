@@ -1,8 +1,7 @@
-"""What a policy asks of other metrics: `parameters < 5e6`, `predict_ms < 20`, `val_accuracy/ci_low > 0.9`.
+"""Check what a policy asks of other metrics: `parameters < 5e6`, `predict_ms < 20`, `val_accuracy/ci_low > 0.9`.
 
 NAME, or NAME/STATISTIC, then one of < <= > >=, then a number. Read by a regular expression and a table of four
-operators, never evaluated as code. Apart from the policy and the verdict, which both use it.
-"""
+operators, never evaluated as code."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-MISSPELT = 0.8  # likeness from which on the end of a name is a statistic gone wrong: ci_lo, Mean
+MISSPELT = 0.8  # how like a statistic the end of a name must be to count as misspelt: ci_lo, Mean
 
 _FORM = re.compile(
     r"\s*(?P<name>[A-Za-z_][\w.:@/-]*)"
@@ -72,10 +71,10 @@ def metrics_of(texts: Sequence[str]) -> list[str]:
 
 
 def check_constraints(evidence: Evidence, texts: Sequence[str], *, level: float) -> tuple[ConstraintResult, ...]:
-    """Hold the finished replicates of a model against constraints.
+    """Check the finished replicates of a model against constraints.
 
-    A metric that a finished replicate does not have, or has as NaN or infinity, leaves its constraint unmet: the
-    mean of the replicates that have it would be the mean of the lucky ones.
+    If a finished replicate lacks a metric, or has it as NaN or infinity, the constraint is not met: the mean of the
+    others would be the mean of the lucky ones.
 
     Args:
         evidence: of the model; the final metrics of its finished runs count.
@@ -87,7 +86,7 @@ def check_constraints(evidence: Evidence, texts: Sequence[str], *, level: float)
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Take a statistic off the end of a name; names of metrics may have slashes of their own."""
+    """Split NAME/STATISTIC; names of metrics may contain slashes too."""
     metric, slash, last = name.rpartition("/")
     if slash and metric and last in STATISTICS:
         return metric, last
@@ -118,7 +117,7 @@ def _check(constraint: PolicyConstraint, finished: Sequence[EvidenceRun], level:
 
 
 def _absence(constraint: PolicyConstraint, finished: Sequence[EvidenceRun]) -> str:
-    """Why there is no value at all, and what there is instead."""
+    """Why there is no value at all, and which metrics there are."""
     if not finished:
         return "no finished replicate"
     if any(constraint.metric in run.metrics for run in finished):

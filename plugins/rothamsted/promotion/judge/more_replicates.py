@@ -1,8 +1,7 @@
-"""How many more replicates would decide what is still open.
+"""Estimate how many more replicates would decide an open comparison.
 
-Apart from the verdict, because it is a plan and no evidence: it takes the observed difference and spread for the
-true ones, and its sentence says so.
-"""
+This is a plan and no evidence: it takes the observed difference and spread for the true ones, and its sentence says
+so."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from rothamsted.promotion.judge.numbers import ChallengerComparison, Samples
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.statistics import DEFAULT_POWER, TESTS, power_of
 
-MOST_MORE = 1_000  # replicates of a contestant: a longer contest than this is no way out
+MOST_MORE = 1_000  # replicates of a contestant: nobody trains more than this
 
 _CERTAIN = 1_000.0  # standard deviations beyond which the power of any test is 1, and noncentral t is lost
 
@@ -26,7 +25,7 @@ Obstacle = Literal["", "no spread", "at the threshold", "recorded champion"]
 
 @dataclass(frozen=True, kw_only=True)
 class More:
-    """What it takes to decide an open comparison."""
+    """How many more replicates would decide an open comparison."""
 
     n: int | None  # more replicates of a contestant, at least 1; None: see `obstacle`
     obstacle: Obstacle = ""  # why no number of replicates up to MOST_MORE decides
@@ -35,8 +34,8 @@ class More:
 def more_replicates(comparison: ChallengerComparison, policy: Policy, *, is_champion_fixed: bool) -> More:
     """Return how many more replicates of a contestant would probably decide an open comparison.
 
-    So many that a t test with the observed spread finds the observed distance from the policy's threshold with
-    probability 0.8, one-sided at the level of the family; a permutation test needs about as many.
+    With that many, a t test with the observed spread finds the observed distance from the policy's threshold with
+    probability 0.8, one-sided at the level of the family. A permutation test needs about as many.
 
     Args:
         comparison: without an answer yet, of two or more replicates of each contestant.

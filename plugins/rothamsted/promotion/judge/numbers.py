@@ -1,11 +1,10 @@
-"""Challengers against the champion, in numbers: one p-value and one interval each, corrected as a family.
+"""Compare challengers with the champion: one p-value and one interval each, corrected as a family.
 
-Apart from the verdict, which says what follows from them. One question throughout: is the improvement larger than
-the policy's threshold? Its one-sided test has error rate alpha = 1 - level. The interval is two-sided at
-1 - 2 alpha, so that each of its ends is a one-sided limit with that same rate: its near end lies beyond the
-threshold where the test says yes (promoted), its far end short of it where the data exclude it (kept). Two
-one-sided tests: Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15(6).
-"""
+The question is always: is the improvement larger than the policy's threshold? Its one-sided test has error rate
+alpha = 1 - level. The interval is two-sided at 1 - 2 alpha, so each of its ends is a one-sided limit with that same
+rate. Its near end lies beyond the threshold where the test says yes (promoted); its far end lies short of it where
+the data exclude it (kept). Two one-sided tests: Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics
+15(6)."""
 
 from __future__ import annotations
 
@@ -67,9 +66,8 @@ def compare_all(
 ) -> list[ChallengerComparison]:
     """Compare each challenger with the champion.
 
-    Every challenger that is handed in counts in the family, also one that is refused for other reasons later:
-    those that fall out by their results would else leave a family of the lucky ones. A test that cannot be made
-    counts as a p-value of 1.
+    Every challenger counts in the family, also one that is refused later for other reasons. Otherwise those with bad
+    results would leave, and the family would be the lucky ones. A test that cannot be made counts as a p-value of 1.
 
     Args:
         challengers: comparable by design: same data, not the champion itself.
@@ -149,7 +147,7 @@ def _p_value(samples: Samples, policy: Policy, threshold: float) -> float:
 
 
 def _compared(samples: Samples, p_value: float, policy: Policy, threshold: float, n_tests: int) -> ChallengerComparison:
-    """Add the interval, and read the answer.
+    """Add the interval and the answer.
 
     The interval's limits share the error rate of the family equally: they agree with Bonferroni's correction
     exactly, and are a little wider than Holm's p-value would need.

@@ -1,7 +1,4 @@
-"""When a model is promoted: the one schema of a policy file, its types, bounds and defaults.
-
-Apart from the file, because a verdict needs the rules and nothing of where they are written.
-"""
+"""The schema of a policy file: the rules by which a model is promoted, with their types, bounds and defaults."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def _model_name(raw: Any) -> Any:
-    """MLflow takes any name without '/' and ':'; this is narrower, so that it fits URIs and file names."""
+    """Check a model's name: narrower than MLflow's rule (no '/' and ':'), so that it fits URIs and file names."""
     if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", raw):
         rule = "Input should be at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
         raise PydanticCustomError("model_name", rule)
@@ -33,7 +30,7 @@ def _model_name(raw: Any) -> Any:
 
 
 def _alias(raw: Any) -> Any:
-    """What MLflow takes for an alias: `_validate_model_alias_name` in mlflow/utils/validation.py, 3.17."""
+    """Check an alias by MLflow's rule: `_validate_model_alias_name` in mlflow/utils/validation.py, 3.17."""
     if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", raw):
         raise PydanticCustomError("alias", "Input should be at most 100 letters, digits, '_' and '-'")
     if raw.lower() == "latest" or re.fullmatch(r"[vV]\d+", raw):
@@ -109,13 +106,13 @@ class Policy(BaseModel):
         smallest_improvement: what is better by no more is not better, in units of the metric.
         replicates: fewest finished ones of each contestant.
         most_failed: replicates of a challenger that may have failed: they are missing, and not by chance.
-        test: how contestants are compared; what "paired_t" and "permutation" are without common seeds is in
-            `comparison`.
+        test: how contestants are compared; what "paired_t" and "permutation" are without common seeds
+            is in `numbers`.
         kind: the rule: superiority: better by more than `smallest_improvement`; non_inferiority: worse by less than
             `margin`; or one of another package.
         margin: of a rule that takes one, as non-inferiority does, in units of the metric.
         correction: where several challengers stand against one champion.
-        constraints: texts such as "val_accuracy/ci_low > 0.9", see `constraints`.
+        constraints: texts such as "val_accuracy/ci_low > 0.9", see `limits`.
         aliases: that move.
         representative: the replicate whose model stands for the condition: the median by the objective. The only
             rule so far: the best replicate is the luckiest.
@@ -145,7 +142,7 @@ class Policy(BaseModel):
 
     @model_validator(mode="after")
     def _check_rules(self) -> Policy:
-        """What several keys must agree on; the error carries the key that is easiest to change."""
+        """Check rules over several keys; the error names the key that is easiest to change."""
         if self.study is None and self.sweep is None:
             raise _disagreement("study", "is missing; give the study, or the sweep, whose models this policy judges")
         takes_margin = RULES[self.kind].takes == "margin"

@@ -1,7 +1,4 @@
-"""From a file in registry/ to a checked policy, and from a sweep to the policy that judges it.
-
-Apart from the schema: reading, naming the line at fault and searching a folder are about files.
-"""
+"""Read a policy from a file in registry/, and find the policy that judges a sweep."""
 
 from __future__ import annotations
 
@@ -66,16 +63,6 @@ def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
     return _only(named or general, policies, what)
 
 
-def find_policy_of_model(root: Path, model: str) -> Path:
-    """The policy of a registered model, relative to `root`.
-
-    Raises:
-        SpecError: no policy or several, or a policy file that does not hold together.
-    """
-    policies = _all_policies(root)
-    return _only([path for path, policy in policies if policy.model == model], policies, f"model '{model}'")
-
-
 def _read(path: str | Path, root: Path) -> str:
     way_out = f"give the path of a policy file, such as {FOLDER}/NAME.yaml"
     try:
@@ -105,7 +92,7 @@ def _check_is_mapping(text: str, path: str | Path) -> None:
 
 
 def _path(detail: Any) -> KeyPath:
-    """Where an error stands: pydantic's location, or the key that a rule over several keys blames."""
+    """Return the key that an error is about: pydantic's location, or the one that a rule over several keys names."""
     if detail["type"] == "policy_rule":
         return tuple(detail["ctx"]["key"].split("."))
     return tuple(detail["loc"])

@@ -1,8 +1,6 @@
-"""What a verdict says: plain, complete sentences with the numbers they rest on.
+"""Say a verdict in plain, complete sentences, with the numbers that they rest on.
 
-Apart from the rules, so that each sentence has one condition there and one wording here. The first sentence of a
-verdict names the decision and says it all.
-"""
+The first sentence of a verdict names the decision and its reason."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The verdict on each challenger: promoted, kept (the champion stays) or undecided, and why.
+"""Decide about each challenger: promoted, kept (the champion stays) or undecided, and why.
 
-A pure function of evidence and policy: nothing is read, trained or written here. Apart from `comparison`, which
-computes, and `reasons`, which says it in words.
-"""
+A pure function of evidence and policy: nothing is read, trained or written here. `numbers` computes, `reasons` has
+the sentences."""
 
 from __future__ import annotations
 
@@ -39,9 +38,9 @@ def decide(
     """Decide about each challenger.
 
     Args:
-        challengers: the evidence for each, on seeds that did not choose it.
+        challengers: the evidence for each, on seeds that the search did not use.
         champion: its evidence; None where no version holds the alias.
-        policy: that judges.
+        policy: its rules.
         is_paired: whether contestants ran on common fresh seeds; else the champion's replicates are recorded ones.
 
     Returns:
@@ -103,7 +102,7 @@ def representative(evidence: Evidence) -> EvidenceRun:
 
 
 def is_champion_itself(challenger: Evidence, champion: Evidence) -> bool:
-    """Whether both are one configuration of one code on one data set; what is unknown is not the same."""
+    """Whether a challenger is the champion's configuration, code and data; a code that is unknown never is."""
     return (
         challenger.study == champion.study
         and dict(challenger.config) == dict(champion.config)
@@ -138,7 +137,7 @@ def _against(
     met: Sequence[tuple[ConstraintResult, ...]],
     is_paired: bool,
 ) -> tuple[list[Verdict], list[float]]:
-    """Compare those that can be, and rule on every one; merits are improvements over the champion."""
+    """Compare the challengers that can be compared, and decide about each; merits are improvements."""
     refused = [_incomparable(one, champion, policy) for one in challengers]
     members = [one for one, sentence in zip(challengers, refused, strict=True) if not sentence]
     compared = iter(compare_all(members, champion, policy, is_paired=is_paired))
@@ -172,10 +171,10 @@ def _shortcoming(
     """What keeps a challenger from promotion by itself; None where nothing does.
 
     Args:
-        challenger: that is judged.
-        policy: that judges.
+        challenger: its evidence.
+        policy: its rules.
         n: replicates of the challenger that count.
-        met: its constraints.
+        met: the result of each constraint.
         are_pairs: whether n counts pairs with the champion.
     """
     n_runs = len(challenger.runs)
@@ -198,7 +197,7 @@ def _shortcoming(
 def _compared(
     challenger: Evidence, champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool
 ) -> _Ruling:
-    """What the comparison says of a challenger that has no shortcoming of its own."""
+    """Decide by the comparison, for a challenger that has no shortcoming of its own."""
     samples = comparison.samples
     details = (
         *reasons.design(champion, policy, comparison, is_paired),

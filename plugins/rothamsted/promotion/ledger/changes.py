@@ -1,7 +1,6 @@
-"""The book of a registered model: who became champion when, instead of whom, and why. Kept in the model's own tags.
+"""Read and write the changes of a model's champion: when, from which version to which, and why.
 
-Apart, because promotion and rollback write it, and history reads it: the registry alone tells the story.
-"""
+Each change is one tag of the registered model, so that the registry alone holds the history."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ MAX_REASON_LENGTH = 1_000  # characters; the rest of an entry is short, and a ta
 
 @dataclass(frozen=True, kw_only=True)
 class ChampionChange:
-    """One change of the champion, as it was meant when it was written."""
+    """One change of the champion, written with the change itself or before it (see `took_effect`)."""
 
     number: int
     kind: Literal["promotion", "rollback"]
@@ -32,17 +31,17 @@ class ChampionChange:
 
 
 def change_tag(entry: ChampionChange) -> dict[str, str]:
-    """Return an entry as a tag of the registered model; a reason that is too long is cut."""
+    """Return a change as a tag of the registered model; a reason that is too long is cut."""
     values = {**asdict(entry), "reason": _cut(entry.reason)}
     number = values.pop("number")
     return {f"{PREFIX}{number:06d}": json.dumps(values, ensure_ascii=True)}
 
 
 def read_changes(model_tags: Mapping[str, str], *, alias: str | None = None) -> list[ChampionChange]:
-    """Return the entries of a book, in order; of one alias where it is named.
+    """Return the changes on record, in order; those of one alias where it is named.
 
     Raises:
-        StoreError: a tag that is no entry.
+        StoreError: a tag that is no change.
     """
     entries = []
     for key in sorted(key for key in model_tags if key.startswith(PREFIX)):
@@ -54,17 +53,17 @@ def read_changes(model_tags: Mapping[str, str], *, alias: str | None = None) -> 
 
 
 def took_effect(entries: Sequence[ChampionChange], champion: str | None) -> list[bool]:
-    """Whether each entry's change was made.
+    """Return for each change whether it was made.
 
-    One that was written before its aliases may stand alone: it was made if the next one starts from it, or the
-    champion of today is its version.
+    One that was written before the alias moved may not have been made. It was if the next change starts from its
+    version, or if its version is the champion now.
     """
     later = [*(entry.old for entry in entries), champion][1:]
     return [entry.is_certain or entry.new == after for entry, after in zip(entries, later, strict=True)]
 
 
 def next_number(entries: Sequence[ChampionChange]) -> int:
-    """Return the number of the next entry: 1, 2, ..."""
+    """Return the number of the next change: 1, 2, ..."""
     return max((entry.number for entry in entries), default=0) + 1
 
 

@@ -1,7 +1,4 @@
-"""What a promotion came to, as a value: for the terminal, for a sweep that promotes, and for tests.
-
-Apart from promoting, which is about order and safety.
-"""
+"""What a promotion came to, as a value: for the terminal, for a sweep that promotes, and for tests."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ class PromotionOutcome:
 
 
 def nothing_to_do(candidates: Candidates, record: ChampionRecord, policy: Policy, *, dry_run: bool) -> PromotionOutcome:
-    """The winner is champion already, by this very evidence: what was decided then."""
+    """The winner is champion already, by the same runs: return what was decided then."""
     found = []
     for evidence in candidates.evidences:
         version = record.version_of(evidence)
@@ -55,7 +52,7 @@ def nothing_to_do(candidates: Candidates, record: ChampionRecord, policy: Policy
 
 
 def previewed(candidates: Candidates, record: ChampionRecord, judgement: Judgement) -> PromotionOutcome:
-    """What a promotion would come to, with nothing written."""
+    """Return what a promotion would come to; nothing was written."""
     found = []
     for evidence, verdict in zip(candidates.evidences, judgement.verdicts, strict=True):
         version = record.version_of(evidence)
@@ -66,7 +63,7 @@ def previewed(candidates: Candidates, record: ChampionRecord, judgement: Judgeme
 
 
 def decided(evidence: Evidence, version: str, recorded: RecordedVerdict) -> Decided:
-    """One candidate with the verdict on record."""
+    """Return one candidate with its verdict as it is on record."""
     return Decided(label=evidence.label, version=version, decision=recorded.decision, reasons=recorded.reasons)
 
 
@@ -80,7 +77,7 @@ def outcome(
     is_dry_run: bool,
     was_champion: bool = False,
 ) -> PromotionOutcome:
-    """Put together what is known of sweep, model and champion."""
+    """Put the outcome together from sweep, model and champion."""
     return PromotionOutcome(
         model=model,
         sweep=candidates.sweep.name,

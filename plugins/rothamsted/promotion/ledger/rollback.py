@@ -1,7 +1,6 @@
-"""Back to the champion before, with the reason on record.
+"""Make the previous champion the champion again, with the reason on record.
 
-Apart from promotion: nothing is compared. It has to work at once, also when runs are gone and nothing can be trained.
-"""
+Nothing is compared or trained: a rollback works at once, also when runs are gone."""
 
 from __future__ import annotations
 
@@ -38,9 +37,9 @@ class RolledBack:
 def rollback(model: str, *, registry: Registry, aliases: Aliases, reason: str = "") -> RolledBack:
     """Make the previous champion the champion again.
 
-    The version that it stands back for is tagged with the reason, and promotion refuses it from then on. The
-    previous alias goes on to the version that the restored one had replaced, so that rolling back twice goes two
-    champions back; it is removed where there was none.
+    The version that loses the alias is tagged with the reason, and promotion refuses it from then on. The alias of
+    the previous champion moves to the version that the restored one had replaced, so that rolling back twice goes
+    two champions back. Where there was none, that alias is removed.
 
     Args:
         model: Registered model.

@@ -1,7 +1,4 @@
-"""A judgement in words and as JSON: the text on a version's page, the section of the report, the artifact.
-
-Apart from deciding and from writing it to a store: values in, text out.
-"""
+"""Write a judgement as text: for a version's page, for the report, and as JSON."""
 
 from __future__ import annotations
 
@@ -68,7 +65,7 @@ def description(entry: JudgedCandidate, judgement: Judgement) -> str:
 
 
 def artifact(entry: JudgedCandidate, judgement: Judgement, candidates: Candidates) -> str:
-    """Return everything that a verdict rests on, as JSON."""
+    """Return a verdict and everything that it rests on, as JSON."""
     content: dict[str, Any] = {
         "model": judgement.policy.model,
         "version": entry.version,

@@ -1,7 +1,6 @@
-"""The history of a registered model, told from the registry alone: versions, verdicts, and who stood when.
+"""Read the history of a registered model: its versions, their verdicts, and when each was champion.
 
-Apart from printing it, so that it can be tested as values.
-"""
+The registry alone is read; no run has to be there."""
 
 from __future__ import annotations
 
@@ -117,7 +116,7 @@ def _row(version: FoundVersion, aliases: Mapping[str, str], terms: Sequence[Cham
 
 
 def _terms(made: Sequence[ChampionChange], version: str, champion: str | None) -> list[ChampionTerm]:
-    """When a version stood: from the change that made it champion to the next one."""
+    """When a version was champion: from the change that made it champion to the next change."""
     terms = []
     for index, entry in enumerate(made):
         if entry.new == version:
@@ -163,7 +162,7 @@ def _unmade(entry: ChampionChange) -> str:
 
 
 def _unmoved(rows: Sequence[VersionHistory]) -> list[str]:
-    """Verdicts that no change followed: the promotion died between writing the one and making the other."""
+    """Verdicts that no change followed: the promotion died after it wrote the verdict."""
     return [
         f"version {row.version} was to be promoted, and the alias never moved: a promotion was interrupted; promote "
         f"sweep {row.sweep} again to complete it"
