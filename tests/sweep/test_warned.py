@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -93,6 +94,21 @@ def test_of_one_place_so_many_are_shown_and_that_there_are_more(told: list[str])
         f"warning: the loss is odd at step {MOST_OF_ONE_PLACE - 1} (from {HERE}:7; "
         "further warnings from there are not shown)"
     )
+
+
+def test_who_is_told_of_a_warning_may_warn_from_another_thread_meanwhile() -> None:
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if "first" in text:
+            other = threading.Thread(target=logging.getLogger("rothamsted").warning, args=("second",), daemon=True)
+            other.start()
+            other.join(20)
+
+    with warnings_told(say, ""):
+        logging.getLogger("rothamsted").warning("first")
+        assert said == ["warning: first (from rothamsted)", "warning: second (from rothamsted)"]
 
 
 def test_warnings_go_where_they_went_before_too_and_afterwards_only_there() -> None:

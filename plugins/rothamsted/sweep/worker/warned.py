@@ -92,6 +92,10 @@ class _Handler(logging.Handler):
         super().__init__(level=logging.WARNING)
         self._shown = shown
 
+    def createLock(self) -> None:  # noqa: N802  (logging's own name)
+        """None: who is told may take time, and may warn of something meanwhile; `_Shown` locks what needs it."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record of a logger, or of a file, that is ours."""
         if self._shown.is_of_logger(record.name) or self._shown.is_of_file(record.pathname):
