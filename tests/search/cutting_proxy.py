@@ -20,7 +20,7 @@ class CuttingProxy:
     """Passes bytes on; cuts the connection of the commit that it is told to."""
 
     def __init__(self, server: Path, folder: Path) -> None:
-        self.n_commits = 0
+        self.n_commits = self.n_cuts = 0
         self.cut_at: int | None = None  # the number of a commit, from 1
         self.cut: Literal["before", "after"] = "after"
         self._server = server
@@ -49,6 +49,7 @@ class CuttingProxy:
                 if b"COMMIT" in data:
                     self.n_commits += 1
                     if self.n_commits == self.cut_at:
+                        self.n_cuts += 1
                         is_cut.set()
                         if self.cut == "after":
                             server.sendall(data)

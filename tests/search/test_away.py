@@ -39,7 +39,7 @@ class Clock:
 
 def database(url: str, **options: Any) -> Database:
     """With a table of numbers in it."""
-    made = Database(sa.create_engine(url), place="here", **options)
+    made = Database(sa.create_engine(url), **options)
     made.run(lambda tx: tx.execute(sa.text("CREATE TABLE IF NOT EXISTS numbers (n INTEGER)")))
     return made
 
@@ -153,7 +153,7 @@ def test_a_file_that_is_immutable_for_a_while_is_waited_for(file: Path) -> None:
 
 
 def test_a_file_that_another_process_has_locked_for_a_while_is_waited_for(file: Path) -> None:
-    made = Database(sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": 0.05}), place="here")
+    made = Database(sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": 0.05}))
     made.run(lambda tx: tx.execute(sa.text("CREATE TABLE numbers (n INTEGER)")))
     other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     with closing(other), meanwhile(lambda: other.execute("BEGIN EXCLUSIVE"), 1.0, lambda: other.execute("COMMIT")):

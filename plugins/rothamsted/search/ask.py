@@ -1,7 +1,7 @@
-"""Asking an adaptive Optuna sampler for one condition, parents before the parameters they switch on.
+"""Ask an adaptive Optuna sampler for one condition, parents before the parameters they switch on.
 
-Apart from the queue because this is Optuna's public define-by-run interface. What is known from earlier
-searches is shown to the sampler here, and nowhere else: to it they are the trials before number 0.
+What is known from earlier searches is shown to the sampler here, and nowhere else: to it they are the trials before
+number 0.
 """
 
 from __future__ import annotations

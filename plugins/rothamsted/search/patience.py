@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -15,7 +14,6 @@ from sqlalchemy import exc
 from rothamsted.errors import StoreError
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 WAIT_SECONDS = 60.0  # a database that is away for longer ends what asks it
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds between two tries; each pause is twice the one before
@@ -33,21 +31,19 @@ class Database:
 
     Attributes:
         engine: to read and write without patience.
-        place: what messages call it; without a password.
     """
 
     def __init__(
         self,
         engine: sa.Engine,
         *,
-        place: str,
         wait_seconds: float = WAIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`clock` gives seconds, `sleep` takes them."""
         self.engine = engine
-        self.place = place
+        self._place = engine.url.render_as_string(hide_password=True)
         self._wait_seconds = wait_seconds
         self._clock = clock
         self._sleep = sleep
@@ -86,7 +82,7 @@ class Database:
         # A connection that was made while a file was read-only stays read-only: the next try makes another.
         return patiently(
             call,
-            place=self.place,
+            place=self._place,
             between=self.engine.dispose,
             wait_seconds=self._wait_seconds,
             clock=self._clock,
@@ -142,23 +138,22 @@ def patiently(
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-class HasDatabase(Protocol):
-    """An object whose methods may be `patient`."""
+class Patient:
+    """An object whose methods may each be repeated, such as Optuna's storage, so that each waits for the database."""
 
-    _database: Database
+    def __init__(self, target: Any, database: Database) -> None:
+        self._target = target
+        self._database = database
 
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if not callable(found):
+            return found
 
-Self = TypeVar("Self", bound=HasDatabase)
+        def call(*arguments: Any, **options: Any) -> Any:
+            return self._database.patiently(lambda: found(*arguments, **options))
 
-
-def patient(method: Callable[Concatenate[Self, P], T]) -> Callable[Concatenate[Self, P], T]:
-    """Make a method that may be repeated as a whole wait for its object's database; see `Database.patiently`."""
-
-    @functools.wraps(method)
-    def call(self: Self, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._database.patiently(lambda: method(self, *args, **kwargs))
-
-    return call
+        return call
 
 
 def why_away(error: BaseException) -> str | None:

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import quote
 
 import optuna
 import sqlalchemy as sa
-from optuna.storages import RDBStorage
+from optuna.storages import RDBStorage, _CachedStorage
 from sqlalchemy import event, exc
 
 from rothamsted.errors import StoreError
-from rothamsted.search.patience import Database, one_line, patiently
+from rothamsted.search.patience import Database, Patient, one_line, patiently
 from rothamsted.search.queue import Queue
 from rothamsted.search.sql import studies
 from rothamsted.space import Space
@@ -91,7 +91,7 @@ def find_search(url: str, name: str) -> SearchRecord | None:
 
     engine = _engine(parsed)
     try:
-        attributes = Database(engine, place=_shown(parsed)).read(read)
+        attributes = Database(engine).read(read)
     finally:
         engine.dispose()
     if attributes is None:
@@ -123,7 +123,7 @@ def create_study(
     """
     parsed = _parse(url)
     engine = _engine(parsed)
-    database = Database(engine, place=_shown(parsed))
+    database = Database(engine)
     try:
         if _is_sqlite_url(parsed):
             database.patiently(lambda: _use_wal(engine))
@@ -237,14 +237,18 @@ def _check_tables(connection: sa.Connection, parsed: sa.engine.URL) -> None:
 
 
 def _load(url: str, parsed: sa.engine.URL, name: str) -> tuple[RDBStorage, optuna.Study]:
-    """Optuna's objects on tables that are there."""
+    """Optuna's objects on tables that are there; each of their calls waits for a database that is away.
+
+    A call that is repeated writes the same again: a parameter that is there is left alone, an attribute replaced.
+    """
     storage = RDBStorage(
         url, engine_kwargs=_engine_arguments(parsed), skip_table_creation=True, skip_compatibility_check=True
     )
     if _is_sqlite_url(parsed):
         _tune_sqlite(storage.engine)
+    patient = cast(RDBStorage, Patient(storage, Database(storage.engine)))
     try:
-        return storage, optuna.load_study(storage=storage, study_name=name)
+        return patient, optuna.load_study(storage=_CachedStorage(patient), study_name=name)
     except KeyError as error:
         raise StoreError(f"storage {_shown(parsed)}: no sweep called '{name}' here; start it first") from error
 
