@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from rothamsted import tags, tracking
+from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import Crew, Death, Event, Executor, LocalExecutor
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import Queue
@@ -133,7 +134,9 @@ class Coordinator:
         """Keep workers at it until none is left, or until asked to stop; then nobody lives."""
         sweep = self.context.sweep
         job = job_of(sweep, tracking_uri=self.context.tracking_uri, until=until)
-        with self.executor.start(job, n_workers(sweep)) as crew:
+        name = sweep.execution.executor
+        executor = self.executor if name == "local" else EXECUTORS[name]()
+        with executor.start(job, n_workers(sweep)) as crew:
             while crew.n_alive:
                 has_died = False
                 for event in crew.events(LISTEN_SECONDS):
