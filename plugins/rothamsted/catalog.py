@@ -110,8 +110,14 @@ PRUNERS: Registry[PrunerRow] = Registry(
     row=PrunerRow,
 )
 
-# An executor is a class: made without arguments, it has `start`, see `executors`.
-EXECUTORS: Registry[Any] = Registry("executor", {"local": "rothamsted.executors.local:LocalExecutor"})
+# An executor is a class, or a function: called without arguments it returns an `executors.Executor`.
+EXECUTORS: Registry[Any] = Registry(
+    "executor",
+    {
+        "local": "rothamsted.executors.local:LocalExecutor",
+        "in_process": "rothamsted.executors.in_process:InProcessExecutor",
+    },
+)
 
 _STATISTICS = "rothamsted.statistics"
 

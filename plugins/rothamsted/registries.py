@@ -171,6 +171,11 @@ class NameOf:
         """
         self._registry, self._also, self._only, self._lack = registry, also, only, lack
 
+    @property
+    def kind(self) -> str:
+        """Of what."""
+        return self._registry.kind
+
     def names(self) -> list[str]:
         """The names that are taken, in the order in which they are listed."""
         only = self._only
@@ -184,14 +189,16 @@ class NameOf:
         return {**handler(schema), "enum": self.names()}
 
     def _check(self, value: Any) -> Any:
-        reason = "" if isinstance(value, str) and value in self._also else self._refusal(value)
+        reason = self.refusal(value)
         if reason:
             raise PydanticCustomError(UNKNOWN_NAME, "{reason}", {"reason": reason})
         return value
 
-    def _refusal(self, value: Any) -> str:
+    def refusal(self, value: Any) -> str:
         """Why a value is no name that is taken; empty where it is one."""
         registry = self._registry
+        if value in self._also:
+            return ""
         if not isinstance(value, str) or value not in registry:
             return f"there is no {registry.kind} {value!r}; {known_names(str(value), self.names())}"
         try:

@@ -80,9 +80,14 @@ MISTAKES = {
         "level: 0.95",
         "test: anova",
         "5: test: ",
-        "must be 'paired_t', 'welch' or 'permutation', not 'anova'",
+        "there is no comparison 'anova'; known: paired_t, welch, paired_permutation, permutation",
     ),
-    "correction without a family-wise rate": ("level: 0.95", "correction: bh", "5: correction: ", "must be 'holm' or"),
+    "correction without a family-wise rate": (
+        "level: 0.95",
+        "correction: bh",
+        "5: correction: ",
+        "known: holm, bonferroni",
+    ),
     "too few replicates": ("replicates: 5", "replicates: 2", "7: replicates: ", "greater than or equal to 3, not 2"),
     "margin without its kind": ("level: 0.95", "margin: 0.1", "5: margin: ", "is for kind: non_inferiority"),
     "kind without its margin": (

@@ -250,5 +250,5 @@ def test_x_and_y_of_different_length_are_refused() -> None:
 
 
 def test_an_unknown_method_is_refused_even_without_curves() -> None:
-    with pytest.raises(SpecError, match="'wilson' is not known"):
+    with pytest.raises(SpecError, match="there is no interval 'wilson'; known: t"):
         band([], method="wilson")

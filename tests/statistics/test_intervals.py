@@ -216,7 +216,7 @@ def test_bounds_that_scipy_cannot_compute_are_an_error_and_not_nan(monkeypatch: 
 
 
 def test_an_unknown_method_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(SpecError, match="'normal' is not known; use one of t, percentile, bca"):
+    with pytest.raises(SpecError, match="there is no interval 'normal'; known: t, percentile, bca"):
         mean_interval([1.0, 2.0], method="normal")
 
 

@@ -232,7 +232,7 @@ BAD_INPUT = {
         (),
         "1.0e-3",
     ),
-    "what is not available yet": ({"execution": {"executor": "ray"}}, (), "not available"),
+    "an executor that nobody has": ({"execution": {"executor": "ray"}}, (), "there is no executor 'ray'; known: local"),
     "a race with nothing to race for": ({"replicates": {"racing": {"min": 5, "max": 4}}}, (), "nothing to race for"),
     "a fresh seed that the search has": ({"confirm": {"seeds": [2, 9]}}, (), "is a seed of the search"),
     "a word that belongs to no key": ({}, ("trials",), "trials"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from rothamsted.cli import commands
+from rothamsted.cli.names_help import HELP, help_text
 from rothamsted.errors import UserError
 
 Command = Callable[[Sequence[str]], int]
@@ -30,7 +31,8 @@ USAGE = """usage: rothamsted COMMAND [--key value ...]
   prepare_data --dataset NAME [--key value ...]   make a data file; --help names the data sets and their options
   ENTRY_POINT [--field value ...]         run a study of MLproject by hand
 
-Keys are those of the sweep file (execution.workers, trials, ...) and the study's parameters."""
+Keys are those of the sweep file (execution.workers, trials, ...) and the study's parameters.
+COMMAND --help of sweep, check, analyze, report, compare and promote lists samplers, plots and all else with names."""
 
 
 def _later(module: str, name: str) -> Command:
@@ -71,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(__version__)
         return 0
     command = COMMANDS.get(arguments[0])
+    if arguments[0] in HELP and any(word in ("-h", "--help") for word in arguments[1:]):
+        print(help_text(arguments[0]))
+        return 0
     try:
         if command is None:
             return commands.entry_point(arguments[0], arguments[1:])

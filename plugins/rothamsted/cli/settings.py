@@ -17,7 +17,7 @@ from rothamsted.analysis.values import Dataset, Objective
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.cli.arguments import take
 from rothamsted.errors import UserError
-from rothamsted.registries import Registry, UnknownNameError
+from rothamsted.registries import NameOf
 from rothamsted.report.plots import PlotOptions
 from rothamsted.statistics import parse_reduction
 
@@ -84,9 +84,9 @@ def take_settings(found: dict[str, str], command: str) -> Settings:
     reference = take(found, "reference")
     return Settings(
         level=take_share(found, "level", 0.95, command),
-        interval=_name(found, "interval", "t", INTERVALS, command),
-        correction=_name(found, "correction", "holm", CORRECTIONS, command),
-        test=_name(found, "test", "auto", TESTS, command, also="auto"),
+        interval=_name(found, "interval", "t", NameOf(INTERVALS), command),
+        correction=_name(found, "correction", "holm", NameOf(CORRECTIONS), command),
+        test=_name(found, "test", "auto", NameOf(TESTS, also=("auto",)), command),
         reference=None if reference is None else take_number({"reference": reference}, "reference", int, command),
         power=take_share(found, "power", 0.8, command),
     )
@@ -150,13 +150,8 @@ def refuse_rest(found: Mapping[str, str], command: str, known: str) -> None:
         raise UserError(f"rothamsted {command}: unknown keys {', '.join(found)}; known: {known}")
 
 
-def _name(
-    found: dict[str, str], key: str, default: str, registry: Registry[Any], command: str, *, also: str = ""
-) -> str:
+def _name(found: dict[str, str], key: str, default: str, taken: NameOf, command: str) -> str:
     value = take(found, key, default) or default
-    if value != also:
-        try:
-            registry.check(value)
-        except UnknownNameError as error:
-            raise UserError(f"rothamsted {command}: {key}={value}: {error}") from None
+    if reason := taken.refusal(value):
+        raise UserError(f"rothamsted {command}: {key}={value}: {reason}")
     return value

@@ -58,7 +58,11 @@ def _bounds_any_error(correction: CorrectionRow) -> bool:
     return correction.is_family_wise and not correction.is_joint
 
 
-_NOT_FAMILY_WISE = "does not correct p-values for the probability of any false promotion"
+TEST_NAMES = NameOf(TESTS, only=_fits_any_contest, lack="needs common seeds, which a recorded champion lacks")
+CORRECTION_NAMES = NameOf(
+    CORRECTIONS, only=_bounds_any_error, lack="does not correct p-values for the probability of any false promotion"
+)
+RULE_NAMES = NameOf(RULES)
 
 Text = Annotated[str, Field(min_length=1)]
 Alias = Annotated[str, BeforeValidator(_alias)]
@@ -129,10 +133,10 @@ class Policy(BaseModel):
     smallest_improvement: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     replicates: Annotated[int, Field(ge=LEAST_REPLICATES, le=10_000)] = 10
     most_failed: Annotated[int, Field(ge=0, le=10_000)] = 0
-    test: Annotated[str, NameOf(TESTS, only=_fits_any_contest, lack="needs pairs")] = "paired_t"
-    kind: Annotated[str, NameOf(RULES)] = "superiority"
+    test: Annotated[str, TEST_NAMES] = "paired_t"
+    kind: Annotated[str, RULE_NAMES] = "superiority"
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    correction: Annotated[str, NameOf(CORRECTIONS, only=_bounds_any_error, lack=_NOT_FAMILY_WISE)] = "holm"
+    correction: Annotated[str, CORRECTION_NAMES] = "holm"
     constraints: Annotated[tuple[ConstraintText, ...], Field(strict=False)] = ()
     aliases: Aliases = Aliases()
     representative: Literal["median"] = "median"
