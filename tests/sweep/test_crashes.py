@@ -10,7 +10,6 @@ import pytest
 
 from rothamsted import tags
 from rothamsted.sweep.opened import SweepContext
-from rothamsted.sweep.results import read_results
 from rothamsted.tracking import find_runs, read_history
 from tests.sweep.conftest import Project
 from tests.sweep.power_cut import PowerCut, power
@@ -43,7 +42,11 @@ def outcome(project: Project, context: SweepContext) -> dict[str, Any]:
             for point in histories[run.run_id]
             if not point.key.startswith(("seconds", "samples_per_second"))
         ),
-        "search": [(r.number, r.race, r.summary, r.outcomes) for r in read_results(context.queue)],
+        "search": [
+            (trial.number, trial.attributes.get(tags.VERDICT), result["summary"], result["outcomes"])
+            for trial in context.queue.trials([tags.RESULT, tags.VERDICT])
+            if (result := trial.attributes.get(tags.RESULT)) is not None
+        ],
         "confirmed": {trial: (result["summary"], result["outcomes"]) for trial, result in closed.items()},
     }
 

@@ -85,16 +85,14 @@ def _publish(spec: Sweep, console: Console) -> None:
     if not spec.execution.report:
         return
     from rothamsted import tags, tracking
-    from rothamsted.analysis.analyze import Settings
-    from rothamsted.publish.finished import publish_finished
+    from rothamsted.publish.finished import publish_finished, settings_of
     from rothamsted.search import find_search
 
     record = find_search(spec.storage, spec.name)
     if record is None:
         return
-    how = spec.statistics
-    settings = Settings(level=how.level, interval=how.interval, correction=how.correction)
-    artifact = publish_finished(str(record.attributes[tags.RUN_ID]), settings, uri=tracking.tracking_uri())
+    run_id = str(record.attributes[tags.RUN_ID])
+    artifact = publish_finished(run_id, settings_of(spec), uri=tracking.tracking_uri())
     if artifact is not None:
         console.print(f"report: artifact {artifact} of the sweep's run; as a file: ", end="", soft_wrap=True)
         console.print(f"rothamsted report --sweep {spec.name} --folder reports", soft_wrap=True, markup=False)

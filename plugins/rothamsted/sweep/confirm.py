@@ -10,23 +10,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rothamsted import tags
+from rothamsted.analysis.ranking import ranked
+from rothamsted.analysis.read_search import read_search
+from rothamsted.analysis.values import Condition
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.opened import SweepContext
-from rothamsted.sweep.results import ConditionResult, ranked, read_results
-from rothamsted.sweep.trial_record import as_params, last_ms, now_ms, outcome_tags
+from rothamsted.sweep.trial_summary import as_params, last_ms, now_ms, outcome_tags
 from rothamsted.sweep.worker.earlier import result_of_told, with_histories
 from rothamsted.tracking import find_runs
 
 Item = Mapping[str, Any]  # {"trial", "replicate", "seed", "run_id"}: one replicate of the confirmation
 
 
-def winners(search: SweepContext) -> list[ConditionResult]:
+def winners(search: SweepContext) -> list[Condition]:
     """The conditions to confirm: the best of the search by mean, a diverged or scoreless one never among them."""
     confirm = search.sweep.confirm
     if confirm is None:
         return []
-    return ranked(read_results(search.queue), search.sweep.objective.direction)[: confirm.keep]
+    found = read_search(search.queue, search.sweep)
+    conditions = {condition.number: condition for condition in found.conditions}
+    return [conditions[number] for number in ranked(found)[: confirm.keep]]
 
 
 def enqueue(search: SweepContext, confirmation: SweepContext) -> int:
@@ -37,7 +41,7 @@ def enqueue(search: SweepContext, confirmation: SweepContext) -> int:
     for winner in winners(search):
         missing = [r for r in range(len(confirmation.seeds)) if (winner.number, r) not in there]
         run_id = _trial_run(confirmation, winner) if missing else ""
-        new += [(winner.condition, _item(confirmation, winner.number, r, run_id)) for r in missing]
+        new += [(winner.values, _item(confirmation, winner.number, r, run_id)) for r in missing]
     if not new:
         return 0
     confirmation.recorder.flush()
@@ -92,7 +96,7 @@ def _item(confirmation: SweepContext, trial: int, replicate: int, run_id: str) -
     return {"trial": trial, "replicate": replicate, "seed": confirmation.seeds[replicate], "run_id": run_id}
 
 
-def _trial_run(confirmation: SweepContext, winner: ConditionResult) -> str:
+def _trial_run(confirmation: SweepContext, winner: Condition) -> str:
     """The run of a winner: the one that a process opened before it died, or a new one."""
     wanted = {tags.SWEEP: confirmation.sweep.name, tags.PHASE: "confirm", tags.TRIAL: str(winner.number)}
     found = find_runs([confirmation.experiment_id], {**wanted, tags.ROLE: "trial"}, uri=confirmation.tracking_uri)
@@ -105,7 +109,7 @@ def _trial_run(confirmation: SweepContext, winner: ConditionResult) -> str:
         name=f"confirm of trial {winner.number}",
         parent_id=confirmation.sweep_run_id,
         tags={**wanted, tags.ROLE: "trial", tags.STUDY: confirmation.study.name},
-        params=as_params(winner.condition),
+        params=as_params(winner.values),
         start_ms=now_ms(),
     )
 

@@ -17,6 +17,8 @@ from typing import Any
 from rich.console import Console
 
 from rothamsted import tags, tracking
+from rothamsted.analysis.ranking import members_of
+from rothamsted.analysis.read_search import read_search
 from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError
 from rothamsted.mlproject import find_root
 from rothamsted.search import SearchRecord, check_storage, find_search
@@ -27,8 +29,7 @@ from rothamsted.study.source_code import code_digest
 from rothamsted.sweep.coordinator.coordinator import INTERRUPTED, Coordinator
 from rothamsted.sweep.open.from_file import find_study
 from rothamsted.sweep.opened import SweepContext, queue_of
-from rothamsted.sweep.results import read_results
-from rothamsted.sweep.trial_record import now_ms
+from rothamsted.sweep.trial_summary import now_ms
 
 Config = Mapping[str, Any]  # dotted field of a study's config -> value, without the seed
 
@@ -112,15 +113,15 @@ def run_duel(
     context, is_resumed = _start(duel, experiment_id=experiment_id, root=root, tracking_uri=tracking_uri)
     try:
         status = Coordinator(context=context, is_resumed=is_resumed, question="", console=console).run()
-        results = {result.number: result for result in read_results(context.queue)}
+        found = read_search(context.queue, context.sweep)
     finally:
         context.recorder.close()
     if status == INTERRUPTED:
         raise KeyboardInterrupt
-    if status or len(results) < len(contestants):
+    if status or not found.is_complete:
         raise StudyError(f"duel {name}: its workers cannot run (see above); mend that and give the same command again")
-    replicates = [results[number].replicates for number in range(len(contestants))]
-    return [[str(one["run_id"]) for one in sorted(of, key=lambda one: one["replicate"])] for of in replicates]
+    members = [sorted(of, key=lambda one: one.number) for of in members_of(found).values()]
+    return [[one.run_id for one in of] for of in members]
 
 
 def _duel(

@@ -15,13 +15,14 @@ from typing import Any
 from rich.console import Console
 
 from rothamsted import tags, tracking
+from rothamsted.analysis.read_search import read_search
+from rothamsted.analysis.values import Condition, Dataset
 from rothamsted.spec import Sweep
 from rothamsted.study import Study
 from rothamsted.sweep.coordinator.coordinator import Sitting, run_sweep
 from rothamsted.sweep.foreign_study import ForeignStudy
 from rothamsted.sweep.open.start import reopen_passed
 from rothamsted.sweep.opened import SweepContext
-from rothamsted.sweep.results import ConditionResult, read_results
 from rothamsted.sweep.stage import EarlierStage, LaterStage, keeps_states, stage_name
 from rothamsted.sweep.stages import kept_of, later_stage, remove_states
 
@@ -91,7 +92,7 @@ class _Staged:
     def goes_on(self, index: int, sitting: Sitting, until: float | None) -> bool:
         """Whether the stage after a finished one can begin; if not, why is said."""
         stage, after = index + 1, index + 2
-        if not kept_of(self.sweep, after - 1, read_results(sitting.context.queue)):
+        if not kept_of(self.sweep, after - 1, _found(sitting.context)):
             self.console.print(f"no condition of stage {stage} has a score, so there is no stage {after}")
             return False
         if until is not None and time.time() >= until:
@@ -99,12 +100,12 @@ class _Staged:
             return False
         return True
 
-    def decide(self, index: int, context: SweepContext) -> Sequence[ConditionResult]:
+    def decide(self, index: int, context: SweepContext) -> Sequence[Condition]:
         """What goes on from a finished stage: decided once, whatever becomes of its results later."""
-        results = read_results(context.queue)
+        found = _found(context)
         decided = context.queue.attribute(tags.NEXT_STAGE)
         if decided is not None:
-            by_number = {result.number: result for result in results}
+            by_number = {condition.number: condition for condition in found.conditions}
             kept = [by_number[number] for number in decided["trials"]]
             self.console.print(
                 f"stage {index + 1} of {len(self.sweep.stages)}: sweep {context.sweep.name} is finished; its best "
@@ -114,20 +115,20 @@ class _Staged:
             )
             context.recorder.close()
             return kept
-        kept, name = kept_of(self.sweep, index + 1, results), stage_name(self.sweep, index + 1)
+        kept, name = kept_of(self.sweep, index + 1, found), stage_name(self.sweep, index + 1)
         with tracking.open_recorder(context.tracking_uri) as recorder:
             recorder.log(context.sweep_run_id, tags={tags.NEXT_SWEEP: name})
-        context.queue.set_attribute(tags.NEXT_STAGE, {"name": name, "trials": [result.number for result in kept]})
+        context.queue.set_attribute(tags.NEXT_STAGE, {"name": name, "trials": [condition.number for condition in kept]})
         return kept
 
     def next(
-        self, index: int, before: SweepContext, kept: Sequence[ConditionResult], of_run_id: str
+        self, index: int, before: SweepContext, kept: Sequence[Condition], of_run_id: str
     ) -> tuple[Sweep, LaterStage]:
         """A stage, by its position, as a sweep, and what links it to the one before."""
         earlier = EarlierStage(
             sweep=before.sweep,
             run_id=before.sweep_run_id,
-            trials=[result.number for result in kept],
+            trials=[condition.number for condition in kept],
             left_states=before.keeps_states,
         )
         remove_states(self.root, earlier, but_kept=True)
@@ -135,3 +136,7 @@ class _Staged:
             of_run_id=of_run_id, earlier=earlier, keeps_states=keeps_states(self.sweep, index, self.study)
         )
         return later_stage(self.sweep, index, kept), link
+
+
+def _found(context: SweepContext) -> Dataset:
+    return read_search(context.queue, context.sweep)

@@ -14,30 +14,32 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from rothamsted.analysis.ranking import members_of, pareto_front, ranked, scores_of
+from rothamsted.analysis.values import Condition, Dataset
 from rothamsted.errors import SpecError
 from rothamsted.spec import Sweep, from_resolved, resolved
+from rothamsted.statistics import describe
 from rothamsted.study import Checkpoint, Snapshot, Study
 from rothamsted.sweep.checkpoint_folders import checkpoint_folder, checkpoints_of, state_part
 from rothamsted.sweep.foreign_study import ForeignStudy
 from rothamsted.sweep.opened import SweepContext, config_of, stage_config
-from rothamsted.sweep.results import ConditionResult, pareto_front, ranked
 from rothamsted.sweep.stage import EarlierStage, stage_name, stage_replicates, without_confirmation
 
 
-def kept_of(sweep: Sweep, index: int, results: Sequence[ConditionResult]) -> list[ConditionResult]:
-    """What a later stage, by its position, keeps of the results of the stage before; best first."""
+def kept_of(sweep: Sweep, index: int, found: Dataset) -> list[Condition]:
+    """What a later stage, by its position, keeps of what the stage before has found; best first."""
     stage = sweep.stages[index]
-    return keep(results, stage.keep or len(results), by=stage.by, direction=sweep.objective.direction)
+    return keep(found, stage.keep or len(found.conditions), by=stage.by, level=sweep.statistics.level)
 
 
-def later_stage(sweep: Sweep, index: int, kept: Sequence[ConditionResult]) -> Sweep:
+def later_stage(sweep: Sweep, index: int, kept: Sequence[Condition]) -> Sweep:
     """A later stage as a sweep over what is kept of the stage before."""
     own = {
         "name": stage_name(sweep, index),
         "parameters": sweep.stage_parameters(index),
         "replicates": stage_replicates(sweep, index),
         "sampler": {"name": "random", "seed": sweep.sampler.seed},  # nothing is proposed: all is enqueued
-        "enqueue": [dict(result.condition) for result in kept],
+        "enqueue": [dict(condition.values) for condition in kept],
         "trials": len(kept),
         "stages": [],
     }
@@ -49,24 +51,25 @@ def later_stage(sweep: Sweep, index: int, kept: Sequence[ConditionResult]) -> Sw
     return from_resolved(plain if index == len(sweep.stages) - 1 else without_confirmation(plain))
 
 
-def keep(results: Sequence[ConditionResult], n_kept: int, *, by: str, direction: str) -> list[ConditionResult]:
+def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Condition]:
     """The best conditions by their mean, or by the worse end of the interval for it; best first.
 
     By the interval, one without an interval (a single replicate) comes after all that have one. Either way those
     that a race dropped come last, and with several objectives the Pareto set first.
     """
-    best = ranked(results, direction)
+    best, conditions = ranked(found), {one.number: one for one in found.conditions}
     if by == "interval":
-        key, sign = ("ci_high", 1.0) if direction == "minimize" else ("ci_low", -1.0)
-        front = {r.number for r in pareto_front(best, direction)}
+        front, members = pareto_front(found, best), members_of(found)
+        is_lower_better = found.objective.direction == "minimize"
 
-        def place(result: ConditionResult) -> tuple[object, ...]:
-            end = result.summary.get(key)
-            group = (result.dropped_after > 0, -result.dropped_after, result.number not in front)
-            return *group, end is None, 0.0 if end is None else sign * end
+        def place(number: int) -> tuple[object, ...]:
+            interval = describe(scores_of(members[number]), level=level).interval
+            end = None if interval is None else interval.high if is_lower_better else -interval.low
+            dropped = conditions[number].dropped_after
+            return dropped > 0, -dropped, number not in front, end is None, end or 0.0
 
         best = sorted(best, key=place)
-    return best[:n_kept]
+    return [conditions[number] for number in best[:n_kept]]
 
 
 def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:

@@ -17,10 +17,9 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, read_series
 from rothamsted.analysis.find import Staged, find_last_stage
-from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.objectives import OBJECTIVE, objective_of
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import label, typed_in
-from rothamsted.analysis.values import Objective
 from rothamsted.promotion.errors import PromotionError
 from rothamsted.promotion.judge.applies import check_sweep
 from rothamsted.promotion.judge.limits import metrics_of
@@ -29,7 +28,6 @@ from rothamsted.promotion.types import Evidence, EvidenceRun
 from rothamsted.publish.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
-from rothamsted.sweep.trial_summary import OBJECTIVE
 from rothamsted.tracking import FoundRun
 
 DATA_DIGEST = "rothamsted.data_digest"
@@ -179,9 +177,7 @@ def _check_results(found: SweepRuns, replicates: Sequence[FoundRun], *, uri: str
 
 def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str) -> None:
     """The one number of each replicate has to be what its curve says."""
-    objective = Objective(
-        metric=sweep.objective.metric, direction=sweep.objective.direction, reduce=sweep.objective.reduce
-    )
+    objective = sweep.objective
     finished = [run for run in replicates if run.tags.get(tags.OUTCOME) == Outcome.FINISHED]
     series = read_series({run.run_id: run.start_ms for run in finished}, [objective.metric], uri=uri)
     for run in finished:

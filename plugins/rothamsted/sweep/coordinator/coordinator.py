@@ -17,8 +17,12 @@ from typing import Any
 from rich.console import Console
 
 from rothamsted import tags, tracking
+from rothamsted.analysis.read_search import read_search
+from rothamsted.analysis.values import Dataset
 from rothamsted.executors import Death, LocalExecutor
 from rothamsted.executors.local import GRACE_SECONDS, worker_environment
+from rothamsted.publish.console import show
+from rothamsted.publish.finished import publish_ended, settings_of
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import Queue
 from rothamsted.spec import Sweep, plan
@@ -26,14 +30,11 @@ from rothamsted.study import Study, stop_on_signals
 from rothamsted.sweep import confirm
 from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.coordinator.progress import Progress
-from rothamsted.sweep.duel_record import print_duel, write_duel
-from rothamsted.sweep.finish import print_found, read_found, write_found
 from rothamsted.sweep.foreign_study import ForeignStudy
 from rothamsted.sweep.open.start import start_sweep
 from rothamsted.sweep.opened import SweepContext, n_workers
-from rothamsted.sweep.results import read_results
 from rothamsted.sweep.stage import LaterStage
-from rothamsted.sweep.trial_record import now_ms
+from rothamsted.sweep.trial_summary import now_ms
 from rothamsted.sweep.worker.work import is_alive, new_worker_id
 
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
@@ -66,11 +67,10 @@ class Coordinator:
         self._conductor = Conductor(search=self.context, holder=new_worker_id())
         self._confirmation = self._conductor.confirmation if sweep.confirm is not None else None
         self.progress = Progress(
+            sweep=sweep,
             n_search=size.n_trainings,
             n_confirm=size.n_confirm_trainings,
             n_replicates=size.n_replicates,
-            direction=sweep.objective.direction,
-            level=sweep.statistics.level,
             console=self.console,
             names_best=self.context.phase != "duel",
         )
@@ -82,15 +82,14 @@ class Coordinator:
             self._requeue_failed(queue)
         if self._confirmation is not None:
             confirm.end_runs(self._confirmation, None)
-        results = read_results(self.context.queue)
-        confirmed = read_results(self._confirmation.queue) if self._confirmation is not None else []
+        found = self._found()
         if self.is_resumed:
             what = "duel" if self.context.phase == "duel" else "sweep"
-            n_done = sum(len(r.replicates) for r in (*results, *confirmed))
+            n_done = len(found.replicates)
             self.console.print(f"resuming {what} {self.context.sweep.name}: {n_done} replicates are done already")
         limit = self.context.sweep.timeout
         until = time.time() + limit if limit and self.until is None else self.until
-        self.progress.open(results, confirmed)
+        self.progress.open(found)
         self._look_at_race()
         with stop_on_signals(self._say_stopping) as stop:
             try:
@@ -218,7 +217,7 @@ class Coordinator:
             return
         race = self.context.queue.attribute(tags.ROUND)
         if race is not None and race != self.progress.race:
-            self.progress.on_round(race, read_results(self.context.queue))
+            self.progress.on_round(race, self._found())
 
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
@@ -233,17 +232,21 @@ class Coordinator:
             status, exit_status = RunStatus.KILLED, INTERRUPTED
         else:  # complete, or its time is up, as the file asked
             status, exit_status = RunStatus.FINISHED, 0
-        found = read_found(context, self._confirmation)
-        if context.phase == "duel":
-            write_duel(found, context)
-        else:
-            write_found(found, context, self._confirmation, question=self.question)
+        confirmation = self._confirmation.queue if self._confirmation is not None else None
+        dataset = self._found(run_id=context.sweep_run_id, experiment_id=context.experiment_id, question=self.question)
+        settings = settings_of(context.sweep)
+        analysis = publish_ended(context.recorder, dataset, settings, queue=context.queue, confirmation=confirmation)
         if self._confirmation is not None and not is_complete:
             confirm.end_runs(self._confirmation, RunStatus.KILLED)
         self._end_runs(status)
         left = "" if is_complete else self._left()
-        (print_duel if context.phase == "duel" else print_found)(found, context, console=self.console, left=left)
+        where = {"tracking_uri": context.tracking_uri, "storage": context.sweep.storage}
+        show(analysis, self.console, left=left, **where)
         return exit_status
+
+    def _found(self, **more: str) -> Dataset:
+        confirmation = self._confirmation.queue if self._confirmation is not None else None
+        return read_search(self.context.queue, self.context.sweep, confirmation=confirmation, **more)
 
     def _left(self) -> str:
         """What a sitting that ended early leaves undone."""

@@ -22,7 +22,7 @@ from rothamsted.sweep.open.growth import CONFIRM_STUDY, check_confirm_study, che
 from rothamsted.sweep.open.warm_start import known_from
 from rothamsted.sweep.opened import SweepContext, confirm_queue_of, open_context, queue_of, stage_config
 from rothamsted.sweep.stage import LaterStage, first_stage, keeps_states
-from rothamsted.sweep.trial_record import now_ms
+from rothamsted.sweep.trial_summary import now_ms
 
 
 @dataclass(frozen=True, kw_only=True)
