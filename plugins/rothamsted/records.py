@@ -91,4 +91,5 @@ class ReplicateResult:
     others: tuple[float, ...] = ()  # the further objectives
     last: Mapping[str, float] = field(default_factory=dict)  # the last values that constraints look at
     reason: str = ""  # one line, where it failed
+    attempt: int = 1  # 1, 2, ...: grows with each retry
     history: tuple[Measured, ...] = field(default=(), repr=False)

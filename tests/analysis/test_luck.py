@@ -12,11 +12,9 @@ from scipy.stats import ttest_ind
 
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.luck import luck_of
+from rothamsted.publish.console import confirmed_table
 from rothamsted.publish.description import description, luck_text
 from rothamsted.publish.record import _metrics
-from rothamsted.statistics import summarize
-from rothamsted.sweep.confirmed import Confirmation, confirmed_table, markdown, metric_points
-from rothamsted.sweep.results import ConditionResult
 from tests.analysis.test_analyze import dataset
 
 SEARCH, FRESH = [0.10, 0.13, 0.11], [0.15, 0.19, 0.14, 0.21, 0.16]
@@ -69,26 +67,14 @@ def test_of_several_confirmed_conditions_the_metrics_are_of_the_search_s_best() 
     assert metrics["confirmed/mean"] == pytest.approx(np.mean(FRESH))
 
 
-def test_the_end_of_a_sweep_says_the_same_interval_in_its_description_terminal_and_metrics() -> None:
-    # By scipy, as above: what the analysis says later has to be what the sweep said when it ended.
+def test_the_terminal_says_the_same_interval_at_the_level_of_the_sweep() -> None:
+    # By scipy, as above.
     bounds = ttest_ind(FRESH, SEARCH, equal_var=False).confidence_interval(0.9)
-    one = Confirmation(search=result(SEARCH), confirmed=result(FRESH), direction="minimize")
+    made = analyze(dataset({0: SEARCH, 1: [9.0, 9.1, 9.3]}, confirm={0: FRESH}), Settings(level=0.9))
     text = f"+0.0567, 90 % interval {bounds.low:.3g} to {bounds.high:.3g} (Welch, n = 3 and 5)"
-    assert text in markdown([one], metric="loss", level=0.9, study="x")
+    assert text in description(made)
     console = Console(width=300, record=True, file=io.StringIO())
-    console.print(confirmed_table([one], metric="loss", level=0.9))
+    console.print(confirmed_table(made))
     assert text in console.export_text()
-    metrics = {point.key: point.value for point in metric_points(one, level=0.9)}
+    metrics = {point.key: point.value for point in _metrics(made)}
     assert (metrics["luck/ci_low"], metrics["luck/ci_high"]) == pytest.approx((bounds.low, bounds.high))
-
-
-def result(values: list[float]) -> ConditionResult:
-    """A condition of a sweep with these objectives."""
-    return ConditionResult(
-        number=0,
-        condition={"lr": 0.1},
-        summary={key: float(row[0]) for key, row in summarize(np.array(values)[:, None], level=0.9).items()},
-        outcomes={"finished": len(values)},
-        replicates=[{"objective": value} for value in values],
-        run_id="run",
-    )

@@ -11,6 +11,8 @@ import pytest
 
 from rothamsted import tracking
 from rothamsted.analysis.analyze import Settings, analyze
+from rothamsted.analysis.ranking import ranked
+from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.sweep_record import stage_mark, stages_of
 from rothamsted.analysis.sweep_runs import last_sittings
@@ -19,7 +21,6 @@ from rothamsted.publish.finished import publish_finished
 from rothamsted.publish.pages import report_html
 from rothamsted.publish.record import write_record
 from rothamsted.publish.rewrite import rewrite_sweep_trials
-from rothamsted.sweep.results import ranked, read_results
 from tests.analysis.runs import log_run
 from tests.sweep.conftest import Project
 
@@ -40,12 +41,12 @@ SEVERAL = {
 }
 
 
-def swept(project: Project, changes: dict[str, Any]) -> tuple[Dataset, Any]:
-    """A finished sweep as MLflow has it, and its results as the search has them."""
+def swept(project: Project, changes: dict[str, Any]) -> tuple[Dataset, Dataset]:
+    """A finished sweep as MLflow has it, and as the search has it."""
     context = project.start(changes)
     project.work(context)
     context.recorder.close()
-    return read_sweep("toys", uri=project.tracking_uri), read_results(context.queue)
+    return read_sweep("toys", uri=project.tracking_uri), read_search(context.queue, context.sweep)
 
 
 def table(project: Project, run_id: str, name: str) -> list[dict[str, str]]:
@@ -56,7 +57,7 @@ def table(project: Project, run_id: str, name: str) -> list[dict[str, str]]:
 def test_a_pruned_and_composite_sweep_is_read_ranked_and_published(project: Project) -> None:
     # Authority: the toy's loss. x = 0, lr = 0.001 has 0.5 * 0.999^8 > 0.45 at its first measurement, step 4: pruned;
     # x = 0.5 begins at 0.125, and is never above 0.45. lr = 0.5 is at zero loss after some steps: stops early.
-    found, results = swept(project, COMPOSITE)
+    found, searched = swept(project, COMPOSITE)
     pruned = [c for c in found.conditions if c.pruned]
     assert [(c.values["lr"], c.values["x"]) for c in pruned] == [(0.001, 0.0)]
     assert pruned[0].pruned.startswith("at step 4 by pruner threshold: gap 0.")
@@ -65,7 +66,7 @@ def test_a_pruned_and_composite_sweep_is_read_ranked_and_published(project: Proj
     assert found.objective.expression == "val_loss + max(0, train_loss - 10)"
     assert any(r.stopped_early for r in found.replicates)
     made = analyze(found)
-    assert list(made.ranking) == [one.number for one in ranked(results, "minimize")]
+    assert list(made.ranking) == ranked(searched)
 
     with tracking.open_recorder(project.tracking_uri) as recorder:
         write_record(recorder, made, found.run_id)
@@ -102,7 +103,7 @@ def test_another_objective_of_a_composite_sweep_is_taken_from_the_curves(project
 def test_several_objectives_and_constraints_are_read_ranked_and_published(project: Project) -> None:
     # Authority: the toy. lr = 0.001 leaves a loss near 0.5 and breaks train_loss <= 0.1; the others keep it. The
     # larger the rate the better the second objective, and the losses at the end are the noise of the seed, equal.
-    found, results = swept(project, SEVERAL)
+    found, searched = swept(project, SEVERAL)
     by_rate = {c.values["lr"]: c for c in found.conditions}
     ((text, amount),) = by_rate[0.001].broken
     assert text == "train_loss <= 0.1"
@@ -111,7 +112,7 @@ def test_several_objectives_and_constraints_are_read_ranked_and_published(projec
     replicate = next(r for r in found.replicates if r.condition == by_rate[0.5].number)
     assert replicate.others == (0.5,)
     made = analyze(found)
-    assert list(made.ranking) == [one.number for one in ranked(results, "minimize")]
+    assert list(made.ranking) == ranked(searched)
     assert made.pareto is not None
     assert by_rate[0.9].number in made.pareto.members
 

@@ -41,7 +41,7 @@ def hostile() -> Analysis:
     made = pages.with_metrics(made, {ATTACK: {0: 0.8}})
     return pages.with_dataset(
         made,
-        objective=replace(made.dataset.objective, metric=ATTACK),
+        objective=made.dataset.objective.model_copy(update={"metric": ATTACK}),
         question=ATTACK,
         design={ATTACK: ATTACK},
         provenance={ATTACK: ATTACK},

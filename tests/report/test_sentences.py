@@ -156,7 +156,7 @@ def test_of_several_confirmed_conditions_the_best_mean_is_named(direction: str, 
             pages.confirmed(0, None, pages.interval(0.12, 0.11, 0.13)),
         ),
     )
-    made = pages.with_dataset(made, objective=replace(made.dataset.objective, direction=direction))
+    made = pages.with_dataset(made, objective=made.dataset.objective.model_copy(update={"direction": direction}))
     last = plain(confirmed_words(made)).rpartition("report. ")[2]
     assert last.startswith(expected)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from rothamsted.sweep.open.start import start_sweep
 from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.worker.work import Worker
 from tests.conftest import ROOT
+from tests.sweep.same_result import check_readers_agree
 from tests.sweep.strangers import home
 
 __all__ = ["home"]
@@ -61,6 +62,11 @@ class Project:
     """The toy project: write a sweep file, then run it in this process or as a user would."""
 
     root: Path
+    altered: list[str] = field(default_factory=list)  # what a test did to the stores behind the engine's back
+
+    @property
+    def is_altered(self) -> bool:
+        return bool(self.altered)
 
     @property
     def tracking_uri(self) -> str:
@@ -111,7 +117,10 @@ class Project:
 
 @contextmanager
 def toy_project(folder: Path) -> Iterator[Project]:
-    """The toy project in a folder, importable and the working directory for as long as this lasts."""
+    """The toy project in a folder, importable and the working directory for as long as this lasts.
+
+    At its end the search and the record must say the same of each sweep that has run to its end.
+    """
     package = folder / "projects" / "toy"
     package.mkdir(parents=True)
     (folder / "MLproject").write_text(MLPROJECT)
@@ -127,6 +136,8 @@ def toy_project(folder: Path) -> Iterator[Project]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.syspath_prepend(str(folder))
         yield project
+        if (folder / "optuna.db").is_file() and not project.is_altered:
+            check_readers_agree(project.storage, project.tracking_uri)
         for name in [n for n in sys.modules if n == "projects" or n.startswith("projects.")]:
             del sys.modules[name]
 

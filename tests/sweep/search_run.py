@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -17,9 +18,11 @@ from mlflow.artifacts import load_text
 from rich.console import Console
 
 from rothamsted import tags
-from rothamsted.sweep.finish import print_found, read_found, write_found
+from rothamsted.analysis.read_search import read_search
+from rothamsted.analysis.values import Analysis, Condition, Dataset
+from rothamsted.publish.console import show
+from rothamsted.publish.finished import publish_ended, settings_of
 from rothamsted.sweep.opened import SweepContext
-from rothamsted.sweep.results import ConditionResult
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project
 
@@ -32,10 +35,15 @@ class Ran:
     context: SweepContext
     events: Events
     printed: str
+    analysis: Analysis
 
     @property
-    def results(self) -> list[ConditionResult]:
-        return list(read_found(self.context, None).results)
+    def found(self) -> Dataset:
+        return self.analysis.dataset
+
+    @property
+    def conditions(self) -> list[Condition]:
+        return list(self.found.conditions)
 
     @property
     def trials(self) -> list[optuna.trial.FrozenTrial]:
@@ -63,10 +71,11 @@ class Ran:
         return [m.value for m in MlflowClient(self.project.tracking_uri).get_metric_history(run.run_id, metric)]
 
     def table(self, name: str) -> list[dict[str, str]]:
-        """A table that was written to the sweep's run."""
+        """A table that was written to the sweep's run, in the order of trials."""
         [run] = self.runs("sweep")
         uri = MlflowClient(self.project.tracking_uri).get_run(run.run_id).info.artifact_uri
-        return list(csv.DictReader(io.StringIO(load_text(f"{uri}/statistics/{name}.csv"))))
+        rows = csv.DictReader(io.StringIO(load_text(f"{uri}/statistics/{name}.csv")))
+        return sorted(rows, key=lambda row: int(row["condition"]))
 
     @property
     def description(self) -> str:
@@ -74,15 +83,40 @@ class Ran:
         return run.tags["mlflow.note.content"]
 
 
+def found_of(context: SweepContext) -> Dataset:
+    """What a sweep has found, as its search has it."""
+    confirmation = context.confirmation().queue if context.sweep.confirm is not None else None
+    where = {"run_id": context.sweep_run_id, "experiment_id": context.experiment_id}
+    return read_search(context.queue, context.sweep, confirmation=confirmation, **where)
+
+
+def searched(found: Dataset) -> Dataset:
+    """The dataset without what was trained on fresh seeds."""
+    return replace(found, replicates=tuple(one for one in found.replicates if one.phase == "search"))
+
+
+def counts_of(found: Dataset, phase: str = "search") -> list[dict[str, int]]:
+    """Of each condition, how its replicates ended."""
+    return [
+        dict(Counter(r.outcome for r in found.replicates if (r.condition, r.phase) == (one.number, phase)))
+        for one in found.conditions
+    ]
+
+
 def write_down(project: Project, context: SweepContext, events: Events) -> Ran:
     """Write the record of what has been found, as the coordinator does at the end of a sitting."""
-    confirmation = context.confirmation() if context.sweep.confirm is not None else None
-    found = read_found(context, confirmation)
-    write_found(found, context, confirmation, question="")
+    confirmation = context.confirmation().queue if context.sweep.confirm is not None else None
+    analysis = publish_ended(
+        context.recorder,
+        found_of(context),
+        settings_of(context.sweep),
+        queue=context.queue,
+        confirmation=confirmation,
+    )
     context.recorder.flush()
     console = Console(file=io.StringIO(), record=True, width=200)
-    print_found(found, context, console=console, left="")
-    return Ran(project=project, context=context, events=events, printed=console.export_text())
+    show(analysis, console, tracking_uri=project.tracking_uri, storage=project.storage)
+    return Ran(project=project, context=context, events=events, printed=console.export_text(), analysis=analysis)
 
 
 def run(project: Project, changes: Mapping[str, Any]) -> Ran:

@@ -101,8 +101,8 @@ def test_a_metric_that_is_never_logged_fails_each_replicate_and_the_end_says_why
     assert {one.status for one in ran.runs("replicate")} == {"FAILED"}
     assert [trial.state for trial in ran.trials] == [TrialState.FAIL] * 2
     printed = " ".join(ran.printed.split())
-    assert f"no condition has a score 6 failed replicates, each: {reason}" in printed
-    assert f"6 failed replicates, each: {reason}." in ran.description
+    assert f"No condition has a score. 6 failed replicates, each: {reason}" in printed
+    assert f"6 failed replicates, each: {reason}" in ran.description
 
 
 def test_the_commonest_reason_of_failure_is_named(project: Project) -> None:
@@ -117,4 +117,4 @@ def test_a_score_outside_the_domain_of_its_expression_is_no_score(project: Proje
     # log(0 - 1) has no value at any step; by the style of the project a missing value is missing, never a bad score.
     ran = run(project, {**SWEEP, "objective": {"expression": "log(0 - 1 - val_loss * 0)", "direction": "minimize"}})
     assert [trial.state for trial in ran.trials] == [TrialState.FAIL] * 2
-    assert "no condition has a score" in ran.printed
+    assert "No condition has a score" in ran.printed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,22 @@ from rich.console import Console
 from scipy import stats
 
 from rothamsted import tags
+from rothamsted.analysis.analyze import QUICK, analyze
+from rothamsted.analysis.ranking import ranked
+from rothamsted.analysis.values import Analysis
 from rothamsted.errors import ResumeError, StoreError
+from rothamsted.publish.confirmed_tables import confirmed_table as csv_table
+from rothamsted.publish.console import confirmed_table
+from rothamsted.publish.finished import publish_ended, settings_of
+from rothamsted.publish.record import winner_of
+from rothamsted.report.tables.csv_tables import to_csv
 from rothamsted.search import find_search
 from rothamsted.sweep.advance import Conductor
-from rothamsted.sweep.confirmed import confirmed_csv, confirmed_table, markdown, metric_points
-from rothamsted.sweep.finish import Found, read_found, write_found
 from rothamsted.sweep.open.from_file import find_target
 from rothamsted.sweep.opened import SweepContext, open_context
-from rothamsted.sweep.results import ranked, read_results
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate, toy_project
+from tests.sweep.search_run import counts_of, found_of
 
 CONFIRM: dict[str, Any] = {
     "parameters": {"steps": 20, "n_points": 5, "own_noise": 0.01},
@@ -44,7 +50,16 @@ class Confirmed:
     search: SweepContext
     confirmation: SweepContext
     events: Events
-    found: Found
+    analysis: Analysis
+
+
+def publish(search: SweepContext, question: str = "") -> Analysis:
+    """Write the end of a sitting down, as the coordinator does."""
+    found = replace(found_of(search), question=question)
+    of_both = {"queue": search.queue, "confirmation": search.confirmation().queue}
+    analysis = publish_ended(search.recorder, found, settings_of(search.sweep), **of_both)
+    search.recorder.flush()
+    return analysis
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +69,10 @@ def confirmed(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Pa
         new_mlflow(folder)
         search = project.start(CONFIRM)
         events = project.work(search)
-        confirmation = search.confirmation()
-        found = read_found(search, confirmation)
-        write_found(found, search, confirmation, question="does it hold?")
-        search.recorder.flush()
-        yield Confirmed(project=project, search=search, confirmation=confirmation, events=events, found=found)
+        analysis = publish(search, question="does it hold?")
+        yield Confirmed(
+            project=project, search=search, confirmation=search.confirmation(), events=events, analysis=analysis
+        )
 
 
 def runs(project: Project, role: str, phase: str = "confirm") -> list[FoundRun]:
@@ -66,7 +80,7 @@ def runs(project: Project, role: str, phase: str = "confirm") -> list[FoundRun]:
 
 
 def test_the_best_conditions_run_on_seeds_after_the_largest_of_the_search(confirmed: Confirmed) -> None:
-    best = [str(r.number) for r in ranked(read_results(confirmed.search.queue), "minimize")[:2]]
+    best = list(map(str, ranked(found_of(confirmed.search))[:2]))
     seeds = {number: [] for number in best}
     for run in runs(confirmed.project, "replicate"):
         seeds[run.tags[tags.TRIAL]].append(run.tags[tags.SEED])
@@ -100,7 +114,7 @@ def test_the_search_does_not_see_the_confirmation(confirmed: Confirmed) -> None:
     assert len(optuna.load_study(study_name="toys", storage=storage).trials) == 3
     trials = optuna.load_study(study_name="toys.confirm", storage=storage).trials
     assert (len(trials), {t.state.name for t in trials}) == (8, {"COMPLETE"})
-    assert all(r.outcomes == {"finished": 3} for r in read_results(confirmed.search.queue))
+    assert counts_of(found_of(confirmed.search)) == [{"finished": 3}] * 3
 
 
 def test_the_confirmation_begins_when_the_search_has_ended(confirmed: Confirmed) -> None:
@@ -127,33 +141,36 @@ def test_the_sweep_run_carries_both_estimates_and_their_difference(confirmed: Co
 
 
 def test_luck_is_positive_where_a_maximum_looked_higher_in_the_search(confirmed: Confirmed) -> None:
-    one = confirmed.found.confirmations[0]
-    turned = type(one)(search=one.search, confirmed=one.confirmed, direction="maximize")
-    assert turned.luck == pytest.approx(-(one.luck or 0.0))
+    found, (one, *_) = confirmed.analysis.dataset, confirmed.analysis.confirmed
+    objective = found.objective.model_copy(update={"direction": "maximize"})
+    turned = {again.condition: again for again in analyze(replace(found, objective=objective), parts=QUICK).confirmed}
+    assert turned[one.condition].luck.estimate == pytest.approx(-one.luck.estimate)
 
 
 def test_writing_the_end_again_adds_no_point(confirmed: Confirmed) -> None:
     client, run_id = MlflowClient(confirmed.project.tracking_uri), confirmed.search.sweep_run_id
     keys = ("luck", "confirmed/mean", "best_in_search/mean", "replicates/finished")
-    write_found(confirmed.found, confirmed.search, confirmed.confirmation, question="")
-    confirmed.search.recorder.flush()
+    publish(confirmed.search)
     assert [len(client.get_metric_history(run_id, key)) for key in keys] == [1, 1, 1, 1]
 
 
 def test_description_and_terminal_say_which_estimate_to_report(confirmed: Confirmed) -> None:
-    text = markdown(confirmed.found.confirmations, metric="val_loss", level=0.95, study="toys.confirm")
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(confirmed_table(confirmed.found.confirmations, metric="val_loss", level=0.95))
-    assert "The confirmed mean is the estimate to report" in text
+    console.print(confirmed_table(confirmed.analysis))
     assert "the estimate to report" in console.export_text()
     [sweep] = find_runs(None, {tags.ROLE: "sweep"}, uri=confirmed.project.tracking_uri)
-    assert "### Confirmed on fresh seeds" in sweep.tags["mlflow.note.content"]
+    text = sweep.tags["mlflow.note.content"]
+    assert "**Confirmed on fresh seeds**" in text
+    assert "This is the estimate to report." in text
 
 
 def test_the_table_of_confirmed_conditions_has_a_line_each(confirmed: Confirmed) -> None:
-    rows = list(csv.DictReader(io.StringIO(confirmed_csv(confirmed.found.confirmations, ["lr"]))))
-    assert [float(row["luck"]) for row in rows] == [c.luck for c in confirmed.found.confirmations]
-    assert [row["confirmed_n"] for row in rows] == ["4.0", "4.0"]
+    rows = list(csv.DictReader(io.StringIO(to_csv(csv_table(confirmed.analysis)))))
+    assert [float(row["luck"]) for row in rows] == [c.luck.estimate for c in confirmed.analysis.confirmed]
+    assert [row["confirmed_n"] for row in rows] == ["4", "4"]
+    parents = {run.tags[tags.TRIAL]: run.run_id for run in runs(confirmed.project, "trial")}
+    assert {row["trial"]: row["run_id"] for row in rows} == parents
+    assert [row["trial"] for row in rows] == list(map(str, confirmed.analysis.ranking[:2]))  # the search's order
 
 
 def test_the_confirmation_is_no_sweep_that_a_worker_could_join(confirmed: Confirmed) -> None:
@@ -195,7 +212,7 @@ def test_a_confirmation_can_be_asked_for_after_the_search(project: Project) -> N
 def test_keeping_more_confirms_only_those_that_are_new(project: Project) -> None:
     project.work(project.start({**CONFIRM, "confirm": {"keep": 1, "replicates": 4}}))
     events = project.work(project.start(CONFIRM))
-    second = ranked(read_results(project.start(CONFIRM).queue), "minimize")[1].number
+    second = ranked(found_of(project.start(CONFIRM)))[1]
     assert {e["trial"] for e in events} == {second}
 
 
@@ -216,12 +233,9 @@ def test_a_search_without_any_score_has_nothing_to_confirm(project: Project) -> 
     search = project.start({**CONFIRM, "space": {"fail": [True]}, "confirm": {"replicates": 4}})
     project.work(search)
     assert Conductor(search=search, holder="h").is_over()
-    confirmation = search.confirmation()
-    found = read_found(search, confirmation)
-    write_found(found, search, confirmation, question="")
-    search.recorder.flush()
+    analysis = publish(search)
     [sweep] = find_runs(None, {tags.ROLE: "sweep"}, uri=project.tracking_uri)
-    assert found.confirmations == []
+    assert analysis.confirmed == ()
     assert "there is nothing to confirm" in sweep.tags["mlflow.note.content"]
 
 
@@ -229,9 +243,12 @@ def test_a_replicate_that_fails_on_a_fresh_seed_is_missing_and_counted(project: 
     parameters = {**CONFIRM["parameters"], "fail_at_seed": 4}
     search = project.start({**CONFIRM, "parameters": parameters, "confirm": {"keep": 1, "replicates": 4}})
     project.work(search)
-    [one] = read_found(search, search.confirmation()).confirmations
-    assert one.confirmed.outcomes == {"finished": 3, "failed": 1}
-    assert {point.key: point.value for point in metric_points(one)}["confirmed/n"] == 3
+    winner = winner_of(publish(search))
+    assert winner is not None
+    assert winner.summary is not None
+    assert winner.summary.counts == {"finished": 3, "failed": 1}
+    [sweep] = find_runs(None, {tags.ROLE: "sweep"}, uri=project.tracking_uri)
+    assert sweep.metrics["confirmed/n"] == 3
 
 
 def test_one_replicate_in_the_search_is_confirmed_below_a_run_of_its_own(project: Project) -> None:

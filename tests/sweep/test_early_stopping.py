@@ -38,7 +38,7 @@ def test_a_replicate_ends_after_patience_and_counts(project: Project) -> None:
         assert ran.steps(one, "val_loss")[-1] == 20
     noise = [np.random.default_rng(seed).normal(0.0, 0.01, 20)[7] for seed in (0, 1)]
     assert ran.trials[0].value == pytest.approx(np.mean(noise), rel=1e-9)  # the last value of what was trained
-    assert [result.summary["n"] for result in ran.results] == [2, 2]
+    assert [summary.n for summary in ran.analysis.objective] == [2, 2]
 
 
 def test_members_that_train_together_stop_each_for_itself(project: Project) -> None:

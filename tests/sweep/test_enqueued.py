@@ -19,7 +19,7 @@ SWEEP: dict[str, Any] = {
 
 
 def conditions(ran: Any) -> list[dict[str, Any]]:
-    return [dict(result.condition) for result in ran.results]
+    return [dict(condition.values) for condition in ran.conditions]
 
 
 @pytest.mark.parametrize("name", ["random", "tpe"])

@@ -15,16 +15,16 @@ from rich.console import Console
 
 from rothamsted import tags
 from rothamsted.errors import SpecError
+from rothamsted.publish.console import models_text
 from rothamsted.study.source_code import MOST_BYTES, code_digest, study_code
 from rothamsted.sweep.coordinator.coordinator import run_sweep
 from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.opened import SweepContext
-from rothamsted.sweep.results import read_results
-from rothamsted.sweep.worker.model_log import models_text
 from rothamsted.tracking import FoundRun, find_run, find_runs
 from tests.sweep.conftest import Project, stop_in_replicate
 from tests.sweep.in_this_process import in_this_process
 from tests.sweep.line_project import SWEEP, add_line_study
+from tests.sweep.search_run import found_of
 
 CONFIRM = {"confirm": {"keep": 1, "replicates": 2}}
 
@@ -207,7 +207,7 @@ def test_a_store_that_refuses_a_model_costs_the_model_alone(lines: Project, monk
 
     monkeypatch.setattr(MlflowClient, "log_model_artifacts", full)
     context = run(lines, models="all", space={"lr": [0.2]}, replicates={"count": 1})
-    assert models_text(read_results(context.queue)).startswith("models: 1 not: OSError: [Errno 28] No space left")
+    assert models_text(found_of(context)).startswith("models: 1 not: OSError: [Errno 28] No space left")
     assert [found.status for found in replicates(lines)] == ["FINISHED"]
 
 
@@ -216,7 +216,7 @@ def test_what_became_of_a_model_is_known_when_another_worker_ends_its_condition(
     lines.work(context, stop_in_replicate(2, 1))  # in the second replicate of trial 0
     again = lines.start({**SWEEP, "models": "all"})
     lines.work(again)
-    assert models_text(read_results(again.queue)) == "models: 4 logged"
+    assert models_text(found_of(again)) == "models: 4 logged"
     assert len(MlflowClient(lines.tracking_uri).search_logged_models(["0"])) == 4
 
 
@@ -289,5 +289,5 @@ def test_code_that_is_edited_while_a_worker_runs_changes_no_model(lines: Project
 def test_a_study_with_data_among_its_code_has_no_models_and_is_told_why(lines: Project) -> None:
     (lines.root / "projects" / "line" / "rows.bin").write_bytes(bytes(MOST_BYTES))
     context = run(lines, models="all", space={"lr": [0.2]}, replicates={"count": 1})
-    text = models_text(read_results(context.queue))
+    text = models_text(found_of(context))
     assert "line holds 20 MB, more than the 20 MB of source code that a model carries; keep data" in text

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from rothamsted.records import Measured
-from rothamsted.sweep.scores import curve_of
+from rothamsted.analysis.objectives import counted
 
 
-def history(losses: dict[int, float]) -> list[Measured]:
-    return [
-        Measured(step=step, epoch=None, seconds=0.0, metrics={"val_loss": loss}, timestamp_ms=0)
-        for step, loss in losses.items()
-    ]
+def curve(losses: dict[int, float]) -> tuple[list[int], list[float]]:
+    return list(losses), list(losses.values())
 
 
 def test_a_measurement_before_the_first_update_does_not_count() -> None:
-    assert curve_of(history({0: 2.3, 5: 2.9, 10: 2.6}), "val_loss") == [2.9, 2.6]
-    assert curve_of(history({0: 2.3}), "val_loss") == [2.3]
+    assert counted(*curve({0: 2.3, 5: 2.9, 10: 2.6})).tolist() == [2.9, 2.6]
+    assert counted(*curve({0: 2.3})).tolist() == [2.3]
 
 
 def test_the_first_step_of_a_foreign_project_counts() -> None:
-    assert curve_of(history({0: 2.3, 1: 2.9}), "val_loss", is_foreign=True) == [2.3, 2.9]
+    assert counted(*curve({0: 2.3, 1: 2.9}), counts_step_0=True).tolist() == [2.3, 2.9]

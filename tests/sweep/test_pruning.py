@@ -17,12 +17,13 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from rothamsted import tags
+from rothamsted.analysis.ranking import means_of, only
 from rothamsted.records import RunStatus
 from rothamsted.sweep.coordinator.coordinator import Coordinator
 from rothamsted.sweep.coordinator.progress import Progress
 from tests.sweep.conftest import Project, stop_in_replicate, toy_project
 from tests.sweep.in_this_process import in_this_process
-from tests.sweep.search_run import Ran, run, write_down
+from tests.sweep.search_run import Ran, counts_of, run, searched, write_down
 from tests.sweep.test_crashes import check_cuts
 
 LRS = [0.3, 0.5, 0.02, 0.4, 0.01, 0.6]  # the third and the fifth are slow: losses of 0.33 and 0.41 after ten steps
@@ -119,15 +120,15 @@ def test_pruned_is_a_state_of_its_own_in_every_record(pruned: Ran) -> None:
         assert (one.status, one.tags[tags.OUTCOME]) == (RunStatus.KILLED, "pruned")
         assert one.tags[tags.PRUNED_BECAUSE].startswith("at step 4 by pruner median: val_loss 0.")
     assert not any(key.startswith("objective") or "/" in key for key in of_trial.metrics)  # in no interval
-    [row] = [row for row in pruned.table("conditions") if row["trial"] == "2"]
+    [row] = [row for row in pruned.table("conditions") if row["condition"] == "2"]
     assert (row["n_pruned"], row["n_finished"], row["mean"], row["ci_low"]) == ("1", "0", "", "")
     assert row["pruned"] == of_trial.tags[tags.PRUNED_BECAUSE]
-    assert {row["trial"]: row["n_pruned"] for row in pruned.table("conditions")}["0"] == "0"
-    assert [row["outcome"] for row in pruned.table("replicates") if row["trial"] == "2"] == ["pruned"]
+    assert {row["condition"]: row["n_pruned"] for row in pruned.table("conditions")}["0"] == "0"
+    assert [row["outcome"] for row in pruned.table("replicates") if row["condition"] == "2"] == ["pruned"]
     for text in (pruned.printed, pruned.description):
-        assert "2 of 6 conditions pruned" in text
+        assert "2 of 6 conditions were pruned (stopped before the end): in no ranking, no interval." in text
     assert "2 pruned" in pruned.description
-    assert {result.number for result in pruned.results if result.mean is None} == {2, 4}
+    assert set(means_of(pruned.found)) == {0, 1, 3, 5}
 
 
 def test_a_pruned_condition_is_never_ranked_and_never_confirmed(pruned: Ran) -> None:
@@ -139,8 +140,9 @@ def test_a_pruned_condition_is_never_ranked_and_never_confirmed(pruned: Ran) -> 
 
 def test_the_progress_line_counts_the_pruned_and_does_not_wait_for_what_they_spare(pruned: Ran) -> None:
     console = Console(file=StringIO(), width=300)
-    progress = Progress(n_search=18, n_confirm=0, n_replicates=3, direction="minimize", level=0.95, console=console)
-    progress.open([])
+    of_search = {"sweep": pruned.context.sweep, "n_search": 18, "n_confirm": 0, "n_replicates": 3}
+    progress = Progress(**of_search, console=console)
+    progress.open(only(pruned.found, ()))
     for event in pruned.events:
         if event["phase"] == "search":
             {"start": lambda e: progress.on_start(1, e), "end": progress.on_end, "trial": progress.on_trial}[
@@ -152,8 +154,8 @@ def test_the_progress_line_counts_the_pruned_and_does_not_wait_for_what_they_spa
     assert "14 done" in line
     assert "of them 2 pruned" in line
     assert " 0 remaining" in line
-    again = Progress(n_search=18, n_confirm=0, n_replicates=3, direction="minimize", level=0.95, console=console)
-    again.open(pruned.results)
+    again = Progress(**of_search, console=console)
+    again.open(searched(pruned.found))
     again.close()
     assert " 0 remaining" in console.file.getvalue().splitlines()[-2]  # type: ignore[attr-defined]
 
@@ -234,7 +236,7 @@ def test_wilcoxon_stops_after_so_many_replicates_as_plain_optuna_does(project: P
     [of_trial] = ran.runs("trial", 1)
     assert of_trial.status == RunStatus.KILLED
     assert of_trial.tags[tags.PRUNED_BECAUSE] == f"after {n_seen} replicates by pruner wilcoxon"
-    [row] = [row for row in ran.table("conditions") if row["trial"] == "1"]
+    [row] = [row for row in ran.table("conditions") if row["condition"] == "1"]
     assert (row["mean"], row["n_finished"]) == ("", str(n_seen))
 
 
@@ -271,7 +273,7 @@ def test_a_pruned_trial_is_not_trained_again_when_a_sweep_goes_on(
     }
     first = write_down(project, context := project.start(changes), project.work(context))
     assert [trial.state for trial in first.trials] == [TrialState.PRUNED]
-    assert first.results[0].outcomes == {"failed": 1, "pruned": 1}
+    assert counts_of(first.found) == [{"failed": 1, "pruned": 1}]
     again = project.start({**changes, "execution": {"workers": 1, "retries": 3}})
     console = Console(quiet=True)
     assert Coordinator(context=again, is_resumed=True, question="", console=console).run() == 0

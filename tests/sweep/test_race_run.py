@@ -16,7 +16,6 @@ from rich.console import Console
 from rothamsted import tags
 from rothamsted.sweep.open.check import print_plan
 from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.results import read_results
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Project
 from tests.sweep.test_run import spawn, wait_until
@@ -40,7 +39,10 @@ def found(project: Project, name: str = "toys") -> dict[str, Any]:
     context = project.start({**SWEEP, "name": name})
     closed = context.confirmation().queue.attribute(tags.CONFIRMED)
     return {
-        "search": [(r.number, r.race, r.summary) for r in read_results(context.queue)],
+        "search": [
+            (trial.number, trial.attributes.get(tags.VERDICT), trial.attributes[tags.RESULT]["summary"])
+            for trial in context.queue.trials([tags.RESULT, tags.VERDICT])
+        ],
         "confirmed": {trial: result["summary"] for trial, result in closed.items()},
     }
 

@@ -72,6 +72,6 @@ def test_two_workers_and_a_stop_give_each_trial_once_inside_the_space(project: P
     assert (counts.complete, counts.total) == (N_TRIALS, N_TRIALS)
     assert len(ran.runs("trial")) == N_TRIALS  # a stopped one went on in its own run
     assert {run.status for run in ran.runs("trial")} == {"FINISHED"}
-    conditions = [tuple(result.condition.values()) for result in ran.results]
+    conditions = [tuple(condition.values.values()) for condition in ran.conditions]
     assert len(set(conditions)) == N_TRIALS
     assert all(0.1 <= lr <= 1.0 and -0.5 <= x <= 0.5 for lr, x in conditions)

@@ -74,17 +74,19 @@ def test_the_pareto_set_is_optunas_and_is_marked_everywhere(ran: Ran) -> None:
     front = {trial.number for trial in ran.study.best_trials}
     assert 0 < len(front) < 6
     rows = ran.table("conditions")
-    assert {int(row["trial"]) for row in rows if row["on_pareto_set"] == "yes"} == front
+    assert {int(row["condition"]) for row in rows if row["on_pareto_set"] == "true"} == front
     assert f"{len(front)} of 6 conditions on the Pareto set" in ran.printed
-    assert f"{len(front)} of 6 conditions on the Pareto set" in ran.description
+    assert f"Pareto set of val_loss (minimize), learning_rate (maximize), gap (minimize): {len(front)} conditions" in (
+        ran.description
+    )
     for name in ("mean learning_rate", "mean gap", "Pareto set"):
         assert name in ran.printed
     assert "| val_loss | learning_rate | gap | Pareto set |" in ran.description
-    by_trial = {result.number: result for result in ran.results}
     for row in rows:
-        others = by_trial[int(row["trial"])].others
-        assert float(row["gap/mean"]) == others[1]["summary"]["mean"]
-        assert float(row["learning_rate/ci_low"]) == others[0]["summary"]["ci_low"]
+        of_trial = ran.runs("trial", int(row["condition"]))[0].metrics
+        assert float(row["gap/mean"]) == pytest.approx(of_trial["objective.gap/mean"], rel=1e-12)
+        low = of_trial["objective.learning_rate/ci_low"]
+        assert float(row["learning_rate/ci_low"]) == pytest.approx(low, rel=1e-12)
     of_one = ran.table("replicates")[0]
     assert float(of_one["gap"]) == ran.runs("replicate", 0)[0].metrics["objective.gap"]
     assert float(of_one["learning_rate"]) == 0.1
@@ -103,8 +105,8 @@ def test_a_condition_that_diverges_is_told_the_worst_of_everything(project: Proj
     changes = {**SWEEP, "space": {"lr": [0.5, 10.0]}, "parameters": {"steps": 200, "n_points": 5}}
     ran = run(project, changes)
     assert ran.trials[1].values == [np.inf, -np.inf, np.inf]
-    assert ran.table("conditions")[1]["on_pareto_set"] == "no"
-    assert [result.number for result in ran.results if result.mean is not None] == [0]
+    assert ran.table("conditions")[1]["on_pareto_set"] == "false"
+    assert list(ran.analysis.ranking) == [0]
 
 
 def test_a_sweep_of_several_objectives_goes_on_with_what_it_had(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,17 @@ from typing import Any
 
 import optuna
 import pytest
+from scipy import stats
 
 from rothamsted import tags
 from rothamsted.errors import SpecError, StoreError, UserError
 from rothamsted.search import find_search
 from rothamsted.study import Study, drive
 from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.results import ConditionResult
 from rothamsted.sweep.stage import first_stage
 from rothamsted.sweep.stages import keep
 from rothamsted.tracking import find_runs, read_history
+from tests.analysis.runs import dataset
 from tests.sweep.conftest import Project, toy_project
 from tests.sweep.in_this_process import in_this_process
 from tests.sweep.staging import NOT_COMPARED, STAGED, Told, curves, replicates, run, states, sweep_run
@@ -41,15 +43,14 @@ class Finished:
     curves: dict[tuple[str, str], list[tuple[str, int, float]]]
 
 
-def result(number: int, mean: float, low: float | None, high: float | None, **more: Any) -> ConditionResult:
-    summary = {"mean": mean, "ci_low": low, "ci_high": high}
-    return ConditionResult(
-        number=number, condition={}, summary=summary, outcomes={"finished": 3}, replicates=(), run_id="", **more
-    )
+def around(mean: float, half: float) -> list[float]:
+    """Three values with this mean, whose 95 % interval (scipy's t) reaches so far to each side."""
+    d = half * math.sqrt(3) / float(stats.t.ppf(0.975, 2))
+    return [mean - d, mean, mean + d]
 
 
 # By hand: by mean 0, 1, 2; by the upper end 1 (1.5), 2 (1.6), 0 (5); 3 has one replicate and so no interval.
-FOUR = [result(0, 1.0, -3.0, 5.0), result(1, 1.1, 0.7, 1.5), result(2, 1.2, 0.8, 1.6), result(3, 0.9, None, None)]
+FOUR = {0: around(1.0, 4.0), 1: around(1.1, 0.4), 2: around(1.2, 0.4), 3: [0.9]}
 
 
 @pytest.mark.parametrize(
@@ -64,27 +65,23 @@ FOUR = [result(0, 1.0, -3.0, 5.0), result(1, 1.1, 0.7, 1.5), result(2, 1.2, 0.8,
 def test_the_best_go_on_by_their_mean_or_by_the_worse_end_of_its_interval(
     by: str, direction: str, kept: list[int]
 ) -> None:
-    assert [r.number for r in keep(FOUR, 3, by=by, direction=direction)] == kept
+    found = dataset(FOUR, direction=direction)
+    assert [one.number for one in keep(found, 3, by=by, level=0.95)] == kept
 
 
 @pytest.mark.parametrize("by", ["mean", "interval"])
 def test_what_a_race_dropped_goes_on_last_however_good_it_looked(by: str) -> None:
-    raced = [result(0, 0.1, 0.05, 0.15, race="dropped after 3"), *FOUR[1:3]]
-    assert [r.number for r in keep(raced, 3, by=by, direction="minimize")] == [1, 2, 0]
+    raced = dataset({0: around(0.1, 0.05), 1: FOUR[1], 2: FOUR[2]}, dropped_after={0: 3})
+    assert [one.number for one in keep(raced, 3, by=by, level=0.95)] == [1, 2, 0]
 
 
 def test_by_the_interval_too_the_pareto_set_goes_on_first() -> None:
     # By hand: 0 (1.0, 2.0) and 1 (1.1, 1.0) beat each other in one objective; 2 (1.2, 3.0) is beaten by both, although
     # the upper end of its interval is the lowest.
-    def other(mean: float) -> Any:
-        return {"others": ({"metric": "cost", "direction": "minimize", "summary": {"mean": mean}},)}
-
-    found = [
-        result(0, 1.0, 0.0, 2.0, **other(2.0)),
-        result(1, 1.1, 0.9, 1.3, **other(1.0)),
-        result(2, 1.2, 1.15, 1.25, **other(3.0)),
-    ]
-    assert [r.number for r in keep(found, 3, by="interval", direction="minimize")] == [1, 0, 2]
+    first = {0: around(1.0, 1.0), 1: around(1.1, 0.2), 2: around(1.2, 0.05)}
+    cost = {0: [2.0] * 3, 1: [1.0] * 3, 2: [3.0] * 3}
+    found = dataset(first, others={"cost": ("minimize", cost)})
+    assert [one.number for one in keep(found, 3, by="interval", level=0.95)] == [1, 0, 2]
 
 
 @pytest.fixture(scope="module")

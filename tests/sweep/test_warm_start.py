@@ -32,7 +32,7 @@ WARM = {**LATER, "name": "warm", "warm_start": {"sweep": "earlier"}}
 
 
 def proposals(ran: Ran) -> list[dict[str, float]]:
-    return [dict(result.condition) for result in ran.results]
+    return [dict(condition.values) for condition in ran.conditions]
 
 
 def told_of(condition: Mapping[str, Any]) -> Told:

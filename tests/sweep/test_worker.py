@@ -14,10 +14,11 @@ from optuna_dashboard import get_note
 from scipy import stats
 
 from rothamsted import tags
-from rothamsted.sweep.results import ranked, read_results
+from rothamsted.analysis.ranking import means_of, ranked
 from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate
+from tests.sweep.search_run import counts_of, found_of
 
 BY_ROLE = ("sweep", "trial", "replicate")
 
@@ -112,9 +113,9 @@ def test_a_diverged_condition_is_worst_for_the_search_and_never_among_the_best(p
     project.work(context)
     trials = optuna_trials(project)
     assert [math.isinf(t.value or 0.0) for t in trials] == [False, True]
-    results = read_results(context.queue)
-    assert [r.outcomes for r in results] == [{"finished": 3}, {"diverged": 3}]
-    assert [r.number for r in ranked(results, "minimize")] == [0]
+    found = found_of(context)
+    assert counts_of(found) == [{"finished": 3}, {"diverged": 3}]
+    assert ranked(found) == [0]
     assert [t.tags[tags.OUTCOME] for t in runs(project, "trial")] == ["finished", "diverged"]
     diverged = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "1"]
     assert {(r.status, r.tags[tags.OUTCOME]) for r in diverged} == {("FINISHED", "diverged")}
@@ -125,9 +126,9 @@ def test_a_replicate_that_raises_is_missing_with_its_traceback_and_the_sweep_goe
 ) -> None:
     context = project.start({"space": {"fail": [True, False]}})
     project.work(context)
-    results = read_results(context.queue)
-    assert [r.outcomes for r in results] == [{"failed": 3}, {"finished": 3}]
-    assert results[0].mean is None
+    found = found_of(context)
+    assert counts_of(found) == [{"failed": 3}, {"finished": 3}]
+    assert 0 not in means_of(found)
     assert [t.state.name for t in optuna_trials(project)] == ["FAIL", "COMPLETE"]
     client = MlflowClient(project.tracking_uri)
     failed = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "0"]
@@ -141,7 +142,7 @@ def test_a_replicate_out_of_memory_is_failed_and_the_sweep_goes_on(project: Proj
         {"space": {"fail": [True, False]}, "parameters": {"fail_with": "memory"}, "replicates": {"count": 2}}
     )
     project.work(context)
-    assert [r.outcomes for r in read_results(context.queue)] == [{"failed": 2}, {"finished": 2}]
+    assert counts_of(found_of(context)) == [{"failed": 2}, {"finished": 2}]
 
 
 def test_a_failed_replicate_is_retried_as_often_as_the_file_says(project: Project) -> None:
@@ -149,7 +150,7 @@ def test_a_failed_replicate_is_retried_as_often_as_the_file_says(project: Projec
     project.work(context)
     attempts = sorted((r.tags[tags.REPLICATE], r.tags[tags.ATTEMPT]) for r in runs(project, "replicate"))
     assert attempts == [(r, a) for r in "01" for a in "123"]
-    assert [r.outcomes for r in read_results(context.queue)] == [{"failed": 2}]
+    assert counts_of(found_of(context)) == [{"failed": 2}]
 
 
 def test_starting_a_finished_sweep_again_runs_nothing(project: Project) -> None:
@@ -204,7 +205,7 @@ def test_a_trial_of_a_dead_worker_is_finished_by_another(project: Project) -> No
     [claimed] = context.queue.claim("dead", n_trials=1, lease_seconds=0.2)
     time.sleep(0.3)
     project.work(context)
-    assert [r.number for r in read_results(context.queue)] == [claimed.number]
+    assert [one.number for one in found_of(context).conditions] == [claimed.number]
     assert len(runs(project, "trial")) == 1
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 import numpy as np
 
@@ -56,12 +57,22 @@ class Settings:
     power: float = DEFAULT_POWER  # of the smallest detectable difference
 
 
-def analyze(dataset: Dataset, settings: Settings = Settings()) -> Analysis:
-    """Analyse a dataset. What cannot be computed is a gap with its reason, never a number."""
+Part = Literal["comparisons", "effects", "curves"]  # what takes time: 3 s of 3,000 conditions
+ALL: frozenset[Part] = frozenset(("comparisons", "effects", "curves"))
+QUICK: frozenset[Part] = frozenset()  # summaries, ranking, confirmation
+
+
+def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozenset[Part] = ALL) -> Analysis:
+    """Analyse a dataset. What cannot be computed, or is no part of what is asked, is a gap with its reason.
+
+    The conditions of a contest are given, not searched: they have no ranking.
+    """
     members = members_of(dataset)
-    ranking = ranked(dataset)
-    gaps: dict[str, str] = {}
-    best, comparisons = _comparisons(dataset, ranking, settings, gaps)
+    ranking = [] if dataset.kind == "contest" else ranked(dataset)
+    gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
+    best, comparisons = None, None
+    if "comparisons" in parts:
+        best, comparisons = _comparisons(dataset, ranking, settings, gaps)
     return Analysis(
         dataset=dataset,
         level=settings.level,
@@ -72,10 +83,12 @@ def analyze(dataset: Dataset, settings: Settings = Settings()) -> Analysis:
         ranking=tuple(ranking),
         best=best,
         comparisons=comparisons,
-        effects=_effects(dataset, ranking, settings, gaps),
-        confirmed=_confirmed(dataset, members, settings, gaps),
+        effects=_effects(dataset, ranking, settings, gaps) if "effects" in parts else None,
+        confirmed=_confirmed(dataset, members, ranking, settings, gaps),
         detectable=_detectable(dataset, near_best(ranking, best.members if best else ()), settings, gaps),
-        bands=bands_of(dataset, ranking, level=settings.level, method=settings.interval, gaps=gaps),
+        bands=bands_of(dataset, ranking, level=settings.level, method=settings.interval, gaps=gaps)
+        if "curves" in parts
+        else {},
         gaps=gaps,
         marks=(*dataset.marks, *marks_of(dataset, members, ranking)),
         others=tuple(
@@ -183,34 +196,52 @@ def _effects(
 
 
 def _confirmed(
-    dataset: Dataset, members: Mapping[int, Sequence[Replicate]], settings: Settings, gaps: dict[str, str]
+    dataset: Dataset,
+    members: Mapping[int, Sequence[Replicate]],
+    ranking: Sequence[int],
+    settings: Settings,
+    gaps: dict[str, str],
 ) -> tuple[Confirmed, ...]:
+    """What fresh seeds say of each condition whose replicates on them have all ended.
+
+    A condition that diverged on one of them has no mean there, as in the search. In the order of the search: to
+    choose again by these means would be luck again.
+    """
     fresh = members_of(dataset, "confirm")
     found = []
-    for condition in [condition for condition in dataset.conditions if fresh[condition.number]]:
+    for condition in dataset.conditions:
         number = condition.number
+        if not fresh[number] or number in dataset.unconfirmed:
+            continue
         search = _objective_summary(condition, members[number], settings)
         again = _objective_summary(condition, fresh[number], settings)
+        has_mean = not again.counts.get("diverged")
         luck = luck_of(
             scores_of(members[number]),
-            scores_of(fresh[number]),
+            scores_of(fresh[number]) if has_mean else [],
             direction=dataset.objective.direction,
             level=settings.level,
         )
-        found.append(Confirmed(condition=number, search=search.interval, confirmed=again.interval, luck=luck))
-    if not found and dataset.kind == "sweep":
+        found.append(
+            Confirmed(
+                condition=number,
+                search=search.interval,
+                confirmed=again.interval if has_mean else None,
+                luck=luck,
+                summary=again,
+                searched=search,
+            )
+        )
+    if dataset.unconfirmed:
+        which = ", ".join(map(str, sorted(dataset.unconfirmed)))
+        gaps["confirmed"] = f"the replicates of conditions {which} on fresh seeds have not all ended"
+    elif not found and dataset.kind == "sweep":
         gaps["confirmed"] = (
             "the winner was not trained again on fresh seeds (confirm: in the sweep file), so its mean is the "
             "search's own, picked because it looked best"
         )
-    return tuple(sorted(found, key=lambda one: _place(one, dataset)))
-
-
-def _place(one: Confirmed, dataset: Dataset) -> tuple[float, int]:
-    if one.confirmed is None:
-        return float("inf"), one.condition
-    sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
-    return sign * one.confirmed.estimate, one.condition
+    place = {number: rank for rank, number in enumerate(ranking)}
+    return tuple(sorted(found, key=lambda one: (place.get(one.condition, len(place)), one.condition)))
 
 
 def _detectable(

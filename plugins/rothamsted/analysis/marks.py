@@ -41,8 +41,8 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
         marks.append(
             f"{excluded} finished replicates have no finite {dataset.objective.metric}: left out, and counted."
         )
-    if not ranking:
-        marks.append("No condition has a score.")
+    if not ranking and dataset.kind != "contest":
+        marks.append(no_score(dataset, members))
     return marks
 
 
@@ -53,3 +53,18 @@ def _constraint_marks(dataset: Dataset) -> list[str]:
     return [
         f"{n} of {total} conditions break the constraint {text} and are not ranked." for text, n in n_broken.items()
     ]
+
+
+def no_score(dataset: Dataset, members: Mapping[int, Sequence[Replicate]]) -> str:
+    """Why there is no best condition."""
+    if any(
+        condition.broken and any(r.outcome == "finished" for r in members[condition.number])
+        for condition in dataset.conditions
+    ):
+        return "No condition keeps every constraint, so there is no best one."
+    reasons = Counter(r.reason for of_one in members.values() for r in of_one if r.outcome == "failed" and r.reason)
+    if not reasons:
+        return "No condition has a score."
+    (reason, n), n_failed = reasons.most_common(1)[0], reasons.total()
+    of = f"{n} of {n_failed} failed replicates" if n < n_failed else f"{n_failed} failed replicates, each"
+    return f"No condition has a score. {of}: {reason}"

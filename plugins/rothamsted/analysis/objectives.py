@@ -1,37 +1,59 @@
-"""How the curve of a replicate becomes the one number that conditions are compared by.
-
-Apart, because sweeps, strangers' runs and comparisons have to do it alike.
-"""
+"""The one rule how the curve of a replicate becomes the number that conditions are compared by."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from rothamsted.analysis.values import Objective, Series
+from rothamsted.analysis.values import Series
 from rothamsted.errors import StudyError
+from rothamsted.spec import Objective
 from rothamsted.statistics import reduce_curve
 
-OWN = "objective"  # the metric under which a replicate's single number is logged
+OBJECTIVE = "objective"  # the metric under which a replicate's single number is logged
 
 
 def objective_key(index: int, metric: str) -> str:
     """The metric under which a replicate's number of one objective is logged: `objective` for the first."""
-    return OWN if index == 0 else f"{OWN}.{metric.replace('/', '.')}"
+    return OBJECTIVE if index == 0 else f"{OBJECTIVE}.{metric.replace('/', '.')}"
+
+
+def counted(
+    steps: Sequence[int] | np.ndarray, values: Sequence[float] | np.ndarray, *, counts_step_0: bool = False
+) -> np.ndarray:
+    """The values of a curve that count as results: all but the one before the first update (step 0).
+
+    An untrained model is no result, unless it is the only one: where all seeds start alike, its loss would be the
+    best of every condition that does not learn. What step 0 means in a stranger's project nobody knows: there it
+    counts.
+    """
+    found = np.asarray(values, dtype=np.float64)
+    return found if counts_step_0 or len(found) == 1 else found[np.asarray(steps) > 0]
+
+
+def number_of(
+    steps: Sequence[int] | np.ndarray,
+    values: Sequence[float] | np.ndarray,
+    objective: Objective,
+    *,
+    counts_step_0: bool = False,
+) -> float:
+    """The objective's value on a curve; NaN where no value counts.
+
+    Raises:
+        StudyError: The mean of the last K values of a shorter curve is asked for.
+    """
+    results = counted(steps, values, counts_step_0=counts_step_0)
+    return reduce_curve(results, objective.reduce, objective.direction) if len(results) else math.nan
 
 
 def objective_of(series: Series | None, objective: Objective, *, counts_step_0: bool = False) -> float:
-    """The objective's value on a curve; NaN where the metric was not logged, or not often enough.
-
-    A measurement before the first update (step 0) is no result, unless it is the only one: where all seeds
-    start alike, an untrained model's loss would be the best of every condition that does not learn. What step 0
-    means in a stranger's project nobody knows: there it counts.
-    """
+    """The objective's value on a recorded curve; NaN where the metric was not logged, or not often enough."""
     if series is None:
         return math.nan
-    values = series.values if counts_step_0 or len(series.steps) == 1 else series.values[np.asarray(series.steps) > 0]
     try:
-        return reduce_curve(values, objective.reduce, objective.direction) if len(values) else math.nan
+        return number_of(series.steps, series.values, objective, counts_step_0=counts_step_0)
     except StudyError:
         return math.nan  # mean of the last k of a shorter curve: excluded, and counted as such

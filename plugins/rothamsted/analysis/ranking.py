@@ -7,7 +7,8 @@ constraint has no place, and everybody has to agree on that.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,12 +45,8 @@ def ranked(dataset: Dataset, phase: Phase = "search") -> list[int]:
     several objectives those of the Pareto set come first, in the order of the first objective.
     """
     conditions = {condition.number: condition for condition in dataset.conditions}
-    means: dict[int, float] = {}
-    for number, replicates in members_of(dataset, phase).items():
-        of_all = _means(dataset, replicates)
-        is_judged = not conditions[number].pruned and not conditions[number].broken
-        if all(map(np.isfinite, of_all)) and is_judged and all(r.outcome != "diverged" for r in replicates):
-            means[number] = of_all[0]
+    of_all = means_of(dataset, phase)
+    means = {number: of_one[0] for number, of_one in of_all.items() if not conditions[number].broken}
     sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
     front = pareto_front(dataset, list(means), phase)
 
@@ -58,6 +55,19 @@ def ranked(dataset: Dataset, phase: Phase = "search") -> list[int]:
         return dropped > 0, -dropped, number not in front, sign * means[number], number
 
     return sorted(means, key=place)
+
+
+def means_of(dataset: Dataset, phase: Phase = "search") -> dict[int, tuple[float, ...]]:
+    """The mean of every objective, of the conditions that have them: not pruned, none of their replicates diverged."""
+    pruned = {condition.number for condition in dataset.conditions if condition.pruned}
+    found = {}
+    for number, replicates in members_of(dataset, phase).items():
+        if number in pruned or any(r.outcome == "diverged" for r in replicates):
+            continue
+        means = tuple(_means(dataset, replicates))
+        if all(map(np.isfinite, means)):
+            found[number] = means
+    return found
 
 
 def pareto_front(dataset: Dataset, numbers: Sequence[int], phase: Phase = "search") -> frozenset[int]:
@@ -72,6 +82,15 @@ def pareto_front(dataset: Dataset, numbers: Sequence[int], phase: Phase = "searc
 def signs_of(dataset: Dataset) -> np.ndarray:
     """(objective,) 1 where less is better, -1 where more is."""
     return np.array([1.0 if o.direction == "minimize" else -1.0 for o in (dataset.objective, *dataset.others)])
+
+
+def only(dataset: Dataset, numbers: Collection[int]) -> Dataset:
+    """The dataset with these of its conditions."""
+    return replace(
+        dataset,
+        conditions=tuple(one for one in dataset.conditions if one.number in numbers),
+        replicates=tuple(one for one in dataset.replicates if one.condition in numbers),
+    )
 
 
 def _means(dataset: Dataset, replicates: Sequence[Replicate]) -> list[float]:

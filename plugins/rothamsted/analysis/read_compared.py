@@ -164,9 +164,9 @@ def _replicate(run: FoundRun) -> Replicate:
 
 
 def _common_objective(subjects: Sequence[Subject]) -> Objective:
-    known = {subject.objective for subject in subjects if subject.objective is not None}
-    if len(known) == 1:
-        return next(iter(known))
+    known = [subject.objective for subject in subjects if subject.objective is not None]
+    if known and all(one == known[0] for one in known):
+        return known[0]
     in_common = set.intersection(*({name for r in s.replicates for name in r.metrics} for s in subjects))
     names = ", ".join(sorted(in_common)) or "none"
     raise StoreError(f"compare: which metric? give metric=NAME (and direction=); in common: {names}")

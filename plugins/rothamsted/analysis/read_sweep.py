@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rothamsted import tags
+from rothamsted.analysis.conditions import in_order, make_condition, values_key, with_repeats
+from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
-from rothamsted.analysis.objectives import OWN, objective_key, objective_of
+from rothamsted.analysis.objectives import OBJECTIVE, objective_key, objective_of
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.sweep_record import (
     design_of,
@@ -26,18 +29,16 @@ from rothamsted.analysis.sweep_record import (
     stages_of,
 )
 from rothamsted.analysis.sweep_runs import SweepRuns, read_sweep_runs
-from rothamsted.analysis.typed import factors_of, label, typed, typed_in
-from rothamsted.analysis.values import Condition, Dataset, Objective, Phase, Replicate, Series
+from rothamsted.analysis.typed import factors_of, typed_in
+from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate, Series
 from rothamsted.errors import StoreError
-from rothamsted.expression import Constraint
 from rothamsted.records import Outcome, RunStatus
-from rothamsted.spec import Sweep
-from rothamsted.spec.search_sections import Objective as SpecObjective
+from rothamsted.spec import Objective, Sweep
 from rothamsted.tracking import FoundRun
 
 __all__ = ["SweepRuns", "check_metrics", "read_sweep", "read_sweep_runs"]
 
-_DROPPED = re.compile(r"dropped after (\d+)")
+_ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED)
 
 
 def read_sweep(
@@ -61,8 +62,7 @@ def read_sweep(
     found = read_sweep_runs(reference, uri=uri)
     known = sorted({name for run in found.replicates for name in run.metrics})
     place = f"sweep {found.sweep.name}"
-    own = [_objective(one) for one in found.sweep.objectives]
-    objectives = own if objective is None else [objective]
+    objectives = list(found.sweep.objectives) if objective is None else [objective]
     wanted = objectives[0]
     check_metrics([*([wanted.metric] if objective is not None else []), *(curves or [])], known, place)
     names = list(dict.fromkeys([*(o.metric for o in objectives), *(curves or default_curves(wanted.metric, known))]))
@@ -81,8 +81,8 @@ def read_sweep(
         kind="sweep",
         objective=wanted,
         factors=tuple(factors_of(conditions, found.sweep.space)),
-        conditions=tuple(conditions),
-        replicates=tuple(sorted(replicates, key=lambda r: (r.condition, r.phase == "confirm", _seed_order(r.seed)))),
+        conditions=conditions,
+        replicates=in_order(replicates),
         question=found.question,
         run_id=found.run.run_id,
         experiment_id=found.run.experiment_id,
@@ -93,16 +93,20 @@ def read_sweep(
         marks=tuple(mark for mark in marks if mark),
         promotions=read_promotions(found.run.run_id, uri=uri),
         others=tuple(objectives[1:]),
+        unconfirmed=_unconfirmed(found, replicates, number_of),
     )
 
 
-def _objective(one: SpecObjective) -> Objective:
-    return Objective(metric=one.metric, direction=one.direction, reduce=one.reduce, expression=one.expression or "")
+def _unconfirmed(found: SweepRuns, replicates: Sequence[Replicate], number_of: Mapping[str, int]) -> frozenset[int]:
+    """The conditions whose confirmation has begun, and has not all the replicates that it shall have."""
+    begun = {number_of[t.run_id] for t in found.trials.values() if t.tags.get(tags.PHASE) == "confirm"}
+    n_ended = Counter(r.condition for r in replicates if r.phase == "confirm" and r.outcome in _ENDED)
+    return frozenset(number for number in begun if n_ended[number] < len(found.sweep.confirm_seeds))
 
 
 def _never_mark(wanted: Objective, known: Collection[str]) -> str:
     """Why no replicate of the sweep's own objective has a score, where it was never logged."""
-    if not known or wanted.metric in known or OWN in known:
+    if not known or wanted.metric in known or OBJECTIVE in known:
         return ""
     logged = ", ".join(sorted(set(known) - BOOKKEEPING)) or "nothing but bookkeeping"
     return f"No replicate has logged {wanted.metric}; logged: {logged}."
@@ -120,10 +124,10 @@ def check_metrics(wanted: Collection[str], known: Collection[str], place: str) -
             raise StoreError(f"{place}: no replicate has the metric '{name}'; logged: {', '.join(results)}")
 
 
-def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
+def _conditions(found: SweepRuns) -> tuple[tuple[Condition, ...], dict[str, int]]:
     """The conditions, and for each trial's run the number of its condition.
 
-    A trial that confirms has its own run and number: it belongs to the condition with the same values.
+    A trial that confirms has a run of its own and the number of its condition.
     """
     conditions: dict[int, Condition] = {}
     number_of: dict[str, int] = {}
@@ -131,17 +135,19 @@ def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
     by_values: dict[str, int] = {}
     trials = sorted(found.trials.values(), key=lambda t: (t.tags.get(tags.PHASE) == "confirm", int(t.tags[tags.TRIAL])))
     for trial in trials:
-        values = _values(trial, found.sweep)
-        key = json.dumps(values, sort_keys=True, default=str)
-        number = int(trial.tags[tags.TRIAL])
+        values, number = _values(trial, found.sweep), int(trial.tags[tags.TRIAL])
+        key = values_key(values)
         if trial.tags.get(tags.PHASE) == "confirm":
-            number = by_values.get(key, number)
+            is_known = number in conditions and values_key(conditions[number].values) == key
+            number = number if is_known else by_values.get(key, number)
+            if number in conditions:
+                conditions[number] = replace(conditions[number], confirm_run_id=trial.run_id)
         by_values.setdefault(key, number)
         number_of[trial.run_id] = number
         if number not in conditions:
-            violations = _violations(found.sweep.constraints, last.get(trial.run_id, []))
-            conditions[number] = _condition(number, values, trial, violations)
-    return [conditions[number] for number in sorted(conditions)], number_of
+            broken = violations(found.sweep.constraints, last.get(trial.run_id, []))
+            conditions[number] = _condition(number, values, trial, broken)
+    return with_repeats(conditions.values()), number_of
 
 
 def _values(trial: FoundRun, sweep: Sweep) -> dict[str, Any]:
@@ -163,18 +169,6 @@ def _last_values(found: SweepRuns) -> dict[str, list[Mapping[str, float]]]:
     return last
 
 
-def _violations(texts: Sequence[str], last: Sequence[Mapping[str, float]]) -> tuple[tuple[str, float], ...]:
-    """How far the means over replicates of the last values are from keeping each constraint; empty without any."""
-    found = []
-    for text in texts if last else ():
-        constraint = Constraint(text)
-        seen = [of_one for of_one in last if constraint.names <= of_one.keys()]
-        means = {name: math.fsum(of_one[name] for of_one in seen) / len(seen) for name in constraint.names if seen}
-        amount = constraint.violation(means) if seen else math.inf
-        found.append((text, math.inf if math.isnan(amount) else amount))
-    return tuple(found)
-
-
 def _replicate(
     run: FoundRun,
     number_of: Mapping[str, int],
@@ -193,7 +187,7 @@ def _replicate(
         scores = [curve if own is None else own for own, curve in zip(told, curves, strict=True)]
     phase: Phase = "confirm" if run.tags.get(tags.PHASE) == "confirm" else "search"
     reason = run.tags.get(tags.PRUNED_BECAUSE if outcome == Outcome.PRUNED else tags.REASON, "")
-    results = {k: v for k, v in run.metrics.items() if k not in BOOKKEEPING and not k.startswith(f"{OWN}.")}
+    results = {k: v for k, v in run.metrics.items() if k not in BOOKKEEPING and not k.startswith(f"{OBJECTIVE}.")}
     return Replicate(
         run_id=run.run_id,
         condition=number_of[trial],
@@ -208,6 +202,11 @@ def _replicate(
         started_ms=run.start_ms,
         others=tuple(scores[1:]),
         stopped_early=run.tags.get(tags.STOPPED_EARLY, "") if outcome == Outcome.FINISHED else "",
+        ended_ms=run.end_ms or 0,
+        number=int(run.tags.get(tags.REPLICATE, 0)),
+        attempt=int(run.tags.get(tags.ATTEMPT, 1)),
+        model=run.tags.get(tags.MODEL, ""),
+        model_problem=run.tags.get(tags.MODEL_PROBLEM, ""),
     )
 
 
@@ -219,23 +218,14 @@ def _outcome(run: FoundRun) -> str:
 
 
 def _condition(
-    number: int, values: Mapping[str, Any], trial: FoundRun, violations: tuple[tuple[str, float], ...]
+    number: int, values: Mapping[str, Any], trial: FoundRun, broken: tuple[tuple[str, float], ...]
 ) -> Condition:
-    race = trial.tags.get(tags.RACE, "")
-    dropped = _DROPPED.fullmatch(race)
     is_pruned = trial.tags.get(tags.OUTCOME) == Outcome.PRUNED
-    return Condition(
-        number=number,
-        values=values,
-        label=label(values),
+    return make_condition(
+        number,
+        values,
         run_id=trial.run_id,
-        race=race,
-        dropped_after=int(dropped[1]) if dropped else 0,
+        race=trial.tags.get(tags.RACE, ""),
         pruned=trial.tags.get(tags.PRUNED_BECAUSE, "for a reason that is not on record") if is_pruned else "",
-        violations=violations,
+        violations=broken,
     )
-
-
-def _seed_order(seed: str) -> tuple[int, float, str]:
-    number = typed(seed)
-    return (0, float(number), "") if isinstance(number, int | float) else (1, 0.0, seed)

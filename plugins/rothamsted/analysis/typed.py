@@ -46,6 +46,11 @@ def shown(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def short(value: Any) -> str:
+    """A value as narrow tables show it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def label(values: Mapping[str, Any]) -> str:
     """A condition in one line."""
     return ", ".join(f"{name}={shown(value)}" for name, value in values.items()) or "all defaults"

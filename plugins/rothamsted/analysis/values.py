@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rothamsted.spec import Objective
 from rothamsted.statistics import EffectRow, FactorEffects, Interval, LevelMean
 
 __all__ = [
@@ -63,9 +64,14 @@ class Replicate:
     reason: str = ""  # one line, for one without a score
     others: tuple[float, ...] = ()  # of the further objectives; empty without a score
     stopped_early: str = ""  # why, where it did not improve any more: its score counts, its curve is shorter
-    metrics: Mapping[str, float] = field(default_factory=dict)  # the latest value of each
+    metrics: Mapping[str, float] = field(default_factory=dict)  # the latest value of each; none from the search
     series: Mapping[str, Series] = field(default_factory=dict)  # only of the metrics that were read with curves
-    started_ms: int = 0  # milliseconds since 1970
+    started_ms: int = 0  # milliseconds since 1970; 0: unknown
+    ended_ms: int = 0  # milliseconds since 1970; 0: it runs, or is unknown. From the search: when its trial was told
+    number: int = 0  # 0, 1, ... within its condition and phase; 0 where nothing tells
+    attempt: int = 1  # 1, 2, ...: grows with each retry
+    model: str = ""  # URI of its model; empty: none was logged
+    model_problem: str = ""  # one line, where its model could not be logged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +81,10 @@ class Condition:
     number: int  # trial number of a sweep; order of first appearance elsewhere
     values: Mapping[str, Any]  # factor -> value; a factor that does not apply here is absent
     label: str  # "learning_rate=0.1, width=64"
+    name: str = ""  # what a contest calls it: champion, challenger; empty elsewhere
     run_id: str = ""  # run of the trial; empty where there is none
+    confirm_run_id: str = ""  # run of its confirmation, above its replicates on fresh seeds; empty without
+    repeated_by: tuple[int, ...] = ()  # later conditions with the same values
     race: str = ""  # how it left a race: "dropped after 5", "survived"; empty without one
     dropped_after: int = 0  # replicates after which a race gave it up; 0: never
     pruned: str = ""  # why it was pruned: censored, in no interval and no ranking; empty: it was not
@@ -95,16 +104,6 @@ class Factor:
     levels: tuple[Any, ...]  # distinct values: numbers in rising order, others as they first appear
     is_numeric: bool
     is_log: bool  # searched, or spread, over orders of magnitude: drawn on a log axis
-
-
-@dataclass(frozen=True, kw_only=True)
-class Objective:
-    """What conditions are compared by."""
-
-    metric: str
-    direction: Literal["minimize", "maximize"]
-    reduce: str = "last"  # last, best or mean:K: how a curve became one number
-    expression: str = field(default="", compare=False)  # of a composite score: what it is made of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +136,10 @@ class Promotion:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Replicates of conditions, as they were found in a tracking store."""
+    """Replicates of conditions, as they were found in the search, or in a tracking store."""
 
     name: str
-    kind: Literal["sweep", "runs"]  # a sweep of ours, or any runs grouped by their parameters
+    kind: Literal["sweep", "contest", "runs"]  # a sweep of ours, given conditions, any runs grouped by parameters
     objective: Objective
     factors: tuple[Factor, ...]
     conditions: tuple[Condition, ...]  # by number
@@ -155,6 +154,7 @@ class Dataset:
     marks: tuple[str, ...] = ()  # what a reader has to know before any number: "still running: 12 of 60 ..."
     promotions: tuple[Promotion, ...] = ()  # the newest verdict first
     others: tuple[Objective, ...] = ()  # further objectives: those of `Replicate.others`
+    unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,8 +246,19 @@ class Confirmed:
 
     condition: int
     search: Interval | None
-    confirmed: Interval | None
+    confirmed: Interval | None  # None with fewer than two values, or where one diverged: then it has no mean
     luck: Luck
+    summary: ConditionSummary | None = None  # of all its replicates on fresh seeds
+    searched: ConditionSummary | None = None  # of all its replicates in the search
+
+    @property
+    def mean(self) -> float | None:
+        """Its mean on fresh seeds, of a single value, too; None without any, or where one diverged."""
+        if self.confirmed is not None:
+            return self.confirmed.estimate
+        if self.summary is None or not self.summary.n or self.summary.counts.get("diverged"):
+            return None
+        return self.summary.statistics["mean"]
 
 
 @dataclass(frozen=True, kw_only=True)

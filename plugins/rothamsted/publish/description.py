@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Luck
+from rothamsted.analysis.typed import short
+from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
 from rothamsted.statistics import Interval
 
 N_SHOWN = 10
@@ -22,19 +23,66 @@ LUCK_NOTE = (
 def description(analysis: Analysis) -> str:
     """What was asked, how much of it is done, the confirmed estimate if there is one, the best conditions."""
     dataset = analysis.dataset
-    counts: Counter[str] = Counter(r.outcome for r in dataset.replicates)
-    ended = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items())) or "none"
-    lines = [f"## {'Sweep' if dataset.kind == 'sweep' else 'Runs of'} {dataset.name}", ""]
+    what = {"sweep": "Sweep", "contest": "Contest", "runs": "Runs of"}[dataset.kind]
+    lines = [f"## {what} {dataset.name}", ""]
     lines += [dataset.question, ""] if dataset.question else []
     lines += [f"> {mark}" for mark in analysis.marks] + ([""] if analysis.marks else [])
-    lines += [f"{len(dataset.conditions)} conditions; replicates: {ended}.", ""]
-    if not analysis.ranking:
-        return "\n".join([*lines, "No condition has a score.", ""])[:MOST_CHARACTERS]
-    lines += _objectives(analysis)
-    lines += _confirmed(analysis)
-    lines += _best_set(analysis)
-    lines += _table(analysis)
+    fresh = counts_text(dataset, "confirm")
+    ended = f"replicates: {counts_text(dataset, 'search') or 'none'}" + (f"; on fresh seeds: {fresh}" if fresh else "")
+    lines += [f"{len(dataset.conditions)} conditions; {ended}.", ""]
+    lines += [f"{race_text(dataset)} Among the dropped, the last dropped come first.", ""] if is_raced(dataset) else []
+    if dataset.kind == "contest":
+        lines += _contest(analysis)
+    elif analysis.ranking:
+        lines += [*_objectives(analysis), *_confirmed(analysis), *_best_set(analysis), *_table(analysis)]
+    elif "confirmation" in dataset.design:
+        lines += ["There is no best condition, so there is nothing to confirm."]
     return "\n".join([*lines, ""])[:MOST_CHARACTERS]
+
+
+def counts_text(dataset: Dataset, phase: Phase) -> str:
+    """'2 failed, 16 finished': how the replicates of a phase ended."""
+    counts = Counter(r.outcome for r in dataset.replicates if r.phase == phase)
+    return ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
+
+
+def is_raced(dataset: Dataset) -> bool:
+    """Whether the conditions are, or were, in a race."""
+    return any(condition.race for condition in dataset.conditions)
+
+
+def race_text(dataset: Dataset) -> str:
+    """The race in a sentence."""
+    n_in = {"dropped": 0, "survived": 0, "narrow": 0, "racing": 0}
+    for condition in dataset.conditions:
+        n_in[condition.race.split(" ")[0] or "racing"] += 1
+    counts = ", ".join(f"{n} {word}" for word, n in n_in.items() if n)
+    return f"Race, {sum(one.phase == 'search' for one in dataset.replicates)} replicates: {counts}."
+
+
+def contest_rows(analysis: Analysis) -> list[tuple[str, str, str, str]]:
+    """Of each given condition its name, its values, its estimate, and how its replicates ended."""
+    summaries = {summary.condition: summary for summary in analysis.objective}
+    return [
+        (
+            one.name,
+            one.label,
+            estimate_text(summaries[one.number].interval, summaries[one.number]),
+            ", ".join(f"{n} {outcome}" for outcome, n in sorted(summaries[one.number].counts.items())),
+        )
+        for one in analysis.dataset.conditions
+    ]
+
+
+def _contest(analysis: Analysis) -> list[str]:
+    """Given conditions, of which nobody was picked: an estimate is what it seems."""
+    objective = analysis.dataset.objective
+    rows = [("contestant", "condition", objective.metric, "replicates"), ("---",) * 4, *contest_rows(analysis)]
+    return [
+        f"Given conditions on common seeds; {objective.metric}, to {objective.direction}.",
+        "",
+        *(f"| {' | '.join(map(_cell, row))} |" for row in rows),
+    ]
 
 
 def estimate_text(interval: Interval | None, summary: ConditionSummary | None = None) -> str:
@@ -47,6 +95,15 @@ def estimate_text(interval: Interval | None, summary: ConditionSummary | None = 
     if summary is None or summary.n == 0:
         return "no score"
     return f"{summary.statistics['mean']:.6g} (n = {summary.n}: no interval)"
+
+
+def confirmed_text(one: Confirmed) -> str:
+    """The estimate on fresh seeds, with what else became of its replicates; why there is none."""
+    counts = one.summary.counts if one.summary is not None else {}
+    odd = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if name != "finished")
+    if one.mean is None:
+        return f"no mean: {odd or 'no score'}"
+    return estimate_text(one.confirmed, one.summary) + (f"; {odd}" if odd else "")
 
 
 def luck_text(luck: Luck) -> str:
@@ -88,7 +145,7 @@ def _confirmed(analysis: Analysis) -> list[str]:
     for one in analysis.confirmed:
         lines += [
             f"**Confirmed on fresh seeds**, trial {one.condition} ({labels[one.condition]}): "
-            f"{analysis.dataset.objective.metric} {estimate_text(one.confirmed)}. This is the estimate to report. "
+            f"{analysis.dataset.objective.metric} {confirmed_text(one)}. This is the estimate to report. "
             f"The search {_searched(one)}: luck was worth {luck_text(one.luck)}.",
             "",
         ]
@@ -115,28 +172,25 @@ def _table(analysis: Analysis) -> list[str]:
     names = [factor.name for factor in dataset.factors]
     conditions = {condition.number: condition for condition in dataset.conditions}
     summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
-    metrics = [dataset.objective.metric, *(one.metric for one in dataset.others)]
     first = ", the Pareto set first, then" if dataset.others else ""
     optimistic = (
         " These are the search's own estimates: the first is picked because it looked best, so its mean is optimistic."
     )
-    lines = [
+    more = [*["Pareto set"] * (analysis.pareto is not None), *["race"] * is_raced(dataset)]
+    header = ["trial", *names, dataset.objective.metric, *(one.metric for one in dataset.others), *more]
+    rows = []
+    for number in analysis.ranking[:N_SHOWN]:
+        values = conditions[number].values
+        row = [str(number), *(short(values[name]) if name in values else "" for name in names)]
+        row += [estimate_text(of_one[number].interval, of_one[number]) for of_one in summaries]
+        row += ["yes" if number in analysis.pareto.members else "no"] if analysis.pareto is not None else []
+        rows.append([*row, *[conditions[number].race] * is_raced(dataset)])
+    return [
         f"Best conditions{first} by mean {dataset.objective.metric} ({dataset.objective.direction})."
         + (optimistic if dataset.kind == "sweep" else ""),
         "",
-        "| trial | " + " | ".join(_cell(name) for name in names) + " | " + " | ".join(map(_cell, metrics)) + " |",
-        "|---|" + "---|" * (len(names) + len(metrics)),
+        *(f"| {' | '.join(map(_cell, row))} |" for row in [header, ["---"] * len(header), *rows]),
     ]
-    for number in analysis.ranking[:N_SHOWN]:
-        values = conditions[number].values
-        cells = [_cell(_short(values[name])) if name in values else "" for name in names]
-        estimates = [estimate_text(of_one[number].interval, of_one[number]) for of_one in summaries]
-        lines.append(f"| {number} | " + " | ".join([*cells, *estimates]) + " |")
-    return lines
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _cell(text: str) -> str:

@@ -1,20 +1,69 @@
-"""What a sweep leaves behind when it is finished: its whole analysis and its report, on its run.
-
-Apart from the sweep, whose own tables are there without it: this reads everything back from MLflow, as `analyze` does.
-"""
+"""What a sweep leaves behind: from its dataset to tables, metrics, tags, descriptions and the report, on its run."""
 
 from __future__ import annotations
 
 from rothamsted import tracking
-from rothamsted.analysis.analyze import Settings, analyze
+from rothamsted.analysis.analyze import ALL, QUICK, Settings, analyze
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.analysis.values import Analysis, Dataset
 from rothamsted.publish.confirmed_metrics import write_confirmed_metrics
+from rothamsted.publish.confirmed_tables import confirmed_replicates_table
+from rothamsted.publish.description import description
 from rothamsted.publish.pages import REPORT, report_html, write_page
 from rothamsted.publish.record import write_record
+from rothamsted.report.tables.csv_tables import to_csv
+from rothamsted.search import Queue
+from rothamsted.spec import Sweep
+from rothamsted.tracking import Recorder
+
+
+def settings_of(sweep: Sweep) -> Settings:
+    """How the analysis of a sweep is made, as its file has it."""
+    how = sweep.statistics
+    return Settings(level=how.level, interval=how.interval, correction=how.correction)
+
+
+def publish(recorder: Recorder, dataset: Dataset, settings: Settings, *, is_quick: bool) -> Analysis:
+    """Analyse a sweep and write tables, metrics, tags and description to its run, `dataset.run_id`.
+
+    Args:
+        recorder: Of the tracking store.
+        dataset: From the search or from the record: what is written has the same columns.
+        settings: Of the analysis.
+        is_quick: Leave out what takes time (comparisons, effects, curves).
+    """
+    analysis = analyze(dataset, settings, parts=QUICK if is_quick else ALL)
+    write_record(recorder, analysis, dataset.run_id)
+    return analysis
+
+
+def publish_ended(
+    recorder: Recorder, dataset: Dataset, settings: Settings, *, queue: Queue, confirmation: Queue | None = None
+) -> Analysis:
+    """Publish a sweep that ended or was stopped, from what its search knows, and say it in optuna-dashboard, too.
+
+    Args:
+        recorder: Of the tracking store.
+        dataset: From the search (`read_search`).
+        settings: Of the analysis.
+        queue: Of the search.
+        confirmation: Of the replicates on fresh seeds; None: there are none.
+    """
+    analysis = publish(recorder, dataset, settings, is_quick=True)
+    if confirmation is not None:
+        replicates = confirmed_replicates_table(dataset)  # from the search alone: runs may be altered later
+        recorder.log_text(dataset.run_id, to_csv(replicates), f"statistics/{replicates.name}.csv")
+    text = description(analysis)
+    metrics = [one.metric for one in (dataset.objective, *dataset.others)]
+    queue.describe(metric=metrics, note=text)
+    if confirmation is not None:
+        of = f"Fresh seeds for the best of sweep [{dataset.name}](/dashboard/studies/{queue.study_id}): "
+        confirmation.describe(metric=metrics, note=f"{of}one trial a replicate.\n\n{text}")
+    return analysis
 
 
 def publish_finished(run_id: str, settings: Settings, *, uri: str) -> str | None:
-    """Analyse a finished sweep, and write tables, description and report to its run.
+    """Publish a finished sweep whole, from its record, with the report.
 
     Returns:
         The report's artifact; None where the sweep is not finished, and nothing was written.
@@ -22,9 +71,8 @@ def publish_finished(run_id: str, settings: Settings, *, uri: str) -> str | None
     dataset = read_sweep(run_id, uri=uri)
     if not dataset.is_complete:
         return None
-    analysis = analyze(dataset, settings)
     with tracking.open_recorder(uri) as recorder:
-        write_record(recorder, analysis, run_id)
+        analysis = publish(recorder, dataset, settings, is_quick=False)
         write_confirmed_metrics(recorder, dataset, uri=uri)
         write_page(recorder, run_id, report_html(analysis))
     return REPORT

@@ -1,16 +1,14 @@
-"""The results of an analysis on its run in MLflow: tables, metrics, tags and the description.
-
-Apart from the report because these are for programs and for the run's own page, and cost milliseconds.
-"""
+"""The one writer of what an analysis leaves on its run in MLflow: tables, metrics, tags and the description."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rothamsted import tags
-from rothamsted.analysis.values import Analysis, ConditionSummary
+from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed
+from rothamsted.publish.confirmed_tables import confirmed_table
 from rothamsted.publish.curves_table import curves_table
 from rothamsted.publish.description import description
 from rothamsted.records import MetricPoint
@@ -64,6 +62,7 @@ def tables_of(analysis: Analysis) -> list[Table]:
         pareto_table(analysis),
         comparisons_table(analysis),
         luck_table(analysis),
+        confirmed_table(analysis),
         effects_table(analysis),
         means_table(analysis),
         curves_table(analysis),
@@ -80,14 +79,14 @@ def _metrics(analysis: Analysis) -> list[MetricPoint]:
             counts[outcome] = counts.get(outcome, 0) + n
     values |= {f"replicates/{outcome}": float(n) for outcome, n in counts.items()}
     if analysis.ranking:
-        values |= _prefixed("best_in_search", _summary(analysis, analysis.ranking[0]))
-    winner = next((one for one in analysis.confirmed if one.condition in analysis.ranking[:1]), None)
-    if winner is not None and winner.confirmed is not None:
+        best = analysis.ranking[0]
+        values |= _prefixed("best_in_search", _of(analysis.objective, best))
+        for objective, summaries in zip(analysis.dataset.others, analysis.others, strict=True):
+            values |= _prefixed(f"best_in_search.{objective.metric}", _of(summaries, best))
+    winner = winner_of(analysis)
+    if winner is not None and winner.mean is not None and winner.summary is not None:
+        values |= _prefixed("confirmed", winner.summary)
         values |= {
-            "confirmed/mean": winner.confirmed.estimate,
-            "confirmed/ci_low": winner.confirmed.low,
-            "confirmed/ci_high": winner.confirmed.high,
-            "confirmed/n": float(winner.confirmed.n),
             "luck": winner.luck.estimate,
             "luck/ci_low": winner.luck.low,
             "luck/ci_high": winner.luck.high,
@@ -112,8 +111,13 @@ def _prefixed(prefix: str, summary: ConditionSummary) -> dict[str, float]:
     return values
 
 
-def _summary(analysis: Analysis, number: int) -> ConditionSummary:
-    return next(summary for summary in analysis.objective if summary.condition == number)
+def winner_of(analysis: Analysis) -> Confirmed | None:
+    """What fresh seeds say of the search's best condition; None where it is not confirmed."""
+    return next((one for one in analysis.confirmed if one.condition in analysis.ranking[:1]), None)
+
+
+def _of(summaries: Sequence[ConditionSummary], number: int) -> ConditionSummary:
+    return next(summary for summary in summaries if summary.condition == number)
 
 
 def _tags(analysis: Analysis) -> Mapping[str, str]:
@@ -126,6 +130,8 @@ def _tags(analysis: Analysis) -> Mapping[str, str]:
     }
     if analysis.ranking:
         best = next(c for c in analysis.dataset.conditions if c.number == analysis.ranking[0])
+        if winner_of(analysis) is not None:
+            found["rothamsted.confirmed_run"] = best.confirm_run_id
         found |= {
             "rothamsted.best_trial": str(best.number),
             "rothamsted.best_run": best.run_id,

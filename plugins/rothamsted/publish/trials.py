@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from rothamsted import tracking
-from rothamsted.analysis.objectives import OWN, objective_key
+from rothamsted.analysis.objectives import OBJECTIVE, objective_key
 from rothamsted.analysis.points import summary_points
 from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.records import MetricPoint
@@ -72,7 +72,7 @@ def _points(
 ) -> Iterator[MetricPoint]:
     of_runs = [curves[r.run_id] for r in replicates]
     names = {name for of_run in of_runs for name in of_run}
-    for metric in sorted(name for name in names - _AXES - {OWN} if not name.startswith(f"{OWN}.")):
+    for metric in sorted(name for name in names - _AXES - {OBJECTIVE} if not name.startswith(f"{OBJECTIVE}.")):
         steps, values = side_by_side([of_run[metric] for of_run in of_runs if metric in of_run], len(of_runs))
         yield from summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms)
     for index, key in enumerate(keys):

@@ -6,6 +6,7 @@ The only doorway to Optuna. Apart from the sweep engine so that a worker never t
 from rothamsted.search.known import count_usable
 from rothamsted.search.lease import Claimed
 from rothamsted.search.queue import Queue
+from rothamsted.search.sql.told_trials import ToldTrial
 from rothamsted.search.storage import (
     SearchRecord,
     check_storage,
@@ -22,6 +23,7 @@ __all__ = [
     "Queue",
     "SearchRecord",
     "Told",
+    "ToldTrial",
     "check_storage",
     "count_usable",
     "dashboard_command",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,7 @@ from rothamsted.search.sql.tables import (
     study_attribute,
     utc_now,
 )
+from rothamsted.search.sql.told_trials import ToldTrial, read_trials
 from rothamsted.search.told import Counts, Known, Told
 from rothamsted.space import Space
 
@@ -223,10 +224,9 @@ class Queue:
         trials = self._backend.get_all_trials(self.study_id, deepcopy=False)
         return sorted((t for t in trials if t.state.is_finished()), key=lambda trial: trial.number)
 
-    def condition_of(self, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
-        """The condition of a trial read from the storage."""
-        stored = {name: trial.distributions[name].to_internal_repr(value) for name, value in trial.params.items()}
-        return dist.from_stored(stored, self._space)
+    def trials(self, keys: Collection[str]) -> list[ToldTrial]:
+        """Every trial in order, with its condition and these of its user attributes, in two queries."""
+        return read_trials(self._engine, self.study_id, self._space, keys)
 
     # ---- within ----
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rothamsted.analysis.objectives import OBJECTIVE
 from rothamsted.errors import SpecError
 from rothamsted.foreign.pool import Pool
 from rothamsted.foreign.process import Launch, Running, start
 from rothamsted.spec import Sweep
-from rothamsted.sweep.trial_summary import OBJECTIVE
 from rothamsted.tracking.projects.command import argument_list
 from rothamsted.tracking.projects.project import Project, open_project
 

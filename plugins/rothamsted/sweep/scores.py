@@ -5,16 +5,17 @@ Apart from the trial, because it is arithmetic on measurements, with nothing tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from rothamsted.analysis import constraints
+from rothamsted.analysis.constraints import constraint_of
+from rothamsted.analysis.objectives import counted, number_of
 from rothamsted.errors import StudyError
-from rothamsted.expression import Constraint, Expression
+from rothamsted.expression import Expression
 from rothamsted.records import Measured, ReplicateResult
-from rothamsted.spec import Sweep
-from rothamsted.spec.search_sections import Objective
-from rothamsted.statistics import reduce_curve
+from rothamsted.spec import Objective, Sweep
 
 NO_NUMBER = 1.0e9  # violation of a constraint that cannot be judged; infinity is no JSON, which the dashboard reads
 
@@ -26,17 +27,6 @@ def scored(measured: Measured, sweep: Sweep) -> Measured:
     return replace(measured, metrics={**own, **more}) if more else measured
 
 
-def curve_of(history: Iterable[Measured], metric: str, *, is_foreign: bool = False) -> list[float]:
-    """A metric along a replicate's measurements, without one before the first update.
-
-    An untrained model is no result: where all seeds start alike, its loss would be the best of every condition
-    that does not learn, with no spread at all. What step 0 means in a stranger's project nobody knows: there it
-    counts.
-    """
-    points = [m for m in history if metric in m.metrics]
-    return [float(m.metrics[metric]) for m in points if m.step > 0 or len(points) == 1 or is_foreign]
-
-
 def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
     """One number for each objective of a replicate that finished.
 
@@ -45,16 +35,17 @@ def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
     """
     scores = []
     for objective in sweep.objectives:
-        curve = curve_of(history, objective.metric, is_foreign=sweep.project is not None)
-        if not curve:
+        points = [(m.step, m.metrics[objective.metric]) for m in history if objective.metric in m.metrics]
+        steps, values = [step for step, _ in points], [value for _, value in points]
+        if not len(counted(steps, values, counts_step_0=sweep.project is not None)):
             raise StudyError(_never(objective, history))
-        scores.append(reduce_curve(curve, objective.reduce, objective.direction))
+        scores.append(number_of(steps, values, objective, counts_step_0=sweep.project is not None))
     return tuple(scores)
 
 
 def constrained(sweep: Sweep) -> list[str]:
     """The metrics that constraints look at."""
-    return sorted({name for text in sweep.constraints for name in _constraint(text).names})
+    return sorted({name for text in sweep.constraints for name in constraint_of(text).names})
 
 
 def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
@@ -65,7 +56,7 @@ def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
     """
     last: dict[str, float] = {}
     for text in sweep.constraints:
-        for name in sorted(_constraint(text).names):
+        for name in sorted(constraint_of(text).names):
             curve = [m.metrics[name] for m in history if name in m.metrics]
             if not curve:
                 raise StudyError(f"constraint {text!r}: metric {name!r} was never logged; {_logged(history)}")
@@ -74,18 +65,12 @@ def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
 
 
 def violations(results: Sequence[ReplicateResult], sweep: Sweep) -> tuple[float, ...]:
-    """How far each constraint is from holding for the means over replicates of the last values; at most 0: it holds.
+    """How far each constraint is from holding, as Optuna is told it: a number, at most 0 where it holds.
 
     Without a replicate that finished there is nothing to judge, and every constraint counts as violated.
     """
-    if not sweep.constraints:
-        return ()
-    seen = [r.last for r in results if r.last]
-    if not seen:
-        return tuple(NO_NUMBER for _ in sweep.constraints)
-    means = {name: sum(last[name] for last in seen) / len(seen) for name in seen[0]}
-    found = (_constraint(text).violation(means) for text in sweep.constraints)
-    return tuple(max(v, -NO_NUMBER) if v <= NO_NUMBER else NO_NUMBER for v in found)  # NaN is not <= anything
+    amounts = dict(constraints.violations(sweep.constraints, [r.last for r in results if r.last]))
+    return tuple(min(max(amounts.get(text, NO_NUMBER), -NO_NUMBER), NO_NUMBER) for text in sweep.constraints)
 
 
 def _can_be_made(objective: Objective, metrics: Mapping[str, float]) -> bool:
@@ -109,8 +94,3 @@ def _logged(history: Sequence[Measured]) -> str:
 @lru_cache
 def _expression(text: str | None) -> Expression:
     return Expression(text or "")
-
-
-@lru_cache
-def _constraint(text: str) -> Constraint:
-    return Constraint(text)

@@ -1,28 +1,24 @@
-"""From the replicates of a trial to its numbers: metric curves with intervals, and the objective's summary.
-
-Apart from the worker because it is arithmetic on values, with nothing that runs or writes.
-"""
+"""From the replicates of a trial to what is written of it: points, tags and status of its run, what Optuna is told."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from rothamsted import tags
-from rothamsted.analysis import objectives as logged
+from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.points import summary_points
-from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult
+from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
-from rothamsted.spec import Sweep
-from rothamsted.spec.search_sections import Objective
+from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
+from rothamsted.sweep.assignment import RACING, Work
 from rothamsted.sweep.scores import NO_NUMBER, violations
-
-OBJECTIVE = logged.OWN  # the metric under which a replicate's single number is logged
 
 
 def metric_points(measured: Measured) -> list[MetricPoint]:
@@ -47,11 +43,6 @@ def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_
     return points
 
 
-def objective_key(index: int, objective: Objective) -> str:
-    """The metric under which a replicate's number of one objective is logged: `objective` for the first."""
-    return logged.objective_key(index, objective.metric)
-
-
 def objective_points(
     results: Sequence[ReplicateResult], sweep: Sweep, *, timestamp_ms: int, step: int = 0
 ) -> list[MetricPoint]:
@@ -59,7 +50,7 @@ def objective_points(
     points = []
     for index, objective in enumerate(sweep.objectives):
         if len(scores := _scores(results, index)):
-            key, level = objective_key(index, objective), sweep.statistics.level
+            key, level = objective_key(index, objective.metric), sweep.statistics.level
             points += summary_points(key, np.array([step]), scores[:, None], level=level, timestamp_ms=timestamp_ms)
     return points
 
@@ -74,7 +65,7 @@ def told(
     level = sweep.statistics.level
     n_by_outcome = Counter(r.outcome.value for r in results)
     counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
-    summaries = [_summary(_scores(counted, index), level) for index in range(len(sweep.objectives))]
+    summaries = [summary_of(_scores(counted, index), level) for index in range(len(sweep.objectives))]
     broken = violations(results, sweep)
     values = tuple(
         _worst(objective) if n_by_outcome[Outcome.DIVERGED.value] else summary.get("mean")
@@ -107,7 +98,8 @@ def _scores(results: Sequence[ReplicateResult], index: int) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
-def _summary(scores: np.ndarray, level: float) -> dict[str, float | None]:
+def summary_of(scores: np.ndarray, level: float) -> dict[str, float | None]:
+    """Mean, interval and their kind of the scores (replicate,); empty without any, None where undefined."""
     return {k: _finite(v[0]) for k, v in summarize(scores[:, None], level=level).items()} if len(scores) else {}
 
 
@@ -116,7 +108,8 @@ def _worst(objective: Objective) -> float:
 
 
 def _replicate(result: ReplicateResult) -> dict[str, Any]:
-    more = {"others": list(result.others)} if result.others else {}
+    more: dict[str, Any] = {"others": list(result.others)} if result.others else {}
+    more |= {"attempt": result.attempt} if result.attempt > 1 else {}
     return {
         "replicate": result.replicate,
         "seed": result.seed,
@@ -164,3 +157,55 @@ def _note(result: Mapping[str, Any], sweep: Sweep, link: str, race: str) -> str:
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+# ---- the trial's run ----
+
+
+def now_ms() -> int:
+    """The time of day in milliseconds, as MLflow keeps it."""
+    return time.time_ns() // 1_000_000
+
+
+def closing_status(results: Iterable[ReplicateResult], pruned: str) -> RunStatus:
+    """The status of a trial's run whose replicates have all ended."""
+    if pruned:
+        return RunStatus.KILLED
+    has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
+    return RunStatus.FINISHED if has_score else RunStatus.FAILED
+
+
+def closing_tags(results: Sequence[ReplicateResult], work: Work, pruned: str) -> dict[str, str]:
+    """How a trial's replicates ended, why it was pruned, and how it left its race."""
+    if pruned:
+        said = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: pruned[:500]}
+        return outcome_tags(results) | said
+    if work.verdict is not None:
+        return outcome_tags(results) | {tags.RACE: work.verdict["verdict"]}
+    return outcome_tags(results) | ({tags.RACE: RACING} if work.is_racing else {})
+
+
+def race_line(work: Work) -> str:
+    """How a condition left its race and why, or how far it is; empty without a race."""
+    verdict = work.verdict
+    if verdict is not None:
+        return f"{verdict['verdict']}: {verdict['reason']}" if verdict["reason"] else verdict["verdict"]
+    return f"{RACING}, {len(work.seeds)} replicates so far" if work.is_racing else ""
+
+
+def outcome_tags(results: Iterable[ReplicateResult]) -> dict[str, str]:
+    """How many replicates ended how, and the best of these outcomes, as tags of their trial's run."""
+    counts = Counter(result.outcome for result in results)
+    best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED, Outcome.FAILED) if counts[o])
+    return {f"rothamsted.n_{o.value}": str(counts[o]) for o in Outcome if counts[o]} | {tags.OUTCOME: best.value}
+
+
+def last_ms(results: Iterable[ReplicateResult]) -> int:
+    """The time of the last measurement behind a summary: the same whenever it is written; now without any."""
+    finished = (r.history[-1].timestamp_ms for r in results if r.outcome is Outcome.FINISHED and r.history)
+    return max(finished, default=now_ms())
+
+
+def as_params(values: Mapping[str, Any]) -> dict[str, str]:
+    """A condition as the params of its run."""
+    return {key: str(value) for key, value in values.items()}

@@ -16,10 +16,9 @@ from rothamsted import tags, tracking
 from rothamsted.analysis.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.analysis.curves import BOOKKEEPING, read_series
 from rothamsted.analysis.find import Staged, find_last_stage
-from rothamsted.analysis.objectives import OWN, objective_of
+from rothamsted.analysis.objectives import OBJECTIVE, objective_of
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import label, typed_in
-from rothamsted.analysis.values import Objective
 from rothamsted.errors import PromotionError
 from rothamsted.promotion.judge.applies import check_sweep
 from rothamsted.promotion.judge.limits import metrics_of
@@ -176,9 +175,7 @@ def _check_results(found: SweepRuns, replicates: Sequence[FoundRun], *, uri: str
 
 def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str) -> None:
     """Refuse a replicate whose objective is not what its curve gives."""
-    objective = Objective(
-        metric=sweep.objective.metric, direction=sweep.objective.direction, reduce=sweep.objective.reduce
-    )
+    objective = sweep.objective
     finished = [run for run in replicates if run.tags.get(tags.OUTCOME) == Outcome.FINISHED]
     series = read_series({run.run_id: run.start_ms for run in finished}, [objective.metric], uri=uri)
     for run in finished:

@@ -1,91 +1,98 @@
-"""What the terminal shows while a sweep runs: counts, times, the best condition so far, and the table at the end.
+"""What the terminal shows while a sweep runs: counts, times, and the best condition so far.
 
-Apart from the coordinator because it only reads. On a terminal it is one live block; elsewhere (a log file,
-MLflow's capture) it is a plain line every few seconds.
+On a terminal it is one live block; elsewhere (a log file, MLflow's capture) a plain line every few seconds.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
+from rothamsted import tags
+from rothamsted.analysis.ranking import only, ranked, scores_of
+from rothamsted.analysis.read_search import dataset_of
+from rothamsted.analysis.typed import short
+from rothamsted.analysis.values import Dataset
 from rothamsted.records import Outcome
+from rothamsted.search import ToldTrial
 from rothamsted.spec import Sweep
-from rothamsted.sweep.results import ConditionResult, pareto_front, ranked, result_of, short
-from rothamsted.sweep.trial_summary import describe_estimate
+from rothamsted.sweep.trial_summary import describe_estimate, summary_of
 
 PLAIN_SECONDS = 5.0  # between two lines when the output is not a terminal
+
+Place = tuple[bool, int, int]  # one replicate: whether it is on fresh seeds, its condition, its number
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
     """A replicate in the hands of a worker."""
 
-    phase: str  # search, confirm or duel
-    number: int  # of its trial in the queue of its phase
+    phase: str  # of its queue
+    number: int  # of its trial in that queue
     trial: int  # of the search
     replicate: int
+    name: str  # what it is called in messages
 
     @property
-    def name(self) -> str:
-        """What it is called in messages, as its run is."""
-        phase = {"search": "", "confirm": "confirm of ", "duel": "duel "}[self.phase]
-        return f"{phase}trial {self.trial} replicate {self.replicate}"
+    def place(self) -> Place:
+        """What it is counted under."""
+        return self.phase == "confirm", self.trial, self.replicate
 
 
 @dataclass(kw_only=True)
 class Progress:
-    """Counts replicates and keeps the best condition, from the workers' events."""
+    """Counts replicates, each once, and keeps the best condition, from the workers' events."""
 
+    sweep: Sweep
     n_search: int  # replicates of the search; of a race those that are decided
     n_confirm: int  # replicates of the confirmation
     n_replicates: int  # of one condition, where nothing is pruned
-    direction: str
-    level: float
     console: Console
-    names_best: bool = True  # of a duel nobody is named before all have ended
+    names_best: bool = True  # of a contest nobody is named
     clock: Callable[[], float] = time.monotonic
-    ended: Counter[str] = field(default_factory=Counter)  # replicates with a final outcome
-    n_before: int = 0  # of those, ended before this sitting
+    ended: dict[Place, str] = field(default_factory=dict)  # replicates with a final outcome
     running: dict[Running, str] = field(default_factory=dict)  # -> its worker
     race: Mapping[str, Any] | None = None  # what the sweep says of its race
-    best: ConditionResult | None = None
+    best: Dataset | None = None  # the best condition alone
+    _now: set[Place] = field(default_factory=set)  # of those that ended, in this session
+    _spared: dict[int, int] = field(default_factory=dict)  # pruned condition -> replicates that it need not run
     _said_of_models: set[str] = field(default_factory=set)
     _started: float = 0.0
     _printed: float = 0.0
     _live: Live | None = None
 
-    def open(self, results: Sequence[ConditionResult], confirmed: Sequence[ConditionResult] = ()) -> None:
-        """Begin with what earlier sittings have finished."""
-        for result in (*results, *confirmed):
-            self.ended.update(result.outcomes)
-        self.n_search -= sum(self.n_replicates - sum(r.outcomes.values()) for r in results if r.pruned)
-        self.n_before = self.ended.total()
-        self.best = next(iter(ranked(results, self.direction)), None)
+    def open(self, found: Dataset) -> None:
+        """Begin with what earlier sessions have finished."""
+        n_of = Counter(one.condition for one in found.replicates if one.phase == "search")
+        self.ended = {(one.phase == "confirm", one.condition, one.number): one.outcome for one in found.replicates}
+        self._spared = {c.number: self.n_replicates - n_of[c.number] for c in found.conditions if c.pruned}
+        self.best = _best(found)
         self._started = self._printed = self.clock()
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._line, console=self.console, refresh_per_second=4)
             self._live.start()
 
     def on_start(self, worker: str, event: Mapping[str, Any]) -> None:
-        """A replicate has started."""
-        self.running[_running(event)] = worker
+        """A replicate has started; one that failed before is tried again."""
+        running = _running(event)
+        self.running[running] = worker
+        self.ended.pop(running.place, None)
+        self._now.discard(running.place)
 
     def on_end(self, event: Mapping[str, Any]) -> None:
         """A replicate has ended."""
         running = _running(event)
         self.running.pop(running, None)
         if event["is_final"]:
-            self.ended[event["outcome"]] += 1
+            self.ended[running.place] = event["outcome"]
+            self._now.add(running.place)
         if event["outcome"] == Outcome.FAILED.value:
             self.say(f"{running.name} failed: {event['reason']}")
         if (problem := event.get("model_problem")) and problem not in self._said_of_models:
@@ -93,20 +100,24 @@ class Progress:
             self.say(f"{running.name} has no model: {problem}")
 
     def on_trial(self, event: Mapping[str, Any]) -> None:
-        """A trial has ended, for now or for good."""
-        if event["phase"] != "search":
+        """A trial has ended, for now or for good; one on fresh seeds says nothing of the search."""
+        if event["phase"] == "confirm":
             return
-        result = result_of(event["trial"], event["condition"], event["result"], race=event["race"])
-        if result.pruned:
-            self.n_search -= event["n_spared"]
-        candidates = [result] + ([self.best] if self.best is not None and self.best.number != result.number else [])
-        self.best = next(iter(ranked(candidates, self.direction)), None)
+        verdict = {tags.VERDICT: {"verdict": event["race"]}} if event["race"] else {}
+        told = ToldTrial(
+            number=event["trial"],
+            condition=event["condition"],
+            attributes={tags.RESULT: event["result"], **verdict},
+        )
+        if event["result"].get("pruned"):
+            self._spared[told.number] = event["n_spared"]
+        self.best = _best(_joined(dataset_of(self.sweep, [told]), self.best))
 
-    def on_round(self, race: Mapping[str, Any], results: Sequence[ConditionResult]) -> None:
+    def on_round(self, race: Mapping[str, Any], found: Dataset) -> None:
         """A round of the race has begun, or its end."""
         self.race = race
         self.n_search = race["n_planned"]
-        self.best = next(iter(ranked(results, self.direction)), None)
+        self.best = _best(found)
         self.say(_race(race))
 
     def on_death(self, worker: str) -> list[Running]:
@@ -133,73 +144,67 @@ class Progress:
         else:
             self.console.print(self._line(), soft_wrap=True)
 
+    @property
+    def n_planned(self) -> int:
+        """Replicates that shall have ended when all is done."""
+        return self.n_search + self.n_confirm - sum(self._spared.values())
+
     def _line(self) -> Text:
-        failed = self.ended[Outcome.FAILED.value]
-        n_replicates = self.n_search + self.n_confirm
-        remaining = max(0, n_replicates - self.ended.total() - len(self.running))
+        n_of, n_ended = Counter(self.ended.values()), len(self.ended)
+        failed = n_of[Outcome.FAILED.value]
+        left = max(0, self.n_planned - n_ended)
         elapsed = self.clock() - self._started
-        done_now = self.ended.total() - self.n_before
-        left = (n_replicates - self.ended.total()) * elapsed / done_now if done_now else None
         parts = [
-            f"{self.ended.total() - failed} done",
+            f"{n_ended - failed} done",
             f"{len(self.running)} running",
             f"{failed} failed",
-            f"{remaining} remaining",
+            f"{max(0, left - len(self.running))} remaining",
             f"elapsed {_time(elapsed)}",
-            f"expected {_time(left)} more" if left is not None else "expected: after the first replicate",
+            f"expected {_time(left * elapsed / len(self._now))} more"
+            if self._now
+            else "expected: after the first replicate",
         ]
-        odd = [(self.ended[o.value], o.value) for o in (Outcome.DIVERGED, Outcome.PRUNED) if self.ended[o.value]]
+        odd = [(n_of[o.value], o.value) for o in (Outcome.DIVERGED, Outcome.PRUNED) if n_of[o.value]]
         if odd:
             parts.insert(1, "of them " + ", ".join(f"{n} {what}" for n, what in odd))
-        if any(running.phase == "confirm" for running in self.running):
+        if any(running.place[0] for running in self.running):
             parts.append("confirming on fresh seeds")
         elif self.race is not None:
             parts.append(_race(self.race))
-        text = " | ".join(parts)
-        if self.best is not None and self.names_best:
-            condition = ", ".join(f"{k}={short(v)}" for k, v in self.best.condition.items())
-            text += f"\n  best so far: {condition}: {describe_estimate(self.best.summary, self.level)}"
-        return Text(text)
+        return Text("\n  ".join([" | ".join(parts), *self._best_line()]))
+
+    def _best_line(self) -> list[str]:
+        if self.best is None or not self.names_best:
+            return []
+        values = self.best.conditions[0].values
+        shown = ", ".join(f"{key}={short(value)}" for key, value in values.items())
+        level = self.sweep.statistics.level
+        summary = summary_of(scores_of(self.best.replicates), level)
+        return [f"best so far: {shown}: {describe_estimate(summary, level)}"]
 
 
-def best_table(results: Sequence[ConditionResult], sweep: Sweep, *, n_shown: int = 10) -> Table:
-    """The best conditions, best first, each with mean, interval and n; with several objectives the Pareto set first."""
-    metric, direction, level = sweep.objective.metric, sweep.objective.direction, sweep.statistics.level
-    in_order = ranked(results, direction)
-    best, front = in_order[:n_shown], {r.number for r in pareto_front(in_order, direction)}
-    further = [other["metric"] for other in in_order[0].others] if in_order else []
-    is_race = any(r.race for r in results)
-    names = list(dict.fromkeys(key for r in best for key in r.condition))
-    is_several = bool(further)
-    which = "Conditions on the Pareto set first, by" if is_several else "Best conditions by"
-    picked = "those on the set are" if is_several else "the first is"
-    table = Table(
-        title=escape(f"{which} mean {metric} ({direction})"),
-        caption=f"the search's own estimates: {picked} picked for looking best, so the mean is optimistic",
+def _best(found: Dataset) -> Dataset | None:
+    """The best condition of the search alone."""
+    searched = replace(found, replicates=tuple(one for one in found.replicates if one.phase == "search"))
+    best = ranked(searched)[:1]
+    return only(searched, best) if best else None
+
+
+def _joined(new: Dataset, before: Dataset | None) -> Dataset:
+    """What was told now, beside the best before, unless that is the same condition."""
+    if before is None or before.conditions[0].number == new.conditions[0].number:
+        return new
+    return replace(
+        new,
+        conditions=(*new.conditions, *before.conditions),
+        replicates=(*new.replicates, *before.replicates),
     )
-    table.add_column("trial", justify="right")
-    for name in names:
-        table.add_column(escape(name), justify="right")
-    of_further = [header for other in further for header in (f"mean {other}", "interval", "n")]
-    last = [*(["Pareto set"] * is_several), *(["race"] * is_race)]
-    for header in ("mean", f"{100 * level:g} % interval (t)", "n", *of_further, *last):
-        table.add_column(escape(header), justify="right")
-    for r in best:
-        row = [str(r.number), *(short(r.condition.get(key, "")) for key in names), *_cells(r.summary)]
-        row += [cell for other in r.others for cell in _cells(other["summary"])]
-        row += ["yes" if r.number in front else "no"] * is_several
-        table.add_row(*row, *([r.race or "racing"] * is_race))
-    return table
-
-
-def _cells(summary: Mapping[str, Any]) -> tuple[str, str, str]:
-    low, high = summary.get("ci_low"), summary.get("ci_high")
-    interval = "none (n = 1)" if low is None else f"{low:.5g} to {high:.5g}"
-    return f"{summary['mean']:.5g}", interval, str(int(summary["n"]))
 
 
 def _running(event: Mapping[str, Any]) -> Running:
-    return Running(phase=event["phase"], number=event["number"], trial=event["trial"], replicate=event["replicate"])
+    of_queue = {"phase": event["phase"], "number": event["number"], "trial": event["trial"]}
+    name = f"{event['name']} replicate {event['replicate']}"
+    return Running(**of_queue, replicate=event["replicate"], name=name)
 
 
 def _race(race: Mapping[str, Any]) -> str:
@@ -209,9 +214,7 @@ def _race(race: Mapping[str, Any]) -> str:
     return f"race: round {race['round'] + 1}, {dropped}, {race['n_in']} go on to {race['n_replicates']} replicates"
 
 
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "?"
+def _time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

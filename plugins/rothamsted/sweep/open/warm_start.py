@@ -5,11 +5,14 @@ Apart from starting, because it reads another sweep: its conditions, their means
 
 from __future__ import annotations
 
+from rothamsted.analysis.ranking import means_of
+from rothamsted.analysis.read_search import read_search
+from rothamsted.analysis.values import Dataset
 from rothamsted.errors import StoreError
 from rothamsted.search import Known, count_usable, find_search
 from rothamsted.spec import Sweep, from_resolved
 from rothamsted.sweep.opened import queue_of
-from rothamsted.sweep.results import ConditionResult, read_results
+from rothamsted.sweep.scores import NO_NUMBER
 from rothamsted.sweep.stage import first_stage
 
 
@@ -32,8 +35,7 @@ def known_from(sweep: Sweep) -> list[Known] | None:
         what = ", ".join(f"{o.direction} {o.expression or o.metric}" for o in earlier.objectives)
         raise StoreError(f"warm_start: sweep '{name}' has another objective ({what}); name one with the same")
     is_constrained = sweep.constraints == earlier.constraints
-    found = [_known(result, is_constrained=is_constrained) for result in read_results(queue_of(earlier))]
-    known = [one for one in found if one is not None]
+    known = _known(read_search(queue_of(earlier), earlier), is_constrained=is_constrained)
     if not known:
         raise StoreError(f"warm_start: sweep '{name}' has no condition with a score yet; run it first")
     if not count_usable(known, sweep.search_space, sweep.sampler.name, len(sweep.objectives)):
@@ -44,9 +46,11 @@ def known_from(sweep: Sweep) -> list[Known] | None:
     return known
 
 
-def _known(result: ConditionResult, *, is_constrained: bool) -> Known | None:
-    """A condition with means of all objectives; a pruned or diverged one is left out."""
-    if result.means is None:
-        return None
-    violations = tuple(result.violations) if is_constrained else ()
-    return Known(condition=result.condition, values=result.means, constraints=violations)
+def _known(found: Dataset, *, is_constrained: bool) -> list[Known]:
+    """The conditions with means of all objectives; a pruned or diverged one is left out."""
+    conditions = {condition.number: condition for condition in found.conditions}
+    known = []
+    for number, means in means_of(found).items():
+        amounts = [min(amount, NO_NUMBER) for _, amount in conditions[number].violations if is_constrained]
+        known.append(Known(condition=conditions[number].values, values=means, constraints=tuple(amounts)))
+    return known

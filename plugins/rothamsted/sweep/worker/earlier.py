@@ -12,17 +12,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
+from rothamsted.analysis.objectives import OBJECTIVE, objective_key
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Claimed
 from rothamsted.spec import Sweep
-from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.assignment import Work
 from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.scores import constrained
 from rothamsted.sweep.worker.model_log import PARAMETERS, PREDICT_MS, ModelNote
 from rothamsted.tracking import FoundRun, find_runs, read_history
 
-OF_THE_ENGINE = frozenset({aggregate.OBJECTIVE, PARAMETERS, PREDICT_MS})  # logged beside what the study measures
+OF_THE_ENGINE = frozenset({OBJECTIVE, PARAMETERS, PREDICT_MS})  # logged beside what the study measures
 _ENDED = (
     (RunStatus.FINISHED, Outcome.FINISHED),
     (RunStatus.FINISHED, Outcome.DIVERGED),
@@ -71,6 +71,7 @@ def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
         others=tuple(told.get("others", ())),
         last=told.get("last", {}),
         reason=told.get("reason", ""),
+        attempt=told.get("attempt", 1),
     )
 
 
@@ -107,7 +108,7 @@ def _from_store(earlier: Earlier, context: SweepContext, work: Work) -> None:
 def _keep(earlier: Earlier, run: FoundRun, sweep: Sweep) -> None:
     replicate, outcome = int(run.tags[tags.REPLICATE]), run.tags.get(tags.OUTCOME)
     if (run.status, outcome) in _ENDED:
-        keys = [aggregate.objective_key(index, objective) for index, objective in enumerate(sweep.objectives)]
+        keys = [objective_key(index, objective.metric) for index, objective in enumerate(sweep.objectives)]
         is_finished = outcome == Outcome.FINISHED
         earlier.results[replicate] = ReplicateResult(
             replicate=replicate,
@@ -117,6 +118,7 @@ def _keep(earlier: Earlier, run: FoundRun, sweep: Sweep) -> None:
             objective=run.metrics.get(keys[0]),
             others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
             last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
+            attempt=int(run.tags.get(tags.ATTEMPT, 1)),
         )
         if note := ModelNote.from_tags(run.tags):
             earlier.notes[replicate] = note
@@ -144,7 +146,7 @@ def as_history(points: Sequence[MetricPoint]) -> tuple[Measured, ...]:
     """Measurements from logged metrics, by step."""
     by_step: dict[int, dict[str, MetricPoint]] = {}
     for point in points:
-        if point.key not in OF_THE_ENGINE and not point.key.startswith(f"{aggregate.OBJECTIVE}."):
+        if point.key not in OF_THE_ENGINE and not point.key.startswith(f"{OBJECTIVE}."):
             by_step.setdefault(point.step, {})[point.key] = point
     history = []
     for step in sorted(by_step):

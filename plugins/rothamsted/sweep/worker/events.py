@@ -14,7 +14,7 @@ import psutil
 from rothamsted import tags
 from rothamsted.records import Ending
 from rothamsted.sweep.opened import Emit
-from rothamsted.sweep.trial_record import now_ms
+from rothamsted.sweep.trial_summary import now_ms
 from rothamsted.sweep.worker.trial import Replicate, TrialRun
 
 
@@ -62,4 +62,5 @@ class Teller:
         """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""
         work = trial.work
         whose = {"worker": self.worker_id, "phase": work.phase, "trial": work.trial, "number": trial.claimed.number}
+        whose |= {"name": work.name}  # what messages call it
         self.emit({"event": event, **whose, **more})

@@ -20,7 +20,7 @@ from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.foreign_study import Starter
 from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.scores import scored, scores_of
-from rothamsted.sweep.trial_record import as_params, now_ms
+from rothamsted.sweep.trial_summary import as_params, now_ms
 from rothamsted.sweep.worker.earlier import as_history
 from rothamsted.sweep.worker.population_judge import Jury
 from rothamsted.sweep.worker.trial import Replicate

@@ -9,20 +9,21 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from rothamsted import tags
+from rothamsted.analysis.ranking import means_of, ranked
+from rothamsted.analysis.read_search import KEYS, dataset_of
 from rothamsted.errors import UserError
 from rothamsted.records import MetricPoint
+from rothamsted.search import ToldTrial
 from rothamsted.study.contract import missing_parts
 from rothamsted.study.source_code import study_code
 from rothamsted.sweep.opened import SweepContext
-from rothamsted.sweep.results import ConditionResult, ranked, read_results
 
 PARAMETERS, PREDICT_MS = "parameters", "predict_ms"  # metrics of a run with a model, unless the study logs them
 TIMED_CALLS, TIMED_SECONDS = 5, 0.1  # of predict: at most so many, and none after so long
@@ -102,22 +103,25 @@ class ModelLogger:
             context.recorder.log(trained.run_id, tags=self._tags(note))
         return note
 
-    def is_best(self, context: SweepContext, mine: ConditionResult) -> bool:
+    def is_best(self, context: SweepContext, mine: ToldTrial) -> bool:
         """Whether a condition that is about to be told is the best of the search so far.
 
         The results of the others are read only where they can matter: outside of a race the best mean never
         gets worse, so what was not better than an earlier best is not better now.
         """
-        direction, is_race = context.sweep.objective.direction, context.sweep.replicates.racing is not None
-        if mine.mean is None or not ranked([mine], direction):
+        sweep = context.sweep
+        alone = dataset_of(sweep, [mine])
+        if not ranked(alone):
             return False
-        sign = 1.0 if direction == "minimize" else -1.0
-        if not is_race and self._best_mean is not None and sign * mine.mean > sign * self._best_mean:
+        mean = means_of(alone)[mine.number][0]
+        sign = 1.0 if sweep.objective.direction == "minimize" else -1.0
+        is_race = sweep.replicates.racing is not None
+        if not is_race and self._best_mean is not None and sign * mean > sign * self._best_mean:
             return False
-        others = [result for result in read_results(context.queue) if result.number != mine.number]
-        best = ranked([mine, *others], direction)[0]
-        self._best_mean = best.mean
-        return best.number == mine.number
+        found = dataset_of(sweep, [mine, *(t for t in context.queue.trials(KEYS) if t.number != mine.number)])
+        best = ranked(found)[0]
+        self._best_mean = means_of(found)[best][0]
+        return best == mine.number
 
     def _write(self, context: SweepContext, trained: Trained) -> str:
         if missing := missing_parts(trained.model):
@@ -178,9 +182,9 @@ class TrialModels:
         elif self.logger is not None and self.logger.is_kept_for_best(self.phase):
             self._waiting[replicate] = trained()
 
-    def log_if_best(self, result: Callable[[], ConditionResult]) -> None:
+    def log_if_best(self, mine: Callable[[], ToldTrial]) -> None:
         """Log the models that have waited, where their condition, about to be told, is the best of the search."""
-        if self.logger is not None and self._waiting and self.logger.is_best(self.context, result()):
+        if self.logger is not None and self._waiting and self.logger.is_best(self.context, mine()):
             for replicate in sorted(self._waiting):
                 self._log(self.logger, replicate, self._waiting[replicate])
         self._waiting.clear()
@@ -194,16 +198,6 @@ class TrialModels:
         note = logger.log(self.context, trained)
         if note is not None:
             self.notes[replicate] = note
-
-
-def models_text(results: Iterable[ConditionResult]) -> str:
-    """How many models were logged, and why others were not; empty where there is nothing to say."""
-    notes = [note for result in results for note in result.models.values()]
-    n_logged = sum("uri" in note for note in notes)
-    problems = Counter(note["problem"] for note in notes if "problem" in note)
-    parts = [f"{n_logged} logged"] if n_logged else []
-    parts += [f"{n} not: {problem}" for problem, n in problems.most_common()]
-    return f"models: {'; '.join(parts)}" if parts else ""
 
 
 class _UnfitError(Exception):

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
+from rothamsted.analysis.objectives import objective_key
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
-from rothamsted.search import Claimed
+from rothamsted.search import Claimed, ToldTrial
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.assignment import Work, work_of
 from rothamsted.sweep.opened import SweepContext
-from rothamsted.sweep.results import ConditionResult, result_of
 from rothamsted.sweep.scores import last_values, scored, scores_of
-from rothamsted.sweep.trial_record import as_params, closing_status, closing_tags, last_ms, now_ms, race_line
+from rothamsted.sweep.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms, race_line
 from rothamsted.sweep.worker.earlier import Earlier, abandon, restore, with_histories
 from rothamsted.sweep.worker.model_log import ModelLogger, Trained, TrialModels
 from rothamsted.sweep.worker.trial_judge import TrialJudge
@@ -138,7 +138,7 @@ class TrialRun:
         extra: list[MetricPoint] = []
         if ending.outcome is Outcome.FINISHED:
             scores, step = scores_of(ending.history, sweep), ending.history[-1].step
-            keys = [aggregate.objective_key(index, objective) for index, objective in enumerate(sweep.objectives)]
+            keys = [objective_key(index, objective.metric) for index, objective in enumerate(sweep.objectives)]
             extra = [MetricPoint(key, score, now_ms(), step) for key, score in zip(keys, scores, strict=True)]
             extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
         run_tags = {tags.OUTCOME: ending.outcome.value}
@@ -161,6 +161,7 @@ class TrialRun:
             others=scores[1:],
             last=last_values(ending.history, sweep) if scores else {},
             reason=ending.reason if ending.outcome is Outcome.FAILED else "",
+            attempt=replicate.attempt,
             history=ending.history,
         )
 
@@ -177,7 +178,7 @@ class TrialRun:
         """All replicates have a result: write the trial's means and intervals, then tell the search."""
         if self.work.has_trial_run:
             self._write_summary()
-        self.models.log_if_best(self._as_result)
+        self.models.log_if_best(self.as_told)
         self.context.recorder.flush()
         self.context.queue.tell(self.claimed.trial_id, self.told())
 
@@ -251,9 +252,11 @@ class TrialRun:
             tags={**self._tags(self.work.role), **own},
         )
 
-    def _as_result(self) -> ConditionResult:
-        result, verdict = self.told().attributes[tags.RESULT], self.work.verdict or {"verdict": ""}
-        return result_of(self.work.trial, self.claimed.condition, result, race=verdict["verdict"])
+    def as_told(self) -> ToldTrial:
+        """The trial as the search is about to have it."""
+        verdict = {tags.VERDICT: self.work.verdict} if self.work.verdict is not None else {}
+        attributes = {**self.told().attributes, **verdict}
+        return ToldTrial(number=self.work.trial, condition=self.claimed.condition, attributes=attributes)
 
     def _tags(self, role: str) -> dict[str, str]:
         return {

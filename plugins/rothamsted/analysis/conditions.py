@@ -1,0 +1,52 @@
+"""What both readers of a sweep, of the search and of the record, make alike: conditions, their repeats, the order."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rothamsted.analysis.typed import label, typed
+from rothamsted.analysis.values import Condition, Replicate
+
+MOST_REASON = 500  # characters of a reason that are kept, in tags and in the search
+_DROPPED = re.compile(r"dropped after (\d+)")
+
+
+def make_condition(
+    number: int, values: Mapping[str, Any], *, race: str = "", pruned: str = "", **more: Any
+) -> Condition:
+    """A condition of a sweep; `more` are further fields of it."""
+    dropped = _DROPPED.fullmatch(race)
+    after = int(dropped[1]) if dropped else 0
+    kept = pruned[:MOST_REASON]
+    return Condition(
+        number=number, values=values, label=label(values), race=race, dropped_after=after, pruned=kept, **more
+    )
+
+
+def with_repeats(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """The conditions by number; the first of several with equal values knows the others."""
+    in_order = sorted(conditions, key=lambda one: one.number)
+    equal: dict[str, list[int]] = {}
+    for one in in_order:
+        equal.setdefault(values_key(one.values), []).append(one.number)
+    later = {first: tuple(rest) for first, *rest in equal.values() if rest}
+    return tuple(replace(one, repeated_by=later[one.number]) if one.number in later else one for one in in_order)
+
+
+def values_key(values: Mapping[str, Any]) -> str:
+    """A text that is equal for conditions with equal values."""
+    return json.dumps(values, sort_keys=True, default=str)
+
+
+def in_order(replicates: Sequence[Replicate]) -> tuple[Replicate, ...]:
+    """By condition, those of the search first, then by seed."""
+    return tuple(sorted(replicates, key=lambda r: (r.condition, r.phase == "confirm", _seed_order(r.seed))))
+
+
+def _seed_order(seed: str) -> tuple[int, float, str]:
+    number = typed(seed)
+    return (0, float(number), "") if isinstance(number, int | float) else (1, 0.0, seed)

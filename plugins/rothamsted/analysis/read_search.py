@@ -1,0 +1,157 @@
+"""A sweep of ours read from its search alone, for every decision that rests on it: two queries, no curves.
+
+What the record has and the search has not: curves, metrics, times, where the numbers come from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.analysis.conditions import in_order, make_condition, with_repeats
+from rothamsted.analysis.constraints import violations
+from rothamsted.analysis.ranking import ranked
+from rothamsted.analysis.sweep_record import design_of, race_mark
+from rothamsted.analysis.typed import factors_of
+from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
+from rothamsted.records import Outcome
+from rothamsted.search import Queue, ToldTrial
+from rothamsted.spec import Sweep
+
+KEYS = (tags.RESULT, tags.RUN_ID, tags.VERDICT, tags.CONTESTANT)  # of a trial, from which its condition is made
+_RACING = "racing"
+
+
+def read_search(
+    queue: Queue,
+    sweep: Sweep,
+    *,
+    confirmation: Queue | None = None,
+    run_id: str = "",
+    experiment_id: str = "",
+    question: str = "",
+) -> Dataset:
+    """Return the dataset of a sweep as its search has it: every condition that has been told something.
+
+    Args:
+        queue: Of the search.
+        sweep: Whose search it is.
+        confirmation: The queue of its confirmation; None: there is none, or it does not matter.
+        run_id: Of the sweep's run.
+        experiment_id: MLflow's folder of the run.
+        question: The sweep file's opening comment.
+    """
+    fresh = confirmation.trials([tags.CONFIRMS, tags.RESULT]) if confirmation is not None else []
+    trials = queue.trials(KEYS)
+    found = dataset_of(sweep, trials, fresh, run_id=run_id, experiment_id=experiment_id, question=question)
+    if confirmation is None or sweep.confirm is None or not found.is_complete:
+        return found
+    begun = {trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh}
+    if begun.issuperset(ranked(found)[: sweep.confirm.keep]):
+        return found
+    mark = "This sweep is not finished: its best conditions have not all been trained on fresh seeds."
+    return replace(found, is_complete=False, marks=(mark, *found.marks))
+
+
+def dataset_of(
+    sweep: Sweep,
+    trials: Sequence[ToldTrial],
+    fresh: Sequence[ToldTrial] = (),
+    *,
+    run_id: str = "",
+    experiment_id: str = "",
+    question: str = "",
+) -> Dataset:
+    """Return the dataset of these trials of a sweep's search, and of its confirmation."""
+    told = [trial for trial in trials if tags.RESULT in trial.attributes]
+    confirm_runs = {one["trial"]: one["run_id"] for one in (trial.attributes[tags.CONFIRMS] for trial in fresh)}
+    conditions = with_repeats(_condition(sweep, trial, confirm_runs.get(trial.number, "")) for trial in told)
+    replicates = [one for trial in told for one in _replicates(trial)]
+    replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial)]
+    n_over = sum(trial.is_over for trial in trials)
+    open_trials = [trial for trial in (*trials, *fresh) if not trial.is_over]
+    is_racing = any(condition.race == _RACING for condition in conditions)
+    is_complete = n_over >= sweep.n_trials and not open_trials and not is_racing
+    marks = [
+        "" if is_complete else _progress_mark(n_over, sweep.n_trials, [t for t in fresh if not t.is_over]),
+        race_mark(conditions),
+    ]
+    is_contest = any(tags.CONTESTANT in trial.attributes for trial in trials)
+    return Dataset(
+        name=sweep.name,
+        kind="contest" if is_contest else "sweep",
+        objective=sweep.objective,
+        factors=tuple(factors_of(conditions, sweep.space)),
+        conditions=conditions,
+        replicates=in_order(replicates),
+        question=question,
+        run_id=run_id,
+        experiment_id=experiment_id,
+        design=design_of(sweep),
+        is_complete=is_complete,
+        marks=tuple(mark for mark in marks if mark),
+        others=tuple(sweep.objectives[1:]),
+        unconfirmed=frozenset(trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh if not trial.is_over),
+    )
+
+
+def _condition(sweep: Sweep, trial: ToldTrial, confirm_run_id: str) -> Condition:
+    result = trial.attributes[tags.RESULT]
+    verdict = trial.attributes.get(tags.VERDICT, {}).get("verdict")
+    pruned = result.get("pruned", "")
+    racing = _RACING if sweep.replicates.racing is not None and not pruned else ""
+    return make_condition(
+        trial.number,
+        trial.condition,
+        race=racing if verdict is None else verdict,
+        pruned=pruned,
+        name=trial.attributes.get(tags.CONTESTANT, ""),
+        run_id=trial.attributes.get(tags.RUN_ID, ""),
+        confirm_run_id=confirm_run_id,
+        violations=violations(sweep.constraints, [one["last"] for one in result["replicates"] if one.get("last")]),
+    )
+
+
+def _replicates(trial: ToldTrial) -> list[Replicate]:
+    """The replicates that a trial was told of; the trial of a confirmation is one replicate of a condition."""
+    item: Mapping[str, Any] | None = trial.attributes.get(tags.CONFIRMS)
+    result = trial.attributes[tags.RESULT]
+    phase: Phase = "search" if item is None else "confirm"
+    number = trial.number if item is None else item["trial"]
+    return [
+        _replicate(one, number, phase, trial.ended_ms, result.get("models", {}).get(str(one["replicate"]), {}))
+        for one in result["replicates"]
+    ]
+
+
+def _replicate(
+    told: Mapping[str, Any], condition: int, phase: Phase, ended_ms: int, model: Mapping[str, str]
+) -> Replicate:
+    objective = told["objective"]
+    return Replicate(
+        run_id=told["run_id"],
+        condition=condition,
+        seed=str(told["seed"]),
+        outcome=told["outcome"],
+        objective=math.nan if objective is None or told["outcome"] != Outcome.FINISHED else float(objective),
+        seconds=math.nan,
+        phase=phase,
+        reason=told.get("reason", ""),
+        others=tuple(told.get("others", ())),
+        ended_ms=ended_ms,
+        number=told["replicate"],
+        attempt=told.get("attempt", 1),
+        model=model.get("uri", ""),
+        model_problem=model.get("problem", ""),
+    )
+
+
+def _progress_mark(n_over: int, n_trials: int, fresh_open: Sequence[ToldTrial]) -> str:
+    if n_over < n_trials:
+        return f"This sweep is not finished: {n_over} of {n_trials} conditions have ended; analysed as it stands."
+    if fresh_open:
+        return f"This sweep is not finished: {len(fresh_open)} replicates on fresh seeds have not ended."
+    return "This sweep is not finished: some conditions are to get more replicates; analysed as it stands."

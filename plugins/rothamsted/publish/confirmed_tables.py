@@ -1,0 +1,54 @@
+"""The confirmation as tables: each condition's two estimates, and every replicate on fresh seeds."""
+
+from __future__ import annotations
+
+import math
+
+from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Dataset
+from rothamsted.records import Outcome
+from rothamsted.report.tables.csv_tables import Table
+from rothamsted.statistics import Interval
+
+STATISTICS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")
+
+
+def confirmed_table(analysis: Analysis) -> Table:
+    """One row a confirmed condition: both estimates, their difference, how its replicates ended, its run."""
+    names = [factor.name for factor in analysis.dataset.factors]
+    conditions = {condition.number: condition for condition in analysis.dataset.conditions}
+    summaries = [f"{which}_{statistic}" for which in ("search", "confirmed") for statistic in STATISTICS]
+    counts = [outcome.value for outcome in Outcome]
+    rows = [
+        (
+            *_first(conditions[one.condition], names),
+            *_statistics(one.searched, one.search),
+            *_statistics(one.summary, one.confirmed),
+            one.luck.estimate,
+            *(one.summary.counts.get(outcome, 0) if one.summary else 0 for outcome in counts),
+            conditions[one.condition].confirm_run_id,
+        )
+        for one in analysis.confirmed
+    ]
+    columns = ("trial", *names, *summaries, "luck", *(f"n_{outcome}" for outcome in counts), "run_id")
+    return Table(name="confirmed", columns=columns, rows=tuple(rows))
+
+
+def confirmed_replicates_table(dataset: Dataset) -> Table:
+    """One row a replicate of a confirmation that has ended: what promotion holds the runs against."""
+    rows = [
+        (one.condition, one.number, one.seed, one.outcome, one.objective, one.run_id)
+        for one in sorted(dataset.replicates, key=lambda r: (r.condition, r.number))
+        if one.phase == "confirm" and one.condition not in dataset.unconfirmed
+    ]
+    columns = ("trial", "replicate", "seed", "outcome", "objective", "run_id")
+    return Table(name="confirmed_replicates", columns=columns, rows=tuple(rows))
+
+
+def _first(condition: Condition, names: list[str]) -> tuple[object, ...]:
+    return (condition.number, *(condition.values.get(name) for name in names))
+
+
+def _statistics(summary: ConditionSummary | None, interval: Interval | None) -> tuple[float, ...]:
+    known = dict(summary.statistics) | {"n": summary.n} if summary else {}
+    known |= {"ci_low": interval.low, "ci_high": interval.high} if interval else {}
+    return tuple(known.get(name, math.nan) for name in STATISTICS)

@@ -1,0 +1,146 @@
+"""What is printed when a sweep has ended or was stopped: the best conditions, the confirmed estimate, where to look."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rothamsted import tracking
+from rothamsted.analysis.typed import short
+from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
+from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, race_text
+from rothamsted.search import dashboard_command
+
+MOST_SHOWN = 10  # conditions of a table; the CSV files have all
+
+
+def show(analysis: Analysis, console: Console, *, left: str = "", tracking_uri: str, storage: str) -> None:
+    """Print what a sweep has found.
+
+    Args:
+        analysis: Of the sweep or contest.
+        console: Where to.
+        left: What is still to do, in words; empty: nothing.
+        tracking_uri: Where its runs are.
+        storage: Database URL of its search.
+    """
+    dataset = analysis.dataset
+    for mark in analysis.marks:
+        _line(console, mark)
+    if dataset.kind == "contest":
+        console.print(_contest_table(analysis))
+    elif analysis.ranking:
+        if is_raced(dataset):
+            _line(console, race_text(dataset))
+        if analysis.pareto is not None:
+            _line(console, f"{len(analysis.pareto.members)} of {len(dataset.conditions)} conditions on the Pareto set")
+        console.print(best_table(analysis))
+    elif "confirmation" in dataset.design and not left:
+        console.print("so there is nothing to confirm")
+    if analysis.confirmed:
+        console.print(confirmed_table(analysis))
+    if text := models_text(dataset):
+        _line(console, text)
+    if left:
+        console.print(f"{left}: give the same command again to go on", soft_wrap=True)
+    if dataset.kind == "sweep":
+        _where(dataset, console, tracking_uri, storage)
+
+
+def best_table(analysis: Analysis) -> Table:
+    """The best conditions, best first, each with mean, interval and n; with several objectives the Pareto set first."""
+    dataset, shown = analysis.dataset, analysis.ranking[:MOST_SHOWN]
+    conditions = {one.number: one for one in dataset.conditions}
+    names = list(dict.fromkeys(name for number in shown for name in conditions[number].values))
+    which = "Conditions on the Pareto set first, by" if dataset.others else "Best conditions by"
+    picked = "those on the set are" if dataset.others else "the first is"
+    table = Table(
+        title=escape(f"{which} mean {dataset.objective.metric} ({dataset.objective.direction})"),
+        caption=f"the search's own estimates: {picked} picked for looking best, so the mean is optimistic",
+    )
+    of_further = [header for other in dataset.others for header in (f"mean {other.metric}", "interval", "n")]
+    last = [*["Pareto set"] * (analysis.pareto is not None), *["race"] * is_raced(dataset)]
+    for header in ("trial", *names, "mean", _interval_header(analysis), "n", *of_further, *last):
+        table.add_column(escape(header), justify="right")
+    summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
+    for number in shown:
+        row = [str(number), *(escape(short(conditions[number].values.get(name, ""))) for name in names)]
+        row += [cell for of_one in summaries for cell in _cells(of_one[number])]
+        row += ["yes" if number in analysis.pareto.members else "no"] if analysis.pareto is not None else []
+        table.add_row(*row, *[conditions[number].race] * is_raced(dataset))
+    return table
+
+
+def confirmed_table(analysis: Analysis) -> Table:
+    """The confirmed conditions: what the search thought, what fresh seeds say, and what luck was worth."""
+    labels = {one.number: one.label for one in analysis.dataset.conditions}
+    table = Table(
+        title=escape(f"Confirmed {analysis.dataset.objective.metric}: the estimate to report"),
+        caption="fresh seeds, not used in the search; luck: by how much the search's mean looked better, which it was "
+        "picked for, and the interval of this difference",
+    )
+    table.add_column("trial", justify="right")
+    table.add_column("condition")
+    for header in ("search", "n", "confirmed", _interval_header(analysis), "n", "luck"):
+        table.add_column(escape(header), justify="right")
+    for one in analysis.confirmed[:MOST_SHOWN]:
+        searched = _cells(one.searched) if one.searched is not None else ("", "", "")
+        table.add_row(
+            str(one.condition),
+            escape(labels[one.condition]),
+            searched[0],
+            searched[2],
+            *_confirmed_cells(one),
+            luck_text(one.luck),
+        )
+    return table
+
+
+def models_text(dataset: Dataset) -> str:
+    """How many models were logged, and why others were not; empty where there is nothing to say."""
+    n_logged = sum(bool(one.model) for one in dataset.replicates)
+    problems = Counter(one.model_problem for one in dataset.replicates if one.model_problem)
+    parts = [f"{n_logged} logged"] if n_logged else []
+    parts += [f"{n} not: {problem}" for problem, n in problems.most_common()]
+    return f"models: {'; '.join(parts)}" if parts else ""
+
+
+def _contest_table(analysis: Analysis) -> Table:
+    """The contestants' estimates: nobody was picked."""
+    metric = analysis.dataset.objective.metric
+    table = Table(title=escape(f"Contest {analysis.dataset.name}: {metric} on common seeds"))
+    for header in ("contestant", "condition", metric, "replicates"):
+        table.add_column(escape(header))
+    for row in contest_rows(analysis):
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _confirmed_cells(one: Confirmed) -> tuple[str, str, str]:
+    if one.mean is None or one.summary is None:
+        return confirmed_text(one), "", ""
+    return _cells(one.summary)
+
+
+def _cells(summary: ConditionSummary) -> tuple[str, str, str]:
+    interval = summary.interval
+    bounds = "none (n = 1)" if interval is None else f"{interval.low:.5g} to {interval.high:.5g}"
+    return f"{summary.statistics['mean']:.5g}", bounds, str(summary.n)
+
+
+def _interval_header(analysis: Analysis) -> str:
+    return f"{100 * analysis.level:g} % interval ({analysis.interval})"
+
+
+def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) -> None:
+    link = tracking.run_path(dataset.experiment_id, dataset.run_id)
+    _line(console, "see this sweep in MLflow and in optuna-dashboard:")
+    _line(console, f"  {tracking.ui_command(tracking_uri)}    # then /{link.lstrip('/')}")
+    _line(console, f"  {dashboard_command(storage)}    # study {dataset.name}")
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,85 @@
+"""All trials of a search with what they were told, in two queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from rothamsted.search.distributions import from_stored
+from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS
+from rothamsted.space import Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldTrial:
+    """A trial as the search has it.
+
+    Attributes:
+        number: 0, 1, ... in its study.
+        condition: of its parameters, as far as they are known.
+        attributes: user attributes that were asked for.
+        is_over: complete, pruned or failed: nobody works on it, or is about to.
+        ended_ms: when it was told last, milliseconds since 1970; 0: it is not over.
+    """
+
+    number: int
+    condition: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+    is_over: bool = True
+    ended_ms: int = 0
+
+
+def read_trials(engine: sa.Engine, study_id: int, space: Space, keys: Collection[str]) -> list[ToldTrial]:
+    """Every trial of a study by number, with these of its user attributes."""
+    stored: dict[int, dict[str, float]] = {}
+    trials: dict[int, tuple[Any, datetime | None]] = {}
+    attributes: dict[int, dict[str, Any]] = {}
+    with engine.connect() as connection:
+        for number, state, ended, key, text in connection.execute(_attributes_of(study_id, keys)):
+            trials[number] = (state, ended)
+            of_trial = attributes.setdefault(number, {})
+            if key is not None:
+                of_trial[key] = json.loads(text)
+        for number, name, value in connection.execute(_params_of(study_id)):
+            stored.setdefault(number, {})[name] = value
+    return [
+        ToldTrial(
+            number=number,
+            condition=from_stored(stored.get(number, {}), space),
+            attributes=attributes[number],
+            is_over=state.is_finished(),
+            ended_ms=_milliseconds(ended) if state.is_finished() else 0,
+        )
+        for number, (state, ended) in trials.items()
+    ]
+
+
+def _attributes_of(study_id: int, keys: Collection[str]):
+    wanted = sa.and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key.in_(list(keys)))
+    return (
+        sa.select(
+            TRIALS.c.number, TRIALS.c.state, TRIALS.c.datetime_complete, ATTRIBUTES.c.key, ATTRIBUTES.c.value_json
+        )
+        .select_from(TRIALS)
+        .outerjoin(ATTRIBUTES, wanted)
+        .where(TRIALS.c.study_id == study_id)
+        .order_by(TRIALS.c.number)
+    )
+
+
+def _params_of(study_id: int):
+    return (
+        sa.select(TRIALS.c.number, PARAMS.c.param_name, PARAMS.c.param_value)
+        .select_from(TRIALS)
+        .join(PARAMS, PARAMS.c.trial_id == TRIALS.c.trial_id)
+        .where(TRIALS.c.study_id == study_id)
+    )
+
+
+def _milliseconds(moment: datetime | None) -> int:
+    return 0 if moment is None else round(moment.replace(tzinfo=UTC).timestamp() * 1000)  # as `tables.utc_now` has it

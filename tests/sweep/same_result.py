@@ -1,0 +1,62 @@
+"""What the search says of a sweep and what the record says of it must be the same: compared after every sweep."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import optuna
+import pytest
+
+from rothamsted import tags
+from rothamsted.analysis.ranking import ranked
+from rothamsted.analysis.read_search import read_search
+from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.analysis.values import Condition, Dataset, Replicate
+from rothamsted.search import find_search
+from rothamsted.spec import from_resolved
+from rothamsted.sweep.opened import confirm_queue_of, queue_of
+from rothamsted.sweep.stage import first_stage
+
+
+def check_readers_agree(storage: str, tracking_uri: str) -> None:
+    """Compare both readers on every sweep of a storage that has run to its end."""
+    for name in optuna.get_all_study_names(storage):
+        record = find_search(storage, name) if ".confirm" not in name else None
+        if record is None or tags.RUN_ID not in record.attributes or tags.DUEL in record.attributes:
+            continue
+        sweep = first_stage(from_resolved({**record.spec, "storage": storage}))
+        has_confirmation = sweep.confirm is not None and find_search(storage, sweep.confirm_name) is not None
+        confirmation = confirm_queue_of(sweep) if has_confirmation else None
+        run_id = str(record.attributes[tags.RUN_ID])
+        searched = read_search(queue_of(sweep), sweep, confirmation=confirmation, run_id=run_id)
+        if searched.is_complete:
+            assert_same_result(searched, read_sweep(run_id, uri=tracking_uri))
+
+
+def assert_same_result(searched: Dataset, recorded: Dataset) -> None:
+    """Equal conditions, replicates with their outcomes and objectives, and rankings."""
+    assert [_condition(one) for one in searched.conditions] == [_condition(one) for one in recorded.conditions]
+    assert _replicates(searched) == _replicates(recorded)
+    assert ranked(searched) == ranked(recorded)
+    assert ranked(searched, "confirm") == ranked(recorded, "confirm")
+    assert (searched.objective, searched.others) == (recorded.objective, recorded.others)
+    assert [factor.name for factor in searched.factors] == [factor.name for factor in recorded.factors]
+    assert searched.unconfirmed == recorded.unconfirmed
+
+
+def _condition(one: Condition) -> dict[str, Any]:
+    fields = ("number", "values", "label", "run_id", "confirm_run_id", "repeated_by", "race", "dropped_after", "pruned")
+    violations = {text: pytest.approx(amount, rel=1e-12) for text, amount in one.violations}
+    return {**{name: getattr(one, name) for name in fields}, "violations": violations}
+
+
+def _replicates(found: Dataset) -> dict[tuple[str, int, int], dict[str, Any]]:
+    return {(one.phase, one.condition, one.number): _replicate(one) for one in found.replicates}
+
+
+def _replicate(one: Replicate) -> dict[str, Any]:
+    fields = ("run_id", "seed", "outcome", "others", "model", "model_problem", "attempt")
+    objective = None if math.isnan(one.objective) else one.objective
+    reason = one.reason if one.outcome == "failed" else ""
+    return {**{name: getattr(one, name) for name in fields}, "objective": objective, "reason": reason}
