@@ -13,7 +13,6 @@ from typing import Any
 
 from rich.console import Console
 
-from rothamsted import tracking
 from rothamsted.errors import StudyError
 from rothamsted.executors import Executor
 from rothamsted.promotion.judge.applies import check_sweep
@@ -65,9 +64,7 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
     session = Coordinator(opened=opened, executor=executor, console=console, until=until).run()
     data, settings = opened.data(), settings_of(opened.sweep)
-    analysis = publish_ended(
-        opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue
-    )
+    analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)
     opened.end_run(session.status)
     show(analysis, console, left=session.left, tracking_uri=opened.tracking_uri, storage=opened.sweep.storage)
     if session.is_complete and opened.sweep.execution.report and not opened.labels:
@@ -108,9 +105,7 @@ def _promoted(result: Result, policy: Policy, place: Place, *, executor: Executo
     if result.exit_status:
         return result
     if not result.is_confirmed:
-        saying(console)(
-            f"promote: sweep {result.sweep.name} has no confirmed winner yet; give the same command again"
-        )
+        saying(console)(f"promote: sweep {result.sweep.name} has no confirmed winner yet; give the same command again")
         return result
     return replace(result, decision=promote(result.run_id, policy, place, executor=executor, console=console))
 

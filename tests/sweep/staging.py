@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rothamsted.sweep.staged import run_stages
 
 from rothamsted import tags
 from rothamsted.executors import Event, Job
 from rothamsted.sweep.coordinator.coordinator import Sitting
 from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.staged import run_stages
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweep.conftest import Project
 from tests.sweep.in_this_process import WatchedExecutor

@@ -14,6 +14,7 @@ import optuna
 import pytest
 from mlflow import MlflowClient
 from rich.console import Console
+from rothamsted.sweep.advance import Conductor
 from scipy import stats
 
 from rothamsted import tags
@@ -27,7 +28,6 @@ from rothamsted.publish.finished import publish_ended, settings_of
 from rothamsted.publish.record import winner_of
 from rothamsted.report.tables.csv_tables import to_csv
 from rothamsted.search import find_search
-from rothamsted.sweep.advance import Conductor
 from rothamsted.sweep.open.from_file import find_target
 from rothamsted.sweep.opened import SweepContext, open_context
 from rothamsted.tracking import FoundRun, find_runs

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from rich.console import Console
+from rothamsted.sweep.duel import run_duel
 
 from rothamsted import tags
 from rothamsted.analysis.find import find_sweep
@@ -21,7 +22,6 @@ from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError, Us
 from rothamsted.executors import Event, Job
 from rothamsted.spec import Execution, Objective
 from rothamsted.study import drive, load_study
-from rothamsted.sweep.duel import run_duel
 from rothamsted.tracking import FoundRun, find_run, find_runs
 from tests.sweep.conftest import Project
 from tests.sweep.in_this_process import WatchedExecutor, in_this_process

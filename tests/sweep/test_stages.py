@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 import pytest
+from rothamsted.sweep.stages import keep
 from scipy import stats
 
 from rothamsted import tags
@@ -18,7 +19,6 @@ from rothamsted.search import find_search
 from rothamsted.study import Study, drive
 from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.stage import first_stage
-from rothamsted.sweep.stages import keep
 from rothamsted.tracking import find_runs, read_history
 from tests.analysis.runs import dataset
 from tests.sweep.conftest import Project, toy_project

@@ -18,7 +18,6 @@ from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.settings import one_of, open_store, refuse_rest, take_number
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root
-from rothamsted.promotion.evidence.contest import Contest
 from rothamsted.promotion.judge.policy import Aliases, Policy
 from rothamsted.promotion.ledger.decision import PromotionOutcome
 

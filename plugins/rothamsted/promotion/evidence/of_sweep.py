@@ -98,7 +98,7 @@ def on_runs(evidence: Evidence, run_ids: Sequence[str], *, uri: str) -> Evidence
 def evidence_run(run: FoundRun) -> EvidenceRun:
     """Return one replicate as evidence; its objective is NaN unless it finished."""
     outcome = run.tags.get(tags.OUTCOME, "")
-    value = run.metrics.get(OWN, math.nan) if outcome == Outcome.FINISHED else math.nan
+    value = run.metrics.get(OBJECTIVE, math.nan) if outcome == Outcome.FINISHED else math.nan
     return EvidenceRun(
         run_id=run.run_id,
         seed=run.tags.get(tags.SEED, ""),
@@ -179,7 +179,7 @@ def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str)
     finished = [run for run in replicates if run.tags.get(tags.OUTCOME) == Outcome.FINISHED]
     series = read_series({run.run_id: run.start_ms for run in finished}, [objective.metric], uri=uri)
     for run in finished:
-        said = run.metrics.get(OWN, math.nan)
+        said = run.metrics.get(OBJECTIVE, math.nan)
         computed = objective_of(series[run.run_id].get(objective.metric), objective)
         if not _is_equal(said, computed):
             raise PromotionError(

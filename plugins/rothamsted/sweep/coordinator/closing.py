@@ -12,8 +12,15 @@ from rothamsted import tags
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.phases.phase import Confirming
-from rothamsted.sweep.trial_record import as_params, last_ms, now_ms, outcome_tags
-from rothamsted.sweep.trial_summary import curve_points, objective_points, told
+from rothamsted.sweep.trial_summary import (
+    as_params,
+    curve_points,
+    last_ms,
+    now_ms,
+    objective_points,
+    outcome_tags,
+    told,
+)
 from rothamsted.sweep.worker.earlier import result_of_told, with_histories
 from rothamsted.tracking import find_runs
 

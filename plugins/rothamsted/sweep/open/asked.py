@@ -15,7 +15,7 @@ from rothamsted.study.source_code import code_digest
 from rothamsted.sweep.foreign_study import ForeignStudy
 from rothamsted.sweep.open.growth import check_confirm_study, check_later_stages, check_same
 from rothamsted.sweep.opened import Place, stage_config
-from rothamsted.sweep.trial_record import as_params
+from rothamsted.sweep.trial_summary import as_params
 from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
 
 

@@ -179,5 +179,3 @@ def _split(configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, list[An
         else:
             space[field] = different
     return common, space
-
-

@@ -251,9 +251,7 @@ class Opening:
             recorder.flush()
         return self._opened(queue, recorder, experiment_id, run_id, is_resumed=True)
 
-    def _opened(
-        self, queue: Queue, recorder: Recorder, experiment_id: str, run_id: str, *, is_resumed: bool
-    ) -> Opened:
+    def _opened(self, queue: Queue, recorder: Recorder, experiment_id: str, run_id: str, *, is_resumed: bool) -> Opened:
         stage = self.stage
         return Opened(
             sweep=self.sweep,

@@ -15,7 +15,7 @@ from rothamsted.sweep.foreign_study import ForeignStudy
 from rothamsted.sweep.open.asked import sweep_params
 from rothamsted.sweep.open.contestants import Contestants
 from rothamsted.sweep.opened import Place
-from rothamsted.sweep.trial_record import now_ms
+from rothamsted.sweep.trial_summary import now_ms
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rothamsted import tags
-from rothamsted.analysis.ranking import kept_for_next_stage
+from rothamsted.analysis.ranking import members_of, pareto_front, ranked, scores_of
 from rothamsted.analysis.values import Condition, Dataset
 from rothamsted.spec import Sweep, from_resolved, resolved
+from rothamsted.statistics import describe
 from rothamsted.sweep.checkpoint_folders import checkpoints_of
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.stage import (
@@ -59,9 +60,7 @@ def first_of(sweep: Sweep, question: str) -> Stage:
     return Stage(index=0, n_stages=max(len(sweep.stages), 1), sweep=sweep, link=None, question=question)
 
 
-def next_of(
-    stage: Stage, whole: Sweep, opened: Opened, *, say: Callable[[str], None], question: str
-) -> Stage | None:
+def next_of(stage: Stage, whole: Sweep, opened: Opened, *, say: Callable[[str], None], question: str) -> Stage | None:
     """The stage that follows one whose search is over; None: no condition goes on.
 
     What goes on is decided once and kept in the search of the stage that is over: later retries change nothing.
@@ -95,9 +94,7 @@ def next_of(
     )
 
 
-def _decide(
-    stage: Stage, whole: Sweep, opened: Opened, data: Dataset, say: Callable[[str], None]
-) -> list[Condition]:
+def _decide(stage: Stage, whole: Sweep, opened: Opened, data: Dataset, say: Callable[[str], None]) -> list[Condition]:
     """The conditions that go on, best first."""
     conditions = {condition.number: condition for condition in data.conditions}
     decided = opened.queue.attribute(tags.NEXT_STAGE)
@@ -108,13 +105,35 @@ def _decide(
         )
         return [conditions[number] for number in decided["trials"]]
     then = whole.stages[stage.index + 1]
-    kept = kept_for_next_stage(data, then.keep or len(conditions), by=then.by, level=whole.statistics.level)
+    kept = keep(data, then.keep or len(conditions), by=then.by, level=whole.statistics.level)
     if kept:
         name = stage_name(whole, stage.index + 1)
         opened.recorder.log(opened.sweep_run_id, tags={tags.NEXT_SWEEP: name})
         opened.recorder.flush()
-        opened.queue.set_attribute(tags.NEXT_STAGE, {"name": name, "trials": list(kept)})
-    return [conditions[number] for number in kept]
+        trials = [condition.number for condition in kept]
+        opened.queue.set_attribute(tags.NEXT_STAGE, {"name": name, "trials": trials})
+    return kept
+
+
+def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Condition]:
+    """The best conditions by their mean, or by the worse end of the interval for it; best first.
+
+    By the interval, one without an interval (a single replicate) comes after all that have one. Either way those
+    that a race dropped come last, and with several objectives the Pareto set first.
+    """
+    best, conditions = ranked(found), {one.number: one for one in found.conditions}
+    if by == "interval":
+        front, members = pareto_front(found, best), members_of(found)
+        is_lower_better = found.objective.direction == "minimize"
+
+        def place(number: int) -> tuple[object, ...]:
+            interval = describe(scores_of(members[number]), level=level).interval
+            end = None if interval is None else interval.high if is_lower_better else -interval.low
+            dropped = conditions[number].dropped_after
+            return dropped > 0, -dropped, number not in front, end is None, end or 0.0
+
+        best = sorted(best, key=place)
+    return [conditions[number] for number in best[:n_kept]]
 
 
 def announcement(stage: Stage, *, is_passed: bool) -> str:
