@@ -16,11 +16,12 @@ import pytest
 import yaml
 
 from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.open.start import start_sweep
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.open.start import open_sweep
+from rothamsted.sweep.opened import Opened, Place
 from rothamsted.sweep.worker.work import Worker
 from tests.conftest import ROOT
 from tests.sweep.same_result import check_readers_agree
+from tests.sweep.in_this_process import deciding
 from tests.sweep.strangers import home
 
 __all__ = ["home"]
@@ -88,16 +89,26 @@ class Project:
         path.write_text("# Question: does the toy learn?\n" + yaml.safe_dump(document, sort_keys=False))
         return path
 
-    def start(self, changes: Mapping[str, Any] | None = None) -> SweepContext:
-        """Start, or resume, a sweep in this process."""
-        path = self.write(changes)
-        sweep, study = load(path, {}, self.root)
-        return start_sweep(sweep, study, root=self.root, source=str(path)).context
+    @property
+    def place(self) -> Place:
+        """Where its sweeps are started from."""
+        return Place(root=self.root, tracking_uri=self.tracking_uri, source=str(self.root / "sweep.yaml"))
 
-    def work(self, context: SweepContext, should_stop: ShouldStop = lambda events: False) -> Events:
-        """One worker in this process; returns its events."""
+    def start(self, changes: Mapping[str, Any] | None = None) -> Opened:
+        """Start, or resume, a sweep in this process."""
+        sweep, study = load(self.write(changes), {}, self.root)
+        return open_sweep(sweep, study, self.place)
+
+    def work(self, opened: Opened, should_stop: ShouldStop = lambda events: False) -> Events:
+        """One worker in this process, which decides, too; returns its events."""
         events: Events = []
-        Worker(context=context, emit=lambda e: events.append(dict(e)), should_stop=lambda: should_stop(events)).run()
+        worker = Worker(
+            context=opened,
+            emit=lambda e: events.append(dict(e)),
+            should_stop=lambda: should_stop(events),
+            on_idle=deciding(opened),
+        )
+        worker.run()
         return events
 
     def cli(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

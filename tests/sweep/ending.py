@@ -18,7 +18,7 @@ import pytest
 
 from rothamsted import tags
 from rothamsted.sweep.open.from_file import find_target
-from rothamsted.sweep.opened import open_context
+from rothamsted.sweep.opened import open_started
 from rothamsted.sweep.worker import work as worker_loop
 from rothamsted.sweep.worker.work import Worker
 from tests.sweep.conftest import Project
@@ -26,7 +26,7 @@ from tests.sweep.conftest import Project
 Changes = Mapping[str, Any]  # top-level keys of the standard sweep that a test replaces
 LEASES = {  # table -> the attribute that says until when something is held
     "trial_user_attributes": "rothamsted:lease",
-    "study_user_attributes": "rothamsted:turn",
+    "study_user_attributes": "rothamsted:sweep_lease",
 }
 KEPT = (
     tags.ROLE,
@@ -54,7 +54,7 @@ def begin(project: Project, changes: Changes) -> None:
 
 def open_worker(project: Project, name: str) -> Worker:
     """A worker of a sweep that has begun, opened by name as those in processes of their own are."""
-    context = open_context(
+    context = open_started(
         name,
         project.storage,
         root=project.root,

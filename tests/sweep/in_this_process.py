@@ -11,8 +11,23 @@ from typing import Self
 
 from rothamsted.executors import Event, InProcessExecutor, Job
 from rothamsted.executors.in_process import InProcessCrew
+from rothamsted.sweep.coordinator.decide import Decider
+from rothamsted.sweep.opened import Opened
 
 in_this_process = InProcessExecutor
+
+
+def deciding(opened: Opened) -> Callable[[], bool]:
+    """What a worker of the tests does when it finds nothing to do: it decides what comes next; False: it is over."""
+    decider = Decider(opened)
+
+    def decide() -> bool:
+        decider.decide()
+        return not decider.is_over
+
+    return decide
+
+
 OnEvent = Callable[[Job, Event], None]
 
 

@@ -18,11 +18,10 @@ from mlflow.artifacts import load_text
 from rich.console import Console
 
 from rothamsted import tags
-from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.values import Analysis, Condition, Dataset
 from rothamsted.publish.console import show
 from rothamsted.publish.finished import publish_ended, settings_of
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.opened import Opened
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project
 
@@ -32,7 +31,7 @@ class Ran:
     """A sweep that has been run and written down."""
 
     project: Project
-    context: SweepContext
+    context: Opened
     events: Events
     printed: str
     analysis: Analysis
@@ -83,11 +82,9 @@ class Ran:
         return run.tags["mlflow.note.content"]
 
 
-def found_of(context: SweepContext) -> Dataset:
+def found_of(context: Opened) -> Dataset:
     """What a sweep has found, as its search has it."""
-    confirmation = context.confirmation().queue if context.sweep.confirm is not None else None
-    where = {"run_id": context.sweep_run_id, "experiment_id": context.experiment_id}
-    return read_search(context.queue, context.sweep, confirmation=confirmation, **where)
+    return context.data()
 
 
 def searched(found: Dataset) -> Dataset:
@@ -103,15 +100,14 @@ def counts_of(found: Dataset, phase: str = "search") -> list[dict[str, int]]:
     ]
 
 
-def write_down(project: Project, context: SweepContext, events: Events) -> Ran:
-    """Write the record of what has been found, as the coordinator does at the end of a sitting."""
-    confirmation = context.confirmation().queue if context.sweep.confirm is not None else None
+def write_down(project: Project, context: Opened, events: Events) -> Ran:
+    """Write the record of what has been found, as `api.work` does at the end of a session."""
     analysis = publish_ended(
         context.recorder,
         found_of(context),
         settings_of(context.sweep),
         queue=context.queue,
-        confirmation=confirmation,
+        confirmation=context.confirm_queue,
     )
     context.recorder.flush()
     console = Console(file=io.StringIO(), record=True, width=200)

@@ -8,16 +8,17 @@ from __future__ import annotations
 import io
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
-from rothamsted.sweep.staged import run_stages
 
-from rothamsted import tags
+from rothamsted import api, tags
+from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import Event, Job
-from rothamsted.sweep.coordinator.coordinator import Sitting
+from rothamsted.result import Result
 from rothamsted.sweep.open.from_file import load
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweep.conftest import Project
@@ -40,9 +41,9 @@ NOT_COMPARED = ("seconds", "samples_per_second", "epoch")  # times, and the toy'
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """One sitting: how it ended, what was printed, and after which sweeps something was done."""
+    """One session: how it ended, what was printed, and which sweeps ended well in it."""
 
-    sitting: Sitting
+    result: Result
     text: str
     after: list[str]
 
@@ -50,19 +51,23 @@ class Told:
 def run(
     project: Project, changes: Mapping[str, Any] | None = None, on_after: Callable[[], None] = lambda: None
 ) -> Told:
-    """Run the staged sweep, with top-level keys replaced, until it ends."""
-    path = project.write({**STAGED, **(changes or {})})
-    sweep, study = load(path, {}, project.root)
+    """Run the staged sweep, with top-level keys replaced, until it ends; `on_after` each stage that ended well."""
+    sweep, study = load(project.write({**STAGED, **(changes or {})}), {}, project.root)
     console, after = Console(file=io.StringIO(), width=160), []
+    place = replace(project.place, question="which rate?")
+    work = api.work
 
-    def note(sitting: Sitting) -> None:
-        after.append(sitting.context.sweep.name)
-        on_after()
+    def noted(*given: Any, **how: Any) -> Result:
+        result = work(*given, **how)
+        if not result.exit_status:
+            after.append(result.sweep.name)
+            on_after()
+        return result
 
-    sitting = run_stages(
-        sweep, study, root=project.root, source=str(path), question="which rate?", console=console, after=note
-    )
-    return Told(sitting=sitting, text=console.file.getvalue(), after=after)  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(api, "work", noted)
+        result = api.run(sweep, study, place, executor=EXECUTORS["local"](), console=console)
+    return Told(result=result, text=console.file.getvalue(), after=after)  # type: ignore[attr-defined]
 
 
 def interrupting(sweep: str, n_started: int, at_start: bool = True) -> Callable[[], WatchedExecutor]:

@@ -17,11 +17,12 @@ import yaml
 
 from rothamsted import tags
 from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.open.start import start_sweep
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.open.start import open_sweep
+from rothamsted.sweep.opened import Opened, Place
 from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs
 from tests.conftest import ROOT
+from tests.sweep.in_this_process import deciding
 
 Events = list[dict[str, Any]]
 ShouldStop = Callable[[Events], bool]
@@ -51,14 +52,21 @@ class Home:
         path.write_text(yaml.safe_dump({k: v for k, v in document.items() if v is not None}, sort_keys=False))
         return path
 
-    def start(self, changes: Mapping[str, Any] | None = None) -> SweepContext:
+    def start(self, changes: Mapping[str, Any] | None = None) -> Opened:
         path = self.write(changes)
         sweep, study = load(path, {}, self.root)
-        return start_sweep(sweep, study, root=self.root, source=str(path)).context
+        place = Place(root=self.root, tracking_uri=self.uri, source=str(path))
+        return open_sweep(sweep, study, place)
 
-    def work(self, context: SweepContext, should_stop: ShouldStop = lambda events: False) -> Events:
+    def work(self, context: Opened, should_stop: ShouldStop = lambda events: False) -> Events:
         events: Events = []
-        Worker(context=context, emit=lambda e: events.append(dict(e)), should_stop=lambda: should_stop(events)).run()
+        worker = Worker(
+            context=context,
+            emit=lambda e: events.append(dict(e)),
+            should_stop=lambda: should_stop(events),
+            on_idle=deciding(context),
+        )
+        worker.run()
         return events
 
     def run(self, changes: Mapping[str, Any] | None = None) -> Events:

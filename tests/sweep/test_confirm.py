@@ -14,7 +14,7 @@ import optuna
 import pytest
 from mlflow import MlflowClient
 from rich.console import Console
-from rothamsted.sweep.advance import Conductor
+from rothamsted.sweep.coordinator.decide import Decider
 from scipy import stats
 
 from rothamsted import tags
@@ -27,9 +27,9 @@ from rothamsted.publish.console import confirmed_table
 from rothamsted.publish.finished import publish_ended, settings_of
 from rothamsted.publish.record import winner_of
 from rothamsted.report.tables.csv_tables import to_csv
-from rothamsted.search import find_search
+from rothamsted.search import Queue, find_search
 from rothamsted.sweep.open.from_file import find_target
-from rothamsted.sweep.opened import SweepContext, open_context
+from rothamsted.sweep.opened import Opened, open_started
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate, toy_project
 from tests.sweep.search_run import counts_of, found_of
@@ -47,16 +47,16 @@ class Confirmed:
     """A sweep that has been confirmed, for the tests that only look at it."""
 
     project: Project
-    search: SweepContext
-    confirmation: SweepContext
+    search: Opened
+    confirmation: Queue
     events: Events
     analysis: Analysis
 
 
-def publish(search: SweepContext, question: str = "") -> Analysis:
+def publish(search: Opened, question: str = "") -> Analysis:
     """Write the end of a sitting down, as the coordinator does."""
     found = replace(found_of(search), question=question)
-    of_both = {"queue": search.queue, "confirmation": search.confirmation().queue}
+    of_both = {"queue": search.queue, "confirmation": search.confirm_queue}
     analysis = publish_ended(search.recorder, found, settings_of(search.sweep), **of_both)
     search.recorder.flush()
     return analysis
@@ -71,7 +71,7 @@ def confirmed(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Pa
         events = project.work(search)
         analysis = publish(search, question="does it hold?")
         yield Confirmed(
-            project=project, search=search, confirmation=search.confirmation(), events=events, analysis=analysis
+            project=project, search=search, confirmation=search.confirm_queue, events=events, analysis=analysis
         )
 
 
@@ -176,7 +176,7 @@ def test_the_table_of_confirmed_conditions_has_a_line_each(confirmed: Confirmed)
 def test_the_confirmation_is_no_sweep_that_a_worker_could_join(confirmed: Confirmed) -> None:
     project = confirmed.project
     with pytest.raises(StoreError, match="write --sweep toys"):
-        open_context(
+        open_started(
             "toys.confirm",
             project.storage,
             root=project.root,
@@ -188,17 +188,17 @@ def test_the_confirmation_is_no_sweep_that_a_worker_could_join(confirmed: Confir
 def test_a_stopped_confirmation_goes_on_without_running_a_replicate_again(project: Project) -> None:
     straight = project.start({**CONFIRM, "name": "straight"})
     project.work(straight)
-    expected = objectives(straight.confirmation())
+    expected = objectives(straight.confirm_queue)
     project.work(project.start(CONFIRM), stop_in_replicate(12, 3))
     search = project.start(CONFIRM)
     assert not Conductor(search=search, holder="h").is_over()
     project.work(search)
-    assert objectives(search.confirmation()) == expected
+    assert objectives(search.confirm_queue) == expected
     mine = [r for r in runs(project, "replicate") if r.tags[tags.SWEEP] == "toys"]
     assert len(mine) == 8
 
 
-def objectives(confirmation: SweepContext) -> dict[str, list[float]]:
+def objectives(confirmation: Queue | None) -> dict[str, list[float]]:
     closed = confirmation.queue.attribute(tags.CONFIRMED)
     return {trial: [one["objective"] for one in result["replicates"]] for trial, result in closed.items()}
 
@@ -265,7 +265,7 @@ def test_a_population_confirms_as_one_at_a_time_does(project: Project) -> None:
     )
     for context in (alone, together):
         project.work(context)
-    assert objectives(alone.confirmation()) == objectives(together.confirmation())
+    assert objectives(alone.confirm_queue) == objectives(together.confirm_queue)
 
 
 def test_a_study_of_that_name_that_is_not_ours_is_refused_before_anything_is_created(project: Project) -> None:

@@ -39,7 +39,7 @@ def test_a_condition_that_breaks_a_constraint_is_never_the_best_nor_confirmed(ra
     # By hand: after ten steps 0.5 * 0.9^20 = 0.061 and 0.5 * 0.8^20 = 0.0058; 0.5 and 0.9 are above 0.3.
     [sweep_run] = ran.runs("sweep")
     assert sweep_run.tags["rothamsted.best_trial"] == "1"
-    queue = ran.context.confirmation().queue
+    queue = ran.context.confirm_queue
     assert {trial.user_attrs[tags.CONFIRMS]["trial"] for trial in queue.finished_trials()} == {0, 1}
     for text in (ran.printed, ran.description):
         assert "2 of 4 conditions break the constraint learning_rate <= 0.3 and are not ranked." in text
@@ -65,7 +65,7 @@ def test_where_all_break_a_constraint_it_is_said_and_nothing_is_confirmed(projec
     assert "4 of 4 conditions break the constraint seconds < 0 and are not ranked." in ran.printed
     assert "No condition keeps every constraint, so there is no best one." in ran.printed
     assert "there is nothing to confirm" in ran.printed
-    assert ran.context.confirmation().queue.counts().total == 0
+    assert ran.context.confirm_queue.counts().total == 0
     [sweep_run] = ran.runs("sweep")
     assert "rothamsted.best_trial" not in sweep_run.tags
 

@@ -19,7 +19,7 @@ from rothamsted.publish.console import models_text
 from rothamsted.study.source_code import MOST_BYTES, code_digest, study_code
 from rothamsted.sweep.coordinator.coordinator import run_sweep
 from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.opened import Opened
 from rothamsted.tracking import FoundRun, find_run, find_runs
 from tests.sweep.conftest import Project, stop_in_replicate
 from tests.sweep.in_this_process import in_this_process
@@ -33,11 +33,11 @@ CONFIRM = {"confirm": {"keep": 1, "replicates": 2}}
 def lines(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the study of lines, whose workers run in this process."""
     add_line_study(project)
-    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
     return project
 
 
-def run(lines: Project, **changes: Any) -> SweepContext:
+def run(lines: Project, **changes: Any) -> Opened:
     """A finished sweep of lines."""
     context = lines.start({**SWEEP, **changes})
     lines.work(context)
@@ -223,7 +223,7 @@ def test_what_became_of_a_model_is_known_when_another_worker_ends_its_condition(
 # ---- the study's code ----
 
 
-def sweep_digest(lines: Project, context: SweepContext) -> str:
+def sweep_digest(lines: Project, context: Opened) -> str:
     found = find_run(context.sweep_run_id, uri=lines.tracking_uri)
     assert found is not None
     return found.tags[tags.CODE_DIGEST]

@@ -133,7 +133,7 @@ def test_pruned_is_a_state_of_its_own_in_every_record(pruned: Ran) -> None:
 
 def test_a_pruned_condition_is_never_ranked_and_never_confirmed(pruned: Ran) -> None:
     confirmed = {
-        row.user_attrs[tags.CONFIRMS]["trial"] for row in pruned.context.confirmation().queue.finished_trials()
+        row.user_attrs[tags.CONFIRMS]["trial"] for row in pruned.context.confirm_queue.finished_trials()
     }
     assert confirmed == {0, 1, 3, 5}  # keep: 6, but two were pruned
 
@@ -261,7 +261,7 @@ def test_a_sweep_with_a_pruner_ends_alike_for_every_place_where_a_worker_can_die
 def test_a_pruned_trial_is_not_trained_again_when_a_sweep_goes_on(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
     # Replicate 0 fails in every condition, is to be tried again, and is: the rest of the trial is pruned meanwhile.
     changes = {
         **SWEEP,

@@ -25,7 +25,7 @@ from rothamsted.analysis.values import Dataset
 from rothamsted.publish.description import race_text
 from rothamsted.report.tables.csv_tables import conditions_table, to_csv
 from rothamsted.statistics.racing import race
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.opened import Opened
 from rothamsted.tracking import FoundRun, find_runs
 from tests.analysis.runs import dataset
 from tests.sweep.conftest import Project, stop_in_replicate, toy_project
@@ -44,7 +44,7 @@ class Raced:
     """A sweep that has raced, for the tests that only look at it."""
 
     project: Project
-    context: SweepContext
+    context: Opened
     full: Dataset  # the same sweep with all replicates in every condition, called `full`
 
 
@@ -77,7 +77,7 @@ def n_runs_of_each(project: Project) -> Counter[tuple[str, str]]:
     return Counter((r.tags[tags.TRIAL], r.tags[tags.REPLICATE]) for r in replicate_runs(project))
 
 
-def fates_of(context: SweepContext) -> list[tuple[str, list[float]]]:
+def fates_of(context: Opened) -> list[tuple[str, list[float]]]:
     """Of each condition how it left the race, and the objectives of its finished replicates."""
     found = found_of(context)
     members = members_of(found)

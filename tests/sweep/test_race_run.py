@@ -37,7 +37,7 @@ def replicates(project: Project, phase: str, name: str = "toys") -> list[FoundRu
 def found(project: Project, name: str = "toys") -> dict[str, Any]:
     """What a sweep has found, without ids and times; in one process it is cheap and the same."""
     context = project.start({**SWEEP, "name": name})
-    closed = context.confirmation().queue.attribute(tags.CONFIRMED)
+    closed = context.confirm_queue.attribute(tags.CONFIRMED)
     return {
         "search": [
             (trial.number, trial.attributes.get(tags.VERDICT), trial.attributes[tags.RESULT]["summary"])

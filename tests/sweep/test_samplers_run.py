@@ -9,7 +9,7 @@ import pytest
 
 from rothamsted import catalog
 from rothamsted.sweep.open.from_file import find_target
-from rothamsted.sweep.opened import SweepContext, open_context
+from rothamsted.sweep.opened import Opened, open_started
 from rothamsted.sweep.worker.work import Worker
 from tests.sweep.conftest import Project
 from tests.sweep.search_run import write_down
@@ -18,13 +18,14 @@ N_TRIALS = 6
 RANGES = {"lr": {"low": 0.1, "high": 1.0, "points": 3}, "x": {"low": -0.5, "high": 0.5, "points": 2}}  # 6 cells
 
 
-def two_workers(project: Project, context: SweepContext, n_replicates: int | None = None) -> None:
+def two_workers(project: Project, context: Opened, n_replicates: int | None = None) -> None:
     """Two workers, each with a queue of its own as a process has, until nothing is left or so many have started."""
+    context.lease.leave("left")  # nobody decides: what is left to claim is done
     started: list[Any] = []
     failed: list[BaseException] = []
 
-    def open_own() -> SweepContext:
-        return open_context(
+    def open_own() -> Opened:
+        return open_started(
             context.sweep.name,
             project.storage,
             root=project.root,
@@ -32,7 +33,7 @@ def two_workers(project: Project, context: SweepContext, n_replicates: int | Non
             tracking_uri=project.tracking_uri,
         )
 
-    def work(number: int, own: SweepContext) -> None:
+    def work(number: int, own: Opened) -> None:
         worker = Worker(
             context=own,
             emit=lambda event: started.append(event) if event["event"] == "start" else None,

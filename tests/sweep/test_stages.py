@@ -29,7 +29,7 @@ from tests.sweep.staging import NOT_COMPARED, STAGED, Told, curves, replicates, 
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose sweeps are run by a worker in this process."""
-    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
     return project
 
 
@@ -90,14 +90,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Pat
     folder = tmp_path_factory.mktemp("staged")
     with toy_project(folder) as project, pytest.MonkeyPatch.context() as monkeypatch:
         new_mlflow(folder)
-        monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
+        monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
         seen: list[list[str]] = []
         told = run(project, on_after=lambda: seen.append(states(project, "toys")))
         yield Finished(project=project, told=told, states=seen, curves=curves(project, "toys.stage2"))
 
 
 def test_the_best_go_on_best_first_on_the_same_seeds(finished: Finished) -> None:
-    assert (finished.told.sitting.exit_status, finished.told.after) == (0, ["toys", "toys.stage2"])
+    assert (finished.told.result.exit_status, finished.told.after) == (0, ["toys", "toys.stage2"])
     later = replicates(finished.project, "toys.stage2")
     # By hand, as said at STAGED: 0.8 and 0.4.
     assert {place: run.params["lr"] for place, run in later.items()} == {
@@ -164,7 +164,7 @@ def test_where_training_does_not_go_on_it_starts_from_scratch_and_ends_alike(
     here: Project, finished: Finished, why: str
 ) -> None:
     told = run(here, FROM_SCRATCH[why])
-    assert told.sitting.exit_status == 0
+    assert told.result.exit_status == 0
     later = replicates(here, "toys.stage2")
     assert [one for one in later.values() if tags.RESUMED_FROM_STEP in one.tags] == []
     assert curves(here, "toys.stage2") == finished.curves

@@ -19,7 +19,7 @@ from rothamsted.errors import StoreError
 from rothamsted.search import find_search
 from rothamsted.study import Checkpoint, Study, drive
 from rothamsted.sweep.open.from_file import find_target, load
-from rothamsted.sweep.opened import open_context
+from rothamsted.sweep.opened import open_started
 from rothamsted.tracking import find_runs
 from tests.sweep.conftest import Project
 from tests.sweep.in_this_process import WatchedExecutor, in_this_process
@@ -30,12 +30,12 @@ from tests.sweep.staging import STAGED, curves, interrupting, replicates, run, s
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose sweeps are run by a worker in this process."""
-    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
     return project
 
 
 def reopened(project: Project, name: str) -> Any:
-    return open_context(
+    return open_started(
         name,
         project.storage,
         root=project.root,
@@ -50,14 +50,14 @@ def test_ctrl_c_in_a_stage_and_the_same_command_ends_with_the_same_numbers(
 ) -> None:
     run(here, {"name": "straight"})
     name = "toys" if stage == 1 else "toys.stage2"
-    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", interrupting(name, n_started=2))
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", interrupting(name, n_started=2))
     stopped = run(here)
-    assert (stopped.sitting.exit_status, stopped.sitting.context.sweep.name) == (130, name)
+    assert (stopped.result.exit_status, stopped.result.sweep.name) == (130, name)
     assert "give the same command again to go on" in stopped.text
     n_left = len(states(here, "toys"))
-    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
     told = run(here)
-    assert told.sitting.exit_status == 0
+    assert told.result.exit_status == 0
     assert curves(here, "toys.stage2") == curves(here, "straight.stage2")
     assert {one.tags[tags.RESUMED_FROM_STEP] for one in replicates(here, "toys.stage2").values()} == {"8"}
     # By hand: in the second stage only states of the 2 x 2 replicates that go on are left; in the end none are.
@@ -82,7 +82,7 @@ def test_a_finished_chain_that_is_started_again_leaves_its_first_stage_alone(her
 
 def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "rothamsted.sweep.coordinator.coordinator.LocalExecutor", interrupting("toys.stage2", n_started=1)
+        "rothamsted.executors.local.LocalExecutor", interrupting("toys.stage2", n_started=1)
     )
     run(here)
     # A result of the first stage changes after that: by its results another condition would go on now.
@@ -91,8 +91,8 @@ def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyP
     changed = {**trial.user_attrs[tags.RESULT]}
     changed["summary"] = {**changed["summary"], "mean": 1e3}
     queue.set_trial_attributes(trial._trial_id, {tags.RESULT: changed})
-    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", in_this_process)
-    assert run(here).sitting.exit_status == 0
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+    assert run(here).result.exit_status == 0
     assert {one.params["lr"] for one in replicates(here, "toys.stage2").values()} == {"0.8", "0.4"}
 
 
@@ -103,20 +103,20 @@ def test_the_time_is_of_all_stages_together(here: Project, monkeypatch: pytest.M
         return WatchedExecutor(on_start=lambda job: untils.append(job.arguments["until"]))
 
     clock = iter([4e9, 5e9, 6e9, 6e9, 6e9])  # seconds, decades from now
-    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.LocalExecutor", noting)
-    monkeypatch.setattr("rothamsted.sweep.staged.time", SimpleNamespace(time=lambda: next(clock)))
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", noting)
+    monkeypatch.setattr("rothamsted.api.time", SimpleNamespace(time=lambda: next(clock)))
     told = run(here, {"timeout": 5e8})  # up at 4.5e9, and the first stage ends at 5e9
     assert "time is up before stage 2: give the same command again to go on" in told.text
-    assert (told.sitting.exit_status, find_search(here.storage, "toys.stage2")) == (0, None)
-    assert run(here, {"timeout": 5e8}).sitting.context.sweep.name == "toys.stage2"
+    assert (told.result.exit_status, find_search(here.storage, "toys.stage2")) == (0, None)
+    assert run(here, {"timeout": 5e8}).result.sweep.name == "toys.stage2"
     assert untils == [4.5e9, 6.5e9]
 
 
 def test_a_first_stage_that_runs_out_of_time_begins_no_second(here: Project) -> None:
     told = run(here, {"timeout": 0.001})
-    assert (told.sitting.exit_status, told.sitting.is_complete) == (0, False)
+    assert (told.result.exit_status, told.result.is_complete) == (0, False)
     assert find_search(here.storage, "toys.stage2") is None
-    assert run(here, {"timeout": None}).sitting.context.sweep.name == "toys.stage2"
+    assert run(here, {"timeout": None}).result.sweep.name == "toys.stage2"
 
 
 def ended(project: Project, name: str) -> dict[str, Any]:
@@ -145,8 +145,8 @@ def check_cuts(project: Project, places: Callable[[int], Sequence[int]]) -> None
         for stage in (name, f"{name}.stage2"):
             record = find_search(project.storage, stage)
             if record is not None and tags.RUN_ID in record.attributes:
-                reopened(project, stage).queue.claims.expire()
-        assert run(project, {"name": name}).sitting.exit_status == 0
+                reopened(project, stage).queue.leases.end()
+        assert run(project, {"name": name}).result.exit_status == 0
         found = ended(project, name)
         # A run that was opened just before the cut is left behind unknown to the search, and another one opened.
         found["statuses"] = [[status for status in of if status != "RUNNING"] for of in found["statuses"]]
@@ -165,7 +165,7 @@ def test_a_chain_ends_alike_wherever_it_dies(here: Project) -> None:
 
 def test_an_empty_study_that_a_dying_process_left_is_filled(here: Project) -> None:
     optuna.create_study(study_name="toys", storage=here.storage, direction="minimize")
-    assert run(here).sitting.exit_status == 0
+    assert run(here).result.exit_status == 0
 
 
 def test_an_empty_study_with_another_direction_is_refused(here: Project) -> None:
@@ -220,7 +220,7 @@ def test_the_chain_of_a_user_below_mlflows_run_survives_a_killed_worker(project:
 
 def test_a_worker_by_hand_works_on_a_later_stage(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "rothamsted.sweep.coordinator.coordinator.LocalExecutor", interrupting("toys.stage2", n_started=1)
+        "rothamsted.executors.local.LocalExecutor", interrupting("toys.stage2", n_started=1)
     )
     run(here)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", here.tracking_uri)
