@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -95,20 +97,38 @@ def work_with_pause(project: Project, changes: Changes, at: int | None, *, count
     """A worker does the sweep; at the place `at` it is stopped, loses its leases, and goes on after another is done."""
     begin(project, changes)
     answers, answer = FORKED.Pipe(duplex=False)
-    process = FORKED.Process(target=_work, args=(project, changes["name"], at, counts_reads, answer))
-    process.start()
-    answer.close()
-    try:
+    with worker_process(project, changes["name"], at, counts_reads, answer) as process:
+        answer.close()
         was_paused = wait_for_stop(process)
         if was_paused:
             end_all_leases(project)
             finish(project, changes)
-            os.kill(process.pid or 0, signal.SIGCONT)
+            os.kill(process.pid, signal.SIGCONT)
         process.join(SECONDS)
         return Ended(exit_code=process.exitcode, n_places=_received(answers), was_paused=was_paused)
+
+
+@contextmanager
+def worker_process(project: Project, name: str, *others: Any) -> Iterator[Any]:
+    """A worker of a sweep that has begun, in a process of its own, which does not outlive this."""
+    process = FORKED.Process(target=_work, args=(project, name, *others))
+    process.start()
+    try:
+        yield process
     finally:
         process.kill()
         process.join()
+
+
+def stop(process: Any, project: Project) -> None:
+    """Stop a process by SIGSTOP at a moment when it holds no lock of a database, which others would wait for."""
+    while True:
+        os.kill(process.pid, signal.SIGSTOP)
+        assert wait_for_stop(process), "the worker ended before it could be stopped"
+        if not any(_is_locked(project.root / name) for name in ("mlflow.db", "optuna.db")):
+            return
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(0.001)
 
 
 def wait_for_stop(process: Any) -> bool:
@@ -125,6 +145,15 @@ def wait_for_stop(process: Any) -> bool:
     return False
 
 
+def _is_locked(database: Path) -> bool:
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
 def _received(answers: Connection) -> int:
     """How many places the worker says there were; -1: it died before it could say so."""
     try:
@@ -133,11 +162,14 @@ def _received(answers: Connection) -> int:
         return -1
 
 
-def _work(project: Project, name: str, at: int | None, counts_reads: bool, answer: Connection) -> None:
+def _work(
+    project: Project, name: str, at: int | None = None, counts_reads: bool = False, answer: Connection | None = None
+) -> None:
     os.environ["MLFLOW_TRACKING_URI"] = project.tracking_uri  # the process that it is forked from has another test's
     with pytest.MonkeyPatch.context() as monkeypatch:
         write_at_every_measurement(monkeypatch)
         worker = open_worker(project, name)
         with places(at, counts_reads=counts_reads) as counted:
             worker.run()
-    answer.send(counted.n)
+    if answer is not None:
+        answer.send(counted.n)
