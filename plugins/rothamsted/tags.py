@@ -45,4 +45,5 @@ EXPERIMENT_ID = "rothamsted:experiment_id"
 TRACKING_URI = "rothamsted:tracking_uri"
 DATA_DIGEST = "rothamsted:data_digest"
 CODE_DIGESTS = "rothamsted:code_digests"  # Optuna, of the sweep: of the study's code in each sitting, without repeats
-ATTEMPTS = "rothamsted:attempts"  # Optuna: most attempts that a replicate of the trial has had
+ATTEMPTS = "rothamsted:attempts"  # Optuna: replicate -> how often its training has failed
+CRASHES = "rothamsted:crashes"  # Optuna: replicate -> how many workers died while running it

@@ -20,8 +20,8 @@ from rothamsted.sweep.open.start import open_sweep
 from rothamsted.sweep.opened import Opened, Place
 from rothamsted.sweep.worker.work import Worker
 from tests.conftest import ROOT
-from tests.sweep.same_result import check_readers_agree
 from tests.sweep.in_this_process import deciding
+from tests.sweep.same_result import check_readers_agree
 from tests.sweep.strangers import home
 
 __all__ = ["home"]

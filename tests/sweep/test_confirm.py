@@ -14,7 +14,6 @@ import optuna
 import pytest
 from mlflow import MlflowClient
 from rich.console import Console
-from rothamsted.sweep.coordinator.decide import Decider
 from scipy import stats
 
 from rothamsted import tags
@@ -29,6 +28,7 @@ from rothamsted.publish.record import winner_of
 from rothamsted.report.tables.csv_tables import to_csv
 from rothamsted.search import Queue, find_search
 from rothamsted.sweep.open.from_file import find_target
+from rothamsted.sweep.coordinator.decide import Decider
 from rothamsted.sweep.opened import Opened, open_started
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate, toy_project
@@ -191,11 +191,17 @@ def test_a_stopped_confirmation_goes_on_without_running_a_replicate_again(projec
     expected = objectives(straight.confirm_queue)
     project.work(project.start(CONFIRM), stop_in_replicate(12, 3))
     search = project.start(CONFIRM)
-    assert not Conductor(search=search, holder="h").is_over()
+    assert not is_over(search)
     project.work(search)
     assert objectives(search.confirm_queue) == expected
     mine = [r for r in runs(project, "replicate") if r.tags[tags.SWEEP] == "toys"]
     assert len(mine) == 8
+
+
+def is_over(search: Opened) -> bool:
+    decider = Decider(search)
+    decider.decide()
+    return decider.is_over
 
 
 def objectives(confirmation: Queue | None) -> dict[str, list[float]]:
@@ -232,7 +238,7 @@ def test_a_diverged_condition_is_not_confirmed(project: Project) -> None:
 def test_a_search_without_any_score_has_nothing_to_confirm(project: Project) -> None:
     search = project.start({**CONFIRM, "space": {"fail": [True]}, "confirm": {"replicates": 4}})
     project.work(search)
-    assert Conductor(search=search, holder="h").is_over()
+    assert is_over(search)
     analysis = publish(search)
     [sweep] = find_runs(None, {tags.ROLE: "sweep"}, uri=project.tracking_uri)
     assert analysis.confirmed == ()

@@ -17,8 +17,8 @@ import pytest
 from rich.console import Console
 
 from rothamsted import api, tags
-from rothamsted.catalog import EXECUTORS
 from rothamsted.analysis.find import find_sweep
+from rothamsted.catalog import EXECUTORS
 from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError, UserError
 from rothamsted.executors import Event, Job
 from rothamsted.spec import Execution, Objective

@@ -81,9 +81,7 @@ def test_a_finished_chain_that_is_started_again_leaves_its_first_stage_alone(her
 
 
 def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "rothamsted.executors.local.LocalExecutor", interrupting("toys.stage2", n_started=1)
-    )
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", interrupting("toys.stage2", n_started=1))
     run(here)
     # A result of the first stage changes after that: by its results another condition would go on now.
     queue = reopened(here, "toys").queue
@@ -219,9 +217,7 @@ def test_the_chain_of_a_user_below_mlflows_run_survives_a_killed_worker(project:
 
 
 def test_a_worker_by_hand_works_on_a_later_stage(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "rothamsted.executors.local.LocalExecutor", interrupting("toys.stage2", n_started=1)
-    )
+    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", interrupting("toys.stage2", n_started=1))
     run(here)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", here.tracking_uri)
     assert main(["worker", "--sweep", "toys.stage2", "--storage", here.storage]) == 0

@@ -4,9 +4,11 @@ The only doorway to Optuna. Apart from the sweep engine so that a worker never t
 """
 
 from rothamsted.search.known import count_usable
-from rothamsted.search.lease import Claimed
+from rothamsted.search.lease import Lease, LostError
 from rothamsted.search.queue import Queue
+from rothamsted.search.renewer import Renewer
 from rothamsted.search.sql.told_trials import ToldTrial
+from rothamsted.search.steps import take_step
 from rothamsted.search.storage import (
     SearchRecord,
     check_storage,
@@ -14,19 +16,25 @@ from rothamsted.search.storage import (
     find_search,
     open_queue,
 )
+from rothamsted.search.sweep_lease import SweepLease, SweepLeaseLostError
 from rothamsted.search.told import Counts, Known, Told
 
 __all__ = [
-    "Claimed",
     "Counts",
     "Known",
+    "Lease",
+    "LostError",
     "Queue",
+    "Renewer",
     "SearchRecord",
+    "SweepLease",
+    "SweepLeaseLostError",
     "Told",
     "ToldTrial",
     "check_storage",
     "count_usable",
     "dashboard_command",
     "find_search",
+    "take_step",
     "open_queue",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,8 +22,8 @@ def take_step(
     *,
     ask: int = 0,
     first: Sequence[Mapping[str, Any]] = (),
-    extend: Mapping[int, Mapping[str, Any]],
-    note: Mapping[str, Any],
+    extend: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+    note: Mapping[str, Any] = MappingProxyType({}),
     confirm_queue: Queue | None = None,
     conditions: Sequence[Mapping[str, Any]] = (),
     attributes: Sequence[Mapping[str, Any]] = (),

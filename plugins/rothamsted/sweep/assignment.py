@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rothamsted import tags
-from rothamsted.search import Claimed
+from rothamsted.search import Lease
 from rothamsted.sweep.opened import Opened
 
 RACING = "racing"  # tag `rothamsted.race` of a condition that is still in
@@ -28,11 +28,13 @@ class Assignment:
         parent_run_id: the run below which runs are opened.
         has_run: the replicates lie below a run of their own trial.
         prunes: the sweep's pruner may end it.
+        is_fresh: its seeds were not used in the search.
         is_final: it gets no further replicates: means of curves are written.
         models: which models are kept: of all replicates, of those of a condition that is the best, or none.
         is_linked_to_stages: its replicates begin where the stage before left them, and leave a state for the next.
         tags: shown on its runs, never tested.
         closing_tags: set on the trial's run when the trial ends.
+        left_race: how the condition left its race; empty while it is in, and without one.
         race: how the condition left its race and why, or how far it is; empty without one.
     """
 
@@ -44,10 +46,12 @@ class Assignment:
     has_run: bool
     prunes: bool
     is_final: bool
+    is_fresh: bool
     models: Literal["all", "best", "none"]
     is_linked_to_stages: bool
     tags: Mapping[str, str]
     closing_tags: Mapping[str, str] = field(default_factory=dict)
+    left_race: str = ""
     race: str = ""
 
     @property
@@ -56,13 +60,13 @@ class Assignment:
         return self.tags[tags.PHASE]
 
 
-def assignment_of(opened: Opened, claimed: Claimed) -> Assignment:
+def assignment_of(opened: Opened, claimed: Lease) -> Assignment:
     """What a claimed trial asks for."""
     item = claimed.attributes.get(tags.CONFIRMS)
     return _of_search(opened, claimed) if item is None else _of_confirmation(opened, claimed, item)
 
 
-def _of_confirmation(opened: Opened, claimed: Claimed, item: Mapping[str, Any]) -> Assignment:
+def _of_confirmation(opened: Opened, claimed: Lease, item: Mapping[str, Any]) -> Assignment:
     """One replicate below a run that the coordinator opens and closes."""
     return Assignment(
         key=f"confirm-{claimed.number}",
@@ -73,13 +77,14 @@ def _of_confirmation(opened: Opened, claimed: Claimed, item: Mapping[str, Any]) 
         has_run=False,
         prunes=False,
         is_final=True,
+        is_fresh=True,
         models="none" if opened.sweep.models == "none" else "all",
         is_linked_to_stages=False,
         tags={tags.PHASE: "confirm", tags.ROLE: "replicate"},
     )
 
 
-def _of_search(opened: Opened, claimed: Claimed) -> Assignment:
+def _of_search(opened: Opened, claimed: Lease) -> Assignment:
     replicates, verdict = opened.sweep.replicates, claimed.attributes.get(tags.VERDICT)
     n_wanted = claimed.attributes.get(tags.TARGET, replicates.n_first)
     seeds = replicates.values  # of a race as many as there can be
@@ -95,6 +100,7 @@ def _of_search(opened: Opened, claimed: Claimed) -> Assignment:
         has_run=len(seeds) > 1,
         prunes=opened.sweep.pruner is not None and not label,
         is_final=not is_racing,
+        is_fresh=False,
         models="all" if said == "all" else "best" if said == "best" else "none",
         is_linked_to_stages=True,
         tags={
@@ -103,6 +109,7 @@ def _of_search(opened: Opened, claimed: Claimed) -> Assignment:
             **({tags.CONTESTANT: label} if label else {}),
         },
         closing_tags=in_race,
+        left_race="" if verdict is None else verdict["verdict"],
         race=_race_line(verdict, is_racing=is_racing, n=n_wanted),
     )
 

@@ -17,7 +17,6 @@ from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, 
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
-from rothamsted.sweep.assignment import RACING, Work
 from rothamsted.sweep.scores import NO_NUMBER, violations
 
 
@@ -175,22 +174,11 @@ def closing_status(results: Iterable[ReplicateResult], pruned: str) -> RunStatus
     return RunStatus.FINISHED if has_score else RunStatus.FAILED
 
 
-def closing_tags(results: Sequence[ReplicateResult], work: Work, pruned: str) -> dict[str, str]:
-    """How a trial's replicates ended, why it was pruned, and how it left its race."""
+def closing_tags(results: Sequence[ReplicateResult], more: Mapping[str, str], pruned: str) -> dict[str, str]:
+    """How a trial's replicates ended, and why it was pruned or what more its assignment says."""
     if pruned:
-        said = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: pruned[:500]}
-        return outcome_tags(results) | said
-    if work.verdict is not None:
-        return outcome_tags(results) | {tags.RACE: work.verdict["verdict"]}
-    return outcome_tags(results) | ({tags.RACE: RACING} if work.is_racing else {})
-
-
-def race_line(work: Work) -> str:
-    """How a condition left its race and why, or how far it is; empty without a race."""
-    verdict = work.verdict
-    if verdict is not None:
-        return f"{verdict['verdict']}: {verdict['reason']}" if verdict["reason"] else verdict["verdict"]
-    return f"{RACING}, {len(work.seeds)} replicates so far" if work.is_racing else ""
+        more = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: pruned[:500]}
+    return {**outcome_tags(results), **more}
 
 
 def outcome_tags(results: Iterable[ReplicateResult]) -> dict[str, str]:

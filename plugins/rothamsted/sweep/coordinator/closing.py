@@ -82,7 +82,7 @@ class ConfirmedRuns:
 
     def _items(self) -> list[Item]:
         """What has been added, in order."""
-        return [one[tags.CONFIRMS] for one in self._queue.attributes([tags.CONFIRMS]).values()]
+        return [one.attributes[tags.CONFIRMS] for one in self._queue.trials([tags.CONFIRMS])]
 
     def _open_on_server(self, one: Confirming) -> str:
         """A server gives ids itself: the run that a process opened before it died, or a new one."""
@@ -110,8 +110,8 @@ class ConfirmedRuns:
     def _by_condition(self) -> dict[str, list[Mapping[str, Any]]]:
         """Trial of the search -> attributes of its replicates' trials here."""
         found: dict[str, list[Mapping[str, Any]]] = {}
-        for attributes in self._queue.attributes([tags.CONFIRMS, tags.RESULT]).values():
-            found.setdefault(str(attributes[tags.CONFIRMS]["trial"]), []).append(attributes)
+        for trial in self._queue.trials([tags.CONFIRMS, tags.RESULT]):
+            found.setdefault(str(trial.attributes[tags.CONFIRMS]["trial"]), []).append(trial.attributes)
         return found
 
     def _result_of(self, of_condition: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from rothamsted import tags
 from rothamsted.executors import Crew, Death, Event, Executor
 from rothamsted.holders import is_alive
 from rothamsted.records import RunStatus
-from rothamsted.search.sweep_lease import SweepLeaseLostError
+from rothamsted.search import SweepLeaseLostError
 from rothamsted.spec import plan
 from rothamsted.study import stop_on_signals
 from rothamsted.sweep.coordinator.closing import ConfirmedRuns
@@ -75,11 +75,10 @@ class Coordinator:
         limit = sweep.timeout
         self.until = time.time() + limit if limit and self.until is None else self.until
         self.progress = Progress(
+            sweep=sweep,
             n_search=size.n_trainings,
             n_confirm=size.n_confirm_trainings,
             n_replicates=size.n_replicates,
-            direction=sweep.objective.direction,
-            level=sweep.statistics.level,
             console=self.console,
             names_best=not self.opened.labels,
         )
@@ -118,7 +117,7 @@ class Coordinator:
         for queue in self.opened.queues:
             for worker in queue.leases.holders():
                 if not is_alive(worker):
-                    queue.leases.end(worker)
+                    queue.leases.end([worker])
 
     # ---- while it runs ----
 
@@ -202,7 +201,7 @@ class Coordinator:
         worker_id = self._ids.pop(worker, None)
         if worker_id is not None:
             for queue in self.opened.queues:  # to be taken over at once
-                queue.leases.end(worker_id, death.was_ended_because)
+                queue.leases.end([worker_id])
         if not death.is_orderly and not lost:
             self._failed_starts += 1
             tail = death.last_lines.strip().splitlines()[-12:]
@@ -218,6 +217,8 @@ class Coordinator:
             if time.monotonic() - started > limit + grace:
                 del self._started_at[worker]
                 self.progress.say(f"a replicate is {grace:g} s over its time and is killed")
+                for queue in self.opened.queues:  # before it dies: whoever takes over is to know why
+                    queue.leases.end([self._ids[worker]], why=f"timeout after {limit:g} s")
                 crew.end(worker, f"timeout after {limit:g} s")
 
     def _say_stopping(self, signal_name: str) -> None:

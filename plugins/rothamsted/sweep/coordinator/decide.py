@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rothamsted import tags
 from rothamsted.search import take_step
+from rothamsted.sweep.attempts import to_try_again
 from rothamsted.sweep.coordinator.closing import ConfirmedRuns
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.phases.given import Given
@@ -58,6 +59,25 @@ class Decider:
             self._confirmed.close()
         self.is_over = True
         return None
+
+    def retry(self) -> None:
+        """Put back what failed and may be tried again, and what crashed; when a sweep goes on.
+
+        Raises:
+            SweepLeaseLostError: another process decides now.
+        """
+        retries = self._opened.sweep.execution.retries
+        for queue in self._opened.queues:
+            again = {
+                trial.number: to_try_again(trial.attributes, retries=retries)
+                for trial in queue.trials([tags.RESULT, tags.ATTEMPTS, tags.CRASHES, tags.PRUNED])
+                if trial.is_over
+            }
+            extend = {number: changes for number, changes in again.items() if changes is not None}
+            if extend:
+                take_step(self._opened.lease, queue, extend=extend)
+        if self._confirmed is not None:
+            self._confirmed.open()
 
     def apply(self, step: Step) -> None:
         """Write a step into the search, in one transaction; then the runs that it needs."""

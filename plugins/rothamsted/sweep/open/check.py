@@ -15,7 +15,7 @@ from rothamsted.spec.schema import Objective
 from rothamsted.study import Study
 from rothamsted.sweep.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweep.open.estimate import estimated_time
-from rothamsted.sweep.open.start import digest_of_first_data
+from rothamsted.sweep.open.asked import digest_of_first_data
 from rothamsted.sweep.open.warm_start import known_from
 from rothamsted.sweep.opened import n_workers
 
@@ -24,7 +24,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
     """Validate a sweep against its study and data, then print conditions, replicates, runs and time.
 
     Raises:
-        UserError: as `start_sweep` would.
+        UserError: as `open_sweep` would.
     """
     digest = digest_of_first_data(sweep, study)
     size = plan(sweep)

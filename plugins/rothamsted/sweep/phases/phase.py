@@ -39,7 +39,10 @@ class Step:
 class Phase(Protocol):
     """One phase. It stores nothing: asked again after a crash, by another process, it says the same."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
 
     def next(self, data: Dataset) -> Step | None:
         """What to do now that nothing waits and nothing runs; None: the phase is over."""

@@ -80,7 +80,7 @@ def _verdicts(
     """Who leaves the race now and why; how many replicates the others get (None: nobody is left)."""
     racing, level = _racing(sweep), sweep.statistics.level
     values = values_of(sweep, members)[:, :n_done]
-    bounds = {"n_min": racing.min, "n_max": racing.max, "step": racing.step}
+    bounds: dict[str, Any] = {"n_min": racing.min, "n_max": racing.max, "step": racing.step}
     seen = race(values, direction=sweep.objective.direction, level=level, n_run=n_done, **bounds)
     verdicts: dict[int, dict[str, str]] = {}
     for row, number in enumerate(members):

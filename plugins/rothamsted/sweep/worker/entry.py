@@ -19,7 +19,7 @@ from rothamsted.mlproject import find_home
 from rothamsted.spec import Sweep
 from rothamsted.study import Study
 from rothamsted.sweep.open.from_file import find_target
-from rothamsted.sweep.opened import Emit, SweepContext, open_context
+from rothamsted.sweep.opened import Emit, Opened, open_started
 from rothamsted.sweep.worker.warned import warnings_told
 from rothamsted.sweep.worker.work import Worker, new_worker_id
 
@@ -58,7 +58,7 @@ def work(
     root = find_home(Path.cwd())
     uri = tracking_uri or tracking.tracking_uri()
     tracking.check_reachable(uri)
-    context = open_context(
+    context = open_started(
         sweep, storage, root=root, find_target=lambda whole: find_target(whole, root), tracking_uri=uri
     )
     if threading.current_thread() is threading.main_thread():  # this process is for this work
@@ -92,7 +92,7 @@ def grace_of_processes(sweep: Sweep) -> float:
     return sweep.execution.grace_seconds if sweep.project is not None else 0.0
 
 
-def _warnings(emit: Emit, worker_id: str, context: SweepContext) -> AbstractContextManager[None]:
+def _warnings(emit: Emit, worker_id: str, context: Opened) -> AbstractContextManager[None]:
     study = context.study
     package = study.config.__module__.partition(".")[0] if isinstance(study, Study) else ""
     return warnings_told(lambda text: emit({"event": "note", "worker": worker_id, "text": text}), package)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from rothamsted.records import Measured
 from rothamsted.study import Contents, flatten
 from rothamsted.study.tensorboard import FOLDER, Mirror
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.worker.population_judge import Member
 
 
@@ -21,7 +21,7 @@ from rothamsted.sweep.worker.population_judge import Member
 class Mirrors:
     """One mirror a member; none where the sweep asks for none."""
 
-    context: SweepContext
+    context: Opened
     members: Sequence[Member]
     _open: dict[int, Mirror] = field(default_factory=dict)  # by member
 
@@ -44,7 +44,7 @@ class Mirrors:
         """A folder a run: a replicate that is tried again has another run, one that goes on has the same."""
         if member not in self._open:
             trial, replicate = self.members[member]
-            name = f"{trial.work.name} replicate {replicate.replicate} {replicate.run_id[-12:]}"
+            name = f"{trial.assignment.name} replicate {replicate.replicate} {replicate.run_id[-12:]}"
             folder = self.context.root / FOLDER / self.context.sweep.name / name
             self._open[member] = Mirror(folder, flatten(replicate.config), started_seconds=time.time())
         return self._open[member]

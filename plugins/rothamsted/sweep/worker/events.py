@@ -48,10 +48,10 @@ class Teller:
     def trial(self, trial: TrialRun) -> None:
         """A trial has ended, for now or for good."""
         told = trial.told()
-        result, condition = told.attributes[tags.RESULT], dict(trial.claimed.condition)
-        race = trial.work.verdict["verdict"] if trial.work.verdict is not None else ""
+        result, condition = told.attributes[tags.RESULT], dict(trial.lease.condition)
+        race = trial.assignment.left_race
         more = {"result": result, "condition": condition, "race": race}
-        n_spared = sum(replicate not in trial.results for replicate in trial.work.seeds)  # of a pruned trial
+        n_spared = sum(replicate not in trial.results for replicate in trial.assignment.seeds)  # of a pruned trial
         self._emit("trial", trial, {"value": told.value, "n_spared": n_spared, **more})
 
     def say(self, text: str) -> None:
@@ -60,7 +60,13 @@ class Teller:
 
     def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:
         """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""
-        work = trial.work
-        whose = {"worker": self.worker_id, "phase": work.phase, "trial": work.trial, "number": trial.claimed.number}
-        whose |= {"name": work.name}  # what messages call it
+        assignment = trial.assignment
+        whose = {
+            "worker": self.worker_id,
+            "phase": assignment.phase,
+            "trial": assignment.of,
+            "number": trial.lease.number,
+            "name": assignment.name,  # what messages call it
+            "is_fresh": assignment.is_fresh,
+        }
         self.emit({"event": event, **whose, **more})

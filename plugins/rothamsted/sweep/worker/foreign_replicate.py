@@ -18,7 +18,7 @@ from rothamsted.foreign.results import read_objective_artifact
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Stopped
 from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.foreign_study import Starter
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.scores import scored, scores_of
 from rothamsted.sweep.trial_summary import as_params, now_ms
 from rothamsted.sweep.worker.earlier import as_history
@@ -36,7 +36,7 @@ LOGS = Path(".rothamsted", "output")
 class ForeignReplicate:
     """One process and its run."""
 
-    context: SweepContext
+    context: Opened
     replicate: Replicate
     jury: Jury  # of this replicate alone
     starter: Starter

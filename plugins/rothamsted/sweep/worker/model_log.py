@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from rothamsted.records import MetricPoint
 from rothamsted.search import ToldTrial
 from rothamsted.study.contract import missing_parts
 from rothamsted.study.source_code import study_code
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.opened import Opened
 
 PARAMETERS, PREDICT_MS = "parameters", "predict_ms"  # metrics of a run with a model, unless the study logs them
 TIMED_CALLS, TIMED_SECONDS = 5, 0.1  # of predict: at most so many, and none after so long
@@ -66,7 +66,7 @@ class Trained:
 class ModelLogger:
     """Logs the models of one worker. Reads the study's source files when it is made, as the worker imports them."""
 
-    def __init__(self, search: SweepContext) -> None:
+    def __init__(self, search: Opened) -> None:
         self._said = search.sweep.models
         self._code, self._code_problem = None, ""
         self._best_mean: float | None = None  # of the conditions that were the best when they were looked at
@@ -78,17 +78,7 @@ class ModelLogger:
         except (UserError, OSError) as error:
             self._code_problem = " ".join(str(error).split())
 
-    def is_wanted(self, phase: str) -> bool:
-        """Whether each finished replicate of a phase keeps its model as soon as it ends."""
-        if phase == "confirm":
-            return self._said != "none"
-        return self._said == "all"
-
-    def is_kept_for_best(self, phase: str) -> bool:
-        """Whether models wait until their condition ends, to be logged if it is the best then."""
-        return phase == "search" and self._said == "best"
-
-    def log(self, context: SweepContext, trained: Trained) -> ModelNote | None:
+    def log(self, context: Opened, trained: Trained) -> ModelNote | None:
         """Log a model and tag its run, which is flushed before; None where there is nothing to log or to say."""
         if trained.model is None and trained.stopped_early and context.sweep.project is None:
             note = ModelNote(problem=STOPPED)
@@ -103,7 +93,7 @@ class ModelLogger:
             context.recorder.log(trained.run_id, tags=self._tags(note))
         return note
 
-    def is_best(self, context: SweepContext, mine: ToldTrial) -> bool:
+    def is_best(self, context: Opened, mine: ToldTrial) -> bool:
         """Whether a condition that is about to be told is the best of the search so far.
 
         The results of the others are read only where they can matter: outside of a race the best mean never
@@ -123,7 +113,7 @@ class ModelLogger:
         self._best_mean = means_of(found)[best][0]
         return best == mine.number
 
-    def _write(self, context: SweepContext, trained: Trained) -> str:
+    def _write(self, context: Opened, trained: Trained) -> str:
         if missing := missing_parts(trained.model):
             raise _UnfitError(f"the study's model has no {', '.join(missing)}; see the contract in docs/design.md")
         if self._code is None:
@@ -164,22 +154,22 @@ class TrialModels:
 
     Attributes:
         logger: the worker's; None logs nothing.
-        context: the stage that the trial belongs to.
-        phase: search, confirm or duel.
+        context: the sweep.
+        kept: whose models are kept: of all replicates, of those of a condition that is the best, or none.
         notes: replicate -> what became of its model.
     """
 
     logger: ModelLogger | None
-    context: SweepContext
-    phase: str
+    context: Opened
+    kept: Literal["all", "best", "none"]
     notes: dict[int, ModelNote] = field(default_factory=dict)
     _waiting: dict[int, Trained] = field(default_factory=dict)  # to be logged if the condition is the best
 
     def take(self, replicate: int, trained: Callable[[], Trained]) -> None:
         """Log the model of a replicate that has finished, or keep it until its condition ends, or let it go."""
-        if self.logger is not None and self.logger.is_wanted(self.phase):
+        if self.logger is not None and self.kept == "all":
             self._log(self.logger, replicate, trained())
-        elif self.logger is not None and self.logger.is_kept_for_best(self.phase):
+        elif self.logger is not None and self.kept == "best":
             self._waiting[replicate] = trained()
 
     def log_if_best(self, mine: Callable[[], ToldTrial]) -> None:

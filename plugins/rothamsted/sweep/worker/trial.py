@@ -1,13 +1,12 @@
 """One claimed trial: which of its replicates still have to run, their runs, and what came of them.
 
-Apart from the worker loop because a trial that is taken over, retried or resumed is decided here. What is
-written twice, because a worker died between writing and telling, has the same time stamps both times, so that
+The ids of its runs stand in the search before the runs are made, so that whoever takes the trial over finds them. What
+is written twice, because a worker died between writing and telling, has the same time stamps both times, so that
 the store keeps one point a step.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,17 +14,19 @@ from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
-from rothamsted.search import Claimed, ToldTrial
+from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep import trial_summary as aggregate
-from rothamsted.sweep.assignment import Work, work_of
-from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.assignment import Assignment, assignment_of
+from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.scores import last_values, scored, scores_of
-from rothamsted.sweep.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms, race_line
-from rothamsted.sweep.worker.earlier import Earlier, abandon, restore, with_histories
+from rothamsted.sweep.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
+from rothamsted.sweep.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
+from rothamsted.sweep.worker.earlier import Earlier, restore, with_histories
 from rothamsted.sweep.worker.model_log import ModelLogger, Trained, TrialModels
 from rothamsted.sweep.worker.trial_judge import TrialJudge
-from rothamsted.tracking import read_history, run_link
+from rothamsted.sweep.worker.trial_runs import TrialRuns, by_text
+from rothamsted.tracking import run_link
 
 JUDGED = (Outcome.FINISHED, Outcome.DIVERGED)  # whose curves a pruner sees
 TRACEBACK = "traceback.txt"
@@ -48,42 +49,51 @@ class Replicate:
 class TrialRun:
     """A trial in the hands of one worker."""
 
-    context: SweepContext
-    claimed: Claimed
-    work: Work
+    context: Opened
+    lease: Lease
+    assignment: Assignment
     earlier: Earlier
+    runs: TrialRuns
     models: TrialModels
     judge: TrialJudge
     run_id: str = ""
     results: dict[int, ReplicateResult] = field(default_factory=dict)
     pruned: str = ""  # why the trial was pruned
+    killed: dict[int, str] = field(default_factory=dict)  # replicates whose worker was ended on purpose, and why
 
     @classmethod
-    def open(cls, context: SweepContext, claimed: Claimed, models: ModelLogger | None = None) -> TrialRun:
-        """Open the trial's run, or the one that an earlier worker opened, with what it had finished."""
-        work = work_of(context, claimed)
-        earlier = restore(context, claimed, work)
+    def open(cls, context: Opened, lease: Lease, models: ModelLogger | None = None) -> TrialRun:
+        """Open the trial's run, or the one that an earlier worker opened, with what it had finished.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        assignment = assignment_of(context, lease)
+        earlier = restore(context, lease, assignment)
         trial = cls(
             context=context,
-            claimed=claimed,
-            work=work,
+            lease=lease,
+            assignment=assignment,
             earlier=earlier,
-            judge=TrialJudge(context=context, trial_id=claimed.trial_id),
-            models=TrialModels(logger=models, context=context, phase=work.phase, notes=dict(earlier.notes)),
+            runs=TrialRuns(context=context, lease=lease, assignment=assignment),
+            judge=TrialJudge(context=context, lease=lease, prunes=assignment.prunes),
+            models=TrialModels(logger=models, context=context, kept=assignment.models, notes=dict(earlier.notes)),
             run_id=earlier.run_id,
-            pruned=claimed.attributes.get(tags.PRUNED, ""),
+            pruned=lease.attributes.get(tags.PRUNED, ""),
         )
         trial.results.update(earlier.results)
-        if work.has_trial_run and trial.run_id:
-            context.recorder.resume_run(trial.run_id)
-        elif work.has_trial_run:
-            trial.run_id = trial._open_trial_run()
+        if assignment.has_run:
+            trial.run_id = trial.runs.open_trial(trial.run_id)
         elif earlier.results:
             trial.run_id = next(iter(earlier.results.values())).run_id
+        trial.results.update(count_failures(trial.runs, earlier))
+        trial.killed = lay_blame(trial.runs, earlier, trial.pending())
         if trial.pruned:
-            trial._end_interrupted()
+            trial.results.update(end_pruned(context, assignment, earlier, trial.pruned))
+            if not assignment.has_run and trial.results:
+                trial.run_id = next(iter(trial.results.values())).run_id
         elif context.sweep.project is not None:
-            abandon(context, earlier)
+            start_anew(trial.runs, earlier, keep=trial.killed)
         if trial.judge.over == "steps" and earlier.results:
             trial.judge.remember(
                 with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri, of=JUDGED)
@@ -92,22 +102,25 @@ class TrialRun:
 
     def pending(self) -> list[int]:
         """The replicates that have no result yet and shall have one."""
-        return [] if self.pruned else [r for r in self.work.seeds if r not in self.results]
+        return [] if self.pruned else [r for r in self.assignment.seeds if r not in self.results]
 
-    def start(self, replicate: int, attempt: int) -> Replicate:
-        """Open the run of a replicate, or reopen the one that was interrupted."""
-        seed = self.work.seeds[replicate]
-        config = self.context.config_of(self.claimed.condition, seed)
+    def start(self, replicate: int) -> Replicate:
+        """Open the run of a replicate, or reopen the one that was interrupted.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        seed = self.assignment.seeds[replicate]
+        config = self.context.config_of(self.lease.condition, seed)
+        attempt = 1 + self.runs.attempts.failures.get(replicate, 0)
         found = self.earlier.interrupted.pop(replicate, None)
-        logged: frozenset[tuple[str, int]] = frozenset()
         if found is not None:
             run_id = found.run_id
             self.context.recorder.resume_run(run_id)
-            history = read_history([run_id], uri=self.context.tracking_uri)[run_id]
-            logged = frozenset((point.key, point.step) for point in history)
+            logged = self.runs.logged(run_id)
         else:
-            run_id = self._open_replicate_run(replicate, seed, attempt)
-        if not self.work.has_trial_run:
+            run_id, logged = self.runs.open_replicate(self.run_id, replicate, attempt)
+        if not self.assignment.has_run:
             self.run_id = run_id
         return Replicate(replicate=replicate, seed=seed, config=config, run_id=run_id, attempt=attempt, logged=logged)
 
@@ -165,22 +178,52 @@ class TrialRun:
             history=ending.history,
         )
 
+    def judged(self, step: int) -> str:
+        """Why the trial is pruned at a step that has just been measured; empty: it goes on, or is lost."""
+        if not self.lease.confirm():
+            return ""
+        try:
+            reason = self.judge.at_step(step)
+            if reason:
+                self.prune(reason)
+        except LostError:
+            return ""
+        return reason
+
+    def judge_replicates(self) -> None:
+        """Prune the trial if that is what its finished replicates say.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        reason = self.judge.after_replicates(self.ended(), is_over=not self.pending())
+        if reason and not self.pruned:
+            self.prune(reason)
+
     def prune(self, reason: str) -> None:
         """Stop the trial: said in the search first, so that whoever takes it over does not train it on.
 
         After what it was judged by has been written: whoever takes it over finds that, and its replicates' runs.
+
+        Raises:
+            LostError: the trial is not ours any more.
         """
         self.context.recorder.flush()
-        self.context.queue.set_trial_attributes(self.claimed.trial_id, {tags.PRUNED: reason})
+        self.lease.set_attributes({tags.PRUNED: reason})
         self.pruned = reason
 
-    def close(self) -> None:
-        """All replicates have a result: write the trial's means and intervals, then tell the search."""
-        if self.work.has_trial_run:
+    def close(self) -> bool:
+        """All replicates have a result: write the trial's means and intervals, then tell the search.
+
+        False: the trial was lost, and nothing more of it is written.
+        """
+        if not self.lease.confirm():
+            return False
+        if self.assignment.has_run:
             self._write_summary()
         self.models.log_if_best(self.as_told)
         self.context.recorder.flush()
-        self.context.queue.tell(self.claimed.trial_id, self.told())
+        return self.lease.tell(self.told())
 
     def _write_summary(self) -> None:
         """Counts; the objective's summary; curves, once the trial cannot get more replicates.
@@ -189,15 +232,17 @@ class TrialRun:
         """
         recorder, results = self.context.recorder, self.ended()
         is_first = not self.earlier.told
-        if is_first or not self.work.is_racing:
+        if is_first or self.assignment.is_final:
             results = with_histories(results, tracking_uri=self.context.tracking_uri)
         stamp = last_ms(results) if is_first else now_ms()
         points = [] if self.pruned else self._objective_points(results, stamp)
-        if not self.work.is_racing and not self.pruned:
+        if self.assignment.is_final and not self.pruned:
             level = self.context.sweep.statistics.level
             points += aggregate.curve_points(results, level=level, timestamp_ms=stamp)
         recorder.log(
-            self.run_id, metrics=points if is_first else (), tags=closing_tags(results, self.work, self.pruned)
+            self.run_id,
+            metrics=points if is_first else (),
+            tags=closing_tags(results, self.assignment.closing_tags, self.pruned),
         )
         recorder.end_run(self.run_id, closing_status(results, self.pruned), now_ms())
         if not is_first:
@@ -210,7 +255,7 @@ class TrialRun:
             return aggregate.objective_points(results, self.context.sweep, timestamp_ms=stamp)
         looks = schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step)
         points = []
-        for n in (look for look in looks if look <= len(self.work.seeds)):
+        for n in (look for look in looks if look <= len(self.assignment.seeds)):
             seen = [r for r in results if r.replicate < n]
             points += aggregate.objective_points(seen, self.context.sweep, timestamp_ms=stamp, step=n)
         return points
@@ -222,15 +267,17 @@ class TrialRun:
             self.context.sweep,
             run_id=self.run_id,
             link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
-            race=race_line(self.work),
+            race=self.assignment.race,
             pruned=self.pruned,
         )
         result.attributes[tags.RESULT].update(self.models.as_told())
+        if failures := self.runs.attempts.failures:
+            return replace(result, attributes={**result.attributes, tags.ATTEMPTS: by_text(failures)})
         return result
 
     def leave(self) -> None:
         """Stopped from outside: the trial's run ends as KILLED, to be reopened by whoever goes on."""
-        if self.work.has_trial_run:
+        if self.assignment.has_run:
             self.context.recorder.log(self.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value})
             self.context.recorder.end_run(self.run_id, RunStatus.KILLED, now_ms())
         self.context.recorder.flush()
@@ -248,77 +295,15 @@ class TrialRun:
             timestamp_ms=last.timestamp_ms,
             metrics=frozenset(last.metrics) | {key for key, _ in replicate.logged},
             stopped_early=ending.reason,
-            params=as_params({**self.claimed.condition, "seed": replicate.seed}),
-            tags={**self._tags(self.work.role), **own},
+            params=as_params({**self.lease.condition, "seed": replicate.seed}),
+            tags={**self.runs.tags(self.assignment.tags[tags.ROLE]), **own},
         )
 
     def as_told(self) -> ToldTrial:
         """The trial as the search is about to have it."""
-        verdict = {tags.VERDICT: self.work.verdict} if self.work.verdict is not None else {}
-        attributes = {**self.told().attributes, **verdict}
-        return ToldTrial(number=self.work.trial, condition=self.claimed.condition, attributes=attributes)
-
-    def _tags(self, role: str) -> dict[str, str]:
-        return {
-            tags.ROLE: role,
-            tags.SWEEP: self.context.sweep.name,
-            tags.STUDY: self.context.study.name,
-            tags.TRIAL: str(self.work.trial),
-            tags.PHASE: self.work.phase,
-            **self._condition_tag(role),
-            **({tags.CONTESTANT: self.work.contestant} if self.work.contestant else {}),
-        }
-
-    def _condition_tag(self, role: str) -> dict[str, str]:
-        """The condition, where the run's params are the foreign project's own to log."""
-        is_foreign = self.context.sweep.project is not None
-        return {tags.CONDITION: json.dumps(self.claimed.condition)} if is_foreign and role == "trial" else {}
-
-    def _open_trial_run(self) -> str:
-        return self.context.recorder.open_run(
-            experiment_id=self.context.experiment_id,
-            name=self.work.name,
-            parent_id=self.work.parent_id,
-            tags=self._tags("trial"),
-            params=as_params(self.claimed.condition),
-            start_ms=now_ms(),
-        )
-
-    def _open_replicate_run(self, replicate: int, seed: int, attempt: int) -> str:
-        work = self.work
-        name = work.name if work.role == "trial" else f"{work.name} replicate {replicate}"
-        own = {tags.REPLICATE: str(replicate), tags.SEED: str(seed), tags.ATTEMPT: str(attempt)}
-        return self.context.recorder.open_run(
-            experiment_id=self.context.experiment_id,
-            name=name,
-            parent_id=self.run_id if work.has_trial_run else work.parent_id,
-            tags={**self._tags(work.role), **own},
-            params=self._replicate_params(seed),
-            start_ms=now_ms(),
-        )
-
-    def _replicate_params(self, seed: int) -> dict[str, str]:
-        """What a replicate's run says of its condition when it opens.
-
-        Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
-        """
-        return {} if self.context.sweep.project else as_params({**self.claimed.condition, "seed": seed})
-
-    def _end_interrupted(self) -> None:
-        """The runs of replicates whose worker died after it had pruned their trial."""
-        for replicate, run in self.earlier.interrupted.items():
-            said = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: self.pruned[:500]}
-            self.context.recorder.log(run.run_id, tags=said)
-            self.context.recorder.end_run(run.run_id, RunStatus.KILLED, now_ms())
-            self.results[replicate] = ReplicateResult(
-                replicate=replicate,
-                seed=self.work.seeds[replicate],
-                run_id=run.run_id,
-                outcome=Outcome.PRUNED,
-                objective=None,
-            )
-            if not self.work.has_trial_run:
-                self.run_id = run.run_id
+        verdict = self.lease.attributes.get(tags.VERDICT)
+        attributes = {**self.told().attributes, **({tags.VERDICT: verdict} if verdict is not None else {})}
+        return ToldTrial(number=self.assignment.of, condition=self.lease.condition, attributes=attributes)
 
     def ended(self) -> list[ReplicateResult]:
         """The replicates that have a result, in order."""
