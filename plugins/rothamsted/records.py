@@ -53,7 +53,7 @@ class Measured:
 
     step: int
     epoch: float | None
-    seconds: float  # training time so far, over all sittings
+    seconds: float  # training time so far, over all sessions
     metrics: Mapping[str, float]
     timestamp_ms: int
 

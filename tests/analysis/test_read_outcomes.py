@@ -15,7 +15,7 @@ from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.sweep_record import stage_mark, stages_of
-from rothamsted.analysis.sweep_runs import last_sittings
+from rothamsted.analysis.sweep_runs import last_sessions
 from rothamsted.analysis.values import Dataset, Objective
 from rothamsted.publish.finished import publish_finished
 from rothamsted.publish.pages import report_html
@@ -159,7 +159,7 @@ def test_a_replicate_that_was_interrupted_and_trained_again_as_a_new_run_counts_
     log_run(uri, {}, [3.0], status="KILLED", tags={**own, "rothamsted.outcome": "interrupted"})
     last = log_run(uri, {}, [1.0], tags={**own, "rothamsted.outcome": "finished"})
     runs = tracking.find_runs(None, {"rothamsted.trial": "0"}, uri=uri)
-    assert [run.run_id for run in last_sittings(runs)] == [last]
+    assert [run.run_id for run in last_sessions(runs)] == [last]
 
 
 def test_a_stage_names_the_sweeps_before_and_after_it(uri: str) -> None:

@@ -1,6 +1,6 @@
 """Trains the toy with a checkpoint after every measurement, in a process of its own that a test can kill.
 
-Without MLflow, so that it starts in half a second: `python -m tests.study.sitting FOLDER step|write NUMBER`.
+Without MLflow, so that it starts in half a second: `python -m tests.study.session FOLDER step|write NUMBER`.
 """
 
 from __future__ import annotations

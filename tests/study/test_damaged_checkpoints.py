@@ -10,7 +10,7 @@ import pytest
 
 from rothamsted.errors import StudyError
 from rothamsted.study import Checkpoint
-from tests.study.sitting import config
+from tests.study.session import config
 from tests.study.trainings import bits, run
 
 

@@ -17,7 +17,7 @@ from rothamsted.records import Measured, Outcome
 from rothamsted.study import Checkpoint
 from tests.conftest import ROOT
 from tests.study.conftest import toy_environment
-from tests.study.sitting import STEPS, config, marker_beside
+from tests.study.session import STEPS, config, marker_beside
 from tests.study.trainings import bits, rows_without_times, run
 
 RANDOM_STEPS = sorted(random.Random(20261121).sample(range(1, STEPS + 1), 4))
@@ -25,7 +25,7 @@ RANDOM_STEPS = sorted(random.Random(20261121).sample(range(1, STEPS + 1), 4))
 
 def kill_one(folder: Path, how: str, number: int) -> None:
     """Start a training that is killed on its way."""
-    command = [sys.executable, "-m", "tests.study.sitting", str(folder), how, str(number)]
+    command = [sys.executable, "-m", "tests.study.session", str(folder), how, str(number)]
     done = subprocess.run(command, cwd=ROOT, env=toy_environment(), capture_output=True, text=True, timeout=60)
     assert done.returncode == -signal.SIGKILL, done.stderr
 

@@ -13,7 +13,7 @@ from rothamsted.errors import StudyError
 from rothamsted.records import Measured, Outcome
 from rothamsted.study import ByHand, StopRequest, run_by_hand
 from rothamsted.study.command_line import parse
-from rothamsted.study.tensorboard import Mirror
+from rothamsted.study.tensorboard import EventFile
 from rothamsted.tracking import find_runs, read_history
 from tests.sketch import STUDY, Config, Model, picture
 
@@ -103,13 +103,13 @@ def test_points_behind_the_last_checkpoint_are_not_repeated_after_a_kill(tmp_pat
     def measured(step: int) -> Measured:
         return Measured(step=step, epoch=None, seconds=0.0, metrics={"loss": 1 / step}, timestamp_ms=1000 * step)
 
-    first = Mirror(tmp_path, {"lr": 0.1}, started_seconds=1.0)
+    first = EventFile(tmp_path, {"lr": 0.1}, started_seconds=1.0)
     for step in (1, 2, 3):  # the checkpoint is of step 1, and the process is killed in the record of step 3
         first.log(measured(step))
     first.close()
     [path] = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-5])
-    again = Mirror(tmp_path, {"lr": 0.1}, started_seconds=2.0)
+    again = EventFile(tmp_path, {"lr": 0.1}, started_seconds=2.0)
     for step in (1, 2, 3, 4):
         again.log(measured(step))
     again.close()

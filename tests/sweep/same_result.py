@@ -23,7 +23,7 @@ def check_readers_agree(storage: str, tracking_uri: str) -> None:
     """Compare both readers on every sweep of a storage that has run to its end."""
     for name in optuna.get_all_study_names(storage):
         record = find_search(storage, name) if ".confirm" not in name else None
-        if record is None or tags.RUN_ID not in record.attributes or tags.DUEL in record.attributes:
+        if record is None or tags.RUN_ID not in record.attributes or tags.CONTEST in record.attributes:
             continue
         sweep = first_stage(from_resolved({**record.spec, "storage": storage}))
         has_confirmation = sweep.confirm is not None and find_search(storage, sweep.confirm_name) is not None

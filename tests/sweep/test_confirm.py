@@ -27,8 +27,8 @@ from rothamsted.publish.finished import publish_ended, settings_of
 from rothamsted.publish.record import winner_of
 from rothamsted.report.tables.csv_tables import to_csv
 from rothamsted.search import Queue, find_search
-from rothamsted.sweep.open.from_file import find_target
 from rothamsted.sweep.coordinator.decide import Decider
+from rothamsted.sweep.open.from_file import find_target
 from rothamsted.sweep.opened import Opened, open_started
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate, toy_project
@@ -54,7 +54,7 @@ class Confirmed:
 
 
 def publish(search: Opened, question: str = "") -> Analysis:
-    """Write the end of a sitting down, as the coordinator does."""
+    """Write the end of a session down, as the coordinator does."""
     found = replace(found_of(search), question=question)
     of_both = {"queue": search.queue, "confirmation": search.confirm_queue}
     analysis = publish_ended(search.recorder, found, settings_of(search.sweep), **of_both)
@@ -205,7 +205,7 @@ def is_over(search: Opened) -> bool:
 
 
 def objectives(confirmation: Queue | None) -> dict[str, list[float]]:
-    closed = confirmation.queue.attribute(tags.CONFIRMED)
+    closed = confirmation.attribute(tags.CONFIRMED) if confirmation is not None else {}
     return {trial: [one["objective"] for one in result["replicates"]] for trial, result in closed.items()}
 
 

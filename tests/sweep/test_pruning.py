@@ -280,7 +280,7 @@ def test_a_pruned_trial_is_not_trained_again_when_a_sweep_goes_on(
 
 
 def test_a_diverged_replicate_is_seen_by_whoever_takes_the_trial_over(project: Project) -> None:
-    # The curve of a replicate that diverged is read back from the store: the means are those of one sitting.
+    # The curve of a replicate that diverged is read back from the store: the means are those of one session.
     changes = {
         **SWEEP,
         "space": {"lr": [2.5]},

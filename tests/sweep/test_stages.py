@@ -109,7 +109,7 @@ def test_the_best_go_on_best_first_on_the_same_seeds(finished: Finished) -> None
 
 
 def test_training_that_goes_on_ends_with_the_bits_of_a_full_one_and_says_from_where(finished: Finished) -> None:
-    study = finished.told.sitting.context.study
+    study = finished.told.session.context.study
     assert isinstance(study, Study)
     for place, found in replicates(finished.project, "toys.stage2").items():
         assert found.tags[tags.RESUMED_FROM_STEP] == "8"

@@ -173,7 +173,7 @@ def test_an_empty_study_with_another_direction_is_refused(here: Project) -> None
 
 
 def test_an_end_that_was_reached_just_before_a_stop_is_kept_for_the_next_stage(here: Project) -> None:
-    # The stop is asked for at the last measurement: the second sitting has nothing left to train.
+    # The stop is asked for at the last measurement: the second session has nothing left to train.
     study = find_target(load(here.write(STAGED), {}, here.root)[0], here.root)
     assert isinstance(study, Study)
     configs, checkpoint = [study.config(steps=8, n_points=4)], Checkpoint(folder=here.root / "kept")

@@ -25,7 +25,7 @@ class SweepRuns:
     sweep: Sweep
     run: FoundRun
     trials: Mapping[str, FoundRun]  # run id -> run of a trial, which may be its only replicate
-    replicates: Sequence[FoundRun]  # the last sitting of each
+    replicates: Sequence[FoundRun]  # the last session of each
     question: str
     mark: str  # where the sweep's name was not enough
 
@@ -47,21 +47,21 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
     }
     alone = [trial for trial in trials.values() if tags.REPLICATE in trial.tags]
     nested = [one for one in below if one.tags.get("mlflow.parentRunId") in trials and tags.REPLICATE in one.tags]
-    sittings = last_sittings([*alone, *nested])
-    earlier = {one.run_id for one in alone} - {one.run_id for one in sittings}
+    sessions = last_sessions([*alone, *nested])
+    earlier = {one.run_id for one in alone} - {one.run_id for one in sessions}
     files = [path for path in tracking.list_files(run.run_id, "sweep", uri=uri) if path.endswith((".yaml", ".yml"))]
     source = tracking.read_text(run.run_id, files[0], uri=uri) if files else None
     return SweepRuns(
         sweep=sweep,
         run=run,
         trials={run_id: trial for run_id, trial in trials.items() if run_id not in earlier},
-        replicates=sittings,
+        replicates=sessions,
         question=opening_comment(source or ""),
         mark=mark,
     )
 
 
-def last_sittings(runs: Sequence[FoundRun]) -> list[FoundRun]:
+def last_sessions(runs: Sequence[FoundRun]) -> list[FoundRun]:
     """One run a replicate: of several attempts the one with a result, else the last."""
     chosen: dict[tuple[str, str, str], FoundRun] = {}
     for run in sorted(runs, key=lambda run: run.start_ms):

@@ -133,7 +133,7 @@ def _script(folder: Path, arguments: Sequence[str], environment: Mapping[str, st
     program, first = arguments[:2]
     found = shutil.which(program, path=environment.get("PATH"))
     here = Path(sys.executable)
-    if found is None or not _is_same_python(Path(found), here):
+    if found is None or not _is_this_python(Path(found), here):
         return f"{program!r} is not the Python that runs the sweep"
     if first == "-m" and len(arguments) > 2:
         return list(arguments[:3])
@@ -142,6 +142,6 @@ def _script(folder: Path, arguments: Sequence[str], environment: Mapping[str, st
     return f"{program} {first!r}: neither a script of the project nor -m MODULE"
 
 
-def _is_same_python(found: Path, here: Path) -> bool:
+def _is_this_python(found: Path, here: Path) -> bool:
     """The same interpreter in the same environment: links to it stand side by side in one folder."""
     return found.resolve() == here.resolve() and found.parent.resolve() == here.parent.resolve()

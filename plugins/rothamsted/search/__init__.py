@@ -35,6 +35,6 @@ __all__ = [
     "count_usable",
     "dashboard_command",
     "find_search",
-    "take_step",
     "open_queue",
+    "take_step",
 ]

@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage, _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from rothamsted.search.distributions import distributions_of, from_stored
-from rothamsted.search.samplers import Sampler, seed_of_trial
+from rothamsted.search.samplers import SearchSampler, seed_of_trial
 from rothamsted.space import Space
 
 
@@ -24,7 +24,14 @@ class Asker:
     """One sweep's adaptive sampler; one object a thread."""
 
     def __init__(
-        self, backend: RDBStorage, study_name: str, *, space: Space, sampler: Sampler, seed: int, known: Sequence[Any]
+        self,
+        backend: RDBStorage,
+        study_name: str,
+        *,
+        space: Space,
+        sampler: SearchSampler,
+        seed: int,
+        known: Sequence[Any],
     ) -> None:
         """`known` are trials as `add_trial` would take them, the same for every worker."""
         if sampler.adaptive is None:

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from rothamsted.errors import StoreError
 from rothamsted.search import distributions as dist
 from rothamsted.search.ask import frozen_known
-from rothamsted.search.samplers import Sampler, sampler_named
+from rothamsted.search.samplers import SearchSampler, sampler_named
 from rothamsted.search.sql.ended import CONSTRAINTS, STATES
 from rothamsted.search.told import Known
 from rothamsted.space import Space, SpaceError
@@ -22,7 +22,7 @@ from rothamsted.space import Space, SpaceError
 KNOWN = "rothamsted:known"  # Optuna, of the sweep: what its sampler knew before the first trial
 
 
-def to_keep(known: Sequence[Known], space: Space, sampler: Sampler, n_objectives: int) -> list[dict[str, Any]]:
+def to_keep(known: Sequence[Known], space: Space, sampler: SearchSampler, n_objectives: int) -> list[dict[str, Any]]:
     """Those whose condition lies in the space, as they are kept (JSON).
 
     Raises:
@@ -64,7 +64,7 @@ def count_usable(known: Sequence[Known], space: Space, sampler: str, n_objective
     return len(to_keep(known, space, sampler_named(sampler), n_objectives))
 
 
-def to_frozen(kept: Sequence[Mapping[str, Any]], space: Space, sampler: Sampler) -> list[FrozenTrial]:
+def to_frozen(kept: Sequence[Mapping[str, Any]], space: Space, sampler: SearchSampler) -> list[FrozenTrial]:
     """What was kept, as the sampler sees it: trials 0, 1, ... before those of the search."""
     distributions = dist.distributions_of(space)
     return [

@@ -22,7 +22,7 @@ from rothamsted.search import designs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sampler:
+class SearchSampler:
     """A sampler, ready to use: exactly one of `conditions` and `adaptive` is given.
 
     Attributes:
@@ -68,7 +68,7 @@ def nsgaiii(seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
     return optuna.samplers.NSGAIIISampler(seed=seed)
 
 
-def sampler_named(name: str) -> Sampler:
+def sampler_named(name: str) -> SearchSampler:
     """The sampler of a row of the catalog.
 
     Raises:
@@ -76,8 +76,8 @@ def sampler_named(name: str) -> Sampler:
     """
     row, make = SAMPLERS[name], SAMPLERS.function(name)
     if not row.adaptive:
-        return Sampler(conditions=make)
-    return Sampler(adaptive=make, known_attributes=row.known_attributes, min_known=row.min_known)
+        return SearchSampler(conditions=make)
+    return SearchSampler(adaptive=make, known_attributes=row.known_attributes, min_known=row.min_known)
 
 
 def seed_of_trial(seed: int, number: int) -> int:

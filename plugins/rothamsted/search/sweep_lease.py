@@ -64,9 +64,9 @@ class SweepLease:
             lock_study(tx, self._study_id)
             now = database_now(tx)
             there = study_attribute(tx, self._study_id, SWEEP_LEASE)
-            if there is not None and there["holder"] != self.holder and _is_living(there, now):
-                if not is_dead(there["holder"]):
-                    return 0
+            is_others = there is not None and there["holder"] != self.holder and _is_living(there, now)
+            if is_others and not is_dead(there["holder"]):
+                return 0
             token = 1 + (there["token"] if there is not None else 0)
             self._set(tx, token, now + seconds, "deciding")
             return token

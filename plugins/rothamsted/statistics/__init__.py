@@ -15,7 +15,13 @@ from rothamsted.statistics.factors import EffectRow, FactorEffects, LevelMean, f
 from rothamsted.statistics.families import Family, dunnett, tukey
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, Interval, mean_interval, t_quantile
 from rothamsted.statistics.mixed import MixedEffects, mixed_effects
-from rothamsted.statistics.power import DEFAULT_POWER, Plan, detectable_difference, power_of, replicates_needed
+from rothamsted.statistics.power import (
+    DEFAULT_POWER,
+    ReplicationPlan,
+    detectable_difference,
+    power_of,
+    replicates_needed,
+)
 from rothamsted.statistics.proportions import proportion_interval
 from rothamsted.statistics.racing import Race, race
 from rothamsted.statistics.ranks import RankComparison, compare_ranks, critical_difference
@@ -42,11 +48,11 @@ __all__ = [
     "Interval",
     "LevelMean",
     "MixedEffects",
-    "Plan",
     "Pooled",
     "Race",
     "RankComparison",
     "Reduction",
+    "ReplicationPlan",
     "StopDecision",
     "align",
     "band",

@@ -20,7 +20,7 @@ MOST_REPLICATES = 1_000_000  # a plan beyond this is no plan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ReplicationPlan:
     """How many replicates each condition needs."""
 
     n: int  # replicates of each condition; pairs where paired
@@ -49,7 +49,7 @@ def replicates_needed(
     n_comparisons: int = 1,
     sd_df: int | None = None,
     sd_level: float = DEFAULT_SD_LEVEL,
-) -> Plan:
+) -> ReplicationPlan:
     """Return the fewest replicates with which a t test sees a difference with this power.
 
     The smallest n at which the noncentral t distribution gives the power, both tails counted. Cohen (1988),
@@ -80,7 +80,7 @@ def replicates_needed(
         raise ValueError(f"difference: {difference} cannot be planned for; give the smallest one that matters")
     n = _fewest(abs(difference) / spread, power, alpha, is_paired)
     cautious = None if sd_df is None else upper_limit(spread, sd_df, level=sd_level)
-    return Plan(
+    return ReplicationPlan(
         n=n,
         n_cautious=None if cautious is None else _fewest(abs(difference) / cautious, power, alpha, is_paired),
         reached=_power(n, abs(difference) / spread, alpha, is_paired),

@@ -25,7 +25,7 @@ from rothamsted.study.contract import Study, digest_of_data
 from rothamsted.study.driver import OnArtifacts, drive
 from rothamsted.study.fields import flatten
 from rothamsted.study.signals import StopRequest, stop_on_signals
-from rothamsted.study.tensorboard import FOLDER, Mirror, check_tensorboard
+from rothamsted.study.tensorboard import FOLDER, EventFile, check_tensorboard
 from rothamsted.study.terminal import Display, closing_line, line
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def run_by_hand(
     try:
         with Display(console=Console(), clock=time.perf_counter) as display:
             _announce(display, record)
-            mirror = _mirror(study, config, options, record)
-            keep = _keep_artifacts(record, options.output, mirror)
-            ending = _train(study, config, checkpoint, record, mirror, display, keep, should_stop or StopRequest())
+            event_file = _event_file(study, config, options, record)
+            keep = _keep_artifacts(record, options.output, event_file)
+            ending = _train(study, config, checkpoint, record, event_file, display, keep, should_stop or StopRequest())
             if ending.history:
                 display.say(line(ending.history[-1]))
             display.say(closing_line(ending))
@@ -109,7 +109,7 @@ def _train(
     config: BaseModel,
     checkpoint: Checkpoint | None,
     record: RunRecord | None,
-    mirror: Mirror | None,
+    event_file: EventFile | None,
     display: Display,
     keep: OnArtifacts | None,
     should_stop: StopRequest,
@@ -117,8 +117,8 @@ def _train(
     def note(member: int, measured: Measured) -> None:
         if record:
             record.log(member, measured)
-        if mirror:
-            mirror.log(measured)
+        if event_file:
+            event_file.log(measured)
 
     def note_and_show(member: int, measured: Measured) -> None:
         note(member, measured)
@@ -135,20 +135,20 @@ def _train(
             should_stop=should_stop,
         )
     finally:
-        if mirror:
-            mirror.close()
+        if event_file:
+            event_file.close()
     return ending
 
 
-def _mirror(study: Study, config: BaseModel, options: ByHand, record: RunRecord | None) -> Mirror | None:
-    """The mirror for TensorBoard where one is asked for: the same one where the same run goes on."""
+def _event_file(study: Study, config: BaseModel, options: ByHand, record: RunRecord | None) -> EventFile | None:
+    """The event_file for TensorBoard where one is asked for: the same one where the same run goes on."""
     if record is None or not options.is_mirrored:
         return None
     folder = (options.output or Path()) / FOLDER / f"{study.name}-{record.run_id[-12:]}"
-    return Mirror(folder, flatten(config), started_seconds=time.time())
+    return EventFile(folder, flatten(config), started_seconds=time.time())
 
 
-def _keep_artifacts(record: RunRecord | None, folder: Path | None, mirror: Mirror | None) -> OnArtifacts | None:
+def _keep_artifacts(record: RunRecord | None, folder: Path | None, event_file: EventFile | None) -> OnArtifacts | None:
     """Puts artifacts into the run and the folder of the exports; None where nothing is saved."""
     if record is None:
         return None
@@ -157,8 +157,8 @@ def _keep_artifacts(record: RunRecord | None, folder: Path | None, mirror: Mirro
         record.keep(contents)
         if folder is not None:
             write_artifacts(folder, contents)
-        if mirror is not None:
-            mirror.show(measured, contents)
+        if event_file is not None:
+            event_file.show(measured, contents)
 
     return keep
 

@@ -66,7 +66,7 @@ def drive(
         study: what is trained.
         configs: the members; equal in every field that may not vary.
         on_measurement: called with member and measurement for each new measurement. Two metrics are added
-            to the study's own: `seconds` of training so far (over all sittings, without the time spent in
+            to the study's own: `seconds` of training so far (over all sessions, without the time spent in
             `on_measurement` and in writing checkpoints) and `samples_per_second` since the last measurement.
             A member's last call is the measurement at which it diverged. What it raises goes to the caller.
         on_restored: called likewise for each measurement that a checkpoint brought back, before training.
@@ -78,7 +78,7 @@ def drive(
         start: what to go on from where there is no checkpoint: the end of a shorter training.
         keeps_last_state: write the last measurement as a checkpoint and keep it, for a longer training to start from.
         should_stop: asked before the first and after each measurement; True writes a checkpoint and ends.
-        timeout_seconds: most seconds of training over all sittings; checked after each measurement, so
+        timeout_seconds: most seconds of training over all sessions; checked after each measurement, so
             training that never measures must be stopped from outside.
         clock: seconds that only grow.
         now_ms: time of day in milliseconds.
@@ -97,7 +97,7 @@ def drive(
             on_restored(member, measured)
     if should_stop():
         return members.endings(Outcome.INTERRUPTED, reason="stopped before training")
-    sitting = _Sitting(
+    session = _Session(
         study=study,
         configs=configs,
         training=study.train(configs, snapshot.state if snapshot else None),
@@ -110,8 +110,8 @@ def drive(
         clock=clock,
         last_state=snapshot.state if snapshot else None,
     )
-    endings = sitting.train_and_close(on_measurement, should_stop, now_ms)
-    if checkpoint and not sitting.has_kept_state and all(ending.outcome in ENDED for ending in endings):
+    endings = session.train_and_close(on_measurement, should_stop, now_ms)
+    if checkpoint and not session.has_kept_state and all(ending.outcome in ENDED for ending in endings):
         checkpoint.remove()
     return endings
 
@@ -125,7 +125,7 @@ def _whole(snapshot: Snapshot | None) -> Snapshot | None:
 
 @final
 @dataclass(kw_only=True)
-class _Sitting:
+class _Session:
     """One stretch of training, from the start or a checkpoint until it ends or is stopped."""
 
     study: Study

@@ -22,7 +22,7 @@ from rothamsted.study.contract import RESERVED_METRICS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class ExportedCurve:
     """One metric over steps, ready to draw: finite values only."""
 
     name: str
@@ -99,18 +99,18 @@ def summary(ending: Ending) -> dict[str, Any]:
     }
 
 
-def loss_curves_data(history: Sequence[Measured]) -> list[Curve]:
+def loss_curves_data(history: Sequence[Measured]) -> list[ExportedCurve]:
     """The losses over steps: every metric whose name ends in `loss`."""
     return [_curve(history, name) for name in _names(history) if name.endswith("loss")]
 
 
-def learning_rate_data(history: Sequence[Measured]) -> list[Curve]:
+def learning_rate_data(history: Sequence[Measured]) -> list[ExportedCurve]:
     """The learning rate over steps: every metric whose name ends in `learning_rate`, or is `lr`."""
     names = [name for name in _names(history) if name.endswith("learning_rate") or name == "lr"]
     return [_curve(history, name) for name in names]
 
 
-def curves_svg(curves: Sequence[Curve], *, y_label: str, is_log: bool) -> str:
+def curves_svg(curves: Sequence[ExportedCurve], *, y_label: str, is_log: bool) -> str:
     """Draw curves over steps; a log axis is taken only where every value is above zero."""
     import matplotlib
     from matplotlib.figure import Figure  # no pyplot: no global state, no display
@@ -132,10 +132,10 @@ def curves_svg(curves: Sequence[Curve], *, y_label: str, is_log: bool) -> str:
     return text.getvalue()
 
 
-def _curve(history: Sequence[Measured], name: str) -> Curve:
+def _curve(history: Sequence[Measured], name: str) -> ExportedCurve:
     points = [(measured.step, measured.metrics[name]) for measured in history]
     finite = [(step, value) for step, value in points if math.isfinite(value)]
-    return Curve(
+    return ExportedCurve(
         name=name,
         steps=tuple(step for step, _ in finite),
         values=tuple(value for _, value in finite),

@@ -26,7 +26,7 @@ class Members:
 
     histories: list[list[Measured]]
     stopped: list[Stopped | None]  # how a member ended before the others; None: it is running
-    seconds: float = 0.0  # training time so far, over all sittings; members train together, so it is everyone's
+    seconds: float = 0.0  # training time so far, over all sessions; members train together, so it is everyone's
     _names: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod

@@ -36,7 +36,7 @@ def check_tensorboard() -> None:
 
 
 @final
-class Mirror:
+class EventFile:
     """One run in a folder of its own; what the folder has already is not added again.
 
     Raises:

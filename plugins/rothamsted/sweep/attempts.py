@@ -13,7 +13,7 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.records import Outcome
 
-MOST_CRASHES = 3  # of one replicate, in one sitting of its sweep
+MOST_CRASHES = 3  # of one replicate, in one session of its sweep
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ Place = tuple[bool, int, int]  # one replicate: whether it is on fresh seeds, it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningReplicate:
     """A replicate in the hands of a worker."""
 
     phase: str  # of its queue
@@ -58,7 +58,7 @@ class Progress:
     names_best: bool = True  # of a contest nobody is named
     clock: Callable[[], float] = time.monotonic
     ended: dict[Place, str] = field(default_factory=dict)  # replicates with a final outcome
-    running: dict[Running, str] = field(default_factory=dict)  # -> its worker
+    running: dict[RunningReplicate, str] = field(default_factory=dict)  # -> its worker
     race: Mapping[str, Any] | None = None  # what the sweep says of its race
     best: Dataset | None = None  # the best condition alone
     _now: set[Place] = field(default_factory=set)  # of those that ended, in this session
@@ -120,7 +120,7 @@ class Progress:
         self.best = _best(found)
         self.say(_race(race))
 
-    def on_death(self, worker: str) -> list[Running]:
+    def on_death(self, worker: str) -> list[RunningReplicate]:
         """A worker has died; returns the replicates that it was running."""
         lost = [key for key, owner in self.running.items() if owner == worker]
         for key in lost:
@@ -201,10 +201,10 @@ def _joined(new: Dataset, before: Dataset | None) -> Dataset:
     )
 
 
-def _running(event: Mapping[str, Any]) -> Running:
+def _running(event: Mapping[str, Any]) -> RunningReplicate:
     of_queue = {"phase": event["phase"], "number": event["number"], "trial": event["trial"]}
     name = f"{event['name']} replicate {event['replicate']}"
-    return Running(**of_queue, replicate=event["replicate"], name=name)
+    return RunningReplicate(**of_queue, replicate=event["replicate"], name=name)
 
 
 def _race(race: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from rothamsted.spec import Sweep
 from rothamsted.study import Study, digest_of_data
 from rothamsted.study.source_code import code_digest
 from rothamsted.sweep.foreign_study import ForeignStudy
-from rothamsted.sweep.open.growth import check_confirm_study, check_later_stages, check_same
+from rothamsted.sweep.open.growth import check_confirm_study, check_later_stages, check_unchanged
 from rothamsted.sweep.opened import Place, stage_config
 from rothamsted.sweep.trial_summary import as_params
 from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
@@ -48,7 +48,7 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
     check_params(_longest_params(whole))
     record = started_record(whole.storage, whole.name)
     if record is not None:
-        check_same(whole, record, data_digest)
+        check_unchanged(whole, record, data_digest)
     if not whole.stages:
         check_confirm_study(whole, record)
     check_later_stages(whole, record)

@@ -14,8 +14,8 @@ from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.study import Study
 from rothamsted.sweep.foreign_study import ForeignStudy, warnings_of
-from rothamsted.sweep.open.estimate import estimated_time
 from rothamsted.sweep.open.asked import digest_of_first_data
+from rothamsted.sweep.open.estimate import estimated_time
 from rothamsted.sweep.open.warm_start import known_from
 from rothamsted.sweep.opened import n_workers
 

@@ -107,7 +107,7 @@ def open_contest(
         study=found,
         place=place,
         asked=asked,
-        check=lambda record: _check_same(sweep, given, record),
+        check=lambda record: _check_unchanged(sweep, given, record),
         contestants=given,
         experiment_id=experiment_id,
     ).open(lambda line: None)
@@ -126,11 +126,11 @@ def _record(sweep: Sweep, given: Contestants) -> SearchRecord | None:
     """What was started under this name."""
     record = started_record(sweep.storage, sweep.name)
     if record is not None:
-        _check_same(sweep, given, record)
+        _check_unchanged(sweep, given, record)
     return record
 
 
-def _check_same(sweep: Sweep, given: Contestants, record: SearchRecord) -> None:
+def _check_unchanged(sweep: Sweep, given: Contestants, record: SearchRecord) -> None:
     name = sweep.name
     if tags.CONTEST not in record.attributes:
         raise StoreError(f"contest {name}: there is a sweep of this name in {sweep.storage}; give it another name")

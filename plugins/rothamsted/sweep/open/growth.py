@@ -19,7 +19,7 @@ from rothamsted.sweep.stage import stage_name
 CONFIRM_STUDY = "rothamsted:confirm_study"
 
 
-def check_same(sweep: Sweep, record: SearchRecord, data_digest: str | None) -> None:
+def check_unchanged(sweep: Sweep, record: SearchRecord, data_digest: str | None) -> None:
     """Refuse to go on if the sweep file or the data have changed, unless only the budget grew.
 
     Raises:

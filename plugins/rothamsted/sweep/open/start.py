@@ -15,13 +15,13 @@ from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
 from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.search import Queue, SearchRecord, check_storage
-from rothamsted.search.storage import SPEC_KEY
+from rothamsted.search.storage import SPEC_KEY, create_study
 from rothamsted.spec import Sweep, resolved
 from rothamsted.study import Study
 from rothamsted.sweep.foreign_study import ForeignStudy
 from rothamsted.sweep.open.asked import Asked, ask_everything, started_record
 from rothamsted.sweep.open.contestants import Contestants
-from rothamsted.sweep.open.growth import CONFIRM_STUDY, check_same
+from rothamsted.sweep.open.growth import CONFIRM_STUDY, check_unchanged
 from rothamsted.sweep.open.sweep_run import SweepRun, mark_continuation
 from rothamsted.sweep.open.warm_start import known_from
 from rothamsted.sweep.opened import Opened, Place, confirm_queue_of, open_started, queue_of
@@ -62,7 +62,7 @@ def open_sweep(
         place=place,
         asked=asked,
         stage=stage,
-        check=lambda record: check_same(sweep, record, asked.data_digest),
+        check=lambda record: check_unchanged(sweep, record, asked.data_digest),
     )
     return opening.open(say)
 
@@ -125,7 +125,9 @@ class Opening:
         """Make what is missing, or join."""
         known = None if self.asked.record is not None else known_from(self.sweep)
         tracking.migrate(self.place.tracking_uri)
-        queue = queue_of(self.sweep, create=True)
+        directions = [objective.direction for objective in self.sweep.objectives]
+        create_study(self.sweep.storage, self.sweep.name, directions, attributes={SPEC_KEY: resolved(self.whole)})
+        queue = queue_of(self.sweep)
         lease = queue.lease(new_worker_id())
         if not lease.take(LEASE_SECONDS, is_dead=lambda holder: not is_alive(holder)):
             return self._join(queue, say)

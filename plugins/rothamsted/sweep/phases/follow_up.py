@@ -90,7 +90,8 @@ def next_of(stage: Stage, whole: Sweep, opened: Opened, *, say: Callable[[str], 
         n_stages=stage.n_stages,
         sweep=later_stage(whole, index, kept),
         link=LaterStage(of_run_id=of_run_id, earlier=earlier, keeps_states=keeps_states(whole, index, opened.study)),
-        question=f"Stage {index + 1} of sweep {whole.name}, the best {len(kept)} conditions of the stage before. {question}",
+        question=f"Stage {index + 1} of sweep {whole.name}, the best {len(kept)} conditions of the stage before. "
+        f"{question}",
     )
 
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 
 from rothamsted.records import Measured
 from rothamsted.study import Contents, flatten
-from rothamsted.study.tensorboard import FOLDER, Mirror
+from rothamsted.study.tensorboard import FOLDER, EventFile
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.worker.population_judge import Member
 
 
 @dataclass(kw_only=True)
-class Mirrors:
+class EventFiles:
     """One mirror a member; none where the sweep asks for none."""
 
     context: Opened
     members: Sequence[Member]
-    _open: dict[int, Mirror] = field(default_factory=dict)  # by member
+    _open: dict[int, EventFile] = field(default_factory=dict)  # by member
 
     def log(self, member: int, measured: Measured) -> None:
         """Pass a measurement on."""
@@ -40,11 +40,11 @@ class Mirrors:
         for mirror in self._open.values():
             mirror.close()
 
-    def _of(self, member: int) -> Mirror:
+    def _of(self, member: int) -> EventFile:
         """A folder a run: a replicate that is tried again has another run, one that goes on has the same."""
         if member not in self._open:
             trial, replicate = self.members[member]
             name = f"{trial.assignment.name} replicate {replicate.replicate} {replicate.run_id[-12:]}"
             folder = self.context.root / FOLDER / self.context.sweep.name / name
-            self._open[member] = Mirror(folder, flatten(replicate.config), started_seconds=time.time())
+            self._open[member] = EventFile(folder, flatten(replicate.config), started_seconds=time.time())
         return self._open[member]

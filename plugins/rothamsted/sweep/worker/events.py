@@ -15,21 +15,21 @@ from rothamsted import tags
 from rothamsted.records import Ending
 from rothamsted.sweep.opened import Emit
 from rothamsted.sweep.trial_summary import now_ms
-from rothamsted.sweep.worker.trial import Replicate, TrialRun
+from rothamsted.sweep.worker.trial import ReplicateRun, TrialRun
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teller:
+class WorkerEvents:
     """Emits the events of one worker."""
 
     worker_id: str
     emit: Emit
 
-    def start(self, trial: TrialRun, member: Replicate) -> None:
+    def start(self, trial: TrialRun, member: ReplicateRun) -> None:
         """A replicate has started."""
         self._emit("start", trial, {"replicate": member.replicate, "run_id": member.run_id, "at_ms": now_ms()})
 
-    def end(self, trial: TrialRun, member: Replicate, ending: Ending) -> None:
+    def end(self, trial: TrialRun, member: ReplicateRun, ending: Ending) -> None:
         """A replicate has ended, for now or for good."""
         self._emit(
             "end",

@@ -22,8 +22,8 @@ from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.scores import scored, scores_of
 from rothamsted.sweep.trial_summary import as_params, now_ms
 from rothamsted.sweep.worker.earlier import as_history
-from rothamsted.sweep.worker.population_judge import Jury
-from rothamsted.sweep.worker.trial import Replicate
+from rothamsted.sweep.worker.population_judge import PopulationJudge
+from rothamsted.sweep.worker.trial import ReplicateRun
 from rothamsted.tracking import find_run, read_history
 from rothamsted.tracking.projects.project import run_variables
 
@@ -37,8 +37,8 @@ class ForeignReplicate:
     """One process and its run."""
 
     context: Opened
-    replicate: Replicate
-    jury: Jury  # of this replicate alone
+    replicate: ReplicateRun
+    population_judge: PopulationJudge  # of this replicate alone
     starter: Starter
     should_stop: Callable[[], bool]
     _judged: int | None = None  # the last step that was judged
@@ -87,8 +87,8 @@ class ForeignReplicate:
             if not names or not is_whole or (self._judged is not None and measured.step <= self._judged):
                 continue
             self._judged = measured.step
-            self.jury.heard(0, measured)
-            self._stopped = self.jury.judge([0]).get(0)
+            self.population_judge.heard(0, measured)
+            self._stopped = self.population_judge.judge([0]).get(0)
             if self._stopped is not None:
                 return True
         return False
@@ -96,7 +96,7 @@ class ForeignReplicate:
     def _wanted(self) -> set[str]:
         """The metrics that can end this replicate."""
         sweep = self.context.sweep
-        pruned_by = {sweep.objective.metric} if self.jury.members[0][0].judge.over == "steps" else set()
+        pruned_by = {sweep.objective.metric} if self.population_judge.members[0][0].judge.over == "steps" else set()
         return pruned_by | ({sweep.stopping[0]} if sweep.stopping is not None else set())
 
     def _sources(self, wanted: Collection[str]) -> set[str]:

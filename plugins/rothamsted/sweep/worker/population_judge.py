@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from rothamsted.records import Measured, Outcome, Stopped
 from rothamsted.spec import Sweep
 from rothamsted.sweep.scores import scored
-from rothamsted.sweep.worker.trial import Replicate, TrialRun
+from rothamsted.sweep.worker.trial import ReplicateRun, TrialRun
 from rothamsted.sweep.worker.trial_judge import Patience
 
-Member = tuple[TrialRun, Replicate]
+Member = tuple[TrialRun, ReplicateRun]
 LOST = Stopped(outcome=Outcome.INTERRUPTED, reason="another worker has taken its trial over")
 
 
 @dataclass(kw_only=True)
-class Jury:
+class PopulationJudge:
     """The judge of one population of replicates."""
 
     members: Sequence[Member]

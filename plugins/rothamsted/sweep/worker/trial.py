@@ -34,7 +34,7 @@ _REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replicate:
+class ReplicateRun:
     """One replicate that is about to run."""
 
     replicate: int
@@ -42,7 +42,7 @@ class Replicate:
     config: Any  # of the study; of a foreign project the parameters of its entry point
     run_id: str
     attempt: int
-    logged: frozenset[tuple[str, int]]  # (metric, step) that an earlier sitting has logged already
+    logged: frozenset[tuple[str, int]]  # (metric, step) that an earlier session has logged already
 
 
 @dataclass(kw_only=True)
@@ -104,7 +104,7 @@ class TrialRun:
         """The replicates that have no result yet and shall have one."""
         return [] if self.pruned else [r for r in self.assignment.seeds if r not in self.results]
 
-    def start(self, replicate: int) -> Replicate:
+    def start(self, replicate: int) -> ReplicateRun:
         """Open the run of a replicate, or reopen the one that was interrupted.
 
         Raises:
@@ -122,9 +122,11 @@ class TrialRun:
             run_id, logged = self.runs.open_replicate(self.run_id, replicate, attempt)
         if not self.assignment.has_run:
             self.run_id = run_id
-        return Replicate(replicate=replicate, seed=seed, config=config, run_id=run_id, attempt=attempt, logged=logged)
+        return ReplicateRun(
+            replicate=replicate, seed=seed, config=config, run_id=run_id, attempt=attempt, logged=logged
+        )
 
-    def log(self, replicate: Replicate, measured: Measured) -> None:
+    def log(self, replicate: ReplicateRun, measured: Measured) -> None:
         """Buffer one measurement of a replicate."""
         points = aggregate.metric_points(measured)
         if replicate.logged:
@@ -144,7 +146,7 @@ class TrialRun:
             return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
         return ending
 
-    def end(self, replicate: Replicate, ending: Ending) -> ReplicateResult:
+    def end(self, replicate: ReplicateRun, ending: Ending) -> ReplicateResult:
         """Write how a replicate ended, its ending being complete; whether its result is kept is the worker's."""
         sweep, recorder = self.context.sweep, self.context.recorder
         scores: tuple[float, ...] = ()
@@ -284,7 +286,7 @@ class TrialRun:
 
     # ---- within ----
 
-    def _trained(self, replicate: Replicate, ending: Ending) -> Trained:
+    def _trained(self, replicate: ReplicateRun, ending: Ending) -> Trained:
         """What a replicate's model is logged with."""
         last = ending.history[-1]
         own = {tags.REPLICATE: str(replicate.replicate), tags.SEED: str(replicate.seed)}

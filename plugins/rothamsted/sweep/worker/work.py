@@ -22,13 +22,13 @@ from rothamsted.study import Checkpoint, Contents, Snapshot, Study, drive, log_a
 from rothamsted.sweep.checkpoint_folders import checkpoint_folder, population_part
 from rothamsted.sweep.foreign_study import ForeignStudy, Starter
 from rothamsted.sweep.opened import Emit, Opened
-from rothamsted.sweep.worker.event_files import Mirrors
-from rothamsted.sweep.worker.events import Teller
+from rothamsted.sweep.worker.event_files import EventFiles
+from rothamsted.sweep.worker.events import WorkerEvents
 from rothamsted.sweep.worker.foreign_replicate import ForeignReplicate
 from rothamsted.sweep.worker.model_log import ModelLogger
-from rothamsted.sweep.worker.population_judge import LOST, Jury, Member
+from rothamsted.sweep.worker.population_judge import LOST, Member, PopulationJudge
 from rothamsted.sweep.worker.start_state import state_to_start_from
-from rothamsted.sweep.worker.trial import Replicate, TrialRun
+from rothamsted.sweep.worker.trial import ReplicateRun, TrialRun
 from rothamsted.sweep.worker.trial_runs import name_runs
 from rothamsted.sweep.worker.waiting import Waiting
 from rothamsted.tracking.projects.project import run_variables
@@ -60,14 +60,14 @@ class Worker:
     _n_pending: dict[int, int] = field(default_factory=dict)  # queue -> replicates that its last trials asked for
 
     def __post_init__(self) -> None:
-        self._teller = Teller(worker_id=self.worker_id, emit=self.emit)
+        self._events = WorkerEvents(worker_id=self.worker_id, emit=self.emit)
         self._models = ModelLogger(self.context)
         self._n_pending = {0: self.context.sweep.replicates.n_first}
         self._idle = self.on_idle or Waiting(self.context)
         self._renewer = Renewer(self.context.sweep.execution.lease_seconds)
         self._starter: Starter | None = None
         if isinstance(self.context.study, ForeignStudy):
-            self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._teller.say)
+            self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._events.say)
 
     def run(self) -> None:
         """Work until nothing is left, or until stopped."""
@@ -163,13 +163,17 @@ class Worker:
         if not members:
             return
         for trial, replicate in members:
-            self._teller.start(trial, replicate)
+            self._events.start(trial, replicate)
         may_be_killed = self.context.sweep.execution.timeout_per_trial is not None
         if may_be_killed or any(trial.runs.attempts.crashes for trial, _ in members):
             self.context.recorder.flush()  # whoever takes over sees which replicates were running
-        jury = Jury(members=members, sweep=self.context.sweep)
+        population_judge = PopulationJudge(members=members, sweep=self.context.sweep)
         study = self.context.study
-        endings = self._drive(study, members, jury) if isinstance(study, Study) else [self._watch(members[0], jury)]
+        endings = (
+            self._drive(study, members, population_judge)
+            if isinstance(study, Study)
+            else [self._watch(members[0], population_judge)]
+        )
         self._close(members, endings)
 
     def _of_any_replicate(self, claimed: Lease) -> tuple[dict[str, str], dict[str, str]]:
@@ -178,7 +182,7 @@ class Worker:
         parameters = context.config_of(claimed.condition, context.sweep.replicates.values[0])
         return parameters, run_variables("", context.experiment_id, context.tracking_uri)
 
-    def _watch(self, member: Member, jury: Jury) -> Ending:
+    def _watch(self, member: Member, population_judge: PopulationJudge) -> Ending:
         """Train one replicate of a foreign project, in a process of its own."""
         if self._starter is None:
             raise RuntimeError(f"sweep {self.context.sweep.name}: a study is not started as a process")
@@ -186,25 +190,25 @@ class Worker:
         foreign = ForeignReplicate(
             context=self.context,
             replicate=replicate,
-            jury=jury,
+            population_judge=population_judge,
             starter=self._starter,
             should_stop=lambda: self._is_stopped(trial),
         )
         return foreign.run()
 
-    def _drive(self, study: Study, members: Sequence[Member], jury: Jury) -> list[Ending]:
+    def _drive(self, study: Study, members: Sequence[Member], population_judge: PopulationJudge) -> list[Ending]:
         """Train one population of a study, in this process."""
         execution = self.context.sweep.execution
-        mirrors = Mirrors(context=self.context, members=members)
+        event_files = EventFiles(context=self.context, members=members)
         folder = self._checkpoint_folder(members)
 
         def hear(m: int, measured: Measured) -> None:
-            self._on_measurement(members[m], jury.heard(m, measured))
-            mirrors.log(m, measured)
+            self._on_measurement(members[m], population_judge.heard(m, measured))
+            event_files.log(m, measured)
 
         def keep(m: int, measured: Measured, contents: Contents) -> None:
             log_artifacts(self.context.recorder, members[m][1].run_id, contents)
-            mirrors.show(m, measured, contents)
+            event_files.show(m, measured, contents)
 
         try:
             return drive(
@@ -213,7 +217,7 @@ class Worker:
                 on_measurement=hear,
                 on_restored=hear,
                 on_artifacts=keep if execution.artifacts else None,
-                judge=jury.judge,
+                judge=population_judge.judge,
                 checkpoint=Checkpoint(folder=folder, every_seconds=execution.checkpoint_every),
                 start=self._start_state(members),
                 keeps_last_state=self.context.keeps_states
@@ -222,7 +226,7 @@ class Worker:
                 timeout_seconds=execution.timeout_per_trial,
             )
         finally:
-            mirrors.close()
+            event_files.close()
 
     def _close(self, members: Sequence[Member], endings: Sequence[Ending], *, is_crash: bool = False) -> None:
         for (trial, member), found in zip(members, endings, strict=True):
@@ -230,13 +234,13 @@ class Worker:
                 ending = self._end(trial, member, found, is_crash)
             except LostError:
                 ending = replace(found, outcome=LOST.outcome, reason=LOST.reason)
-            self._teller.end(trial, member, ending)
+            self._events.end(trial, member, ending)
         for trial in {id(trial): trial for trial, _ in members}.values():
             if not trial.lease.is_lost:
                 with suppress(LostError):
                     trial.judge_replicates()
 
-    def _end(self, trial: TrialRun, member: Replicate, found: Ending, is_crash: bool) -> Ending:
+    def _end(self, trial: TrialRun, member: ReplicateRun, found: Ending, is_crash: bool) -> Ending:
         """Write down how a replicate ended, and keep its result unless it is tried again."""
         if not trial.lease.confirm():
             raise LostError(f"trial {trial.assignment.of}: was taken over")
@@ -281,7 +285,7 @@ class Worker:
             trial.leave()
             trial.lease.release()
         elif trial.close():
-            self._teller.trial(trial)
+            self._events.trial(trial)
         trial.runs.let_go(trial.run_id)
 
 
