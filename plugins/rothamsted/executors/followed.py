@@ -67,7 +67,7 @@ class Followed:
             self._read()
         except BaseException as error:  # whatever it is: the worker must not go on unheard, nor its crew wait for it
             self._why = self._why or f"what it writes cannot be read: {error!r}"
-            self.popen.kill()
+            self._end_group()
         finally:
             code = self.popen.wait()
             if self._is_asked and code == -signal.SIGTERM:
@@ -96,12 +96,16 @@ class Followed:
                 for key, _ in selector.select(POLL_SECONDS if selector.get_map() else 0):
                     if not _read_once(key.fd, key.data):
                         selector.unregister(key.fileobj)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)  # what it started and left behind in its own group
+            self._end_group()
             for key in list(selector.get_map().values()):
                 for _ in range(_MOST_CHUNKS_LEFT):
                     if not _read_once(key.fd, key.data):
                         break
+
+    def _end_group(self) -> None:
+        """The process, if it lives, and what it started and left behind in its own group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def _take_events(self, chunk: bytes) -> None:
         *ended, begun = chunk.split(b"\n")
