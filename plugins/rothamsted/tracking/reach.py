@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import sqlalchemy as sa
-from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
+from mlflow import environment_variables
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
@@ -120,13 +120,19 @@ def _check_server(uri: str) -> None:
 
 
 def _check_files(uri: str) -> None:
-    if not MLFLOW_ALLOW_FILE_STORE.get():
+    if not _takes_folders():
         raise StoreError(
             f"tracking URI {uri}: MLflow no longer writes runs to plain folders; use sqlite:///PATH, "
             "or set MLFLOW_ALLOW_FILE_STORE=true"
         )
     folder = Path(urlparse(uri).path).absolute()
     _check_folder(uri, folder if folder.exists() else folder.parent)
+
+
+def _takes_folders() -> bool:
+    """Whether MLflow writes runs to plain folders: an older one always, a newer one when told so."""
+    setting = getattr(environment_variables, "MLFLOW_ALLOW_FILE_STORE", None)
+    return setting is None or setting.get()
 
 
 def _check_folder(uri: str, folder: Path) -> None:
