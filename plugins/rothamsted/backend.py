@@ -37,8 +37,9 @@ from rothamsted.sweep.foreign_study import prepare_environment
 from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.open.start import open_passed, open_sweep
 from rothamsted.sweep.opened import Place
-from rothamsted.tracking.address import DEFAULT_EXPERIMENT_ID, absolute_uri
+from rothamsted.tracking.address import absolute_uri
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
+from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID
 from rothamsted.tracking.projects.project import Project, open_project
 
 SWEEP = "sweep"  # key of the backend's configuration: the sweep file

@@ -1,4 +1,4 @@
-"""What must be settled before MLflow is imported: no telemetry, no chatter.
+"""What must be settled before MLflow is imported: no telemetry, no chatter, no long waits.
 
 Apart, because it has to run first: MLflow reads these switches while it is imported.
 A switch that the user has set is left as it is.
@@ -12,6 +12,10 @@ _SWITCHES = {
     # Without it every end of a run on a server asks for the run again and prints two lines.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # for one small file a bar is noise
+    # A server that is gone is known after seconds, not after four minutes a request; `retrying` waits for it.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds without a byte; 120 by default
 }
 
 # Fifty lines of "Running upgrade ..." at the birth of a database tell a reader nothing.

@@ -9,8 +9,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.address import DEFAULT_EXPERIMENT_ID, sqlite_path
+from rothamsted.tracking.address import sqlite_path
 from rothamsted.tracking.checked import checked_param
+from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.reader import FoundRun, find_run
 

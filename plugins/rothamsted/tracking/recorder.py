@@ -6,33 +6,21 @@ one transaction) and one for every other store (MLflow's public client). No call
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mlflow
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.tracking.context.default_context import DefaultRunContext
 
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.address import tracking_uri as current_tracking_uri
 from rothamsted.tracking.batch import Batch, Opening, Writer
 from rothamsted.tracking.checked import checked_metric, checked_param, checked_tag, opening_tags
-from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.holds import Holds, checked_token
-from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
+from rothamsted.tracking.retrying import Retrying
 from rothamsted.tracking.run_files import put_file, put_table, put_text
-from rothamsted.tracking.sql.sql_writer import SqlWriter
-from rothamsted.tracking.sql.statements import DIALECTS
-
-_logger = logging.getLogger(__name__)
-
-KNOWN_SCHEMA = "3.17."  # the MLflow releases whose tables `statements` was read against
 
 
 class Recorder:
@@ -288,40 +276,3 @@ class Recorder:
         if run_id not in self._writable:
             self._retrying.until_done(lambda: self._writer.check(run_id))
             self._writable.add(run_id)
-
-
-def open_recorder(
-    tracking_uri: str | None = None,
-    *,
-    wait_seconds: float = WAIT_SECONDS,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Recorder:
-    """Open the recorder that suits a tracking store.
-
-    Open it in the process that writes with it: after a fork, open another.
-
-    Args:
-        tracking_uri: The store; without it, the one that MLflow would use.
-        wait_seconds: How long a call tries again while the store is away.
-        clock: Gives seconds.
-        sleep: Waits so many seconds.
-    """
-    uri = tracking_uri or current_tracking_uri()
-    retrying = Retrying(wait_seconds=wait_seconds, clock=clock, sleep=sleep)
-    if not uri.startswith(DIALECTS):
-        return Recorder(ClientWriter(uri), retrying)
-    reason = why_not_sql()
-    if reason:
-        _logger.warning("%s: runs go to the store one call at a time, about ten times slower", reason)
-        return Recorder(ClientWriter(uri), retrying)
-    return Recorder(SqlWriter(uri), retrying)
-
-
-def why_not_sql() -> str | None:
-    """Say why a SQL store is not written by our own statements; None where it is."""
-    if not mlflow.__version__.startswith(KNOWN_SCHEMA):
-        return f"MLflow {mlflow.__version__} is not {KNOWN_SCHEMA}x"
-    if MLFLOW_ENABLE_WORKSPACES.get():
-        return "MLflow workspaces are on"
-    return None

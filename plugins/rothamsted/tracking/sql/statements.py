@@ -8,7 +8,6 @@ to a later (step, timestamp, value), as in MLflow's `SqlAlchemyStore`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -27,7 +26,7 @@ METRICS = cast(sa.Table, SqlMetric.__table__)
 LATEST = cast(sa.Table, SqlLatestMetric.__table__)
 
 DIALECTS = ("sqlite", "postgresql")
-_HOLDERS_SQLITE = "SELECT run_uuid, value FROM tags WHERE key = ? AND run_uuid IN (SELECT value FROM json_each(?))"
+_HOLDERS_SQLITE = "SELECT run_uuid, value FROM tags WHERE key = ? AND run_uuid IN ({})"
 _HOLDERS_POSTGRESQL = (
     "SELECT run_uuid, value FROM tags WHERE key = %s AND run_uuid = ANY(%s) ORDER BY run_uuid FOR UPDATE"
 )
@@ -103,9 +102,12 @@ class Holders:
 
     def read(self, connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, str]:
         """Return the tag `rothamsted.holder` of those runs that have one; as plain SQL it takes 0.02 ms."""
-        query = _HOLDERS_SQLITE if self._is_sqlite else _HOLDERS_POSTGRESQL
-        among = json.dumps(run_ids) if self._is_sqlite else list(run_ids)
-        return dict(connection.exec_driver_sql(query, (names.HOLDER, among)).tuples().all())
+        if self._is_sqlite:
+            query = _HOLDERS_SQLITE.format(",".join("?" * len(run_ids)))
+            found = connection.exec_driver_sql(query, (names.HOLDER, *run_ids))
+        else:
+            found = connection.exec_driver_sql(_HOLDERS_POSTGRESQL, (names.HOLDER, list(run_ids)))
+        return dict(found.tuples().all())
 
 
 def _recency(columns: Any) -> sa.Tuple:

@@ -1,0 +1,45 @@
+"""Choose the writer that suits a tracking store, and open the recorder with it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from rothamsted.tracking.address import tracking_uri as current_tracking_uri
+from rothamsted.tracking.client_writer import ClientWriter
+from rothamsted.tracking.recorder import Recorder
+from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
+from rothamsted.tracking.sql.schema import why_not_sql
+from rothamsted.tracking.sql.sql_writer import SqlWriter
+from rothamsted.tracking.sql.statements import DIALECTS
+
+_logger = logging.getLogger(__name__)
+
+
+def open_recorder(
+    tracking_uri: str | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Recorder:
+    """Open the recorder that suits a tracking store.
+
+    Open it in the process that writes with it: after a fork, open another.
+
+    Args:
+        tracking_uri: The store; without it, the one that MLflow would use.
+        wait_seconds: How long a call tries again while the store is away.
+        clock: Gives seconds.
+        sleep: Waits so many seconds.
+    """
+    uri = tracking_uri or current_tracking_uri()
+    retrying = Retrying(wait_seconds=wait_seconds, clock=clock, sleep=sleep)
+    if not uri.startswith(DIALECTS):
+        return Recorder(ClientWriter(uri), retrying)
+    reason = why_not_sql(uri)
+    if reason:
+        _logger.warning("%s: runs go to the store one call at a time, about ten times slower", reason)
+        return Recorder(ClientWriter(uri), retrying)
+    return Recorder(SqlWriter(uri), retrying)
