@@ -1,4 +1,4 @@
-"""Plots and the report: from an analysis to pictures and one self-contained page.
+"""Draw plots and write the report: from an analysis to pictures and one self-contained page.
 
-Apart from the analysis because these see its values only: no store, no statistics of their own.
+The report sees values of the analysis only: it reads no store and computes no statistics of its own.
 """

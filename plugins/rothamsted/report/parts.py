@@ -1,6 +1,6 @@
-"""What a page is made of: paragraphs, tables, figures, commands. Plain values that templates lay out.
+"""What a page is made of: paragraphs, tables, figures, commands.
 
-Apart, because the sections say what is shown and the templates say how it looks, and both need these words.
+Plain values: the sections fill them, the templates lay them out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What an analysis says, in words: only what its intervals support.
-
-Apart from the tables, because a sentence draws a conclusion, and each conclusion has its condition here.
-"""
+"""Say in words what an analysis shows, and only what its intervals support."""
 
 from __future__ import annotations
 
@@ -151,7 +148,7 @@ def of_first(analysis: Analysis, what: str) -> str:
 
 
 def confirmed_words(analysis: Analysis) -> str:
-    """What fresh seeds say of the winner, and what picking it cost; empty where nothing was confirmed."""
+    """The estimate of the winner on fresh seeds, and how optimistic the search was; empty without a confirmation."""
     usable = [one for one in analysis.confirmed if one.confirmed is not None]
     if not usable:
         return ""
@@ -172,7 +169,7 @@ def confirmed_words(analysis: Analysis) -> str:
 
 
 def luck_words(confirmed: Confirmed) -> str:
-    """What the search thought of a condition, and the difference to fresh seeds with its interval."""
+    """The search's estimate of a condition, and how far that of fresh seeds is from it, with the interval."""
     luck = confirmed.luck
     if not math.isfinite(luck.estimate):
         return ""
@@ -187,7 +184,7 @@ def luck_words(confirmed: Confirmed) -> str:
 
 
 def luck_estimate(luck: Luck, sign: float = 1.0) -> Estimate:
-    """The difference between search and fresh seeds with its interval; with sign -1 turned round."""
+    """How much better the search's estimate was than that of fresh seeds, with its interval, times `sign`."""
     low, high = sorted((sign * luck.low, sign * luck.high)) if luck.has_interval else (math.nan, math.nan)
     return estimate(sign * luck.estimate, low, high)
 

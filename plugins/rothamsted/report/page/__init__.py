@@ -1,1 +1,1 @@
-"""The report as one self-contained page."""
+"""Pages: the report, the comparison, and what both need to be one self-contained HTML file."""

@@ -1,6 +1,6 @@
-"""The page that puts runs or sweeps side by side: their curves, what was set differently, what came out.
+"""Write the page that compares runs or sweeps: their curves, parameters and results side by side.
 
-Apart from the report because its subjects are the reader's choice, and need not share a sweep, a study or seeds.
+The reader chooses what is compared; the subjects need not share a sweep, a study or seeds.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Makes an SVG drawing fit to stand inside a page: only shapes and text, ids of its own, nothing from elsewhere.
+"""Check an SVG drawing and make it fit for an HTML page: shapes and text only, its own ids, nothing fetched.
 
-Apart, because what is put into a page without being escaped has to be checked in one place.
+A drawing is the only thing that goes into a page without being escaped.
 """
 
 from __future__ import annotations

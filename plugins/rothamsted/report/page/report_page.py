@@ -1,6 +1,6 @@
-"""The report: one self-contained HTML page that reads like a short paper.
+"""Write the report of an analysis as one self-contained HTML page.
 
-Apart from the sections because this knows templates, styles and scripts, and they know none.
+Templates, style and script are used here only; the sections know none of them.
 """
 
 from __future__ import annotations

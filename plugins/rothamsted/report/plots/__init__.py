@@ -1,7 +1,4 @@
-"""The plots of a report: pure data, then drawing, then SVG or PNG.
-
-Apart, because plots see analysis values only: no store, no search, no page.
-"""
+"""Plots of an analysis: pure data, then drawing, then SVG or PNG."""
 
 from rothamsted.catalog import PLOTS
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions

@@ -1,7 +1,4 @@
-"""Factors and values along an axis: what goes where, which scale, which ticks.
-
-Apart, because every plot has axes, and the rules for logarithms, categories and tick labels are the same in all.
-"""
+"""Lay factors and values along axes: positions, scales and ticks, by the same rules in every plot."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Conditions sorted into the cells of two factors, and lines along one of them.
+"""Sort conditions into the cells of two factors, and cut lines along one of them.
 
-Apart, because trends, sensitivity and heatmap cut a grid the same way and must pick the same conditions.
+Trends, sensitivity and heatmap use this, so that they show the same conditions.
 """
 
 from __future__ import annotations

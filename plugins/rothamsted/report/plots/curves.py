@@ -1,7 +1,4 @@
-"""Learning curves: a metric by step, epoch or wall-clock second, with the interval at every point.
-
-Apart, because a curve is one line a condition over training, where every other plot has one number a condition.
-"""
+"""Draw learning curves: a metric by step, epoch or wall-clock second, with the interval at every point."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Forest plot: the difference of each condition from the best or another reference, with its interval.
-
-Apart, because it shows comparisons, not means: whether an interval reaches 0 is the whole message.
-"""
+"""Draw a forest plot: the difference of each condition from the best or another reference, with its interval."""
 
 from __future__ import annotations
 

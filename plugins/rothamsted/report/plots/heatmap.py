@@ -1,7 +1,4 @@
-"""Heatmap: the metric over two factors, with the best cell and those that cannot be told from it.
-
-Apart, because a surface needs rules of its own: what an empty cell means, and what stands for other factors.
-"""
+"""Draw a heatmap: the metric over two factors, with the best cell and those that cannot be told from it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Optimisation history: the objective by trial, and the best so far.
-
-Apart, because it is about the search, not about conditions: whether going on was still worth it.
-"""
+"""Draw the optimisation history: the objective by trial, and the best so far."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Parameter importance: how much worse a random forest predicts the score when a factor is shuffled.
+"""Draw parameter importance: how much worse a random forest predicts the score when a factor is shuffled.
 
-Apart, because it is a model of the conditions, not a statistic of the replicates, and has to say how far it can be
-trusted. Permutation over out-of-bag conditions: Breiman (2001), Machine Learning 45, section 10.
+This is a model of the conditions, so the caption says how well it predicts. Permutation over out-of-bag conditions:
+Breiman (2001), Machine Learning 45, section 10.
 """
 
 from __future__ import annotations

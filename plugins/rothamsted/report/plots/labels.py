@@ -1,7 +1,4 @@
-"""Numbers and names as they stand on axes and in legends.
-
-Apart, because a label is only useful if it is short, exact enough and different from its neighbours.
-"""
+"""Write numbers and names for axes and legends: short, exact enough, and different from their neighbours."""
 
 from __future__ import annotations
 

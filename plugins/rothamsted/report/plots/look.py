@@ -1,6 +1,5 @@
-"""One look for all figures: colours that colour-blind readers can tell apart, sizes, legends, intervals.
+"""Give all figures one look: colours that colour-blind readers can tell apart, sizes, legends, intervals.
 
-Apart, because a report is read as one paper: the same thing looks the same in every figure.
 Colours: Okabe & Ito (2008), Color Universal Design; ordered levels and surfaces: viridis.
 """
 

@@ -1,7 +1,4 @@
-"""Completion and failures: how the replicates of each condition ended.
-
-Apart, because missing replicates are the first thing to know about every other figure.
-"""
+"""Draw how many replicates of each condition ended in which way."""
 
 from __future__ import annotations
 

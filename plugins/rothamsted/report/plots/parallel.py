@@ -1,7 +1,4 @@
-"""Parallel coordinates: one line a condition through all its factor values to its score.
-
-Apart, because it is the one plot that shows more than three factors at once.
-"""
+"""Draw parallel coordinates: one line for each condition, through its factor values to its score."""
 
 from __future__ import annotations
 

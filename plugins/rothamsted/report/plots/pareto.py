@@ -1,7 +1,4 @@
-"""Pareto front: conditions that no other beats in both of two metrics.
-
-Apart, because it is the one plot with two measured axes, and each has a direction that somebody must give.
-"""
+"""Draw the Pareto front: conditions that no other beats in both of two metrics."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""From the name of a plot and an analysis to an SVG text or a PNG file.
+"""Draw a plot by its name, from an analysis to an SVG text or a PNG file.
 
-Apart, because this is the only place where a figure is made, styled and written. Nothing global is changed for
-longer than one drawing.
+Figures are made, styled and written here only. No global setting is changed for longer than one drawing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Scatter: every replicate, and the mean of its condition, against each factor.
-
-Apart, because it is the one plot that hides nothing: no picking, no averaging over other factors.
-"""
+"""Draw a scatter plot: every replicate, and the mean of its condition, against each factor."""
 
 from __future__ import annotations
 

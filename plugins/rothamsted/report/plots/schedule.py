@@ -1,6 +1,6 @@
-"""Learning-rate schedule: what rate was in force at which step.
+"""Draw learning-rate schedules: the rate at each step.
 
-Apart from curves because equal schedules are one line: twenty conditions often share three.
+Equal schedules are one line: twenty conditions often share three.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""What matplotlib writes as SVG, made small, self-contained and safe to put beside others in one HTML page.
+"""Make matplotlib's SVG small, self-contained and safe to put beside others in one HTML page.
 
-Apart, because it is text surgery with one rule: by XML parser, never by search and replace, so that no label can
-be mistaken for markup.
+It is changed by an XML parser, never by search and replace, so that no label is taken for markup.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Trends: the metric against one factor, one line a level of another.
-
-Apart, because it is the first figure of every grid: where the optimum lies and whether it moves.
-"""
+"""Draw trends: the metric against one factor, one line for each level of another."""
 
 from __future__ import annotations
 

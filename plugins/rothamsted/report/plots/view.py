@@ -1,7 +1,4 @@
-"""An analysis as plots look at it: scores by condition, order by rank, cells of factors.
-
-Apart, because every plot asks the same questions of an analysis and must get the same answers.
-"""
+"""Answer what every plot asks of an analysis: scores by condition, order by rank, factors and levels."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What was run, how it ended, and what it took: the sections on completion and cost.
-
-Apart from the other sections because these count replicates and look at no score.
-"""
+"""Write the sections on completion and cost: what was run, how it ended, and how long it took."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ def completion(analysis: Analysis) -> tuple[Part, ...]:
 
 
 def pruned_conditions(analysis: Analysis) -> DataTable:
-    """The conditions that were stopped as hopeless: at which step, after how many replicates, and why."""
+    """The conditions that a pruner stopped: at which step, after how many replicates, and why."""
     found = [condition for condition in analysis.dataset.conditions if condition.pruned]
     labels = short_labels(analysis)
     rows = []

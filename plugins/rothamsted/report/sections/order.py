@@ -1,7 +1,4 @@
-"""The sections of a report, in the order in which a paper has them.
-
-Apart, because this is the list of what a report says, and of what stands where a part is missing.
-"""
+"""List the sections of a report in their order, and say what stands where a part is missing."""
 
 from __future__ import annotations
 

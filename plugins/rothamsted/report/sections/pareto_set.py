@@ -1,7 +1,4 @@
-"""The section on the Pareto set: its members, and how sure each condition's place in it is.
-
-Apart from the other sections, which rank by one objective: here nothing is ranked.
-"""
+"""Write the section on the Pareto set: its members, and how sure the place of each condition is."""
 
 from __future__ import annotations
 

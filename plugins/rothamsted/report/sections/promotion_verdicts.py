@@ -1,7 +1,6 @@
-"""The verdicts on a sweep's winners, for reading: the sentence that says it, the numbers, what they rest on.
+"""Write the section on promotion: each verdict on the sweep's winners, with its reasons and numbers.
 
-Apart from the other sections because nothing here is of the analysis: it was decided once, by a policy, and is shown
-as it stands on record.
+A verdict is shown as it is on record; nothing is computed again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Cells that several tables share: a mean with its interval, a setting, and the notes below a table.
-
-Apart from the tables, so that an interval is written in one way wherever it stands.
-"""
+"""Make the cells that several tables share: a mean with its interval, a setting, and the notes below a table."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""An analysis as tables of plain values: what the CSV files hold and the page is made from.
-
-Apart from the page because these go into files that programs read: every digit, and no formatting.
-"""
+"""Make the tables of an analysis for CSV files: every digit, and no formatting."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""An analysis as tables for reading: digits by uncertainty, the first rows of long ones, marks and notes.
+"""Make the tables of conditions for a page: digits by uncertainty, long tables cut, with marks and notes.
 
-Apart from the CSV tables because a reader wants few digits and the best rows, and a program wants all of them.
+The CSV tables hold all rows and digits.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
 
 
 def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTable:
-    """What the search thought of the conditions that it kept, and what fresh seeds say."""
+    """The conditions that were confirmed: the estimate of the search, and that of fresh seeds."""
     labels = short_labels(analysis)
     rows = tuple(
         Row(
@@ -162,7 +162,7 @@ def metrics_table(analysis: Analysis, condition: int) -> DataTable:
 
 
 def _luck_cells(luck: Luck) -> tuple[Cell, Cell]:
-    """What luck was worth, and its interval."""
+    """How much better the search's estimate was than that of fresh seeds, with the interval."""
     written = luck_estimate(luck)
     return numeric(written.value, luck.estimate), numeric(written.interval, luck.high - luck.low, luck_basis(luck))
 
@@ -234,7 +234,7 @@ def _without_lucky(one: ConditionSummary) -> ConditionSummary:
 
 
 def _odd(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ...]:
-    """What is odd about single conditions, the same remark once."""
+    """Remarks on single conditions; equal ones once."""
     n_diverged = sum(1 for one in shown if one.counts.get("diverged"))
     lucky = "No mean is shown where a replicate diverged: it would be the mean of the lucky ones."
     pruned = {condition.number for condition in analysis.dataset.conditions if condition.pruned}

@@ -1,7 +1,4 @@
-"""The factors of an analysis as tables for reading: their levels, the analysis of variance, main-effect means.
-
-Apart from the tables of conditions because these are about factors.
-"""
+"""Make the tables of factors for a page: their levels, the analysis of variance, main-effect means."""
 
 from __future__ import annotations
 

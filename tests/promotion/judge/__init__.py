@@ -1,0 +1,1 @@
+"""From a policy and numbers to a decision."""
