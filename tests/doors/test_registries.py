@@ -58,7 +58,8 @@ def test_our_own_rows_need_no_entry_points(fruit: Registry[CorrectionRow], monke
 
 
 def test_names_are_ours_and_then_those_of_others(fruit: Registry[CorrectionRow], add: Add) -> None:
-    module = "from rothamsted.rows import CorrectionRow\n\ndef fig(p): return p\n\nKIWI = CorrectionRow(make=fig, label='Kiwi')"
+    row = "KIWI = CorrectionRow(make=fig, label='Kiwi')"
+    module = f"from rothamsted.rows import CorrectionRow\n\ndef fig(p): return p\n\n{row}\n"
     add("orchard_a", "kiwi = orchard_a:KIWI\nfig = orchard_a:fig", module)
     assert fruit.names() == ["apple", "pear", "fig", "kiwi"]
     assert (fruit["kiwi"].label, fruit["fig"].label, fruit.function("fig")(3)) == ("Kiwi", "fig", 3)
