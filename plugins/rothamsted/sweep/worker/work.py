@@ -5,17 +5,14 @@ Apart from whoever starts it: the same loop runs in a local process, on a cluste
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from rothamsted import tags
+from rothamsted.holders import new_worker_id
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.search import Claimed
 from rothamsted.study import Checkpoint, Contents, Snapshot, Study, drive, log_artifacts, population_key
@@ -34,22 +31,6 @@ from rothamsted.tracking.projects.project import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
 IDLE_SECONDS = 0.25  # between two looks at the queue while others still run
-
-
-def new_worker_id() -> str:
-    """host:pid:start, so that a coordinator on the same host can tell a dead worker from a living one."""
-    return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time())}"
-
-
-def is_alive(worker_id: str) -> bool:
-    """Whether a worker of this host still runs; workers of other hosts count as alive."""
-    host, pid, started = worker_id.rsplit(":", 2)
-    if host != socket.gethostname():
-        return True
-    try:
-        return int(psutil.Process(int(pid)).create_time()) == int(started)
-    except psutil.NoSuchProcess:
-        return False
 
 
 @dataclass(kw_only=True)
