@@ -173,7 +173,7 @@ def test_the_effect_belongs_to_the_test(test: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"test": "z"}, "use paired_t, welch, wilcoxon"),
+        ({"test": "z"}, "known: paired_t, welch, wilcoxon"),
         ({"test": "welch", "level": 1.0}, "between 0 and 1"),
         ({"test": "welch", "alternative": "better"}, "two-sided, greater or less"),
         ({"test": "welch", "margin": 0.1}, "has no side"),

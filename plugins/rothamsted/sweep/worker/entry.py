@@ -15,13 +15,14 @@ from pathlib import Path
 from rothamsted import tracking
 from rothamsted.executors import Job
 from rothamsted.executors.crew import GRACE_SECONDS
+from rothamsted.holders import new_worker_id
 from rothamsted.mlproject import find_home
 from rothamsted.spec import Sweep
 from rothamsted.study import Study
 from rothamsted.sweep.open.from_file import find_target
 from rothamsted.sweep.opened import Emit, Opened, open_started
 from rothamsted.sweep.worker.warned import warnings_told
-from rothamsted.sweep.worker.work import Worker, new_worker_id
+from rothamsted.sweep.worker.work import Worker
 
 
 class WhyLeft(StrEnum):
