@@ -13,6 +13,9 @@ FORKED.set_forkserver_preload(
     [
         "mlflow.store.tracking.sqlalchemy_store",
         "optuna_dashboard",
+        "psutil",
+        "pytest",
+        "rothamsted.sweep.open.start",
         "rothamsted.sweep.worker.work",
     ]
 )
