@@ -21,5 +21,9 @@ class StoreError(UserError):
     """A tracking server or search storage that cannot be reached, read or written."""
 
 
+class PromotionError(UserError):
+    """A promotion or rollback that cannot be decided or made; nothing is recorded, no alias moves."""
+
+
 class ResumeError(UserError):
     """A sweep that cannot go on under this name as it is asked to."""

@@ -11,8 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from rothamsted import tags
-from rothamsted.errors import StoreError, UserError
-from rothamsted.promotion.errors import PromotionError
+from rothamsted.errors import PromotionError, StoreError, UserError
 from rothamsted.promotion.evidence.of_champion import EVIDENCE
 from rothamsted.promotion.judge.policy import Aliases
 from rothamsted.promotion.ledger.rollback import rollback

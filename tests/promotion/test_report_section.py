@@ -14,8 +14,8 @@ from rothamsted.cli.main import main
 from rothamsted.errors import StoreError
 from rothamsted.promotion.judge.policy_file import load_policy
 from rothamsted.promotion.ledger.decision import Outcome
-from rothamsted.promotion.report import write_report
 from rothamsted.publish.pages import REPORT
+from rothamsted.publish.verdicts import publish_verdicts
 from rothamsted.tracking import read_text
 from tests.promotion.store import DATA, log_sweep, policy
 from tests.report.reading import Page
@@ -37,14 +37,14 @@ def section(uri: str, run_id: str) -> str:
 def judged_twice(uri: str, promoting: Promote, first_stands: None) -> str:
     """The run of a sweep that was judged against version 1, on other seeds the second time."""
     run_id = log_sweep(uri, "second", [0.7])
-    promoting("second", policy(), report=write_report)
-    promoting("second", policy(), report=write_report, n_replicates=7)
+    promoting("second", policy(), report=publish_verdicts)
+    promoting("second", policy(), report=publish_verdicts, n_replicates=7)
     return run_id
 
 
 def test_a_verdict_is_in_the_sweep_s_report(uri: str, promoting: Promote, first_stands: None) -> None:
     run_id = log_sweep(uri, "second", [0.3])
-    reason = promoting("second", policy(), report=write_report).decided[0].reasons[0]
+    reason = promoting("second", policy(), report=publish_verdicts).decided[0].reasons[0]
     found = section(uri, run_id)
     assert "toy, version 2: promoted (against version 1)" in found
     assert " ".join(reason.split()) in found
@@ -78,13 +78,13 @@ def test_a_report_that_is_written_later_keeps_the_section(
 
 def test_a_dry_run_leaves_no_report(uri: str, promoting: Promote, first_stands: None) -> None:
     run_id = log_sweep(uri, "second", [0.3])
-    promoting("second", policy(), dry_run=True, report=write_report)
+    promoting("second", policy(), dry_run=True, report=publish_verdicts)
     assert report(uri, run_id) == ""
 
 
 def test_a_dry_run_leaves_a_report_as_it_is(judged_twice: str, uri: str, promoting: Promote) -> None:
     before = report(uri, judged_twice)
-    promoting("second", policy(), dry_run=True, n_replicates=9, report=write_report)
+    promoting("second", policy(), dry_run=True, n_replicates=9, report=publish_verdicts)
     assert report(uri, judged_twice) == before
 
 
@@ -94,7 +94,7 @@ def test_a_promotion_that_was_killed_before_its_report_writes_it_when_it_is_give
     run_id = log_sweep(uri, "second", [0.3])
     promoting("second", policy())  # the fixture's promotion ends before the report
     assert report(uri, run_id) == ""
-    assert promoting("second", policy(), report=write_report).was_champion
+    assert promoting("second", policy(), report=publish_verdicts).was_champion
     assert "toy, version 2: promoted" in section(uri, run_id)
 
 
@@ -115,7 +115,7 @@ def test_the_policy_s_file_is_on_record(uri: str, promoting: Promote, tmp_path: 
     text = "model: toy\nstudy: toy\nobjective: {metric: val_loss, direction: minimize}\nreplicates: 5\n"
     (tmp_path / "registry" / "toy.yaml").write_text(text)
     run_id = log_sweep(uri, "second", [0.7])
-    promoting("second", load_policy(tmp_path / "registry" / "toy.yaml", tmp_path), report=write_report)
+    promoting("second", load_policy(tmp_path / "registry" / "toy.yaml", tmp_path), report=publish_verdicts)
     assert "Policy registry/toy.yaml" in section(uri, run_id)
 
 

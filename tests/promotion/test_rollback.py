@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from rothamsted.errors import StoreError
-from rothamsted.promotion.errors import PromotionError
+from rothamsted.errors import PromotionError, StoreError
 from rothamsted.promotion.evidence.of_champion import ROLLED_BACK
 from rothamsted.promotion.judge.policy import Aliases
 from rothamsted.promotion.ledger.changes import read_entries

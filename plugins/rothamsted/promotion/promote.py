@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.errors import UserError
-from rothamsted.promotion.errors import PromotionError
+from rothamsted.analysis.analyze import Settings
+from rothamsted.errors import PromotionError, UserError
+from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.promotion.evidence.contest import Contest, Judgement, judge
 from rothamsted.promotion.evidence.of_champion import (
     KEY,
@@ -33,9 +35,8 @@ from rothamsted.promotion.ledger.changes import Entry as BookEntry
 from rothamsted.promotion.ledger.changes import entry_tag, next_number, read_entries
 from rothamsted.promotion.ledger.decision import Outcome, decided, nothing_to_do, outcome, previewed
 from rothamsted.promotion.ledger.texts import SECTION, Entry, artifact, artifact_path, description, section
-from rothamsted.promotion.report import write_report
 from rothamsted.promotion.types import Evidence
-from rothamsted.sweep.worker.work import is_alive, new_worker_id
+from rothamsted.publish.verdicts import publish_verdicts
 from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
 from rothamsted.tracking.registry.found import FoundVersion
 from rothamsted.tracking.registry.model_lock import Lock, is_sql, locked
@@ -55,7 +56,7 @@ def promote(
     dry_run: bool = False,
     n_replicates: int | None = None,
     say: Callable[[str], None] = lambda text: None,
-    report: Callable[..., None] = write_report,
+    report: Callable[..., Any] = publish_verdicts,
 ) -> Outcome:
     """Judge the confirmed winners of a sweep, record the verdicts, and move the champion where they say so.
 
@@ -68,7 +69,8 @@ def promote(
         dry_run: Write nothing and train nothing; a champion is compared by its recorded replicates.
         n_replicates: Fresh common seeds; the policy's number by default, and at least that.
         say: Told in a line what takes time.
-        report: Writes the sweep's report anew, called when the verdict is on record and the champion has moved.
+        report: Writes the sweep's report anew, as `publish_verdicts` does. Called when the verdict is on record and the
+            champion has moved: drawing takes seconds, needs no lock and moves nothing.
 
     Raises:
         PromotionError: What promotion refuses; nothing is recorded.
@@ -243,10 +245,12 @@ def _write_to_sweep(entries: Sequence[Entry], candidates: Candidates, judgement:
         recorder.log(run_id, tags={PROMOTION: said[:5000]})
 
 
-def _report(candidates: Candidates, report: Callable[..., None], say: Callable[[str], None], *, uri: str) -> None:
-    """Write the report; what keeps it from being written is said, and takes nothing back."""
+def _report(candidates: Candidates, report: Callable[..., Any], say: Callable[[str], None], *, uri: str) -> None:
+    """Write the report. If that fails, say so; the verdict stands."""
+    how = candidates.sweep.statistics
+    settings = Settings(level=how.level, interval=how.interval, correction=how.correction)
     try:
-        report(candidates, uri=uri)
+        report(candidates.run.run_id, settings, uri=uri)
     except UserError as error:
         say(f"the verdict is on record, but the report of sweep {candidates.sweep.name} was not written anew: {error}")
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from rothamsted.promotion.errors import PromotionError
+from rothamsted.errors import PromotionError
 from rothamsted.promotion.evidence.of_champion import Standing, evidence_key
 from rothamsted.promotion.evidence.of_sweep import Candidates, on_runs, seed_of
 from rothamsted.promotion.judge.earlier_verdicts import Judged, read_judged

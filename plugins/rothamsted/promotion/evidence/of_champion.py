@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rothamsted import tracking
-from rothamsted.promotion.errors import PromotionError
+from rothamsted.errors import PromotionError
 from rothamsted.promotion.evidence.of_sweep import evidence_run
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence

@@ -15,21 +15,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rothamsted import tags, tracking
+from rothamsted.analysis.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.analysis.curves import BOOKKEEPING, read_series
 from rothamsted.analysis.find import Staged, find_last_stage
-from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.objectives import OWN, objective_of
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import label, typed_in
 from rothamsted.analysis.values import Objective
-from rothamsted.promotion.errors import PromotionError
+from rothamsted.errors import PromotionError
 from rothamsted.promotion.judge.applies import check_sweep
 from rothamsted.promotion.judge.limits import metrics_of
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence, EvidenceRun
-from rothamsted.publish.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
-from rothamsted.sweep.trial_summary import OBJECTIVE
 from rothamsted.tracking import FoundRun
 
 DATA_DIGEST = "rothamsted.data_digest"
@@ -102,7 +101,7 @@ def on_runs(evidence: Evidence, run_ids: Sequence[str], *, uri: str) -> Evidence
 def evidence_run(run: FoundRun) -> EvidenceRun:
     """Return one replicate as evidence; its objective is NaN unless it finished."""
     outcome = run.tags.get(tags.OUTCOME, "")
-    value = run.metrics.get(OBJECTIVE, math.nan) if outcome == Outcome.FINISHED else math.nan
+    value = run.metrics.get(OWN, math.nan) if outcome == Outcome.FINISHED else math.nan
     return EvidenceRun(
         run_id=run.run_id,
         seed=run.tags.get(tags.SEED, ""),
@@ -185,7 +184,7 @@ def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str)
     finished = [run for run in replicates if run.tags.get(tags.OUTCOME) == Outcome.FINISHED]
     series = read_series({run.run_id: run.start_ms for run in finished}, [objective.metric], uri=uri)
     for run in finished:
-        said = run.metrics.get(OBJECTIVE, math.nan)
+        said = run.metrics.get(OWN, math.nan)
         computed = objective_of(series[run.run_id].get(objective.metric), objective)
         if not _is_equal(said, computed):
             raise PromotionError(

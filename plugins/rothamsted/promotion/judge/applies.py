@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from rothamsted.promotion.errors import PromotionError
+from rothamsted.errors import PromotionError
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.spec import Sweep
 

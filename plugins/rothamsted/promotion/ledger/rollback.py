@@ -10,12 +10,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rothamsted.promotion.errors import PromotionError
+from rothamsted.errors import PromotionError
+from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.promotion.evidence.of_champion import ROLLED_BACK
 from rothamsted.promotion.judge.policy import Aliases
 from rothamsted.promotion.ledger.changes import Entry, entry_tag, next_number, read_entries, took_effect
 from rothamsted.promotion.ledger.texts import when
-from rothamsted.sweep.worker.work import is_alive, new_worker_id
 from rothamsted.tracking.registry.change import Change, apply
 from rothamsted.tracking.registry.found import FoundModel
 from rothamsted.tracking.registry.model_lock import is_sql, locked

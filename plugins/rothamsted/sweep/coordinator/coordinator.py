@@ -19,6 +19,7 @@ from rich.console import Console
 from rothamsted import tags, tracking
 from rothamsted.executors import Death, LocalExecutor
 from rothamsted.executors.local import GRACE_SECONDS, worker_environment
+from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.records import RunStatus
 from rothamsted.search import Queue
 from rothamsted.spec import Sweep, plan
@@ -35,7 +36,6 @@ from rothamsted.sweep.opened import SweepContext, n_workers
 from rothamsted.sweep.results import read_results
 from rothamsted.sweep.stage import LaterStage
 from rothamsted.sweep.trial_record import now_ms
-from rothamsted.sweep.worker.work import is_alive, new_worker_id
 
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
 MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all

@@ -6,8 +6,6 @@ worker it writes nothing more.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -16,9 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import psutil
-
 from rothamsted import tags
+from rothamsted.holders import new_worker_id
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.search import Lease, LostError, Renewer
 from rothamsted.study import Checkpoint, Contents, Snapshot, Study, drive, log_artifacts, population_key
@@ -39,22 +36,6 @@ from rothamsted.tracking.projects.project import run_variables
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
 IDLE_SECONDS = 0.25  # between two looks at the queue while others still run
 T = TypeVar("T")
-
-
-def new_worker_id() -> str:
-    """host:pid:start, so that a coordinator on the same host can tell a dead worker from a living one."""
-    return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time())}"
-
-
-def is_alive(worker_id: str) -> bool:
-    """Whether a worker of this host still runs; workers of other hosts count as alive."""
-    host, pid, started = worker_id.rsplit(":", 2)
-    if host != socket.gethostname():
-        return True
-    try:
-        return int(psutil.Process(int(pid)).create_time()) == int(started)
-    except psutil.NoSuchProcess:
-        return False
 
 
 @dataclass(kw_only=True)
