@@ -36,7 +36,8 @@ from rothamsted.spec.document import read_document
 from rothamsted.sweep.foreign_study import prepare_environment
 from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.open.start import reopen_passed, start_sweep
-from rothamsted.tracking.address import DEFAULT_EXPERIMENT_ID, absolute_uri
+from rothamsted.tracking.address import absolute_uri
+from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID
 from rothamsted.tracking.projects.project import Project, open_project
 
 SWEEP = "sweep"  # key of the backend's configuration: the sweep file

@@ -137,13 +137,23 @@ def test_the_store_is_in_write_ahead_mode_after_opening(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_an_mlflow_of_unknown_tables_is_written_to_by_its_client(
-    sqlite_uri: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("ALTER TABLE tags RENAME COLUMN value TO text", "tags has no column value"),
+        ("ALTER TABLE runs ADD COLUMN owner TEXT NOT NULL DEFAULT 'nobody'", None),  # has its default
+        ("CREATE TABLE more (id INTEGER PRIMARY KEY)", None),
+    ],
+)
+def test_tables_that_do_not_fit_our_sql_are_left_to_mlflows_client(
+    sqlite_uri: str, change: str, reason: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mlflow.__version__", "3.99.0")
+    with sqlite3.connect(sqlite_uri.removeprefix("sqlite:///")) as connection:
+        connection.execute(change)
     with open_recorder(sqlite_uri) as recorder:
-        assert isinstance(recorder._writer, ClientWriter)
-    assert "3.99.0" in caplog.text
+        assert isinstance(recorder._writer, SqlWriter if reason is None else ClientWriter)
+    assert (reason or "") in caplog.text
+    assert len(caplog.records) == (1 if reason else 0)
 
 
 def test_this_mlflow_is_written_to_by_sql(sqlite_uri: str) -> None:

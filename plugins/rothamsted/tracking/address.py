@@ -1,4 +1,4 @@
-"""Where runs go, by MLflow's own rules: tracking URI, experiment, outer run, and the UI that shows them.
+"""Where runs go, by MLflow's own rules: tracking URI, outer run, and the UI that shows them.
 
 Apart, because these are questions about the environment: nothing here writes a run.
 """
@@ -10,16 +10,12 @@ import shlex
 from pathlib import Path
 
 import mlflow
-from mlflow import MlflowClient
-from mlflow.entities import Experiment
-from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import without_password
 
-DEFAULT_EXPERIMENT_ID = "0"
 DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
 
 
@@ -31,37 +27,6 @@ def tracking_uri() -> str:
 def current_run_id() -> str | None:
     """Return the run that `mlflow run` opened around this process, if it did."""
     return os.environ.get("MLFLOW_RUN_ID") or None
-
-
-def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:
-    """Return the experiment that runs belong to, as MLflow chooses it.
-
-    MLFLOW_EXPERIMENT_NAME first (created where missing), which MLFLOW_EXPERIMENT_ID may not contradict; then
-    MLFLOW_EXPERIMENT_ID; then `default_name` (created where missing); then "0". Experiment is MLflow's word
-    for a folder of runs.
-    """
-    client = MlflowClient(uri or tracking_uri())
-    wanted_id = os.environ.get("MLFLOW_EXPERIMENT_ID")
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", None if wanted_id else default_name)
-    try:
-        if name is not None:
-            found = _by_name(client, name)
-            if wanted_id and wanted_id != found.experiment_id:
-                raise StoreError(
-                    f"MLFLOW_EXPERIMENT_ID: {wanted_id} is not the id of MLFLOW_EXPERIMENT_NAME {name!r}, "
-                    f"which is {found.experiment_id}; unset one of the two"
-                )
-        else:
-            found = client.get_experiment(wanted_id or DEFAULT_EXPERIMENT_ID)
-    except MlflowException as error:
-        place = "MLFLOW_EXPERIMENT_NAME" if name is not None else "MLFLOW_EXPERIMENT_ID"
-        raise StoreError(f"{place}: {one_line(error)}") from error
-    if found.lifecycle_stage != "active":
-        raise StoreError(
-            f"experiment {found.name!r} (id {found.experiment_id}) is deleted; restore it with "
-            f"`mlflow experiments restore -x {found.experiment_id}` or name another"
-        )
-    return found.experiment_id
 
 
 def run_path(experiment_id: str, run_id: str) -> str:
@@ -113,18 +78,3 @@ def absolute_uri(uri: str, folder: Path | None = None) -> str:
     if "://" in uri or uri == "databricks":
         return uri
     return str(folder / uri.removeprefix("file:"))
-
-
-def _by_name(client: MlflowClient, name: str) -> Experiment:
-    """Get or create: of two processes that create it at once, the second finds it there."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        try:
-            return client.get_experiment(client.create_experiment(name))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(name)
-    if found is None:
-        raise StoreError(f"MLFLOW_EXPERIMENT_NAME: {name!r} was created and has vanished; start again")
-    return found

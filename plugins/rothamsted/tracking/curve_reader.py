@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.checked import restored
 from rothamsted.tracking.reader import read_history
-from rothamsted.tracking.sql.statements import DIALECTS, METRICS
+from rothamsted.tracking.sql.schema import why_not_sql
+from rothamsted.tracking.sql.statements import METRICS
 from rothamsted.tracking.sql.store import prepare_connection, sql_store
 
 _RUNS_A_QUERY = 1000  # SQLite takes 32,766 parameters in one statement
@@ -44,7 +45,7 @@ def read_curves(
         uri: Tracking URI; MLflow's own by default.
     """
     uri = uri or tracking_uri()
-    read = _rows_from_sql if uri.startswith(DIALECTS) else _rows_from_client
+    read = _rows_from_client if why_not_sql(uri) else _rows_from_sql
     curves: dict[str, dict[str, Curve]] = {run_id: {} for run_id in run_ids}
     for (run_id, key), rows in groupby(read(uri, list(curves), keys), key=itemgetter(0, 1)):
         curves[run_id][key] = _curve(list(rows))

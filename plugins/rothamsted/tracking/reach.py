@@ -15,7 +15,6 @@ from urllib.parse import urlparse
 
 import sqlalchemy as sa
 from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
-from mlflow.store.db.utils import _get_alembic_config
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import sqlite_path
 from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.sql.schema import complaint, read_revision
 
 _TIMEOUT_SECONDS = 5
 _SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/NAME, http://HOST:PORT or https://HOST"
@@ -71,7 +71,7 @@ def _check_sqlite(uri: str) -> None:
             connection.close()
     except sqlite3.Error as error:
         raise StoreError(f"tracking URI {uri}: {path}: {one_line(error)}; name another file") from error
-    _check_revision(uri, revision[0] if revision else None)
+    _check_tables(uri, tables, revision[0] if revision else None)
 
 
 def _check_postgresql(uri: str) -> None:
@@ -79,17 +79,15 @@ def _check_postgresql(uri: str) -> None:
     try:
         engine = sa.create_engine(uri, poolclass=sa.NullPool, connect_args={"connect_timeout": _TIMEOUT_SECONDS})
         with engine.connect() as connection:
-            is_known = sa.inspect(connection).has_table("alembic_version")
-            revision = (
-                connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if is_known else None
-            )
+            tables = set(sa.inspect(connection).get_table_names())
+            revision = read_revision(connection) if "alembic_version" in tables else None
     except ImportError as error:
         raise StoreError(
             f"tracking URI {place}: {one_line(error)}; install it with `pip install 'rothamsted[postgres]'`"
         ) from error
     except SQLAlchemyError as error:
         raise StoreError(f"tracking URI {place}: cannot connect: {one_line(error)}") from error
-    _check_revision(place, revision)
+    _check_tables(place, tables, revision)
 
 
 def _check_server(uri: str) -> None:
@@ -143,18 +141,11 @@ def _check_folder(uri: str, folder: Path) -> None:
         ) from error
 
 
-def _check_revision(place: str, revision: str | None) -> None:
-    """Refuse tables of a newer MLflow, and those of another program (Optuna) that keeps its version alike."""
-    from alembic.script import ScriptDirectory
-
-    if revision is None:
-        return
-    known = {script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions()}
-    if revision not in known:
-        raise StoreError(
-            f"tracking URI {place}: the tables there (revision {revision}) are of a newer MLflow or of "
-            "another program; give runs a database of their own"
-        )
+def _check_tables(place: str, tables: set[str], revision: str | None) -> None:
+    """Refuse tables of another MLflow, and those of another program (Optuna) that keeps its version alike."""
+    wrong = complaint(tables, revision, place)
+    if wrong:
+        raise StoreError(f"tracking URI {wrong}")
 
 
 def _last_cause(error: BaseException) -> str:

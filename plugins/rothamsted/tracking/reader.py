@@ -19,7 +19,8 @@ from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.checked import restored
 from rothamsted.tracking.failures import one_line, without_password
-from rothamsted.tracking.sql.statements import DIALECTS, METRICS
+from rothamsted.tracking.sql.schema import client_of, why_not_sql
+from rothamsted.tracking.sql.statements import METRICS
 from rothamsted.tracking.sql.store import prepare_connection, sql_store
 
 _PAGE = 1000  # runs; more make one answer of a server large
@@ -117,7 +118,7 @@ def read_history(
             is asked once a run and metric.
     """
     uri = uri or tracking_uri()
-    read = _history_from_sql if uri.startswith(DIALECTS) else _history_from_client
+    read = _history_from_client if why_not_sql(uri) else _history_from_sql
     histories: dict[str, list[MetricPoint]] = {run_id: [] for run_id in run_ids}
     for run_id, point in read(uri, list(histories), keys):
         histories[run_id].append(point)
@@ -158,7 +159,7 @@ def _history_from_client(
 
 def _client(uri: str | None) -> tuple[MlflowClient, str]:
     uri = uri or tracking_uri()
-    return MlflowClient(uri), without_password(uri)
+    return client_of(uri), without_password(uri)
 
 
 def _all_experiments(client: MlflowClient) -> list[str]:

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mlflow
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.tracking.context.default_context import DefaultRunContext
 
 from rothamsted import tags as names
@@ -27,12 +25,11 @@ from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.holds import Holds, checked_token
 from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
 from rothamsted.tracking.run_files import put_file, put_table, put_text
+from rothamsted.tracking.sql.schema import why_not_sql
 from rothamsted.tracking.sql.sql_writer import SqlWriter
 from rothamsted.tracking.sql.statements import DIALECTS
 
 _logger = logging.getLogger(__name__)
-
-KNOWN_SCHEMA = "3.17."  # the MLflow releases whose tables `statements` was read against
 
 
 class Recorder:
@@ -311,17 +308,8 @@ def open_recorder(
     retrying = Retrying(wait_seconds=wait_seconds, clock=clock, sleep=sleep)
     if not uri.startswith(DIALECTS):
         return Recorder(ClientWriter(uri), retrying)
-    reason = why_not_sql()
+    reason = why_not_sql(uri)
     if reason:
         _logger.warning("%s: runs go to the store one call at a time, about ten times slower", reason)
         return Recorder(ClientWriter(uri), retrying)
     return Recorder(SqlWriter(uri), retrying)
-
-
-def why_not_sql() -> str | None:
-    """Say why a SQL store is not written by our own statements; None where it is."""
-    if not mlflow.__version__.startswith(KNOWN_SCHEMA):
-        return f"MLflow {mlflow.__version__} is not {KNOWN_SCHEMA}x"
-    if MLFLOW_ENABLE_WORKSPACES.get():
-        return "MLflow workspaces are on"
-    return None

@@ -17,6 +17,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import one_line
+from rothamsted.tracking.sql.schema import client_of
 
 
 def put_text(client: MlflowClient, run_id: str, text: str, path: str) -> None:
@@ -43,7 +44,7 @@ def put_file(client: MlflowClient, run_id: str, local_path: str | Path, folder: 
 
 def read_text(run_id: str, path: str, *, uri: str) -> str | None:
     """Return a text artifact of a run; None where there is none under this path."""
-    client = MlflowClient(uri)
+    client = client_of(uri)
     try:
         names = {item.path for item in client.list_artifacts(run_id, str(Path(path).parent).lstrip(".") or None)}
         if path not in names:
@@ -76,6 +77,6 @@ def put_table(
 def list_files(run_id: str, folder: str, *, uri: str) -> list[str]:
     """Return the paths of the artifacts in a folder of a run, sorted; empty where there is no such folder."""
     try:
-        return sorted(item.path for item in MlflowClient(uri).list_artifacts(run_id, folder) if not item.is_dir)
+        return sorted(item.path for item in client_of(uri).list_artifacts(run_id, folder) if not item.is_dir)
     except (MlflowException, OSError) as error:
         raise StoreError(f"run {run_id}: cannot list artifacts in {folder!r}: {one_line(error)}") from error

@@ -13,18 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
-import mlflow
 import sqlalchemy as sa
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel, SqlRegisteredModelTag
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 from sqlalchemy.exc import DBAPIError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import one_line
-from rothamsted.tracking.recorder import KNOWN_SCHEMA
 from rothamsted.tracking.registry.registered import Registry
-from rothamsted.tracking.sql.statements import DIALECTS
+from rothamsted.tracking.sql.schema import why_not_sql
 from rothamsted.tracking.sql.store import begin, prepare_connection, sql_store
 
 LOCK_TAG = "rothamsted.lock"
@@ -92,8 +89,7 @@ def release(registry: Registry, lock: Lock) -> None:
 
 def is_sql(registry: Registry) -> bool:
     """Whether the registry is a database whose tables are known, so that changes can share a transaction."""
-    is_known = mlflow.__version__.startswith(KNOWN_SCHEMA) and not MLFLOW_ENABLE_WORKSPACES.get()
-    return registry.uri.startswith(DIALECTS) and is_known
+    return why_not_sql(registry.uri) is None
 
 
 @contextmanager

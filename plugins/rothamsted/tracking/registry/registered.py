@@ -34,6 +34,7 @@ from rothamsted.tracking.registry.found import (
     short,
     version_of,
 )
+from rothamsted.tracking.sql.schema import check_schema
 from rothamsted.tracking.sql.statements import DIALECTS
 
 _ATTEMPTS = 5  # of a SQL store that is locked by another writer
@@ -238,4 +239,6 @@ def open_registry(tracking_uri: str | None = None) -> Registry:
     """Open the registry that belongs to a tracking store: MLFLOW_REGISTRY_URI where it is set, else the same place."""
     tracking = tracking_uri or current_tracking_uri()
     uri = MLFLOW_REGISTRY_URI.get() or tracking
+    for place in (tracking, uri):
+        check_schema(place)
     return Registry(uri=uri, tracking_uri=tracking, _client=MlflowClient(tracking, uri))

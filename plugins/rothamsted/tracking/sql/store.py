@@ -1,8 +1,4 @@
-"""MLflow's own store object over SQLite or PostgreSQL: its schema, its engine, WAL mode, and forks.
-
-Apart, because these are the few things that both the writer and the reader of a SQL store need of it, and the
-only place that reaches into MLflow's store.
-"""
+"""MLflow's own store object over SQLite or PostgreSQL: its engine, WAL mode, and forks."""
 
 from __future__ import annotations
 
@@ -12,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from mlflow.exceptions import MlflowException
-from mlflow.store.db import utils as schema
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking._tracking_service.utils import _get_store
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import sqlite_path
 from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.sql.schema import make_tables, mlflow_engine
+from rothamsted.tracking.sql.statements import DIALECTS
 
 _logger = logging.getLogger(__name__)
 
@@ -33,37 +30,26 @@ _inherited: list[Any] = []
 
 
 def sql_store(uri: str) -> Any:
-    """Return MLflow's store for a SQL URI, with its tables made where they are missing."""
+    """Return MLflow's store for a SQL URI, with its tables made where there are none.
+
+    Raises:
+        StoreError: it cannot be opened, or its tables are of another MLflow or another program.
+    """
     try:
-        engine = SqlAlchemyStore._get_or_create_engine(uri)
-        schema._safe_initialize_tables(engine)  # under a file lock: workers may start at once
-        _use_wal(engine)
+        make_tables(uri)
+        _use_wal(mlflow_engine(uri))
         return _get_store(uri)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise StoreError(f"{without_password(uri)}: cannot open the tracking store: {one_line(error)}") from error
 
 
 def migrate(uri: str) -> None:
-    """Create the tables of a SQL store, or bring them up to this MLflow, once, before workers start.
+    """Make the tables of a SQL store where there are none, once, before workers start; never upgrade others.
 
     A store behind a server is the server's business.
     """
-    if not uri.startswith(("sqlite", "postgresql")):
-        return
-    place = without_password(uri)
-    try:
-        engine = SqlAlchemyStore._get_or_create_engine(uri)
-        schema._safe_initialize_tables(engine)
-        revision, newest = schema._get_schema_version(engine), schema._get_latest_schema_revision()
-        if revision != newest:
-            _logger.warning("%s: upgrading MLflow's tables from revision %s to %s", place, revision, newest)
-            schema._upgrade_db(engine)
-    except Exception as error:  # alembic's own errors have no common class
-        raise StoreError(
-            f"{place}: cannot create or upgrade MLflow's tables: {one_line(error)}; if another program or a "
-            "newer MLflow made this database, give another tracking URI"
-        ) from error
-    sql_store(uri)
+    if uri.startswith(DIALECTS):
+        sql_store(uri)
 
 
 def prepare_connection(connection: sa.Connection) -> None:

@@ -1,0 +1,62 @@
+"""Which experiment, MLflow's folder of runs, the runs belong to, by MLflow's own rules."""
+
+from __future__ import annotations
+
+import os
+
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
+
+from rothamsted.errors import StoreError
+from rothamsted.tracking.address import tracking_uri
+from rothamsted.tracking.failures import one_line
+from rothamsted.tracking.sql.schema import client_of
+
+DEFAULT_EXPERIMENT_ID = "0"
+
+
+def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:
+    """Return the experiment that runs belong to, as MLflow chooses it.
+
+    MLFLOW_EXPERIMENT_NAME first (created where missing), which MLFLOW_EXPERIMENT_ID may not contradict; then
+    MLFLOW_EXPERIMENT_ID; then `default_name` (created where missing); then "0". Experiment is MLflow's word
+    for a folder of runs.
+    """
+    client = client_of(uri or tracking_uri())
+    wanted_id = os.environ.get("MLFLOW_EXPERIMENT_ID")
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", None if wanted_id else default_name)
+    try:
+        if name is not None:
+            found = _by_name(client, name)
+            if wanted_id and wanted_id != found.experiment_id:
+                raise StoreError(
+                    f"MLFLOW_EXPERIMENT_ID: {wanted_id} is not the id of MLFLOW_EXPERIMENT_NAME {name!r}, "
+                    f"which is {found.experiment_id}; unset one of the two"
+                )
+        else:
+            found = client.get_experiment(wanted_id or DEFAULT_EXPERIMENT_ID)
+    except MlflowException as error:
+        place = "MLFLOW_EXPERIMENT_NAME" if name is not None else "MLFLOW_EXPERIMENT_ID"
+        raise StoreError(f"{place}: {one_line(error)}") from error
+    if found.lifecycle_stage != "active":
+        raise StoreError(
+            f"experiment {found.name!r} (id {found.experiment_id}) is deleted; restore it with "
+            f"`mlflow experiments restore -x {found.experiment_id}` or name another"
+        )
+    return found.experiment_id
+
+
+def _by_name(client: MlflowClient, name: str) -> Experiment:
+    """Get or create: of two processes that create it at once, the second finds it there."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return client.get_experiment(client.create_experiment(name))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found is None:
+        raise StoreError(f"MLFLOW_EXPERIMENT_NAME: {name!r} was created and has vanished; start again")
+    return found
