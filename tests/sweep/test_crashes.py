@@ -48,11 +48,11 @@ def test_a_race_and_its_confirmation_end_alike_wherever_a_worker_dies(project: P
 
 
 def test_a_confirmation_ends_alike_wherever_a_worker_dies(project: Project) -> None:
-    check_cuts(project, CONFIRMED, first=17, every=6)
+    check_cuts(project, CONFIRMED, first=17, every=10)
 
 
 def test_a_population_of_16_with_a_diverging_member_ends_alike_wherever_its_worker_dies(project: Project) -> None:
-    check_cuts(project, SIXTEEN, first=3, every=15)
+    check_cuts(project, SIXTEEN, first=3, every=20)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """A worker that was stopped, taken for dead, and goes on when another has done its work: nothing shows it.
 
-It is stopped before each of its writing transactions, one place a test. Only some of a race's places are tried; every
-place of every sweep, reads too, takes about half an hour: `pytest -m slow tests/sweep/test_pauses.py`.
+It is stopped before each of its writing transactions, one place a test; of a race and of a population a few are tried.
+Every place of every sweep takes ten to thirty minutes: `pytest -m slow tests/sweep/test_pauses.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.sweep.conftest import Project
 from tests.sweep.ending import Changes, ending, finish
 from tests.sweep.pause import work_with_pause
 
-N_ALONE, N_TOGETHER = 16, 15
+N_ALONE = 16
 _STRAIGHT: dict[str, dict[str, Any]] = {}  # of each sweep: how it ends when nobody pauses
 
 
@@ -47,13 +47,37 @@ def test_a_worker_paused_until_another_has_done_all_changes_nothing(project: Pro
     check_pause(project, scenarios.PLAIN, at)
 
 
-@pytest.mark.parametrize("at", range(N_TOGETHER))
+def test_every_place_is_tried(project: Project) -> None:
+    assert check_pause(project, scenarios.PLAIN, None) == N_ALONE
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 5, 9, 10, 14])
 def test_a_worker_paused_in_a_population_of_4_changes_nothing(project: Project, at: int) -> None:
     check_pause(project, scenarios.TOGETHER, at)
 
 
+@pytest.mark.parametrize("at", [2, 9, 13])
+def test_a_worker_paused_in_a_race_changes_nothing(project: Project, at: int) -> None:
+    check_pause(project, scenarios.RACE, at)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("changes", "n_places"), [(scenarios.PLAIN, N_ALONE), (scenarios.TOGETHER, N_TOGETHER)], ids=["alone", "together"]
+    ("changes", "counts_reads"),
+    [
+        pytest.param(scenarios.PLAIN, True, id="alone, reads too"),
+        pytest.param(scenarios.TOGETHER, False, id="together"),
+        pytest.param(scenarios.CONFIRMED, False, id="confirmation"),
+        pytest.param(scenarios.RACE, False, id="race"),
+        pytest.param(scenarios.SIXTEEN, False, id="sixteen"),
+    ],
 )
-def test_every_place_is_tried(project: Project, changes: Changes, n_places: int) -> None:
-    assert check_pause(project, changes, None) == n_places
+def test_a_pause_at_any_place_changes_nothing(project: Project, changes: Changes, counts_reads: bool) -> None:
+    n_places = check_pause(project, changes, None, counts_reads=counts_reads)
+    wrong: dict[int, str] = {}
+    for at in range(n_places):
+        try:
+            check_pause(project, changes, at, counts_reads=counts_reads)
+        except AssertionError as error:
+            wrong[at] = str(error).splitlines()[0]
+    assert wrong == {}, f"{len(wrong)} of {n_places} places"
