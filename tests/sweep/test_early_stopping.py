@@ -97,3 +97,18 @@ def test_early_stopping_goes_on_counting_after_a_resume(project: Project) -> Non
     project.work(again)
     ran = write_down(project, again, [])
     assert [ran.steps(one, "val_loss")[-1] for one in ran.runs("trial")] == [8, 20]
+
+
+def test_a_falling_loss_beside_a_maximised_objective_goes_on(project: Project) -> None:
+    # The loss is an objective of its own, to be minimised; the first is to be maximised.
+    objectives = [
+        {"metric": "val_acc", "direction": "maximize", "reduce": "last"},
+        {"metric": "train_loss", "direction": "minimize", "reduce": "last"},
+    ]
+    changes = {"objective": objectives, "early_stopping": {"patience": 2, "metric": "train_loss"}}
+    sweep, _ = load(project.write(changes), {}, project.root)
+    patience = Patience(sweep=sweep)
+    measured = [
+        Measured(step=i, epoch=None, seconds=0.0, metrics={"train_loss": 1.0 / i}, timestamp_ms=0) for i in range(1, 9)
+    ]
+    assert [patience.stopped(one) for one in measured] == [None] * 8

@@ -103,17 +103,6 @@ def test_a_killed_worker_costs_no_finished_replicate_and_its_own_goes_on(project
     assert objectives(project) == expected
 
 
-def test_with_no_retries_a_killed_worker_still_costs_no_replicate(project: Project) -> None:
-    # A crash is no failure of the training: `retries` is 0, and the replicate goes on in its own run.
-    marker = project.root / "killed"
-    config = project.write({"parameters": {"kill_at_step": 3, "kill_marker": str(marker)}, "space": {"x": [0.0, 0.5]}})
-    done = project.cli("sweep", "--config", str(config))
-    assert done.returncode == 0, done.stderr
-    assert "was killed by SIGKILL" in done.stdout
-    runs = find_runs(None, {tags.ROLE: "replicate"}, uri=project.tracking_uri)
-    assert [run.status for run in runs] == ["FINISHED"] * 6
-
-
 def test_a_replicate_that_kills_its_worker_every_time_is_failed_once_with_the_reason(project: Project) -> None:
     changes = {"parameters": {"kill_at_step": 3}, "space": {"x": [0.0]}, "replicates": {"count": 1}}
     config = project.write(changes)

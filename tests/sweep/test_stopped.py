@@ -10,8 +10,6 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-import pytest
-
 from tests.sweep.conftest import Project
 from tests.sweep.ending import begin, end_all_leases, ending, finish
 from tests.sweep.pause import SECONDS, stop, worker_process
@@ -51,7 +49,6 @@ def has_point(project: Project) -> bool:
         return connection.execute(of_replicates).fetchone() is not None
 
 
-@pytest.mark.xfail(strict=True, reason="it writes on, over what another worker has finished")
 def test_a_worker_stopped_for_longer_than_its_lease_takes_nothing_back(project: Project) -> None:
     expected = undisturbed(project)
     changes = {**with_parameters(sleep_seconds=0.05), "execution": {"lease_seconds": 2.0}}
@@ -81,7 +78,6 @@ def test_what_a_killed_worker_has_left_is_trained_by_another_that_was_started_by
     assert ending(project, "toys") == expected
 
 
-@pytest.mark.xfail(strict=True, reason="without retries a worker's death is a failure of what it was training")
 def test_a_replicate_whose_worker_is_killed_is_trained_again_without_any_retries(project: Project) -> None:
     expected = undisturbed(project)
     marker = project.root / "killed"
