@@ -25,6 +25,7 @@ MODEL = "rothamsted.model"  # URI of the model that the run's training made: mod
 MODEL_PROBLEM = "rothamsted.model_problem"  # one line, where its model could not be logged
 CODE_DIGEST = "rothamsted.code_digest"  # SHA-256 of the study's source files; several joined by +
 CONTESTANT = "rothamsted.contestant"  # label of a condition in a duel
+HOLDER = "rothamsted.holder"  # number of the claim whose worker may write to this run
 CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
 
 RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep
@@ -43,4 +44,5 @@ EXPERIMENT_ID = "rothamsted:experiment_id"
 TRACKING_URI = "rothamsted:tracking_uri"
 DATA_DIGEST = "rothamsted:data_digest"
 CODE_DIGESTS = "rothamsted:code_digests"  # Optuna, of the sweep: of the study's code in each sitting, without repeats
-ATTEMPTS = "rothamsted:attempts"  # Optuna: most attempts that a replicate of the trial has had
+ATTEMPTS = "rothamsted:attempts"  # Optuna: replicate -> how often its training has failed
+CRASHES = "rothamsted:crashes"  # Optuna: replicate -> how many workers died while running it

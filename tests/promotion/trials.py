@@ -23,13 +23,12 @@ import scipy.stats  # noqa: F401  (a comparison needs it: imported here once, no
 from rothamsted.promotion import promote as promoting
 from rothamsted.promotion.judge.earlier_verdicts import read_judged
 from rothamsted.promotion.ledger.changes import read_entries
-from rothamsted.tracking import find_runs
+from rothamsted.tracking import Recorder, find_runs
 from rothamsted.tracking import run_files as artifacts
 from rothamsted.tracking.registry import change as registry_change
 from rothamsted.tracking.registry import model_lock as registry_lock
 from rothamsted.tracking.registry import registered as registries
 from rothamsted.tracking.registry.registered import open_registry
-from rothamsted.tracking.sql import sql_writer as sql_recorder
 from tests.promotion.store import CODE, ByHand, log_sweep, policy
 
 CONTEXT = multiprocessing.get_context("fork")
@@ -123,7 +122,7 @@ WRITES: list[tuple[Any, str]] = [
     (registries.MlflowClient, "set_model_version_tag"),
     (registries.Registry, "describe_version"),
     (artifacts.MlflowClient, "log_text"),
-    (sql_recorder.SqlRecorder, "flush"),
+    (Recorder, "flush"),
     (registry_change, "_put_alias"),
     (registries.MlflowClient, "set_registered_model_tag"),
     (registries.MlflowClient, "set_registered_model_alias"),

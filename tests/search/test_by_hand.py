@@ -142,4 +142,4 @@ def test_a_pruner_does_not_see_what_is_known(tmp_path: Path) -> None:
     queue = queue_at(tmp_path, "tpe", space=NUMERIC, **options)
     queue.set_known(known_trials(n_of("tpe")))
     [trial] = queue.claim("w", n_trials=1)
-    assert not queue.should_prune(trial.trial_id, 1, {1: 1.0e9})
+    assert not queue.should_prune(trial, 1, {1: 1.0e9})

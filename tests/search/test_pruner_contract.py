@@ -69,13 +69,13 @@ def decisions(queues: Sequence[Queue]) -> list[tuple[int, int, bool]]:
                 worker = queues[asked % len(queues)]
                 asked += 1
                 values = dict(enumerate(curve(number), start=1))  # what comes after the step is not looked at
-                worker.report(trial.trial_id, step, values[step])
-                found.append((number, step, worker.should_prune(trial.trial_id, step, values)))
+                trial.report(step, values[step])
+                found.append((number, step, worker.should_prune(trial, step, values)))
                 if found[-1][-1]:
-                    worker.tell(trial.trial_id, Told(state="pruned"))
+                    trial.tell(Told(state="pruned"))
                     del alive[number]
         for number, trial in alive.items():
-            queues[0].tell(trial.trial_id, Told(value=float(np.mean(curve(number)))))
+            trial.tell(Told(value=float(np.mean(curve(number)))))
     return found
 
 
@@ -128,14 +128,14 @@ def test_a_new_process_decides_as_the_one_that_died(tmp_path: Path, case: str) -
         queue = queue_at(url, options_of(case))
         for trial in queue.claim("w", n_trials=N_TRIALS, limit=6):
             for step, value in enumerate(curve(trial.number), start=1):
-                queue.report(trial.trial_id, step, value)
-                queue.should_prune(trial.trial_id, step, dict(enumerate(curve(trial.number), start=1)))
-            queue.tell(trial.trial_id, Told(value=float(np.mean(curve(trial.number)))))
+                trial.report(step, value)
+                queue.should_prune(trial, step, dict(enumerate(curve(trial.number), start=1)))
+            trial.tell(Told(value=float(np.mean(curve(trial.number)))))
         found = []
         for trial in queue.claim("w", n_trials=N_TRIALS):
             for step in range(1, N_STEPS + 1):
                 queue = queue_at(url, options_of(case)) if is_new_at_each_step else queue
-                found.append(queue.should_prune(trial.trial_id, step, dict(enumerate(curve(trial.number), start=1))))
+                found.append(queue.should_prune(trial, step, dict(enumerate(curve(trial.number), start=1))))
         return found
 
     whole = judged(f"sqlite:///{tmp_path}/whole.db", is_new_at_each_step=False)
@@ -146,10 +146,10 @@ def test_a_new_process_decides_as_the_one_that_died(tmp_path: Path, case: str) -
 def test_reports_are_stored_as_optuna_stores_them(storage_url: str, value: float) -> None:
     queue = queue_at(storage_url, None)
     [trial] = queue.claim("w", n_trials=N_TRIALS)
-    queue.report(trial.trial_id, 1, 7.0)
-    queue.report(trial.trial_id, 1, value)  # replaces it
-    queue.report(trial.trial_id, 3, 2.0)
-    queue.report(trial.trial_id, 2, value)
+    trial.report(1, 7.0)
+    trial.report(1, value)  # replaces it
+    trial.report(3, 2.0)
+    trial.report(2, value)
     found = optuna.load_study(study_name="s", storage=storage_url).trials[0].intermediate_values
     assert found == pytest.approx({1: value, 2: value, 3: 2.0}, nan_ok=True)
 
@@ -161,9 +161,9 @@ def test_a_pruned_trial_has_the_value_that_optuna_gives_it(tmp_path: Path, last:
     queue, study = queue_at(url, {"name": "median"}), optuna.create_study()
     [mine], optunas = queue.claim("w", n_trials=N_TRIALS), study.ask()
     for step, value in [(2, last), (1, 3.0)] if last is not None else []:
-        queue.report(mine.trial_id, step, value)
+        mine.report(step, value)
         optunas.report(value, step)
-    assert queue.tell(mine.trial_id, Told(state="pruned"))
+    assert mine.tell(Told(state="pruned"))
     study.tell(optunas, state=TrialState.PRUNED)
     found = optuna.load_study(study_name="s", storage=url).trials[0]
     assert (found.state, found.value) == (TrialState.PRUNED, study.trials[0].value)
@@ -172,15 +172,15 @@ def test_a_pruned_trial_has_the_value_that_optuna_gives_it(tmp_path: Path, last:
 def test_without_a_pruner_nothing_is_pruned(tmp_path: Path) -> None:
     queue = queue_at(f"sqlite:///{tmp_path}/o.db", None)
     [trial] = queue.claim("w", n_trials=N_TRIALS)
-    assert not queue.should_prune(trial.trial_id, 1, {1: math.nan})
+    assert not queue.should_prune(trial, 1, {1: math.nan})
 
 
 def test_a_trial_that_another_worker_ended_is_not_judged(tmp_path: Path) -> None:
     queue = queue_at(f"sqlite:///{tmp_path}/o.db", {"name": "threshold", "upper": 1.0})
     [trial] = queue.claim("w", n_trials=N_TRIALS)
-    assert queue.should_prune(trial.trial_id, 1, {1: 2.0})
-    queue.tell(trial.trial_id, Told(value=2.0))
-    assert not queue.should_prune(trial.trial_id, 1, {1: 2.0})
+    assert queue.should_prune(trial, 1, {1: 2.0})
+    trial.tell(Told(value=2.0))
+    assert not queue.should_prune(trial, 1, {1: 2.0})
 
 
 def test_a_trial_that_is_retried_is_seen_with_its_new_value(tmp_path: Path) -> None:
@@ -188,17 +188,17 @@ def test_a_trial_that_is_retried_is_seen_with_its_new_value(tmp_path: Path) -> N
     queue = queue_at(f"sqlite:///{tmp_path}/o.db", {"name": "wilcoxon"})
     for trial, level in zip(queue.claim("w", n_trials=N_TRIALS, limit=2), (0.1, 0.5), strict=True):
         for step in range(8):
-            queue.report(trial.trial_id, step, level)
-        queue.tell(trial.trial_id, Told(value=level))
+            trial.report(step, level)
+        trial.tell(Told(value=level))
     [middling] = [queue.claim("w", n_trials=N_TRIALS)[0]]
     values = dict.fromkeys(range(8), 0.3)
-    assert queue.should_prune(middling.trial_id, 7, values)
-    queue.requeue([0])
+    assert queue.should_prune(middling, 7, values)
+    queue.requeue({0: {}})
     [again] = queue.claim("w", n_trials=N_TRIALS)[:1]
     while again.number != 0:
         [again] = queue.claim("w", n_trials=N_TRIALS)[:1]
-    queue.tell(again.trial_id, Told(value=0.9))
-    assert not queue.should_prune(middling.trial_id, 7, values)
+    again.tell(Told(value=0.9))
+    assert not queue.should_prune(middling, 7, values)
 
 
 def test_defaults_of_the_catalog_are_optunas() -> None:

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from optuna_dashboard import get_note
 
 from rothamsted.search import Queue, Told, find_search, open_queue
+from rothamsted.search.lease import DEATHS, renew
 from rothamsted.search.samplers import SAMPLERS
 from rothamsted.space import Choice, Range, Space
 from tests.forked import FORKED
@@ -41,7 +42,7 @@ def _claim_all(url: str, worker: str, sampler: str, n_trials: int, out: multipro
     while claimed := queue.claim(worker, n_trials=n_trials):
         for trial in claimed:
             numbers.append(trial.number)
-            queue.tell(trial.trial_id, Told(value=1.0))
+            trial.tell(Told(value=1.0))
     out.put(numbers)
 
 
@@ -116,15 +117,18 @@ def test_a_worker_learns_that_its_trial_was_taken_over(storage_url: str) -> None
     [mine] = queue.claim("a", n_trials=1, lease_seconds=0.05)
     time.sleep(0.1)
     queue.claim("b", n_trials=1)
-    assert queue.claims.renew("a", [mine.trial_id], 60) == [mine.trial_id]
+    assert not mine.confirm()
+    assert mine.is_lost
 
 
 def test_a_renewed_lease_is_not_taken_over(storage_url: str) -> None:
     queue = queue_at(storage_url)
     queue.enqueue(1)
-    [mine] = queue.claim("a", n_trials=1, lease_seconds=0.05)
-    assert queue.claims.renew("a", [mine.trial_id], 60) == []
-    time.sleep(0.1)
+    [mine] = queue.claim("a", n_trials=1, lease_seconds=0.5)
+    for _ in range(4):
+        time.sleep(0.2)
+        renew([mine])
+    assert not mine.is_lost
     assert queue.claim("b", n_trials=1) == []
 
 
@@ -132,8 +136,9 @@ def test_a_released_trial_is_claimed_at_once_by_another(storage_url: str) -> Non
     queue = queue_at(storage_url)
     queue.enqueue(1)
     [mine] = queue.claim("a", n_trials=1)
-    queue.claims.release("a", [mine.trial_id])
-    assert [c.number for c in queue.claim("b", n_trials=1)] == [0]
+    mine.release()
+    [again] = queue.claim("b", n_trials=1)
+    assert (again.number, again.deaths) == (0, [])
 
 
 def test_expiring_the_leases_of_a_dead_worker_leaves_the_others_alone(storage_url: str) -> None:
@@ -141,15 +146,15 @@ def test_expiring_the_leases_of_a_dead_worker_leaves_the_others_alone(storage_ur
     queue.enqueue(2)
     queue.claim("dead", n_trials=2)
     queue.claim("alive", n_trials=2)
-    assert queue.claims.expire(["dead"]) == [0]
-    assert queue.claims.holders() == {"alive": [1]}
+    assert queue.leases.end(["dead"]) == 1
+    assert queue.leases.holders() == {"alive": [1]}
 
 
 def test_a_told_trial_reads_as_complete_in_optuna_with_params_value_and_note(storage_url: str) -> None:
     queue = queue_at(storage_url)
     queue.enqueue(1)
     [mine] = queue.claim("a", n_trials=1)
-    queue.tell(mine.trial_id, Told(value=0.25, attributes={"k": [1, 2]}, note="**hello**"))
+    mine.tell(Told(value=0.25, attributes={"k": [1, 2]}, note="**hello**"))
     study = optuna_study(storage_url)
     trial = study.trials[0]
     assert trial.state == TrialState.COMPLETE
@@ -167,7 +172,7 @@ def test_an_infinite_value_survives_the_storage(storage_url: str) -> None:
     queue = queue_at(storage_url)
     queue.enqueue(1)
     [mine] = queue.claim("a", n_trials=1)
-    queue.tell(mine.trial_id, Told(value=math.inf))
+    mine.tell(Told(value=math.inf))
     assert optuna_study(storage_url).trials[0].value == math.inf
 
 
@@ -175,7 +180,7 @@ def test_a_trial_without_a_score_is_failed_in_optuna(storage_url: str) -> None:
     queue = queue_at(storage_url)
     queue.enqueue(1)
     [mine] = queue.claim("a", n_trials=1)
-    assert queue.tell(mine.trial_id, Told(value=None))
+    assert mine.tell(Told(value=None))
     assert optuna_study(storage_url).trials[0].state == TrialState.FAIL
     assert queue.counts().failed == 1
 
@@ -184,8 +189,8 @@ def test_telling_a_finished_trial_again_changes_nothing(storage_url: str) -> Non
     queue = queue_at(storage_url)
     queue.enqueue(1)
     [mine] = queue.claim("a", n_trials=1)
-    assert queue.tell(mine.trial_id, Told(value=1.0))
-    assert not queue.tell(mine.trial_id, Told(value=2.0))
+    assert mine.tell(Told(value=1.0))
+    assert not mine.tell(Told(value=2.0))
     assert optuna_study(storage_url).trials[0].value == 1.0
 
 
@@ -193,12 +198,12 @@ def test_a_requeued_trial_can_be_claimed_and_told_again(storage_url: str) -> Non
     queue = queue_at(storage_url)
     queue.enqueue(2)
     for claimed in queue.claim("a", n_trials=2, limit=2):
-        queue.tell(claimed.trial_id, Told(value=1.0, attributes={"attempts": 1}))
-    assert queue.requeue([1]) == 1
+        claimed.tell(Told(value=1.0, attributes={"attempts": 1}))
+    assert queue.requeue({1: {}}) == 1
     [again] = queue.claim("a", n_trials=2)
     assert again.number == 1
     assert again.is_continued
-    queue.tell(again.trial_id, Told(value=2.0))
+    again.tell(Told(value=2.0))
     assert [t.value for t in optuna_study(storage_url).trials] == [1.0, 2.0]
 
 
@@ -212,20 +217,23 @@ def test_an_adaptive_sampler_stops_at_the_number_of_trials(storage_url: str) -> 
 def test_an_asked_trial_whose_worker_died_keeps_its_condition(storage_url: str) -> None:
     queue = queue_at(storage_url, "tpe")
     [mine] = queue.claim("dead", n_trials=1)
-    queue.claims.expire(["dead"])
+    queue.leases.end(["dead"])
     [again] = queue.claim("b", n_trials=1)
     assert again.condition == mine.condition
 
 
-def test_crashes_of_a_replicate_are_counted_for_the_next_holder(storage_url: str) -> None:
+def test_whoever_takes_a_trial_over_counts_the_crash_until_somebody_is_blamed_for_it(storage_url: str) -> None:
     queue = queue_at(storage_url)
     queue.enqueue(1)
-    queue.claim("dead", n_trials=1)
-    queue.count_crash(0, 2)
-    queue.count_crash(0, 2)
-    queue.claims.expire(["dead"])
-    [again] = queue.claim("b", n_trials=1)
-    assert again.crashes == {2: 2}
+    for n in range(3):
+        [mine] = queue.claim(f"w{n}", n_trials=1)
+        assert mine.deaths == [""] * n
+        queue.leases.end([f"w{n}"])
+    [mine] = queue.claim("b", n_trials=1)
+    mine.set_attributes({DEATHS: []})
+    queue.leases.end(["b"], why="timeout after 5 s")
+    [mine] = queue.claim("c", n_trials=1)
+    assert mine.deaths == ["timeout after 5 s"]
 
 
 def test_a_storage_that_does_not_exist_yet_is_not_created_by_looking(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def ended(storage_url: str) -> Queue:
     queue = queue_of(storage_url)
     queue.enqueue(3)
     for claimed in queue.claim("w", n_trials=3, limit=3):
-        queue.tell(claimed.trial_id, Told(value=float(claimed.number), attributes={"told": claimed.number}))
+        claimed.tell(Told(value=float(claimed.number), attributes={"told": claimed.number}))
     return queue
 
 
@@ -54,7 +54,7 @@ def test_of_two_that_decide_the_same_round_one_begins_it(ended: Queue) -> None:
 def test_a_late_decision_about_a_round_that_is_over_does_nothing(ended: Queue) -> None:
     begin(ended, seen=None, new=4)
     for claimed in ended.claim("w", n_trials=3, limit=2):
-        ended.tell(claimed.trial_id, Told(value=0.0))
+        claimed.tell(Told(value=0.0))
     assert not begin(ended, seen=None, new=4)
     assert ended.counts().complete == 3
 
@@ -70,7 +70,7 @@ def test_what_a_trial_was_told_in_a_later_round_is_what_is_read(ended: Queue) ->
     assert [t.value for t in ended.finished_trials()] == [0.0, 1.0, 2.0]
     begin(ended, seen=None, new=4)
     for claimed in ended.claim("w", n_trials=3, limit=2):
-        ended.tell(claimed.trial_id, Told(value=10.0 + claimed.number))
+        claimed.tell(Told(value=10.0 + claimed.number))
     assert [t.value for t in ended.finished_trials()] == [0.0, 11.0, 12.0]
 
 

@@ -59,7 +59,7 @@ def run(queue: Queue, n_trials: int, score: Callable[[dict[str, Any]], Told]) ->
     queue.enqueue(n_trials)
     while claimed := queue.claim("w", n_trials=n_trials):
         found.append(dict(claimed[0].condition))
-        queue.tell(claimed[0].trial_id, score(found[-1]))
+        claimed[0].tell(score(found[-1]))
     return found
 
 
@@ -135,7 +135,7 @@ def test_three_workers_claim_each_trial_exactly_once(tmp_path: Path, name: str) 
         while claimed := queue.claim(worker, n_trials=n_trials):
             numbers.append(claimed[0].number)
             space_of(name).check(claimed[0].condition)
-            queue.tell(claimed[0].trial_id, one(dict(claimed[0].condition)))
+            claimed[0].tell(one(dict(claimed[0].condition)))
 
     threads = [threading.Thread(target=work, args=(f"w{i}",)) for i in range(3)]
     for thread in threads:
@@ -224,7 +224,7 @@ def test_two_objectives_give_optunas_pareto_set(tmp_path: Path) -> None:
     queue = queue_at(tmp_path, "random", directions=["minimize", "minimize"])
     queue.enqueue(3)
     for claimed, values in zip(queue.claim("w", n_trials=3, limit=3), [(1, 2), (2, 1), (2, 2)], strict=True):
-        queue.tell(claimed.trial_id, Told(values=values))
+        claimed.tell(Told(values=values))
     study = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path}/3.db")
     assert sorted(trial.number for trial in study.best_trials) == [0, 1]
 
@@ -241,7 +241,7 @@ def test_a_trial_told_too_few_values_is_a_mistake_of_the_caller(tmp_path: Path) 
     queue.enqueue(1)
     [claimed] = queue.claim("w", n_trials=1)
     with pytest.raises(ValueError, match="2 objectives"):
-        queue.tell(claimed.trial_id, Told(value=1.0))
+        claimed.tell(Told(value=1.0))
 
 
 def test_the_exhaustive_design_is_the_whole_grid_in_another_order(tmp_path: Path) -> None:
@@ -254,6 +254,6 @@ def test_a_failed_trial_has_no_values_and_a_pruned_one_is_counted(tmp_path: Path
     queue = queue_at(tmp_path, "random")
     queue.enqueue(2)
     for claimed, told in zip(queue.claim("w", n_trials=2, limit=2), [Told(), Told(state="pruned")], strict=True):
-        queue.tell(claimed.trial_id, told)
+        claimed.tell(told)
     assert [trial.state for trial in queue.finished_trials()] == [TrialState.FAIL, TrialState.PRUNED]
     assert (queue.counts().failed, queue.counts().pruned) == (1, 1)

@@ -69,7 +69,7 @@ def ours(folder: Path, sampler: str, name: str, n_trials: int, seed: int) -> flo
     best = math.inf
     while claimed := queue.claim("w", n_trials=n_trials):
         value = function(dict(claimed[0].condition))
-        queue.tell(claimed[0].trial_id, Told(value=value))
+        claimed[0].tell(Told(value=value))
         best = min(best, value)
     return best
 

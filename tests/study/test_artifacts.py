@@ -150,9 +150,9 @@ def test_an_artifact_that_cannot_be_a_file_fails_the_run_with_its_reason(home: P
 def test_a_store_that_is_away_for_a_while_loses_no_artifact(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from rothamsted.tracking.sql import sql_writer as sql_recorder
+    from rothamsted.tracking import recorder as recorders
 
-    real, n_calls = sql_recorder.put_file, 0
+    real, n_calls = recorders.put_file, 0
 
     def sometimes_away(*given: Any) -> None:
         nonlocal n_calls
@@ -161,7 +161,7 @@ def test_a_store_that_is_away_for_a_while_loses_no_artifact(
             raise StoreError("the store is away")
         real(*given)
 
-    monkeypatch.setattr(sql_recorder, "put_file", sometimes_away)
+    monkeypatch.setattr(recorders, "put_file", sometimes_away)
     with caplog.at_level(logging.WARNING):
         run_by_hand(STUDY, Config())
     assert {f"samples/step_{step:06d}.txt" for step in (1, 2, 3)} <= files(only_folder(home))

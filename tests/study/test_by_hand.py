@@ -122,9 +122,9 @@ def test_metrics_are_in_the_store_while_the_run_goes_on(home: Path) -> None:
 
 def test_a_store_that_is_away_for_a_while_loses_no_measurement(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rothamsted.study import run_record
-    from rothamsted.tracking.sql import sql_writer as sql_recorder
+    from rothamsted.tracking import Recorder
 
-    real, n_calls = sql_recorder.SqlRecorder.flush, 0
+    real, n_calls = Recorder.flush, 0
 
     def sometimes_away(recorder: Any) -> None:
         nonlocal n_calls
@@ -134,7 +134,7 @@ def test_a_store_that_is_away_for_a_while_loses_no_measurement(home: Path, monke
         real(recorder)
 
     monkeypatch.setattr(run_record, "FLUSH_SECONDS", 0.0)
-    monkeypatch.setattr(sql_recorder.SqlRecorder, "flush", sometimes_away)
+    monkeypatch.setattr(Recorder, "flush", sometimes_away)
     run_by_hand(STUDY, TEN)
     assert n_calls > 4
     assert logged(only_run().run_id) == expected(TEN)

@@ -103,13 +103,13 @@ def test_a_replicate_whose_artifacts_break_a_rule_has_failed_with_the_reason(
 def test_a_replicate_whose_artifacts_the_store_refuses_has_failed_with_the_reason(
     sketches: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rothamsted.tracking.sql import sql_writer as sql_recorder
+    from rothamsted.tracking import recorder as recorders
 
     def full(*given: Any) -> None:
         raise StoreError("run 1: cannot store artifact 'a': No space left on device")
 
     context = sketches.start(SWEEP)
-    monkeypatch.setattr(sql_recorder, "put_file", full)
+    monkeypatch.setattr(recorders, "put_file", full)
     sketches.work(context)
     reasons = {run.tags[tags.REASON] for run in replicates(sketches)}
     assert reasons == {"StoreError: run 1: cannot store artifact 'a': No space left on device"}

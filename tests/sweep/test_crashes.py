@@ -57,7 +57,7 @@ def sweep_with_cut(project: Project, changes: dict[str, Any], at: int | None) ->
         assert at is None, "the cut came after the end"
     again = project.start(changes)
     for queue in [again.queue, *([again.confirmation().queue] if again.sweep.confirm is not None else [])]:
-        queue.claims.expire()
+        queue.leases.end()
     project.work(again)
     return outcome(project, again), supply.n_commits
 

@@ -103,18 +103,55 @@ def test_a_killed_worker_costs_no_finished_replicate_and_its_own_goes_on(project
     assert objectives(project) == expected
 
 
-def test_a_replicate_that_kills_its_worker_every_time_is_failed_with_the_reason(project: Project) -> None:
-    # A worker that is killed before it reaches its first checkpoint has one attempt by default.
+def test_with_no_retries_a_killed_worker_still_costs_no_replicate(project: Project) -> None:
+    # A crash is no failure of the training: `retries` is 0, and the replicate goes on in its own run.
     marker = project.root / "killed"
     config = project.write({"parameters": {"kill_at_step": 3, "kill_marker": str(marker)}, "space": {"x": [0.0, 0.5]}})
     done = project.cli("sweep", "--config", str(config))
     assert done.returncode == 0, done.stderr
+    assert "was killed by SIGKILL" in done.stdout
     runs = find_runs(None, {tags.ROLE: "replicate"}, uri=project.tracking_uri)
-    failed = [run for run in runs if run.status == "FAILED"]
-    assert (len(runs), len(failed)) == (6, 1)
+    assert [run.status for run in runs] == ["FINISHED"] * 6
+
+
+def test_a_replicate_that_kills_its_worker_every_time_is_failed_once_with_the_reason(project: Project) -> None:
+    changes = {"parameters": {"kill_at_step": 3}, "space": {"x": [0.0]}, "replicates": {"count": 1}}
+    config = project.write(changes)
+    done = project.cli("sweep", "--config", str(config))
+    assert done.returncode == 0, done.stderr
+    [run] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
+    assert run.status == "FAILED"
+    assert run.tags[tags.REASON] == "its worker died in all 3 attempts: killed by a signal, perhaps out of memory"
     client = MlflowClient(project.tracking_uri)
-    text = Path(client.download_artifacts(failed[0].run_id, "traceback.txt")).read_text()
-    assert "killed" in text
+    text = Path(client.download_artifacts(run.run_id, "traceback.txt")).read_text()
+    assert "killed by a signal" in text
+    # What is missing because of crashes is tried anew when the command is given again.
+    again = project.cli("sweep", "--config", str(config))
+    assert again.returncode == 0, again.stderr
+    statuses = [run.status for run in find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)]
+    assert statuses == ["FAILED", "FAILED"]
+
+
+def test_a_replicate_killed_for_its_time_has_timed_out_and_not_run_out_of_memory(project: Project) -> None:
+    stuck = {"steps": 2, "n_points": 1, "sleep_seconds": 60}  # no measurement in its time
+    changes = {"parameters": stuck, "space": {"x": [0.0]}, "replicates": {"count": 1}}
+    config = project.write({**changes, "execution": {"timeout_per_trial": 1}})
+    impatient = (
+        "import sys; from rothamsted.sweep.coordinator import coordinator; coordinator.TIMEOUT_GRACE_SECONDS = 0.5; "
+        "from rothamsted.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", impatient, "sweep", "--config", str(config)],
+        cwd=project.root,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "out of memory" not in done.stdout
+    [run] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
+    assert (run.status, run.tags[tags.REASON]) == ("FAILED", "timeout after 1 s")
 
 
 def test_ctrl_c_checkpoints_and_the_resumed_sweep_ends_with_the_same_numbers(project: Project) -> None:

@@ -146,7 +146,7 @@ def check_cuts(project: Project, places: Callable[[int], Sequence[int]]) -> None
         for stage in (name, f"{name}.stage2"):
             record = find_search(project.storage, stage)
             if record is not None and tags.RUN_ID in record.attributes:
-                reopened(project, stage).queue.claims.expire()
+                reopened(project, stage).queue.leases.end()
         assert run(project, {"name": name}).sitting.exit_status == 0
         found = ended(project, name)
         # A run that was opened just before the cut is left behind unknown to the search, and another one opened.

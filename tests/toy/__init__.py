@@ -53,8 +53,8 @@ class Config(BaseModel):
     fail: bool = Field(default=False, description="raise after the first measurement")
     fail_at_seed: int = Field(default=-1, description="raise after the first measurement where this is the seed")
     fail_with: Literal["error", "memory", "user"] = "error"
-    kill_at_step: int = Field(default=-1, description="SIGKILL the own process once, at the start of this step")
-    kill_marker: str = Field(default="", description="file that notes that the kill has happened")
+    kill_at_step: int = Field(default=-1, description="SIGKILL the own process at the start of this step")
+    kill_marker: str = Field(default="", description="file that notes a kill, so that there is one only; empty: always")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +142,9 @@ def _noise(config: Config) -> np.ndarray:
 def _misbehave(config: Config, step: int) -> None:
     if config.sleep_seconds:
         time.sleep(config.sleep_seconds)
-    if step == config.kill_at_step and not Path(config.kill_marker).exists():
-        Path(config.kill_marker).touch()
+    if step == config.kill_at_step and not (config.kill_marker and Path(config.kill_marker).exists()):
+        if config.kill_marker:
+            Path(config.kill_marker).touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from rothamsted.tracking import migrate, open_recorder
-from rothamsted.tracking.client_writer import ClientRecorder
+from rothamsted.tracking import Recorder, migrate, open_recorder
+from rothamsted.tracking.client_writer import ClientWriter
 from tests.tracking.stores import Store
 
 SERVER_START_SECONDS = 90
@@ -80,12 +80,12 @@ def server_uri(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(params=["sqlite", "postgresql", "client", pytest.param("server", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """Each kind of store with the recorder that serves it; "client" is the client's recorder over SQLite."""
+    """Each kind of store with the recorder that serves it; "client" is the client's writer over SQLite."""
     kind = request.param
     uri = request.getfixturevalue({"client": "sqlite_uri"}.get(kind, f"{kind}_uri"))
     location = None if kind == "server" else str(tmp_path / "artifacts")
     experiment_id = MlflowClient(uri).create_experiment(f"of {uuid.uuid4().hex}", artifact_location=location)
-    opened = (lambda: ClientRecorder(uri)) if kind == "client" else (lambda: open_recorder(uri))
+    opened = (lambda: Recorder(ClientWriter(uri))) if kind == "client" else (lambda: open_recorder(uri))
     return Store(kind=kind, uri=uri, experiment_id=experiment_id, open=opened)
 
 

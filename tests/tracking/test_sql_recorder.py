@@ -19,10 +19,9 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import Recorder, find_runs, open_recorder, read_history
-from rothamsted.tracking.client_writer import ClientRecorder
-from rothamsted.tracking.sql import sql_writer as sql_recorder
+from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.sql import store as sql_store
-from rothamsted.tracking.sql.sql_writer import SqlRecorder, new_run_id
+from rothamsted.tracking.sql.sql_writer import SqlWriter, new_run_id
 from tests.conftest import ROOT
 from tests.forked import FORKED
 from tests.tracking.forking import write_runs
@@ -103,13 +102,12 @@ def test_what_could_not_be_written_is_written_by_the_next_flush(
     sqlite_uri: str, experiment_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql_store, "BUSY_TIMEOUT_MS", 10)
-    monkeypatch.setattr(sql_recorder, "_ATTEMPTS", 2)
     holder = sqlite3.connect(sqlite_uri.removeprefix("sqlite:///"), isolation_level=None)
     with open_recorder(sqlite_uri) as recorder:
         run_id = recorder.open_run(experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="database is locked"):
-            recorder.flush()
+            recorder.flush(wait_seconds=0.2)
         holder.execute("ROLLBACK")
         holder.close()
         recorder.flush()
@@ -144,18 +142,18 @@ def test_an_mlflow_of_unknown_tables_is_written_to_by_its_client(
 ) -> None:
     monkeypatch.setattr("mlflow.__version__", "3.99.0")
     with open_recorder(sqlite_uri) as recorder:
-        assert isinstance(recorder, ClientRecorder)
+        assert isinstance(recorder._writer, ClientWriter)
     assert "3.99.0" in caplog.text
 
 
 def test_this_mlflow_is_written_to_by_sql(sqlite_uri: str) -> None:
     with open_recorder(sqlite_uri) as recorder:
-        assert isinstance(recorder, SqlRecorder)
+        assert isinstance(recorder._writer, SqlWriter)
 
 
 def test_recording_costs_a_fifth_of_the_time_of_the_client(sqlite_uri: str, experiment_id: str) -> None:
     # Authority: a ratio of processor time within one run, whatever the machine. Measured: 8 to 15.
-    with open_recorder(sqlite_uri) as ours, ClientRecorder(sqlite_uri) as theirs:
+    with open_recorder(sqlite_uri) as ours, Recorder(ClientWriter(sqlite_uri)) as theirs:
         seconds = []
         for recorder in (ours, theirs):
             record_runs(recorder, experiment_id, 3)  # the first ones compile statements

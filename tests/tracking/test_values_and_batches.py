@@ -18,10 +18,11 @@ from mlflow.utils.validation import (
 
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint
-from rothamsted.tracking.buffer import Buffer
+from rothamsted.tracking.batch import Batch
 from rothamsted.tracking.checked import LARGEST_FLOAT, checked_metric, restored, stored
 from rothamsted.tracking.client_writer import batches
 from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.sql.rows import rows_of
 
 
 @given(st.integers(0, 2300), st.integers(0, 320), st.integers(0, 320), st.integers(0, 6000))
@@ -80,9 +81,9 @@ def test_numpy_numbers_become_plain_ones() -> None:
 def test_the_latest_point_has_the_greatest_step_then_time_then_value(
     points: list[tuple[str, float, int, int]],
 ) -> None:
-    buffer = Buffer()
-    buffer.add_metrics("run", [MetricPoint(*point) for point in points])
-    latest = {row["key"]: (row["step"], row["timestamp"], row["value"]) for row in buffer.batches().get("latest", [])}
+    batch = Batch()
+    batch.add("run", metrics=[MetricPoint(*point) for point in points])
+    latest = {row["key"]: (row["step"], row["timestamp"], row["value"]) for row in rows_of(batch, {}).get("latest", [])}
     expected = {
         key: max((step, time, value) for other, value, time, step in points if other == key)
         for key in {point[0] for point in points}

@@ -4,8 +4,9 @@ The only doorway to Optuna. Apart from the sweep engine so that a worker never t
 """
 
 from rothamsted.search.known import count_usable
-from rothamsted.search.lease import Claimed
+from rothamsted.search.lease import Lease, LostError
 from rothamsted.search.queue import Queue
+from rothamsted.search.renewer import Renewer
 from rothamsted.search.storage import (
     SearchRecord,
     check_storage,
@@ -16,10 +17,12 @@ from rothamsted.search.storage import (
 from rothamsted.search.told import Counts, Known, Told
 
 __all__ = [
-    "Claimed",
     "Counts",
     "Known",
+    "Lease",
+    "LostError",
     "Queue",
+    "Renewer",
     "SearchRecord",
     "Told",
     "check_storage",

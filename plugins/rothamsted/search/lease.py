@@ -1,54 +1,194 @@
-"""Who holds which trial: claims, leases, take-overs.
+"""Lease a trial to one worker, renew what a worker holds, and write nothing of a trial that it has lost.
 
-Apart from the queue because here, and nowhere else, workers race. Each change is one transaction that begins
-with a write, so that SQLite waits for its turn instead of failing on a stale read, and PostgreSQL locks the
-row. Optuna's own claim reads first and writes after.
+A claim is one transaction, and so is each write: it begins with the lease, which it locks, so that SQLite waits for
+its turn and PostgreSQL for the row. A claim has a token; tokens of one trial rise, and what carries an older one is
+refused. Only the database's clock says when a lease is over.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, final
 
 import sqlalchemy as sa
-from optuna.trial import TrialState
 
 from rothamsted.search import distributions as dist
-from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS, set_trial_attributes, utc_now
+from rothamsted.search.sql import leases as sql
+from rothamsted.search.sql.ended import end_trial
+from rothamsted.search.sql.leases import DEATHS, RUNS
+from rothamsted.search.sql.queued import attributes_of, params_of
+from rothamsted.search.sql.tables import set_report, set_trial_attributes
+from rothamsted.search.told import Told
 from rothamsted.space import Space
 
-LEASE = "rothamsted:lease"
-CRASHES = "rothamsted:crashes"
 STALE_SECONDS = 5.0  # between two looks for leases that have run out
 
+Names = Callable[["Lease"], Mapping[str, str]]  # from a claim to the ids of runs that will be made for it
 
-@dataclass(frozen=True, kw_only=True)
-class Claimed:
-    """A trial that this worker holds the lease of."""
 
-    trial_id: int  # Optuna's key
-    number: int  # 0, 1, ... within the sweep
+def no_names(lease: Lease) -> Mapping[str, str]:
+    """No run is named before it is made."""
+    return {}
+
+
+class LostError(Exception):
+    """The trial has another holder now, or its worker was declared dead: nothing of it may be written any more."""
+
+
+@final
+@dataclass(kw_only=True, eq=False)
+class Lease:
+    """One worker's claim of one trial.
+
+    Attributes:
+        trial_id: Optuna's key.
+        number: 0, 1, ... within the search.
+        condition: the values of its active parameters.
+        attributes: user attributes of the trial when it was claimed, those of earlier holders included.
+        token: number of this claim of the trial: 1, 2, ...
+        is_taken_over: its holder was gone, or gave it back: what was done then stands in the record alone.
+        worker: who holds it.
+        seconds: how long it lasts after each renewal.
+        study_id: of the search.
+        n_objectives: so many values a trial is told.
+        named: whose runs got their ids with this claim: no earlier holder can have made them.
+    """
+
+    engine: sa.Engine
+    study_id: int
+    worker: str
+    seconds: float
+    trial_id: int
+    number: int
     condition: Mapping[str, Any]
-    attributes: Mapping[str, Any]  # user attributes, those of an earlier holder included
-    is_continued: bool  # another worker held it before, or it was put back
-    is_taken_over: bool = False  # its holder was gone: what it had done stands in the tracking store alone
+    attributes: Mapping[str, Any]
+    token: int
+    is_taken_over: bool = False
+    n_objectives: int = 1
+    named: frozenset[str] = frozenset()
+    _renewed_at: float = field(default_factory=time.monotonic)
+    _is_lost: bool = False
+    _is_over: bool = False  # told or given back: no renewal says anything about it any more
 
     @property
-    def crashes(self) -> Mapping[int, int]:
-        """How many workers died while running each replicate."""
-        return {int(k): int(v) for k, v in self.attributes.get(CRASHES, {}).items()}
+    def is_continued(self) -> bool:
+        """Whether it was claimed before: taken over, or put back."""
+        return self.token > 1
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is known that somebody else has the trial."""
+        return self._is_lost and not self._is_over
+
+    @property
+    def runs(self) -> Mapping[str, str]:
+        """Ids of the trial's runs that have not been told: they stood here before the runs were made."""
+        return self.attributes.get(RUNS, {})
+
+    @property
+    def deaths(self) -> list[str]:
+        """Why earlier holders ended, "" for a crash, as long as no replicate is blamed for it."""
+        return self.attributes.get(DEATHS, [])
+
+    def confirm(self) -> bool:
+        """Whether the trial is still ours; asks the database if the last renewal is half a lease old."""
+        if not self._is_lost and time.monotonic() - self._renewed_at > self.seconds / 2:
+            renew([self])
+        return not self._is_lost
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction of the search that first locks, and renews, the lease.
+
+        Raises:
+            LostError: the trial is not ours any more; nothing is written.
+        """
+        started = time.monotonic()
+        with self.engine.begin() as tx:
+            if self._is_lost or not self.is_among(sql.renew(tx, self.worker, [self.trial_id], self.seconds)):
+                self.lose()
+                raise LostError(f"trial {self.number}: claim {self.token} of worker {self.worker} is over")
+            yield tx
+        self._renewed_at = started
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set user attributes of the trial (JSON values), here too.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        with self.writing() as tx:
+            set_trial_attributes(tx, self.trial_id, attributes)
+        self.attributes = {**self.attributes, **attributes}
+
+    def report(self, step: int, value: float) -> None:
+        """Write the trial's value at a step, which optuna-dashboard draws; again at a step: replace it.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        with self.writing() as tx:
+            set_report(tx, self.trial_id, step, value)
+
+    def tell(self, told: Told) -> bool:
+        """End trial and lease with a result, at once; False, with nothing written, if it is lost or ended already."""
+        if told.values is not None and len(told.values) != self.n_objectives:
+            raise ValueError(
+                f"trial id {self.trial_id}: told {told.values}, but the search has {self.n_objectives} objectives"
+            )
+        with self.engine.begin() as tx:
+            is_ours = sql.remove(tx, self.worker, self.trial_id, self.token)
+            is_told = is_ours and end_trial(tx, self.study_id, self.trial_id, told)
+        self._is_over = is_told
+        self._is_lost = not is_told
+        return is_told
+
+    def release(self) -> None:
+        """Give the trial back unfinished: it can be taken over at once, and no crash is counted."""
+        with self.engine.begin() as tx:
+            sql.give_back(tx, self.worker, self.trial_id, self.token)
+        self._is_over = True
+
+    def lose(self) -> None:
+        """Take note that somebody else has the trial."""
+        self._is_lost = True
+
+    def is_among(self, held: Collection[tuple[int, int]]) -> bool:
+        """Whether it is one of these (trial id, token)."""
+        return (self.trial_id, self.token) in held
+
+    def note_renewal(self, held: Collection[tuple[int, int]], at: float) -> None:
+        """Take note of a renewal that was begun at a time of the monotonic clock."""
+        if self.is_among(held):
+            self._renewed_at = max(self._renewed_at, at)
+        else:
+            self.lose()
 
 
-class Claims:
-    """The leases of one sweep's trials; one object a thread."""
+def renew(leases: Iterable[Lease]) -> None:
+    """Renew leases of one worker in one statement, and mark those that it has lost."""
+    held = list(leases)
+    if not held:
+        return
+    started, first = time.monotonic(), held[0]
+    with first.engine.begin() as tx:
+        found = sql.renew(tx, first.worker, [lease.trial_id for lease in held], first.seconds)
+    for lease in held:
+        lease.note_renewal(found, started)
 
-    def __init__(self, engine: sa.Engine, study_id: int, space: Space) -> None:
+
+@final
+class Leases:
+    """The leases of one search: claimed, looked at, ended; one object a thread."""
+
+    def __init__(self, engine: sa.Engine, study_id: int, space: Space, n_objectives: int) -> None:
         self._engine = engine
         self._study_id = study_id
         self._space = space
+        self._n_objectives = n_objectives
         self._floor = -1  # every trial up to here was claimed once: keeps a claim's cost flat
         self._looked_for_stale = float("-inf")
 
@@ -59,147 +199,94 @@ class Claims:
         self._looked_for_stale = time.monotonic()
         return True
 
-    def take_waiting(self, lease: Mapping[str, Any], limit: int) -> list[Claimed]:
+    def take_waiting(self, worker: str, seconds: float, limit: int, names: Names) -> list[Lease]:
         """Claim up to `limit` waiting trials, lowest number first."""
-        won = self._take_waiting_above(self._floor, lease, limit)
+        won = self._take_waiting_above(self._floor, worker, seconds, limit, names)
         if not won and self._floor >= 0:
-            won = self._take_waiting_above(-1, lease, limit)  # trials that were put back
+            won = self._take_waiting_above(-1, worker, seconds, limit, names)  # trials that were put back
         if won:
-            self._floor = max(self._floor, *(c.trial_id for c in won))
+            self._floor = max(self._floor, *(lease.trial_id for lease in won))
         return won
 
-    def take_over(self, lease: Mapping[str, Any], limit: int) -> list[Claimed]:
-        """Claim up to `limit` running trials whose lease has run out."""
-        now = time.time()
-        stale = [row for row in self._leases() if row[2]["expires"] < now][:limit]
-        if not stale:
+    def take_over(self, worker: str, seconds: float, limit: int, names: Names) -> list[Lease]:
+        """Claim up to `limit` running trials whose lease is over, each with what its holder died of."""
+        with self._engine.connect() as connection:
+            over = [held for held in sql.held_leases(connection, self._study_id) if held.is_over][:limit]
+        if not over:
             return []
         with self._engine.begin() as tx:
-            won = [
-                (trial_id, number) for trial_id, number, old in stale if self._replace_lease(tx, trial_id, old, lease)
-            ]
-            claimed = self._describe(tx, won, is_taken_over=True)
-        return claimed
+            won = [held for held in over if sql.take(tx, held)]
+            return self.give(tx, {held.trial_id: held.number for held in won}, worker, seconds, names, over=won)
 
-    def renew(self, worker_id: str, trial_ids: Sequence[int], lease_seconds: float) -> list[int]:
-        """Extend the leases of these trials; returns those that another worker has taken over."""
-        lost = []
-        for trial_id in trial_ids:
-            with self._engine.begin() as tx:
-                lease = self._lease_of(tx, trial_id)
-                new = {"worker": worker_id, "expires": time.time() + lease_seconds}
-                if lease is None or lease["worker"] != worker_id or not self._replace_lease(tx, trial_id, lease, new):
-                    lost.append(trial_id)
-        return lost
+    def end(self, workers: Sequence[str] | None = None, why: str = "") -> int:
+        """End the leases of workers that are gone (None: of all) now; returns how many.
 
-    def release(self, worker_id: str, trial_ids: Sequence[int]) -> None:
-        """Give trials back unfinished: they can be taken over at once."""
-        self.renew(worker_id, trial_ids, lease_seconds=-1e9)
-
-    def expire(self, worker_ids: Sequence[str] | None = None) -> list[int]:
-        """End the leases of dead workers now (None: of all workers); returns the numbers of their trials."""
-        ended = []
-        for trial_id, number, lease in self._leases():
-            if worker_ids is None or lease["worker"] in worker_ids:
-                with self._engine.begin() as tx:
-                    self._replace_lease(tx, trial_id, lease, {**lease, "expires": 0.0})
-                ended.append(number)
-        return ended
+        Args:
+            workers: their ids.
+            why: where it was no crash but a failure of the training, such as a timeout: said of the replicates.
+        """
+        with self._engine.begin() as tx:
+            return sql.end_leases(tx, self._study_id, workers, why)
 
     def holders(self) -> dict[str, list[int]]:
-        """Which worker holds which trials (by number), leases that have run out left aside."""
+        """Which worker holds which trials (by number), leases that are over left aside."""
+        with self._engine.connect() as connection:
+            held = sql.held_leases(connection, self._study_id)
         holders: dict[str, list[int]] = {}
-        for _, number, lease in self._leases():
-            if lease["expires"] > time.time():
-                holders.setdefault(lease["worker"], []).append(number)
+        for lease in (one for one in held if not one.is_over):
+            holders.setdefault(lease.worker, []).append(lease.number)
         return holders
 
-    def attributes(self, tx: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """The user attributes of each of these trials."""
-        found: dict[int, dict[str, Any]] = {trial_id: {} for trial_id in ids}
-        query = sa.select(ATTRIBUTES.c.trial_id, ATTRIBUTES.c.key, ATTRIBUTES.c.value_json).where(
-            ATTRIBUTES.c.trial_id.in_(list(ids))
-        )
-        for trial_id, key, text in tx.execute(query):
-            found[trial_id][key] = json.loads(text)
-        return found
-
-    def _take_waiting_above(self, floor: int, lease: Mapping[str, Any], limit: int) -> list[Claimed]:
-        first = (
-            sa.select(TRIALS.c.trial_id)
-            .where(
-                TRIALS.c.study_id == self._study_id,
-                TRIALS.c.state == TrialState.WAITING,
-                TRIALS.c.trial_id > floor,
-            )
-            .order_by(TRIALS.c.trial_id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        claim = (
-            sa.update(TRIALS)
-            .where(TRIALS.c.trial_id.in_(first.scalar_subquery()), TRIALS.c.state == TrialState.WAITING)
-            .values(state=TrialState.RUNNING, datetime_start=utc_now())
-            .returning(TRIALS.c.trial_id, TRIALS.c.number)
-        )
-        with self._engine.begin() as tx:
-            won = sorted(tx.execute(claim).all(), key=lambda row: row.number)
-            for row in won:
-                set_trial_attributes(tx, row.trial_id, {LEASE: lease})
-            return self._describe(tx, [(row.trial_id, row.number) for row in won])
-
-    def _describe(
-        self, tx: sa.Connection, trials: Sequence[tuple[int, int]], *, is_taken_over: bool = False
-    ) -> list[Claimed]:
-        ids = [trial_id for trial_id, _ in trials]
+    def give(
+        self,
+        tx: sa.Connection,
+        numbers: Mapping[int, int],
+        worker: str,
+        seconds: float,
+        names: Names,
+        over: Sequence[sql.Held] = (),
+    ) -> list[Lease]:
+        """Write the leases of trials (id -> number) that this transaction has locked, and the ids of their runs."""
+        ids = list(numbers)
         if not ids:
             return []
-        query = sa.select(PARAMS.c.trial_id, PARAMS.c.param_name, PARAMS.c.param_value).where(
-            PARAMS.c.trial_id.in_(ids)
-        )
-        stored: dict[int, dict[str, float]] = {trial_id: {} for trial_id in ids}
-        for trial_id, name, value in tx.execute(query):
-            stored[trial_id][name] = value
-        attributes = self.attributes(tx, ids)
-        return [
-            Claimed(
+        tokens, now = sql.next_tokens(tx, ids)
+        params, attributes = params_of(tx, ids), attributes_of(tx, ids)
+        deaths = {held.trial_id: [*attributes[held.trial_id].get(DEATHS, []), *_death(held.lease)] for held in over}
+        claimed = [
+            Lease(
+                engine=self._engine,
+                study_id=self._study_id,
+                worker=worker,
+                seconds=seconds,
                 trial_id=trial_id,
-                number=number,
-                condition=dist.from_stored(stored[trial_id], self._space),
-                attributes=attributes[trial_id],
-                is_continued=is_taken_over or len(attributes[trial_id]) > 1,
-                is_taken_over=is_taken_over,
+                number=numbers[trial_id],
+                condition=dist.from_stored(params[trial_id], self._space),
+                attributes={**attributes[trial_id], **({DEATHS: deaths[trial_id]} if deaths.get(trial_id) else {})},
+                token=tokens[trial_id],
+                is_taken_over=trial_id in deaths,
+                n_objectives=self._n_objectives,
             )
-            for trial_id, number in trials
+            for trial_id in ids
         ]
+        for lease in claimed:
+            if named := names(lease):
+                lease.named = frozenset(named)
+                lease.attributes = {**lease.attributes, RUNS: {**lease.runs, **named}}
+        stored = {i: {"worker": worker, "expires": now + seconds, "token": tokens[i]} for i in ids}
+        kept = {
+            lease.trial_id: {k: lease.attributes[k] for k in (RUNS, DEATHS) if k in lease.attributes}
+            for lease in claimed
+        }
+        sql.give(tx, stored, kept)
+        return claimed
 
-    def _leases(self) -> list[tuple[int, int, dict[str, Any]]]:
-        """(trial id, number, lease) of every running trial."""
-        query = (
-            sa.select(TRIALS.c.trial_id, TRIALS.c.number, ATTRIBUTES.c.value_json)
-            .join(ATTRIBUTES, ATTRIBUTES.c.trial_id == TRIALS.c.trial_id)
-            .where(
-                TRIALS.c.study_id == self._study_id,
-                TRIALS.c.state == TrialState.RUNNING,
-                ATTRIBUTES.c.key == LEASE,
-            )
-            .order_by(TRIALS.c.number)
-        )
-        with self._engine.connect() as connection:
-            return [(trial_id, number, json.loads(text)) for trial_id, number, text in connection.execute(query)]
+    def _take_waiting_above(self, floor: int, worker: str, seconds: float, limit: int, names: Names) -> list[Lease]:
+        with self._engine.begin() as tx:
+            started = sql.start_waiting(tx, self._study_id, above=floor, limit=limit)
+            return self.give(tx, dict(started), worker, seconds, names)
 
-    def _lease_of(self, tx: sa.Connection, trial_id: int) -> dict[str, Any] | None:
-        return self.attributes(tx, [trial_id])[trial_id].get(LEASE)
 
-    def _replace_lease(self, tx: sa.Connection, trial_id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Swap a lease if it is still the one that was read: of two workers that try, one wins."""
-        swap = (
-            sa.update(ATTRIBUTES)
-            .where(
-                ATTRIBUTES.c.trial_id == trial_id,
-                ATTRIBUTES.c.key == LEASE,
-                ATTRIBUTES.c.value_json == json.dumps(old),
-            )
-            .values(value_json=json.dumps(new))
-        )
-        return tx.execute(swap).rowcount == 1
+def _death(lease: Mapping[str, Any]) -> list[str]:
+    """What the end of a lease says of its holder: nothing where it gave the trial back, or before there were tokens."""
+    return [lease.get("why", "")] if lease["worker"] and "token" in lease else []

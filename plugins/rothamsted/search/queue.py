@@ -1,14 +1,9 @@
-"""The queue of a sweep's trials in Optuna's tables: enqueue, claim, tell.
-
-Apart from `claims`, which decides who of many workers holds a trial: here is what a trial is and becomes.
-"""
+"""The queue of a sweep's trials: enqueue conditions, claim them, read what became of them."""
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -21,24 +16,20 @@ from rothamsted.search import distributions as dist
 from rothamsted.search.ask import Asker
 from rothamsted.search.designs import after_first
 from rothamsted.search.known import KNOWN, to_frozen, to_keep
-from rothamsted.search.lease import CRASHES, LEASE, Claimed, Claims
+from rothamsted.search.lease import Lease, Leases, Names, no_names
 from rothamsted.search.pruners import make_pruner
 from rothamsted.search.rounds import Rounds
 from rothamsted.search.samplers import SAMPLERS
-from rothamsted.search.sql.ended import end_trial
 from rothamsted.search.sql.judged import Pruning
+from rothamsted.search.sql.queued import count_by_state, insert_running, lock_and_count
 from rothamsted.search.sql.tables import (
-    TRIALS,
     insert_waiting,
-    lock_study,
+    set_attributes_of_trials,
     set_note,
-    set_report,
     set_study_attribute,
-    set_trial_attributes,
     study_attribute,
-    utc_now,
 )
-from rothamsted.search.told import Counts, Known, Told
+from rothamsted.search.told import Counts, Known
 from rothamsted.space import Space
 
 FIRST = "rothamsted:first"  # Optuna, of the sweep: the conditions that were enqueued by hand
@@ -68,7 +59,7 @@ class Queue:
         self._seed = seed
         self._asker: Asker | None = None  # made when a trial is asked: what is known is set before
         self._pruning = Pruning(backend, study.study_name, make_pruner(pruner)) if pruner is not None else None
-        self.claims = Claims(self._engine, self.study_id, space)
+        self.leases = Leases(self._engine, self.study_id, space, len(study.directions))
         self.rounds = Rounds(self._engine, self.study_id)
 
     # ---- the coordinator ----
@@ -100,7 +91,7 @@ class Queue:
         the same `first`.
         """
         with self._engine.begin() as tx:
-            existing = self._lock_and_count(tx)
+            existing = lock_and_count(tx, self.study_id)
             first = self._first(tx, existing, first)
             if self._sampler.conditions is None:
                 new = [dict(condition) for condition in first[existing:n_trials]]
@@ -124,13 +115,8 @@ class Queue:
 
     def counts(self) -> Counts:
         """Trials by state, one query."""
-        query = (
-            sa.select(TRIALS.c.state, sa.func.count().label("n"))
-            .where(TRIALS.c.study_id == self.study_id)
-            .group_by(TRIALS.c.state)
-        )
         with self._engine.connect() as connection:
-            by_state = {row.state: row.n for row in connection.execute(query)}
+            by_state = count_by_state(connection, self.study_id)
         return Counts(
             waiting=by_state.get(TrialState.WAITING, 0),
             running=by_state.get(TrialState.RUNNING, 0),
@@ -139,19 +125,9 @@ class Queue:
             pruned=by_state.get(TrialState.PRUNED, 0),
         )
 
-    def count_crash(self, number: int, replicate: int) -> None:
-        """Record that a worker died while it ran this replicate."""
-        with self._engine.begin() as tx:
-            trial_id = tx.execute(
-                sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == self.study_id, TRIALS.c.number == number)
-            ).scalar_one()
-            crashes = self.claims.attributes(tx, [trial_id])[trial_id].get(CRASHES, {})
-            crashes[str(replicate)] = crashes.get(str(replicate), 0) + 1
-            set_trial_attributes(tx, trial_id, {CRASHES: crashes})
-
-    def requeue(self, numbers: Sequence[int]) -> int:
-        """Put finished trials back to waiting, to retry their failed replicates; returns how many."""
-        return self.rounds.put_back({number: {} for number in numbers})
+    def requeue(self, trials: Mapping[int, Mapping[str, Any]]) -> int:
+        """Put finished trials (by number) back to waiting, each with attributes to set; returns how many."""
+        return self.rounds.put_back(trials)
 
     def add(
         self,
@@ -165,7 +141,7 @@ class Queue:
         False, with nothing done, where there are not `n_before` of them: another process was first.
         """
         with self._engine.begin() as tx:
-            existing = self._lock_and_count(tx)
+            existing = lock_and_count(tx, self.study_id)
             if n_before not in (None, existing):
                 return False
             self._insert(tx, existing, conditions, attributes)
@@ -173,47 +149,50 @@ class Queue:
 
     # ---- a worker ----
 
-    def claim(self, worker_id: str, *, n_trials: int, limit: int = 1, lease_seconds: float = 60.0) -> list[Claimed]:
+    def claim(
+        self,
+        worker_id: str,
+        *,
+        n_trials: int,
+        limit: int = 1,
+        lease_seconds: float = 60.0,
+        names: Names = no_names,
+    ) -> list[Lease]:
         """Claim up to `limit` trials; an empty list means that nothing is left to claim now.
 
         First those whose holder is gone, then waiting ones, then, for an adaptive sampler, a new one while
         fewer than `n_trials` exist.
+
+        Args:
+            worker_id: who claims.
+            n_trials: so many an adaptive sampler may reach.
+            limit: most trials.
+            lease_seconds: from each renewal until another worker may take over.
+            names: gives the ids of the runs that will be made for a claim; written with it.
         """
-        lease = {"worker": worker_id, "expires": time.time() + lease_seconds}
-        claimed = self.claims.take_over(lease, limit) if self.claims.is_time_for_stale() else []
+        how = (worker_id, lease_seconds)
+        leases = self.leases
+        claimed = leases.take_over(*how, limit, names) if leases.is_time_for_stale() else []
         if len(claimed) < limit:
-            claimed += self.claims.take_waiting(lease, limit - len(claimed))
+            claimed += leases.take_waiting(*how, limit - len(claimed), names)
         if not claimed:
-            claimed = self.claims.take_over(lease, limit)
-        claimed = [self._complete(trial) for trial in claimed]
+            claimed = leases.take_over(*how, limit, names)
+        for lease in claimed:
+            self._complete(lease)
         while len(claimed) < limit and self._sampler.adaptive is not None:
-            asked = self._ask(lease, n_trials)
+            asked = self._ask(*how, n_trials, names)
             if asked is None:
                 break
             claimed.append(asked)
         return claimed
 
-    def set_trial_attributes(self, trial_id: int, attributes: Mapping[str, Any]) -> None:
-        """Set user attributes of a trial (JSON values), in one transaction."""
-        with self._engine.begin() as tx:
-            set_trial_attributes(tx, trial_id, attributes)
+    def should_prune(self, lease: Lease, step: int, values: Mapping[int, float]) -> bool:
+        """Whether the pruner would stop this trial, whose values up to `step` these are; False without a pruner.
 
-    def report(self, trial_id: int, step: int, value: float) -> None:
-        """Write a running trial's value at a step, which optuna-dashboard draws; again at a step: replace it."""
-        with self._engine.begin() as tx:
-            set_report(tx, trial_id, step, value)
-
-    def should_prune(self, trial_id: int, step: int, values: Mapping[int, float]) -> bool:
-        """Whether the pruner would stop this trial, whose values up to `step` these are; False without a pruner."""
-        return self._pruning is not None and self._pruning.should_prune(trial_id, step, values)
-
-    def tell(self, trial_id: int, told: Told) -> bool:
-        """Write a trial's result and end it; False if it had been finished already."""
-        n_objectives = len(self._study.directions)
-        if told.values is not None and len(told.values) != n_objectives:
-            raise ValueError(f"trial id {trial_id}: told {told.values}, but the search has {n_objectives} objectives")
-        with self._engine.begin() as tx:
-            return end_trial(tx, self.study_id, trial_id, told)
+        Raises:
+            LostError: the trial is not ours any more; what the pruner remembers of it was not written.
+        """
+        return self._pruning is not None and self._pruning.should_prune(lease, step, values)
 
     # ---- readers ----
 
@@ -229,12 +208,6 @@ class Queue:
         return dist.from_stored(stored, self._space)
 
     # ---- within ----
-
-    def _lock_and_count(self, tx: sa.Connection) -> int:
-        """Take the write lock of the sweep; returns how many trials it has."""
-        lock_study(tx, self.study_id)
-        count = sa.select(sa.func.count()).where(TRIALS.c.study_id == self.study_id)
-        return tx.execute(count).scalar_one()
 
     def _first(
         self, tx: sa.Connection, existing: int, first: Sequence[Mapping[str, Any]]
@@ -261,25 +234,18 @@ class Queue:
             for condition in conditions
         ]
         ids = insert_waiting(tx, self.study_id, first, params, self._distributions)
-        for trial_id, of_trial in zip(ids, attributes):
-            set_trial_attributes(tx, trial_id, of_trial)
+        set_attributes_of_trials(tx, dict(zip(ids, attributes)))
 
-    def _ask(self, lease: Mapping[str, Any], n_trials: int) -> Claimed | None:
+    def _ask(self, worker_id: str, seconds: float, n_trials: int, names: Names) -> Lease | None:
         """A new trial of the adaptive sampler; the ticket and its lease are taken in one transaction."""
         with self._engine.begin() as tx:
-            number = self._lock_and_count(tx)
+            number = lock_and_count(tx, self.study_id)
             if number >= n_trials:
                 return None
-            row = {
-                "study_id": self.study_id,
-                "number": number,
-                "state": TrialState.RUNNING,
-                "datetime_start": utc_now(),
-            }
-            trial_id = tx.execute(sa.insert(TRIALS).values(row).returning(TRIALS.c.trial_id)).scalar_one()
-            set_trial_attributes(tx, trial_id, {LEASE: lease})
-        condition = self._suggest(trial_id, number)
-        return Claimed(trial_id=trial_id, number=number, condition=condition, attributes={}, is_continued=False)
+            trial_id = insert_running(tx, self.study_id, number)
+            [lease] = self.leases.give(tx, {trial_id: number}, worker_id, seconds, names)
+        lease.condition = self._suggest(trial_id, number)
+        return lease
 
     def _suggest(self, trial_id: int, number: int) -> dict[str, Any]:
         if self._asker is None:
@@ -288,9 +254,8 @@ class Queue:
             self._asker = Asker(self._backend, self._study.study_name, known=known, **options)
         return self._asker.suggest(trial_id, number)
 
-    def _complete(self, claimed: Claimed) -> Claimed:
+    def _complete(self, lease: Lease) -> None:
         """A trial whose first holder died while it was asked gets the rest of its parameters now."""
-        names = {name for name in self._space.domains if self._space.is_active(name, claimed.condition)}
-        if self._sampler.adaptive is None or names <= set(claimed.condition):
-            return claimed
-        return replace(claimed, condition=self._suggest(claimed.trial_id, claimed.number))
+        names = {name for name in self._space.domains if self._space.is_active(name, lease.condition)}
+        if self._sampler.adaptive is not None and not names <= set(lease.condition):
+            lease.condition = self._suggest(lease.trial_id, lease.number)

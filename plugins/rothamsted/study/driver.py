@@ -90,7 +90,7 @@ def drive(
         StudyError: the configs do not make a population, or the checkpoint is of another one or unwritable.
     """
     check_population(study, configs)
-    snapshot = (checkpoint.load(study.name, configs) if checkpoint else None) or start
+    snapshot = _whole(checkpoint.load(study.name, configs) if checkpoint else None) or start
     members = Members.restored(snapshot) if snapshot else Members.of(len(configs))
     if on_restored:
         for member, measured in members.restored_points():
@@ -114,6 +114,13 @@ def drive(
     if checkpoint and not sitting.has_kept_state and all(ending.outcome in ENDED for ending in endings):
         checkpoint.remove()
     return endings
+
+
+def _whole(snapshot: Snapshot | None) -> Snapshot | None:
+    """A snapshot that every member can go on from; not one that had lost a member, which was not ours to train."""
+    if snapshot is None or any(how is not None and how.outcome not in ENDED for how in snapshot.stopped):
+        return None
+    return snapshot
 
 
 @final

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rothamsted import tags
-from rothamsted.search import Claimed
+from rothamsted.search import Lease
 from rothamsted.sweep.opened import SweepContext
 
 RACING = "racing"  # tag `rothamsted.race` of a condition that is still in
@@ -54,7 +54,7 @@ class Work:
         return "trial" if self.phase != "confirm" and not self.has_trial_run else "replicate"
 
 
-def work_of(context: SweepContext, claimed: Claimed) -> Work:
+def work_of(context: SweepContext, claimed: Lease) -> Work:
     """What a claimed trial asks for."""
     if context.phase == "confirm":
         item: Mapping[str, Any] = claimed.attributes[tags.CONFIRMS]

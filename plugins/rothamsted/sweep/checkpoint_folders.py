@@ -1,11 +1,13 @@
-"""Where the checkpoints of a sweep lie: one folder a replicate, below the sweep's name and run.
+"""Where the checkpoints of a sweep lie: one folder a population, below the sweep's name and run.
 
 Apart because the worker that writes them and a later stage that reads them must agree.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from rothamsted.spec import Sweep
@@ -18,10 +20,23 @@ def checkpoints_of(root: Path, sweep: Sweep, sweep_run_id: str) -> Path:
 
 
 def checkpoint_folder(root: Path, sweep: Sweep, sweep_run_id: str, part: str) -> Path:
-    """The folder of one population: `part` is trial-replicate, joined by + where several train together."""
+    """The folder of one population, by its `population_part`."""
     return checkpoints_of(root, sweep, sweep_run_id) / part
 
 
 def state_part(trial: int, replicate: int) -> str:
-    """The `part` of a replicate of the search that trains alone."""
+    """The part of a replicate of the search that trains alone."""
     return f"{trial}-{replicate}"
+
+
+def population_part(members: Sequence[tuple[int, int]], *, phase: str) -> str:
+    """The last part of a population's folder; no other population of the sweep has the same.
+
+    Args:
+        members: trial and replicate of each, in the order in which they train.
+        phase: of the sweep.
+    """
+    parts = [state_part(trial, replicate) for trial, replicate in members]
+    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:20]
+    own = parts[0] if len(parts) == 1 else f"{len(parts)}-members-{digest}"
+    return f"confirm-{own}" if phase == "confirm" else own

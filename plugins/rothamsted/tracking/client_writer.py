@@ -1,22 +1,18 @@
-"""The recorder for every store but SQL: MLflow's public client, in as few calls as its limits allow.
+"""Write to every store but SQL: MLflow's public client, in as few calls as its limits allow.
 
-Apart, because through a server a run has to be created by a call of its own and everything else is bound to
-the limits of one request.
+Through a server a run is made by a call of its own, and everything else is bound to the limits of one request.
 """
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.tracking.context.default_context import DefaultRunContext
 from mlflow.utils.validation import (
     MAX_BATCH_LOG_REQUEST_SIZE,
     MAX_ENTITIES_PER_BATCH,
@@ -24,195 +20,145 @@ from mlflow.utils.validation import (
     MAX_PARAMS_TAGS_PER_BATCH,
 )
 
+from rothamsted import tags as names
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.checked import checked_metric, checked_param, checked_tag, opening_tags, restored
-from rothamsted.tracking.failures import one_line, without_password
-from rothamsted.tracking.run_files import put_file, put_table, put_text
+from rothamsted.tracking.batch import Batch, Fence, Opening, Waiting
+from rothamsted.tracking.checked import restored
+from rothamsted.tracking.failures import store_error, without_password
 
 _T = TypeVar("_T")
 
 
 @dataclass
-class _Waiting:
-    """What one run waits to have written, in the order in which it is written."""
+class _Known:
+    """What a run has already and keeps: a server refuses another value for a param."""
 
-    is_resumed: bool = False
-    metrics: dict[MetricPoint, None] = field(default_factory=dict)  # a set that keeps the order
-    params: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    end: tuple[RunStatus, int] | None = None
+    params: set[str] = field(default_factory=set)
+    tags: set[str] = field(default_factory=set)
 
 
-class ClientRecorder:
-    """See `Recorder`. Runs are created at once; everything else waits for `flush`."""
+class _KeptOutError(Exception):
+    """Another one holds the run."""
+
+
+class ClientWriter:
+    """See `Writer`. Runs are made at once, as the store gives their ids.
+
+    There is no transaction: who holds a run is read before each request, so that one request may come too late.
+    A run whose making was answered too late is made a second time; the first one stays empty and RUNNING.
+    """
 
     def __init__(self, uri: str) -> None:
-        self._uri = without_password(uri)
-        self._client = MlflowClient(uri)
-        self._lock = threading.RLock()
-        self._waiting: dict[str, _Waiting] = {}
-        self._param_keys: dict[str, set[str]] = {}  # params that a run has, until it ends
-        self._context_tags = DefaultRunContext().tags()
-        self._is_closed = False
+        self.place = without_password(uri)
+        self.client = MlflowClient(uri)
+        self._known: dict[str, _Known] = {}  # by run, until it ends
 
-    def open_run(
-        self,
-        *,
-        experiment_id: str,
-        name: str,
-        parent_id: str | None = None,
-        tags: Mapping[str, Any],
-        params: Mapping[str, Any],
-        start_ms: int,
-    ) -> str:
-        """See `Recorder.open_run`."""
-        texts = opening_tags(self._context_tags, name, parent_id, tags)
-        checked_params = {key: checked_param(key, value) for key, value in params.items()}
-        with self._lock:
-            self._check_open()
-            run = self._call(
-                f"open run {name!r}",
-                lambda: self._client.create_run(experiment_id, start_time=int(start_ms), tags=texts, run_name=name),
-            )
-            self._param_keys[run.info.run_id] = set()
-            self._add(run.info.run_id, params=checked_params)
+    def new_run_id(self) -> str:
+        """See `Writer.new_run_id`."""
+        return ""
+
+    def create(self, opening: Opening) -> str:
+        """See `Writer.create`."""
+        if opening.run_id:
+            self.check(opening.run_id)
+            return opening.run_id
+        run = self._call(
+            f"open run {opening.name!r}",
+            lambda: self.client.create_run(
+                opening.experiment_id, start_time=opening.start_ms, tags=dict(opening.tags), run_name=opening.name
+            ),
+        )
+        self._known[run.info.run_id] = _Known(tags=set(opening.tags))
         return run.info.run_id
 
-    def resume_run(self, run_id: str) -> None:
-        """See `Recorder.resume_run`."""
-        with self._lock:
-            self._check_writable(run_id)
-            waiting = self._waiting.setdefault(run_id, _Waiting())
-            waiting.is_resumed, waiting.end = True, None
+    def check(self, run_id: str) -> None:
+        """See `Writer.check`."""
+        self._knowledge(run_id)
 
-    def log(
-        self,
-        run_id: str,
-        *,
-        metrics: Iterable[MetricPoint] = (),
-        params: Mapping[str, Any] | None = None,
-        tags: Mapping[str, Any] | None = None,
-    ) -> None:
-        """See `Recorder.log`."""
-        points = [checked_metric(point) for point in metrics]
-        checked_params = {key: checked_param(key, value) for key, value in (params or {}).items()}
-        checked_tags = {key: checked_tag(key, value) for key, value in (tags or {}).items()}
-        with self._lock:
-            self._check_writable(run_id)
-            self._add(run_id, metrics=points, params=checked_params, tags=checked_tags)
+    def holder(self, run_id: str) -> str | None:
+        """See `Writer.holder`."""
+        return self._run(run_id).data.tags.get(names.HOLDER)
 
-    def end_run(self, run_id: str, status: RunStatus, end_ms: int) -> None:
-        """See `Recorder.end_run`."""
-        with self._lock:
-            self._check_writable(run_id)
-            self._waiting.setdefault(run_id, _Waiting()).end = (RunStatus(status), int(end_ms))
+    def write(self, batch: Batch, fence: Fence) -> frozenset[str]:
+        """See `Writer.write`; run by run, and each request is safe to be sent twice."""
+        lost = set()
+        for run_id, waiting in batch.runs.items():
+            try:
+                self._write(run_id, waiting, fence)
+            except _KeptOutError:
+                lost.add(run_id)
+        for run_id in batch.ended():
+            self._known.pop(run_id, None)
+        return frozenset(lost)
 
-    def set_description(self, run_id: str, markdown: str) -> None:
-        """See `Recorder.set_description`."""
-        self.log(run_id, tags={"mlflow.note.content": markdown})
+    def _write(self, run_id: str, waiting: Waiting, fence: Fence) -> None:
+        send = self._sender(run_id, fence)
+        known = self._knowledge(run_id)
+        if run_id in fence.new:
+            holder = str(fence.tokens[run_id])
+            send(lambda: self.client.set_tag(run_id, names.HOLDER, holder))
+            fence = Fence(tokens=fence.tokens, new=fence.new - {run_id})
+            send = self._sender(run_id, fence)
+        status, end_ms = waiting.state or (None, None)
+        if status == RunStatus.RUNNING:
+            send(lambda: self.client.update_run(run_id, status=RunStatus.RUNNING.value))
+        tags = dict(waiting.tags)
+        if waiting.opening is not None:
+            tags = {key: text for key, text in waiting.opening.tags.items() if key not in known.tags} | tags
+        new = {key: text for key, text in waiting.params.items() if key not in known.params}
+        points = self._changed(run_id, waiting) if waiting.replaced else waiting.metrics
+        for batch in batches(dict.fromkeys(points), new, tags):
+            send(lambda: self._log(run_id, batch))  # noqa: B023
+        known.params.update(new)
+        if status is not None and status != RunStatus.RUNNING:
+            send(lambda: self.client.set_terminated(run_id, status=status.value, end_time=end_ms))
 
-    def log_table(self, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str) -> None:
-        """See `Recorder.log_table`."""
-        self._check_open()
-        put_table(self._client, run_id, columns, rows, path)
+    def _log(self, run_id: str, batch: Mapping[str, list[Any]]) -> None:
+        self.client.log_batch(run_id, metrics=batch["metrics"], params=batch["params"], tags=batch["tags"])
 
-    def replace_metrics(self, run_id: str, metrics: Sequence[MetricPoint]) -> None:
-        """See `Recorder.replace_metrics`."""
-        points = [checked_metric(point) for point in metrics]
-        self.flush()
+    def _sender(self, run_id: str, fence: Fence) -> Callable[[Callable[[], object]], None]:
+        """Return what sends one request for a run, after a look at who holds it."""
+
+        def send(request: Callable[[], object]) -> None:
+            if run_id in fence.tokens and fence.keeps_out(run_id, self.holder(run_id)):
+                raise _KeptOutError(run_id)
+            self._call(f"write run {run_id}", request)
+
+        return send
+
+    def _changed(self, run_id: str, waiting: Waiting) -> list[MetricPoint]:
+        """Return the points that are not there yet: an older point of a replaced metric is outdone by a later one."""
         there: dict[tuple[str, int], MetricPoint] = {}
-        for key in sorted({point.key for point in points}):
-            old = self._call(f"read metric {key}", lambda: self._client.get_metric_history(run_id, key))  # noqa: B023
+        for key in sorted(waiting.replaced):
+            old = self._call(f"read metric {key}", lambda: self.client.get_metric_history(run_id, key))  # noqa: B023
             for point in sorted(old, key=lambda point: (point.timestamp, point.value)):
                 there[key, point.step] = MetricPoint(key, restored(point.value), point.timestamp, point.step)
         changed = []
-        for point in points:
+        for point in waiting.metrics:
             known = there.get((point.key, point.step))
             if known is None or known.value != point.value:
                 later = point.timestamp_ms if known is None else max(point.timestamp_ms, known.timestamp_ms + 1)
                 changed.append(point._replace(timestamp_ms=later))
-        self.log(run_id, metrics=changed)
-        self.flush()
+        return changed
 
-    def log_text(self, run_id: str, text: str, path: str) -> None:
-        """See `Recorder.log_text`."""
-        self._check_open()
-        put_text(self._client, run_id, text, path)
+    def _knowledge(self, run_id: str) -> _Known:
+        known = self._known.get(run_id)
+        if known is None:
+            run = self._run(run_id)
+            if run.info.lifecycle_stage != "active":
+                raise StoreError(f"{self.place}: run {run_id} is deleted; restore it or begin under another name")
+            known = self._known[run_id] = _Known(params=set(run.data.params), tags=set(run.data.tags))
+        return known
 
-    def log_file(self, run_id: str, local_path: str | Path, folder: str = "") -> None:
-        """See `Recorder.log_file`."""
-        self._check_open()
-        put_file(self._client, run_id, local_path, folder)
-
-    def flush(self) -> None:
-        """See `Recorder.flush`."""
-        with self._lock:
-            self._check_open()
-            for run_id in list(self._waiting):
-                waiting = self._waiting[run_id]
-                self._call(f"write run {run_id}", lambda: self._write(run_id, waiting))  # noqa: B023
-                del self._waiting[run_id]
-                if waiting.end:
-                    self._param_keys.pop(run_id, None)
-
-    def close(self) -> None:
-        """See `Recorder.close`."""
-        with self._lock:
-            if not self._is_closed:
-                self.flush()
-                self._is_closed = True
-
-    def __enter__(self) -> ClientRecorder:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self.close()
-
-    def _add(
-        self,
-        run_id: str,
-        *,
-        metrics: Iterable[MetricPoint] = (),
-        params: Mapping[str, str],
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        waiting = self._waiting.setdefault(run_id, _Waiting())
-        waiting.metrics.update(dict.fromkeys(metrics))
-        known = self._param_keys[run_id]
-        waiting.params.update({key: value for key, value in params.items() if key not in known})
-        known.update(params)
-        waiting.tags.update(tags or {})
-
-    def _write(self, run_id: str, waiting: _Waiting) -> None:
-        """Write one run; each part is safe to be sent twice, so a flush that fails here can be repeated."""
-        if waiting.is_resumed:
-            self._client.update_run(run_id, status=RunStatus.RUNNING.value)
-        for batch in batches(waiting.metrics, waiting.params, waiting.tags):
-            self._client.log_batch(run_id, metrics=batch["metrics"], params=batch["params"], tags=batch["tags"])
-        if waiting.end:
-            status, end_ms = waiting.end
-            self._client.set_terminated(run_id, status=status.value, end_time=end_ms)
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise StoreError(f"{self._uri}: this recorder is closed; open another")
-
-    def _check_writable(self, run_id: str) -> None:
-        """A run that this recorder did not open has to exist, and its params have to be known."""
-        self._check_open()
-        if run_id in self._param_keys:
-            return
-        run = self._call(f"find run {run_id}", lambda: self._client.get_run(run_id))
-        if run.info.lifecycle_stage != "active":
-            raise StoreError(f"{self._uri}: run {run_id} is deleted; restore it or begin under another name")
-        self._param_keys[run_id] = set(run.data.params)
+    def _run(self, run_id: str) -> Run:
+        return self._call(f"find run {run_id}", lambda: self.client.get_run(run_id))
 
     def _call(self, task: str, call: Callable[[], _T]) -> _T:
         try:
             return call()
         except MlflowException as error:
-            raise StoreError(f"{self._uri}: cannot {task}: {one_line(error)}") from error
+            raise store_error(f"{self.place}: cannot {task}", error) from error
 
 
 def batches(

@@ -1,14 +1,42 @@
-"""One line out of an error of MLflow, SQLAlchemy or a database driver.
-
-Apart, because those errors come as paragraphs with statements, parameters and links; a user gets one line.
-"""
+"""One line out of an error of MLflow, SQLAlchemy or a database driver, and whether trying again may help."""
 
 from __future__ import annotations
 
 import re
 
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from rothamsted.errors import StoreError
+
 _LONGEST = 300
+_FIRST_SERVER_ERROR = 500  # HTTP: below it, asking again gives the same answer
 _PASSWORD = re.compile(r"(://[^:/@\s]+):[^@\s]+@")
+
+
+class StoreAwayError(StoreError):
+    """A store that is locked, restarting, full or cut off: trying again later may help."""
+
+
+def store_error(what: str, error: BaseException) -> StoreError:
+    """Return the error to be raised for one of MLflow, SQLAlchemy or a driver: `StoreAwayError` where waiting may help.
+
+    Args:
+        what: Place and deed: "sqlite:///mlflow.db: cannot write".
+        error: What was raised.
+    """
+    if is_away(error):
+        return StoreAwayError(f"{what}: {one_line(error)}")
+    return StoreError(f"{what}: {one_line(error)}")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the store may answer later: it is locked, restarting, full, cut off, or its server says 5xx."""
+    if isinstance(error, MlflowException):
+        return error.get_http_status_code() >= _FIRST_SERVER_ERROR
+    is_cut = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_cut or isinstance(error, OperationalError | PoolTimeoutError)
 
 
 def one_line(error: BaseException) -> str:

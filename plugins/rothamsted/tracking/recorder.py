@@ -1,23 +1,33 @@
 """The recorder: how runs, params, metrics and artifacts get into MLflow.
 
-Apart, because this is the interface: two ways of writing stand behind it, one for SQL stores (many rows in
-one transaction) and one for every other store (MLflow's public client); no caller can tell which it has.
+It buffers, checks, locks and tries again; behind it stands one of two writers, one for SQL stores (many rows in
+one transaction) and one for every other store (MLflow's public client). No caller can tell which.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import mlflow
 from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
+from mlflow.tracking.context.default_context import DefaultRunContext
 
+from rothamsted import tags as names
+from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
-from rothamsted.tracking.client_writer import ClientRecorder
-from rothamsted.tracking.sql.sql_writer import SqlRecorder
+from rothamsted.tracking.batch import Batch, Opening, Writer
+from rothamsted.tracking.checked import checked_metric, checked_param, checked_tag, opening_tags
+from rothamsted.tracking.client_writer import ClientWriter
+from rothamsted.tracking.holds import Holds, checked_token
+from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
+from rothamsted.tracking.run_files import put_file, put_table, put_text
+from rothamsted.tracking.sql.sql_writer import SqlWriter
 from rothamsted.tracking.sql.statements import DIALECTS
 
 _logger = logging.getLogger(__name__)
@@ -25,8 +35,33 @@ _logger = logging.getLogger(__name__)
 KNOWN_SCHEMA = "3.17."  # the MLflow releases whose tables `statements` was read against
 
 
-class Recorder(Protocol):
-    """Writes runs. Calls buffer; `flush` writes. Thread-safe; belongs to the process that opened it."""
+class Recorder:
+    """Writes runs. Calls buffer; `flush` writes. Thread-safe; belongs to the process that opened it.
+
+    A run may be *held*: its tag `rothamsted.holder` is the number of the claim whose worker may write to it.
+    What is written to a run whose tag is then another number is dropped, and the run is among `lost`. A SQL
+    store reads the tag in the transaction that writes. A server has no transaction: the tag is read before
+    each request, so that one request of an old holder may still get through.
+    """
+
+    def __init__(self, writer: Writer, retrying: Retrying | None = None) -> None:
+        self._writer = writer
+        self._retrying = retrying or Retrying()
+        self._lock = threading.RLock()
+        self._batch = Batch()
+        self._writable: set[str] = set()  # runs known to exist and to be active, until they end
+        self._holds = Holds()
+        self._context_tags = DefaultRunContext().tags()
+        self._is_closed = False
+
+    # ---- runs ----
+
+    def new_run_id(self) -> str:
+        """Return an id for a new run, to be given to `open_run`; "" where the store gives ids itself.
+
+        Nothing is written.
+        """
+        return self._writer.new_run_id()
 
     def open_run(
         self,
@@ -37,6 +72,8 @@ class Recorder(Protocol):
         tags: Mapping[str, Any],
         params: Mapping[str, Any],
         start_ms: int,
+        run_id: str = "",
+        holder: int | None = None,
     ) -> str:
         """Open a run and return its id.
 
@@ -47,8 +84,28 @@ class Recorder(Protocol):
             tags: Set beside `mlflow.user` and `mlflow.source.name` and `.type`, which they override.
             params: Kept as text.
             start_ms: Milliseconds since 1970.
+            run_id: The run's id, from `new_run_id`; without it, a new one. A run of this id that is there
+                already is kept as it is and goes on: RUNNING, without an end.
+            holder: Hold the run by this number, see `hold`.
         """
-        ...
+        texts = opening_tags(self._context_tags, name, parent_id, tags)
+        if holder is not None:
+            texts[names.HOLDER] = str(checked_token(holder))
+        checked_params = {key: checked_param(key, value) for key, value in params.items()}
+        opening = Opening(run_id=run_id, experiment_id=experiment_id, name=name, start_ms=int(start_ms), tags=texts)
+        with self._lock:
+            self._check_open()
+            made_id = self._retrying.until_done(lambda: self._writer.create(opening))
+            self._writable.add(made_id)
+            if holder is not None:
+                self._hold(made_id, holder)
+            if made_id not in self._holds.lost:
+                waiting = self._batch.of(made_id)
+                waiting.opening = waiting.opening or opening
+                if run_id:
+                    waiting.state = (RunStatus.RUNNING, None)
+                self._batch.add(made_id, params=checked_params)
+        return made_id
 
     def resume_run(self, run_id: str) -> None:
         """Put an ended run back to RUNNING, without an end.
@@ -56,7 +113,11 @@ class Recorder(Protocol):
         Through a server the old end time stays until the run ends again: MLflow's REST interface cannot
         clear it.
         """
-        ...
+        self._set_state(run_id, RunStatus.RUNNING, None)
+
+    def end_run(self, run_id: str, status: RunStatus, end_ms: int) -> None:
+        """End a run in a status, at a time in milliseconds since 1970."""
+        self._set_state(run_id, RunStatus(status), int(end_ms))
 
     def log(
         self,
@@ -67,7 +128,12 @@ class Recorder(Protocol):
         tags: Mapping[str, Any] | None = None,
     ) -> None:
         """Add to a run. Tags overwrite; a param or a metric point that is there already is left alone."""
-        ...
+        points = [checked_metric(point) for point in metrics]
+        checked_params = {key: checked_param(key, value) for key, value in (params or {}).items()}
+        checked_tags = {key: checked_tag(key, value) for key, value in (tags or {}).items()}
+        with self._lock:
+            if self._may_write(run_id):
+                self._batch.add(run_id, metrics=points, params=checked_params, tags=checked_tags)
 
     def replace_metrics(self, run_id: str, metrics: Sequence[MetricPoint]) -> None:
         """Make these the points of their metrics, at once; other metrics of the run are left alone.
@@ -75,57 +141,185 @@ class Recorder(Protocol):
         Equal numbers written twice leave the run as it was. A server lets nothing be deleted: there a point
         that has changed is logged again, and the later one counts.
         """
-        ...
-
-    def end_run(self, run_id: str, status: RunStatus, end_ms: int) -> None:
-        """End a run in a status, at a time in milliseconds since 1970."""
-        ...
+        points = [checked_metric(point) for point in metrics]
+        with self._lock:
+            self.flush()
+            if self._may_write(run_id):
+                self._batch.of(run_id).replaced.update(point.key for point in points)
+                self._batch.add(run_id, metrics=points)
+                self.flush()
 
     def set_description(self, run_id: str, markdown: str) -> None:
         """Set the text that the UI shows on top of the run, at most 8,000 characters."""
-        ...
+        self.log(run_id, tags={"mlflow.note.content": markdown})
+
+    # ---- who may write ----
+
+    def hold(self, run_id: str, token: int) -> None:
+        """Hold a run from now on: the next flush puts this number on it, unless a higher one is there.
+
+        What waits for the run under an older number is flushed first. A run that was lost under this number
+        or a higher one stays lost.
+
+        Args:
+            run_id: A run that is there, or that `open_run` has opened.
+            token: The number of the claim, 0 or more; a later claim has a higher one.
+        """
+        with self._lock:
+            self._check_writable(run_id)
+            self._hold(run_id, checked_token(token))
+
+    def release(self, run_id: str) -> None:
+        """Forget that a run is held; what waits for it is still written as its holder's."""
+        with self._lock:
+            self._holds.release(run_id)
+            self._holds.forget_released(self._batch.runs)
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """The runs of which something was dropped, as another one holds them."""
+        with self._lock:
+            return self._holds.lost
+
+    def confirm(self, run_id: str) -> bool:
+        """Ask the store whether we still hold a run; True for a run that was never held.
+
+        For what no transaction can hold, artifacts and models: ask just before they are stored.
+        """
+        with self._lock:
+            self._check_open()
+            if not self._holds.is_placed(run_id):
+                self.flush()
+            if self._holds.token(run_id) is not None and run_id not in self._holds.lost:
+                there = self._retrying.until_done(lambda: self._writer.holder(run_id))
+                if self._holds.fence([run_id]).keeps_out(run_id, there):
+                    self._lose({run_id})
+            return run_id not in self._holds.lost
+
+    # ---- artifacts ----
 
     def log_text(self, run_id: str, text: str, path: str) -> None:
-        """Store a text as the artifact `path` of a run, at once."""
-        ...
+        """Store a text as the artifact `path` of a run, at once; nothing where the run is lost."""
+        self._store(run_id, lambda: put_text(self._writer.client, run_id, text, path))
 
     def log_file(self, run_id: str, local_path: str | Path, folder: str = "") -> None:
-        """Store a file, or all of a folder, among the artifacts of a run, at once."""
-        ...
+        """Store a file, or all of a folder, among the artifacts of a run, at once; nothing where it is lost."""
+        self._store(run_id, lambda: put_file(self._writer.client, run_id, local_path, folder))
 
     def log_table(self, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str) -> None:
         """Store a table (.json) that MLflow's UI shows as a table, at once; an older one is replaced."""
-        ...
+        self._store(run_id, lambda: put_table(self._writer.client, run_id, columns, rows, path))
 
-    def flush(self) -> None:
-        """Write all that is buffered. What fails stays buffered: flushing again loses and doubles nothing."""
-        ...
+    # ---- writing ----
+
+    def flush(self, wait_seconds: float | None = None) -> None:
+        """Write all that is buffered. What fails stays buffered: flushing again loses and doubles nothing.
+
+        Args:
+            wait_seconds: How long to try again while the store is away; by default as long as the recorder
+                was opened with.
+
+        Raises:
+            StoreError: the store is still away, or it refuses.
+        """
+        with self._lock:
+            self._check_open()
+            if not self._batch:
+                return
+            batch = self._batch
+            fence = self._holds.fence(batch.runs)
+            lost = self._retrying.until_done(lambda: self._writer.write(batch, fence), wait_seconds=wait_seconds)
+            self._writable -= batch.ended()
+            self._batch = Batch()
+            self._holds.written(fence)
+            self._lose(lost)
+            self._holds.forget_released(self._batch.runs)
 
     def close(self) -> None:
         """Flush and let go; the recorder takes nothing more."""
-        ...
+        with self._lock:
+            if not self._is_closed:
+                self.flush()
+                self._is_closed = True
 
-    def __enter__(self) -> Recorder: ...
+    def __enter__(self) -> Recorder:
+        return self
 
-    def __exit__(self, *failure: object) -> None: ...
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    # ---- within ----
+
+    def _set_state(self, run_id: str, status: RunStatus, end_ms: int | None) -> None:
+        with self._lock:
+            if self._may_write(run_id):
+                self._batch.of(run_id).state = (status, end_ms)
+
+    def _store(self, run_id: str, put: Callable[[], None]) -> None:
+        with self._lock:
+            self.flush()  # the run has to be there
+            is_ours = self.confirm(run_id)
+        if is_ours:
+            put()
+
+    def _hold(self, run_id: str, token: int) -> None:
+        if self._holds.token(run_id) not in (None, token) and run_id in self._batch:
+            self.flush()
+        self._holds.hold(run_id, token)
+        if run_id not in self._holds.lost:
+            self._batch.of(run_id)
+
+    def _lose(self, run_ids: Iterable[str]) -> None:
+        self._holds.lose(run_ids)
+        self._batch = self._batch.without(self._holds.lost)
+
+    def _may_write(self, run_id: str) -> bool:
+        """Whether something for this run is taken; a run that is lost takes nothing."""
+        self._check_writable(run_id)
+        return run_id not in self._holds.lost
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreError(f"{self._writer.place}: this recorder is closed; open another")
+
+    def _check_writable(self, run_id: str) -> None:
+        """A run that this recorder did not open has to exist and not be deleted, as MLflow asks too."""
+        self._check_open()
+        if run_id not in self._writable:
+            self._retrying.until_done(lambda: self._writer.check(run_id))
+            self._writable.add(run_id)
 
 
-def open_recorder(tracking_uri: str | None = None) -> Recorder:
-    """Open the recorder that suits a tracking store; without a URI, the one that MLflow would use.
+def open_recorder(
+    tracking_uri: str | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Recorder:
+    """Open the recorder that suits a tracking store.
 
     Open it in the process that writes with it: after a fork, open another.
+
+    Args:
+        tracking_uri: The store; without it, the one that MLflow would use.
+        wait_seconds: How long a call tries again while the store is away.
+        clock: Gives seconds.
+        sleep: Waits so many seconds.
     """
     uri = tracking_uri or current_tracking_uri()
+    retrying = Retrying(wait_seconds=wait_seconds, clock=clock, sleep=sleep)
     if not uri.startswith(DIALECTS):
-        return ClientRecorder(uri)
-    reason = _why_not_sql()
+        return Recorder(ClientWriter(uri), retrying)
+    reason = why_not_sql()
     if reason:
         _logger.warning("%s: runs go to the store one call at a time, about ten times slower", reason)
-        return ClientRecorder(uri)
-    return SqlRecorder(uri)
+        return Recorder(ClientWriter(uri), retrying)
+    return Recorder(SqlWriter(uri), retrying)
 
 
-def _why_not_sql() -> str | None:
+def why_not_sql() -> str | None:
+    """Say why a SQL store is not written by our own statements; None where it is."""
     if not mlflow.__version__.startswith(KNOWN_SCHEMA):
         return f"MLflow {mlflow.__version__} is not {KNOWN_SCHEMA}x"
     if MLFLOW_ENABLE_WORKSPACES.get():

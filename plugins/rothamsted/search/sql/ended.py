@@ -10,9 +10,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
-from rothamsted.search.lease import LEASE
 from rothamsted.search.sql.tables import (
-    ATTRIBUTES,
     TRIALS,
     insert_values,
     last_report,
@@ -32,7 +30,7 @@ STATES: Mapping[State | None, TrialState] = {
 
 
 def end_trial(tx: sa.Connection, study_id: int, trial_id: int, told: Told) -> bool:
-    """Write what a running trial was told; False, with nothing done, if it runs no more."""
+    """Write what a running trial was told; False, with nothing done, if it runs no more. Its lease is the caller's."""
     ended = tx.execute(
         sa.update(TRIALS)
         .where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
@@ -45,7 +43,6 @@ def end_trial(tx: sa.Connection, study_id: int, trial_id: int, told: Told) -> bo
         insert_values(tx, trial_id, values)
     if told.constraints:
         set_trial_system_attribute(tx, trial_id, CONSTRAINTS, list(told.constraints))
-    tx.execute(sa.delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial_id, ATTRIBUTES.c.key == LEASE))
     set_trial_attributes(tx, trial_id, told.attributes)
     if told.note:
         set_note(tx, study_id, trial_id, told.note)

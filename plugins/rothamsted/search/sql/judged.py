@@ -19,6 +19,7 @@ from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from rothamsted.search.lease import Lease
 from rothamsted.search.sql.tables import REPORTS, SYSTEM_ATTRIBUTES, TRIALS, VALUES, set_trial_system_attribute
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -34,10 +35,11 @@ class Pruning:
         self._pruner = pruner
         self._study = optuna.Study(study_name, self._view, sampler=optuna.samplers.RandomSampler(), pruner=pruner)
 
-    def should_prune(self, trial_id: int, step: int, values: Mapping[int, float]) -> bool:
+    def should_prune(self, lease: Lease, step: int, values: Mapping[int, float]) -> bool:
         """Whether a running trial with these values up to `step` should stop there."""
         self._view.refresh()
-        own = self._view.running.get(trial_id)
+        self._view.lease = lease
+        own = self._view.running.get(lease.trial_id)
         if own is None:
             return False  # another worker has taken it over and ended it
         trial = copy.copy(own)
@@ -57,6 +59,7 @@ class _Judged(_CachedStorage):
         self._all: list[FrozenTrial] = []
         self._seen: tuple[Any, ...] = ()
         self.running: dict[int, FrozenTrial] = {}
+        self.lease: Lease | None = None  # of the trial that is judged
 
     def refresh(self) -> None:
         """Read what has changed since the last look."""
@@ -91,8 +94,10 @@ class _Judged(_CachedStorage):
         return self._id
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Keep a rung in the storage, where the other workers see it."""
-        with self._engine.begin() as tx:
+        """Keep a rung of the trial that is judged in the storage, where the other workers see it."""
+        if self.lease is None or self.lease.trial_id != trial_id:
+            raise ValueError(f"trial id {trial_id}: a pruner may remember something of the judged trial only")
+        with self.lease.writing() as tx:
             set_trial_system_attribute(tx, trial_id, key, value)
 
     # ---- within ----

@@ -60,7 +60,16 @@ def insert_waiting(
 
 def set_trial_attributes(tx: sa.Connection, trial_id: int, attributes: Mapping[str, Any]) -> None:
     """Insert or replace user attributes of a trial."""
-    rows = [{"trial_id": trial_id, "key": k, "value_json": json.dumps(v)} for k, v in attributes.items()]
+    set_attributes_of_trials(tx, {trial_id: attributes})
+
+
+def set_attributes_of_trials(tx: sa.Connection, attributes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Insert or replace user attributes of several trials, by trial id."""
+    rows = [
+        {"trial_id": trial_id, "key": k, "value_json": json.dumps(v)}
+        for trial_id, of_trial in attributes.items()
+        for k, v in of_trial.items()
+    ]
     _upsert(tx, ATTRIBUTES, ["trial_id", "key"], rows)
 
 

@@ -19,12 +19,13 @@ from rich.console import Console
 from rothamsted import tags, tracking
 from rothamsted.executors import Death, LocalExecutor
 from rothamsted.executors.local import GRACE_SECONDS, worker_environment
-from rothamsted.records import Outcome, RunStatus
+from rothamsted.records import RunStatus
 from rothamsted.search import Queue
 from rothamsted.spec import Sweep, plan
 from rothamsted.study import Study, stop_on_signals
 from rothamsted.sweep import confirm
 from rothamsted.sweep.advance import Conductor
+from rothamsted.sweep.attempts import to_try_again
 from rothamsted.sweep.coordinator.progress import Progress
 from rothamsted.sweep.duel_record import print_duel, write_duel
 from rothamsted.sweep.finish import print_found, read_found, write_found
@@ -112,24 +113,18 @@ class Coordinator:
 
     def _release_dead_leases(self, queue: Queue) -> None:
         """Trials of workers of this host that are gone can be taken over now, not when their lease ends."""
-        dead = [worker for worker in queue.claims.holders() if not is_alive(worker)]
+        dead = [worker for worker in queue.leases.holders() if not is_alive(worker)]
         if dead:
-            queue.claims.expire(dead)
+            queue.leases.end(dead)
         holder = queue.rounds.turn_holder()
         if holder is not None and not is_alive(holder):
             queue.rounds.end_turn(holder)
 
     def _requeue_failed(self, queue: Queue) -> None:
-        """Failed replicates are tried again as often as the file says, also when a sweep goes on."""
-        limit = 1 + self.context.sweep.execution.retries
-        again = [
-            trial.number
-            for trial in queue.finished_trials()
-            if trial.user_attrs.get(tags.RESULT, {}).get("outcomes", {}).get(Outcome.FAILED.value)
-            and trial.user_attrs.get(tags.ATTEMPTS, 1) < limit
-            and tags.PRUNED not in trial.user_attrs  # its replicates are not trained again
-        ]
-        queue.requeue(again)
+        """Failed replicates are tried again as often as the file says, and those that crashed; when a sweep goes on."""
+        retries = self.context.sweep.execution.retries
+        again = {trial.number: to_try_again(trial.user_attrs, retries=retries) for trial in queue.finished_trials()}
+        queue.requeue({number: changes for number, changes in again.items() if changes is not None})
 
     # ---- while it runs ----
 
@@ -183,14 +178,12 @@ class Coordinator:
     def _on_death(self, death: Death) -> None:
         lost = self.progress.on_death(death.pid)
         self._started_at.pop(death.pid, None)
+        reason = "it was over its time" if death.pid in self._overdue else death.reason
         for running in lost:
-            search, confirmation = self.context, self._confirmation
-            stage = confirmation if confirmation is not None and running.phase == "confirm" else search
-            stage.queue.count_crash(running.number, running.replicate)
-            self.progress.say(f"{running.name}: {death.reason}")
+            self.progress.say(f"{running.name}: {reason}")
         if worker := self._workers.pop(death.pid, None):
             for queue in self._queues():
-                queue.claims.expire([worker])
+                queue.leases.end([worker])
                 queue.rounds.end_turn(worker)
         if not lost:
             self._failed_starts += 1
@@ -208,6 +201,8 @@ class Coordinator:
         for pid, started in self._started_at.items():
             if time.monotonic() - started > limit + grace and pid not in self._overdue:
                 self._overdue.add(pid)
+                for queue in self._queues():
+                    queue.leases.end([self._workers[pid]], why=f"timeout after {limit:g} s")
                 self.progress.say(f"a replicate is {grace:g} s over its time and is killed")
                 os.kill(pid, signal.SIGKILL)
 

@@ -1,7 +1,7 @@
-"""What earlier holders of a claimed trial have done: read from the search, and from the tracking store.
+"""What earlier holders of a claimed trial have done: read from the search, and from the record.
 
-Apart from the trial, because this is the one place where a take-over, a retry and the next round of a race
-differ. A trial that ended before stands whole in the search; one whose holder died stands in MLflow alone.
+A trial that ended before stands whole in the search. Of one whose holder died the search has the ids of its runs,
+and the record what became of them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from typing import Any
 
 from rothamsted import tags
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
-from rothamsted.search import Claimed
+from rothamsted.search import Lease
+from rothamsted.search.lease import RUNS
 from rothamsted.spec import Sweep
 from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.assignment import Work
+from rothamsted.sweep.attempts import Attempts
 from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.scores import constrained
 from rothamsted.sweep.worker.model_log import PARAMETERS, PREDICT_MS, ModelNote
-from rothamsted.tracking import FoundRun, find_runs, read_history
+from rothamsted.tracking import FoundRun, find_run, find_runs, read_history
 
+TRIAL_RUN = "trial"  # beside the replicates' numbers, among the ids of a trial's runs
 OF_THE_ENGINE = frozenset({aggregate.OBJECTIVE, PARAMETERS, PREDICT_MS})  # logged beside what the study measures
 _ENDED = (
     (RunStatus.FINISHED, Outcome.FINISHED),
@@ -37,17 +40,55 @@ class Earlier:
     run_id: str = ""  # of the trial
     results: dict[int, ReplicateResult] = field(default_factory=dict)  # by replicate, without histories
     told: frozenset[int] = frozenset()  # replicates that the search was told of
-    failed: frozenset[int] = frozenset()  # of those, the failed ones
     interrupted: dict[int, FoundRun] = field(default_factory=dict)  # runs that can go on, by replicate
+    failed: dict[int, FoundRun] = field(default_factory=dict)  # runs of failures that were not told, by replicate
     notes: dict[int, ModelNote] = field(default_factory=dict)  # what became of models, by replicate
 
+    @property
+    def open(self) -> list[int]:
+        """Replicates that were running when the last holder ended."""
+        return [r for r, run in self.interrupted.items() if run.status == "RUNNING" or tags.OUTCOME not in run.tags]
 
-def restore(context: SweepContext, claimed: Claimed, work: Work) -> Earlier:
-    """Everything of a claimed trial that need not be run again."""
-    earlier = Earlier()
-    _from_search(earlier, context, claimed, work)
-    if claimed.is_taken_over:
-        _from_store(earlier, context, work)
+
+def restore(context: SweepContext, lease: Lease, work: Work) -> Earlier:
+    """Everything of a claimed trial that need not be run again.
+
+    The runs of an earlier holder are held under this claim before they are read: what it writes later is dropped.
+
+    Raises:
+        LostError: the trial is not ours any more.
+    """
+    earlier = told_before(lease.attributes, work, retries=context.sweep.execution.retries)
+    if not lease.is_taken_over:
+        return earlier
+    runs = lease.runs or _found_by_tags(context, lease, work)
+    is_there = [run_id for run_id in runs.values() if find_run(run_id, uri=context.tracking_uri) is not None]
+    for run_id in is_there:
+        context.recorder.hold(run_id, lease.token)
+    context.recorder.flush()
+    for key, run_id in runs.items():
+        run = find_run(run_id, uri=context.tracking_uri) if run_id in is_there else None
+        if run is not None and key == TRIAL_RUN:
+            earlier.run_id = run_id
+        elif run is not None and int(key) in work.seeds:
+            _keep(earlier, int(key), run, context.sweep)
+    return earlier
+
+
+def told_before(attributes: Mapping[str, Any], work: Work, *, retries: int) -> Earlier:
+    """What the search was told of a trial; a failed replicate is done when it has had all its attempts."""
+    earlier, result = Earlier(), attributes.get(tags.RESULT)
+    if result is None:
+        return earlier
+    attempts = Attempts.of(attributes, retries=retries)
+    told = [result_of_told(one) for one in result["replicates"]]
+    earlier.told = frozenset(r.replicate for r in told)
+    done = [r for r in told if r.outcome is not Outcome.FAILED or attempts.is_given_up(r.replicate)]
+    earlier.results.update({r.replicate: r for r in done})
+    notes = {int(replicate): ModelNote(**note) for replicate, note in result.get("models", {}).items()}
+    earlier.notes.update({replicate: note for replicate, note in notes.items() if replicate in earlier.results})
+    if work.has_trial_run:
+        earlier.run_id = attributes[tags.RUN_ID]
     return earlier
 
 
@@ -74,70 +115,66 @@ def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
     )
 
 
-def _from_search(earlier: Earlier, context: SweepContext, claimed: Claimed, work: Work) -> None:
-    """Replicates that were told; a failed one is done when it has had all its attempts."""
-    result = claimed.attributes.get(tags.RESULT)
-    if result is None:
-        return
-    is_given_up = claimed.attributes.get(tags.ATTEMPTS, 1) >= 1 + context.sweep.execution.retries
-    told = [result_of_told(one) for one in result["replicates"]]
-    earlier.told = frozenset(r.replicate for r in told)
-    earlier.failed = frozenset(r.replicate for r in told if r.outcome is Outcome.FAILED)
-    earlier.results.update({r.replicate: r for r in told if r.outcome is not Outcome.FAILED or is_given_up})
-    notes = {int(replicate): ModelNote(**note) for replicate, note in result.get("models", {}).items()}
-    earlier.notes.update({replicate: note for replicate, note in notes.items() if replicate in earlier.results})
-    if work.has_trial_run:
-        earlier.run_id = claimed.attributes[tags.RUN_ID]
+def _found_by_tags(context: SweepContext, lease: Lease, work: Work) -> dict[str, str]:
+    """The runs of a trial whose ids are not in the search: older sweeps, and a server's before they were written.
 
-
-def _from_store(earlier: Earlier, context: SweepContext, work: Work) -> None:
+    Of several of one replicate the last; they stand in the search from now on.
+    """
     wanted = {tags.SWEEP: context.sweep.name, tags.TRIAL: str(work.trial), tags.PHASE: work.phase}
     found = find_runs([context.experiment_id], wanted, uri=context.tracking_uri)
     trials = {r.run_id for r in found if r.tags.get("mlflow.parentRunId") == work.parent_id}
+    runs: dict[str, str] = {}
     for run in sorted(found, key=lambda run: run.start_ms):
-        parent = run.tags.get("mlflow.parentRunId")
-        if parent != work.parent_id and parent not in trials:
+        if run.tags.get("mlflow.parentRunId") not in {work.parent_id, *trials}:
             continue  # of another sweep of this name
         if run.tags[tags.ROLE] == "trial" and work.has_trial_run:
-            earlier.run_id = run.run_id
-        elif tags.REPLICATE in run.tags and int(run.tags[tags.REPLICATE]) in work.seeds:
-            _keep(earlier, run, context.sweep)
+            runs[TRIAL_RUN] = run.run_id
+        elif tags.REPLICATE in run.tags:
+            runs[run.tags[tags.REPLICATE]] = run.run_id
+    lease.set_attributes({RUNS: runs})
+    return runs
 
 
-def _keep(earlier: Earlier, run: FoundRun, sweep: Sweep) -> None:
-    replicate, outcome = int(run.tags[tags.REPLICATE]), run.tags.get(tags.OUTCOME)
+def _keep(earlier: Earlier, replicate: int, run: FoundRun, sweep: Sweep) -> None:
+    outcome = run.tags.get(tags.OUTCOME)
     if (run.status, outcome) in _ENDED:
-        keys = [aggregate.objective_key(index, objective) for index, objective in enumerate(sweep.objectives)]
-        is_finished = outcome == Outcome.FINISHED
-        earlier.results[replicate] = ReplicateResult(
-            replicate=replicate,
-            seed=int(run.tags[tags.SEED]),
-            run_id=run.run_id,
-            outcome=Outcome(outcome),
-            objective=run.metrics.get(keys[0]),
-            others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
-            last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
-        )
+        earlier.results[replicate] = _result_of_run(replicate, run, sweep)
         if note := ModelNote.from_tags(run.tags):
             earlier.notes[replicate] = note
-        earlier.interrupted.pop(replicate, None)
-    elif replicate not in earlier.results and _is_open(run, sweep):
-        earlier.interrupted[replicate] = run
+    elif run.status != RunStatus.FAILED or (sweep.project is not None and outcome is None):
+        earlier.interrupted[replicate] = run  # nobody has said how it ended; a foreign process may set the status
+    else:
+        earlier.failed[replicate] = run
 
 
-def _is_open(run: FoundRun, sweep: Sweep) -> bool:
-    """Whether nobody has said how it ended; a foreign process may have set its run's status itself."""
-    return run.status != RunStatus.FAILED or (sweep.project is not None and tags.OUTCOME not in run.tags)
+def _result_of_run(replicate: int, run: FoundRun, sweep: Sweep) -> ReplicateResult:
+    keys = [aggregate.objective_key(index, objective) for index, objective in enumerate(sweep.objectives)]
+    is_finished = run.tags.get(tags.OUTCOME) == Outcome.FINISHED
+    return ReplicateResult(
+        replicate=replicate,
+        seed=int(run.tags[tags.SEED]),
+        run_id=run.run_id,
+        outcome=Outcome(run.tags[tags.OUTCOME]),
+        objective=run.metrics.get(keys[0]),
+        others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
+        last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
+        reason=run.tags.get(tags.REASON, "") if run.status == RunStatus.FAILED else "",
+    )
 
 
-def abandon(context: SweepContext, earlier: Earlier) -> None:
+def failed_result(replicate: int, run: FoundRun, sweep: Sweep) -> ReplicateResult:
+    """A replicate whose run says that it failed, as the search is told it."""
+    return replace(_result_of_run(replicate, run, sweep), outcome=Outcome.FAILED, objective=None)
+
+
+def abandon(context: SweepContext, earlier: Earlier, *, keep: Container[int]) -> None:
     """End the runs of interrupted replicates that cannot go on: a foreign process starts anew, in a run of its own."""
-    for run in earlier.interrupted.values():
+    for replicate in [replicate for replicate in earlier.interrupted if replicate not in keep]:
+        run = earlier.interrupted.pop(replicate)
         if (run.status, run.tags.get(tags.OUTCOME)) != (RunStatus.KILLED, Outcome.INTERRUPTED):
             reason = "its worker died; it was started anew in another run"
             context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value, tags.REASON: reason})
             context.recorder.end_run(run.run_id, RunStatus.KILLED, run.end_ms or time.time_ns() // 1_000_000)
-    earlier.interrupted.clear()
 
 
 def as_history(points: Sequence[MetricPoint]) -> tuple[Measured, ...]:

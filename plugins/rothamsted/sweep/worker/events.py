@@ -48,7 +48,7 @@ class Teller:
     def trial(self, trial: TrialRun) -> None:
         """A trial has ended, for now or for good."""
         told = trial.told()
-        result, condition = told.attributes[tags.RESULT], dict(trial.claimed.condition)
+        result, condition = told.attributes[tags.RESULT], dict(trial.lease.condition)
         race = trial.work.verdict["verdict"] if trial.work.verdict is not None else ""
         more = {"result": result, "condition": condition, "race": race}
         n_spared = sum(replicate not in trial.results for replicate in trial.work.seeds)  # of a pruned trial
@@ -61,5 +61,5 @@ class Teller:
     def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:
         """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""
         work = trial.work
-        whose = {"worker": self.worker_id, "phase": work.phase, "trial": work.trial, "number": trial.claimed.number}
+        whose = {"worker": self.worker_id, "phase": work.phase, "trial": work.trial, "number": trial.lease.number}
         self.emit({"event": event, **whose, **more})

@@ -1,7 +1,7 @@
 """Hears what the members of a population measure, and says which of them end now.
 
-Apart from the worker because members of several trials may train in one compiled call: a pruned trial ends with
-all its members, the others train on.
+Members of several trials may train in one compiled call: a trial that is pruned, or lost to another worker, ends
+with all its members, the others train on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from rothamsted.sweep.worker.trial import Replicate, TrialRun
 from rothamsted.sweep.worker.trial_judge import Patience
 
 Member = tuple[TrialRun, Replicate]
+LOST = Stopped(outcome=Outcome.INTERRUPTED, reason="another worker has taken its trial over")
 
 
 @dataclass(kw_only=True)
@@ -44,7 +45,8 @@ class Jury:
         stopped: dict[int, Stopped] = {}
         for trial in {id(self.members[m][0]): self.members[m][0] for m in running}.values():
             own = [m for m in running if self.members[m][0] is trial]
-            if reason := trial.judge.at_step(self._last[own[0]].step):
-                trial.prune(reason)
+            if reason := trial.judged(self._last[own[0]].step):
                 stopped |= {m: Stopped(outcome=Outcome.PRUNED, reason=reason) for m in own}
+            if trial.lease.is_lost:
+                stopped |= dict.fromkeys(own, LOST)
         return {m: how for m, how in self._impatient.items() if m in running} | stopped

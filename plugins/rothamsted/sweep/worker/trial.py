@@ -1,20 +1,19 @@
 """One claimed trial: which of its replicates still have to run, their runs, and what came of them.
 
-Apart from the worker loop because a trial that is taken over, retried or resumed is decided here. What is
-written twice, because a worker died between writing and telling, has the same time stamps both times, so that
+The ids of its runs stand in the search before the runs are made, so that whoever takes the trial over finds them. What
+is written twice, because a worker died between writing and telling, has the same time stamps both times, so that
 the store keeps one point a step.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
-from rothamsted.search import Claimed
+from rothamsted.search import Lease, LostError
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.assignment import Work, work_of
@@ -22,10 +21,12 @@ from rothamsted.sweep.opened import SweepContext
 from rothamsted.sweep.results import ConditionResult, result_of
 from rothamsted.sweep.scores import last_values, scored, scores_of
 from rothamsted.sweep.trial_record import as_params, closing_status, closing_tags, last_ms, now_ms, race_line
-from rothamsted.sweep.worker.earlier import Earlier, abandon, restore, with_histories
+from rothamsted.sweep.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
+from rothamsted.sweep.worker.earlier import Earlier, restore, with_histories
 from rothamsted.sweep.worker.model_log import ModelLogger, Trained, TrialModels
 from rothamsted.sweep.worker.trial_judge import TrialJudge
-from rothamsted.tracking import read_history, run_link
+from rothamsted.sweep.worker.trial_runs import TrialRuns, by_text
+from rothamsted.tracking import run_link
 
 JUDGED = (Outcome.FINISHED, Outcome.DIVERGED)  # whose curves a pruner sees
 TRACEBACK = "traceback.txt"
@@ -49,41 +50,50 @@ class TrialRun:
     """A trial in the hands of one worker."""
 
     context: SweepContext
-    claimed: Claimed
+    lease: Lease
     work: Work
     earlier: Earlier
+    runs: TrialRuns
     models: TrialModels
     judge: TrialJudge
     run_id: str = ""
     results: dict[int, ReplicateResult] = field(default_factory=dict)
     pruned: str = ""  # why the trial was pruned
+    killed: dict[int, str] = field(default_factory=dict)  # replicates whose worker was ended on purpose, and why
 
     @classmethod
-    def open(cls, context: SweepContext, claimed: Claimed, models: ModelLogger | None = None) -> TrialRun:
-        """Open the trial's run, or the one that an earlier worker opened, with what it had finished."""
-        work = work_of(context, claimed)
-        earlier = restore(context, claimed, work)
+    def open(cls, context: SweepContext, lease: Lease, models: ModelLogger | None = None) -> TrialRun:
+        """Open the trial's run, or the one that an earlier worker opened, with what it had finished.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        work = work_of(context, lease)
+        earlier = restore(context, lease, work)
         trial = cls(
             context=context,
-            claimed=claimed,
+            lease=lease,
             work=work,
             earlier=earlier,
-            judge=TrialJudge(context=context, trial_id=claimed.trial_id),
+            runs=TrialRuns(context=context, lease=lease, work=work),
+            judge=TrialJudge(context=context, lease=lease),
             models=TrialModels(logger=models, context=context, phase=work.phase, notes=dict(earlier.notes)),
             run_id=earlier.run_id,
-            pruned=claimed.attributes.get(tags.PRUNED, ""),
+            pruned=lease.attributes.get(tags.PRUNED, ""),
         )
         trial.results.update(earlier.results)
-        if work.has_trial_run and trial.run_id:
-            context.recorder.resume_run(trial.run_id)
-        elif work.has_trial_run:
-            trial.run_id = trial._open_trial_run()
+        if work.has_trial_run:
+            trial.run_id = trial.runs.open_trial(trial.run_id)
         elif earlier.results:
             trial.run_id = next(iter(earlier.results.values())).run_id
+        trial.results.update(count_failures(trial.runs, earlier))
+        trial.killed = lay_blame(trial.runs, earlier, trial.pending())
         if trial.pruned:
-            trial._end_interrupted()
+            trial.results.update(end_pruned(context, work, earlier, trial.pruned))
+            if not work.has_trial_run and trial.results:
+                trial.run_id = next(iter(trial.results.values())).run_id
         elif context.sweep.project is not None:
-            abandon(context, earlier)
+            start_anew(trial.runs, earlier, keep=trial.killed)
         if trial.judge.over == "steps" and earlier.results:
             trial.judge.remember(
                 with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri, of=JUDGED)
@@ -94,19 +104,22 @@ class TrialRun:
         """The replicates that have no result yet and shall have one."""
         return [] if self.pruned else [r for r in self.work.seeds if r not in self.results]
 
-    def start(self, replicate: int, attempt: int) -> Replicate:
-        """Open the run of a replicate, or reopen the one that was interrupted."""
+    def start(self, replicate: int) -> Replicate:
+        """Open the run of a replicate, or reopen the one that was interrupted.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
         seed = self.work.seeds[replicate]
-        config = self.context.config_of(self.claimed.condition, seed)
+        config = self.context.config_of(self.lease.condition, seed)
+        attempt = 1 + self.runs.attempts.failures.get(replicate, 0)
         found = self.earlier.interrupted.pop(replicate, None)
-        logged: frozenset[tuple[str, int]] = frozenset()
         if found is not None:
             run_id = found.run_id
             self.context.recorder.resume_run(run_id)
-            history = read_history([run_id], uri=self.context.tracking_uri)[run_id]
-            logged = frozenset((point.key, point.step) for point in history)
+            logged = self.runs.logged(run_id)
         else:
-            run_id = self._open_replicate_run(replicate, seed, attempt)
+            run_id, logged = self.runs.open_replicate(self.run_id, replicate, attempt)
         if not self.work.has_trial_run:
             self.run_id = run_id
         return Replicate(replicate=replicate, seed=seed, config=config, run_id=run_id, attempt=attempt, logged=logged)
@@ -164,22 +177,52 @@ class TrialRun:
             history=ending.history,
         )
 
+    def judged(self, step: int) -> str:
+        """Why the trial is pruned at a step that has just been measured; empty: it goes on, or is lost."""
+        if not self.lease.confirm():
+            return ""
+        try:
+            reason = self.judge.at_step(step)
+            if reason:
+                self.prune(reason)
+        except LostError:
+            return ""
+        return reason
+
+    def judge_replicates(self) -> None:
+        """Prune the trial if that is what its finished replicates say.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        reason = self.judge.after_replicates(self.ended(), is_over=not self.pending())
+        if reason and not self.pruned:
+            self.prune(reason)
+
     def prune(self, reason: str) -> None:
         """Stop the trial: said in the search first, so that whoever takes it over does not train it on.
 
         After what it was judged by has been written: whoever takes it over finds that, and its replicates' runs.
+
+        Raises:
+            LostError: the trial is not ours any more.
         """
         self.context.recorder.flush()
-        self.context.queue.set_trial_attributes(self.claimed.trial_id, {tags.PRUNED: reason})
+        self.lease.set_attributes({tags.PRUNED: reason})
         self.pruned = reason
 
-    def close(self) -> None:
-        """All replicates have a result: write the trial's means and intervals, then tell the search."""
+    def close(self) -> bool:
+        """All replicates have a result: write the trial's means and intervals, then tell the search.
+
+        False: the trial was lost, and nothing more of it is written.
+        """
+        if not self.lease.confirm():
+            return False
         if self.work.has_trial_run:
             self._write_summary()
         self.models.log_if_best(self._as_result)
         self.context.recorder.flush()
-        self.context.queue.tell(self.claimed.trial_id, self.told())
+        return self.lease.tell(self.told())
 
     def _write_summary(self) -> None:
         """Counts; the objective's summary; curves, once the trial cannot get more replicates.
@@ -225,6 +268,8 @@ class TrialRun:
             pruned=self.pruned,
         )
         result.attributes[tags.RESULT].update(self.models.as_told())
+        if failures := self.runs.attempts.failures:
+            return replace(result, attributes={**result.attributes, tags.ATTEMPTS: by_text(failures)})
         return result
 
     def leave(self) -> None:
@@ -247,75 +292,13 @@ class TrialRun:
             timestamp_ms=last.timestamp_ms,
             metrics=frozenset(last.metrics) | {key for key, _ in replicate.logged},
             stopped_early=ending.reason,
-            params=as_params({**self.claimed.condition, "seed": replicate.seed}),
-            tags={**self._tags(self.work.role), **own},
+            params=as_params({**self.lease.condition, "seed": replicate.seed}),
+            tags={**self.runs.tags(self.work.role), **own},
         )
 
     def _as_result(self) -> ConditionResult:
         result, verdict = self.told().attributes[tags.RESULT], self.work.verdict or {"verdict": ""}
-        return result_of(self.work.trial, self.claimed.condition, result, race=verdict["verdict"])
-
-    def _tags(self, role: str) -> dict[str, str]:
-        return {
-            tags.ROLE: role,
-            tags.SWEEP: self.context.sweep.name,
-            tags.STUDY: self.context.study.name,
-            tags.TRIAL: str(self.work.trial),
-            tags.PHASE: self.work.phase,
-            **self._condition_tag(role),
-            **({tags.CONTESTANT: self.work.contestant} if self.work.contestant else {}),
-        }
-
-    def _condition_tag(self, role: str) -> dict[str, str]:
-        """The condition, where the run's params are the foreign project's own to log."""
-        is_foreign = self.context.sweep.project is not None
-        return {tags.CONDITION: json.dumps(self.claimed.condition)} if is_foreign and role == "trial" else {}
-
-    def _open_trial_run(self) -> str:
-        return self.context.recorder.open_run(
-            experiment_id=self.context.experiment_id,
-            name=self.work.name,
-            parent_id=self.work.parent_id,
-            tags=self._tags("trial"),
-            params=as_params(self.claimed.condition),
-            start_ms=now_ms(),
-        )
-
-    def _open_replicate_run(self, replicate: int, seed: int, attempt: int) -> str:
-        work = self.work
-        name = work.name if work.role == "trial" else f"{work.name} replicate {replicate}"
-        own = {tags.REPLICATE: str(replicate), tags.SEED: str(seed), tags.ATTEMPT: str(attempt)}
-        return self.context.recorder.open_run(
-            experiment_id=self.context.experiment_id,
-            name=name,
-            parent_id=self.run_id if work.has_trial_run else work.parent_id,
-            tags={**self._tags(work.role), **own},
-            params=self._replicate_params(seed),
-            start_ms=now_ms(),
-        )
-
-    def _replicate_params(self, seed: int) -> dict[str, str]:
-        """What a replicate's run says of its condition when it opens.
-
-        Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
-        """
-        return {} if self.context.sweep.project else as_params({**self.claimed.condition, "seed": seed})
-
-    def _end_interrupted(self) -> None:
-        """The runs of replicates whose worker died after it had pruned their trial."""
-        for replicate, run in self.earlier.interrupted.items():
-            said = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: self.pruned[:500]}
-            self.context.recorder.log(run.run_id, tags=said)
-            self.context.recorder.end_run(run.run_id, RunStatus.KILLED, now_ms())
-            self.results[replicate] = ReplicateResult(
-                replicate=replicate,
-                seed=self.work.seeds[replicate],
-                run_id=run.run_id,
-                outcome=Outcome.PRUNED,
-                objective=None,
-            )
-            if not self.work.has_trial_run:
-                self.run_id = run.run_id
+        return result_of(self.work.trial, self.lease.condition, result, race=verdict["verdict"])
 
     def ended(self) -> list[ReplicateResult]:
         """The replicates that have a result, in order."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from rothamsted import catalog
 from rothamsted.records import Measured, Outcome, ReplicateResult, Stopped
+from rothamsted.search import Lease
 from rothamsted.spec import Sweep
 from rothamsted.sweep.opened import SweepContext
 
@@ -23,11 +24,11 @@ class TrialJudge:
 
     Attributes:
         context: the stage that the trial belongs to.
-        trial_id: Optuna's key.
+        lease: of the trial.
     """
 
     context: SweepContext
-    trial_id: int
+    lease: Lease
     _curves: dict[int, dict[int, float]] = field(default_factory=dict)  # replicate -> step -> value
     _reported: set[int] = field(default_factory=set)  # replicates whose score the search has
 
@@ -52,14 +53,18 @@ class TrialJudge:
                 self.note(result.replicate, measured)
 
     def at_step(self, step: int) -> str:
-        """Why the trial is pruned at a step that has just been measured; empty: it goes on."""
+        """Why the trial is pruned at a step that has just been measured; empty: it goes on.
+
+        Raises:
+            LostError: the trial is not ours any more; nothing is written.
+        """
         if self.over != "steps":
             return ""
         means = self._means(step)
         if step not in means:
             return ""
-        self.context.queue.report(self.trial_id, step, means[step])
-        if not self.context.queue.should_prune(self.trial_id, step, means):
+        self.lease.report(step, means[step])
+        if not self.context.queue.should_prune(self.lease, step, means):
             return ""
         n = sum(step in curve for curve in self._curves.values())
         over = f", the mean over {n} replicates" if n > 1 else ""
@@ -70,14 +75,17 @@ class TrialJudge:
         """Why the trial is pruned after the replicates that have finished so far; empty: it goes on.
 
         After the last one nothing is to be decided, but it is reported: other trials are compared with it.
+
+        Raises:
+            LostError: the trial is not ours any more; nothing is written.
         """
         scores = {r.replicate: r.objective for r in results if r.objective is not None and math.isfinite(r.objective)}
         if self.over != "replicates" or not scores:
             return ""
         for replicate in sorted(scores.keys() - self._reported):
-            self.context.queue.report(self.trial_id, replicate, scores[replicate])
+            self.lease.report(replicate, scores[replicate])
             self._reported.add(replicate)
-        if is_over or not self.context.queue.should_prune(self.trial_id, max(scores), scores):
+        if is_over or not self.context.queue.should_prune(self.lease, max(scores), scores):
             return ""
         return f"after {len(scores)} replicates by pruner {self._name}"
 
@@ -105,14 +113,14 @@ class Patience:
 
     def stopped(self, measured: Measured) -> Stopped | None:
         """How the replicate ends with this measurement; None: it goes on."""
-        early = self.sweep.early_stopping
-        if early is None:
+        early, stopping = self.sweep.early_stopping, self.sweep.stopping
+        if early is None or stopping is None:
             return None
-        metric = early.metric or self.sweep.objective.metric
+        metric, direction = stopping
         value = measured.metrics.get(metric)
         if value is None:
             return None
-        sign = 1.0 if (early.direction or self.sweep.objective.direction) == "minimize" else -1.0
+        sign = 1.0 if direction == "minimize" else -1.0
         if math.isnan(self._best) or sign * value < sign * self._best - early.min_delta:
             self._best, self._n_since = float(value), 0
             return None

@@ -1,26 +1,29 @@
 """The worker: claim trials, run their replicates, write them down, tell the search, until nothing is left.
 
-Apart from whoever starts it: the same loop runs in a local process, on a cluster, or by hand on any machine.
+The same loop runs in a local process, on a cluster, or by hand on any machine. Of a trial that it has lost to another
+worker it writes nothing more.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from rothamsted import tags
 from rothamsted.records import Ending, Measured, Outcome
-from rothamsted.search import Claimed
+from rothamsted.search import Lease, LostError, Renewer
 from rothamsted.study import Checkpoint, Contents, Snapshot, Study, drive, log_artifacts, population_key
 from rothamsted.sweep.advance import Conductor
-from rothamsted.sweep.checkpoint_folders import checkpoint_folder
+from rothamsted.sweep.checkpoint_folders import checkpoint_folder, population_part
 from rothamsted.sweep.foreign_study import ForeignStudy, Starter
 from rothamsted.sweep.opened import Emit, SweepContext
 from rothamsted.sweep.stages import state_to_start_from
@@ -28,12 +31,14 @@ from rothamsted.sweep.worker.event_files import Mirrors
 from rothamsted.sweep.worker.events import Teller
 from rothamsted.sweep.worker.foreign_replicate import ForeignReplicate
 from rothamsted.sweep.worker.model_log import ModelLogger
-from rothamsted.sweep.worker.population_judge import Jury, Member
-from rothamsted.sweep.worker.trial import TrialRun
+from rothamsted.sweep.worker.population_judge import LOST, Jury, Member
+from rothamsted.sweep.worker.trial import Replicate, TrialRun
+from rothamsted.sweep.worker.trial_runs import name_runs
 from rothamsted.tracking.projects.project import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
 IDLE_SECONDS = 0.25  # between two looks at the queue while others still run
+T = TypeVar("T")
 
 
 def new_worker_id() -> str:
@@ -67,8 +72,6 @@ class Worker:
     should_stop: Callable[[], bool]
     until: float | None = None
     worker_id: str = field(default_factory=new_worker_id)
-    _held: dict[int, int] = field(default_factory=dict)  # trial id -> number
-    _lost: set[int] = field(default_factory=set)
     _flushed_at: float = 0.0
     _n_pending: int = 0  # replicates that a trial asks for: as many as the last ones did
 
@@ -77,27 +80,24 @@ class Worker:
         self._conductor = Conductor(search=self.context, holder=self.worker_id)
         self._models = ModelLogger(self.context)
         self._n_pending = self.context.sweep.replicates.n_first
+        self._renewer = Renewer(self.context.sweep.execution.lease_seconds)
         self._starter: Starter | None = None
         if isinstance(self.context.study, ForeignStudy):
             self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._teller.say)
 
     def run(self) -> None:
         """Work until nothing is left, or until stopped."""
-        renewer = threading.Thread(target=self._renew_leases, daemon=True)
-        self._closing = threading.Event()
-        renewer.start()
         try:
-            while not self._is_ending():
-                claimed = self._claim()
-                if claimed:
-                    self._work_on(claimed)
-                elif self._stage.queue.counts().running:
-                    time.sleep(IDLE_SECONDS)  # stay while others run, in case one of them dies
-                elif not self._conductor.advance():
-                    break
+            with self._renewer:
+                while not self._is_ending():
+                    claimed = self._claim()
+                    if claimed:
+                        self._work_on(claimed)
+                    elif self._stage.queue.counts().running:
+                        time.sleep(IDLE_SECONDS)  # stay while others run, in case one of them dies
+                    elif not self._conductor.advance():
+                        break
         finally:
-            self._closing.set()
-            renewer.join()
             if self._starter is not None:
                 self._starter.close()
             self.context.recorder.flush()
@@ -112,91 +112,83 @@ class Worker:
     def _is_ending(self) -> bool:
         return self.should_stop() or (self.until is not None and time.time() >= self.until)
 
-    def _claim(self) -> list[Claimed]:
-        execution = self.context.sweep.execution
-        n_pending = 1 if self._stage.phase == "confirm" else self._n_pending
+    def _claim(self) -> list[Lease]:
+        execution, stage = self.context.sweep.execution, self._stage
+        n_pending = 1 if stage.phase == "confirm" else self._n_pending
         limit = max(1, -(-execution.population // max(1, n_pending)))  # enough to fill a population
-        claimed = self._stage.queue.claim(
+        claimed = stage.queue.claim(
             self.worker_id,
             n_trials=self.context.sweep.n_trials,
             limit=limit,
             lease_seconds=execution.lease_seconds,
+            names=lambda lease: name_runs(stage, lease),
         )
-        self._held = {c.trial_id: c.number for c in claimed}
+        self._renewer.hold(claimed)
         return claimed
-
-    def _renew_leases(self) -> None:
-        seconds = self.context.sweep.execution.lease_seconds
-        while not self._closing.wait(seconds / 4):
-            held = list(self._held)
-            self._lost.update(self._stage.queue.claims.renew(self.worker_id, held, seconds) if held else [])
 
     # ---- working ----
 
-    def _work_on(self, claimed: Sequence[Claimed]) -> None:
+    def _work_on(self, claimed: Sequence[Lease]) -> None:
         if self._starter is not None:
             self._starter.prepare(*self._of_any_replicate(claimed[0]))
-        trials = [TrialRun.open(self._stage, c, self._models) for c in claimed]
-        self._n_pending = max(len(t.pending()) for t in trials)
-        attempt_limit = 1 + self.context.sweep.execution.retries
-        attempts = {(t.claimed.number, r): self._attempts_before(t, r) for t in trials for r in t.pending()}
+        stage, models = self._stage, self._models
+        trials = [t for one in claimed if (t := _unless_lost(partial(TrialRun.open, stage, one, models))) is not None]
+        self._n_pending = max((len(t.pending()) for t in trials), default=1)
         while pending := [(t, r) for t in trials for r in t.pending() if not self._is_stopped(t)]:
-            members = []
-            for trial, replicate in pending:
-                key = (trial.claimed.number, replicate)
-                if attempts[key] >= attempt_limit:
-                    self._give_up(trial, replicate, attempts[key])
-                    continue
-                attempts[key] += 1
-                members.append((trial, replicate, attempts[key]))
+            members = [(t, r) for t, r in pending if not self._is_given_up(t, r)]
             for population in self._populations(members):
                 if self.should_stop():
                     break
-                if going_on := [member for member in population if not member[0].pruned]:
-                    self._train(going_on, attempt_limit)
-        self._finish(trials, max(attempts.values(), default=1))
-
-    def _attempts_before(self, trial: TrialRun, replicate: int) -> int:
-        has_failed = replicate in trial.earlier.failed
-        failed = int(trial.claimed.attributes.get(tags.ATTEMPTS, 0)) if has_failed else 0
-        return max(failed, trial.claimed.crashes.get(replicate, 0))
+                if going_on := [member for member in population if not (member[0].pruned or member[0].lease.is_lost)]:
+                    self._train(going_on)
+        for trial in trials:
+            self._finish(trial)
+        self._renewer.hold([])
+        self._flushed_at = time.monotonic()
 
     def _is_stopped(self, trial: TrialRun) -> bool:
-        return self.should_stop() or trial.claimed.trial_id in self._lost
+        return self.should_stop() or trial.lease.is_lost
 
-    def _give_up(self, trial: TrialRun, replicate: int, attempts: int) -> None:
-        """A replicate whose workers died as often as it may be tried."""
-        member = trial.start(replicate, attempts)
-        reason = f"its worker process was killed in all {attempts} attempts (out of memory, or killed by hand)"
-        ending = Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason=reason)
-        trial.results[replicate] = trial.end(member, ending)
-        self._teller.end(trial, member, ending)
+    def _is_given_up(self, trial: TrialRun, replicate: int) -> bool:
+        """Write down a replicate that its last worker was ended for, or that had too many crashes, without a run."""
+        reason = trial.killed.pop(replicate, "")
+        if not reason and not trial.runs.attempts.has_crashed_out(replicate):
+            return False
+        n = trial.runs.attempts.crashes.get(replicate, 0)
+        crashed = f"its worker died in all {n} attempts: killed by a signal, perhaps out of memory"
+        if (member := _unless_lost(partial(trial.start, replicate))) is not None:
+            ending = Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason=reason or crashed)
+            self._close([(trial, member)], [ending], is_crash=not reason)
+        return True
 
-    def _populations(self, members: Sequence[tuple[TrialRun, int, int]]) -> Iterator[list[tuple]]:
+    def _populations(self, members: Sequence[tuple[TrialRun, int]]) -> Iterator[list[tuple[TrialRun, int]]]:
         """Members that one compiled call can train, at most `execution.population` at a time."""
-        groups: dict[object, list[tuple]] = {}
-        for trial, replicate, attempt in members:
-            config = self.context.config_of(trial.claimed.condition, trial.work.seeds[replicate])
+        groups: dict[object, list[tuple[TrialRun, int]]] = {}
+        for trial, replicate in members:
+            config = self.context.config_of(trial.lease.condition, trial.work.seeds[replicate])
             study = self.context.study
             key = population_key(study, config) if isinstance(study, Study) else len(groups)  # a process each
-            groups.setdefault(key, []).append((trial, replicate, attempt))
+            groups.setdefault(key, []).append((trial, replicate))
         size = self.context.sweep.execution.population
         for group in groups.values():
             for start in range(0, len(group), size):
                 yield group[start : start + size]
 
-    def _train(self, population: Sequence[tuple], attempt_limit: int) -> None:
-        members: list[Member] = []
-        for trial, replicate, attempt in population:
-            member = trial.start(replicate, attempt)
-            members.append((trial, member))
-            self._teller.start(trial, member)
+    def _train(self, population: Sequence[tuple[TrialRun, int]]) -> None:
+        members = [(t, one) for t, r in population if (one := _unless_lost(partial(t.start, r))) is not None]
+        if not members:
+            return
+        for trial, replicate in members:
+            self._teller.start(trial, replicate)
+        may_be_killed = self.context.sweep.execution.timeout_per_trial is not None
+        if may_be_killed or any(trial.runs.attempts.crashes for trial, _ in members):
+            self.context.recorder.flush()  # whoever takes over sees which replicates were running
         jury = Jury(members=members, sweep=self.context.sweep)
         study = self.context.study
         endings = self._drive(study, members, jury) if isinstance(study, Study) else [self._watch(members[0], jury)]
-        self._close(members, endings, attempt_limit)
+        self._close(members, endings)
 
-    def _of_any_replicate(self, claimed: Claimed) -> tuple[dict[str, str], dict[str, str]]:
+    def _of_any_replicate(self, claimed: Lease) -> tuple[dict[str, str], dict[str, str]]:
         """Parameters and variables of a process, those of its own run apart."""
         context = self.context
         parameters = context.config_of(claimed.condition, context.sweep.replicates.values[0])
@@ -241,24 +233,39 @@ class Worker:
                 checkpoint=Checkpoint(folder=folder, every_seconds=execution.checkpoint_every),
                 start=self._start_state(members),
                 keeps_last_state=self._stage.keeps_states and self._stage.phase == "search",
-                should_stop=lambda: all(self._is_stopped(trial) for trial, _ in members),
+                should_stop=self.should_stop,
                 timeout_seconds=execution.timeout_per_trial,
             )
         finally:
             mirrors.close()
 
-    def _close(self, members: Sequence[Member], endings: Sequence[Ending], attempt_limit: int) -> None:
+    def _close(self, members: Sequence[Member], endings: Sequence[Ending], *, is_crash: bool = False) -> None:
         for (trial, member), found in zip(members, endings, strict=True):
-            ending = trial.complete(found)
-            result = trial.end(member, ending)
-            is_retried = ending.outcome is Outcome.FAILED and member.attempt < attempt_limit
-            if ending.outcome is not Outcome.INTERRUPTED and not is_retried:
-                trial.results[member.replicate] = result
+            try:
+                ending = self._end(trial, member, found, is_crash)
+            except LostError:
+                ending = replace(found, outcome=LOST.outcome, reason=LOST.reason)
             self._teller.end(trial, member, ending)
         for trial in {id(trial): trial for trial, _ in members}.values():
-            reason = trial.judge.after_replicates(trial.ended(), is_over=not trial.pending())
-            if reason and not trial.pruned:
-                trial.prune(reason)
+            if not trial.lease.is_lost:
+                with suppress(LostError):
+                    trial.judge_replicates()
+
+    def _end(self, trial: TrialRun, member: Replicate, found: Ending, is_crash: bool) -> Ending:
+        """Write down how a replicate ended, and keep its result unless it is tried again."""
+        if not trial.lease.confirm():
+            raise LostError(f"trial {trial.work.trial}: was taken over")
+        ending = trial.complete(found)
+        result = trial.end(member, ending)
+        is_failure = ending.outcome is Outcome.FAILED and not is_crash
+        if is_failure and member.attempt < trial.runs.attempts.limit:
+            trial.runs.fail(member.replicate)
+            return ending
+        if is_failure:
+            trial.runs.fail_for_good(member.replicate)
+        if ending.outcome is not Outcome.INTERRUPTED:
+            trial.results[member.replicate] = result
+        return ending
 
     def _on_measurement(self, member: Member, measured: Measured) -> None:
         trial, replicate = member
@@ -268,35 +275,34 @@ class Worker:
             self._flushed_at = time.monotonic()
 
     def _checkpoint_folder(self, members: Sequence[Member]) -> Path:
-        part = "+".join(f"{t.claimed.number}-{m.replicate}" for t, m in members[:8])
-        part = f"confirm-{part}" if self._stage.phase == "confirm" else part
-        suffix = f"+{len(members)}" if len(members) > 8 else ""
-        context = self.context
-        return checkpoint_folder(context.root, context.sweep, context.sweep_run_id, part + suffix)
+        part = population_part([(t.lease.number, m.replicate) for t, m in members], phase=self._stage.phase)
+        return checkpoint_folder(self.context.root, self.context.sweep, self.context.sweep_run_id, part)
 
     def _start_state(self, members: Sequence[Member]) -> Snapshot | None:
         """Where the stage before left a replicate that trains alone."""
         if len(members) > 1:
             return None
         [(trial, member)] = members
-        start = state_to_start_from(self._stage, trial.claimed.number, member.seed, member.config)
+        start = state_to_start_from(self._stage, trial.lease.number, member.seed, member.config)
         if start is not None:
             step = str(start.histories[0][-1].step)
             self.context.recorder.log(member.run_id, tags={tags.RESUMED_FROM_STEP: step})
         return start
 
-    def _finish(self, trials: Sequence[TrialRun], attempts: int) -> None:
-        for trial in trials:
-            if trial.claimed.trial_id in self._lost:
-                continue  # another worker has taken it over and writes it down
-            if trial.pending():
-                trial.leave()
-                self._stage.queue.claims.release(self.worker_id, [trial.claimed.trial_id])
-                continue
-            if any(r.outcome is Outcome.FAILED for r in trial.results.values()):
-                most = max(attempts, int(trial.claimed.attributes.get(tags.ATTEMPTS, 0)))
-                self._stage.queue.set_trial_attributes(trial.claimed.trial_id, {tags.ATTEMPTS: most})
-            trial.close()
+    def _finish(self, trial: TrialRun) -> None:
+        if trial.lease.is_lost:
+            pass  # another worker has taken it over and writes it down
+        elif trial.pending():
+            trial.leave()
+            trial.lease.release()
+        elif trial.close():
             self._teller.trial(trial)
-        self._held = {}
-        self._flushed_at = time.monotonic()
+        trial.runs.let_go(trial.run_id)
+
+
+def _unless_lost(do: Callable[[], T]) -> T | None:
+    """What is made, or None where the trial turns out to be another worker's."""
+    try:
+        return do()
+    except LostError:
+        return None

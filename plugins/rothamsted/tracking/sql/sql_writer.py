@@ -1,199 +1,123 @@
-"""The recorder for SQLite and PostgreSQL: everything buffered goes out in one transaction.
+"""Write to SQLite and PostgreSQL: everything buffered goes out in one transaction.
 
-Apart, because it writes MLflow's tables itself, through the engine of MLflow's own store: a run with 21
-metrics costs about 2 ms instead of 20 to 30, which is session handling and commits. Row for row the result
-is what MLflow's client would have written; a contract test compares the two.
+It writes MLflow's tables itself, through the engine of MLflow's own store: a run with 21 metrics costs about
+2 ms instead of 20 to 30, which is session handling and commits. Row for row the result is what MLflow's client
+would have written; a contract test compares the two.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.tracking.context.default_context import DefaultRunContext
 from mlflow.utils.uri import append_to_uri_path
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
+from rothamsted import tags as names
 from rothamsted.errors import StoreError
-from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.buffer import Buffer
-from rothamsted.tracking.checked import checked_metric, checked_param, checked_tag, opening_tags
-from rothamsted.tracking.failures import one_line, without_password
-from rothamsted.tracking.run_files import put_file, put_table, put_text
-from rothamsted.tracking.sql.statements import LATEST, METRICS, RUNS, DriverStatement, statements
+from rothamsted.tracking.batch import Batch, Fence, Opening
+from rothamsted.tracking.failures import store_error, without_password
+from rothamsted.tracking.sql.rows import Row, rows_of
+from rothamsted.tracking.sql.statements import LATEST, METRICS, RUNS, TAGS, DriverStatement, Holders, statements
 from rothamsted.tracking.sql.store import begin, prepare_connection, sql_store
 
-Batches = dict[str, list[dict[str, Any]]]
-_ATTEMPTS = 5  # each waits for a lock as long as the busy timeout (SQLite) or a deadlock's end (PostgreSQL)
 _MAX_ARTIFACT_URI_LENGTH = 200  # column runs.artifact_uri; SQLite does not enforce it
 
 
-class SqlRecorder:
-    """See `Recorder`."""
+class SqlWriter:
+    """See `Writer`."""
 
     def __init__(self, uri: str) -> None:
-        self._uri = without_password(uri)
+        self.place = without_password(uri)
+        self.client = MlflowClient(uri)
         self._store = sql_store(uri)
         self._engine: sa.Engine = self._store.engine
-        self._statements = statements(self._engine.dialect.name)
+        self._dialect = self._engine.dialect.name
+        self._statements = statements(self._dialect)
         self._driver_statements: dict[str, DriverStatement] = {}
-        self._client = MlflowClient(uri)
-        self._lock = threading.RLock()
-        self._buffer = Buffer()
-        self._writable: set[str] = set()  # runs known to exist and to be active, until they end
+        self._holders = Holders(self._dialect)
         self._artifact_roots: dict[str, str] = {}  # by experiment
-        self._context_tags = DefaultRunContext().tags()
-        self._is_closed = False
 
-    def open_run(
-        self,
-        *,
-        experiment_id: str,
-        name: str,
-        parent_id: str | None = None,
-        tags: Mapping[str, Any],
-        params: Mapping[str, Any],
-        start_ms: int,
-    ) -> str:
-        """See `Recorder.open_run`."""
-        run_id = new_run_id()
-        texts = opening_tags(self._context_tags, name, parent_id, tags)
-        checked_params = {key: checked_param(key, value) for key, value in params.items()}
-        with self._lock:
-            self._check_open()
-            artifact_uri = self._artifact_uri(experiment_id, run_id)
-            self._buffer.add_run(
-                run_id,
-                experiment_id=int(experiment_id),
-                name=name,
-                user=texts["mlflow.user"],
-                start_ms=int(start_ms),
-                artifact_uri=artifact_uri,
-            )
-            self._writable.add(run_id)
-            self._buffer.add_tags(run_id, texts)
-            self._buffer.add_params(run_id, checked_params)
+    def new_run_id(self) -> str:
+        """See `Writer.new_run_id`."""
+        return new_run_id()
+
+    def create(self, opening: Opening) -> str:
+        """See `Writer.create`: the run itself is a row of the next batch."""
+        run_id = opening.run_id or new_run_id()
+        self._artifact_uri(opening.experiment_id, run_id)
         return run_id
 
-    def resume_run(self, run_id: str) -> None:
-        """See `Recorder.resume_run`."""
-        with self._lock:
-            self._check_writable(run_id)
-            self._buffer.set_state(run_id, RunStatus.RUNNING, None)
+    def check(self, run_id: str) -> None:
+        """See `Writer.check`."""
+        stage = self._scalar(sa.select(RUNS.c.lifecycle_stage).where(RUNS.c.run_uuid == run_id))
+        if stage != "active":
+            state = "is not there" if stage is None else f"is {stage}"
+            raise StoreError(f"{self.place}: run {run_id} {state}; restore it or begin under another name")
 
-    def log(
-        self,
-        run_id: str,
-        *,
-        metrics: Iterable[MetricPoint] = (),
-        params: Mapping[str, Any] | None = None,
-        tags: Mapping[str, Any] | None = None,
-    ) -> None:
-        """See `Recorder.log`."""
-        points = [checked_metric(point) for point in metrics]
-        checked_params = {key: checked_param(key, value) for key, value in (params or {}).items()}
-        checked_tags = {key: checked_tag(key, value) for key, value in (tags or {}).items()}
-        with self._lock:
-            self._check_writable(run_id)
-            self._buffer.add_metrics(run_id, points)
-            self._buffer.add_params(run_id, checked_params)
-            self._buffer.add_tags(run_id, checked_tags)
+    def holder(self, run_id: str) -> str | None:
+        """See `Writer.holder`."""
+        return self._scalar(sa.select(TAGS.c.value).where(TAGS.c.key == names.HOLDER, TAGS.c.run_uuid == run_id))
 
-    def end_run(self, run_id: str, status: RunStatus, end_ms: int) -> None:
-        """See `Recorder.end_run`."""
-        with self._lock:
-            self._check_writable(run_id)
-            self._buffer.set_state(run_id, RunStatus(status), int(end_ms))
+    def write(self, batch: Batch, fence: Fence) -> frozenset[str]:
+        """See `Writer.write`.
 
-    def set_description(self, run_id: str, markdown: str) -> None:
-        """See `Recorder.set_description`."""
-        self.log(run_id, tags={"mlflow.note.content": markdown})
+        The tags of the held runs are read after the write lock is taken (SQLite) or with a lock on their rows
+        (PostgreSQL): no other holder can come between them and the commit.
+        """
+        prepared = self._prepared(batch)  # before the transaction, which other writers wait for
+        try:
+            with self._engine.connect() as connection:
+                prepare_connection(connection)
+                begin(connection)
+                if "runs" in prepared:
+                    connection.exec_driver_sql(*prepared.pop("runs"))
+                lost = self._kept_out(connection, fence) if fence.tokens else frozenset[str]()
+                if lost:  # their runs were there, so that nothing has been inserted for them
+                    batch = batch.without(lost)
+                    prepared = self._prepared(batch)
+                    prepared.pop("runs", None)
+                _delete_replaced(connection, batch)
+                for text, parameters in prepared.values():
+                    connection.exec_driver_sql(text, parameters)
+                connection.commit()
+                return lost
+        except SQLAlchemyError as error:
+            raise store_error(f"{self.place}: cannot write", error) from error
 
-    def log_table(self, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str) -> None:
-        """See `Recorder.log_table`."""
-        self.flush()
-        put_table(self._client, run_id, columns, rows, path)
+    def _kept_out(self, connection: sa.Connection, fence: Fence) -> frozenset[str]:
+        """Put our numbers on the runs of the fence, and return those whose holder is another.
 
-    def replace_metrics(self, run_id: str, metrics: Sequence[MetricPoint]) -> None:
-        """See `Recorder.replace_metrics`."""
-        points = [checked_metric(point) for point in metrics]
-        with self._lock:
-            self.flush()
-            self._check_writable(run_id)
-            buffer = Buffer()
-            buffer.add_metrics(run_id, points)
-            self._write_retrying(buffer.batches(), forget=(run_id, sorted({point.key for point in points})))
+        A number is inserted before the tags are read, so that of two that put the first one on a run, the second
+        waits for the first on PostgreSQL too.
+        """
+        ours = {run_id: str(token) for run_id, token in sorted(fence.tokens.items())}
+        if fence.new:
+            rows = [_holder_row(run_id, ours[run_id]) for run_id in ours if run_id in fence.new]
+            connection.exec_driver_sql(*self._driver_form("first_tags", rows))
+        there = self._holders.read(connection, list(ours))
+        lost = frozenset(run_id for run_id in ours if fence.keeps_out(run_id, there.get(run_id)))
+        raised = [_holder_row(run_id, ours[run_id]) for run_id in ours if there.get(run_id) != ours[run_id]]
+        raised = [row for row in raised if row["run_uuid"] not in lost]
+        if raised:
+            connection.exec_driver_sql(*self._driver_form("tags", raised))
+        return lost
 
-    def log_text(self, run_id: str, text: str, path: str) -> None:
-        """See `Recorder.log_text`."""
-        self.flush()
-        put_text(self._client, run_id, text, path)
+    def _prepared(self, batch: Batch) -> dict[str, tuple[str, list[Any]]]:
+        uris = {
+            run_id: self._artifact_uri(waiting.opening.experiment_id, run_id)
+            for run_id, waiting in batch.runs.items()
+            if waiting.opening is not None
+        }
+        return {name: self._driver_form(name, rows) for name, rows in rows_of(batch, uris).items()}
 
-    def log_file(self, run_id: str, local_path: str | Path, folder: str = "") -> None:
-        """See `Recorder.log_file`."""
-        self.flush()
-        put_file(self._client, run_id, local_path, folder)
-
-    def flush(self) -> None:
-        """See `Recorder.flush`."""
-        with self._lock:
-            self._check_open()
-            if not self._buffer:
-                return
-            self._write_retrying(self._buffer.batches())
-            self._writable -= self._buffer.ended_runs()
-            self._buffer = Buffer()
-
-    def close(self) -> None:
-        """See `Recorder.close`."""
-        with self._lock:
-            if not self._is_closed:
-                self.flush()
-                self._is_closed = True
-
-    def __enter__(self) -> SqlRecorder:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self.close()
-
-    def _write_retrying(self, batches: Batches, forget: tuple[str, list[str]] | None = None) -> None:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return self._write(batches, forget)
-            except OperationalError as error:  # locked, deadlock, connection lost
-                if attempt == _ATTEMPTS:
-                    raise StoreError(
-                        f"{self._uri}: cannot write after {_ATTEMPTS} attempts: {one_line(error)}; "
-                        "is another program holding the database?"
-                    ) from error
-                time.sleep(0.1 * 2**attempt)
-            except DBAPIError as error:
-                raise StoreError(f"{self._uri}: cannot write: {one_line(error)}") from error
-
-    def _write(self, batches: Batches, forget: tuple[str, list[str]] | None) -> None:
-        writes = [(name, *self._driver_form(name, rows)) for name, rows in batches.items()]
-        with self._engine.connect() as connection:
-            prepare_connection(connection)
-            begin(connection)
-            if forget is not None:
-                run_id, keys = forget
-                for table in (LATEST, METRICS):
-                    connection.execute(sa.delete(table).where(table.c.run_uuid == run_id, table.c.key.in_(keys)))
-            for _, text, parameters in writes:
-                connection.exec_driver_sql(text, parameters)
-            connection.commit()
-
-    def _driver_form(self, name: str, rows: list[dict[str, Any]]) -> tuple[str, list[Any]]:
-        """Everything that can be prepared before the transaction, which other writers wait for."""
+    def _driver_form(self, name: str, rows: Sequence[Row]) -> tuple[str, list[Any]]:
         statement = self._driver_statements.get(name)
         if statement is None:
             source = getattr(self._statements, name)
@@ -201,30 +125,20 @@ class SqlRecorder:
             self._driver_statements[name] = statement
         return statement.text, statement.parameters(rows)
 
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise StoreError(f"{self._uri}: this recorder is closed; open another")
-
-    def _check_writable(self, run_id: str) -> None:
-        """A run that this recorder did not open has to exist and not be deleted, as MLflow asks too."""
-        self._check_open()
-        if run_id in self._writable:
-            return
-        query = sa.select(RUNS.c.lifecycle_stage).where(RUNS.c.run_uuid == run_id)
-        with self._engine.connect() as connection:
-            prepare_connection(connection)
-            stage = connection.execute(query).scalar()
-        if stage != "active":
-            state = "is not there" if stage is None else f"is {stage}"
-            raise StoreError(f"{self._uri}: run {run_id} {state}; restore it or begin under another name")
-        self._writable.add(run_id)
+    def _scalar(self, query: sa.Select[Any]) -> Any:
+        try:
+            with self._engine.connect() as connection:
+                prepare_connection(connection)
+                return connection.execute(query).scalar()
+        except SQLAlchemyError as error:
+            raise store_error(f"{self.place}: cannot read", error) from error
 
     def _artifact_uri(self, experiment_id: str, run_id: str) -> str:
         root = self._artifact_roots.get(experiment_id)
         if root is None:
             root = self._artifact_roots[experiment_id] = self._artifact_root(experiment_id)
         uri = append_to_uri_path(root, run_id, "artifacts")
-        if len(uri) > _MAX_ARTIFACT_URI_LENGTH and self._engine.dialect.name != "sqlite":
+        if len(uri) > _MAX_ARTIFACT_URI_LENGTH and self._dialect != "sqlite":
             raise StoreError(
                 f"experiment {experiment_id}: its artifact location is too long by "
                 f"{len(uri) - _MAX_ARTIFACT_URI_LENGTH} characters for this database: {root}"
@@ -234,10 +148,10 @@ class SqlRecorder:
     def _artifact_root(self, experiment_id: str) -> str:
         try:
             experiment = self._store.get_experiment(experiment_id)
-        except MlflowException as error:
-            raise StoreError(f"{self._uri}: experiment {experiment_id!r}: {one_line(error)}") from error
+        except (MlflowException, SQLAlchemyError) as error:
+            raise store_error(f"{self.place}: experiment {experiment_id!r}", error) from error
         if experiment.lifecycle_stage != "active":
-            raise StoreError(f"{self._uri}: experiment {experiment.name!r} is deleted; restore it or name another")
+            raise StoreError(f"{self.place}: experiment {experiment.name!r} is deleted; restore it or name another")
         return experiment.artifact_location
 
 
@@ -251,3 +165,15 @@ def new_run_id() -> str:
     number = ((time.time_ns() // 1_000_000) << 80) | random
     number = number & ~(0xF << 76) & ~(0x3 << 62) | (0x7 << 76) | (0x2 << 62)
     return uuid.UUID(int=number).hex
+
+
+def _holder_row(run_id: str, holder: str) -> Row:
+    return {"run_uuid": run_id, "key": names.HOLDER, "value": holder}
+
+
+def _delete_replaced(connection: sa.Connection, batch: Batch) -> None:
+    for run_id, waiting in batch.runs.items():
+        if waiting.replaced:
+            for table in (LATEST, METRICS):
+                is_old = sa.and_(table.c.run_uuid == run_id, table.c.key.in_(sorted(waiting.replaced)))
+                connection.execute(sa.delete(table).where(is_old))

@@ -1,0 +1,206 @@
+"""The leases of trials as rows of Optuna's tables: given, renewed, taken over, ended.
+
+A lease is a JSON object in one user attribute of its trial: who holds it, until when by the database's clock, and
+its token, the number of this claim. The last token stays in a system attribute when the lease goes, so that tokens
+only rise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.trial import TrialState
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rothamsted.search.sql.tables import ATTRIBUTES, SYSTEM_ATTRIBUTES, TRIALS, set_attributes_of_trials, utc_now
+
+LEASE = "rothamsted:lease"  # {"worker", "expires", "token"}; ended: expires 0, and "why"; given back: worker ""
+RUNS = "rothamsted:runs"  # ids of runs that are made for the trial, there before the runs are
+DEATHS = "rothamsted:deaths"  # why earlier holders ended, "" for a crash, as long as no replicate is blamed for it
+TOKEN = "rothamsted:token"  # system attribute: the number of the last claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A lease of a running trial as it stands."""
+
+    trial_id: int
+    number: int
+    text: str  # as stored: what a taker must find unchanged
+    is_over: bool  # by the database's clock
+
+    @property
+    def lease(self) -> dict[str, Any]:
+        """What is stored."""
+        return json.loads(self.text)
+
+    @property
+    def worker(self) -> str:
+        """Who holds it; empty: it was given back."""
+        return self.lease["worker"]
+
+
+def held_leases(connection: sa.Connection, study_id: int) -> list[Held]:
+    """The lease of every running trial of a search, by number."""
+    is_over = _expires(connection) < _now(connection)
+    query = (
+        sa.select(TRIALS.c.trial_id, TRIALS.c.number, ATTRIBUTES.c.value_json, is_over)
+        .join(ATTRIBUTES, ATTRIBUTES.c.trial_id == TRIALS.c.trial_id)
+        .where(TRIALS.c.study_id == study_id, TRIALS.c.state == TrialState.RUNNING, ATTRIBUTES.c.key == LEASE)
+        .order_by(TRIALS.c.number)
+    )
+    return [
+        Held(trial_id=trial_id, number=number, text=text, is_over=bool(over))
+        for trial_id, number, text, over in connection.execute(query)
+    ]
+
+
+def start_waiting(tx: sa.Connection, study_id: int, *, above: int, limit: int) -> list[tuple[int, int]]:
+    """Set up to `limit` waiting trials with ids above `above` running; returns (trial id, number) of each."""
+    first = (
+        sa.select(TRIALS.c.trial_id)
+        .where(TRIALS.c.study_id == study_id, TRIALS.c.state == TrialState.WAITING, TRIALS.c.trial_id > above)
+        .order_by(TRIALS.c.trial_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    start = (
+        sa.update(TRIALS)
+        .where(TRIALS.c.trial_id.in_(first.scalar_subquery()), TRIALS.c.state == TrialState.WAITING)
+        .values(state=TrialState.RUNNING, datetime_start=utc_now())
+        .returning(TRIALS.c.trial_id, TRIALS.c.number)
+    )
+    return sorted(((row.trial_id, row.number) for row in tx.execute(start)), key=lambda row: row[1])
+
+
+def take(tx: sa.Connection, held: Held) -> bool:
+    """Lock a lease that is over, if it is still as it was read: of two workers that try, one wins."""
+    swap = (
+        sa.update(ATTRIBUTES)
+        .where(
+            ATTRIBUTES.c.trial_id == held.trial_id,
+            ATTRIBUTES.c.key == LEASE,
+            ATTRIBUTES.c.value_json == held.text,
+        )
+        .values(value_json=json.dumps({"worker": "", "expires": 0.0, "taken": True}))
+    )
+    return tx.execute(swap).rowcount == 1
+
+
+def next_tokens(tx: sa.Connection, trial_ids: Sequence[int]) -> tuple[dict[int, int], float]:
+    """Count one claim more of each trial; returns the new tokens, and the database's time (unix seconds)."""
+    dialect: Any = sqlite if tx.dialect.name == "sqlite" else postgresql
+    rows = [{"trial_id": trial_id, "key": TOKEN, "value_json": "1"} for trial_id in trial_ids]
+    insert = dialect.insert(SYSTEM_ATTRIBUTES).values(rows)
+    one_more = sa.cast(sa.cast(SYSTEM_ATTRIBUTES.c.value_json, sa.Integer) + 1, sa.Text)
+    counted = insert.on_conflict_do_update(index_elements=["trial_id", "key"], set_={"value_json": one_more}).returning(
+        SYSTEM_ATTRIBUTES.c.trial_id, SYSTEM_ATTRIBUTES.c.value_json, _now(tx)
+    )
+    found: list[Any] = list(tx.execute(counted).all())
+    return {row[0]: int(row[1]) for row in found}, float(found[0][2])
+
+
+def give(tx: sa.Connection, leases: Mapping[int, Mapping[str, Any]], more: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write leases by trial id, each with further attributes of its trial, in one statement."""
+    set_attributes_of_trials(tx, {trial_id: {LEASE: lease, **more[trial_id]} for trial_id, lease in leases.items()})
+
+
+def renew(tx: sa.Connection, worker: str, trial_ids: Sequence[int], seconds: float) -> set[tuple[int, int]]:
+    """Extend, and lock, a worker's leases of these trials; returns (trial id, token) of those that it still holds.
+
+    A lease that has run out is renewed as long as nobody has taken the trial over; one that was ended is not.
+    """
+    extended = _set(tx, expires=_now(tx) + seconds)
+    update = (
+        sa.update(ATTRIBUTES)
+        .where(
+            ATTRIBUTES.c.trial_id.in_(list(trial_ids)),
+            ATTRIBUTES.c.key == LEASE,
+            _field(tx, "worker") == worker,
+            _expires(tx) > 0,
+        )
+        .values(value_json=extended)
+        .returning(ATTRIBUTES.c.trial_id, ATTRIBUTES.c.value_json)
+    )
+    found: list[Any] = list(tx.execute(update).all())
+    return {(trial_id, json.loads(text).get("token", 0)) for trial_id, text in found}
+
+
+def give_back(tx: sa.Connection, worker: str, trial_id: int, token: int) -> None:
+    """End a lease whose holder leaves the trial unfinished and alive: whoever goes on counts no crash."""
+    text = json.dumps({"worker": "", "expires": 0.0, "token": token})
+    tx.execute(sa.update(ATTRIBUTES).where(*_is_held(tx, worker, trial_id, token)).values(value_json=text))
+
+
+def remove(tx: sa.Connection, worker: str, trial_id: int, token: int) -> bool:
+    """Remove the lease of a trial that ends, with what only holders need; False, with nothing done, if it is lost."""
+    if tx.execute(sa.delete(ATTRIBUTES).where(*_is_held(tx, worker, trial_id, token))).rowcount != 1:
+        return False
+    tx.execute(sa.delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial_id, ATTRIBUTES.c.key.in_([RUNS, DEATHS])))
+    return True
+
+
+def end_leases(tx: sa.Connection, study_id: int, workers: Collection[str] | None, why: str) -> int:
+    """End the leases of workers that are gone (None: of all) now; returns how many."""
+    running = sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == study_id, TRIALS.c.state == TrialState.RUNNING)
+    holder = _field(tx, "worker")
+    ended = _set(tx, expires=sa.literal(0.0), **({"why": sa.literal(why)} if why else {}))
+    update = (
+        sa.update(ATTRIBUTES)
+        .where(
+            ATTRIBUTES.c.trial_id.in_(running),
+            ATTRIBUTES.c.key == LEASE,
+            holder != "" if workers is None else holder.in_(list(workers)),
+        )
+        .values(value_json=ended)
+    )
+    return tx.execute(update).rowcount
+
+
+# ---- within ----
+
+
+def _is_held(tx: sa.Connection, worker: str, trial_id: int, token: int) -> list[sa.ColumnElement[bool]]:
+    return [
+        ATTRIBUTES.c.trial_id == trial_id,
+        ATTRIBUTES.c.key == LEASE,
+        _field(tx, "worker") == worker,
+        sa.cast(_field(tx, "token"), sa.Integer) == token,
+        _expires(tx) > 0,
+    ]
+
+
+def _now(connection: sa.Connection) -> sa.ColumnElement[float]:
+    """The database's own time in unix seconds: the clocks of workers do not matter."""
+    if connection.dialect.name == "sqlite":  # SQLite before 3.42 has no unixepoch('subsec')
+        return (sa.func.julianday("now") - 2440587.5) * 86400.0
+    return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
+
+
+def _field(connection: sa.Connection, name: str) -> sa.ColumnElement[Any]:
+    """A field of a lease; asked of a lease only, for other attributes may hold what is no JSON to the database."""
+    if connection.dialect.name == "sqlite":
+        found: sa.ColumnElement[Any] = sa.func.json_extract(ATTRIBUTES.c.value_json, f"$.{name}")
+    else:
+        found = sa.func.jsonb_extract_path_text(sa.cast(ATTRIBUTES.c.value_json, postgresql.JSONB), name)
+    return sa.case((ATTRIBUTES.c.key == LEASE, found))
+
+
+def _expires(connection: sa.Connection) -> sa.ColumnElement[float]:
+    return sa.cast(_field(connection, "expires"), sa.Float)
+
+
+def _set(connection: sa.Connection, **fields: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """A lease with some of its fields set anew."""
+    if connection.dialect.name == "sqlite":
+        pairs = [part for name, value in fields.items() for part in (f"$.{name}", value)]
+        return sa.func.json_set(ATTRIBUTES.c.value_json, *pairs)
+    lease: Any = sa.cast(ATTRIBUTES.c.value_json, postgresql.JSONB)
+    for name, value in fields.items():
+        kind = sa.Text if name == "why" else sa.Float
+        lease = sa.func.jsonb_set(lease, sa.literal_column(f"'{{{name}}}'"), sa.func.to_jsonb(sa.cast(value, kind)))
+    return sa.cast(lease, sa.Text)

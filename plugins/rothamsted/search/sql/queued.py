@@ -1,0 +1,52 @@
+"""The trials of a search as rows of Optuna's tables: counted, added, read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.trial import TrialState
+
+from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS, lock_study, utc_now
+
+
+def lock_and_count(tx: sa.Connection, study_id: int) -> int:
+    """Take the write lock of a search; returns how many trials it has."""
+    lock_study(tx, study_id)
+    return tx.execute(sa.select(sa.func.count()).where(TRIALS.c.study_id == study_id)).scalar_one()
+
+
+def count_by_state(connection: sa.Connection, study_id: int) -> dict[TrialState, int]:
+    """How many trials are in each state."""
+    query = (
+        sa.select(TRIALS.c.state, sa.func.count().label("n"))
+        .where(TRIALS.c.study_id == study_id)
+        .group_by(TRIALS.c.state)
+    )
+    return {row.state: row.n for row in connection.execute(query)}
+
+
+def insert_running(tx: sa.Connection, study_id: int, number: int) -> int:
+    """Add a running trial without parameters; returns its id."""
+    row = {"study_id": study_id, "number": number, "state": TrialState.RUNNING, "datetime_start": utc_now()}
+    return tx.execute(sa.insert(TRIALS).values(row).returning(TRIALS.c.trial_id)).scalar_one()
+
+
+def params_of(connection: sa.Connection, trial_ids: Sequence[int]) -> dict[int, dict[str, float]]:
+    """The parameters of each of these trials, as Optuna stores them."""
+    query = sa.select(PARAMS.c.trial_id, PARAMS.c.param_name, PARAMS.c.param_value)
+    found: dict[int, dict[str, float]] = {trial_id: {} for trial_id in trial_ids}
+    for trial_id, name, value in connection.execute(query.where(PARAMS.c.trial_id.in_(list(trial_ids)))):
+        found[trial_id][name] = value
+    return found
+
+
+def attributes_of(connection: sa.Connection, trial_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The user attributes of each of these trials."""
+    query = sa.select(ATTRIBUTES.c.trial_id, ATTRIBUTES.c.key, ATTRIBUTES.c.value_json)
+    found: dict[int, dict[str, Any]] = {trial_id: {} for trial_id in trial_ids}
+    for trial_id, key, text in connection.execute(query.where(ATTRIBUTES.c.trial_id.in_(list(trial_ids)))):
+        found[trial_id][key] = json.loads(text)
+    return found

@@ -1,0 +1,72 @@
+"""How often each replicate of a trial has failed and crashed, and which of them have had all their attempts.
+
+A failure is one of the training: it raised, or took too long. A crash is the death of its worker: nobody's fault
+that we know of, so it has an allowance of its own, and giving the command again begins it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.records import Outcome
+
+MOST_CRASHES = 3  # of one replicate, in one sitting of its sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempts:
+    """The replicates of one trial.
+
+    Attributes:
+        failures: replicate -> how often its training has failed.
+        crashes: replicate -> how many workers died while running it.
+        limit: so many failures end a replicate.
+    """
+
+    failures: Mapping[int, int]
+    crashes: Mapping[int, int]
+    limit: int
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Any], *, retries: int) -> Attempts:
+        """From the attributes of a trial."""
+        crashes = {int(replicate): int(n) for replicate, n in attributes.get(tags.CRASHES, {}).items()}
+        stored = attributes.get(tags.ATTEMPTS, {})
+        if not isinstance(stored, Mapping):  # before crashes were apart: one number for all that had failed
+            stored = {str(r): int(stored) - crashes.get(r, 0) for r in failed_replicates(attributes)}
+        failures = {int(replicate): int(n) for replicate, n in stored.items()}
+        return cls(failures=failures, crashes=crashes, limit=1 + retries)
+
+    def has_failed_out(self, replicate: int) -> bool:
+        """Whether its training has failed as often as it may."""
+        return self.failures.get(replicate, 0) >= self.limit
+
+    def has_crashed_out(self, replicate: int) -> bool:
+        """Whether as many workers have died with it as may."""
+        return self.crashes.get(replicate, 0) >= MOST_CRASHES
+
+    def is_given_up(self, replicate: int) -> bool:
+        """Whether it is not tried again."""
+        return self.has_failed_out(replicate) or self.has_crashed_out(replicate)
+
+
+def failed_replicates(attributes: Mapping[str, Any]) -> list[int]:
+    """The replicates of a trial that it was told as failed."""
+    told = attributes.get(tags.RESULT, {"replicates": ()})["replicates"]
+    return [one["replicate"] for one in told if one["outcome"] == Outcome.FAILED]
+
+
+def to_try_again(attributes: Mapping[str, Any], *, retries: int) -> dict[str, Any] | None:
+    """What to set on an ended trial when its sweep goes on, so that failed replicates run again; None: nothing does.
+
+    Those that may still fail, and those that were lost to crashes alone.
+    """
+    attempts = Attempts.of(attributes, retries=retries)
+    again = [r for r in failed_replicates(attributes) if not attempts.has_failed_out(r)]
+    if not again or tags.PRUNED in attributes:  # the replicates of a pruned trial are not trained again
+        return None
+    left = {str(r): n for r, n in attempts.crashes.items() if r not in again}
+    return {tags.CRASHES: left} if attempts.crashes else {}

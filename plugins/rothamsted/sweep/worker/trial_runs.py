@@ -1,0 +1,161 @@
+"""The runs of one claimed trial: named in the search before they are made, held under its claim, counted.
+
+Whoever takes the trial over finds every run by its id, and what an older claim still writes to one is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.search import Lease, LostError
+from rothamsted.search.lease import DEATHS, RUNS
+from rothamsted.sweep.assignment import Work, work_of
+from rothamsted.sweep.attempts import Attempts
+from rothamsted.sweep.opened import SweepContext
+from rothamsted.sweep.trial_record import as_params, now_ms
+from rothamsted.sweep.worker.earlier import TRIAL_RUN, told_before
+from rothamsted.tracking import read_history
+
+
+def name_runs(context: SweepContext, lease: Lease) -> dict[str, str]:
+    """Ids for the runs that a claim will make, to be written with it; none where a store gives ids itself."""
+    work = work_of(context, lease)
+    if tags.PRUNED in lease.attributes or (lease.is_taken_over and not lease.runs):
+        return {}  # of a trial that has runs, but no ids of them, they are looked for first
+    earlier = told_before(lease.attributes, work, retries=context.sweep.execution.retries)
+    wanted = [TRIAL_RUN] if work.has_trial_run and not earlier.run_id else []
+    wanted += [str(replicate) for replicate in work.seeds if replicate not in earlier.results]
+    return {key: run_id for key in wanted if key not in lease.runs and (run_id := context.recorder.new_run_id())}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRuns:
+    """The runs of a trial in the hands of one worker. Whatever is written to the search raises LostError if it is lost.
+
+    Attributes:
+        context: the stage that the trial belongs to.
+        lease: of the trial.
+        work: what it asks for.
+    """
+
+    context: SweepContext
+    lease: Lease
+    work: Work
+
+    @property
+    def attempts(self) -> Attempts:
+        """How often each replicate has failed and crashed."""
+        return Attempts.of(self.lease.attributes, retries=self.context.sweep.execution.retries)
+
+    def open_trial(self, run_id: str) -> str:
+        """Open the trial's own run, or go on with the one that is there; returns its id."""
+        if run_id:
+            self.context.recorder.hold(run_id, self.lease.token)
+            self.context.recorder.resume_run(run_id)
+            return run_id
+        return self._open(
+            TRIAL_RUN,
+            name=self.work.name,
+            parent_id=self.work.parent_id,
+            tags=self.tags("trial"),
+            params=as_params(self.lease.condition),
+        )
+
+    def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
+        """Open the run of a replicate; returns its id, and (metric, step) of what it has logged already.
+
+        An earlier holder may have made a run that it had named since its runs were looked at.
+        """
+        work, seed, key = self.work, self.work.seeds[replicate], str(replicate)
+        is_new = key in self.lease.named or key not in self.lease.runs
+        own = {tags.REPLICATE: key, tags.SEED: str(seed), tags.ATTEMPT: str(attempt)}
+        run_id = self._open(
+            key,
+            name=work.name if work.role == "trial" else f"{work.name} replicate {replicate}",
+            parent_id=parent_id if work.has_trial_run else work.parent_id,
+            tags={**self.tags(work.role), **own},
+            params=self._replicate_params(seed),
+        )
+        if is_new:
+            return run_id, frozenset()
+        self.context.recorder.flush()
+        return run_id, self.logged(run_id)
+
+    def logged(self, run_id: str) -> frozenset[tuple[str, int]]:
+        """What a run has logged, by metric and step."""
+        history = read_history([run_id], uri=self.context.tracking_uri)[run_id]
+        return frozenset((point.key, point.step) for point in history)
+
+    def rename(self, replicates: Iterable[int], attributes: Mapping[str, Any] | None = None) -> None:
+        """Give replicates that start anew a run of their own, in one write with further attributes of the trial."""
+        keys = {str(replicate) for replicate in replicates}
+        new = {key: run_id for key in sorted(keys) if (run_id := self.context.recorder.new_run_id())}
+        kept = {key: run_id for key, run_id in self.lease.runs.items() if key not in keys}
+        self.lease.set_attributes({**(attributes or {}), RUNS: {**kept, **new}})
+        self.lease.named = self.lease.named | keys
+
+    def fail(self, replicate: int) -> None:
+        """Count a failure of a replicate's training that is tried again, in a run of its own."""
+        self.rename([replicate], {tags.ATTEMPTS: self._failures(replicate), DEATHS: []})
+
+    def fail_for_good(self, replicate: int) -> None:
+        """Count a replicate's last failure: written with the trial's end."""
+        self.lease.attributes = {**self.lease.attributes, tags.ATTEMPTS: self._failures(replicate)}
+
+    def let_go(self, trial_run_id: str) -> None:
+        """Hold none of the trial's runs any more."""
+        for run_id in {trial_run_id, *self.lease.runs.values()} - {""}:
+            self.context.recorder.release(run_id)
+
+    def tags(self, role: str) -> dict[str, str]:
+        """What each of the trial's runs says of itself."""
+        is_foreign = self.context.sweep.project is not None
+        condition = {tags.CONDITION: json.dumps(self.lease.condition)} if is_foreign and role == "trial" else {}
+        return {
+            tags.ROLE: role,
+            tags.SWEEP: self.context.sweep.name,
+            tags.STUDY: self.context.study.name,
+            tags.TRIAL: str(self.work.trial),
+            tags.PHASE: self.work.phase,
+            **condition,  # where the run's params are the foreign project's own to log
+            **({tags.CONTESTANT: self.work.contestant} if self.work.contestant else {}),
+        }
+
+    # ---- within ----
+
+    def _open(self, key: str, **what: Any) -> str:
+        """Open a run under the id that stands for it in the search; where a store gives ids, write it there after."""
+        recorder, lease = self.context.recorder, self.lease
+        run_id = lease.runs.get(key, "")
+        if not run_id and (run_id := recorder.new_run_id()):
+            lease.set_attributes({RUNS: {**lease.runs, key: run_id}})
+        if not run_id and not lease.confirm():
+            raise LostError(f"trial {self.work.trial}: was taken over")
+        experiment_id = self.context.experiment_id
+        made_id = recorder.open_run(
+            experiment_id=experiment_id, **what, start_ms=now_ms(), run_id=run_id, holder=lease.token
+        )
+        if not run_id:
+            lease.set_attributes({RUNS: {**lease.runs, key: made_id}})
+        return made_id
+
+    def _failures(self, replicate: int) -> dict[str, int]:
+        """Failures by replicate, with one more."""
+        failures = self.attempts.failures
+        return by_text({**failures, replicate: failures.get(replicate, 0) + 1})
+
+    def _replicate_params(self, seed: int) -> dict[str, str]:
+        """What a replicate's run says of its condition when it opens.
+
+        Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
+        """
+        return {} if self.context.sweep.project else as_params({**self.lease.condition, "seed": seed})
+
+
+def by_text(counts: Mapping[int, int]) -> dict[str, int]:
+    """Counts by replicate as JSON keeps them; those that are not 0."""
+    return {str(replicate): n for replicate, n in sorted(counts.items()) if n}
