@@ -17,6 +17,7 @@ from rothamsted.search.ask import Asker
 from rothamsted.search.designs import after_first
 from rothamsted.search.known import KNOWN, to_frozen, to_keep
 from rothamsted.search.lease import Lease, Leases, Names, no_names
+from rothamsted.search.patience import Database
 from rothamsted.search.pruners import make_pruner
 from rothamsted.search.rounds import Rounds
 from rothamsted.search.samplers import SAMPLERS
@@ -50,7 +51,7 @@ class Queue:
     ) -> None:
         self._study = study
         self._backend = backend
-        self._engine = backend.engine
+        self._database = Database(backend.engine)
         self.study_id: int = study._study_id  # optuna-dashboard shows it at /dashboard/studies/ID
         self._space = space
         self._distributions = dist.distributions_of(space)
@@ -59,20 +60,18 @@ class Queue:
         self._seed = seed
         self._asker: Asker | None = None  # made when a trial is asked: what is known is set before
         self._pruning = Pruning(backend, study.study_name, make_pruner(pruner)) if pruner is not None else None
-        self.leases = Leases(self._engine, self.study_id, space, len(study.directions))
-        self.rounds = Rounds(self._engine, self.study_id)
+        self.leases = Leases(self._database, self.study_id, space, len(study.directions))
+        self.rounds = Rounds(self._database, self.study_id)
 
     # ---- the coordinator ----
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set one attribute of the sweep (JSON)."""
-        with self._engine.begin() as tx:
-            set_study_attribute(tx, self.study_id, key, value)
+        self._database.run(lambda tx: set_study_attribute(tx, self.study_id, key, value))
 
     def attribute(self, key: str, default: Any = None) -> Any:
         """One attribute of the sweep."""
-        with self._engine.connect() as connection:
-            found = study_attribute(connection, self.study_id, key)
+        found = self._database.read(lambda connection: study_attribute(connection, self.study_id, key))
         return default if found is None else found
 
     def describe(self, *, metric: str | Sequence[str], note: str) -> None:
@@ -80,8 +79,7 @@ class Queue:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.set_metric_names([metric] if isinstance(metric, str) else list(metric))
-        with self._engine.begin() as tx:
-            set_note(tx, self.study_id, None, note)
+        self._database.run(lambda tx: set_note(tx, self.study_id, None, note))
 
     def enqueue(self, n_trials: int, first: Sequence[Mapping[str, Any]] = ()) -> int:
         """Enqueue conditions up to `n_trials` in all; returns how many are new.
@@ -90,17 +88,20 @@ class Queue:
         them. An adaptive sampler's own follow when workers ask. Calling again adds only what is missing, after
         the same `first`.
         """
-        with self._engine.begin() as tx:
+
+        def enqueue(tx: sa.Connection) -> int:
             existing = lock_and_count(tx, self.study_id)
-            first = self._first(tx, existing, first)
+            by_hand = self._first(tx, existing, first)
             if self._sampler.conditions is None:
-                new = [dict(condition) for condition in first[existing:n_trials]]
+                new = [dict(condition) for condition in by_hand[existing:n_trials]]
             else:
-                rest = (self._space, self._seed, first, existing, n_trials)
+                rest = (self._space, self._seed, by_hand, existing, n_trials)
                 new = list(after_first(self._sampler.conditions, *rest, skip=self._is_finite))
             if new:
                 self._insert(tx, existing, new)
-        return len(new)
+            return len(new)
+
+        return self._database.run(enqueue)
 
     def set_known(self, known: Sequence[Known]) -> int:
         """Give the adaptive sampler trials of earlier searches to learn from; returns how many it took.
@@ -115,8 +116,7 @@ class Queue:
 
     def counts(self) -> Counts:
         """Trials by state, one query."""
-        with self._engine.connect() as connection:
-            by_state = count_by_state(connection, self.study_id)
+        by_state = self._database.read(lambda connection: count_by_state(connection, self.study_id))
         return Counts(
             waiting=by_state.get(TrialState.WAITING, 0),
             running=by_state.get(TrialState.RUNNING, 0),
@@ -140,12 +140,15 @@ class Queue:
 
         False, with nothing done, where there are not `n_before` of them: another process was first.
         """
-        with self._engine.begin() as tx:
+
+        def add(tx: sa.Connection) -> bool:
             existing = lock_and_count(tx, self.study_id)
             if n_before not in (None, existing):
                 return False
             self._insert(tx, existing, conditions, attributes)
-        return True
+            return True
+
+        return self._database.run(add)
 
     # ---- a worker ----
 
@@ -238,13 +241,18 @@ class Queue:
 
     def _ask(self, worker_id: str, seconds: float, n_trials: int, names: Names) -> Lease | None:
         """A new trial of the adaptive sampler; the ticket and its lease are taken in one transaction."""
-        with self._engine.begin() as tx:
+
+        def take_ticket(tx: sa.Connection) -> Lease | None:
             number = lock_and_count(tx, self.study_id)
             if number >= n_trials:
                 return None
             trial_id = insert_running(tx, self.study_id, number)
             [lease] = self.leases.give(tx, {trial_id: number}, worker_id, seconds, names)
-        lease.condition = self._suggest(trial_id, number)
+            return lease
+
+        lease = self._database.run(take_ticket)
+        if lease is not None:
+            lease.condition = self._suggest(lease.trial_id, lease.number)
         return lease
 
     def _suggest(self, trial_id: int, number: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from rothamsted.search.patience import Database
 from rothamsted.search.sql.tables import (
     ATTRIBUTES,
     TRIALS,
@@ -31,16 +32,15 @@ ENDED = (TrialState.COMPLETE, TrialState.FAIL)
 class Rounds:
     """The rounds of one sweep's trials; one object a thread."""
 
-    def __init__(self, engine: sa.Engine, study_id: int) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, study_id: int) -> None:
+        self._database = database
         self._study_id = study_id
 
     def put_back(self, trials: Mapping[int, Mapping[str, Any]]) -> int:
         """Put ended trials (by number) back to waiting, each with attributes to set; returns how many were."""
         if not trials:
             return 0
-        with self._engine.begin() as tx:
-            return self._put_back(tx, trials)
+        return self._database.run(lambda tx: self._put_back(tx, trials))
 
     def begin(self, key: str, *, seen: Any, new: Any, trials: Mapping[int, Mapping[str, Any]]) -> bool:
         """Begin the next round: set the sweep's attribute `key` and put trials back, in one transaction.
@@ -55,36 +55,44 @@ class Rounds:
             False, with nothing done, where another process was first: the attribute is not `seen` any more, or
             a trial has not ended.
         """
-        with self._engine.begin() as tx:
+
+        def begin(tx: sa.Connection) -> bool:
             lock_study(tx, self._study_id)
             if study_attribute(tx, self._study_id, key) != seen or self._n_open(tx):
                 return False
             self._put_back(tx, trials)
             set_study_attribute(tx, self._study_id, key, new)
-        return True
+            return True
+
+        return self._database.run(begin)
 
     def take_turn(self, holder: str, seconds: float) -> bool:
         """Whether `holder` alone may now do what cannot be one transaction; ends after so many seconds."""
-        with self._engine.begin() as tx:
+
+        def take(tx: sa.Connection) -> bool:
             lock_study(tx, self._study_id)
             turn = study_attribute(tx, self._study_id, TURN)
             if turn is not None and turn["holder"] != holder and turn["expires"] > time.time():
                 return False
             set_study_attribute(tx, self._study_id, TURN, {"holder": holder, "expires": time.time() + seconds})
-        return True
+            return True
+
+        return self._database.run(take)
 
     def end_turn(self, holder: str | None) -> None:
         """Give the turn back; of a holder that is dead, so that nobody waits for its end."""
-        with self._engine.begin() as tx:
+
+        def end(tx: sa.Connection) -> None:
             lock_study(tx, self._study_id)
             turn = study_attribute(tx, self._study_id, TURN)
             if turn is not None and turn["holder"] == holder:
                 set_study_attribute(tx, self._study_id, TURN, {**turn, "expires": 0.0})
 
+        self._database.run(end)
+
     def turn_holder(self) -> str | None:
         """Who has the turn now."""
-        with self._engine.connect() as connection:
-            turn = study_attribute(connection, self._study_id, TURN)
+        turn = self._database.read(lambda connection: study_attribute(connection, self._study_id, TURN))
         return turn["holder"] if turn is not None and turn["expires"] > time.time() else None
 
     def attributes(self, keys: Collection[str]) -> dict[int, dict[str, Any]]:
@@ -100,11 +108,10 @@ class Rounds:
             .order_by(TRIALS.c.number)
         )
         found: dict[int, dict[str, Any]] = {}
-        with self._engine.connect() as connection:
-            for number, key, text in connection.execute(query):
-                of_trial = found.setdefault(number, {})
-                if key is not None:
-                    of_trial[key] = json.loads(text)
+        for number, key, text in self._database.read(lambda connection: connection.execute(query).all()):
+            of_trial = found.setdefault(number, {})
+            if key is not None:
+                of_trial[key] = json.loads(text)
         return found
 
     # ---- within ----
