@@ -70,8 +70,8 @@ def queue_writes_trials_of_every_kind(url: str) -> None:
     for reports, told in ENDINGS:
         [trial] = queue.claim("w", n_trials=n_trials)
         for step, value in reports.items():
-            queue.report(trial.trial_id, step, value)
-        assert queue.tell(trial.trial_id, told)
+            trial.report(step, value)
+        assert trial.tell(told)
     queue.claim("w", n_trials=n_trials)
 
 
@@ -99,7 +99,7 @@ def queue_writes_asked_trials(url: str) -> None:
     directions: list[Direction] = ["minimize", "maximize"]
     queue = open_queue(url, "s", space=SPACE, sampler="nsgaii", seed=3, directions=directions, create=True)
     while claimed := queue.claim("w", n_trials=4):
-        queue.tell(claimed[0].trial_id, Told(values=scores(claimed[0].condition), constraints=(1.5, -math.inf, 0.0)))
+        claimed[0].tell(Told(values=scores(claimed[0].condition), constraints=(1.5, -math.inf, 0.0)))
 
 
 def optuna_writes_asked_trials(url: str) -> None:

@@ -8,14 +8,14 @@ refused. Only the database's clock says when a lease is over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
 import sqlalchemy as sa
 
 from rothamsted.search import distributions as dist
+from rothamsted.search.patience import Database
 from rothamsted.search.sql import leases as sql
 from rothamsted.search.sql.ended import end_trial
 from rothamsted.search.sql.leases import DEATHS, RUNS
@@ -57,7 +57,7 @@ class Lease:
         named: whose runs got their ids with this claim: no earlier holder can have made them.
     """
 
-    engine: sa.Engine
+    database: Database
     study_id: int
     worker: str
     seconds: float
@@ -99,20 +99,22 @@ class Lease:
             renew([self])
         return not self._is_lost
 
-    @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """A transaction of the search that first locks, and renews, the lease.
+    def write(self, change: Callable[[sa.Connection], None]) -> None:
+        """Run a transaction of the search that first locks, and renews, the lease; see `Database.run`.
 
         Raises:
             LostError: the trial is not ours any more; nothing is written.
         """
-        started = time.monotonic()
-        with self.engine.begin() as tx:
+
+        def transaction(tx: sa.Connection) -> float:
+            started = time.monotonic()
             if self._is_lost or not self.is_among(sql.renew(tx, self.worker, [self.trial_id], self.seconds)):
                 self.lose()
                 raise LostError(f"trial {self.number}: claim {self.token} of worker {self.worker} is over")
-            yield tx
-        self._renewed_at = started
+            change(tx)
+            return started
+
+        self._renewed_at = self.database.run(transaction)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set user attributes of the trial (JSON values), here too.
@@ -120,8 +122,7 @@ class Lease:
         Raises:
             LostError: the trial is not ours any more.
         """
-        with self.writing() as tx:
-            set_trial_attributes(tx, self.trial_id, attributes)
+        self.write(lambda tx: set_trial_attributes(tx, self.trial_id, attributes))
         self.attributes = {**self.attributes, **attributes}
 
     def report(self, step: int, value: float) -> None:
@@ -130,8 +131,7 @@ class Lease:
         Raises:
             LostError: the trial is not ours any more.
         """
-        with self.writing() as tx:
-            set_report(tx, self.trial_id, step, value)
+        self.write(lambda tx: set_report(tx, self.trial_id, step, value))
 
     def tell(self, told: Told) -> bool:
         """End trial and lease with a result, at once; False, with nothing written, if it is lost or ended already."""
@@ -139,17 +139,19 @@ class Lease:
             raise ValueError(
                 f"trial id {self.trial_id}: told {told.values}, but the search has {self.n_objectives} objectives"
             )
-        with self.engine.begin() as tx:
+
+        def end(tx: sa.Connection) -> bool:
             is_ours = sql.remove(tx, self.worker, self.trial_id, self.token)
-            is_told = is_ours and end_trial(tx, self.study_id, self.trial_id, told)
+            return is_ours and end_trial(tx, self.study_id, self.trial_id, told)
+
+        is_told = self.database.run(end)
         self._is_over = is_told
         self._is_lost = not is_told
         return is_told
 
     def release(self) -> None:
         """Give the trial back unfinished: it can be taken over at once, and no crash is counted."""
-        with self.engine.begin() as tx:
-            sql.give_back(tx, self.worker, self.trial_id, self.token)
+        self.database.run(lambda tx: sql.give_back(tx, self.worker, self.trial_id, self.token))
         self._is_over = True
 
     def lose(self) -> None:
@@ -173,9 +175,9 @@ def renew(leases: Iterable[Lease]) -> None:
     held = list(leases)
     if not held:
         return
-    started, first = time.monotonic(), held[0]
-    with first.engine.begin() as tx:
-        found = sql.renew(tx, first.worker, [lease.trial_id for lease in held], first.seconds)
+    first, ids = held[0], [lease.trial_id for lease in held]
+
+    started, found = first.database.run(lambda tx: (time.monotonic(), sql.renew(tx, first.worker, ids, first.seconds)))
     for lease in held:
         lease.note_renewal(found, started)
 
@@ -184,8 +186,8 @@ def renew(leases: Iterable[Lease]) -> None:
 class Leases:
     """The leases of one search: claimed, looked at, ended; one object a thread."""
 
-    def __init__(self, engine: sa.Engine, study_id: int, space: Space, n_objectives: int) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, study_id: int, space: Space, n_objectives: int) -> None:
+        self._database = database
         self._study_id = study_id
         self._space = space
         self._n_objectives = n_objectives
@@ -210,13 +212,15 @@ class Leases:
 
     def take_over(self, worker: str, seconds: float, limit: int, names: Names) -> list[Lease]:
         """Claim up to `limit` running trials whose lease is over, each with what its holder died of."""
-        with self._engine.connect() as connection:
-            over = [held for held in sql.held_leases(connection, self._study_id) if held.is_over][:limit]
+        over = [held for held in self._held() if held.is_over][:limit]
         if not over:
             return []
-        with self._engine.begin() as tx:
+
+        def take(tx: sa.Connection) -> list[Lease]:
             won = [held for held in over if sql.take(tx, held)]
             return self.give(tx, {held.trial_id: held.number for held in won}, worker, seconds, names, over=won)
+
+        return self._database.run(take)
 
     def end(self, workers: Sequence[str] | None = None, why: str = "") -> int:
         """End the leases of workers that are gone (None: of all) now; returns how many.
@@ -225,15 +229,12 @@ class Leases:
             workers: their ids.
             why: where it was no crash but a failure of the training, such as a timeout: said of the replicates.
         """
-        with self._engine.begin() as tx:
-            return sql.end_leases(tx, self._study_id, workers, why)
+        return self._database.run(lambda tx: sql.end_leases(tx, self._study_id, workers, why))
 
     def holders(self) -> dict[str, list[int]]:
         """Which worker holds which trials (by number), leases that are over left aside."""
-        with self._engine.connect() as connection:
-            held = sql.held_leases(connection, self._study_id)
         holders: dict[str, list[int]] = {}
-        for lease in (one for one in held if not one.is_over):
+        for lease in (one for one in self._held() if not one.is_over):
             holders.setdefault(lease.worker, []).append(lease.number)
         return holders
 
@@ -255,7 +256,7 @@ class Leases:
         deaths = {held.trial_id: [*attributes[held.trial_id].get(DEATHS, []), *_death(held.lease)] for held in over}
         claimed = [
             Lease(
-                engine=self._engine,
+                database=self._database,
                 study_id=self._study_id,
                 worker=worker,
                 seconds=seconds,
@@ -281,10 +282,15 @@ class Leases:
         sql.give(tx, stored, kept)
         return claimed
 
+    def _held(self) -> list[sql.Held]:
+        return self._database.read(lambda connection: sql.held_leases(connection, self._study_id))
+
     def _take_waiting_above(self, floor: int, worker: str, seconds: float, limit: int, names: Names) -> list[Lease]:
-        with self._engine.begin() as tx:
+        def take(tx: sa.Connection) -> list[Lease]:
             started = sql.start_waiting(tx, self._study_id, above=floor, limit=limit)
             return self.give(tx, dict(started), worker, seconds, names)
+
+        return self._database.run(take)
 
 
 def _death(lease: Mapping[str, Any]) -> list[str]:

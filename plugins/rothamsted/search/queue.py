@@ -52,8 +52,7 @@ class Queue:
     ) -> None:
         self._study = study
         self._backend = backend
-        self._engine = backend.engine
-        self._database = Database(self._engine)
+        self._database = Database(backend.engine)
         self.study_id: int = study._study_id  # optuna-dashboard shows it at /dashboard/studies/ID
         self._space = space
         self._distributions = dist.distributions_of(space)
@@ -62,7 +61,7 @@ class Queue:
         self._seed = seed
         self._asker: Asker | None = None  # made when a trial is asked: what is known is set before
         self._pruning = Pruning(backend, study.study_name, make_pruner(pruner)) if pruner is not None else None
-        self.leases = Leases(self._engine, self.study_id, space, len(study.directions))
+        self.leases = Leases(self._database, self.study_id, space, len(study.directions))
 
     # ---- the coordinator ----
 
@@ -72,13 +71,11 @@ class Queue:
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set one attribute of the sweep (JSON)."""
-        with self._engine.begin() as tx:
-            set_study_attribute(tx, self.study_id, key, value)
+        self._database.run(lambda tx: set_study_attribute(tx, self.study_id, key, value))
 
     def attribute(self, key: str, default: Any = None) -> Any:
         """One attribute of the sweep."""
-        with self._engine.connect() as connection:
-            found = study_attribute(connection, self.study_id, key)
+        found = self._database.read(lambda connection: study_attribute(connection, self.study_id, key))
         return default if found is None else found
 
     def describe(self, *, metric: str | Sequence[str], note: str) -> None:
@@ -86,8 +83,7 @@ class Queue:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.set_metric_names([metric] if isinstance(metric, str) else list(metric))
-        with self._engine.begin() as tx:
-            set_note(tx, self.study_id, None, note)
+        self._database.run(lambda tx: set_note(tx, self.study_id, None, note))
 
     def enqueue(self, n_trials: int, first: Sequence[Mapping[str, Any]] = ()) -> int:
         """Enqueue conditions up to `n_trials` in all; returns how many are new.
@@ -124,8 +120,7 @@ class Queue:
 
     def counts(self) -> Counts:
         """Trials by state, one query."""
-        with self._engine.connect() as connection:
-            by_state = count_by_state(connection, self.study_id)
+        by_state = self._database.read(lambda connection: count_by_state(connection, self.study_id))
         return Counts(
             waiting=by_state.get(TrialState.WAITING, 0),
             running=by_state.get(TrialState.RUNNING, 0),
@@ -234,13 +229,18 @@ class Queue:
 
     def _ask(self, worker_id: str, seconds: float, n_trials: int, names: Names) -> Lease | None:
         """A new trial of the adaptive sampler; the ticket and its lease are taken in one transaction."""
-        with self._engine.begin() as tx:
+
+        def take_ticket(tx: sa.Connection) -> Lease | None:
             number = lock_and_count(tx, self.study_id)
             if number >= n_trials:
                 return None
             trial_id = insert_running(tx, self.study_id, number)
             [lease] = self.leases.give(tx, {trial_id: number}, worker_id, seconds, names)
-        lease.condition = self._suggest(trial_id, number)
+            return lease
+
+        lease = self._database.run(take_ticket)
+        if lease is not None:
+            lease.condition = self._suggest(lease.trial_id, lease.number)
         return lease
 
     def _suggest(self, trial_id: int, number: int) -> dict[str, Any]:

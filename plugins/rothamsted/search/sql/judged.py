@@ -20,6 +20,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from rothamsted.search.lease import Lease
+from rothamsted.search.patience import Database
 from rothamsted.search.sql.tables import REPORTS, SYSTEM_ATTRIBUTES, TRIALS, VALUES, set_trial_system_attribute
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -52,7 +53,7 @@ class _Judged(_CachedStorage):
 
     def __init__(self, backend: RDBStorage, study_name: str) -> None:
         super().__init__(backend)
-        self._engine = backend.engine
+        self._database = Database(backend.engine)
         self._name = study_name
         self._id = backend.get_study_id_from_name(study_name)
         self._ended: dict[int, FrozenTrial] = {}
@@ -63,7 +64,8 @@ class _Judged(_CachedStorage):
 
     def refresh(self) -> None:
         """Read what has changed since the last look."""
-        with self._engine.connect() as connection:
+
+        def read(connection: sa.Connection) -> None:
             ended = sa.and_(TRIALS.c.study_id == self._id, TRIALS.c.state.in_(ENDED))
             last = sa.select(sa.func.count(), sa.func.max(TRIALS.c.datetime_complete)).where(ended)
             now = tuple(connection.execute(last).one())
@@ -71,6 +73,8 @@ class _Judged(_CachedStorage):
                 self._read_ended(connection, ended)
                 self._seen = now
             self.running = self._read_running(connection)
+
+        self._database.read(read)
         self._all = sorted([*self._ended.values(), *self.running.values()], key=lambda trial: trial.number)
 
     def get_all_trials(
@@ -97,8 +101,7 @@ class _Judged(_CachedStorage):
         """Keep a rung of the trial that is judged in the storage, where the other workers see it."""
         if self.lease is None or self.lease.trial_id != trial_id:
             raise ValueError(f"trial id {trial_id}: a pruner may remember something of the judged trial only")
-        with self.lease.writing() as tx:
-            set_trial_system_attribute(tx, trial_id, key, value)
+        self.lease.write(lambda tx: set_trial_system_attribute(tx, trial_id, key, value))
 
     # ---- within ----
 
