@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from rothamsted.analysis.analyze import Settings
+from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.promotion.evidence.of_champion import EVIDENCE, SEAL, _seal
-from rothamsted.publish.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.publish.finished import publish_finished
 from rothamsted.tracking import read_text
 from rothamsted.tracking.registry.registered import Registry

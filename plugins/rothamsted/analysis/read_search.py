@@ -130,16 +130,18 @@ def _replicates(trial: ToldTrial) -> list[Replicate]:
 def _replicate(
     told: Mapping[str, Any], condition: int, phase: Phase, ended_ms: int, model: Mapping[str, str]
 ) -> Replicate:
-    objective = told["objective"]
+    objective, reason = told["objective"], told.get("reason", "")
+    is_finished = told["outcome"] == Outcome.FINISHED
     return Replicate(
         run_id=told["run_id"],
         condition=condition,
         seed=str(told["seed"]),
         outcome=told["outcome"],
-        objective=math.nan if objective is None or told["outcome"] != Outcome.FINISHED else float(objective),
+        objective=float(objective) if is_finished and objective is not None else math.nan,
         seconds=math.nan,
         phase=phase,
-        reason=told.get("reason", ""),
+        reason="" if is_finished else reason,
+        stopped_early=reason if is_finished else "",
         others=tuple(told.get("others", ())),
         ended_ms=ended_ms,
         number=told["replicate"],

@@ -6,15 +6,10 @@ altered later is found out.
 
 from __future__ import annotations
 
-import csv
-import io
-
-from rothamsted import tracking
+from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.analysis.values import Dataset
 from rothamsted.report.tables.csv_tables import Table, to_csv
 from rothamsted.tracking import Recorder
-
-CONFIRMED_METRICS = "statistics/confirmed_metrics.csv"
 
 
 def write_confirmed_metrics(recorder: Recorder, dataset: Dataset, *, uri: str) -> None:
@@ -27,12 +22,3 @@ def write_confirmed_metrics(recorder: Recorder, dataset: Dataset, *, uri: str) -
     rows = [(run_id, name, value) for run_id, of_run in metrics.items() for name, value in sorted(of_run.items())]
     table = Table(name="confirmed_metrics", columns=("run_id", "metric", "value"), rows=tuple(rows))
     recorder.log_text(dataset.run_id, to_csv(table), CONFIRMED_METRICS)
-
-
-def read_confirmed_metrics(run_id: str, *, uri: str) -> dict[str, dict[str, float]]:
-    """Return run of a replicate -> metric -> final value, as the sweep's run has them; empty where it has no record."""
-    text = tracking.read_text(run_id, CONFIRMED_METRICS, uri=uri)
-    found: dict[str, dict[str, float]] = {}
-    for row in csv.DictReader(io.StringIO(text or "")):
-        found.setdefault(row["run_id"], {})[row["metric"]] = float(row["value"] or "nan")
-    return found

@@ -18,6 +18,7 @@ from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, read_series
 from rothamsted.analysis.find import Staged, find_last_stage
 from rothamsted.analysis.objectives import OBJECTIVE, objective_of
+from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import label, typed_in
 from rothamsted.promotion.errors import PromotionError
@@ -25,7 +26,6 @@ from rothamsted.promotion.judge.applies import check_sweep
 from rothamsted.promotion.judge.limits import metrics_of
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence, EvidenceRun
-from rothamsted.publish.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
 from rothamsted.tracking import FoundRun

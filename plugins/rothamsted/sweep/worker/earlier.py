@@ -118,6 +118,7 @@ def _keep(earlier: Earlier, run: FoundRun, sweep: Sweep) -> None:
             objective=run.metrics.get(keys[0]),
             others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
             last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
+            reason=run.tags.get(tags.STOPPED_EARLY if is_finished else tags.REASON, ""),
             attempt=int(run.tags.get(tags.ATTEMPT, 1)),
         )
         if note := ModelNote.from_tags(run.tags):

@@ -1,0 +1,19 @@
+"""Reads the final metrics of confirmed replicates as the sweep wrote them down when it ended."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from rothamsted import tracking
+
+CONFIRMED_METRICS = "statistics/confirmed_metrics.csv"
+
+
+def read_confirmed_metrics(run_id: str, *, uri: str) -> dict[str, dict[str, float]]:
+    """Return run of a replicate -> metric -> final value, as the sweep's run has them; empty where it has no record."""
+    text = tracking.read_text(run_id, CONFIRMED_METRICS, uri=uri)
+    found: dict[str, dict[str, float]] = {}
+    for row in csv.DictReader(io.StringIO(text or "")):
+        found.setdefault(row["run_id"], {})[row["metric"]] = float(row["value"] or "nan")
+    return found
