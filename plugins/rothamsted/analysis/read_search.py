@@ -22,7 +22,6 @@ from rothamsted.search import Queue, ToldTrial
 from rothamsted.spec import Sweep
 
 KEYS = (tags.RESULT, tags.RUN_ID, tags.VERDICT, tags.CONTESTANT)  # of a trial, from which its condition is made
-_RACING = "racing"
 
 
 def read_search(
@@ -73,7 +72,7 @@ def dataset_of(
     replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial)]
     n_over = sum(trial.is_over for trial in trials)
     open_trials = [trial for trial in (*trials, *fresh) if not trial.is_over]
-    is_racing = any(condition.race == _RACING for condition in conditions)
+    is_racing = any(condition.race == tags.RACING for condition in conditions)
     is_complete = n_over >= sweep.n_trials and not open_trials and not is_racing
     marks = [
         "" if is_complete else _progress_mark(n_over, sweep.n_trials, [t for t in fresh if not t.is_over]),
@@ -102,7 +101,7 @@ def _condition(sweep: Sweep, trial: ToldTrial, confirm_run_id: str) -> Condition
     result = trial.attributes[tags.RESULT]
     verdict = trial.attributes.get(tags.VERDICT, {}).get("verdict")
     pruned = result.get("pruned", "")
-    racing = _RACING if sweep.replicates.racing is not None and not pruned else ""
+    racing = tags.RACING if sweep.replicates.racing is not None and not pruned else ""
     return make_condition(
         trial.number,
         trial.condition,

@@ -14,8 +14,6 @@ from rothamsted import tags
 from rothamsted.search import Claimed
 from rothamsted.sweep.opened import SweepContext
 
-RACING = "racing"  # tag `rothamsted.race` of a condition that is still in
-
 
 @dataclass(frozen=True, kw_only=True)
 class Work:

@@ -17,7 +17,7 @@ from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, 
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
-from rothamsted.sweep.assignment import RACING, Work
+from rothamsted.sweep.assignment import Work
 from rothamsted.sweep.scores import NO_NUMBER, violations
 
 
@@ -182,7 +182,7 @@ def closing_tags(results: Sequence[ReplicateResult], work: Work, pruned: str) ->
         return outcome_tags(results) | said
     if work.verdict is not None:
         return outcome_tags(results) | {tags.RACE: work.verdict["verdict"]}
-    return outcome_tags(results) | ({tags.RACE: RACING} if work.is_racing else {})
+    return outcome_tags(results) | ({tags.RACE: tags.RACING} if work.is_racing else {})
 
 
 def race_line(work: Work) -> str:
@@ -190,7 +190,7 @@ def race_line(work: Work) -> str:
     verdict = work.verdict
     if verdict is not None:
         return f"{verdict['verdict']}: {verdict['reason']}" if verdict["reason"] else verdict["verdict"]
-    return f"{RACING}, {len(work.seeds)} replicates so far" if work.is_racing else ""
+    return f"{tags.RACING}, {len(work.seeds)} replicates so far" if work.is_racing else ""
 
 
 def outcome_tags(results: Iterable[ReplicateResult]) -> dict[str, str]:
