@@ -12,6 +12,7 @@ SEED = "rothamsted.seed"
 CONDITION = "rothamsted.condition"  # as JSON, where a foreign project may log parameters in a spelling of its own
 PHASE = "rothamsted.phase"  # search, confirm, contest
 RACE = "rothamsted.race"  # dropped after N, narrow after N, survived; while it races: racing
+RACING = "racing"  # value of RACE of a condition that is still in
 OUTCOME = "rothamsted.outcome"  # finished, diverged, failed, interrupted
 ATTEMPT = "rothamsted.attempt"  # 1, 2, ...: grows with each retry
 REASON = "rothamsted.reason"  # one line, for a replicate without a score

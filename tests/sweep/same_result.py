@@ -56,7 +56,7 @@ def _replicates(found: Dataset) -> dict[tuple[str, int, int], dict[str, Any]]:
 
 
 def _replicate(one: Replicate) -> dict[str, Any]:
-    fields = ("run_id", "seed", "outcome", "others", "model", "model_problem", "attempt")
+    fields = ("run_id", "seed", "outcome", "others", "model", "model_problem", "attempt", "stopped_early")
     objective = None if math.isnan(one.objective) else one.objective
-    reason = one.reason if one.outcome == "failed" else ""
+    reason = one.reason if one.outcome != "pruned" else ""  # the search keeps that of the condition
     return {**{name: getattr(one, name) for name in fields}, "objective": objective, "reason": reason}

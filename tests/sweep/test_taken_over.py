@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from mlflow import MlflowClient
+from rothamsted.sweep.results import read_results
 
 from rothamsted import tags
 from rothamsted.search import Lease
 from rothamsted.search.lease import RUNS, renew
-from rothamsted.sweep.results import read_results
 from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweep.conftest import Events, Project, ShouldStop, stop_in_replicate

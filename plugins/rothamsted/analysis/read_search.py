@@ -22,7 +22,6 @@ from rothamsted.search import Queue, ToldTrial
 from rothamsted.spec import Sweep
 
 KEYS = (tags.RESULT, tags.RUN_ID, tags.VERDICT, tags.CONTESTANT)  # of a trial, from which its condition is made
-_RACING = "racing"
 
 
 def read_search(
@@ -73,7 +72,7 @@ def dataset_of(
     replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial)]
     n_over = sum(trial.is_over for trial in trials)
     open_trials = [trial for trial in (*trials, *fresh) if not trial.is_over]
-    is_racing = any(condition.race == _RACING for condition in conditions)
+    is_racing = any(condition.race == tags.RACING for condition in conditions)
     is_complete = n_over >= sweep.n_trials and not open_trials and not is_racing
     marks = [
         "" if is_complete else _progress_mark(n_over, sweep.n_trials, [t for t in fresh if not t.is_over]),
@@ -102,7 +101,7 @@ def _condition(sweep: Sweep, trial: ToldTrial, confirm_run_id: str) -> Condition
     result = trial.attributes[tags.RESULT]
     verdict = trial.attributes.get(tags.VERDICT, {}).get("verdict")
     pruned = result.get("pruned", "")
-    racing = _RACING if sweep.replicates.racing is not None and not pruned else ""
+    racing = tags.RACING if sweep.replicates.racing is not None and not pruned else ""
     return make_condition(
         trial.number,
         trial.condition,
@@ -130,16 +129,18 @@ def _replicates(trial: ToldTrial) -> list[Replicate]:
 def _replicate(
     told: Mapping[str, Any], condition: int, phase: Phase, ended_ms: int, model: Mapping[str, str]
 ) -> Replicate:
-    objective = told["objective"]
+    objective, reason = told["objective"], told.get("reason", "")
+    is_finished = told["outcome"] == Outcome.FINISHED
     return Replicate(
         run_id=told["run_id"],
         condition=condition,
         seed=str(told["seed"]),
         outcome=told["outcome"],
-        objective=math.nan if objective is None or told["outcome"] != Outcome.FINISHED else float(objective),
+        objective=float(objective) if is_finished and objective is not None else math.nan,
         seconds=math.nan,
         phase=phase,
-        reason=told.get("reason", ""),
+        reason="" if is_finished else reason,
+        stopped_early=reason if is_finished else "",
         others=tuple(told.get("others", ())),
         ended_ms=ended_ms,
         number=told["replicate"],

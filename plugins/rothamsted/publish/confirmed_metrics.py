@@ -5,7 +5,7 @@ Never written anew: the first value written wins, so that a metric that is alter
 
 from __future__ import annotations
 
-from rothamsted.analysis.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
+from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.analysis.values import Dataset
 from rothamsted.report.tables.csv_tables import Table, to_csv
 from rothamsted.tracking import Recorder

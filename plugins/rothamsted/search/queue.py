@@ -196,7 +196,7 @@ class Queue:
 
     def trials(self, keys: Collection[str]) -> list[ToldTrial]:
         """Every trial in order, with its condition and these of its user attributes, in two queries."""
-        return read_trials(self._engine, self.study_id, self._space, keys)
+        return self._database.read(lambda connection: read_trials(connection, self.study_id, self._space, keys))
 
     # ---- within ----
 

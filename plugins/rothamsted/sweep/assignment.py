@@ -13,8 +13,6 @@ from rothamsted import tags
 from rothamsted.search import Lease
 from rothamsted.sweep.opened import Opened
 
-RACING = "racing"  # tag `rothamsted.race` of a condition that is still in
-
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
@@ -90,7 +88,7 @@ def _of_search(opened: Opened, claimed: Lease) -> Assignment:
     seeds = replicates.values  # of a race as many as there can be
     is_racing = replicates.racing is not None and verdict is None
     label, said = claimed.attributes.get(tags.CONTESTANT, ""), opened.sweep.models
-    in_race = {tags.RACE: verdict["verdict"]} if verdict is not None else {tags.RACE: RACING} if is_racing else {}
+    in_race = {tags.RACE: verdict["verdict"]} if verdict is not None else {tags.RACE: tags.RACING} if is_racing else {}
     return Assignment(
         key=str(claimed.number),
         of=claimed.number,
@@ -117,4 +115,4 @@ def _of_search(opened: Opened, claimed: Lease) -> Assignment:
 def _race_line(verdict: Mapping[str, str] | None, *, is_racing: bool, n: int) -> str:
     if verdict is not None:
         return f"{verdict['verdict']}: {verdict['reason']}" if verdict["reason"] else verdict["verdict"]
-    return f"{RACING}, {n} replicates so far" if is_racing else ""
+    return f"{tags.RACING}, {n} replicates so far" if is_racing else ""

@@ -9,7 +9,11 @@ from contextlib import closing
 import pytest
 
 from rothamsted.analysis.analyze import Settings
-from rothamsted.analysis.confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
+<<<<<<< HEAD:tests/promotion/evidence/test_altered_metrics.py
+from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
+=======
+from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
+>>>>>>> result:tests/promotion/test_altered_metrics.py
 from rothamsted.promotion.evidence.of_champion import EVIDENCE, SEAL, _seal
 from rothamsted.publish.finished import publish_finished
 from rothamsted.tracking import read_text

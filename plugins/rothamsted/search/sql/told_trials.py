@@ -34,19 +34,18 @@ class ToldTrial:
     ended_ms: int = 0
 
 
-def read_trials(engine: sa.Engine, study_id: int, space: Space, keys: Collection[str]) -> list[ToldTrial]:
+def read_trials(connection: sa.Connection, study_id: int, space: Space, keys: Collection[str]) -> list[ToldTrial]:
     """Every trial of a study by number, with these of its user attributes."""
     stored: dict[int, dict[str, float]] = {}
     trials: dict[int, tuple[Any, datetime | None]] = {}
     attributes: dict[int, dict[str, Any]] = {}
-    with engine.connect() as connection:
-        for number, state, ended, key, text in connection.execute(_attributes_of(study_id, keys)):
-            trials[number] = (state, ended)
-            of_trial = attributes.setdefault(number, {})
-            if key is not None:
-                of_trial[key] = json.loads(text)
-        for number, name, value in connection.execute(_params_of(study_id)):
-            stored.setdefault(number, {})[name] = value
+    for number, state, ended, key, text in connection.execute(_attributes_of(study_id, keys)):
+        trials[number] = (state, ended)
+        of_trial = attributes.setdefault(number, {})
+        if key is not None:
+            of_trial[key] = json.loads(text)
+    for number, name, value in connection.execute(_params_of(study_id)):
+        stored.setdefault(number, {})[name] = value
     return [
         ToldTrial(
             number=number,

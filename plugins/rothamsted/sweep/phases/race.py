@@ -18,7 +18,6 @@ from rothamsted.spec.run_sections import Racing
 from rothamsted.statistics.racing import race
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.statistics.stopping import is_narrow_enough
-from rothamsted.sweep.assignment import RACING
 from rothamsted.sweep.phases.phase import Step
 
 SURVIVED = "survived"
@@ -35,7 +34,7 @@ class Race:
         """The next round: who leaves and why, and how many replicates the others get; None: all have left."""
         members = members_of(data)
         races = {condition.number: condition.race for condition in data.conditions}
-        still_in = [number for number in races if races[number] in ("", RACING)]
+        still_in = [number for number in races if races[number] in ("", tags.RACING)]
         if not still_in:
             return None
         n_done = {number: len(of_one) for number, of_one in members.items()}

@@ -159,7 +159,7 @@ def _result_of_run(replicate: int, run: FoundRun, sweep: Sweep) -> ReplicateResu
         objective=run.metrics.get(keys[0]),
         others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
         last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
-        reason=run.tags.get(tags.REASON, "") if run.status == RunStatus.FAILED else "",
+        reason=run.tags.get(tags.STOPPED_EARLY if is_finished else tags.REASON, ""),
         attempt=int(run.tags.get(tags.ATTEMPT, 1)),
     )
 

@@ -175,7 +175,7 @@ class TrialRun:
             objective=scores[0] if scores else None,
             others=scores[1:],
             last=last_values(ending.history, sweep) if scores else {},
-            reason=ending.reason if ending.outcome is Outcome.FAILED else "",
+            reason=ending.reason if ending.outcome is not Outcome.PRUNED else "",  # the trial's own
             attempt=replicate.attempt,
             history=ending.history,
         )

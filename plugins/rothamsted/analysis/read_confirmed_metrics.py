@@ -1,8 +1,4 @@
-"""Read the final metrics of the confirmed replicates as they were when the sweep ended.
-
-`publish` writes this record once; promotion compares the runs with it, so that a metric that was altered later is
-found out.
-"""
+"""Reads the final metrics of confirmed replicates as the sweep wrote them down when it ended."""
 
 from __future__ import annotations
 
