@@ -16,7 +16,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.promotion.promote import promote
 from rothamsted.tracking import migrate
-from rothamsted.tracking.registry.registered import Registry, open_registry
+from rothamsted.tracking.registry.registered import ModelRegistry, open_registry
 from tests.promotion.running import run_trials
 from tests.promotion.store import CODE, ByHand, log_sweep, policy
 
@@ -90,7 +90,7 @@ def second_stands(uri: str, promoting: Promote, prepared: Prepare) -> None:
 
 
 @pytest.fixture
-def registry(uri: str) -> Registry:
+def registry(uri: str) -> ModelRegistry:
     """The registry of the store."""
     return open_registry(uri)
 
@@ -102,7 +102,7 @@ def contest(uri: str) -> ByHand:
 
 
 @pytest.fixture
-def promoting(registry: Registry, contest: ByHand) -> Promote:
+def promoting(registry: ModelRegistry, contest: ByHand) -> Promote:
     """`promote` with the store, the contest, code that has not changed, and no report, which takes seconds."""
     return partial(
         promote, registry=registry, contest=contest, code_digest=lambda study: CODE, report=lambda *_, uri: None

@@ -12,7 +12,7 @@ from rothamsted import tags
 from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.promotion.promote import PROMOTION
 from rothamsted.tracking import find_runs, read_text
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 from tests.promotion.store import CODE, COMMIT, CONFIRM_SEEDS, DATA, ByHand, log_sweep, loss, policy
 
 Promote = Callable[..., PromotionOutcome]
@@ -24,7 +24,7 @@ def sweep_run(uri: str, name: str) -> str:
 
 
 def test_without_champion_the_confirmed_winner_becomes_champion(
-    uri: str, promoting: Promote, registry: Registry
+    uri: str, promoting: Promote, registry: ModelRegistry
 ) -> None:
     log_sweep(uri, "first", [0.5])
     outcome = promoting("first", policy())
@@ -38,14 +38,14 @@ def test_the_first_verdict_says_that_nothing_was_compared(uri: str, promoting: P
 
 
 @pytest.mark.usefixtures("second_stands")
-def test_a_better_challenger_takes_the_alias_and_the_old_champion_is_kept_as_previous(registry: Registry) -> None:
+def test_a_better_challenger_takes_the_alias_and_the_old_champion_is_kept_as_previous(registry: ModelRegistry) -> None:
     # Rates 0.5 and 0.3: 0.2 apart, with noise of 0.003 in a difference.
     assert registry.model("toy").aliases == {"champion": "2", "previous_champion": "1"}
 
 
 @pytest.mark.usefixtures("first_stands")
 def test_a_worse_challenger_is_registered_with_its_verdict_and_moves_nothing(
-    uri: str, promoting: Promote, registry: Registry
+    uri: str, promoting: Promote, registry: ModelRegistry
 ) -> None:
     log_sweep(uri, "second", [0.7])
     outcome = promoting("second", policy())
@@ -56,7 +56,7 @@ def test_a_worse_challenger_is_registered_with_its_verdict_and_moves_nothing(
 
 @pytest.mark.usefixtures("first_stands")
 def test_what_is_registered_is_the_model_of_the_median_replicate(
-    uri: str, promoting: Promote, registry: Registry
+    uri: str, promoting: Promote, registry: ModelRegistry
 ) -> None:
     # By hand: of five replicates the third by its loss.
     seed = sorted(CONFIRM_SEEDS, key=lambda seed: loss(0.5, seed))[2]
@@ -66,7 +66,9 @@ def test_what_is_registered_is_the_model_of_the_median_replicate(
 
 
 @pytest.mark.usefixtures("first_stands")
-def test_the_page_of_the_logged_model_leads_to_the_version(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_the_page_of_the_logged_model_leads_to_the_version(
+    uri: str, promoting: Promote, registry: ModelRegistry
+) -> None:
     model_id = registry.versions("toy")[0].source.removeprefix("models:/")
     # The form in which `mlflow.register_model` writes it, mlflow 3.17.
     known = json.loads(MlflowClient(uri).get_logged_model(model_id).tags["mlflow.modelVersions"])
@@ -128,7 +130,7 @@ def test_after_the_code_has_changed_recorded_replicates_are_compared_unpaired_an
 
 @pytest.mark.usefixtures("first_stands")
 def test_other_data_are_not_compared_where_the_policy_says_so(
-    uri: str, promoting: Promote, contest: ByHand, registry: Registry
+    uri: str, promoting: Promote, contest: ByHand, registry: ModelRegistry
 ) -> None:
     log_sweep(uri, "second", [0.3], data="0the7" * 10)
     outcome = promoting("second", policy(same_data="digest"))
@@ -139,7 +141,7 @@ def test_other_data_are_not_compared_where_the_policy_says_so(
 
 @pytest.mark.usefixtures("first_stands")
 def test_of_several_challengers_each_has_a_version_and_the_best_becomes_champion(
-    uri: str, promoting: Promote, registry: Registry
+    uri: str, promoting: Promote, registry: ModelRegistry
 ) -> None:
     log_sweep(uri, "second", [0.4, 0.3])
     outcome = promoting("second", policy())
@@ -158,7 +160,9 @@ def test_a_challenger_that_is_the_champion_is_kept_without_any_training(
 
 
 @pytest.mark.usefixtures("first_stands")
-def test_promoting_the_same_evidence_again_changes_nothing(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_promoting_the_same_evidence_again_changes_nothing(
+    uri: str, promoting: Promote, registry: ModelRegistry
+) -> None:
     before = registry.model("toy"), registry.versions("toy")
     outcome = promoting("first", policy())
     assert (registry.model("toy"), registry.versions("toy")) == before
@@ -167,7 +171,7 @@ def test_promoting_the_same_evidence_again_changes_nothing(uri: str, promoting: 
 
 @pytest.mark.usefixtures("first_stands")
 def test_judging_the_same_evidence_again_makes_no_second_version_and_no_second_verdict(
-    uri: str, promoting: Promote, registry: Registry, contest: ByHand
+    uri: str, promoting: Promote, registry: ModelRegistry, contest: ByHand
 ) -> None:
     log_sweep(uri, "second", [0.7])
     for _ in range(2):
@@ -204,11 +208,13 @@ def test_a_second_look_has_seeds_of_its_own_and_says_that_it_is_one(
     ],
 )
 @pytest.mark.usefixtures("second_stands")
-def test_the_version_carries_what_the_verdict_rests_on(registry: Registry, tag: str, expected: str) -> None:
+def test_the_version_carries_what_the_verdict_rests_on(registry: ModelRegistry, tag: str, expected: str) -> None:
     assert registry.versions("toy")[1].tags[tag] == expected
 
 
-def test_the_version_s_page_says_the_verdict_with_its_reasons(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_the_version_s_page_says_the_verdict_with_its_reasons(
+    uri: str, promoting: Promote, registry: ModelRegistry
+) -> None:
     log_sweep(uri, "first", [0.5])
     reason = promoting("first", policy()).decided[0].reasons[0]
     assert f"## Promoted\n\n`lr=0.5`\n\n- {reason}" in registry.versions("toy")[0].description
@@ -230,7 +236,9 @@ def test_the_artifact_holds_the_numbers_that_were_compared(uri: str) -> None:
 
 
 @pytest.mark.usefixtures("first_stands")
-def test_a_dry_run_writes_and_trains_nothing(uri: str, promoting: Promote, registry: Registry, contest: ByHand) -> None:
+def test_a_dry_run_writes_and_trains_nothing(
+    uri: str, promoting: Promote, registry: ModelRegistry, contest: ByHand
+) -> None:
     run_id = log_sweep(uri, "second", [0.3])
     n_runs = len(find_runs(None, {}, uri=uri))
     outcome = promoting("second", policy(), dry_run=True)
@@ -240,7 +248,7 @@ def test_a_dry_run_writes_and_trains_nothing(uri: str, promoting: Promote, regis
     assert read_text(run_id, "promotion/verdict.md", uri=uri) is None
 
 
-def test_a_dry_run_without_any_model_makes_none(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_dry_run_without_any_model_makes_none(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first", [0.5])
     promoting("first", policy(), dry_run=True)
     assert registry.find_model("toy") is None

@@ -16,12 +16,12 @@ from rothamsted.promotion.evidence.of_champion import EVIDENCE
 from rothamsted.promotion.judge.policy import Aliases
 from rothamsted.promotion.ledger.rollback import rollback
 from rothamsted.tracking import find_runs
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 from tests.promotion.conftest import Promote
 from tests.promotion.store import START_MS, ByHand, log_sweep, policy
 
 
-def refuses(promoting: Promote, registry: Registry, name: str, says: str, **changes: Any) -> None:
+def refuses(promoting: Promote, registry: ModelRegistry, name: str, says: str, **changes: Any) -> None:
     """Promotion of a sweep ends in one line that says this, and the registry is as it was."""
     before = registry.find_model("toy"), [] if registry.find_model("toy") is None else registry.versions("toy")
     with pytest.raises(UserError, match=says) as raised:
@@ -42,7 +42,7 @@ def alter(uri: str, run_id: str, metric: str) -> None:
     MlflowClient(uri).log_batch(run_id, metrics=[Metric(metric, 0.001, START_MS + 5, 20)])
 
 
-def test_an_unknown_sweep(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_an_unknown_sweep(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first")
     refuses(promoting, registry, "other", "there is none called 'other'.*known: first")
 
@@ -62,7 +62,7 @@ def test_an_unknown_sweep(uri: str, promoting: Promote, registry: Registry) -> N
 def test_a_sweep_that_the_policy_cannot_judge(
     uri: str,
     promoting: Promote,
-    registry: Registry,
+    registry: ModelRegistry,
     sweep: Mapping[str, Any],
     changes: Mapping[str, Any],
     says: str,
@@ -77,26 +77,26 @@ def test_fewer_fresh_seeds_than_the_policy_asks_for(uri: str, promoting: Promote
         promoting("first", policy(), n_replicates=4)
 
 
-def test_a_replicate_whose_objective_was_altered(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_replicate_whose_objective_was_altered(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first", has_results=False)
     alter(uri, replicate(uri, "first", 102), "objective")
     refuses(promoting, registry, "first", "was altered: its objective is 0.001, its curve of val_loss gives 0.1")
 
 
-def test_a_replicate_that_was_altered_with_its_curve(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_replicate_that_was_altered_with_its_curve(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first")
     for metric in ("objective", "val_loss"):
         alter(uri, replicate(uri, "first", 102), metric)
     refuses(promoting, registry, "first", "was altered: finished with 0.001 now.*confirmed_replicates.csv")
 
 
-def test_a_replicate_that_was_deleted(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_replicate_that_was_deleted(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first")
     MlflowClient(uri).delete_run(replicate(uri, "first", 102))
     refuses(promoting, registry, "first", "not complete, 4 of 5 replicates have ended or are still there")
 
 
-def test_a_model_that_was_deleted(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_model_that_was_deleted(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first")
     client = MlflowClient(uri)
     for run in find_runs(None, {tags.PHASE: "confirm", tags.ROLE: "replicate"}, uri=uri):
@@ -105,7 +105,7 @@ def test_a_model_that_was_deleted(uri: str, promoting: Promote, registry: Regist
 
 
 @pytest.mark.usefixtures("first_stands")
-def test_a_champion_whose_run_was_deleted(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_champion_whose_run_was_deleted(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     run_id = replicate(uri, "first", 102)
     MlflowClient(uri).delete_run(run_id)
     log_sweep(uri, "second", [0.05])
@@ -113,14 +113,16 @@ def test_a_champion_whose_run_was_deleted(uri: str, promoting: Promote, registry
 
 
 @pytest.mark.usefixtures("first_stands")
-def test_a_champion_whose_numbers_were_altered(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_champion_whose_numbers_were_altered(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     alter(uri, replicate(uri, "first", 102), "objective")
     log_sweep(uri, "second", [0.05])
     refuses(promoting, registry, "second", "version 1 of model 'toy': its evidence was altered")
 
 
 @pytest.mark.usefixtures("first_stands")
-def test_a_champion_whose_recorded_configuration_was_altered(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_champion_whose_recorded_configuration_was_altered(
+    uri: str, promoting: Promote, registry: ModelRegistry
+) -> None:
     text = registry.versions("toy")[0].tags[EVIDENCE].replace('"lr": 0.5', '"lr": 9.9')
     registry.tag_version("toy", "1", {EVIDENCE: text})
     log_sweep(uri, "second", [0.05])
@@ -128,7 +130,9 @@ def test_a_champion_whose_recorded_configuration_was_altered(uri: str, promoting
 
 
 @pytest.mark.usefixtures("first_stands")
-def test_a_challenger_that_was_registered_with_other_numbers(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_challenger_that_was_registered_with_other_numbers(
+    uri: str, promoting: Promote, registry: ModelRegistry
+) -> None:
     log_sweep(uri, "second", [0.7], has_results=False)
     promoting("second", policy())
     for metric in ("objective", "val_loss"):
@@ -136,7 +140,7 @@ def test_a_challenger_that_was_registered_with_other_numbers(uri: str, promoting
     refuses(promoting, registry, "second", "version 2 of model 'toy': its evidence was altered")
 
 
-def test_a_champion_without_evidence(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_champion_without_evidence(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     registry.create_model("toy")
     registry.create_version("toy", model_uri="/models/by/hand", run_id="", tags={})
     registry.set_alias("toy", "champion", "1")
@@ -145,7 +149,7 @@ def test_a_champion_without_evidence(uri: str, promoting: Promote, registry: Reg
 
 
 @pytest.mark.usefixtures("second_stands")
-def test_a_version_that_was_rolled_back(promoting: Promote, registry: Registry) -> None:
+def test_a_version_that_was_rolled_back(promoting: Promote, registry: ModelRegistry) -> None:
     rollback("toy", registry=registry, aliases=Aliases(), reason="wrong labels in production")
     refuses(
         promoting,
@@ -155,7 +159,9 @@ def test_a_version_that_was_rolled_back(promoting: Promote, registry: Registry) 
     )
 
 
-def test_recorded_numbers_that_were_reduced_in_another_way(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_recorded_numbers_that_were_reduced_in_another_way(
+    uri: str, promoting: Promote, registry: ModelRegistry
+) -> None:
     log_sweep(uri, "first", code="01d" * 20, reduce="best")
     promoting("first", policy())
     log_sweep(uri, "second", [0.05])
@@ -163,7 +169,7 @@ def test_recorded_numbers_that_were_reduced_in_another_way(uri: str, promoting: 
 
 
 @pytest.mark.usefixtures("first_stands")
-def test_a_contest_that_has_not_ended(uri: str, promoting: Promote, registry: Registry, contest: ByHand) -> None:
+def test_a_contest_that_has_not_ended(uri: str, promoting: Promote, registry: ModelRegistry, contest: ByHand) -> None:
     log_sweep(uri, "second", [0.05])
 
     def stopped(**asked: Any) -> list[list[str]]:
@@ -187,7 +193,7 @@ def test_a_registry_that_does_not_answer(
     assert (contest.held, len(find_runs(None, {}, uri=uri))) == ([], n_runs)
 
 
-def test_replicates_that_trained_on_different_data(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_replicates_that_trained_on_different_data(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     log_sweep(uri, "first")
     MlflowClient(uri).set_tag(replicate(uri, "first", 100), "rothamsted.data_digest", "other")
     MlflowClient(uri).set_tag(replicate(uri, "first", 101), "rothamsted.data_digest", "another")

@@ -12,7 +12,7 @@ import yaml
 from rothamsted.cli.main import main
 from rothamsted.study import source_code as code
 from rothamsted.sweep import duel
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 from tests.promotion.store import CODE, POLICY, ByHand, log_sweep
 
 MLPROJECT = 'name: toys\nentry_points:\n  toy:\n    command: "python -m projects.toy"\n'
@@ -79,7 +79,7 @@ def test_a_verdict_against_the_challenger_is_no_mistake(uri: str, capsys: pytest
 
 @pytest.mark.usefixtures("project", "first_stands")
 def test_a_dry_run_says_so_and_registers_nothing(
-    uri: str, registry: Registry, capsys: pytest.CaptureFixture[str]
+    uri: str, registry: ModelRegistry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_sweep(uri, "second", [0.3])
     assert "dry run, nothing is written" in said(capsys, "promote", "--sweep", "second", "--dry_run", "true")
@@ -92,7 +92,7 @@ def test_promoting_the_champion_s_sweep_again_says_that_nothing_is_to_do(capsys:
 
 
 def test_a_policy_that_is_named_is_the_one_that_judges(
-    uri: str, project: Path, registry: Registry, capsys: pytest.CaptureFixture[str]
+    uri: str, project: Path, registry: ModelRegistry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_policy(project, {"model": "other"}, "other.yaml")
     log_sweep(uri, "first", [0.5])

@@ -16,13 +16,13 @@ from rothamsted.tracking.registry import change as registry_change
 from rothamsted.tracking.registry import model_lock as registry_lock
 from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
 from rothamsted.tracking.registry.model_lock import LOCK_TAG, Lock, LockLostError, locked
-from rothamsted.tracking.registry.registered import Registry, open_registry
+from rothamsted.tracking.registry.registered import ModelRegistry, open_registry
 
 ALIVE, DEAD = (lambda holder: True), (lambda holder: False)
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "client"])
-def any_registry(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def any_registry(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelRegistry]:
     """An empty registry of each kind; `client` goes call by call, as through a server."""
     uri = request.getfixturevalue("postgres_store" if request.param == "postgresql" else "uri")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -37,7 +37,7 @@ def any_registry(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def two_versions(any_registry: Registry) -> Registry:
+def two_versions(any_registry: ModelRegistry) -> ModelRegistry:
     """A registry with model `toy` and two versions, of which the first is the champion."""
     any_registry.create_model("toy")
     for number in ("1", "2"):
@@ -46,7 +46,7 @@ def two_versions(any_registry: Registry) -> Registry:
     return any_registry
 
 
-def held(registry: Registry, holder: str = "me") -> Any:
+def held(registry: ModelRegistry, holder: str = "me") -> Any:
     return locked(registry, "toy", holder, is_alive=ALIVE, wait_seconds=0)
 
 
@@ -59,25 +59,25 @@ PROMOTE_2 = Change(
 )
 
 
-def test_making_a_model_twice_makes_one(any_registry: Registry) -> None:
+def test_making_a_model_twice_makes_one(any_registry: ModelRegistry) -> None:
     assert any_registry.create_model("toy") == any_registry.create_model("toy")
 
 
-def test_a_version_carries_its_tags_from_the_start(two_versions: Registry) -> None:
+def test_a_version_carries_its_tags_from_the_start(two_versions: ModelRegistry) -> None:
     assert [version.tags for version in two_versions.versions("toy")] == [{"number": "1"}, {"number": "2"}]
 
 
-def test_a_version_is_found_by_its_tags(two_versions: Registry) -> None:
+def test_a_version_is_found_by_its_tags(two_versions: ModelRegistry) -> None:
     found = two_versions.find_version("toy", {"number": "2"})
     assert found is not None
     assert found.version == "2"
 
 
-def test_no_version_is_found_by_tags_that_none_has(two_versions: Registry) -> None:
+def test_no_version_is_found_by_tags_that_none_has(two_versions: ModelRegistry) -> None:
     assert two_versions.find_version("toy", {"number": "3"}) is None
 
 
-def test_a_change_moves_aliases_and_writes_its_tags(two_versions: Registry) -> None:
+def test_a_change_moves_aliases_and_writes_its_tags(two_versions: ModelRegistry) -> None:
     with held(two_versions) as lock:
         apply(two_versions, PROMOTE_2, lock)
     model = two_versions.model("toy")
@@ -86,7 +86,7 @@ def test_a_change_moves_aliases_and_writes_its_tags(two_versions: Registry) -> N
     assert two_versions.versions("toy")[1].tags == {"number": "2", "since": "now"}
 
 
-def test_what_is_written_by_sql_reads_as_what_mlflow_s_client_would_have_written(two_versions: Registry) -> None:
+def test_what_is_written_by_sql_reads_as_what_mlflow_s_client_would_have_written(two_versions: ModelRegistry) -> None:
     with held(two_versions) as lock:
         apply(two_versions, PROMOTE_2, lock)
     client = MlflowClient(two_versions.uri)
@@ -96,33 +96,33 @@ def test_what_is_written_by_sql_reads_as_what_mlflow_s_client_would_have_written
     assert two_versions.model("toy").aliases == {"champion": "2"}
 
 
-def test_a_change_can_remove_an_alias(two_versions: Registry) -> None:
+def test_a_change_can_remove_an_alias(two_versions: ModelRegistry) -> None:
     with held(two_versions) as lock:
         apply(two_versions, Change(model="toy", expect={"champion": "1"}, aliases={"champion": None}), lock)
     assert two_versions.model("toy").aliases == {}
 
 
-def test_a_change_that_expects_another_champion_changes_nothing(two_versions: Registry) -> None:
+def test_a_change_that_expects_another_champion_changes_nothing(two_versions: ModelRegistry) -> None:
     with held(two_versions) as lock, pytest.raises(AliasMovedError, match="is version 1 by now, was nowhere"):
         apply(two_versions, dataclasses.replace(PROMOTE_2, expect={"champion": None}), lock)
     assert (two_versions.model("toy").aliases, two_versions.model("toy").tags) == ({"champion": "1"}, {})
 
 
-def test_a_change_under_a_lock_that_was_taken_over_changes_nothing(two_versions: Registry) -> None:
+def test_a_change_under_a_lock_that_was_taken_over_changes_nothing(two_versions: ModelRegistry) -> None:
     lost = Lock(model="toy", holder="slow", text='{"holder": "slow", "until_ms": 0}')
     with held(two_versions), pytest.raises(LockLostError, match="taken over; no alias was moved"):
         apply(two_versions, PROMOTE_2, lost)
     assert two_versions.model("toy").aliases == {"champion": "1"}
 
 
-def test_a_change_to_a_version_that_is_not_there_leaves_the_champion(two_versions: Registry) -> None:
+def test_a_change_to_a_version_that_is_not_there_leaves_the_champion(two_versions: ModelRegistry) -> None:
     change = dataclasses.replace(PROMOTE_2, aliases={"champion": "7"}, version_tags={})
     with held(two_versions) as lock, pytest.raises(StoreError, match="7"):
         apply(two_versions, change, lock)
     assert two_versions.model("toy").aliases == {"champion": "1"}
 
 
-def test_a_lock_keeps_others_out(two_versions: Registry) -> None:
+def test_a_lock_keeps_others_out(two_versions: ModelRegistry) -> None:
     with (
         held(two_versions, "one"),
         pytest.raises(StoreError, match="is being changed by one for more than 0 s"),
@@ -132,7 +132,7 @@ def test_a_lock_keeps_others_out(two_versions: Registry) -> None:
 
 
 def test_a_server_that_refuses_the_second_of_two_that_lock_at_once_has_it_wait(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry_lock, "is_sql", lambda registry: False)
     registry.create_model("toy")
@@ -148,7 +148,7 @@ def test_a_server_that_refuses_the_second_of_two_that_lock_at_once_has_it_wait(
         pass
 
 
-def test_a_lock_that_was_given_back_is_free(two_versions: Registry) -> None:
+def test_a_lock_that_was_given_back_is_free(two_versions: ModelRegistry) -> None:
     with held(two_versions, "one"):
         pass
     with held(two_versions, "other"):
@@ -156,12 +156,12 @@ def test_a_lock_that_was_given_back_is_free(two_versions: Registry) -> None:
     assert LOCK_TAG not in two_versions.model("toy").tags
 
 
-def test_the_lock_of_a_process_that_is_gone_is_free(two_versions: Registry) -> None:
+def test_the_lock_of_a_process_that_is_gone_is_free(two_versions: ModelRegistry) -> None:
     with held(two_versions, "gone"), locked(two_versions, "toy", "next", is_alive=DEAD, wait_seconds=0):
         assert "next" in two_versions.model("toy").tags[LOCK_TAG]
 
 
-def test_a_lock_whose_time_is_over_is_free(two_versions: Registry) -> None:
+def test_a_lock_whose_time_is_over_is_free(two_versions: ModelRegistry) -> None:
     with (
         locked(two_versions, "toy", "slow", is_alive=ALIVE, lease_seconds=-1),
         locked(two_versions, "toy", "next", is_alive=ALIVE, wait_seconds=0),
@@ -169,32 +169,32 @@ def test_a_lock_whose_time_is_over_is_free(two_versions: Registry) -> None:
         assert "next" in two_versions.model("toy").tags[LOCK_TAG]
 
 
-def test_giving_back_a_lock_that_was_taken_over_leaves_the_other_s(two_versions: Registry) -> None:
+def test_giving_back_a_lock_that_was_taken_over_leaves_the_other_s(two_versions: ModelRegistry) -> None:
     with locked(two_versions, "toy", "next", is_alive=ALIVE):
         registry_lock.release(two_versions, Lock(model="toy", holder="slow", text="its own"))
         assert "next" in two_versions.model("toy").tags[LOCK_TAG]
 
 
-def test_an_unknown_model_is_one_line_with_those_that_exist(two_versions: Registry) -> None:
+def test_an_unknown_model_is_one_line_with_those_that_exist(two_versions: ModelRegistry) -> None:
     with pytest.raises(StoreError, match=r"no registered model is called 'unknown'; there are: toy$"):
         two_versions.model("unknown")
 
 
 @pytest.mark.parametrize("alias", ["latest", "v3", "a b", ""])
-def test_an_alias_that_mlflow_keeps_to_itself_is_refused_in_one_line(registry: Registry, alias: str) -> None:
+def test_an_alias_that_mlflow_keeps_to_itself_is_refused_in_one_line(registry: ModelRegistry, alias: str) -> None:
     registry.create_model("toy")
     with pytest.raises(StoreError, match=f"^alias '{alias}': MLflow refuses the name") as raised:
         registry.set_alias("toy", alias, "1")
     assert "\n" not in str(raised.value)
 
 
-def test_a_tag_that_the_registry_cannot_hold_is_refused_before_anything_is_written(registry: Registry) -> None:
+def test_a_tag_that_the_registry_cannot_hold_is_refused_before_anything_is_written(registry: ModelRegistry) -> None:
     registry.create_model("toy")
     with pytest.raises(StoreError, match="has 5001 characters"):
         registry.set_model_tag("toy", "book", "x" * 5001)
 
 
-def test_a_description_that_is_too_long_is_cut_and_says_so(registry: Registry) -> None:
+def test_a_description_that_is_too_long_is_cut_and_says_so(registry: ModelRegistry) -> None:
     registry.create_model("toy")
     registry.create_version("toy", model_uri="/models/toy", run_id="", tags={})
     registry.describe_version("toy", "1", "x" * 6000)
@@ -215,7 +215,7 @@ def test_a_registry_of_its_own_is_where_mlflow_s_setting_says(
 
 
 def test_models_of_another_store_than_the_process_s_are_refused(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.create_model("toy")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
@@ -224,7 +224,7 @@ def test_models_of_another_store_than_the_process_s_are_refused(
 
 
 def test_a_database_that_is_locked_for_a_moment_is_tried_again(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
 

@@ -114,13 +114,13 @@ def rivals(uri: str, sweeps: Sequence[str]) -> dict[str, Any]:
 
 
 WRITES: list[tuple[Any, str]] = [
-    (registries.Registry, "create_model"),
+    (registries.ModelRegistry, "create_model"),
     (registry_lock, "_take_sql"),
     (registry_lock, "_take_by_client"),
-    (registries.Registry, "create_version"),
-    (registries.Registry, "link_logged_model"),
+    (registries.ModelRegistry, "create_version"),
+    (registries.ModelRegistry, "link_logged_model"),
     (registries.MlflowClient, "set_model_version_tag"),
-    (registries.Registry, "describe_version"),
+    (registries.ModelRegistry, "describe_version"),
     (artifacts.MlflowClient, "log_text"),
     (Recorder, "flush"),
     (registry_change, "_put_alias"),

@@ -35,7 +35,7 @@ from rothamsted.promotion.types import Evidence
 from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
 from rothamsted.tracking.registry.found import FoundVersion
 from rothamsted.tracking.registry.model_lock import Lock, is_sql, locked
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 
 PROMOTION = "rothamsted.promotion"  # tag of the sweep's run: the decision on each of its winners
 MOST_ROUNDS = 10  # comparisons made in vain, because the champion changed meanwhile, before this gives up
@@ -45,7 +45,7 @@ def promote(
     sweep: str,
     policy: Policy,
     *,
-    registry: Registry,
+    registry: ModelRegistry,
     contest: Contest,
     code_digest: Callable[[str], str],
     report: Callable[..., Any],
@@ -122,7 +122,7 @@ def _checked_replicates(n_replicates: int | None, policy: Policy) -> int:
     return n
 
 
-def _check_models(candidates: Sequence[Evidence], registry: Registry) -> None:
+def _check_models(candidates: Sequence[Evidence], registry: ModelRegistry) -> None:
     """Refuse candidates whose representative replicate has no model, before anything is trained."""
     for evidence in candidates:
         stands = representative(evidence)
@@ -163,7 +163,7 @@ def _is_champion(candidates: Sequence[Evidence], record: ChampionRecord) -> bool
 
 
 def _write(
-    candidates: Candidates, record: ChampionRecord, judgement: Judgement, registry: Registry
+    candidates: Candidates, record: ChampionRecord, judgement: Judgement, registry: ModelRegistry
 ) -> PromotionOutcome:
     """Under the lock: look again, register, record, and move the alias last.
 
@@ -184,7 +184,7 @@ def _write(
     return outcome(candidates, policy.model, found, record.champion, after, is_dry_run=False)
 
 
-def _check_champion_unchanged(registry: Registry, record: ChampionRecord, judgement: Judgement) -> None:
+def _check_champion_unchanged(registry: ModelRegistry, record: ChampionRecord, judgement: Judgement) -> None:
     alias = judgement.policy.aliases.champion
     now = registry.model(judgement.policy.model).aliases.get(alias)
     if now != record.champion:
@@ -192,7 +192,7 @@ def _check_champion_unchanged(registry: Registry, record: ChampionRecord, judgem
         raise AliasMovedError(f"model '{judgement.policy.model}': {alias} was {was} and is {by_now} now")
 
 
-def _register(candidates: Candidates, judgement: Judgement, registry: Registry) -> list[JudgedCandidate]:
+def _register(candidates: Candidates, judgement: Judgement, registry: ModelRegistry) -> list[JudgedCandidate]:
     """Register each candidate with its verdict; a version that an earlier promotion made of it is used again."""
     known = {version.tags.get(KEY): version for version in registry.versions(judgement.policy.model)}
     at_ms = time.time_ns() // 1_000_000
@@ -217,7 +217,9 @@ def _register(candidates: Candidates, judgement: Judgement, registry: Registry) 
     return entries
 
 
-def _new_version(evidence: Evidence, candidates: Candidates, judgement: Judgement, registry: Registry) -> FoundVersion:
+def _new_version(
+    evidence: Evidence, candidates: Candidates, judgement: Judgement, registry: ModelRegistry
+) -> FoundVersion:
     stands = representative(evidence)
     policy = judgement.policy
     return registry.create_version(
@@ -234,7 +236,7 @@ def _new_version(evidence: Evidence, candidates: Candidates, judgement: Judgemen
 
 
 def _write_to_sweep(
-    entries: Sequence[JudgedCandidate], candidates: Candidates, judgement: Judgement, registry: Registry
+    entries: Sequence[JudgedCandidate], candidates: Candidates, judgement: Judgement, registry: ModelRegistry
 ) -> None:
     model, run_id = judgement.policy.model, candidates.run.run_id
     with tracking.open_recorder(registry.tracking_uri) as recorder:
@@ -255,7 +257,7 @@ def _report(candidates: Candidates, report: Callable[..., Any], say: Callable[[s
 
 
 def _move(
-    promoted: JudgedCandidate, record: ChampionRecord, judgement: Judgement, registry: Registry, lock: Lock
+    promoted: JudgedCandidate, record: ChampionRecord, judgement: Judgement, registry: ModelRegistry, lock: Lock
 ) -> None:
     """Move the champion's alias, keep the old champion under its own alias, and record why; one change."""
     policy, old = judgement.policy, record.champion

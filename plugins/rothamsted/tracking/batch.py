@@ -14,7 +14,7 @@ State = tuple[RunStatus, int | None]  # status, end in milliseconds since 1970
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
+class RunOpening:
     """A run that is to be there, with the tags that it begins with."""
 
     run_id: str  # "" where the store gives ids
@@ -28,7 +28,7 @@ class Opening:
 class Waiting:
     """What waits to be written for one run."""
 
-    opening: Opening | None = None
+    opening: RunOpening | None = None
     state: State | None = None
     tags: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)  # a param keeps its first value
@@ -110,7 +110,7 @@ class Writer(Protocol):
         """Return an id for a new run; "" where the store gives ids. Nothing is written."""
         ...
 
-    def create(self, opening: Opening) -> str:
+    def create(self, opening: RunOpening) -> str:
         """Make sure that a run can be opened and return its id; a store that gives ids makes the run now.
 
         Raises:

@@ -23,7 +23,7 @@ from mlflow.utils.validation import (
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.batch import Batch, Fence, Opening, Waiting
+from rothamsted.tracking.batch import Batch, Fence, RunOpening, Waiting
 from rothamsted.tracking.checked import restored
 from rothamsted.tracking.failures import store_error, without_password
 
@@ -58,7 +58,7 @@ class ClientWriter:
         """See `Writer.new_run_id`."""
         return ""
 
-    def create(self, opening: Opening) -> str:
+    def create(self, opening: RunOpening) -> str:
         """See `Writer.create`."""
         if opening.run_id:
             self.check(opening.run_id)

@@ -16,7 +16,7 @@ from mlflow.tracking.context.default_context import DefaultRunContext
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.batch import Batch, Opening, Writer
+from rothamsted.tracking.batch import Batch, RunOpening, Writer
 from rothamsted.tracking.checked import checked_metric, checked_param, checked_tag, opening_tags
 from rothamsted.tracking.holds import Holds, checked_token
 from rothamsted.tracking.retrying import Retrying
@@ -80,7 +80,7 @@ class Recorder:
         if holder is not None:
             texts[names.HOLDER] = str(checked_token(holder))
         checked_params = {key: checked_param(key, value) for key, value in params.items()}
-        opening = Opening(run_id=run_id, experiment_id=experiment_id, name=name, start_ms=int(start_ms), tags=texts)
+        opening = RunOpening(run_id=run_id, experiment_id=experiment_id, name=name, start_ms=int(start_ms), tags=texts)
         with self._lock:
             self._check_open()
             made_id = self._retrying.until_done(lambda: self._writer.create(opening))

@@ -9,15 +9,11 @@ from contextlib import closing
 import pytest
 
 from rothamsted.analysis.analyze import Settings
-<<<<<<< HEAD:tests/promotion/evidence/test_altered_metrics.py
 from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
-=======
-from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
->>>>>>> result:tests/promotion/test_altered_metrics.py
 from rothamsted.promotion.evidence.of_champion import EVIDENCE, SEAL, _seal
 from rothamsted.publish.finished import publish_finished
 from rothamsted.tracking import read_text
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 from tests.promotion.conftest import Promote
 from tests.promotion.store import log_sweep, policy
 from tests.promotion.test_promote_refusals import alter, refuses, replicate
@@ -48,20 +44,20 @@ def registered(uri: str, promoting: Promote, first_stands: None) -> None:
 
 
 @pytest.mark.usefixtures("recorded")
-def test_one_that_was_altered_since_the_sweep_ended(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_one_that_was_altered_since_the_sweep_ended(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     alter(uri, replicate(uri, "second", 102), "val_accuracy")
     says = r"its metric val_accuracy is 0.001 now, and was 0.9 when the sweep ended \(statistics/confirmed_metrics.csv"
     refuses(promoting, registry, "second", says, **CONSTRAINED)
 
 
 @pytest.mark.usefixtures("recorded")
-def test_one_that_was_deleted_since_the_sweep_ended(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_one_that_was_deleted_since_the_sweep_ended(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     delete(uri, replicate(uri, "second", 102), "val_accuracy")
     refuses(promoting, registry, "second", "its metric val_accuracy was deleted, and was 0.9 when the", **CONSTRAINED)
 
 
 @pytest.mark.usefixtures("recorded")
-def test_one_that_was_added_since_the_sweep_ended(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_one_that_was_added_since_the_sweep_ended(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     alter(uri, replicate(uri, "second", 102), "predict_ms")
     says = "its metric predict_ms is 0.001 now, and was not there when the sweep ended"
     refuses(promoting, registry, "second", says, constraints=["predict_ms < 5"])
@@ -83,7 +79,7 @@ def test_what_stood_first_stays_when_the_sweep_is_written_down_again(uri: str, r
 
 @pytest.mark.usefixtures("registered")
 def test_one_that_was_altered_since_the_version_was_registered(
-    uri: str, promoting: Promote, registry: Registry
+    uri: str, promoting: Promote, registry: ModelRegistry
 ) -> None:
     alter(uri, replicate(uri, "second", 102), "val_accuracy")
     says = "version 2 of model 'toy': its evidence was altered: the values of val_accuracy of its runs"
@@ -92,7 +88,7 @@ def test_one_that_was_altered_since_the_version_was_registered(
 
 @pytest.mark.usefixtures("registered")
 def test_one_that_was_deleted_since_the_version_was_registered(
-    uri: str, promoting: Promote, registry: Registry
+    uri: str, promoting: Promote, registry: ModelRegistry
 ) -> None:
     delete(uri, replicate(uri, "second", 102), "val_accuracy")
     says = "version 2 of model 'toy': its evidence was altered: the values of val_accuracy of its runs"
@@ -100,7 +96,7 @@ def test_one_that_was_deleted_since_the_version_was_registered(
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_champion_s_are_checked_too(uri: str, promoting: Promote, registry: Registry) -> None:
+def test_a_champion_s_are_checked_too(uri: str, promoting: Promote, registry: ModelRegistry) -> None:
     registry.set_alias("toy", "champion", "2")
     alter(uri, replicate(uri, "second", 102), "val_accuracy")
     log_sweep(uri, "third", [0.05])
@@ -109,7 +105,7 @@ def test_a_champion_s_are_checked_too(uri: str, promoting: Promote, registry: Re
 
 @pytest.mark.usefixtures("registered")
 def test_evidence_of_the_first_form_which_seals_no_metrics_is_read(
-    uri: str, promoting: Promote, registry: Registry
+    uri: str, promoting: Promote, registry: ModelRegistry
 ) -> None:
     record = json.loads(registry.versions("toy")[1].tags[EVIDENCE])
     del record["metrics"]

@@ -17,7 +17,7 @@ from rothamsted.promotion.evidence.of_sweep import evidence_run
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence
 from rothamsted.tracking.registry.found import FoundModel, FoundVersion
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 
 KEY = "rothamsted.evidence.key"  # SHA-256 of the run ids that it rests on: no two versions share it
 DIGEST = "rothamsted.evidence.digest"  # SHA-256 of their numbers
@@ -45,7 +45,7 @@ class ChampionRecord:
         return max(found, key=lambda version: int(version.version), default=None)
 
 
-def read_champion_record(registry: Registry, policy: Policy) -> ChampionRecord:
+def read_champion_record(registry: ModelRegistry, policy: Policy) -> ChampionRecord:
     """Read a registered model and the evidence of its champion.
 
     Raises:

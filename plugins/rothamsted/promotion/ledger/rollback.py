@@ -18,7 +18,7 @@ from rothamsted.promotion.ledger.texts import when
 from rothamsted.tracking.registry.change import Change, apply
 from rothamsted.tracking.registry.found import FoundModel
 from rothamsted.tracking.registry.model_lock import is_sql, locked
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 
 RESTORED = "rothamsted.restored"  # tag of a version: JSON: when it became champion again, after which one, why
 
@@ -34,7 +34,7 @@ class RolledBack:
     reason: str
 
 
-def rollback(model: str, *, registry: Registry, aliases: Aliases, reason: str = "") -> RolledBack:
+def rollback(model: str, *, registry: ModelRegistry, aliases: Aliases, reason: str = "") -> RolledBack:
     """Make the previous champion the champion again.
 
     The version that loses the alias is tagged with the reason, and promotion refuses it from then on. The alias of

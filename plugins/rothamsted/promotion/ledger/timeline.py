@@ -16,7 +16,7 @@ from rothamsted.promotion.judge.policy import Aliases
 from rothamsted.promotion.ledger.changes import ChampionChange, read_changes, took_effect
 from rothamsted.promotion.ledger.texts import when
 from rothamsted.tracking.registry.found import FoundVersion
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class ModelHistory:
     marks: tuple[str, ...]  # what does not fit: changes by hand, changes that were begun only
 
 
-def history(model: str, *, registry: Registry, aliases: Aliases) -> ModelHistory:
+def history(model: str, *, registry: ModelRegistry, aliases: Aliases) -> ModelHistory:
     """Read the history of a registered model.
 
     Raises:

@@ -12,7 +12,7 @@ from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.phases.given import Given
 from rothamsted.sweep.phases.phase import Phase, Step
 from rothamsted.sweep.phases.proposed import Proposed
-from rothamsted.sweep.phases.race import Race
+from rothamsted.sweep.phases.race import Raced
 
 
 def phases_of(opened: Opened) -> list[Phase]:
@@ -20,7 +20,7 @@ def phases_of(opened: Opened) -> list[Phase]:
     sweep = opened.sweep
     phases: list[Phase] = [Proposed(n_trials=sweep.n_trials)]
     if sweep.replicates.racing is not None:
-        phases.append(Race(sweep=sweep))
+        phases.append(Raced(sweep=sweep))
     if sweep.confirm is not None:
         phases.append(Given(keep=sweep.confirm.keep, seeds=sweep.confirm_seeds))
     return phases

@@ -32,7 +32,7 @@ from rothamsted.sweep.stage import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class StageToRun:
     """One stage of a sweep; a sweep without stages is its own only one.
 
     Attributes:
@@ -55,12 +55,14 @@ class Stage:
         return self.index + 1 >= self.n_stages
 
 
-def first_of(sweep: Sweep, question: str) -> Stage:
+def first_of(sweep: Sweep, question: str) -> StageToRun:
     """The first stage of a sweep."""
-    return Stage(index=0, n_stages=max(len(sweep.stages), 1), sweep=sweep, link=None, question=question)
+    return StageToRun(index=0, n_stages=max(len(sweep.stages), 1), sweep=sweep, link=None, question=question)
 
 
-def next_of(stage: Stage, whole: Sweep, opened: Opened, *, say: Callable[[str], None], question: str) -> Stage | None:
+def next_of(
+    stage: StageToRun, whole: Sweep, opened: Opened, *, say: Callable[[str], None], question: str
+) -> StageToRun | None:
     """The stage that follows one whose search is over; None: no condition goes on.
 
     What goes on is decided once and kept in the search of the stage that is over: later retries change nothing.
@@ -85,7 +87,7 @@ def next_of(stage: Stage, whole: Sweep, opened: Opened, *, say: Callable[[str], 
     )
     remove_states(opened.root, earlier, but_kept=True)
     of_run_id = opened.sweep_run_id if stage.link is None else stage.link.of_run_id
-    return Stage(
+    return StageToRun(
         index=index,
         n_stages=stage.n_stages,
         sweep=later_stage(whole, index, kept),
@@ -95,7 +97,9 @@ def next_of(stage: Stage, whole: Sweep, opened: Opened, *, say: Callable[[str], 
     )
 
 
-def _decide(stage: Stage, whole: Sweep, opened: Opened, data: Dataset, say: Callable[[str], None]) -> list[Condition]:
+def _decide(
+    stage: StageToRun, whole: Sweep, opened: Opened, data: Dataset, say: Callable[[str], None]
+) -> list[Condition]:
     """The conditions that go on, best first."""
     conditions = {condition.number: condition for condition in data.conditions}
     decided = opened.queue.attribute(tags.NEXT_STAGE)
@@ -137,14 +141,14 @@ def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Conditio
     return [conditions[number] for number in best[:n_kept]]
 
 
-def announcement(stage: Stage, *, is_passed: bool) -> str:
+def announcement(stage: StageToRun, *, is_passed: bool) -> str:
     """Which stage comes now; empty for a sweep without stages, and for a stage that is over."""
     if stage.n_stages < 2 or is_passed:
         return ""
     return f"stage {stage.index + 1} of {stage.n_stages}: sweep {stage.sweep.name}"
 
 
-def is_late(following: Stage, until: float | None, say: Callable[[str], None]) -> bool:
+def is_late(following: StageToRun, until: float | None, say: Callable[[str], None]) -> bool:
     """Whether the time of all stages is up before this one begins; then it is said."""
     if until is None or time.time() < until:
         return False

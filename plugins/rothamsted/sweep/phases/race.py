@@ -24,7 +24,7 @@ SURVIVED = "survived"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Race:
+class Raced:
     """A race over the replicates of all conditions; `sweep.replicates.racing` says how it is run."""
 
     sweep: Sweep

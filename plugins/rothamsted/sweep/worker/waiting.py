@@ -11,7 +11,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.25  # seconds; a round of a race is not to 
 
 
 @dataclass(kw_only=False)
-class Waiting:
+class WaitingForDecisions:
     """Waits a little longer each time in a row; asked again within a second, it goes on from where it was."""
 
     opened: Opened

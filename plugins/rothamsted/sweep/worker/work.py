@@ -30,7 +30,7 @@ from rothamsted.sweep.worker.population_judge import LOST, Member, PopulationJud
 from rothamsted.sweep.worker.start_state import state_to_start_from
 from rothamsted.sweep.worker.trial import ReplicateRun, TrialRun
 from rothamsted.sweep.worker.trial_runs import name_runs
-from rothamsted.sweep.worker.waiting import Waiting
+from rothamsted.sweep.worker.waiting import WaitingForDecisions
 from rothamsted.tracking.projects.project import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
@@ -63,7 +63,7 @@ class Worker:
         self._events = WorkerEvents(worker_id=self.worker_id, emit=self.emit)
         self._models = ModelLogger(self.context)
         self._n_pending = {0: self.context.sweep.replicates.n_first}
-        self._idle = self.on_idle or Waiting(self.context)
+        self._idle = self.on_idle or WaitingForDecisions(self.context)
         self._renewer = Renewer(self.context.sweep.execution.lease_seconds)
         self._starter: Starter | None = None
         if isinstance(self.context.study, ForeignStudy):

@@ -28,7 +28,7 @@ from rothamsted.tracking.registry.model_lock import (
     read_lock,
     transaction,
 )
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 
 ALIASES = cast(sa.Table, SqlRegisteredModelAlias.__table__)
 VERSIONS = cast(sa.Table, SqlModelVersion.__table__)
@@ -50,7 +50,7 @@ class Change:
     version_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # version -> tags
 
 
-def apply(registry: Registry, change: Change, lock: Lock) -> None:
+def apply(registry: ModelRegistry, change: Change, lock: Lock) -> None:
     """Make a change under the model's lock.
 
     Raises:
@@ -72,7 +72,7 @@ def apply(registry: Registry, change: Change, lock: Lock) -> None:
         _apply_by_client(registry, change, lock)
 
 
-def _apply_sql(registry: Registry, change: Change, lock: Lock) -> None:
+def _apply_sql(registry: ModelRegistry, change: Change, lock: Lock) -> None:
     with transaction(registry) as connection:
         hold_model(connection, change.model)
         _check_lock(registry, lock, read_lock(connection, change.model))
@@ -88,7 +88,7 @@ def _apply_sql(registry: Registry, change: Change, lock: Lock) -> None:
             _put_alias(connection, change.model, alias, version)
 
 
-def _apply_by_client(registry: Registry, change: Change, lock: Lock) -> None:
+def _apply_by_client(registry: ModelRegistry, change: Change, lock: Lock) -> None:
     """The reasons first, so that a change that stopped half-way can be told from one made by hand."""
     found = registry.model(change.model)
     _check_lock(registry, lock, found.tags.get(LOCK_TAG))
@@ -101,7 +101,7 @@ def _apply_by_client(registry: Registry, change: Change, lock: Lock) -> None:
         registry.set_alias(change.model, alias, version)
 
 
-def _check_lock(registry: Registry, lock: Lock, text: str | None) -> None:
+def _check_lock(registry: ModelRegistry, lock: Lock, text: str | None) -> None:
     if text != lock.text:
         raise LockLostError(
             f"{registry.place}: writing took longer than the lock of model {lock.model!r} lasts, and it was taken "
@@ -109,7 +109,7 @@ def _check_lock(registry: Registry, lock: Lock, text: str | None) -> None:
         )
 
 
-def _check_expected(registry: Registry, change: Change, aliases: Mapping[str, str]) -> None:
+def _check_expected(registry: ModelRegistry, change: Change, aliases: Mapping[str, str]) -> None:
     for alias, version in change.expect.items():
         if aliases.get(alias) != version:
             stands, stood = aliases.get(alias), version
@@ -129,7 +129,7 @@ def _aliases(connection: sa.Connection, model: str) -> dict[str, str]:
     return {alias: str(version) for alias, version in connection.execute(query.with_for_update())}
 
 
-def _check_version(registry: Registry, connection: sa.Connection, model: str, version: str) -> None:
+def _check_version(registry: ModelRegistry, connection: sa.Connection, model: str, version: str) -> None:
     query = sa.select(VERSIONS.c.current_stage).where(
         VERSIONS.c.workspace == DEFAULT_WORKSPACE_NAME,
         VERSIONS.c.name == model,

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import one_line
-from rothamsted.tracking.registry.registered import Registry
+from rothamsted.tracking.registry.registered import ModelRegistry
 from rothamsted.tracking.sql.schema import why_not_sql
 from rothamsted.tracking.sql.store import begin, prepare_connection, sql_store
 
@@ -49,7 +49,7 @@ class LockLostError(StoreError):
 
 @contextmanager
 def locked(
-    registry: Registry,
+    registry: ModelRegistry,
     model: str,
     holder: str,
     *,
@@ -77,7 +77,7 @@ def locked(
         release(registry, lock)
 
 
-def release(registry: Registry, lock: Lock) -> None:
+def release(registry: ModelRegistry, lock: Lock) -> None:
     """Give the lock back; nothing happens where it is somebody else's by now."""
     if not is_sql(registry):
         if registry.model(lock.model).tags.get(LOCK_TAG) == lock.text:
@@ -87,13 +87,13 @@ def release(registry: Registry, lock: Lock) -> None:
         connection.execute(sa.delete(MODEL_TAGS).where(*tag_is(lock.model, LOCK_TAG), MODEL_TAGS.c.value == lock.text))
 
 
-def is_sql(registry: Registry) -> bool:
+def is_sql(registry: ModelRegistry) -> bool:
     """Whether the registry is a database whose tables are known, so that changes can share a transaction."""
     return why_not_sql(registry.uri) is None
 
 
 @contextmanager
-def transaction(registry: Registry) -> Iterator[sa.Connection]:
+def transaction(registry: ModelRegistry) -> Iterator[sa.Connection]:
     """A transaction on the registry's tables, committed at the end of the block, undone by any error."""
     try:
         with sql_store(registry.uri).engine.connect() as connection:
@@ -137,7 +137,7 @@ def read_lock(connection: sa.Connection, model: str) -> str | None:
 
 
 def _acquire(
-    registry: Registry,
+    registry: ModelRegistry,
     model: str,
     holder: str,
     is_alive: Callable[[str], bool],
@@ -160,7 +160,7 @@ def _acquire(
         time.sleep(_POLL_SECONDS)
 
 
-def _take_sql(registry: Registry, lock: Lock, is_alive: Callable[[str], bool]) -> str | None:
+def _take_sql(registry: ModelRegistry, lock: Lock, is_alive: Callable[[str], bool]) -> str | None:
     """Take the lock in one transaction; returns who has it instead."""
     with transaction(registry) as connection:
         if not hold_model(connection, lock.model):
@@ -171,7 +171,7 @@ def _take_sql(registry: Registry, lock: Lock, is_alive: Callable[[str], bool]) -
         return other
 
 
-def _take_by_client(registry: Registry, lock: Lock, is_alive: Callable[[str], bool]) -> str | None:
+def _take_by_client(registry: ModelRegistry, lock: Lock, is_alive: Callable[[str], bool]) -> str | None:
     other = _other_holder(registry.model(lock.model).tags.get(LOCK_TAG), lock, is_alive)
     if other is not None:
         return other

@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registry:
+class ModelRegistry:
     """One model registry. Holds no connection and no state: cheap to make, safe to hand on."""
 
     uri: str
@@ -235,10 +235,10 @@ class Registry:
             attempt += 1
 
 
-def open_registry(tracking_uri: str | None = None) -> Registry:
+def open_registry(tracking_uri: str | None = None) -> ModelRegistry:
     """Open the registry that belongs to a tracking store: MLFLOW_REGISTRY_URI where it is set, else the same place."""
     tracking = tracking_uri or current_tracking_uri()
     uri = MLFLOW_REGISTRY_URI.get() or tracking
     for place in (tracking, uri):
         check_schema(place)
-    return Registry(uri=uri, tracking_uri=tracking, _client=MlflowClient(tracking, uri))
+    return ModelRegistry(uri=uri, tracking_uri=tracking, _client=MlflowClient(tracking, uri))

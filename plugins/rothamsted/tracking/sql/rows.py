@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking.batch import Batch, Opening, State
+from rothamsted.tracking.batch import Batch, RunOpening, State
 from rothamsted.tracking.checked import stored
 
 Row = dict[str, Any]
@@ -44,7 +44,7 @@ def rows_of(batch: Batch, artifact_uris: Mapping[str, str]) -> Rows:
     return {name: some for name, some in rows.items() if some}
 
 
-def _run_row(run_id: str, opening: Opening, state: State, artifact_uri: str) -> Row:
+def _run_row(run_id: str, opening: RunOpening, state: State, artifact_uri: str) -> Row:
     """A new run in the form that MLflow's `create_run` gives it."""
     return {
         "run_uuid": run_id,

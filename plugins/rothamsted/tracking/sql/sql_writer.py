@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
-from rothamsted.tracking.batch import Batch, Fence, Opening
+from rothamsted.tracking.batch import Batch, Fence, RunOpening
 from rothamsted.tracking.failures import store_error, without_password
 from rothamsted.tracking.sql.rows import Row, rows_of
 from rothamsted.tracking.sql.statements import LATEST, METRICS, RUNS, TAGS, DriverStatement, Holders, statements
@@ -48,7 +48,7 @@ class SqlWriter:
         """See `Writer.new_run_id`."""
         return new_run_id()
 
-    def create(self, opening: Opening) -> str:
+    def create(self, opening: RunOpening) -> str:
         """See `Writer.create`: the run itself is a row of the next batch."""
         run_id = opening.run_id or new_run_id()
         self._artifact_uri(opening.experiment_id, run_id)
