@@ -12,40 +12,8 @@ import rothamsted
 
 ENGINE = Path(rothamsted.__file__).parent
 
-# Names that two public classes share. Remove a name here with its double; never add one.
-DOUBLES = {
-    "Curve",  # tracking/curve_reader, study/exports
-    "Objective",  # spec/search_sections, analysis/values
-    "Plan",  # spec/plan, statistics/power
-    "Replicate",  # sweep/worker/trial, analysis/values
-    "Running",  # sweep/coordinator/progress, foreign/process
-    "Sampler",  # spec/search_sections, search/samplers
-}
-
 # Words that said nothing to a reader, in the singular.
-OLD_WORDS = {"population_judge", "telling", "same", "mirror", "suit", "standing", "reign", "bout", "session", "duel"}
-
-# Files, classes and functions that still have such a word. Remove a name here when it is gone; never add one.
-STILL_OLD = {
-    "analysis/": {"last_sessions"},
-    "foreign/": {"_is_this_python"},
-    "space/": {"same"},
-    "study/": {"EventFile", "_Session", "_event_file"},
-    "sweep/": {
-        "Duel",
-        "PopulationJudge",
-        "EventFiles",
-        "Session",
-        "_check_unchanged",
-        "_duel",
-        "check_unchanged",
-        "duel",
-        "duel_record",
-        "print_duel",
-        "run_duel",
-        "write_duel",
-    },
-}
+OLD_WORDS = {"jury", "telling", "same", "mirror", "suit", "standing", "reign", "bout", "sitting", "duel"}
 
 
 def files() -> Iterator[tuple[Path, ast.Module]]:
@@ -55,7 +23,7 @@ def files() -> Iterator[tuple[Path, ast.Module]]:
 
 
 def words(name: str) -> set[str]:
-    """The words of a name in lower case, plurals without their s: `last_sessions` is last and session."""
+    """The words of a name in lower case, plurals without their s: `last_sittings` is last and sitting."""
     return {word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
@@ -66,7 +34,7 @@ def test_no_two_public_classes_have_one_name() -> None:
         for node in module.body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    assert {name for name, n in counts.items() if n > 1} == DOUBLES
+    assert {name for name, n in counts.items() if n > 1} == set()
 
 
 def test_no_file_class_or_function_has_a_word_that_explains_nothing() -> None:
@@ -76,4 +44,4 @@ def test_no_file_class_or_function_has_a_word_that_explains_nothing() -> None:
         names = {node.name for node in ast.walk(module) if isinstance(node, defined)} | set(path.with_suffix("").parts)
         if old := {name for name in names if words(name) & OLD_WORDS}:
             found.setdefault(f"{path.parts[0]}/", set()).update(old)
-    assert found == STILL_OLD
+    assert found == {}

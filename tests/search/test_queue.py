@@ -12,7 +12,7 @@ import pytest
 from optuna.trial import TrialState
 from optuna_dashboard import get_note
 
-from rothamsted.search import Queue, Told, find_search, open_queue
+from rothamsted.search import Queue, Told, find_search, open_queue, take_step
 from rothamsted.search.lease import DEATHS, renew
 from rothamsted.search.samplers import sampler_named
 from rothamsted.space import Choice, Range, Space
@@ -194,12 +194,14 @@ def test_telling_a_finished_trial_again_changes_nothing(storage_url: str) -> Non
     assert optuna_study(storage_url).trials[0].value == 1.0
 
 
-def test_a_requeued_trial_can_be_claimed_and_told_again(storage_url: str) -> None:
+def test_a_trial_that_is_put_back_can_be_claimed_and_told_again(storage_url: str) -> None:
     queue = queue_at(storage_url)
     queue.enqueue(2)
     for claimed in queue.claim("a", n_trials=2, limit=2):
         claimed.tell(Told(value=1.0, attributes={"attempts": 1}))
-    assert queue.requeue({1: {}}) == 1
+    lease = queue.lease("c")
+    assert lease.take(60.0)
+    take_step(lease, queue, extend={1: {}})
     [again] = queue.claim("a", n_trials=2)
     assert again.number == 1
     assert again.is_continued

@@ -7,7 +7,7 @@ Hydra's notation is in `rothamsted.space.hydra`, imported where it is asked for:
 from rothamsted.space.domains import Choice, Domain, DomainError, Range
 from rothamsted.space.plain import domain_from_plain, domain_to_plain
 from rothamsted.space.space import Condition, Space, SpaceError
-from rothamsted.space.values import identity, is_same_value
+from rothamsted.space.values import identity, is_equal_value
 
 __all__ = [
     "Choice",
@@ -20,5 +20,5 @@ __all__ = [
     "domain_from_plain",
     "domain_to_plain",
     "identity",
-    "is_same_value",
+    "is_equal_value",
 ]

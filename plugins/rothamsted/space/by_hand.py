@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rothamsted.space.space import Condition, Space
-from rothamsted.space.values import identity, is_same_value
+from rothamsted.space.values import identity, is_equal_value
 
 
 def is_on_grid(space: Space, condition: Mapping[str, Any]) -> bool:
     """Whether a valid condition of the space is one of its grid's conditions, value by value."""
     return all(
-        any(is_same_value(value, point) for point in space.domains[name].grid_points())
+        any(is_equal_value(value, point) for point in space.domains[name].grid_points())
         for name, value in condition.items()
     )
 

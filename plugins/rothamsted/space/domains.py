@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from rothamsted.errors import SpecError
-from rothamsted.space.values import identity, is_number, is_same_value
+from rothamsted.space.values import identity, is_equal_value, is_number
 
 When = Mapping[str, tuple[Any, ...]]  # {other parameter: the values of it under which this one is active}
 
@@ -194,7 +194,7 @@ class Choice:
 
     def check(self, value: Any) -> None:
         """Raise a DomainError unless the value is one of the choice."""
-        if not any(is_same_value(value, known) for known in self.values):
+        if not any(is_equal_value(value, known) for known in self.values):
             raise DomainError("", f"{value!r} is not one of {', '.join(map(repr, self.values))}")
 
     def probes(self) -> tuple[Any, ...]:

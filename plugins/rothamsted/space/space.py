@@ -15,7 +15,7 @@ import numpy as np
 from rothamsted.errors import SpecError
 from rothamsted.space.dependencies import activating_choices, ancestors, topological_order
 from rothamsted.space.domains import Domain, DomainError
-from rothamsted.space.values import is_same_value
+from rothamsted.space.values import is_equal_value
 
 Condition = dict[str, Any]  # one assignment of the active parameters, without seed
 
@@ -174,7 +174,7 @@ class Space:
             value = self.given[parent]
         else:
             return False  # an inactive parent has no value
-        return any(is_same_value(value, known) for known in allowed)
+        return any(is_equal_value(value, known) for known in allowed)
 
     def _depends_on_given(self, name: str) -> bool:
         whens = {other: tuple(domain.when) for other, domain in self.domains.items()}

@@ -22,6 +22,6 @@ def identity(value: Any) -> Hashable:
     return (type(value).__name__, value)
 
 
-def is_same_value(first: Any, second: Any) -> bool:
+def is_equal_value(first: Any, second: Any) -> bool:
     """Whether two values of a parameter are the same one."""
     return identity(first) == identity(second)
