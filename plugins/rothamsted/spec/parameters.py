@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_plain, same
+from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_plain, is_equal_value
 from rothamsted.spec.document import Document, KeyPath, dotted
 from rothamsted.spec.field_types import misfit, takes_whole_numbers
 from rothamsted.spec.target import Target
@@ -89,7 +89,7 @@ def enqueued_values(conditions: Any, domains: Mapping[str, Domain]) -> Any:
 
 def _as_in(domain: Domain | None, value: Any) -> Any:
     if isinstance(domain, Choice):
-        return next((known for known in domain.values if same(known, value)), value)
+        return next((known for known in domain.values if is_equal_value(known, value)), value)
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     return float(value) if isinstance(domain, Range) and not domain.is_integer and is_whole else value
 
