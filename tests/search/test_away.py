@@ -18,7 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from rothamsted.errors import StoreError
+from rothamsted.search import Told, open_queue
 from rothamsted.search.patience import Database, patiently
+from rothamsted.space import Range, Space
 from tests.search.cutting_proxy import cutting_proxy
 
 
@@ -238,3 +240,36 @@ def test_a_commit_whose_answer_is_lost_is_done_once(postgres_url: str, cut: Any)
         assert made.run(add(1)) == 1
         assert numbers(made) == [1]
         assert made.run(add(2)) == 2
+
+
+def test_workers_of_a_queue_wait_for_a_server_that_is_stopped_and_started_again(server: Server) -> None:
+    n_trials, space = 40, Space({"x": Range(low=0.0, high=1.0)})
+    options: dict[str, Any] = {"space": space, "sampler": "tpe", "seed": 0, "direction": "minimize"}
+    open_queue(server.url, "s", **options, create=True).enqueue(n_trials, [{"x": 0.1}, {"x": 0.2}])
+    told: dict[int, float] = {}
+    has_begun, is_back = threading.Event(), threading.Event()
+
+    def work(name: str) -> None:
+        queue = open_queue(server.url, "s", **options)
+        while claimed := queue.claim(name, n_trials=n_trials):
+            [trial] = claimed
+            has_begun.set()
+            if len(told) >= 5:
+                is_back.wait(60)  # something is left to do when the server is back
+            trial.report(1, trial.condition["x"])
+            assert trial.tell(Told(value=trial.condition["x"]))
+            told[trial.number] = trial.condition["x"]
+
+    workers = [threading.Thread(target=work, args=(f"w{i}",)) for i in range(2)]
+    for worker in workers:
+        worker.start()
+    assert has_begun.wait(60)
+    server.stop()
+    time.sleep(1)
+    server.start()
+    is_back.set()
+    for worker in workers:
+        worker.join(timeout=120)
+    trials = open_queue(server.url, "s", **options).finished_trials()
+    assert {trial.number: trial.value for trial in trials} == told
+    assert sorted(told) == list(range(n_trials))

@@ -14,10 +14,10 @@ from rothamsted.search.sql.tables import (
     TRIALS,
     insert_values,
     last_report,
+    now_as_stored,
     set_note,
     set_trial_attributes,
     set_trial_system_attribute,
-    utc_now,
 )
 from rothamsted.search.told import State, Told
 
@@ -34,7 +34,7 @@ def end_trial(tx: sa.Connection, study_id: int, trial_id: int, told: Told) -> bo
     ended = tx.execute(
         sa.update(TRIALS)
         .where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
-        .values(state=STATES[told.state], datetime_complete=utc_now())
+        .values(state=STATES[told.state], datetime_complete=now_as_stored())
     ).rowcount
     if not ended:
         return False

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rothamsted.search.sql.tables import ATTRIBUTES, SYSTEM_ATTRIBUTES, TRIALS, set_attributes_of_trials, utc_now
+from rothamsted.search.sql.tables import ATTRIBUTES, SYSTEM_ATTRIBUTES, TRIALS, now_as_stored, set_attributes_of_trials
 
 LEASE = "rothamsted:lease"  # {"worker", "expires", "token"}; ended: expires 0, and "why"; given back: worker ""
 RUNS = "rothamsted:runs"  # ids of runs that are made for the trial, there before the runs are
@@ -71,7 +71,7 @@ def start_waiting(tx: sa.Connection, study_id: int, *, above: int, limit: int) -
     start = (
         sa.update(TRIALS)
         .where(TRIALS.c.trial_id.in_(first.scalar_subquery()), TRIALS.c.state == TrialState.WAITING)
-        .values(state=TrialState.RUNNING, datetime_start=utc_now())
+        .values(state=TrialState.RUNNING, datetime_start=now_as_stored())
         .returning(TRIALS.c.trial_id, TRIALS.c.number)
     )
     return sorted(((row.trial_id, row.number) for row in tx.execute(start)), key=lambda row: row[1])

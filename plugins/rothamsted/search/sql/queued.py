@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
-from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS, lock_study, utc_now
+from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS, lock_study, now_as_stored
 
 
 def lock_and_count(tx: sa.Connection, study_id: int) -> int:
@@ -30,7 +30,7 @@ def count_by_state(connection: sa.Connection, study_id: int) -> dict[TrialState,
 
 def insert_running(tx: sa.Connection, study_id: int, number: int) -> int:
     """Add a running trial without parameters; returns its id."""
-    row = {"study_id": study_id, "number": number, "state": TrialState.RUNNING, "datetime_start": utc_now()}
+    row = {"study_id": study_id, "number": number, "state": TrialState.RUNNING, "datetime_start": now_as_stored()}
     return tx.execute(sa.insert(TRIALS).values(row).returning(TRIALS.c.trial_id)).scalar_one()
 
 

@@ -142,13 +142,13 @@ def now_as_stored() -> datetime:
 
 
 def milliseconds(stored: datetime | None) -> int:
-    """Milliseconds since 1970 of a time read from the tables (Optuna's own trials carry local time); 0 for None."""
+    """Milliseconds since 1970 of a time as it stands in the tables; 0 for None.
+
+    A `FrozenTrial` carries local time instead, whatever is stored: `timestamp()` of it is right as it is.
+    """
     if stored is None:
         return 0
     return round((stored.replace(tzinfo=UTC) if STORES_UTC else stored).timestamp() * 1000)
-
-
-utc_now = now_as_stored
 
 
 def _upsert(tx: sa.Connection, table: Any, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
