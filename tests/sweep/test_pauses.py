@@ -63,7 +63,7 @@ def test_a_worker_paused_in_a_race_changes_nothing(project: Project, at: int) ->
 
 OPENED_TWICE = pytest.mark.xfail(
     strict=False,  # in the race's confirmation, too
-    reason="whoever opens the run of a condition to confirm holds no lease: after a pause at 1 of 44 places it is there twice",
+    reason="whoever opens the run of a condition to confirm holds no lease: twice there after 1 of 44 pauses",
 )
 
 
