@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,7 +47,8 @@ class Held:
 
 def held_leases(connection: sa.Connection, study_id: int) -> list[Held]:
     """The lease of every running trial of a search, by number."""
-    is_over = _expires(connection) < _now(connection)
+    dialect_name = connection.dialect.name
+    is_over = _expires(dialect_name) < _now(dialect_name)
     query = (
         sa.select(TRIALS.c.trial_id, TRIALS.c.number, ATTRIBUTES.c.value_json, is_over)
         .join(ATTRIBUTES, ATTRIBUTES.c.trial_id == TRIALS.c.trial_id)
@@ -93,14 +95,8 @@ def take(tx: sa.Connection, held: Held) -> bool:
 
 def next_tokens(tx: sa.Connection, trial_ids: Sequence[int]) -> tuple[dict[int, int], float]:
     """Count one claim more of each trial; returns the new tokens, and the database's time (unix seconds)."""
-    dialect: Any = sqlite if tx.dialect.name == "sqlite" else postgresql
     rows = [{"trial_id": trial_id, "key": TOKEN, "value_json": "1"} for trial_id in trial_ids]
-    insert = dialect.insert(SYSTEM_ATTRIBUTES).values(rows)
-    one_more = sa.cast(sa.cast(SYSTEM_ATTRIBUTES.c.value_json, sa.Integer) + 1, sa.Text)
-    counted = insert.on_conflict_do_update(index_elements=["trial_id", "key"], set_={"value_json": one_more}).returning(
-        SYSTEM_ATTRIBUTES.c.trial_id, SYSTEM_ATTRIBUTES.c.value_json, _now(tx)
-    )
-    found: list[Any] = list(tx.execute(counted).all())
+    found: list[Any] = list(tx.execute(_count_claim(tx.dialect.name), rows).all())
     return {row[0]: int(row[1]) for row in found}, float(found[0][2])
 
 
@@ -114,14 +110,15 @@ def renew(tx: sa.Connection, worker: str, trial_ids: Sequence[int], seconds: flo
 
     A lease that has run out is renewed as long as nobody has taken the trial over; one that was ended is not.
     """
-    extended = _set(tx, expires=_now(tx) + seconds)
+    dialect_name = tx.dialect.name
+    extended = _set(dialect_name, expires=_now(dialect_name) + seconds)
     update = (
         sa.update(ATTRIBUTES)
         .where(
             ATTRIBUTES.c.trial_id.in_(list(trial_ids)),
             ATTRIBUTES.c.key == LEASE,
-            _field(tx, "worker") == worker,
-            _expires(tx) > 0,
+            _field(dialect_name, "worker") == worker,
+            _expires(dialect_name) > 0,
         )
         .values(value_json=extended)
         .returning(ATTRIBUTES.c.trial_id, ATTRIBUTES.c.value_json)
@@ -133,22 +130,24 @@ def renew(tx: sa.Connection, worker: str, trial_ids: Sequence[int], seconds: flo
 def give_back(tx: sa.Connection, worker: str, trial_id: int, token: int) -> None:
     """End a lease whose holder leaves the trial unfinished and alive: whoever goes on counts no crash."""
     text = json.dumps({"worker": "", "expires": 0.0, "token": token})
-    tx.execute(sa.update(ATTRIBUTES).where(*_is_held(tx, worker, trial_id, token)).values(value_json=text))
+    held = {"of_trial": trial_id, "of_worker": worker, "of_claim": token}
+    tx.execute(sa.update(ATTRIBUTES).where(*_is_held(tx.dialect.name)).values(value_json=text), held)
 
 
 def remove(tx: sa.Connection, worker: str, trial_id: int, token: int) -> bool:
     """Remove the lease of a trial that ends, with what only holders need; False, with nothing done, if it is lost."""
-    if tx.execute(sa.delete(ATTRIBUTES).where(*_is_held(tx, worker, trial_id, token))).rowcount != 1:
+    remove_lease, remove_rest = _removals(tx.dialect.name)
+    if tx.execute(remove_lease, {"of_trial": trial_id, "of_worker": worker, "of_claim": token}).rowcount != 1:
         return False
-    tx.execute(sa.delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial_id, ATTRIBUTES.c.key.in_([RUNS, DEATHS])))
+    tx.execute(remove_rest, {"of_trial": trial_id})
     return True
 
 
 def end_leases(tx: sa.Connection, study_id: int, workers: Collection[str] | None, why: str) -> int:
     """End the leases of workers that are gone (None: of all) now; returns how many."""
     running = sa.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == study_id, TRIALS.c.state == TrialState.RUNNING)
-    holder = _field(tx, "worker")
-    ended = _set(tx, expires=sa.literal(0.0), **({"why": sa.literal(why)} if why else {}))
+    holder = _field(tx.dialect.name, "worker")
+    ended = _set(tx.dialect.name, expires=sa.literal(0.0), **({"why": sa.literal(why)} if why else {}))
     update = (
         sa.update(ATTRIBUTES)
         .where(
@@ -164,39 +163,56 @@ def end_leases(tx: sa.Connection, study_id: int, workers: Collection[str] | None
 # ---- within ----
 
 
-def _is_held(tx: sa.Connection, worker: str, trial_id: int, token: int) -> list[sa.ColumnElement[bool]]:
+@cache
+def _count_claim(dialect_name: str) -> sa.Executable:
+    dialect: Any = sqlite if dialect_name == "sqlite" else postgresql
+    insert = dialect.insert(SYSTEM_ATTRIBUTES)
+    one_more = sa.cast(sa.cast(SYSTEM_ATTRIBUTES.c.value_json, sa.Integer) + 1, sa.Text)
+    counted = insert.on_conflict_do_update(index_elements=["trial_id", "key"], set_={"value_json": one_more})
+    return counted.returning(SYSTEM_ATTRIBUTES.c.trial_id, SYSTEM_ATTRIBUTES.c.value_json, _now(dialect_name))
+
+
+@cache
+def _removals(dialect_name: str) -> tuple[sa.Executable, sa.Executable]:
+    rest = sa.delete(ATTRIBUTES).where(
+        ATTRIBUTES.c.trial_id == sa.bindparam("of_trial"), ATTRIBUTES.c.key.in_([RUNS, DEATHS])
+    )
+    return sa.delete(ATTRIBUTES).where(*_is_held(dialect_name)), rest
+
+
+def _is_held(dialect_name: str) -> list[sa.ColumnElement[bool]]:
     return [
-        ATTRIBUTES.c.trial_id == trial_id,
+        ATTRIBUTES.c.trial_id == sa.bindparam("of_trial"),
         ATTRIBUTES.c.key == LEASE,
-        _field(tx, "worker") == worker,
-        sa.cast(_field(tx, "token"), sa.Integer) == token,
-        _expires(tx) > 0,
+        _field(dialect_name, "worker") == sa.bindparam("of_worker"),
+        sa.cast(_field(dialect_name, "token"), sa.Integer) == sa.bindparam("of_claim"),
+        _expires(dialect_name) > 0,
     ]
 
 
-def _now(connection: sa.Connection) -> sa.ColumnElement[float]:
+def _now(dialect_name: str) -> sa.ColumnElement[float]:
     """The database's own time in unix seconds: the clocks of workers do not matter."""
-    if connection.dialect.name == "sqlite":  # SQLite before 3.42 has no unixepoch('subsec')
+    if dialect_name == "sqlite":  # SQLite before 3.42 has no unixepoch('subsec')
         return (sa.func.julianday("now") - 2440587.5) * 86400.0
     return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
 
 
-def _field(connection: sa.Connection, name: str) -> sa.ColumnElement[Any]:
+def _field(dialect_name: str, name: str) -> sa.ColumnElement[Any]:
     """A field of a lease; asked of a lease only, for other attributes may hold what is no JSON to the database."""
-    if connection.dialect.name == "sqlite":
+    if dialect_name == "sqlite":
         found: sa.ColumnElement[Any] = sa.func.json_extract(ATTRIBUTES.c.value_json, f"$.{name}")
     else:
         found = sa.func.jsonb_extract_path_text(sa.cast(ATTRIBUTES.c.value_json, postgresql.JSONB), name)
     return sa.case((ATTRIBUTES.c.key == LEASE, found))
 
 
-def _expires(connection: sa.Connection) -> sa.ColumnElement[float]:
-    return sa.cast(_field(connection, "expires"), sa.Float)
+def _expires(dialect_name: str) -> sa.ColumnElement[float]:
+    return sa.cast(_field(dialect_name, "expires"), sa.Float)
 
 
-def _set(connection: sa.Connection, **fields: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+def _set(dialect_name: str, **fields: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     """A lease with some of its fields set anew."""
-    if connection.dialect.name == "sqlite":
+    if dialect_name == "sqlite":
         pairs = [part for name, value in fields.items() for part in (f"$.{name}", value)]
         return sa.func.json_set(ATTRIBUTES.c.value_json, *pairs)
     lease: Any = sa.cast(ATTRIBUTES.c.value_json, postgresql.JSONB)

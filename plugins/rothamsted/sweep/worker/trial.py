@@ -7,6 +7,7 @@ the store keeps one point a step.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -84,16 +85,14 @@ class TrialRun:
         trial.results.update(earlier.results)
         if assignment.has_run:
             trial.run_id = trial.runs.open_trial(trial.run_id)
-        elif earlier.results:
-            trial.run_id = next(iter(earlier.results.values())).run_id
         trial.results.update(count_failures(trial.runs, earlier))
         trial.killed = lay_blame(trial.runs, earlier, trial.pending())
         if trial.pruned:
             trial.results.update(end_pruned(context, assignment, earlier, trial.pruned))
-            if not assignment.has_run and trial.results:
-                trial.run_id = next(iter(trial.results.values())).run_id
         elif context.sweep.project is not None:
             start_anew(trial.runs, earlier, keep=trial.killed)
+        if not assignment.has_run and trial.results:
+            trial.run_id = next(iter(trial.results.values())).run_id
         if trial.judge.over == "steps" and earlier.results:
             trial.judge.remember(
                 with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri, of=JUDGED)
@@ -182,15 +181,11 @@ class TrialRun:
 
     def judged(self, step: int) -> str:
         """Why the trial is pruned at a step that has just been measured; empty: it goes on, or is lost."""
-        if not self.lease.confirm():
-            return ""
-        try:
-            reason = self.judge.at_step(step)
-            if reason:
+        with suppress(LostError):
+            if self.lease.confirm() and (reason := self.judge.at_step(step)):
                 self.prune(reason)
-        except LostError:
-            return ""
-        return reason
+                return reason
+        return ""
 
     def judge_replicates(self) -> None:
         """Prune the trial if that is what its finished replicates say.
