@@ -44,17 +44,17 @@ def test_the_ranking_is_that_of_the_rules_one_by_one(seed: int) -> None:
         dropped_after=dropped,
     )
 
-    def mean(k: int, values: dict[int, list[float]]) -> float | None:
+    def mean(k: int, values: dict[int, list[float]]) -> float:
         kept = [values[k][s] for s in range(n_seeds) if outcomes[k, s] == "finished"]
         is_out = "diverged" in [outcomes[k, s] for s in range(n_seeds)] or k in pruned
-        return None if is_out or not kept else float(np.mean(kept))
+        return math.nan if is_out or not kept else float(np.mean(kept))
 
     def is_beaten(k: int) -> bool:
         own = (mean(k, first), -mean(k, second))
         theirs = [(mean(other, first), -mean(other, second)) for other in placed]
         return is_several and any(t != own and t[0] <= own[0] and t[1] <= own[1] for t in theirs)
 
-    placed = [k for k in range(n) if mean(k, first) is not None and violations[k][0][1] <= 0]
+    placed = [k for k in range(n) if math.isfinite(mean(k, first)) and violations[k][0][1] <= 0]
     expected = sorted(placed, key=lambda k: (k in dropped, is_beaten(k), mean(k, first), k))
     assert ranked(found) == expected
     assert pareto_front(found, ranked(found)) == {k for k in placed if not is_beaten(k)}

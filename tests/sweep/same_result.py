@@ -36,13 +36,21 @@ def check_readers_agree(storage: str, tracking_uri: str) -> None:
 
 def assert_same_result(searched: Dataset, recorded: Dataset) -> None:
     """Equal conditions, replicates with their outcomes and objectives, and rankings."""
-    assert [_condition(one) for one in searched.conditions] == [_condition(one) for one in recorded.conditions]
-    assert _replicates(searched) == _replicates(recorded)
-    assert ranked(searched) == ranked(recorded)
-    assert ranked(searched, "confirm") == ranked(recorded, "confirm")
-    assert (searched.objective, searched.others) == (recorded.objective, recorded.others)
-    assert [factor.name for factor in searched.factors] == [factor.name for factor in recorded.factors]
-    assert searched.unconfirmed == recorded.unconfirmed
+    _same("conditions", [_condition(one) for one in searched.conditions], [_condition(c) for c in recorded.conditions])
+    of_search, of_record = _replicates(searched), _replicates(recorded)
+    _same("which replicates there are", of_search.keys(), of_record.keys())
+    for place, one in of_search.items():
+        _same(f"replicate {place}", one, of_record[place])
+    _same("ranking", ranked(searched), ranked(recorded))
+    _same("ranking on fresh seeds", ranked(searched, "confirm"), ranked(recorded, "confirm"))
+    _same("objectives", (searched.objective, *searched.others), (recorded.objective, *recorded.others))
+    _same("factors", [one.name for one in searched.factors], [one.name for one in recorded.factors])
+    _same("what is not confirmed yet", searched.unconfirmed, recorded.unconfirmed)
+
+
+def _same(what: str, in_search: object, in_record: object) -> None:
+    if in_search != in_record:
+        raise AssertionError(f"{what}: the search says\n{in_search}\nand the record\n{in_record}")
 
 
 def _condition(one: Condition) -> dict[str, Any]:
@@ -58,5 +66,5 @@ def _replicates(found: Dataset) -> dict[tuple[str, int, int], dict[str, Any]]:
 def _replicate(one: Replicate) -> dict[str, Any]:
     fields = ("run_id", "seed", "outcome", "others", "model", "model_problem", "attempt", "stopped_early")
     objective = None if math.isnan(one.objective) else one.objective
-    reason = one.reason if one.outcome != "pruned" else ""  # the search keeps that of the condition
+    reason = one.reason if one.outcome in ("failed", "finished") else ""  # the search keeps those that count
     return {**{name: getattr(one, name) for name in fields}, "objective": objective, "reason": reason}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs
 from tests.conftest import ROOT
 from tests.sweep.in_this_process import deciding
+from tests.sweep.same_result import check_readers_agree
 
 Events = list[dict[str, Any]]
 ShouldStop = Callable[[Events], bool]
@@ -91,8 +92,12 @@ def make_home(folder: Path, new_mlflow: Callable[[Path], str], monkeypatch: pyte
 
 
 @pytest.fixture
-def home(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Home:
-    return make_home(tmp_path, new_mlflow, monkeypatch)
+def home(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """At its end the search and the record must say the same of each sweep that has run to its end."""
+    home = make_home(tmp_path, new_mlflow, monkeypatch)
+    yield home
+    if (tmp_path / "optuna.db").is_file():
+        check_readers_agree(home.storage, home.uri)
 
 
 def runs(process: psutil.Process, word: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
+from sqlalchemy import event
 
 from rothamsted.analysis.read_search import read_search
 from rothamsted.publish.finished import publish_finished, settings_of
@@ -51,6 +51,6 @@ def test_the_search_is_read_in_two_queries_a_queue(project: Project) -> None:
     context = project.start({**SWEEP, "confirm": None})
     project.work(context)
     seen: list[str] = []
-    sa.event.listen(context.queue._engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
+    event.listen(context.queue._engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
     assert len(read_search(context.queue, context.sweep).conditions) == 4
     assert len([text for text in seen if text.lstrip().upper().startswith("SELECT")]) == 2

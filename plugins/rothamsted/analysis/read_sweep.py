@@ -187,6 +187,7 @@ def _replicate(
         scores = [curve if own is None else own for own, curve in zip(told, curves, strict=True)]
     phase: Phase = "confirm" if run.tags.get(tags.PHASE) == "confirm" else "search"
     reason = run.tags.get(tags.PRUNED_BECAUSE if outcome == Outcome.PRUNED else tags.REASON, "")
+    reason = "" if outcome == Outcome.FINISHED else reason  # one that was stopped, and went on, still says why
     results = {k: v for k, v in run.metrics.items() if k not in BOOKKEEPING and not k.startswith(f"{OBJECTIVE}.")}
     return Replicate(
         run_id=run.run_id,

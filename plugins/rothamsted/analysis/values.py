@@ -9,32 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from rothamsted.spec import Objective
-from rothamsted.statistics import EffectRow, FactorEffects, Interval, LevelMean
-
-__all__ = [
-    "Analysis",
-    "Axis",
-    "Band",
-    "BestSet",
-    "ComparisonRow",
-    "Comparisons",
-    "Condition",
-    "ConditionSummary",
-    "Confirmed",
-    "Dataset",
-    "Detectable",
-    "EffectRow",
-    "Factor",
-    "FactorEffects",
-    "LevelMean",
-    "Luck",
-    "Objective",
-    "ParetoSet",
-    "Phase",
-    "Promotion",
-    "Replicate",
-    "Series",
-]
+from rothamsted.statistics import EffectRow as EffectRow
+from rothamsted.statistics import FactorEffects, Interval
+from rothamsted.statistics import LevelMean as LevelMean
 
 Axis = Literal["step", "epoch", "seconds"]
 Phase = Literal["search", "confirm"]
