@@ -64,8 +64,8 @@ class SweepLease:
             lock_study(tx, self._study_id)
             now = database_now(tx)
             there = study_attribute(tx, self._study_id, SWEEP_LEASE)
-            is_others = there is not None and there["holder"] != self.holder and _is_living(there, now)
-            if is_others and not is_dead(there["holder"]):
+            others = there if there is not None and there["holder"] != self.holder and _is_living(there, now) else None
+            if others is not None and not is_dead(others["holder"]):
                 return 0
             token = 1 + (there["token"] if there is not None else 0)
             self._set(tx, token, now + seconds, "deciding")

@@ -12,6 +12,7 @@ from rothamsted import tags
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.phases.phase import Confirming
+from rothamsted.sweep.told_replicates import result_of_told, with_histories
 from rothamsted.sweep.trial_summary import (
     as_params,
     curve_points,
@@ -21,7 +22,6 @@ from rothamsted.sweep.trial_summary import (
     outcome_tags,
     told,
 )
-from rothamsted.sweep.worker.earlier import result_of_told, with_histories
 from rothamsted.tracking import find_runs
 
 Item = Mapping[str, Any]  # {"trial", "replicate", "seed", "run_id"}: one replicate of the confirmation

@@ -21,10 +21,10 @@ from rothamsted.spec import plan
 from rothamsted.study import stop_on_signals
 from rothamsted.sweep.coordinator.closing import ConfirmedRuns
 from rothamsted.sweep.coordinator.decide import Decider
+from rothamsted.sweep.coordinator.job import grace_of_processes, job_of
 from rothamsted.sweep.coordinator.progress import Progress
 from rothamsted.sweep.open.start import LEASE_SECONDS
 from rothamsted.sweep.opened import Opened, n_workers
-from rothamsted.sweep.worker.entry import grace_of_processes, job_of
 
 POLL_SECONDS = 0.2  # between two looks at the clock while no worker says anything
 DECIDE_SECONDS = 1.0  # between two looks at the search while workers train

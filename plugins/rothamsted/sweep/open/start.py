@@ -15,7 +15,7 @@ from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
 from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.search import Queue, SearchRecord, check_storage
-from rothamsted.search.storage import SPEC_KEY, create_study
+from rothamsted.search.storage import SPEC_KEY, Direction, create_study
 from rothamsted.spec import Sweep, resolved
 from rothamsted.study import Study
 from rothamsted.sweep.foreign_study import ForeignStudy
@@ -125,8 +125,9 @@ class Opening:
         """Make what is missing, or join."""
         known = None if self.asked.record is not None else known_from(self.sweep)
         tracking.migrate(self.place.tracking_uri)
-        directions = [objective.direction for objective in self.sweep.objectives]
-        create_study(self.sweep.storage, self.sweep.name, directions, attributes={SPEC_KEY: resolved(self.whole)})
+        sweep = self.sweep
+        directions: list[Direction] = [objective.direction for objective in sweep.objectives]
+        create_study(sweep.storage, sweep.name, directions, attributes={SPEC_KEY: resolved(self.whole)})
         queue = queue_of(self.sweep)
         lease = queue.lease(new_worker_id())
         if not lease.take(LEASE_SECONDS, is_dead=lambda holder: not is_alive(holder)):

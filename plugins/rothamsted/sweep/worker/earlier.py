@@ -7,13 +7,13 @@ and the record what became of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.objectives import OBJECTIVE, objective_key
-from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.analysis.objectives import objective_key
+from rothamsted.records import Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Lease
 from rothamsted.search.lease import RUNS
 from rothamsted.spec import Sweep
@@ -21,11 +21,11 @@ from rothamsted.sweep.assignment import Assignment
 from rothamsted.sweep.attempts import Attempts
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.scores import constrained
-from rothamsted.sweep.worker.model_log import PARAMETERS, PREDICT_MS, ModelNote
-from rothamsted.tracking import FoundRun, find_run, find_runs, read_history
+from rothamsted.sweep.told_replicates import result_of_told
+from rothamsted.sweep.worker.model_log import ModelNote
+from rothamsted.tracking import FoundRun, find_run, find_runs
 
 TRIAL_RUN = "trial"  # beside the replicates' numbers, among the ids of a trial's runs
-OF_THE_ENGINE = frozenset({OBJECTIVE, PARAMETERS, PREDICT_MS})  # logged beside what the study measures
 _ENDED = (
     (RunStatus.FINISHED, Outcome.FINISHED),
     (RunStatus.FINISHED, Outcome.DIVERGED),
@@ -92,30 +92,6 @@ def told_before(attributes: Mapping[str, Any], assignment: Assignment, *, retrie
     return earlier
 
 
-def with_histories(
-    results: Sequence[ReplicateResult], *, tracking_uri: str, of: Container[Outcome] = (Outcome.FINISHED,)
-) -> list[ReplicateResult]:
-    """The results with the measurements of replicates that ended so, read back where they are missing."""
-    missing = {r.run_id for r in results if r.outcome in of and not r.history}
-    histories = read_history(missing, uri=tracking_uri) if missing else {}
-    return [replace(r, history=as_history(histories[r.run_id])) if r.run_id in missing else r for r in results]
-
-
-def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
-    """A replicate from what the search was told of it, without its measurements."""
-    return ReplicateResult(
-        replicate=told["replicate"],
-        seed=told["seed"],
-        run_id=told["run_id"],
-        outcome=Outcome(told["outcome"]),
-        objective=told["objective"],
-        others=tuple(told.get("others", ())),
-        last=told.get("last", {}),
-        reason=told.get("reason", ""),
-        attempt=told.get("attempt", 1),
-    )
-
-
 def _found_by_tags(context: Opened, lease: Lease, assignment: Assignment) -> dict[str, str]:
     """The runs of a trial whose ids are not in the search: older sweeps, and a server's before they were written.
 
@@ -177,25 +153,3 @@ def abandon(context: Opened, earlier: Earlier, *, keep: Container[int]) -> None:
             reason = "its worker died; it was started anew in another run"
             context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value, tags.REASON: reason})
             context.recorder.end_run(run.run_id, RunStatus.KILLED, run.end_ms or time.time_ns() // 1_000_000)
-
-
-def as_history(points: Sequence[MetricPoint]) -> tuple[Measured, ...]:
-    """Measurements from logged metrics, by step."""
-    by_step: dict[int, dict[str, MetricPoint]] = {}
-    for point in points:
-        if point.key not in OF_THE_ENGINE and not point.key.startswith(f"{OBJECTIVE}."):
-            by_step.setdefault(point.step, {})[point.key] = point
-    history = []
-    for step in sorted(by_step):
-        row = by_step[step]
-        metrics = {key: point.value for key, point in row.items() if key != "epoch"}
-        history.append(
-            Measured(
-                step=step,
-                epoch=row["epoch"].value if "epoch" in row else None,
-                seconds=metrics.get("seconds", float("nan")),
-                metrics=metrics,
-                timestamp_ms=max(point.timestamp_ms for point in row.values()),
-            )
-        )
-    return tuple(history)

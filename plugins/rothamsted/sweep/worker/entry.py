@@ -13,11 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from rothamsted import tracking
-from rothamsted.executors import Job
-from rothamsted.executors.crew import GRACE_SECONDS
 from rothamsted.holders import new_worker_id
 from rothamsted.mlproject import find_home
-from rothamsted.spec import Sweep
 from rothamsted.study import Study
 from rothamsted.sweep.open.from_file import find_target
 from rothamsted.sweep.opened import Emit, Opened, open_started
@@ -73,24 +70,6 @@ def work(
     finally:
         context.recorder.close()
     return WhyLeft.STOPPED if should_stop() else WhyLeft.DONE
-
-
-def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None) -> Job:
-    """What an executor gives to each worker of a sweep."""
-    arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
-    return Job(
-        entry=f"{__name__}:{work.__name__}",
-        arguments={**arguments, "tells_warnings": True},
-        environment={"MLFLOW_TRACKING_URI": tracking_uri},  # for what a study asks of MLflow itself
-        # -P: a file in a stranger's folder does not stand in for a module of the engine.
-        python_flags=("-P",) if sweep.project is not None else (),
-        grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
-    )
-
-
-def grace_of_processes(sweep: Sweep) -> float:
-    """What a worker itself waits for a foreign process to end, in seconds."""
-    return sweep.execution.grace_seconds if sweep.project is not None else 0.0
 
 
 def _warnings(emit: Emit, worker_id: str, context: Opened) -> AbstractContextManager[None]:

@@ -20,8 +20,8 @@ from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.foreign_study import Starter
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.scores import scored, scores_of
+from rothamsted.sweep.told_replicates import as_history
 from rothamsted.sweep.trial_summary import as_params, now_ms
-from rothamsted.sweep.worker.earlier import as_history
 from rothamsted.sweep.worker.population_judge import PopulationJudge
 from rothamsted.sweep.worker.trial import ReplicateRun
 from rothamsted.tracking import find_run, read_history

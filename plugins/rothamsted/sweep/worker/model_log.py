@@ -24,8 +24,8 @@ from rothamsted.search import ToldTrial
 from rothamsted.study.contract import missing_parts
 from rothamsted.study.source_code import study_code
 from rothamsted.sweep.opened import Opened
+from rothamsted.sweep.told_replicates import PARAMETERS, PREDICT_MS
 
-PARAMETERS, PREDICT_MS = "parameters", "predict_ms"  # metrics of a run with a model, unless the study logs them
 TIMED_CALLS, TIMED_SECONDS = 5, 0.1  # of predict: at most so many, and none after so long
 STOPPED = "it was stopped early, and a study returns its model at its end; remove early_stopping to have one"
 NO_MODEL = "the study returns no trained model; let train return one a member, or give models: none"

@@ -21,9 +21,10 @@ from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.assignment import Assignment, assignment_of
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.scores import last_values, scored, scores_of
+from rothamsted.sweep.told_replicates import with_histories
 from rothamsted.sweep.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
 from rothamsted.sweep.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
-from rothamsted.sweep.worker.earlier import Earlier, restore, with_histories
+from rothamsted.sweep.worker.earlier import Earlier, restore
 from rothamsted.sweep.worker.model_log import ModelLogger, Trained, TrialModels
 from rothamsted.sweep.worker.trial_judge import TrialJudge
 from rothamsted.sweep.worker.trial_runs import TrialRuns, by_text
