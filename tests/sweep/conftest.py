@@ -92,12 +92,18 @@ class Project:
     @property
     def place(self) -> Place:
         """Where its sweeps are started from."""
-        return Place(root=self.root, tracking_uri=self.tracking_uri, source=str(self.root / "sweep.yaml"))
+        outer = os.environ.get("MLFLOW_RUN_ID")
+        return Place(
+            root=self.root,
+            tracking_uri=self.tracking_uri,
+            outer_run_id=outer,
+            source=str(self.root / "sweep.yaml"),
+        )
 
-    def start(self, changes: Mapping[str, Any] | None = None) -> Opened:
+    def start(self, changes: Mapping[str, Any] | None = None, say: Callable[[str], None] = lambda line: None) -> Opened:
         """Start, or resume, a sweep in this process."""
         sweep, study = load(self.write(changes), {}, self.root)
-        return open_sweep(sweep, study, self.place)
+        return open_sweep(sweep, study, self.place, say=say)
 
     def work(self, opened: Opened, should_stop: ShouldStop = lambda events: False) -> Events:
         """One worker in this process, which decides, too; returns its events."""

@@ -31,6 +31,7 @@ class Power:
 
     def on_commit(self, connection: sa.Connection) -> None:
         if self.is_off:
+            connection.connection.rollback()  # as the database does for a process that has died
             raise PowerCut
         self.n_commits += 1
 

@@ -9,21 +9,8 @@ from rothamsted.search import take_step
 from rothamsted.sweep.attempts import to_try_again
 from rothamsted.sweep.coordinator.closing import ConfirmedRuns
 from rothamsted.sweep.opened import Opened
-from rothamsted.sweep.phases.given import Given
+from rothamsted.sweep.phases.order import phases_of
 from rothamsted.sweep.phases.phase import Phase, Step
-from rothamsted.sweep.phases.proposed import Proposed
-from rothamsted.sweep.phases.race import Raced
-
-
-def phases_of(opened: Opened) -> list[Phase]:
-    """The phases of a sweep, in their order."""
-    sweep = opened.sweep
-    phases: list[Phase] = [Proposed(n_trials=sweep.n_trials)]
-    if sweep.replicates.racing is not None:
-        phases.append(Raced(sweep=sweep))
-    if sweep.confirm is not None:
-        phases.append(Given(keep=sweep.confirm.keep, seeds=sweep.confirm_seeds))
-    return phases
 
 
 class Decider:
@@ -34,7 +21,7 @@ class Decider:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-        self._phases: Sequence[Phase] = phases_of(opened)
+        self._phases: Sequence[Phase] = phases_of(opened.sweep)
         self._confirmed = ConfirmedRuns(opened) if opened.confirm_queue is not None else None
         self.is_over = False
 

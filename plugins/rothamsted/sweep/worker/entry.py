@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
@@ -18,6 +19,7 @@ from rothamsted.mlproject import find_home
 from rothamsted.study import Study
 from rothamsted.sweep.open.from_file import find_target
 from rothamsted.sweep.opened import Emit, Opened, open_started
+from rothamsted.sweep.phases.order import phases_of
 from rothamsted.sweep.worker.warned import warnings_told
 from rothamsted.sweep.worker.work import Worker
 
@@ -27,6 +29,7 @@ class WhyLeft(StrEnum):
 
     DONE = "nothing is left to do"
     STOPPED = "stopped"
+    UNDECIDED = "nobody decides what comes next; give the sweep's own command again"
 
 
 def work(
@@ -67,9 +70,17 @@ def work(
     try:
         with _warnings(emit, worker_id, context) if tells_warnings else nullcontext():
             worker.run()
+        is_stopped = should_stop() or (until is not None and time.time() >= until)
+        return WhyLeft.STOPPED if is_stopped else _why_idle(context)
     finally:
         context.recorder.close()
-    return WhyLeft.STOPPED if should_stop() else WhyLeft.DONE
+
+
+def _why_idle(context: Opened) -> WhyLeft:
+    """Why a worker that was not stopped has ended: the sweep is over, or its next step waits for a coordinator."""
+    data = context.data()
+    is_over = all(phase.next(data) is None for phase in phases_of(context.sweep))
+    return WhyLeft.DONE if is_over else WhyLeft.UNDECIDED
 
 
 def _warnings(emit: Emit, worker_id: str, context: Opened) -> AbstractContextManager[None]:
