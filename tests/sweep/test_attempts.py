@@ -43,11 +43,11 @@ def test_one_number_of_attempts_for_all_is_read_too_and_crashes_were_part_of_it(
 
 def test_populations_that_differ_in_their_last_member_have_folders_of_their_own() -> None:
     members = [(trial, 0) for trial in range(16)]
-    parts = {population_part([*members[:-1], (trial, 0)], phase="search") for trial in range(15, 40)}
+    parts = {population_part([*members[:-1], (str(trial), 0)]) for trial in range(15, 40)}
     assert len(parts) == 25
-    assert population_part(members, phase="search") == population_part(list(members), phase="search")
+    assert population_part(members) == population_part(list(members))
 
 
 def test_a_replicate_alone_has_a_folder_that_reads_as_its_trial_and_number() -> None:
-    assert population_part([(7, 2)], phase="search") == "7-2"
-    assert population_part([(7, 2)], phase="confirm") == "confirm-7-2"
+    assert population_part([("7", 2)]) == "7-2"
+    assert population_part([("confirm-7", 2)]) == "confirm-7-2"

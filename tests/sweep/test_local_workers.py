@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rothamsted.sweep.coordinator.coordinator import run_sweep
+from rothamsted import api
+from rothamsted.executors import LocalExecutor
 from rothamsted.sweep.open.from_file import load
 from tests.conftest import ROOT
 from tests.sweep.conftest import Project, stop_in_replicate
@@ -30,7 +31,7 @@ def screen(project: Project, changes: dict[str, Any]) -> str:
     path = project.write(changes)
     sweep, study = load(path, {}, project.root)
     text = io.StringIO()
-    run_sweep(sweep, study, root=project.root, source=str(path), question="", console=Console(file=text, width=1000))
+    api.run(sweep, study, project.place, executor=LocalExecutor(), console=Console(file=text, width=1000))
     return text.getvalue()
 
 

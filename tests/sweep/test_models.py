@@ -13,11 +13,11 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from rothamsted import tags
+from rothamsted import api, tags
+from rothamsted.catalog import EXECUTORS
 from rothamsted.errors import SpecError
 from rothamsted.publish.console import models_text
 from rothamsted.study.source_code import MOST_BYTES, code_digest, study_code
-from rothamsted.sweep.coordinator.coordinator import run_sweep
 from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.opened import Opened
 from rothamsted.tracking import FoundRun, find_run, find_runs
@@ -50,7 +50,8 @@ def told(lines: Project, **changes: Any) -> str:
     sweep, study = load(path, {}, lines.root)
     screen = io.StringIO()
     console = Console(file=screen, width=200)
-    assert run_sweep(sweep, study, root=lines.root, source=str(path), question="", console=console).exit_status == 0
+    result = api.run(sweep, study, lines.place, executor=EXECUTORS["local"](), console=console)
+    assert result.exit_status == 0
     return screen.getvalue()
 
 

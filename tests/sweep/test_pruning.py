@@ -256,10 +256,7 @@ def test_a_sweep_with_a_pruner_ends_alike_for_every_place_where_a_worker_can_die
     check_cuts(project, CRASHING, first=0, every=1)
 
 
-def test_a_pruned_trial_is_not_trained_again_when_a_sweep_goes_on(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+def test_a_pruned_trial_is_not_trained_again_when_a_sweep_goes_on(project: Project) -> None:
     # Replicate 0 fails in every condition, is to be tried again, and is: the rest of the trial is pruned meanwhile.
     changes = {
         **SWEEP,
@@ -273,8 +270,8 @@ def test_a_pruned_trial_is_not_trained_again_when_a_sweep_goes_on(
     assert [trial.state for trial in first.trials] == [TrialState.PRUNED]
     assert counts_of(first.found) == [{"failed": 1, "pruned": 1}]
     again = project.start({**changes, "execution": {"workers": 1, "retries": 3}})
-    console = Console(quiet=True)
-    assert Coordinator(context=again, is_resumed=True, question="", console=console).run() == 0
+    coordinator = Coordinator(opened=again, executor=in_this_process(), console=Console(quiet=True))
+    assert coordinator.run().exit_status == 0
     assert [trial.state for trial in first.trials] == [TrialState.PRUNED]
     assert len(first.runs("replicate")) == 2
 

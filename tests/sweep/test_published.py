@@ -51,6 +51,6 @@ def test_the_search_is_read_in_two_queries_a_queue(project: Project) -> None:
     context = project.start({**SWEEP, "confirm": None})
     project.work(context)
     seen: list[str] = []
-    event.listen(context.queue._engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
+    event.listen(context.queue._database.engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
     assert len(read_search(context.queue, context.sweep).conditions) == 4
     assert len([text for text in seen if text.lstrip().upper().startswith("SELECT")]) == 2

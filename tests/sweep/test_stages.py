@@ -10,7 +10,6 @@ from typing import Any
 
 import optuna
 import pytest
-from rothamsted.sweep.stages import keep
 from scipy import stats
 
 from rothamsted import tags
@@ -18,6 +17,7 @@ from rothamsted.errors import SpecError, StoreError, UserError
 from rothamsted.search import find_search
 from rothamsted.study import Study, drive
 from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.phases.follow_up import keep
 from rothamsted.sweep.stage import first_stage
 from rothamsted.tracking import find_runs, read_history
 from tests.analysis.runs import dataset

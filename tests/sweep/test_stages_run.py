@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,9 +88,14 @@ def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyP
     # A result of the first stage changes after that: by its results another condition would go on now.
     queue = reopened(here, "toys").queue
     [trial] = [one for one in queue.finished_trials() if one.number == 3]
-    changed = {**trial.user_attrs[tags.RESULT]}
-    changed["summary"] = {**changed["summary"], "mean": 1e3}
-    queue.set_trial_attributes(trial._trial_id, {tags.RESULT: changed})
+    result = trial.user_attrs[tags.RESULT]
+    changed = {**result, "replicates": [{**one, "objective": 1e3} for one in result["replicates"]]}
+    with contextlib.closing(sqlite3.connect(here.root / "optuna.db")) as connection, connection:
+        connection.execute(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ? AND key = ?",
+            (json.dumps(changed), trial._trial_id, tags.RESULT),
+        )
+    here.altered.append("toys")
     monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
     assert run(here).result.exit_status == 0
     assert {one.params["lr"] for one in replicates(here, "toys.stage2").values()} == {"0.8", "0.4"}
@@ -102,7 +109,9 @@ def test_the_time_is_of_all_stages_together(here: Project, monkeypatch: pytest.M
 
     clock = iter([4e9, 5e9, 6e9, 6e9, 6e9])  # seconds, decades from now
     monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", noting)
-    monkeypatch.setattr("rothamsted.api.time", SimpleNamespace(time=lambda: next(clock)))
+    watch = SimpleNamespace(time=lambda: next(clock))
+    monkeypatch.setattr("rothamsted.api.time", watch)
+    monkeypatch.setattr("rothamsted.sweep.phases.follow_up.time", watch)
     told = run(here, {"timeout": 5e8})  # up at 4.5e9, and the first stage ends at 5e9
     assert "time is up before stage 2: give the same command again to go on" in told.text
     assert (told.result.exit_status, find_search(here.storage, "toys.stage2")) == (0, None)

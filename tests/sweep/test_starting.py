@@ -50,8 +50,8 @@ def name_an_unknown_experiment(project: Project, monkeypatch: pytest.MonkeyPatch
         (name_no_experiment, {}, "MLFLOW_EXPERIMENT_NAME: is empty"),
         (name_an_unknown_run, {}, "MLFLOW_RUN_ID: there is no run 000"),
         (name_an_unknown_experiment, {}, "MLFLOW_EXPERIMENT_ID: "),
-        (None, {"parameters": {"note": "x" * 6001}}, "param 'note'"),
-        (None, {"space": {"note": ["short", "x" * 6001]}}, "param 'note'"),
+        (None, {"parameters": {"kill_marker": "x" * 6001}}, "param 'kill_marker'"),
+        (None, {"space": {"kill_marker": ["", "x" * 6001]}}, "param 'kill_marker'"),
     ],
 )
 def test_a_start_that_is_refused_leaves_no_study_that_blocks_its_name(

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from mlflow import MlflowClient
-from rothamsted.sweep.results import read_results
 
 from rothamsted import tags
 from rothamsted.search import Lease
@@ -18,6 +17,7 @@ from rothamsted.search.lease import RUNS, renew
 from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweep.conftest import Events, Project, ShouldStop, stop_in_replicate
+from tests.sweep.search_run import counts_of
 
 ONE: dict[str, Any] = {"space": {"lr": [0.1]}, "replicates": {"count": 1}}
 
@@ -65,7 +65,7 @@ def test_a_replicate_with_three_dead_workers_is_given_up_once_and_by_whoever_tak
     assert {replicate: run.status for replicate, run in ended.items()} == {"0": "FAILED", "1": "FINISHED"}
     assert len(runs(project)) == 2
     assert ended["0"].tags[tags.REASON].startswith("its worker died in all 3 attempts")
-    assert [result.outcomes for result in read_results(context.queue)] == [{"failed": 1, "finished": 1}]
+    assert counts_of(context.data()) == [{"failed": 1, "finished": 1}]
 
 
 def test_a_worker_that_leaves_when_asked_has_not_crashed(project: Project) -> None:
@@ -73,7 +73,7 @@ def test_a_worker_that_leaves_when_asked_has_not_crashed(project: Project) -> No
     for _ in range(5):
         project.work(project.start(ONE), stop_in_replicate(1, 2))
     project.work(project.start(ONE))
-    assert [result.outcomes for result in read_results(context.queue)] == [{"finished": 1}]
+    assert counts_of(context.data()) == [{"finished": 1}]
     assert [run.status for run in runs(project, "trial")] == ["FINISHED"]
 
 
@@ -97,9 +97,9 @@ def test_a_failure_is_not_recorded_again_by_whoever_takes_over(
     context.queue.leases.end()
     project.work(project.start(changes))
     assert [run.status for run in runs(project)] == ["FAILED"] * 3
-    [result] = read_results(context.queue)
-    assert result.outcomes == {"failed": 3}
-    assert {one["reason"] for one in result.replicates} == {"RuntimeError: the toy was told to fail"}
+    found = context.data()
+    assert counts_of(found) == [{"failed": 3}]
+    assert {one.reason for one in found.replicates} == {"RuntimeError: the toy was told to fail"}
 
 
 def test_a_replicate_whose_worker_was_ended_for_its_time_has_failed_of_that(project: Project) -> None:

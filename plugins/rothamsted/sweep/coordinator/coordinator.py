@@ -129,7 +129,10 @@ class Coordinator:
             for event in crew.events(POLL_SECONDS):
                 n_deaths += event.death is not None and not event.death.is_orderly
                 self._on_event(event)
-                if stop() or (event.said.get("event") == "trial" and not self.progress.running):
+                if stop() and not is_leaving:  # at once: a worker goes on when its event has been heard
+                    crew.stop(grace_seconds)
+                    is_leaving = True
+                if event.said.get("event") == "trial" and not self.progress.running:
                     break  # perhaps a round is over: the workers wait for what comes next
             self._tick(crew)
             if is_leaving:
