@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, cast
 
-from rothamsted.executors import Event, InProcessExecutor, Job
+import pytest
+
+from rothamsted.catalog import EXECUTORS
+from rothamsted.executors import Event, Executor, InProcessExecutor, Job
 from rothamsted.executors.in_process import InProcessCrew
 from rothamsted.sweep.coordinator.decide import Decider
 from rothamsted.sweep.opened import Opened
 
 in_this_process = InProcessExecutor
+
+
+def use(monkeypatch: pytest.MonkeyPatch, executor: Callable[[], Executor]) -> None:
+    """Let `execution.executor: local` mean another executor, as long as the test lasts."""
+    monkeypatch.setitem(cast("dict[str, Any]", EXECUTORS._own), "local", executor)
 
 
 def deciding(opened: Opened) -> Callable[[], bool]:

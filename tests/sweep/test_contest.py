@@ -25,7 +25,7 @@ from rothamsted.spec import Execution, Objective
 from rothamsted.study import drive, load_study
 from rothamsted.tracking import FoundRun, find_run, find_runs
 from tests.sweep.conftest import Project
-from tests.sweep.in_this_process import WatchedExecutor, in_this_process
+from tests.sweep.in_this_process import WatchedExecutor, in_this_process, use
 from tests.sweep.line_project import add_line_study
 from tests.sweep.test_run import wait_until
 
@@ -35,7 +35,7 @@ TOYS = ({"lr": 0.3, "steps": 8, "n_points": 4}, {"lr": 0.5, "x": 0.5, "steps": 8
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose contests are run by a worker in this process."""
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+    use(monkeypatch, in_this_process)
     return project
 
 
@@ -219,11 +219,11 @@ def stopping() -> WatchedExecutor:
 def test_a_contest_that_is_stopped_by_a_signal_says_so_and_can_go_on(
     here: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", stopping)
+    use(monkeypatch, stopping)
     with pytest.raises(KeyboardInterrupt):
         contest(here)
     assert [run.status for run in replicates(here)] == ["KILLED"]
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+    use(monkeypatch, in_this_process)
     contest(here)
     check_once_each(here)
 

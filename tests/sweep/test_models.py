@@ -22,7 +22,7 @@ from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.opened import Opened
 from rothamsted.tracking import FoundRun, find_run, find_runs
 from tests.sweep.conftest import Project, stop_in_replicate
-from tests.sweep.in_this_process import in_this_process
+from tests.sweep.in_this_process import in_this_process, use
 from tests.sweep.line_project import SWEEP, add_line_study
 from tests.sweep.search_run import found_of
 
@@ -33,7 +33,7 @@ CONFIRM = {"confirm": {"keep": 1, "replicates": 2}}
 def lines(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the study of lines, whose workers run in this process."""
     add_line_study(project)
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+    use(monkeypatch, in_this_process)
     return project
 
 

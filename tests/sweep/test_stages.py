@@ -22,14 +22,14 @@ from rothamsted.sweep.stage import first_stage
 from rothamsted.tracking import find_runs, read_history
 from tests.analysis.runs import dataset
 from tests.sweep.conftest import Project, toy_project
-from tests.sweep.in_this_process import in_this_process
+from tests.sweep.in_this_process import in_this_process, use
 from tests.sweep.staging import NOT_COMPARED, STAGED, Told, curves, replicates, run, states, sweep_run
 
 
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose sweeps are run by a worker in this process."""
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+    use(monkeypatch, in_this_process)
     return project
 
 
@@ -90,7 +90,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Pat
     folder = tmp_path_factory.mktemp("staged")
     with toy_project(folder) as project, pytest.MonkeyPatch.context() as monkeypatch:
         new_mlflow(folder)
-        monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+        use(monkeypatch, in_this_process)
         seen: list[list[str]] = []
         told = run(project, on_after=lambda: seen.append(states(project, "toys")))
         yield Finished(project=project, told=told, states=seen, curves=curves(project, "toys.stage2"))
@@ -109,7 +109,7 @@ def test_the_best_go_on_best_first_on_the_same_seeds(finished: Finished) -> None
 
 
 def test_training_that_goes_on_ends_with_the_bits_of_a_full_one_and_says_from_where(finished: Finished) -> None:
-    study = finished.told.session.context.study
+    study = finished.told.result.context.study
     assert isinstance(study, Study)
     for place, found in replicates(finished.project, "toys.stage2").items():
         assert found.tags[tags.RESUMED_FROM_STEP] == "8"

@@ -24,7 +24,7 @@ from rothamsted.sweep.open.from_file import find_target, load
 from rothamsted.sweep.opened import open_started
 from rothamsted.tracking import find_runs
 from tests.sweep.conftest import Project
-from tests.sweep.in_this_process import WatchedExecutor, in_this_process
+from tests.sweep.in_this_process import WatchedExecutor, in_this_process, use
 from tests.sweep.power_cut import PowerCut, power
 from tests.sweep.staging import STAGED, curves, interrupting, replicates, run, states, sweep_run
 
@@ -32,7 +32,7 @@ from tests.sweep.staging import STAGED, curves, interrupting, replicates, run, s
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose sweeps are run by a worker in this process."""
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+    use(monkeypatch, in_this_process)
     return project
 
 
@@ -52,12 +52,12 @@ def test_ctrl_c_in_a_stage_and_the_same_command_ends_with_the_same_numbers(
 ) -> None:
     run(here, {"name": "straight"})
     name = "toys" if stage == 1 else "toys.stage2"
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", interrupting(name, n_started=2))
+    use(monkeypatch, interrupting(name, n_started=2))
     stopped = run(here)
     assert (stopped.result.exit_status, stopped.result.sweep.name) == (130, name)
     assert "give the same command again to go on" in stopped.text
     n_left = len(states(here, "toys"))
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+    use(monkeypatch, in_this_process)
     told = run(here)
     assert told.result.exit_status == 0
     assert curves(here, "toys.stage2") == curves(here, "straight.stage2")
@@ -83,7 +83,7 @@ def test_a_finished_chain_that_is_started_again_leaves_its_first_stage_alone(her
 
 
 def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", interrupting("toys.stage2", n_started=1))
+    use(monkeypatch, interrupting("toys.stage2", n_started=1))
     run(here)
     # A result of the first stage changes after that: by its results another condition would go on now.
     queue = reopened(here, "toys").queue
@@ -96,7 +96,7 @@ def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyP
             (json.dumps(changed), trial._trial_id, tags.RESULT),
         )
     here.altered.append("toys")
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", in_this_process)
+    use(monkeypatch, in_this_process)
     assert run(here).result.exit_status == 0
     assert {one.params["lr"] for one in replicates(here, "toys.stage2").values()} == {"0.8", "0.4"}
 
@@ -108,7 +108,7 @@ def test_the_time_is_of_all_stages_together(here: Project, monkeypatch: pytest.M
         return WatchedExecutor(on_start=lambda job: untils.append(job.arguments["until"]))
 
     clock = iter([4e9, 5e9, 6e9, 6e9, 6e9])  # seconds, decades from now
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", noting)
+    use(monkeypatch, noting)
     watch = SimpleNamespace(time=lambda: next(clock))
     monkeypatch.setattr("rothamsted.api.time", watch)
     monkeypatch.setattr("rothamsted.sweep.phases.follow_up.time", watch)
@@ -226,7 +226,7 @@ def test_the_chain_of_a_user_below_mlflows_run_survives_a_killed_worker(project:
 
 
 def test_a_worker_by_hand_works_on_a_later_stage(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rothamsted.executors.local.LocalExecutor", interrupting("toys.stage2", n_started=1))
+    use(monkeypatch, interrupting("toys.stage2", n_started=1))
     run(here)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", here.tracking_uri)
     assert main(["worker", "--sweep", "toys.stage2", "--storage", here.storage]) == 0

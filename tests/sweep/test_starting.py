@@ -85,9 +85,10 @@ def test_a_start_that_is_killed_half_way_blocks_no_name_and_opens_no_second_run(
     def die(*given: Any, **how: Any) -> Any:
         raise Cut
 
-    with monkeypatch.context() as patched, pytest.raises(Cut):
+    with monkeypatch.context() as patched:
         patched.setattr(start.Opening, place, die)
-        project.start({**FEW, "objective": {"metric": "val_loss", "direction": "minimize"}})
+        with pytest.raises(Cut):
+            project.start(FEW)
     changed = FEW if place == "_propose" else {**FEW, "parameters": {"steps": 7, "n_points": 7}}
     opened = project.start(changed)  # not started yet, it may still be another file
     project.work(opened)

@@ -169,7 +169,7 @@ def test_a_sweep_of_before_there_were_tokens_goes_on_in_its_runs(project: Projec
     context = project.start(changes)
     with pytest.raises(Died):
         project.work(context, die_in_replicate(2, 4))
-    with context.queue._engine.begin() as tx:
+    with context.queue._database.engine.begin() as tx:
         tx.execute(sa.text("DELETE FROM trial_system_attributes"))
         tx.execute(sa.text("DELETE FROM trial_user_attributes WHERE key = :key"), {"key": RUNS})
         old = json.dumps({"worker": "host:1:1", "expires": time.time() - 1})

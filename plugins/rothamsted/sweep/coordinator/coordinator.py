@@ -222,7 +222,7 @@ class Coordinator:
                 self.progress.say(f"a replicate is {grace:g} s over its time and is killed")
                 for queue in self.opened.queues:  # before it dies: whoever takes over is to know why
                     queue.leases.end([self._ids[worker]], why=f"timeout after {limit:g} s")
-                crew.end(worker, f"timeout after {limit:g} s")
+                crew.end(worker, f"its replicate was {grace:g} s over its timeout_per_trial of {limit:g} s")
 
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
