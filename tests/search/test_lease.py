@@ -19,6 +19,7 @@ from rothamsted.search.sql.tables import ATTRIBUTES
 from rothamsted.space import Range, Space
 
 SPACE = Space({"x": Range(low=0.0, high=1.0, points=80)})
+ASKED = Space({"x": Range(low=0.0, high=1.0), "y": Range(low=0.0, high=1.0)})
 
 
 def queue_of(url: str, n: int) -> Queue:
@@ -227,3 +228,24 @@ def statements(queue: Queue) -> Iterator[list[str]]:
         yield seen
     finally:
         sa.event.remove(queue._database.engine, "before_cursor_execute", note)
+
+
+def test_a_worker_that_lost_its_trial_while_it_asked_changes_nothing_of_its_condition(
+    storage_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = open_queue(storage_url, "s", space=ASKED, sampler="tpe", seed=0, direction="minimize", create=True)
+    taker = open_queue(storage_url, "s", space=ASKED, sampler="tpe", seed=0, direction="minimize")
+    taken: list[dict[str, Any]] = []
+    write = Lease.write
+
+    def stop_before_the_second_parameter(lease: Lease, change: Any) -> None:
+        if lease.worker == "slow" and not taken and "x" in slow.trials([])[0].condition:
+            slow.leases.end(["slow"])
+            [claimed] = taker.claim("taker", n_trials=1)
+            taken.append(dict(claimed.condition))
+        write(lease, change)
+
+    monkeypatch.setattr(Lease, "write", stop_before_the_second_parameter)
+    assert slow.claim("slow", n_trials=1) == []
+    assert [dict(trial.condition) for trial in taker.trials([])] == taken
+    assert set(taken[0]) == {"x", "y"}

@@ -79,9 +79,9 @@ def interrupting(sweep: str, n_started: int, at_start: bool = True) -> Callable[
 
         def watch(job: Job, event: Event) -> None:
             nonlocal seen
-            is_seen = event.said.get("event") == kind
+            is_seen = event.said.get("event") == kind and job.arguments["sweep"] == sweep
             seen += is_seen
-            if job.arguments["sweep"] == sweep and is_seen and seen == n_started:
+            if is_seen and seen == n_started:
                 signal.raise_signal(signal.SIGINT)
 
         return WatchedExecutor(on_event=watch)

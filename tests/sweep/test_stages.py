@@ -16,7 +16,7 @@ from rothamsted import tags
 from rothamsted.errors import SpecError, StoreError, UserError
 from rothamsted.search import find_search
 from rothamsted.study import Study, drive
-from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.open.from_file import find_target, load
 from rothamsted.sweep.phases.follow_up import keep
 from rothamsted.sweep.stage import first_stage
 from rothamsted.tracking import find_runs, read_history
@@ -109,7 +109,7 @@ def test_the_best_go_on_best_first_on_the_same_seeds(finished: Finished) -> None
 
 
 def test_training_that_goes_on_ends_with_the_bits_of_a_full_one_and_says_from_where(finished: Finished) -> None:
-    study = finished.told.result.context.study
+    study = find_target(finished.told.result.sweep, finished.project.root)
     assert isinstance(study, Study)
     for place, found in replicates(finished.project, "toys.stage2").items():
         assert found.tags[tags.RESUMED_FROM_STEP] == "8"

@@ -16,7 +16,9 @@ from optuna.storages import RDBStorage, _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from rothamsted.search.distributions import distributions_of, from_stored
+from rothamsted.search.lease import Lease
 from rothamsted.search.samplers import SearchSampler, seed_of_trial
+from rothamsted.search.sql.tables import add_trial_param, set_trial_system_attribute
 from rothamsted.space import Space
 
 
@@ -41,22 +43,27 @@ class Asker:
         self._space = space
         self._distributions = distributions_of(space)
         self._known = known
+        self._storage = _WithKnown(backend, known)
         self._study = optuna.Study(
             study_name,
-            _WithKnown(backend, known),
+            self._storage,
             sampler=optuna.samplers.RandomSampler(),  # each trial has its own, made when it is asked
             pruner=optuna.pruners.NopPruner(),
         )
 
-    def suggest(self, trial_id: int, number: int) -> dict[str, Any]:
-        """Suggest every active parameter of a trial that exists in the storage already.
+    def suggest(self, lease: Lease) -> dict[str, Any]:
+        """Suggest every active parameter of a trial that is held already; all that is written carries its lease.
 
         A parameter that was suggested before keeps its value.
+
+        Raises:
+            LostError: the trial is not ours any more.
         """
-        self._study.sampler = self._make(seed_of_trial(self._seed, number), self._known)
+        self._storage.lease = lease
+        self._study.sampler = self._make(seed_of_trial(self._seed, lease.number), self._known)
         self._study._thread_local.cached_all_trials = None  # as Study.ask does: see what has been told since
         self._study.get_trials(deepcopy=False)  # the storage's cache must have seen the trial
-        trial = optuna.Trial(self._study, trial_id)
+        trial = optuna.Trial(self._study, lease.trial_id)
         stored: dict[str, float] = {}
         for name in self._space.order:
             if self._space.is_active(name, from_stored(stored, self._space)):
@@ -68,9 +75,21 @@ class Asker:
 class _WithKnown(_CachedStorage):
     """Optuna's storage with known trials as numbers 0, 1, ... and the trials that it holds after them."""
 
+    lease: Lease  # of the trial that is asked
+
     def __init__(self, backend: RDBStorage, known: Sequence[FrozenTrial]) -> None:
         super().__init__(backend)
         self._known = list(known)
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        """Keep a value as long as the trial is ours; one that is there already stays."""
+        self.lease.write(lambda tx: add_trial_param(tx, trial_id, param_name, param_value_internal, distribution))
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Keep what a sampler must remember of a trial as long as the trial is ours."""
+        self.lease.write(lambda tx: set_trial_system_attribute(tx, trial_id, key, value))
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None

@@ -16,7 +16,7 @@ from rothamsted.search import distributions as dist
 from rothamsted.search.ask import Asker
 from rothamsted.search.designs import after_first
 from rothamsted.search.known import KNOWN, to_frozen, to_keep
-from rothamsted.search.lease import Lease, Leases, Names, no_names
+from rothamsted.search.lease import Lease, Leases, LostError, Names, no_names
 from rothamsted.search.patience import Database
 from rothamsted.search.pruners import make_pruner
 from rothamsted.search.samplers import sampler_named
@@ -169,8 +169,7 @@ class Queue:
             claimed += leases.take_waiting(*how, limit - len(claimed), names)
         if not claimed:
             claimed = leases.take_over(*how, limit, names)
-        for lease in claimed:
-            self._complete(lease)
+        claimed = [lease for lease in claimed if self._is_whole(lease)]
         while len(claimed) < limit and self._sampler.adaptive is not None:
             asked = self._ask(*how, n_trials, names)
             if asked is None:
@@ -239,19 +238,21 @@ class Queue:
             return lease
 
         lease = self._database.run(take_ticket)
-        if lease is not None:
-            lease.condition = self._suggest(lease.trial_id, lease.number)
-        return lease
+        return lease if lease is not None and self._suggest(lease) else None
 
-    def _suggest(self, trial_id: int, number: int) -> dict[str, Any]:
+    def _suggest(self, lease: Lease) -> bool:
+        """Ask the sampler for the condition of a trial; False: the trial was lost meanwhile."""
         if self._asker is None:
             known = to_frozen(self.attribute(KNOWN, []), self._space, self._sampler)
             options: dict[str, Any] = {"space": self._space, "sampler": self._sampler, "seed": self._seed}
             self._asker = Asker(self._backend, self._study.study_name, known=known, **options)
-        return self._asker.suggest(trial_id, number)
+        try:
+            lease.condition = self._asker.suggest(lease)
+        except LostError:
+            return False
+        return True
 
-    def _complete(self, lease: Lease) -> None:
-        """A trial whose first holder died while it was asked gets the rest of its parameters now."""
+    def _is_whole(self, lease: Lease) -> bool:
+        """A trial whose first holder died while it was asked gets the rest of its parameters now; False: it is lost."""
         names = {name for name in self._space.domains if self._space.is_active(name, lease.condition)}
-        if self._sampler.adaptive is not None and not names <= set(lease.condition):
-            lease.condition = self._suggest(lease.trial_id, lease.number)
+        return self._sampler.adaptive is None or names <= set(lease.condition) or self._suggest(lease)

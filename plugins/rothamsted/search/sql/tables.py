@@ -58,6 +58,18 @@ def insert_waiting(
     return ids
 
 
+def add_trial_param(tx: sa.Connection, trial_id: int, name: str, value: float, distribution: BaseDistribution) -> None:
+    """Add one parameter of a trial, as Optuna stores it; one that is there stays."""
+    dialect: Any = sqlite if tx.dialect.name == "sqlite" else postgresql
+    row = {
+        "trial_id": trial_id,
+        "param_name": name,
+        "param_value": value,
+        "distribution_json": distribution_to_json(distribution),
+    }
+    tx.execute(dialect.insert(PARAMS).values(row).on_conflict_do_nothing(index_elements=["trial_id", "param_name"]))
+
+
 def set_trial_attributes(tx: sa.Connection, trial_id: int, attributes: Mapping[str, Any]) -> None:
     """Insert or replace user attributes of a trial."""
     set_attributes_of_trials(tx, {trial_id: attributes})
