@@ -22,6 +22,7 @@ from rothamsted.sweep.opened import open_started
 from rothamsted.sweep.worker import work as worker_loop
 from rothamsted.sweep.worker.work import Worker
 from tests.sweep.conftest import Project
+from tests.sweep.in_this_process import deciding
 
 Changes = Mapping[str, Any]  # top-level keys of the standard sweep that a test replaces
 LEASES = {  # table -> the attribute that says until when something is held
@@ -48,8 +49,8 @@ def finish(project: Project, changes: Changes) -> None:
 
 
 def begin(project: Project, changes: Changes) -> None:
-    """Make the sweep, so that workers find it."""
-    project.start(changes)
+    """Make the sweep, so that workers find it; nobody decides for it then."""
+    project.start(changes).close()
 
 
 def open_worker(project: Project, name: str) -> Worker:
@@ -61,7 +62,7 @@ def open_worker(project: Project, name: str) -> Worker:
         find_target=lambda sweep: find_target(sweep, project.root),
         tracking_uri=project.tracking_uri,
     )
-    return Worker(context=context, emit=lambda event: None, should_stop=lambda: False)
+    return Worker(context=context, emit=lambda event: None, should_stop=lambda: False, on_idle=deciding(context))
 
 
 def write_at_every_measurement(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import Event, Executor, InProcessExecutor, Job
 from rothamsted.executors.in_process import InProcessCrew
+from rothamsted.search import SweepLeaseLostError
 from rothamsted.sweep.coordinator.decide import Decider
 from rothamsted.sweep.opened import Opened
 
@@ -26,11 +27,19 @@ def use(monkeypatch: pytest.MonkeyPatch, executor: Callable[[], Executor]) -> No
 
 
 def deciding(opened: Opened) -> Callable[[], bool]:
-    """What a worker of the tests does when it finds nothing to do: it decides what comes next; False: it is over."""
+    """What a worker of the tests does when it finds nothing to do: it decides what comes next, if nobody else does.
+
+    False: it is over, or another process decides.
+    """
     decider = Decider(opened)
 
     def decide() -> bool:
-        decider.decide()
+        if not opened.lease.token and not opened.lease.take(60.0):
+            return False
+        try:
+            decider.decide()
+        except SweepLeaseLostError:
+            return False
         return not decider.is_over
 
     return decide

@@ -1,6 +1,7 @@
 """The runs of confirmed conditions: opened when their replicates are added, closed when all of them have ended.
 
-All that is done here can be done again: it follows from the search.
+All that is done here can be done again: it follows from the search. The runs are held by the number of the sweep's
+lease, so that what a process that no longer decides still has to write is dropped.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 from rothamsted import tags
 from rothamsted.records import Outcome, RunStatus
+from rothamsted.search import take_step
 from rothamsted.sweep.opened import Opened
 from rothamsted.sweep.phases.phase import Confirming
 from rothamsted.sweep.told_replicates import result_of_told, with_histories
@@ -69,12 +71,13 @@ class ConfirmedRuns:
             is_changed = True
         if is_changed:
             self._opened.recorder.flush()
-            self._queue.set_attribute(tags.CONFIRMED, closed)
+            take_step(self._opened.lease, self._queue, note={tags.CONFIRMED: closed})
 
     def interrupt(self) -> None:
         """The sweep stops here: the runs of conditions that are not closed end as KILLED."""
         closed = self._queue.attribute(tags.CONFIRMED, {})
         for run_id in {item["run_id"] for item in self._items() if str(item["trial"]) not in closed}:
+            self._opened.recorder.hold(run_id, self._opened.lease.token)
             self._opened.recorder.end_run(run_id, RunStatus.KILLED, now_ms())
         self._opened.recorder.flush()
 
@@ -95,6 +98,7 @@ class ConfirmedRuns:
         opened = self._opened
         return opened.recorder.open_run(
             run_id=run_id,
+            holder=opened.lease.token,
             experiment_id=opened.experiment_id,
             name=f"confirm of trial {trial}",
             parent_id=opened.sweep_run_id,
@@ -129,6 +133,7 @@ class ConfirmedRuns:
         ended = [result_of_told(one) for one in result["replicates"]]
         results = with_histories(ended, tracking_uri=opened.tracking_uri)
         stamp = last_ms(results)
+        recorder.hold(result["run_id"], opened.lease.token)
         points = curve_points(results, level=level, timestamp_ms=stamp)
         points += objective_points(results, opened.sweep, timestamp_ms=stamp)
         recorder.replace_metrics(result["run_id"], points)
