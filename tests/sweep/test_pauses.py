@@ -66,20 +66,14 @@ def test_a_worker_paused_in_a_race_changes_nothing(project: Project, at: int) ->
     check_pause(project, scenarios.RACE, at)
 
 
-OPENED_TWICE = pytest.mark.xfail(
-    strict=False,  # in the race's confirmation, too
-    reason="whoever opens the run of a condition to confirm holds no lease: twice there after 1 of 44 pauses",
-)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "counts_reads"),
     [
         pytest.param(scenarios.PLAIN, True, id="alone, reads too"),
         pytest.param(scenarios.TOGETHER, False, id="together"),
-        pytest.param(scenarios.CONFIRMED, False, id="confirmation", marks=OPENED_TWICE),
-        pytest.param(scenarios.RACE, False, id="race", marks=OPENED_TWICE),
+        pytest.param(scenarios.CONFIRMED, False, id="confirmation"),
+        pytest.param(scenarios.RACE, False, id="race"),
         pytest.param(scenarios.SIXTEEN, False, id="sixteen"),
     ],
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from rothamsted.search.distributions import from_stored
-from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS
+from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS, milliseconds
 from rothamsted.space import Space
 
 
@@ -52,7 +52,7 @@ def read_trials(connection: sa.Connection, study_id: int, space: Space, keys: Co
             condition=from_stored(stored.get(number, {}), space),
             attributes=attributes[number],
             is_over=state.is_finished(),
-            ended_ms=_milliseconds(ended) if state.is_finished() else 0,
+            ended_ms=milliseconds(ended) if state.is_finished() else 0,
         )
         for number, (state, ended) in trials.items()
     ]
@@ -78,7 +78,3 @@ def _params_of(study_id: int):
         .join(PARAMS, PARAMS.c.trial_id == TRIALS.c.trial_id)
         .where(TRIALS.c.study_id == study_id)
     )
-
-
-def _milliseconds(moment: datetime | None) -> int:
-    return 0 if moment is None else round(moment.replace(tzinfo=UTC).timestamp() * 1000)  # as `tables.utc_now` has it
