@@ -1,4 +1,4 @@
-"""Both databases stop in the middle of a sweep and come back: coordinator and workers wait, nothing is lost or doubled."""
+"""Both databases stop in the middle of a sweep and come back: all wait, and nothing is lost or doubled."""
 
 from __future__ import annotations
 
