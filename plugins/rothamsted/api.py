@@ -9,31 +9,27 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from rothamsted.errors import StudyError
 from rothamsted.executors import Executor
-from rothamsted.promotion.judge.applies import check_sweep
-from rothamsted.promotion.judge.policy import Policy
-from rothamsted.promotion.judge.policy_file import load_policy
-from rothamsted.promotion.ledger.decision import PromotionOutcome
-from rothamsted.promotion.promote import promote as promote_sweep
 from rothamsted.publish.console import show
 from rothamsted.publish.finished import publish_ended, publish_finished, settings_of
-from rothamsted.publish.verdicts import publish_verdicts
 from rothamsted.result import Result
 from rothamsted.spec import Sweep
 from rothamsted.study import Study
-from rothamsted.study.source_code import code_digest
 from rothamsted.sweep.coordinator.coordinator import INTERRUPTED, Coordinator
 from rothamsted.sweep.foreign_study import ForeignStudy
 from rothamsted.sweep.open.contest import open_contest
 from rothamsted.sweep.open.start import open_passed, open_sweep
 from rothamsted.sweep.opened import Opened, Place
 from rothamsted.sweep.phases import follow_up
-from rothamsted.tracking.registry.registered import open_registry
+
+if TYPE_CHECKING:  # imported where they are called: most sweeps promote nothing
+    from rothamsted.promotion.judge.policy import Policy
+    from rothamsted.promotion.ledger.decision import PromotionOutcome
 
 
 def run(sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Executor, console: Console) -> Result:
@@ -95,6 +91,9 @@ def policy_of(sweep: Sweep, root: Path) -> Policy | None:
     """
     if sweep.promote is None:
         return None
+    from rothamsted.promotion.judge.applies import check_sweep
+    from rothamsted.promotion.judge.policy_file import load_policy
+
     policy = load_policy(sweep.promote, root)
     check_sweep(sweep, policy, names=(sweep.name,))
     return policy
@@ -157,6 +156,11 @@ def promote(
         dry_run: write nothing, and train nothing.
         n_replicates: fresh common seeds; None: as many as the policy says.
     """
+
+    from rothamsted.promotion.promote import promote as promote_sweep
+    from rothamsted.publish.verdicts import publish_verdicts
+    from rothamsted.study.source_code import code_digest
+    from rothamsted.tracking.registry.registered import open_registry
 
     def train(**asked: Any) -> Sequence[Sequence[str]]:
         return contest(place, executor=executor, console=console, models=False, **asked)

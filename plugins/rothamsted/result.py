@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.spec import Sweep
+
+if TYPE_CHECKING:
+    from rothamsted.promotion.ledger.decision import PromotionOutcome
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,6 @@ DEFAULT_STORAGE = "sqlite:///optuna.db"
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
     from rothamsted import api, tracking
-    from rothamsted.cli.promotion_commands import show_decision
     from rothamsted.sweep.foreign_study import prepare_environment, warnings_of
     from rothamsted.sweep.open.from_file import load, opening_comment
     from rothamsted.sweep.opened import Place
@@ -46,6 +45,8 @@ def sweep(arguments: Sequence[str]) -> int:
     )
     result = api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console)
     if result.decision is not None:
+        from rothamsted.cli.promotion_commands import show_decision
+
         show_decision(result.decision, place.tracking_uri, console)
     return result.exit_status
 

@@ -9,7 +9,6 @@ from rothamsted.analysis.values import Analysis, Dataset
 from rothamsted.publish.confirmed_metrics import write_confirmed_metrics
 from rothamsted.publish.confirmed_tables import confirmed_replicates_table
 from rothamsted.publish.description import description
-from rothamsted.publish.pages import REPORT, report_html, write_page
 from rothamsted.publish.record import write_record
 from rothamsted.report.tables.csv_tables import to_csv
 from rothamsted.search import Queue
@@ -68,6 +67,8 @@ def publish_finished(run_id: str, settings: Settings, *, uri: str) -> str | None
     Returns:
         The report's artifact; None where the sweep is not finished, and nothing was written.
     """
+    from rothamsted.publish.pages import REPORT, report_html, write_page  # plots: a second of imports
+
     dataset = read_sweep(run_id, uri=uri)
     if not dataset.is_complete:
         return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-# SQLite 3.40 has no fractions of a second in `unixepoch`; a Julian day in a double is good to 50 microseconds.
-_SECONDS = {
-    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
-    "postgresql": "EXTRACT(EPOCH FROM clock_timestamp())",
-}
+
+def seconds_now(dialect_name: str) -> sa.ColumnElement[float]:
+    """The database's own time in seconds since 1970, for a statement."""
+    if dialect_name == "sqlite":  # SQLite before 3.42 has no unixepoch('subsec')
+        return (sa.func.julianday("now") - 2440587.5) * 86400.0
+    return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
 
 
 def database_now(connection: sa.Connection) -> float:
-    """Seconds since 1970 by the clock of the database."""
-    return float(connection.execute(sa.text(f"SELECT {_SECONDS[connection.dialect.name]}")).scalar_one())
+    """The database's own time in seconds since 1970."""
+    return float(connection.execute(sa.select(seconds_now(connection.dialect.name))).scalar_one())

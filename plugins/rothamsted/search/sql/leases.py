@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rothamsted.search.sql.clock import seconds_now
 from rothamsted.search.sql.tables import ATTRIBUTES, SYSTEM_ATTRIBUTES, TRIALS, now_as_stored, set_attributes_of_trials
 
 LEASE = "rothamsted:lease"  # {"worker", "expires", "token"}; ended: expires 0, and "why"; given back: worker ""
@@ -48,7 +49,7 @@ class Held:
 def held_leases(connection: sa.Connection, study_id: int) -> list[Held]:
     """The lease of every running trial of a search, by number."""
     dialect_name = connection.dialect.name
-    is_over = _expires(dialect_name) < _now(dialect_name)
+    is_over = _expires(dialect_name) < seconds_now(dialect_name)
     query = (
         sa.select(TRIALS.c.trial_id, TRIALS.c.number, ATTRIBUTES.c.value_json, is_over)
         .join(ATTRIBUTES, ATTRIBUTES.c.trial_id == TRIALS.c.trial_id)
@@ -111,7 +112,7 @@ def renew(tx: sa.Connection, worker: str, trial_ids: Sequence[int], seconds: flo
     A lease that has run out is renewed as long as nobody has taken the trial over; one that was ended is not.
     """
     dialect_name = tx.dialect.name
-    extended = _set(dialect_name, expires=_now(dialect_name) + seconds)
+    extended = _set(dialect_name, expires=seconds_now(dialect_name) + seconds)
     update = (
         sa.update(ATTRIBUTES)
         .where(
@@ -169,7 +170,7 @@ def _count_claim(dialect_name: str) -> sa.Executable:
     insert = dialect.insert(SYSTEM_ATTRIBUTES)
     one_more = sa.cast(sa.cast(SYSTEM_ATTRIBUTES.c.value_json, sa.Integer) + 1, sa.Text)
     counted = insert.on_conflict_do_update(index_elements=["trial_id", "key"], set_={"value_json": one_more})
-    return counted.returning(SYSTEM_ATTRIBUTES.c.trial_id, SYSTEM_ATTRIBUTES.c.value_json, _now(dialect_name))
+    return counted.returning(SYSTEM_ATTRIBUTES.c.trial_id, SYSTEM_ATTRIBUTES.c.value_json, seconds_now(dialect_name))
 
 
 @cache
@@ -188,13 +189,6 @@ def _is_held(dialect_name: str) -> list[sa.ColumnElement[bool]]:
         sa.cast(_field(dialect_name, "token"), sa.Integer) == sa.bindparam("of_claim"),
         _expires(dialect_name) > 0,
     ]
-
-
-def _now(dialect_name: str) -> sa.ColumnElement[float]:
-    """The database's own time in unix seconds: the clocks of workers do not matter."""
-    if dialect_name == "sqlite":  # SQLite before 3.42 has no unixepoch('subsec')
-        return (sa.func.julianday("now") - 2440587.5) * 86400.0
-    return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
 
 
 def _field(dialect_name: str, name: str) -> sa.ColumnElement[Any]:
