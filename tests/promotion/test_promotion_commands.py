@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from rothamsted import api
 from rothamsted.cli.main import main
 from rothamsted.study import source_code as code
-from rothamsted.sweep import duel
+from rothamsted.sweep.opened import Place
 from rothamsted.tracking.registry.registered import ModelRegistry
 from tests.promotion.store import CODE, POLICY, ByHand, log_sweep
 
@@ -20,19 +21,19 @@ MLPROJECT = 'name: toys\nentry_points:\n  toy:\n    command: "python -m projects
 
 @pytest.fixture
 def project(uri: str, contest: ByHand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one policy, where duels are logged by hand and the code has not changed."""
+    """A project with one policy, where contests are logged by hand and the code has not changed."""
     (tmp_path / "MLproject").write_text(MLPROJECT)
     (tmp_path / "registry").mkdir()
     write_policy(tmp_path, {})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
 
-    def by_hand(**asked: Any) -> list[list[str]]:
-        for mine in ("root", "tracking_uri", "console", "models"):
+    def by_hand(place: Place, **asked: Any) -> list[list[str]]:
+        for mine in ("executor", "console", "models"):
             asked.pop(mine)
         return contest(**asked)
 
-    monkeypatch.setattr(duel, "run_duel", by_hand)
+    monkeypatch.setattr(api, "contest", by_hand)
     monkeypatch.setattr(code, "code_digest", lambda study, root: CODE)
     return tmp_path
 
@@ -60,7 +61,7 @@ def test_promote_says_the_decision_and_who_is_champion(uri: str, capsys: pytest.
 
 
 @pytest.mark.usefixtures("project", "first_stands")
-def test_promote_holds_a_duel_where_there_is_a_champion(
+def test_promote_holds_a_contest_where_there_is_a_champion(
     uri: str, contest: ByHand, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_sweep(uri, "second", [0.3])

@@ -17,6 +17,7 @@ from rothamsted.search.lease import renew
 from rothamsted.search.sql.leases import LEASE, RUNS
 from rothamsted.search.sql.tables import ATTRIBUTES
 from rothamsted.space import Range, Space
+from tests.search.putting_back import put_back
 
 SPACE = Space({"x": Range(low=0.0, high=1.0, points=80)})
 ASKED = Space({"x": Range(low=0.0, high=1.0), "y": Range(low=0.0, high=1.0)})
@@ -46,7 +47,7 @@ def test_the_tokens_of_a_trial_rise_over_take_overs_results_and_rounds(storage_u
     queue = queue_of(storage_url, 1)
     old, new = lost_to(queue, "b")
     assert new.tell(Told(value=1.0))
-    queue.requeue({0: {}})
+    put_back(queue, 0)
     [again] = queue.claim("a", n_trials=1)
     assert (old.token, new.token, again.token) == (1, 2, 3)
 
@@ -68,7 +69,7 @@ def test_a_trial_that_its_old_holder_ends_after_it_was_put_back_stays_with_the_n
     queue = queue_of(storage_url, 1)
     old, new = lost_to(queue, "b")
     new.tell(Told(value=1.0))
-    queue.requeue({0: {}})
+    put_back(queue, 0)
     assert not old.tell(Told(value=-1.0))
     [again] = queue.claim("slow", n_trials=1)  # by the same worker: its older claim is still lost
     assert (old.is_lost, again.confirm()) == (True, True)
@@ -128,7 +129,7 @@ def test_a_trial_that_is_told_while_leases_are_renewed_is_not_lost(storage_url: 
     assert held[0].tell(Told(value=1.0))
     renew(held)  # its lease is gone, and the renewal had begun before
     assert not held[0].is_lost
-    queue.requeue({0: {}})
+    put_back(queue, 0)
     [again] = queue.claim("a", n_trials=2)
     renew([again, held[1]])
     assert again.tell(Told(value=2.0))

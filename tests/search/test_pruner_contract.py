@@ -17,6 +17,7 @@ from rothamsted import catalog
 from rothamsted.search import Queue, Told, open_queue
 from rothamsted.search.pruners import make_pruner
 from rothamsted.space import Range, Space
+from tests.search.putting_back import put_back
 
 SPACE = Space({"x": Range(low=0.0, high=1.0)})
 N_TRIALS, N_STEPS, N_AT_ONCE = 12, 8, 3
@@ -193,7 +194,7 @@ def test_a_trial_that_is_retried_is_seen_with_its_new_value(tmp_path: Path) -> N
     [middling] = [queue.claim("w", n_trials=N_TRIALS)[0]]
     values = dict.fromkeys(range(8), 0.3)
     assert queue.should_prune(middling, 7, values)
-    queue.requeue({0: {}})
+    put_back(queue, 0)
     [again] = queue.claim("w", n_trials=N_TRIALS)[:1]
     while again.number != 0:
         [again] = queue.claim("w", n_trials=N_TRIALS)[:1]

@@ -19,7 +19,7 @@ from rothamsted.tracking import Recorder
 def settings_of(sweep: Sweep) -> Settings:
     """How the analysis of a sweep is made, as its file has it."""
     how = sweep.statistics
-    return Settings(level=how.level, interval=how.interval, correction=how.correction)
+    return Settings(level=how.level, interval=how.interval, correction=how.correction, test=how.test)
 
 
 def publish(recorder: Recorder, dataset: Dataset, settings: Settings, *, is_quick: bool) -> Analysis:

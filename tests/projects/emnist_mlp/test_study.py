@@ -16,8 +16,8 @@ from rothamsted.errors import DataError, StudyError
 from rothamsted.promotion.judge.policy_file import load_policy
 from rothamsted.records import Outcome
 from rothamsted.study import drive, set_fields
+from rothamsted.sweep.open.asked import digest_of_first_data
 from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.open.start import digest_of_first_data
 from tests.conftest import ROOT
 from tests.projects.emnist_mlp.training import quick
 
