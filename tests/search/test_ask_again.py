@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from rothamsted.search import Told
+from rothamsted.search import Lease, Told
 from rothamsted.search.ask import Asker
 from rothamsted.search.patience import Database, Patient
-from rothamsted.search.samplers import SAMPLERS
+from rothamsted.search.samplers import sampler_named
 from rothamsted.search.sql.ended import end_trial
-from rothamsted.search.sql.tables import PARAMS, STUDIES, TRIALS, now_as_stored
+from rothamsted.search.sql.leases import LEASE
+from rothamsted.search.sql.tables import PARAMS, STUDIES, TRIALS, now_as_stored, set_trial_attributes
 from rothamsted.search.storage import create_study
 from rothamsted.space import Choice, Range, Space
 from tests.search.cutting_proxy import CuttingProxy, cutting_proxy
@@ -38,8 +39,9 @@ def asked(url: str, sampler: str, *, through: str | None = None, proxy: CuttingP
     """Conditions of trials, asked and told one after the other; through a proxy each is cut off at some commit."""
     create_study(url, "s", ["minimize"])
     backend: Any = RDBStorage(through or url, skip_table_creation=True)
-    backend = Patient(backend, Database(backend.engine))
-    asker = Asker(backend, "s", space=SPACES[sampler], sampler=SAMPLERS[sampler], seed=3, known=[])
+    database = Database(backend.engine)
+    backend = Patient(backend, database)
+    asker = Asker(backend, "s", space=SPACES[sampler], sampler=sampler_named(sampler), seed=3, known=[])
     engine, found = sa.create_engine(url), []
     with engine.connect() as connection:
         study_id = connection.execute(sa.select(STUDIES.c.study_id)).scalar_one()
@@ -47,10 +49,22 @@ def asked(url: str, sampler: str, *, through: str | None = None, proxy: CuttingP
         row = {"study_id": study_id, "number": number, "state": TrialState.RUNNING, "datetime_start": now_as_stored()}
         with engine.begin() as tx:
             trial_id = tx.execute(sa.insert(TRIALS).values(row).returning(TRIALS.c.trial_id)).scalar_one()
+            set_trial_attributes(tx, trial_id, {LEASE: {"worker": "w", "expires": 4e9, "token": 1}})
+        lease = Lease(
+            database=database,
+            study_id=study_id,
+            worker="w",
+            seconds=60.0,
+            trial_id=trial_id,
+            number=number,
+            condition={},
+            attributes={},
+            token=1,
+        )
         if proxy is not None:
             proxy.cut_at = proxy.n_commits + 1 + number % N_COMMITS
             proxy.cut = "before" if number // N_COMMITS % 2 else "after"
-        condition = asker.suggest(trial_id, number)
+        condition = asker.suggest(lease)
         with engine.begin() as tx:
             end_trial(tx, study_id, trial_id, Told(value=condition["x"] ** 2))
             stored = tx.execute(sa.select(PARAMS.c.param_name).where(PARAMS.c.trial_id == trial_id)).scalars().all()

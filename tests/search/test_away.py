@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -273,3 +274,15 @@ def test_workers_of_a_queue_wait_for_a_server_that_is_stopped_and_started_again(
     trials = open_queue(server.url, "s", **options).finished_trials()
     assert {trial.number: trial.value for trial in trials} == told
     assert sorted(told) == list(range(n_trials))
+
+
+def test_a_session_whose_connection_was_cut_is_tried_again() -> None:
+    # SQLAlchemy says so of Optuna's own session, once, where its connection went between two statements.
+    answers = iter([exc.PendingRollbackError("Can't reconnect until invalid transaction is rolled back"), None])
+
+    def read() -> str:
+        if (error := next(answers)) is not None:
+            raise optuna.exceptions.StorageInternalError("while reading") from error
+        return "read"
+
+    assert patiently(read, place="here", sleep=lambda seconds: None) == "read"

@@ -159,7 +159,7 @@ class Patient:
 def why_away(error: BaseException) -> str | None:
     """One line if this says that the database is away for a while; None: it is there, and something else is wrong."""
     cause = _cause(error)
-    if isinstance(cause, exc.TimeoutError):  # no free connection in the pool
+    if isinstance(cause, exc.TimeoutError | exc.PendingRollbackError):  # no free connection; one that was just cut
         return one_line(cause)
     if not isinstance(cause, exc.DBAPIError) or getattr(cause.orig, "sqlite_errorcode", None) in _NEVER:
         return None
