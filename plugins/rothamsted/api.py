@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from rothamsted.analysis.analyze import QUICK, analyze
 from rothamsted.errors import StudyError
 from rothamsted.executors import Executor
 from rothamsted.publish.console import show
@@ -60,10 +61,13 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
     session = Coordinator(opened=opened, executor=executor, console=console, until=until).run()
     data, settings = opened.data(), settings_of(opened.sweep)
-    analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)
-    opened.end_run(session.status)
+    if session.decided:
+        analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)
+        opened.end_run(session.status)
+    else:
+        analysis = analyze(data, settings, parts=QUICK)  # whoever decides writes it down
     show(analysis, console, left=session.left, tracking_uri=opened.tracking_uri, storage=opened.sweep.storage)
-    if session.is_complete and opened.sweep.execution.report and not opened.labels:
+    if session.is_complete and session.decided and opened.sweep.execution.report and not opened.labels:
         artifact = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
         if artifact is not None:
             name = opened.sweep.name
@@ -73,6 +77,7 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
             )
     if session.is_complete:
         follow_up.forget(opened)
+        opened.lease.leave("over")
     return Result(
         sweep=opened.sweep,
         run_id=opened.sweep_run_id,

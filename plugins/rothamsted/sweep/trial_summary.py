@@ -17,6 +17,7 @@ from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, 
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
+from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep.scores import NO_NUMBER, violations
 
 
@@ -51,6 +52,20 @@ def objective_points(
         if len(scores := _scores(results, index)):
             key, level = objective_key(index, objective.metric), sweep.statistics.level
             points += summary_points(key, np.array([step]), scores[:, None], level=level, timestamp_ms=timestamp_ms)
+    return points
+
+
+def points_at_looks(results: Sequence[ReplicateResult], sweep: Sweep, *, timestamp_ms: int) -> list[MetricPoint]:
+    """The objective's summary, at step 0; in a race at each number of replicates that was looked at."""
+    racing = sweep.replicates.racing
+    if racing is None:
+        return objective_points(results, sweep, timestamp_ms=timestamp_ms)
+    n_ended = 1 + max((r.replicate for r in results), default=-1)
+    points = []
+    for n in schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step):
+        if n <= n_ended:
+            seen = [r for r in results if r.replicate < n]
+            points += objective_points(seen, sweep, timestamp_ms=timestamp_ms, step=n)
     return points
 
 

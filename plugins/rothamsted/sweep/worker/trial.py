@@ -16,7 +16,6 @@ from rothamsted.analysis.objectives import objective_key
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Lease, LostError, ToldTrial
-from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.assignment import Assignment, assignment_of
 from rothamsted.sweep.opened import Opened
@@ -233,7 +232,7 @@ class TrialRun:
         if is_first or self.assignment.is_final:
             results = with_histories(results, tracking_uri=self.context.tracking_uri)
         stamp = last_ms(results) if is_first else now_ms()
-        points = [] if self.pruned else self._objective_points(results, stamp)
+        points = [] if self.pruned else aggregate.points_at_looks(results, self.context.sweep, timestamp_ms=stamp)
         if self.assignment.is_final and not self.pruned:
             level = self.context.sweep.statistics.level
             points += aggregate.curve_points(results, level=level, timestamp_ms=stamp)
@@ -245,18 +244,6 @@ class TrialRun:
         recorder.end_run(self.run_id, closing_status(results, self.pruned), now_ms())
         if not is_first:
             recorder.replace_metrics(self.run_id, points)
-
-    def _objective_points(self, results: list[ReplicateResult], stamp: int) -> list[MetricPoint]:
-        """The objective's summary, at step 0; in a race at each number of replicates that was looked at."""
-        racing = self.context.sweep.replicates.racing
-        if racing is None:
-            return aggregate.objective_points(results, self.context.sweep, timestamp_ms=stamp)
-        looks = schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step)
-        points = []
-        for n in (look for look in looks if look <= len(self.assignment.seeds)):
-            seen = [r for r in results if r.replicate < n]
-            points += aggregate.objective_points(seen, self.context.sweep, timestamp_ms=stamp, step=n)
-        return points
 
     def told(self) -> Any:
         """The result as Optuna is told it."""
