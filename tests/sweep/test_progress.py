@@ -46,7 +46,14 @@ def sweep() -> Sweep:
 
 
 def event(kind: str, trial: int, replicate: int, phase: str = "search", **more: Any) -> dict[str, Any]:
-    place = {"phase": phase, "trial": trial, "number": trial, "replicate": replicate, "name": f"trial {trial}"}
+    place = {
+        "phase": phase,
+        "is_fresh": phase == "confirm",
+        "trial": trial,
+        "number": trial,
+        "replicate": replicate,
+        "name": f"trial {trial}",
+    }
     return {"event": kind, **place, **more}
 
 

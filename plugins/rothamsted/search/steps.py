@@ -7,13 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.trial import TrialState
 
 from rothamsted.search.queue import Queue
-from rothamsted.search.sql.tables import TRIALS, VALUES, set_study_attribute, set_trial_attributes
+from rothamsted.search.sql.queued import put_back
+from rothamsted.search.sql.tables import set_study_attribute
 from rothamsted.search.sweep_lease import SweepLease
-
-ENDED = (TrialState.COMPLETE, TrialState.FAIL)
 
 
 def take_step(
@@ -55,21 +53,3 @@ def take_step(
             confirm_queue.add_in(tx, conditions, attributes)
 
     lease.decide(write)
-
-
-def put_back(tx: sa.Connection, study_id: int, trials: Mapping[int, Mapping[str, Any]]) -> int:
-    """Put ended trials (by number) back to waiting, each with attributes to set; returns how many were."""
-    n_put_back = 0
-    for number, attributes in trials.items():
-        trial_id = tx.execute(
-            sa.update(TRIALS)
-            .where(TRIALS.c.study_id == study_id, TRIALS.c.number == number, TRIALS.c.state.in_(ENDED))
-            .values(state=TrialState.WAITING, datetime_complete=None)
-            .returning(TRIALS.c.trial_id)
-        ).scalar()
-        if trial_id is None:
-            continue
-        n_put_back += 1
-        tx.execute(sa.delete(VALUES).where(VALUES.c.trial_id == trial_id))
-        set_trial_attributes(tx, trial_id, attributes)
-    return n_put_back

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
-from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS, lock_study, now_as_stored
+from rothamsted.search.sql.tables import (
+    ATTRIBUTES,
+    PARAMS,
+    TRIALS,
+    VALUES,
+    lock_study,
+    now_as_stored,
+    set_trial_attributes,
+)
+
+ENDED = (TrialState.COMPLETE, TrialState.FAIL)  # the trials that can be put back
 
 
 def lock_and_count(tx: sa.Connection, study_id: int) -> int:
@@ -50,3 +60,21 @@ def attributes_of(connection: sa.Connection, trial_ids: Sequence[int]) -> dict[i
     for trial_id, key, text in connection.execute(query.where(ATTRIBUTES.c.trial_id.in_(list(trial_ids)))):
         found[trial_id][key] = json.loads(text)
     return found
+
+
+def put_back(tx: sa.Connection, study_id: int, trials: Mapping[int, Mapping[str, Any]]) -> int:
+    """Put ended trials (by number) back to waiting, each with attributes to set; returns how many were."""
+    n_put_back = 0
+    for number, attributes in trials.items():
+        trial_id = tx.execute(
+            sa.update(TRIALS)
+            .where(TRIALS.c.study_id == study_id, TRIALS.c.number == number, TRIALS.c.state.in_(ENDED))
+            .values(state=TrialState.WAITING, datetime_complete=None)
+            .returning(TRIALS.c.trial_id)
+        ).scalar()
+        if trial_id is None:
+            continue
+        n_put_back += 1
+        tx.execute(sa.delete(VALUES).where(VALUES.c.trial_id == trial_id))
+        set_trial_attributes(tx, trial_id, attributes)
+    return n_put_back

@@ -34,7 +34,7 @@ Place = tuple[bool, int, int]  # one replicate: whether it is on fresh seeds, it
 class RunningReplicate:
     """A replicate in the hands of a worker."""
 
-    phase: str  # of its queue
+    is_fresh: bool  # on a seed that the search has not used
     number: int  # of its trial in that queue
     trial: int  # of the search
     replicate: int
@@ -43,7 +43,7 @@ class RunningReplicate:
     @property
     def place(self) -> Place:
         """What it is counted under."""
-        return self.phase == "confirm", self.trial, self.replicate
+        return self.is_fresh, self.trial, self.replicate
 
 
 @dataclass(kw_only=True)
@@ -101,7 +101,7 @@ class Progress:
 
     def on_trial(self, event: Mapping[str, Any]) -> None:
         """A trial has ended, for now or for good; one on fresh seeds says nothing of the search."""
-        if event["phase"] == "confirm":
+        if event["is_fresh"]:
             return
         verdict = {tags.VERDICT: {"verdict": event["race"]}} if event["race"] else {}
         told = ToldTrial(
@@ -202,7 +202,7 @@ def _joined(new: Dataset, before: Dataset | None) -> Dataset:
 
 
 def _running(event: Mapping[str, Any]) -> RunningReplicate:
-    of_queue = {"phase": event["phase"], "number": event["number"], "trial": event["trial"]}
+    of_queue = {"is_fresh": event["is_fresh"], "number": event["number"], "trial": event["trial"]}
     name = f"{event['name']} replicate {event['replicate']}"
     return RunningReplicate(**of_queue, replicate=event["replicate"], name=name)
 
