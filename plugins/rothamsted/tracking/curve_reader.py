@@ -12,17 +12,11 @@ from itertools import groupby
 from operator import itemgetter
 
 import numpy as np
-import sqlalchemy as sa
 
 from rothamsted.tracking.address import tracking_uri
-from rothamsted.tracking.checked import restored
 from rothamsted.tracking.reader import read_history
+from rothamsted.tracking.sql.logged import Row, logged_points
 from rothamsted.tracking.sql.schema import why_not_sql
-from rothamsted.tracking.sql.statements import METRICS
-from rothamsted.tracking.sql.store import prepare_connection, sql_store
-
-_RUNS_A_QUERY = 1000  # SQLite takes 32,766 parameters in one statement
-Row = tuple[str, str, int, int, float]  # run, key, step, milliseconds, value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,20 +56,8 @@ def _curve(rows: list[Row]) -> Curve:
 
 
 def _rows_from_sql(uri: str, run_ids: list[str], keys: Collection[str] | None) -> Iterator[Row]:
-    c = METRICS.c
-    query = sa.select(c.run_uuid, c.key, c.step, c.timestamp, c.value, c.is_nan)
-    if keys is not None:
-        query = query.where(c.key.in_(list(keys)))
-    with sql_store(uri).engine.connect() as connection:
-        prepare_connection(connection)
-        for start in range(0, len(run_ids), _RUNS_A_QUERY):
-            some = query.where(c.run_uuid.in_(run_ids[start : start + _RUNS_A_QUERY]))
-            rows = [
-                (run_id, key, step, time_ms, float("nan") if is_nan else restored(value))
-                for run_id, key, step, time_ms, value, is_nan in connection.execute(some)
-            ]
-            rows.sort()  # in Python: text sorts alike on every database
-            yield from rows
+    for rows in logged_points(uri, run_ids, keys):
+        yield from sorted(rows)  # in Python: text sorts alike on every database
 
 
 def _rows_from_client(uri: str, run_ids: list[str], keys: Collection[str] | None) -> Iterator[Row]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -19,12 +18,10 @@ from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.checked import restored
 from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.sql.logged import logged_points
 from rothamsted.tracking.sql.schema import client_of, why_not_sql
-from rothamsted.tracking.sql.statements import METRICS
-from rothamsted.tracking.sql.store import prepare_connection, sql_store
 
 _PAGE = 1000  # runs; more make one answer of a server large
-_RUNS_A_QUERY = 1000  # SQLite takes 32,766 parameters in one statement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,19 +125,9 @@ def read_history(
 
 
 def _history_from_sql(uri: str, run_ids: list[str], keys: Collection[str] | None) -> Iterator[tuple[str, MetricPoint]]:
-    columns = METRICS.c
-    query = sa.select(columns.run_uuid, columns.key, columns.value, columns.timestamp, columns.step, columns.is_nan)
-    if keys is not None:
-        query = query.where(columns.key.in_(list(keys)))
-    with sql_store(uri).engine.connect() as connection:
-        prepare_connection(connection)
-        for start in range(0, len(run_ids), _RUNS_A_QUERY):
-            some = run_ids[start : start + _RUNS_A_QUERY]
-            for run_id, key, value, timestamp_ms, step, is_nan in connection.execute(
-                query.where(columns.run_uuid.in_(some))
-            ):
-                number = float("nan") if is_nan else restored(value)
-                yield run_id, MetricPoint(key, number, timestamp_ms, step)
+    for rows in logged_points(uri, run_ids, keys):
+        for run_id, key, step, time_ms, value in rows:
+            yield run_id, MetricPoint(key, value, time_ms, step)
 
 
 def _history_from_client(

@@ -9,30 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 import sqlalchemy as sa
-from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlModelVersionTag, SqlRegisteredModelAlias
-from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.registry.found import check_alias, checked_model_tag, checked_version_tag
-from rothamsted.tracking.registry.model_lock import (
-    LOCK_TAG,
-    Lock,
-    LockLostError,
-    hold_model,
-    is_sql,
-    put_model_tag,
-    read_lock,
-    transaction,
-)
+from rothamsted.tracking.registry.model_lock import LOCK_TAG, Lock, LockLostError, is_sql, transaction
 from rothamsted.tracking.registry.registered import ModelRegistry
-
-ALIASES = cast(sa.Table, SqlRegisteredModelAlias.__table__)
-VERSIONS = cast(sa.Table, SqlModelVersion.__table__)
-VERSION_TAGS = cast(sa.Table, SqlModelVersionTag.__table__)
+from rothamsted.tracking.sql.models import (
+    aliases_of,
+    has_version,
+    hold_model,
+    model_tag,
+    put_alias,
+    put_model_tag,
+    put_version_tag,
+)
 
 
 class AliasMovedError(StoreError):
@@ -75,17 +67,17 @@ def apply(registry: ModelRegistry, change: Change, lock: Lock) -> None:
 def _apply_sql(registry: ModelRegistry, change: Change, lock: Lock) -> None:
     with transaction(registry) as connection:
         hold_model(connection, change.model)
-        _check_lock(registry, lock, read_lock(connection, change.model))
-        _check_expected(registry, change, _aliases(connection, change.model))
+        _check_lock(registry, lock, model_tag(connection, change.model, LOCK_TAG))
+        _check_expected(registry, change, aliases_of(connection, change.model))
         for version in {*change.version_tags, *(version for version in change.aliases.values() if version)}:
             _check_version(registry, connection, change.model, version)
         for version, tags in change.version_tags.items():
             for key, value in tags.items():
-                _put_version_tag(connection, change.model, int(version), key, value)
+                put_version_tag(connection, change.model, int(version), key, value)
         for key, value in change.model_tags.items():
             put_model_tag(connection, change.model, key, value)
         for alias, version in change.aliases.items():
-            _put_alias(connection, change.model, alias, version)
+            put_alias(connection, change.model, alias, int(version) if version else None)
 
 
 def _apply_by_client(registry: ModelRegistry, change: Change, lock: Lock) -> None:
@@ -122,32 +114,6 @@ def _named(version: str | None) -> str:
     return "nowhere" if version is None else f"version {version}"
 
 
-def _aliases(connection: sa.Connection, model: str) -> dict[str, str]:
-    query = sa.select(ALIASES.c.alias, ALIASES.c.version).where(
-        ALIASES.c.workspace == DEFAULT_WORKSPACE_NAME, ALIASES.c.name == model
-    )
-    return {alias: str(version) for alias, version in connection.execute(query.with_for_update())}
-
-
 def _check_version(registry: ModelRegistry, connection: sa.Connection, model: str, version: str) -> None:
-    query = sa.select(VERSIONS.c.current_stage).where(
-        VERSIONS.c.workspace == DEFAULT_WORKSPACE_NAME,
-        VERSIONS.c.name == model,
-        VERSIONS.c.version == int(version),
-    )
-    row = connection.execute(query).first()
-    if row is None or row[0] == STAGE_DELETED_INTERNAL:
+    if not has_version(connection, model, int(version)):
         raise StoreError(f"{registry.place}: version {version} of model {model!r} was deleted; nothing was changed")
-
-
-def _put_alias(connection: sa.Connection, model: str, alias: str, version: str | None) -> None:
-    place = {"workspace": DEFAULT_WORKSPACE_NAME, "name": model, "alias": alias}
-    connection.execute(sa.delete(ALIASES).where(*(ALIASES.c[key] == value for key, value in place.items())))
-    if version is not None:
-        connection.execute(sa.insert(ALIASES).values(**place, version=int(version)))
-
-
-def _put_version_tag(connection: sa.Connection, model: str, version: int, key: str, value: str) -> None:
-    place = {"workspace": DEFAULT_WORKSPACE_NAME, "name": model, "version": version, "key": key}
-    connection.execute(sa.delete(VERSION_TAGS).where(*(VERSION_TAGS.c[k] == v for k, v in place.items())))
-    connection.execute(sa.insert(VERSION_TAGS).values(**place, value=value))

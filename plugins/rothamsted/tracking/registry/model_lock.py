@@ -11,16 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import sqlalchemy as sa
-from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel, SqlRegisteredModelTag
-from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 from sqlalchemy.exc import DBAPIError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.registry.registered import ModelRegistry
+from rothamsted.tracking.sql.models import hold_model, model_tag, put_model_tag, remove_model_tag
 from rothamsted.tracking.sql.schema import why_not_sql
 from rothamsted.tracking.sql.store import begin, prepare_connection, sql_store
 
@@ -29,9 +27,6 @@ LEASE_SECONDS = 120.0  # writing a verdict takes one to three; clocks of machine
 WAIT_SECONDS = 300.0  # for others to finish
 SETTLE_SECONDS = 1.0  # through a server: a rival that read 'free' has written its own tag by then
 _POLL_SECONDS = 0.25
-
-MODELS = cast(sa.Table, SqlRegisteredModel.__table__)
-MODEL_TAGS = cast(sa.Table, SqlRegisteredModelTag.__table__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +79,7 @@ def release(registry: ModelRegistry, lock: Lock) -> None:
             registry.set_model_tag(lock.model, LOCK_TAG, None)
         return
     with transaction(registry) as connection:
-        connection.execute(sa.delete(MODEL_TAGS).where(*tag_is(lock.model, LOCK_TAG), MODEL_TAGS.c.value == lock.text))
+        remove_model_tag(connection, lock.model, LOCK_TAG, lock.text)
 
 
 def is_sql(registry: ModelRegistry) -> bool:
@@ -103,34 +98,6 @@ def transaction(registry: ModelRegistry) -> Iterator[sa.Connection]:
             connection.commit()
     except DBAPIError as error:
         raise StoreError(f"{registry.place}: cannot write: {one_line(error)}") from error
-
-
-def hold_model(connection: sa.Connection, model: str) -> bool:
-    """Keep other transactions of ours off this model until the commit; False where there is no such model.
-
-    On SQLite `BEGIN IMMEDIATE` has done it already; PostgreSQL locks the model's row.
-    """
-    query = sa.select(MODELS.c.name).where(MODELS.c.workspace == DEFAULT_WORKSPACE_NAME, MODELS.c.name == model)
-    return connection.execute(query.with_for_update()).scalar() is not None
-
-
-def tag_is(model: str, key: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """The condition that finds a tag of a registered model."""
-    columns = MODEL_TAGS.c
-    return (columns.workspace == DEFAULT_WORKSPACE_NAME, columns.name == model, columns.key == key)
-
-
-def put_model_tag(connection: sa.Connection, model: str, key: str, value: str | None) -> None:
-    """Set a tag of a registered model within a transaction; None removes it."""
-    connection.execute(sa.delete(MODEL_TAGS).where(*tag_is(model, key)))
-    if value is not None:
-        row = {"workspace": DEFAULT_WORKSPACE_NAME, "name": model, "key": key, "value": value}
-        connection.execute(sa.insert(MODEL_TAGS).values(**row))
-
-
-def read_lock(connection: sa.Connection, model: str) -> str | None:
-    """Return the lock's text within a transaction; None where the lock is free."""
-    return connection.execute(sa.select(MODEL_TAGS.c.value).where(*tag_is(model, LOCK_TAG))).scalar()
 
 
 # ---- taking it ----
@@ -165,7 +132,7 @@ def _take_sql(registry: ModelRegistry, lock: Lock, is_alive: Callable[[str], boo
     with transaction(registry) as connection:
         if not hold_model(connection, lock.model):
             raise StoreError(f"{registry.place}: model {lock.model!r} was deleted meanwhile; start again")
-        other = _other_holder(read_lock(connection, lock.model), lock, is_alive)
+        other = _other_holder(model_tag(connection, lock.model, LOCK_TAG), lock, is_alive)
         if other is None:
             put_model_tag(connection, lock.model, LOCK_TAG, lock.text)
         return other
