@@ -123,7 +123,7 @@ WRITES: list[tuple[Any, str]] = [
     (registries.ModelRegistry, "describe_version"),
     (artifacts.MlflowClient, "log_text"),
     (Recorder, "flush"),
-    (registry_change, "_put_alias"),
+    (registry_change, "put_alias"),
     (registries.MlflowClient, "set_registered_model_tag"),
     (registries.MlflowClient, "set_registered_model_alias"),
     (registry_lock, "release"),
@@ -134,7 +134,7 @@ SOME = [
     "create_version 1",
     "set_model_version_tag 1",  # registered, without a verdict
     "log_text 1",
-    "_put_alias 2",  # within the transaction that moves the aliases
+    "put_alias 2",  # within the transaction that moves the aliases
     "release 1",
 ]
 

@@ -40,6 +40,8 @@ def deciding(opened: Opened) -> Callable[[], bool]:
             decider.decide()
         except SweepLeaseLostError:
             return False
+        if decider.is_over:
+            opened.lease.leave("over")
         return not decider.is_over
 
     return decide

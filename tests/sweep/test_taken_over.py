@@ -17,6 +17,7 @@ from rothamsted.search.lease import RUNS, renew
 from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweep.conftest import Events, Project, ShouldStop, stop_in_replicate
+from tests.sweep.in_this_process import deciding
 from tests.sweep.search_run import counts_of
 
 ONE: dict[str, Any] = {"space": {"lr": [0.1]}, "replicates": {"count": 1}}
@@ -124,7 +125,7 @@ def test_no_trial_is_lost_to_a_renewal_that_comes_while_trials_are_told(
         "execution": {"population": 20},
     }
     context = project.start(changes)
-    worker = Worker(context=context, emit=lambda event: None, should_stop=lambda: False)
+    worker = Worker(context=context, emit=lambda event: None, should_stop=lambda: False, on_idle=deciding(context))
     tell = Lease.tell
 
     def tell_and_renew(self: Lease, told: Any) -> bool:
@@ -156,7 +157,12 @@ def test_a_lost_member_of_a_population_drops_out_and_the_others_go_on(project: P
             worker._renewer._held[0].lose()
         return False
 
-    worker = Worker(context=context, emit=lambda event: events.append(dict(event)), should_stop=lose_the_first)
+    worker = Worker(
+        context=context,
+        emit=lambda event: events.append(dict(event)),
+        should_stop=lose_the_first,
+        on_idle=deciding(context),
+    )
     worker.run()  # takes it over itself, when its lease has run out
     ended = [(event["trial"], event["outcome"]) for event in events if event["event"] == "end"]
     assert ended == [(0, "interrupted"), (1, "finished"), (0, "finished")]
