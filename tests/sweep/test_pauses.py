@@ -56,7 +56,7 @@ def test_a_worker_paused_in_a_population_of_4_changes_nothing(project: Project, 
     check_pause(project, scenarios.TOGETHER, at)
 
 
-@pytest.mark.parametrize("at", [17, 18, 22])
+@pytest.mark.parametrize("at", [17, 18, 19, 22])
 def test_a_worker_paused_in_a_confirmation_changes_nothing(project: Project, at: int) -> None:
     check_pause(project, scenarios.CONFIRMED, at)
 

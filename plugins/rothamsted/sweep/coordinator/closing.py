@@ -52,7 +52,7 @@ class ConfirmedRuns:
     def open(self) -> None:
         """Open the runs of conditions that are not closed, or set them back to running."""
         closed = self._queue.attribute(tags.CONFIRMED, {})
-        conditions = {condition.number: condition.values for condition in self._opened.data().conditions}
+        conditions = self._conditions()
         for trial, run_id in {item["trial"]: item["run_id"] for item in self._items()}.items():
             if str(trial) not in closed:
                 self._open(trial, conditions[trial], run_id)
@@ -66,6 +66,8 @@ class ConfirmedRuns:
             result = self._result_of(of_condition)
             if result is None or closed.get(trial) == result:
                 continue
+            # whoever gave the run its id may have stopped before the run was there
+            self._open(int(trial), self._conditions()[int(trial)], result["run_id"])
             self._write_summary(result)
             closed[trial] = result
             is_changed = True
@@ -82,6 +84,9 @@ class ConfirmedRuns:
         self._opened.recorder.flush()
 
     # ---- within ----
+
+    def _conditions(self) -> dict[int, Mapping[str, Any]]:
+        return {condition.number: condition.values for condition in self._opened.data().conditions}
 
     def _items(self) -> list[Item]:
         """What has been added, in order."""
@@ -133,7 +138,6 @@ class ConfirmedRuns:
         ended = [result_of_told(one) for one in result["replicates"]]
         results = with_histories(ended, tracking_uri=opened.tracking_uri)
         stamp = last_ms(results)
-        recorder.hold(result["run_id"], opened.lease.token)
         points = curve_points(results, level=level, timestamp_ms=stamp)
         points += objective_points(results, opened.sweep, timestamp_ms=stamp)
         recorder.replace_metrics(result["run_id"], points)
