@@ -15,7 +15,7 @@ from tests.sweep.conftest import Project
 from tests.sweep.ending import Changes, ending, finish
 from tests.sweep.pause import work_with_pause
 
-N_ALONE = 17
+N_ALONE = 18
 _STRAIGHT: dict[str, dict[str, Any]] = {}  # of each sweep: how it ends when nobody pauses
 
 
