@@ -61,19 +61,17 @@ class ConfirmedRuns:
     def close(self) -> None:
         """Write means and intervals of every condition whose replicates have all ended, and remember its result."""
         closed: dict[str, Any] = dict(self._queue.attribute(tags.CONFIRMED, {}))
-        is_changed = False
-        for trial, of_condition in self._by_condition().items():
-            result = self._result_of(of_condition)
-            if result is None or closed.get(trial) == result:
-                continue
+        results = {trial: self._result_of(of_condition) for trial, of_condition in self._by_condition().items()}
+        ended = {trial: result for trial, result in results.items() if result and closed.get(trial) != result}
+        if not ended:
+            return
+        conditions = self._conditions()
+        for trial, result in ended.items():
             # whoever gave the run its id may have stopped before the run was there
-            self._open(int(trial), self._conditions()[int(trial)], result["run_id"])
+            self._open(int(trial), conditions[int(trial)], result["run_id"])
             self._write_summary(result)
-            closed[trial] = result
-            is_changed = True
-        if is_changed:
-            self._opened.recorder.flush()
-            take_step(self._opened.lease, self._queue, note={tags.CONFIRMED: closed})
+        self._opened.recorder.flush()
+        take_step(self._opened.lease, self._queue, note={tags.CONFIRMED: {**closed, **ended}})
 
     def interrupt(self) -> None:
         """The sweep stops here: the runs of conditions that are not closed end as KILLED."""
