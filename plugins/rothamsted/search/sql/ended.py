@@ -27,16 +27,17 @@ STATES: Mapping[State | None, TrialState] = {
     "failed": TrialState.FAIL,
     "pruned": TrialState.PRUNED,
 }
+_END = (
+    sa.update(TRIALS)
+    .where(TRIALS.c.trial_id == sa.bindparam("of_trial"), TRIALS.c.state == TrialState.RUNNING)
+    .values(state=sa.bindparam("ended_as"), datetime_complete=sa.bindparam("ended_at"))
+)
 
 
 def end_trial(tx: sa.Connection, study_id: int, trial_id: int, told: Told) -> bool:
     """Write what a running trial was told; False, with nothing done, if it runs no more. Its lease is the caller's."""
-    ended = tx.execute(
-        sa.update(TRIALS)
-        .where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
-        .values(state=STATES[told.state], datetime_complete=now_as_stored())
-    ).rowcount
-    if not ended:
+    ended = {"of_trial": trial_id, "ended_as": STATES[told.state], "ended_at": now_as_stored()}
+    if not tx.execute(_END, ended).rowcount:
         return False
     values = last_report(tx, trial_id) if told.state == "pruned" else told.values
     if values:

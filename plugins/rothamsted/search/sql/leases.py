@@ -26,6 +26,25 @@ DEATHS = "rothamsted:deaths"  # why earlier holders ended, "" for a crash, as lo
 TOKEN = "rothamsted:token"  # system attribute: the number of the last claim
 
 
+_WAITING = (
+    sa.select(TRIALS.c.trial_id)
+    .where(
+        TRIALS.c.study_id == sa.bindparam("of_study"),
+        TRIALS.c.state == TrialState.WAITING,
+        TRIALS.c.trial_id > sa.bindparam("above"),
+    )
+    .order_by(TRIALS.c.trial_id)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_START = (
+    sa.update(TRIALS)
+    .where(TRIALS.c.trial_id.in_(_WAITING.scalar_subquery()), TRIALS.c.state == TrialState.WAITING)
+    .values(state=TrialState.RUNNING, datetime_start=sa.bindparam("started"))
+    .returning(TRIALS.c.trial_id, TRIALS.c.number)
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Held:
     """A lease of a running trial as it stands."""
@@ -64,20 +83,9 @@ def held_leases(connection: sa.Connection, study_id: int) -> list[Held]:
 
 def start_waiting(tx: sa.Connection, study_id: int, *, above: int, limit: int) -> list[tuple[int, int]]:
     """Set up to `limit` waiting trials with ids above `above` running; returns (trial id, number) of each."""
-    first = (
-        sa.select(TRIALS.c.trial_id)
-        .where(TRIALS.c.study_id == study_id, TRIALS.c.state == TrialState.WAITING, TRIALS.c.trial_id > above)
-        .order_by(TRIALS.c.trial_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    start = (
-        sa.update(TRIALS)
-        .where(TRIALS.c.trial_id.in_(first.scalar_subquery()), TRIALS.c.state == TrialState.WAITING)
-        .values(state=TrialState.RUNNING, datetime_start=now_as_stored())
-        .returning(TRIALS.c.trial_id, TRIALS.c.number)
-    )
-    return sorted(((row.trial_id, row.number) for row in tx.execute(start)), key=lambda row: row[1])
+    looked_for = {"of_study": study_id, "above": above, "most": limit, "started": now_as_stored()}
+    found: list[Any] = list(tx.execute(_START, looked_for).all())
+    return sorted(((trial_id, number) for trial_id, number in found), key=lambda row: row[1])
 
 
 def take(tx: sa.Connection, held: Held) -> bool:

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -164,9 +165,13 @@ def milliseconds(stored: datetime | None) -> int:
 
 
 def _upsert(tx: sa.Connection, table: Any, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(table)
-    changed = {column: insert.excluded[column] for column in rows[0] if column not in keys}
-    tx.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows))
+    if rows:
+        tx.execute(_upsert_statement(tx.dialect.name, table, tuple(keys), tuple(rows[0])), list(rows))
+
+
+@cache
+def _upsert_statement(dialect_name: str, table: Any, keys: tuple[str, ...], columns: tuple[str, ...]) -> sa.Executable:
+    """Kept, as building it takes longer than sending it."""
+    insert = (sqlite if dialect_name == "sqlite" else postgresql).insert(table)
+    changed = {column: insert.excluded[column] for column in columns if column not in keys}
+    return insert.on_conflict_do_update(index_elements=list(keys), set_=changed)

@@ -24,6 +24,8 @@ BUSY_TIMEOUT_MS = 20_000  # as MLflow sets it
 CACHE_KIB = 32_768  # of a connection; with SQLite's 2 MB the indexes of 10,000 runs are read again and again
 CHECKPOINT_PAGES = 4_000  # 16 MB of log; every commit touches the same few hundred, copied back once a checkpoint
 
+_IS_PREPARED = "rothamsted.is_prepared"  # in what SQLAlchemy keeps for as long as the file is open
+
 # Connections made before a fork. Closing them in the child would touch files and sockets that the parent is
 # still using, so the child keeps them, unused, until it ends.
 _inherited: list[Any] = []
@@ -58,13 +60,14 @@ def prepare_connection(connection: sa.Connection) -> None:
     In write-ahead mode `synchronous = NORMAL` loses nothing when a process dies; when the machine loses power
     the last commits may be missing, and the file stays whole (sqlite.org/pragma.html#pragma_synchronous).
     """
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" and not connection.info.get(_IS_PREPARED):
         connection.exec_driver_sql("PRAGMA foreign_keys = ON")
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE_KIB}")
         if connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal":
             connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.info[_IS_PREPARED] = True
 
 
 def begin(connection: sa.Connection) -> None:
