@@ -66,14 +66,14 @@ def test_one_replicate_has_no_interval_and_says_so() -> None:
     found = analyze(dataset({0: [1.0], 1: [2.0]}))
     assert found.objective[0].interval is None
     assert "one replicate" in found.objective[0].note
-    assert found.comparisons is None
-    assert "fewer than two conditions have two or more replicates" in found.gaps["comparisons"]
+    assert found.best is None
+    assert "fewer than two conditions have two or more replicates" in found.gaps["best"]
 
 
 def test_one_condition_only_is_summarized_and_not_compared() -> None:
     found = analyze(dataset({0: [1.0, 2.0, 3.0]}))
     assert found.ranking == (0,)
-    assert found.gaps["comparisons"] == "only one condition has a score: there is nothing to compare"
+    assert found.gaps["best"] == "only one condition has a score: there is nothing to compare"
     assert "effects" in found.gaps
 
 
@@ -82,7 +82,7 @@ def test_all_failed_gives_gaps_and_no_number() -> None:
     found = analyze(dataset({0: [NAN] * 3, 1: [NAN] * 3}, outcomes=ended))
     assert (found.ranking, found.best, found.comparisons, found.detectable) == ((), None, None, None)
     assert "No condition has a score." in found.marks
-    assert {"comparisons", "effects", "detectable", "curves"} <= set(found.gaps)
+    assert {"best", "effects", "detectable", "curves"} <= set(found.gaps)
 
 
 def test_mixed_replicate_counts_are_marked() -> None:
@@ -95,7 +95,7 @@ def test_common_seeds_are_compared_in_pairs() -> None:
     rng = np.random.default_rng(0)
     seeds = rng.normal(size=6)
     a, b = seeds + rng.normal(scale=0.1, size=6), seeds + 0.2 + rng.normal(scale=0.1, size=6)
-    found = analyze(dataset({0: a.tolist(), 1: b.tolist()}))
+    found = analyze(dataset({0: a.tolist(), 1: b.tolist()}), Settings(reference=0))
     assert found.comparisons is not None
     (row,) = found.comparisons.rows
     assert found.comparisons.test == "paired t"
@@ -106,7 +106,7 @@ def test_common_seeds_are_compared_in_pairs() -> None:
 def test_replicates_without_seeds_are_compared_unpaired() -> None:
     # Authority: scipy's Welch test.
     a, b = [1.0, 1.2, 0.9, 1.1], [1.6, 1.1, 1.9, 1.5]
-    found = analyze(dataset({0: a, 1: b}, has_seeds=False))
+    found = analyze(dataset({0: a, 1: b}, has_seeds=False), Settings(reference=0))
     assert found.comparisons is not None
     assert found.comparisons.test == "Welch"
     assert found.comparisons.rows[0].p_value == pytest.approx(scipy.stats.ttest_ind(b, a, equal_var=False).pvalue)
@@ -119,7 +119,7 @@ def test_a_missing_replicate_breaks_its_pair_only() -> None:
     matrix, seeds = by_seed(given, [0, 1])
     assert seeds == ("0", "1", "2", "3")
     assert np.isnan(matrix).tolist() == [[False] * 4, [False, False, True, False]]
-    found = analyze(given)
+    found = analyze(given, Settings(reference=0))
     assert found.comparisons is not None
     assert found.comparisons.rows[0].n == 3
 
@@ -128,7 +128,7 @@ def test_holm_corrects_over_the_whole_family() -> None:
     # Holm by hand: of three p-values the smallest is multiplied by 3.
     rng = np.random.default_rng(1)
     values = {c: (c * 0.5 + rng.normal(scale=0.3, size=5)).tolist() for c in range(4)}
-    found = analyze(dataset(values)).comparisons
+    found = analyze(dataset(values), Settings(reference=0)).comparisons
     assert found is not None
     smallest = min(found.rows, key=lambda row: row.p_value)
     assert smallest.p_corrected == pytest.approx(3 * smallest.p_value)
@@ -138,6 +138,34 @@ def test_a_reference_can_be_given() -> None:
     found = analyze(dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.5, 6.0]}), Settings(reference=1)).comparisons
     assert found is not None
     assert [(row.condition, row.reference) for row in found.rows] == [(0, 1)]
+
+
+def test_a_reference_can_be_named_by_its_values() -> None:
+    factors = {0: {"lr": 0.1}, 1: {"lr": 0.2}, 2: {"lr": 0.3}}
+    given = dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.5, 6.0], 2: [1.0, 1.5, 2.0]}, factors=factors)
+    found = analyze(given, Settings(reference={"lr": 0.2})).comparisons
+    assert found is not None
+    assert {(row.condition, row.reference) for row in found.rows} == {(0, 1), (2, 1)}
+    gap = analyze(given, Settings(reference={"lr": 0.4})).gaps["comparisons"]
+    assert (
+        gap == "the reference is to be the condition with lr=0.4, and no condition is that: name one by all its values"
+    )
+
+
+def test_without_a_reference_nothing_is_compared_with_the_winner_as_if_it_had_been_named() -> None:
+    found = analyze(dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.5, 6.0], 2: [7.0, 8.0, 9.5], 3: [9.0, 9.5, 10.0]}))
+    assert found.comparisons is None
+    assert found.best is not None
+    assert (found.best.winner, found.best.method, set(found.best.verdicts)) == (0, "leaders", {0, 1, 2, 3})
+
+
+def test_the_file_says_which_loss_does_not_matter() -> None:
+    # By hand: the others lose 0.001 at every seed, with a spread of 0.0001 between seeds: far within 0.01.
+    seeds = [0.0, 0.1, 0.2, 0.3]
+    values = {c: [s + (c > 0) * 0.001 + 0.0001 * ((c * i) % 3) for i, s in enumerate(seeds)] for c in range(4)}
+    found = analyze(dataset(values), Settings(smallest_difference=0.01)).best
+    assert found is not None
+    assert found.having("as good") == tuple(number for number in found.verdicts if number != found.winner)
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
@@ -184,7 +212,7 @@ def test_dunnett_compares_with_the_reference_jointly() -> None:
     # Authority: scipy's Dunnett test on the same groups, replicates without common seeds.
     rng = np.random.default_rng(4)
     values = {c: (c * 0.4 + rng.normal(scale=0.4, size=6)).tolist() for c in range(3)}
-    found = analyze(dataset(values, has_seeds=False), Settings(correction="dunnett")).comparisons
+    found = analyze(dataset(values, has_seeds=False), Settings(correction="dunnett", reference=0)).comparisons
     assert found is not None
     others = [row.condition for row in found.rows]
     expected = scipy.stats.dunnett(*[values[c] for c in others], control=values[found.reference], rng=0)
@@ -197,7 +225,7 @@ def test_tukey_compares_with_the_reference_within_all_pairs() -> None:
     # Authority: scipy's Tukey test on the same groups, replicates without common seeds.
     rng = np.random.default_rng(5)
     values = {c: (c * 0.4 + rng.normal(scale=0.4, size=6)).tolist() for c in range(3)}
-    found = analyze(dataset(values, has_seeds=False), Settings(correction="tukey")).comparisons
+    found = analyze(dataset(values, has_seeds=False), Settings(correction="tukey", reference=0)).comparisons
     assert found is not None
     expected = scipy.stats.tukey_hsd(*values.values())
     interval = expected.confidence_interval(0.95)

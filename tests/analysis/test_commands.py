@@ -61,14 +61,14 @@ def test_analyze_writes_tables_that_the_ui_shows_metrics_tags_and_the_report(swe
     assert done.returncode == 0, done.stderr
     run_id = sweep_run(swept)
     names = [Path(path).name for path in list_files(run_id, "statistics", uri=swept.tracking_uri)]
-    for table in ("conditions", "replicates", "metrics", "comparisons", "effects", "means"):
+    for table in ("conditions", "replicates", "metrics", "effects", "means"):
         assert f"{table}.csv" in names
         assert f"{table}.json" in names
     assert "curves.csv" in names
     run = find_run(run_id, uri=swept.tracking_uri)
     assert run is not None
     assert run.metrics["best_in_search/n"] == 3
-    assert run.tags["rothamsted.analysis"].startswith("level 0.95, interval t, correction holm")
+    assert run.tags["rothamsted.analysis"].startswith("level 0.95, interval t, best ")
     report = read_text(run_id, "report/report.html", uri=swept.tracking_uri)
     assert report is not None
     assert report.startswith("<!DOCTYPE html>") or report.startswith("<!doctype html>")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from rothamsted.analysis.bands import bands_of
-from rothamsted.analysis.compared import best_set, compare_with
+from rothamsted.analysis.compared import best_of, compare_with, reference_of
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
@@ -32,7 +32,7 @@ from rothamsted.analysis.ranking import (
 )
 from rothamsted.analysis.values import (
     Analysis,
-    BestSet,
+    Best,
     Comparisons,
     Condition,
     ConditionSummary,
@@ -42,6 +42,7 @@ from rothamsted.analysis.values import (
     FactorEffects,
     Replicate,
 )
+from rothamsted.spec import Statistics
 from rothamsted.statistics import DEFAULT_POWER, describe, detectable_difference, pooled_sd, sd_of_paired_differences
 
 
@@ -51,11 +52,25 @@ class Settings:
 
     level: float = 0.95
     interval: str = "t"  # a name of INTERVALS
-    correction: str = "holm"  # a name of CORRECTIONS
-    test: str = "auto"  # a name of TESTS; auto: paired t where seeds pair the replicates, else Welch's t
-    reference: int | None = None  # condition that the others are compared with; None: the best one
+    best: str = "leaders"  # a name of BEST_METHODS: how the best condition and the verdicts are found
+    smallest_difference: float | None = None  # a loss that does not matter, in the objective's units
+    reference: int | Mapping[str, Any] | None = None  # condition that all are compared with, too: number or values
+    correction: str = "holm"  # a name of CORRECTIONS, of the comparisons with the reference
+    test: str = "auto"  # a name of TESTS, likewise; auto: paired t where seeds pair the replicates, else Welch's t
     power: float = DEFAULT_POWER  # of the smallest detectable difference
 
+
+def settings_of(how: Statistics) -> Settings:
+    """The analysis that a sweep's file asks for; its keys are fields of `Settings`."""
+    return Settings(**dict(how))
+
+
+AFTER_RACE = (
+    "The race looked at the results again and again and dropped conditions by its own rule, which errs as rarely as "
+    "the level says; the verdicts are on those that it kept, as if this were the first look."
+)
+
+MOST_QUICK = 500  # conditions whose verdicts take half a second
 
 Part = Literal["comparisons", "effects", "curves"]  # what takes time: 3 s of 3,000 conditions
 ALL: frozenset[Part] = frozenset(("comparisons", "effects", "curves"))
@@ -70,9 +85,11 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
     members = members_of(dataset)
     ranking = [] if dataset.kind == "contest" else ranked(dataset)
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
-    best, comparisons = None, None
-    if "comparisons" in parts:
-        best, comparisons = _comparisons(dataset, ranking, settings, gaps)
+    best = None
+    if "comparisons" in parts or len(ranking) <= MOST_QUICK:
+        best = _best(dataset, ranking, settings, gaps)
+    else:
+        gaps["best"] = f"with more than {MOST_QUICK} conditions this is computed for the report"
     return Analysis(
         dataset=dataset,
         level=settings.level,
@@ -82,7 +99,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         metrics=_metric_summaries(dataset, members, settings),
         ranking=tuple(ranking),
         best=best,
-        comparisons=comparisons,
+        comparisons=_comparisons(dataset, ranking, settings, gaps) if "comparisons" in parts else None,
         effects=_effects(dataset, ranking, settings, gaps) if "effects" in parts else None,
         confirmed=_confirmed(dataset, members, ranking, settings, gaps),
         detectable=_detectable(dataset, near_best(ranking, best.members if best else ()), settings, gaps),
@@ -149,29 +166,52 @@ def _metric_summaries(
     return summaries
 
 
+def _best(dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]) -> Best | None:
+    """The verdicts on all conditions with a mean; those that a race dropped have the race's own."""
+    if len(ranking) < 2:
+        if dataset.kind != "contest":
+            why = "only one condition has a score" if ranking else "no condition has a score"
+            gaps["best"] = f"{why}: there is nothing to compare"
+        return None
+    racing = survivors(dataset, ranking) or list(ranking)
+    values, _ = by_seed(dataset, racing)
+    if (np.isfinite(values).sum(axis=1) > 1).sum() < min(2, len(racing)):
+        gaps["best"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
+        return None
+    found = best_of(
+        values,
+        racing,
+        direction=dataset.objective.direction,
+        level=settings.level,
+        paired=is_paired(dataset, ranking),
+        method=settings.best,
+        smallest_difference=settings.smallest_difference,
+    )
+    if found is not None and any(condition.race for condition in dataset.conditions):
+        return replace(found, warnings=(*found.warnings, AFTER_RACE))
+    return found
+
+
 def _comparisons(
     dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]
-) -> tuple[BestSet | None, Comparisons | None]:
-    if len(ranking) < 2:
-        why = "only one condition has a score" if ranking else "no condition has a score"
-        gaps["comparisons"] = f"{why}: there is nothing to compare"
-        return None, None
-    reference = ranking[0] if settings.reference is None else settings.reference
-    values, _ = by_seed(dataset, ranking)
-    repeated = np.isfinite(values).sum(axis=1) > 1
-    if repeated.sum() < 2:
-        gaps["comparisons"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
-        return None, None
-    paired = is_paired(dataset, ranking)
-    racing = survivors(dataset, ranking) or list(ranking)
-    best = best_set(
-        values[: len(racing)], racing, direction=dataset.objective.direction, level=settings.level, paired=paired
-    )
+) -> Comparisons | None:
+    """All conditions against the reference that was named; against the best there are the verdicts."""
+    if settings.reference is None:
+        return None
+    reference, why = reference_of(dataset, settings.reference)
+    if reference is None:
+        gaps["comparisons"] = why
+        return None
     if reference not in ranking:
         gaps["comparisons"] = f"the reference, condition {reference}, has no score"
-        return best, None
+        return None
+    values, _ = by_seed(dataset, ranking)
+    if (np.isfinite(values).sum(axis=1) > 1).sum() < 2:
+        gaps["comparisons"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
+        return None
+    paired = is_paired(dataset, ranking)
     test = settings.test if settings.test != "auto" else "paired_t" if paired else "welch"
-    return best, compare_with(
+    return compare_with(
         values,
         ranking,
         reference,

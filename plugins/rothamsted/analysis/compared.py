@@ -1,4 +1,4 @@
-"""Conditions against a reference, and the set that cannot be told from the best.
+"""Conditions against the best of the others, and against a reference that was named.
 
 Apart from the analysis because a comparison has parts (test, effect, probability, correction) that belong together.
 """
@@ -6,46 +6,76 @@ Apart from the analysis because a comparison has parts (test, effect, probabilit
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from rothamsted.analysis.values import BestSet, ComparisonRow, Comparisons
+from rothamsted.analysis.values import Best, ComparisonRow, Comparisons, Dataset
 from rothamsted.catalog import CORRECTIONS, TESTS
-from rothamsted.statistics import compare, correct, indistinguishable_from_best, probability_better
+from rothamsted.statistics import compare, compare_with_best, correct, probability_better
 from rothamsted.statistics.compare import Answer
 
 MOST_COMPARED = 500  # rows of one family; the rest of a larger sweep is far from the best anyway
 
 
-def best_set(
+def best_of(
     values: np.ndarray,
     numbers: Sequence[int],
     *,
     direction: Literal["minimize", "maximize"],
     level: float,
     paired: bool,
-) -> BestSet | None:
-    """Which conditions cannot be told from the best.
+    method: str,
+    smallest_difference: float | None,
+) -> Best | None:
+    """What is said of each condition against the best of the others.
 
     Args:
         values: (condition, seed), best mean first; NaN where missing.
         numbers: The conditions' numbers.
         direction: Which way is better.
-        level: Probability that the truly best one is in the set.
+        level: Probability that the truly best one is in the set, and that no best one is called worse.
         paired: Whether the columns are common seeds.
+        method: A name in BEST_METHODS.
+        smallest_difference: A loss that does not matter; None: every loss does.
     """
-    found = indistinguishable_from_best(values, direction=direction, level=level, is_paired=paired)
+    found = compare_with_best(
+        values,
+        direction=direction,
+        is_paired=paired,
+        level=level,
+        smallest_difference=smallest_difference,
+        method=method,
+    )
     if found is None:
         return None
-    return BestSet(
-        best=numbers[found.best],
-        members=tuple(numbers[index] for index in found.members),
+    return Best(
+        winner=numbers[found.winner],
+        verdicts=dict(zip(numbers, found.rows, strict=True)),
         method=found.method,
         level=level,
+        smallest_difference=smallest_difference,
+        warnings=(*found.warnings, *([found.note] if found.note else [])),
     )
+
+
+def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int | None, str]:
+    """The number of the condition that is named by its number or by its values, or None and why there is none."""
+    if isinstance(wanted, int):
+        is_there = any(condition.number == wanted for condition in dataset.conditions)
+        return (wanted, "") if is_there else (None, f"the reference, condition {wanted}, is not there")
+    found = [
+        condition.number
+        for condition in dataset.conditions
+        if all(name in condition.values and condition.values[name] == value for name, value in wanted.items())
+    ]
+    if len(found) == 1:
+        return found[0], ""
+    named = ", ".join(f"{name}={value}" for name, value in wanted.items())
+    what = "no condition is" if not found else f"{len(found)} conditions are"
+    return None, f"the reference is to be the condition with {named}, and {what} that: name one by all its values"
 
 
 def compare_with(

@@ -93,6 +93,7 @@ def dataset_of(
         is_complete=is_complete,
         marks=tuple(mark for mark in marks if mark),
         others=tuple(sweep.objectives[1:]),
+        statistics=sweep.statistics,
         unconfirmed=frozenset(trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh if not trial.is_over),
     )
 

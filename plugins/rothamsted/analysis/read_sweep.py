@@ -93,6 +93,7 @@ def read_sweep(
         marks=tuple(mark for mark in marks if mark),
         promotions=read_promotions(found.run.run_id, uri=uri),
         others=tuple(objectives[1:]),
+        statistics=found.sweep.statistics,
         unconfirmed=_unconfirmed(found, replicates, number_of),
     )
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rothamsted.spec import Objective
+from rothamsted.spec import Objective, Statistics
+from rothamsted.statistics import AgainstBest as AgainstBest
 from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
 from rothamsted.statistics import LevelMean as LevelMean
@@ -131,6 +132,7 @@ class Dataset:
     marks: tuple[str, ...] = ()  # what a reader has to know before any number: "still running: 12 of 60 ..."
     promotions: tuple[Promotion, ...] = ()  # the newest verdict first
     others: tuple[Objective, ...] = ()  # further objectives: those of `Replicate.others`
+    statistics: Statistics = field(default_factory=Statistics)  # how the sweep's file wants it analysed
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
 
 
@@ -179,13 +181,32 @@ class Comparisons:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BestSet:
-    """The conditions that cannot be told from the best at this level; the best is one of them."""
+class Best:
+    """What is said of the best condition and of each other one: the one verdict that everything shown repeats."""
 
-    best: int
-    members: tuple[int, ...]
-    method: str
+    winner: int  # condition with the best mean
+    verdicts: Mapping[int, AgainstBest]  # ranked condition -> how much worse it is, in the set, its verdict
+    method: str  # a name in BEST_METHODS
     level: float
+    smallest_difference: float | None  # a loss that does not matter, in the objective's units
+    warnings: tuple[str, ...] = ()
+    more_seeds: Mapping[int, int | None] = field(
+        default_factory=dict
+    )  # open condition -> seeds a condition that decide
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Conditions that cannot be ruled out as the best, best mean first; the winner is one of them."""
+        return tuple(number for number, one in self.verdicts.items() if one.is_in_set)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Those of `members` that did not win."""
+        return tuple(number for number in self.members if number != self.winner)
+
+    def having(self, verdict: str) -> tuple[int, ...]:
+        """The conditions with this verdict, best mean first, the winner left aside."""
+        return tuple(n for n, one in self.verdicts.items() if one.verdict == verdict and n != self.winner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,8 +294,8 @@ class Analysis:
     objective: tuple[ConditionSummary, ...]  # by condition
     metrics: Mapping[str, tuple[ConditionSummary, ...]]  # final value of every other metric
     ranking: tuple[int, ...]  # conditions with a mean, best first
-    best: BestSet | None
-    comparisons: Comparisons | None  # of all conditions with the best
+    best: Best | None
+    comparisons: Comparisons | None  # of all conditions with a reference that was named
     effects: FactorEffects | None
     confirmed: tuple[Confirmed, ...]
     detectable: Detectable | None

@@ -12,6 +12,7 @@ from rothamsted import tracking
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
 from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, race_text
+from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.search import dashboard_command
 
 MOST_SHOWN = 10  # conditions of a table; the CSV files have all
@@ -38,6 +39,8 @@ def show(analysis: Analysis, console: Console, *, left: str = "", tracking_uri: 
         if analysis.pareto is not None:
             _line(console, f"{len(analysis.pareto.members)} of {len(dataset.conditions)} conditions on the Pareto set")
         console.print(best_table(analysis))
+        if words := verdict_words(analysis):
+            _line(console, words)
     elif "confirmation" in dataset.design and not left:
         console.print("so there is nothing to confirm")
     if analysis.confirmed:
@@ -62,13 +65,18 @@ def best_table(analysis: Analysis) -> Table:
         caption=f"the search's own estimates: {picked} picked for looking best, so the mean is optimistic",
     )
     of_further = [header for other in dataset.others for header in (f"mean {other.metric}", "interval", "n")]
-    last = [*["Pareto set"] * (analysis.pareto is not None), *["race"] * is_raced(dataset)]
+    last = [
+        *["verdict"] * (analysis.best is not None),
+        *["Pareto set"] * (analysis.pareto is not None),
+        *["race"] * is_raced(dataset),
+    ]
     for header in ("trial", *names, "mean", _interval_header(analysis), "n", *of_further, *last):
         table.add_column(escape(header), justify="right")
     summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
     for number in shown:
         row = [str(number), *(escape(short(conditions[number].values.get(name, ""))) for name in names)]
         row += [cell for of_one in summaries for cell in _cells(of_one[number])]
+        row += [verdict_of(analysis, number)] if analysis.best is not None else []
         row += ["yes" if number in analysis.pareto.members else "no"] if analysis.pareto is not None else []
         table.add_row(*row, *[conditions[number].race] * is_raced(dataset))
     return table

@@ -10,6 +10,7 @@ from collections import Counter
 
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
+from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
 
 N_SHOWN = 10
@@ -34,7 +35,7 @@ def description(analysis: Analysis) -> str:
     if dataset.kind == "contest":
         lines += _contest(analysis)
     elif analysis.ranking:
-        lines += [*_objectives(analysis), *_confirmed(analysis), *_best_set(analysis), *_table(analysis)]
+        lines += [*_objectives(analysis), *_confirmed(analysis), *_verdicts(analysis), *_table(analysis)]
     elif "confirmation" in dataset.design:
         lines += ["There is no best condition, so there is nothing to confirm."]
     return "\n".join([*lines, ""])[:MOST_CHARACTERS]
@@ -152,19 +153,12 @@ def _confirmed(analysis: Analysis) -> list[str]:
     return [*lines, LUCK_NOTE, ""] if lines else lines
 
 
-def _best_set(analysis: Analysis) -> list[str]:
-    if analysis.best is None:
-        return []
-    others = [number for number in analysis.best.members if number != analysis.best.best]
-    level = f"{100 * analysis.best.level:g} %"
-    if not others:
-        return [f"The best condition is told from every other one at {level}.", ""]
-    shown = ", ".join(map(str, others[:20])) + (" ..." if len(others) > 20 else "")
-    return [
-        f"{len(others)} of {len(analysis.ranking) - 1} other conditions cannot be told from the best at {level}: "
-        f"trials {shown}.",
-        "",
-    ]
+def _verdicts(analysis: Analysis) -> list[str]:
+    words, found = verdict_words(analysis), analysis.best
+    if found is None or not found.others:
+        return [words, ""] if words else []
+    shown = ", ".join(map(str, found.others[:20])) + (" ..." if len(found.others) > 20 else "")
+    return [f"{words} Those that can be the best: trials {found.winner}, {shown}.", ""]
 
 
 def _table(analysis: Analysis) -> list[str]:
@@ -176,13 +170,18 @@ def _table(analysis: Analysis) -> list[str]:
     optimistic = (
         " These are the search's own estimates: the first is picked because it looked best, so its mean is optimistic."
     )
-    more = [*["Pareto set"] * (analysis.pareto is not None), *["race"] * is_raced(dataset)]
+    more = [
+        *["verdict"] * (analysis.best is not None),
+        *["Pareto set"] * (analysis.pareto is not None),
+        *["race"] * is_raced(dataset),
+    ]
     header = ["trial", *names, dataset.objective.metric, *(one.metric for one in dataset.others), *more]
     rows = []
     for number in analysis.ranking[:N_SHOWN]:
         values = conditions[number].values
         row = [str(number), *(short(values[name]) if name in values else "" for name in names)]
         row += [estimate_text(of_one[number].interval, of_one[number]) for of_one in summaries]
+        row += [verdict_of(analysis, number)] if analysis.best is not None else []
         row += ["yes" if number in analysis.pareto.members else "no"] if analysis.pareto is not None else []
         rows.append([*row, *[conditions[number].race] * is_raced(dataset)])
     return [

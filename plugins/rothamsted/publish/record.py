@@ -125,8 +125,8 @@ def _tags(analysis: Analysis) -> Mapping[str, str]:
     several = (objective, *analysis.dataset.others)
     shown = "; ".join(f"{one.direction} {one.metric} ({one.reduce})" for one in several)
     found = {
-        "rothamsted.analysis": f"level {analysis.level:g}, interval {analysis.interval}, correction "
-        f"{analysis.correction}, {shown}",
+        "rothamsted.analysis": f"level {analysis.level:g}, interval {analysis.interval}, best "
+        f"{analysis.best.method if analysis.best else 'unknown'}, {shown}",
     }
     if analysis.ranking:
         best = next(c for c in analysis.dataset.conditions if c.number == analysis.ranking[0])
@@ -138,7 +138,7 @@ def _tags(analysis: Analysis) -> Mapping[str, str]:
             "rothamsted.best_condition": best.label[:5000],
         }
     if analysis.best is not None:
-        found["rothamsted.not_told_from_best"] = ", ".join(map(str, analysis.best.members))[:5000]
+        found["rothamsted.can_be_best"] = ", ".join(map(str, analysis.best.members))[:5000]
     if analysis.pareto is not None:
         found["rothamsted.pareto_set"] = ", ".join(map(str, analysis.pareto.members))[:5000]
     return found

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
+from rothamsted.report.verdicts import verdict_words
 from rothamsted.statistics import Interval
 from rothamsted.wording import (
     GAP,
@@ -50,8 +51,8 @@ def summary(analysis: Analysis) -> tuple[str, ...]:
 
 
 def best_words(analysis: Analysis) -> str:
-    """The condition that looked best, how far it can be told from the others, and how many have no mean."""
-    best = analysis.best.best if analysis.best else analysis.ranking[0]
+    """The condition that looked best, what is said of the others, and how many have no mean."""
+    best = analysis.ranking[0]
     found = f"{named(analysis, best)}, {measured(analysis, summary_of(analysis, best))}."
     is_confirmed = any(one.condition == best and one.confirmed for one in analysis.confirmed)
     first = f" by {analysis.dataset.objective.metric}, the first objective," if analysis.dataset.others else ""
@@ -66,28 +67,7 @@ def best_words(analysis: Analysis) -> str:
             f"Best{first.rstrip(',')} in the search: {found} It was picked because it looked best, so its mean is "
             "likely to be too good; fresh seeds would tell what it is worth."
         )
-    return " ".join(part for part in (opening, told_apart(analysis), without_mean(analysis)) if part)
-
-
-def told_apart(analysis: Analysis, best: str = "it") -> str:
-    """How many conditions cannot be told from the best; empty where there is nothing to tell apart."""
-    n_others = len(analysis.ranking) - 1
-    if n_others < 1:
-        return ""
-    if analysis.best is None:
-        why = analysis.gaps.get("best") or analysis.gaps.get("comparisons")
-        return (
-            f"Which of the other {n_others} can be told from {best} is not known{f': {sentence(why)}' if why else '.'}"
-        )
-    n_members = len(set(analysis.best.members) & set(analysis.ranking) - {analysis.best.best})
-    at = f"at {level_percent(analysis.best.level)} ({analysis.best.method})"
-    if n_others == 1:
-        return f"The other condition {'cannot' if n_members else 'can'} be told from {best} {at}."
-    if n_members == 0:
-        return f"All the other {n_others} conditions with a mean can be told from {best} {at}."
-    if n_members == n_others:
-        return f"None of the other {n_others} conditions with a mean can be told from {best} {at}."
-    return f"{n_members} of the other {n_others} conditions with a mean cannot be told from {best} {at}."
+    return " ".join(part for part in (opening, verdict_words(analysis), without_mean(analysis)) if part)
 
 
 def without_mean(analysis: Analysis) -> str:
@@ -153,7 +133,7 @@ def confirmed_words(analysis: Analysis) -> str:
     if not usable:
         return ""
     metric = analysis.dataset.objective.metric
-    best = analysis.best.best if analysis.best else next(iter(analysis.ranking), None)
+    best = next(iter(analysis.ranking), None)
     winner = next((one for one in usable if one.condition == best), usable[0])
     role = "the best in the search" if winner.condition == best else "a condition that the search kept"
     words = (

@@ -63,7 +63,7 @@ def test_a_comparison_without_a_finite_difference_is_counted_not_drawn() -> None
 
 
 def test_without_comparisons_the_forest_gives_the_reason_of_the_analysis() -> None:
-    analysis = analysis_of(rates(2), [[1.0], [2.0]], with_comparisons=False, gaps={"comparisons": "one replicate each"})
+    analysis = analysis_of(rates(2), [[1.0], [2.0]], with_comparisons=False, gaps={"best": "one replicate each"})
     with pytest.raises(NotApplicable, match="one replicate each"):
         forest_data(analysis, NO_OPTIONS)
 

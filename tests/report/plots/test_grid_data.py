@@ -166,14 +166,14 @@ def test_a_heatmap_has_one_row_a_level_of_y_and_one_column_a_level_of_x() -> Non
     assert data.is_diverged.tolist() == [[False, False, False], [False, False, True]]
 
 
-def test_a_heatmap_marks_the_best_and_what_cannot_be_told_from_it() -> None:
+def test_a_heatmap_marks_the_best_and_what_cannot_be_ruled_out() -> None:
     # By hand: differences of the two columns are 0.05 on average and change sign, so no test tells them apart.
     rows = [[1.0, 1.2, 1.1], [1.2, 1.05, 1.2], [9.0, 9.1, 9.2], [9.0, 9.2, 9.3]]
     values = [{"learning_rate": r, "width": w} for w in (1, 2) for r in (0.1, 1.0)]
     data = heatmap_data(analysis_of(values, rows), PlotOptions())
     assert data.is_best.tolist() == [[True, False], [False, False]]
     assert data.is_tied.tolist() == [[True, True], [False, False]]
-    assert "dashed: 1 cell that cannot be told from it at 95 %" in heatmap_caption(data)
+    assert "dashed: 1 cell that cannot be ruled out as the best at 95 %" in heatmap_caption(data)
 
 
 def test_a_cell_without_a_condition_is_not_a_cell_without_a_score() -> None:

@@ -10,9 +10,10 @@ from rothamsted.report.parts import Commands, Figure, LeftOut, Paragraph, Part, 
 from rothamsted.report.sections import completion
 from rothamsted.report.sections import pareto_set as pareto
 from rothamsted.report.sections import promotion_verdicts as promotions
-from rothamsted.report.sentences import METHODS, capital, of_first, sentence, shares_words, told_apart
+from rothamsted.report.sentences import METHODS, capital, of_first, sentence, shares_words
 from rothamsted.report.tables import of_conditions as shown_tables
 from rothamsted.report.tables import of_effects as effect_tables
+from rothamsted.report.verdicts import verdict_words
 from rothamsted.wording import GAP, count, level_percent, number, percent, setting, with_uncertainty
 
 PLACES = {
@@ -51,8 +52,8 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
         Section(name="promotion", title="Promotion", parts=promotions.promotions(analysis.dataset.promotions)),
         Section(
             name="comparisons",
-            title="Comparisons with the best",
-            parts=(*_comparisons(analysis), *placed["comparisons"]),
+            title="Comparisons",
+            parts=_comparisons(analysis, placed["comparisons"]),
         ),
         Section(name="effects", title="Effects of the factors", parts=(*_effects(analysis), *placed["effects"])),
         Section(name="curves", title="Learning curves", parts=_curves(analysis, placed["curves"])),
@@ -93,7 +94,7 @@ def _design(analysis: Analysis) -> tuple[Part, ...]:
     dataset = analysis.dataset
     n_conditions = count(len(dataset.conditions), "condition")
     interval = METHODS.get(analysis.interval, analysis.interval)
-    statistics = f"{level_percent(analysis.level)} intervals ({interval}), families corrected by {analysis.correction}"
+    statistics = f"{level_percent(analysis.level)} intervals ({interval})"
     items = (
         ("Objective" if not dataset.others else "First objective", _objective(dataset.objective)),
         *(("Further objective", _objective(one)) for one in dataset.others),
@@ -116,7 +117,7 @@ def _results(analysis: Analysis) -> tuple[Part, ...]:
     if not analysis.objective:
         return gap(_why(analysis, "objective", "There are no conditions to summarize."))
     parts: tuple[Part, ...] = (shown_tables.results(analysis),)
-    best = analysis.best.best if analysis.best else next(iter(analysis.ranking), None)
+    best = next(iter(analysis.ranking), None)
     if best is None or not analysis.metrics:
         return parts
     metrics = shown_tables.metrics_table(analysis, best)
@@ -137,15 +138,16 @@ def _confirmation(analysis: Analysis) -> tuple[Part, ...]:
     )
 
 
-def _comparisons(analysis: Analysis) -> tuple[Part, ...]:
-    apart = told_apart(analysis, "the best") if analysis.ranking and analysis.best else ""
-    apart = f"{of_first(analysis, 'conditions are compared')} {apart}".strip()
-    if analysis.comparisons is None:
-        why = _why(analysis, "comparisons", "Nothing was compared.")
-        return (*paragraphs(apart), *gap(why))
-    if not analysis.comparisons.rows:
-        return gap(_why(analysis, "comparisons", "There is no other condition to compare with."))
-    return (*paragraphs(apart), shown_tables.comparisons(analysis, analysis.comparisons))
+def _comparisons(analysis: Analysis, drawn: Sequence[Part]) -> tuple[Part, ...]:
+    """What is said against the best, and all conditions against the reference where one was named."""
+    words = verdict_words(analysis) if analysis.ranking else ""
+    said = paragraphs(f"{of_first(analysis, 'conditions are compared')} {words}".strip())
+    family = analysis.comparisons
+    if family is not None and family.rows:
+        return (*said, *drawn, shown_tables.comparisons(analysis, family))
+    if "comparisons" in analysis.gaps:
+        return (*said, *drawn, *gap(_why(analysis, "comparisons", "")))
+    return (*said, *drawn) or gap("There is no other condition to compare with.")
 
 
 def _effects(analysis: Analysis) -> tuple[Part, ...]:

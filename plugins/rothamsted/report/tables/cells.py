@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rothamsted.analysis.values import ComparisonRow, ConditionSummary
+from rothamsted.analysis.values import Analysis, ComparisonRow, ConditionSummary
 from rothamsted.report.parts import Cell, Column, columns, numeric, text
 from rothamsted.report.sentences import METHODS
+from rothamsted.report.verdicts import verdict_of
 from rothamsted.statistics import Interval
 from rothamsted.wording import (
     Estimate,
@@ -65,6 +66,28 @@ def comparison_cells(row: ComparisonRow, alpha: float) -> tuple[Cell, ...]:
         numeric(str(effect), row.effect),
         numeric(probability(row.probability_better), row.probability_better),
         text(verdict),
+    )
+
+
+def verdict_columns(analysis: Analysis) -> tuple[Column, ...]:
+    """The columns of `verdict_cells`; none where there are no verdicts."""
+    if analysis.best is None:
+        return ()
+    return (*columns("Worse by", "limits"), Column(title="Verdict"))
+
+
+def verdict_cells(analysis: Analysis, condition: int) -> tuple[Cell, ...]:
+    """How much worse than the best of the others, the limits of that, and the verdict; none without verdicts."""
+    if analysis.best is None:
+        return ()
+    one = analysis.best.verdicts.get(condition)
+    if one is None:
+        return text(""), text(""), text("")
+    written = estimate(one.difference, one.low, one.high)
+    return (
+        numeric(written.value, one.difference),
+        numeric(written.interval, one.high - one.low),
+        text(verdict_of(analysis, condition)),
     )
 
 

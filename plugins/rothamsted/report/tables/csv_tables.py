@@ -17,6 +17,7 @@ from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Le
 STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
 INTERVAL_COLUMNS = ("ci_low", "ci_high", "level", "method")
 OTHER_COLUMNS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")  # of a further objective
+VERDICT_COLUMNS = ("can_be_best", "verdict", "p_of_being_best", "worse_by", "worse_by_low", "worse_by_high")
 USUAL_OUTCOMES = ("finished", "diverged", "failed", "pruned", "interrupted")
 
 
@@ -44,12 +45,11 @@ def conditions_table(analysis: Analysis) -> Table:
     conditions = conditions_by_number(analysis)
     outcomes = outcomes_of(analysis.objective)
     rank = {number: place for place, number in enumerate(analysis.ranking, start=1)}
-    members = analysis.best.members if analysis.best else ()
     own = ("rank", "condition")
     rest = (*(f"n_{outcome}" for outcome in outcomes), "n", *STATISTICS, *INTERVAL_COLUMNS)
     fates = _fates(analysis)
     others = [f"{one.metric}/{column}" for one in analysis.dataset.others for column in OTHER_COLUMNS]
-    last = ("is_constant", "is_not_told_from_best", "note", "label", "run_id", *others, *fates)
+    last = ("is_constant", *VERDICT_COLUMNS, "note", "label", "run_id", *others, *fates)
     further = [{one.condition: one for one in of_one} for of_one in analysis.others]
     rows = [
         (
@@ -59,7 +59,7 @@ def conditions_table(analysis: Analysis) -> Table:
             *(summary.counts.get(outcome, 0) for outcome in outcomes),
             *_statistics_cells(summary),
             summary.is_constant,
-            summary.condition in members if analysis.best else None,
+            *_verdict_cells(analysis, summary.condition),
             summary.note,
             *_identity_cells(conditions.get(summary.condition)),
             *(cell for of_one in further for cell in _short_cells(of_one[summary.condition])),
@@ -68,6 +68,14 @@ def conditions_table(analysis: Analysis) -> Table:
         for summary in in_order_of_rank(analysis, analysis.objective)
     ]
     return _table("conditions", own, names, (*rest, *last), rows)
+
+
+def _verdict_cells(analysis: Analysis, condition: int) -> tuple[Any, ...]:
+    """What is said of a condition against the best of the others; nothing where nothing is."""
+    one = analysis.best.verdicts.get(condition) if analysis.best else None
+    if one is None:
+        return (None,) * len(VERDICT_COLUMNS)
+    return one.is_in_set, one.verdict, one.p, one.difference, one.low, one.high
 
 
 def _fates(analysis: Analysis) -> dict[str, dict[int, Any]]:
