@@ -14,7 +14,7 @@ import numpy as np
 
 from rothamsted.analysis.values import BestSet, ComparisonRow, Comparisons
 from rothamsted.catalog import CORRECTIONS, TESTS
-from rothamsted.statistics import compare, correct, indistinguishable_from_best, probability_better
+from rothamsted.statistics import compare, compare_with_best, correct, probability_better
 from rothamsted.statistics.compare import Answer
 
 MOST_COMPARED = 500  # rows of one family; the rest of a larger sweep is far from the best anyway
@@ -37,11 +37,11 @@ def best_set(
         level: Probability that the truly best one is in the set.
         paired: Whether the columns are common seeds.
     """
-    found = indistinguishable_from_best(values, direction=direction, level=level, is_paired=paired)
+    found = compare_with_best(values, direction=direction, level=level, is_paired=paired)
     if found is None:
         return None
     return BestSet(
-        best=numbers[found.best],
+        best=numbers[found.winner],
         members=tuple(numbers[index] for index in found.members),
         method=found.method,
         level=level,
