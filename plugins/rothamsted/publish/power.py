@@ -11,7 +11,7 @@ from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.ranking import by_seed, is_paired, near_best, ranked
 from rothamsted.analysis.values import Dataset
 from rothamsted.errors import UserError
-from rothamsted.statistics import detectable_difference, pooled_sd, replicates_needed, sd_of_paired_differences
+from rothamsted.statistics import Pooled, detectable_difference, pooled_sd, replicates_needed, sd_of_paired_differences
 
 
 def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
@@ -44,8 +44,8 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
         pooled.sd, difference, power=settings.power, level=settings.level, is_paired=False, sd_df=pooled.df
     )
     n_now = int(np.median(np.isfinite(values).sum(axis=1)))
-    if len(numbers) > 1 and is_paired(dataset, numbers):
-        differences = sd_of_paired_differences(values)
+    differences = _of_pairs(dataset, numbers, values)
+    if differences is not None:
         paired = replicates_needed(
             pooled.sd,
             difference,
@@ -69,10 +69,21 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
 
 
 def _detectable(dataset: Dataset, numbers: list[int], values: np.ndarray, n: int, settings: Settings) -> str:
-    paired = len(numbers) > 1 and is_paired(dataset, numbers)
-    pooled = sd_of_paired_differences(values) if paired else pooled_sd(values)
-    of_pairs = pooled.sd if paired else None
+    pairs = _of_pairs(dataset, numbers, values)
     seen = detectable_difference(
-        n, pooled.sd, power=settings.power, level=settings.level, is_paired=paired, sd_of_differences=of_pairs
+        n,
+        pooled_sd(values).sd,
+        power=settings.power,
+        level=settings.level,
+        is_paired=pairs is not None,
+        sd_of_differences=None if pairs is None else pairs.sd,
     )
     return f"With its {n} replicates a condition, {dataset.name} would have seen a difference of {seen:.4g}."
+
+
+def _of_pairs(dataset: Dataset, numbers: list[int], values: np.ndarray) -> Pooled | None:
+    """The spread of differences on common seeds; None where nothing is paired, or all differences are the same."""
+    if len(numbers) < 2 or not is_paired(dataset, numbers):
+        return None
+    differences = sd_of_paired_differences(values)
+    return differences if differences.sd > 0 else None
