@@ -58,7 +58,7 @@ def test_a_section_says_what_it_is_for(section: str, words: str) -> None:
 
 
 # By hand: 0.40, 0.41, 0.42 have sd 0.01; half-width 4.302653 * 0.01 / sqrt(3) = 0.0248.
-VERDICT = ("−0.10", "[−0.20, 0.10]", "best mean")  # as `pages.best_set` has it
+VERDICT = ("[−0.20, 0.10]", "best mean")  # as `pages.best_set` has it
 
 
 def test_the_result_table_shows_rank_factors_mean_interval_sd_n_and_outcomes() -> None:

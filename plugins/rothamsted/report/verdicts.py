@@ -20,7 +20,7 @@ def verdict_words(analysis: Analysis, best: str = "the best") -> str:
         return f"Whether {others} can be {best} is not known{f': {why}' if why else ''}."
     n_can = len(found.others)
     can = f"{count(n_can, 'other condition')} cannot be ruled out as {best}" if n_can else f"No other can be {best}"
-    parts = [f"{can} at {level_percent(found.level)} ({METHODS[found.method]}).", _counts(found), open_words(analysis)]
+    parts = [f"{can} at {level_percent(found.level)}.", _counts(found), open_words(analysis)]
     return " ".join(part for part in parts if part)
 
 

@@ -73,22 +73,19 @@ def verdict_columns(analysis: Analysis) -> tuple[Column, ...]:
     """The columns of `verdict_cells`; none where there are no verdicts."""
     if analysis.best is None:
         return ()
-    return (*columns("Worse by", "limits"), Column(title="Verdict"))
+    return (*columns("Worse by"), Column(title="Verdict"))
 
 
 def verdict_cells(analysis: Analysis, condition: int) -> tuple[Cell, ...]:
-    """How much worse than the best of the others, the limits of that, and the verdict; none without verdicts."""
+    """The limits of how much worse it is than the best of the others, and the verdict; none without verdicts."""
     if analysis.best is None:
         return ()
     one = analysis.best.verdicts.get(condition)
     if one is None:
-        return text(""), text(""), text("")
+        return text(""), text("")
     written = estimate(one.difference, one.low, one.high)
-    return (
-        numeric(written.value, one.difference),
-        numeric(written.interval, one.high - one.low),
-        text(verdict_of(analysis, condition)),
-    )
+    hint = f"{written.value} in these replicates" if math.isfinite(one.difference) else ""
+    return numeric(written.interval, one.difference, hint), text(verdict_of(analysis, condition))
 
 
 def interval_cells(interval: Interval | None) -> tuple[Cell, Cell, Cell]:

@@ -226,8 +226,8 @@ def _marks_note(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[
     member = "; ○ cannot be ruled out as the best" if best.others else ""
     return (
         f"● best mean{member} at {level_percent(best.level)}.{hidden}",
-        f"Worse by: how much worse the condition is than the best of the others, and the limits of that at "
-        f"{level_percent(best.level)}, all of them together ({METHODS[best.method]}).",
+        f"Worse by: limits of how much worse the condition is than the best of the others; at "
+        f"{level_percent(best.level)} all of them hold together ({METHODS[best.method]}).",
         *best.warnings,
     )
 
