@@ -100,6 +100,17 @@ def _accuracy(rng: np.random.Generator, means: np.ndarray, shape: tuple[int, int
     return rng.binomial(1000, wrong) / 1000
 
 
+# Sixteen losses like the quickstart's: four that are close, and a long tail to 6.4.
+QUICKSTART = np.array([0.08, 0.081, 0.082, 0.084, 0.09, 0.1, 0.12, 0.15, 0.2, 0.3, 0.5, 0.8, 1.2, 2.3, 4.0, 6.4])
+
+
+def quickstart(n: int, *, n_sweeps: int, seed: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Return who is called worse and who is in the set, (sweep, condition), in sweeps like the quickstart's."""
+    values = _recorded(np.random.default_rng(seed), QUICKSTART, (n_sweeps, len(QUICKSTART), n))
+    found = by_leaders(values, ALPHA, np.full(len(QUICKSTART), 1e-14))
+    return found.is_worse, found.is_in_set
+
+
 def _recorded(rng: np.random.Generator, means: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """As the quickstart's losses: deviations of 0.0035 at a loss of 0.08 to 1.0 at 6.4, log-normal."""
     sd = 0.0035 * (means / 0.08) ** (np.log(1 / 0.0035) / np.log(6.4 / 0.08))
