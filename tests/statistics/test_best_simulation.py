@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rothamsted.statistics.best_simple import by_pairs
-from tests.statistics.best_settings import PATTERNS, QUICKSTART, SETTINGS, quickstart, rates
+from tests.statistics.best_settings import PATTERNS, QUICKSTART, SETTINGS, Setting, quickstart, rates
 
 FAST = ("equal spread", "11-fold unequal spread", "one a million times away", "t3", "seed share 0.8", "accuracy")
 NAMED = ("best three times the spread", "sd/mean 0.03 to 0.4, log-normal", "seed effects in proportion, 11-fold")
@@ -54,6 +54,18 @@ def test_a_loss_of_6_4_is_told_from_0_08_with_three_seeds() -> None:
     assert QUICKSTART[-1] == 6.4
     assert is_worse[:, -1].mean() >= 0.97 - 3 * 0.004
     assert is_in_set[:, 0].mean() >= 0.95
+
+
+def test_where_rivals_fail_rarely_the_best_is_lost_too_often() -> None:
+    # The limit that docs/statistics.md names: rivals of equal mean that are better in nine seeds of ten. 2,000 sweeps:
+    # lost in 27 %, and called worse in 2 % with three seeds, 23 % with ten.
+    def draw(rng: np.random.Generator, means: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+        failed = (rng.random(shape) < 0.1) & (np.arange(shape[1])[:, None] > 0)
+        level = np.where(np.arange(shape[1]) == 0, 0.0, -1.0)[:, None]
+        return means[:, None] + level + 10.0 * failed + 0.2 * rng.standard_normal(shape)
+
+    found = rates(Setting(draw=draw), 0.0, n_conditions=16, n=3, n_sweeps=600)
+    assert found.lost > 0.2
 
 
 def _pairs(n_conditions: int, n: int, behind: float, *, is_paired: bool, n_sweeps: int) -> tuple[float, float, float]:
