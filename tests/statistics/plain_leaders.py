@@ -9,7 +9,7 @@ import math
 from types import SimpleNamespace
 
 import numpy as np
-from scipy.special import digamma, polygamma
+from scipy.special import digamma, polygamma, stdtrit
 from scipy.stats import linregress, t
 
 
@@ -102,29 +102,35 @@ def _where_trigamma_is(value: float) -> float:
     return low
 
 
-def _leaders(part: SimpleNamespace, i: int, r: int) -> list[int]:
-    """Step 4: who condition i meets at seed r."""
-    standing = {}
+def _standing(part: SimpleNamespace, r: int) -> list[tuple[float, int, float]]:
+    """Step 4: score by the other seeds, condition, and squared error of the score, of all that may lead at seed r."""
+    found = []
     for j in range(part.n_conditions):
         others = [s for s in range(part.n_seeds) if s != r and part.there[j, s]]
-        if j != i and part.there[j, r] and others and (part.near[j] or part.near.sum() < 4):
+        if part.there[j, r] and others and (part.near[j] or part.near.sum() < 4):
             score = np.mean([part.x[j, s] - part.w[j] * part.b[s] for s in others])
-            standing[j] = (score, part.g[j] / len(others))
-    best_three = sorted(standing, key=lambda j: standing[j][0])[:3]
+            found.append((score, j, part.g[j] / len(others)))
+    return sorted(found)
+
+
+def _leaders(standing: list[tuple[float, int, float]], i: int) -> list[int]:
+    """Step 4: who condition i meets."""
+    best_three = [one for one in standing if one[1] != i][:3]
     if not best_three:
         return []
-    score, error = standing[best_three[0]]
-    return [j for j in best_three if standing[j][0] - score <= 2 * math.sqrt(standing[j][1] + error)]
+    best, _, error = best_three[0]
+    return [j for score, j, own in best_three if score - best <= 2 * math.sqrt(own + error)]
 
 
 def _test_each(part: SimpleNamespace) -> None:
     """Step 5."""
     n_conditions = part.n_conditions
+    standing = [_standing(part, r) for r in range(part.n_seeds)]
     part.p, part.y, part.se, part.y_df = np.full((4, n_conditions), math.nan)
     for i in range(n_conditions):
         y, of_leaders, of_error, of_weight = [], [], [], []
         for r in range(part.n_seeds):
-            met = _leaders(part, i, r) if part.there[i, r] else []
+            met = _leaders(standing[r], i) if part.there[i, r] else []
             if not met:
                 continue
             y.append(part.x[i, r] - np.mean(part.x[met, r]))
@@ -180,4 +186,4 @@ def _high(part: SimpleNamespace, i: int, g: int) -> float:
     df = min(part.df[i], part.df[g], squared**2 / spread)
     if part.is_complete:
         squared = max(squared, np.var(part.x[i] - part.x[g], ddof=1) / part.n_seeds)
-    return part.mean[i] - part.mean[g] + t.ppf(1 - part.alpha / (part.n_conditions - 1), df) * math.sqrt(squared)
+    return part.mean[i] - part.mean[g] + stdtrit(df, 1 - part.alpha / (part.n_conditions - 1)) * math.sqrt(squared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -249,6 +250,18 @@ def test_a_winner_that_scatters_far_more_than_the_rest_is_warned_of() -> None:
     result = _found(values)
     assert result.winner == 0
     assert any("scatters far more" in text for text in result.warnings)
+
+
+@pytest.mark.parametrize(("shape", "most_seconds"), [((48, 10), 0.1), ((1000, 5), 10.0)])
+def test_a_large_sweep_takes_little_time(shape: tuple[int, int], most_seconds: float) -> None:
+    # The issue's own target for 48 x 10. Seconds of this process, the best of three: not of what else runs here.
+    values = np.random.default_rng(0).normal(size=shape)
+    taken = []
+    for _ in range(3):
+        start = time.process_time()
+        _found(values)
+        taken.append(time.process_time() - start)
+    assert min(taken) < most_seconds
 
 
 def test_one_condition_is_its_own_set() -> None:

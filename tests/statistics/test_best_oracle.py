@@ -10,12 +10,12 @@ import pytest
 from rothamsted.statistics import BestResult, compare_with_best
 from tests.statistics.plain_leaders import plain_leaders
 
-N_SWEEPS = 60
+N_SWEEPS = 40
 
 
 def _sweep(rng: np.random.Generator, *, missing: float, tail: bool) -> np.ndarray:
     """Conditions of unequal level and spread, seed effects in proportion to spread, perhaps with gaps."""
-    n_conditions, n_seeds = int(rng.integers(4, 41)), int(rng.integers(2, 9))
+    n_conditions, n_seeds = int(rng.choice([4, 5, 7, 12, 20, 40])), int(rng.integers(2, 9))
     level = rng.exponential(3, size=n_conditions) * rng.choice([0, 1, 10, 1e4])
     spread = np.exp(rng.choice([0.2, 1]) * rng.normal(size=n_conditions)) * (1 + rng.choice([0, 0.3]) * level)
     spread[: n_conditions // 4] *= rng.choice([1, 1, 1e-7])  # floors of variances and weights come into play
@@ -60,7 +60,7 @@ def test_every_number_and_verdict_is_that_of_the_plain_loops(missing: float) -> 
 
 @pytest.mark.parametrize("level", [0.8, 0.99])
 def test_the_level_enters_set_verdicts_and_limits_as_in_the_plain_loops(level: float) -> None:
-    for x in _sweeps(0.0)[:20]:
+    for x in _sweeps(0.0)[:8]:
         expected = plain_leaders(x, alpha=1 - level)
         found = compare_with_best(x, direction="minimize", is_paired=True, level=level)
         for name in ("low", "high"):

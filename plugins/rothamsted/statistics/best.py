@@ -17,15 +17,13 @@ import numpy as np
 from rothamsted.statistics.best_findings import Findings
 from rothamsted.statistics.best_leaders import by_leaders
 from rothamsted.statistics.best_remarks import note, warnings
+from rothamsted.statistics.best_scale import scale
 from rothamsted.statistics.best_simple import by_pairs
-from rothamsted.statistics.effects import rounding
-from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
 from rothamsted.statistics.leaders import LEAST_CONDITIONS, LEAST_REPEATED
 from rothamsted.statistics.reduce import Direction
 
 Verdict = Literal["worse", "as good", "open", ""]
-FARTHEST = 1e70  # median standard deviations from the middle: the fourth power of a value is a number
-LEAST_RESOLUTION = 1e-60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,32 +168,18 @@ def _is_enough(lower: np.ndarray, needs: tuple[int, int]) -> bool:
 def _found(lower: np.ndarray, method: BestMethod, is_paired: bool, alpha: float) -> tuple[Findings, bool]:
     """Return what the method finds, and whether values were too far out to compute with.
 
-    Values are centred and scaled by a power of two, so that squares neither overflow nor vanish. Conditions are put in
-    an order of their own, worst values first: ties between leaders then favour the condition that is tested, whatever
-    the order given.
+    Conditions are put in an order of their own, worst values first: ties between leaders then favour the condition that
+    is tested, whatever the order given.
     """
-    middle = float(np.nanmedian(lower))
-    sd = moments(lower.T)[1]
-    _, exponent = np.frexp(_typical(sd, lower - middle))
-    scaled = np.ldexp(lower - middle, -exponent)
-    sizes = np.nanmax(np.abs(np.ldexp(lower, -exponent)), axis=1)
-    resolution = np.maximum(rounding(np.minimum(sizes, FARTHEST)), LEAST_RESOLUTION)
-    is_clipped = bool((np.abs(scaled) > FARTHEST).any())
-    order = np.lexsort(np.where(np.isnan(scaled), np.inf, -scaled).T[::-1])
-    found = method.run(np.clip(scaled, -FARTHEST, FARTHEST)[order], is_paired, alpha, resolution[order])
+    scaled = scale(lower)
+    order = np.lexsort(np.where(np.isnan(scaled.values), np.inf, -scaled.values).T[::-1])
+    found = method.run(scaled.values[order], is_paired, alpha, scaled.resolution[order])
     given = np.argsort(order)
     back = {name: getattr(found, name)[given] for name in Findings.__dataclass_fields__}
     for name in ("mean", "difference", "low", "high"):
-        back[name] = np.ldexp(back[name], exponent)
-    back["mean"] = back["mean"] + middle
-    return Findings(**back), is_clipped
-
-
-def _typical(sd: np.ndarray, apart: np.ndarray) -> float:
-    """Return the median standard deviation; else the greatest distance from the middle; else 1."""
-    known = sd[np.isfinite(sd)]
-    size = float(np.median(known)) if len(known) else 0.0
-    return size or float(np.nanmax(np.abs(apart))) or 1.0
+        back[name] = np.ldexp(back[name], scaled.exponent)
+    back["mean"] = back["mean"] + scaled.middle
+    return Findings(**back), scaled.is_clipped
 
 
 def _row(found: Findings, index: int, n: int, direction: Direction, smallest_difference: float | None) -> AgainstBest:
