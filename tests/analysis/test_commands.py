@@ -148,8 +148,8 @@ def test_compare_puts_a_sweep_and_a_run_side_by_side(swept: Project, call: Call)
 def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call: Call) -> None:
     done = call("power", "--sweep", "toys", "--difference", "0.01")
     assert done.returncode == 0, done.stderr
-    assert "replicates a condition" in done.stdout
-    assert "would have seen a difference of" in done.stdout
+    assert "seeds a condition, the same in all" in done.stdout
+    assert "would have shown a loss of" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call:
         (["compare", "--runs", "toys,toys"], "'toys' is named twice"),
         (["power", "--sweep", "toys"], "difference=NUMBER is missing"),
         (["power", "--sweep", "toys", "--difference", "much"], "difference=much is not a number"),
-        (["power", "--sweep", "toys", "--difference", "0"], "takes infinitely many replicates"),
+        (["power", "--sweep", "toys", "--difference", "0"], "takes infinitely many seeds"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], line: str, swept: Project, call: Call) -> None:

@@ -6,6 +6,7 @@ where there is no answer.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +44,9 @@ from rothamsted.analysis.values import (
     Replicate,
 )
 from rothamsted.spec import Statistics
-from rothamsted.statistics import DEFAULT_POWER, describe, detectable_difference, pooled_sd, sd_of_paired_differences
+from rothamsted.statistics import DEFAULT_POWER, Pooled, describe, pooled_sd, sd_of_paired_differences
+from rothamsted.statistics.best_power import detectable_loss, seeds_to_decide
+from rothamsted.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,7 @@ AFTER_RACE = (
     "the level says; the verdicts are on those that it kept, as if this were the first look."
 )
 
+MOST_SIMULATED = 40  # conditions for which plans are made by simulation: a second
 MOST_QUICK = 500  # conditions whose verdicts take half a second
 
 Part = Literal["comparisons", "effects", "curves"]  # what takes time: 3 s of 3,000 conditions
@@ -87,7 +91,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
     best = None
     if "comparisons" in parts or len(ranking) <= MOST_QUICK:
-        best = _best(dataset, ranking, settings, gaps)
+        best = _best(dataset, ranking, settings, gaps, plans="comparisons" in parts)
     else:
         gaps["best"] = f"with more than {MOST_QUICK} conditions this is computed for the report"
     return Analysis(
@@ -102,7 +106,9 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         comparisons=_comparisons(dataset, ranking, settings, gaps) if "comparisons" in parts else None,
         effects=_effects(dataset, ranking, settings, gaps) if "effects" in parts else None,
         confirmed=_confirmed(dataset, members, ranking, settings, gaps),
-        detectable=_detectable(dataset, near_best(ranking, best.members if best else ()), settings, gaps),
+        detectable=_detectable(dataset, ranking, near_best(ranking, best.members if best else ()), settings, gaps)
+        if "comparisons" in parts
+        else None,
         bands=bands_of(dataset, ranking, level=settings.level, method=settings.interval, gaps=gaps)
         if "curves" in parts
         else {},
@@ -166,8 +172,13 @@ def _metric_summaries(
     return summaries
 
 
-def _best(dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]) -> Best | None:
-    """The verdicts on all conditions with a mean; those that a race dropped have the race's own."""
+def _best(
+    dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str], *, plans: bool
+) -> Best | None:
+    """The verdicts on all conditions with a mean; those that a race dropped have the race's own.
+
+    `plans` asks for the seeds that would decide what is open, which takes a second.
+    """
     if len(ranking) < 2:
         if dataset.kind != "contest":
             why = "only one condition has a score" if ranking else "no condition has a score"
@@ -187,9 +198,23 @@ def _best(dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: di
         method=settings.best,
         smallest_difference=settings.smallest_difference,
     )
-    if found is not None and any(condition.race for condition in dataset.conditions):
-        return replace(found, warnings=(*found.warnings, AFTER_RACE))
-    return found
+    if found is None:
+        return None
+    if any(condition.race for condition in dataset.conditions):
+        found = replace(found, warnings=(*found.warnings, AFTER_RACE))
+    if not plans or len(racing) > MOST_SIMULATED:
+        return found
+    decided_at = seeds_to_decide(
+        values,
+        direction=dataset.objective.direction,
+        is_paired=is_paired(dataset, ranking),
+        rng=np.random.default_rng(0),
+        level=settings.level,
+        smallest_difference=settings.smallest_difference,
+        power=settings.power,
+    )
+    open_ones = found.having("open")
+    return replace(found, more_seeds={n: at for n, at in zip(racing, decided_at, strict=True) if n in open_ones})
 
 
 def _comparisons(
@@ -285,28 +310,38 @@ def _confirmed(
 
 
 def _detectable(
-    dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]
+    dataset: Dataset, ranking: Sequence[int], near: Sequence[int], settings: Settings, gaps: dict[str, str]
 ) -> Detectable | None:
-    values, _ = by_seed(dataset, ranking)
-    counts = np.isfinite(values).sum(axis=1) if len(ranking) else np.array([0])
+    """The smallest loss that this sweep would have called worse, from the spread of its best conditions."""
+    values, _ = by_seed(dataset, near)
+    counts = np.isfinite(values).sum(axis=1) if len(near) else np.array([0])
     n = int(median(counts.tolist()))
     if n < 2:
         gaps["detectable"] = "conditions have fewer than two replicates: their spread is unknown"
         return None
-    paired = len(ranking) > 1 and is_paired(dataset, ranking)
-    pooled = sd_of_paired_differences(values) if paired else pooled_sd(values)
-    if not np.isfinite(pooled.sd) or pooled.sd <= 0:
+    sd = own_spread(values, is_paired=len(near) > 1 and is_paired(dataset, near)).sd
+    if not np.isfinite(sd) or sd <= 0:
         gaps["detectable"] = "the replicates do not vary: any difference would have been seen"
         return None
-    of_pairs = pooled.sd if paired else None
-    difference = detectable_difference(
-        n, pooled.sd, power=settings.power, level=settings.level, is_paired=paired, sd_of_differences=of_pairs
+    n_conditions = min(max(len(ranking), 2), MOST_SIMULATED)
+    loss = detectable_loss(
+        np.full(n_conditions, sd**2), n, rng=np.random.default_rng(0), power=settings.power, level=settings.level
     )
     return Detectable(
         n=n,
-        sd=pooled.sd,
+        sd=sd,
         power=settings.power,
         level=settings.level,
-        difference=float(difference),
-        method=f"{'paired' if paired else 'two-sample'} t, two-sided; spread of the {len(ranking)} best conditions",
+        difference=loss,
+        method=f"the verdicts on {count(n_conditions, 'condition')}, simulated with the spread of the {len(near)} best",
     )
+
+
+def own_spread(values: np.ndarray, *, is_paired: bool) -> Pooled:
+    """The standard deviation of a replicate within its condition, the seed's part taken out where seeds are common."""
+    pooled = pooled_sd(values)
+    if not is_paired:
+        return pooled
+    of_pairs = sd_of_paired_differences(values)
+    is_rounding = not of_pairs.sd > 1e-9 * pooled.sd  # every condition has the same differences between seeds
+    return pooled if is_rounding else replace(of_pairs, sd=of_pairs.sd / math.sqrt(2))

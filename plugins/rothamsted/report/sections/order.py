@@ -13,8 +13,8 @@ from rothamsted.report.sections import promotion_verdicts as promotions
 from rothamsted.report.sentences import METHODS, capital, of_first, sentence, shares_words
 from rothamsted.report.tables import of_conditions as shown_tables
 from rothamsted.report.tables import of_effects as effect_tables
-from rothamsted.report.verdicts import verdict_words
-from rothamsted.wording import GAP, count, level_percent, number, percent, setting, with_uncertainty
+from rothamsted.report.verdicts import open_words, verdict_words
+from rothamsted.wording import GAP, count, level_percent, percent, setting, with_uncertainty
 
 PLACES = {
     "comparisons": ("forest",),
@@ -173,14 +173,14 @@ def _sensitivity(analysis: Analysis) -> tuple[Part, ...]:
     found = analysis.detectable
     if found is None:
         return gap(_why(analysis, "detectable", "How small a difference could be seen is not known."))
-    metric, alpha = analysis.dataset.objective.metric, 1 - found.level
     difference = with_uncertainty(found.difference, found.difference)
     return paragraphs(
-        f"The smallest difference in {metric} between two conditions that this sweep would have shown with a "
-        f"probability of {percent(found.power)} is {difference}: {found.method}, n{GAP}={GAP}{found.n} "
-        f"replicates each, two-sided at {number(alpha)}, standard deviation "
-        f"{with_uncertainty(found.sd, found.sd)}. Conditions that lie closer together may differ without this sweep "
-        "showing it."
+        f"A condition that loses {difference} or more in {analysis.dataset.objective.metric} to the best would have "
+        f"been called worse with a probability of {percent(found.power)} or more ({found.method}; "
+        f"n{GAP}={GAP}{found.n} seeds each, {level_percent(found.level)}, standard deviation within a condition "
+        f"{with_uncertainty(found.sd, found.sd)}). Conditions that lie closer together may differ without this sweep "
+        "showing it.",
+        open_words(analysis),
     )
 
 
