@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rothamsted.metric import Metric as Metric
 from rothamsted.spec import Objective
 from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
@@ -131,6 +132,7 @@ class Dataset:
     marks: tuple[str, ...] = ()  # what a reader has to know before any number: "still running: 12 of 60 ..."
     promotions: tuple[Promotion, ...] = ()  # the newest verdict first
     others: tuple[Objective, ...] = ()  # further objectives: those of `Replicate.others`
+    metrics: Mapping[str, Metric] = field(default_factory=dict)  # what is declared of them, see `metric.declared`
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
 
 
