@@ -124,7 +124,7 @@ _STATISTICS = "rothamsted.statistics"
 INTERVALS: Registry[IntervalRow] = Registry(
     "interval",
     {
-        "t": IntervalRow(make=f"{_STATISTICS}.intervals:t_bounds"),
+        "t": IntervalRow(make=f"{_STATISTICS}.intervals:t_bounds", takes_metric=True),
         "percentile": IntervalRow(make=f"{_STATISTICS}.bootstrap:percentile_bounds", is_resampled=True),
         "bca": IntervalRow(make=f"{_STATISTICS}.bootstrap:bca_bounds", is_resampled=True),
     },

@@ -18,6 +18,7 @@ from rothamsted.spec import Sweep
 from rothamsted.sweep.open.check import print_plan
 from rothamsted.sweep.open.from_file import load
 from rothamsted.sweep.open.start import open_sweep
+from rothamsted.tracking import find_runs
 from tests.sweep.conftest import Project
 
 MAIN = """
@@ -120,3 +121,25 @@ def test_values_outside_the_declared_range_are_said_above_every_number(project: 
         "learning_rate lies outside its declared range, 0.5 to 1, in 3 of 3 finished replicates: its intervals do not "
         "keep to it." in marks
     )
+
+
+def test_no_interval_on_record_leaves_the_declared_range(project: Project) -> None:
+    # Noise of sd 0.01 about a loss of nearly 0 at the end: Student's t has a lower end below 0 at some step.
+    declare(project, {"train_loss": Metric(low=0), "samples_per_second": Metric(low=0), "val_loss": Metric(low=-0.05)})
+    context = project.start({"space": {"x": [0.0, 0.5]}, "parameters": {"lr": 0.5, "steps": 20, "n_points": 5}})
+    project.work(context)
+    context.recorder.close()
+    found = read_sweep("toys", uri=project.tracking_uri)
+    analysis = analyze(found)
+    for name, low in {"samples_per_second": 0.0, "train_loss": 0.0, "val_loss": -0.05}.items():
+        for summary in analysis.metrics[name]:
+            assert summary.interval is None or summary.interval.low >= low
+        for trial in found.conditions:
+            runs = find_runs(None, {}, uri=project.tracking_uri)
+            metrics = next(run.metrics for run in runs if run.run_id == trial.run_id)
+            assert metrics.get(f"{name}/ci_low", low) >= low
+    assert {one.interval.method for one in analysis.objective if one.interval} == {"log"}
+    told = [trial.attributes["rothamsted:result"]["summary"] for trial in context.queue.trials(["rothamsted:result"])]
+    assert [(one["ci_low"], one["ci_high"]) for one in told] == [
+        (one.interval.low, one.interval.high) for one in analysis.objective if one.interval
+    ]

@@ -24,6 +24,8 @@ from rothamsted.wording import (
 
 METHODS = {
     "t": "Student's t",
+    "log": "Student's t on the log scale",
+    "logit": "Student's t on the logit scale",
     "percentile": "percentile bootstrap",
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
