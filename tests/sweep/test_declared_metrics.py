@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rothamsted.analysis.analyze import analyze
+from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Objective
 from rothamsted.errors import SpecError
 from rothamsted.metric import Metric
+from rothamsted.publish.finished import settings_of
 from rothamsted.spec import Sweep
 from rothamsted.sweep.open.check import print_plan
 from rothamsted.sweep.open.from_file import load
@@ -143,3 +144,18 @@ def test_no_interval_on_record_leaves_the_declared_range(project: Project) -> No
     assert [(one["ci_low"], one["ci_high"]) for one in told] == [
         (one.interval.low, one.interval.high) for one in analysis.objective if one.interval
     ]
+
+
+@pytest.mark.parametrize(("correction", "test"), [("dunnett", "Dunnett"), ("tukey", "Tukey")])
+def test_a_joint_correction_of_the_sweep_file_is_that_of_its_report(
+    project: Project, correction: str, test: str
+) -> None:
+    noisy = {"parameters": {"steps": 20, "n_points": 5, "own_noise": 0.05}, "space": {"x": [0.0, 0.2, 0.5]}}
+    context = project.start({**noisy, "statistics": {"correction": correction}})
+    project.work(context)
+    context.recorder.close()
+    found = read_sweep("toys", uri=project.tracking_uri)
+    by_file = analyze(found, settings_of(context.sweep)).comparisons
+    assert by_file is not None
+    assert test in by_file.test
+    assert by_file == analyze(found, Settings(correction=correction)).comparisons

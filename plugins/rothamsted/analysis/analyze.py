@@ -42,6 +42,7 @@ from rothamsted.analysis.values import (
     FactorEffects,
     Replicate,
 )
+from rothamsted.catalog import INTERVALS
 from rothamsted.metric import Metric, declared
 from rothamsted.statistics import DEFAULT_POWER, describe, detectable_difference, pooled_sd, sd_of_paired_differences
 
@@ -87,7 +88,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         effects=_effects(dataset, ranking, settings, gaps) if "effects" in parts else None,
         confirmed=_confirmed(dataset, members, ranking, settings, gaps),
         detectable=_detectable(dataset, near_best(ranking, best.members if best else ()), settings, gaps),
-        bands=bands_of(dataset, ranking, level=settings.level, method=settings.interval, gaps=gaps)
+        bands=bands_of(dataset, ranking, level=settings.level, method=_of_curves(settings), gaps=gaps)
         if "curves" in parts
         else {},
         gaps=gaps,
@@ -146,6 +147,11 @@ def _objective_summary(
 ) -> ConditionSummary:
     metric = declared(dataset.metrics, dataset.objective.metric)
     return _summary_of(condition, replicates, scores_of(replicates), settings, metric)
+
+
+def _of_curves(settings: Settings) -> str:
+    """The kind of interval at the points of curves: values between two measurements are no shares of rows."""
+    return "t" if INTERVALS[settings.interval].is_of_rows else settings.interval
 
 
 def _metric_summaries(

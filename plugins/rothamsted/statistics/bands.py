@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from rothamsted.catalog import INTERVALS
+from rothamsted.errors import SpecError
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, interval_bounds, least_n, moments
 
@@ -64,7 +65,8 @@ def band(
         grid: The points themselves, rising; or how they are spread from the least to the greatest x (for "log":
             from the least above 0). Left out, the same as "linear". Where one curve has every x of all the others
             (all measured at the same steps, or some ended early), its x are the grid and nothing is spread.
-        method: A name of INTERVALS: t, percentile or bca. The bootstrap draws whole replicates.
+        method: A name of INTERVALS that is not one of shares of rows, which values between two measurements need not
+            be. The bootstrap draws whole replicates.
         metric: What is known of the metric: the band keeps to its range.
         seed: Where the bootstrap's resamples come from.
         n_resamples: Of the bootstrap, at each point, at least 999.
@@ -73,11 +75,12 @@ def band(
         The band; of no measurement at all, one without points.
 
     Raises:
-        SpecError: No method of this name.
+        SpecError: No method of this name, or one of shares of rows.
         ValueError: Curves, grid, level or n_points that cannot be used.
     """
     check_level(level)
-    INTERVALS.check(method)
+    if INTERVALS[method].is_of_rows:
+        raise SpecError(f"interval '{method}' is of shares of rows, which points of a curve need not be; use t")
     cleaned = [_clean(x, y) for x, y in curves]
     points = _points([x for x, _ in cleaned], grid, n_points)
     values = np.full((len(cleaned), len(points)), np.nan)  # (replicate, point)

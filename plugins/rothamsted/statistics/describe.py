@@ -20,7 +20,7 @@ from rothamsted.statistics.intervals import (
     mean_interval,
     moments,
     why_no_interval,
-    why_no_spread,
+    why_odd,
 )
 from rothamsted.statistics.summary import summarize
 
@@ -75,7 +75,7 @@ def describe(
     is_constant = n > 1 and known["min"] == known["max"]
     no_width = f"all {n} values are equal: an interval of no width says nothing of the spread"
     remarks = [
-        why_no_interval(n, level=level, method=method) or why_no_spread(finite, metric),
+        why_no_interval(n, level=level, method=method) or why_odd(finite, method=method, metric=metric),
         no_width if interval is not None and interval.low == interval.high else "",
         f"{len(given) - n} of {len(given)} values not finite: left out" if n < len(given) else "",
     ]

@@ -16,6 +16,7 @@ from rothamsted.catalog import INTERVALS
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.bootstrap import least_n_to_resample
 from rothamsted.statistics.ranges import cut, end_of_range, in_range, kept_in_range, scale_of
+from rothamsted.statistics.shares import overdispersion, why_no_share
 
 DEFAULT_LEVEL = 0.95
 N_RESAMPLES = 9999  # ends of a 95 % interval then move by some 0.7 % of its width from seed to seed
@@ -58,14 +59,15 @@ def mean_interval(
         n_resamples: Of the bootstrap, at least 999.
 
     Returns:
-        The interval; None with too few values (`why_no_interval` has the reason), or with all of them on an end of
-        the range (`why_no_spread`). No method stands in for another.
+        The interval; None with too few values (`why_no_interval` has the reason), with all of them on an end of
+        the range (`why_no_spread`), or where they are no shares of rows (`shares.why_no_share`). No method stands in
+        for another.
 
     Raises:
         SpecError: No method of this name.
         ValueError: Values that are not a list, a level outside (0, 1), or too few resamples.
     """
-    least = least_n(method, level)
+    least, is_of_rows = least_n(method, level), INTERVALS[method].is_of_rows
     check_level(level)
     column = np.asarray(values, dtype=np.float64)
     if column.ndim != 1:
@@ -74,7 +76,9 @@ def mean_interval(
     n = len(column)
     if n < least:
         return None
-    if column.min() == column.max():
+    if is_of_rows and why_no_share(column[:, 0], metric):
+        return None
+    if not is_of_rows and column.min() == column.max():
         estimate = low = high = float(column[0, 0])
         if end_of_range(estimate, metric):
             return None
@@ -91,7 +95,8 @@ def interval_bounds(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ends of the intervals of a method for each column of values (replicate, point), within the metric's range.
 
-    Values are finite, of no column all equal. Where a value lies outside the range, that column's interval may.
+    Values are finite, of no column all equal unless the row is one of rows. Where a value lies outside the range, that
+    column's interval may.
     """
     make = INTERVALS.function(method)
     if INTERVALS[method].takes_metric:
@@ -115,6 +120,13 @@ def why_no_interval(n: int, *, level: float = DEFAULT_LEVEL, method: str = "t") 
     return f"{n} replicates: no {method} interval at level {level:g}: {too_few}"
 
 
+def why_odd(values: np.ndarray, *, method: str, metric: Metric) -> str:
+    """Say why finite values that are enough have no interval by this method, or one that is too narrow; else empty."""
+    if INTERVALS[method].is_of_rows:
+        return why_no_share(values, metric) or overdispersion(values, metric)
+    return why_no_spread(values, metric)
+
+
 def why_no_spread(values: np.ndarray, metric: Metric) -> str:
     """Say that finite values all lie on an end of the metric's range, which gives them no interval; else empty."""
     end = end_of_range(float(values[0]), metric) if len(values) > 1 and values.min() == values.max() else ""
@@ -128,7 +140,8 @@ def least_n(method: str, level: float) -> int:
     Raises:
         SpecError: No method of this name.
     """
-    return least_n_to_resample(level) if INTERVALS[method].is_resampled else 2
+    row = INTERVALS[method]
+    return least_n_to_resample(level) if row.is_resampled else 1 if row.is_of_rows else 2
 
 
 def t_bounds(
