@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from rothamsted.analysis.bands import bands_of
+from rothamsted.analysis.better import with_better
 from rothamsted.analysis.compared import best_set, compare_with
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
@@ -42,7 +43,7 @@ from rothamsted.analysis.values import (
     FactorEffects,
     Replicate,
 )
-from rothamsted.catalog import INTERVALS
+from rothamsted.catalog import INTERVALS, TESTS
 from rothamsted.metric import Metric, declared
 from rothamsted.statistics import DEFAULT_POWER, describe, detectable_difference, pooled_sd, sd_of_paired_differences
 
@@ -194,16 +195,18 @@ def _comparisons(
         gaps["comparisons"] = f"the reference, condition {reference}, has no score"
         return best, None
     test = settings.test if settings.test != "auto" else "paired_t" if paired else "welch"
-    return best, compare_with(
+    direction = dataset.objective.direction
+    found = compare_with(
         values,
         ranking,
         reference,
         test=test,
         correction=settings.correction,
         level=settings.level,
-        direction=dataset.objective.direction,
+        direction=direction,
         gaps=gaps,
     )
+    return best, with_better(found, values, ranking, is_paired=TESTS[test].is_paired, direction=direction)
 
 
 def _effects(

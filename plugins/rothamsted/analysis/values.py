@@ -150,6 +150,18 @@ class ConditionSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Better:
+    """How often a replicate of a condition beat one of the reference, and the interval for the probability of that."""
+
+    n_better: float  # ties count half
+    n_compared: int  # pairs of one seed; else each replicate with each of the other
+    low: float  # Wilson's interval for pairs, else Newcombe's method 5
+    high: float
+    level: float
+    is_paired: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComparisonRow:
     """One condition against another. Differences are condition minus reference."""
 
@@ -167,6 +179,7 @@ class ComparisonRow:
     probability_better: float  # that a replicate of the condition beats one of the reference; ties count half
     is_different: bool  # corrected p below 1 - level
     note: str = ""
+    better: Better | None = None  # the counts behind `probability_better`
 
 
 @dataclass(frozen=True, kw_only=True)

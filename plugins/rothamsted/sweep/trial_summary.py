@@ -18,8 +18,10 @@ from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, 
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
+from rothamsted.statistics.ranges import scale_of
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep.scores import NO_NUMBER, violations
+from rothamsted.wording import with_basis
 
 
 def metric_points(measured: Measured) -> list[MetricPoint]:
@@ -134,9 +136,12 @@ def _scores(results: Sequence[ReplicateResult], index: int) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
-def summary_of(scores: np.ndarray, level: float, metric: Metric) -> dict[str, float | None]:
+def summary_of(scores: np.ndarray, level: float, metric: Metric) -> dict[str, Any]:
     """Mean, interval and their kind of the scores (replicate,); empty without any, None where undefined."""
-    return {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric).items()} if len(scores) else {}
+    if not len(scores):
+        return {}
+    found = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric).items()}
+    return {**found, "method": scale_of(scores, metric)}
 
 
 def _worst(objective: Objective) -> float:
@@ -159,16 +164,12 @@ def _replicate(result: ReplicateResult) -> dict[str, Any]:
 
 
 def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
-    """'0.123, 95 % interval 0.11 to 0.14 (t, n = 3)', or why there is no interval."""
+    """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
     if not summary or summary.get("mean") is None:
         return "no score"
-    n = int(summary["n"])
-    if summary.get("ci_low") is None:
-        return f"{summary['mean']:.6g} (n = {n}: no interval)"
-    return (
-        f"{summary['mean']:.6g}, {100 * level:g} % interval {summary['ci_low']:.6g} to "
-        f"{summary['ci_high']:.6g} (t, n = {n})"
-    )
+    low, high = (math.nan if summary.get(end) is None else summary[end] for end in ("ci_low", "ci_high"))
+    method = summary.get("method", "t")  # one that was told before the method was kept
+    return with_basis(summary["mean"], low, high, level=level, method=method, n=int(summary["n"]))
 
 
 def describe_violation(violation: float) -> str:

@@ -21,6 +21,7 @@ from rothamsted.statistics.ranges import cut
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.statistics.stopping import is_narrow_enough
 from rothamsted.sweep.phases.phase import Step
+from rothamsted.wording import estimate
 
 SURVIVED = "survived"
 
@@ -99,7 +100,7 @@ def _verdicts(
             stop = is_narrow_enough(values[row], width=width, level=level, **bounds)
             if stop.is_narrow and stop.interval is not None:
                 low, high = cut(np.array(stop.interval.low), np.array(stop.interval.high), metric)
-                paid = f"{low:.6g} to {high:.6g} ({stop.interval.method})"
+                paid = f"{estimate(stop.interval.estimate, float(low), float(high))} ({stop.interval.method})"
                 verdicts[number] = _verdict(f"narrow after {n_done}", f"{stop.reason}: {paid}")
     if seen.next_n is not None and seen.next_n <= n_done:
         raise RuntimeError(f"sweep {sweep.name}: a round after {n_done} replicates asks for {seen.next_n}")
