@@ -124,9 +124,10 @@ _STATISTICS = "rothamsted.statistics"
 INTERVALS: Registry[IntervalRow] = Registry(
     "interval",
     {
-        "t": IntervalRow(make=f"{_STATISTICS}.intervals:t_bounds"),
+        "t": IntervalRow(make=f"{_STATISTICS}.intervals:t_bounds", takes_metric=True),
         "percentile": IntervalRow(make=f"{_STATISTICS}.bootstrap:percentile_bounds", is_resampled=True),
         "bca": IntervalRow(make=f"{_STATISTICS}.bootstrap:bca_bounds", is_resampled=True),
+        "wilson": IntervalRow(make=f"{_STATISTICS}.shares:wilson_bounds", takes_metric=True, is_of_rows=True),
     },
     row=IntervalRow,
 )

@@ -28,6 +28,7 @@ CODE_DIGEST = "rothamsted.code_digest"  # SHA-256 of the study's source files; s
 CONTESTANT = "rothamsted.contestant"  # label of a condition in a contest
 HOLDER = "rothamsted.holder"  # number of the claim whose worker may write to this run
 CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
+METRICS_FILE = "metrics.json"  # artifact beside the resolved sweep: what the study declares of its metrics
 
 RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep
 TARGET = "rothamsted:n_replicates"  # Optuna: replicates that a trial of a race shall have

@@ -10,7 +10,7 @@ import numpy as np
 
 from projects.files.problem import DataProblem
 from projects.image_classifier.config import Config, is_longer
-from rothamsted.study import Study, main
+from rothamsted.study import Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.image_classifier.train import Measurement
@@ -53,6 +53,8 @@ def prepare_b0_weights(
     return prepare(source=source, target=target, epochs=epochs, n_train=n_train, seed=seed)
 
 
+_PARTS = {"train": "training", "val": "validation", "test": "test", "best_val": "best validation"}
+
 STUDY = Study(
     name="image_classifier",
     config=Config,
@@ -62,6 +64,22 @@ STUDY = Study(
     datasets={"cifar10": prepare_cifar10, "b0_weights": prepare_b0_weights},
     data_digest=data_digest,
     user_errors=(DataProblem,),
+    metrics={
+        **{f"{part}_loss": Metric(direction="minimize", low=0, label=f"{name} loss") for part, name in _PARTS.items()},
+        **{
+            f"{part}_accuracy": Metric(direction="maximize", low=0, high=1, label=f"{name} accuracy")
+            for part, name in _PARTS.items()
+        },
+        "val_f1": Metric(direction="maximize", low=0, high=1, label="validation F1, a mean over classes"),
+        "class_accuracy/*": Metric(direction="maximize", low=0, high=1, label="validation accuracy of one class"),
+        "generalization_gap": Metric(low=-1, high=1, label="training less validation accuracy"),
+        "batch_loss": Metric(direction="minimize", low=0, label="loss of the augmented batches"),
+        "learning_rate": Metric(low=0, label="learning rate"),
+        "samples_seen": Metric(low=0, label="training samples seen"),
+        "best_epoch": Metric(low=0, label="epoch of the best weights"),
+        "epochs_to_90": Metric(direction="minimize", low=0, label="epochs to 90 % of the best accuracy"),
+        "grad_norm": Metric(low=0, label="norm of the gradient"),
+    },
 )
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rothamsted.wording import with_basis
 from tests.browser import sites
 from tests.browser.conftest import N_TRIALS, Shown
 
@@ -126,9 +127,7 @@ def test_the_sweep_page_ranks_the_conditions_in_a_table_with_intervals(page: Any
     row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="interval")).first.inner_text()
     expected = shown.estimates[best]
     assert row.split("\t")[0] == str(best)
-    assert row.endswith(
-        f"{expected.mean:.6g}, 95 % interval {expected.low:.6g} to {expected.high:.6g} (t, n = {N_REPLICATES})"
-    )
+    assert row.endswith(with_basis(expected.mean, expected.low, expected.high, level=0.95, method="t", n=N_REPLICATES))
 
 
 def test_the_report_is_shown_among_the_artifacts_of_the_sweep(page: Any, shown: Shown) -> None:

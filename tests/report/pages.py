@@ -13,6 +13,7 @@ from rothamsted.analysis.values import (
     AgainstBest,
     Analysis,
     Best,
+    Better,
     ComparisonRow,
     Comparisons,
     Condition,
@@ -174,6 +175,7 @@ def comparison(condition: int, reference: int, difference: float, **changes: Any
         "effect_high": 2.8,
         "probability_better": 0.0,
         "is_different": True,
+        "better": Better(n_better=0, n_compared=3, low=0.0, high=0.5615, level=0.95, is_paired=True),
     }
     return ComparisonRow(**{**given, **changes})
 

@@ -247,7 +247,7 @@ MISTAKES = {
         "name:",
         "statistics: {interval: tt}\nname:",
         "2: statistics.interval: ",
-        "there is no interval 'tt'; did you mean t? known: t, percentile, bca",
+        "there is no interval 'tt'; did you mean t? known: t, percentile, bca, wilson",
     ),
     "unknown correction": (
         "name:",

@@ -84,7 +84,7 @@ def test_optuna_is_told_the_mean_over_replicates_with_a_note_and_a_link(project:
         assert trial.value == pytest.approx(run.metrics["objective/mean"], rel=1e-12)
         assert trial.user_attrs[tags.RUN_ID] == run.run_id
         note = get_note(optuna.Trial(study, trial._trial_id))
-        assert "95 % interval" in note
+        assert "(95\N{NARROW NO-BREAK SPACE}%, t, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}3)" in note
         assert run.run_id in note
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rothamsted.analysis.bands import bands_of
+from rothamsted.analysis.better import with_better
 from rothamsted.analysis.compared import best_of, compare_with, reference_of
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
@@ -43,6 +44,8 @@ from rothamsted.analysis.values import (
     FactorEffects,
     Replicate,
 )
+from rothamsted.catalog import INTERVALS, TESTS
+from rothamsted.metric import Metric, declared
 from rothamsted.spec import Statistics
 from rothamsted.statistics import DEFAULT_POWER, Pooled, describe, pooled_sd, sd_of_paired_differences
 from rothamsted.statistics.best_power import detectable_loss, seeds_to_decide
@@ -99,7 +102,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         level=settings.level,
         interval=settings.interval,
         correction=settings.correction,
-        objective=tuple(_objective_summary(c, members[c.number], settings) for c in dataset.conditions),
+        objective=tuple(_objective_summary(dataset, c, members[c.number], settings) for c in dataset.conditions),
         metrics=_metric_summaries(dataset, members, settings),
         ranking=tuple(ranking),
         best=best,
@@ -109,29 +112,41 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         detectable=_detectable(dataset, ranking, near_best(ranking, best.members if best else ()), settings, gaps)
         if "comparisons" in parts
         else None,
-        bands=bands_of(dataset, ranking, level=settings.level, method=settings.interval, gaps=gaps)
+        bands=bands_of(dataset, ranking, level=settings.level, method=_of_curves(settings), gaps=gaps)
         if "curves" in parts
         else {},
         gaps=gaps,
         marks=(*dataset.marks, *marks_of(dataset, members, ranking)),
         others=tuple(
             tuple(
-                _summary_of(c, members[c.number], others_of(members[c.number], i), settings) for c in dataset.conditions
+                _summary_of(
+                    c,
+                    members[c.number],
+                    others_of(members[c.number], i),
+                    settings,
+                    declared(dataset.metrics, other.metric),
+                )
+                for c in dataset.conditions
             )
-            for i in range(len(dataset.others))
+            for i, other in enumerate(dataset.others)
         ),
         pareto=pareto_of(dataset, ranking, gaps),
     )
 
 
 def _summary_of(
-    condition: Condition, replicates: Sequence[Replicate], values: np.ndarray, how: Settings
+    condition: Condition,
+    replicates: Sequence[Replicate],
+    values: np.ndarray,
+    how: Settings,
+    metric: Metric,
 ) -> ConditionSummary:
     """Summarize one number a finished replicate, and count how all replicates ended.
 
     A condition that was pruned has no statistics: which of its replicates were let finish depends on their values.
     """
-    found = describe(values if not condition.pruned else values[:0], level=how.level, method=how.interval)
+    kept = values if not condition.pruned else values[:0]
+    found = describe(kept, level=how.level, method=how.interval, metric=metric)
     counts = Counter(r.outcome for r in replicates)
     counts["excluded"] = 0 if condition.pruned else found.n_excluded
     notes = [found.note] if found.note and not condition.pruned else []
@@ -151,8 +166,16 @@ def _summary_of(
     )
 
 
-def _objective_summary(condition: Condition, replicates: Sequence[Replicate], settings: Settings) -> ConditionSummary:
-    return _summary_of(condition, replicates, scores_of(replicates), settings)
+def _objective_summary(
+    dataset: Dataset, condition: Condition, replicates: Sequence[Replicate], settings: Settings
+) -> ConditionSummary:
+    metric = declared(dataset.metrics, dataset.objective.metric)
+    return _summary_of(condition, replicates, scores_of(replicates), settings, metric)
+
+
+def _of_curves(settings: Settings) -> str:
+    """The kind of interval at the points of curves: values between two measurements are no shares of rows."""
+    return "t" if INTERVALS[settings.interval].is_of_rows else settings.interval
 
 
 def _metric_summaries(
@@ -167,7 +190,8 @@ def _metric_summaries(
         for condition in dataset.conditions:
             replicates = members[condition.number]
             finished = [r.metrics.get(name, np.nan) for r in replicates if r.outcome == "finished"]
-            rows.append(_summary_of(condition, replicates, np.array(finished, dtype=float), quick))
+            values = np.array(finished, dtype=float)
+            rows.append(_summary_of(condition, replicates, values, quick, declared(dataset.metrics, name)))
         summaries[name] = tuple(rows)
     return summaries
 
@@ -236,16 +260,18 @@ def _comparisons(
         return None
     paired = is_paired(dataset, ranking)
     test = settings.test if settings.test != "auto" else "paired_t" if paired else "welch"
-    return compare_with(
+    direction = dataset.objective.direction
+    found = compare_with(
         values,
         ranking,
         reference,
         test=test,
         correction=settings.correction,
         level=settings.level,
-        direction=dataset.objective.direction,
+        direction=direction,
         gaps=gaps,
     )
+    return with_better(found, values, ranking, is_paired=TESTS[test].is_paired, direction=direction)
 
 
 def _effects(
@@ -278,8 +304,8 @@ def _confirmed(
         number = condition.number
         if not fresh[number] or number in dataset.unconfirmed:
             continue
-        search = _objective_summary(condition, members[number], settings)
-        again = _objective_summary(condition, fresh[number], settings)
+        search = _objective_summary(dataset, condition, members[number], settings)
+        again = _objective_summary(dataset, condition, fresh[number], settings)
         has_mean = not again.counts.get("diverged")
         luck = luck_of(
             scores_of(members[number]),

@@ -5,12 +5,14 @@ Apart from the analysis, which computes: these sentences count what it leaves ou
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from rothamsted.analysis.values import Dataset, Replicate
+from rothamsted.metric import declared
 
 
 def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranking: Sequence[int]) -> list[str]:
@@ -30,6 +32,7 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
             f"{n_pruned} of {len(members)} conditions were pruned (stopped before the end): in no ranking, no interval."
         )
     marks += _constraint_marks(dataset)
+    marks += _range_marks(dataset)
     n_early = sum(bool(r.stopped_early) for r in dataset.replicates)
     if n_early:
         marks.append(
@@ -52,6 +55,25 @@ def _constraint_marks(dataset: Dataset) -> list[str]:
     total = len(dataset.conditions)
     return [
         f"{n} of {total} conditions break the constraint {text} and are not ranked." for text, n in n_broken.items()
+    ]
+
+
+def _range_marks(dataset: Dataset) -> list[str]:
+    """Which metrics have final values outside the range that the study declares for them."""
+    outside: Counter[str] = Counter()
+    finished = [r for r in dataset.replicates if r.outcome == "finished"]
+    for r in finished:
+        objectives = zip((dataset.objective, *dataset.others), (r.objective, *r.others))
+        values = {**r.metrics, **{one.metric: value for one, value in objectives}}
+        outside.update(
+            name
+            for name, value in values.items()
+            if math.isfinite(value) and not declared(dataset.metrics, name).holds(value)
+        )
+    return [
+        f"{name} lies outside its declared range, {declared(dataset.metrics, name).range_words}, in {n} of "
+        f"{len(finished)} finished replicates: its intervals do not keep to it."
+        for name, n in outside.items()
     ]
 
 

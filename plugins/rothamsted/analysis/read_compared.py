@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags, tracking
@@ -19,6 +19,7 @@ from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate
 from rothamsted.errors import StoreError
+from rothamsted.metric import Metric
 from rothamsted.tracking import FoundRun
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -36,6 +37,7 @@ class Subject:
     parameters: Mapping[str, Any]
     replicates: tuple[Replicate, ...]
     objective: Objective | None  # of its sweep; None for a run that is in none
+    metrics: Mapping[str, Metric] = field(default_factory=dict)  # what the study of its sweep declares
 
 
 def read_compared(
@@ -86,6 +88,7 @@ def read_compared(
         factors=tuple(factors_of(conditions)),
         conditions=tuple(conditions),
         replicates=tuple(replicates),
+        metrics=_agreed([subject.metrics for subject in subjects]),
     )
     return dataset, tuple(subjects)
 
@@ -128,6 +131,7 @@ def _of_sweep(reference: str, objective: Objective | None, *, uri: str) -> Subje
         parameters={**fixed, **best.values},
         replicates=tuple(fresh or members),
         objective=dataset.objective,
+        metrics=dataset.metrics,
     )
 
 
@@ -161,6 +165,12 @@ def _replicate(run: FoundRun) -> Replicate:
         metrics={name: value for name, value in run.metrics.items() if name not in BOOKKEEPING},
         started_ms=run.start_ms,
     )
+
+
+def _agreed(declarations: Sequence[Mapping[str, Metric]]) -> dict[str, Metric]:
+    """What all that declare a metric say alike; runs that are not of a sweep declare nothing."""
+    merged = {name: one for own in declarations for name, one in own.items()}
+    return {name: one for name, one in merged.items() if all(own.get(name, one) == one for own in declarations)}
 
 
 def _common_objective(subjects: Sequence[Subject]) -> Objective:

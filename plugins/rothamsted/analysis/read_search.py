@@ -17,6 +17,7 @@ from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.sweep_record import design_of, race_mark
 from rothamsted.analysis.typed import factors_of
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
+from rothamsted.metric import Metric
 from rothamsted.records import Outcome
 from rothamsted.search import Queue, ToldTrial
 from rothamsted.spec import Sweep
@@ -32,6 +33,7 @@ def read_search(
     run_id: str = "",
     experiment_id: str = "",
     question: str = "",
+    metrics: Mapping[str, Metric] | None = None,
 ) -> Dataset:
     """Return the dataset of a sweep as its search has it: every condition that has been told something.
 
@@ -42,10 +44,12 @@ def read_search(
         run_id: Of the sweep's run.
         experiment_id: MLflow's folder of the run.
         question: The sweep file's opening comment.
+        metrics: What its study declares of its metrics.
     """
     fresh = confirmation.trials([tags.CONFIRMS, tags.RESULT]) if confirmation is not None else []
     trials = queue.trials(KEYS)
     found = dataset_of(sweep, trials, fresh, run_id=run_id, experiment_id=experiment_id, question=question)
+    found = replace(found, metrics=metrics or {})
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found
     begun = {trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh}

@@ -32,6 +32,7 @@ from rothamsted.analysis.sweep_runs import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import factors_of, typed_in
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate, Series
 from rothamsted.errors import StoreError
+from rothamsted.metric import declared
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Objective, Sweep
 from rothamsted.tracking import FoundRun
@@ -47,6 +48,7 @@ def read_sweep(
     uri: str,
     objective: Objective | None = None,
     curves: Collection[str] | None = None,
+    is_direction_guessed: bool = False,
 ) -> Dataset:
     """Return the dataset of a sweep, as it stands.
 
@@ -54,6 +56,7 @@ def read_sweep(
         reference: Name of the sweep, or id of its run.
         uri: Tracking URI.
         objective: Another one than the sweep's own.
+        is_direction_guessed: Whether a direction that the study declares wins over the objective's.
         curves: Metrics to read with their curves; None for the objective's, its partner's and the learning rate's.
 
     Raises:
@@ -62,6 +65,9 @@ def read_sweep(
     found = read_sweep_runs(reference, uri=uri)
     known = sorted({name for run in found.replicates for name in run.metrics})
     place = f"sweep {found.sweep.name}"
+    if objective is not None and is_direction_guessed:
+        said = declared(found.metrics, objective.metric).direction
+        objective = objective.model_copy(update={"direction": said or objective.direction})
     objectives = list(found.sweep.objectives) if objective is None else [objective]
     wanted = objectives[0]
     check_metrics([*([wanted.metric] if objective is not None else []), *(curves or [])], known, place)
@@ -94,6 +100,7 @@ def read_sweep(
         promotions=read_promotions(found.run.run_id, uri=uri),
         others=tuple(objectives[1:]),
         statistics=found.sweep.statistics,
+        metrics=found.metrics,
         unconfirmed=_unconfirmed(found, replicates, number_of),
     )
 

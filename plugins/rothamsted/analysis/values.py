@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rothamsted.metric import Metric as Metric
 from rothamsted.spec import Objective, Statistics
 from rothamsted.statistics import AgainstBest as AgainstBest
 from rothamsted.statistics import EffectRow as EffectRow
@@ -133,6 +134,7 @@ class Dataset:
     promotions: tuple[Promotion, ...] = ()  # the newest verdict first
     others: tuple[Objective, ...] = ()  # further objectives: those of `Replicate.others`
     statistics: Statistics = field(default_factory=Statistics)  # how the sweep's file wants it analysed
+    metrics: Mapping[str, Metric] = field(default_factory=dict)  # what is declared of them, see `metric.declared`
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
 
 
@@ -147,6 +149,18 @@ class ConditionSummary:
     interval: Interval | None  # for the mean; None with fewer than two values
     is_constant: bool  # more than one value, and no spread at all
     note: str = ""  # why there is no interval, or what is odd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Better:
+    """How often a replicate of a condition beat one of the reference, and the interval for the probability of that."""
+
+    n_better: float  # ties count half
+    n_compared: int  # pairs of one seed; else each replicate with each of the other
+    low: float  # Wilson's interval for pairs, else Newcombe's method 5
+    high: float
+    level: float
+    is_paired: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +181,7 @@ class ComparisonRow:
     probability_better: float  # that a replicate of the condition beats one of the reference; ties count half
     is_different: bool  # corrected p below 1 - level
     note: str = ""
+    better: Better | None = None  # the counts behind `probability_better`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,9 +44,10 @@ def take_dataset(found: dict[str, str], command: str, *, uri: str) -> Dataset:
         raise UserError(
             f"rothamsted {command}: which runs? give sweep=NAME, or experiment=NAME with group_by and metric"
         )
+    is_guessed = "direction" not in found
     objective = take_objective(found, command)
     if sweep is not None:
-        return read_sweep(sweep, uri=uri, objective=objective, curves=curves or None)
+        return read_sweep(sweep, uri=uri, objective=objective, curves=curves or None, is_direction_guessed=is_guessed)
     group_by, replicate_by = names_of(take(found, "group_by")), take(found, "replicate_by")
     if not group_by:
         raise UserError(f"rothamsted {command}: experiment={experiment} needs group_by=PARAMETER[,PARAMETER]")

@@ -12,8 +12,10 @@ from rothamsted import tracking
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
 from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, race_text
+from rothamsted.report.tables.cells import mean_estimate
 from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.search import dashboard_command
+from rothamsted.wording import MISSING, level_percent
 
 MOST_SHOWN = 10  # conditions of a table; the CSV files have all
 
@@ -134,13 +136,14 @@ def _confirmed_cells(one: Confirmed) -> tuple[str, str, str]:
 
 
 def _cells(summary: ConditionSummary) -> tuple[str, str, str]:
-    interval = summary.interval
-    bounds = "none (n = 1)" if interval is None else f"{interval.low:.5g} to {interval.high:.5g}"
-    return f"{summary.statistics['mean']:.5g}", bounds, str(summary.n)
+    written, _ = mean_estimate(summary)
+    bounds = f"none (n = {summary.n})" if written.interval == MISSING else written.interval
+    return written.value, bounds, str(summary.n)
 
 
 def _interval_header(analysis: Analysis) -> str:
-    return f"{100 * analysis.level:g} % interval ({analysis.interval})"
+    kinds = {one.interval.method for one in analysis.objective if one.interval} or {analysis.interval}
+    return f"{level_percent(analysis.level)} interval ({' or '.join(sorted(kinds))})"
 
 
 def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) -> None:

@@ -10,8 +10,10 @@ from collections import Counter
 
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
+from rothamsted.report.sentences import luck_estimate, with_interval
 from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
+from rothamsted.wording import level_percent, with_basis
 
 N_SHOWN = 10
 MOST_CHARACTERS = 7_500  # MLflow keeps 8,000
@@ -87,15 +89,13 @@ def _contest(analysis: Analysis) -> list[str]:
 
 
 def estimate_text(interval: Interval | None, summary: ConditionSummary | None = None) -> str:
-    """'0.123, 95 % interval 0.11 to 0.14 (t, n = 3)', or why there is no interval."""
+    """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
     if interval is not None:
-        return (
-            f"{interval.estimate:.6g}, {100 * interval.level:g} % interval {interval.low:.6g} to {interval.high:.6g} "
-            f"({interval.method}, n = {interval.n})"
-        )
+        return with_interval(interval)
     if summary is None or summary.n == 0:
         return "no score"
-    return f"{summary.statistics['mean']:.6g} (n = {summary.n}: no interval)"
+    mean = summary.statistics["mean"]
+    return with_basis(mean, math.nan, math.nan, level=math.nan, method="", n=summary.n)
 
 
 def confirmed_text(one: Confirmed) -> str:
@@ -108,16 +108,14 @@ def confirmed_text(one: Confirmed) -> str:
 
 
 def luck_text(luck: Luck) -> str:
-    """'+0.03, 95 % interval -0.002 to 0.062 (Welch, n = 3 and 10)', or why there is no interval."""
+    """'+0.030 [−0.002, 0.062] (95 %, Welch, n = 3 and 10)', or why there is no interval."""
     if not math.isfinite(luck.estimate):
         return "unknown (no score on a side)"
     n_each = f"n = {luck.n_search} and {luck.n_confirmed}"
+    sign = "+" if luck.estimate > 0 else ""
     if not luck.has_interval:
-        return f"{luck.estimate:+.3g} ({n_each}: no interval)"
-    return (
-        f"{luck.estimate:+.3g}, {100 * luck.level:g} % interval {luck.low:.3g} to {luck.high:.3g} "
-        f"({luck.method}, {n_each})"
-    )
+        return f"{sign}{luck_estimate(luck)} ({n_each}: no interval)"
+    return f"{sign}{luck_estimate(luck)} ({level_percent(luck.level)}, {luck.method}, {n_each})"
 
 
 def _objectives(analysis: Analysis) -> list[str]:

@@ -21,10 +21,13 @@ from rothamsted.wording import (
     p_value,
     percent,
     setting,
+    with_basis,
 )
 
 METHODS = {
     "t": "Student's t",
+    "log": "Student's t on the log scale",
+    "logit": "Student's t on the logit scale",
     "percentile": "percentile bootstrap",
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
@@ -217,8 +220,9 @@ def with_interval(interval: Interval | None) -> str:
     """An estimate with its interval, level, method and n."""
     if interval is None:
         return "an unknown value"
-    basis = f"{interval.method}, n{GAP}={GAP}{interval.n}"
-    return f"{estimate(interval.estimate, interval.low, interval.high)} ({level_percent(interval.level)}, {basis})"
+    return with_basis(
+        interval.estimate, interval.low, interval.high, level=interval.level, method=interval.method, n=interval.n
+    )
 
 
 def named(analysis: Analysis, condition: int) -> str:

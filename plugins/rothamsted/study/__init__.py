@@ -4,6 +4,7 @@ Importing this is cheap, so that `python -m projects.<study> --help` answers at 
 the command line are imported where they are used.
 """
 
+from rothamsted.metric import Metric
 from rothamsted.study.artifacts import Contents, log_artifacts, write_artifacts
 from rothamsted.study.by_hand import main, run_by_hand
 from rothamsted.study.checkpoint import Checkpoint, Snapshot
@@ -22,6 +23,7 @@ __all__ = [
     "Checkpoint",
     "Contents",
     "MeasurementLike",
+    "Metric",
     "OnArtifacts",
     "Snapshot",
     "StopRequest",

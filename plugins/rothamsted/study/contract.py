@@ -19,9 +19,14 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import DataError, StudyError
+from rothamsted.metric import Metric, check_metrics
 from rothamsted.study.fields import field_names, flatten
 
-RESERVED_METRICS = frozenset({"seconds", "samples_per_second"})  # measured by the driver
+DRIVER_METRICS: Mapping[str, Metric] = {  # measured by the driver, in every study
+    "seconds": Metric(direction="minimize", low=0, unit="s", label="seconds of training"),
+    "samples_per_second": Metric(direction="maximize", low=0, unit="1/s", label="training samples a second"),
+}
+RESERVED_METRICS = frozenset(DRIVER_METRICS)
 
 
 class MeasurementLike(Protocol):
@@ -117,6 +122,7 @@ class Study:
             parameters, typed and with defaults, are options of the command line.
         data_digest: config -> digest of the data that it trains on, for the record.
         user_errors: exceptions of the study whose text alone tells its user what to do.
+        metrics: what is known of the metrics that it logs, by name; a name may end in * (class_accuracy/*).
     """
 
     name: str
@@ -129,6 +135,7 @@ class Study:
     datasets: Mapping[str, Callable[..., Path]] = field(default_factory=dict)
     data_digest: Callable[[Any], str] | None = None
     user_errors: tuple[type[Exception], ...] = ()
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a study that breaks the contract."""
@@ -138,6 +145,12 @@ class Study:
         _check_varies(self.name, self.config, self.varies)
         if not (math.isfinite(self.rtol) and self.rtol >= 0):
             raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
+        check_metrics(f"study {self.name!r}", self.metrics)
+
+    @property
+    def known_metrics(self) -> Mapping[str, Metric]:
+        """What is declared of its metrics, those of the driver among them."""
+        return {**DRIVER_METRICS, **self.metrics}
 
 
 def missing_parts(model: Any) -> list[str]:

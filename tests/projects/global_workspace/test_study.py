@@ -17,6 +17,7 @@ from rothamsted.records import Outcome
 from rothamsted.study import drive
 from rothamsted.study.fields import field_names
 from tests.conftest import ROOT
+from tests.projects.declared import not_as_declared
 from tests.projects.global_workspace.training import quick
 
 
@@ -27,6 +28,11 @@ def test_a_driven_run_finishes_with_a_model() -> None:
     assert ending.outcome is Outcome.FINISHED
     assert seen == [0, 4, 8, 12]
     assert ending.model.predict(ending.model.input_example)["visual"].shape == (5, 11)
+
+
+@pytest.mark.usefixtures("made_up")
+def test_all_that_is_logged_is_declared_and_in_its_range() -> None:
+    assert not_as_declared(STUDY, quick()) == []
 
 
 @pytest.mark.usefixtures("made_up")

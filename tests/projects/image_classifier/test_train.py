@@ -24,6 +24,7 @@ from projects.image_classifier.randomness import generator_of
 from projects.image_classifier.train import _class_weights, train
 from rothamsted.records import Outcome
 from rothamsted.study import drive
+from tests.projects.declared import not_as_declared
 from tests.projects.image_classifier.training import curves, run, tiny
 
 ROOT = Path(__file__).parents[3]
@@ -243,3 +244,7 @@ def test_help_imports_neither_torch_nor_a_data_library() -> None:
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     subprocess.run([sys.executable, "-c", program], check=True, env=environ, cwd=ROOT)
+
+
+def test_all_that_is_logged_is_declared_and_in_its_range() -> None:
+    assert not_as_declared(STUDY, tiny(measure_test=True, optimizer__clip_norm=1.0)) == []

@@ -235,6 +235,7 @@ def _evidence(found: SweepRuns, trial: FoundRun, replicates: Sequence[FoundRun])
         code_digest="+".join(_digests(found, replicates, tags.CODE_DIGEST)),
         data_digest=_data_digest(found, replicates),
         metric=sweep.objective.metric,
+        metrics=found.metrics,
     )
 
 

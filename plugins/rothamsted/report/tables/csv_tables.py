@@ -141,13 +141,16 @@ def comparisons_table(analysis: Analysis) -> Table:
         *("n", "difference", "low", "high", "p_value", "p_corrected", "effect", "effect_low", "effect_high"),
         *("probability_better", "is_different"),
     )
-    columns = ("condition", "label", "reference", *fields, "test", "correction", "level", "note")
+    of_better = ("n_better", "n_compared", "low", "high")
+    counts = ("n_better", "n_compared", "better_low", "better_high")
+    columns = ("condition", "label", "reference", *fields, *counts, "test", "correction", "level", "note")
     family = analysis.comparisons
     labels = labels_by_number(analysis)
     rows = [
         (
             *(row.condition, labels.get(row.condition), row.reference),
             *(getattr(row, field) for field in fields),
+            *(getattr(row.better, field, None) for field in of_better),
             *(family.test, family.correction, family.level, row.note),
         )
         for row in (family.rows if family else ())

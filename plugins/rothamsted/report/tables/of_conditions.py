@@ -114,7 +114,8 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
         rows=rows,
         notes=(
             "Difference: condition minus reference; its interval is not corrected for the number of comparisons, the "
-            "verdict is. P(better): the chance that a replicate of the condition beats one of the reference.",
+            "verdict is. P(better): how often a replicate of the condition beat one of the reference, and the "
+            "interval for the chance of that (Wilson for pairs, else Newcombe's method 5).",
             *limit_note(len(ordered), "comparison", "comparisons.csv"),
             *collected(unequal),
         ),

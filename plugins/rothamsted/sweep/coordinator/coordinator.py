@@ -81,6 +81,7 @@ class Coordinator:
             n_replicates=size.n_replicates,
             console=self.console,
             names_best=not self.opened.labels,
+            metrics=self.opened.study.known_metrics,
         )
 
     def run(self) -> Session:

@@ -15,7 +15,7 @@ from rothamsted.spec.schema import Objective
 from rothamsted.study import Study
 from rothamsted.sweep.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweep.open.asked import digest_of_first_data
-from rothamsted.sweep.open.estimate import estimated_time
+from rothamsted.sweep.open.estimate import tried
 from rothamsted.sweep.open.warm_start import known_from
 from rothamsted.sweep.opened import n_workers
 
@@ -44,11 +44,14 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "workers": str(n_workers(sweep)),
         "data": f"sha256 {digest[:12]}…" if digest else "no digest is given",
     }
+    warnings = warnings_of(sweep, study)
     if is_timed and isinstance(study, Study):
-        rows["estimated time"] = estimated_time(sweep, study, size)
+        seen = tried(sweep, study, size)
+        rows["estimated time"] = seen.time
+        warnings += seen.warnings
     for key, value in rows.items():
         console.print(f"{key + ':':<16}{value}", markup=False, highlight=False, soft_wrap=True)
-    for line in warnings_of(sweep, study):
+    for line in warnings:
         console.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
     console.print("the sweep file is valid", highlight=False)
 

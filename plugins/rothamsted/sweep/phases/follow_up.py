@@ -17,6 +17,7 @@ from pathlib import Path
 from rothamsted import tags
 from rothamsted.analysis.ranking import members_of, pareto_front, ranked, scores_of
 from rothamsted.analysis.values import Condition, Dataset
+from rothamsted.metric import declared
 from rothamsted.spec import Sweep, from_resolved, resolved
 from rothamsted.statistics import describe
 from rothamsted.sweep.checkpoint_folders import checkpoints_of
@@ -129,10 +130,11 @@ def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Conditio
     best, conditions = ranked(found), {one.number: one for one in found.conditions}
     if by == "interval":
         front, members = pareto_front(found, best), members_of(found)
+        metric = declared(found.metrics, found.objective.metric)
         is_lower_better = found.objective.direction == "minimize"
 
         def place(number: int) -> tuple[object, ...]:
-            interval = describe(scores_of(members[number]), level=level).interval
+            interval = describe(scores_of(members[number]), level=level, metric=metric).interval
             end = None if interval is None else interval.high if is_lower_better else -interval.low
             dropped = conditions[number].dropped_after
             return dropped > 0, -dropped, number not in front, end is None, end or 0.0

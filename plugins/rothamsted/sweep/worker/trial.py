@@ -232,10 +232,10 @@ class TrialRun:
         if is_first or self.assignment.is_final:
             results = with_histories(results, tracking_uri=self.context.tracking_uri)
         stamp = last_ms(results) if is_first else now_ms()
-        points = [] if self.pruned else aggregate.points_at_looks(results, self.context.sweep, timestamp_ms=stamp)
+        sweep, metrics = self.context.sweep, self.context.study.known_metrics
+        points = [] if self.pruned else aggregate.points_at_looks(results, sweep, metrics, timestamp_ms=stamp)
         if self.assignment.is_final and not self.pruned:
-            level = self.context.sweep.statistics.level
-            points += aggregate.curve_points(results, level=level, timestamp_ms=stamp)
+            points += aggregate.curve_points(results, metrics, level=sweep.statistics.level, timestamp_ms=stamp)
         recorder.log(
             self.run_id,
             metrics=points if is_first else (),
@@ -250,6 +250,7 @@ class TrialRun:
         result = aggregate.told(
             self.ended(),
             self.context.sweep,
+            self.context.study.known_metrics,
             run_id=self.run_id,
             link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
             race=self.assignment.race,
