@@ -93,6 +93,14 @@ def test_shift_and_scale_of_the_metric_change_its_units_only(
     assert other.members == one.members
 
 
+@pytest.mark.parametrize("shift", [1 / 3, 1e3, -7.7e5])
+def test_means_that_differ_by_rounding_alone_are_equal(shift: float) -> None:
+    # The trend of spread against level has no slope where all means are one: not the slope of rounding errors.
+    parts = np.array([[-3, 1, 2], [1, 2, -3], [2, -3, 1], [2, 1, -3], [1, -3, 2], [-3, 2, 1]])  # each sums to 0
+    values = np.geomspace(0.3, 3, 6)[:, None] * parts
+    np.testing.assert_allclose(_of(_found(values + shift), "p"), _of(_found(values), "p"), rtol=1e-6)
+
+
 @each_pairing
 @each_method
 def test_verdicts_set_and_limits_never_contradict_each_other(method: str, is_paired: bool) -> None:
