@@ -102,7 +102,7 @@ def _where_trigamma_is(value: float) -> float:
     return low
 
 
-def _standing(part: SimpleNamespace, r: int) -> list[tuple[float, int, float]]:
+def _in_order(part: SimpleNamespace, r: int) -> list[tuple[float, int, float]]:
     """Step 4: score by the other seeds, condition, and squared error of the score, of all that may lead at seed r."""
     found = []
     for j in range(part.n_conditions):
@@ -113,9 +113,9 @@ def _standing(part: SimpleNamespace, r: int) -> list[tuple[float, int, float]]:
     return sorted(found)
 
 
-def _leaders(standing: list[tuple[float, int, float]], i: int) -> list[int]:
+def _leaders(in_order: list[tuple[float, int, float]], i: int) -> list[int]:
     """Step 4: who condition i meets."""
-    best_three = [one for one in standing if one[1] != i][:3]
+    best_three = [one for one in in_order if one[1] != i][:3]
     if not best_three:
         return []
     best, _, error = best_three[0]
@@ -125,12 +125,12 @@ def _leaders(standing: list[tuple[float, int, float]], i: int) -> list[int]:
 def _test_each(part: SimpleNamespace) -> None:
     """Step 5."""
     n_conditions = part.n_conditions
-    standing = [_standing(part, r) for r in range(part.n_seeds)]
+    in_order = [_in_order(part, r) for r in range(part.n_seeds)]
     part.p, part.y, part.se, part.y_df = np.full((4, n_conditions), math.nan)
     for i in range(n_conditions):
         y, of_leaders, of_error, of_weight = [], [], [], []
         for r in range(part.n_seeds):
-            met = _leaders(standing[r], i) if part.there[i, r] else []
+            met = _leaders(in_order[r], i) if part.there[i, r] else []
             if not met:
                 continue
             y.append(part.x[i, r] - np.mean(part.x[met, r]))

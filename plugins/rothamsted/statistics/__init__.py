@@ -7,6 +7,7 @@ from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.statistics.align import align
 from rothamsted.statistics.bands import CurveBand, band
 from rothamsted.statistics.best import BEST_METHODS, AgainstBest, BestResult, compare_with_best
+from rothamsted.statistics.best_power import detectable_loss, power_of_best, seeds_to_decide, seeds_to_show
 from rothamsted.statistics.compare import Difference, compare
 from rothamsted.statistics.corrections import correct
 from rothamsted.statistics.describe import Description, describe
@@ -66,6 +67,7 @@ __all__ = [
     "critical_difference",
     "describe",
     "detectable_difference",
+    "detectable_loss",
     "dunnett",
     "factor_effects",
     "is_narrow_enough",
@@ -74,12 +76,15 @@ __all__ = [
     "parse_reduction",
     "pooled_sd",
     "power_of",
+    "power_of_best",
     "probability_better",
     "proportion_interval",
     "race",
     "reduce_curve",
     "replicates_needed",
     "sd_of_paired_differences",
+    "seeds_to_decide",
+    "seeds_to_show",
     "summarize",
     "t_quantile",
     "tukey",

@@ -16,7 +16,7 @@ from rothamsted.statistics.best_findings import (
     decide,
     greatest_high,
 )
-from rothamsted.statistics.leaders import Contest, meet_leaders, most_loss
+from rothamsted.statistics.leaders import LeaderTest, meet_leaders, most_loss
 from rothamsted.statistics.spread_model import SpreadModel, fit_spread
 
 SET_FACTOR = 1.3  # of a p-value, for the set: found by simulation, so that the truly best is lost in 5 % of sweeps
@@ -51,7 +51,7 @@ def decide_by_leaders(x: np.ndarray, alpha: float, resolution: np.ndarray) -> De
     return _decided(x, alpha, resolution)[2]
 
 
-def _decided(x: np.ndarray, alpha: float, resolution: np.ndarray) -> tuple[SpreadModel, Contest, Decision]:
+def _decided(x: np.ndarray, alpha: float, resolution: np.ndarray) -> tuple[SpreadModel, LeaderTest, Decision]:
     model = fit_spread(x, resolution)
     contest = meet_leaders(x, model)
     return model, contest, decide(contest.p, model.mean, alpha, factor=SET_FACTOR)

@@ -22,7 +22,7 @@ LEAST_REPEATED = 3  # conditions with two values: a trend of the variances, and 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contest:
+class LeaderTest:
     """What each condition lost to the leaders it met."""
 
     loss: np.ndarray  # (..., condition) mean over its seeds; positive is worse
@@ -51,7 +51,7 @@ class _Rivals:
     is_met: np.ndarray  # whether there is any
 
 
-def meet_leaders(x: np.ndarray, model: SpreadModel) -> Contest:
+def meet_leaders(x: np.ndarray, model: SpreadModel) -> LeaderTest:
     """Return how each condition does against its leaders.
 
     Args:
@@ -74,7 +74,7 @@ def meet_leaders(x: np.ndarray, model: SpreadModel) -> Contest:
     variance, df = _variance(model, *rivals, n_seeds=x.shape[-1])
     rest = np.where(is_used, losses - loss[..., None, :], 0.0)
     variance = np.maximum(variance, (rest**2).sum(axis=-2) / np.maximum(n - 1, 1))
-    return Contest(loss=loss, error=np.sqrt(variance / divisor), df=df, n=n)
+    return LeaderTest(loss=loss, error=np.sqrt(variance / divisor), df=df, n=n)
 
 
 def _variance(
@@ -93,7 +93,7 @@ def _rivals(by_seed: np.ndarray, is_there: np.ndarray, model: SpreadModel) -> _R
     Who is not among the first four of a seed meets the first three. Each of the first four meets the three others. So
     four sets of leaders serve all conditions.
     """
-    score, squared_error = _standing(by_seed, is_there, model)
+    score, squared_error = _scores(by_seed, is_there, model)
     first = np.argsort(score, axis=-1, kind="stable")[..., : N_LEADERS + 1]
 
     def take(values: np.ndarray) -> np.ndarray:
@@ -120,7 +120,7 @@ def _rivals(by_seed: np.ndarray, is_there: np.ndarray, model: SpreadModel) -> _R
     return _Rivals(**{name: of_each(name) for name in _Rivals.__dataclass_fields__})
 
 
-def _standing(by_seed: np.ndarray, is_there: np.ndarray, model: SpreadModel) -> tuple[np.ndarray, np.ndarray]:
+def _scores(by_seed: np.ndarray, is_there: np.ndarray, model: SpreadModel) -> tuple[np.ndarray, np.ndarray]:
     """Return each condition's mean over the other seeds, their effects taken out, and its squared standard error.
 
     Infinite where a condition has no value at this seed, or none at another. Also where it is far behind and there are
