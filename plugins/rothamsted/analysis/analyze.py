@@ -21,6 +21,7 @@ from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
 from rothamsted.analysis.pareto import pareto_of
 from rothamsted.analysis.ranking import (
+    adjusted_of,
     by_seed,
     is_paired,
     members_of,
@@ -30,6 +31,7 @@ from rothamsted.analysis.ranking import (
     scores_of,
     survivors,
 )
+from rothamsted.analysis.shown_means import with_adjusted
 from rothamsted.analysis.values import (
     Analysis,
     BestSet,
@@ -67,7 +69,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
 
     The conditions of a contest are given, not searched: they have no ranking.
     """
-    members = members_of(dataset)
+    members, means = members_of(dataset), adjusted_of(dataset)
     ranking = [] if dataset.kind == "contest" else ranked(dataset)
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
     best, comparisons = None, None
@@ -78,7 +80,9 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         level=settings.level,
         interval=settings.interval,
         correction=settings.correction,
-        objective=tuple(_objective_summary(c, members[c.number], settings) for c in dataset.conditions),
+        objective=tuple(
+            with_adjusted(_objective_summary(c, members[c.number], settings), means, 0) for c in dataset.conditions
+        ),
         metrics=_metric_summaries(dataset, members, settings),
         ranking=tuple(ranking),
         best=best,
@@ -93,7 +97,10 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         marks=(*dataset.marks, *marks_of(dataset, members, ranking)),
         others=tuple(
             tuple(
-                _summary_of(c, members[c.number], others_of(members[c.number], i), settings) for c in dataset.conditions
+                with_adjusted(
+                    _summary_of(c, members[c.number], others_of(members[c.number], i), settings), means, i + 1
+                )
+                for c in dataset.conditions
             )
             for i in range(len(dataset.others))
         ),
@@ -207,14 +214,14 @@ def _confirmed(
     A condition that diverged on one of them has no mean there, as in the search. In the order of the search: to
     choose again by these means would be luck again.
     """
-    fresh = members_of(dataset, "confirm")
+    fresh, fresh_means = members_of(dataset, "confirm"), adjusted_of(dataset, "confirm")
     found = []
     for condition in dataset.conditions:
         number = condition.number
         if not fresh[number] or number in dataset.unconfirmed:
             continue
         search = _objective_summary(condition, members[number], settings)
-        again = _objective_summary(condition, fresh[number], settings)
+        again = with_adjusted(_objective_summary(condition, fresh[number], settings), fresh_means, 0)
         has_mean = not again.counts.get("diverged")
         luck = luck_of(
             scores_of(members[number]),

@@ -66,6 +66,8 @@ def best_table(analysis: Analysis) -> Table:
     for header in ("trial", *names, "mean", _interval_header(analysis), "n", *of_further, *last):
         table.add_column(escape(header), justify="right")
     summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
+    if any(of_one[number].n_missing for of_one in summaries for number in shown):
+        table.caption = f"{table.caption}; seeds missing: the mean adjusted for them, and that of its own values"
     for number in shown:
         row = [str(number), *(escape(short(conditions[number].values.get(name, ""))) for name in names)]
         row += [cell for of_one in summaries for cell in _cells(of_one[number])]
@@ -128,7 +130,10 @@ def _confirmed_cells(one: Confirmed) -> tuple[str, str, str]:
 def _cells(summary: ConditionSummary) -> tuple[str, str, str]:
     interval = summary.interval
     bounds = "none (n = 1)" if interval is None else f"{interval.low:.5g} to {interval.high:.5g}"
-    return f"{summary.statistics['mean']:.5g}", bounds, str(summary.n)
+    own = f"{summary.statistics['mean']:.5g}"
+    if not summary.n_missing:
+        return own, bounds, str(summary.n)
+    return f"{summary.adjusted:.5g} (own {own})", bounds, f"{summary.n}, lacks {summary.n_missing}"
 
 
 def _interval_header(analysis: Analysis) -> str:
