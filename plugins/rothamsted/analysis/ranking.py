@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
-from rothamsted.statistics.adjusted import adjusted_means
-from rothamsted.statistics.intervals import moments
+from rothamsted.statistics.adjusted import adjusted_means, mean_of
 from rothamsted.statistics.pairing import Pairing, pairing_of_all, seeds_problem
 from rothamsted.statistics.pareto import pareto_set
 
@@ -128,7 +127,7 @@ def _adjusted(
     members: Mapping[int, Sequence[Replicate]], numbers: Sequence[int], index: int, is_adjusted: bool
 ) -> list[MeanOfCondition]:
     """The means of one objective; NaN where there is no finite value."""
-    raw = [_mean(_values(members[number], index)) for number in numbers]
+    raw = [mean_of(_values(members[number], index)) for number in numbers]
     if not is_adjusted:
         return [MeanOfCondition(adjusted=mean, raw=mean, n_missing=0) for mean in raw]
     found = adjusted_means(_matrix(members, numbers, index)[0])
@@ -140,11 +139,6 @@ def _adjusted(
 
 def _values(replicates: Sequence[Replicate], index: int) -> np.ndarray:
     return scores_of(replicates) if index == 0 else others_of(replicates, index - 1)
-
-
-def _mean(values: np.ndarray) -> float:
-    """The mean of the finite ones; NaN without any."""
-    return float(moments(values[:, None])[0][0])
 
 
 def survivors(dataset: Dataset, numbers: Sequence[int]) -> list[int]:

@@ -51,7 +51,7 @@ def adjusted_means(values: np.ndarray) -> AdjustedMeans:
         raise ValueError(f"values: shape {x.shape}, must be (condition, seed)")
     x[~np.isfinite(x)] = np.nan
     is_there = np.isfinite(x)
-    raw = np.array([moments(row[:, None])[0][0] for row in x])
+    raw = np.array([mean_of(row) for row in x])
     group, n_missing = _linked(is_there)
     mean = raw.copy()
     for one in np.unique(group[n_missing > 0]):
@@ -63,6 +63,14 @@ def adjusted_means(values: np.ndarray) -> AdjustedMeans:
     sizes = np.bincount(group, weights=n > 0)
     is_alone = (n > 0) & (group != int(np.argmax(sizes)))
     return AdjustedMeans(mean=mean, raw=raw, n=n, n_missing=n_missing, is_alone=is_alone)
+
+
+def mean_of(values: np.ndarray) -> float:
+    """Return the mean of the finite values (replicate,), as every table has it: the mean of equal ones is their value."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return float("nan")
+    return float(np.clip(moments(finite[:, None])[0][0], finite.min(), finite.max()))
 
 
 def _linked(is_there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
