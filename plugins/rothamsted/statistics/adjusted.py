@@ -66,7 +66,7 @@ def adjusted_means(values: np.ndarray) -> AdjustedMeans:
 
 
 def mean_of(values: np.ndarray) -> float:
-    """Return the mean of the finite values (replicate,), as every table has it: the mean of equal ones is their value."""
+    """Return the mean of the finite values (replicate,), as every table has it: that of equal ones is their value."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return float("nan")
