@@ -89,7 +89,7 @@ def test_a_process_that_fails_leaves_no_score_but_its_last_words(ways: Ways) -> 
 def test_a_score_that_is_not_finite_is_divergence(ways: Ways) -> None:
     run = ways.runs["diverges"]
     assert (run.status, run.tags[tags.OUTCOME]) == ("FINISHED", "diverged")
-    assert run.tags[tags.REASON] == "its objective is not finite"
+    assert run.tags[tags.REASON] == "its objective is not finite: score is nan"
 
 
 def test_a_metric_that_is_never_logged_is_named_with_those_that_were(ways: Ways) -> None:

@@ -29,6 +29,7 @@ from rothamsted.analysis.ranking import (
     others_of,
     ranked,
     scores_of,
+    seeds_of,
     survivors,
 )
 from rothamsted.analysis.shown_means import with_adjusted
@@ -187,6 +188,7 @@ def _comparisons(
         level=settings.level,
         direction=dataset.objective.direction,
         gaps=gaps,
+        seeds=seeds_of(dataset, ranking),
     )
 
 

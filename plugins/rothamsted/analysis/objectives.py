@@ -68,5 +68,5 @@ def not_finite(scores: Iterable[float | None], metrics: Iterable[str]) -> str:
     """
     for score, metric in zip(scores, metrics):
         if score is not None and not math.isfinite(score):
-            return f"its {metric} is {score} at the end"
+            return f"its objective is not finite: {metric} is {score}"
     return ""

@@ -179,6 +179,7 @@ class Comparisons:
     correction: str  # holm, bonferroni, bh, or the procedure's own
     level: float
     rows: tuple[ComparisonRow, ...]
+    why_unpaired: str = ""  # why seeds do not pair the replicates; empty where they do, and where rows say it
 
 
 @dataclass(frozen=True, kw_only=True)

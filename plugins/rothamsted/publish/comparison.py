@@ -73,5 +73,8 @@ def comparison_text(dataset: Dataset, settings: Settings) -> str:
         p = "no p-value" if math.isnan(row.p_corrected) else f"p = {row.p_corrected:.3g}"
         lines.append(
             f"  {labels[row.condition]}: {row.difference:.4g}, {row.low:.4g} to {row.high:.4g}, {p}, n = {row.n}"
+            + (f" ({row.note})" if row.note else "")
         )
+    if found.why_unpaired:
+        lines.append(f"not paired: {found.why_unpaired}")
     return "\n".join(lines)

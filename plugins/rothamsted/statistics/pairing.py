@@ -42,7 +42,7 @@ def pairing(a: Sequence[str], b: Sequence[str]) -> Pairing:
 
 
 def pairing_of_all(samples: Sequence[Sequence[str]]) -> Pairing:
-    """Say whether a family of samples is paired: every seed is known, none stands twice, and most pairs of samples are.
+    """Say whether a family is paired: seeds are known, none stands twice, and one sample is paired with half the rest.
 
     A condition that lost its seeds does not undo the pairs of all others: it is compared by itself, see `pairing`.
 
@@ -54,16 +54,18 @@ def pairing_of_all(samples: Sequence[Sequence[str]]) -> Pairing:
         return Pairing(is_paired=False, n_common=0, why=why)
     if len(repeated) < 2:
         return Pairing(is_paired=False, n_common=0, why="fewer than two conditions have two values")
+    if len(repeated) == 2:
+        return pairing(*repeated)
     place = {seed: index for index, seed in enumerate(dict.fromkeys(seed for of_one in repeated for seed in of_one))}
     has = np.zeros((len(repeated), len(place)), dtype=np.float32)
     for row, of_one in zip(has, repeated, strict=True):
         row[[place[seed] for seed in of_one]] = 1
     n = has.sum(axis=1)
-    above = np.triu_indices(len(repeated), 1)
-    common, smaller = (has @ has.T)[above], np.minimum(n[:, None], n)[above]
+    common, smaller = has @ has.T, np.minimum(n[:, None], n)
     is_enough = (common >= LEAST_COMMON) & (3 * common >= 2 * smaller)
+    np.fill_diagonal(is_enough, val=False)
     fewest = int(common.min())
-    if 2 * is_enough.sum() > len(is_enough):
+    if 2 * int(is_enough.sum(axis=1).max()) >= len(repeated) - 1:
         return Pairing(is_paired=True, n_common=fewest, why="")
     what = f"fewer than {LEAST_COMMON} common seeds, or fewer than two thirds of the smaller sample"
     return Pairing(is_paired=False, n_common=fewest, why=f"most conditions have {what}")

@@ -110,6 +110,7 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
         notes=(
             "Difference: condition minus reference; its interval is not corrected for the number of comparisons, the "
             "verdict is. P(better): the chance that a replicate of the condition beats one of the reference.",
+            *([f"Not paired: {family.why_unpaired}."] if family.why_unpaired else []),
             *limit_note(len(ordered), "comparison", "comparisons.csv"),
             *collected(unequal),
         ),
