@@ -16,6 +16,7 @@ import pytest
 
 from rothamsted import tags
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.errors import UserError
 from rothamsted.sweep.foreign_study import warnings_of
 from rothamsted.tracking import FoundRun, read_history, read_text
 from tests.sweep.strangers import PROJECTS, Events, Home, how, make_home, runs
@@ -135,13 +136,37 @@ def test_an_artifact_that_is_not_there_is_named(home: Home) -> None:
     assert (run.status, "artifact 'scores.json': is not there" in run.tags[tags.REASON]) == ("FAILED", True)
 
 
-def test_without_a_parameter_for_the_seed_replicates_are_repeats(home: Home) -> None:
-    context = home.start({"seed_parameter": None})
+def test_replicates_that_are_copies_stop_the_sweep_after_the_second(home: Home) -> None:
+    context = home.start({"seed_parameter": None, "replicates": {"count": 3}})
     assert [w for w in warnings_of(context.sweep, context.study) if "repeats of one command" in w]
-    home.work(context)
-    of_quarter = [run for run in home.runs() if run.params["lr"] == "0.25"]
-    assert [run.metrics["objective"] for run in of_quarter] == [pytest.approx(0.95), pytest.approx(0.95)]
-    assert all("seed" not in run.params for run in of_quarter)
+    events: Events = []
+    with pytest.raises(UserError) as refused:
+        home.work(context, heard=events)
+    said = str(refused.value)
+    assert "condition 0: seeds 0 and 1 gave the same bits in all metrics" in said
+    assert "name the parameter of its entry point that takes it, as in seed_parameter: seed" in said
+    assert "or give replicates: {count: 1} if its result does not depend on a seed" in said
+    assert [event["text"] for event in events if event["event"] == "stop"] == [said]
+    ended = home.runs()
+    assert [run.metrics["objective"] for run in ended] == [pytest.approx(0.95), pytest.approx(0.95)]
+    assert all("seed" not in run.params for run in ended)
+    with pytest.raises(UserError, match="seeds 0 and 2 gave the same bits"):  # the same command again
+        home.run({"seed_parameter": None, "replicates": {"count": 3}})
+
+
+def test_one_replicate_is_the_way_out_where_no_seed_matters(home: Home) -> None:
+    home.run({"seed_parameter": None, "replicates": {"count": 1}})
+    assert [run.metrics["objective"] for run in home.runs("trial")] == [pytest.approx(0.95), pytest.approx(0.7)]
+
+
+def test_equal_last_values_of_unequal_curves_are_no_copies(home: Home) -> None:
+    home.run(how("meets"))  # val_loss is 0 at the last step for all seeds, and was not before
+    assert [run.metrics["objective"] for run in home.runs()] == [0.0] * 4
+
+
+def test_a_condition_of_copies_is_let_be_where_the_seed_matters_in_another(home: Home) -> None:
+    home.run({"space": {"how": ["well", "stalls"]}, "parameters": {"lr": 0.5}})
+    assert len(home.runs()) == 4
 
 
 # ---- how processes are started ----
@@ -167,11 +192,12 @@ def test_imports_ahead_start_a_python_script_that_logs_through_mlflow(home: Home
 
 
 def test_why_processes_start_cold_is_said_once(home: Home) -> None:
-    events = home.run({"entry_point": "shell", "seed_parameter": None, "execution": {"warm_pool": True}})
+    one = {"replicates": {"count": 1}}  # its loss does not depend on a seed
+    events = home.run({"entry_point": "shell", "seed_parameter": None, "execution": {"warm_pool": True}, **one})
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert notes == ["processes start cold: the command needs a shell"]
-    assert [run.status for run in home.runs()] == ["FINISHED"] * 4
-    assert (read_text(home.runs()[0].run_id, "output.txt", uri=home.uri) or "").startswith("started\n")
+    assert [run.status for run in home.runs("trial")] == ["FINISHED"] * 2
+    assert (read_text(home.runs("trial")[0].run_id, "output.txt", uri=home.uri) or "").startswith("started\n")
 
 
 def test_a_repository_is_swept_at_the_version_that_is_asked_for(home: Home) -> None:

@@ -19,6 +19,7 @@ from rothamsted.analysis.compared import best_set, compare_with
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
+from rothamsted.analysis.no_effect import twin_marks
 from rothamsted.analysis.pareto import pareto_of
 from rothamsted.analysis.ranking import (
     adjusted_of,
@@ -95,7 +96,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         if "curves" in parts
         else {},
         gaps=gaps,
-        marks=(*dataset.marks, *marks_of(dataset, members, ranking)),
+        marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(dataset)),
         others=tuple(
             tuple(
                 with_adjusted(

@@ -13,6 +13,7 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.analysis.conditions import in_order, make_condition, with_repeats
 from rothamsted.analysis.constraints import violations
+from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.objectives import not_finite
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.sweep_record import design_of, race_mark
@@ -50,7 +51,8 @@ def read_search(
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found
     begun = {trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh}
-    if begun.issuperset(ranked(found)[: sweep.confirm.keep]):
+    ranking = ranked(found)
+    if any(begun.issuperset(those[: sweep.confirm.keep]) for those in (ranking, distinct(found, ranking))):
         return found
     mark = "This sweep is not finished: its best conditions have not all been trained on fresh seeds."
     return replace(found, is_complete=False, marks=(mark, *found.marks))

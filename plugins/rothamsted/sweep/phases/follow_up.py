@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rothamsted import tags
+from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.ranking import adjusted_of, members_of, pareto_front, ranked, scores_of
 from rothamsted.analysis.values import Condition, Dataset
 from rothamsted.spec import Sweep, from_resolved, resolved
@@ -125,7 +126,7 @@ def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Conditio
 
     By the interval, moved by what the mean is adjusted for missing seeds; one without an interval (a single replicate)
     comes after all that have one. Either way those that a race dropped come last, and with several objectives the
-    Pareto set first.
+    Pareto set first. Of conditions that gave the same bits only one is kept.
     """
     best, conditions = ranked(found), {one.number: one for one in found.conditions}
     if by == "interval":
@@ -141,7 +142,7 @@ def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Conditio
             return dropped > 0, -dropped, number not in front, end is None, (end or 0.0) + sign * shift
 
         best = sorted(best, key=place)
-    return [conditions[number] for number in best[:n_kept]]
+    return [conditions[number] for number in distinct(found, best)[:n_kept]]
 
 
 def announcement(stage: StageToRun, *, is_passed: bool) -> str:
