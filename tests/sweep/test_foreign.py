@@ -8,17 +8,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from rich.console import Console
 
 from rothamsted import tags
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.errors import UserError
+from rothamsted.sweep.coordinator.coordinator import Coordinator
 from rothamsted.sweep.foreign_study import warnings_of
 from rothamsted.tracking import FoundRun, read_history, read_text
+from tests.sweep.in_this_process import in_this_process
 from tests.sweep.strangers import PROJECTS, Events, Home, how, make_home, runs
 
 # ---- what is recorded ----
@@ -152,6 +156,16 @@ def test_replicates_that_are_copies_stop_the_sweep_after_the_second(home: Home) 
     assert all("seed" not in run.params for run in ended)
     with pytest.raises(UserError, match="seeds 0 and 2 gave the same bits"):  # the same command again
         home.run({"seed_parameter": None, "replicates": {"count": 3}})
+
+
+def test_a_session_with_copies_ends_with_a_failure_and_says_why_once(home: Home) -> None:
+    context, console = home.start({"seed_parameter": None}), Console(file=StringIO(), width=1000)
+    session = Coordinator(opened=context, executor=in_this_process(), console=console).run()
+    context.recorder.close()
+    assert (session.exit_status, session.status, session.is_complete, session.left) == (2, "FAILED", False, "")
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().count("seeds 0 and 1 gave the same bits") == 1
+    assert len(home.runs()) == 2
 
 
 def test_one_replicate_is_the_way_out_where_no_seed_matters(home: Home) -> None:
