@@ -11,6 +11,7 @@ import scipy.stats
 
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.ranking import by_seed, is_paired, near_best, ranked
+from rothamsted.analysis.values import Dataset
 from tests.analysis.runs import dataset
 
 NAN = math.nan
@@ -232,3 +233,75 @@ def test_tukey_compares_with_the_reference_within_all_pairs() -> None:
     for row in found.rows:
         assert row.p_corrected == pytest.approx(expected.pvalue[row.condition, row.reference], rel=1e-6)
         assert row.low == pytest.approx(interval.low[row.condition, row.reference], rel=1e-6)
+
+
+def shared(n_common: int) -> Dataset:
+    """10 and 5 replicates that differ, with so many common seeds."""
+    rng = np.random.default_rng(4)
+    given = dataset({0: rng.normal(0.0, 1.0, 10).tolist(), 1: (1.8 + rng.normal(0.0, 1.0, 5)).tolist()})
+    moved = [
+        replace(r, seed=f"other {r.seed}") if r.condition == 1 and int(r.seed) >= n_common else r
+        for r in given.replicates
+    ]
+    return replace(given, kind="runs", replicates=tuple(moved))
+
+
+def test_too_few_common_seeds_are_no_pairs_and_the_result_says_which_test_ran_and_why() -> None:
+    # Authority: scipy's Welch test on all values; the two pairs alone show nothing.
+    given = shared(2)
+    a, b = ([r.objective for r in given.replicates if r.condition == number] for number in (0, 1))
+    found = analyze(given).comparisons
+    assert found is not None
+    assert (found.test, found.why_unpaired) == ("Welch", "2 common seeds, fewer than 3")
+    [row] = found.rows
+    assert row.p_value == pytest.approx(scipy.stats.ttest_ind(b, a, equal_var=False).pvalue)
+    assert row.p_value < 0.05 < scipy.stats.ttest_rel(a[:2], b[:2]).pvalue
+    asked = analyze(given, Settings(test="paired_t")).comparisons
+    assert asked is not None
+    assert (asked.test, asked.rows[0].p_value) == ("Welch", row.p_value)
+    assert asked.rows[0].note == "Welch, not paired: 2 common seeds, fewer than 3"
+
+
+def test_enough_common_seeds_are_pairs() -> None:
+    found = analyze(shared(4)).comparisons
+    assert found is not None
+    assert (found.test, found.rows[0].n, found.why_unpaired) == ("paired t", 4, "")
+
+
+def test_a_condition_that_lost_seeds_is_tested_by_itself_and_its_row_says_so() -> None:
+    rng = np.random.default_rng(5)
+    given = dataset({c: (c + rng.normal(size=3)).tolist() for c in range(4)}, outcomes={(3, 1): "failed"})
+    found = analyze(given).comparisons
+    assert found is not None
+    assert found.test == "paired t (2 rows), Welch (1)"
+    assert [row.note for row in found.rows if row.condition == 3] == ["Welch, not paired: 2 common seeds, fewer than 3"]
+
+
+def test_a_seed_twice_in_a_condition_is_said_and_pairs_nothing() -> None:
+    given = dataset({0: [1.0, 1.2, 0.9, 1.1], 1: [1.6, 1.1, 1.9, 1.5]})
+    doubled = [replace(r, seed="0") if (r.condition, r.seed) == (1, "1") else r for r in given.replicates]
+    found = analyze(replace(given, replicates=tuple(doubled)))
+    assert found.comparisons is not None
+    assert (found.comparisons.test, found.comparisons.rows[0].n) == ("Welch", 4)
+    assert found.comparisons.why_unpaired == "seed 0 stands twice in one condition"
+    assert (
+        "Condition 1 has a seed twice: seeds pair nothing here, and no mean is adjusted for missing ones."
+        in found.marks
+    )
+
+
+def test_ten_million_and_two_are_different_though_nothing_varies() -> None:
+    found = analyze(dataset({0: [2.33] * 3, 1: [1e7] * 3})).comparisons
+    assert found is not None
+    [row] = found.rows
+    assert row.is_different
+    assert row.note.startswith("no spread: all 3 differences are equal")
+    assert row.note.endswith("p is that of the largest spread that rounding could hide")
+
+
+def test_equal_differences_of_one_step_of_a_coarse_metric_are_not_told_apart() -> None:
+    # By hand: sd at most step / sqrt(6); t = sqrt(6) * sqrt(3) = 4.243, p = 0.0513 with 2 degrees of freedom.
+    found = analyze(dataset({0: [0.90, 0.91, 0.92], 1: [0.91, 0.92, 0.93]})).comparisons
+    assert found is not None
+    assert found.rows[0].p_value == pytest.approx(0.0513, abs=1e-4)
+    assert not found.rows[0].is_different

@@ -21,17 +21,22 @@ from rothamsted.analysis.compared import best_of, compare_with, reference_of
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
+from rothamsted.analysis.no_effect import twin_marks
 from rothamsted.analysis.pareto import pareto_of
 from rothamsted.analysis.ranking import (
+    adjusted_of,
     by_seed,
     is_paired,
+    means_of,
     members_of,
     near_best,
     others_of,
     ranked,
     scores_of,
+    seeds_of,
     survivors,
 )
+from rothamsted.analysis.shown_means import with_adjusted
 from rothamsted.analysis.values import (
     Analysis,
     Best,
@@ -89,7 +94,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
 
     The conditions of a contest are given, not searched: they have no ranking.
     """
-    members = members_of(dataset)
+    members, means = members_of(dataset), adjusted_of(dataset)
     ranking = [] if dataset.kind == "contest" else ranked(dataset)
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
     best = None
@@ -102,7 +107,10 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         level=settings.level,
         interval=settings.interval,
         correction=settings.correction,
-        objective=tuple(_objective_summary(dataset, c, members[c.number], settings) for c in dataset.conditions),
+        objective=tuple(
+            with_adjusted(_objective_summary(dataset, c, members[c.number], settings), means, 0)
+            for c in dataset.conditions
+        ),
         metrics=_metric_summaries(dataset, members, settings),
         ranking=tuple(ranking),
         best=best,
@@ -116,15 +124,19 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
         if "curves" in parts
         else {},
         gaps=gaps,
-        marks=(*dataset.marks, *marks_of(dataset, members, ranking)),
+        marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(dataset)),
         others=tuple(
             tuple(
-                _summary_of(
-                    c,
-                    members[c.number],
-                    others_of(members[c.number], i),
-                    settings,
-                    declared(dataset.metrics, other.metric),
+                with_adjusted(
+                    _summary_of(
+                        c,
+                        members[c.number],
+                        others_of(members[c.number], i),
+                        settings,
+                        declared(dataset.metrics, other.metric),
+                    ),
+                    means,
+                    i + 1,
                 )
                 for c in dataset.conditions
             )
@@ -208,7 +220,7 @@ def _best(
             why = "only one condition has a score" if ranking else "no condition has a score"
             gaps["best"] = f"{why}: there is nothing to compare"
         return None
-    racing = survivors(dataset, ranking) or list(ranking)
+    racing, means = survivors(dataset, ranking) or list(ranking), means_of(dataset)
     values, _ = by_seed(dataset, racing)
     if (np.isfinite(values).sum(axis=1) > 1).sum() < min(2, len(racing)):
         gaps["best"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
@@ -221,6 +233,7 @@ def _best(
         paired=is_paired(dataset, ranking),
         method=settings.best,
         smallest_difference=settings.smallest_difference,
+        means=[means[number][0] for number in racing],
     )
     if found is None:
         return None
@@ -270,6 +283,7 @@ def _comparisons(
         level=settings.level,
         direction=direction,
         gaps=gaps,
+        seeds=seeds_of(dataset, ranking),
     )
     return with_better(found, values, ranking, is_paired=TESTS[test].is_paired, direction=direction)
 
@@ -298,14 +312,14 @@ def _confirmed(
     A condition that diverged on one of them has no mean there, as in the search. In the order of the search: to
     choose again by these means would be luck again.
     """
-    fresh = members_of(dataset, "confirm")
+    fresh, fresh_means = members_of(dataset, "confirm"), adjusted_of(dataset, "confirm")
     found = []
     for condition in dataset.conditions:
         number = condition.number
         if not fresh[number] or number in dataset.unconfirmed:
             continue
         search = _objective_summary(dataset, condition, members[number], settings)
-        again = _objective_summary(dataset, condition, fresh[number], settings)
+        again = with_adjusted(_objective_summary(dataset, condition, fresh[number], settings), fresh_means, 0)
         has_mean = not again.counts.get("diverged")
         luck = luck_of(
             scores_of(members[number]),

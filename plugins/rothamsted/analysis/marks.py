@@ -23,6 +23,11 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
         marks.append(
             f"Conditions have {min(counts)} to {max(counts)} replicates: their intervals are not equally wide."
         )
+    twice = [n for n, rs in members.items() if any(c > 1 for s, c in Counter(r.seed for r in rs).items() if s)]
+    if twice:
+        marks.append(
+            f"Condition {twice[0]} has a seed twice: seeds pair nothing here, and no mean is adjusted for missing ones."
+        )
     diverged = [number for number, rs in members.items() if any(r.outcome == "diverged" for r in rs)]
     if diverged:
         marks.append(f"{len(diverged)} of {len(members)} conditions have diverged replicates and are not ranked.")

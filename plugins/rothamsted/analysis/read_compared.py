@@ -13,7 +13,7 @@ from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
-from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.typed import factors_of, label, typed
@@ -77,10 +77,11 @@ def read_compared(
             own = series[r.run_id]
             is_finished = r.outcome == "finished"
             is_known = subject.objective == wanted and math.isfinite(r.objective)
-            value = (
-                r.objective if is_known else objective_of(own.get(wanted.metric), wanted) if is_finished else math.nan
-            )
-            replicates.append(replace(r, condition=number, objective=value, series=own, phase="search"))
+            value = r.objective if is_known else objective_of(own.get(wanted.metric), wanted) if is_finished else None
+            if why := not_finite([value], [wanted.metric]):
+                r, value = replace(r, outcome="diverged", reason=why), None
+            score = math.nan if value is None else value
+            replicates.append(replace(r, condition=number, objective=score, series=own, phase="search"))
     dataset = Dataset(
         name=" vs ".join(subject.name for subject in subjects),
         kind="runs",

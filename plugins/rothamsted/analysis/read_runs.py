@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from rothamsted import tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
-from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.read_sweep import check_metrics
 from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, Series
@@ -109,15 +109,17 @@ def _replicate(
     run: FoundRun, condition: int, seed: str, objective: Objective, series: Mapping[str, Series]
 ) -> Replicate:
     outcome = _OUTCOMES.get(run.status, "running")
-    value = objective_of(series.get(objective.metric), objective) if outcome == "finished" else math.nan
+    value = objective_of(series.get(objective.metric), objective) if outcome == "finished" else None
+    why = not_finite([value], [objective.metric])
     return Replicate(
         run_id=run.run_id,
         condition=condition,
         seed=seed,
-        outcome=outcome,
-        objective=value,
+        outcome="diverged" if why else outcome,
+        objective=math.nan if value is None or why else value,
         seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
         metrics={name: number for name, number in run.metrics.items() if name not in BOOKKEEPING},
+        reason=why,
         series=series,
         started_ms=run.start_ms,
     )

@@ -13,6 +13,8 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.analysis.conditions import in_order, make_condition, with_repeats
 from rothamsted.analysis.constraints import violations
+from rothamsted.analysis.no_effect import distinct
+from rothamsted.analysis.objectives import not_finite
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.sweep_record import design_of, race_mark
 from rothamsted.analysis.typed import factors_of
@@ -53,7 +55,8 @@ def read_search(
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found
     begun = {trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh}
-    if begun.issuperset(ranked(found)[: sweep.confirm.keep]):
+    ranking = ranked(found)
+    if any(begun.issuperset(those[: sweep.confirm.keep]) for those in (ranking, distinct(found, ranking))):
         return found
     mark = "This sweep is not finished: its best conditions have not all been trained on fresh seeds."
     return replace(found, is_complete=False, marks=(mark, *found.marks))
@@ -72,8 +75,9 @@ def dataset_of(
     told = [trial for trial in trials if tags.RESULT in trial.attributes]
     confirm_runs = {one["trial"]: one["run_id"] for one in (trial.attributes[tags.CONFIRMS] for trial in fresh)}
     conditions = with_repeats(_condition(sweep, trial, confirm_runs.get(trial.number, "")) for trial in told)
-    replicates = [one for trial in told for one in _replicates(trial)]
-    replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial)]
+    metrics = [objective.metric for objective in sweep.objectives]
+    replicates = [one for trial in told for one in _replicates(trial, metrics)]
+    replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial, metrics)]
     n_over = sum(trial.is_over for trial in trials)
     open_trials = [trial for trial in (*trials, *fresh) if not trial.is_over]
     is_racing = any(condition.race == tags.RACING for condition in conditions)
@@ -119,34 +123,42 @@ def _condition(sweep: Sweep, trial: ToldTrial, confirm_run_id: str) -> Condition
     )
 
 
-def _replicates(trial: ToldTrial) -> list[Replicate]:
+def _replicates(trial: ToldTrial, metrics: Sequence[str]) -> list[Replicate]:
     """The replicates that a trial was told of; the trial of a confirmation is one replicate of a condition."""
     item: Mapping[str, Any] | None = trial.attributes.get(tags.CONFIRMS)
     result = trial.attributes[tags.RESULT]
     phase: Phase = "search" if item is None else "confirm"
     number = trial.number if item is None else item["trial"]
     return [
-        _replicate(one, number, phase, trial.ended_ms, result.get("models", {}).get(str(one["replicate"]), {}))
+        _replicate(one, number, phase, trial.ended_ms, result.get("models", {}).get(str(one["replicate"]), {}), metrics)
         for one in result["replicates"]
     ]
 
 
 def _replicate(
-    told: Mapping[str, Any], condition: int, phase: Phase, ended_ms: int, model: Mapping[str, str]
+    told: Mapping[str, Any],
+    condition: int,
+    phase: Phase,
+    ended_ms: int,
+    model: Mapping[str, str],
+    metrics: Sequence[str],
 ) -> Replicate:
-    objective, reason = told["objective"], told.get("reason", "")
-    is_finished = told["outcome"] == Outcome.FINISHED
+    """One of them; a finished one of an older sweep whose objective is not finite has diverged."""
+    objective, reason, outcome = told["objective"], told.get("reason", ""), told["outcome"]
+    if outcome == Outcome.FINISHED and (why := not_finite((objective, *told.get("others", ())), metrics)):
+        outcome, reason = Outcome.DIVERGED.value, why
+    is_finished = outcome == Outcome.FINISHED
     return Replicate(
         run_id=told["run_id"],
         condition=condition,
         seed=str(told["seed"]),
-        outcome=told["outcome"],
+        outcome=outcome,
         objective=float(objective) if is_finished and objective is not None else math.nan,
         seconds=math.nan,
         phase=phase,
         reason="" if is_finished else reason,
         stopped_early=reason if is_finished else "",
-        others=tuple(told.get("others", ())),
+        others=tuple(told.get("others", ())) if is_finished else (),
         ended_ms=ended_ms,
         number=told["replicate"],
         attempt=told.get("attempt", 1),

@@ -16,7 +16,7 @@ from rothamsted import tags
 from rothamsted.analysis.conditions import in_order, make_condition, values_key, with_repeats
 from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
-from rothamsted.analysis.objectives import OBJECTIVE, objective_key, objective_of
+from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key, objective_of
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.sweep_record import (
     design_of,
@@ -187,14 +187,18 @@ def _replicate(
     is_foreign: bool,
 ) -> Replicate:
     trial = run.run_id if run.run_id in number_of else run.tags["mlflow.parentRunId"]
-    outcome = _outcome(run)
+    outcome, why = _outcome(run), ""
     scores = [math.nan]
     if outcome == Outcome.FINISHED:
         told = [run.metrics.get(objective_key(i, o.metric)) if is_own else None for i, o in enumerate(objectives)]
         curves = [objective_of(series.get(o.metric), o, counts_step_0=is_foreign) for o in objectives]
-        scores = [curve if own is None else own for own, curve in zip(told, curves, strict=True)]
+        found = [curve if own is None else own for own, curve in zip(told, curves, strict=True)]
+        if why := not_finite(found, [o.metric for o in objectives]):
+            outcome = Outcome.DIVERGED.value
+        else:
+            scores = [math.nan if score is None else score for score in found]
     phase: Phase = "confirm" if run.tags.get(tags.PHASE) == "confirm" else "search"
-    reason = run.tags.get(tags.PRUNED_BECAUSE if outcome == Outcome.PRUNED else tags.REASON, "")
+    reason = why or run.tags.get(tags.PRUNED_BECAUSE if outcome == Outcome.PRUNED else tags.REASON, "")
     reason = "" if outcome == Outcome.FINISHED else reason  # one that was stopped, and went on, still says why
     results = {k: v for k, v in run.metrics.items() if k not in BOOKKEEPING and not k.startswith(f"{OBJECTIVE}.")}
     return Replicate(

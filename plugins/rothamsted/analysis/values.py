@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -149,6 +150,8 @@ class ConditionSummary:
     interval: Interval | None  # for the mean; None with fewer than two values
     is_constant: bool  # more than one value, and no spread at all
     note: str = ""  # why there is no interval, or what is odd
+    adjusted: float = math.nan  # mean adjusted for the seeds it lacks, by which it is ranked; NaN: it has no place
+    n_missing: int = 0  # seeds it lacks; 0: the adjusted mean is the mean, bit for bit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +196,7 @@ class Comparisons:
     correction: str  # holm, bonferroni, bh, or the procedure's own
     level: float
     rows: tuple[ComparisonRow, ...]
+    why_unpaired: str = ""  # why seeds do not pair the replicates; empty where they do, and where rows say it
 
 
 @dataclass(frozen=True, kw_only=True)

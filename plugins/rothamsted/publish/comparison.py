@@ -71,5 +71,10 @@ def comparison_text(dataset: Dataset, settings: Settings) -> str:
     lines.append(f"differences from {labels[found.reference]} ({found.test}, {found.correction}):")
     for row in found.rows:
         difference = estimate(row.difference, row.low, row.high)
-        lines.append(f"  {labels[row.condition]}: {difference}, {p_value(row.p_corrected)}, n = {row.n}")
+        lines.append(
+            f"  {labels[row.condition]}: {difference}, {p_value(row.p_corrected)}, n = {row.n}"
+            + (f" ({row.note})" if row.note else "")
+        )
+    if found.why_unpaired:
+        lines.append(f"not paired: {found.why_unpaired}")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from rothamsted.report.tables.cells import mean_estimate
 from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.search import dashboard_command
 from rothamsted.wording import MISSING, level_percent
+from rothamsted.wording import number as written_number
 
 MOST_SHOWN = 10  # conditions of a table; the CSV files have all
 
@@ -75,6 +76,8 @@ def best_table(analysis: Analysis) -> Table:
     for header in ("trial", *names, "mean", _interval_header(analysis), "n", *of_further, *last):
         table.add_column(escape(header), justify="right")
     summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
+    if any(of_one[number].n_missing for of_one in summaries for number in shown):
+        table.caption = f"{table.caption}; seeds missing: the mean adjusted for them, and that of its own values"
     for number in shown:
         row = [str(number), *(escape(short(conditions[number].values.get(name, ""))) for name in names)]
         row += [cell for of_one in summaries for cell in _cells(of_one[number])]
@@ -138,7 +141,13 @@ def _confirmed_cells(one: Confirmed) -> tuple[str, str, str]:
 def _cells(summary: ConditionSummary) -> tuple[str, str, str]:
     written, _ = mean_estimate(summary)
     bounds = f"none (n = {summary.n})" if written.interval == MISSING else written.interval
-    return written.value, bounds, str(summary.n)
+    if not summary.n_missing:
+        return written.value, bounds, str(summary.n)
+    return (
+        f"{written_number(summary.adjusted)} (own {written.value})",
+        bounds,
+        f"{summary.n}, lacks {summary.n_missing}",
+    )
 
 
 def _interval_header(analysis: Analysis) -> str:

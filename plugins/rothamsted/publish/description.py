@@ -88,6 +88,13 @@ def _contest(analysis: Analysis) -> list[str]:
     ]
 
 
+def adjusted_text(summary: ConditionSummary) -> str:
+    """'; adjusted for 1 missing seed: 0.127': the mean that a condition is ranked by, where it is another one."""
+    if not summary.n_missing:
+        return ""
+    return f"; adjusted for {summary.n_missing} missing seed{'s' * (summary.n_missing != 1)}: {summary.adjusted:.6g}"
+
+
 def estimate_text(interval: Interval | None, summary: ConditionSummary | None = None) -> str:
     """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
     if interval is not None:
@@ -178,7 +185,10 @@ def _table(analysis: Analysis) -> list[str]:
     for number in analysis.ranking[:N_SHOWN]:
         values = conditions[number].values
         row = [str(number), *(short(values[name]) if name in values else "" for name in names)]
-        row += [estimate_text(of_one[number].interval, of_one[number]) for of_one in summaries]
+        row += [
+            estimate_text(of_one[number].interval, of_one[number]) + adjusted_text(of_one[number])
+            for of_one in summaries
+        ]
         row += [verdict_of(analysis, number)] if analysis.best is not None else []
         row += ["yes" if number in analysis.pareto.members else "no"] if analysis.pareto is not None else []
         rows.append([*row, *[conditions[number].race] * is_raced(dataset)])

@@ -106,6 +106,8 @@ def _membership(analysis: Analysis) -> dict[str, bool]:
 def _prefixed(prefix: str, summary: ConditionSummary) -> dict[str, float]:
     values = {f"{prefix}/{name}": summary.statistics[name] for name in _STATISTICS}
     values[f"{prefix}/n"] = float(summary.n)
+    if summary.n_missing:
+        values[f"{prefix}/mean_adjusted"] = summary.adjusted
     if summary.interval is not None:
         values |= {f"{prefix}/ci_low": summary.interval.low, f"{prefix}/ci_high": summary.interval.high}
     return values

@@ -212,8 +212,15 @@ def measured(analysis: Analysis, found: ConditionSummary | None) -> str:
         return f"without a mean {metric}"
     if found.interval is None:
         why = "one replicate: no interval" if found.n == 1 else found.note or "no interval"
-        return f"{metric} {number(found.statistics.get('mean', math.nan))} ({why})"
-    return f"mean {metric} {with_interval(found.interval)}"
+        return f"{metric} {number(found.statistics.get('mean', math.nan))} ({why}){adjusted_words(found)}"
+    return f"mean {metric} {with_interval(found.interval)}{adjusted_words(found)}"
+
+
+def adjusted_words(found: ConditionSummary) -> str:
+    """The mean adjusted for missing seeds, with how many they are; empty where none is missing."""
+    if not found.n_missing:
+        return ""
+    return f", adjusted for {count(found.n_missing, 'missing seed')} {number(found.adjusted)}"
 
 
 def with_interval(interval: Interval | None) -> str:

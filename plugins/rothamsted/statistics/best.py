@@ -91,6 +91,7 @@ def compare_with_best(
     level: float = DEFAULT_LEVEL,
     smallest_difference: float | None = None,
     method: str = "leaders",
+    means: np.ndarray | None = None,
 ) -> BestResult | None:
     """Say of each condition whether it can be the best, is worse, is as good, or is open.
 
@@ -108,6 +109,8 @@ def compare_with_best(
         smallest_difference: That matters, in the metric's units; None counts as 0.
         method: A name in BEST_METHODS. With three conditions or fewer, or fewer than three that have two values, the
             method is "simple".
+        means: (condition,) that conditions are ranked by, where that is decided elsewhere: the winner has the best of
+            them. None: the method's own.
 
     Returns:
         The result, the same for any order of the conditions; None without any finite value.
@@ -125,6 +128,8 @@ def compare_with_best(
     lower = lower[np.ix_(candidates, np.flatnonzero(is_finite.any(axis=0)))]
     name = method if _is_enough(lower, BEST_METHODS[method].needs) else "simple"
     found, is_clipped = _found(lower, BEST_METHODS[name], is_paired, round(1 - level, 12))
+    if means is not None:
+        found = _ranked_by(found, (means if direction == "minimize" else -means)[candidates])
     rows = [AgainstBest(n=0, mean=np.nan, p=np.nan, is_in_set=False, verdict="", **_NOTHING) for _ in scores]
     for index, condition in enumerate(candidates):
         rows[condition] = _row(found, index, int(is_finite[condition].sum()), direction, smallest_difference)

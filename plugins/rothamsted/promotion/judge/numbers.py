@@ -20,6 +20,7 @@ from rothamsted.errors import DataError
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence
 from rothamsted.statistics import TESTS, Interval, compare, correct
+from rothamsted.statistics.pairing import pairing
 
 Answer = Literal["shown", "excluded", "open"]
 
@@ -91,7 +92,7 @@ def compare_all(
 
 def samples_of(challenger: Evidence, champion: Evidence, policy: Policy, *, is_paired: bool) -> Samples:
     """Put the values of two contestants side by side, as the policy's test takes them."""
-    test = test_of(policy, is_paired=is_paired)
+    test = test_of(policy, is_paired=is_paired and _are_pairs(challenger, champion))
     if not TESTS[test].is_paired:
         a, b = objectives(challenger), objectives(champion)
         n_excluded = int((~np.isfinite(a)).sum() + (~np.isfinite(b)).sum())
@@ -108,6 +109,20 @@ def test_of(policy: Policy, *, is_paired: bool) -> str:
     """The policy's test, or its twin where that fits contestants with, or without, common fresh seeds."""
     chosen = TESTS[policy.test]
     return chosen.twin if chosen.twin and chosen.is_paired != is_paired else policy.test
+
+
+def _are_pairs(challenger: Evidence, champion: Evidence) -> bool:
+    """Whether enough seeds are common, by the rule of all comparisons.
+
+    Runs without a seed are no contest of ours: they stay without a pair.
+
+    Raises:
+        DataError: a seed that stands twice in one evidence.
+    """
+    if any(not run.seed for one in (challenger, champion) for run in one.runs):
+        return True
+    seeds = [[seed for seed, value in _by_seed(one).items() if math.isfinite(value)] for one in (challenger, champion)]
+    return pairing(*seeds).is_paired
 
 
 def objectives(evidence: Evidence) -> np.ndarray:

@@ -49,7 +49,8 @@ def conditions_table(analysis: Analysis) -> Table:
     rest = (*(f"n_{outcome}" for outcome in outcomes), "n", *STATISTICS, *INTERVAL_COLUMNS)
     fates = _fates(analysis)
     others = [f"{one.metric}/{column}" for one in analysis.dataset.others for column in OTHER_COLUMNS]
-    last = ("is_constant", *VERDICT_COLUMNS, "note", "label", "run_id", *others, *fates)
+    marks = ("mean_adjusted", "n_seeds_missing", "is_constant", *VERDICT_COLUMNS)
+    last = (*marks, "note", "label", "run_id", *others, *fates)
     further = [{one.condition: one for one in of_one} for of_one in analysis.others]
     rows = [
         (
@@ -58,6 +59,8 @@ def conditions_table(analysis: Analysis) -> Table:
             *_factor_cells(conditions.get(summary.condition), names),
             *(summary.counts.get(outcome, 0) for outcome in outcomes),
             *_statistics_cells(summary),
+            summary.adjusted if math.isfinite(summary.adjusted) else None,
+            summary.n_missing,
             summary.is_constant,
             *_verdict_cells(analysis, summary.condition),
             summary.note,

@@ -116,6 +116,7 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
             "Difference: condition minus reference; its interval is not corrected for the number of comparisons, the "
             "verdict is. P(better): how often a replicate of the condition beat one of the reference, and the "
             "interval for the chance of that (Wilson for pairs, else Newcombe's method 5).",
+            *([f"Not paired: {family.why_unpaired}."] if family.why_unpaired else []),
             *limit_note(len(ordered), "comparison", "comparisons.csv"),
             *collected(unequal),
         ),

@@ -38,7 +38,7 @@ class Session:
     """How a session of a sweep ended.
 
     Attributes:
-        exit_status: 0; 1 where workers cannot run; 130 where it was stopped by a signal.
+        exit_status: 0; 1 where workers cannot run; 2 where replicates are copies; 130 where it was stopped by a signal.
         status: of the sweep's run.
         is_complete: nothing is left to do.
         decided: this process decided at the end, so that it writes the sweep's own run.
@@ -63,6 +63,7 @@ class Coordinator:
     progress: Progress = field(init=False)
     _is_over: bool = False
     _failed_starts: int = 0  # workers in a row that died without running anything
+    _why_stopped: str = ""  # a mistake that every other replicate would repeat
     _started_at: dict[str, float] = field(default_factory=dict)  # worker of the crew -> when its replicate started
     _ids: dict[str, str] = field(default_factory=dict)  # worker of the crew -> its id in leases
     _notes: set[str] = field(default_factory=set)
@@ -139,7 +140,7 @@ class Coordinator:
             if is_leaving:
                 continue
             self._decide()
-            if stop() or self._is_over or self._failed_starts >= MOST_FAILED_STARTS:
+            if stop() or self._is_over or self._why_stopped or self._failed_starts >= MOST_FAILED_STARTS:
                 crew.stop(grace_seconds)
                 is_leaving = True
             elif n_deaths and not self._is_late:
@@ -193,6 +194,9 @@ class Coordinator:
             self.progress.on_end(said)
         elif kind == "trial":
             self.progress.on_trial(said)
+        elif kind == "stop" and not self._why_stopped:
+            self._why_stopped = said["text"]
+            self.progress.say(f"stopped: {said['text']}")
         elif kind == "note" and said["text"] not in self._notes:
             self._notes.add(said["text"])  # every worker has found it out
             self.progress.say(said["text"])
@@ -206,7 +210,7 @@ class Coordinator:
         if worker_id is not None:
             for queue in self.opened.queues:  # to be taken over at once
                 queue.leases.end([worker_id])
-        if not death.is_orderly and not lost:
+        if not death.is_orderly and not lost and not self._why_stopped:
             self._failed_starts += 1
             tail = death.last_lines.strip().splitlines()[-12:]
             self.progress.say("\n".join([f"a worker ended before any replicate: {death.reason}", *tail]))
@@ -231,7 +235,9 @@ class Coordinator:
     # ---- after ----
 
     def _ended(self, *, is_stopped: bool) -> Session:
-        if not self._is_over and self._failed_starts >= MOST_FAILED_STARTS:
+        if self._why_stopped:
+            status, exit_status = RunStatus.FAILED, 2
+        elif not self._is_over and self._failed_starts >= MOST_FAILED_STARTS:
             status, exit_status = RunStatus.FAILED, 1
         elif not self._is_over and is_stopped:
             status, exit_status = RunStatus.KILLED, INTERRUPTED
@@ -244,7 +250,7 @@ class Coordinator:
             status=status,
             is_complete=self._is_over,
             decided=self._decides,
-            left="" if self._is_over else self._left(),
+            left="" if self._is_over or self._why_stopped else self._left(),
         )
 
     def _left(self) -> str:

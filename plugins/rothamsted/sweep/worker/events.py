@@ -58,6 +58,10 @@ class WorkerEvents:
         """Something that concerns no trial."""
         self.emit({"event": "note", "worker": self.worker_id, "text": text})
 
+    def stop(self, text: str) -> None:
+        """Why the whole sweep has to stop: a mistake that every other replicate would repeat."""
+        self.emit({"event": "stop", "worker": self.worker_id, "text": text})
+
     def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:
         """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""
         assignment = trial.assignment

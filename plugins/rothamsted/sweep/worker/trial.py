@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.objectives import objective_key
+from rothamsted.analysis.objectives import not_finite, objective_key
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Lease, LostError, ToldTrial
@@ -133,16 +133,21 @@ class TrialRun:
         self.context.recorder.log(replicate.run_id, metrics=points)
 
     def complete(self, ending: Ending) -> Ending:
-        """An ending with its composite metrics; one without a number for an objective or a constraint has failed."""
+        """An ending with its composite metrics.
+
+        One without a number for an objective or a constraint has failed; one whose objective is not finite, diverged.
+        """
         sweep = self.context.sweep
         ending = replace(ending, history=tuple(scored(m, sweep) for m in ending.history))
         if ending.outcome is not Outcome.FINISHED:
             return ending
         try:
-            scores_of(ending.history, sweep)
+            scores = scores_of(ending.history, sweep)
             last_values(ending.history, sweep)
         except StudyError as error:
             return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
+        if reason := not_finite(scores, [objective.metric for objective in sweep.objectives]):
+            return replace(ending, outcome=Outcome.DIVERGED, reason=reason, model=None)
         return ending
 
     def end(self, replicate: ReplicateRun, ending: Ending) -> ReplicateResult:
