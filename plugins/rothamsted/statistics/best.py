@@ -187,6 +187,21 @@ def _found(lower: np.ndarray, method: BestMethod, is_paired: bool, alpha: float)
     return Findings(**back), scaled.is_clipped
 
 
+def _ranked_by(found: Findings, mean: np.ndarray) -> Findings:
+    """Return the findings with these means: the winner is in the set, and limits lie around the differences."""
+    is_best = mean == mean.min()
+    is_worse, difference = found.is_worse & ~is_best, behind_best_other(mean)
+    return Findings(
+        mean=mean,
+        p=found.p,
+        is_in_set=found.is_in_set | is_best,
+        is_worse=is_worse,
+        difference=difference,
+        low=bounded_low(found.low, difference, is_worse),
+        high=np.maximum(found.high, np.maximum(difference, 0.0)),
+    )
+
+
 def _row(found: Findings, index: int, n: int, direction: Direction, smallest_difference: float | None) -> AgainstBest:
     """Return what is said of one condition."""
     mean = float(found.mean[index])
