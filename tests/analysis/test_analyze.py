@@ -250,20 +250,20 @@ def test_too_few_common_seeds_are_no_pairs_and_the_result_says_which_test_ran_an
     # Authority: scipy's Welch test on all values; the two pairs alone show nothing.
     given = shared(2)
     a, b = ([r.objective for r in given.replicates if r.condition == number] for number in (0, 1))
-    found = analyze(given).comparisons
+    found = analyze(given, Settings(reference=0)).comparisons
     assert found is not None
     assert (found.test, found.why_unpaired) == ("Welch", "2 common seeds, fewer than 3")
     [row] = found.rows
     assert row.p_value == pytest.approx(scipy.stats.ttest_ind(b, a, equal_var=False).pvalue)
     assert row.p_value < 0.05 < scipy.stats.ttest_rel(a[:2], b[:2]).pvalue
-    asked = analyze(given, Settings(test="paired_t")).comparisons
+    asked = analyze(given, Settings(test="paired_t", reference=0)).comparisons
     assert asked is not None
     assert (asked.test, asked.rows[0].p_value) == ("Welch", row.p_value)
     assert asked.rows[0].note == "Welch, not paired: 2 common seeds, fewer than 3"
 
 
 def test_enough_common_seeds_are_pairs() -> None:
-    found = analyze(shared(4)).comparisons
+    found = analyze(shared(4), Settings(reference=0)).comparisons
     assert found is not None
     assert (found.test, found.rows[0].n, found.why_unpaired) == ("paired t", 4, "")
 
@@ -271,7 +271,7 @@ def test_enough_common_seeds_are_pairs() -> None:
 def test_a_condition_that_lost_seeds_is_tested_by_itself_and_its_row_says_so() -> None:
     rng = np.random.default_rng(5)
     given = dataset({c: (c + rng.normal(size=3)).tolist() for c in range(4)}, outcomes={(3, 1): "failed"})
-    found = analyze(given).comparisons
+    found = analyze(given, Settings(reference=0)).comparisons
     assert found is not None
     assert found.test == "paired t (2 rows), Welch (1)"
     assert [row.note for row in found.rows if row.condition == 3] == ["Welch, not paired: 2 common seeds, fewer than 3"]
@@ -280,7 +280,7 @@ def test_a_condition_that_lost_seeds_is_tested_by_itself_and_its_row_says_so() -
 def test_a_seed_twice_in_a_condition_is_said_and_pairs_nothing() -> None:
     given = dataset({0: [1.0, 1.2, 0.9, 1.1], 1: [1.6, 1.1, 1.9, 1.5]})
     doubled = [replace(r, seed="0") if (r.condition, r.seed) == (1, "1") else r for r in given.replicates]
-    found = analyze(replace(given, replicates=tuple(doubled)))
+    found = analyze(replace(given, replicates=tuple(doubled)), Settings(reference=0))
     assert found.comparisons is not None
     assert (found.comparisons.test, found.comparisons.rows[0].n) == ("Welch", 4)
     assert found.comparisons.why_unpaired == "seed 0 stands twice in one condition"
@@ -291,7 +291,7 @@ def test_a_seed_twice_in_a_condition_is_said_and_pairs_nothing() -> None:
 
 
 def test_ten_million_and_two_are_different_though_nothing_varies() -> None:
-    found = analyze(dataset({0: [2.33] * 3, 1: [1e7] * 3})).comparisons
+    found = analyze(dataset({0: [2.33] * 3, 1: [1e7] * 3}), Settings(reference=0)).comparisons
     assert found is not None
     [row] = found.rows
     assert row.is_different
@@ -301,7 +301,24 @@ def test_ten_million_and_two_are_different_though_nothing_varies() -> None:
 
 def test_equal_differences_of_one_step_of_a_coarse_metric_are_not_told_apart() -> None:
     # By hand: sd at most step / sqrt(6); t = sqrt(6) * sqrt(3) = 4.243, p = 0.0513 with 2 degrees of freedom.
-    found = analyze(dataset({0: [0.90, 0.91, 0.92], 1: [0.91, 0.92, 0.93]})).comparisons
+    found = analyze(dataset({0: [0.90, 0.91, 0.92], 1: [0.91, 0.92, 0.93]}), Settings(reference=0)).comparisons
     assert found is not None
     assert found.rows[0].p_value == pytest.approx(0.0513, abs=1e-4)
     assert not found.rows[0].is_different
+
+
+def test_the_verdict_on_ten_million_beside_two_is_worse_though_nothing_varies() -> None:
+    found = analyze(dataset({0: [2.33] * 3, 1: [1e7] * 3})).best
+    assert found is not None
+    assert (found.winner, found.verdicts[1].verdict, found.members) == (0, "worse", (0,))
+
+
+def test_the_winner_of_the_verdicts_is_the_first_of_the_ranking_where_a_seed_is_missing() -> None:
+    # Seed 2 is hard for all: condition 0 lost it, and its raw mean is the best without deserving it.
+    hard = {c: [1.0 + 0.2 * c, 1.1 + 0.2 * c, 9.0 + 0.2 * c] for c in (1, 2, 3, 4)}
+    given = dataset({0: [1.5, 1.6, NAN], **hard}, outcomes={(0, 2): "failed"})
+    found = analyze(given)
+    assert found.ranking[0] == 1
+    assert found.best is not None
+    assert found.best.winner == 1
+    assert [found.best.verdicts[n].mean for n in found.ranking] == [found.objective[n].adjusted for n in found.ranking]

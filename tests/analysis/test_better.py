@@ -12,7 +12,7 @@ from tests.analysis.test_analyze import dataset
 
 
 def row_of(values: dict[int, list[float]], *, has_seeds: bool, test: str = "auto") -> ComparisonRow:
-    found = analyze(dataset(values, has_seeds=has_seeds), Settings(test=test)).comparisons
+    found = analyze(dataset(values, has_seeds=has_seeds), Settings(test=test, reference=0)).comparisons
     assert found is not None
     return found.rows[0]
 

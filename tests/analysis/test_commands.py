@@ -141,7 +141,7 @@ def test_compare_puts_a_sweep_and_a_run_side_by_side(swept: Project, call: Call)
     done = call("compare", "--runs", f"toys,{stranger}")
     assert done.returncode == 0, done.stderr
     assert "toys: " in done.stdout
-    assert "0.9 (n = 1: no interval)" in done.stdout
+    assert "0.9 (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}1: no interval)" in done.stdout
     assert list((swept.root / "reports").glob("*.html"))
 
 

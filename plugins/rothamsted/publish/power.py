@@ -59,8 +59,6 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
     ]
     seen = found.detectable
     if seen is not None:
-        lines += [
-            "",
-            f"With its {seen.n} seeds a condition, {dataset.name} would have shown {number(seen.difference)}.",
-        ]
+        shown = number(seen.difference)
+        lines += ["", f"With its {seen.n} seeds a condition, {dataset.name} would have shown a loss of {shown}."]
     return "\n".join(lines)

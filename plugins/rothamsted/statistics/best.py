@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from rothamsted.statistics.best_findings import Findings
+from rothamsted.statistics.best_findings import Findings, behind_best_other, bounded_low
 from rothamsted.statistics.best_leaders import by_leaders
 from rothamsted.statistics.best_remarks import note, warnings
 from rothamsted.statistics.best_scale import scale
