@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -183,3 +184,11 @@ def test_the_pareto_set_is_that_of_the_adjusted_means() -> None:
     rows, speeds = {0: [1.0, 1.2, 9.0], 1: [1.5, 1.7, 0.0]}, {0: [5.0, 5.2, 50.0], 1: [5.5, 5.7, 0.0]}
     made = dataset(rows, others={"seconds": ("minimize", speeds)}, outcomes={(1, 2): "failed"})
     assert pareto_front(made, ranked(made)) == {0}
+
+
+def test_a_condition_that_shares_no_seed_with_the_rest_keeps_its_mean_and_says_so() -> None:
+    given = dataset({0: [1.0, 1.2, 9.0], 1: [1.5, 1.7, 9.6], 2: [4.0, 6.0]})
+    moved = [replace(r, seed=f"other {r.seed}") if r.condition == 2 else r for r in given.replicates]
+    own = analyze(replace(given, replicates=tuple(moved))).objective[2]
+    assert (own.adjusted, own.n_missing) == (5.0, 0)
+    assert own.note == "shares no seed with most conditions: its mean is not adjusted to theirs"

@@ -25,6 +25,7 @@ class MeanOfCondition:
     adjusted: float  # for seeds that it lacks; equal to the raw one where it lacks none, and where seeds are not known
     raw: float
     n_missing: int  # seeds that it lacks, of those that conditions like it have
+    is_alone: bool = False  # it shares no seed with most conditions, so that it cannot be adjusted to them
 
 
 def members_of(dataset: Dataset, phase: Phase = "search") -> dict[int, list[Replicate]]:
@@ -132,8 +133,8 @@ def _adjusted(
         return [MeanOfCondition(adjusted=mean, raw=mean, n_missing=0) for mean in raw]
     found = adjusted_means(_matrix(members, numbers, index)[0])
     return [
-        MeanOfCondition(adjusted=float(adjusted) if n else mean, raw=mean, n_missing=int(n))
-        for mean, adjusted, n in zip(raw, found.mean, found.n_missing, strict=True)
+        MeanOfCondition(adjusted=float(adjusted) if n else mean, raw=mean, n_missing=int(n), is_alone=bool(alone))
+        for mean, adjusted, n, alone in zip(raw, found.mean, found.n_missing, found.is_alone, strict=True)
     ]
 
 

@@ -17,6 +17,9 @@ def with_adjusted(
         return summary
     mean = means[summary.condition][index]
     own = replace(summary, adjusted=mean.adjusted, n_missing=mean.n_missing)
+    if mean.is_alone:
+        alone = "shares no seed with most conditions: its mean is not adjusted to theirs"
+        own = replace(own, note="; ".join(part for part in (own.note, alone) if part))
     if not mean.n_missing:
         return own
     seeds = f"{mean.n_missing} seed{'s' * (mean.n_missing != 1)}"
@@ -24,4 +27,4 @@ def with_adjusted(
         f"lacks {seeds}: ranked by its mean adjusted for that, {mean.adjusted:.6g}; mean and interval shown are those "
         "of its own values"
     )
-    return replace(own, note="; ".join(part for part in (summary.note, said) if part))
+    return replace(own, note="; ".join(part for part in (own.note, said) if part))
