@@ -13,7 +13,7 @@ import numpy as np
 from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.points import summary_points
-from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
@@ -29,6 +29,19 @@ def metric_points(measured: Measured) -> list[MetricPoint]:
     if measured.epoch is not None:
         points.append(MetricPoint("epoch", float(measured.epoch), measured.timestamp_ms, measured.step))
     return points
+
+
+def closing_points(ending: Ending) -> list[MetricPoint]:
+    """What is known at a replicate's end only, with its last measurement; the same whoever writes it down."""
+    if not ending.history:
+        return []
+    last = ending.history[-1]
+    return [MetricPoint(key, float(value), last.timestamp_ms, last.step) for key, value in ending.closing.items()]
+
+
+def kept_tags(ending: Ending) -> dict[str, str]:
+    """Whose weights the model of a replicate has."""
+    return {tags.KEPT: str(ending.kept)} if ending.kept is not None else {}
 
 
 def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int) -> list[MetricPoint]:
