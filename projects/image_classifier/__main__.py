@@ -10,7 +10,7 @@ import numpy as np
 
 from projects.files.problem import DataProblem
 from projects.image_classifier.config import Config, is_longer
-from rothamsted.study import Study, main
+from rothamsted.study import Keep, Study, main
 
 if TYPE_CHECKING:
     from projects.image_classifier.train import Measurement
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.image_classifier.train.train`; PyTorch is imported when it starts, so that --help does without."""
     from projects.image_classifier.train import train as train_one
 
@@ -35,6 +35,11 @@ def data_digest(config: Config) -> str:
 
         check_there(Path(config.model.weights).expanduser())
     return load_images(config.data).digest
+
+
+def keeps(config: Config) -> Keep:
+    """By hand the best epoch by `monitor` is kept; in a sweep its objective says."""
+    return Keep(metric=config.monitor, direction="minimize" if config.monitor == "val_loss" else "maximize")
 
 
 def prepare_cifar10(*, source: str | None = None, target: Path | None = None) -> Path:
@@ -62,6 +67,7 @@ STUDY = Study(
     datasets={"cifar10": prepare_cifar10, "b0_weights": prepare_b0_weights},
     data_digest=data_digest,
     user_errors=(DataProblem,),
+    keeps=keeps,
 )
 
 if __name__ == "__main__":

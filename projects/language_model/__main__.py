@@ -11,7 +11,7 @@ import numpy as np
 from projects.files.problem import DataProblem
 from projects.language_model.config import Config
 from projects.language_model.problem import DeviceProblem
-from rothamsted.study import Study, main
+from rothamsted.study import Keep, Study, main
 
 if TYPE_CHECKING:
     from projects.language_model.train import Measurement
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.language_model.train.train`; torch is imported when it starts, so that --help does without."""
     from projects.language_model.train import train as train_one
 
@@ -57,6 +57,7 @@ STUDY = Study(
     datasets={"tinystories": prepare},
     data_digest=data_digest,
     user_errors=(DataProblem, DeviceProblem),
+    keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
 )
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ class MeasurementLike(Protocol):
     measurement, one mapping a member, of a relative path (samples/step_000200.txt) to its text or bytes. It is called
     right after the measurement, or not at all where nobody keeps them, so it may not change what training does next.
 
-    It may also have `keep: Callable[[np.ndarray], None]`: hold a copy of the weights as they are now for the members of
-    a mask, shape (member,), bool. It is called right after the measurement, before `artifacts` and `state`, whenever its
-    value is the best so far of the metric that counts. The returned model has the weights held last, or where none were
-    held the last ones; `state` gives them too. Without `keep` the model has the last weights.
+    It may also have `keep: Callable[[np.ndarray], None]`: hold a copy of the weights as they are now for the members
+    of a mask, shape (member,), bool. It is called right after the measurement, before `artifacts` and `state`, where
+    its value is the best so far of the metric that counts. The returned model has the weights held last, or where
+    none were held the last ones; `state` gives them too. Without `keep` the model has the last weights.
     """
 
     @property

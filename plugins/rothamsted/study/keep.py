@@ -21,8 +21,8 @@ class Keep:
     Attributes:
         metric: name of the metric.
         direction: which of two values is the better one.
-        reduce: "best": the step of the best finite value after step 0, of equal ones the first. Anything else, "last" or
-            the mean of the last values: the last step, where such a number ends.
+        reduce: "best": the step of the best finite value after step 0, of equal ones the first. Anything else, "last"
+            or the mean of the last values: the last step, where such a number ends.
         value: what a measurement has of it; None: its own metric. For a metric that is made of others.
     """
 
