@@ -13,7 +13,7 @@ from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
 from projects.batch_size.data.mnist1m import prepare_mnist1m
-from rothamsted.study import Study, main
+from rothamsted.study import Keep, Study, main
 
 if TYPE_CHECKING:
     from projects.batch_size.train import Measurement
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.batch_size.train.train`; JAX is imported when it starts, so that --help does without."""
     from projects.batch_size.train import train as train_members
 
@@ -59,6 +59,7 @@ STUDY = Study(
     },
     data_digest=data_digest,
     user_errors=(DataProblem,),
+    keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
 )
 
 if __name__ == "__main__":
