@@ -12,7 +12,7 @@ from projects.batch_size.trained import TrainedModel
 CHUNK_ROWS = 4096  # at a time; bounds memory
 
 
-def test_metrics(model: TrainedModel, data: Dataset, loss: Literal["cross_entropy", "mse"]) -> dict[str, float]:
+def metrics_on_test_rows(model: TrainedModel, data: Dataset, loss: Literal["cross_entropy", "mse"]) -> dict[str, float]:
     """test/loss and, where there are classes, test/accuracy; empty where the data have no test rows.
 
     The losses are those of training: mean cross-entropy, or the mean over rows and outputs of squared differences,

@@ -22,7 +22,7 @@ from projects.batch_size.model import initial_parameters
 from projects.batch_size.optimizer import Hyper
 from projects.batch_size.program import Origin, Program, compiled_program
 from projects.batch_size.state import Kept, Progress, flat_state, keep, kept_in, restored
-from projects.batch_size.tested import test_metrics
+from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.trained import TrainedModel
 
 N_EXAMPLE_ROWS = 5
@@ -52,7 +52,8 @@ def train(
     """Train one member, or a population in one compiled call.
 
     The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
-    the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set up.
+    the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set
+    up.
 
     Args:
         configs: Members; equal in `static_key`.
@@ -170,7 +171,7 @@ class _Run(NamedTuple):
                 name: array[member] for name, array in arrays.items() if name.startswith(("parameters/", "origin/"))
             }
             model = self._model({**last, **kept.get(member, {})}, member)
-            found.append(replace(model, test_metrics=test_metrics(model, self.data, self.key.loss)))
+            found.append(replace(model, test_metrics=metrics_on_test_rows(model, self.data, self.key.loss)))
         return found
 
     def _precision(self):

@@ -35,7 +35,7 @@ def written_text(model: Transformer, tokens: Tokens, config: Config, step: int) 
 
 
 def kept_weights(model: Transformer, config: Config, *, step: int, val_loss: float, is_kept: bool) -> dict[str, bytes]:
-    """The weights, by the path of their artifact: at multiples of `checkpoint_interval`, and as `best` those that are kept."""
+    """The weights, by the path of their artifact: at multiples of `checkpoint_interval`; `best` are those kept."""
     if config.checkpoint_interval is None:
         return {}
     names = [f"step_{step:06d}"] if step % config.checkpoint_interval == 0 and step else []

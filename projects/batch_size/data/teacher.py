@@ -97,9 +97,9 @@ def normalized_hermite(u: A, degree: int) -> list[A]:
 def draw_teacher_dataset(config: DataConfig) -> Dataset:
     """A fixed sample, drawn by NumPy from `config.seed`, so it is the same at every JAX precision.
 
-    Training targets carry the noise, validation and test targets do not: their loss is the distance to the
-    teacher itself. There are as many test rows as validation rows. A smaller n_train is the head of a larger one; the validation rows depend on
-    seed and n_val only. With `online` the training part is one row, for its shape.
+    Training targets carry the noise, validation and test targets do not: their loss is the distance to the teacher
+    itself. There are as many test rows as validation rows. A smaller n_train is the head of a larger one; the
+    validation rows depend on seed and n_val only. With `online` the training part is one row, for its shape.
 
     Args:
         config: name is 'teacher'.
