@@ -107,6 +107,7 @@ class ReplicateResult:
     objective: float | None  # None unless finished; of several objectives the first
     others: tuple[float, ...] = ()  # the further objectives
     last: Mapping[str, float] = field(default_factory=dict)  # the last values that constraints look at
+    tested: Mapping[str, float] = field(default_factory=dict)  # of a confirmation: its model's test metrics
     reason: str = ""  # one line, where it failed, diverged, or stopped early
     attempt: int = 1  # 1, 2, ...: grows with each retry
     history: tuple[Measured, ...] = field(default=(), repr=False)

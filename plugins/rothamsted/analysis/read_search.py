@@ -142,6 +142,7 @@ def _replicate(
         reason="" if is_finished else reason,
         stopped_early=reason if is_finished else "",
         others=tuple(told.get("others", ())),
+        tested=told.get("tested", {}),
         ended_ms=ended_ms,
         number=told["replicate"],
         attempt=told.get("attempt", 1),

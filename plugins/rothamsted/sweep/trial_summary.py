@@ -18,6 +18,7 @@ from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
 from rothamsted.statistics.sequential import schedule_looks
+from rothamsted.study.contract import TEST_PREFIX
 from rothamsted.sweep.scores import NO_NUMBER, violations
 
 
@@ -37,6 +38,12 @@ def closing_points(ending: Ending) -> list[MetricPoint]:
         return []
     last = ending.history[-1]
     return [MetricPoint(key, float(value), last.timestamp_ms, last.step) for key, value in ending.closing.items()]
+
+
+def tested(ending: Ending) -> dict[str, float]:
+    """The finite test metrics of a replicate's model: JSON, which keeps them, has no others."""
+    finite = {name: value for name, value in ending.closing.items() if math.isfinite(value)}
+    return {name: value for name, value in finite.items() if name.startswith(TEST_PREFIX)}
 
 
 def kept_tags(ending: Ending) -> dict[str, str]:
@@ -145,6 +152,7 @@ def _replicate(result: ReplicateResult) -> dict[str, Any]:
         "objective": result.objective,
         **more,
         **({"last": dict(result.last)} if result.last else {}),
+        **({"tested": dict(result.tested)} if result.tested else {}),
         **({"reason": result.reason[:500]} if result.reason else {}),
     }
 

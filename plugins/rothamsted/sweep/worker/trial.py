@@ -176,6 +176,7 @@ class TrialRun:
             objective=scores[0] if scores else None,
             others=scores[1:],
             last=last_values(ending.history, sweep) if scores else {},
+            tested=aggregate.tested(ending) if scores and self.assignment.phase == "confirm" else {},
             reason=ending.reason if ending.outcome is not Outcome.PRUNED else "",  # the trial's own
             attempt=replicate.attempt,
             history=ending.history,
