@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow  # five sweeps, each in a process that imports PyT
 Evaluate = Callable[[Any], float]  # of a loaded model, on validation rows
 SMALL_GW = {"data.n_train": 256, "data.n_val": 64, "data.n_test": 64, "data.visual_vae.steps": 20,
             "data.visual_vae.n_items": 200, "model.hidden_dim": 8, "model.n_layers": 0, "training.epochs": 4,
-            "training.batch_size": 64, "probe_rows": 128, "evals": 4, "training.optimizer.lr": 0.5}  # fmt: skip
+            "training.batch_size": 64, "probe_rows": 128, "evals": 4, "training.optimizer.lr": 2.0}  # fmt: skip
 
 
 def _batch_size(fields: dict[str, Any]) -> Evaluate:
