@@ -11,7 +11,7 @@ from projects.files.problem import DataProblem
 from projects.global_workspace.config import TERMS, Config
 from projects.global_workspace.data.prepare import prepare_simple_shapes
 from projects.global_workspace.population import RTOL, VARIES, is_longer, static_key
-from rothamsted.study import Metric, Study, main
+from rothamsted.study import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.global_workspace.train import Measurement
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.global_workspace.train.train`; JAX is imported when it starts, so that --help does without."""
     from projects.global_workspace.train import train as train_members
 
@@ -61,6 +61,7 @@ STUDY = Study(
         "learning_rate": Metric(low=0, label="learning rate"),
         "samples_seen": Metric(low=0, label="training samples seen"),
     },
+    keeps=lambda config: Keep(metric="probe/synergy_accuracy", direction="maximize", reduce="last"),
 )
 
 if __name__ == "__main__":

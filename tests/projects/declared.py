@@ -16,7 +16,8 @@ def not_as_declared(study: Study, config: Any) -> list[str]:
     (ending,) = drive(study, [config], on_measurement=lambda member, measured: seen.append(measured))
     assert ending.outcome is Outcome.FINISHED, ending.reason
     found = set()
-    for name, value in [item for measured in seen for item in measured.metrics.items()]:
+    logged = [*(measured.metrics for measured in seen), ending.closing]
+    for name, value in [item for metrics in logged for item in metrics.items()]:
         metric = declared(study.known_metrics, name)
         if metric is UNKNOWN:
             found.add(f"{name} is not declared")

@@ -127,6 +127,7 @@ def test_a_replicate_killed_for_its_time_has_timed_out_and_not_run_out_of_memory
     config = project.write({**changes, "execution": {"timeout_per_trial": 1}})
     impatient = (
         "import sys; from rothamsted.sweep.coordinator import coordinator; coordinator.TIMEOUT_GRACE_SECONDS = 0.5; "
+        "coordinator.SETUP_SECONDS = 0.0; "  # the toy does not say when it is set up
         "from rothamsted.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(

@@ -190,6 +190,18 @@ def _of_curves(settings: Settings) -> str:
     return "t" if INTERVALS[settings.interval].is_of_rows else settings.interval
 
 
+def _tested(
+    dataset: Dataset, condition: Condition, replicates: Sequence[Replicate], settings: Settings
+) -> dict[str, ConditionSummary]:
+    """The test metrics of a confirmed condition's models."""
+    names = sorted({name for one in replicates for name in one.test_metrics})
+    plain, finished = Settings(level=settings.level), [one for one in replicates if one.outcome == "finished"]
+    values = {name: np.array([one.test_metrics.get(name, np.nan) for one in finished]) for name in names}
+    return {
+        name: _summary_of(condition, replicates, values[name], plain, declared(dataset.metrics, name)) for name in names
+    }
+
+
 def _metric_summaries(
     dataset: Dataset, members: Mapping[int, Sequence[Replicate]], settings: Settings
 ) -> dict[str, tuple[ConditionSummary, ...]]:
@@ -335,6 +347,7 @@ def _confirmed(
                 luck=luck,
                 summary=again,
                 searched=search,
+                tested=_tested(dataset, condition, fresh[number], settings),
             )
         )
     if dataset.unconfirmed:

@@ -159,6 +159,7 @@ def _replicate(
         reason="" if is_finished else reason,
         stopped_early=reason if is_finished else "",
         others=tuple(told.get("others", ())) if is_finished else (),
+        tested=told.get("tested", {}),
         ended_ms=ended_ms,
         number=told["replicate"],
         attempt=told.get("attempt", 1),

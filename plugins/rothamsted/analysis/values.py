@@ -45,6 +45,7 @@ class Replicate:
     others: tuple[float, ...] = ()  # of the further objectives; empty without a score
     stopped_early: str = ""  # why, where it did not improve any more: its score counts, its curve is shorter
     metrics: Mapping[str, float] = field(default_factory=dict)  # the latest value of each; none from the search
+    tested: Mapping[str, float] = field(default_factory=dict)  # test metrics of its model, as the search was told
     series: Mapping[str, Series] = field(default_factory=dict)  # only of the metrics that were read with curves
     started_ms: int = 0  # milliseconds since 1970; 0: unknown
     ended_ms: int = 0  # milliseconds since 1970; 0: it runs, or is unknown. From the search: when its trial was told
@@ -52,6 +53,11 @@ class Replicate:
     attempt: int = 1  # 1, 2, ...: grows with each retry
     model: str = ""  # URI of its model; empty: none was logged
     model_problem: str = ""  # one line, where its model could not be logged
+
+    @property
+    def test_metrics(self) -> dict[str, float]:
+        """What its model has on rows that no choice used: the metrics below test/."""
+        return {name: value for name, value in self.metrics.items() if name.startswith("test/")} | dict(self.tested)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,6 +273,7 @@ class Confirmed:
     luck: Luck
     summary: ConditionSummary | None = None  # of all its replicates on fresh seeds
     searched: ConditionSummary | None = None  # of all its replicates in the search
+    tested: Mapping[str, ConditionSummary] = field(default_factory=dict)  # test metric -> over fresh seeds
 
     @property
     def mean(self) -> float | None:

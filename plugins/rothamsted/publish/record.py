@@ -86,6 +86,8 @@ def _metrics(analysis: Analysis) -> list[MetricPoint]:
     winner = winner_of(analysis)
     if winner is not None and winner.mean is not None and winner.summary is not None:
         values |= _prefixed("confirmed", winner.summary)
+        for name, tested in winner.tested.items():
+            values |= _prefixed(f"confirmed/{name}", tested)
         values |= {
             "luck": winner.luck.estimate,
             "luck/ci_low": winner.luck.low,

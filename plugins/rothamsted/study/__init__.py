@@ -14,6 +14,7 @@ from rothamsted.study.driver import OnArtifacts, drive
 from rothamsted.study.exports import write_exports
 from rothamsted.study.fields import field_names, field_types, flatten, set_fields
 from rothamsted.study.find import load_study, study_module
+from rothamsted.study.keep import Keep
 from rothamsted.study.prepare import describe_datasets, prepare_data
 from rothamsted.study.provenance import source_tags, study_tags
 from rothamsted.study.signals import StopRequest, stop_on_signals
@@ -22,6 +23,7 @@ __all__ = [
     "ByHand",
     "Checkpoint",
     "Contents",
+    "Keep",
     "MeasurementLike",
     "Metric",
     "OnArtifacts",

@@ -29,6 +29,7 @@ def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
         objective=told["objective"],
         others=tuple(told.get("others", ())),
         last=told.get("last", {}),
+        tested=told.get("tested", {}),
         reason=told.get("reason", ""),
         attempt=told.get("attempt", 1),
     )

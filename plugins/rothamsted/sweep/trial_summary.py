@@ -14,12 +14,13 @@ from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.points import summary_points
 from rothamsted.metric import Metric, declared
-from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
 from rothamsted.statistics.ranges import scale_of
 from rothamsted.statistics.sequential import schedule_looks
+from rothamsted.study.contract import TEST_PREFIX
 from rothamsted.sweep.scores import NO_NUMBER, violations
 from rothamsted.wording import with_basis
 
@@ -32,6 +33,25 @@ def metric_points(measured: Measured) -> list[MetricPoint]:
     if measured.epoch is not None:
         points.append(MetricPoint("epoch", float(measured.epoch), measured.timestamp_ms, measured.step))
     return points
+
+
+def closing_points(ending: Ending) -> list[MetricPoint]:
+    """What is known at a replicate's end only, with its last measurement; the same whoever writes it down."""
+    if not ending.history:
+        return []
+    last = ending.history[-1]
+    return [MetricPoint(key, float(value), last.timestamp_ms, last.step) for key, value in ending.closing.items()]
+
+
+def tested(ending: Ending) -> dict[str, float]:
+    """The finite test metrics of a replicate's model: JSON, which keeps them, has no others."""
+    finite = {name: value for name, value in ending.closing.items() if math.isfinite(value)}
+    return {name: value for name, value in finite.items() if name.startswith(TEST_PREFIX)}
+
+
+def kept_tags(ending: Ending) -> dict[str, str]:
+    """Whose weights the model of a replicate has."""
+    return {tags.KEPT: str(ending.kept)} if ending.kept is not None else {}
 
 
 def curve_points(
@@ -159,6 +179,7 @@ def _replicate(result: ReplicateResult) -> dict[str, Any]:
         "objective": result.objective,
         **more,
         **({"last": dict(result.last)} if result.last else {}),
+        **({"tested": dict(result.tested)} if result.tested else {}),
         **({"reason": result.reason[:500]} if result.reason else {}),
     }
 

@@ -50,5 +50,6 @@ def test_help_imports_neither_jax_nor_torch() -> None:
 
 def test_the_names_of_the_original_are_names_of_this_study() -> None:
     names = read_names(ROOT / "projects" / "global_workspace" / "original_names.yaml").names
-    known = {*field_names(Config), *METRIC_NAMES, *readout_names(Config()), "validation/best_loss"}
+    of_test = {f"test/{name.removeprefix('readout/')}" for name in readout_names(Config())}
+    known = {*field_names(Config), *METRIC_NAMES, *readout_names(Config()), *of_test, "validation/best_loss"}
     assert set(names) <= known

@@ -134,6 +134,7 @@ def _confirmation(analysis: Analysis) -> tuple[Part, ...]:
             of_first(analysis, "they are shown here"),
         ),
         shown_tables.confirmed_table(analysis.confirmed, analysis),
+        *([tested] if (tested := shown_tables.tested_table(analysis.confirmed, analysis)) is not None else ()),
         *(gap(capital(sentence(analysis.gaps["confirmed"]))) if "confirmed" in analysis.gaps else ()),
     )
 

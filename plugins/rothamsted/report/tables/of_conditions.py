@@ -155,6 +155,36 @@ def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataT
     )
 
 
+def tested_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTable | None:
+    """How the models of the confirmed conditions do on rows that no choice used; None where no study says."""
+    labels = short_labels(analysis)
+    found = [(one.condition, name, summary) for one in confirmed for name, summary in one.tested.items()]
+    if not found:
+        return None
+    header, is_uniform = interval_title([summary for *_, summary in found], analysis.level)
+    rows = tuple(
+        Row(
+            cells=(
+                numeric(str(number), number),
+                text(labels.get(number, "")),
+                text(name),
+                *summary_cells(summary, is_uniform),
+            )
+        )
+        for number, name, summary in found[:MOST_ROWS]
+    )
+    return DataTable(
+        caption="Test metrics of the weights that were kept on fresh seeds, on rows that no choice used.",
+        columns=(
+            Column(title="No.", is_numeric=True),
+            Column(title="Condition"),
+            *columns("Metric", "Mean", header, "sd", "n", numeric_from=1),
+        ),
+        rows=rows,
+        notes=limit_note(len(found), "row", "confirmed_replicates.csv"),
+    )
+
+
 def metrics_table(analysis: Analysis, condition: int) -> DataTable:
     """The final value of every other metric of one condition."""
     found = [(name, one) for name, all_ in analysis.metrics.items() for one in all_ if one.condition == condition]

@@ -29,6 +29,7 @@ from rothamsted.sweep.opened import Opened, n_workers
 POLL_SECONDS = 0.2  # between two looks at the clock while no worker says anything
 DECIDE_SECONDS = 1.0  # between two looks at the search while workers train
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
+SETUP_SECONDS = 300.0  # for imports, data and compilation, which timeout_per_trial leaves out
 MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all
 INTERRUPTED = 130  # exit status, as a shell gives it for Ctrl-C
 
@@ -64,7 +65,7 @@ class Coordinator:
     _is_over: bool = False
     _failed_starts: int = 0  # workers in a row that died without running anything
     _why_stopped: str = ""  # a mistake that every other replicate would repeat
-    _started_at: dict[str, float] = field(default_factory=dict)  # worker of the crew -> when its replicate started
+    _started_at: dict[str, float] = field(default_factory=dict)  # worker of the crew -> when training started
     _ids: dict[str, str] = field(default_factory=dict)  # worker of the crew -> its id in leases
     _notes: set[str] = field(default_factory=set)
     _renewed_at: float = float("-inf")
@@ -186,8 +187,10 @@ class Coordinator:
         self._ids[worker] = said["worker"]
         kind = said["event"]
         if kind == "start":
-            self._started_at[worker] = time.monotonic()
+            self._started_at.setdefault(worker, time.monotonic() + self._set_up_seconds())
             self.progress.on_start(worker, said)
+        elif kind == "set_up":
+            self._started_at[worker] = time.monotonic()
         elif kind == "end":
             self._started_at.pop(worker, None)
             self._failed_starts = 0
@@ -228,6 +231,10 @@ class Coordinator:
                 for queue in self.opened.queues:  # before it dies: whoever takes over is to know why
                     queue.leases.end([self._ids[worker]], why=f"timeout after {limit:g} s")
                 crew.end(worker, f"its replicate was {grace:g} s over its timeout_per_trial of {limit:g} s")
+
+    def _set_up_seconds(self) -> float:
+        """How long a replicate may set up, beside its time; a foreign process says nothing of its set-up."""
+        return SETUP_SECONDS if self.opened.sweep.project is None else 0.0
 
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")

@@ -29,6 +29,10 @@ class WorkerEvents:
         """A replicate has started."""
         self._emit("start", trial, {"replicate": member.replicate, "run_id": member.run_id, "at_ms": now_ms()})
 
+    def set_up(self, trial: TrialRun, member: ReplicateRun) -> None:
+        """Set-up is over, and the training of a population begins."""
+        self._emit("set_up", trial, {"replicate": member.replicate})
+
     def end(self, trial: TrialRun, member: ReplicateRun, ending: Ending) -> None:
         """A replicate has ended, for now or for good."""
         self._emit(

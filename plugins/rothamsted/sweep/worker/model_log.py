@@ -56,7 +56,8 @@ class Trained:
 
     run_id: str
     model: Any
-    step: int
+    step: int  # of the last measurement
+    kept_step: int  # whose weights the model has
     timestamp_ms: int
     metrics: frozenset[str]  # that its run has already
     params: Mapping[str, str]
@@ -141,7 +142,7 @@ class ModelLogger:
             run_id=trained.run_id,
             experiment_id=context.experiment_id,
             uri=context.tracking_uri,
-            step=trained.step,
+            step=trained.kept_step,
             params=trained.params,
             tags={**trained.tags, tags.CODE_DIGEST: self._code.digest},
         )

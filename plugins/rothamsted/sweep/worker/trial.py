@@ -159,11 +159,13 @@ class TrialRun:
             scores, step = scores_of(ending.history, sweep), ending.history[-1].step
             keys = [objective_key(index, objective.metric) for index, objective in enumerate(sweep.objectives)]
             extra = [MetricPoint(key, score, now_ms(), step) for key, score in zip(keys, scores, strict=True)]
-            extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
+        extra += aggregate.closing_points(ending)
+        extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
         run_tags = {tags.OUTCOME: ending.outcome.value}
         if ending.reason:
             run_tags[_REASONS.get(ending.outcome, tags.REASON)] = ending.reason[:500]
         if ending.outcome is Outcome.FINISHED:
+            run_tags |= aggregate.kept_tags(ending)
             # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
             self.models.take(replicate.replicate, lambda: self._trained(replicate, ending))
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
@@ -179,6 +181,7 @@ class TrialRun:
             objective=scores[0] if scores else None,
             others=scores[1:],
             last=last_values(ending.history, sweep) if scores else {},
+            tested=aggregate.tested(ending) if scores and self.assignment.phase == "confirm" else {},
             reason=ending.reason if ending.outcome is not Outcome.PRUNED else "",  # the trial's own
             attempt=replicate.attempt,
             history=ending.history,
@@ -283,11 +286,12 @@ class TrialRun:
             run_id=replicate.run_id,
             model=ending.model,
             step=last.step,
+            kept_step=ending.kept.step if ending.kept is not None else last.step,
             timestamp_ms=last.timestamp_ms,
             metrics=frozenset(last.metrics) | {key for key, _ in replicate.logged},
             stopped_early=ending.reason,
             params=as_params({**self.lease.condition, "seed": replicate.seed}),
-            tags={**self.runs.tags(self.assignment.tags[tags.ROLE]), **own},
+            tags={**self.runs.tags(self.assignment.tags[tags.ROLE]), **own, **aggregate.kept_tags(ending)},
         )
 
     def as_told(self) -> ToldTrial:

@@ -22,6 +22,7 @@ from rothamsted.study import Checkpoint, Contents, Study, drive, log_artifacts, 
 from rothamsted.sweep.checkpoint_folders import checkpoint_folder, population_part
 from rothamsted.sweep.foreign_study import ForeignStudy, Starter
 from rothamsted.sweep.opened import Emit, Opened
+from rothamsted.sweep.scores import keep_of
 from rothamsted.sweep.worker.event_files import EventFiles
 from rothamsted.sweep.worker.events import WorkerEvents
 from rothamsted.sweep.worker.foreign_replicate import ForeignReplicate
@@ -233,6 +234,8 @@ class Worker:
                 and all(t.assignment.is_linked_to_stages for t, _ in members),
                 should_stop=self.should_stop,
                 timeout_seconds=execution.timeout_per_trial,
+                keep=keep_of(self.context.sweep),
+                on_set_up=lambda: self._events.set_up(*members[0]),
             )
         finally:
             event_files.close()
