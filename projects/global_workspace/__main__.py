@@ -55,6 +55,10 @@ STUDY = Study(
         "*_accuracy": Metric(direction="maximize", low=0, high=1, label="share of bits that are read rightly"),
         "*_normalised_cross_entropy": Metric(direction="minimize", low=0, label="cross-entropy over entropy"),
         "probe/*_chance": Metric(low=0, high=1, label="accuracy of the more frequent answer"),
+        "readout/*_mse": Metric(direction="minimize", low=0, label="squared error on validation rows"),
+        "readout/variance_*": Metric(low=0, label="variance of validation rows"),
+        "test/probe/*_chance": Metric(low=0, high=1, label="accuracy of the more frequent answer, test rows"),
+        "test/pid/*": Metric(unit="bit", label="part of the information, test rows"),
         "test/*_mse": Metric(direction="minimize", low=0, label="squared error on test rows"),
         "test/variance_*": Metric(low=0, label="variance of test rows"),
         "pid/*": Metric(unit="bit", label="part of the information"),  # an estimate: rounding may put it below 0

@@ -58,7 +58,7 @@ def prepare_b0_weights(
     return prepare(source=source, target=target, epochs=epochs, n_train=n_train, seed=seed)
 
 
-_PARTS = {"train": "training", "val": "validation", "test": "test", "best_val": "best validation"}
+_PARTS = {"train": "training", "val": "validation", "best_val": "best validation"}
 
 STUDY = Study(
     name="image_classifier",

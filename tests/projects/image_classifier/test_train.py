@@ -264,4 +264,4 @@ def test_help_imports_neither_torch_nor_a_data_library() -> None:
 
 
 def test_all_that_is_logged_is_declared_and_in_its_range() -> None:
-    assert not_as_declared(STUDY, tiny(measure_test=True, optimizer__clip_norm=1.0)) == []
+    assert not_as_declared(STUDY, tiny(optimizer__clip_norm=1.0)) == []
