@@ -39,7 +39,7 @@ def twins_of(dataset: Dataset) -> tuple[Twins, ...]:
     by_cell: dict[tuple[str, Hashable], list[int]] = {}
     for number, own in cells.items():
         near = dict.fromkeys(other for cell in own.items() for other in by_cell.get(cell, ()))
-        twin = next((other for other in near if _is_same(own, cells[other])), None)
+        twin = next((other for other in near if _agrees(own, cells[other])), None)
         if twin is not None:
             groups[twin].append(number)
             continue
@@ -97,7 +97,7 @@ def _bits(one: Replicate) -> Hashable:
     return (one.objective, *one.others, *curves)
 
 
-def _is_same(own: Mapping[str, Hashable], other: Mapping[str, Hashable]) -> bool:
+def _agrees(own: Mapping[str, Hashable], other: Mapping[str, Hashable]) -> bool:
     common = own.keys() & other.keys()
     return len(common) >= LEAST_COMMON and all(own[seed] == other[seed] for seed in common)
 

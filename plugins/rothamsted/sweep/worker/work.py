@@ -23,12 +23,12 @@ from rothamsted.sweep.checkpoint_folders import checkpoint_folder, population_pa
 from rothamsted.sweep.foreign_study import ForeignStudy, Starter
 from rothamsted.sweep.opened import Emit, Opened
 from rothamsted.sweep.scores import keep_of
+from rothamsted.sweep.worker.copies import seed_without_effect
 from rothamsted.sweep.worker.event_files import EventFiles
 from rothamsted.sweep.worker.events import WorkerEvents
 from rothamsted.sweep.worker.foreign_replicate import ForeignReplicate
 from rothamsted.sweep.worker.model_log import ModelLogger
 from rothamsted.sweep.worker.population_judge import LOST, Member, PopulationJudge
-from rothamsted.sweep.worker.same_bits import seed_without_effect
 from rothamsted.sweep.worker.start_state import start_of
 from rothamsted.sweep.worker.trial import ReplicateRun, TrialRun
 from rothamsted.sweep.worker.trial_runs import name_runs
