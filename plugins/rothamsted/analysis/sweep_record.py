@@ -36,6 +36,7 @@ def design_of(sweep: Sweep) -> dict[str, str]:
     design = {
         **_target(sweep),
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
+        **({"conditions": exhausted_text(sweep)} if sweep.is_exhausting else {}),
         **({"pruner": _settings(sweep.pruner.plain)} if sweep.pruner is not None else {}),
         **({"early stopping": _early(sweep)} if sweep.early_stopping is not None else {}),
         **({"constraints": "; ".join(sweep.constraints)} if sweep.constraints else {}),
@@ -48,6 +49,11 @@ def design_of(sweep: Sweep) -> dict[str, str]:
     for name, value in sweep.stage_parameters(0).items():
         design[f"fixed: {name}"] = str(value)
     return design
+
+
+def exhausted_text(sweep: Sweep) -> str:
+    """How many conditions a space has of which the file wants more: the search ends when all are done."""
+    return f"all {sweep.n_trials} of the space, which has no more (trials: {sweep.trials})"
 
 
 def _target(sweep: Sweep) -> dict[str, str]:
