@@ -110,7 +110,7 @@ def test_with_no_effect_at_all_copies_do_not_make_one_significant() -> None:
         n_wrong += _p_of_x(distinct) < 0.05
         n_of_copies += _p_of_x(found) < 0.05
     assert n_wrong / n_sweeps < 0.083
-    assert n_of_copies / n_sweeps > 0.15
+    assert n_of_copies / n_sweeps > 0.25  # 0.378 when it was written; and 0.048 counted once
 
 
 def _p_of_x(found: Dataset) -> float:

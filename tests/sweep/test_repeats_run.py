@@ -13,12 +13,14 @@ from rothamsted import tags
 from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset
+from rothamsted.errors import SpecError
 from rothamsted.publish.finished import settings_of
 from rothamsted.search.sql.repeats import REPEAT_OF
 from rothamsted.spec import plan
 from rothamsted.sweep.coordinator.coordinator import Coordinator
 from rothamsted.sweep.open.check import print_plan
 from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.phases import follow_up
 from tests.sweep.conftest import Project
 from tests.sweep.ending import end_all_leases, finish
 from tests.sweep.in_this_process import in_this_process
@@ -43,6 +45,18 @@ HALVES: dict[str, Any] = {
 }
 
 
+def check_counts(found: Dataset, ran: Ran) -> None:
+    """Ranking, family of comparisons, best set, power and effects of four conditions on two seeds."""
+    analysis = analyze(found, settings_of(ran.context.sweep))
+    assert len(analysis.ranking) == 4
+    assert analysis.comparisons is not None
+    assert len(analysis.comparisons.rows) == 3
+    assert {summary.n for summary in analysis.objective} == {2}
+    assert analysis.detectable is not None
+    assert analysis.detectable.n == 2
+    assert residual_df(found, ran) == 3
+
+
 def residual_df(found: Dataset, ran: Ran) -> float:
     effects = analyze(found, settings_of(ran.context.sweep)).effects
     assert effects is not None
@@ -55,12 +69,13 @@ def test_a_small_space_gives_each_condition_once_and_3_degrees_of_freedom(projec
     ran = run(project, {**FOUR, "sampler": {"name": sampler, "seed": 3}})
     assert len({condition.label for condition in ran.conditions}) == len(ran.conditions) == 4
     assert len(ran.found.replicates) == 8
-    assert residual_df(ran.found, ran) == 3
+    check_counts(ran.found, ran)
+    assert (len(ran.table("conditions")), len(ran.table("replicates"))) == (4, 8)
     assert len(ran.runs("trial")) == 4
     assert len(ran.runs("replicate")) == 8
     [sweep_run] = ran.runs("sweep")
     recorded = read_sweep(sweep_run.run_id, uri=project.tracking_uri)
-    assert residual_df(recorded, ran) == 3
+    check_counts(recorded, ran)
     assert (
         recorded.design["conditions"]
         == ran.found.design["conditions"]
@@ -102,9 +117,27 @@ def test_the_budget_counts_new_conditions_and_a_repeat_has_no_run(project: Proje
     assert len(ran.runs("trial")) == 6
 
 
-def test_what_is_confirmed_and_kept_for_a_stage_is_distinct(project: Project) -> None:
+def test_what_is_confirmed_is_distinct(project: Project) -> None:
     ran = run(project, {**HALVES, "confirm": {"keep": 6, "replicates": 2}})
     assert len({condition.label for condition in ran.conditions if condition.confirm_run_id}) == 6
+
+
+def test_what_goes_on_to_a_stage_is_distinct(project: Project) -> None:
+    opened = project.start(HALVES)
+    project.work(opened)
+    kept = follow_up.keep(opened.data(), 6, by="mean", level=0.95)
+    assert len({condition.label for condition in kept}) == 6
+
+
+def test_a_race_has_each_condition_once(project: Project) -> None:
+    ran = run(project, {**FOUR, "replicates": {"racing": {"min": 3, "max": 4}}})
+    assert len({condition.label for condition in ran.conditions}) == len(ran.conditions) == 4
+    assert ran.found.is_complete
+
+
+def test_more_confirmed_conditions_than_the_space_has_are_refused(project: Project) -> None:
+    with pytest.raises(SpecError, match=r"confirm\.keep.*4"):
+        load(project.write({**FOUR, "confirm": {"keep": 5, "replicates": 2}}), {}, project.root)
 
 
 @pytest.mark.parametrize("at", range(2, 60, 6))
