@@ -13,7 +13,6 @@ from rothamsted import tags
 from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset
-from rothamsted.errors import SpecError
 from rothamsted.publish.finished import settings_of
 from rothamsted.search.sql.repeats import REPEAT_OF
 from rothamsted.spec import plan
@@ -135,9 +134,14 @@ def test_a_race_has_each_condition_once(project: Project) -> None:
     assert ran.found.is_complete
 
 
-def test_more_confirmed_conditions_than_the_space_has_are_refused(project: Project) -> None:
-    with pytest.raises(SpecError, match=r"confirm\.keep.*4"):
-        load(project.write({**FOUR, "confirm": {"keep": 5, "replicates": 2}}), {}, project.root)
+def test_where_more_are_to_be_confirmed_than_the_space_has_all_are(project: Project) -> None:
+    changes = {**FOUR, "confirm": {"keep": 5, "replicates": 2}}
+    sweep, _ = load(project.write(changes), {}, project.root)
+    assert (plan(sweep).n_confirmed, plan(sweep).n_confirm_trainings) == (4, 8)
+    ran = run(project, changes)
+    assert sum(bool(condition.confirm_run_id) for condition in ran.conditions) == 4
+    assert ran.found.is_complete
+    assert ran.found.design["confirmation"].startswith("the best 4 again")
 
 
 @pytest.mark.parametrize("at", range(2, 60, 6))

@@ -43,7 +43,8 @@ def design_of(sweep: Sweep) -> dict[str, str]:
         "replicates": f"{len(seeds)} a condition, the same seeds in each: {shown}",
     }
     if sweep.confirm is not None:
-        design["confirmation"] = f"the best {sweep.confirm.keep} again, on {len(sweep.confirm_seeds)} fresh seeds each"
+        n_best = min(sweep.confirm.keep, sweep.n_trials)
+        design["confirmation"] = f"the best {n_best} again, on {len(sweep.confirm_seeds)} fresh seeds each"
     if sweep.stages:
         design["stages"] = f"{len(sweep.stages)}; these are the runs of the first"
     for name, value in sweep.stage_parameters(0).items():

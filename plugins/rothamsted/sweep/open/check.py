@@ -105,7 +105,7 @@ def _stages(sweep: Sweep, size: Plan) -> dict[str, str]:
     """What follows the first stage."""
     if not sweep.stages:
         return {}
-    kept = ", then ".join(f"the best {stage.keep}" for stage in sweep.stages[1:])
+    kept = ", then ".join(f"the best {min(stage.keep or 0, size.n_conditions)}" for stage in sweep.stages[1:])
     return {"later stages": f"{size.n_stage_trainings} more replicates ({kept})"}
 
 

@@ -40,7 +40,8 @@ def estimated_time(sweep: Sweep, study: Study, size: Plan) -> str:
     """
     n_stages = max(len(sweep.stages), 1)
     timed = [_time_replicate(stage_alone(sweep, index), study) for index in range(n_stages)]
-    n_later = [(stage.keep or 0) * len(sweep.stage_seeds(n)) for n, stage in enumerate(sweep.stages) if n > 0]
+    kept = [min(stage.keep or 0, size.n_conditions) for stage in sweep.stages]
+    n_later = [kept[n] * len(sweep.stage_seeds(n)) for n in range(1, len(kept))]
     counts = [size.n_trainings, *n_later]
     counts[-1] += size.n_confirm_trainings
     costs = [(one.seconds + OVERHEAD_SECONDS) / n_workers(sweep) for one in timed]
