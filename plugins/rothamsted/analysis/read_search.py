@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.conditions import in_order, make_condition, with_repeats
+from rothamsted.analysis.conditions import in_order, make_condition
 from rothamsted.analysis.constraints import violations
+from rothamsted.analysis.equal_conditions import counted_once
 from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.objectives import not_finite
 from rothamsted.analysis.ranking import ranked
@@ -54,7 +55,7 @@ def read_search(
     found = replace(found, metrics=metrics or {})
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found
-    begun = {trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh}
+    begun = {condition.number for condition in found.conditions if condition.confirm_run_id}
     ranking = ranked(found)
     if any(begun.issuperset(those[: sweep.confirm.keep]) for those in (ranking, distinct(found, ranking))):
         return found
@@ -74,26 +75,28 @@ def dataset_of(
     """Return the dataset of these trials of a sweep's search, and of its confirmation."""
     told = [trial for trial in trials if tags.RESULT in trial.attributes]
     confirm_runs = {one["trial"]: one["run_id"] for one in (trial.attributes[tags.CONFIRMS] for trial in fresh)}
-    conditions = with_repeats(_condition(sweep, trial, confirm_runs.get(trial.number, "")) for trial in told)
     metrics = [objective.metric for objective in sweep.objectives]
     replicates = [one for trial in told for one in _replicates(trial, metrics)]
     replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial, metrics)]
+    conditions = [_condition(sweep, trial, confirm_runs.get(trial.number, "")) for trial in told]
+    once = counted_once(conditions, replicates, sweep.space)
     n_over = sum(trial.is_over for trial in trials)
     open_trials = [trial for trial in (*trials, *fresh) if not trial.is_over]
-    is_racing = any(condition.race == tags.RACING for condition in conditions)
+    is_racing = any(condition.race == tags.RACING for condition in once.conditions)
     is_complete = n_over >= sweep.n_trials and not open_trials and not is_racing
     marks = [
         "" if is_complete else _progress_mark(n_over, sweep.n_trials, [t for t in fresh if not t.is_over]),
-        race_mark(conditions),
+        race_mark(once.conditions),
+        *once.marks,
     ]
     is_contest = any(tags.CONTESTANT in trial.attributes for trial in trials)
     return Dataset(
         name=sweep.name,
         kind="contest" if is_contest else "sweep",
         objective=sweep.objective,
-        factors=tuple(factors_of(conditions, sweep.space)),
-        conditions=conditions,
-        replicates=in_order(replicates),
+        factors=tuple(factors_of(once.conditions, sweep.space)),
+        conditions=once.conditions,
+        replicates=in_order(once.replicates),
         question=question,
         run_id=run_id,
         experiment_id=experiment_id,
@@ -102,7 +105,8 @@ def dataset_of(
         marks=tuple(mark for mark in marks if mark),
         others=tuple(sweep.objectives[1:]),
         statistics=sweep.statistics,
-        unconfirmed=frozenset(trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh if not trial.is_over),
+        unconfirmed=frozenset(once.number(t.attributes[tags.CONFIRMS]["trial"]) for t in fresh if not t.is_over),
+        n_repeated=len(once.moved),
     )
 
 

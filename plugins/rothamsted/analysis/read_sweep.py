@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.conditions import in_order, make_condition, values_key, with_repeats
+from rothamsted.analysis.conditions import in_order, make_condition, values_key
 from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
+from rothamsted.analysis.equal_conditions import counted_once
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key, objective_of
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.sweep_record import (
@@ -80,15 +81,17 @@ def read_sweep(
         _replicate(run, number_of, series[run.run_id], objectives, is_own=is_own, is_foreign=is_foreign)
         for run in found.replicates
     ]
+    once = counted_once(conditions, replicates, found.sweep.space)
     stages = stages_of(found.run, uri=uri)
-    marks = (found.mark, progress_mark(found), stage_mark(stages), race_mark(conditions), _never_mark(wanted, known))
+    marks = (found.mark, progress_mark(found), stage_mark(stages), race_mark(once.conditions), *once.marks)
+    marks = (*marks, _never_mark(wanted, known))
     return Dataset(
         name=found.sweep.name,
         kind="sweep",
         objective=wanted,
-        factors=tuple(factors_of(conditions, found.sweep.space)),
-        conditions=conditions,
-        replicates=in_order(replicates),
+        factors=tuple(factors_of(once.conditions, found.sweep.space)),
+        conditions=once.conditions,
+        replicates=in_order(once.replicates),
         question=found.question,
         run_id=found.run.run_id,
         experiment_id=found.run.experiment_id,
@@ -101,7 +104,8 @@ def read_sweep(
         others=tuple(objectives[1:]),
         statistics=found.sweep.statistics,
         metrics=found.metrics,
-        unconfirmed=_unconfirmed(found, replicates, number_of),
+        unconfirmed=frozenset(once.number(one) for one in _unconfirmed(found, replicates, number_of)),
+        n_repeated=len(once.moved),
     )
 
 
@@ -132,7 +136,7 @@ def check_metrics(wanted: Collection[str], known: Collection[str], place: str) -
             raise StoreError(f"{place}: no replicate has the metric '{name}'; logged: {', '.join(results)}")
 
 
-def _conditions(found: SweepRuns) -> tuple[tuple[Condition, ...], dict[str, int]]:
+def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
     """The conditions, and for each trial's run the number of its condition.
 
     A trial that confirms has a run of its own and the number of its condition.
@@ -155,7 +159,7 @@ def _conditions(found: SweepRuns) -> tuple[tuple[Condition, ...], dict[str, int]
         if number not in conditions:
             broken = violations(found.sweep.constraints, last.get(trial.run_id, []))
             conditions[number] = _condition(number, values, trial, broken)
-    return with_repeats(conditions.values()), number_of
+    return list(conditions.values()), number_of
 
 
 def _values(trial: FoundRun, sweep: Sweep) -> dict[str, Any]:

@@ -36,18 +36,25 @@ def design_of(sweep: Sweep) -> dict[str, str]:
     design = {
         **_target(sweep),
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
+        **({"conditions": exhausted_text(sweep)} if sweep.is_exhausting else {}),
         **({"pruner": _settings(sweep.pruner.plain)} if sweep.pruner is not None else {}),
         **({"early stopping": _early(sweep)} if sweep.early_stopping is not None else {}),
         **({"constraints": "; ".join(sweep.constraints)} if sweep.constraints else {}),
         "replicates": f"{len(seeds)} a condition, the same seeds in each: {shown}",
     }
     if sweep.confirm is not None:
-        design["confirmation"] = f"the best {sweep.confirm.keep} again, on {len(sweep.confirm_seeds)} fresh seeds each"
+        n_best = min(sweep.confirm.keep, sweep.n_trials)
+        design["confirmation"] = f"the best {n_best} again, on {len(sweep.confirm_seeds)} fresh seeds each"
     if sweep.stages:
         design["stages"] = f"{len(sweep.stages)}; these are the runs of the first"
     for name, value in sweep.stage_parameters(0).items():
         design[f"fixed: {name}"] = str(value)
     return design
+
+
+def exhausted_text(sweep: Sweep) -> str:
+    """How many conditions a space has of which the file wants more: the search ends when all are done."""
+    return f"all {sweep.n_trials} of the space, which has no more (trials: {sweep.trials})"
 
 
 def _target(sweep: Sweep) -> dict[str, str]:

@@ -70,7 +70,6 @@ class Condition:
     name: str = ""  # what a contest calls it: champion, challenger; empty elsewhere
     run_id: str = ""  # run of the trial; empty where there is none
     confirm_run_id: str = ""  # run of its confirmation, above its replicates on fresh seeds; empty without
-    repeated_by: tuple[int, ...] = ()  # later conditions with the same values
     race: str = ""  # how it left a race: "dropped after 5", "survived"; empty without one
     dropped_after: int = 0  # replicates after which a race gave it up; 0: never
     pruned: str = ""  # why it was pruned: censored, in no interval and no ranking; empty: it was not
@@ -143,6 +142,7 @@ class Dataset:
     statistics: Statistics = field(default_factory=Statistics)  # how the sweep's file wants it analysed
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what is declared of them, see `metric.declared`
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
+    n_repeated: int = 0  # trials that were trained although their condition was there: counted with it, once
 
 
 @dataclass(frozen=True, kw_only=True)

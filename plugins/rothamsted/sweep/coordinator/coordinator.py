@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from rothamsted import tags
+from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.executors import Crew, Death, Event, Executor
 from rothamsted.holders import is_alive
 from rothamsted.records import RunStatus
@@ -96,6 +97,8 @@ class Coordinator:
             what = "contest" if self.opened.labels else "sweep"
             n_done = sum(one.outcome not in ("running", "interrupted") for one in data.replicates)
             self.console.print(f"resuming {what} {self.opened.sweep.name}: {n_done} replicates are done already")
+        if self.opened.sweep.is_exhausting and not self.opened.labels:
+            self.progress.say(f"conditions: {exhausted_text(self.opened.sweep)}")
         self.progress.open(data)
         with stop_on_signals(self._say_stopping) as stop:
             try:
@@ -107,6 +110,10 @@ class Coordinator:
                         self._attend(crew, job.grace_seconds, stop)
             finally:
                 self.progress.close()
+        if n_repeats := self.opened.queue.counts().repeats:
+            self.progress.say(
+                f"{n_repeats} proposals repeated a condition: told what it was told, not trained again, not counted"
+            )
         return self._ended(is_stopped=stop())
 
     @property

@@ -74,6 +74,9 @@ class Progress:
         """Begin with what earlier sessions have finished."""
         n_of = Counter(one.condition for one in found.replicates if one.phase == "search")
         self.ended = {(one.phase == "confirm", one.condition, one.number): one.outcome for one in found.replicates}
+        if found.n_repeated:  # conditions that an earlier version trained again: they count once
+            n_there, n_left = len(found.conditions), self.n_search // self.n_replicates - found.n_repeated
+            self.n_search = max(n_left, n_there) * self.n_replicates
         self._spared = {c.number: self.n_replicates - n_of[c.number] for c in found.conditions if c.pruned}
         self.best = _best(found)
         self._started = self._printed = self.clock()

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.study import Study
@@ -35,7 +36,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
         **_stopping(sweep),
         **_beginning(sweep),
-        "conditions": str(size.n_conditions),
+        "conditions": exhausted_text(sweep) if sweep.is_exhausting else str(size.n_conditions),
         "replicates": _replicates(sweep, size),
         **_stages(sweep, size),
         **_confirmation(sweep, size),
@@ -107,7 +108,7 @@ def _stages(sweep: Sweep, size: Plan) -> dict[str, str]:
     """What follows the first stage."""
     if not sweep.stages:
         return {}
-    kept = ", then ".join(f"the best {stage.keep}" for stage in sweep.stages[1:])
+    kept = ", then ".join(f"the best {min(stage.keep or 0, size.n_conditions)}" for stage in sweep.stages[1:])
     return {"later stages": f"{size.n_stage_trainings} more replicates ({kept})"}
 
 

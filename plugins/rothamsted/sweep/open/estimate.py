@@ -70,7 +70,8 @@ def _outside(measured: Sequence[Measured], metrics: Mapping[str, Metric], study:
 
 def _time_in_words(timed: Sequence[_Timed], sweep: Sweep, size: Plan) -> str:
     """The time of all replicates on this machine's workers, and what it rests on."""
-    n_later = [(stage.keep or 0) * len(sweep.stage_seeds(n)) for n, stage in enumerate(sweep.stages) if n > 0]
+    kept = [min(stage.keep or 0, size.n_conditions) for stage in sweep.stages]
+    n_later = [kept[n] * len(sweep.stage_seeds(n)) for n in range(1, len(kept))]
     counts = [size.n_trainings, *n_later]
     counts[-1] += size.n_confirm_trainings
     costs = [(one.seconds + OVERHEAD_SECONDS) / n_workers(sweep) for one in timed]
