@@ -182,6 +182,9 @@ TESTS: Registry[TwoSampleRow] = Registry(
         "permutation": TwoSampleRow(
             make=f"{_STATISTICS}.compare:permutation", label="permutation", twin="paired_permutation"
         ),
+        "guarded_t": TwoSampleRow(
+            make=f"{_STATISTICS}.guarded:guarded_t", label="guarded paired t", is_paired=True, twin="welch"
+        ),
     },
     row=TwoSampleRow,
     from_function=lambda name, make: TwoSampleRow(make=make, label=name),

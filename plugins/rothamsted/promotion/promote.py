@@ -24,13 +24,13 @@ from rothamsted.promotion.evidence.of_champion import (
     said_of_rollback,
 )
 from rothamsted.promotion.evidence.of_sweep import Candidates, read_candidates
-from rothamsted.promotion.judge.earlier_verdicts import read_verdicts, verdict_tags, verdict_to_record
+from rothamsted.promotion.judge.earlier_verdicts import artifact_path, read_verdicts, verdict_tags, verdict_to_record
 from rothamsted.promotion.judge.limits import metrics_of
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.judge.verdict import representative
 from rothamsted.promotion.ledger.changes import ChampionChange, change_tag, next_number, read_changes
 from rothamsted.promotion.ledger.decision import PromotionOutcome, decided, nothing_to_do, outcome, previewed
-from rothamsted.promotion.ledger.texts import SECTION, JudgedCandidate, artifact, artifact_path, description, section
+from rothamsted.promotion.ledger.texts import SECTION, JudgedCandidate, artifact, description, section
 from rothamsted.promotion.types import Evidence
 from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
 from rothamsted.tracking.registry.found import FoundVersion
