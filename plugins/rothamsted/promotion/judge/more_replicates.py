@@ -6,7 +6,7 @@ so."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -52,7 +52,7 @@ def more_replicates(comparison: ChallengerComparison, policy: Policy, *, is_cham
     distance = abs(comparison.improvement - comparison.threshold)
     alpha = policy.alpha * look.next_share / comparison.n_tests
     if TESTS[samples.test].is_paired:
-        return _planned(_power_of_pairs(samples, distance, alpha), samples.n)
+        return _as_next_look(_planned(_power_of_pairs(samples, distance, alpha), samples.n), comparison.n_pairs)
     power_of_each = _power_of_two_groups(samples, distance, alpha)
     if not is_champion_fixed:
         return _planned(power_of_each, samples.n)
@@ -60,6 +60,18 @@ def more_replicates(comparison: ChallengerComparison, policy: Policy, *, is_cham
     if found.n is None and _planned(power_of_each, samples.n).n is not None:
         return More(n=None, obstacle="recorded champion")
     return found
+
+
+def _as_next_look(more: More, n_pairs: Sequence[int]) -> More:
+    """Turn pairs to add to one sample into pairs of a look that weighs no more than each look before it.
+
+    Looks of n_1, n_2, ... pairs tell as much as one of (sqrt(n_1) + sqrt(n_2) + ...)^2 / looks.
+    """
+    if more.n is None:
+        return more
+    total, n_looks = sum(n_pairs) + more.n, len(n_pairs) + 1
+    n = math.ceil((math.sqrt(n_looks * total) - sum(math.sqrt(n) for n in n_pairs)) ** 2 - 1e-9)
+    return More(n=n) if n <= MOST_MORE else More(n=None, obstacle="at the threshold")
 
 
 def _of_all_looks(comparison: ChallengerComparison) -> Samples:

@@ -21,6 +21,7 @@ from rothamsted.promotion.judge.looks import EarlierPairs, Look, interval_togeth
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence
 from rothamsted.statistics import TESTS, Interval, compare, correct
+from rothamsted.statistics.guarded import skewness_of
 
 Answer = Literal["shown", "excluded", "open"]
 
@@ -61,7 +62,15 @@ class ChallengerComparison:
     answer: Answer  # to: is the improvement larger than the threshold?
     note: str  # why something is undefined, or what these replicates cannot show
     look: Look
+    sign: float  # what makes a difference an improvement
     n_pairs: tuple[int, ...]  # of each look that counts, this one last; unpaired: the smaller sample
+
+    @property
+    def skewness(self) -> float:
+        """Of the improvements in this look's pairs; without pairs of the challenger's values. Negative: bad tail."""
+        samples = self.samples
+        values = samples.challenger - (samples.champion if TESTS[samples.test].is_paired else 0.0)
+        return self.sign * skewness_of(values[np.isfinite(values)])
 
     @property
     def n(self) -> int:
@@ -206,6 +215,7 @@ def _compared(
         answer=answer,
         note=found.note,
         look=look,
+        sign=policy.sign,
         n_pairs=n_pairs,
     )
 

@@ -18,6 +18,7 @@ from rothamsted.promotion.judge.looks import Look, look_sentence, plan_look
 from rothamsted.promotion.judge.more_replicates import more_replicates
 from rothamsted.promotion.judge.numbers import ChallengerComparison, compare_all, objectives
 from rothamsted.promotion.judge.policy import LEAST_REPLICATES, Policy
+from rothamsted.promotion.judge.skewed import skewed
 from rothamsted.promotion.types import ConstraintResult, Decision, Evidence, EvidenceRun, Verdict
 from rothamsted.statistics import DEFAULT_LEVEL, TESTS, mean_interval
 
@@ -214,6 +215,7 @@ def _compared(
         *reasons.design(champion, policy, comparison, is_paired),
         *reasons.missing_values(comparison),
         *reasons.champion_diverged(champion),
+        *skewed(comparison),
     )
     n_champion = samples.n_each[1]
     if n_champion < policy.replicates:
