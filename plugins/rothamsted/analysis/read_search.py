@@ -13,8 +13,9 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.analysis.conditions import in_order, make_condition, with_repeats
 from rothamsted.analysis.constraints import violations
+from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.ranking import ranked
-from rothamsted.analysis.sweep_record import design_of, race_mark
+from rothamsted.analysis.sweep_record import design_of
 from rothamsted.analysis.typed import factors_of
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
 from rothamsted.records import Outcome
@@ -76,7 +77,7 @@ def dataset_of(
     is_complete = n_over >= sweep.n_trials and not open_trials and not is_racing
     marks = [
         "" if is_complete else _progress_mark(n_over, sweep.n_trials, [t for t in fresh if not t.is_over]),
-        race_mark(conditions),
+        race_mark(conditions, level=sweep.statistics.level),
     ]
     is_contest = any(tags.CONTESTANT in trial.attributes for trial in trials)
     return Dataset(

@@ -17,6 +17,7 @@ from rothamsted.analysis.conditions import in_order, make_condition, values_key,
 from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
 from rothamsted.analysis.objectives import OBJECTIVE, objective_key, objective_of
+from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.sweep_record import (
     design_of,
@@ -24,7 +25,6 @@ from rothamsted.analysis.sweep_record import (
     is_complete,
     progress_mark,
     provenance_of,
-    race_mark,
     stage_mark,
     stages_of,
 )
@@ -75,7 +75,8 @@ def read_sweep(
         for run in found.replicates
     ]
     stages = stages_of(found.run, uri=uri)
-    marks = (found.mark, progress_mark(found), stage_mark(stages), race_mark(conditions), _never_mark(wanted, known))
+    raced = race_mark(conditions, level=found.sweep.statistics.level)
+    marks = (found.mark, progress_mark(found), stage_mark(stages), raced, _never_mark(wanted, known))
     return Dataset(
         name=found.sweep.name,
         kind="sweep",
