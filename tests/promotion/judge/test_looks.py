@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from scipy.stats import norm, t, ttest_1samp
+from scipy.stats import norm, skew, t, ttest_1samp
 
 from rothamsted.promotion.judge.looks import EarlierPairs, Look, p_together, plan_look
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.judge.verdict import decide
 from rothamsted.promotion.types import Verdict
+from rothamsted.statistics.guarded import GUARD
 from tests.promotion.contestants import evidence, policy
 
 OPEN = policy(replicates=10, looks=None)
@@ -86,6 +87,27 @@ def test_an_undecided_last_look_says_that_it_was_the_last_and_what_now() -> None
     assert verdict.reasons[1].startswith("No look is left (the policy pays for 2 (looks: 2))")
 
 
+# ---- warnings ----
+
+
+def test_a_promotion_by_a_plain_t_test_with_a_long_bad_tail_is_warned_of() -> None:
+    values = np.array([1.0, 1.1, 0.9, 1.0, 1.2, 0.8, 1.1, 1.0, 0.9, -0.8])
+    plain = _verdict([values], policy(replicates=10))
+    assert plain.decision == "promoted"
+    assert "about 13 % would be promoted by this test" in plain.reasons[-1].replace("\N{NARROW NO-BREAK SPACE}", " ")
+    guarded = _verdict([values], policy(replicates=10, test="guarded_t"))
+    assert guarded.p_value is not None
+    assert plain.p_value is not None
+    assert guarded.p_value > 5 * plain.p_value
+    assert "would be promoted by this test" not in " ".join(guarded.reasons)
+
+
+def test_few_pairs_are_warned_of_whatever_they_show() -> None:
+    verdict = _verdict([np.array([1.0, 1.1, 0.9, 1.0, 1.05])], policy(replicates=5, test="guarded_t"))
+    assert verdict.decision == "promoted"
+    assert "too few to show a long tail" in verdict.reasons[-1]
+
+
 # ---- how often it is wrong ----
 
 
@@ -113,6 +135,37 @@ def _promoted(shares: Sequence[float], effect: float, n_series: int, *, seed: in
         is_open &= np.abs(z) < bound  # excluded: kept
         rates.append(is_promoted.mean())
     return np.array(rates)
+
+
+def _skewed(n_series: int, *, seed: int, guard: float) -> float:
+    """Share promoted over ten asks of ten pairs, where improvements are exponential losses of mean zero.
+
+    Args:
+        n_series: simulated.
+        seed: of the simulation.
+        guard: of the guarded t; 0 is Student's t.
+    """
+    rng = np.random.default_rng(seed)
+    z_sum, is_open, is_promoted = np.zeros((2, n_series)), np.ones(n_series, bool), np.zeros(n_series, bool)
+    for k, share in enumerate(_shares(OPEN), 1):
+        values = 1 - rng.exponential(size=(n_series, N_PAIRS))
+        for side, sign in enumerate((1, -1)):
+            s = sign * values.mean(axis=1) / values.std(axis=1, ddof=1)
+            g = guard * np.minimum(sign * skew(values, axis=1, bias=False), 0)
+            bent = np.minimum(s, s + g * s**2 / 3 + g**2 * s**3 / 27 + g / (6 * N_PAIRS))
+            z_sum[side] += norm.isf(t.sf(np.sqrt(N_PAIRS) * bent, N_PAIRS - 1))
+        bound = norm.isf(0.05 * share) * np.sqrt(k)
+        is_promoted |= is_open & (z_sum[0] >= bound)
+        is_open &= (z_sum < bound).all(axis=0)
+    return float(is_promoted.mean())
+
+
+@pytest.mark.parametrize(
+    "n_series", [pytest.param(10_000, id="fast"), pytest.param(400_000, id="full", marks=pytest.mark.slow)]
+)
+def test_ten_asks_with_exponential_losses_promote_as_rarely_by_the_guarded_test_and_by_no_other(n_series: int) -> None:
+    assert _skewed(n_series, seed=18, guard=GUARD) <= 0.05 + 3.5 * math.sqrt(0.05 * 0.95 / n_series)
+    assert _skewed(n_series, seed=18, guard=0.0) >= 0.14
 
 
 def _shares(rule: Policy) -> list[float]:
