@@ -15,6 +15,11 @@ from rothamsted.statistics.guarded import GUARD, skewness_of
 ZERO = np.zeros(10)
 
 
+def _student(values: np.ndarray) -> float:
+    """Student's one-sided p-value by scipy."""
+    return float(ttest_1samp(values, 0, alternative="greater").pvalue)  # type: ignore[attr-defined]
+
+
 def test_skewness_is_scipy_s_corrected_for_few_values() -> None:
     values = np.random.default_rng(3).exponential(size=12)
     assert skewness_of(values) == pytest.approx(skew(values, bias=False))  # adjusted Fisher-Pearson
@@ -23,7 +28,7 @@ def test_skewness_is_scipy_s_corrected_for_few_values() -> None:
 def test_without_skewness_it_is_student_s_t() -> None:
     values = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) + 1.5
     found = compare(values, np.zeros(5), test="guarded_t", alternative="greater")
-    assert found.p_value == pytest.approx(ttest_1samp(values, 0, alternative="greater").pvalue)
+    assert found.p_value == pytest.approx(_student(values))
 
 
 def test_a_bad_tail_bends_t_as_hall_s_formula_says() -> None:
@@ -34,13 +39,13 @@ def test_a_bad_tail_bends_t_as_hall_s_formula_says() -> None:
     bent = math.sqrt(n) * (s + g * s**2 / 3 + g**2 * s**3 / 27 + g / (6 * n))
     found = compare(values, ZERO, test="guarded_t", alternative="greater")
     assert found.p_value == pytest.approx(t.sf(bent, n - 1))
-    assert found.p_value > ttest_1samp(values, 0, alternative="greater").pvalue
+    assert found.p_value > _student(values)
 
 
 def test_a_good_tail_makes_nothing_easier() -> None:
     values = 0.3 + np.random.default_rng(4).exponential(size=10)
     found = compare(values, ZERO, test="guarded_t", alternative="greater")
-    assert found.p_value == pytest.approx(ttest_1samp(values, 0, alternative="greater").pvalue)
+    assert found.p_value == pytest.approx(_student(values))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -52,6 +57,23 @@ def test_each_limit_is_the_difference_that_the_test_just_allows(seed: int) -> No
     )
     assert compare(values, ZERO, test="guarded_t", alternative="less", margin=found.high).p_value == pytest.approx(
         0.05, rel=1e-9
+    )
+
+
+def test_against_a_sample_without_spread_the_unpaired_test_is_the_paired_one() -> None:
+    # Welch's t with no variance in b is Student's of one sample, with its degrees of freedom and skewness.
+    values = 2 - np.random.default_rng(4).exponential(size=10)
+    paired = compare(values, ZERO, test="guarded_t", level=0.9)
+    unpaired = compare(values, ZERO, test="guarded_welch", level=0.9)
+    found = [(one.estimate, one.low, one.high, one.p_value) for one in (paired, unpaired)]
+    assert found[0] == pytest.approx(found[1])
+
+
+def test_without_skewness_the_unpaired_test_is_welch_s() -> None:
+    a, b = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) + 1.5, np.array([-3.0, 0.0, 3.0])
+    found = [compare(a, b, test=test, level=0.9) for test in ("welch", "guarded_welch")]
+    assert (found[0].low, found[0].high, found[0].p_value) == pytest.approx(
+        (found[1].low, found[1].high, found[1].p_value)
     )
 
 

@@ -26,21 +26,26 @@ def guarded_t(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
     by transformation", Journal of the Royal Statistical Society B 54(1).
     """
     differences = a - b
-    mean = float(differences.mean())
+    n, mean = len(differences), float(differences.mean())
     if np.ptp(differences) <= rounding(greatest(a, b)):
-        note = f"no spread: all {len(a)} differences are equal, which leaves Student's t undefined"
+        note = f"no spread: all {n} differences are equal, which leaves Student's t undefined"
         return Answer(mean, math.nan, math.nan, math.nan, note)
-    n, sd = len(differences), float(differences.std(ddof=1))
-    skewness = skewness_of(differences)
-    distance = (mean - question.null) / sd
-    below, above = _p_value(distance, skewness, n), _p_value(-distance, -skewness, n)
-    low = mean - sd * _reach(skewness, n, question.tail)
-    high = mean + sd * _reach(-skewness, n, question.tail)
-    if question.alternative == "greater":
-        return Answer(mean, low, math.inf, below)
-    if question.alternative == "less":
-        return Answer(mean, -math.inf, high, above)
-    return Answer(mean, low, high, min(1.0, 2 * min(below, above)))
+    error = float(differences.std(ddof=1)) / math.sqrt(n)
+    return _answer(mean, error, n - 1, skewness_of(differences) / math.sqrt(n), question)
+
+
+def guarded_welch(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
+    """Welch's t and its transform by the skewness of the difference of means, as `guarded_t` does for pairs."""
+    mean = float(a.mean() - b.mean())
+    if max(np.ptp(a), np.ptp(b)) <= rounding(greatest(a, b)):
+        return Answer(
+            mean, math.nan, math.nan, math.nan, "no spread within either sample, which leaves Welch's t undefined"
+        )
+    part_a, part_b = float(a.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(b)
+    error = math.sqrt(part_a + part_b)
+    df = error**4 / (part_a**2 / (len(a) - 1) + part_b**2 / (len(b) - 1))
+    third = skewness_of(a) * part_a**1.5 / math.sqrt(len(a)) - skewness_of(b) * part_b**1.5 / math.sqrt(len(b))
+    return _answer(mean, error, df, third / error**3, question)
 
 
 def skewness_of(values: np.ndarray) -> float:
@@ -52,17 +57,30 @@ def skewness_of(values: np.ndarray) -> float:
     return float((scaled**3).sum() * n / ((n - 1) * (n - 2)))
 
 
-def _p_value(distance: float, skewness: float, n: int) -> float:
-    """P-value against "no more than the null"; distance in standard deviations above it."""
+def _answer(mean: float, error: float, df: float, skewness: float, question: Question) -> Answer:
+    """The side that was asked for; `error` and `skewness` are those of the mean, or of a difference of means."""
+    t = (mean - question.null) / error
+    below, above = _p_value(t, skewness, df), _p_value(-t, -skewness, df)
+    low = mean - error * _reach(skewness, df, question.tail)
+    high = mean + error * _reach(-skewness, df, question.tail)
+    if question.alternative == "greater":
+        return Answer(mean, low, math.inf, below)
+    if question.alternative == "less":
+        return Answer(mean, -math.inf, high, above)
+    return Answer(mean, low, high, min(1.0, 2 * min(below, above)))
+
+
+def _p_value(t: float, skewness: float, df: float) -> float:
+    """P-value against "no more than the null", of t standard errors above it."""
     bent = GUARD * min(skewness, 0.0)
-    hall = distance + bent * distance**2 / 3 + bent**2 * distance**3 / 27 + bent / (6 * n)
-    return float(student.sf(math.sqrt(n) * min(distance, hall), n - 1))
+    hall = t + bent * t**2 / 3 + bent**2 * t**3 / 27 + bent / 6
+    return float(student.sf(min(t, hall), df))
 
 
-def _reach(skewness: float, n: int, tail: float) -> float:
-    """How far below the mean the lower limit lies, in standard deviations: both transformations inverted."""
-    plain = float(student.isf(tail, n - 1)) / math.sqrt(n)
+def _reach(skewness: float, df: float, tail: float) -> float:
+    """How far below the mean the lower limit lies, in standard errors: both transformations inverted."""
+    plain = float(student.isf(tail, df))
     bent = GUARD * min(skewness, 0.0)
     if not bent:
         return plain
-    return max(plain, 3 / bent * (float(np.cbrt(1 + bent * (plain - bent / (6 * n)))) - 1))
+    return max(plain, 3 / bent * (float(np.cbrt(1 + bent * (plain - bent / 6))) - 1))

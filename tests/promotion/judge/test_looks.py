@@ -28,6 +28,11 @@ def _verdict(improvements: Sequence[np.ndarray], rule: Policy = OPEN) -> Verdict
     return decide([evidence("new", -improvements[-1])], champion, rule, is_paired=True, looks=[look])[0]
 
 
+def _z(values: np.ndarray, null: float = 0.0) -> float:
+    """Student's one-sided p-value by scipy, as a normal score."""
+    return float(norm.isf(ttest_1samp(values, null, alternative="greater").pvalue))  # type: ignore[attr-defined]
+
+
 # ---- what a look may spend ----
 
 
@@ -64,12 +69,12 @@ def test_p_and_interval_of_a_second_look_are_those_paid_for_and_agree() -> None:
     rng = np.random.default_rng(5)
     first, second = rng.normal(0.7, 1, 10), rng.normal(0.7, 1, 25)
     verdict = _verdict([first, second])
-    z = [norm.isf(ttest_1samp(one, 0, alternative="greater").pvalue) for one in (first, second)]
+    z = [_z(one) for one in (first, second)]
     assert verdict.p_value == pytest.approx(norm.sf(sum(z) / math.sqrt(2)) / 0.1)
     assert verdict.difference is not None
     assert (verdict.n, verdict.difference.n) == (35, 35)
     limit = -verdict.difference.high  # of the improvement, below: a null there has just the p that look 2 may spend
-    z = [norm.isf(ttest_1samp(one, limit, alternative="greater").pvalue) for one in (first, second)]
+    z = [_z(one, limit) for one in (first, second)]
     assert norm.sf(sum(z) / math.sqrt(2)) == pytest.approx(0.05 * 0.1, rel=1e-6)
 
 
@@ -198,7 +203,7 @@ def test_the_simulation_decides_as_the_program_does() -> None:
     rng = np.random.default_rng(17)
     for _ in range(8):
         looks = [rng.normal(0.4, 1, N_PAIRS) for _ in range(3)]
-        z = [norm.isf(ttest_1samp(one, 0, alternative="greater").pvalue) for one in looks]
+        z = [_z(one) for one in looks]
         for k in (1, 2, 3):
             bound = norm.isf(0.05 * OPEN.share_of(k))
             together = sum(z[:k]) / math.sqrt(k)

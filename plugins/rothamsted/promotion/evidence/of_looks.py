@@ -35,7 +35,7 @@ def earlier_verdicts(evidence: Evidence, record: ChampionRecord) -> list[Earlier
 
     The same configuration, code and data are the same challenger, also if a sweep found it again under another name.
     """
-    versions = [version for version in record.versions.values() if _is_same(evidence, version)]
+    versions = [version for version in record.versions.values() if _is_of(evidence, version)]
     found = [EarlierVerdict(version=version, verdict=one) for version in versions for one in read_verdicts(version)]
     return sorted(found, key=lambda one: (one.verdict.at_ms, int(one.version.version), one.verdict.number))
 
@@ -62,7 +62,7 @@ def read_look(evidence: Evidence, record: ChampionRecord, policy: Policy, *, bas
     return plan_look(policy, [one.verdict.share for one in before], [one for one in pairs if one is not None])
 
 
-def _is_same(evidence: Evidence, version: FoundVersion) -> bool:
+def _is_of(evidence: Evidence, version: FoundVersion) -> bool:
     if version.tags.get(KEY) == evidence_key(evidence):
         return True
     try:

@@ -17,6 +17,7 @@ FEW = 10  # pairs, below which a long tail is mostly not seen
 # Pairs, or replicates of the challenger -> share of such challengers that is promoted; other tests as paired_t.
 PROMOTED: Mapping[str, Mapping[int, float]] = {
     "guarded_t": {5: 0.08, 10: 0.05, 20: 0.04},
+    "guarded_welch": {5: 0.08, 10: 0.06, 20: 0.05},
     "paired_t": {5: 0.16, 10: 0.13, 20: 0.11},
     "welch": {5: 0.14, 10: 0.12, 20: 0.10},
     "paired_permutation": {5: 0.09, 10: 0.13, 20: 0.11},
