@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -93,3 +94,20 @@ def test_a_look_whose_pairs_are_gone_counts_and_adds_nothing(
     outcome = promoting("second", policy(), n_replicates=6)
     assert _look(outcome) == "Look 2"
     assert not any("count together" in reason for reason in outcome.decided[0].reasons)
+
+
+def test_of_two_promotions_at_once_the_later_one_to_write_is_the_second_look(
+    uri: str, promoting: Promote, contest: ByHand
+) -> None:
+    log_sweep(uri, "second", [SAME])
+    asked: list[str] = []
+
+    def with_a_rival(**arguments: Any) -> Any:
+        """Train, and let another promotion come in between."""
+        if not asked:
+            asked.append("rival")
+            asked.append(_look(promoting("second", policy(), n_replicates=6)))
+        return contest(**arguments)
+
+    assert _look(promoting("second", policy(), contest=with_a_rival)) == "Look 2"
+    assert asked == ["rival", "Look 1"]

@@ -197,8 +197,7 @@ def _compared(
     n_pairs = (*(_n_pairs(one) for one in together[:-1]), samples.n)
     difference = None
     if samples.n >= 2 and look.share:
-        n = sum(n_pairs)
-        difference = Interval(estimate=mean, low=low, high=high, level=level, n=n, method=samples.test)
+        difference = Interval(estimate=mean, low=low, high=high, level=level, n=sum(n_pairs), method=samples.test)
     farthest = high if policy.sign > 0 else -low
     answer: Answer = "open"
     if p_value <= policy.alpha:
