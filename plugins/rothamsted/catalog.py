@@ -183,6 +183,10 @@ TESTS: Registry[TwoSampleRow] = Registry(
         "permutation": TwoSampleRow(
             make=f"{_STATISTICS}.compare:permutation", label="permutation", twin="paired_permutation"
         ),
+        "guarded_t": TwoSampleRow(
+            make=f"{_STATISTICS}.guarded:guarded_t", label="guarded paired t", is_paired=True, twin="guarded_welch"
+        ),
+        "guarded_welch": TwoSampleRow(make=f"{_STATISTICS}.guarded:guarded_welch", label="guarded Welch"),
     },
     row=TwoSampleRow,
     from_function=lambda name, make: TwoSampleRow(make=make, label=name),

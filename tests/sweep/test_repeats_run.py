@@ -10,10 +10,9 @@ import pytest
 from rich.console import Console
 
 from rothamsted import tags
-from rothamsted.analysis.analyze import analyze
+from rothamsted.analysis.analyze import analyze, settings_of
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset
-from rothamsted.publish.finished import settings_of
 from rothamsted.search.sql.repeats import REPEAT_OF
 from rothamsted.spec import plan
 from rothamsted.sweep.coordinator.coordinator import Coordinator
@@ -46,7 +45,7 @@ HALVES: dict[str, Any] = {
 
 def check_counts(found: Dataset, ran: Ran) -> None:
     """Ranking, family of comparisons, best set, power and effects of four conditions on two seeds."""
-    analysis = analyze(found, settings_of(ran.context.sweep))
+    analysis = analyze(found, settings_of(ran.context.sweep.statistics))
     assert len(analysis.ranking) == 4
     assert analysis.comparisons is not None
     assert len(analysis.comparisons.rows) == 3
@@ -57,7 +56,7 @@ def check_counts(found: Dataset, ran: Ran) -> None:
 
 
 def residual_df(found: Dataset, ran: Ran) -> float:
-    effects = analyze(found, settings_of(ran.context.sweep)).effects
+    effects = analyze(found, settings_of(ran.context.sweep.statistics)).effects
     assert effects is not None
     return next(row.df for row in effects.rows if row.kind == "residual")
 

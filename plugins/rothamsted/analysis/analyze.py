@@ -23,6 +23,7 @@ from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
 from rothamsted.analysis.no_effect import twin_marks
 from rothamsted.analysis.pareto import pareto_of
+from rothamsted.analysis.race_words import race_note
 from rothamsted.analysis.ranking import (
     adjusted_of,
     by_seed,
@@ -166,6 +167,8 @@ def _summary_of(
         notes.append(f"{counts['diverged']} of {len(replicates)} diverged: the others are the lucky ones, not ranked")
     if condition.pruned:
         notes.append(f"pruned {condition.pruned}: not ranked")
+    if found.interval and (spoiled := race_note(condition.race)):
+        notes.append(spoiled)
     notes += [f"breaks the constraint {text} by {amount:.4g}: not ranked" for text, amount in condition.broken]
     return ConditionSummary(
         condition=condition.number,

@@ -16,8 +16,9 @@ from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.equal_conditions import counted_once
 from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.objectives import not_finite
+from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.ranking import ranked
-from rothamsted.analysis.sweep_record import design_of, race_mark
+from rothamsted.analysis.sweep_record import design_of
 from rothamsted.analysis.typed import factors_of
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
 from rothamsted.metric import Metric
@@ -86,7 +87,7 @@ def dataset_of(
     is_complete = n_over >= sweep.n_trials and not open_trials and not is_racing
     marks = [
         "" if is_complete else _progress_mark(n_over, sweep.n_trials, [t for t in fresh if not t.is_over]),
-        race_mark(once.conditions),
+        race_mark(once.conditions, level=sweep.statistics.level),
         *once.marks,
     ]
     is_contest = any(tags.CONTESTANT in trial.attributes for trial in trials)

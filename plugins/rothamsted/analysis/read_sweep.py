@@ -18,6 +18,7 @@ from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
 from rothamsted.analysis.equal_conditions import counted_once
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key, objective_of
+from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.sweep_record import (
     design_of,
@@ -25,7 +26,6 @@ from rothamsted.analysis.sweep_record import (
     is_complete,
     progress_mark,
     provenance_of,
-    race_mark,
     stage_mark,
     stages_of,
 )
@@ -83,8 +83,8 @@ def read_sweep(
     ]
     once = counted_once(conditions, replicates, found.sweep.space)
     stages = stages_of(found.run, uri=uri)
-    marks = (found.mark, progress_mark(found), stage_mark(stages), race_mark(once.conditions), *once.marks)
-    marks = (*marks, _never_mark(wanted, known))
+    raced = race_mark(once.conditions, level=found.sweep.statistics.level)
+    marks = (found.mark, progress_mark(found), stage_mark(stages), raced, *once.marks, _never_mark(wanted, known))
     return Dataset(
         name=found.sweep.name,
         kind="sweep",

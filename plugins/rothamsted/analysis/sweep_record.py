@@ -6,12 +6,11 @@ Apart from reading its replicates: these are the words that tables and pages sho
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.sweep_runs import SweepRuns
-from rothamsted.analysis.values import Condition
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
 from rothamsted.tracking import FoundRun
@@ -140,11 +139,3 @@ def progress_mark(found: SweepRuns) -> str:
     state = "still running" if found.run.status == RunStatus.RUNNING else f"not finished ({found.run.status})"
     ended = f"{_n_ended(found)} of {found.sweep.n_trials} conditions have ended"
     return f"This sweep is {state}: {ended}; analysed as it stands."
-
-
-def race_mark(conditions: Sequence[Condition]) -> str:
-    """How many conditions a race gave up early."""
-    n_raced, n_dropped = sum(bool(c.race) for c in conditions), sum(c.dropped_after > 0 for c in conditions)
-    if not n_dropped:
-        return ""
-    return f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates, and rank last."

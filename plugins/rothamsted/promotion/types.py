@@ -78,6 +78,8 @@ class Verdict:
     p_value: float | None = None
     test: str = ""
     level: float = 0.95
+    look: int = 1  # at this challenger against this champion
+    share: float = 0.0  # of the error rate that this look could spend; 0 where nothing was compared
     n: int = 0  # pairs, or the smaller group
     more_replicates: int | None = None  # for undecided: how many more a contestant would probably decide
     constraints: tuple[ConstraintResult, ...] = ()

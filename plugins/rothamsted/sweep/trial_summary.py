@@ -13,6 +13,7 @@ import numpy as np
 from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.points import summary_points
+from rothamsted.analysis.race_words import race_note
 from rothamsted.metric import Metric, declared
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
@@ -210,6 +211,7 @@ def _note(result: Mapping[str, Any], sweep: Sweep, link: str, race: str) -> str:
     parts += [f"constraint {text}: {describe_violation(violation)}" for text, violation in broken]
     parts += [f"replicates: {counts}"]
     parts += [f"race: {race}"] if race else []
+    parts += [spoiled] if (spoiled := race_note(race)) else []
     return "\n\n".join([*parts, f"[its run in MLflow]({link})\n"])
 
 

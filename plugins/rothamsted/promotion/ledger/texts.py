@@ -32,17 +32,6 @@ class JudgedCandidate:
     recorded: RecordedVerdict  # the verdict as the version carries it
 
 
-def artifact_path(model: str, version: str, number: int) -> str:
-    """Return where the JSON of a verdict lies among the artifacts of its sweep's run.
-
-    Args:
-        model: Registered model.
-        version: Of the challenger.
-        number: Of the verdict on this version; the first one has none in its name.
-    """
-    return f"{FOLDER}/{model}-{version}{'' if number == 1 else f'.{number:03d}'}.json"
-
-
 def section(entries: Sequence[JudgedCandidate], judgement: Judgement, candidates: Candidates) -> str:
     """Return the section of the sweep's report: policy, champion, and a verdict for each candidate."""
     policy = judgement.policy
