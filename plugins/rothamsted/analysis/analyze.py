@@ -16,6 +16,7 @@ import numpy as np
 
 from rothamsted.analysis.bands import bands_of
 from rothamsted.analysis.compared import best_set, compare_with
+from rothamsted.analysis.dependence import statements
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
@@ -98,6 +99,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
             for i in range(len(dataset.others))
         ),
         pareto=pareto_of(dataset, ranking, gaps),
+        dependence=statements(dataset),
     )
 
 

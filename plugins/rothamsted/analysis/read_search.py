@@ -14,7 +14,7 @@ from rothamsted import tags
 from rothamsted.analysis.conditions import in_order, make_condition, with_repeats
 from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.ranking import ranked
-from rothamsted.analysis.sweep_record import design_of, race_mark
+from rothamsted.analysis.sweep_record import design_of, looked_by, race_mark
 from rothamsted.analysis.typed import factors_of
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
 from rothamsted.records import Outcome
@@ -90,6 +90,7 @@ def dataset_of(
         run_id=run_id,
         experiment_id=experiment_id,
         design=design_of(sweep),
+        looked_by=looked_by(sweep),
         is_complete=is_complete,
         marks=tuple(mark for mark in marks if mark),
         others=tuple(sweep.objectives[1:]),

@@ -12,6 +12,7 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.analysis.sweep_runs import SweepRuns
 from rothamsted.analysis.values import Condition
+from rothamsted.catalog import SAMPLERS
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
 from rothamsted.tracking import FoundRun
@@ -48,6 +49,18 @@ def design_of(sweep: Sweep) -> dict[str, str]:
     for name, value in sweep.stage_parameters(0).items():
         design[f"fixed: {name}"] = str(value)
     return design
+
+
+def looked_by(sweep: Sweep) -> tuple[str, ...]:
+    """What of a sweep's search looked at results, in the order in which it did; see `dependence`."""
+    is_later = _STAGE_NAME.fullmatch(sweep.name) is not None
+    sampler = sweep.sampler.name
+    return (
+        *(["stages"] if is_later else []),
+        *([sampler] if not is_later and SAMPLERS[sampler].adaptive else []),
+        *(["pruning"] if sweep.pruner is not None else []),
+        *(["racing"] if sweep.replicates.racing is not None else []),
+    )
 
 
 def _target(sweep: Sweep) -> dict[str, str]:

@@ -131,6 +131,7 @@ class Dataset:
     marks: tuple[str, ...] = ()  # what a reader has to know before any number: "still running: 12 of 60 ..."
     promotions: tuple[Promotion, ...] = ()  # the newest verdict first
     others: tuple[Objective, ...] = ()  # further objectives: those of `Replicate.others`
+    looked_by: tuple[str, ...] = ()  # what in the search looked at results: a sampler's name, or one of LOOKS
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
 
 
@@ -281,5 +282,6 @@ class Analysis:
     bands: Mapping[str, Mapping[Axis, tuple[Band, ...]]]  # metric -> axis -> one a condition
     gaps: Mapping[str, str]  # part that is missing ("comparisons", "effects", ...) -> why
     marks: tuple[str, ...]  # warnings, the dataset's included
+    dependence: tuple[str, ...] = ()  # where trials depend on results: which statements still hold
     others: tuple[tuple[ConditionSummary, ...], ...] = ()  # of each further objective, by condition
     pareto: ParetoSet | None = None  # of all objectives together; None with one

@@ -44,7 +44,7 @@ def level_means(
         for code, name in enumerate(factor.levels):
             mean, (variance, df) = float(estimates[code]), own[code]
             half = math.nan
-            if variance >= 0 and df >= 1 - 1e-9:
+            if variance >= 0 and df >= 1:
                 half = float(np.ldexp(t_quantile(level, df) * variance**0.5, model.exponent))
             means.append(
                 LevelMean(
