@@ -8,7 +8,7 @@ import numpy as np
 
 from rothamsted.analysis.ranking import members_of
 from rothamsted.analysis.values import Condition, Dataset, Replicate
-from rothamsted.wording import count, joined
+from rothamsted.wording import joined
 
 MOST_NAMED = 8  # conditions of one reason, by number
 REASONS = {
@@ -40,9 +40,9 @@ def left_out_words(dataset: Dataset, shown: Collection[int]) -> str:
 
 def over_words(dataset: Dataset, shown: Collection[int]) -> str:
     """Say over how many conditions something is: "all 16 conditions", "13 of 16 conditions"."""
-    total = len(dataset.conditions)
-    n = sum(condition.number in set(shown) for condition in dataset.conditions)
-    return f"all {count(total, 'condition')}" if n == total else f"{n} of {count(total, 'condition')}"
+    total, kept = len(dataset.conditions), set(shown)
+    n = sum(condition.number in kept for condition in dataset.conditions)
+    return f"all {total} conditions" if n == total else f"{n} of {total} conditions"
 
 
 def _why(condition: Condition, replicates: list[Replicate]) -> str:
