@@ -18,7 +18,7 @@ from scipy.special import fdtrc, polygamma
 from rothamsted.statistics import anova
 from rothamsted.statistics.observations import Observations
 
-FEWEST = 3  # replicates in the middle condition: with two, one noisy condition makes 14 % false alarms of 5 %
+FEWEST = 3  # replicates in the middle condition: with two, one noisy condition makes 13 % false alarms of 5 %
 MOST_INVERTED = 200  # conditions; above it their equations are solved as if none were redundant
 MOST_CELLS = 20_000_000  # conditions times seeds squared, in memory
 MARKED = 1.645  # standard errors by which the spreads' own spread is beyond chance: one-sided, 5 %
