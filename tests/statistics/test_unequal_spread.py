@@ -148,6 +148,14 @@ def test_a_condition_that_lost_all_but_one_replicate_keeps_the_test() -> None:
     assert all(0 < row(own(values, s, a=a, b=b), source).p_value < 1 for source in ("a", "b", "a x b"))
 
 
+def test_replicates_that_never_differ_give_no_p_value_and_the_reason() -> None:
+    # Three factors of which the model has interactions of two: its residual is not empty, the replicates' spread is.
+    a, b, c, s = grid(2, 2, 2, 3)
+    effects = own(np.random.default_rng(8).normal(size=8)[4 * a + 2 * b + c] + 0.1 * s, s, a=a, b=b, c=c)
+    assert "do not differ" in effects.untested
+    assert all(math.isnan(row.p_value) for row in effects.rows)
+
+
 def test_the_spread_of_the_conditions_is_looked_at() -> None:
     rng = np.random.default_rng(6)
     a, b, _ = grid(4, 4, 3)

@@ -109,6 +109,8 @@ def factor_effects(
     notes += _notes(model, rows, observed)
     untested = unequal.why_not(observed) if errors == "own" else ""
     cells = unequal.cells_of(observed, model) if errors == "own" and not untested else None
+    if cells is not None and unequal.is_without_spread(cells):
+        cells, untested = None, "replicates of a condition do not differ, beside what a seed does to all alike"
     if errors == "own":
         rows = [_own_row(row, cells, observed, model, term) for row, term in zip(rows, model.terms)]
     means = level_means(model, observed, level, cells if errors == "own" else "pooled")
@@ -197,7 +199,7 @@ def _own_row(
     """Return the line of one term, tested against the variance of each condition by itself."""
     tested = unequal.TermTest(f=math.nan, df=math.nan, error_df=math.nan, p_value=math.nan)
     if cells is not None and not term.is_block:
-        tested = unequal.test_term(cells, observed, model, term)
+        tested = unequal.term_test(cells, observed, model, term)
     is_tested = not math.isnan(tested.f)
     f = tested.f if is_tested else math.nan
     return replace(

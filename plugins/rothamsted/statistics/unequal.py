@@ -21,6 +21,7 @@ from rothamsted.statistics.observations import Observations
 FEWEST = 3  # replicates in the middle condition: with two, one noisy condition makes 13 % false alarms of 5 %
 MOST_INVERTED = 200  # conditions; above it their equations are solved as if none were redundant
 MOST_CELLS = 20_000_000  # conditions times seeds squared, in memory
+ROUNDING = 1e-12  # of the largest deviation from the mean
 MARKED = 1.645  # standard errors by which the spreads' own spread is beyond chance: one-sided, 5 %
 
 
@@ -101,7 +102,12 @@ def cells_of(observed: Observations, model: anova.Model) -> Cells:
     )
 
 
-def test_term(cells: Cells, observed: Observations, model: anova.Model, term: anova.Term) -> TermTest:
+def is_without_spread(cells: Cells) -> bool:
+    """Whether nothing but rounding is left within conditions."""
+    return float(np.abs(cells.residuals).max()) < ROUNDING
+
+
+def term_test(cells: Cells, observed: Observations, model: anova.Model, term: anova.Term) -> TermTest:
     """Test one term that is no block. Never against less than its own interaction with the seeds."""
     intercept, *columns = cells.columns
     own = columns[model.terms.index(term)]

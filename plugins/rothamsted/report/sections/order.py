@@ -155,9 +155,7 @@ def _effects(analysis: Analysis) -> tuple[Part, ...]:
         return gap(_why(analysis, "effects", note or "The factors were not analysed."))
     metric = analysis.dataset.objective.metric
     return (
-        *paragraphs(
-            of_first(analysis, "effects are analysed"), effects_over(analysis), shares_words(analysis.effects, metric)
-        ),
+        *paragraphs(of_first(analysis, "effects are analysed"), shares_words(analysis.effects, metric)),
         effect_tables.variance_table(analysis.effects, analysis.level, effects_over(analysis)),
         *effect_tables.means_tables(analysis.effects, metric, analysis.level),
     )
