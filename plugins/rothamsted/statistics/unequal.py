@@ -250,6 +250,7 @@ def _error(cells: Cells, held: np.ndarray) -> tuple[float, float]:
     weights = _times(cells.inverse, spread)  # of the sums of squared residuals
     covered = float(weights @ _times(cells.covariance, weights))
     expected = float(spread @ np.where(unknown, 0.0, np.maximum(cells.variances, 0.0)))
+    value = value if value > 0 else expected  # estimates below zero outweigh the others
     return value, max(1.0, expected**2 / covered) if covered > 0 else math.nan  # less than 1 is rounding
 
 
