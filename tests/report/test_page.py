@@ -109,7 +109,7 @@ def test_a_comparison_shows_difference_interval_effect_and_verdict() -> None:
 
 def test_the_analysis_of_variance_shows_en_dashes_where_nothing_is_defined() -> None:
     row = page(full()).table("Analysis of variance").rows[-1]
-    assert row == ["residual", "28", "0.09", "–", "–", "–", "0.09"]
+    assert row == ["residual", "28", "0.09", "–", "–", "–", "–", "0.09"]
 
 
 def test_main_effects_have_a_table_for_each_factor() -> None:

@@ -182,7 +182,7 @@ def test_of_several_confirmed_conditions_the_best_mean_is_named(direction: str, 
 
 def test_factors_with_and_without_an_effect_are_told_apart_in_words() -> None:
     assert plain(effects_words(four(effects=pages.effects()))) == (
-        "Over all conditions val_loss depends on lr (p < 0.001) and lr x width (p = 0.004). "
+        "Over all 4 conditions val_loss depends on lr (p < 0.001) and lr x width (p = 0.004). "
         "No effect of width (p = 0.410) was seen, which does not mean that there is none."
     )
 

@@ -18,6 +18,7 @@ import numpy as np
 from rothamsted.analysis.bands import bands_of
 from rothamsted.analysis.better import with_better
 from rothamsted.analysis.compared import best_of, compare_with, reference_of
+from rothamsted.analysis.dependence import statements
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
@@ -144,6 +145,7 @@ def analyze(dataset: Dataset, settings: Settings = Settings(), *, parts: frozens
             for i, other in enumerate(dataset.others)
         ),
         pareto=pareto_of(dataset, ranking, gaps),
+        dependence=statements(dataset),
     )
 
 

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.metric import declared
+from rothamsted.wording import joined
 
 
 def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranking: Sequence[int]) -> list[str]:
@@ -48,6 +50,13 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
     if excluded:
         marks.append(
             f"{excluded} finished replicates have no finite {dataset.objective.metric}: left out, and counted."
+        )
+    if ranking and (left := left_out_words(dataset, ranking)):
+        marks.append(f"Effects and comparisons are over {over_words(dataset, ranking)}; left out: {left}.")
+    if dataset.looked_by:
+        marks.append(
+            f"Which trials were run depended on results ({joined(dataset.looked_by)}): the report says which "
+            "statements still hold."
         )
     if not ranking and dataset.kind != "contest":
         marks.append(no_score(dataset, members))

@@ -18,7 +18,7 @@ from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.objectives import not_finite
 from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.ranking import ranked
-from rothamsted.analysis.sweep_record import design_of
+from rothamsted.analysis.sweep_record import design_of, looked_by
 from rothamsted.analysis.typed import factors_of
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
 from rothamsted.metric import Metric
@@ -102,6 +102,7 @@ def dataset_of(
         run_id=run_id,
         experiment_id=experiment_id,
         design=design_of(sweep),
+        looked_by=looked_by(sweep),
         is_complete=is_complete,
         marks=tuple(mark for mark in marks if mark),
         others=tuple(sweep.objectives[1:]),

@@ -11,6 +11,7 @@ from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.sweep_runs import SweepRuns
+from rothamsted.catalog import SAMPLERS
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
 from rothamsted.tracking import FoundRun
@@ -54,6 +55,18 @@ def design_of(sweep: Sweep) -> dict[str, str]:
 def exhausted_text(sweep: Sweep) -> str:
     """How many conditions a space has of which the file wants more: the search ends when all are done."""
     return f"all {sweep.n_trials} of the space, which has no more (trials: {sweep.trials})"
+
+
+def looked_by(sweep: Sweep) -> tuple[str, ...]:
+    """What of a sweep's search looked at results, in the order in which it did; see `dependence`."""
+    is_later = _STAGE_NAME.fullmatch(sweep.name) is not None
+    sampler = sweep.sampler.name
+    return (
+        *(["stages"] if is_later else []),
+        *([sampler] if not is_later and SAMPLERS[sampler].adaptive else []),
+        *(["pruning"] if sweep.pruner is not None else []),
+        *(["racing"] if sweep.replicates.racing is not None else []),
+    )
 
 
 def _target(sweep: Sweep) -> dict[str, str]:

@@ -141,6 +141,7 @@ class Dataset:
     others: tuple[Objective, ...] = ()  # further objectives: those of `Replicate.others`
     statistics: Statistics = field(default_factory=Statistics)  # how the sweep's file wants it analysed
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what is declared of them, see `metric.declared`
+    looked_by: tuple[str, ...] = ()  # what in the search looked at results: a sampler's name, or one of LOOKS
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
     n_repeated: int = 0  # trials that were trained although their condition was there: counted with it, once
 
@@ -328,5 +329,6 @@ class Analysis:
     bands: Mapping[str, Mapping[Axis, tuple[Band, ...]]]  # metric -> axis -> one a condition
     gaps: Mapping[str, str]  # part that is missing ("comparisons", "effects", ...) -> why
     marks: tuple[str, ...]  # warnings, the dataset's included
+    dependence: tuple[str, ...] = ()  # where trials depend on results: which statements still hold
     others: tuple[tuple[ConditionSummary, ...], ...] = ()  # of each further objective, by condition
     pareto: ParetoSet | None = None  # of all objectives together; None with one

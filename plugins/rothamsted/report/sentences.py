@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
+from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
 from rothamsted.report.verdicts import verdict_words
 from rothamsted.statistics import Interval
@@ -189,12 +190,24 @@ def effects_words(analysis: Analysis) -> str:
     tested = [row for row in effects if math.isfinite(row.p_value)]
     seen = [f"{row.source} ({p_value(row.p_value, alpha)})" for row in tested if row.p_value < alpha]
     unseen = [f"{row.source} ({p_value(row.p_value, alpha)})" for row in tested if row.p_value >= alpha]
-    words = f"Over all conditions {metric} depends on {joined(seen)}." if seen else ""
+    over = over_words(analysis.dataset, analysis.ranking)
+    words = f"Over {over} {metric} depends on {joined(seen)}." if seen else ""
     if unseen:
-        words += f" No effect of {joined(unseen)} was seen, which does not mean that there is none."
+        which = f"Over {over} no" if not seen else " No"
+        words += f"{which} effect of {joined(unseen)} was seen, which does not mean that there is none."
+    if analysis.effects.untested:
+        words = f"What {metric} depends on was not tested: {analysis.effects.untested}."
     if untold := [row.source for row in effects if row.kind == "factor" and not row.df]:
         words += f" What {joined(untold)} does cannot be told from what other factors do."
-    return words.strip()
+    left = left_out_words(analysis.dataset, analysis.ranking)
+    return f"{words.strip()} Left out: {left}." if words and left else words.strip()
+
+
+def effects_over(analysis: Analysis) -> str:
+    """Over which conditions effects and averages are, and which are left out: a sentence of a caption."""
+    left = left_out_words(analysis.dataset, analysis.ranking)
+    over = f"Over {over_words(analysis.dataset, analysis.ranking)}"
+    return f"{over}; left out: {left}." if left else f"{over}."
 
 
 def shares_words(effects: FactorEffects, metric: str) -> str:

@@ -66,7 +66,7 @@ def test_a_condition_that_diverged_is_not_on_the_line_and_is_counted() -> None:
     data = trends_data(small(), PlotOptions())
     assert data.lines.lines[1].x.tolist() == [0.01, 0.1]
     assert data.lines.n_unscored == 1
-    assert "1 condition without a finite mean left out" in trends_caption(data)
+    assert "Left out: 1 in which a replicate diverged (5)" in trends_caption(data)
 
 
 def test_a_condition_that_lost_some_replicates_is_marked() -> None:

@@ -10,7 +10,7 @@ from rothamsted.report.parts import Commands, Figure, LeftOut, Paragraph, Part, 
 from rothamsted.report.sections import completion
 from rothamsted.report.sections import pareto_set as pareto
 from rothamsted.report.sections import promotion_verdicts as promotions
-from rothamsted.report.sentences import METHODS, capital, of_first, sentence, shares_words
+from rothamsted.report.sentences import METHODS, capital, effects_over, of_first, sentence, shares_words
 from rothamsted.report.tables import of_conditions as shown_tables
 from rothamsted.report.tables import of_effects as effect_tables
 from rothamsted.report.verdicts import open_words, verdict_words
@@ -46,6 +46,7 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
             title="Completion and failures",
             parts=(*completion.completion(analysis), *placed["completion"]),
         ),
+        Section(name="dependence", title="Which statements still hold", parts=paragraphs(*analysis.dependence)),
         Section(name="results", title="Results", parts=_results(analysis)),
         Section(name="pareto", title="Pareto set", parts=(*pareto.pareto_section(analysis), *placed["pareto"])),
         Section(name="confirmation", title="Confirmation on fresh seeds", parts=_confirmation(analysis)),
@@ -158,7 +159,7 @@ def _effects(analysis: Analysis) -> tuple[Part, ...]:
     metric = analysis.dataset.objective.metric
     return (
         *paragraphs(of_first(analysis, "effects are analysed"), shares_words(analysis.effects, metric)),
-        effect_tables.variance_table(analysis.effects, analysis.level),
+        effect_tables.variance_table(analysis.effects, analysis.level, effects_over(analysis)),
         *effect_tables.means_tables(analysis.effects, metric, analysis.level),
     )
 

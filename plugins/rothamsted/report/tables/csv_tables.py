@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, LevelMean
 
 STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
@@ -176,10 +177,20 @@ def luck_table(analysis: Analysis) -> Table:
 
 def effects_table(analysis: Analysis) -> Table:
     """The analysis of variance, one row a source."""
-    columns = ("source", "df", "sum_squares", "f", "p_value", "omega_squared", "share")
+    columns = ("source", "df", "sum_squares", "f", "f_df", "error_df", "p_value", "omega_squared", "share")
     rows = analysis.effects.rows if analysis.effects else ()
-    cells = tuple(tuple(getattr(row, column) for column in columns) for row in rows)
-    return Table(name="effects", columns=columns, rows=cells)
+    of_all = (analysis.effects.method, effects_note(analysis)) if analysis.effects else ()
+    cells = tuple((*(getattr(row, column) for column in columns), *of_all) for row in rows)
+    return Table(name="effects", columns=(*columns, "method", "note"), rows=cells)
+
+
+def effects_note(analysis: Analysis) -> str:
+    """Over which conditions effects are, which are left out, and why nothing was tested, where nothing was."""
+    left = left_out_words(analysis.dataset, analysis.ranking)
+    untested = analysis.effects.untested if analysis.effects else ""
+    over = f"over {over_words(analysis.dataset, analysis.ranking)}"
+    more = ((f"left out: {left}", left), (f"no p-values: {untested}", untested))
+    return "; ".join([over, *(words for words, is_said in more if is_said)])
 
 
 def means_table(analysis: Analysis) -> Table:
