@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rothamsted.analysis.analyze import MOST_SIMULATED, Settings, analyze, own_spread
+from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.ranking import by_seed, is_paired, near_best, ranked
 from rothamsted.analysis.values import Dataset
+from rothamsted.analysis.verdicts import MOST_SIMULATED, own_spread
 from rothamsted.errors import UserError
 from rothamsted.statistics.best_power import MOST_SEEDS, seeds_to_show
 from rothamsted.statistics.spread import DEFAULT_SD_LEVEL, upper_limit
