@@ -195,7 +195,7 @@ def test_three_conditions_or_too_few_with_two_values_are_compared_in_pairs(is_pa
 
 @pytest.mark.parametrize(("shape", "most_seconds"), [((48, 10), 0.1), ((1000, 5), 10.0)])
 def test_a_large_sweep_takes_little_time(shape: tuple[int, int], most_seconds: float) -> None:
-    # The issue's own target for 48 x 10. Seconds of this process, the best of three: not of what else runs here.
+    # The target for 48 x 10. Seconds of this process, the best of three: not of what else runs here.
     values = np.random.default_rng(0).normal(size=shape)
     taken = []
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Draw a heatmap: the metric over two factors, with the best cell and those that cannot be told from it."""
+"""Draw a heatmap: the metric over two factors, with the best cell and those that cannot be ruled out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Heatmap:
     y: FactorAxis
     values: np.ndarray  # (y, x) NaN where there is no finite mean
     is_best: np.ndarray  # (y, x) bool: holds the best condition
-    is_tied: np.ndarray  # (y, x) bool: holds one that cannot be told from it, the best itself included
+    is_tied: np.ndarray  # (y, x) bool: holds one that cannot be ruled out as the best, the winner included
     is_diverged: (
         np.ndarray
     )  # (y, x) bool: a replicate of the cell's condition (of any, where values are means) diverged
