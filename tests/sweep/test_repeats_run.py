@@ -25,7 +25,7 @@ from tests.sweep.in_this_process import in_this_process
 from tests.sweep.power_cut import PowerCut, power
 from tests.sweep.search_run import Ran, run
 
-FOUR: dict[str, Any] = {  # the issue's own input, with the toy's names
+FOUR: dict[str, Any] = {  # four conditions, asked for eight times
     "parameters": {"steps": 4, "n_points": 2, "own_noise": 0.01},
     "space": {"x": [0.1, 0.2], "optimizer.name": ["sgd", "heavy_ball"]},
     "sampler": {"name": "random", "seed": 3},

@@ -15,6 +15,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Best, ComparisonRow, Comparisons, Dataset
 from rothamsted.catalog import CORRECTIONS, TESTS
+from rothamsted.space import is_equal_value
 from rothamsted.statistics import compare, compare_with_best, correct, probability_better
 from rothamsted.statistics.compare import Answer
 from rothamsted.statistics.pairing import Pairing, pairing, pairing_of_all
@@ -74,7 +75,7 @@ def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int
     found = [
         condition.number
         for condition in dataset.conditions
-        if all(name in condition.values and condition.values[name] == value for name, value in wanted.items())
+        if all(n in condition.values and is_equal_value(condition.values[n], v) for n, v in wanted.items())
     ]
     if len(found) == 1:
         return found[0], ""

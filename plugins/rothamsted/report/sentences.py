@@ -45,7 +45,7 @@ OTHER_SOURCES = {
 
 
 def summary(analysis: Analysis) -> tuple[str, ...]:
-    """The paragraphs that open a report: the estimate to report, the search's best, what can be the best and what is worse."""
+    """The paragraphs that open a report: the estimate to report, the search's best, the verdicts, the effects."""
     if not analysis.ranking:
         metric = analysis.dataset.objective.metric
         nothing = f"No condition has a mean {metric}, so that nothing can be said about which one is best."
