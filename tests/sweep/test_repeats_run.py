@@ -44,11 +44,11 @@ HALVES: dict[str, Any] = {
 
 
 def check_counts(found: Dataset, ran: Ran) -> None:
-    """Ranking, family of comparisons, best set, power and effects of four conditions on two seeds."""
+    """Ranking, verdicts, power and effects of four conditions on two seeds."""
     analysis = analyze(found, settings_of(ran.context.sweep.statistics))
     assert len(analysis.ranking) == 4
-    assert analysis.comparisons is not None
-    assert len(analysis.comparisons.rows) == 3
+    assert analysis.best is not None
+    assert len(analysis.best.verdicts) == 4
     assert {summary.n for summary in analysis.objective} == {2}
     assert analysis.detectable is not None
     assert analysis.detectable.n == 2
@@ -134,7 +134,7 @@ def test_a_race_has_each_condition_once(project: Project) -> None:
 
 
 def test_where_more_are_to_be_confirmed_than_the_space_has_all_are(project: Project) -> None:
-    changes = {**FOUR, "confirm": {"keep": 5, "replicates": 2}}
+    changes = {**FOUR, "space": {"x": [0.1, 0.2, 0.3, 0.4]}, "confirm": {"keep": 5, "replicates": 2}}
     sweep, _ = load(project.write(changes), {}, project.root)
     assert (plan(sweep).n_confirmed, plan(sweep).n_confirm_trainings) == (4, 8)
     ran = run(project, changes)
