@@ -24,7 +24,7 @@ FAR = 12.0  # a row further out than this many times the middle one is cut at th
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class ForestRow:
     """One row: a difference with its limits, and whether something is shown of it."""
 
     difference: float
@@ -92,22 +92,22 @@ def forest_data(analysis: Analysis, options: PlotOptions) -> Forest:
     )
 
 
-def _from_reference(family: Comparisons) -> Mapping[int, Difference]:
+def _from_reference(family: Comparisons) -> Mapping[int, ForestRow]:
     return {
-        row.condition: Difference(difference=row.difference, low=row.low, high=row.high, is_shown=row.is_different)
+        row.condition: ForestRow(difference=row.difference, low=row.low, high=row.high, is_shown=row.is_different)
         for row in family.rows
         if row.condition != family.reference
     }
 
 
-def _from_best(best: Best) -> Mapping[int, Difference]:
+def _from_best(best: Best) -> Mapping[int, ForestRow]:
     return {
-        number: Difference(difference=one.difference, low=one.low, high=one.high, is_shown=one.verdict == "worse")
+        number: ForestRow(difference=one.difference, low=one.low, high=one.high, is_shown=one.verdict == "worse")
         for number, one in best.verdicts.items()
     }
 
 
-def _edge(rows: list[Difference]) -> float:
+def _edge(rows: list[ForestRow]) -> float:
     """Where to cut the axis, so that a condition that exploded does not flatten all others."""
     ends = np.array([[row.difference, row.low, row.high] for row in rows])
     reach = np.nanmax(np.where(np.isfinite(ends), np.abs(ends), np.nan), axis=1)
