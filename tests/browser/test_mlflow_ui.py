@@ -124,7 +124,7 @@ def test_the_sweep_page_opens_with_the_question_of_the_sweep_file(page: Any, sho
 def test_the_sweep_page_ranks_the_conditions_in_a_table_with_intervals(page: Any, shown: Shown) -> None:
     open_sweep(page, shown)
     best = shown.best_trial
-    row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="interval")).first.inner_text()
+    row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="best mean")).first.inner_text()
     expected = shown.estimates[best]
     assert row.split("\t")[0] == str(best)
     written = with_basis(expected.mean, expected.low, expected.high, level=0.95, method="log", n=N_REPLICATES)
