@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from rothamsted.analysis.analyze import QUICK, analyze
+from rothamsted.analysis.analyze import QUICK, analyze, settings_of
 from rothamsted.errors import StudyError
 from rothamsted.executors import Executor
 from rothamsted.publish.console import show
-from rothamsted.publish.finished import publish_ended, publish_finished, settings_of
+from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.result import Result
 from rothamsted.spec import Sweep
 from rothamsted.study import Study
@@ -60,7 +60,7 @@ def run(sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Ex
 def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> Result:
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
     session = Coordinator(opened=opened, executor=executor, console=console, until=until).run()
-    data, settings = opened.data(), settings_of(opened.sweep)
+    data, settings = opened.data(), settings_of(opened.sweep.statistics)
     if session.decided:
         analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)
         opened.end_run(session.status)

@@ -124,9 +124,10 @@ _STATISTICS = "rothamsted.statistics"
 INTERVALS: Registry[IntervalRow] = Registry(
     "interval",
     {
-        "t": IntervalRow(make=f"{_STATISTICS}.intervals:t_bounds"),
+        "t": IntervalRow(make=f"{_STATISTICS}.intervals:t_bounds", takes_metric=True),
         "percentile": IntervalRow(make=f"{_STATISTICS}.bootstrap:percentile_bounds", is_resampled=True),
         "bca": IntervalRow(make=f"{_STATISTICS}.bootstrap:bca_bounds", is_resampled=True),
+        "wilson": IntervalRow(make=f"{_STATISTICS}.shares:wilson_bounds", takes_metric=True, is_of_rows=True),
     },
     row=IntervalRow,
 )
@@ -182,6 +183,10 @@ TESTS: Registry[TwoSampleRow] = Registry(
         "permutation": TwoSampleRow(
             make=f"{_STATISTICS}.compare:permutation", label="permutation", twin="paired_permutation"
         ),
+        "guarded_t": TwoSampleRow(
+            make=f"{_STATISTICS}.guarded:guarded_t", label="guarded paired t", is_paired=True, twin="guarded_welch"
+        ),
+        "guarded_welch": TwoSampleRow(make=f"{_STATISTICS}.guarded:guarded_welch", label="guarded Welch"),
     },
     row=TwoSampleRow,
     from_function=lambda name, make: TwoSampleRow(make=make, label=name),

@@ -67,6 +67,21 @@ class Stopped:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Whose weights a trained model has."""
+
+    step: int
+    metric: str  # by which the step was chosen; empty: by none, it is the last
+    reduce: str  # "best", "last" or "mean:K"
+    value: float  # of the metric at that step; NaN where it was not measured there
+
+    def __str__(self) -> str:
+        """As a tag says it: step 40, best val_accuracy."""
+        how = {"best": "best", "last": "last"}.get(self.reduce, f"last of {self.reduce}")
+        return f"step {self.step}, {how} {self.metric}".rstrip()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ending:
     """How one member's training ended."""
 
@@ -75,6 +90,8 @@ class Ending:
     seconds: float
     reason: str = ""  # one line, unless training ended by itself
     model: Any = None  # what the study returned for this member, where it ended by itself
+    kept: Kept | None = None  # whose weights the model has; None: there is no model
+    closing: Mapping[str, float] = field(default_factory=dict)  # metrics known at the end only; the last point has them
     traceback: str = ""  # where training raised; empty otherwise
     is_user_error: bool = False  # failed by one of the study's `user_errors`: the reason says what to do
 
@@ -90,6 +107,7 @@ class ReplicateResult:
     objective: float | None  # None unless finished; of several objectives the first
     others: tuple[float, ...] = ()  # the further objectives
     last: Mapping[str, float] = field(default_factory=dict)  # the last values that constraints look at
+    tested: Mapping[str, float] = field(default_factory=dict)  # of a confirmation: its model's test metrics
     reason: str = ""  # one line, where it failed, diverged, or stopped early
     attempt: int = 1  # 1, 2, ...: grows with each retry
     history: tuple[Measured, ...] = field(default=(), repr=False)

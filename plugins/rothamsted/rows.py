@@ -86,16 +86,22 @@ class IntervalRow:
 
     `make(values, level, seed, n_resamples)` returns its low and high ends, arrays (point,). The values are an array
     (replicate, point), all finite and no column constant; a level such as 0.95 is the nominal coverage; what is
-    drawn comes from the seed.
+    drawn comes from the seed. Ends outside the metric's range are cut off, unless the row takes the metric: then
+    `make` has it as a further argument `metric`, a `metric.Metric`, and keeps to its range.
 
     Attributes:
         make: the function.
         is_resampled: it draws replicates again, so that few of them do not reach its tails; see
             `statistics.bootstrap.least_n_to_resample`. Others take two replicates.
+        takes_metric: it gets what is known of the metric.
+        is_of_rows: of a share over a known number of rows, `metric.rows`: one replicate will do, and equal values have
+            a width. It takes the metric.
     """
 
     make: Make
     is_resampled: bool = False
+    takes_metric: bool = False
+    is_of_rows: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

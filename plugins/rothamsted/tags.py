@@ -24,10 +24,12 @@ NEXT_SWEEP = "rothamsted.next_stage"  # name of the sweep that is the next stage
 RESUMED_FROM_STEP = "rothamsted.resumed_from_step"  # step at which the stage before had ended, on a replicate
 MODEL = "rothamsted.model"  # URI of the model that the run's training made: models:/m-...
 MODEL_PROBLEM = "rothamsted.model_problem"  # one line, where its model could not be logged
+KEPT = "rothamsted.kept"  # whose weights a model has, on it and on its run: step 40, best val_accuracy
 CODE_DIGEST = "rothamsted.code_digest"  # SHA-256 of the study's source files; several joined by +
 CONTESTANT = "rothamsted.contestant"  # label of a condition in a contest
 HOLDER = "rothamsted.holder"  # number of the claim whose worker may write to this run
 CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
+METRICS_FILE = "metrics.json"  # artifact beside the resolved sweep: what the study declares of its metrics
 
 RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep
 TARGET = "rothamsted:n_replicates"  # Optuna: replicates that a trial of a race shall have

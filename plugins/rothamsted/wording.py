@@ -19,6 +19,7 @@ GAP = "\N{NO-BREAK SPACE}"  # between a number and the word that it counts
 MOST_DIGITS = 15  # decimal digits that a float holds for certain
 MOST_EXTRA_DIGITS = 2  # spent on a bound that would be written as zero
 PLAIN_EXPONENTS = range(-4, 7)  # leading digits from 0.0001 to millions are written without a power of ten
+LOPSIDED = 10  # an end so much nearer than half the width decides how many digits the estimate has
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -64,17 +65,19 @@ def number(value: float, digits: int = 4) -> str:
 def estimate(value: float, low: float, high: float) -> Estimate:
     """Write an estimate and its interval to the second leading digit of half the interval's width.
 
-    A bound that is not zero is never written as zero: the interval of a difference must not seem to touch it.
-    Without finite bounds there is no interval; with no width at all the number has six digits.
+    Where one end is far nearer, as on a log scale, the digits are those of its distance. A bound that is not zero is
+    never written as zero: the interval of a difference must not seem to touch it. Without finite bounds there is no
+    interval; with no width at all the number has six digits, or all that it has before the point.
     """
     if not math.isfinite(value):
         return Estimate(value=MISSING, interval=MISSING)
     if not (math.isfinite(low) and math.isfinite(high)):
         return Estimate(value=number(value), interval=MISSING)
     if low == high:
-        return Estimate(value=number(value, 6), interval=f"[{number(low, 6)}, {number(high, 6)}]")
+        digits = min(max(6, _exponent(value) + 1), MOST_DIGITS) if value else 6
+        return Estimate(value=number(value, digits), interval=f"[{number(low, digits)}, {number(high, digits)}]")
     leading = max(_exponent(one) for one in (value, low, high) if one)
-    decimals = _decimals(leading, abs(high - low) / 2)
+    decimals = _decimals(leading, _uncertainty(value, low, high))
     fits = (places for places in range(decimals, decimals + MOST_EXTRA_DIGITS + 1) if _keeps(low, high, places))
     decimals = next(fits, decimals)
     first, last = (
@@ -82,6 +85,26 @@ def estimate(value: float, low: float, high: float) -> Estimate:
         for bound in (low, high)
     )
     return Estimate(value=_write(value, leading, decimals), interval=f"[{first}, {last}]")
+
+
+def with_basis(value: float, low: float, high: float, *, level: float, method: str, n: int) -> str:
+    """Write an estimate with its interval, level, method and n: "0.123 [0.113, 0.133] (95 %, t, n = 3)".
+
+    Without finite bounds it is "0.123 (n = 1: no interval)".
+    """
+    written = estimate(value, low, high)
+    n_text = f"n{GAP}={GAP}{n}"
+    if written.interval == MISSING:
+        return f"{written.value} ({n_text}: no interval)"
+    return f"{written} ({level_percent(level)}, {method}, {n_text})"
+
+
+def share_better(n_better: float, n_compared: int, low: float, high: float, *, is_paired: bool) -> str:
+    """Write how often one beat the other: "0 of 3 pairs, at most 0.56", "2 of 3 pairs, 0.21 to 0.94"."""
+    counted = f"{n_better:g} of {n_compared} {'pairs' if is_paired else 'comparisons'}"
+    if n_better == 0:
+        return f"{counted}, at most {high:.2f}"
+    return f"{counted}, at least {low:.2f}" if n_better == n_compared else f"{counted}, {low:.2f} to {high:.2f}"
 
 
 def probability(p: float, threshold: float = math.nan) -> str:
@@ -189,6 +212,12 @@ def _exponent(value: float, digits: int = MOST_DIGITS) -> int:
     return int(f"{value:.{digits - 1}e}".partition("e")[2])
 
 
+def _uncertainty(value: float, low: float, high: float) -> float:
+    """Return half the width of an interval; where one end is far nearer to the estimate, its distance."""
+    half, near = abs(high - low) / 2, min(abs(value - low), abs(high - value))
+    return near if low < value < high and near * LOPSIDED < half else half
+
+
 def _decimals(leading: int, uncertainty: float) -> int:
     """Return the place of the last digit that an uncertainty supports: 3 is thousandths, -1 is tens."""
     return min(1 - _exponent(uncertainty, 2), MOST_DIGITS - 1 - leading)
@@ -205,7 +234,10 @@ def _keeps(low: float, high: float, decimals: int) -> bool:
 
 
 def _write(value: float, leading: int, decimals: int) -> str:
-    """Write a number to a decimal place, with a power of ten where `leading` asks for one."""
+    """Write a number to a decimal place, with a power of ten where `leading` asks for one and digits are left out."""
+    if leading > PLAIN_EXPONENTS[-1] and decimals >= 0:  # a long number: whole ones without a point
+        text = f"{_rounded(value, decimals):.{decimals}f}"
+        return _signed(text.rstrip("0").rstrip(".") if decimals and not float(value) % 1 else text)
     if leading in PLAIN_EXPONENTS:
         return _signed(f"{_rounded(value, decimals):.{max(decimals, 0)}f}")
     scaled = float(Decimal(float(value)).scaleb(-leading))  # a power of ten may itself be out of a float's range

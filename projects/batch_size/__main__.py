@@ -13,7 +13,7 @@ from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
 from projects.batch_size.data.mnist1m import prepare_mnist1m
-from rothamsted.study import Study, main
+from rothamsted.study import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.batch_size.train import Measurement
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.batch_size.train.train`; JAX is imported when it starts, so that --help does without."""
     from projects.batch_size.train import train as train_members
 
@@ -59,6 +59,21 @@ STUDY = Study(
     },
     data_digest=data_digest,
     user_errors=(DataProblem,),
+    metrics={
+        "train_loss": Metric(direction="minimize", low=0, label="training loss"),
+        "val_loss": Metric(direction="minimize", low=0, label="validation loss"),
+        "train_accuracy": Metric(direction="maximize", low=0, high=1, label="training accuracy"),
+        "val_accuracy": Metric(direction="maximize", low=0, high=1, label="validation accuracy"),
+        "learning_rate": Metric(low=0, label="learning rate"),
+        "grad_norm": Metric(low=0, label="norm of the gradient"),
+        "weight_norm": Metric(low=0, label="norm of the weights"),
+        "samples_seen": Metric(low=0, label="training samples seen"),
+        "test/loss": Metric(direction="minimize", low=0, label="test loss"),
+        "test/accuracy": Metric(direction="maximize", low=0, high=1, label="test accuracy"),
+        "steps_to_target": Metric(direction="minimize", low=0, label="steps to the target loss"),
+        "samples_to_target": Metric(direction="minimize", low=0, label="training samples to the target loss"),
+    },
+    keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
 )
 
 if __name__ == "__main__":

@@ -25,8 +25,28 @@ class Progress(NamedTuple):
     steps_to_target: np.ndarray  # (member,) steps; NaN where the target loss has not been reached
 
 
-def flat_state(progress: Progress) -> dict[str, np.ndarray]:
-    """The arrays from which training goes on bit for bit."""
+Kept = dict[int, dict[str, np.ndarray]]  # member -> the parameters that its model gets, named as in `flat_state`
+KEPT = "kept/"
+
+
+def keep(progress: Progress, kept: Kept, mask: np.ndarray) -> None:
+    """Let the models of some members have the parameters as they are now."""
+    arrays = flat_state(progress, {})
+    for member in np.flatnonzero(mask).tolist():
+        kept[member] = {name: arrays[name][member] for name in arrays if name.startswith("parameters/")}
+
+
+def kept_in(state: Mapping[str, np.ndarray]) -> Kept:
+    """What had been kept where a state of `flat_state` was taken."""
+    kept: Kept = {}
+    for name in (name for name in state if name.startswith(KEPT)):
+        member, parameter = name.removeprefix(KEPT).split("/", 1)
+        kept.setdefault(int(member), {})[parameter] = state[name]
+    return kept
+
+
+def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:
+    """The arrays from which training goes on bit for bit, and those that are kept for the models."""
     n_members = len(progress.diverged)
     state = {
         "step": np.asarray(progress.step, np.int64),
@@ -36,7 +56,8 @@ def flat_state(progress: Progress) -> dict[str, np.ndarray]:
     for name, leaf in _named_leaves(progress).items():
         array = np.array(leaf)
         state[name] = array if n_members > 1 else array[None]
-    return state
+    held = {f"{KEPT}{member}/{name}": array for member, own in kept.items() for name, array in own.items()}
+    return state | held
 
 
 def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
@@ -50,7 +71,8 @@ def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
         ValueError: The state is of another population: an array is missing, left over, or has another shape
             or type.
     """
-    expected = flat_state(start)
+    expected = flat_state(start, {})
+    state = {name: array for name, array in state.items() if not name.startswith(KEPT)}
     if set(state) != set(expected):
         names = ", ".join(sorted(set(state) ^ set(expected)))
         raise ValueError(f"state: has other arrays than this population ({names}); start without a state")

@@ -6,7 +6,7 @@ The study contract of docs/design.md, with no word of who drives it. What is com
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -21,7 +21,8 @@ from projects.batch_size.data import DataProblem, Dataset, load_dataset
 from projects.batch_size.model import initial_parameters
 from projects.batch_size.optimizer import Hyper
 from projects.batch_size.program import Origin, Program, compiled_program
-from projects.batch_size.state import Progress, flat_state, restored
+from projects.batch_size.state import Kept, Progress, flat_state, keep, kept_in, restored
+from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.trained import TrainedModel
 
 N_EXAMPLE_ROWS = 5
@@ -42,15 +43,17 @@ class Measurement:
     metrics: dict[str, np.ndarray]  # name -> (member,)
     diverged: np.ndarray  # (member,) bool: a training loss or a parameter was NaN or infinite
     state: Callable[[], dict[str, np.ndarray]]
+    keep: Callable[[np.ndarray], None]  # a model gets the weights of the step at which this was called last
 
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """Train one member, or a population in one compiled call.
 
     The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
-    the last step. Ends early when every member has diverged.
+    the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set
+    up.
 
     Args:
         configs: Members; equal in `static_key`.
@@ -64,7 +67,10 @@ def train(
     now = run.start()
     if state is not None:
         now = restored(now, state)
-    now = run.with_origin_outputs(now)
+    now, kept = run.with_origin_outputs(now), kept_in(state or {})
+    if state is not None:
+        run.advance(now, now.step)  # no update: it is compiled before the clock of training starts
+        yield None
     for step in run.measured_steps():
         if now.step < step or (step == 0 and state is None):
             if now.diverged.all():
@@ -75,9 +81,10 @@ def train(
                 epoch=run.epoch(step),
                 metrics=metrics,
                 diverged=now.diverged.copy(),
-                state=partial(flat_state, now),
+                state=partial(flat_state, now, kept),
+                keep=partial(keep, now, kept),
             )
-    return run.models(now)
+    return run.models(now, kept)
 
 
 class _Run(NamedTuple):
@@ -157,9 +164,15 @@ class _Run(NamedTuple):
         diverged = now.diverged | (values[:, -1] != 1)
         return Progress(step, members, now.origin, diverged, reached), metrics
 
-    def models(self, now: Progress) -> list[TrainedModel]:
-        arrays = flat_state(now)
-        return [self._model(arrays, member) for member in range(len(self.configs))]
+    def models(self, now: Progress, kept: Kept) -> list[TrainedModel]:
+        arrays, found = flat_state(now, {}), []
+        for member in range(len(self.configs)):
+            last = {
+                name: array[member] for name, array in arrays.items() if name.startswith(("parameters/", "origin/"))
+            }
+            model = self._model({**last, **kept.get(member, {})}, member)
+            found.append(replace(model, test_metrics=metrics_on_test_rows(model, self.data, self.key.loss)))
+        return found
 
     def _precision(self):
         return jax.enable_x64(precision_of(self.key) == "float64")
@@ -188,12 +201,13 @@ class _Run(NamedTuple):
         for tree, prefix in {"parameters": "", "origin": "initial."}.items():
             for name in (name for name in arrays if name.startswith(f"{tree}/")):
                 _, layer, part = name.split("/")
-                parameters[f"{prefix}layer_{layer}.{part}"] = arrays[name][member]
+                parameters[f"{prefix}layer_{layer}.{part}"] = arrays[name]
         return TrainedModel(
             parameters=parameters,
             multipliers=tuple(scale.multiplier for scale in self.program.scales),
             gamma=self.configs[member].gamma,
             activation=self.key.activation,
+            test_metrics={},
             input_example=self.data.val_x[:N_EXAMPLE_ROWS],
         )
 

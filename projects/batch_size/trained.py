@@ -24,12 +24,13 @@ ACTIVATIONS = {"relu": lambda h: np.maximum(h, 0), "tanh": np.tanh, "gelu": _gel
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """One member's model at the end of its training."""
+    """One member's model, as it was at the step that counts."""
 
     parameters: Mapping[str, np.ndarray]  # layer_0.weight (fan_in, fan_out), layer_0.bias, …; initial.* if centred
     multipliers: tuple[float, ...]  # one a layer: the parameterisation's forward multipliers
     gamma: float
     activation: Literal["relu", "tanh", "gelu", "linear"]
+    test_metrics: Mapping[str, float]  # of these parameters, on rows that no choice used; empty where there are none
     input_example: np.ndarray = field(repr=False)  # (row, feature)
     pip_requirements: tuple[str, ...] = (f"numpy=={version('numpy')}",)
 

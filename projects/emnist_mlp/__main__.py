@@ -13,7 +13,7 @@ from projects.emnist_mlp.data import DataProblem, load_dataset
 from projects.emnist_mlp.data.config import FOLDER
 from projects.emnist_mlp.data.emnist import prepare_emnist
 from projects.emnist_mlp.data.synthetic import prepare_synthetic
-from rothamsted.study import Study, main
+from rothamsted.study import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.emnist_mlp.train import Measurement
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.emnist_mlp.train.train`; torch is imported when it starts, so that --help does without."""
     from projects.emnist_mlp.train import train as train_members
 
@@ -49,6 +49,21 @@ STUDY = Study(
     datasets={"emnist": prepare_balanced, "synthetic_emnist": prepare_synthetic},
     data_digest=data_digest,
     user_errors=(DataProblem,),
+    metrics={
+        **{
+            f"{part}/{name}": metric
+            for part in ("train", "validation", "test")
+            for name, metric in (
+                ("loss", Metric(direction="minimize", low=0, label=f"{part} loss")),
+                ("accuracy", Metric(direction="maximize", low=0, high=1, label=f"{part} accuracy")),
+            )
+        },
+        "gap/accuracy": Metric(low=-1, high=1, label="training less validation accuracy"),
+        "learning_rate": Metric(low=0, label="learning rate"),
+        "weight_norm": Metric(low=0, label="norm of the weights"),
+        "samples_seen": Metric(low=0, label="training samples seen"),
+    },
+    keeps=lambda config: Keep(metric="validation/loss", direction="minimize"),
 )
 
 if __name__ == "__main__":

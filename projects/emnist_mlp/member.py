@@ -33,6 +33,7 @@ class Arrays(NamedTuple):
 
     train: Placed
     measured: dict[str, Placed]  # name of the part -> rows that it is measured on
+    test: Placed  # looked at once, at the end
     classes: tuple[str, ...]
     mean: float  # of the training pixels, 0 to 1
     sd: float
@@ -62,6 +63,7 @@ class Member:
         self._named = dict(self._network.named_parameters())
         self._weights = self._network.weights()
         self._rule = make_rule(list(self._named.values()), config.optimizer)
+        self._kept: dict[str, torch.Tensor] = {}  # of the step that counts; empty: of the last
 
     def step(self, index: int) -> None:
         """One update, the one after `index` others."""
@@ -110,7 +112,12 @@ class Member:
             for key, kept in self._rule.state.get(value, {}).items():
                 if torch.is_tensor(kept):
                     arrays[f"rule/{name}/{key}"] = kept
+        arrays |= {f"kept/{name}": value for name, value in self._kept.items()}
         return {name: value.detach().cpu().numpy().copy() for name, value in arrays.items()}
+
+    def keep(self) -> None:
+        """Let the model have the weights as they are now."""
+        self._kept = {name: value.detach().clone() for name, value in self._named.items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a state.
@@ -131,15 +138,22 @@ class Member:
             kept = {key.removeprefix(prefix): kept for key, kept in state.items() if key.startswith(prefix)}
             if kept:
                 self._rule.state[value] = {key: torch.from_numpy(np.array(kept[key])).to(value.device) for key in kept}
+            if f"kept/{name}" in state:
+                self._kept[name] = torch.from_numpy(np.array(state[f"kept/{name}"])).to(value.device)
 
     def model(self, example: np.ndarray) -> TrainedModel:
-        """The trained model; `example` are images, uint8 (row, 28, 28)."""
+        """The trained model; `example` are images, uint8 (row, 28, 28). Ends training: the network gets its weights."""
+        with torch.no_grad():
+            for name, value in self._kept.items():
+                self._named[name].copy_(value)
+        test_loss, test_accuracy = self._measure_part(self._arrays.test)
         return TrainedModel(
             parameters={name: value.detach().cpu().numpy().copy() for name, value in self._named.items()},
             activation=self._config.model.activation,
             mean=self._arrays.mean,
             sd=self._arrays.sd,
             classes=self._arrays.classes,
+            test_metrics={"test/loss": test_loss, "test/accuracy": test_accuracy},
             input_example=example.reshape(len(example), -1).astype(np.float32) / 255,
         )
 

@@ -32,7 +32,7 @@ Artifacts = Sequence[Mapping[str, str | bytes]]
 class Measurement:
     """One measurement of every member.
 
-    `metrics` are train/, validation/ and test/ with loss (cross-entropy, without smoothing and penalties) and
+    `metrics` are train/ and validation/ with loss (cross-entropy, without smoothing and penalties) and
     accuracy (0 to 1), gap/accuracy (train less validation), learning_rate (of the last update), weight_norm,
     samples_seen. Training rows are at most 4,096, without dropout and distortions.
     """
@@ -42,16 +42,17 @@ class Measurement:
     metrics: dict[str, np.ndarray]  # name -> (member,)
     diverged: np.ndarray  # (member,) bool: a training loss was NaN or infinite
     state: Callable[[], dict[str, np.ndarray]]
+    keep: Callable[[np.ndarray], None]  # a model gets the weights of the step at which this was called last
     artifacts: Callable[[], Artifacts] | None = None
 
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """Train one member, or several in turn between two measurements.
 
-    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after the
-    last step. Ends early when every member has diverged.
+    The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after the last
+    step. Ends early when every member has diverged. After a resume None comes first, when everything is set up.
 
     Args:
         configs: Members; equal in all that may not vary.
@@ -72,6 +73,7 @@ def train(
     done, diverged = -1, np.zeros(len(configs), bool)
     if state is not None:
         done, diverged = _restore(members, state)
+        yield None
     for step in _measured_steps(first.evals, n_steps):
         if step <= done:
             continue
@@ -91,6 +93,7 @@ def train(
             metrics=metrics,
             diverged=diverged.copy(),
             state=partial(_state, members, step, diverged),
+            keep=partial(_keep, members),
             artifacts=partial(_pictures, members, data.classes) if step == 0 and first.pictures else None,
         )
     return [member.model(data.validation.x[:N_EXAMPLE_ROWS]) for member in members]
@@ -118,7 +121,7 @@ def _placed_arrays(config: DataConfig, digest: str, device: str, working_directo
     data = load_dataset(config)
     order = stratified_order(data.train.y, np.random.default_rng(config.seed))[:MOST_MEASURED_TRAIN_ROWS]
     looked_at = Rows(data.train.x[order], data.train.y[order])
-    parts = {"train": looked_at, "validation": data.validation, "test": data.test}
+    parts = {"train": looked_at, "validation": data.validation}
     pixels = np.bincount(data.train.x.reshape(-1), minlength=256) / data.train.x.size  # share of each grey
     grey = np.arange(256) / 255
     mean = float(pixels @ grey)
@@ -126,7 +129,12 @@ def _placed_arrays(config: DataConfig, digest: str, device: str, working_directo
     if sd == 0:
         raise DataProblem(f"data: all training pixels of {config.name!r} have one grey, {mean:.3g}; give other images")
     measured = {name: placed(rows, device) for name, rows in parts.items()}
-    return Arrays(placed(data.train, device), measured, data.classes, mean, sd)
+    return Arrays(placed(data.train, device), measured, placed(data.test, device), data.classes, mean, sd)
+
+
+def _keep(members: Sequence[Member], mask: np.ndarray) -> None:
+    for member in np.flatnonzero(mask).tolist():
+        members[member].keep()
 
 
 def _state(members: Sequence[Member], step: int, diverged: np.ndarray) -> dict[str, np.ndarray]:

@@ -17,13 +17,14 @@ from projects.emnist_mlp.activations import ACTIVATIONS
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """One member's model at the end of its training."""
+    """One member's model, as it was at the step that counts."""
 
     parameters: Mapping[str, np.ndarray]  # layers.0.weight (fan_out, fan_in), layers.0.bias (fan_out,), …
     activation: str
     mean: float  # of the training pixels, 0 to 1
     sd: float
     classes: tuple[str, ...]  # the character of each output
+    test_metrics: Mapping[str, float]  # of these weights, on rows that no choice used
     input_example: np.ndarray = field(repr=False)  # (row, pixel)
     pip_requirements: tuple[str, ...] = (f"numpy=={version('numpy')}", f"torch=={version('torch').split('+')[0]}")
 

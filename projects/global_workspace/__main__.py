@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from projects.files.problem import DataProblem
-from projects.global_workspace.config import Config
+from projects.global_workspace.config import TERMS, Config
 from projects.global_workspace.data.prepare import prepare_simple_shapes
 from projects.global_workspace.population import RTOL, VARIES, is_longer, static_key
-from rothamsted.study import Study, main
+from rothamsted.study import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.global_workspace.train import Measurement
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.global_workspace.train.train`; JAX is imported when it starts, so that --help does without."""
     from projects.global_workspace.train import train as train_members
 
@@ -45,6 +45,27 @@ STUDY = Study(
     datasets={"simple_shapes": prepare_simple_shapes},
     data_digest=data_digest,
     user_errors=(DataProblem,),
+    metrics={
+        **{
+            f"{part}/{name}": Metric(direction="minimize", low=0, label=f"{part} {name.replace('_', ' ')}")
+            for part, names in (("train", ("objective", "loss", *TERMS)), ("validation", ("loss", "best_loss", *TERMS)))
+            for name in names
+        },
+        "reconstruction/*_mse": Metric(direction="minimize", low=0, label="squared error of reconstruction"),
+        "*_accuracy": Metric(direction="maximize", low=0, high=1, label="share of bits that are read rightly"),
+        "*_normalised_cross_entropy": Metric(direction="minimize", low=0, label="cross-entropy over entropy"),
+        "probe/*_chance": Metric(low=0, high=1, label="accuracy of the more frequent answer"),
+        "readout/*_mse": Metric(direction="minimize", low=0, label="squared error on validation rows"),
+        "readout/variance_*": Metric(low=0, label="variance of validation rows"),
+        "test/probe/*_chance": Metric(low=0, high=1, label="accuracy of the more frequent answer, test rows"),
+        "test/pid/*": Metric(unit="bit", label="part of the information, test rows"),
+        "test/*_mse": Metric(direction="minimize", low=0, label="squared error on test rows"),
+        "test/variance_*": Metric(low=0, label="variance of test rows"),
+        "pid/*": Metric(unit="bit", label="part of the information"),  # an estimate: rounding may put it below 0
+        "learning_rate": Metric(low=0, label="learning rate"),
+        "samples_seen": Metric(low=0, label="training samples seen"),
+    },
+    keeps=lambda config: Keep(metric="probe/synergy_accuracy", direction="maximize", reduce="last"),
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured once, at the end of a run, on the test rows: probes, decoders, errors, information.
+"""What is read out at the end of a run, on validation rows and on test rows: probes, decoders, errors, information.
 
 Apart from the training loop, which only calls it. Works on one member's arrays on the host.
 """
@@ -35,44 +35,45 @@ def readout_names(config: Config) -> tuple[str, ...]:
         "probe/synergy_nonlinear_accuracy",
         "decoder/synergy_accuracy",
         "decoder/synergy_normalised_cross_entropy",
-        "test/reconstruction_synergy_mse",
-        "test/reconstruction_other_mse",
-        *(f"test/translation_to_{domain}_mse" for domain in DOMAINS),
-        *(f"test/cycle_{domain}_mse" for domain in DOMAINS),
-        *(f"test/variance_{domain}" for domain in DOMAINS),
+        "readout/reconstruction_synergy_mse",
+        "readout/reconstruction_other_mse",
+        *(f"readout/translation_to_{domain}_mse" for domain in DOMAINS),
+        *(f"readout/cycle_{domain}_mse" for domain in DOMAINS),
+        *(f"readout/variance_{domain}" for domain in DOMAINS),
         *_PARTS,
     )
 
 
-def readouts(config: Config, data: WorkspaceData, fitted: Looks, seen: Looks) -> dict[str, float]:
+def readouts(config: Config, data: WorkspaceData, split: Split, fitted: Looks, seen: Looks) -> dict[str, float]:
     """Everything in `readout_names`, of one member.
 
     Args:
         config: Of the member.
         data: The data it was trained on.
+        split: The rows that are read out of: its validation or its test part.
         fitted: Its looks at the first training rows, for the probes to be fitted on.
-        seen: Its looks at the test rows.
+        seen: Its looks at the rows of `split`.
     """
     width = config.model.workspace_dim
-    fit_on, test_on = (np.asarray(looks.workspace, np.float64)[:, :width] for looks in (fitted, seen))
+    fit_on, read_on = (np.asarray(looks.workspace, np.float64)[:, :width] for looks in (fitted, seen))
     head = _head(data.train, len(fit_on))
     kinds = {kind: _bits_of(config, kind) for kind in ("synergy", "unique", "redundant")}
     readings = {
-        kind: read_bits(fit_on, _chosen(head, kind, columns), test_on, _chosen(data.test, kind, columns))
+        kind: read_bits(fit_on, _chosen(head, kind, columns), read_on, _chosen(split, kind, columns))
         for kind, columns in kinds.items()
         if any(columns)
     }
-    targets = _chosen(data.test, "synergy", kinds["synergy"])
+    targets = _chosen(split, "synergy", kinds["synergy"])
     bent = read_bits(
-        random_features(fit_on), _chosen(head, "synergy", kinds["synergy"]), random_features(test_on), targets
+        random_features(fit_on), _chosen(head, "synergy", kinds["synergy"]), random_features(read_on), targets
     )
     found = {f"probe/{kind}_{name}": value for kind, own in readings.items() for name, value in _figures(own).items()}
     found["probe/synergy_nonlinear_accuracy"] = bent.accuracy
     return (
         found
-        | _decoder_figures(config, data.test, seen)
-        | _errors(data.test, seen)
-        | _information(data, kinds["synergy"][0], readings["synergy"].predicted)
+        | _decoder_figures(config, split, seen)
+        | _errors(split, seen)
+        | _information(data, split, kinds["synergy"][0], readings["synergy"].predicted)
     )
 
 
@@ -108,7 +109,7 @@ def _figures(reading: Reading) -> dict[str, float]:
     return {name: getattr(reading, name) for name in names}
 
 
-def _decoder_figures(config: Config, test: Split, seen: Looks) -> dict[str, float]:
+def _decoder_figures(config: Config, split: Split, seen: Looks) -> dict[str, float]:
     """How well the decoders give the targets: means over those that do."""
     accuracies, entropies, errors = [], [], []
     for domain in DOMAINS:
@@ -116,25 +117,26 @@ def _decoder_figures(config: Config, test: Split, seen: Looks) -> dict[str, floa
         if not indices:
             continue
         probability = 1 / (1 + np.exp(-np.asarray(seen.logits[domain], np.float64)))  # (row, target)
-        bits = test.synergy[:, indices]
+        bits = split.synergy[:, indices]
         accuracies.append(np.mean((probability > 0.5) == bits))
         entropies.append(normalised_cross_entropy(probability, bits))
         errors.append(np.mean((probability - bits) ** 2))
     return {
         "decoder/synergy_accuracy": float(np.mean(accuracies)),
         "decoder/synergy_normalised_cross_entropy": float(np.mean(entropies)),
-        "test/reconstruction_synergy_mse": float(np.mean(errors)),
+        "readout/reconstruction_synergy_mse": float(np.mean(errors)),
     }
 
 
-def _errors(test: Split, seen: Looks) -> dict[str, float]:
+def _errors(split: Split, seen: Looks) -> dict[str, float]:
     """Mean squared errors of vectors, and the variance of the truth: the error of always answering its mean."""
-    found = {"test/reconstruction_other_mse": float(np.mean([_mse(seen.vectors[d], test.domains[d]) for d in DOMAINS]))}
+    others = [_mse(seen.vectors[domain], split.domains[domain]) for domain in DOMAINS]
+    found = {"readout/reconstruction_other_mse": float(np.mean(others))}
     for domain in DOMAINS:
-        true = test.domains[domain]
-        found[f"test/translation_to_{domain}_mse"] = _mse(seen.translated[domain], true)
-        found[f"test/cycle_{domain}_mse"] = _mse(seen.cycled[domain], true)
-        found[f"test/variance_{domain}"] = float(np.mean(np.var(true, axis=0, dtype=np.float64)))
+        true = split.domains[domain]
+        found[f"readout/translation_to_{domain}_mse"] = _mse(seen.translated[domain], true)
+        found[f"readout/cycle_{domain}_mse"] = _mse(seen.cycled[domain], true)
+        found[f"readout/variance_{domain}"] = float(np.mean(np.var(true, axis=0, dtype=np.float64)))
     return found
 
 
@@ -142,10 +144,10 @@ def _mse(predicted: ArrayLike, true: np.ndarray) -> float:
     return float(np.mean((np.asarray(predicted, np.float64) - true) ** 2))
 
 
-def _information(data: WorkspaceData, targets: Sequence[int], predicted: np.ndarray) -> dict[str, float]:
+def _information(data: WorkspaceData, split: Split, targets: Sequence[int], predicted: np.ndarray) -> dict[str, float]:
     """What the linear probe's answer takes from the two bits that make each target, in bits; means over targets.
 
-    The decomposition of I(answer; visual bit, attribute bit) by counts of the test rows, with the unique information
+    The decomposition of I(answer; visual bit, attribute bit) by counts of the rows, with the unique information
     of Bertschinger et al. (2014). A workspace that holds the exclusive or openly gives a synergy of 1 bit, one that
     does not gives about 0.
     """
@@ -154,6 +156,6 @@ def _information(data: WorkspaceData, targets: Sequence[int], predicted: np.ndar
         bits = []
         for domain in DOMAINS:
             index = data.columns["synergy"][domain][target]
-            bits.append((data.test.domains[domain][:, index] > 0).astype(int))
+            bits.append((split.domains[domain][:, index] > 0).astype(int))
         parts.append(decompose_samples(predicted[:, column].astype(int), *bits))
     return {metric: float(np.mean([getattr(own, part) for own in parts])) for metric, part in _PARTS.items()}

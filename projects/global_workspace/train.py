@@ -18,14 +18,14 @@ from projects.files.problem import DataProblem
 from projects.global_workspace.arrays import Arrays, device_arrays, first_rows
 from projects.global_workspace.batches import batch_rows, pair_rows
 from projects.global_workspace.config import Config
-from projects.global_workspace.data.dataset import WorkspaceData
+from projects.global_workspace.data.dataset import Split, WorkspaceData
 from projects.global_workspace.data.load import load_data
-from projects.global_workspace.losses import Coefficients
+from projects.global_workspace.losses import Coefficients, Rows
 from projects.global_workspace.model import fixed_shares, initial_parameters, mask_of
 from projects.global_workspace.population import shared_static_key
 from projects.global_workspace.program import METRIC_NAMES, Hyper, Program, compiled_program
 from projects.global_workspace.readouts import readout_names, readouts
-from projects.global_workspace.state import Progress, flat_state, restored
+from projects.global_workspace.state import Progress, flat_state, keep, kept_in, restored, with_kept
 from projects.global_workspace.trained import TrainedModel
 
 N_EXAMPLE_ROWS = 5
@@ -36,7 +36,7 @@ class Measurement:
     """One measurement of every member.
 
     `metrics` are those of `program.METRIC_NAMES`, validation/best_loss (the lowest so far, step 0 left out),
-    samples_seen, and after the last step those of `readouts.readout_names`, NaN before.
+    samples_seen, and after the last step those of `readouts.readout_names` on validation rows, NaN before.
     """
 
     step: int
@@ -44,15 +44,17 @@ class Measurement:
     metrics: dict[str, np.ndarray]  # name -> (member,)
     diverged: np.ndarray  # (member,) bool: a training loss or a parameter was NaN or infinite
     state: Callable[[], dict[str, np.ndarray]]
+    keep: Callable[[np.ndarray], None]  # a model gets the weights of the step at which this was called last
 
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """Train one member, or a population in one compiled call.
 
     The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
-    the last step. Ends early when every member has diverged.
+    the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set
+    up.
 
     Args:
         configs: Members; equal in `population.static_key`.
@@ -66,6 +68,10 @@ def train(
     now = run.start()
     if state is not None:
         now = restored(now, state)
+    kept = kept_in(state or {})
+    run.warm_up(now)
+    if state is not None:
+        yield None
     for step in run.measured_steps():
         if now.step < step or (step == 0 and state is None):
             if now.diverged.all():
@@ -76,9 +82,10 @@ def train(
                 epoch=step * run.key.training.batch_size / run.data.train.n,
                 metrics=metrics,
                 diverged=now.diverged.copy(),
-                state=partial(flat_state, now),
+                state=partial(flat_state, now, kept),
+                keep=partial(keep, now, kept),
             )
-    return run.models(now)
+    return run.models(with_kept(now, kept))
 
 
 class _Run(NamedTuple):
@@ -112,12 +119,13 @@ class _Run(NamedTuple):
         n_members = len(self.configs)
         return Progress(0, self.program.start(parameters), np.zeros(n_members, bool), np.full(n_members, np.nan))
 
+    def warm_up(self, now: Progress) -> None:
+        """Compile all that training calls: nothing is updated, and what is measured is let go."""
+        self._updated(now, now.step)
+        self._looks(now, self._arrays().validation)
+
     def advance(self, now: Progress, step: int) -> tuple[Progress, dict[str, np.ndarray]]:
-        rows, pairs = self._rows(now.step, step - now.step)
-        first, n_updates = np.int32(now.step), np.int32(step - now.step)
-        members, measured = self.program.advance(
-            now.members, self.hyper, self.seeds, rows, pairs, self._arrays(), first, n_updates
-        )
+        members, measured = self._updated(now, step)
         values = np.asarray(measured).reshape(len(self.configs), -1)  # (member, metric + 1)
         metrics = dict(zip(METRIC_NAMES, values.T[:-1].astype(np.float64), strict=True))
         diverged = now.diverged | (values[:, -1] != 1)
@@ -125,23 +133,37 @@ class _Run(NamedTuple):
         progress = Progress(step, members, diverged, best)
         metrics["validation/best_loss"] = best.copy()
         metrics["samples_seen"] = np.full(len(values), float(step * self.key.training.batch_size))
-        return progress, metrics | self._readouts(progress)
+        is_over = step == self.n_steps
+        found = self._readouts(progress, self.data.validation, self._arrays().validation) if is_over else {}
+        nothing = np.full(len(self.configs), np.nan)
+        return progress, metrics | {name: found.get(name, nothing) for name in readout_names(self.key)}
 
     def models(self, now: Progress) -> list[TrainedModel]:
-        arrays = flat_state(now)
-        return [self._model(arrays, member) for member in range(len(self.configs))]
+        """The models of a population, with what is read out of their workspaces on test rows."""
+        arrays, found = flat_state(now, {}), self._readouts(now, self.data.test, self._arrays().test)
+        names = {name: f"test/{name.removeprefix('readout/')}" for name in found}
+        return [
+            self._model(arrays, member, {names[name]: float(own[member]) for name, own in found.items()})
+            for member in range(len(self.configs))
+        ]
 
-    def _readouts(self, now: Progress) -> dict[str, np.ndarray]:
-        """After the last step what is read out of each member's workspace; NaN before, and where it diverged."""
+    def _updated(self, now: Progress, step: int) -> tuple[Any, jax.Array]:
+        rows, pairs = self._rows(now.step, step - now.step)
+        first, n_updates = np.int32(now.step), np.int32(step - now.step)
+        return self.program.advance(now.members, self.hyper, self.seeds, rows, pairs, self._arrays(), first, n_updates)
+
+    def _looks(self, now: Progress, rows: Rows) -> list[Any]:
+        """What each member makes of the rows that probes are fitted on, and of some others."""
+        parameters, parts = now.members.parameters, (first_rows(self._arrays().train, self.key.probe_rows), rows)
+        return [jax.device_get(self.program.look(parameters, self.hyper.mask, part)) for part in parts]
+
+    def _readouts(self, now: Progress, split: Split, rows: Rows) -> dict[str, np.ndarray]:
+        """What is read out of each member's workspace on some rows; NaN where it diverged."""
         found = {name: np.full(len(self.configs), np.nan) for name in readout_names(self.key)}
-        if now.step < self.n_steps:
-            return found
-        arrays, parameters = self._arrays(), now.members.parameters
-        parts = (first_rows(arrays.train, self.key.probe_rows), arrays.test)
-        looks = [jax.device_get(self.program.look(parameters, self.hyper.mask, rows)) for rows in parts]
+        looks = self._looks(now, rows)
         for member in np.flatnonzero(~now.diverged).tolist():
             own = looks if len(self.configs) == 1 else [_member(look, member) for look in looks]
-            for name, value in readouts(self.configs[member], self.data, *own).items():
+            for name, value in readouts(self.configs[member], self.data, split, *own).items():
                 found[name][member] = value
         return found
 
@@ -160,7 +182,7 @@ class _Run(NamedTuple):
                 pairs.append(_padded(pair_rows(config.seed, first_step, n_steps, size, n_pairs, n_train), longest))
         return _stacked(rows), _stacked(pairs) if pairs else None
 
-    def _model(self, arrays: Mapping[str, np.ndarray], member: int) -> TrainedModel:
+    def _model(self, arrays: Mapping[str, np.ndarray], member: int, test: Mapping[str, float]) -> TrainedModel:
         prefix, width = "parameters/", self.configs[member].model.workspace_dim
         parameters = {
             name.removeprefix(prefix).replace("/", "."): array[member]
@@ -177,6 +199,7 @@ class _Run(NamedTuple):
             shares=fixed_shares(self.key),
             dims=dict(self.data.dims),
             targets={domain: self.key.targets_of(domain) for domain in self.data.dims},
+            test_metrics=test,
             input_example={domain: x[:N_EXAMPLE_ROWS] for domain, x in self.data.test.domains.items()},
         )
 

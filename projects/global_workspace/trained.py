@@ -14,12 +14,13 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """One member's Global Workspace at the end of its training."""
+    """One member's Global Workspace, as it was at the step that counts."""
 
     parameters: Mapping[str, np.ndarray]  # encoders.visual.0.weight (fan_in, fan_out), …, decoders.visual.0.bias, …
     shares: Mapping[str, float]  # of each domain in the fused workspace
     dims: Mapping[str, int]  # size of each domain's vector
     targets: Mapping[str, Sequence[int]]  # synergy targets that each domain's decoder gives
+    test_metrics: Mapping[str, float]  # of these parameters, on rows that no choice used
     input_example: Mapping[str, np.ndarray] = field(repr=False)  # domain -> (row, d)
     pip_requirements: tuple[str, ...] = (f"numpy=={version('numpy')}",)
 

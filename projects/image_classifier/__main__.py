@@ -10,7 +10,7 @@ import numpy as np
 
 from projects.files.problem import DataProblem
 from projects.image_classifier.config import Config, is_longer
-from rothamsted.study import Study, main
+from rothamsted.study import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.image_classifier.train import Measurement
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.image_classifier.train.train`; PyTorch is imported when it starts, so that --help does without."""
     from projects.image_classifier.train import train as train_one
 
@@ -35,6 +35,11 @@ def data_digest(config: Config) -> str:
 
         check_there(Path(config.model.weights).expanduser())
     return load_images(config.data).digest
+
+
+def keeps(config: Config) -> Keep:
+    """By hand the best epoch by `monitor` is kept; in a sweep its objective says."""
+    return Keep(metric=config.monitor, direction="minimize" if config.monitor == "val_loss" else "maximize")
 
 
 def prepare_cifar10(*, source: str | None = None, target: Path | None = None) -> Path:
@@ -53,6 +58,8 @@ def prepare_b0_weights(
     return prepare(source=source, target=target, epochs=epochs, n_train=n_train, seed=seed)
 
 
+_PARTS = {"train": "training", "val": "validation", "best_val": "best validation"}
+
 STUDY = Study(
     name="image_classifier",
     config=Config,
@@ -62,6 +69,26 @@ STUDY = Study(
     datasets={"cifar10": prepare_cifar10, "b0_weights": prepare_b0_weights},
     data_digest=data_digest,
     user_errors=(DataProblem,),
+    metrics={
+        **{f"{part}_loss": Metric(direction="minimize", low=0, label=f"{name} loss") for part, name in _PARTS.items()},
+        **{
+            f"{part}_accuracy": Metric(direction="maximize", low=0, high=1, label=f"{name} accuracy")
+            for part, name in _PARTS.items()
+        },
+        "test/loss": Metric(direction="minimize", low=0, label="test loss"),
+        "test/accuracy": Metric(direction="maximize", low=0, high=1, label="test accuracy"),
+        "test/f1": Metric(direction="maximize", low=0, high=1, label="test F1, a mean over classes"),
+        "val_f1": Metric(direction="maximize", low=0, high=1, label="validation F1, a mean over classes"),
+        "class_accuracy/*": Metric(direction="maximize", low=0, high=1, label="validation accuracy of one class"),
+        "generalization_gap": Metric(low=-1, high=1, label="training less validation accuracy"),
+        "batch_loss": Metric(direction="minimize", low=0, label="loss of the augmented batches"),
+        "learning_rate": Metric(low=0, label="learning rate"),
+        "samples_seen": Metric(low=0, label="training samples seen"),
+        "best_epoch": Metric(low=0, label="epoch of the best weights"),
+        "epochs_to_90": Metric(direction="minimize", low=0, label="epochs to 90 % of the best accuracy"),
+        "grad_norm": Metric(low=0, label="norm of the gradient"),
+    },
+    keeps=keeps,
 )
 
 if __name__ == "__main__":

@@ -136,16 +136,11 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default="none", description="balanced: a class counts in the training loss by one over its frequency"
     )
     monitor: Literal["val_loss", "val_accuracy", "val_f1"] = Field(
-        default="val_loss", description="says which epoch's weights are the best"
-    )
-    keep: Literal["best", "last"] = Field(
-        default="best", description="whose weights the trained model has: the best epoch's or the last one's"
+        default="val_loss",
+        description="what stopping.patience waits for; by hand also the metric whose best epoch is kept",
     )
     checkpoints: Literal["none", "best", "all"] = Field(
-        default="best", description="weights as artifacts, safetensors: of the best epoch alone, or of every epoch"
-    )
-    measure_test: bool = Field(
-        default=False, description="measure the best weights so far on test images too; nothing is chosen by it"
+        default="best", description="weights as artifacts, safetensors: of the epoch that is kept, or of every epoch"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: cuda where there is one")
     precision: Literal["float32", "bfloat16"] = Field(

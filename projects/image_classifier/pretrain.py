@@ -67,7 +67,6 @@ def _trained_on_letters(epochs: int, n_train: int, seed: int) -> dict[str, torch
     config = Config(
         seed=seed,
         epochs=epochs,
-        keep="last",
         checkpoints="none",
         threads=torch.get_num_threads(),
         batch_size=32,
@@ -82,6 +81,8 @@ def _trained_on_letters(epochs: int, n_train: int, seed: int) -> dict[str, torch
             measured = next(training)
         except StopIteration as ended:
             return {name: torch.from_numpy(array.copy()) for name, array in ended.value[0].arrays.items()}
+        if measured is None:  # everything is set up
+            continue
         print(
             f"epoch {measured.epoch:g} of {epochs}: train_accuracy {measured.metrics['train_accuracy'][0]:.3f}, "
             f"val_accuracy {measured.metrics['val_accuracy'][0]:.3f}",

@@ -25,12 +25,10 @@ class Progress:
     plateau_waited: int = 0
     n_reductions: int = 0
     best_val_loss: float = math.inf
-    test_loss: float = math.nan  # of the best weights so far
-    test_accuracy: float = math.nan
     accuracies: list[float] = field(default_factory=list)  # val_accuracy of each epoch
 
-    def record(self, metrics: Mapping[str, float], config: Config) -> bool:
-        """Take in an epoch's validation metrics; whether it is the best so far."""
+    def record(self, metrics: Mapping[str, float], config: Config) -> None:
+        """Take in an epoch's validation metrics."""
         value = metrics[config.monitor] * (1 if config.monitor == "val_loss" else -1)
         self.accuracies.append(metrics["val_accuracy"])
         self.best_val_loss = min(self.best_val_loss, metrics["val_loss"])
@@ -38,10 +36,8 @@ class Progress:
         if value < self.reference - config.stopping.min_delta:
             self.reference, self.n_without_better = value, 0
         self._watch_plateau(metrics["val_loss"], config)
-        is_best = value < self.best
-        if is_best:
+        if value < self.best:
             self.best, self.best_epoch = value, self.epoch
-        return is_best
 
     def _watch_plateau(self, val_loss: float, config: Config) -> None:
         """Count a reduction of the learning rate after more than `patience` epochs without a smaller loss."""

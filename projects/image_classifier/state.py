@@ -22,11 +22,11 @@ def copied_weights(network: nn.Module) -> Weights:
 
 
 def flat_state(
-    network: nn.Module, optimizer: torch.optim.Optimizer, best: Weights, progress: Progress
+    network: nn.Module, optimizer: torch.optim.Optimizer, kept: Weights, progress: Progress
 ) -> dict[str, np.ndarray]:
     """The arrays from which training goes on bit for bit."""
     state = {f"network/{name}": _array(value) for name, value in network.state_dict().items()}
-    state |= {f"best/{name}": _array(value) for name, value in best.items()}
+    state |= {f"kept/{name}": _array(value) for name, value in kept.items()}
     state |= {f"progress/{name}": value for name, value in progress.to_arrays().items()}
     for name, parameter in network.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():
@@ -54,8 +54,8 @@ def restore(
         if values := _below(state, f"optimizer/{name}/"):
             optimizer.state[parameter] = {key: _like(parameter, value) for key, value in values.items()}
     device = next(network.parameters()).device
-    best = {name: value.to(device) for name, value in _tensors(_below(state, "best/")).items()}
-    return best, Progress.from_arrays(_below(state, "progress/"))
+    kept = {name: value.to(device) for name, value in _tensors(_below(state, "kept/")).items()}
+    return kept, Progress.from_arrays(_below(state, "progress/"))
 
 
 def _below(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

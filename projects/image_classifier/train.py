@@ -46,8 +46,7 @@ class Measurement:
     train_loss and train_accuracy, measured likewise on as many training images, and generalization_gap (train less
     val accuracy); batch_loss (mean over the epoch's augmented batches), learning_rate (of the last update),
     samples_seen; best_val_loss, best_val_accuracy, best_epoch (by `monitor`) and epochs_to_90 (the first epoch at
-    90 % of the best accuracy), all so far; grad_norm where gradients are cut; test_loss and test_accuracy of the
-    best weights so far where they are asked for.
+    90 % of the best accuracy), all so far; grad_norm where gradients are cut.
     """
 
     step: int
@@ -56,12 +55,13 @@ class Measurement:
     diverged: np.ndarray  # (1,) bool: a training or validation loss was NaN or infinite
     state: Callable[[], dict[str, np.ndarray]]
     artifacts: Callable[[], Sequence[Files]] | None
+    keep: Callable[[np.ndarray], None]  # the model gets the weights of the epoch at which this was called last
 
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
-    """Train one network, and measure it after every epoch.
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
+    """Train one network, and measure it after every epoch; None comes first, when everything is set up.
 
     Args:
         configs: one config; trainings share nothing, so a population would gain nothing.
@@ -75,7 +75,8 @@ def train(
         raise ValueError(f"train: trains one config at a time, got {len(configs)}; give them one by one")
     run = _Run.started(configs[0])
     if state is not None:
-        run.best, run.progress = restore(state, run.network, run.optimizer)
+        run.kept, run.progress = restore(state, run.network, run.optimizer)
+    yield None
     while not run.progress.is_over(run.config):
         measurement = run.next_epoch()
         yield measurement
@@ -99,7 +100,7 @@ class _Run:
     class_weights: torch.Tensor | None
     network: torch.nn.Module
     optimizer: torch.optim.Optimizer
-    best: Weights
+    kept: Weights  # of the epoch that counts; empty: of the last
     progress: Progress
 
     @classmethod
@@ -121,7 +122,7 @@ class _Run:
             class_weights=_class_weights(config, data, device),
             network=network,
             optimizer=start_optimizer(config.optimizer, network),
-            best={},
+            kept={},
             progress=Progress(),
         )
 
@@ -148,8 +149,9 @@ class _Run:
             epoch=float(self.progress.epoch),
             metrics={name: np.array([value]) for name, value in metrics.items()},
             diverged=np.array([is_diverged]),
-            state=lambda: flat_state(self.network, self.optimizer, self.best, self.progress),
+            state=lambda: flat_state(self.network, self.optimizer, self.kept, self.progress),
             artifacts=partial(self._files, self.progress.epoch, is_last),
+            keep=self._keep,
         )
 
     def _prepared(self, images: torch.Tensor) -> torch.Tensor:
@@ -172,11 +174,7 @@ class _Run:
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "samples_seen": float(self.progress.epoch * self._n_steps() * n_rows),
         }
-        if self.progress.record(metrics, self.config):
-            self.best = copied_weights(self.network)
-            if self.config.measure_test:
-                test = self._scores(on_device(self.data, "test", self.device))
-                self.progress.test_loss, self.progress.test_accuracy = test.loss, test.accuracy
+        self.progress.record(metrics, self.config)
         metrics |= {
             "best_val_loss": self.progress.best_val_loss,
             "best_val_accuracy": max(self.progress.accuracies),
@@ -185,9 +183,11 @@ class _Run:
         }
         if self.config.optimizer.clip_norm is not None:
             metrics["grad_norm"] = result.grad_norm
-        if self.config.measure_test:
-            metrics |= {"test_loss": self.progress.test_loss, "test_accuracy": self.progress.test_accuracy}
         return metrics | _class_metrics(val.matrix, self.data.class_names)
+
+    def _keep(self, mask: np.ndarray) -> None:
+        if mask[0]:
+            self.kept = copied_weights(self.network)
 
     def _scores(self, images: Images) -> Scores:
         return evaluate(self.network, images, self._prepared, self.config, self.data.n_classes)
@@ -203,25 +203,30 @@ class _Run:
         if self.config.checkpoints == "all":
             files[f"weights/epoch_{epoch:03d}.safetensors"] = weights_file(copied_weights(self.network))
         if is_last:
-            if self.config.checkpoints == "best" and self.best:
-                files["weights/best.safetensors"] = weights_file(self.best)
-            files |= ending_files(self._kept_scores(), *self.data.val, self.data.class_names)
+            if self.config.checkpoints == "best" and math.isfinite(self.progress.best):
+                files["weights/best.safetensors"] = weights_file(self._kept())
+            files |= ending_files(self._kept_scores(self.val_images), *self.data.val, self.data.class_names)
         return [files]
 
-    def _kept_scores(self) -> Scores:
-        """How the weights that are kept do on validation images; the network is left as it is."""
+    def _kept_scores(self, images: Images) -> Scores:
+        """How the weights that are kept do on some images; the network is left as it is."""
         now = copied_weights(self.network)
         self.network.load_state_dict(self._kept())
-        scores = self._scores(self.val_images)
+        scores = self._scores(images)
         self.network.load_state_dict(now)
         return scores
 
     def _kept(self) -> Weights:
-        """The weights of the model: those of the best epoch, where one was finite, or the last."""
-        return self.best if self.best and self.config.keep != "last" else copied_weights(self.network)
+        """The weights of the model."""
+        return self.kept or copied_weights(self.network)
 
     def model(self) -> TrainedModel:
+        test_metrics = {}
+        if self.data.test is not None:
+            test = self._kept_scores(on_device(self.data, "test", self.device))
+            test_metrics = {"test/loss": test.loss, "test/accuracy": test.accuracy, "test/f1": macro_f1(test.matrix)}
         return TrainedModel(
+            test_metrics=test_metrics,
             family=self.config.model.family,
             settings=family_settings(self.config.model),
             class_names=self.data.class_names,
@@ -240,8 +245,6 @@ def _check_batches(config: Config, data: ImageSet) -> None:
             f"batch_size: an update takes {n_rows} images (batch_size x optimizer.accumulate), more than the {n_train} "
             "training images; make it smaller"
         )
-    if config.measure_test and data.test is None:
-        raise DataProblem("measure_test: these data have no test images; leave it false")
 
 
 def _some(images: Images, n: int) -> Images:

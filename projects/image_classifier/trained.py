@@ -23,7 +23,7 @@ MOST_ROWS = 128  # that one pass through the network takes; bounds memory
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """One training's network, as it was at its best epoch or its last."""
+    """One training's network, as it was at the epoch that counts."""
 
     family: str
     settings: Mapping[str, float | int]  # the family's own arguments
@@ -32,6 +32,7 @@ class TrainedModel:
     std: tuple[float, ...]
     arrays: Mapping[str, np.ndarray]  # parameters and buffers, by torchvision's names where there are such
     parameter_names: tuple[str, ...]  # those of `arrays` that were trained
+    test_metrics: Mapping[str, float]  # of these weights, on images that no choice used; empty where there are none
     input_example: np.ndarray = field(repr=False)  # uint8 (row, side, side, 3)
     pip_requirements: tuple[str, ...] = (
         f"numpy=={version('numpy')}",

@@ -11,7 +11,7 @@ import numpy as np
 from projects.files.problem import DataProblem
 from projects.language_model.config import Config
 from projects.language_model.problem import DeviceProblem
-from rothamsted.study import Study, main
+from rothamsted.study import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.language_model.train import Measurement
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """`projects.language_model.train.train`; torch is imported when it starts, so that --help does without."""
     from projects.language_model.train import train as train_one
 
@@ -57,6 +57,25 @@ STUDY = Study(
     datasets={"tinystories": prepare},
     data_digest=data_digest,
     user_errors=(DataProblem, DeviceProblem),
+    metrics={
+        "train_loss": Metric(direction="minimize", low=0, unit="nat", label="training loss"),
+        "val_loss": Metric(direction="minimize", low=0, unit="nat", label="validation loss"),
+        "val_perplexity": Metric(direction="minimize", low=1, label="validation perplexity"),
+        "val_bits_per_byte": Metric(direction="minimize", low=0, unit="bit", label="validation bits a byte"),
+        "test/loss": Metric(direction="minimize", low=0, unit="nat", label="test loss"),
+        "test/perplexity": Metric(direction="minimize", low=1, label="test perplexity"),
+        "test/bits_per_byte": Metric(direction="minimize", low=0, unit="bit", label="test bits a byte"),
+        "learning_rate": Metric(low=0, label="learning rate"),
+        "grad_norm": Metric(low=0, label="norm of the gradient"),
+        "samples_seen": Metric(low=0, label="training sequences seen"),
+        "tokens_seen": Metric(low=0, label="training tokens seen"),
+        "tokens_per_second": Metric(direction="maximize", low=0, unit="1/s", label="training tokens a second"),
+        "peak_memory_mib": Metric(direction="minimize", low=0, unit="MiB", label="peak memory"),
+        "parameters": Metric(low=0, label="parameters"),
+        "parameters_without_embedding": Metric(low=0, label="parameters without the embedding"),
+        "mfu": Metric(direction="maximize", low=0, label="share of the device's peak"),
+    },
+    keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
 )
 
 if __name__ == "__main__":

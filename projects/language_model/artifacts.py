@@ -34,12 +34,12 @@ def written_text(model: Transformer, tokens: Tokens, config: Config, step: int) 
     return {f"samples/step_{step:06d}.txt": f"{text}\n"}
 
 
-def kept_weights(model: Transformer, config: Config, *, step: int, val_loss: float, is_best: bool) -> dict[str, bytes]:
-    """The weights, by the path of their artifact: at multiples of `checkpoint_interval`, and the best so far."""
+def kept_weights(model: Transformer, config: Config, *, step: int, val_loss: float, is_kept: bool) -> dict[str, bytes]:
+    """The weights, by the path of their artifact: at multiples of `checkpoint_interval`; `best` are those kept."""
     if config.checkpoint_interval is None:
         return {}
     names = [f"step_{step:06d}"] if step % config.checkpoint_interval == 0 and step else []
-    names += ["best"] if is_best else []
+    names += ["best"] if is_kept else []
     if not names:
         return {}
     arrays = {name: array_of(parameter) for name, parameter in model.named_parameters()}

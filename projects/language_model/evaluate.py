@@ -23,10 +23,21 @@ class Validation(NamedTuple):
     bits_per_byte: float  # of the text between end-of-text tokens; comparable across vocabularies
 
 
-@torch.inference_mode()
 def validate(model: Transformer, tokens: Tokens, config: Config, device: torch.device) -> Validation:
     """Measure a model on `eval_sequences` validation sequences, or on as many as fit side by side."""
-    starts = validation_starts(len(tokens.val), config)
+    return _measured(model, tokens, validation_starts(len(tokens.val), config), config, device)
+
+
+def measure_test(model: Transformer, tokens: Tokens, config: Config, device: torch.device) -> Validation | None:
+    """Measure a model on sequences that validation leaves out; None where the text has no room for any."""
+    starts = unseen_starts(len(tokens.val), config)
+    return _measured(model, tokens, starts, config, device) if len(starts) else None
+
+
+@torch.inference_mode()
+def _measured(
+    model: Transformer, tokens: Tokens, starts: np.ndarray, config: Config, device: torch.device
+) -> Validation:
     bytes_of = torch.from_numpy(tokens.bytes_of)
     n_tokens, n_bytes, nats, nats_of_text = 0, 0, 0.0, 0.0
     for first in range(0, len(starts), config.batch_size):
@@ -49,6 +60,17 @@ def validation_starts(n_tokens: int, config: Config) -> np.ndarray:
     """Where the validation sequences begin, (sequence,): evenly spaced from the first token to the last."""
     n = min(config.eval_sequences, (n_tokens - 1) // config.context_length)
     return np.linspace(0, n_tokens - config.context_length - 1, n).astype(np.int64)
+
+
+def unseen_starts(n_tokens: int, config: Config) -> np.ndarray:
+    """Where the test sequences begin, (sequence,): midway between two validation sequences that leave room for one.
+
+    A sequence reads `context_length` tokens and the next; no token is in a sequence of both kinds.
+    """
+    starts, length = validation_starts(n_tokens, config), config.context_length + 1
+    middles = (starts[:-1] + starts[1:]) // 2
+    has_room = (middles - starts[:-1] >= length) & (starts[1:] - middles >= length)
+    return middles[has_room]
 
 
 def _exp(loss: float) -> float:

@@ -6,13 +6,14 @@ Batches and samples are functions of the seed and the step, so that no generator
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from projects.language_model.model import Transformer
 
+KEPT = "kept/"
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's, as torch calls them
 
 
@@ -23,7 +24,8 @@ class Progress:
     model: Transformer
     optimizer: torch.optim.AdamW
     step: int = 0  # updates done
-    best_val_loss: float = float("inf")
+    kept_step: int = -1  # whose weights the model gets; below 0: the last ones
+    kept: dict[str, np.ndarray] = field(default_factory=dict)  # those weights
     has_diverged: bool = False
 
 
@@ -31,7 +33,7 @@ def flat_state(progress: Progress) -> dict[str, np.ndarray]:
     """Copies of all arrays, in main memory."""
     state = {
         "step": np.asarray(progress.step, np.int64),
-        "best_val_loss": np.asarray(progress.best_val_loss, np.float64),
+        "kept_step": np.asarray(progress.kept_step, np.int64),
         "has_diverged": np.asarray(progress.has_diverged),
     }
     for name, parameter in progress.model.named_parameters():
@@ -40,7 +42,7 @@ def flat_state(progress: Progress) -> dict[str, np.ndarray]:
         for moment in MOMENTS:
             value = of_parameter.get(moment)
             state[f"{moment}/{name}"] = np.zeros_like(state[f"parameters/{name}"]) if value is None else array_of(value)
-    return state
+    return state | {f"{KEPT}{name}": array.copy() for name, array in progress.kept.items()}
 
 
 def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
@@ -50,6 +52,8 @@ def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
         ValueError: The state is of another model: an array is missing, left over, or has another shape or type.
     """
     expected = flat_state(progress)
+    kept = {name.removeprefix(KEPT): np.array(array) for name, array in state.items() if name.startswith(KEPT)}
+    state = {name: array for name, array in state.items() if not name.startswith(KEPT)}
     if set(state) != set(expected):
         names = ", ".join(sorted(set(state) ^ set(expected)))
         raise ValueError(f"state: has other arrays than this model ({names}); start without a state")
@@ -61,7 +65,7 @@ def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
                 f"{array.dtype}{list(array.shape)}; start without a state"
             )
     progress.step = int(state["step"])
-    progress.best_val_loss = float(state["best_val_loss"])
+    progress.kept_step, progress.kept = int(state["kept_step"]), kept
     progress.has_diverged = bool(state["has_diverged"])
     with torch.no_grad():
         for name, parameter in progress.model.named_parameters():
@@ -70,6 +74,14 @@ def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
                 moments = {moment: _like(parameter, state[f"{moment}/{name}"]) for moment in MOMENTS}
                 step = torch.tensor(float(progress.step), device=parameter.device)
                 progress.optimizer.state[parameter] = {"step": step, **moments}
+
+
+def put_weights(model: Transformer, arrays: Mapping[str, np.ndarray]) -> None:
+    """Give a model the weights of some arrays; those that are not among them stay."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in arrays:
+                parameter.copy_(torch.from_numpy(np.array(arrays[name])))
 
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:

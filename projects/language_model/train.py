@@ -18,9 +18,9 @@ from projects.language_model.artifacts import kept_weights, written_text
 from projects.language_model.config import Config, n_updates, shape_of
 from projects.language_model.data import Tokens, load_tokens
 from projects.language_model.device import device_name, flops_per_token, open_device, peak_flops, peak_memory_mib
-from projects.language_model.evaluate import Validation, validate
+from projects.language_model.evaluate import Validation, measure_test, validate
 from projects.language_model.model import Transformer, count_parameters
-from projects.language_model.state import Progress, array_of, flat_state, restore
+from projects.language_model.state import Progress, array_of, flat_state, put_weights, restore
 from projects.language_model.trained import TrainedModel
 from projects.language_model.updates import Stretch, Updater, make_optimizer
 
@@ -42,15 +42,17 @@ class Measurement:
     diverged: np.ndarray  # (1,) bool: a loss was NaN or infinite
     state: Callable[[], dict[str, np.ndarray]]
     artifacts: Callable[[], list[dict[str, str | bytes]]]
+    keep: Callable[[np.ndarray], None]  # the model gets the weights of the step at which this was called last
 
 
 def train(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement, None, list[TrainedModel]]:
+) -> Generator[Measurement | None, None, list[TrainedModel]]:
     """Train one transformer.
 
     The first measurement is at step 0, before any update; the others follow at multiples of `log_interval`,
-    `eval_interval` and `checkpoint_interval`, the last after the last update. Ends early when it has diverged.
+    `eval_interval` and `checkpoint_interval`, the last after the last update. Ends early when it has diverged. After
+    a resume None comes first, when everything is set up.
 
     Args:
         configs: One config; a population has one member.
@@ -68,6 +70,8 @@ def train(
     updater = Updater(run.config, run.tokens, run.device, now.model)
     if state is not None:
         restore(now, state)
+        updater.warm_up(now)
+        yield None
     for step in measured_steps(run.config):
         if now.has_diverged:
             break
@@ -110,9 +114,6 @@ class _Run(NamedTuple):
         now.has_diverged = not math.isfinite(stretch.train_loss) or (
             found is not None and not math.isfinite(found.loss)
         )
-        is_best = found is not None and found.loss < now.best_val_loss
-        if found is not None and is_best:
-            now.best_val_loss = found.loss
         metrics = self._metrics(now, stretch, found)
         return Measurement(
             step=now.step,
@@ -120,13 +121,19 @@ class _Run(NamedTuple):
             metrics={name: np.array([float(value)]) for name, value in metrics.items()},
             diverged=np.array([now.has_diverged]),
             state=partial(flat_state, now),
-            artifacts=partial(self._artifacts, now, found, is_best),
+            artifacts=partial(self._artifacts, now, found),
+            keep=partial(_keep, now),
         )
 
     def trained(self, now: Progress) -> TrainedModel:
+        """The model, of the weights that were kept; training is over, and the network gets them."""
+        put_weights(now.model, now.kept)
+        found = measure_test(now.model, self.tokens, self.config, self.device)
+        names = {"test/loss": "loss", "test/perplexity": "perplexity", "test/bits_per_byte": "bits_per_byte"}
         return TrainedModel(
             shape=now.model.shape,
             parameters={name: array_of(parameter) for name, parameter in now.model.named_parameters()},
+            test_metrics={} if found is None else {name: getattr(found, part) for name, part in names.items()},
             tokenizer_json=self.tokens.tokenizer_json,
             end_token=self.tokens.end,
         )
@@ -156,9 +163,16 @@ class _Run(NamedTuple):
             metrics["mfu"] = stretch.tokens_per_second * flops_per_token(now.model.shape, n_multiplied) / self.peak
         return metrics
 
-    def _artifacts(self, now: Progress, found: Validation | None, is_best: bool) -> list[dict[str, str | bytes]]:
+    def _artifacts(self, now: Progress, found: Validation | None) -> list[dict[str, str | bytes]]:
         val_loss = math.nan if found is None else found.loss
-        weights = kept_weights(now.model, self.config, step=now.step, val_loss=val_loss, is_best=is_best)
+        is_kept = now.kept_step == now.step
+        weights = kept_weights(now.model, self.config, step=now.step, val_loss=val_loss, is_kept=is_kept)
         is_readable = found is not None and not now.has_diverged
         text = written_text(now.model, self.tokens, self.config, now.step) if is_readable else {}
         return [{**weights, **text}]
+
+
+def _keep(now: Progress, mask: np.ndarray) -> None:
+    if mask[0]:
+        now.kept_step = now.step
+        now.kept = {name: array_of(parameter) for name, parameter in now.model.named_parameters()}

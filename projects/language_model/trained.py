@@ -30,13 +30,14 @@ def _requirements() -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """A language model at the end of its training."""
+    """A language model, as it was at the step that counts."""
 
     shape: Shape
     parameters: Mapping[str, np.ndarray]  # name as in `Transformer` -> float32 or float64
     tokenizer_json: str = field(repr=False)
     end_token: int
     n_tokens: int = N_TOKENS
+    test_metrics: Mapping[str, float] = field(default_factory=dict)  # on text that no choice used; empty: none is left
     input_example: np.ndarray = field(default_factory=lambda: np.array(EXAMPLES), repr=False)  # (prompt,) text
     pip_requirements: tuple[str, ...] = field(default_factory=_requirements)
 

@@ -75,6 +75,10 @@ class Updater:
         loss, grad_norm = self._differentiate(now, 1)
         return Stretch(float(loss), learning_rate_at(self._config, 0), float(grad_norm), float("nan"))
 
+    def warm_up(self, now: Progress) -> None:
+        """Compile what training calls, where it is compiled; nothing but gradients changes, which no update reads."""
+        self._differentiate(now, 1)
+
     def _update(self, now: Progress, update: int) -> tuple[torch.Tensor, torch.Tensor]:
         loss, grad_norm = self._differentiate(now, update)
         for group in now.optimizer.param_groups:

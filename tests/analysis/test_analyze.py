@@ -11,6 +11,7 @@ import scipy.stats
 
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.ranking import by_seed, is_paired, near_best, ranked
+from rothamsted.analysis.values import Dataset
 from tests.analysis.runs import dataset
 
 NAN = math.nan
@@ -66,14 +67,14 @@ def test_one_replicate_has_no_interval_and_says_so() -> None:
     found = analyze(dataset({0: [1.0], 1: [2.0]}))
     assert found.objective[0].interval is None
     assert "one replicate" in found.objective[0].note
-    assert found.comparisons is None
-    assert "fewer than two conditions have two or more replicates" in found.gaps["comparisons"]
+    assert found.best is None
+    assert "fewer than two conditions have two or more replicates" in found.gaps["best"]
 
 
 def test_one_condition_only_is_summarized_and_not_compared() -> None:
     found = analyze(dataset({0: [1.0, 2.0, 3.0]}))
     assert found.ranking == (0,)
-    assert found.gaps["comparisons"] == "only one condition has a score: there is nothing to compare"
+    assert found.gaps["best"] == "only one condition has a score: there is nothing to compare"
     assert "effects" in found.gaps
 
 
@@ -82,7 +83,7 @@ def test_all_failed_gives_gaps_and_no_number() -> None:
     found = analyze(dataset({0: [NAN] * 3, 1: [NAN] * 3}, outcomes=ended))
     assert (found.ranking, found.best, found.comparisons, found.detectable) == ((), None, None, None)
     assert "No condition has a score." in found.marks
-    assert {"comparisons", "effects", "detectable", "curves"} <= set(found.gaps)
+    assert {"best", "effects", "detectable", "curves"} <= set(found.gaps)
 
 
 def test_mixed_replicate_counts_are_marked() -> None:
@@ -95,7 +96,7 @@ def test_common_seeds_are_compared_in_pairs() -> None:
     rng = np.random.default_rng(0)
     seeds = rng.normal(size=6)
     a, b = seeds + rng.normal(scale=0.1, size=6), seeds + 0.2 + rng.normal(scale=0.1, size=6)
-    found = analyze(dataset({0: a.tolist(), 1: b.tolist()}))
+    found = analyze(dataset({0: a.tolist(), 1: b.tolist()}), Settings(reference=0))
     assert found.comparisons is not None
     (row,) = found.comparisons.rows
     assert found.comparisons.test == "paired t"
@@ -106,7 +107,7 @@ def test_common_seeds_are_compared_in_pairs() -> None:
 def test_replicates_without_seeds_are_compared_unpaired() -> None:
     # Authority: scipy's Welch test.
     a, b = [1.0, 1.2, 0.9, 1.1], [1.6, 1.1, 1.9, 1.5]
-    found = analyze(dataset({0: a, 1: b}, has_seeds=False))
+    found = analyze(dataset({0: a, 1: b}, has_seeds=False), Settings(reference=0))
     assert found.comparisons is not None
     assert found.comparisons.test == "Welch"
     assert found.comparisons.rows[0].p_value == pytest.approx(scipy.stats.ttest_ind(b, a, equal_var=False).pvalue)
@@ -119,7 +120,7 @@ def test_a_missing_replicate_breaks_its_pair_only() -> None:
     matrix, seeds = by_seed(given, [0, 1])
     assert seeds == ("0", "1", "2", "3")
     assert np.isnan(matrix).tolist() == [[False] * 4, [False, False, True, False]]
-    found = analyze(given)
+    found = analyze(given, Settings(reference=0))
     assert found.comparisons is not None
     assert found.comparisons.rows[0].n == 3
 
@@ -128,7 +129,7 @@ def test_holm_corrects_over_the_whole_family() -> None:
     # Holm by hand: of three p-values the smallest is multiplied by 3.
     rng = np.random.default_rng(1)
     values = {c: (c * 0.5 + rng.normal(scale=0.3, size=5)).tolist() for c in range(4)}
-    found = analyze(dataset(values)).comparisons
+    found = analyze(dataset(values), Settings(reference=0)).comparisons
     assert found is not None
     smallest = min(found.rows, key=lambda row: row.p_value)
     assert smallest.p_corrected == pytest.approx(3 * smallest.p_value)
@@ -138,6 +139,34 @@ def test_a_reference_can_be_given() -> None:
     found = analyze(dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.5, 6.0]}), Settings(reference=1)).comparisons
     assert found is not None
     assert [(row.condition, row.reference) for row in found.rows] == [(0, 1)]
+
+
+def test_a_reference_can_be_named_by_its_values() -> None:
+    factors = {0: {"lr": 0.1}, 1: {"lr": 0.2}, 2: {"lr": 0.3}}
+    given = dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.5, 6.0], 2: [1.0, 1.5, 2.0]}, factors=factors)
+    found = analyze(given, Settings(reference={"lr": 0.2})).comparisons
+    assert found is not None
+    assert {(row.condition, row.reference) for row in found.rows} == {(0, 1), (2, 1)}
+    gap = analyze(given, Settings(reference={"lr": 0.4})).gaps["comparisons"]
+    assert (
+        gap == "the reference is to be the condition with lr=0.4, and no condition is that: name one by all its values"
+    )
+
+
+def test_without_a_reference_nothing_is_compared_with_the_winner_as_if_it_had_been_named() -> None:
+    found = analyze(dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.5, 6.0], 2: [7.0, 8.0, 9.5], 3: [9.0, 9.5, 10.0]}))
+    assert found.comparisons is None
+    assert found.best is not None
+    assert (found.best.winner, found.best.method, set(found.best.verdicts)) == (0, "leaders", {0, 1, 2, 3})
+
+
+def test_the_file_says_which_loss_does_not_matter() -> None:
+    # By hand: the others lose 0.001 at every seed, with a spread of 0.0001 between seeds: far within 0.01.
+    seeds = [0.0, 0.1, 0.2, 0.3]
+    values = {c: [s + (c > 0) * 0.001 + 0.0001 * ((c * i) % 3) for i, s in enumerate(seeds)] for c in range(4)}
+    found = analyze(dataset(values), Settings(smallest_difference=0.01)).best
+    assert found is not None
+    assert found.having("as good") == tuple(number for number in found.verdicts if number != found.winner)
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
@@ -184,7 +213,7 @@ def test_dunnett_compares_with_the_reference_jointly() -> None:
     # Authority: scipy's Dunnett test on the same groups, replicates without common seeds.
     rng = np.random.default_rng(4)
     values = {c: (c * 0.4 + rng.normal(scale=0.4, size=6)).tolist() for c in range(3)}
-    found = analyze(dataset(values, has_seeds=False), Settings(correction="dunnett")).comparisons
+    found = analyze(dataset(values, has_seeds=False), Settings(correction="dunnett", reference=0)).comparisons
     assert found is not None
     others = [row.condition for row in found.rows]
     expected = scipy.stats.dunnett(*[values[c] for c in others], control=values[found.reference], rng=0)
@@ -197,10 +226,99 @@ def test_tukey_compares_with_the_reference_within_all_pairs() -> None:
     # Authority: scipy's Tukey test on the same groups, replicates without common seeds.
     rng = np.random.default_rng(5)
     values = {c: (c * 0.4 + rng.normal(scale=0.4, size=6)).tolist() for c in range(3)}
-    found = analyze(dataset(values, has_seeds=False), Settings(correction="tukey")).comparisons
+    found = analyze(dataset(values, has_seeds=False), Settings(correction="tukey", reference=0)).comparisons
     assert found is not None
     expected = scipy.stats.tukey_hsd(*values.values())
     interval = expected.confidence_interval(0.95)
     for row in found.rows:
         assert row.p_corrected == pytest.approx(expected.pvalue[row.condition, row.reference], rel=1e-6)
         assert row.low == pytest.approx(interval.low[row.condition, row.reference], rel=1e-6)
+
+
+def shared(n_common: int) -> Dataset:
+    """10 and 5 replicates that differ, with so many common seeds."""
+    rng = np.random.default_rng(4)
+    given = dataset({0: rng.normal(0.0, 1.0, 10).tolist(), 1: (1.8 + rng.normal(0.0, 1.0, 5)).tolist()})
+    moved = [
+        replace(r, seed=f"other {r.seed}") if r.condition == 1 and int(r.seed) >= n_common else r
+        for r in given.replicates
+    ]
+    return replace(given, kind="runs", replicates=tuple(moved))
+
+
+def test_too_few_common_seeds_are_no_pairs_and_the_result_says_which_test_ran_and_why() -> None:
+    # Authority: scipy's Welch test on all values; the two pairs alone show nothing.
+    given = shared(2)
+    a, b = ([r.objective for r in given.replicates if r.condition == number] for number in (0, 1))
+    found = analyze(given, Settings(reference=0)).comparisons
+    assert found is not None
+    assert (found.test, found.why_unpaired) == ("Welch", "2 common seeds, fewer than 3")
+    [row] = found.rows
+    assert row.p_value == pytest.approx(scipy.stats.ttest_ind(b, a, equal_var=False).pvalue)
+    assert row.p_value < 0.05 < scipy.stats.ttest_rel(a[:2], b[:2]).pvalue
+    asked = analyze(given, Settings(test="paired_t", reference=0)).comparisons
+    assert asked is not None
+    assert (asked.test, asked.rows[0].p_value) == ("Welch", row.p_value)
+    assert asked.rows[0].note == "Welch, not paired: 2 common seeds, fewer than 3"
+
+
+def test_enough_common_seeds_are_pairs() -> None:
+    found = analyze(shared(4), Settings(reference=0)).comparisons
+    assert found is not None
+    assert (found.test, found.rows[0].n, found.why_unpaired) == ("paired t", 4, "")
+
+
+def test_a_condition_that_lost_seeds_is_tested_by_itself_and_its_row_says_so() -> None:
+    rng = np.random.default_rng(5)
+    given = dataset({c: (c + rng.normal(size=3)).tolist() for c in range(4)}, outcomes={(3, 1): "failed"})
+    found = analyze(given, Settings(reference=0)).comparisons
+    assert found is not None
+    assert found.test == "paired t (2 rows), Welch (1)"
+    assert [row.note for row in found.rows if row.condition == 3] == ["Welch, not paired: 2 common seeds, fewer than 3"]
+
+
+def test_a_seed_twice_in_a_condition_is_said_and_pairs_nothing() -> None:
+    given = dataset({0: [1.0, 1.2, 0.9, 1.1], 1: [1.6, 1.1, 1.9, 1.5]})
+    doubled = [replace(r, seed="0") if (r.condition, r.seed) == (1, "1") else r for r in given.replicates]
+    found = analyze(replace(given, replicates=tuple(doubled)), Settings(reference=0))
+    assert found.comparisons is not None
+    assert (found.comparisons.test, found.comparisons.rows[0].n) == ("Welch", 4)
+    assert found.comparisons.why_unpaired == "seed 0 stands twice in one condition"
+    assert (
+        "Condition 1 has a seed twice: seeds pair nothing here, and no mean is adjusted for missing ones."
+        in found.marks
+    )
+
+
+def test_ten_million_and_two_are_different_though_nothing_varies() -> None:
+    found = analyze(dataset({0: [2.33] * 3, 1: [1e7] * 3}), Settings(reference=0)).comparisons
+    assert found is not None
+    [row] = found.rows
+    assert row.is_different
+    assert row.note.startswith("no spread: all 3 differences are equal")
+    assert row.note.endswith("p is that of the largest spread that rounding could hide")
+
+
+def test_equal_differences_of_one_step_of_a_coarse_metric_are_not_told_apart() -> None:
+    # By hand: sd at most step / sqrt(6); t = sqrt(6) * sqrt(3) = 4.243, p = 0.0513 with 2 degrees of freedom.
+    found = analyze(dataset({0: [0.90, 0.91, 0.92], 1: [0.91, 0.92, 0.93]}), Settings(reference=0)).comparisons
+    assert found is not None
+    assert found.rows[0].p_value == pytest.approx(0.0513, abs=1e-4)
+    assert not found.rows[0].is_different
+
+
+def test_the_verdict_on_ten_million_beside_two_is_worse_though_nothing_varies() -> None:
+    found = analyze(dataset({0: [2.33] * 3, 1: [1e7] * 3})).best
+    assert found is not None
+    assert (found.winner, found.verdicts[1].verdict, found.members) == (0, "worse", (0,))
+
+
+def test_the_winner_of_the_verdicts_is_the_first_of_the_ranking_where_a_seed_is_missing() -> None:
+    # Seed 2 is hard for all: condition 0 lost it, and its raw mean is the best without deserving it.
+    hard = {c: [1.0 + 0.2 * c, 1.1 + 0.2 * c, 9.0 + 0.2 * c] for c in (1, 2, 3, 4)}
+    given = dataset({0: [1.5, 1.6, NAN], **hard}, outcomes={(0, 2): "failed"})
+    found = analyze(given)
+    assert found.ranking[0] == 1
+    assert found.best is not None
+    assert found.best.winner == 1
+    assert [found.best.verdicts[n].mean for n in found.ranking] == [found.objective[n].adjusted for n in found.ranking]

@@ -61,14 +61,14 @@ def test_analyze_writes_tables_that_the_ui_shows_metrics_tags_and_the_report(swe
     assert done.returncode == 0, done.stderr
     run_id = sweep_run(swept)
     names = [Path(path).name for path in list_files(run_id, "statistics", uri=swept.tracking_uri)]
-    for table in ("conditions", "replicates", "metrics", "comparisons", "effects", "means"):
+    for table in ("conditions", "replicates", "metrics", "effects", "means"):
         assert f"{table}.csv" in names
         assert f"{table}.json" in names
     assert "curves.csv" in names
     run = find_run(run_id, uri=swept.tracking_uri)
     assert run is not None
     assert run.metrics["best_in_search/n"] == 3
-    assert run.tags["rothamsted.analysis"].startswith("level 0.95, interval t, correction holm")
+    assert run.tags["rothamsted.analysis"].startswith("level 0.95, interval t, best ")
     report = read_text(run_id, "report/report.html", uri=swept.tracking_uri)
     assert report is not None
     assert report.startswith("<!DOCTYPE html>") or report.startswith("<!doctype html>")
@@ -141,15 +141,15 @@ def test_compare_puts_a_sweep_and_a_run_side_by_side(swept: Project, call: Call)
     done = call("compare", "--runs", f"toys,{stranger}")
     assert done.returncode == 0, done.stderr
     assert "toys: " in done.stdout
-    assert "0.9 (n = 1: no interval)" in done.stdout
+    assert "0.9 (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}1: no interval)" in done.stdout
     assert list((swept.root / "reports").glob("*.html"))
 
 
 def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call: Call) -> None:
     done = call("power", "--sweep", "toys", "--difference", "0.01")
     assert done.returncode == 0, done.stderr
-    assert "replicates a condition" in done.stdout
-    assert "would have seen a difference of" in done.stdout
+    assert "seeds a condition, the same in all" in done.stdout
+    assert "would have shown a loss of" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call:
         (["compare", "--runs", "toys,toys"], "'toys' is named twice"),
         (["power", "--sweep", "toys"], "difference=NUMBER is missing"),
         (["power", "--sweep", "toys", "--difference", "much"], "difference=much is not a number"),
-        (["power", "--sweep", "toys", "--difference", "0"], "takes infinitely many replicates"),
+        (["power", "--sweep", "toys", "--difference", "0"], "takes infinitely many seeds"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], line: str, swept: Project, call: Call) -> None:

@@ -17,6 +17,12 @@ from rothamsted.publish.description import description, luck_text
 from rothamsted.publish.record import _metrics
 from tests.analysis.test_analyze import dataset
 
+
+def plain(written: str) -> str:
+    """Text with ordinary spaces and minus signs, as it looks."""
+    return written.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ").replace("−", "-")
+
+
 SEARCH, FRESH = [0.10, 0.13, 0.11], [0.15, 0.19, 0.14, 0.21, 0.16]
 
 
@@ -53,8 +59,8 @@ def test_the_description_and_the_metrics_of_the_sweep_s_run_have_the_interval() 
     # By scipy: FRESH against SEARCH at 0.95.
     bounds = ttest_ind(FRESH, SEARCH, equal_var=False).confidence_interval(0.95)
     made = analyze(dataset({0: SEARCH, 1: [9.0, 9.1, 9.3]}, confirm={0: FRESH}), Settings())
-    text = f"luck was worth +0.0567, 95 % interval {bounds.low:.3g} to {bounds.high:.3g} (Welch, n = 3 and 5)."
-    assert text in description(made)
+    text = f"luck was worth +0.057 [{bounds.low:.3f}, {bounds.high:.3f}] (95 %, Welch, n = 3 and 5)."
+    assert text in plain(description(made))
     assert "the search's was picked because it looked best" in description(made)
     metrics = {point.key: point.value for point in _metrics(made)}
     assert (metrics["luck/ci_low"], metrics["luck/ci_high"]) == pytest.approx((bounds.low, bounds.high))
@@ -71,10 +77,10 @@ def test_the_terminal_says_the_same_interval_at_the_level_of_the_sweep() -> None
     # By scipy, as above.
     bounds = ttest_ind(FRESH, SEARCH, equal_var=False).confidence_interval(0.9)
     made = analyze(dataset({0: SEARCH, 1: [9.0, 9.1, 9.3]}, confirm={0: FRESH}), Settings(level=0.9))
-    text = f"+0.0567, 90 % interval {bounds.low:.3g} to {bounds.high:.3g} (Welch, n = 3 and 5)"
-    assert text in description(made)
+    text = f"+0.057 [{bounds.low:.3f}, {bounds.high:.3f}] (90 %, Welch, n = 3 and 5)"
+    assert text in plain(description(made))
     console = Console(width=300, record=True, file=io.StringIO())
     console.print(confirmed_table(made))
-    assert text in console.export_text()
+    assert text in plain(console.export_text())
     metrics = {point.key: point.value for point in _metrics(made)}
     assert (metrics["luck/ci_low"], metrics["luck/ci_high"]) == pytest.approx((bounds.low, bounds.high))

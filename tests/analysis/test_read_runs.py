@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from rothamsted.analysis.analyze import analyze
+from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_runs import read_runs
 from rothamsted.analysis.values import Dataset, Objective
 from rothamsted.errors import StoreError
@@ -135,3 +137,18 @@ def test_runs_without_a_seed_are_unpaired_replicates(uri: str) -> None:
     found = read(uri, replicate_by=None)
     assert sorted(r.objective for r in found.replicates) == [1.0, 2.0, 3.0]
     assert {r.seed for r in found.replicates} == {""}
+
+
+def test_a_run_of_a_stranger_that_ends_with_nan_has_diverged_and_its_condition_is_not_ranked_first(uri: str) -> None:
+    # One seed of three ends with NaN; the mean of the other two would be the best of all.
+    for seed, last in enumerate((0.1, 0.2, math.nan)):
+        log_run(uri, {"lr": 0.1, "seed": seed}, [1.0, last])
+        log_run(uri, {"lr": 0.2, "seed": seed}, [1.0, 0.5 + seed / 10])
+    found = read(uri)
+    assert [r.outcome for r in found.replicates if r.condition == 0] == ["finished", "finished", "diverged"]
+    assert (
+        next(r.reason for r in found.replicates if r.outcome == "diverged")
+        == "its objective is not finite: loss is nan"
+    )
+    assert ranked(found) == [1]
+    assert "1 of 2 conditions have diverged replicates and are not ranked." in analyze(found).marks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import statistics
 from collections import defaultdict
@@ -71,7 +72,11 @@ def rows(copy: sites.Copy, query: str) -> list[tuple[str, Any]]:
 
 
 def estimates_of(copy: sites.Copy) -> dict[int, Estimate]:
-    """By the textbook, from the replicates' own numbers: mean -+ t(0.975, n - 1) * sd / sqrt(n)."""
+    """By the textbook, from the replicates' own numbers: t(0.975, n - 1) * sd / sqrt(n) on the log scale of a loss.
+
+    The delta method: the standard error of log(mean) is that of the mean over the mean (Rice, Mathematical Statistics
+    and Data Analysis, section 4.6).
+    """
     scores: dict[int, list[float]] = defaultdict(list)
     for trial, value in rows(copy, REPLICATE_OBJECTIVES):
         scores[int(trial)].append(float(value))
@@ -79,7 +84,7 @@ def estimates_of(copy: sites.Copy) -> dict[int, Estimate]:
     for trial, values in scores.items():
         n, mean = len(values), statistics.fmean(values)
         half = float(student.ppf((1 + LEVEL) / 2, n - 1)) * statistics.stdev(values) / n**0.5
-        found[trial] = Estimate(mean=mean, low=mean - half, high=mean + half)
+        found[trial] = Estimate(mean=mean, low=mean * math.exp(-half / mean), high=mean * math.exp(half / mean))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rothamsted.wording import with_basis
 from tests.browser import sites
 from tests.browser.conftest import N_TRIALS, Shown
 
@@ -62,7 +63,7 @@ def test_expanding_a_trial_shows_its_replicates_one_level_deeper(page: Any, show
     assert sweep < trial < min(replicates)
 
 
-def test_a_trial_page_shows_the_mean_of_its_replicates_with_its_t_interval(page: Any, shown: Shown) -> None:
+def test_a_trial_page_shows_the_mean_of_its_replicates_with_its_interval(page: Any, shown: Shown) -> None:
     open_run(page, shown, f"trial {shown.best_trial}")
     metrics = table_below(page, "Metric")
     read = [float(metrics[f"objective/{key}"]) for key in ("mean", "ci_low", "ci_high")]
@@ -123,12 +124,11 @@ def test_the_sweep_page_opens_with_the_question_of_the_sweep_file(page: Any, sho
 def test_the_sweep_page_ranks_the_conditions_in_a_table_with_intervals(page: Any, shown: Shown) -> None:
     open_sweep(page, shown)
     best = shown.best_trial
-    row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="interval")).first.inner_text()
+    row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="best mean")).first.inner_text()
     expected = shown.estimates[best]
     assert row.split("\t")[0] == str(best)
-    assert row.endswith(
-        f"{expected.mean:.6g}, 95 % interval {expected.low:.6g} to {expected.high:.6g} (t, n = {N_REPLICATES})"
-    )
+    written = with_basis(expected.mean, expected.low, expected.high, level=0.95, method="log", n=N_REPLICATES)
+    assert row.split("\t")[-2:] == [written, "best mean"]
 
 
 def test_the_report_is_shown_among_the_artifacts_of_the_sweep(page: Any, shown: Shown) -> None:
@@ -141,7 +141,7 @@ def test_the_report_is_shown_among_the_artifacts_of_the_sweep(page: Any, shown: 
 
 def test_the_table_of_conditions_is_shown_as_a_table(page: Any, shown: Shown) -> None:
     open_artifact(page, shown, "statistics/conditions.json")
-    page.get_by_text("is_not_told_from_best").first.wait_for()
+    page.get_by_text("can_be_best").first.wait_for()
     assert page.get_by_text("ci_low").first.is_visible()
 
 

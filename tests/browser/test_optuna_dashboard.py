@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rothamsted.wording import with_basis
 from tests.browser.conftest import N_TRIALS, Shown
 
 pytestmark = pytest.mark.browser
@@ -61,7 +62,7 @@ def test_the_best_value_is_the_smallest_mean_over_replicates(page: Any, shown: S
 def test_the_note_on_a_trial_gives_its_interval_and_n(page: Any, shown: Shown) -> None:
     estimate = shown.estimates[shown.best_trial]
     assert (
-        f"{estimate.mean:.6g}, 95 % interval {estimate.low:.6g} to {estimate.high:.6g} (t, n = 3)"
+        with_basis(estimate.mean, estimate.low, estimate.high, level=0.95, method="log", n=3)
         in note_of(page, shown, shown.best_trial).inner_text()
     )
 

@@ -23,7 +23,13 @@ CHANGES: dict[str, Any] = {
     "trials": 10,
     "pruner": {"name": "best_third"},
     "execution": {"executor": "one_worker", "workers": 2, "report": True},
-    "statistics": {"interval": "normal", "correction": "sidak", "test": "pooled_t"},
+    "enqueue": [{"lr": 0.1, "x": 0.5}],
+    "statistics": {
+        "interval": "normal",
+        "correction": "sidak",
+        "test": "pooled_t",
+        "reference": {"lr": 0.1, "x": 0.5},
+    },
 }
 
 

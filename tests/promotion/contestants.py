@@ -15,12 +15,14 @@ Numbers = Sequence[float] | np.ndarray
 
 
 def policy(**changed: Any) -> Policy:
-    """A policy that compares val_loss over three or more replicates, changed."""
+    """A policy that compares val_loss over three or more replicates, once, by Student's paired t, changed."""
     keys = {
         "model": "toy",
         "study": "toy",
         "objective": {"metric": "val_loss", "direction": "minimize"},
         "replicates": 3,
+        "looks": 1,
+        "test": "paired_t",
     }
     return Policy.model_validate(keys | changed)
 

@@ -16,7 +16,7 @@ from scipy import stats
 from rothamsted.analysis.values import (
     Analysis,
     Band,
-    BestSet,
+    Best,
     ComparisonRow,
     Comparisons,
     Condition,
@@ -29,6 +29,7 @@ from rothamsted.analysis.values import (
     Series,
 )
 from rothamsted.statistics import mean_interval, summarize
+from tests.report.pages import best_set
 
 LEVEL = 0.95
 STEPS = np.arange(0, 1001, 50)
@@ -217,11 +218,13 @@ def comparison(condition: int, reference: int, difference: float, low: float, hi
     )
 
 
-def _best(ranking: Sequence[int], comparisons: Comparisons | None) -> BestSet | None:
+def _best(ranking: Sequence[int], comparisons: Comparisons | None) -> Best | None:
     if comparisons is None:
         return None
-    same = [row.condition for row in comparisons.rows if not row.is_different]
-    return BestSet(best=ranking[0], members=(ranking[0], *same), method="paired t, bonferroni", level=LEVEL)
+    rows = {row.condition: row for row in comparisons.rows}
+    worse = [number for number in ranking[1:] if number in rows and rows[number].is_different]
+    others = [number for number in ranking[1:] if number not in worse]
+    return best_set(ranking[0], *others, worse=worse, level=LEVEL)
 
 
 def _bands(values: Sequence[Mapping[str, Any]], scores: Sequence[Sequence[float]]) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from rothamsted.analysis.values import (
+    AgainstBest,
     Analysis,
-    BestSet,
+    Best,
+    Better,
     ComparisonRow,
     Comparisons,
     Condition,
@@ -173,12 +175,31 @@ def comparison(condition: int, reference: int, difference: float, **changes: Any
         "effect_high": 2.8,
         "probability_better": 0.0,
         "is_different": True,
+        "better": Better(n_better=0, n_compared=3, low=0.0, high=0.5615, level=0.95, is_paired=True),
     }
     return ComparisonRow(**{**given, **changes})
 
 
-def best_set(best: int, *others: int) -> BestSet:
-    return BestSet(best=best, members=(best, *others), method="paired t, holm", level=0.95)
+def best_set(winner: int, *others: int, worse: Iterable[int] = (), **changes: Any) -> Best:
+    """The winner, others that can be the best and are open, and conditions that are worse."""
+    verdicts = {number: against_best(-0.1 if number == winner else 0.1) for number in (winner, *others)}
+    verdicts |= {number: against_best(0.5, verdict="worse", is_in_set=False, p=0.001, low=0.2) for number in worse}
+    given: dict[str, Any] = {"method": "leaders", "level": 0.95, "smallest_difference": None}
+    return Best(winner=winner, verdicts=verdicts, **{**given, **changes})
+
+
+def against_best(difference: float, **changes: Any) -> AgainstBest:
+    given: dict[str, Any] = {
+        "n": 3,
+        "mean": 0.4,
+        "p": 0.3,
+        "is_in_set": True,
+        "verdict": "open",
+        "difference": difference,
+        "low": min(difference, 0.0) - 0.1,
+        "high": max(difference, 0.0) + 0.1,
+    }
+    return AgainstBest(**{**given, **changes})
 
 
 def family(reference: int, *rows: ComparisonRow) -> Comparisons:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import math
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -36,7 +35,7 @@ def hostile() -> Analysis:
         marks=(ATTACK,),
         gaps={ATTACK: ATTACK, "effects": ATTACK},
         comparisons=pages.family(0, pages.comparison(1, 0, 0.1, note=ATTACK)),
-        best=replace(pages.best_set(0), method=ATTACK),
+        best=pages.best_set(0, warnings=(ATTACK,)),
     )
     made = pages.with_metrics(made, {ATTACK: {0: 0.8}})
     return pages.with_dataset(

@@ -14,9 +14,9 @@ from rothamsted.report.sentences import (
     effects_words,
     shares_words,
     summary,
-    told_apart,
     without_mean,
 )
+from rothamsted.report.verdicts import verdict_words
 from tests.report import pages
 
 NAN = math.nan
@@ -45,20 +45,39 @@ def test_without_fresh_seeds_the_mean_of_the_best_is_called_too_good() -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "expected"),
+    ("others", "worse", "expected"),
     [
-        ((), "All the other 3 conditions with a mean can be told from it at 95 % (paired t, holm)."),
-        ((0,), "1 of the other 3 conditions with a mean cannot be told from it at 95 % (paired t, holm)."),
-        ((0, 1, 3), "None of the other 3 conditions with a mean can be told from it at 95 % (paired t, holm)."),
+        ((), (0, 1, 3), "No other can be the best at 95 %. Of the other 3, 3 are worse."),
+        (
+            (0,),
+            (1, 3),
+            "1 other condition cannot be ruled out as the best at 95 %. "
+            "Of the other 3, 2 are worse and 1 is open: too noisy to say.",
+        ),
+        (
+            (0, 1, 3),
+            (),
+            "3 other conditions cannot be ruled out as the best at 95 %. Of the other 3, 3 are open: too noisy to say.",
+        ),
     ],
 )
-def test_the_set_that_cannot_be_told_from_the_best_is_counted(others: tuple[int, ...], expected: str) -> None:
-    assert plain(told_apart(four(best=pages.best_set(2, *others)))) == expected
+def test_what_can_be_the_best_and_every_verdict_is_counted(
+    others: tuple[int, ...], worse: tuple[int, ...], expected: str
+) -> None:
+    words = plain(verdict_words(four(best=pages.best_set(2, *others, worse=worse))))
+    assert words == expected
+
+
+def test_a_verdict_says_how_many_seeds_would_decide() -> None:
+    found = pages.best_set(2, 0, 3, worse=(1,), more_seeds={0: 7, 3: None})
+    assert plain(verdict_words(four(best=found))).endswith(
+        "About 7 seeds a condition in all would decide 1 of these (now 3)."
+    )
 
 
 def test_where_nothing_was_compared_the_summary_says_so_and_why() -> None:
-    words = told_apart(four(gaps={"comparisons": "one replicate a condition"}))
-    assert words == "Which of the other 3 can be told from it is not known: one replicate a condition."
+    words = verdict_words(four(gaps={"best": "one replicate a condition"}))
+    assert words == "Whether one of the other 3 conditions can be the best is not known: one replicate a condition."
 
 
 def test_one_condition_alone_is_not_called_best() -> None:
@@ -67,7 +86,7 @@ def test_one_condition_alone_is_not_called_best() -> None:
 
 
 def test_one_condition_alone_is_compared_with_nothing() -> None:
-    assert told_apart(pages.analysis({0: [0.1, 0.2]})) == ""
+    assert verdict_words(pages.analysis({0: [0.1, 0.2]})) == ""
 
 
 def test_one_replicate_has_no_interval_in_words() -> None:
@@ -139,7 +158,7 @@ def test_luck_of_one_replicate_in_the_search_has_no_interval_and_says_so() -> No
 
 def test_with_fresh_seeds_the_mean_of_the_search_is_not_repeated_as_the_result() -> None:
     _, second, *_ = summary(confirmed((0.11, 0.14)))
-    assert plain(second).startswith("It was the best of the 4 conditions with a mean in the search. All the other 3")
+    assert plain(second).startswith("It was the best of the 4 conditions with a mean in the search. No other can")
 
 
 def test_a_confirmation_without_scores_confirms_nothing() -> None:
@@ -163,7 +182,7 @@ def test_of_several_confirmed_conditions_the_best_mean_is_named(direction: str, 
 
 def test_factors_with_and_without_an_effect_are_told_apart_in_words() -> None:
     assert plain(effects_words(four(effects=pages.effects()))) == (
-        "Over all conditions val_loss depends on lr (p < 0.001) and lr x width (p = 0.004). "
+        "Over all 4 conditions val_loss depends on lr (p < 0.001) and lr x width (p = 0.004). "
         "No effect of width (p = 0.410) was seen, which does not mean that there is none."
     )
 

@@ -112,7 +112,7 @@ def test_an_outcome_that_is_not_usual_has_a_column_too() -> None:
 
 
 def test_membership_in_the_best_set_is_unknown_where_there_is_no_set() -> None:
-    assert rows_of("conditions", pages.analysis({0: [0.5]}))[0]["is_not_told_from_best"] is None
+    assert rows_of("conditions", pages.analysis({0: [0.5]}))[0]["can_be_best"] is None
 
 
 def test_a_factor_with_the_name_of_a_column_is_marked() -> None:

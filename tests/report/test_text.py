@@ -86,6 +86,25 @@ def test_a_bound_very_near_to_zero_is_written_by_itself() -> None:
     assert text.estimate(0.01, 1e-12, 0.02).interval == "[1 × 10⁻¹², 0.020]"
 
 
+# By hand: half the width is 2.5, so that tenths are written, also of ten million and more.
+def test_a_long_number_keeps_the_digits_that_its_interval_supports() -> None:
+    assert str(text.estimate(10000002, 9999999.5, 10000004.5)) == "10000002 [9999999.5, 10000004.5]"
+    assert str(text.estimate(10000002, 10000002, 10000002)) == "10000002 [10000002, 10000002]"
+
+
+# By hand: on the log scale 1 times and over exp(6); the nearer end is 0.998 away, whose second digit is a tenth.
+def test_a_lopsided_interval_does_not_round_its_estimate_away() -> None:
+    written = text.estimate(1.0, 0.0025, 403.0)
+    assert read(written.value) == 1.0
+    assert written.interval == "[0.003, 403.000]"
+
+
+def test_an_estimate_stands_with_its_interval_level_method_and_n() -> None:
+    found = plain(text.with_basis(0.123456, 0.118356, 0.128556, level=0.95, method="t", n=3))
+    assert found == "0.1235 [0.1184, 0.1286] (95 %, t, n = 3)"
+    assert plain(text.with_basis(0.5, math.nan, math.nan, level=0.95, method="t", n=1)) == "0.5 (n = 1: no interval)"
+
+
 @given(FINITE, WIDTHS, WIDTHS)
 def test_a_written_interval_is_off_by_less_than_a_tenth_of_its_half_width(mid: float, down: float, up: float) -> None:
     low, high = mid - down, mid + up

@@ -85,8 +85,8 @@ def test_a_confirmation_has_seeds_that_the_search_has_not(
     assert sweep_file.load_changed("parameters:", f"{text}\nparameters:").confirm_seeds == seeds
 
 
-@pytest.mark.parametrize("interval", ["t", "percentile", "bca"])
-@pytest.mark.parametrize("correction", ["holm", "bonferroni", "bh", "none"])
+@pytest.mark.parametrize("interval", ["t", "percentile", "bca", "wilson"])
+@pytest.mark.parametrize("correction", ["holm", "bonferroni", "bh", "none", "dunnett", "tukey"])
 def test_intervals_and_corrections_are_chosen_by_name(sweep_file: SweepFile, interval: str, correction: str) -> None:
     text = f"statistics: {{interval: {interval}, correction: {correction}}}"
     chosen = sweep_file.load_changed("parameters:", f"{text}\nparameters:").statistics

@@ -125,6 +125,12 @@ MISTAKES = {
         "2: execution.workers: ",
         "auto for one per core, not 0",
     ),
+    "a reference that the space does not have": (
+        "name:",
+        "statistics: {reference: {learning: 0.1}}\nname:",
+        "2: statistics.reference.learning: ",
+        "is not a parameter of this space; known: ",
+    ),
     "bad level": ("name:", "statistics: {level: 95}\nname:", "2: statistics.level: ", "not 95"),
     "bad storage": ("name:", "storage: optuna.db\nname:", "2: storage: ", "sqlite:///optuna.db, not 'optuna.db'"),
     "seeds and count": (
@@ -247,7 +253,7 @@ MISTAKES = {
         "name:",
         "statistics: {interval: tt}\nname:",
         "2: statistics.interval: ",
-        "there is no interval 'tt'; did you mean t? known: t, percentile, bca",
+        "there is no interval 'tt'; did you mean t? known: t, percentile, bca, wilson",
     ),
     "unknown correction": (
         "name:",

@@ -15,6 +15,8 @@ from rothamsted.errors import SpecError
 from rothamsted.statistics.bands import CurveBand, band
 from rothamsted.statistics.intervals import mean_interval
 
+OF_MEANS = sorted(name for name, row in INTERVALS.items() if not row.is_of_rows)  # of any numbers
+
 Curve = tuple[np.ndarray, np.ndarray]
 
 
@@ -116,7 +118,7 @@ def test_a_log_grid_without_any_x_above_zero_is_refused() -> None:
 
 
 @pytest.mark.parametrize("grid", [None, "log"])
-@pytest.mark.parametrize("method", sorted(INTERVALS))
+@pytest.mark.parametrize("method", OF_MEANS)
 def test_each_point_has_the_interval_of_a_single_estimate(method: str, grid: str | None) -> None:
     curves = ragged(6, seed=4)
     result = band(curves, n_points=25, grid=grid, level=0.9, method=method, seed=8, n_resamples=999)  # type: ignore
@@ -142,7 +144,7 @@ def test_straight_lines_come_out_straight(lines: list[tuple[float, float]], seed
     np.testing.assert_allclose(result.mean, intercept + slope * result.x, atol=1e-9)
 
 
-@pytest.mark.parametrize("method", sorted(INTERVALS))
+@pytest.mark.parametrize("method", OF_MEANS)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_replicates_does_not_matter(method: str, seed: int) -> None:
     curves = ragged(6, seed)
@@ -186,7 +188,7 @@ def test_too_few_alive_leave_a_mean_without_an_interval(method: str, least: int)
     assert (np.isfinite(result.low) & np.isfinite(result.high)).tolist() == [n >= least for n in (5, 4, 3, 2, 1)]
 
 
-@pytest.mark.parametrize("method", sorted(INTERVALS))
+@pytest.mark.parametrize("method", OF_MEANS)
 def test_equal_values_have_a_band_of_no_width_among_others(method: str) -> None:
     curves = [curve([0, 1, 2], [0.1, value, 0.3]) for value in (1.0, 2.0, 4.0, 8.0)]
     result = band(curves, method=method)
@@ -250,5 +252,10 @@ def test_x_and_y_of_different_length_are_refused() -> None:
 
 
 def test_an_unknown_method_is_refused_even_without_curves() -> None:
-    with pytest.raises(SpecError, match="there is no interval 'wilson'; known: t"):
+    with pytest.raises(SpecError, match="there is no interval 'normal'; known: t"):
+        band([], method="normal")
+
+
+def test_an_interval_of_rows_is_refused_for_points_between_measurements() -> None:
+    with pytest.raises(SpecError, match="interval 'wilson' is of shares of rows"):
         band([], method="wilson")

@@ -18,7 +18,8 @@ from rothamsted.statistics.families import dunnett, tukey
 N_COMPARED = 4  # conditions beside the reference
 
 # Replicates with which the test can reach 0.05 / 4 at all: 2 / 2^8, 2 / C(10, 5); t tests reach it with three.
-N_REPLICATES = {"paired_t": 3, "welch": 5, "wilcoxon": 8, "paired_permutation": 8, "permutation": 5}
+N_REPLICATES = {"paired_t": 3, "guarded_t": 3, "welch": 5, "guarded_welch": 5}
+N_REPLICATES |= {"wilcoxon": 8, "paired_permutation": 8, "permutation": 5}
 
 
 def _p_values(test: str, rng: np.random.Generator, shifts: np.ndarray) -> np.ndarray:

@@ -234,7 +234,7 @@ def test_a_shift_of_each_seed_changes_nothing_but_how_coarse_the_metric_looks(se
     # metric is, is read from all scores together, where seeds that move apart leave other steps between them.
     values = on_grid(sweep(6, seed=seed, spacing=0.5))
     shifts = on_grid(shift * np.random.default_rng(seed).standard_normal((1, 20)))
-    with patch("rothamsted.statistics.racing._resolution", return_value=0.0):
+    with patch("rothamsted.statistics.racing.smallest_step", return_value=0.0):
         assert_same(run(values + shifts), run(values))
 
 

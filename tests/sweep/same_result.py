@@ -54,7 +54,7 @@ def _same(what: str, in_search: object, in_record: object) -> None:
 
 
 def _condition(one: Condition) -> dict[str, Any]:
-    fields = ("number", "values", "label", "run_id", "confirm_run_id", "repeated_by", "race", "dropped_after", "pruned")
+    fields = ("number", "values", "label", "run_id", "confirm_run_id", "race", "dropped_after", "pruned")
     violations = {text: pytest.approx(amount, rel=1e-12) for text, amount in one.violations}
     return {**{name: getattr(one, name) for name in fields}, "violations": violations}
 

@@ -18,9 +18,10 @@ from mlflow.artifacts import load_text
 from rich.console import Console
 
 from rothamsted import tags
+from rothamsted.analysis.analyze import settings_of
 from rothamsted.analysis.values import Analysis, Condition, Dataset
 from rothamsted.publish.console import show
-from rothamsted.publish.finished import publish_ended, settings_of
+from rothamsted.publish.finished import publish_ended
 from rothamsted.sweep.opened import Opened
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project
@@ -105,7 +106,7 @@ def write_down(project: Project, context: Opened, events: Events) -> Ran:
     analysis = publish_ended(
         context.recorder,
         found_of(context),
-        settings_of(context.sweep),
+        settings_of(context.sweep.statistics),
         queue=context.queue,
         confirmation=context.confirm_queue,
     )

@@ -59,8 +59,10 @@ class Home:
         place = Place(root=self.root, tracking_uri=self.uri, source=str(path))
         return open_sweep(sweep, study, place)
 
-    def work(self, context: Opened, should_stop: ShouldStop = lambda events: False) -> Events:
-        events: Events = []
+    def work(
+        self, context: Opened, should_stop: ShouldStop = lambda events: False, heard: Events | None = None
+    ) -> Events:
+        events: Events = [] if heard is None else heard
         worker = Worker(
             context=context,
             emit=lambda e: events.append(dict(e)),

@@ -76,7 +76,7 @@ def test_the_estimated_time_counts_each_stage_with_the_time_of_its_own_replicate
     changes = {"stages": stages, "parameters": {"n_points": 2}, "confirm": {"keep": 1, "replicates": 4}}
     sweep, study = load(empty_project.write(changes), {}, empty_project.root)
     # By hand: 6 conditions x 3 seeds x 1 s, 2 x 3 x 10 s and 4 x 10 s, with one worker: 118 s.
-    assert estimate.estimated_time(sweep, study, plan(sweep)).startswith("about 118 s with 1 worker, ")
+    assert estimate.tried(sweep, study, plan(sweep)).time.startswith("about 118 s with 1 worker, ")
 
 
 def test_the_estimated_time_trains_a_replicate_of_each_stage_and_says_where_it_takes_too_long(
@@ -85,7 +85,7 @@ def test_the_estimated_time_trains_a_replicate_of_each_stage_and_says_where_it_t
     monkeypatch.setattr(estimate, "MOST_SECONDS", 0.2)
     stages = [{"parameters": {"steps": 4}}, {"keep": 2, "parameters": {"steps": 20, "sleep_seconds": 0.1}}]
     sweep, study = load(empty_project.write({"stages": stages, "parameters": {"n_points": 2}}), {}, empty_project.root)
-    said = estimate.estimated_time(sweep, study, plan(sweep))
+    said = estimate.tried(sweep, study, plan(sweep)).time
     assert said.startswith("more than ")
     assert "one replicate takes over 0.2 s here" in said
 

@@ -17,13 +17,13 @@ from rich.console import Console
 from scipy import stats
 
 from rothamsted import tags
-from rothamsted.analysis.analyze import QUICK, analyze
+from rothamsted.analysis.analyze import QUICK, analyze, settings_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import ResumeError, StoreError
 from rothamsted.publish.confirmed_tables import confirmed_table as csv_table
 from rothamsted.publish.console import confirmed_table
-from rothamsted.publish.finished import publish_ended, settings_of
+from rothamsted.publish.finished import publish_ended
 from rothamsted.publish.record import winner_of
 from rothamsted.report.tables.csv_tables import to_csv
 from rothamsted.search import Queue, find_search
@@ -57,7 +57,7 @@ def publish(search: Opened, question: str = "") -> Analysis:
     """Write the end of a session down, as the coordinator does."""
     found = replace(found_of(search), question=question)
     of_both = {"queue": search.queue, "confirmation": search.confirm_queue}
-    analysis = publish_ended(search.recorder, found, settings_of(search.sweep), **of_both)
+    analysis = publish_ended(search.recorder, found, settings_of(search.sweep.statistics), **of_both)
     search.recorder.flush()
     return analysis
 

@@ -139,7 +139,7 @@ def test_the_terminal_shows_each_contestant_and_names_no_winner(here: Project) -
     console = Console(file=screen, width=200)
     contest(here, console=console)
     text = screen.getvalue()
-    assert re.search(r"champion\s+│ lr=0\.3\s.*n = 3\)", text)
+    assert re.search(r"champion\s+│ lr=0\.3\s.*n\s=\s3\)", text)
     assert "best" not in text
 
 

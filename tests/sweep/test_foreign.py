@@ -8,16 +8,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from rich.console import Console
 
 from rothamsted import tags
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.errors import UserError
+from rothamsted.sweep.coordinator.coordinator import Coordinator
 from rothamsted.sweep.foreign_study import warnings_of
 from rothamsted.tracking import FoundRun, read_history, read_text
+from tests.sweep.in_this_process import in_this_process
 from tests.sweep.strangers import PROJECTS, Events, Home, how, make_home, runs
 
 # ---- what is recorded ----
@@ -89,7 +94,7 @@ def test_a_process_that_fails_leaves_no_score_but_its_last_words(ways: Ways) -> 
 def test_a_score_that_is_not_finite_is_divergence(ways: Ways) -> None:
     run = ways.runs["diverges"]
     assert (run.status, run.tags[tags.OUTCOME]) == ("FINISHED", "diverged")
-    assert run.tags[tags.REASON] == "its objective is not finite"
+    assert run.tags[tags.REASON] == "its objective is not finite: score is nan"
 
 
 def test_a_metric_that_is_never_logged_is_named_with_those_that_were(ways: Ways) -> None:
@@ -135,13 +140,47 @@ def test_an_artifact_that_is_not_there_is_named(home: Home) -> None:
     assert (run.status, "artifact 'scores.json': is not there" in run.tags[tags.REASON]) == ("FAILED", True)
 
 
-def test_without_a_parameter_for_the_seed_replicates_are_repeats(home: Home) -> None:
-    context = home.start({"seed_parameter": None})
+def test_replicates_that_are_copies_stop_the_sweep_after_the_second(home: Home) -> None:
+    context = home.start({"seed_parameter": None, "replicates": {"count": 3}})
     assert [w for w in warnings_of(context.sweep, context.study) if "repeats of one command" in w]
-    home.work(context)
-    of_quarter = [run for run in home.runs() if run.params["lr"] == "0.25"]
-    assert [run.metrics["objective"] for run in of_quarter] == [pytest.approx(0.95), pytest.approx(0.95)]
-    assert all("seed" not in run.params for run in of_quarter)
+    events: Events = []
+    with pytest.raises(UserError) as refused:
+        home.work(context, heard=events)
+    said = str(refused.value)
+    assert "condition 0: seeds 0 and 1 gave the same bits in all metrics" in said
+    assert "name the parameter of its entry point that takes it, as in seed_parameter: seed" in said
+    assert "or give replicates: {count: 1} if its result does not depend on a seed" in said
+    assert [event["text"] for event in events if event["event"] == "stop"] == [said]
+    ended = home.runs()
+    assert [run.metrics["objective"] for run in ended] == [pytest.approx(0.95), pytest.approx(0.95)]
+    assert all("seed" not in run.params for run in ended)
+    with pytest.raises(UserError, match="seeds 0 and 2 gave the same bits"):  # the same command again
+        home.run({"seed_parameter": None, "replicates": {"count": 3}})
+
+
+def test_a_session_with_copies_ends_with_a_failure_and_says_why_once(home: Home) -> None:
+    context, console = home.start({"seed_parameter": None}), Console(file=StringIO(), width=1000)
+    session = Coordinator(opened=context, executor=in_this_process(), console=console).run()
+    context.recorder.close()
+    assert (session.exit_status, session.status, session.is_complete, session.left) == (2, "FAILED", False, "")
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().count("seeds 0 and 1 gave the same bits") == 1
+    assert len(home.runs()) == 2
+
+
+def test_one_replicate_is_the_way_out_where_no_seed_matters(home: Home) -> None:
+    home.run({"seed_parameter": None, "replicates": {"count": 1}})
+    assert [run.metrics["objective"] for run in home.runs("trial")] == [pytest.approx(0.95), pytest.approx(0.7)]
+
+
+def test_equal_last_values_of_unequal_curves_are_no_copies(home: Home) -> None:
+    home.run(how("meets"))  # val_loss is 0 at the last step for all seeds, and was not before
+    assert [run.metrics["objective"] for run in home.runs()] == [0.0] * 4
+
+
+def test_a_condition_of_copies_is_let_be_where_the_seed_matters_in_another(home: Home) -> None:
+    home.run({"space": {"how": ["well", "stalls"]}, "parameters": {"lr": 0.5}})
+    assert len(home.runs()) == 4
 
 
 # ---- how processes are started ----
@@ -167,11 +206,12 @@ def test_imports_ahead_start_a_python_script_that_logs_through_mlflow(home: Home
 
 
 def test_why_processes_start_cold_is_said_once(home: Home) -> None:
-    events = home.run({"entry_point": "shell", "seed_parameter": None, "execution": {"warm_pool": True}})
+    one = {"replicates": {"count": 1}}  # its loss does not depend on a seed
+    events = home.run({"entry_point": "shell", "seed_parameter": None, "execution": {"warm_pool": True}, **one})
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert notes == ["processes start cold: the command needs a shell"]
-    assert [run.status for run in home.runs()] == ["FINISHED"] * 4
-    assert (read_text(home.runs()[0].run_id, "output.txt", uri=home.uri) or "").startswith("started\n")
+    assert [run.status for run in home.runs("trial")] == ["FINISHED"] * 2
+    assert (read_text(home.runs("trial")[0].run_id, "output.txt", uri=home.uri) or "").startswith("started\n")
 
 
 def test_a_repository_is_swept_at_the_version_that_is_asked_for(home: Home) -> None:

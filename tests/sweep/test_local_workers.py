@@ -64,6 +64,7 @@ def test_a_replicate_that_is_killed_for_its_time_is_said_to_be_over_it(
     local: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.TIMEOUT_GRACE_SECONDS", 0.25)
+    monkeypatch.setattr("rothamsted.sweep.coordinator.coordinator.SETUP_SECONDS", 0.0)  # the toy says nothing of it
     changes = {
         "parameters": {"steps": 1, "n_points": 1, "sleep_seconds": 60.0},  # never reaches a measurement
         "space": {"lr": [0.1]},

@@ -70,7 +70,7 @@ def test_a_sweep_prints_the_best_conditions_and_takes_keys_and_study_parameters_
     done = project.cli("sweep", "--config", config, *overrides)
     assert done.returncode == 0, done.stderr
     assert "6 done | 0 running | 0 failed | 0 remaining" in done.stdout  # x is fixed now and has left the space
-    assert "95 % interval (t)" in done.stdout
+    assert "95\N{NARROW NO-BREAK SPACE}% interval (t)" in done.stdout
     assert f"mlflow ui --backend-store-uri {project.tracking_uri}" in done.stdout
     assert f"optuna-dashboard {project.storage}" in done.stdout
     assert "report: artifact report/report.html of the sweep's run" in done.stdout
@@ -127,6 +127,7 @@ def test_a_replicate_killed_for_its_time_has_timed_out_and_not_run_out_of_memory
     config = project.write({**changes, "execution": {"timeout_per_trial": 1}})
     impatient = (
         "import sys; from rothamsted.sweep.coordinator import coordinator; coordinator.TIMEOUT_GRACE_SECONDS = 0.5; "
+        "coordinator.SETUP_SECONDS = 0.0; "  # the toy does not say when it is set up
         "from rothamsted.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(

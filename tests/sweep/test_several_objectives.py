@@ -81,7 +81,7 @@ def test_the_pareto_set_is_optunas_and_is_marked_everywhere(ran: Ran) -> None:
     )
     for name in ("mean learning_rate", "mean gap", "Pareto set"):
         assert name in ran.printed
-    assert "| val_loss | learning_rate | gap | Pareto set |" in ran.description
+    assert "| val_loss | learning_rate | gap | verdict | Pareto set |" in ran.description
     for row in rows:
         of_trial = ran.runs("trial", int(row["condition"]))[0].metrics
         assert float(row["gap/mean"]) == pytest.approx(of_trial["objective.gap/mean"], rel=1e-12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ from scipy import stats
 
 from rothamsted import tags
 from rothamsted.analysis.ranking import means_of, ranked
+from rothamsted.analysis.read_search import KEYS, dataset_of
+from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.search import ToldTrial
+from rothamsted.sweep.told_replicates import result_of_told
 from rothamsted.sweep.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweep.conftest import Events, Project, stop_in_replicate
@@ -84,7 +89,7 @@ def test_optuna_is_told_the_mean_over_replicates_with_a_note_and_a_link(project:
         assert trial.value == pytest.approx(run.metrics["objective/mean"], rel=1e-12)
         assert trial.user_attrs[tags.RUN_ID] == run.run_id
         note = get_note(optuna.Trial(study, trial._trial_id))
-        assert "95 % interval" in note
+        assert "(95\N{NARROW NO-BREAK SPACE}%, t, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}3)" in note
         assert run.run_id in note
 
 
@@ -119,6 +124,46 @@ def test_a_diverged_condition_is_worst_for_the_search_and_never_among_the_best(p
     assert [t.tags[tags.OUTCOME] for t in runs(project, "trial")] == ["finished", "diverged"]
     diverged = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "1"]
     assert {(r.status, r.tags[tags.OUTCOME]) for r in diverged} == {("FINISHED", "diverged")}
+
+
+def test_a_replicate_whose_objective_is_not_finite_has_diverged_though_its_training_ended(project: Project) -> None:
+    # By the toy's loss: lr 0.001 stays near 0.5, where the logarithm is undefined; lr 0.5 comes near 0.
+    objective = {"expression": "log(0.3 - val_loss)", "name": "gap", "direction": "minimize"}
+    context = project.start({"space": {"lr": [0.001, 0.5]}, "parameters": {"x": 0.0}, "objective": objective})
+    project.work(context)
+    found = found_of(context)
+    assert counts_of(found) == [{"diverged": 3}, {"finished": 3}]
+    assert ranked(found) == [1]
+    assert {r.reason for r in found.replicates if r.condition == 0} == {"its objective is not finite: gap is nan"}
+    assert [math.isinf(t.value or 0.0) for t in optuna_trials(project)] == [True, False]
+    recorded = [r for r in runs(project, "replicate") if r.tags[tags.TRIAL] == "0"]
+    assert {(r.status, r.tags[tags.OUTCOME]) for r in recorded} == {("FINISHED", "diverged")}
+    assert ranked(read_sweep("toys", uri=project.tracking_uri)) == [1]
+
+
+def test_an_older_record_that_calls_nan_finished_is_read_as_diverged(project: Project) -> None:
+    context = project.start({"space": {"lr": [0.1, 0.5]}})
+    project.work(context)
+    trials = [older(trial) if trial.number == 1 else trial for trial in context.queue.trials(KEYS)]
+    found = dataset_of(context.sweep, trials)
+    assert counts_of(found) == [{"finished": 3}, {"finished": 2, "diverged": 1}]
+    assert ranked(found) == [0]
+    told = trials[1].attributes[tags.RESULT]["replicates"][0]
+    assert (result_of_told(told).outcome, result_of_told(told).objective) == ("diverged", None)
+    run = next(r for r in runs(project, "replicate") if (r.tags[tags.TRIAL], r.tags[tags.REPLICATE]) == ("1", "0"))
+    client = MlflowClient(project.tracking_uri)
+    client.log_metric(run.run_id, "objective", math.nan, step=1_000_000)
+    recorded = read_sweep("toys", uri=project.tracking_uri)
+    client.log_metric(run.run_id, "objective", run.metrics["objective"], step=1_000_001)  # as the search has it
+    assert counts_of(recorded) == counts_of(found)
+    assert ranked(recorded) == [0]
+
+
+def older(trial: ToldTrial) -> ToldTrial:
+    """A trial as an older version told it: the first replicate finished, with NaN."""
+    result = trial.attributes[tags.RESULT]
+    told = [{**one, "objective": math.nan} if one["replicate"] == 0 else one for one in result["replicates"]]
+    return replace(trial, attributes={**trial.attributes, tags.RESULT: {**result, "replicates": told}})
 
 
 def test_a_replicate_that_raises_is_missing_with_its_traceback_and_the_sweep_goes_on(

@@ -11,6 +11,7 @@ import numpy as np
 
 from rothamsted.analysis.ranking import members_of
 from rothamsted.analysis.values import Axis, Band, Dataset, Replicate, Series
+from rothamsted.metric import Metric, declared
 from rothamsted.statistics import band
 
 MOST_BANDS = 60  # conditions whose curves are computed: the best, far more than a plot can show
@@ -42,7 +43,10 @@ def bands_of(
     for name in names:
         axes: dict[Axis, tuple[Band, ...]] = {}
         for axis in _AXES:
-            bands = [_band(n, members[n], name, axis, level=level, method=method) for n in numbers]
+            bands = [
+                _band(n, members[n], name, axis, level=level, method=method, metric=declared(dataset.metrics, name))
+                for n in numbers
+            ]
             kept = tuple(one for one in bands if one is not None and len(one.x) > 1)
             if kept:
                 axes[axis] = kept
@@ -54,7 +58,7 @@ def bands_of(
 
 
 def _band(
-    number: int, replicates: Sequence[Replicate], name: str, axis: Axis, *, level: float, method: str
+    number: int, replicates: Sequence[Replicate], name: str, axis: Axis, *, level: float, method: str, metric: Metric
 ) -> Band | None:
     """The band over replicates that finished; those that diverged or failed left a part of a curve, no result."""
     curves = []
@@ -68,7 +72,7 @@ def _band(
             curves.append((x[known], series.values[known]))
     if not curves:
         return None
-    found = band(curves, level=level, method=method)
+    found = band(curves, level=level, method=method, metric=metric)
     return Band(condition=number, x=found.x, mean=found.mean, low=found.low, high=found.high, n=found.n)
 
 

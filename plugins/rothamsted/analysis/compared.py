@@ -1,4 +1,4 @@
-"""Conditions against a reference, and the set that cannot be told from the best.
+"""Conditions against the best of the others, and against a reference that was named.
 
 Apart from the analysis because a comparison has parts (test, effect, probability, correction) that belong together.
 """
@@ -6,46 +6,82 @@ Apart from the analysis because a comparison has parts (test, effect, probabilit
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from rothamsted.analysis.values import BestSet, ComparisonRow, Comparisons
+from rothamsted.analysis.values import Best, ComparisonRow, Comparisons, Dataset
 from rothamsted.catalog import CORRECTIONS, TESTS
-from rothamsted.statistics import compare, correct, indistinguishable_from_best, probability_better
+from rothamsted.space import is_equal_value
+from rothamsted.statistics import compare, compare_with_best, correct, probability_better
 from rothamsted.statistics.compare import Answer
+from rothamsted.statistics.pairing import Pairing, pairing, pairing_of_all
 
 MOST_COMPARED = 500  # rows of one family; the rest of a larger sweep is far from the best anyway
 
 
-def best_set(
+def best_of(
     values: np.ndarray,
     numbers: Sequence[int],
     *,
     direction: Literal["minimize", "maximize"],
     level: float,
     paired: bool,
-) -> BestSet | None:
-    """Which conditions cannot be told from the best.
+    method: str,
+    smallest_difference: float | None,
+    means: Sequence[float],
+) -> Best | None:
+    """What is said of each condition against the best of the others.
 
     Args:
         values: (condition, seed), best mean first; NaN where missing.
         numbers: The conditions' numbers.
         direction: Which way is better.
-        level: Probability that the truly best one is in the set.
+        level: Probability that the truly best one is in the set, and that no best one is called worse.
         paired: Whether the columns are common seeds.
+        method: A name in BEST_METHODS.
+        smallest_difference: A loss that does not matter; None: every loss does.
+        means: That the conditions are ranked by.
     """
-    found = indistinguishable_from_best(values, direction=direction, level=level, is_paired=paired)
+    found = compare_with_best(
+        values,
+        direction=direction,
+        is_paired=paired,
+        level=level,
+        smallest_difference=smallest_difference,
+        method=method,
+        means=np.array(means, dtype=np.float64),
+    )
     if found is None:
         return None
-    return BestSet(
-        best=numbers[found.best],
-        members=tuple(numbers[index] for index in found.members),
+    return Best(
+        winner=numbers[found.winner],
+        verdicts=dict(zip(numbers, found.rows, strict=True)),
         method=found.method,
         level=level,
+        smallest_difference=smallest_difference,
+        warnings=(*found.warnings, *([found.note] if found.note else [])),
     )
+
+
+def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int | None, str]:
+    """The number of the condition that is named by its number or by its values, or None and why there is none."""
+    if isinstance(wanted, int):
+        is_there = any(condition.number == wanted for condition in dataset.conditions)
+        return (wanted, "") if is_there else (None, f"the reference, condition {wanted}, is not there")
+    found = [
+        condition.number
+        for condition in dataset.conditions
+        if all(n in condition.values and is_equal_value(condition.values[n], v) for n, v in wanted.items())
+    ]
+    if len(found) == 1:
+        return found[0], ""
+    named = ", ".join(f"{name}={value}" for name, value in wanted.items())
+    what = "no condition is" if not found else f"{len(found)} conditions are"
+    return None, f"the reference is to be the condition with {named}, and {what} that: name one by all its values"
 
 
 def compare_with(
@@ -58,6 +94,7 @@ def compare_with(
     level: float,
     direction: Literal["minimize", "maximize"],
     gaps: dict[str, str],
+    seeds: Mapping[int, Sequence[str]],
 ) -> Comparisons:
     """Compare conditions with a reference; the p-values are corrected for all rows together.
 
@@ -70,27 +107,57 @@ def compare_with(
         level: Nominal coverage; a row differs where its corrected p is below 1 - level.
         direction: Which way is better.
         gaps: Told where not all conditions are compared.
+        seeds: Of the values that count, by condition; empty where one is not known. A paired test is replaced by its
+            unpaired twin in the rows whose seeds do not pair them, and for all where they pair too few.
     """
+    family = pairing_of_all([seeds[number] for number in numbers])
     against = values[list(numbers).index(reference)]
     others = [(row, number) for row, number in enumerate(numbers) if number != reference]
     if len(others) > MOST_COMPARED:
         gaps["comparisons beyond"] = f"only the {MOST_COMPARED} best of {len(others)} conditions are compared"
         others = others[:MOST_COMPARED]
-    rows = [_row(values[row], against, number, reference, test, level, direction) for row, number in others]
+    rows, labels = [], Counter[str]()
+    for row, number in others:
+        own, why = _test_of(test, pairing(seeds[number], seeds[reference]))
+        one = _row(values[row], against, number, reference, own, level, direction)
+        rows.append(replace(one, note="; ".join(part for part in (one.note, why) if part)))
+        labels[TESTS[own].label] += 1
     if CORRECTIONS[correction].is_joint:
         kept = [list(numbers).index(number) for number in (reference, *(row.condition for row in rows))]
-        return _jointly(values[kept], reference, rows, correction, level=level, is_paired=TESTS[test].is_paired)
+        is_paired = TESTS[test].is_paired and family.is_paired
+        return replace(
+            _jointly(values[kept], reference, rows, correction, level=level, is_paired=is_paired),
+            why_unpaired=family.why,
+        )
     corrected = correct(np.array([row.p_value for row in rows]), correction)
     alpha = 1 - level
     return Comparisons(
         reference=reference,
-        test=TESTS[test].label,
+        test=joined_tests(labels) or TESTS[test].label,
         correction=correction,
         level=level,
         rows=tuple(
             _with_corrected(row, float(p), is_different=bool(p < alpha)) for row, p in zip(rows, corrected, strict=True)
         ),
+        why_unpaired="" if TESTS[test].is_paired else family.why,
     )
+
+
+def joined_tests(n_rows: Mapping[str, int]) -> str:
+    """'paired t', or 'paired t (14 rows), Welch (1)': which tests the rows of a family had."""
+    names = sorted(n_rows, key=lambda name: -n_rows[name])
+    if len(names) < 2:
+        return "".join(names)
+    first, *rest = names
+    return ", ".join([f"{first} ({n_rows[first]} rows)", *(f"{name} ({n_rows[name]})" for name in rest)])
+
+
+def _test_of(test: str, pairs: Pairing) -> tuple[str, str]:
+    """The test of one row, and what is said where it is another one than that of all."""
+    if not TESTS[test].is_paired or pairs.is_paired:
+        return test, ""
+    own = TESTS[test].twin or "welch"
+    return own, f"{TESTS[own].label}, not paired: {pairs.why}"
 
 
 def _row(
@@ -105,6 +172,8 @@ def _row(
     found = compare(own, against, test=test, level=level)
     paired = TESTS[test].is_paired
     better = probability_better(own, against, direction=direction, is_paired=paired, level=level)
+    is_bound = math.isfinite(found.p_bound)  # no spread at all: the p-value is at most so much
+    p_value = found.p_bound if is_bound else found.p_value
     return ComparisonRow(
         condition=number,
         reference=reference,
@@ -112,14 +181,14 @@ def _row(
         difference=found.estimate,
         low=found.low,
         high=found.high,
-        p_value=found.p_value,
-        p_corrected=found.p_value,
+        p_value=p_value,
+        p_corrected=p_value,
         effect=found.effect.estimate,
         effect_low=found.effect.low,
         effect_high=found.effect.high,
         probability_better=math.nan if better is None else better.estimate,
         is_different=False,
-        note=found.note,
+        note=f"{found.note}; p is that of the largest spread that rounding could hide" if is_bound else found.note,
     )
 
 

@@ -1,11 +1,10 @@
-"""What both readers of a sweep, of the search and of the record, make alike: conditions, their repeats, the order."""
+"""What both readers of a sweep, of the search and of the record, make alike: conditions and the order of replicates."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rothamsted.analysis.typed import label, typed
@@ -25,16 +24,6 @@ def make_condition(
     return Condition(
         number=number, values=values, label=label(values), race=race, dropped_after=after, pruned=kept, **more
     )
-
-
-def with_repeats(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
-    """The conditions by number; the first of several with equal values knows the others."""
-    in_order = sorted(conditions, key=lambda one: one.number)
-    equal: dict[str, list[int]] = {}
-    for one in in_order:
-        equal.setdefault(values_key(one.values), []).append(one.number)
-    later = {first: tuple(rest) for first, *rest in equal.values() if rest}
-    return tuple(replace(one, repeated_by=later[one.number]) if one.number in later else one for one in in_order)
 
 
 def values_key(values: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ def effects_of(dataset: Dataset, numbers: Sequence[int], *, level: float) -> tup
         levels,
         seeds=[r.seed for _, r in observed] if has_seeds else None,
         level=level,
+        errors="own",
     )
     return (found, "") if found.rows else (None, found.note)
 

@@ -5,12 +5,16 @@ Apart from the analysis, which computes: these sentences count what it leaves ou
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Dataset, Replicate
+from rothamsted.metric import declared
+from rothamsted.wording import joined
 
 
 def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranking: Sequence[int]) -> list[str]:
@@ -21,6 +25,11 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
         marks.append(
             f"Conditions have {min(counts)} to {max(counts)} replicates: their intervals are not equally wide."
         )
+    twice = [n for n, rs in members.items() if any(c > 1 for s, c in Counter(r.seed for r in rs).items() if s)]
+    if twice:
+        marks.append(
+            f"Condition {twice[0]} has a seed twice: seeds pair nothing here, and no mean is adjusted for missing ones."
+        )
     diverged = [number for number, rs in members.items() if any(r.outcome == "diverged" for r in rs)]
     if diverged:
         marks.append(f"{len(diverged)} of {len(members)} conditions have diverged replicates and are not ranked.")
@@ -30,6 +39,7 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
             f"{n_pruned} of {len(members)} conditions were pruned (stopped before the end): in no ranking, no interval."
         )
     marks += _constraint_marks(dataset)
+    marks += _range_marks(dataset)
     n_early = sum(bool(r.stopped_early) for r in dataset.replicates)
     if n_early:
         marks.append(
@@ -40,6 +50,13 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
     if excluded:
         marks.append(
             f"{excluded} finished replicates have no finite {dataset.objective.metric}: left out, and counted."
+        )
+    if ranking and (left := left_out_words(dataset, ranking)):
+        marks.append(f"Effects and comparisons are over {over_words(dataset, ranking)}; left out: {left}.")
+    if dataset.looked_by:
+        marks.append(
+            f"Which trials were run depended on results ({joined(dataset.looked_by)}): the report says which "
+            "statements still hold."
         )
     if not ranking and dataset.kind != "contest":
         marks.append(no_score(dataset, members))
@@ -52,6 +69,25 @@ def _constraint_marks(dataset: Dataset) -> list[str]:
     total = len(dataset.conditions)
     return [
         f"{n} of {total} conditions break the constraint {text} and are not ranked." for text, n in n_broken.items()
+    ]
+
+
+def _range_marks(dataset: Dataset) -> list[str]:
+    """Which metrics have final values outside the range that the study declares for them."""
+    outside: Counter[str] = Counter()
+    finished = [r for r in dataset.replicates if r.outcome == "finished"]
+    for r in finished:
+        objectives = zip((dataset.objective, *dataset.others), (r.objective, *r.others))
+        values = {**r.metrics, **{one.metric: value for one, value in objectives}}
+        outside.update(
+            name
+            for name, value in values.items()
+            if math.isfinite(value) and not declared(dataset.metrics, name).holds(value)
+        )
+    return [
+        f"{name} lies outside its declared range, {declared(dataset.metrics, name).range_words}, in {n} of "
+        f"{len(finished)} finished replicates: its intervals do not keep to it."
+        for name, n in outside.items()
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -49,11 +49,24 @@ def number_of(
     return reduce_curve(results, objective.reduce, objective.direction) if len(results) else math.nan
 
 
-def objective_of(series: Series | None, objective: Objective, *, counts_step_0: bool = False) -> float:
-    """The objective's value on a recorded curve; NaN where the metric was not logged, or not often enough."""
-    if series is None:
-        return math.nan
+def objective_of(series: Series | None, objective: Objective, *, counts_step_0: bool = False) -> float | None:
+    """The objective's value on a recorded curve; None where the metric was not logged, or not often enough."""
+    if series is None or not len(counted(series.steps, series.values, counts_step_0=counts_step_0)):
+        return None
     try:
         return number_of(series.steps, series.values, objective, counts_step_0=counts_step_0)
     except StudyError:
-        return math.nan  # mean of the last k of a shorter curve: excluded, and counted as such
+        return None  # mean of the last k of a shorter curve: excluded, and counted as such
+
+
+def not_finite(scores: Iterable[float | None], metrics: Iterable[str]) -> str:
+    """Why a replicate that trained to its end has diverged, in a line: an objective is NaN or infinite; else empty.
+
+    Args:
+        scores: One an objective; None where there is none, which is no divergence.
+        metrics: The objectives' names.
+    """
+    for score, metric in zip(scores, metrics):
+        if score is not None and not math.isfinite(score):
+            return f"its objective is not finite: {metric} is {score}"
+    return ""

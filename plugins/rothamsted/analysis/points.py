@@ -9,12 +9,13 @@ import math
 
 import numpy as np
 
+from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.records import MetricPoint
 from rothamsted.statistics import summarize
 
 
 def summary_points(
-    metric: str, steps: np.ndarray, values: np.ndarray, *, level: float, timestamp_ms: int
+    metric: str, steps: np.ndarray, values: np.ndarray, *, level: float, timestamp_ms: int, known: Metric = UNKNOWN
 ) -> list[MetricPoint]:
     """Summarize a metric over replicates, step by step.
 
@@ -24,13 +25,14 @@ def summary_points(
         values: (replicate, point); NaN where a replicate has none.
         level: Nominal coverage of ci_low to ci_high (Student's t).
         timestamp_ms: Of all points.
+        known: What is known of the metric: the interval keeps to its range.
 
     Returns:
         One point for each statistic and step where it is defined.
     """
     points = []
     step_list = [int(step) for step in steps]
-    for statistic, column in summarize(values, level=level).items():
+    for statistic, column in summarize(values, level, known).items():
         key = f"{metric}/{statistic}"
         points += [
             MetricPoint(key, value, timestamp_ms, step)

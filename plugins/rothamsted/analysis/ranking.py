@@ -7,13 +7,25 @@ constraint has no place, and everybody has to agree on that.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rothamsted.analysis.values import Dataset, Phase, Replicate
+from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
+from rothamsted.statistics.adjusted import adjusted_means, mean_of
+from rothamsted.statistics.pairing import Pairing, pairing_of_all, seeds_problem
 from rothamsted.statistics.pareto import pareto_set
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanOfCondition:
+    """The mean that a condition is ranked by, and the one of the values that are there."""
+
+    adjusted: float  # for seeds that it lacks; equal to the raw one where it lacks none, and where seeds are not known
+    raw: float
+    n_missing: int  # seeds that it lacks, of those that conditions like it have
+    is_alone: bool = False  # it shares no seed with most conditions, so that it cannot be adjusted to them
 
 
 def members_of(dataset: Dataset, phase: Phase = "search") -> dict[int, list[Replicate]]:
@@ -58,24 +70,38 @@ def ranked(dataset: Dataset, phase: Phase = "search") -> list[int]:
 
 
 def means_of(dataset: Dataset, phase: Phase = "search") -> dict[int, tuple[float, ...]]:
-    """The mean of every objective, of the conditions that have them: not pruned, none of their replicates diverged."""
-    pruned = {condition.number for condition in dataset.conditions if condition.pruned}
+    """The mean of every objective, adjusted for missing seeds, of the conditions that have them, see `adjusted_of`."""
+    return {number: tuple(one.adjusted for one in of_one) for number, of_one in adjusted_of(dataset, phase).items()}
+
+
+def adjusted_of(dataset: Dataset, phase: Phase = "search") -> dict[int, tuple[MeanOfCondition, ...]]:
+    """The mean of every objective, of the conditions that have them: not pruned, none of their replicates diverged.
+
+    Conditions are adjusted to each other for the seeds that they lack: those that a race gave up after the same number
+    of replicates, and those that break a constraint, among themselves. Where seeds are not known, or one stands twice
+    in a condition, and among runs of strangers whose seeds do not pair them, the means are the raw ones.
+    """
+    members = {number: of_one for number, of_one in members_of(dataset, phase).items() if of_one}
+    kept: dict[tuple[int, bool], list[int]] = defaultdict(list)
+    for condition in dataset.conditions:
+        of_one = members.get(condition.number, [])
+        if not condition.pruned and of_one and not any(r.outcome == "diverged" for r in of_one):
+            kept[_like(condition)].append(condition.number)
     found = {}
-    for number, replicates in members_of(dataset, phase).items():
-        if number in pruned or any(r.outcome == "diverged" for r in replicates):
-            continue
-        means = tuple(_means(dataset, replicates))
-        if all(map(np.isfinite, means)):
-            found[number] = means
-    return found
+    for numbers in kept.values():
+        samples = [[r.seed for r in members[number] if r.outcome == "finished"] for number in numbers]
+        is_adjusted = not seeds_problem(samples) and (dataset.kind != "runs" or pairing_of_all(samples).is_paired)
+        means = [_adjusted(members, numbers, index, is_adjusted) for index in range(1 + len(dataset.others))]
+        found |= dict(zip(numbers, zip(*means, strict=True), strict=True))
+    return {n: found[n] for n in members if n in found and all(np.isfinite(one.adjusted) for one in found[n])}
 
 
 def pareto_front(dataset: Dataset, numbers: Sequence[int], phase: Phase = "search") -> frozenset[int]:
     """The conditions that no other of these beats in the means of all objectives; all of them with one objective."""
     if not dataset.others or not numbers:
         return frozenset(numbers)
-    members = members_of(dataset, phase)
-    is_in = pareto_set(np.array([_means(dataset, members[number]) for number in numbers]) * signs_of(dataset))
+    means = means_of(dataset, phase)
+    is_in = pareto_set(np.array([means[number] for number in numbers]) * signs_of(dataset))
     return frozenset(number for number, kept in zip(numbers, is_in, strict=True) if kept)
 
 
@@ -93,15 +119,27 @@ def only(dataset: Dataset, numbers: Collection[int]) -> Dataset:
     )
 
 
-def _means(dataset: Dataset, replicates: Sequence[Replicate]) -> list[float]:
-    """The mean of every objective; NaN where there is none."""
-    return [_mean(scores_of(replicates)), *(_mean(others_of(replicates, i)) for i in range(len(dataset.others)))]
+def _like(condition: Condition) -> tuple[int, bool]:
+    """What conditions have in common that are adjusted to each other."""
+    return condition.dropped_after, bool(condition.broken)
 
 
-def _mean(values: np.ndarray) -> float:
-    """The mean of the finite ones; NaN without any."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
+def _adjusted(
+    members: Mapping[int, Sequence[Replicate]], numbers: Sequence[int], index: int, is_adjusted: bool
+) -> list[MeanOfCondition]:
+    """The means of one objective; NaN where there is no finite value."""
+    raw = [mean_of(_values(members[number], index)) for number in numbers]
+    if not is_adjusted:
+        return [MeanOfCondition(adjusted=mean, raw=mean, n_missing=0) for mean in raw]
+    found = adjusted_means(_matrix(members, numbers, index)[0])
+    return [
+        MeanOfCondition(adjusted=float(adjusted) if n else mean, raw=mean, n_missing=int(n), is_alone=bool(alone))
+        for mean, adjusted, n, alone in zip(raw, found.mean, found.n_missing, found.is_alone, strict=True)
+    ]
+
+
+def _values(replicates: Sequence[Replicate], index: int) -> np.ndarray:
+    return scores_of(replicates) if index == 0 else others_of(replicates, index - 1)
 
 
 def survivors(dataset: Dataset, numbers: Sequence[int]) -> list[int]:
@@ -113,32 +151,50 @@ def survivors(dataset: Dataset, numbers: Sequence[int]) -> list[int]:
 def by_seed(dataset: Dataset, numbers: Sequence[int]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Objectives (condition, seed) of the search, NaN where a condition has none at a seed; and the seeds.
 
-    Replicates without a seed are put side by side as they come: nothing pairs them (see `is_paired`).
+    Replicates without a seed, and those of a seed that stands twice in a condition, are put side by side as they come:
+    nothing pairs them (see `pairing_in`).
     """
-    members = members_of(dataset)
+    return _matrix(members_of(dataset), numbers, 0)
+
+
+def _matrix(
+    members: Mapping[int, Sequence[Replicate]], numbers: Sequence[int], index: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
     columns: dict[str, int] = {}
     cells: list[tuple[int, str, float]] = []
     for row, number in enumerate(numbers):
         seen: dict[str, int] = defaultdict(int)
-        for replicate in members[number]:
+        finished = [r for r in members[number] if r.outcome == "finished"]
+        for replicate, value in zip(finished, _values(members[number], index), strict=True):
             seen[replicate.seed] += 1
-            name = replicate.seed or f"#{seen['']}"
+            n = seen[replicate.seed]
+            name = replicate.seed if replicate.seed and n == 1 else f"{replicate.seed}#{n}"
             columns.setdefault(name, len(columns))
-            if replicate.outcome == "finished" and np.isfinite(replicate.objective):
-                cells.append((row, name, replicate.objective))
+            if np.isfinite(value):
+                cells.append((row, name, value))
     values = np.full((len(numbers), len(columns)), np.nan)
     for row, name, value in cells:
         values[row, columns[name]] = value
     return values, tuple(columns)
 
 
-def is_paired(dataset: Dataset, numbers: Sequence[int]) -> bool:
-    """Whether seeds pair the replicates: all have one, and all repeated conditions share two or more."""
+def pairing_in(dataset: Dataset, numbers: Sequence[int]) -> Pairing:
+    """Whether seeds pair the replicates of these conditions of the search, by `statistics.pairing`; else why not."""
+    return pairing_of_all(list(seeds_of(dataset, numbers).values()))
+
+
+def seeds_of(dataset: Dataset, numbers: Sequence[int]) -> dict[int, list[str]]:
+    """The seeds of the values that count in the search, by condition; empty where one is not known."""
     members = members_of(dataset)
-    has_all = all(r.seed for number in numbers for r in members[number])
-    seeds = [{r.seed for r in members[number]} for number in numbers]
-    repeated = [of_one for of_one in seeds if len(of_one) > 1]
-    return has_all and len(repeated) > 1 and all(len(of_one & repeated[0]) > 1 for of_one in repeated)
+    return {
+        number: [r.seed for r in members[number] if r.outcome == "finished" and np.isfinite(r.objective)]
+        for number in numbers
+    }
+
+
+def is_paired(dataset: Dataset, numbers: Sequence[int]) -> bool:
+    """Whether seeds pair the replicates of these conditions, see `pairing_in`."""
+    return pairing_in(dataset, numbers).is_paired
 
 
 def near_best(numbers: Sequence[int], members: Sequence[int]) -> list[int]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
-from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate
 from rothamsted.errors import StoreError
+from rothamsted.metric import Metric
 from rothamsted.tracking import FoundRun
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -36,6 +37,7 @@ class Subject:
     parameters: Mapping[str, Any]
     replicates: tuple[Replicate, ...]
     objective: Objective | None  # of its sweep; None for a run that is in none
+    metrics: Mapping[str, Metric] = field(default_factory=dict)  # what the study of its sweep declares
 
 
 def read_compared(
@@ -75,10 +77,11 @@ def read_compared(
             own = series[r.run_id]
             is_finished = r.outcome == "finished"
             is_known = subject.objective == wanted and math.isfinite(r.objective)
-            value = (
-                r.objective if is_known else objective_of(own.get(wanted.metric), wanted) if is_finished else math.nan
-            )
-            replicates.append(replace(r, condition=number, objective=value, series=own, phase="search"))
+            value = r.objective if is_known else objective_of(own.get(wanted.metric), wanted) if is_finished else None
+            if why := not_finite([value], [wanted.metric]):
+                r, value = replace(r, outcome="diverged", reason=why), None
+            score = math.nan if value is None else value
+            replicates.append(replace(r, condition=number, objective=score, series=own, phase="search"))
     dataset = Dataset(
         name=" vs ".join(subject.name for subject in subjects),
         kind="runs",
@@ -86,6 +89,7 @@ def read_compared(
         factors=tuple(factors_of(conditions)),
         conditions=tuple(conditions),
         replicates=tuple(replicates),
+        metrics=_agreed([subject.metrics for subject in subjects]),
     )
     return dataset, tuple(subjects)
 
@@ -128,6 +132,7 @@ def _of_sweep(reference: str, objective: Objective | None, *, uri: str) -> Subje
         parameters={**fixed, **best.values},
         replicates=tuple(fresh or members),
         objective=dataset.objective,
+        metrics=dataset.metrics,
     )
 
 
@@ -161,6 +166,12 @@ def _replicate(run: FoundRun) -> Replicate:
         metrics={name: value for name, value in run.metrics.items() if name not in BOOKKEEPING},
         started_ms=run.start_ms,
     )
+
+
+def _agreed(declarations: Sequence[Mapping[str, Metric]]) -> dict[str, Metric]:
+    """What all that declare a metric say alike; runs that are not of a sweep declare nothing."""
+    merged = {name: one for own in declarations for name, one in own.items()}
+    return {name: one for name, one in merged.items() if all(own.get(name, one) == one for own in declarations)}
 
 
 def _common_objective(subjects: Sequence[Subject]) -> Objective:

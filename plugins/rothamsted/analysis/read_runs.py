@@ -5,19 +5,19 @@ Apart from reading sweeps of ours: here nothing is known but what the user says 
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from rothamsted import tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
-from rothamsted.analysis.objectives import objective_of
+from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.read_sweep import check_metrics
 from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, Series
 from rothamsted.errors import StoreError
 from rothamsted.records import RunStatus
+from rothamsted.space import identity
 from rothamsted.tracking import FoundRun
 
 SUMMARY_ROLE = "summary"  # rothamsted.role of the run that an analysis writes, which is no result itself
@@ -93,14 +93,16 @@ def _grouped(
     series: Mapping[str, Mapping[str, Series]],
 ) -> tuple[list[Condition], list[Replicate]]:
     """The conditions in the order in which they first appear, and a replicate for each run."""
-    conditions: dict[str, Condition] = {}
+    conditions: dict[Hashable, Condition] = {}
+    seeds: dict[Hashable, str] = {}  # typed -> as it was first written, so that 1 and 1.0 pair
     replicates = []
     for run in runs:
         key = _key(run, group_by)
         if key not in conditions:
             values = {name: typed(_field(run, name) or "") for name in group_by}
             conditions[key] = Condition(number=len(conditions), values=values, label=label(values))
-        seed = (_field(run, replicate_by) or "") if replicate_by else ""
+        written = (_field(run, replicate_by) or "") if replicate_by else ""
+        seed = seeds.setdefault(identity(typed(written)), written)
         replicates.append(_replicate(run, conditions[key].number, seed, objective, series[run.run_id]))
     return list(conditions.values()), replicates
 
@@ -109,15 +111,17 @@ def _replicate(
     run: FoundRun, condition: int, seed: str, objective: Objective, series: Mapping[str, Series]
 ) -> Replicate:
     outcome = _OUTCOMES.get(run.status, "running")
-    value = objective_of(series.get(objective.metric), objective) if outcome == "finished" else math.nan
+    value = objective_of(series.get(objective.metric), objective) if outcome == "finished" else None
+    why = not_finite([value], [objective.metric])
     return Replicate(
         run_id=run.run_id,
         condition=condition,
         seed=seed,
-        outcome=outcome,
-        objective=value,
+        outcome="diverged" if why else outcome,
+        objective=math.nan if value is None or why else value,
         seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
         metrics={name: number for name, number in run.metrics.items() if name not in BOOKKEEPING},
+        reason=why,
         series=series,
         started_ms=run.start_ms,
     )
@@ -179,7 +183,7 @@ def _latest_of_each(
     """Of runs with the same condition and seed the latest that finished, else the latest; and how many repeat."""
     if replicate_by is None:
         return list(runs), 0
-    chosen: dict[str, FoundRun] = {}
+    chosen: dict[Hashable, FoundRun] = {}
     for run in runs:  # oldest start first
         key = _key(run, [*group_by, replicate_by])
         if key not in chosen or run.is_finished or not chosen[key].is_finished:
@@ -191,13 +195,18 @@ def _latest_of_each(
 def _hidden_parameters(runs: Sequence[FoundRun], group_by: Sequence[str], replicate_by: str | None) -> list[str]:
     """Parameters that differ between runs of one condition, though nobody asked for them."""
     known = {name for run in runs for name in run.params} - {*group_by, replicate_by}
-    first: dict[str, FoundRun] = {}
+    first: dict[Hashable, FoundRun] = {}
     hidden: set[str] = set()
     for run in runs:
         other = first.setdefault(_key(run, group_by), run)
-        hidden |= {name for name in known if run.params.get(name) != other.params.get(name)}
+        hidden |= {name for name in known if _value(run.params.get(name)) != _value(other.params.get(name))}
     return sorted(hidden)
 
 
-def _key(run: FoundRun, names: Sequence[str]) -> str:
-    return json.dumps([_field(run, name) for name in names])
+def _key(run: FoundRun, names: Sequence[str]) -> Hashable:
+    """Equal for equal values, however they are written: 0.1 and 0.10, 1e-05 and 0.00001."""
+    return tuple(_value(_field(run, name)) for name in names)
+
+
+def _value(text: str | None) -> Hashable:
+    return None if text is None else identity(typed(text))

@@ -11,12 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.conditions import in_order, make_condition, with_repeats
+from rothamsted.analysis.conditions import in_order, make_condition
 from rothamsted.analysis.constraints import violations
+from rothamsted.analysis.equal_conditions import counted_once
+from rothamsted.analysis.no_effect import distinct
+from rothamsted.analysis.objectives import not_finite
+from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.ranking import ranked
-from rothamsted.analysis.sweep_record import design_of, race_mark
+from rothamsted.analysis.sweep_record import design_of, looked_by
 from rothamsted.analysis.typed import factors_of
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
+from rothamsted.metric import Metric
 from rothamsted.records import Outcome
 from rothamsted.search import Queue, ToldTrial
 from rothamsted.spec import Sweep
@@ -32,6 +37,7 @@ def read_search(
     run_id: str = "",
     experiment_id: str = "",
     question: str = "",
+    metrics: Mapping[str, Metric] | None = None,
 ) -> Dataset:
     """Return the dataset of a sweep as its search has it: every condition that has been told something.
 
@@ -42,14 +48,17 @@ def read_search(
         run_id: Of the sweep's run.
         experiment_id: MLflow's folder of the run.
         question: The sweep file's opening comment.
+        metrics: What its study declares of its metrics.
     """
     fresh = confirmation.trials([tags.CONFIRMS, tags.RESULT]) if confirmation is not None else []
     trials = queue.trials(KEYS)
     found = dataset_of(sweep, trials, fresh, run_id=run_id, experiment_id=experiment_id, question=question)
+    found = replace(found, metrics=metrics or {})
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found
-    begun = {trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh}
-    if begun.issuperset(ranked(found)[: sweep.confirm.keep]):
+    begun = {condition.number for condition in found.conditions if condition.confirm_run_id}
+    ranking = ranked(found)
+    if any(begun.issuperset(those[: sweep.confirm.keep]) for those in (ranking, distinct(found, ranking))):
         return found
     mark = "This sweep is not finished: its best conditions have not all been trained on fresh seeds."
     return replace(found, is_complete=False, marks=(mark, *found.marks))
@@ -67,33 +76,39 @@ def dataset_of(
     """Return the dataset of these trials of a sweep's search, and of its confirmation."""
     told = [trial for trial in trials if tags.RESULT in trial.attributes]
     confirm_runs = {one["trial"]: one["run_id"] for one in (trial.attributes[tags.CONFIRMS] for trial in fresh)}
-    conditions = with_repeats(_condition(sweep, trial, confirm_runs.get(trial.number, "")) for trial in told)
-    replicates = [one for trial in told for one in _replicates(trial)]
-    replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial)]
+    metrics = [objective.metric for objective in sweep.objectives]
+    replicates = [one for trial in told for one in _replicates(trial, metrics)]
+    replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial, metrics)]
+    conditions = [_condition(sweep, trial, confirm_runs.get(trial.number, "")) for trial in told]
+    once = counted_once(conditions, replicates, sweep.space)
     n_over = sum(trial.is_over for trial in trials)
     open_trials = [trial for trial in (*trials, *fresh) if not trial.is_over]
-    is_racing = any(condition.race == tags.RACING for condition in conditions)
+    is_racing = any(condition.race == tags.RACING for condition in once.conditions)
     is_complete = n_over >= sweep.n_trials and not open_trials and not is_racing
     marks = [
         "" if is_complete else _progress_mark(n_over, sweep.n_trials, [t for t in fresh if not t.is_over]),
-        race_mark(conditions),
+        race_mark(once.conditions, level=sweep.statistics.level),
+        *once.marks,
     ]
     is_contest = any(tags.CONTESTANT in trial.attributes for trial in trials)
     return Dataset(
         name=sweep.name,
         kind="contest" if is_contest else "sweep",
         objective=sweep.objective,
-        factors=tuple(factors_of(conditions, sweep.space)),
-        conditions=conditions,
-        replicates=in_order(replicates),
+        factors=tuple(factors_of(once.conditions, sweep.space)),
+        conditions=once.conditions,
+        replicates=in_order(once.replicates),
         question=question,
         run_id=run_id,
         experiment_id=experiment_id,
         design=design_of(sweep),
+        looked_by=looked_by(sweep),
         is_complete=is_complete,
         marks=tuple(mark for mark in marks if mark),
         others=tuple(sweep.objectives[1:]),
-        unconfirmed=frozenset(trial.attributes[tags.CONFIRMS]["trial"] for trial in fresh if not trial.is_over),
+        statistics=sweep.statistics,
+        unconfirmed=frozenset(once.number(t.attributes[tags.CONFIRMS]["trial"]) for t in fresh if not t.is_over),
+        n_repeated=len(once.moved),
     )
 
 
@@ -114,34 +129,43 @@ def _condition(sweep: Sweep, trial: ToldTrial, confirm_run_id: str) -> Condition
     )
 
 
-def _replicates(trial: ToldTrial) -> list[Replicate]:
+def _replicates(trial: ToldTrial, metrics: Sequence[str]) -> list[Replicate]:
     """The replicates that a trial was told of; the trial of a confirmation is one replicate of a condition."""
     item: Mapping[str, Any] | None = trial.attributes.get(tags.CONFIRMS)
     result = trial.attributes[tags.RESULT]
     phase: Phase = "search" if item is None else "confirm"
     number = trial.number if item is None else item["trial"]
     return [
-        _replicate(one, number, phase, trial.ended_ms, result.get("models", {}).get(str(one["replicate"]), {}))
+        _replicate(one, number, phase, trial.ended_ms, result.get("models", {}).get(str(one["replicate"]), {}), metrics)
         for one in result["replicates"]
     ]
 
 
 def _replicate(
-    told: Mapping[str, Any], condition: int, phase: Phase, ended_ms: int, model: Mapping[str, str]
+    told: Mapping[str, Any],
+    condition: int,
+    phase: Phase,
+    ended_ms: int,
+    model: Mapping[str, str],
+    metrics: Sequence[str],
 ) -> Replicate:
-    objective, reason = told["objective"], told.get("reason", "")
-    is_finished = told["outcome"] == Outcome.FINISHED
+    """One of them; a finished one of an older sweep whose objective is not finite has diverged."""
+    objective, reason, outcome = told["objective"], told.get("reason", ""), told["outcome"]
+    if outcome == Outcome.FINISHED and (why := not_finite((objective, *told.get("others", ())), metrics)):
+        outcome, reason = Outcome.DIVERGED.value, why
+    is_finished = outcome == Outcome.FINISHED
     return Replicate(
         run_id=told["run_id"],
         condition=condition,
         seed=str(told["seed"]),
-        outcome=told["outcome"],
+        outcome=outcome,
         objective=float(objective) if is_finished and objective is not None else math.nan,
         seconds=math.nan,
         phase=phase,
         reason="" if is_finished else reason,
         stopped_early=reason if is_finished else "",
-        others=tuple(told.get("others", ())),
+        others=tuple(told.get("others", ())) if is_finished else (),
+        tested=told.get("tested", {}),
         ended_ms=ended_ms,
         number=told["replicate"],
         attempt=told.get("attempt", 1),

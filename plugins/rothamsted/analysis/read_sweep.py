@@ -13,18 +13,20 @@ from dataclasses import replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.conditions import in_order, make_condition, values_key, with_repeats
+from rothamsted.analysis.conditions import in_order, make_condition, values_key
 from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
-from rothamsted.analysis.objectives import OBJECTIVE, objective_key, objective_of
+from rothamsted.analysis.equal_conditions import counted_once
+from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key, objective_of
+from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.sweep_record import (
     design_of,
     how_to_reproduce,
     is_complete,
+    looked_by,
     progress_mark,
     provenance_of,
-    race_mark,
     stage_mark,
     stages_of,
 )
@@ -32,6 +34,7 @@ from rothamsted.analysis.sweep_runs import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import factors_of, typed_in
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate, Series
 from rothamsted.errors import StoreError
+from rothamsted.metric import declared
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Objective, Sweep
 from rothamsted.tracking import FoundRun
@@ -47,6 +50,7 @@ def read_sweep(
     uri: str,
     objective: Objective | None = None,
     curves: Collection[str] | None = None,
+    is_direction_guessed: bool = False,
 ) -> Dataset:
     """Return the dataset of a sweep, as it stands.
 
@@ -54,6 +58,7 @@ def read_sweep(
         reference: Name of the sweep, or id of its run.
         uri: Tracking URI.
         objective: Another one than the sweep's own.
+        is_direction_guessed: Whether a direction that the study declares wins over the objective's.
         curves: Metrics to read with their curves; None for the objective's, its partner's and the learning rate's.
 
     Raises:
@@ -62,6 +67,9 @@ def read_sweep(
     found = read_sweep_runs(reference, uri=uri)
     known = sorted({name for run in found.replicates for name in run.metrics})
     place = f"sweep {found.sweep.name}"
+    if objective is not None and is_direction_guessed:
+        said = declared(found.metrics, objective.metric).direction
+        objective = objective.model_copy(update={"direction": said or objective.direction})
     objectives = list(found.sweep.objectives) if objective is None else [objective]
     wanted = objectives[0]
     check_metrics([*([wanted.metric] if objective is not None else []), *(curves or [])], known, place)
@@ -74,26 +82,32 @@ def read_sweep(
         _replicate(run, number_of, series[run.run_id], objectives, is_own=is_own, is_foreign=is_foreign)
         for run in found.replicates
     ]
+    once = counted_once(conditions, replicates, found.sweep.space)
     stages = stages_of(found.run, uri=uri)
-    marks = (found.mark, progress_mark(found), stage_mark(stages), race_mark(conditions), _never_mark(wanted, known))
+    raced = race_mark(once.conditions, level=found.sweep.statistics.level)
+    marks = (found.mark, progress_mark(found), stage_mark(stages), raced, *once.marks, _never_mark(wanted, known))
     return Dataset(
         name=found.sweep.name,
         kind="sweep",
         objective=wanted,
-        factors=tuple(factors_of(conditions, found.sweep.space)),
-        conditions=conditions,
-        replicates=in_order(replicates),
+        factors=tuple(factors_of(once.conditions, found.sweep.space)),
+        conditions=once.conditions,
+        replicates=in_order(once.replicates),
         question=found.question,
         run_id=found.run.run_id,
         experiment_id=found.run.experiment_id,
         design=design_of(found.sweep),
+        looked_by=looked_by(found.sweep),
         provenance={**provenance_of(found.run), **stages},
         how_to_reproduce=how_to_reproduce(found),
         is_complete=is_complete(found),
         marks=tuple(mark for mark in marks if mark),
         promotions=read_promotions(found.run.run_id, uri=uri),
         others=tuple(objectives[1:]),
-        unconfirmed=_unconfirmed(found, replicates, number_of),
+        statistics=found.sweep.statistics,
+        metrics=found.metrics,
+        unconfirmed=frozenset(once.number(one) for one in _unconfirmed(found, replicates, number_of)),
+        n_repeated=len(once.moved),
     )
 
 
@@ -124,7 +138,7 @@ def check_metrics(wanted: Collection[str], known: Collection[str], place: str) -
             raise StoreError(f"{place}: no replicate has the metric '{name}'; logged: {', '.join(results)}")
 
 
-def _conditions(found: SweepRuns) -> tuple[tuple[Condition, ...], dict[str, int]]:
+def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
     """The conditions, and for each trial's run the number of its condition.
 
     A trial that confirms has a run of its own and the number of its condition.
@@ -147,7 +161,7 @@ def _conditions(found: SweepRuns) -> tuple[tuple[Condition, ...], dict[str, int]
         if number not in conditions:
             broken = violations(found.sweep.constraints, last.get(trial.run_id, []))
             conditions[number] = _condition(number, values, trial, broken)
-    return with_repeats(conditions.values()), number_of
+    return list(conditions.values()), number_of
 
 
 def _values(trial: FoundRun, sweep: Sweep) -> dict[str, Any]:
@@ -179,14 +193,18 @@ def _replicate(
     is_foreign: bool,
 ) -> Replicate:
     trial = run.run_id if run.run_id in number_of else run.tags["mlflow.parentRunId"]
-    outcome = _outcome(run)
+    outcome, why = _outcome(run), ""
     scores = [math.nan]
     if outcome == Outcome.FINISHED:
         told = [run.metrics.get(objective_key(i, o.metric)) if is_own else None for i, o in enumerate(objectives)]
         curves = [objective_of(series.get(o.metric), o, counts_step_0=is_foreign) for o in objectives]
-        scores = [curve if own is None else own for own, curve in zip(told, curves, strict=True)]
+        found = [curve if own is None else own for own, curve in zip(told, curves, strict=True)]
+        if why := not_finite(found, [o.metric for o in objectives]):
+            outcome = Outcome.DIVERGED.value
+        else:
+            scores = [math.nan if score is None else score for score in found]
     phase: Phase = "confirm" if run.tags.get(tags.PHASE) == "confirm" else "search"
-    reason = run.tags.get(tags.PRUNED_BECAUSE if outcome == Outcome.PRUNED else tags.REASON, "")
+    reason = why or run.tags.get(tags.PRUNED_BECAUSE if outcome == Outcome.PRUNED else tags.REASON, "")
     reason = "" if outcome == Outcome.FINISHED else reason  # one that was stopped, and went on, still says why
     results = {k: v for k, v in run.metrics.items() if k not in BOOKKEEPING and not k.startswith(f"{OBJECTIVE}.")}
     return Replicate(

@@ -6,12 +6,12 @@ Apart from reading its replicates: these are the words that tables and pages sho
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.sweep_runs import SweepRuns
-from rothamsted.analysis.values import Condition
+from rothamsted.catalog import SAMPLERS
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
 from rothamsted.tracking import FoundRun
@@ -36,18 +36,37 @@ def design_of(sweep: Sweep) -> dict[str, str]:
     design = {
         **_target(sweep),
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
+        **({"conditions": exhausted_text(sweep)} if sweep.is_exhausting else {}),
         **({"pruner": _settings(sweep.pruner.plain)} if sweep.pruner is not None else {}),
         **({"early stopping": _early(sweep)} if sweep.early_stopping is not None else {}),
         **({"constraints": "; ".join(sweep.constraints)} if sweep.constraints else {}),
         "replicates": f"{len(seeds)} a condition, the same seeds in each: {shown}",
     }
     if sweep.confirm is not None:
-        design["confirmation"] = f"the best {sweep.confirm.keep} again, on {len(sweep.confirm_seeds)} fresh seeds each"
+        n_best = min(sweep.confirm.keep, sweep.n_trials)
+        design["confirmation"] = f"the best {n_best} again, on {len(sweep.confirm_seeds)} fresh seeds each"
     if sweep.stages:
         design["stages"] = f"{len(sweep.stages)}; these are the runs of the first"
     for name, value in sweep.stage_parameters(0).items():
         design[f"fixed: {name}"] = str(value)
     return design
+
+
+def exhausted_text(sweep: Sweep) -> str:
+    """How many conditions a space has of which the file wants more: the search ends when all are done."""
+    return f"all {sweep.n_trials} of the space, which has no more (trials: {sweep.trials})"
+
+
+def looked_by(sweep: Sweep) -> tuple[str, ...]:
+    """What of a sweep's search looked at results, in the order in which it did; see `dependence`."""
+    is_later = _STAGE_NAME.fullmatch(sweep.name) is not None
+    sampler = sweep.sampler.name
+    return (
+        *(["stages"] if is_later else []),
+        *([sampler] if not is_later and SAMPLERS[sampler].adaptive else []),
+        *(["pruning"] if sweep.pruner is not None else []),
+        *(["racing"] if sweep.replicates.racing is not None else []),
+    )
 
 
 def _target(sweep: Sweep) -> dict[str, str]:
@@ -133,11 +152,3 @@ def progress_mark(found: SweepRuns) -> str:
     state = "still running" if found.run.status == RunStatus.RUNNING else f"not finished ({found.run.status})"
     ended = f"{_n_ended(found)} of {found.sweep.n_trials} conditions have ended"
     return f"This sweep is {state}: {ended}; analysed as it stands."
-
-
-def race_mark(conditions: Sequence[Condition]) -> str:
-    """How many conditions a race gave up early."""
-    n_raced, n_dropped = sum(bool(c.race) for c in conditions), sum(c.dropped_after > 0 for c in conditions)
-    if not n_dropped:
-        return ""
-    return f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates, and rank last."

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rothamsted import tags, tracking
 from rothamsted.analysis.find import find_sweep
 from rothamsted.errors import StoreError
+from rothamsted.metric import Metric, metrics_from_plain
 from rothamsted.records import Outcome
 from rothamsted.spec import Sweep, from_resolved
 from rothamsted.spec.comment import opening_comment
@@ -28,6 +29,7 @@ class SweepRuns:
     replicates: Sequence[FoundRun]  # the last session of each
     question: str
     mark: str  # where the sweep's name was not enough
+    metrics: Mapping[str, Metric]  # what its study declared
 
 
 def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
@@ -49,7 +51,8 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
     nested = [one for one in below if one.tags.get("mlflow.parentRunId") in trials and tags.REPLICATE in one.tags]
     sessions = last_sessions([*alone, *nested])
     earlier = {one.run_id for one in alone} - {one.run_id for one in sessions}
-    files = [path for path in tracking.list_files(run.run_id, "sweep", uri=uri) if path.endswith((".yaml", ".yml"))]
+    listed = tracking.list_files(run.run_id, "sweep", uri=uri)
+    files = [path for path in listed if path.endswith((".yaml", ".yml"))]
     source = tracking.read_text(run.run_id, files[0], uri=uri) if files else None
     return SweepRuns(
         sweep=sweep,
@@ -58,7 +61,15 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
         replicates=sessions,
         question=opening_comment(source or ""),
         mark=mark,
+        metrics=_metrics(run.run_id, listed, uri=uri),
     )
+
+
+def _metrics(run_id: str, listed: Sequence[str], *, uri: str) -> dict[str, Metric]:
+    """What the study declared of its metrics; nothing where the record is older than that."""
+    path = f"sweep/{tags.METRICS_FILE}"
+    text = tracking.read_text(run_id, path, uri=uri) if path in listed else None
+    return {} if text is None else metrics_from_plain(json.loads(text))
 
 
 def last_sessions(runs: Sequence[FoundRun]) -> list[FoundRun]:

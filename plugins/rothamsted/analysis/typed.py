@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from rothamsted.analysis.values import Condition, Factor
-from rothamsted.space import Choice, Range
+from rothamsted.space import Choice, Range, identity
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 MIN_LOG_RATIO = 30.0  # numbers above zero that span more than this are drawn on a log axis
@@ -90,5 +90,8 @@ def _is_log(levels: Sequence[float], domain: Range | Choice | None) -> bool:
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:
-    """Distinct values in the order in which they first appear; lists and maps are no keys, so by their text."""
-    return list({json.dumps(value, sort_keys=True, default=str): value for value in values}.values())
+    """Distinct values in the order in which they first appear, 1 and 1.0 being one."""
+    first: dict[Hashable, Any] = {}
+    for value in values:
+        first.setdefault(identity(value), value)
+    return list(first.values())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from rothamsted.spec import Objective
+from rothamsted.metric import Metric as Metric
+from rothamsted.spec import Objective, Statistics
+from rothamsted.statistics import AgainstBest as AgainstBest
 from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
 from rothamsted.statistics import LevelMean as LevelMean
@@ -42,6 +45,7 @@ class Replicate:
     others: tuple[float, ...] = ()  # of the further objectives; empty without a score
     stopped_early: str = ""  # why, where it did not improve any more: its score counts, its curve is shorter
     metrics: Mapping[str, float] = field(default_factory=dict)  # the latest value of each; none from the search
+    tested: Mapping[str, float] = field(default_factory=dict)  # test metrics of its model, as the search was told
     series: Mapping[str, Series] = field(default_factory=dict)  # only of the metrics that were read with curves
     started_ms: int = 0  # milliseconds since 1970; 0: unknown
     ended_ms: int = 0  # milliseconds since 1970; 0: it runs, or is unknown. From the search: when its trial was told
@@ -49,6 +53,11 @@ class Replicate:
     attempt: int = 1  # 1, 2, ...: grows with each retry
     model: str = ""  # URI of its model; empty: none was logged
     model_problem: str = ""  # one line, where its model could not be logged
+
+    @property
+    def test_metrics(self) -> dict[str, float]:
+        """What its model has on rows that no choice used: the metrics below test/."""
+        return {name: value for name, value in self.metrics.items() if name.startswith("test/")} | dict(self.tested)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +70,6 @@ class Condition:
     name: str = ""  # what a contest calls it: champion, challenger; empty elsewhere
     run_id: str = ""  # run of the trial; empty where there is none
     confirm_run_id: str = ""  # run of its confirmation, above its replicates on fresh seeds; empty without
-    repeated_by: tuple[int, ...] = ()  # later conditions with the same values
     race: str = ""  # how it left a race: "dropped after 5", "survived"; empty without one
     dropped_after: int = 0  # replicates after which a race gave it up; 0: never
     pruned: str = ""  # why it was pruned: censored, in no interval and no ranking; empty: it was not
@@ -131,7 +139,11 @@ class Dataset:
     marks: tuple[str, ...] = ()  # what a reader has to know before any number: "still running: 12 of 60 ..."
     promotions: tuple[Promotion, ...] = ()  # the newest verdict first
     others: tuple[Objective, ...] = ()  # further objectives: those of `Replicate.others`
+    statistics: Statistics = field(default_factory=Statistics)  # how the sweep's file wants it analysed
+    metrics: Mapping[str, Metric] = field(default_factory=dict)  # what is declared of them, see `metric.declared`
+    looked_by: tuple[str, ...] = ()  # what in the search looked at results: a sampler's name, or one of LOOKS
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
+    n_repeated: int = 0  # trials that were trained although their condition was there: counted with it, once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +157,20 @@ class ConditionSummary:
     interval: Interval | None  # for the mean; None with fewer than two values
     is_constant: bool  # more than one value, and no spread at all
     note: str = ""  # why there is no interval, or what is odd
+    adjusted: float = math.nan  # mean adjusted for the seeds it lacks, by which it is ranked; NaN: it has no place
+    n_missing: int = 0  # seeds it lacks; 0: the adjusted mean is the mean, bit for bit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Better:
+    """How often a replicate of a condition beat one of the reference, and the interval for the probability of that."""
+
+    n_better: float  # ties count half
+    n_compared: int  # pairs of one seed; else each replicate with each of the other
+    low: float  # Wilson's interval for pairs, else Newcombe's method 5
+    high: float
+    level: float
+    is_paired: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +191,7 @@ class ComparisonRow:
     probability_better: float  # that a replicate of the condition beats one of the reference; ties count half
     is_different: bool  # corrected p below 1 - level
     note: str = ""
+    better: Better | None = None  # the counts behind `probability_better`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,16 +203,36 @@ class Comparisons:
     correction: str  # holm, bonferroni, bh, or the procedure's own
     level: float
     rows: tuple[ComparisonRow, ...]
+    why_unpaired: str = ""  # why seeds do not pair the replicates; empty where they do, and where rows say it
 
 
 @dataclass(frozen=True, kw_only=True)
-class BestSet:
-    """The conditions that cannot be told from the best at this level; the best is one of them."""
+class Best:
+    """What is said of the best condition and of each other one: the one verdict that everything shown repeats."""
 
-    best: int
-    members: tuple[int, ...]
-    method: str
+    winner: int  # condition with the best mean
+    verdicts: Mapping[int, AgainstBest]  # ranked condition -> how much worse it is, in the set, its verdict
+    method: str  # a name in BEST_METHODS
     level: float
+    smallest_difference: float | None  # a loss that does not matter, in the objective's units
+    warnings: tuple[str, ...] = ()
+    more_seeds: Mapping[int, int | None] = field(
+        default_factory=dict
+    )  # open condition -> seeds a condition that decide
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Conditions that cannot be ruled out as the best, best mean first; the winner is one of them."""
+        return tuple(number for number, one in self.verdicts.items() if one.is_in_set)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Those of `members` that did not win."""
+        return tuple(number for number in self.members if number != self.winner)
+
+    def having(self, verdict: str) -> tuple[int, ...]:
+        """The conditions with this verdict, best mean first, the winner left aside."""
+        return tuple(n for n, one in self.verdicts.items() if one.verdict == verdict and n != self.winner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +274,7 @@ class Confirmed:
     luck: Luck
     summary: ConditionSummary | None = None  # of all its replicates on fresh seeds
     searched: ConditionSummary | None = None  # of all its replicates in the search
+    tested: Mapping[str, ConditionSummary] = field(default_factory=dict)  # test metric -> over fresh seeds
 
     @property
     def mean(self) -> float | None:
@@ -273,13 +321,14 @@ class Analysis:
     objective: tuple[ConditionSummary, ...]  # by condition
     metrics: Mapping[str, tuple[ConditionSummary, ...]]  # final value of every other metric
     ranking: tuple[int, ...]  # conditions with a mean, best first
-    best: BestSet | None
-    comparisons: Comparisons | None  # of all conditions with the best
+    best: Best | None
+    comparisons: Comparisons | None  # of all conditions with a reference that was named
     effects: FactorEffects | None
     confirmed: tuple[Confirmed, ...]
     detectable: Detectable | None
     bands: Mapping[str, Mapping[Axis, tuple[Band, ...]]]  # metric -> axis -> one a condition
     gaps: Mapping[str, str]  # part that is missing ("comparisons", "effects", ...) -> why
     marks: tuple[str, ...]  # warnings, the dataset's included
+    dependence: tuple[str, ...] = ()  # where trials depend on results: which statements still hold
     others: tuple[tuple[ConditionSummary, ...], ...] = ()  # of each further objective, by condition
     pareto: ParetoSet | None = None  # of all objectives together; None with one

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -30,7 +31,7 @@ from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
 
 RUN_KEYS = "sweep, experiment, group_by, replicate_by, metric, direction, reduce, metrics"
-HOW_KEYS = "level, interval, correction, test, reference"
+HOW_KEYS = "level, interval, best, smallest_difference, reference, correction, test"
 OUT_KEYS = "folder, export, export_names"
 
 
@@ -46,6 +47,7 @@ def report(arguments: Sequence[str]) -> int:
 
 def _analyze(command: str, arguments: Sequence[str]) -> int:
     from rothamsted.analysis.analyze import analyze as analyze_dataset
+    from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
     from rothamsted.publish.export import Names, read_names, write_export
     from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page
@@ -60,10 +62,11 @@ def _analyze(command: str, arguments: Sequence[str]) -> int:
         raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
     export_names = Names() if names_file is None else read_names(Path(names_file))
     options = take_plot_options(found, command)
-    settings = take_settings(found, command)
+    asked = take_settings(found, command)
     uri = open_store()
     dataset = take_dataset(found, command, uri=uri)
     refuse_rest(found, command, f"{RUN_KEYS}, {HOW_KEYS}, plots, {', '.join(PLOT_KEYS)}, {OUT_KEYS}")
+    settings = replace(settings_of(dataset.statistics), **asked)
     analysis = analyze_dataset(dataset, settings)
     html = report_html(analysis, plots=plots, options=options)
     recorder = tracking.open_recorder(uri)
@@ -90,13 +93,14 @@ def _analyze(command: str, arguments: Sequence[str]) -> int:
 
 def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
+    from rothamsted.analysis.analyze import Settings
     from rothamsted.analysis.read_compared import read_compared
     from rothamsted.publish.comparison import comparison_html, comparison_text
     from rothamsted.publish.pages import copy_page, write_page
 
     found = pairs(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
-    settings = take_settings(found, "compare")
+    settings = Settings(**{"reference": 0, **take_settings(found, "compare")})  # the first that is named
     objective = take_objective(found, "compare")
     refuse_rest(found, "compare", f"runs, metric, direction, reduce, {HOW_KEYS}, folder")
     if len(references) < 2:
@@ -117,13 +121,15 @@ def compare(arguments: Sequence[str]) -> int:
 
 def power(arguments: Sequence[str]) -> int:
     """How many replicates it takes to see a difference, from the spread of an earlier sweep."""
+    from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.power import power_text
 
     found = pairs(arguments, command="power")
     difference = take_number(found, "difference", float, "power")
-    settings = take_settings(found, "power")
+    asked = take_settings(found, "power")
     uri = open_store()
     dataset = take_dataset(found, "power", uri=uri)
+    settings = replace(settings_of(dataset.statistics), **asked)
     refuse_rest(found, "power", f"{RUN_KEYS}, difference, power, level")
     Console().print(power_text(dataset, difference, settings), markup=False, soft_wrap=True)
     return 0

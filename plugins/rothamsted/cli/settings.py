@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 from rothamsted import tracking
-from rothamsted.analysis.analyze import Settings
 from rothamsted.analysis.read_runs import read_runs
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset, Objective
@@ -19,7 +18,7 @@ from rothamsted.cli.arguments import take
 from rothamsted.errors import UserError
 from rothamsted.registries import NameOf
 from rothamsted.report.plots import PlotOptions
-from rothamsted.statistics import parse_reduction
+from rothamsted.statistics import BEST_METHODS, DEFAULT_POWER, parse_reduction
 
 PLOT_KEYS = ("x", "group", "over", "second", "second_direction")
 _T = TypeVar("_T")
@@ -45,9 +44,10 @@ def take_dataset(found: dict[str, str], command: str, *, uri: str) -> Dataset:
         raise UserError(
             f"rothamsted {command}: which runs? give sweep=NAME, or experiment=NAME with group_by and metric"
         )
+    is_guessed = "direction" not in found
     objective = take_objective(found, command)
     if sweep is not None:
-        return read_sweep(sweep, uri=uri, objective=objective, curves=curves or None)
+        return read_sweep(sweep, uri=uri, objective=objective, curves=curves or None, is_direction_guessed=is_guessed)
     group_by, replicate_by = names_of(take(found, "group_by")), take(found, "replicate_by")
     if not group_by:
         raise UserError(f"rothamsted {command}: experiment={experiment} needs group_by=PARAMETER[,PARAMETER]")
@@ -79,17 +79,19 @@ def take_objective(found: dict[str, str], command: str) -> Objective | None:
 _DIRECTIONS: Mapping[str, Literal["minimize", "maximize"]] = {"minimize": "minimize", "maximize": "maximize"}
 
 
-def take_settings(found: dict[str, str], command: str) -> Settings:
-    """How to analyse: level, interval, correction, test, reference, power."""
-    reference = take(found, "reference")
-    return Settings(
-        level=take_share(found, "level", 0.95, command),
-        interval=_name(found, "interval", "t", NameOf(INTERVALS), command),
-        correction=_name(found, "correction", "holm", NameOf(CORRECTIONS), command),
-        test=_name(found, "test", "auto", NameOf(TESTS, also=("auto",)), command),
-        reference=None if reference is None else take_number({"reference": reference}, "reference", int, command),
-        power=take_share(found, "power", 0.8, command),
-    )
+def take_settings(found: dict[str, str], command: str) -> dict[str, Any]:
+    """What is asked of the analysis, fields of `Settings`; what is not asked is as the sweep's file has it."""
+    readers: dict[str, Callable[[str], Any]] = {
+        "level": lambda key: take_share(found, key, 0.95, command),
+        "interval": lambda key: _name(found, key, NameOf(INTERVALS), command),
+        "best": lambda key: one_of(take(found, key) or "", key, command, {name: name for name in BEST_METHODS}),
+        "smallest_difference": lambda key: take_number(found, key, float, command),
+        "reference": lambda key: take_number(found, key, int, command),
+        "correction": lambda key: _name(found, key, NameOf(CORRECTIONS), command),
+        "test": lambda key: _name(found, key, NameOf(TESTS, also=("auto",)), command),
+        "power": lambda key: take_share(found, key, DEFAULT_POWER, command),
+    }
+    return {key: read(key) for key, read in readers.items() if key in found}
 
 
 def take_plot_options(found: dict[str, str], command: str) -> PlotOptions:
@@ -150,8 +152,8 @@ def refuse_rest(found: Mapping[str, str], command: str, known: str) -> None:
         raise UserError(f"rothamsted {command}: unknown keys {', '.join(found)}; known: {known}")
 
 
-def _name(found: dict[str, str], key: str, default: str, taken: NameOf, command: str) -> str:
-    value = take(found, key, default) or default
+def _name(found: dict[str, str], key: str, taken: NameOf, command: str) -> str:
+    value = take(found, key) or ""
     if reason := taken.refusal(value):
         raise UserError(f"rothamsted {command}: {key}={value}: {reason}")
     return value

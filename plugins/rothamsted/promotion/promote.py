@@ -23,14 +23,15 @@ from rothamsted.promotion.evidence.of_champion import (
     read_champion_record,
     said_of_rollback,
 )
+from rothamsted.promotion.evidence.of_looks import read_look
 from rothamsted.promotion.evidence.of_sweep import Candidates, read_candidates
-from rothamsted.promotion.judge.earlier_verdicts import read_verdicts, verdict_tags, verdict_to_record
+from rothamsted.promotion.judge.earlier_verdicts import artifact_path, read_verdicts, verdict_tags, verdict_to_record
 from rothamsted.promotion.judge.limits import metrics_of
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.judge.verdict import representative
 from rothamsted.promotion.ledger.changes import ChampionChange, change_tag, next_number, read_changes
 from rothamsted.promotion.ledger.decision import PromotionOutcome, decided, nothing_to_do, outcome, previewed
-from rothamsted.promotion.ledger.texts import SECTION, JudgedCandidate, artifact, artifact_path, description, section
+from rothamsted.promotion.ledger.texts import SECTION, JudgedCandidate, artifact, description, section
 from rothamsted.promotion.types import Evidence
 from rothamsted.tracking.registry.change import AliasMovedError, Change, apply
 from rothamsted.tracking.registry.found import FoundVersion
@@ -165,7 +166,7 @@ def _is_champion(candidates: Sequence[Evidence], record: ChampionRecord) -> bool
 def _write(
     candidates: Candidates, record: ChampionRecord, judgement: Judgement, registry: ModelRegistry
 ) -> PromotionOutcome:
-    """Under the lock: look again, register, record, and move the alias last.
+    """Under the lock: read again, register, record, and move the alias last.
 
     Raises:
         AliasMovedError: The champion is another one than that of the verdict.
@@ -174,6 +175,7 @@ def _write(
     registry.create_model(policy.model)
     with locked(registry, policy.model, new_worker_id(), is_alive=is_alive) as lock:
         _check_champion_unchanged(registry, record, judgement)
+        _check_looks_unchanged(registry, candidates, judgement)
         entries = _register(candidates, judgement, registry)
         _write_to_sweep(entries, candidates, judgement, registry)
         promoted = next((entry for entry in entries if entry.verdict.decision == "promoted"), None)
@@ -190,6 +192,19 @@ def _check_champion_unchanged(registry: ModelRegistry, record: ChampionRecord, j
     if now != record.champion:
         was, by_now = (f"version {one}" if one else "nobody" for one in (record.champion, now))
         raise AliasMovedError(f"model '{judgement.policy.model}': {alias} was {was} and is {by_now} now")
+
+
+def _check_looks_unchanged(registry: ModelRegistry, candidates: Candidates, judgement: Judgement) -> None:
+    """Another promotion of the same challenger may have spent its look meanwhile: then this one is the next."""
+    policy = judgement.policy
+    now = read_champion_record(registry, policy)
+    for evidence, verdict in zip(candidates.evidences, judgement.verdicts, strict=True):
+        look = read_look(evidence, now, policy, basis=judgement.meeting.basis, uri=registry.tracking_uri)
+        if verdict.share and look.number != verdict.look:
+            raise AliasMovedError(
+                f"model '{policy.model}': '{evidence.label}' was judged by another promotion meanwhile, so this is "
+                f"look {look.number} and not {verdict.look}"
+            )
 
 
 def _register(candidates: Candidates, judgement: Judgement, registry: ModelRegistry) -> list[JudgedCandidate]:

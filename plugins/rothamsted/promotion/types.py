@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rothamsted.metric import Metric
 from rothamsted.statistics import Interval
 
 Decision = Literal["promoted", "kept", "undecided"]
@@ -41,6 +42,7 @@ class Evidence:
     data_digest: str  # of the data that it trained on; empty where the study has none
     metric: str
     version: str = ""  # of the registered model; empty for one that is not registered yet
+    metrics: Mapping[str, Metric] = field(default_factory=dict)  # what its study declares of them
 
     def digest(self) -> str:
         """SHA-256 of the objectives that the evidence rests on: altered evidence has another one."""
@@ -76,6 +78,8 @@ class Verdict:
     p_value: float | None = None
     test: str = ""
     level: float = 0.95
+    look: int = 1  # at this challenger against this champion
+    share: float = 0.0  # of the error rate that this look could spend; 0 where nothing was compared
     n: int = 0  # pairs, or the smaller group
     more_replicates: int | None = None  # for undecided: how many more a contestant would probably decide
     constraints: tuple[ConstraintResult, ...] = ()

@@ -5,7 +5,6 @@ Apart from the page itself because here subjects meet their analysis.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from rothamsted import __version__
@@ -16,6 +15,7 @@ from rothamsted.publish.description import estimate_text
 from rothamsted.publish.pages import now_text
 from rothamsted.report.page.compare_page import Comparison, SubjectResult, render_comparison
 from rothamsted.report.plots import render
+from rothamsted.wording import estimate, p_value
 
 PLOTS = ("curves", "curves_by_time", "forest")
 
@@ -70,8 +70,11 @@ def comparison_text(dataset: Dataset, settings: Settings) -> str:
     found = analysis.comparisons
     lines.append(f"differences from {labels[found.reference]} ({found.test}, {found.correction}):")
     for row in found.rows:
-        p = "no p-value" if math.isnan(row.p_corrected) else f"p = {row.p_corrected:.3g}"
+        difference = estimate(row.difference, row.low, row.high)
         lines.append(
-            f"  {labels[row.condition]}: {row.difference:.4g}, {row.low:.4g} to {row.high:.4g}, {p}, n = {row.n}"
+            f"  {labels[row.condition]}: {difference}, {p_value(row.p_corrected)}, n = {row.n}"
+            + (f" ({row.note})" if row.note else "")
         )
+    if found.why_unpaired:
+        lines.append(f"not paired: {found.why_unpaired}")
     return "\n".join(lines)

@@ -18,29 +18,50 @@ def confirmed_table(analysis: Analysis) -> Table:
     conditions = {condition.number: condition for condition in analysis.dataset.conditions}
     summaries = [f"{which}_{statistic}" for which in ("search", "confirmed") for statistic in STATISTICS]
     counts = [outcome.value for outcome in Outcome]
+    tested = sorted({name for one in analysis.confirmed for name in one.tested})
     rows = [
         (
             *_first(conditions[one.condition], names),
             *_statistics(one.searched, one.search),
             *_statistics(one.summary, one.confirmed),
             one.luck.estimate,
+            *(one.tested[name].statistics["mean"] if name in one.tested else math.nan for name in tested),
             *(one.summary.counts.get(outcome, 0) if one.summary else 0 for outcome in counts),
             conditions[one.condition].confirm_run_id,
         )
         for one in analysis.confirmed
     ]
-    columns = ("trial", *names, *summaries, "luck", *(f"n_{outcome}" for outcome in counts), "run_id")
+    columns = (
+        "trial",
+        *names,
+        *summaries,
+        "luck",
+        *(f"{name}_mean" for name in tested),
+        *(f"n_{outcome}" for outcome in counts),
+        "run_id",
+    )
     return Table(name="confirmed", columns=columns, rows=tuple(rows))
 
 
 def confirmed_replicates_table(dataset: Dataset) -> Table:
-    """One row a replicate of a confirmation that has ended: what promotion holds the runs against."""
-    rows = [
-        (one.condition, one.number, one.seed, one.outcome, one.objective, one.run_id)
+    """One row a replicate of a confirmation that has ended, with the test metrics of its model.
+
+    It is what promotion holds the runs against.
+    """
+    shown = [
+        one
         for one in sorted(dataset.replicates, key=lambda r: (r.condition, r.number))
         if one.phase == "confirm" and one.condition not in dataset.unconfirmed
     ]
-    columns = ("trial", "replicate", "seed", "outcome", "objective", "run_id")
+    tested = sorted({name for one in shown for name in one.test_metrics})
+    rows = [
+        (
+            *(one.condition, one.number, one.seed, one.outcome, one.objective, one.run_id),
+            *(one.test_metrics.get(name, math.nan) for name in tested),
+        )
+        for one in shown
+    ]
+    columns = ("trial", "replicate", "seed", "outcome", "objective", "run_id", *tested)
     return Table(name="confirmed_replicates", columns=columns, rows=tuple(rows))
 
 

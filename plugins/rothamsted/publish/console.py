@@ -12,7 +12,11 @@ from rothamsted import tracking
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
 from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, race_text
+from rothamsted.report.tables.cells import mean_estimate
+from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.search import dashboard_command
+from rothamsted.wording import MISSING, level_percent
+from rothamsted.wording import number as written_number
 
 MOST_SHOWN = 10  # conditions of a table; the CSV files have all
 
@@ -38,6 +42,8 @@ def show(analysis: Analysis, console: Console, *, left: str = "", tracking_uri: 
         if analysis.pareto is not None:
             _line(console, f"{len(analysis.pareto.members)} of {len(dataset.conditions)} conditions on the Pareto set")
         console.print(best_table(analysis))
+        if words := verdict_words(analysis):
+            _line(console, words)
     elif "confirmation" in dataset.design and not left:
         console.print("so there is nothing to confirm")
     if analysis.confirmed:
@@ -62,13 +68,20 @@ def best_table(analysis: Analysis) -> Table:
         caption=f"the search's own estimates: {picked} picked for looking best, so the mean is optimistic",
     )
     of_further = [header for other in dataset.others for header in (f"mean {other.metric}", "interval", "n")]
-    last = [*["Pareto set"] * (analysis.pareto is not None), *["race"] * is_raced(dataset)]
+    last = [
+        *["verdict"] * (analysis.best is not None),
+        *["Pareto set"] * (analysis.pareto is not None),
+        *["race"] * is_raced(dataset),
+    ]
     for header in ("trial", *names, "mean", _interval_header(analysis), "n", *of_further, *last):
         table.add_column(escape(header), justify="right")
     summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
+    if any(of_one[number].n_missing for of_one in summaries for number in shown):
+        table.caption = f"{table.caption}; seeds missing: the mean adjusted for them, and that of its own values"
     for number in shown:
         row = [str(number), *(escape(short(conditions[number].values.get(name, ""))) for name in names)]
         row += [cell for of_one in summaries for cell in _cells(of_one[number])]
+        row += [verdict_of(analysis, number)] if analysis.best is not None else []
         row += ["yes" if number in analysis.pareto.members else "no"] if analysis.pareto is not None else []
         table.add_row(*row, *[conditions[number].race] * is_raced(dataset))
     return table
@@ -126,13 +139,20 @@ def _confirmed_cells(one: Confirmed) -> tuple[str, str, str]:
 
 
 def _cells(summary: ConditionSummary) -> tuple[str, str, str]:
-    interval = summary.interval
-    bounds = "none (n = 1)" if interval is None else f"{interval.low:.5g} to {interval.high:.5g}"
-    return f"{summary.statistics['mean']:.5g}", bounds, str(summary.n)
+    written, _ = mean_estimate(summary)
+    bounds = f"none (n = {summary.n})" if written.interval == MISSING else written.interval
+    if not summary.n_missing:
+        return written.value, bounds, str(summary.n)
+    return (
+        f"{written_number(summary.adjusted)} (own {written.value})",
+        bounds,
+        f"{summary.n}, lacks {summary.n_missing}",
+    )
 
 
 def _interval_header(analysis: Analysis) -> str:
-    return f"{100 * analysis.level:g} % interval ({analysis.interval})"
+    kinds = {one.interval.method for one in analysis.objective if one.interval} or {analysis.interval}
+    return f"{level_percent(analysis.level)} interval ({' or '.join(sorted(kinds))})"
 
 
 def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) -> None:

@@ -10,7 +10,10 @@ from collections import Counter
 
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
+from rothamsted.report.sentences import luck_estimate, with_interval
+from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
+from rothamsted.wording import level_percent, with_basis
 
 N_SHOWN = 10
 MOST_CHARACTERS = 7_500  # MLflow keeps 8,000
@@ -34,7 +37,7 @@ def description(analysis: Analysis) -> str:
     if dataset.kind == "contest":
         lines += _contest(analysis)
     elif analysis.ranking:
-        lines += [*_objectives(analysis), *_confirmed(analysis), *_best_set(analysis), *_table(analysis)]
+        lines += [*_objectives(analysis), *_confirmed(analysis), *_verdicts(analysis), *_table(analysis)]
     elif "confirmation" in dataset.design:
         lines += ["There is no best condition, so there is nothing to confirm."]
     return "\n".join([*lines, ""])[:MOST_CHARACTERS]
@@ -85,16 +88,21 @@ def _contest(analysis: Analysis) -> list[str]:
     ]
 
 
+def adjusted_text(summary: ConditionSummary) -> str:
+    """'; adjusted for 1 missing seed: 0.127': the mean that a condition is ranked by, where it is another one."""
+    if not summary.n_missing:
+        return ""
+    return f"; adjusted for {summary.n_missing} missing seed{'s' * (summary.n_missing != 1)}: {summary.adjusted:.6g}"
+
+
 def estimate_text(interval: Interval | None, summary: ConditionSummary | None = None) -> str:
-    """'0.123, 95 % interval 0.11 to 0.14 (t, n = 3)', or why there is no interval."""
+    """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
     if interval is not None:
-        return (
-            f"{interval.estimate:.6g}, {100 * interval.level:g} % interval {interval.low:.6g} to {interval.high:.6g} "
-            f"({interval.method}, n = {interval.n})"
-        )
+        return with_interval(interval)
     if summary is None or summary.n == 0:
         return "no score"
-    return f"{summary.statistics['mean']:.6g} (n = {summary.n}: no interval)"
+    mean = summary.statistics["mean"]
+    return with_basis(mean, math.nan, math.nan, level=math.nan, method="", n=summary.n)
 
 
 def confirmed_text(one: Confirmed) -> str:
@@ -107,16 +115,14 @@ def confirmed_text(one: Confirmed) -> str:
 
 
 def luck_text(luck: Luck) -> str:
-    """'+0.03, 95 % interval -0.002 to 0.062 (Welch, n = 3 and 10)', or why there is no interval."""
+    """'+0.030 [−0.002, 0.062] (95 %, Welch, n = 3 and 10)', or why there is no interval."""
     if not math.isfinite(luck.estimate):
         return "unknown (no score on a side)"
     n_each = f"n = {luck.n_search} and {luck.n_confirmed}"
+    sign = "+" if luck.estimate > 0 else ""
     if not luck.has_interval:
-        return f"{luck.estimate:+.3g} ({n_each}: no interval)"
-    return (
-        f"{luck.estimate:+.3g}, {100 * luck.level:g} % interval {luck.low:.3g} to {luck.high:.3g} "
-        f"({luck.method}, {n_each})"
-    )
+        return f"{sign}{luck_estimate(luck)} ({n_each}: no interval)"
+    return f"{sign}{luck_estimate(luck)} ({level_percent(luck.level)}, {luck.method}, {n_each})"
 
 
 def _objectives(analysis: Analysis) -> list[str]:
@@ -152,19 +158,12 @@ def _confirmed(analysis: Analysis) -> list[str]:
     return [*lines, LUCK_NOTE, ""] if lines else lines
 
 
-def _best_set(analysis: Analysis) -> list[str]:
-    if analysis.best is None:
-        return []
-    others = [number for number in analysis.best.members if number != analysis.best.best]
-    level = f"{100 * analysis.best.level:g} %"
-    if not others:
-        return [f"The best condition is told from every other one at {level}.", ""]
-    shown = ", ".join(map(str, others[:20])) + (" ..." if len(others) > 20 else "")
-    return [
-        f"{len(others)} of {len(analysis.ranking) - 1} other conditions cannot be told from the best at {level}: "
-        f"trials {shown}.",
-        "",
-    ]
+def _verdicts(analysis: Analysis) -> list[str]:
+    words, found = verdict_words(analysis), analysis.best
+    if found is None or not found.others:
+        return [words, ""] if words else []
+    shown = ", ".join(map(str, found.others[:20])) + (" ..." if len(found.others) > 20 else "")
+    return [f"{words} Those that can be the best: trials {found.winner}, {shown}.", ""]
 
 
 def _table(analysis: Analysis) -> list[str]:
@@ -176,13 +175,21 @@ def _table(analysis: Analysis) -> list[str]:
     optimistic = (
         " These are the search's own estimates: the first is picked because it looked best, so its mean is optimistic."
     )
-    more = [*["Pareto set"] * (analysis.pareto is not None), *["race"] * is_raced(dataset)]
+    more = [
+        *["verdict"] * (analysis.best is not None),
+        *["Pareto set"] * (analysis.pareto is not None),
+        *["race"] * is_raced(dataset),
+    ]
     header = ["trial", *names, dataset.objective.metric, *(one.metric for one in dataset.others), *more]
     rows = []
     for number in analysis.ranking[:N_SHOWN]:
         values = conditions[number].values
         row = [str(number), *(short(values[name]) if name in values else "" for name in names)]
-        row += [estimate_text(of_one[number].interval, of_one[number]) for of_one in summaries]
+        row += [
+            estimate_text(of_one[number].interval, of_one[number]) + adjusted_text(of_one[number])
+            for of_one in summaries
+        ]
+        row += [verdict_of(analysis, number)] if analysis.best is not None else []
         row += ["yes" if number in analysis.pareto.members else "no"] if analysis.pareto is not None else []
         rows.append([*row, *[conditions[number].race] * is_raced(dataset)])
     return [

@@ -12,14 +12,7 @@ from rothamsted.publish.description import description
 from rothamsted.publish.record import write_record
 from rothamsted.report.tables.csv_tables import to_csv
 from rothamsted.search import Queue
-from rothamsted.spec import Sweep
 from rothamsted.tracking import Recorder
-
-
-def settings_of(sweep: Sweep) -> Settings:
-    """How the analysis of a sweep is made, as its file has it."""
-    how = sweep.statistics
-    return Settings(level=how.level, interval=how.interval, correction=how.correction, test=how.test)
 
 
 def publish(recorder: Recorder, dataset: Dataset, settings: Settings, *, is_quick: bool) -> Analysis:

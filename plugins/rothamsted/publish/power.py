@@ -1,6 +1,6 @@
-"""How many replicates a difference takes, said from the spread of an earlier sweep.
+"""How many seeds a difference takes, said from the spread of an earlier sweep.
 
-Apart from the statistics, which take a standard deviation: here it is taken from runs, and put into words.
+Apart from the statistics, which take variances: here they are taken from runs, and put into words.
 """
 
 from __future__ import annotations
@@ -10,69 +10,56 @@ import numpy as np
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.ranking import by_seed, is_paired, near_best, ranked
 from rothamsted.analysis.values import Dataset
+from rothamsted.analysis.verdicts import MOST_SIMULATED, own_spread
 from rothamsted.errors import UserError
-from rothamsted.statistics import detectable_difference, pooled_sd, replicates_needed, sd_of_paired_differences
+from rothamsted.statistics.best_power import MOST_SEEDS, seeds_to_show
+from rothamsted.statistics.spread import DEFAULT_SD_LEVEL, upper_limit
+from rothamsted.wording import number
 
 
 def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
-    """The plan in words: replicates a condition, from the mean and from the cautious estimate of the spread.
+    """The plan in words: seeds a condition, so that one that is worse by `difference` is called worse.
 
     Raises:
         UserError: The difference is zero, or the runs do not show any spread.
     """
     if difference == 0:
-        raise UserError(
-            "rothamsted power: difference=0 takes infinitely many replicates; give the smallest that matters"
-        )
-    ranking = ranked(dataset)
-    best = analyze(dataset, settings).best
-    numbers = near_best(ranking, best.members if best else ())
-    values, _ = by_seed(dataset, numbers)
-    pooled = pooled_sd(values) if len(numbers) else None
-    if pooled is None or not np.isfinite(pooled.sd) or pooled.sd <= 0:
+        raise UserError("rothamsted power: difference=0 takes infinitely many seeds; give the smallest that matters")
+    found, ranking = analyze(dataset, settings), ranked(dataset)
+    near = near_best(ranking, found.best.members if found.best else ())
+    values, _ = by_seed(dataset, near)
+    paired = len(near) > 1 and is_paired(dataset, near)
+    spread = own_spread(values, is_paired=paired) if len(near) else None
+    if spread is None or not np.isfinite(spread.sd) or spread.sd <= 0:
         raise UserError(
             f"rothamsted power: {dataset.name} shows no spread of {dataset.objective.metric} within a condition; "
             "it takes two or more replicates that differ"
         )
-    how = f"{100 * settings.power:g} % power, level {settings.level:g}, two-sided"
-    lines = [
-        f"To see a difference of {abs(difference):g} in {dataset.objective.metric} ({how}), from the spread in "
-        f"{dataset.name} (the {len(numbers)} best of {len(ranking)} conditions, {pooled.df} degrees of freedom):",
-        "",
-    ]
-    unpaired = replicates_needed(
-        pooled.sd, difference, power=settings.power, level=settings.level, is_paired=False, sd_df=pooled.df
-    )
-    n_now = int(np.median(np.isfinite(values).sum(axis=1)))
-    if len(numbers) > 1 and is_paired(dataset, numbers):
-        differences = sd_of_paired_differences(values)
-        paired = replicates_needed(
-            pooled.sd,
-            difference,
+    n_conditions = min(max(len(ranking), 2), MOST_SIMULATED)
+
+    def seeds(sd: float) -> str:
+        needed = seeds_to_show(
+            np.full(n_conditions, sd**2),
+            abs(difference),
+            rng=np.random.default_rng(0),
             power=settings.power,
             level=settings.level,
-            is_paired=True,
-            sd_of_differences=differences.sd,
-            sd_df=differences.df,
         )
-        lines.append(
-            f"  with common seeds (paired t): {paired.n} replicates a condition; {paired.n_cautious} to be "
-            f"{100 * paired.sd_level:g} % sure of the spread (sd of differences {differences.sd:.4g})"
-        )
-    lines.append(
-        f"  with fresh seeds (two-sample t): {unpaired.n} replicates a condition; {unpaired.n_cautious} to be "
-        f"{100 * unpaired.sd_level:g} % sure of the spread (sd {pooled.sd:.4g})"
-    )
-    if n_now >= 2:
-        lines += ["", _detectable(dataset, numbers, values, n_now, settings)]
+        return f"more than {MOST_SEEDS}" if needed is None else str(needed)
+
+    how = f"{100 * settings.power:g} % power, level {settings.level:g}, by simulation of the verdicts"
+    shown = f"sd {number(spread.sd)} within a condition{', the seeds taken out' if paired else ''}"
+    cautious = upper_limit(spread.sd, spread.df, level=DEFAULT_SD_LEVEL)
+    lines = [
+        f"To call a condition worse that loses {number(abs(difference))} in {dataset.objective.metric} to the best of "
+        f"{n_conditions} ({how}), with the spread of the {len(near)} best conditions of {dataset.name} ({shown}, "
+        f"{spread.df} degrees of freedom):",
+        "",
+        f"  {seeds(spread.sd)} seeds a condition{', the same in all' if paired else ''}; {seeds(cautious)} to be "
+        f"{100 * DEFAULT_SD_LEVEL:g} % sure of the spread",
+    ]
+    seen = found.detectable
+    if seen is not None:
+        shown = number(seen.difference)
+        lines += ["", f"With its {seen.n} seeds a condition, {dataset.name} would have shown a loss of {shown}."]
     return "\n".join(lines)
-
-
-def _detectable(dataset: Dataset, numbers: list[int], values: np.ndarray, n: int, settings: Settings) -> str:
-    paired = len(numbers) > 1 and is_paired(dataset, numbers)
-    pooled = sd_of_paired_differences(values) if paired else pooled_sd(values)
-    of_pairs = pooled.sd if paired else None
-    seen = detectable_difference(
-        n, pooled.sd, power=settings.power, level=settings.level, is_paired=paired, sd_of_differences=of_pairs
-    )
-    return f"With its {n} replicates a condition, {dataset.name} would have seen a difference of {seen:.4g}."

@@ -86,6 +86,8 @@ def _metrics(analysis: Analysis) -> list[MetricPoint]:
     winner = winner_of(analysis)
     if winner is not None and winner.mean is not None and winner.summary is not None:
         values |= _prefixed("confirmed", winner.summary)
+        for name, tested in winner.tested.items():
+            values |= _prefixed(f"confirmed/{name}", tested)
         values |= {
             "luck": winner.luck.estimate,
             "luck/ci_low": winner.luck.low,
@@ -106,6 +108,8 @@ def _membership(analysis: Analysis) -> dict[str, bool]:
 def _prefixed(prefix: str, summary: ConditionSummary) -> dict[str, float]:
     values = {f"{prefix}/{name}": summary.statistics[name] for name in _STATISTICS}
     values[f"{prefix}/n"] = float(summary.n)
+    if summary.n_missing:
+        values[f"{prefix}/mean_adjusted"] = summary.adjusted
     if summary.interval is not None:
         values |= {f"{prefix}/ci_low": summary.interval.low, f"{prefix}/ci_high": summary.interval.high}
     return values
@@ -125,8 +129,8 @@ def _tags(analysis: Analysis) -> Mapping[str, str]:
     several = (objective, *analysis.dataset.others)
     shown = "; ".join(f"{one.direction} {one.metric} ({one.reduce})" for one in several)
     found = {
-        "rothamsted.analysis": f"level {analysis.level:g}, interval {analysis.interval}, correction "
-        f"{analysis.correction}, {shown}",
+        "rothamsted.analysis": f"level {analysis.level:g}, interval {analysis.interval}, best "
+        f"{analysis.best.method if analysis.best else 'unknown'}, {shown}",
     }
     if analysis.ranking:
         best = next(c for c in analysis.dataset.conditions if c.number == analysis.ranking[0])
@@ -138,7 +142,7 @@ def _tags(analysis: Analysis) -> Mapping[str, str]:
             "rothamsted.best_condition": best.label[:5000],
         }
     if analysis.best is not None:
-        found["rothamsted.not_told_from_best"] = ", ".join(map(str, analysis.best.members))[:5000]
+        found["rothamsted.can_be_best"] = ", ".join(map(str, analysis.best.members))[:5000]
     if analysis.pareto is not None:
         found["rothamsted.pareto_set"] = ", ".join(map(str, analysis.pareto.members))[:5000]
     return found

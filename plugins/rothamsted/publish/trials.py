@@ -14,6 +14,7 @@ from rothamsted import tracking
 from rothamsted.analysis.objectives import OBJECTIVE, objective_key
 from rothamsted.analysis.points import summary_points
 from rothamsted.analysis.values import Dataset, Replicate
+from rothamsted.metric import declared
 from rothamsted.records import MetricPoint
 from rothamsted.tracking import Curve, Recorder
 
@@ -42,8 +43,7 @@ def rewrite_trials(
         curves = tracking.read_curves(ids, uri=uri)
         for trial in some:
             run = trials[trial]
-            keys = [objective_key(i, one.metric) for i, one in enumerate((dataset.objective, *dataset.others))]
-            points = list(_points(members[trial], curves, keys, level, run.end_ms or run.start_ms))
+            points = list(_points(dataset, members[trial], curves, level, run.end_ms or run.start_ms))
             recorder.replace_metrics(trial, points)
             n_written += 1
     return n_written
@@ -64,9 +64,9 @@ def _finished_by_trial(
 
 
 def _points(
+    dataset: Dataset,
     replicates: Sequence[Replicate],
     curves: Mapping[str, Mapping[str, Curve]],
-    keys: Sequence[str],
     level: float,
     timestamp_ms: int,
 ) -> Iterator[MetricPoint]:
@@ -74,11 +74,13 @@ def _points(
     names = {name for of_run in of_runs for name in of_run}
     for metric in sorted(name for name in names - _AXES - {OBJECTIVE} if not name.startswith(f"{OBJECTIVE}.")):
         steps, values = side_by_side([of_run[metric] for of_run in of_runs if metric in of_run], len(of_runs))
-        yield from summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms)
-    for index, key in enumerate(keys):
+        known = declared(dataset.metrics, metric)
+        yield from summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms, known=known)
+    for index, one in enumerate((dataset.objective, *dataset.others)):
+        key, known = objective_key(index, one.metric), declared(dataset.metrics, one.metric)
         scores = np.array([(r.objective, *r.others)[index] for r in replicates])[:, None]
         if np.isfinite(scores).any():
-            yield from summary_points(key, np.array([0]), scores, level=level, timestamp_ms=timestamp_ms)
+            yield from summary_points(key, np.array([0]), scores, level=level, timestamp_ms=timestamp_ms, known=known)
 
 
 def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,10 +6,9 @@ Apart from what a finished sweep leaves behind: here tables, metrics and descrip
 from __future__ import annotations
 
 from rothamsted import tracking
-from rothamsted.analysis.analyze import analyze
+from rothamsted.analysis.analyze import analyze, settings_of
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.read_sweep import read_sweep
-from rothamsted.publish.finished import settings_of
 from rothamsted.publish.pages import REPORT, report_html, write_page
 from rothamsted.report.sections.promotion_verdicts import anchor
 from rothamsted.spec import Sweep
@@ -29,7 +28,7 @@ def publish_verdicts(run_id: str, sweep: Sweep, *, uri: str) -> bool:
     page = tracking.read_text(run_id, REPORT, uri=uri) or ""
     if all(f'id="{anchor(one)}"' in page for one in read_promotions(run_id, uri=uri)):
         return False
-    html = report_html(analyze(read_sweep(run_id, uri=uri), settings_of(sweep)))
+    html = report_html(analyze(read_sweep(run_id, uri=uri), settings_of(sweep.statistics)))
     with tracking.open_recorder(uri) as recorder:
         write_page(recorder, run_id, html)
     return True

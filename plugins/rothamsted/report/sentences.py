@@ -6,7 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
+from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
+from rothamsted.report.verdicts import verdict_words
 from rothamsted.statistics import Interval
 from rothamsted.wording import (
     GAP,
@@ -20,10 +22,13 @@ from rothamsted.wording import (
     p_value,
     percent,
     setting,
+    with_basis,
 )
 
 METHODS = {
     "t": "Student's t",
+    "log": "Student's t on the log scale",
+    "logit": "Student's t on the logit scale",
     "percentile": "percentile bootstrap",
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
@@ -40,7 +45,7 @@ OTHER_SOURCES = {
 
 
 def summary(analysis: Analysis) -> tuple[str, ...]:
-    """The paragraphs that open a report: the estimate to report, the search's best, what can be told apart."""
+    """The paragraphs that open a report: the estimate to report, the search's best, the verdicts, the effects."""
     if not analysis.ranking:
         metric = analysis.dataset.objective.metric
         nothing = f"No condition has a mean {metric}, so that nothing can be said about which one is best."
@@ -50,8 +55,8 @@ def summary(analysis: Analysis) -> tuple[str, ...]:
 
 
 def best_words(analysis: Analysis) -> str:
-    """The condition that looked best, how far it can be told from the others, and how many have no mean."""
-    best = analysis.best.best if analysis.best else analysis.ranking[0]
+    """The condition that looked best, what is said of the others, and how many have no mean."""
+    best = analysis.ranking[0]
     found = f"{named(analysis, best)}, {measured(analysis, summary_of(analysis, best))}."
     is_confirmed = any(one.condition == best and one.confirmed for one in analysis.confirmed)
     first = f" by {analysis.dataset.objective.metric}, the first objective," if analysis.dataset.others else ""
@@ -66,28 +71,7 @@ def best_words(analysis: Analysis) -> str:
             f"Best{first.rstrip(',')} in the search: {found} It was picked because it looked best, so its mean is "
             "likely to be too good; fresh seeds would tell what it is worth."
         )
-    return " ".join(part for part in (opening, told_apart(analysis), without_mean(analysis)) if part)
-
-
-def told_apart(analysis: Analysis, best: str = "it") -> str:
-    """How many conditions cannot be told from the best; empty where there is nothing to tell apart."""
-    n_others = len(analysis.ranking) - 1
-    if n_others < 1:
-        return ""
-    if analysis.best is None:
-        why = analysis.gaps.get("best") or analysis.gaps.get("comparisons")
-        return (
-            f"Which of the other {n_others} can be told from {best} is not known{f': {sentence(why)}' if why else '.'}"
-        )
-    n_members = len(set(analysis.best.members) & set(analysis.ranking) - {analysis.best.best})
-    at = f"at {level_percent(analysis.best.level)} ({analysis.best.method})"
-    if n_others == 1:
-        return f"The other condition {'cannot' if n_members else 'can'} be told from {best} {at}."
-    if n_members == 0:
-        return f"All the other {n_others} conditions with a mean can be told from {best} {at}."
-    if n_members == n_others:
-        return f"None of the other {n_others} conditions with a mean can be told from {best} {at}."
-    return f"{n_members} of the other {n_others} conditions with a mean cannot be told from {best} {at}."
+    return " ".join(part for part in (opening, verdict_words(analysis), without_mean(analysis)) if part)
 
 
 def without_mean(analysis: Analysis) -> str:
@@ -153,7 +137,7 @@ def confirmed_words(analysis: Analysis) -> str:
     if not usable:
         return ""
     metric = analysis.dataset.objective.metric
-    best = analysis.best.best if analysis.best else next(iter(analysis.ranking), None)
+    best = next(iter(analysis.ranking), None)
     winner = next((one for one in usable if one.condition == best), usable[0])
     role = "the best in the search" if winner.condition == best else "a condition that the search kept"
     words = (
@@ -206,12 +190,24 @@ def effects_words(analysis: Analysis) -> str:
     tested = [row for row in effects if math.isfinite(row.p_value)]
     seen = [f"{row.source} ({p_value(row.p_value, alpha)})" for row in tested if row.p_value < alpha]
     unseen = [f"{row.source} ({p_value(row.p_value, alpha)})" for row in tested if row.p_value >= alpha]
-    words = f"Over all conditions {metric} depends on {joined(seen)}." if seen else ""
+    over = over_words(analysis.dataset, analysis.ranking)
+    words = f"Over {over} {metric} depends on {joined(seen)}." if seen else ""
     if unseen:
-        words += f" No effect of {joined(unseen)} was seen, which does not mean that there is none."
+        which = f"Over {over} no" if not seen else " No"
+        words += f"{which} effect of {joined(unseen)} was seen, which does not mean that there is none."
+    if analysis.effects.untested:
+        words = f"What {metric} depends on was not tested: {analysis.effects.untested}."
     if untold := [row.source for row in effects if row.kind == "factor" and not row.df]:
         words += f" What {joined(untold)} does cannot be told from what other factors do."
-    return words.strip()
+    left = left_out_words(analysis.dataset, analysis.ranking)
+    return f"{words.strip()} Left out: {left}." if words and left else words.strip()
+
+
+def effects_over(analysis: Analysis) -> str:
+    """Over which conditions effects and averages are, and which are left out: a sentence of a caption."""
+    left = left_out_words(analysis.dataset, analysis.ranking)
+    over = f"Over {over_words(analysis.dataset, analysis.ranking)}"
+    return f"{over}; left out: {left}." if left else f"{over}."
 
 
 def shares_words(effects: FactorEffects, metric: str) -> str:
@@ -229,16 +225,24 @@ def measured(analysis: Analysis, found: ConditionSummary | None) -> str:
         return f"without a mean {metric}"
     if found.interval is None:
         why = "one replicate: no interval" if found.n == 1 else found.note or "no interval"
-        return f"{metric} {number(found.statistics.get('mean', math.nan))} ({why})"
-    return f"mean {metric} {with_interval(found.interval)}"
+        return f"{metric} {number(found.statistics.get('mean', math.nan))} ({why}){adjusted_words(found)}"
+    return f"mean {metric} {with_interval(found.interval)}{adjusted_words(found)}"
+
+
+def adjusted_words(found: ConditionSummary) -> str:
+    """The mean adjusted for missing seeds, with how many they are; empty where none is missing."""
+    if not found.n_missing:
+        return ""
+    return f", adjusted for {count(found.n_missing, 'missing seed')} {number(found.adjusted)}"
 
 
 def with_interval(interval: Interval | None) -> str:
     """An estimate with its interval, level, method and n."""
     if interval is None:
         return "an unknown value"
-    basis = f"{interval.method}, n{GAP}={GAP}{interval.n}"
-    return f"{estimate(interval.estimate, interval.low, interval.high)} ({level_percent(interval.level)}, {basis})"
+    return with_basis(
+        interval.estimate, interval.low, interval.high, level=interval.level, method=interval.method, n=interval.n
+    )
 
 
 def named(analysis: Analysis, condition: int) -> str:

@@ -1,22 +1,24 @@
-"""Designs: conditions that do not depend on results.
+"""Designs: conditions that do not depend on results, and of what a design proposes the conditions that are new.
 
-Condition k is a pure function of (space, seed, k), so that any worker, any number of workers and any resume
+Proposal k is a pure function of (space, seed, k), so that any worker, any number of workers and any resume
 get the same conditions. Apart from the adaptive samplers, which Optuna brings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 
-from rothamsted.space import Space
-from rothamsted.space.by_hand import without
+from rothamsted.errors import StoreError
+from rothamsted.space import Space, condition_key, untried
 
 Condition = dict[str, Any]
 Design = Callable[[Space, int, int, int], Iterator[Condition]]  # space, seed, first number, number after the last
+
+MOST_REPEATS = 1000  # proposals in a row that repeat what is there, until a new condition is drawn otherwise
 
 
 def grid(space: Space, seed: int, start: int, stop: int) -> Iterator[Condition]:
@@ -49,16 +51,59 @@ def quasi_random(space: Space, seed: int, start: int, stop: int) -> Iterator[Con
         yield space.from_unit(sequence.random(1)[0])
 
 
-def after_first(
-    design: Design, space: Space, seed: int, first: Sequence[Mapping[str, Any]], start: int, stop: int, *, skip: bool
-) -> Iterator[Condition]:
-    """Conditions start..stop of those named by hand followed by the design's.
+def new_conditions(
+    design: Design, space: Space, seed: int, *, first: Sequence[Mapping[str, Any]], there: Sequence[Condition], n: int
+) -> list[Condition]:
+    """The next `n` conditions of those named by hand followed by the design's, leaving out what is there already.
 
-    With `skip` the design leaves out what was named by hand, as a design of a finite space does.
+    Fewer where the design ends. Where a space with an end has few conditions left, and the design repeats itself for
+    long, they are drawn from what is left, by the same seed.
+
+    Raises:
+        StoreError: the design repeats itself for long, and no new condition is found.
     """
-    yield from (dict(condition) for condition in first[start:stop])
-    begin, end = max(start - len(first), 0), max(stop - len(first), 0)
-    if skip:
-        yield from islice(without(design(space, seed, 0, end + len(first)), first), begin, end)
+    tried = {condition_key(condition, space.domains) for condition in there}
+    found: list[Condition] = []
+
+    def is_new(condition: Condition) -> bool:
+        key = condition_key(condition, space.domains)
+        if key in tried or len(found) >= n:
+            return False
+        tried.add(key)
+        found.append(condition)
+        return True
+
+    for condition in first:
+        is_new(dict(condition))
+    n_repeats = 0
+    for condition in _proposals(design, space, seed, at_once=max(n + len(tried), 1)):
+        if len(found) >= n:
+            return found
+        n_repeats = 0 if is_new(condition) else n_repeats + 1
+        if n_repeats >= MOST_REPEATS:
+            break
     else:
-        yield from design(space, seed, begin, end)
+        return found
+    while len(found) < n:
+        found.append(_drawn(space, tried, np.random.default_rng([seed, len(tried)])))
+        tried.add(condition_key(found[-1], space.domains))
+    return found
+
+
+def _proposals(design: Design, space: Space, seed: int, *, at_once: int) -> Iterator[Condition]:
+    """What a design proposes, one after another, until it ends."""
+    for start in count(0, at_once):
+        proposed = list(design(space, seed, start, start + at_once))
+        yield from proposed
+        if len(proposed) < at_once:
+            return
+
+
+def _drawn(space: Space, tried: set[Hashable], rng: np.random.Generator) -> Condition:
+    condition = untried(space, tried, rng)
+    if condition is None:
+        raise StoreError(
+            f"space: {MOST_REPEATS} proposals in a row repeat conditions that are there, and no new one is found among "
+            f"{len(tried)}; give fewer trials"
+        )
+    return condition

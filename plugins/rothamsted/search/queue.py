@@ -11,17 +11,17 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from rothamsted import catalog
 from rothamsted.search import distributions as dist
-from rothamsted.search.ask import Asker
-from rothamsted.search.designs import after_first
-from rothamsted.search.known import KNOWN, to_frozen, to_keep
-from rothamsted.search.lease import Lease, Leases, LostError, Names, no_names
+from rothamsted.search.designs import new_conditions
+from rothamsted.search.known import KNOWN, to_keep
+from rothamsted.search.lease import Lease, Leases, Names, no_names
 from rothamsted.search.patience import Database
+from rothamsted.search.propose import Proposer
 from rothamsted.search.pruners import make_pruner
 from rothamsted.search.samplers import sampler_named
 from rothamsted.search.sql.judged import Pruning
-from rothamsted.search.sql.queued import count_by_state, insert_running, lock_and_count
+from rothamsted.search.sql.queued import count_by_state, lock_and_count
+from rothamsted.search.sql.repeats import count_repeats
 from rothamsted.search.sql.tables import (
     insert_waiting,
     set_attributes_of_trials,
@@ -29,7 +29,7 @@ from rothamsted.search.sql.tables import (
     set_study_attribute,
     study_attribute,
 )
-from rothamsted.search.sql.told_trials import ToldTrial, read_trials
+from rothamsted.search.sql.told_trials import ToldTrial, conditions_of, read_trials
 from rothamsted.search.sweep_lease import SweepLease
 from rothamsted.search.told import Counts, Known
 from rothamsted.space import Space
@@ -57,11 +57,20 @@ class Queue:
         self._space = space
         self._distributions = dist.distributions_of(space)
         self._sampler = sampler_named(sampler)
-        self._is_finite = catalog.SAMPLERS[sampler].needs_finite_space
         self._seed = seed
-        self._asker: Asker | None = None  # made when a trial is asked: what is known is set before
         self._pruning = Pruning(backend, study.study_name, make_pruner(pruner)) if pruner is not None else None
         self.leases = Leases(self._database, self.study_id, space, len(study.directions))
+        self._proposer: Proposer | None = None  # of an adaptive sampler
+        if self._sampler.adaptive is not None:
+            self._proposer = Proposer(
+                backend=backend,
+                study_name=study.study_name,
+                study_id=self.study_id,
+                space=space,
+                sampler=self._sampler,
+                seed=seed,
+                leases=self.leases,
+            )
 
     # ---- the coordinator ----
 
@@ -88,9 +97,8 @@ class Queue:
     def enqueue(self, n_trials: int, first: Sequence[Mapping[str, Any]] = ()) -> int:
         """Enqueue conditions up to `n_trials` in all; returns how many are new.
 
-        Those of `first` are trials 0, 1, ...; the design's follow, and a design of a finite space does not repeat
-        them. An adaptive sampler's own follow when workers ask. Calling again adds only what is missing, after
-        the same `first`.
+        Those of `first` are trials 0, 1, ...; the design's follow, each condition once. An adaptive sampler's own
+        follow when workers ask. Calling again adds only what is missing, after the same `first`.
         """
         return self._database.run(lambda tx: self.enqueue_in(tx, n_trials, first))
 
@@ -101,8 +109,9 @@ class Queue:
         if self._sampler.conditions is None:
             new = [dict(condition) for condition in first[existing:n_trials]]
         else:
-            rest = (self._space, self._seed, first, existing, n_trials)
-            new = list(after_first(self._sampler.conditions, *rest, skip=self._is_finite))
+            there = conditions_of(tx, self.study_id, self._space) if existing else []
+            of_design = (self._sampler.conditions, self._space, self._seed)
+            new = new_conditions(*of_design, first=first, there=there, n=n_trials - existing)
         if new:
             self._insert(tx, existing, new)
         return len(new)
@@ -115,18 +124,22 @@ class Queue:
         """
         kept = to_keep(known, self._space, self._sampler, len(self._study.directions))
         self.set_attribute(KNOWN, kept)
-        self._asker = None
+        if self._proposer is not None:
+            self._proposer.forget_known()
         return len(kept)
 
     def counts(self) -> Counts:
-        """Trials by state, one query."""
-        by_state = self._database.read(lambda connection: count_by_state(connection, self.study_id))
+        """Trials by state."""
+        by_state, n_repeats = self._database.read(
+            lambda connection: (count_by_state(connection, self.study_id), count_repeats(connection, self.study_id))
+        )
         return Counts(
             waiting=by_state.get(TrialState.WAITING, 0),
             running=by_state.get(TrialState.RUNNING, 0),
             complete=by_state.get(TrialState.COMPLETE, 0),
             failed=by_state.get(TrialState.FAIL, 0),
             pruned=by_state.get(TrialState.PRUNED, 0),
+            repeats=n_repeats,
         )
 
     def add(self, conditions: Sequence[Mapping[str, Any]], attributes: Sequence[Mapping[str, Any]]) -> None:
@@ -153,7 +166,7 @@ class Queue:
         """Claim up to `limit` trials; an empty list means that nothing is left to claim now.
 
         First those whose holder is gone, then waiting ones, then, for an adaptive sampler, a new one while
-        fewer than `n_trials` exist.
+        fewer than `n_trials` exist, repeats not counted.
 
         Args:
             worker_id: who claims.
@@ -169,12 +182,14 @@ class Queue:
             claimed += leases.take_waiting(*how, limit - len(claimed), names)
         if not claimed:
             claimed = leases.take_over(*how, limit, names)
-        claimed = [lease for lease in claimed if self._is_whole(lease)]
-        while len(claimed) < limit and self._sampler.adaptive is not None:
-            asked = self._ask(*how, n_trials, names)
-            if asked is None:
+        if self._proposer is None:
+            return claimed
+        claimed = [lease for lease in claimed if self._proposer.complete(lease)]
+        while len(claimed) < limit:
+            proposed = self._proposer.propose(*how, n_trials, names)
+            if proposed is None:
                 break
-            claimed.append(asked)
+            claimed.append(proposed)
         return claimed
 
     def should_prune(self, lease: Lease, step: int, values: Mapping[int, float]) -> bool:
@@ -194,7 +209,10 @@ class Queue:
         return sorted((t for t in trials if t.state.is_finished()), key=lambda trial: trial.number)
 
     def trials(self, keys: Collection[str]) -> list[ToldTrial]:
-        """Every trial in order, with its condition and these of its user attributes, in two queries."""
+        """Every trial in order, with its condition and these of its user attributes, in two queries.
+
+        Those that repeat another are left out.
+        """
         return self._database.read(lambda connection: read_trials(connection, self.study_id, self._space, keys))
 
     # ---- within ----
@@ -225,34 +243,3 @@ class Queue:
         ]
         ids = insert_waiting(tx, self.study_id, first, params, self._distributions)
         set_attributes_of_trials(tx, dict(zip(ids, attributes)))
-
-    def _ask(self, worker_id: str, seconds: float, n_trials: int, names: Names) -> Lease | None:
-        """A new trial of the adaptive sampler; the ticket and its lease are taken in one transaction."""
-
-        def take_ticket(tx: sa.Connection) -> Lease | None:
-            number = lock_and_count(tx, self.study_id)
-            if number >= n_trials:
-                return None
-            trial_id = insert_running(tx, self.study_id, number)
-            [lease] = self.leases.give(tx, {trial_id: number}, worker_id, seconds, names)
-            return lease
-
-        lease = self._database.run(take_ticket)
-        return lease if lease is not None and self._suggest(lease) else None
-
-    def _suggest(self, lease: Lease) -> bool:
-        """Ask the sampler for the condition of a trial; False: the trial was lost meanwhile."""
-        if self._asker is None:
-            known = to_frozen(self.attribute(KNOWN, []), self._space, self._sampler)
-            options: dict[str, Any] = {"space": self._space, "sampler": self._sampler, "seed": self._seed}
-            self._asker = Asker(self._backend, self._study.study_name, known=known, **options)
-        try:
-            lease.condition = self._asker.suggest(lease)
-        except LostError:
-            return False
-        return True
-
-    def _is_whole(self, lease: Lease) -> bool:
-        """A trial whose first holder died while it was asked gets the rest of its parameters now; False: it is lost."""
-        names = {name for name in self._space.domains if self._space.is_active(name, lease.condition)}
-        return self._sampler.adaptive is None or names <= set(lease.condition) or self._suggest(lease)

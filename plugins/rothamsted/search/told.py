@@ -69,17 +69,18 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Trials of a sweep by state."""
+    """Trials of a sweep by state: one a condition. Those that repeat another are in `repeats` alone."""
 
     waiting: int = 0
     running: int = 0
     complete: int = 0
     failed: int = 0
     pruned: int = 0
+    repeats: int = 0
 
     @property
     def total(self) -> int:
-        """All trials created so far."""
+        """All trials created so far, repeats left out."""
         return self.waiting + self.running + self.finished
 
     @property

@@ -5,6 +5,8 @@ Hydra's notation is in `rothamsted.space.hydra`, imported where it is asked for:
 """
 
 from rothamsted.space.domains import Choice, Domain, DomainError, Range
+from rothamsted.space.equal import condition_key, stored_bounds
+from rothamsted.space.finite import n_conditions_of, untried
 from rothamsted.space.plain import domain_from_plain, domain_to_plain
 from rothamsted.space.space import Condition, Space, SpaceError
 from rothamsted.space.values import identity, is_equal_value
@@ -17,8 +19,12 @@ __all__ = [
     "Range",
     "Space",
     "SpaceError",
+    "condition_key",
     "domain_from_plain",
     "domain_to_plain",
     "identity",
     "is_equal_value",
+    "n_conditions_of",
+    "stored_bounds",
+    "untried",
 ]

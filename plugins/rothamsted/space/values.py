@@ -18,7 +18,7 @@ def identity(value: Any) -> Hashable:
     if isinstance(value, (list, tuple)):
         return ("list", tuple(identity(member) for member in value))
     if is_number(value):
-        return ("number", value)
+        return ("number", value if value == value else "nan")  # NaN is no key: it equals nothing, itself included
     return (type(value).__name__, value)
 
 

@@ -6,14 +6,16 @@ the study before its parameters, each parameter before the sweep as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from rothamsted.metric import Metric
 from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
+from rothamsted.spec.directions import with_declared_directions
 from rothamsted.spec.document import Document, KeyPath, read_document
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
@@ -46,6 +48,7 @@ def load_sweep(
     known_studies: Iterable[str] = (),
     root: Path | None = None,
     in_own_names: OwnNames | None = None,
+    metrics_of: Callable[[str], Mapping[str, Metric]] = lambda study: {},
 ) -> Sweep:
     """Read a sweep file, apply what the command line changes, and check everything.
 
@@ -61,6 +64,7 @@ def load_sweep(
         known_studies: studies to name where the one asked for does not exist.
         root: of the project, to which a `parameters_file` is relative; None: the working directory.
         in_own_names: what a `parameters_file` holds, by the names of the study's fields; see `add_parameters_file`.
+        metrics_of: study -> what it declares of its metrics, which gives the direction of an objective without one.
 
     Raises:
         SpecError: one line: place, key, rule, value, way out.
@@ -73,6 +77,8 @@ def load_sweep(
     document = add_parameters_file(flatten_parameters(document, target), target, root or Path.cwd(), in_own_names)
     document = fix_parameters(document, _known_parameters(given, target, document))
     check_parameters(document, target)
+    if document.data.get("study") is not None:
+        document = with_declared_directions(document, metrics_of(document.data["study"]), target.label)
     sweep = _validate(_with_values(document, read_domains(document, target)))
     check_rules(sweep, document)
     if check_condition is not None and sweep.study is not None:

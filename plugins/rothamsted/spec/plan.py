@@ -48,9 +48,10 @@ class Plan:
 def plan(sweep: Sweep, *, n_preview: int = 5) -> Plan:
     """The size of a sweep, and the first conditions of a grid."""
     n_conditions, n_replicates, n_most = sweep.n_trials, sweep.replicates.n_first, len(sweep.replicates.values)
-    n_confirmed = sweep.confirm.keep if sweep.confirm is not None else 0
+    n_confirmed = min(sweep.confirm.keep, n_conditions) if sweep.confirm is not None else 0
     n_confirm_trainings = n_confirmed * len(sweep.confirm_seeds)
-    later = [(stage.keep or 0, len(sweep.stage_seeds(n))) for n, stage in enumerate(sweep.stages) if n > 0]
+    kept = [min(stage.keep or 0, n_conditions) for stage in sweep.stages]
+    later = [(kept[n], len(sweep.stage_seeds(n))) for n in range(1, len(kept))]
     n_stage_runs = sum(1 + keep + (keep * n_seeds if n_seeds > 1 else 0) for keep, n_seeds in later)
     n_other_runs = 1 + n_conditions + n_stage_runs + n_confirmed + n_confirm_trainings
     return Plan(

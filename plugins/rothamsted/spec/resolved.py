@@ -39,8 +39,9 @@ def resolved(sweep: Sweep) -> dict[str, Any]:
         seeds = list(sweep.confirm_seeds)
         plain["confirm"] = {"keep": sweep.confirm.keep, "replicates": len(seeds), "seeds": seeds}
     plain["execution"] = _execution(sweep, plain["execution"])
-    if sweep.statistics.test == "auto":
-        del plain["statistics"]["test"]  # a sweep that was recorded before there was this key reads the same
+    for key, usual in (("test", "auto"), ("best", "leaders")):
+        if plain["statistics"][key] == usual:
+            del plain["statistics"][key]  # a sweep that was recorded before there was this key reads the same
     plain["space"] = {name: domain_to_plain(domain) for name, domain in sweep.space.items()}
     return {key: plain[key] for key in FILE_KEYS if key in plain and not (key in LEFT_OUT and not plain[key])}
 

@@ -118,7 +118,8 @@ def _check_confirmation(sweep: Sweep, document: Document) -> None:
     confirm, seeds = sweep.confirm, sweep.confirm_seeds
     if confirm is None:
         return
-    n_conditions = (sweep.stages[-1].keep if sweep.stages else None) or sweep.n_trials
+    # By `trials`: records of sweeps that ran before the space was counted are read by the same rules.
+    n_conditions = (sweep.stages[-1].keep if sweep.stages else None) or sweep.trials or sweep.n_trials
     if confirm.keep > n_conditions:
         last = " of the last stage" if sweep.stages else ""
         reason = f"{confirm.keep} of {n_conditions} conditions{last}; give at most {n_conditions}"

@@ -26,6 +26,7 @@ def check_search(sweep: Sweep, document: Document) -> None:
     try:
         space = sweep.search_space
         _check_enqueued(sweep, document)
+        _check_reference(sweep, document)
         if SAMPLERS[sweep.sampler.name].needs_finite_space:
             _check_finite(sweep, document)
         else:
@@ -51,6 +52,15 @@ def _check_objectives(sweep: Sweep, document: Document) -> None:
         if found := sorted(used & scores):
             reason = f"{found[0]!r} is a score itself; write its expression out"
             raise document.error((*path, "expression") if len(names) > 1 else ("objective", "expression"), reason)
+
+
+def _check_reference(sweep: Sweep, document: Document) -> None:
+    """A reference is one whole condition of the space."""
+    if sweep.statistics.reference is not None:
+        try:
+            sweep.search_space.check(sweep.statistics.reference)
+        except SpaceError as error:
+            raise document.error(("statistics", "reference", *error.key), error.reason) from None
 
 
 def _check_enqueued(sweep: Sweep, document: Document) -> None:

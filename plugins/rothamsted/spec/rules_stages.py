@@ -22,7 +22,7 @@ def check_stages(sweep: Sweep, document: Document) -> None:
             raise document.error(("stages", 0, key), reason)
     for number in range(len(sweep.stages)):
         _check_parameters(sweep, document, number)
-    n_before = sweep.n_trials
+    n_before = sweep.trials or sweep.n_trials  # by `trials`, as records of sweeps are read by the same rules
     for number in range(1, len(sweep.stages)):
         n_before = _check_keep(sweep, document, number, n_before)
         _check_replicates(sweep, document, number)

@@ -15,6 +15,8 @@ from rothamsted.registries import NameOf
 from rothamsted.spec.field_values import Bytes, Seconds, Seed, Text, read_resume, read_workers
 from rothamsted.spec.search_sections import CONFIG
 
+BestMethod = Literal["leaders", "simple"]  # `statistics.BEST_METHODS`
+
 
 class Racing(BaseModel):
     """Replicates where they decide: rounds that drop the conditions that are worse than the best.
@@ -158,7 +160,11 @@ class Statistics(BaseModel):
     Attributes:
         level: of every interval and every test.
         interval: of analysis and report; the intervals at each step of a trial's run are Student's t.
-        correction: of a family of comparisons, in analysis and report.
+        best: how it is found which conditions can be the best, and which are worse.
+        smallest_difference: a loss that does not matter, in units of the objective: a condition that is shown to be
+            within it of the best is as good.
+        reference: values of a condition that all others are compared with, too, such as today's default.
+        correction: of this family of comparisons.
         test: how two conditions are compared there; auto: paired t where seeds pair the replicates, else Welch's t.
     """
 
@@ -166,6 +172,9 @@ class Statistics(BaseModel):
 
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     interval: Annotated[str, NameOf(INTERVALS)] = "t"
+    best: BestMethod = "leaders"
+    smallest_difference: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    reference: Annotated[dict[str, Any], Field(min_length=1)] | None = None
     correction: Annotated[str, NameOf(CORRECTIONS)] = "holm"
     test: Annotated[str, NameOf(TESTS, also=("auto",))] = "auto"
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, InstanceOf
 
-from rothamsted.space import Choice, Range, Space
+from rothamsted.space import Choice, Range, Space, n_conditions_of
 from rothamsted.space.by_hand import size_of_union
 from rothamsted.spec.field_values import (
     CONFIRM_SUFFIX,
@@ -148,10 +148,24 @@ class Sweep(BaseModel):
         """The domains joined into one space; a `when` may also refer to a fixed parameter."""
         return Space(self.space, given=self.parameters)
 
+    @cached_property
+    def _n_in_space(self) -> int | None:
+        return n_conditions_of(self.search_space)
+
     @property
     def n_trials(self) -> int:
-        """The number of conditions: `trials`, or the size of the grid with what is enqueued beside it."""
-        return size_of_union(self.search_space, self.enqueue) if self.trials is None else self.trials
+        """The number of conditions: `trials`, or the size of the grid with what is enqueued beside it.
+
+        Never more than a finite space has.
+        """
+        if self.trials is None:
+            return size_of_union(self.search_space, self.enqueue)
+        return self.trials if self._n_in_space is None else min(self.trials, self._n_in_space)
+
+    @property
+    def is_exhausting(self) -> bool:
+        """Whether `trials` asks for more conditions than the space has."""
+        return self.trials is not None and self.n_trials < self.trials
 
     @property
     def stopping(self) -> tuple[str, str] | None:

@@ -6,7 +6,8 @@ Apart, because a statistic has to be provable by itself: numbers in, numbers out
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.statistics.align import align
 from rothamsted.statistics.bands import CurveBand, band
-from rothamsted.statistics.best import BestSetResult, indistinguishable_from_best
+from rothamsted.statistics.best import BEST_METHODS, AgainstBest, BestResult, compare_with_best
+from rothamsted.statistics.best_power import detectable_loss, power_of_best, seeds_to_decide, seeds_to_show
 from rothamsted.statistics.compare import Difference, compare
 from rothamsted.statistics.corrections import correct
 from rothamsted.statistics.describe import Description, describe
@@ -31,13 +32,15 @@ from rothamsted.statistics.stopping import StopDecision, is_narrow_enough
 from rothamsted.statistics.summary import SUMMARY_KEYS, summarize
 
 __all__ = [
+    "BEST_METHODS",
     "CORRECTIONS",
     "DEFAULT_LEVEL",
     "DEFAULT_POWER",
     "INTERVALS",
     "SUMMARY_KEYS",
     "TESTS",
-    "BestSetResult",
+    "AgainstBest",
+    "BestResult",
     "CurveBand",
     "Description",
     "Difference",
@@ -59,25 +62,29 @@ __all__ = [
     "cohens_d",
     "compare",
     "compare_ranks",
+    "compare_with_best",
     "correct",
     "critical_difference",
     "describe",
     "detectable_difference",
+    "detectable_loss",
     "dunnett",
     "factor_effects",
-    "indistinguishable_from_best",
     "is_narrow_enough",
     "mean_interval",
     "mixed_effects",
     "parse_reduction",
     "pooled_sd",
     "power_of",
+    "power_of_best",
     "probability_better",
     "proportion_interval",
     "race",
     "reduce_curve",
     "replicates_needed",
     "sd_of_paired_differences",
+    "seeds_to_decide",
+    "seeds_to_show",
     "summarize",
     "t_quantile",
     "tukey",

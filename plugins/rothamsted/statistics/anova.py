@@ -126,11 +126,19 @@ def type_two(model: Model, term: Term) -> tuple[int, float]:
     if _has_full_rank(turned[:, :n_all]):
         explained = turned[n_rest:n_all, -1]
         return len(explained), float(explained @ explained)
+    explained = directions(rest, own).T @ model.values
+    return len(explained), float(explained @ explained)
+
+
+def directions(rest: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis, (row, rank), of what a term's own columns add to those of the rest."""
+    q, r = np.linalg.qr(np.hstack([rest, own]))
+    if _has_full_rank(r):
+        return q[:, rest.shape[1] :]
     basis = _span(rest, _length(rest))
     beyond = own - basis @ (basis.T @ own)
     beyond -= basis @ (basis.T @ beyond)  # once more, for what rounding left
-    explained = _span(beyond, _length(own)).T @ model.values
-    return len(explained), float(explained @ explained)
+    return _span(beyond, _length(own))
 
 
 def marginal_means(model: Model, factor: Coded) -> tuple[np.ndarray, np.ndarray]:
@@ -143,6 +151,13 @@ def marginal_means(model: Model, factor: Coded) -> tuple[np.ndarray, np.ndarray]
     Returns:
         Means (level,) and factors (level,); NaN where empty cells leave the mean without an estimate.
     """
+    weights, is_known = mean_weights(model, factor)
+    means = model.centre + np.ldexp(weights.T @ model.projected, model.exponent)
+    return np.where(is_known, means, np.nan), np.where(is_known, (weights * weights).sum(axis=0), np.nan)
+
+
+def mean_weights(model: Model, factor: Coded) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights, (rank, level), that the triangle's directions have in a level's mean, and which are known."""
     from scipy.linalg import solve_triangular
 
     widths = [column.shape[1] for column in model.columns]
@@ -155,9 +170,7 @@ def marginal_means(model: Model, factor: Coded) -> tuple[np.ndarray, np.ndarray]
     rank = len(model.triangle)
     weights = solve_triangular(model.triangle[:, :rank], wanted[:rank], trans=1)  # (rank, level)
     missed = np.abs(model.triangle[:, rank:].T @ weights - wanted[rank:]).max(axis=0, initial=0.0)
-    is_known = missed < MISSED_TOLERANCE * np.abs(wanted).max()
-    means = model.centre + np.ldexp(weights.T @ model.projected, model.exponent)
-    return np.where(is_known, means, np.nan), np.where(is_known, (weights * weights).sum(axis=0), np.nan)
+    return weights, missed < MISSED_TOLERANCE * np.abs(wanted).max()
 
 
 def term_columns(term: Term, rows: np.ndarray) -> np.ndarray:

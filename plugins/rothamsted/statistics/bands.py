@@ -13,7 +13,9 @@ from typing import Literal
 import numpy as np
 
 from rothamsted.catalog import INTERVALS
-from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, least_n, moments
+from rothamsted.errors import SpecError
+from rothamsted.metric import UNKNOWN, Metric
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, interval_bounds, least_n, moments
 
 N_POINTS = 200  # more than a plot of usual width can show apart
 N_RESAMPLES_OF_A_BAND = 1999  # at each point; a drawn line needs no third digit
@@ -44,6 +46,7 @@ def band(
     n_points: int = N_POINTS,
     grid: np.ndarray | Grid | None = None,
     method: str = "t",
+    metric: Metric = UNKNOWN,
     seed: int = 0,
     n_resamples: int = N_RESAMPLES_OF_A_BAND,
 ) -> CurveBand:
@@ -62,7 +65,9 @@ def band(
         grid: The points themselves, rising; or how they are spread from the least to the greatest x (for "log":
             from the least above 0). Left out, the same as "linear". Where one curve has every x of all the others
             (all measured at the same steps, or some ended early), its x are the grid and nothing is spread.
-        method: A name of INTERVALS: t, percentile or bca. The bootstrap draws whole replicates.
+        method: A name of INTERVALS that is not one of shares of rows, which values between two measurements need not
+            be. The bootstrap draws whole replicates.
+        metric: What is known of the metric: the band keeps to its range.
         seed: Where the bootstrap's resamples come from.
         n_resamples: Of the bootstrap, at each point, at least 999.
 
@@ -70,18 +75,19 @@ def band(
         The band; of no measurement at all, one without points.
 
     Raises:
-        SpecError: No method of this name.
+        SpecError: No method of this name, or one of shares of rows.
         ValueError: Curves, grid, level or n_points that cannot be used.
     """
     check_level(level)
-    INTERVALS.check(method)
+    if INTERVALS[method].is_of_rows:
+        raise SpecError(f"interval '{method}' is of shares of rows, which points of a curve need not be; use t")
     cleaned = [_clean(x, y) for x, y in curves]
     points = _points([x for x, _ in cleaned], grid, n_points)
     values = np.full((len(cleaned), len(points)), np.nan)  # (replicate, point)
     for row, (x, y) in zip(values, cleaned, strict=True):
         if len(x):
             row[:] = _interpolate(points, x, y)
-    low, high = _bounds(values, level, method, seed, n_resamples)
+    low, high = _bounds(values, level, method, metric, seed, n_resamples)
     mean, _, n = moments(values)
     return CurveBand(
         x=points,
@@ -153,13 +159,13 @@ def _interpolate(points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray
 
 
 def _bounds(
-    values: np.ndarray, level: float, method: str, seed: int, n_resamples: int
+    values: np.ndarray, level: float, method: str, metric: Metric, seed: int, n_resamples: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return low and high (point,) for the mean of each column, NaN where too few values are finite.
 
     Points at which the same replicates are alive are done together.
     """
-    bounds, least = INTERVALS.function(method), least_n(method, level)
+    least = least_n(method, level)
     low, high = (np.full(values.shape[1], np.nan) for _ in range(2))
     is_alive = np.isfinite(values)
     patterns, of_point = np.unique(np.packbits(is_alive, axis=0), axis=1, return_inverse=True)
@@ -172,7 +178,9 @@ def _bounds(
         low[at[is_constant]] = high[at[is_constant]] = alive[0, is_constant]
         if not is_constant.all():
             spread = at[~is_constant]
-            low[spread], high[spread] = bounds(alive[:, ~is_constant], level, seed, n_resamples)
+            low[spread], high[spread] = interval_bounds(
+                method, alive[:, ~is_constant], level, metric, seed, n_resamples
+            )
     return low, high
 
 

@@ -1,42 +1,67 @@
-"""Which conditions cannot be told from the best: a set that holds the truly best one with a stated probability.
+"""Which condition is best, which ones can be, and what can be said of each other one: one procedure for all of it.
 
-Apart, because the best is chosen by the data: comparing everything with the winner as if it had been named
-beforehand would forget that it won partly by luck.
-
-For every condition i the hypothesis "i is the best" is tested by one-sided comparisons of all others with i, and i
-leaves the set if some others are better beyond doubt. The truly best condition is fixed, whoever wins, so it leaves
-with probability at most 1 - level, and only the comparisons with one i need a correction, not the many i: the subset
-selection of Gupta (1965), Technometrics 7(2), and the comparisons with the best of Hsu (1984), Annals of Statistics
-12(3).
+One p-value a condition, of being the best, gives the set, the limits and the verdicts. The truly best condition is
+fixed, whoever wins by luck: it leaves the set with probability at most 1 - level. To compare all with the winner as if
+it had been named beforehand would forget that the data chose it. Subset selection: Gupta (1965), Technometrics 7(2);
+comparisons with the best: Hsu (1984), Annals of Statistics 12(3).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from scipy.special import stdtr
 
-from rothamsted.statistics.effects import rounding
-from rothamsted.statistics.families import pool
-from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments
-from rothamsted.statistics.multivariate_t import dunnett_tail
+from rothamsted.statistics.best_findings import Findings, behind_best_other, bounded_low
+from rothamsted.statistics.best_leaders import by_leaders
+from rothamsted.statistics.best_remarks import note, warnings
+from rothamsted.statistics.best_scale import scale
+from rothamsted.statistics.best_simple import by_pairs
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
+from rothamsted.statistics.leaders import LEAST_CONDITIONS, LEAST_REPEATED
 from rothamsted.statistics.reduce import Direction
+
+Verdict = Literal["worse", "as good", "open", ""]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BestSetResult:
-    """The conditions that cannot be told from the best at this level."""
+class AgainstBest:
+    """One condition against the best of the others.
 
-    best: int  # condition with the best mean
-    members: tuple[int, ...]  # in the order of conditions; the best is one of them
-    p_values: tuple[float, ...]  # (condition,) of being the best; NaN where nothing can speak against it
-    method: str  # its name in BEST_METHODS
-    level: float  # probability that the truly best condition is a member
+    Difference and limits are how much worse it is, in the metric's units, whichever direction is better: positive is
+    worse. low <= difference <= high; low is above 0 only for "worse", high is never below 0. An end that nothing is
+    known of is infinite.
+    """
+
+    n: int  # finite values
+    mean: float  # adjusted for seed where values are missing
+    p: float  # of being the best; NaN where nothing could be compared, and it stays in the set
+    is_in_set: bool  # cannot be ruled out as the best
+    verdict: Verdict  # empty without a finite value, and where there is no other condition
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestResult:
+    """What one sweep says of its best condition."""
+
+    winner: int  # condition with the best mean
+    rows: tuple[AgainstBest, ...]  # (condition,)
+    method: str  # the one used, a name in BEST_METHODS: "simple" where there are too few conditions for leaders
+    level: float  # probability that the truly best one is in the set; that no best one is called worse
+    smallest_difference: float | None
     n_excluded: int  # values that are missing or infinite
     note: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Conditions that cannot be ruled out as the best, in the order given; the winner is one of them."""
+        return tuple(index for index, row in enumerate(self.rows) if row.is_in_set)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,169 +69,152 @@ class BestMethod:
     """A way of testing "this condition is the best"."""
 
     label: str  # how a table names it
-    run: Callable[[np.ndarray, bool], np.ndarray]  # scores (condition, replicate), is_paired -> p (condition,)
+    needs: tuple[int, int]  # conditions; those among them with two values
+    run: Callable[[np.ndarray, bool, float, np.ndarray], Findings]  # values, is_paired, alpha, resolution
 
 
-def indistinguishable_from_best(
+BEST_METHODS: Mapping[str, BestMethod] = {
+    "leaders": BestMethod(
+        label="each against leaders chosen by the other seeds",
+        needs=(LEAST_CONDITIONS, LEAST_REPEATED),
+        run=lambda x, _, alpha, resolution: by_leaders(x, alpha, resolution),
+    ),
+    "simple": BestMethod(label="pairwise t, Bonferroni and Holm", needs=(1, 0), run=by_pairs),
+}
+
+
+def compare_with_best(
     values: np.ndarray,
     *,
     direction: Direction,
     is_paired: bool,
     level: float = DEFAULT_LEVEL,
-    method: str = "simes",
-) -> BestSetResult | None:
-    """Return the set of conditions that holds the truly best one with probability `level` or more.
+    smallest_difference: float | None = None,
+    method: str = "leaders",
+    means: np.ndarray | None = None,
+) -> BestResult | None:
+    """Say of each condition whether it can be the best, is worse, is as good, or is open.
 
-    Where several are equally best, each of them is in the set with that probability. A condition without any finite
-    value is no candidate: the promise is about the others. One that cannot be compared, having a single value or no
-    spread in its differences, cannot be ruled out either and stays.
+    "worse": worse than the best of the others; the family of these claims errs with probability at most 1 - level.
+    "as good": at most `smallest_difference` worse than the best, which may be shown of one that is worse by less than
+    that. "open": neither is known. Without a smallest difference only a winner all of whose rivals are ruled out is
+    "as good". A condition that is open may be outside the set: probably not the best.
 
     Args:
-        values: (condition, replicate). NaN marks a missing value; NaN and infinity are left out.
+        values: (condition, replicate). NaN marks a missing value, infinity a run that diverged; both are left out. A
+            condition without any finite value is no candidate: nothing is promised of it.
         direction: "minimize" (lower is better) or "maximize".
-        is_paired: Column r has the same seed in every condition: comparisons are made within seeds.
+        is_paired: Column r has the same seed in every condition. Else columns are in the order recorded, not sorted.
         level: In (0, 1).
-        method: A name in BEST_METHODS.
+        smallest_difference: That matters, in the metric's units; None counts as 0.
+        method: A name in BEST_METHODS. With three conditions or fewer, or fewer than three that have two values, the
+            method is "simple".
+        means: (condition,) that conditions are ranked by, where that is decided elsewhere: the winner has the best of
+            them. None: the method's own.
 
     Returns:
-        The set; None without any finite value.
+        The result, the same for any order of the conditions; None without any finite value.
 
     Raises:
-        ValueError: A shape that is not (condition, replicate), unknown direction or method, level outside (0, 1).
+        ValueError: A shape that is not (condition, replicate), unknown direction or method, level outside (0, 1), a
+            negative smallest difference.
     """
+    scores = _checked(values, direction, level, smallest_difference, method)
+    is_finite = np.isfinite(scores)
+    candidates = np.flatnonzero(is_finite.any(axis=1))
+    if not len(candidates):
+        return None
+    lower = np.where(is_finite, scores if direction == "minimize" else -scores, np.nan)
+    lower = lower[np.ix_(candidates, np.flatnonzero(is_finite.any(axis=0)))]
+    name = method if _is_enough(lower, BEST_METHODS[method].needs) else "simple"
+    found, is_clipped = _found(lower, BEST_METHODS[name], is_paired, round(1 - level, 12))
+    if means is not None:
+        found = _ranked_by(found, (means if direction == "minimize" else -means)[candidates])
+    rows = [AgainstBest(n=0, mean=np.nan, p=np.nan, is_in_set=False, verdict="", **_NOTHING) for _ in scores]
+    for index, condition in enumerate(candidates):
+        rows[condition] = _row(found, index, int(is_finite[condition].sum()), direction, smallest_difference)
+    return BestResult(
+        winner=int(candidates[int(np.argmin(found.mean))]),
+        rows=tuple(rows),
+        method=name,
+        level=level,
+        smallest_difference=smallest_difference,
+        n_excluded=int((~is_finite).sum()),
+        note=note(lower, found.p, n_missing=len(scores) - len(candidates)),
+        warnings=warnings(lower, found.mean, n_diverged=int(np.isinf(scores).sum()), is_clipped=is_clipped),
+    )
+
+
+_NOTHING: Mapping[str, float] = {"difference": np.nan, "low": np.nan, "high": np.nan}
+
+
+def _checked(
+    values: np.ndarray, direction: Direction, level: float, smallest_difference: float | None, method: str
+) -> np.ndarray:
+    """Return the values as numbers; raise ValueError on arguments that make no sense."""
     check_level(level)
     if method not in BEST_METHODS:
         raise ValueError(f"method: {method!r} is not known; use {', '.join(BEST_METHODS)}")
     if direction not in ("minimize", "maximize"):
         raise ValueError(f"direction: {direction!r} is not known; use minimize or maximize")
+    if smallest_difference is not None and not (np.isfinite(smallest_difference) and smallest_difference >= 0):
+        raise ValueError(f"smallest_difference: {smallest_difference} must be a number, 0 or more; or leave it out")
     scores = np.asarray(values, dtype=np.float64)
     if scores.ndim != 2:
         raise ValueError(f"values: shape {scores.shape}, must be (condition, replicate)")
-    scores = np.where(np.isfinite(scores), scores if direction == "maximize" else -scores, np.nan)
-    means, _, n = moments(scores.T)
-    if not (n > 0).any():
-        return None
-    best = int(np.nanargmax(means))
-    p_values = BEST_METHODS[method].run(scores, is_paired)
-    is_member = (n > 0) & ~(p_values <= 1 - level)
-    is_member[best] = True
-    return BestSetResult(
-        best=best,
-        members=tuple(np.flatnonzero(is_member).tolist()),
-        p_values=tuple(p_values.tolist()),
-        method=method,
-        level=level,
-        n_excluded=int((~np.isfinite(scores)).sum()),
-        note=_note(p_values, n),
+    return scores
+
+
+def _is_enough(lower: np.ndarray, needs: tuple[int, int]) -> bool:
+    """Return whether a method has the conditions, and conditions with two values, that it needs."""
+    return len(lower) >= needs[0] and int((np.isfinite(lower).sum(axis=1) >= 2).sum()) >= needs[1]
+
+
+def _found(lower: np.ndarray, method: BestMethod, is_paired: bool, alpha: float) -> tuple[Findings, bool]:
+    """Return what the method finds, and whether values were too far out to compute with.
+
+    Conditions are put in an order of their own, worst values first: ties between leaders then favour the condition that
+    is tested, whatever the order given.
+    """
+    scaled = scale(lower)
+    order = np.lexsort(np.where(np.isnan(scaled.values), np.inf, -scaled.values).T[::-1])
+    found = method.run(scaled.values[order], is_paired, alpha, scaled.resolution[order])
+    given = np.argsort(order)
+    back = {name: getattr(found, name)[given] for name in Findings.__dataclass_fields__}
+    for name in ("mean", "difference", "low", "high"):
+        back[name] = np.ldexp(back[name], scaled.exponent)
+    back["mean"] = back["mean"] + scaled.middle
+    return Findings(**back), scaled.is_clipped
+
+
+def _ranked_by(found: Findings, mean: np.ndarray) -> Findings:
+    """Return the findings with these means: the winner is in the set, and limits lie around the differences."""
+    is_best = mean == mean.min()
+    is_worse, difference = found.is_worse & ~is_best, behind_best_other(mean)
+    return Findings(
+        mean=mean,
+        p=found.p,
+        is_in_set=found.is_in_set | is_best,
+        is_worse=is_worse,
+        difference=difference,
+        low=bounded_low(found.low, difference, is_worse),
+        high=np.maximum(found.high, np.maximum(difference, 0.0)),
     )
 
 
-def simes(scores: np.ndarray, is_paired: bool) -> np.ndarray:
-    """Combine the comparisons of each condition with all others by Simes (1986), Biometrika 73(3).
-
-    Unlike Bonferroni, it lets many moderately better conditions add up, which rules out the bad ones of a large grid
-    with three replicates. Valid for independent and for positively dependent tests (Sarkar 1998, Annals of
-    Statistics 26(2)), as comparisons with one and the same condition are; for t statistics of unequal variances that
-    is not a theorem, and is held by simulation.
-    """
-    return _by_condition(scores, is_paired, _simes_combination)
-
-
-def bonferroni(scores: np.ndarray, is_paired: bool) -> np.ndarray:
-    """Take the least p-value of each condition times the number of the others: valid under any dependence."""
-    return _by_condition(scores, is_paired, lambda p_values: min(1.0, float(p_values.min()) * len(p_values)))
-
-
-def pooled(scores: np.ndarray, is_paired: bool) -> np.ndarray:
-    """Gupta's (1965) selection: Dunnett's one-sided test of all others against each, with one pooled variance.
-
-    The most powerful where all conditions scatter alike, and wrong where they do not: where the truly best one scatters
-    more than the rest, it is lost too often.
-    """
-    fit = pool(scores, is_paired=is_paired)
-    p_values = np.full(len(scores), np.nan)
-    candidates = np.flatnonzero(fit.n > 0)
-    if len(candidates) == 1:
-        p_values[candidates] = 1.0
-    if len(candidates) < 2 or not fit.sd > 0:
-        return p_values
-    for condition in candidates:
-        others = candidates[candidates != condition]
-        errors = fit.sd * np.sqrt(1 / fit.n[others] + 1 / fit.n[condition])
-        t = float(((fit.means[others] - fit.means[condition]) / errors).max())
-        loadings = np.sqrt(fit.n[others] / (fit.n[others] + fit.n[condition]))
-        p_values[condition] = dunnett_tail(t, loadings, fit.df, is_two_sided=False)
-    return p_values
-
-
-BEST_METHODS: Mapping[str, BestMethod] = {
-    "simes": BestMethod(label="pairwise t, Simes", run=simes),
-    "bonferroni": BestMethod(label="pairwise t, Bonferroni", run=bonferroni),
-    "pooled": BestMethod(label="Gupta, pooled variance", run=pooled),
-}
-
-
-def _by_condition(scores: np.ndarray, is_paired: bool, combine: Callable[[np.ndarray], float]) -> np.ndarray:
-    """Return the combined p-value of each condition with a value; NaN where no comparison could be made."""
-    candidates = np.flatnonzero(np.isfinite(scores).any(axis=1))
-    p_values = np.full(len(scores), np.nan)
-    if len(candidates) == 1:
-        p_values[candidates] = 1.0
-        return p_values
-    for condition in candidates:
-        p_others = others_better(scores[candidates[candidates != condition]], scores[condition], is_paired)
-        if not np.isnan(p_others).all():
-            p_values[condition] = combine(np.where(np.isnan(p_others), 1.0, p_others))
-    return p_values
-
-
-def others_better(others: np.ndarray, own: np.ndarray, is_paired: bool) -> np.ndarray:
-    """Return the one-sided p-value for each other condition having a greater mean.
-
-    Paired: Student's t of the differences. Not paired: Welch's statistic with the degrees of freedom of the smaller
-    sample, which is valid for any two variances (Mickey & Brown 1966, Annals of Mathematical Statistics 37(3)).
-    Welch's own approximation is not, this far in the tail: with 3 replicates and 50 conditions the truly best one was
-    lost in up to 14 % of simulated sweeps instead of 5 %.
-
-    Args:
-        others: (condition, replicate) NaN marks a missing value, greater is better.
-        own: (replicate,).
-        is_paired: Whether columns are seeds.
-
-    Returns:
-        (condition,) NaN where there are fewer than two values, or no spread.
-    """
-    if is_paired:
-        mean, sd, n = moments((others - own).T)
-        error, df = sd / np.sqrt(np.maximum(n, 1)), n - 1
-    else:
-        mean, sd, n = moments(others.T)
-        own_mean, own_sd, own_n = (float(part[0]) for part in moments(own[:, None]))
-        mean = mean - own_mean
-        error = np.hypot(sd / np.sqrt(np.maximum(n, 1)), own_sd / math.sqrt(own_n))
-        df = np.minimum(n, own_n) - 1
-    sizes = np.where(np.isfinite(others), np.abs(others), 0.0).max(axis=1, initial=0.0)
-    own_size = np.abs(own[np.isfinite(own)]).max(initial=0.0)
-    possible = (df >= 1) & (error > rounding(np.maximum(sizes, own_size)))
-    p_values = np.full(len(others), np.nan)
-    p_values[possible] = stdtr(df[possible], -(mean[possible] / error[possible]))
-    return p_values
-
-
-def _simes_combination(p_values: np.ndarray) -> float:
-    n = len(p_values)
-    return float(min(1.0, (np.sort(p_values) * n / np.arange(1, n + 1)).min()))
-
-
-def _note(p_values: np.ndarray, n: np.ndarray) -> str:
-    """Say how many conditions are members only because nothing could be tested."""
-    n_untested = int((np.isnan(p_values) & (n > 0)).sum())
-    n_missing = int((n == 0).sum())
-    parts = []
-    if n_untested:
-        parts.append(
-            f"{n_untested} could not be compared (fewer than two replicates, or no spread) and stay in the set"
-        )
-    if n_missing:
-        parts.append(f"{n_missing} have no value and are no candidates")
-    return "; ".join(parts)
+def _row(found: Findings, index: int, n: int, direction: Direction, smallest_difference: float | None) -> AgainstBest:
+    """Return what is said of one condition."""
+    mean = float(found.mean[index])
+    high = float(found.high[index])
+    is_within = high <= (smallest_difference or 0.0)
+    verdict = "as good" if is_within else "worse" if found.is_worse[index] else "open"
+    return AgainstBest(
+        n=n,
+        mean=mean if direction == "minimize" else -mean,
+        p=float(found.p[index]),
+        is_in_set=bool(found.is_in_set[index]),
+        verdict="" if len(found.mean) == 1 else verdict,
+        difference=float(found.difference[index]),
+        low=float(found.low[index]),
+        high=high,
+    )

@@ -18,6 +18,7 @@ from rothamsted.rows import TwoSampleRow
 from rothamsted.statistics.effects import Effect, cohens_d, finite_pairs, finite_values, greatest, rounding
 from rothamsted.statistics.exact import Counted, exchanges, sign_flips, signed_rank
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
+from rothamsted.statistics.racing import smallest_step
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -40,6 +41,7 @@ class Difference:
     margin: float
     effect: Effect  # Cohen's d: d_z for a paired test, pooled otherwise
     note: str = ""  # why something is undefined, or what these replicates cannot show
+    p_bound: float = math.nan  # where equal differences leave no p-value: most that it can be, see `compare`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,9 @@ def compare(
 
     Returns:
         The difference. With fewer than two values, or no spread where the test needs one, interval and p-value
-        are NaN and the note says so.
+        are NaN and the note says so. If a two-sided t test lacks spread alone, and the difference is not 0, `p_bound`
+        is the p-value for the largest spread that the rounding of the values could hide: to the smallest step between
+        them, whose variance is step**2 / 12 (Sheppard's correction); with two distinct values to the last digits.
 
     Raises:
         ValueError: Unknown test or alternative, level outside (0, 1), margin without a side, samples that are
@@ -124,7 +128,25 @@ def compare(
         margin=margin,
         effect=cohens_d(first, second, kind="z" if chosen.is_paired else "pooled", level=level),
         note=answer.note,
+        p_bound=_p_bound(first, second, answer, chosen) if alternative == "two-sided" else math.nan,
     )
+
+
+def _p_bound(a: np.ndarray, b: np.ndarray, answer: Answer, chosen: TwoSampleRow) -> float:
+    """Return the most that the p-value can be where there is no spread; NaN where there is some, or no difference."""
+    from scipy.special import stdtr
+
+    n = min(len(a), len(b))
+    hidden = rounding(greatest(a, b))
+    if n < 2 or not math.isnan(answer.p_value) or abs(answer.estimate) <= hidden:
+        return math.nan
+    values = np.concatenate([a, b])
+    step = smallest_step(values) if len(np.unique(values)) > 2 else 0.0
+    if chosen.is_paired:
+        error = max(step / math.sqrt(6), hidden) / math.sqrt(n)
+    else:
+        error = max(step / math.sqrt(12), hidden) * math.sqrt(1 / len(a) + 1 / len(b))
+    return float(2 * stdtr(n - 1, -abs(answer.estimate) / error))
 
 
 def paired_t(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:

@@ -38,11 +38,16 @@ def correct(p_values: np.ndarray, method: str) -> np.ndarray:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm (1979), Scandinavian Journal of Statistics 6(2): never less powerful than Bonferroni."""
-    order = np.argsort(p_values)
-    n_left = len(p_values) - np.arange(len(p_values))  # hypotheses not yet rejected, this one included
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.maximum.accumulate(p_values[order] * n_left)
+    """Holm (1979), Scandinavian Journal of Statistics 6(2): never less powerful than Bonferroni.
+
+    Several families at once, each along the last axis: (..., test).
+    """
+    n_tests = p_values.shape[-1]
+    order = np.argsort(p_values, axis=-1)
+    n_left = n_tests - np.arange(n_tests)  # hypotheses not yet rejected, this one included
+    corrected = np.empty(p_values.shape)
+    stepped = np.maximum.accumulate(np.take_along_axis(p_values, order, -1) * n_left, axis=-1)
+    np.put_along_axis(corrected, order, stepped, -1)
     return np.minimum(corrected, 1.0)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.intervals import (
     DEFAULT_LEVEL,
     N_RESAMPLES,
@@ -19,6 +20,7 @@ from rothamsted.statistics.intervals import (
     mean_interval,
     moments,
     why_no_interval,
+    why_odd,
 )
 from rothamsted.statistics.summary import summarize
 
@@ -46,6 +48,7 @@ def describe(
     *,
     level: float = DEFAULT_LEVEL,
     method: str = "t",
+    metric: Metric = UNKNOWN,
     seed: int = 0,
     n_resamples: int = N_RESAMPLES,
 ) -> Description:
@@ -55,6 +58,7 @@ def describe(
         values: One number a replicate; NaN and infinity are left out and counted.
         level: Nominal coverage of the interval for the mean, in (0, 1).
         method: A name of `catalog.INTERVALS`.
+        metric: What is known of the metric, as `mean_interval` takes it.
         seed: Where the bootstrap's resamples come from.
         n_resamples: Of the bootstrap, at least 999.
 
@@ -63,15 +67,16 @@ def describe(
         ValueError: As `mean_interval`.
     """
     given = np.asarray(values, dtype=np.float64)
-    interval = mean_interval(given, level=level, method=method, seed=seed, n_resamples=n_resamples)
+    interval = mean_interval(given, level=level, method=method, metric=metric, seed=seed, n_resamples=n_resamples)
     finite = given[np.isfinite(given)]
     n = len(finite)
     summary = summarize(finite[:, None], level)
     known = {key: float(summary[key][0]) for key in ("mean", "sd", "sem", "median", "min", "max")}
     is_constant = n > 1 and known["min"] == known["max"]
+    no_width = f"all {n} values are equal: an interval of no width says nothing of the spread"
     remarks = [
-        why_no_interval(n, level=level, method=method),
-        f"all {n} values are equal: an interval of no width says nothing of the spread" if is_constant else "",
+        why_no_interval(n, level=level, method=method) or why_odd(finite, method=method, metric=metric),
+        no_width if interval is not None and interval.low == interval.high else "",
         f"{len(given) - n} of {len(given)} values not finite: left out" if n < len(given) else "",
     ]
     return Description(

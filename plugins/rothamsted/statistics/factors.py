@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from scipy.special import fdtrc
 
-from rothamsted.statistics import anova
-from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, t_quantile
+from rothamsted.statistics import anova, unequal
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
+from rothamsted.statistics.level_means import LevelMean as LevelMean
+from rothamsted.statistics.level_means import level_means
 from rothamsted.statistics.observations import Observations, free_name, observe
 from rothamsted.statistics.variance import shares_of
+
+Errors = Literal["pooled", "own"]  # one variance of all conditions, or one of each
 
 COLUMNS_PER_CONDITION = 2  # a model with more has mostly empty cells: no full grid has more than one
 
@@ -33,18 +37,8 @@ class EffectRow:
     omega_squared: float  # partial omega squared; NaN for the residual
     share: float  # of the total sum of squares
     kind: Literal["factor", "interaction", "block", "residual"] = "factor"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LevelMean:
-    """The mean of one level of one factor over everything else."""
-
-    factor: str
-    level: Any
-    n: int
-    mean: float  # NaN where empty cells leave it without an estimate
-    low: float  # NaN without an error to judge by
-    high: float
+    f_df: float = math.nan  # degrees of freedom that F is tested with: fewer than `df` where conditions scatter apart
+    error_df: float = math.nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +52,9 @@ class FactorEffects:
     note: str = ""
     n: int = 0  # finite values
     n_excluded: int = 0  # NaN or infinite
+    spread: tuple[float, float] | None = None  # smallest and largest standard deviation of a condition's values
+    is_unequal: bool = False  # they differ by more than equal ones would
+    untested: str = ""  # why there is no p-value and no interval, where each condition has its own variance
 
 
 def factor_effects(
@@ -68,14 +65,17 @@ def factor_effects(
     level: float = DEFAULT_LEVEL,
     max_order: int = 2,
     n_groups: int | None = None,
+    errors: Errors = "pooled",
 ) -> FactorEffects:
     """Analyse the variance of values over the levels of factors, the seed being a block.
 
     Type II sums of squares, which test a main effect beyond the other main effects and the interactions that
     it is no part of. All effects are fixed and tested against the pooled residual: the condition by seed
     interaction, the interactions of more than `max_order` factors, and pure error. Exact for independent
-    normal errors of one variance. Interactions are left out, and the note says so, where no degrees of
-    freedom would remain for the error.
+    normal errors of one variance (`errors="pooled"`). With `errors="own"` each condition has a variance of its own
+    (see `unequal`): the same sums of squares, F with fewer degrees of freedom, no test of the block, and none at
+    all where most conditions have fewer than 3 values. Interactions are left out, and the note says so, where no
+    degrees of freedom would remain for the error.
 
     Args:
         values: (observation,) one number a replicate; NaN and infinity are left out and counted.
@@ -85,11 +85,12 @@ def factor_effects(
         level: Nominal coverage of the intervals of the level means, not corrected for their number.
         max_order: Factors in the largest interaction.
         n_groups: Cut numeric factors with more levels than this into so many groups at their quantiles.
+        errors: What effects are tested against.
 
     Returns:
         Rows: main effects, interactions, seed, residual, with partial omega squared (see `omega_squared`).
         Means: estimated marginal means, equal weight for every combination of the other factors' levels, with
-        Student's t intervals from the pooled residual. Where no analysis applies, no rows, and a note saying why.
+        Student's t intervals. Where no analysis applies, no rows, and a note saying why.
 
     Raises:
         ValueError: Lengths that differ, a level that is NaN, an order below 1, a coverage outside (0, 1).
@@ -106,7 +107,13 @@ def factor_effects(
         return _refused(observed, "the factors change together in every condition: no effect is one factor's alone")
     rows = [_row(model, term, df, squares) for term, (df, squares) in zip(model.terms, sums)]
     notes += _notes(model, rows, observed)
-    means = _means(model, observed, level)
+    untested = unequal.why_not(observed) if errors == "own" else ""
+    cells = unequal.cells_of(observed, model) if errors == "own" and not untested else None
+    if cells is not None and unequal.is_without_spread(cells):
+        cells, untested = None, "replicates of a condition do not differ, beside what a seed does to all alike"
+    if errors == "own":
+        rows = [_own_row(row, cells, observed, model, term) for row, term in zip(rows, model.terms)]
+    means = level_means(model, observed, level, cells if errors == "own" else "pooled")
     if any(math.isnan(mean.mean) for mean in means):
         notes.append("level means with empty cells in their row have no estimate")
     shares, why = shares_of(observed, model, sums)
@@ -114,10 +121,12 @@ def factor_effects(
         rows=(*rows, _residual_row(model, observed)),
         means=means,
         variance_shares=shares,
-        method=_method(model, level),
+        method=_method(model, level, errors),
         note="; ".join([*observed.notes, *notes, *([why] if why else [])]),
         n=len(observed.values),
         n_excluded=observed.n_excluded,
+        untested=untested,
+        **_spread_of(observed),
     )
 
 
@@ -179,6 +188,27 @@ def _row(model: anova.Model, term: anova.Term, df: int, squares: float) -> Effec
         omega_squared=math.nan if math.isnan(f) else omega_squared(df, f, model.n),
         share=squares / model.total_squares if model.total_squares else math.nan,
         kind="block" if term.is_block else "factor" if len(term.factors) == 1 else "interaction",
+        f_df=math.nan if math.isnan(f) else df,
+        error_df=math.nan if math.isnan(f) else model.residual_df,
+    )
+
+
+def _own_row(
+    row: EffectRow, cells: unequal.Cells | None, observed: Observations, model: anova.Model, term: anova.Term
+) -> EffectRow:
+    """Return the line of one term, tested against the variance of each condition by itself."""
+    tested = unequal.TermTest(f=math.nan, df=math.nan, error_df=math.nan, p_value=math.nan)
+    if cells is not None and not term.is_block:
+        tested = unequal.term_test(cells, observed, model, term)
+    is_tested = not math.isnan(tested.f)
+    f = tested.f if is_tested else math.nan
+    return replace(
+        row,
+        f=f,
+        p_value=tested.p_value,
+        f_df=tested.df if is_tested else math.nan,
+        error_df=tested.error_df,
+        omega_squared=omega_squared(row.df, f, model.n) if is_tested else row.omega_squared,
     )
 
 
@@ -214,29 +244,22 @@ def _notes(model: anova.Model, rows: Sequence[EffectRow], observed: Observations
     return notes
 
 
-def _means(model: anova.Model, observed: Observations, level: float) -> tuple[LevelMean, ...]:
-    """Return the estimated marginal mean of each level of each factor."""
-    error = math.nan
-    if model.residual_df and not model.is_exact:
-        error = t_quantile(level, model.residual_df) * (model.residual_squares / model.residual_df) ** 0.5
-    means = []
-    for factor in observed.factors:
-        estimates, variances = anova.marginal_means(model, factor)
-        halves = np.ldexp(error * np.sqrt(variances), model.exponent)
-        counts = np.bincount(factor.codes, minlength=len(factor.levels))
-        for code, name in enumerate(factor.levels):
-            mean, half = float(estimates[code]), float(halves[code])
-            means.append(
-                LevelMean(
-                    factor=factor.name, level=name, n=int(counts[code]), mean=mean, low=mean - half, high=mean + half
-                )
-            )
-    return tuple(means)
+def _spread_of(observed: Observations) -> dict[str, Any]:
+    """Return the smallest and largest spread of a condition, and whether they differ beyond chance."""
+    sds, sizes = unequal.spreads(observed), np.bincount(observed.conditions)
+    if not len(sds):
+        return {}
+    is_unequal = unequal.is_unequal(sds, sizes[sizes > 1])
+    return {"spread": (float(sds.min()), float(sds.max())), "is_unequal": is_unequal}
 
 
-def _method(model: anova.Model, level: float) -> str:
+def _method(model: anova.Model, level: float, errors: Errors) -> str:
     """Name what was computed."""
     order = max(len(term.factors) for term in model.terms)
     effects = "main effects" if order == 1 else f"interactions of up to {order} factors"
     block = ", seed as block" if any(term.is_block for term in model.terms) else ""
-    return f"analysis of variance, Type II, {effects}{block}; t intervals at {level:g} from the pooled residual"
+    if errors == "own":
+        against = "F and t intervals at {} from the spread of each condition by itself (Brunner, Dette and Munk)"
+    else:
+        against = "t intervals at {} from the pooled residual"
+    return f"analysis of variance, Type II, {effects}{block}; {against.format(f'{level:g}')}"

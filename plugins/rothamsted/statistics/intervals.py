@@ -13,7 +13,10 @@ import numpy as np
 from scipy.special import stdtrit
 
 from rothamsted.catalog import INTERVALS
+from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.bootstrap import least_n_to_resample
+from rothamsted.statistics.ranges import cut, end_of_range, in_range, kept_in_range, scale_of
+from rothamsted.statistics.shares import overdispersion, why_no_share
 
 DEFAULT_LEVEL = 0.95
 N_RESAMPLES = 9999  # ends of a 95 % interval then move by some 0.7 % of its width from seed to seed
@@ -28,7 +31,7 @@ class Interval:
     high: float
     level: float  # nominal coverage, in (0, 1)
     n: int  # replicates behind the estimate
-    method: str  # a name of `catalog.INTERVALS`, or "wilson"
+    method: str  # a name of `catalog.INTERVALS`; of Student's t on the scale of a range "log" or "logit"
 
 
 def mean_interval(
@@ -36,31 +39,35 @@ def mean_interval(
     *,
     level: float = DEFAULT_LEVEL,
     method: str = "t",
+    metric: Metric = UNKNOWN,
     seed: int = 0,
     n_resamples: int = N_RESAMPLES,
 ) -> Interval | None:
     """Confidence interval for the mean over replicates.
 
-    Student's t is exact for independent normal values: Student (1908), Biometrika 6(1). The bootstrap intervals
-    do not assume a form, and are too narrow for few values: see `bootstrap`. Equal values have an interval of no
-    width, by every method.
+    Student's t is exact for independent normal values: Student (1908), Biometrika 6(1). For a metric with a range it
+    is taken on the log or logit scale, see `ranges`. The bootstrap intervals do not assume a form, and are too narrow
+    for few values: see `bootstrap`. Equal values have an interval of no width; on an end of the range they have none,
+    since a spread beyond it would not show.
 
     Args:
         values: One number a replicate; NaN (a missing one) and infinity are left out and not counted.
         level: Nominal coverage, in (0, 1).
         method: A name of `catalog.INTERVALS`, such as t, percentile or bca.
+        metric: What is known of the metric: no end of the interval leaves its range, unless a value does.
         seed: Where the bootstrap's resamples come from; equal seeds give equal intervals, in any order of values.
         n_resamples: Of the bootstrap, at least 999.
 
     Returns:
-        The interval; None with too few values, for which `why_no_interval` has the reason. No method stands in for
-        another.
+        The interval; None with too few values (`why_no_interval` has the reason), with all of them on an end of
+        the range (`why_no_spread`), or where they are no shares of rows (`shares.why_no_share`). No method stands in
+        for another.
 
     Raises:
         SpecError: No method of this name.
         ValueError: Values that are not a list, a level outside (0, 1), or too few resamples.
     """
-    least = least_n(method, level)
+    least, is_of_rows = least_n(method, level), INTERVALS[method].is_of_rows
     check_level(level)
     column = np.asarray(values, dtype=np.float64)
     if column.ndim != 1:
@@ -69,17 +76,39 @@ def mean_interval(
     n = len(column)
     if n < least:
         return None
-    if column.min() == column.max():
+    if is_of_rows and why_no_share(column[:, 0], metric):
+        return None
+    if not is_of_rows and column.min() == column.max():
         estimate = low = high = float(column[0, 0])
+        if end_of_range(estimate, metric):
+            return None
     else:
         estimate = float(moments(column)[0][0])
-        lows, highs = INTERVALS.function(method)(column, level, seed, n_resamples)
+        lows, highs = interval_bounds(method, column, level, metric, seed, n_resamples)
         low, high = float(lows[0]), float(highs[0])
-    return Interval(estimate=estimate, low=low, high=high, level=level, n=n, method=method)
+    name = scale_of(column, metric) if method == "t" else method
+    return Interval(estimate=estimate, low=low, high=high, level=level, n=n, method=name)
+
+
+def interval_bounds(
+    method: str, values: np.ndarray, level: float, metric: Metric, seed: int, n_resamples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the intervals of a method for each column of values (replicate, point), within the metric's range.
+
+    Values are finite, of no column all equal unless the row is one of rows. Where a value lies outside the range, that
+    column's interval may.
+    """
+    make = INTERVALS.function(method)
+    if INTERVALS[method].takes_metric:
+        return make(values, level, seed, n_resamples, metric=metric)
+    low, high = make(values, level, seed, n_resamples)
+    keeps = in_range(values, metric).all(axis=0)
+    cut_low, cut_high = cut(low, high, metric)
+    return np.where(keeps, cut_low, low), np.where(keeps, cut_high, high)
 
 
 def why_no_interval(n: int, *, level: float = DEFAULT_LEVEL, method: str = "t") -> str:
-    """Say why n finite values have no interval by this method; empty where they have one."""
+    """Say why n finite values have no interval by this method; empty where they are enough."""
     least = least_n(method, level)
     if n >= least:
         return ""
@@ -91,24 +120,54 @@ def why_no_interval(n: int, *, level: float = DEFAULT_LEVEL, method: str = "t") 
     return f"{n} replicates: no {method} interval at level {level:g}: {too_few}"
 
 
+def why_odd(values: np.ndarray, *, method: str, metric: Metric) -> str:
+    """Say why finite values that are enough have no interval by this method, or one that is too narrow; else empty."""
+    if INTERVALS[method].is_of_rows:
+        return why_no_share(values, metric) or overdispersion(values, metric)
+    return why_no_spread(values, metric)
+
+
+def why_no_spread(values: np.ndarray, metric: Metric) -> str:
+    """Say that finite values all lie on an end of the metric's range, which gives them no interval; else empty."""
+    end = end_of_range(float(values[0]), metric) if len(values) > 1 and values.min() == values.max() else ""
+    said = f"all {len(values)} values are {values[0]:g}, the {end} that there is: a spread would not show, no interval"
+    return said if end else ""
+
+
 def least_n(method: str, level: float) -> int:
     """Return below how many finite values there is no such interval.
 
     Raises:
         SpecError: No method of this name.
     """
-    return least_n_to_resample(level) if INTERVALS[method].is_resampled else 2
+    row = INTERVALS[method]
+    return least_n_to_resample(level) if row.is_resampled else 1 if row.is_of_rows else 2
 
 
-def t_bounds(values: np.ndarray, level: float, seed: int, n_resamples: int) -> tuple[np.ndarray, np.ndarray]:
+def t_bounds(
+    values: np.ndarray, level: float, seed: int, n_resamples: int, metric: Metric = UNKNOWN
+) -> tuple[np.ndarray, np.ndarray]:
     """Student's t: mean -+ t * sd / sqrt(n) of each column of values (replicate, point), all finite, n >= 2.
 
-    Nothing is drawn: the last two arguments are there for the table.
+    Of a metric with a range on its scale. Nothing is drawn: seed and n_resamples are there for the table.
     """
     mean, sd, n = moments(values)
     with np.errstate(over="ignore"):
         half = t_quantile(level, len(values) - 1) * sd / np.sqrt(n)
-        return mean - half, mean + half
+    return within_range(values, mean, half, metric)
+
+
+def within_range(
+    values: np.ndarray, mean: np.ndarray, half: np.ndarray, metric: Metric
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean -+ half (point,), on the scale of the metric's range for columns whose values all keep to it."""
+    with np.errstate(over="ignore"):
+        low, high = mean - half, mean + half
+    keeps = in_range(np.where(np.isfinite(values), values, np.nan), metric).all(axis=0)
+    if not metric.is_bounded or not keeps.any():
+        return low, high
+    low[keeps], high[keeps] = kept_in_range(mean[keeps], half[keeps], metric)
+    return low, high
 
 
 @lru_cache(maxsize=1024)

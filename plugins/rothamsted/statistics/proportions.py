@@ -5,11 +5,14 @@ Apart from the intervals for means: a share of few has no normal error, and none
 
 from __future__ import annotations
 
+import numpy as np
+
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, Interval, check_level
+from rothamsted.statistics.shares import wilson_ends
 
 
 def proportion_interval(n_successes: int, n: int, *, level: float = DEFAULT_LEVEL) -> Interval:
-    """Wilson's score interval for a proportion, by scipy.
+    """Wilson's score interval for a proportion.
 
     Its coverage is the nominal one on average over all proportions, not at each. Wilson (1927), Journal of the
     American Statistical Association 22(158); Brown, Cai & DasGupta (2001), Statistical Science 16(2).
@@ -25,18 +28,16 @@ def proportion_interval(n_successes: int, n: int, *, level: float = DEFAULT_LEVE
     Raises:
         ValueError: No trial, more successes than trials, or a level outside (0, 1).
     """
-    from scipy.stats import binomtest  # slow to import
-
     check_level(level)
     if n < 1:
         raise ValueError(f"n: a proportion of {n} is not defined; give at least one trial")
     if not 0 <= n_successes <= n:
         raise ValueError(f"n_successes: {n_successes} of {n}; give a number from 0 to {n}")
-    found = binomtest(n_successes, n).proportion_ci(confidence_level=level, method="wilson")
+    low, high = wilson_ends(np.array(n_successes / n), n, level)
     return Interval(
         estimate=n_successes / n,
-        low=float(max(found.low, 0.0)),  # rounding may put an end one ulp outside
-        high=float(min(found.high, 1.0)),
+        low=float(low),
+        high=float(high),
         level=level,
         n=n,
         method="wilson",

@@ -203,7 +203,7 @@ def _drops(
         drops[int(condition)] = f"diverged in replicate {first}"
     rivals = np.array([c for c in np.flatnonzero(alive) if c not in drops], dtype=np.int64)
     mean, sd, n = moments(behind[rivals].T)
-    floor = _resolution(scores[rivals]) / 6**0.5
+    floor = smallest_step(scores[rivals]) / 6**0.5
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         t = mean * np.sqrt(n) / np.maximum(sd, floor)
         p_values = np.where(n > 1, stdtr(np.maximum(n - 1, 1), -t), np.nan)
@@ -218,7 +218,7 @@ def _drops(
     return drops
 
 
-def _resolution(scores: np.ndarray) -> float:
+def smallest_step(scores: np.ndarray) -> float:
     """Return the smallest step between scores, 0 where they are practically continuous.
 
     A coarse metric, such as the accuracy on a hundred images, repeats by chance, and the spread of three equal

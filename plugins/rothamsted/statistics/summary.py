@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments, t_quantile
+from rothamsted.metric import UNKNOWN, Metric
+from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments, t_quantile, within_range
 
 SUMMARY_KEYS = ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")
 
 
-def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL) -> dict[str, np.ndarray]:
+def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric = UNKNOWN) -> dict[str, np.ndarray]:
     """Summarize each point over its replicates.
 
     Args:
         values: (replicate, point). NaN marks a missing value; NaN and infinity are left out, and `n` says how
             many were not.
         level: Nominal coverage of ci_low to ci_high, Student's t interval for the mean (see `mean_interval`).
+        metric: What is known of the metric: ci_low and ci_high keep to its range, and equal values on an end of it
+            have none.
 
     Returns:
         For each key of SUMMARY_KEYS an array (point,). `sd` divides by n - 1, `sem` is sd / sqrt(n). What is
@@ -35,7 +38,10 @@ def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL) -> dict[str, np.
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         sem = sd / np.sqrt(n)
         half = _t_quantiles(level, n) * sem
-        ci_low, ci_high = mean - half, mean + half
+    ci_low, ci_high = within_range(values, mean, half, metric)
+    for end in (metric.low, metric.high):
+        if end is not None:
+            ci_low, ci_high = (np.where((low == end) & (high == end), np.nan, bound) for bound in (ci_low, ci_high))
     return {
         "mean": mean,
         "sd": sd,

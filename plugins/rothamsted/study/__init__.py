@@ -4,6 +4,7 @@ Importing this is cheap, so that `python -m projects.<study> --help` answers at 
 the command line are imported where they are used.
 """
 
+from rothamsted.metric import Metric
 from rothamsted.study.artifacts import Contents, log_artifacts, write_artifacts
 from rothamsted.study.by_hand import main, run_by_hand
 from rothamsted.study.checkpoint import Checkpoint, Snapshot
@@ -13,6 +14,7 @@ from rothamsted.study.driver import OnArtifacts, drive
 from rothamsted.study.exports import write_exports
 from rothamsted.study.fields import field_names, field_types, flatten, set_fields
 from rothamsted.study.find import load_study, study_module
+from rothamsted.study.keep import Keep
 from rothamsted.study.prepare import describe_datasets, prepare_data
 from rothamsted.study.provenance import source_tags, study_tags
 from rothamsted.study.signals import StopRequest, stop_on_signals
@@ -21,7 +23,9 @@ __all__ = [
     "ByHand",
     "Checkpoint",
     "Contents",
+    "Keep",
     "MeasurementLike",
+    "Metric",
     "OnArtifacts",
     "Snapshot",
     "StopRequest",

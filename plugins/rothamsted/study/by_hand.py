@@ -133,6 +133,7 @@ def _train(
             on_artifacts=keep,
             checkpoint=checkpoint,
             should_stop=should_stop,
+            keep=study.keeps(config) if study.keeps else None,
         )
     finally:
         if event_file:

@@ -41,6 +41,7 @@ class Snapshot:
     histories: tuple[tuple[Measured, ...], ...]  # one a member
     stopped: tuple[Stopped | None, ...]  # one a member; None: it is running
     seconds: float  # training time so far
+    setup_seconds: float = 0.0  # set-up time so far: imports, data, compilation
 
 
 @final
@@ -151,6 +152,7 @@ def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
         "history/seconds": np.array([measured.seconds for measured in longest], dtype=np.float64),
         "history/timestamp_ms": np.array([measured.timestamp_ms for measured in longest], dtype=np.int64),
         "seconds": np.array(snapshot.seconds, dtype=np.float64),
+        "setup_seconds": np.array(snapshot.setup_seconds, dtype=np.float64),
     }
     return arrays | {f"state/{name}": _state_array(name, value) for name, value in snapshot.state.items()}
 
@@ -191,6 +193,7 @@ def _read(path: Path, content: bytes, study_name: str, configs: Sequence[BaseMod
             for how in json.loads(metadata["stopped"])
         ),
         seconds=float(arrays["seconds"]),
+        setup_seconds=float(arrays.get("setup_seconds", 0.0)),  # older ones counted it as training
     )
 
 

@@ -19,9 +19,18 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import DataError, StudyError
+from rothamsted.metric import Metric, check_metrics
 from rothamsted.study.fields import field_names, flatten
+from rothamsted.study.keep import Keep
 
-RESERVED_METRICS = frozenset({"seconds", "samples_per_second"})  # measured by the driver
+SETUP_SECONDS = "setup_seconds"  # of imports, data and compilation, before training; known at the end
+DRIVER_METRICS: Mapping[str, Metric] = {  # measured by the driver, in every study
+    "seconds": Metric(direction="minimize", low=0, unit="s", label="seconds of training"),
+    "samples_per_second": Metric(direction="maximize", low=0, unit="1/s", label="training samples a second"),
+    SETUP_SECONDS: Metric(direction="minimize", low=0, unit="s", label="seconds before training"),
+}
+RESERVED_METRICS = frozenset(DRIVER_METRICS)
+TEST_PREFIX = "test/"  # of metrics on rows that no choice used
 
 
 class MeasurementLike(Protocol):
@@ -30,6 +39,11 @@ class MeasurementLike(Protocol):
     It may also have `artifacts: Callable[[], Sequence[Mapping[str, str | bytes]]] | None`: files to keep with this
     measurement, one mapping a member, of a relative path (samples/step_000200.txt) to its text or bytes. It is called
     right after the measurement, or not at all where nobody keeps them, so it may not change what training does next.
+
+    It may also have `keep: Callable[[np.ndarray], None]`: hold a copy of the weights as they are now for the members
+    of a mask, shape (member,), bool. It is called right after the measurement, before `artifacts` and `state`, where
+    its value is the best so far of the metric that counts. The returned model has the weights held last, or where
+    none were held the last ones; `state` gives them too. Without `keep` the model has the last weights.
     """
 
     @property
@@ -58,7 +72,8 @@ class MeasurementLike(Protocol):
         ...
 
 
-Training = Generator[MeasurementLike, None, Sequence[Any] | None]
+# None, at most once and first of all, says that set-up is over: imports, data, compilation. Training time starts there.
+Training = Generator[MeasurementLike | None, None, Sequence[Any] | None]
 
 
 class TrainedModelLike(Protocol):
@@ -67,6 +82,9 @@ class TrainedModelLike(Protocol):
     Its arrays lie in main memory, so that it loads where there is no accelerator. It is pickled by reference, so
     its class is defined at the top of a module of the study that imports nothing which prediction does not need;
     not in `__main__`, which imports the engine.
+
+    It may also have `test_metrics: Mapping[str, float]`, names that begin with test/: how these weights do on rows that
+    no choice used, neither of steps nor of conditions. The engine logs them once, with the last measurement.
     """
 
     @property
@@ -117,6 +135,8 @@ class Study:
             parameters, typed and with defaults, are options of the command line.
         data_digest: config -> digest of the data that it trains on, for the record.
         user_errors: exceptions of the study whose text alone tells its user what to do.
+        metrics: what is known of the metrics that it logs, by name; a name may end in * (class_accuracy/*).
+        keeps: config -> whose weights a run by hand keeps; in a sweep its objective says. None: the last.
     """
 
     name: str
@@ -129,6 +149,8 @@ class Study:
     datasets: Mapping[str, Callable[..., Path]] = field(default_factory=dict)
     data_digest: Callable[[Any], str] | None = None
     user_errors: tuple[type[Exception], ...] = ()
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    keeps: Callable[[Any], Keep] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a study that breaks the contract."""
@@ -138,11 +160,35 @@ class Study:
         _check_varies(self.name, self.config, self.varies)
         if not (math.isfinite(self.rtol) and self.rtol >= 0):
             raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
+        check_metrics(f"study {self.name!r}", self.metrics)
+
+    @property
+    def known_metrics(self) -> Mapping[str, Metric]:
+        """What is declared of its metrics, those of the driver among them."""
+        return {**DRIVER_METRICS, **self.metrics}
 
 
 def missing_parts(model: Any) -> list[str]:
     """Parts of the contract that a trained model does not have."""
     return [name for name in MODEL_PARTS if getattr(model, name, None) is None]
+
+
+def test_metrics_of(model: Any, measured: Mapping[str, float]) -> dict[str, float]:
+    """The test metrics that a trained model has.
+
+    Args:
+        model: one member's; most have none.
+        measured: the metrics of the last measurement, whose names they may not take.
+
+    Raises:
+        StudyError: a name does not begin with test/, or is that of a measured metric.
+    """
+    found = {str(name): float(value) for name, value in (getattr(model, "test_metrics", None) or {}).items()}
+    for name in found:
+        if not name.startswith(TEST_PREFIX) or name in measured:
+            why = "is measured in training, too" if name in measured else f"does not begin with {TEST_PREFIX}"
+            raise StudyError(f"the model's test_metrics: {name!r} {why}; rename it")
+    return found
 
 
 def digest_of_data(study: Study, config: BaseModel) -> str | None:

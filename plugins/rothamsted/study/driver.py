@@ -21,6 +21,7 @@ from rothamsted.records import Ending, Measured, Outcome, Stopped
 from rothamsted.study.artifacts import Contents, artifacts_of
 from rothamsted.study.checkpoint import Checkpoint, Snapshot
 from rothamsted.study.contract import MeasurementLike, Study, Training, check_population
+from rothamsted.study.keep import Keep
 from rothamsted.study.members import Members
 
 OnMeasurement = Callable[[int, Measured], None]
@@ -57,6 +58,8 @@ def drive(
     keeps_last_state: bool = False,
     should_stop: Callable[[], bool] = never,
     timeout_seconds: float | None = None,
+    keep: Keep | None = None,
+    on_set_up: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
     now_ms: Callable[[], int] = unix_now_ms,
 ) -> list[Ending]:
@@ -66,7 +69,7 @@ def drive(
         study: what is trained.
         configs: the members; equal in every field that may not vary.
         on_measurement: called with member and measurement for each new measurement. Two metrics are added
-            to the study's own: `seconds` of training so far (over all sessions, without the time spent in
+            to the study's own: `seconds` of training so far (over all sessions, without set-up and the time spent in
             `on_measurement` and in writing checkpoints) and `samples_per_second` since the last measurement.
             A member's last call is the measurement at which it diverged. What it raises goes to the caller.
         on_restored: called likewise for each measurement that a checkpoint brought back, before training.
@@ -78,20 +81,24 @@ def drive(
         start: what to go on from where there is no checkpoint: the end of a shorter training.
         keeps_last_state: write the last measurement as a checkpoint and keep it, for a longer training to start from.
         should_stop: asked before the first and after each measurement; True writes a checkpoint and ends.
-        timeout_seconds: most seconds of training over all sessions; checked after each measurement, so
-            training that never measures must be stopped from outside.
+        timeout_seconds: most seconds of training over all sessions, set-up apart; checked after each measurement,
+            so training that never measures must be stopped from outside.
+        keep: whose weights the study is to keep for its model; None: the last.
+        on_set_up: called once, when set-up is over: the study has yielded None first, or measured at step 0. Where it
+            does neither, nobody can tell set-up from training, and all counts as training.
         clock: seconds that only grow.
         now_ms: time of day in milliseconds.
 
     Returns:
-        One ending a member. A failure or an interruption is that of every member that had not ended before.
+        One ending a member. A failure or an interruption is that of every member that had not ended before. Its last
+        measurement has what is known at the end only: setup_seconds and, of a model, its test metrics.
 
     Raises:
         StudyError: the configs do not make a population, or the checkpoint is of another one or unwritable.
     """
     check_population(study, configs)
     snapshot = _whole(checkpoint.load(study.name, configs) if checkpoint else None) or start
-    members = Members.restored(snapshot) if snapshot else Members.of(len(configs))
+    members = Members.restored(snapshot, keep) if snapshot else Members.of(len(configs), keep)
     if on_restored:
         for member, measured in members.restored_points():
             on_restored(member, measured)
@@ -107,6 +114,7 @@ def drive(
         checkpoint=checkpoint,
         keeps_last_state=keeps_last_state and checkpoint is not None,
         timeout_seconds=timeout_seconds,
+        on_set_up=on_set_up,
         clock=clock,
         last_state=snapshot.state if snapshot else None,
     )
@@ -137,9 +145,11 @@ class _Session:
     checkpoint: Checkpoint | None
     keeps_last_state: bool
     timeout_seconds: float | None
+    on_set_up: Callable[[], None] | None
     clock: Callable[[], float]
     last_state: Mapping[str, np.ndarray] | None  # of the newest measurement that it was taken of
     has_kept_state: bool = False
+    is_set_up: bool = False
 
     def train_and_close(
         self, on_measurement: OnMeasurement, should_stop: Callable[[], bool], now_ms: Callable[[], int]
@@ -169,6 +179,7 @@ class _Session:
                 if measurement is None:
                     return self._finished(returned)
                 added = self.members.record(measurement, timestamp_ms=now_ms())
+                self.members.keep_better(measurement, added)
             except (Exception, SystemExit) as error:
                 return self.failed(error)
             for member, measured in added:
@@ -191,14 +202,31 @@ class _Session:
                 return self.members.endings(Outcome.INTERRUPTED, reason=f"stopped at step {measurement.step}")
 
     def _next(self) -> tuple[MeasurementLike | None, Any]:
-        """The next measurement, or None and what the study returned. Only this is training time."""
+        """The next measurement, or None and what the study returned; its time is set-up, training, or neither.
+
+        Up to the None of a study, and to a measurement at step 0, nothing has been trained: that is set-up. After
+        the last measurement models are made and tested.
+        """
         started = self.clock()
         try:
-            return next(self.training), None
+            item = next(self.training)
         except StopIteration as ended:
             return None, ended.value
-        finally:
+        except BaseException:
             self.members.seconds += self.clock() - started
+            raise
+        if item is None and self.is_set_up:
+            raise StudyError(
+                f"study {self.study.name!r}: yielded None after training had begun; yield it once, at first"
+            )
+        if item is None or item.step == 0:
+            self.members.setup_seconds += self.clock() - started
+        else:
+            self.members.seconds += self.clock() - started
+        if not self.is_set_up and self.on_set_up:
+            self.on_set_up()
+        self.is_set_up = True
+        return self._next() if item is None else (item, None)
 
     def _keep_artifacts(
         self, keep: OnArtifacts, measurement: MeasurementLike, added: Sequence[tuple[int, Measured]]

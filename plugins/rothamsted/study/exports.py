@@ -91,6 +91,9 @@ def summary(ending: Ending) -> dict[str, Any]:
         "n_measurements": len(ending.history),
         "last_step": last.step if last else None,
         "last": dict(last.metrics) if last else {},
+        "kept": {"step": ending.kept.step, "metric": ending.kept.metric, "value": ending.kept.value}
+        if ending.kept
+        else None,
         "smallest": {
             curve.name: {"step": step, "value": value}
             for curve in loss_curves_data(ending.history)

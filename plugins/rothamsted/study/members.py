@@ -5,16 +5,18 @@ It is apart so that the driver reads as a loop: bookkeeping, and the checks of w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
 
 from rothamsted.errors import StudyError
-from rothamsted.records import Ending, Measured, Outcome, Stopped
+from rothamsted.records import Ending, Kept, Measured, Outcome, Stopped
 from rothamsted.study.checkpoint import Snapshot
-from rothamsted.study.contract import RESERVED_METRICS, MeasurementLike
+from rothamsted.study.contract import RESERVED_METRICS, SETUP_SECONDS, MeasurementLike, test_metrics_of
+from rothamsted.study.keep import Keep
 
 CLOCK_RESOLUTION_SECONDS = 1e-9  # two readings of a clock this close are told apart by nobody
 
@@ -27,18 +29,29 @@ class Members:
     histories: list[list[Measured]]
     stopped: list[Stopped | None]  # how a member ended before the others; None: it is running
     seconds: float = 0.0  # training time so far, over all sessions; members train together, so it is everyone's
+    setup_seconds: float = 0.0  # before training: imports, data, compilation; over all sessions
+    keep: Keep | None = None  # whose weights are kept; None: the last
+    kept: list[Measured | None] = field(default_factory=list)  # whose weights the study holds; None: the last
     _names: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, n_members: int) -> Members:
+    def of(cls, n_members: int, keep: Keep | None = None) -> Members:
         """A population that has measured nothing yet."""
-        return cls(histories=[[] for _ in range(n_members)], stopped=[None] * n_members)
+        nothing = [None] * n_members
+        return cls(histories=[[] for _ in range(n_members)], stopped=[*nothing], keep=keep, kept=[*nothing])
 
     @classmethod
-    def restored(cls, snapshot: Snapshot) -> Members:
+    def restored(cls, snapshot: Snapshot, keep: Keep | None = None) -> Members:
         """The population that a checkpoint holds."""
         histories = [list(history) for history in snapshot.histories]
-        members = cls(histories=histories, stopped=list(snapshot.stopped), seconds=snapshot.seconds)
+        members = cls(
+            histories=histories,
+            stopped=list(snapshot.stopped),
+            seconds=snapshot.seconds,
+            setup_seconds=snapshot.setup_seconds,
+            keep=keep,
+            kept=[keep.best_of(history) if keep else None for history in histories],
+        )
         longest = max(histories, key=len)
         members._names = _own_names(longest[0].metrics) if longest else ()
         return members
@@ -74,6 +87,18 @@ class Members:
                 self.stopped[member] = Stopped(outcome=Outcome.DIVERGED, reason=f"diverged at step {measurement.step}")
         return added
 
+    def keep_better(self, measurement: MeasurementLike, added: Sequence[tuple[int, Measured]]) -> None:
+        """Have the study hold the weights of those members whose value is the best so far; see `Keep`."""
+        hold = getattr(measurement, "keep", None)
+        if self.keep is None or hold is None:
+            return
+        better = np.zeros(len(self.histories), bool)
+        for member, measured in added:
+            if self.stopped[member] is None and self.keep.is_better(measured, self.kept[member]):
+                self.kept[member], better[member] = measured, True
+        if better.any():
+            hold(better)
+
     def stop(self, stopped: Mapping[int, Stopped]) -> None:
         """End some members now; one that has ended already stays as it is."""
         for member, how in stopped.items():
@@ -86,21 +111,43 @@ class Members:
             histories=tuple(tuple(history) for history in self.histories),
             stopped=tuple(self.stopped),
             seconds=self.seconds,
+            setup_seconds=self.setup_seconds,
         )
 
     def endings(self, outcome: Outcome, *, models: Sequence[Any] | None = None, **how: Any) -> list[Ending]:
-        """One ending a member: `outcome` for those still running, their own for the others."""
+        """One ending a member: `outcome` for those still running, their own for the others.
+
+        Raises:
+            StudyError: a model's test metrics break the study contract.
+        """
         endings = []
         for member, history in enumerate(self.histories):
             stopped = self.stopped[member]
+            model = models[member] if models is not None and stopped is None else None
+            is_known = history and self.setup_seconds  # a study need not say where set-up ends
+            closing = {SETUP_SECONDS: self.setup_seconds} if is_known else {}
+            if model is not None:
+                closing |= test_metrics_of(model, history[-1].metrics)
+            shared = {
+                "history": (*history[:-1], _closed(history[-1], closing)) if history else (),
+                "closing": closing,
+                "kept": self._kept(member) if model is not None else None,
+            }
             if stopped is not None:
-                seconds, reason = history[-1].seconds, stopped.reason
-                ending = Ending(outcome=stopped.outcome, history=tuple(history), seconds=seconds, reason=reason)
+                seconds = history[-1].seconds
+                ending = Ending(outcome=stopped.outcome, seconds=seconds, reason=stopped.reason, **shared)
             else:
-                model = models[member] if models is not None else None
-                ending = Ending(outcome=outcome, history=tuple(history), seconds=self.seconds, model=model, **how)
+                ending = Ending(outcome=outcome, seconds=self.seconds, model=model, **shared, **how)
             endings.append(ending)
         return endings
+
+    def _kept(self, member: int) -> Kept:
+        """Whose weights a member's model has."""
+        measured = self.kept[member] or self.histories[member][-1]
+        if self.keep is None:
+            return Kept(step=measured.step, metric="", reduce="last", value=math.nan)
+        reduce = self.keep.reduce if self.kept[member] or not self.keep.takes_best else "last"
+        return replace(self.keep.noted(measured), reduce=reduce)
 
     def _measured(
         self, member: int, measurement: MeasurementLike, values: Mapping[str, np.ndarray], timestamp_ms: int
@@ -134,6 +181,10 @@ class Members:
         self._names = self._names or names
         n_members = len(self.histories)
         return {name: _per_member(name, measurement.metrics[name], n_members) for name in self._names}
+
+
+def _closed(last: Measured, closing: Mapping[str, float]) -> Measured:
+    return replace(last, metrics={**last.metrics, **closing})
 
 
 def _own_names(metrics: Mapping[str, float]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -74,6 +74,10 @@ class RunRecord:
     def end(self, config: BaseModel, ending: Ending) -> None:
         """Write how training ended, and its exports as artifacts."""
         tags = {"rothamsted.outcome": str(ending.outcome), "rothamsted.reason": ending.reason}
+        tags["rothamsted.kept"] = "" if ending.kept is None else str(ending.kept)
+        if ending.history:
+            last = ending.history[-1]
+            self.log(0, replace(last, metrics={k: v for k, v in last.metrics.items() if k in ending.closing}))
         self.recorder.log(self.run_id, tags={name: value for name, value in tags.items() if value or self.is_resumed})
         self._flush()
         if ending.history:

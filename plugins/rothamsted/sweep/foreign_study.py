@@ -15,6 +15,7 @@ from rothamsted.analysis.objectives import OBJECTIVE
 from rothamsted.errors import SpecError
 from rothamsted.foreign.pool import Pool
 from rothamsted.foreign.process import Launch, Running, start
+from rothamsted.metric import Metric
 from rothamsted.spec import Sweep
 from rothamsted.tracking.projects.command import argument_list
 from rothamsted.tracking.projects.project import Project, open_project
@@ -31,6 +32,11 @@ class ForeignStudy:
 
     name: str
     project: Project
+
+    @property
+    def known_metrics(self) -> Mapping[str, Metric]:
+        """Nothing is declared of a stranger's metrics."""
+        return {}
 
     @property
     def code_digest(self) -> str:

@@ -104,6 +104,7 @@ class Opened:
             run_id=self.sweep_run_id,
             experiment_id=self.experiment_id,
             question=self.question,
+            metrics=self.study.known_metrics,
         )
 
     def end_run(self, status: RunStatus) -> None:

@@ -16,6 +16,7 @@ from rothamsted.errors import StudyError
 from rothamsted.expression import Expression
 from rothamsted.records import Measured, ReplicateResult
 from rothamsted.spec import Objective, Sweep
+from rothamsted.study import Keep
 
 NO_NUMBER = 1.0e9  # violation of a constraint that cannot be judged; infinity is no JSON, which the dashboard reads
 
@@ -41,6 +42,17 @@ def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
             raise StudyError(_never(objective, history))
         scores.append(number_of(steps, values, objective, counts_step_0=sweep.project is not None))
     return tuple(scores)
+
+
+def keep_of(sweep: Sweep) -> Keep:
+    """Whose weights a replicate keeps: those of the step that its objective, of several the first, is of."""
+    first = sweep.objective
+    return Keep(
+        metric=first.metric,
+        direction=first.direction,
+        reduce=first.reduce,
+        value=lambda measured: scored(measured, sweep).metrics.get(first.metric),
+    )
 
 
 def constrained(sweep: Sweep) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rothamsted.analysis.objectives import OBJECTIVE
+from rothamsted.analysis.objectives import OBJECTIVE, not_finite
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult
 from rothamsted.tracking import read_history
 
@@ -15,7 +15,12 @@ OF_THE_ENGINE = frozenset({OBJECTIVE, PARAMETERS, PREDICT_MS})  # logged beside 
 
 
 def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
-    """A replicate from what the search was told of it, without its measurements."""
+    """A replicate from what the search was told of it, without its measurements.
+
+    One that an older version called finished, with an objective that is not finite, has diverged.
+    """
+    if told["outcome"] == Outcome.FINISHED and (why := not_finite(*_scores(told))):
+        told = {**told, "outcome": Outcome.DIVERGED.value, "objective": None, "others": (), "reason": why}
     return ReplicateResult(
         replicate=told["replicate"],
         seed=told["seed"],
@@ -24,9 +29,16 @@ def result_of_told(told: Mapping[str, Any]) -> ReplicateResult:
         objective=told["objective"],
         others=tuple(told.get("others", ())),
         last=told.get("last", {}),
+        tested=told.get("tested", {}),
         reason=told.get("reason", ""),
         attempt=told.get("attempt", 1),
     )
+
+
+def _scores(told: Mapping[str, Any]) -> tuple[list[float | None], list[str]]:
+    """Its scores, and a name of each."""
+    scores = [told["objective"], *told.get("others", ())]
+    return scores, ["objective"] * len(scores)
 
 
 def with_histories(

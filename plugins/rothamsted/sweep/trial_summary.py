@@ -13,12 +13,17 @@ import numpy as np
 from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.points import summary_points
-from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.analysis.race_words import race_note
+from rothamsted.metric import Metric, declared
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
+from rothamsted.statistics.ranges import scale_of
 from rothamsted.statistics.sequential import schedule_looks
+from rothamsted.study.contract import TEST_PREFIX
 from rothamsted.sweep.scores import NO_NUMBER, violations
+from rothamsted.wording import with_basis
 
 
 def metric_points(measured: Measured) -> list[MetricPoint]:
@@ -31,7 +36,28 @@ def metric_points(measured: Measured) -> list[MetricPoint]:
     return points
 
 
-def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_ms: int) -> list[MetricPoint]:
+def closing_points(ending: Ending) -> list[MetricPoint]:
+    """What is known at a replicate's end only, with its last measurement; the same whoever writes it down."""
+    if not ending.history:
+        return []
+    last = ending.history[-1]
+    return [MetricPoint(key, float(value), last.timestamp_ms, last.step) for key, value in ending.closing.items()]
+
+
+def tested(ending: Ending) -> dict[str, float]:
+    """The finite test metrics of a replicate's model: JSON, which keeps them, has no others."""
+    finite = {name: value for name, value in ending.closing.items() if math.isfinite(value)}
+    return {name: value for name, value in finite.items() if name.startswith(TEST_PREFIX)}
+
+
+def kept_tags(ending: Ending) -> dict[str, str]:
+    """Whose weights the model of a replicate has."""
+    return {tags.KEPT: str(ending.kept)} if ending.kept is not None else {}
+
+
+def curve_points(
+    results: Sequence[ReplicateResult], metrics: Mapping[str, Metric], *, level: float, timestamp_ms: int
+) -> list[MetricPoint]:
     """`<metric>/mean`, `/ci_low`, ... at every step that was measured, over the replicates with a score."""
     histories = [r.history for r in results if r.outcome is Outcome.FINISHED and r.history]
     if not histories:
@@ -39,38 +65,54 @@ def curve_points(results: Sequence[ReplicateResult], *, level: float, timestamp_
     points = []
     for metric in dict.fromkeys(key for history in histories for m in history for key in m.metrics):
         steps, values = align(histories, metric)
-        points += summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms)
+        known = declared(metrics, metric)
+        points += summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms, known=known)
     return points
 
 
 def objective_points(
-    results: Sequence[ReplicateResult], sweep: Sweep, *, timestamp_ms: int, step: int = 0
+    results: Sequence[ReplicateResult],
+    sweep: Sweep,
+    metrics: Mapping[str, Metric],
+    *,
+    timestamp_ms: int,
+    step: int = 0,
 ) -> list[MetricPoint]:
     """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates."""
     points = []
     for index, objective in enumerate(sweep.objectives):
         if len(scores := _scores(results, index)):
             key, level = objective_key(index, objective.metric), sweep.statistics.level
-            points += summary_points(key, np.array([step]), scores[:, None], level=level, timestamp_ms=timestamp_ms)
+            at, known = np.array([step]), declared(metrics, objective.metric)
+            points += summary_points(key, at, scores[:, None], level=level, timestamp_ms=timestamp_ms, known=known)
     return points
 
 
-def points_at_looks(results: Sequence[ReplicateResult], sweep: Sweep, *, timestamp_ms: int) -> list[MetricPoint]:
+def points_at_looks(
+    results: Sequence[ReplicateResult], sweep: Sweep, metrics: Mapping[str, Metric], *, timestamp_ms: int
+) -> list[MetricPoint]:
     """The objective's summary, at step 0; in a race at each number of replicates that was looked at."""
     racing = sweep.replicates.racing
     if racing is None:
-        return objective_points(results, sweep, timestamp_ms=timestamp_ms)
+        return objective_points(results, sweep, metrics, timestamp_ms=timestamp_ms)
     n_ended = 1 + max((r.replicate for r in results), default=-1)
     points = []
     for n in schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step):
         if n <= n_ended:
             seen = [r for r in results if r.replicate < n]
-            points += objective_points(seen, sweep, timestamp_ms=timestamp_ms, step=n)
+            points += objective_points(seen, sweep, metrics, timestamp_ms=timestamp_ms, step=n)
     return points
 
 
 def told(
-    results: Sequence[ReplicateResult], sweep: Sweep, *, run_id: str, link: str, race: str = "", pruned: str = ""
+    results: Sequence[ReplicateResult],
+    sweep: Sweep,
+    metrics: Mapping[str, Metric],
+    *,
+    run_id: str,
+    link: str,
+    race: str = "",
+    pruned: str = "",
 ) -> Told:
     """What Optuna is told of a trial: means over replicates with a score, +-inf where one diverged.
 
@@ -79,7 +121,10 @@ def told(
     level = sweep.statistics.level
     n_by_outcome = Counter(r.outcome.value for r in results)
     counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
-    summaries = [summary_of(_scores(counted, index), level) for index in range(len(sweep.objectives))]
+    summaries = [
+        summary_of(_scores(counted, index), level, declared(metrics, objective.metric))
+        for index, objective in enumerate(sweep.objectives)
+    ]
     broken = violations(results, sweep)
     values = tuple(
         _worst(objective) if n_by_outcome[Outcome.DIVERGED.value] else summary.get("mean")
@@ -112,9 +157,12 @@ def _scores(results: Sequence[ReplicateResult], index: int) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
-def summary_of(scores: np.ndarray, level: float) -> dict[str, float | None]:
+def summary_of(scores: np.ndarray, level: float, metric: Metric) -> dict[str, Any]:
     """Mean, interval and their kind of the scores (replicate,); empty without any, None where undefined."""
-    return {k: _finite(v[0]) for k, v in summarize(scores[:, None], level=level).items()} if len(scores) else {}
+    if not len(scores):
+        return {}
+    found = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric).items()}
+    return {**found, "method": scale_of(scores, metric)}
 
 
 def _worst(objective: Objective) -> float:
@@ -132,21 +180,18 @@ def _replicate(result: ReplicateResult) -> dict[str, Any]:
         "objective": result.objective,
         **more,
         **({"last": dict(result.last)} if result.last else {}),
+        **({"tested": dict(result.tested)} if result.tested else {}),
         **({"reason": result.reason[:500]} if result.reason else {}),
     }
 
 
 def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
-    """'0.123, 95 % interval 0.11 to 0.14 (t, n = 3)', or why there is no interval."""
+    """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
     if not summary or summary.get("mean") is None:
         return "no score"
-    n = int(summary["n"])
-    if summary.get("ci_low") is None:
-        return f"{summary['mean']:.6g} (n = {n}: no interval)"
-    return (
-        f"{summary['mean']:.6g}, {100 * level:g} % interval {summary['ci_low']:.6g} to "
-        f"{summary['ci_high']:.6g} (t, n = {n})"
-    )
+    low, high = (math.nan if summary.get(end) is None else summary[end] for end in ("ci_low", "ci_high"))
+    method = summary.get("method", "t")  # one that was told before the method was kept
+    return with_basis(summary["mean"], low, high, level=level, method=method, n=int(summary["n"]))
 
 
 def describe_violation(violation: float) -> str:
@@ -166,6 +211,7 @@ def _note(result: Mapping[str, Any], sweep: Sweep, link: str, race: str) -> str:
     parts += [f"constraint {text}: {describe_violation(violation)}" for text, violation in broken]
     parts += [f"replicates: {counts}"]
     parts += [f"race: {race}"] if race else []
+    parts += [spoiled] if (spoiled := race_note(race)) else []
     return "\n\n".join([*parts, f"[its run in MLflow]({link})\n"])
 
 

@@ -31,7 +31,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     n_train: int | None = Field(
         default=None,
         ge=1,
-        description="training rows, a stratified choice by `seed`; none: all (digits 1,437, teacher 4,096)",
+        description="training rows, a stratified choice by `seed`; none: all (digits 1,257, teacher 4,096)",
     )
     n_val: int | None = Field(
         default=None,

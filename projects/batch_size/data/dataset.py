@@ -9,14 +9,16 @@ import numpy as np
 
 
 class Dataset(NamedTuple):
-    """Training and validation arrays of one data set. All arrays are C-contiguous and read-only."""
+    """The arrays of one data set. All are C-contiguous and read-only."""
 
     train_x: np.ndarray  # float32 (n, d)
     train_y: np.ndarray  # int32 (n,) class numbers, or float32 (n, 1) targets
     val_x: np.ndarray  # float32 (m, d)
     val_y: np.ndarray  # as train_y, (m,) or (m, 1)
     n_classes: int | None  # None: regression
-    digest: str  # sha256, hexadecimal, of the source's name and the four arrays
+    digest: str  # sha256, hexadecimal, of the source's name and the arrays
+    test_x: np.ndarray | None  # rows that no choice looks at; None where the data have none left
+    test_y: np.ndarray | None
 
 
 def seal(
@@ -24,6 +26,7 @@ def seal(
     *,
     train: tuple[np.ndarray, np.ndarray],
     val: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray] | None = None,
     n_classes: int | None,
 ) -> Dataset:
     """Bring arrays to their final types, lock them and take their digest.
@@ -32,6 +35,7 @@ def seal(
         source: name of the data set; part of the digest.
         train: inputs (n, d) and targets (n,) or (n, 1).
         val: the same of the validation part.
+        test: the same of the rows that no choice looks at; None, or no row: there are none.
         n_classes: number of classes, or None for regression.
 
     Returns:
@@ -39,11 +43,13 @@ def seal(
     """
     target_type = np.float32 if n_classes is None else np.int32
     arrays = []
-    for x, y in (train, val):
+    for x, y in (train, val, *([test] if test is not None and len(test[1]) else [])):
         arrays += [np.ascontiguousarray(x, dtype=np.float32), np.ascontiguousarray(y, dtype=target_type)]
     for array in arrays:
         array.setflags(write=False)
-    return Dataset(*arrays, n_classes=n_classes, digest=_digest(source, arrays))
+    test_x, test_y = arrays[4:] or (None, None)
+    digest = _digest(source, arrays)
+    return Dataset(*arrays[:4], n_classes=n_classes, digest=digest, test_x=test_x, test_y=test_y)
 
 
 def _digest(source: str, arrays: list[np.ndarray]) -> str:

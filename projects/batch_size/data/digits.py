@@ -15,12 +15,14 @@ from projects.files.problem import DataProblem
 
 MEAN, STD = 0.3053, 0.3760  # of all 1,797 x 64 pixels divided by 16
 N_VAL = 360  # a fifth
+N_TEST = 180  # a tenth
 
 
 def load_digits(config: DataConfig) -> Dataset:
     """The digits, standardised by MEAN and STD, in a stratified split by `config.seed`.
 
-    The validation rows depend on seed and n_val only, not on n_train.
+    The validation rows depend on seed and n_val only, not on n_train. N_TEST rows are set aside for the test; where
+    n_train asks for more than the others, the test has what it leaves.
 
     Args:
         config: name is 'digits'.
@@ -36,12 +38,13 @@ def load_digits(config: DataConfig) -> Dataset:
     pixels, labels = (np.asarray(part) for part in read_scans(return_X_y=True))
     x = (pixels / 16 - MEAN) / STD
     n_val = N_VAL if config.n_val is None else config.n_val
-    n_train = len(labels) - n_val if config.n_train is None else config.n_train
+    n_train = len(labels) - n_val - N_TEST if config.n_train is None else config.n_train
     if n_train < 1 or n_train + n_val > len(labels):
         raise DataProblem(
             f"data.n_train and data.n_val: digits has {len(labels)} rows for both together, "
             f"got {max(n_train, 1)} + {n_val}; ask for fewer"
         )
     order = stratified_order(labels, np.random.default_rng(config.seed))
-    val, train = order[:n_val], order[n_val : n_val + n_train]
-    return seal("digits", train=(x[train], labels[train]), val=(x[val], labels[val]), n_classes=10)
+    val, train, test = np.split(order[: n_val + n_train + N_TEST], [n_val, n_val + n_train])
+    parts = {part: (x[rows], labels[rows]) for part, rows in (("train", train), ("val", val), ("test", test))}
+    return seal("digits", **parts, n_classes=10)

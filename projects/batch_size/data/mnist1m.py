@@ -13,9 +13,9 @@ import numpy as np
 
 from projects.batch_size.data.config import DataConfig, data_folder
 from projects.batch_size.data.dataset import Dataset, seal
-from projects.batch_size.data.mnist import N_CLASSES, SIDE, standardize
+from projects.batch_size.data.mnist import MOST_TEST_ROWS, N_CLASSES, SIDE, standardize
 from projects.batch_size.data.npz import StoredArray, open_array
-from projects.batch_size.data.split import choose_rows
+from projects.batch_size.data.split import choose_rows, rows_left
 from projects.files.problem import DataProblem
 
 FILE_NAME = "mnist1m.npz"
@@ -25,6 +25,8 @@ _ROW_SHAPES = ((SIDE, SIDE), (1, SIDE, SIDE), (SIDE * SIDE,))
 
 def load_mnist1m(config: DataConfig) -> Dataset:
     """MNIST-1M from mnist1m.npz: flattened, standardised by MNIST's mean and standard deviation.
+
+    The test part are training rows that n_train leaves, at most MOST_TEST_ROWS; it is empty where n_train is not given.
 
     Images are read in blocks and only the chosen rows are kept: memory is that of the result
     (3.1 kB a row) and 16 MB. The whole set is 3 GB.
@@ -46,7 +48,10 @@ def load_mnist1m(config: DataConfig) -> Dataset:
         images, labels = _open_part(path, part)
         rows = choose_rows(labels, getattr(config, field), seed=config.seed, field=field, source=str(path))
         parts.append((_read_rows(images, rows), labels[rows]))
-    return seal("mnist1m", train=parts[0], val=parts[1], n_classes=N_CLASSES)
+        if part == "train":
+            rest = rows_left(labels, config.n_train, seed=config.seed, most=MOST_TEST_ROWS)
+            test = _read_rows(images, rest) if len(rest) else np.empty((0, SIDE * SIDE)), labels[rest]
+    return seal("mnist1m", train=parts[0], val=parts[1], test=test, n_classes=N_CLASSES)
 
 
 def prepare_mnist1m(source: str | None, target: Path) -> Path:

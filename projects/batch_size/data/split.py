@@ -50,3 +50,10 @@ def choose_rows(labels: np.ndarray, n: int | None, *, seed: int, field: str, sou
     if n > len(labels):
         raise DataProblem(f"data.{field}: {source} has {len(labels)} rows, got {n}; ask for at most that many")
     return np.sort(stratified_order(labels, np.random.default_rng(seed))[:n])
+
+
+def rows_left(labels: np.ndarray, n: int | None, *, seed: int, most: int) -> np.ndarray:
+    """Row numbers of a stratified choice among those that `choose_rows` leaves, ascending; none where it takes all."""
+    if n is None:
+        return np.arange(0)
+    return np.sort(stratified_order(labels, np.random.default_rng(seed))[n : n + most])

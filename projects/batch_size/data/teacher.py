@@ -22,7 +22,7 @@ from projects.batch_size.data.config import DataConfig
 from projects.batch_size.data.dataset import Dataset, seal
 
 N_SAMPLES = 4096  # rows of the training and of the validation part where none are asked for
-_DIRECTION, _TRAIN, _NOISE, _VAL = range(4)  # independent streams of one data seed
+_DIRECTION, _TRAIN, _NOISE, _VAL, _TEST = range(5)  # independent streams of one data seed
 
 A = TypeVar("A", np.ndarray, jax.Array)
 
@@ -97,9 +97,9 @@ def normalized_hermite(u: A, degree: int) -> list[A]:
 def draw_teacher_dataset(config: DataConfig) -> Dataset:
     """A fixed sample, drawn by NumPy from `config.seed`, so it is the same at every JAX precision.
 
-    Training targets carry the noise, validation targets do not: the validation loss is the distance to
-    the teacher itself. A smaller n_train is the head of a larger one; the validation rows depend on
-    seed and n_val only. With `online` the training part is one row, for its shape.
+    Training targets carry the noise, validation and test targets do not: their loss is the distance to the teacher
+    itself. There are as many test rows as validation rows. A smaller n_train is the head of a larger one; the
+    validation rows depend on seed and n_val only. With `online` the training part is one row, for its shape.
 
     Args:
         config: name is 'teacher'.
@@ -111,11 +111,13 @@ def draw_teacher_dataset(config: DataConfig) -> Dataset:
     n_train = 1 if config.online else (config.n_train or N_SAMPLES)
     train_x = _stream(config.seed, _TRAIN).standard_normal((n_train, config.dimension))
     noise = config.noise * _stream(config.seed, _NOISE).standard_normal((n_train, 1))
-    val_x = _stream(config.seed, _VAL).standard_normal((config.n_val or N_SAMPLES, config.dimension))
+    shape = (config.n_val or N_SAMPLES, config.dimension)
+    val_x, test_x = (_stream(config.seed, stream).standard_normal(shape) for stream in (_VAL, _TEST))
     return seal(
         "teacher",
         train=(train_x, teacher_value(teacher, train_x) + noise),
         val=(val_x, teacher_value(teacher, val_x)),
+        test=(test_x, teacher_value(teacher, test_x)),
         n_classes=None,
     )
 

@@ -19,7 +19,8 @@ from projects.batch_size.data.split import choose_rows, stratified_order
 def test_digits_are_the_default() -> None:
     # scikit-learn's documentation of load_digits: 1,797 samples, 64 features, 10 classes.
     data = load_dataset(DataConfig())
-    assert (len(data.train_x) + len(data.val_x), data.train_x.shape[1], data.n_classes) == (1797, 64, 10)
+    n_rows = len(data.train_x) + len(data.val_x) + len(data.test_x)
+    assert (n_rows, data.train_x.shape[1], data.n_classes) == (1797, 64, 10)
 
 
 def test_arrays_have_the_types_of_the_contract() -> None:
@@ -30,7 +31,7 @@ def test_arrays_have_the_types_of_the_contract() -> None:
 
 def test_every_scan_is_in_one_part_once() -> None:
     data = load_dataset(DataConfig())
-    pixels = np.rint((np.concatenate([data.train_x, data.val_x]) * 0.3760 + 0.3053) * 16)
+    pixels = np.rint((np.concatenate([data.train_x, data.val_x, data.test_x]) * 0.3760 + 0.3053) * 16)
     # Authority: the scans as scikit-learn hands them out.
     assert sorted(map(tuple, pixels)) == sorted(map(tuple, load_digits().data))
 

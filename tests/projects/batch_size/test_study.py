@@ -12,6 +12,7 @@ from projects.batch_size.__main__ import STUDY
 from projects.batch_size.config import Config
 from rothamsted.records import Outcome
 from rothamsted.study import drive, population_key, set_fields
+from tests.projects.declared import not_as_declared
 
 ROOT = Path(__file__).parents[3]
 SWEEPS = sorted([ROOT / "sweeps" / "quickstart.yaml", *(ROOT / "sweeps" / "batch_size").glob("*.yaml")])
@@ -24,6 +25,10 @@ def test_a_driven_run_finishes_with_a_model() -> None:
     assert ending.outcome is Outcome.FINISHED
     assert seen == [0, 6, 12, 18, 24]
     assert ending.model.predict(ending.model.input_example).shape == (5, 10)
+
+
+def test_all_that_is_logged_is_declared_and_in_its_range() -> None:
+    assert not_as_declared(STUDY, Config(**QUICK, target_loss=100.0)) == []
 
 
 def test_a_driven_run_that_diverges_is_recorded_as_diverged() -> None:

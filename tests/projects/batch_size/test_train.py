@@ -7,6 +7,7 @@ import pytest
 from projects.batch_size.config import RTOL, Config, static_key
 from projects.batch_size.data import DataProblem, load_dataset
 from projects.batch_size.program import compiled_program
+from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.train import train
 from tests.projects.batch_size.training import run
 
@@ -76,6 +77,34 @@ def test_a_member_of_a_population_gets_the_numbers_it_gets_alone(kind: str) -> N
             found = {name: values[member] for name, values in theirs.metrics.items()}
             expected = {name: values[0] for name, values in mine.metrics.items()}
             assert found == pytest.approx(expected, rel=RTOL, abs=1e-12)
+
+
+def test_a_model_has_the_weights_that_were_kept_also_after_a_resume() -> None:
+    configs = population(Config(**QUICK))[:2]
+    measured, states = [], []
+    for measurement in train(configs):
+        assert measurement is not None
+        measurement.keep(np.array([measurement.step == 6, False]))
+        measured.append(measurement)
+        states.append(measurement.state())
+    _, (kept, last) = run(configs, states[2])
+    np.testing.assert_array_equal(kept.parameters["layer_0.weight"], states[1]["parameters/0/weight"][0])
+    np.testing.assert_array_equal(last.parameters["layer_0.weight"], states[-1]["parameters/0/weight"][1])
+    data = load_dataset(configs[0].data)
+    accuracy = float(np.mean(kept.predict(data.val_x).argmax(axis=1) == data.val_y))
+    assert accuracy == pytest.approx(measured[1].metrics["val_accuracy"][0])
+    assert data.test_x is not None
+    assert kept.test_metrics["test/accuracy"] == np.mean(kept.predict(data.test_x).argmax(axis=1) == data.test_y)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "fixed teacher"])
+def test_the_loss_on_test_rows_is_the_one_that_is_measured_on_the_others(kind: str) -> None:
+    # The same model by NumPy and by JAX on the same rows: validation rows given as test rows.
+    config = Config(**{**QUICK, **KINDS[kind]})
+    measurements, (model,) = run([config])
+    data = load_dataset(config.data)
+    found = metrics_on_test_rows(model, data._replace(test_x=data.val_x, test_y=data.val_y), config.loss)
+    assert found["test/loss"] == pytest.approx(measurements[-1].metrics["val_loss"][0], rel=1e-5)
 
 
 def test_equal_configs_give_equal_metrics() -> None:

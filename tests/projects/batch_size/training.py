@@ -18,9 +18,11 @@ def run(
     training, measurements = train(configs, state), []
     while True:
         try:
-            measurements.append(next(training))
+            measurement = next(training)
         except StopIteration as ended:
             return measurements, ended.value
+        if measurement is not None:  # which says that everything is set up
+            measurements.append(measurement)
 
 
 def parameters_at(config: Config, point: int = -1) -> dict[str, np.ndarray]:

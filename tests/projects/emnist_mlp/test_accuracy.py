@@ -37,7 +37,7 @@ def accuracies(sweep: str, folder: Path, found: dict, seeds: range) -> np.ndarra
     last = []
     for seed in seeds:
         flat = {**fixed, **found, "seed": seed, "evals": 1, "pictures": False, "data.path": str(folder)}
-        last.append(run([set_fields(Config, flat)])[0][-1].metrics["test/accuracy"][0])
+        last.append(run([set_fields(Config, flat)])[1][0].test_metrics["test/accuracy"])
     return np.array(last)
 
 

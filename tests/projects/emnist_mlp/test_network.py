@@ -94,6 +94,7 @@ def test_a_trained_model_predicts_what_the_network_computes(name: str) -> None:
         sd=0.3,
         classes=tuple("ab"),
         input_example=x[:2],
+        test_metrics={},
     )
     with torch.no_grad():
         expected = net((torch.from_numpy(x) - 0.2) / 0.3).numpy()

@@ -19,6 +19,7 @@ from rothamsted.study import drive, set_fields
 from rothamsted.sweep.open.asked import digest_of_first_data
 from rothamsted.sweep.open.from_file import load
 from tests.conftest import ROOT
+from tests.projects.declared import not_as_declared
 from tests.projects.emnist_mlp.training import quick
 
 SWEEPS = sorted((ROOT / "sweeps" / "emnist_mlp").glob("*.yaml"))
@@ -32,6 +33,11 @@ def test_a_driven_run_finishes_with_a_model_and_a_picture() -> None:
     assert ending.outcome is Outcome.FINISHED
     assert seen == [0, 4, 7, 10, 14]
     assert ending.model.predict(ending.model.input_example).shape == (5, 47)
+
+
+@pytest.mark.usefixtures("at_home")
+def test_all_that_is_logged_is_declared_and_in_its_range() -> None:
+    assert not_as_declared(STUDY, quick()) == []
 
 
 @pytest.mark.usefixtures("at_home")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from PIL import Image
 
 from projects.emnist_mlp.config import Config, is_longer
 from projects.emnist_mlp.data import DataProblem, load_dataset
-from projects.emnist_mlp.train import Measurement, train
-from tests.projects.emnist_mlp.training import SMALL, quick, run
+from projects.emnist_mlp.train import Measurement
+from tests.projects.emnist_mlp.training import HELD_STEP, SMALL, quick, run, taken
 
 pytestmark = pytest.mark.usefixtures("at_home")
 
@@ -59,7 +60,7 @@ def test_a_run_resumed_at_any_measurement_gives_identical_metrics(kind: str) -> 
 
 def _states(config: Config) -> list[dict[str, np.ndarray]]:
     """The state of every measurement, taken when the contract says: before the next one."""
-    return [measurement.state() for measurement in train([config])]
+    return [measurement.state() for measurement in taken([config])]
 
 
 def test_a_member_of_a_population_gets_the_bits_that_it_gets_alone() -> None:
@@ -74,7 +75,7 @@ def test_a_member_of_a_population_gets_the_bits_that_it_gets_alone() -> None:
 
 def test_a_resumed_population_gives_identical_metrics() -> None:
     configs, whole, states = population(), [], []
-    for measurement in train(configs):
+    for measurement in taken(configs):
         whole.append(measurement)
         states.append(measurement.state())
     rest, _ = run(configs, states[2])
@@ -138,7 +139,7 @@ def test_steps_and_epochs_are_counted_as_by_hand() -> None:
 
 def test_metric_names_stay_the_same_and_say_where_they_are_measured() -> None:
     measurements, _ = run([quick()])
-    names = {f"{part}/{what}" for part in ("train", "validation", "test") for what in ("loss", "accuracy")}
+    names = {f"{part}/{what}" for part in ("train", "validation") for what in ("loss", "accuracy")}
     for measurement in measurements:
         assert set(measurement.metrics) == names | {"gap/accuracy", "learning_rate", "weight_norm", "samples_seen"}
 
@@ -146,7 +147,7 @@ def test_metric_names_stay_the_same_and_say_where_they_are_measured() -> None:
 def test_before_training_the_loss_is_near_that_of_guessing() -> None:
     # 47 equally likely classes: log 47 = 3.85; scores of variance about 1 add about half a nat.
     (first, *_), _ = run([quick()])
-    assert math.log(47) - 0.3 < first.metrics["test/loss"][0] < math.log(47) + 1.2
+    assert math.log(47) - 0.3 < first.metrics["validation/loss"][0] < math.log(47) + 1.2
 
 
 def test_the_measured_loss_holds_neither_smoothing_nor_penalties() -> None:
@@ -168,13 +169,24 @@ def test_dropout_and_distortions_are_off_where_is_measured() -> None:
     assert metrics_of(run([config])[0][:1]) == metrics_of(run([quick()])[0][:1])
 
 
-def test_the_measured_accuracy_is_that_of_the_returned_model() -> None:
-    measurements, (model,) = run([quick(epochs=10)])
-    test = load_dataset(quick().data).test
-    scores = model.predict(test.x.reshape(len(test.x), -1).astype(np.float32) / 255)
-    assert float((scores.argmax(axis=1) == test.y).mean()) == pytest.approx(
-        measurements[-1].metrics["test/accuracy"][0]
-    )
+def test_the_model_has_the_weights_that_were_kept_and_its_figures_on_test_rows() -> None:
+    measurements, (model,) = run([quick()])
+    kept = next(measurement for measurement in measurements if measurement.step == HELD_STEP)
+    data = load_dataset(quick().data)
+
+    def accuracy(rows: Any) -> float:
+        scores = model.predict(rows.x.reshape(len(rows.x), -1).astype(np.float32) / 255)
+        return float((scores.argmax(axis=1) == rows.y).mean())
+
+    assert accuracy(data.validation) == pytest.approx(kept.metrics["validation/accuracy"][0])
+    assert accuracy(data.validation) != pytest.approx(measurements[-1].metrics["validation/accuracy"][0])
+    assert accuracy(data.test) == pytest.approx(model.test_metrics["test/accuracy"])
+
+
+def test_without_a_kept_step_the_model_has_the_last_weights() -> None:
+    measurements, (_, model) = run([quick(), quick(seed=2)])
+    state = measurements[-1].state()
+    np.testing.assert_array_equal(model.parameters["layers.0.weight"], state["1/parameters/layers.0.weight"])
 
 
 def test_training_learns_the_drawn_characters() -> None:
@@ -192,7 +204,7 @@ def test_a_member_that_diverges_ends_its_run_early_and_leaves_the_others_alone()
     assert alone[-1].step < 14
     together, _ = run([good, bad])
     assert together[-1].diverged.tolist() == [False, True]
-    assert together[-1].metrics["test/loss"][0] == run([good])[0][-1].metrics["test/loss"][0]
+    assert together[-1].metrics["validation/loss"][0] == run([good])[0][-1].metrics["validation/loss"][0]
 
 
 def test_the_first_measurement_has_a_picture_of_the_first_batch_of_each_member() -> None:

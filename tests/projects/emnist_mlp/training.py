@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from projects.emnist_mlp.train import Measurement, train
 from projects.emnist_mlp.trained import TrainedModel
 
 # 6 x 47 drawn images, of which 28 are for validation: 254 to train on, 7 steps of 32 an epoch.
+HELD_STEP = 7  # of 14
 SMALL = {"per_class": 6, "test_per_class": 2}
 
 
@@ -25,10 +26,27 @@ def quick(**fields: Any) -> Config:
 def run(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
 ) -> tuple[list[Measurement], list[TrainedModel]]:
-    """Every measurement, and the trained models."""
+    """Every measurement, and the trained models, of the weights that `hold_some` holds."""
     training, measurements = train(configs, state), []
     while True:
         try:
-            measurements.append(next(training))
+            measurement = next(training)
         except StopIteration as ended:
             return measurements, ended.value
+        if measurement is not None:  # None says that everything is set up
+            hold_some(configs, measurement)
+            measurements.append(measurement)
+
+
+def hold_some(configs: Sequence[Config], measurement: Measurement) -> None:
+    """What an objective might do: it holds one step of each member but those of seed 2."""
+    if measurement.step == HELD_STEP:
+        measurement.keep(np.array([config.seed != 2 for config in configs]))
+
+
+def taken(configs: Sequence[Config]) -> Iterator[Measurement]:
+    """The measurements of `run` one by one: what they offer is that of the present moment."""
+    for measurement in train(configs):
+        if measurement is not None:
+            hold_some(configs, measurement)
+            yield measurement

@@ -17,6 +17,7 @@ from rothamsted.records import Outcome
 from rothamsted.study import drive
 from rothamsted.study.fields import field_names
 from tests.conftest import ROOT
+from tests.projects.declared import not_as_declared
 from tests.projects.global_workspace.training import quick
 
 
@@ -27,6 +28,11 @@ def test_a_driven_run_finishes_with_a_model() -> None:
     assert ending.outcome is Outcome.FINISHED
     assert seen == [0, 4, 8, 12]
     assert ending.model.predict(ending.model.input_example)["visual"].shape == (5, 11)
+
+
+@pytest.mark.usefixtures("made_up")
+def test_all_that_is_logged_is_declared_and_in_its_range() -> None:
+    assert not_as_declared(STUDY, quick()) == []
 
 
 @pytest.mark.usefixtures("made_up")
@@ -44,5 +50,6 @@ def test_help_imports_neither_jax_nor_torch() -> None:
 
 def test_the_names_of_the_original_are_names_of_this_study() -> None:
     names = read_names(ROOT / "projects" / "global_workspace" / "original_names.yaml").names
-    known = {*field_names(Config), *METRIC_NAMES, *readout_names(Config()), "validation/best_loss"}
+    of_test = {f"test/{name.removeprefix('readout/')}" for name in readout_names(Config())}
+    known = {*field_names(Config), *METRIC_NAMES, *readout_names(Config()), *of_test, "validation/best_loss"}
     assert set(names) <= known

@@ -130,13 +130,29 @@ def test_the_validation_loss_does_not_know_the_scale_of_the_prior() -> None:
 
 def test_the_trained_model_predicts_what_was_measured() -> None:
     measurements, (model,) = run([quick()])
-    test = made_up_data(quick().data).test
-    out = model.predict(test.domains)
-    last = values_of(measurements)[-1]
-    errors = [np.mean((out[domain] - test.domains[domain]) ** 2) for domain in ("visual", "attributes")]
-    assert np.mean(errors) == pytest.approx(last["test/reconstruction_other_mse"], rel=1e-4)
+    data, last = made_up_data(quick().data), values_of(measurements)[-1]
+    measured = {"validation": last["readout/reconstruction_other_mse"]}
+    measured["test"] = model.test_metrics["test/reconstruction_other_mse"]
+    for part, rows in (("validation", data.validation), ("test", data.test)):
+        out = model.predict(rows.domains)
+        errors = [np.mean((out[domain] - rows.domains[domain]) ** 2) for domain in ("visual", "attributes")]
+        assert np.mean(errors) == pytest.approx(measured[part], rel=1e-4)
     assert out["workspace"].shape == (64, 5)
     assert out["synergy"].shape == (64, 1)
+
+
+def test_a_model_has_the_weights_that_were_kept_also_after_a_resume() -> None:
+    training, states = train([quick()]), []
+    for measurement in training:
+        assert measurement is not None
+        measurement.keep(np.array([measurement.step == 4]))
+        states.append(measurement.state())
+    _, (resumed,) = run([quick()], states[2])
+    _, (last,) = run([quick()])
+    name = "encoders.visual.0.weight"
+    np.testing.assert_array_equal(resumed.parameters[name], states[1]["parameters/encoders/visual/0/weight"][0])
+    assert not np.array_equal(resumed.parameters[name], last.parameters[name])
+    assert resumed.test_metrics != last.test_metrics
 
 
 @pytest.mark.slow

@@ -23,8 +23,9 @@ from projects.image_classifier.epoch import Mixture, _loss, train_epoch, trainin
 from projects.image_classifier.randomness import generator_of
 from projects.image_classifier.train import _class_weights, train
 from rothamsted.records import Outcome
-from rothamsted.study import drive
-from tests.projects.image_classifier.training import curves, run, tiny
+from rothamsted.study import Keep, drive
+from tests.projects.declared import not_as_declared
+from tests.projects.image_classifier.training import curves, measured_epochs, run, tiny
 
 ROOT = Path(__file__).parents[3]
 # Everything that a resumed training could forget: momentum, dropout, augmentation, mixup, plateau, best weights.
@@ -38,7 +39,6 @@ RICH = {
     "schedule__patience": 0,
     "augment__level": "strong",
     "augment__mixup": 0.4,
-    "measure_test": True,
     "stopping__patience": 3,
 }
 
@@ -55,7 +55,7 @@ def test_resume_from_any_measurement_is_bit_exact(fields: dict[str, Any]) -> Non
     config = tiny(**fields)
     whole, model = run(config)
     states = []
-    for measured in train([config]):
+    for measured in measured_epochs(config):
         states.append(measured.state())
     for done, state in enumerate(states, start=1):
         rest, resumed = run(config, state)
@@ -69,7 +69,7 @@ def test_a_longer_training_begins_as_the_shorter_one() -> None:
 
 
 def test_metrics_are_the_same_names_in_every_measurement_and_agree_with_each_other() -> None:
-    measurements, _ = run(tiny(optimizer__clip_norm=1.0, measure_test=True))
+    measurements, _ = run(tiny(optimizer__clip_norm=1.0))
     assert len({tuple(measured.metrics) for measured in measurements}) == 1
     for measured in measurements:
         values = {name: float(v[0]) for name, v in measured.metrics.items()}
@@ -91,16 +91,34 @@ def test_a_time_limit_ends_training_after_the_epoch_that_passes_it() -> None:
     assert len(run(tiny(epochs=50, stopping__time_limit=1e-6))[0]) == 1
 
 
-def test_the_model_has_the_weights_of_the_best_epoch_or_of_the_last() -> None:
-    fields = {"epochs": 6, "optimizer__lr": 0.1, "monitor": "val_accuracy"}
-    measurements, best = run(tiny(**fields))
-    _, last = run(tiny(**fields, keep="last"))
-    accuracies = [float(measured.metrics["val_accuracy"][0]) for measured in measurements]
-    assert accuracies[-1] < max(accuracies), "the case needs a best epoch before the last"
-    data = load_images(tiny().data)
-    for model, expected in ((best, max(accuracies)), (last, accuracies[-1])):
-        predicted = model.predict(data.val.images.transpose(0, 2, 3, 1)).argmax(1)
-        assert (predicted == data.val.labels).mean() == pytest.approx(expected)
+@pytest.mark.parametrize(
+    ("metric", "direction", "reduce"),
+    [("val_accuracy", "maximize", "best"), ("val_loss", "minimize", "best"), ("val_accuracy", "maximize", "last")],
+)
+def test_the_model_has_the_weights_of_the_epoch_that_counts(metric: str, direction: Any, reduce: str) -> None:
+    config = tiny(epochs=8, optimizer__lr=0.02)
+    keep = Keep(metric=metric, direction=direction, reduce=reduce)
+    (ending,) = drive(STUDY, [config], on_measurement=lambda member, measured: None, keep=keep)
+    curve = [measured.metrics[metric] for measured in ending.history]
+    best = max(curve) if direction == "maximize" else min(curve)
+    assert curve[-1] != best, "the case needs a best epoch before the last"
+    assert ending.kept is not None
+    assert ending.kept.value == (best if reduce == "best" else curve[-1])
+    data = load_images(config.data)
+    probabilities = ending.model.predict(data.val.images.transpose(0, 2, 3, 1))
+    found = {
+        "val_accuracy": float((probabilities.argmax(1) == data.val.labels).mean()),
+        "val_loss": -float(np.log(probabilities[np.arange(len(data.val.labels)), data.val.labels]).mean()),
+    }
+    assert found[metric] == pytest.approx(ending.kept.value, rel=1e-5)  # softmax and log, and batches of another order
+
+
+def test_the_model_brings_its_own_figures_on_test_images() -> None:
+    _, model = run(tiny())
+    test = load_images(tiny().data).test
+    assert test is not None
+    predicted = model.predict(test.images.transpose(0, 2, 3, 1)).argmax(1)
+    assert model.test_metrics["test/accuracy"] == pytest.approx((predicted == test.labels).mean())
 
 
 def test_a_trained_model_survives_pickling_and_knows_what_it_takes() -> None:
@@ -122,7 +140,7 @@ def test_training_learns() -> None:
 
 
 def test_the_files_of_an_epoch_are_pictures_tables_and_weights() -> None:
-    files = [set(measured.artifacts()[0]) for measured in train([tiny(epochs=2, checkpoints="all")])]  # type: ignore
+    files = [set(measured.artifacts()[0]) for measured in measured_epochs(tiny(epochs=2, checkpoints="all"))]  # type: ignore
     at_the_end = {"classes.csv", "pictures/confusion.png", "pictures/mistakes.png"}
     assert files == [
         {"pictures/first_batch.png", "weights/epoch_001.safetensors"},
@@ -132,7 +150,7 @@ def test_the_files_of_an_epoch_are_pictures_tables_and_weights() -> None:
 
 def test_taking_the_files_changes_nothing_in_the_training() -> None:
     config, seen = tiny(), []
-    for measured in train([config]):
+    for measured in measured_epochs(config):
         assert measured.artifacts is not None
         measured.artifacts()
         seen.append(measured)
@@ -222,7 +240,7 @@ def test_a_missing_gpu_is_said_in_one_line() -> None:
 
 
 def test_a_state_of_another_network_is_refused() -> None:
-    state = next(train([tiny()])).state()
+    state = next(measured_epochs(tiny())).state()
     with pytest.raises(ValueError, match="is of another network"):
         next(train([tiny(model__width=6)], state))
 
@@ -243,3 +261,7 @@ def test_help_imports_neither_torch_nor_a_data_library() -> None:
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     subprocess.run([sys.executable, "-c", program], check=True, env=environ, cwd=ROOT)
+
+
+def test_all_that_is_logged_is_declared_and_in_its_range() -> None:
+    assert not_as_declared(STUDY, tiny(optimizer__clip_norm=1.0)) == []

@@ -15,6 +15,7 @@ from projects.language_model.config import Config
 from projects.language_model.data.stories import write_stories
 from rothamsted.records import Outcome
 from rothamsted.study import drive, set_fields
+from tests.projects.declared import not_as_declared
 from tests.projects.language_model.small import small
 from tests.projects.language_model.test_data import of_text
 
@@ -28,6 +29,10 @@ def test_a_driven_run_finishes_with_a_model_that_writes() -> None:
     assert ending.outcome is Outcome.FINISHED
     assert seen == [0, 4, 8, 12]
     assert ending.model.predict(["Once upon a time"]).shape == (1,)
+
+
+def test_all_that_is_logged_is_declared_and_in_its_range() -> None:
+    assert not_as_declared(STUDY, small()) == []
 
 
 def test_a_driven_run_that_diverges_is_recorded_as_diverged() -> None:

@@ -11,13 +11,15 @@ import pytest
 import torch
 
 from projects.files.problem import DataProblem
+from projects.language_model.__main__ import STUDY
 from projects.language_model.config import Config, shape_of
 from projects.language_model.data import Tokens, load_tokens
 from projects.language_model.data.tinystories import prepare_tinystories
-from projects.language_model.evaluate import validate
+from projects.language_model.evaluate import measure_test, unseen_starts, validate, validation_starts
 from projects.language_model.train import Measurement, measured_steps, train
 from projects.language_model.weights import read_weights, weights_bytes
-from tests.projects.language_model.small import measurements, small, small_model
+from rothamsted.study import Keep, drive
+from tests.projects.language_model.small import measurements, small, small_model, taken
 
 ROOT = Path(__file__).parents[3]
 REAL = Path(os.environ.get("ROTHAMSTED_REAL_DATA", ROOT.parent / "shared" / "data")) / "tinystories"
@@ -63,13 +65,13 @@ def test_equal_configs_give_equal_numbers_bit_for_bit_and_another_seed_others() 
 def test_it_goes_on_from_any_state_bit_for_bit(at: int, fields: dict) -> None:
     config = small(checkpoint_interval=6, **fields)
     whole, last = [], {}
-    for one in train([config]):
+    for one in taken(config):
         whole.append(one)
         last = one.state()
         if len(whole) == at + 1:
             state = last
     resumed = []
-    for one in train([config], state):
+    for one in taken(config, state):
         resumed.append(one)
         end = one.state()
     assert numbers(resumed) == numbers(whole)[at + 1 :]
@@ -145,7 +147,7 @@ def test_bfloat16_trains_to_about_the_loss_of_float32() -> None:
 
 def test_text_is_written_at_each_evaluation_the_same_in_equal_runs() -> None:
     def texts() -> list[dict]:
-        return [one.artifacts()[0] for one in train([small(eval_interval=8)])]
+        return [one.artifacts()[0] for one in taken(small(eval_interval=8))]
 
     first = texts()
     assert [list(part) for part in first] == [["samples/step_000000.txt"], [], ["samples/step_000008.txt"],
@@ -155,18 +157,21 @@ def test_text_is_written_at_each_evaluation_the_same_in_equal_runs() -> None:
 
 
 def test_taking_artifacts_and_states_does_not_change_the_training() -> None:
-    config, taken = small(checkpoint_interval=4), []
-    for one in train([config]):
-        taken.append(one)
+    config, seen = small(checkpoint_interval=4), []
+    for one in taken(config):
+        seen.append(one)
         one.artifacts()
         one.state()
-    assert numbers(taken) == numbers(measurements(config))
+    assert numbers(seen) == numbers(measurements(config))
 
 
 def test_weights_are_kept_periodically_and_where_the_validation_loss_is_lowest(tmp_path: Path) -> None:
     kept, losses, best = {}, {}, b""
     config = small(checkpoint_interval=6, eval_interval=4, learning_rate=0.02)
     for one in train([config]):
+        assert one is not None
+        lowest_before = min([math.inf, *(loss for loss in losses.values() if not math.isnan(loss))])
+        one.keep(np.array([float(one.metrics["val_loss"][0]) < lowest_before]))
         artifacts = {path: content for path, content in one.artifacts()[0].items() if path.startswith("checkpoints/")}
         kept[one.step], losses[one.step] = sorted(artifacts), float(one.metrics["val_loss"][0])
         best = artifacts.get("checkpoints/best.safetensors", best)
@@ -180,6 +185,28 @@ def test_weights_are_kept_periodically_and_where_the_validation_loss_is_lowest(t
     model.load_state_dict({name: torch.from_numpy(array) for name, array in parameters.items()})
     found = validate(model, load_tokens(config), config, torch.device("cpu"))
     assert (shape, found.loss) == (shape_of(config), min(loss for loss in losses.values() if not math.isnan(loss)))
+
+
+def test_the_model_has_the_weights_that_were_kept_and_its_figures_on_text_between_the_validation_sequences() -> None:
+    config = small(learning_rate=0.1, max_iterations=24)
+    keep = Keep(metric="val_loss", direction="minimize")
+    (ending,) = drive(STUDY, [config], on_measurement=lambda member, measured: None, keep=keep)
+    losses = [measured.metrics["val_loss"] for measured in ending.history[1:]]
+    assert losses[-1] != min(losses), "the case needs a best step before the last"
+    tokens, device = load_tokens(config), torch.device("cpu")
+    assert validate(ending.model._model, tokens, config, device).loss == min(losses) == ending.kept.value
+    tested = measure_test(ending.model._model, tokens, config, device)
+    assert tested is not None
+    assert ending.model.test_metrics["test/loss"] == tested.loss == ending.history[-1].metrics["test/loss"]
+    read = [set(range(at, at + 17)) for at in validation_starts(len(tokens.val), config)]
+    between = [set(range(at, at + 17)) for at in unseen_starts(len(tokens.val), config)]
+    assert len(between) == 7
+    assert not set().union(*read) & set().union(*between)
+
+
+def test_text_without_room_between_validation_sequences_has_no_test() -> None:
+    config = small(eval_sequences=10_000)
+    assert len(unseen_starts(len(load_tokens(config).val), config)) == 0
 
 
 def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:

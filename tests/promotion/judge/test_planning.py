@@ -12,17 +12,30 @@ from rothamsted.promotion.types import Verdict
 from tests.promotion.contestants import evidence, policy
 
 PATTERN = np.array([-1.0, 1.0] * 5) / np.std([-1.0, 1.0] * 5, ddof=1)  # mean 0, sd 1, n 10
+FLIPS: dict[str, Any] = {"test": "permutation", "replicates": 5}
+TWO_LOOKS: dict[str, Any] = {"replicates": 3, "level": 0.9, "looks": 2}  # 0.1 in all, 0.05 each
 BASE = np.linspace(1.0, 2.0, 10)
 
 
 def _undecided(effect: float, *, is_paired: bool = True, champion: np.ndarray = BASE, **changed: Any) -> Verdict:
-    """The verdict on a challenger whose improvement is `effect` standard deviations of the differences."""
+    """The verdict on a challenger whose improvement is `effect` standard deviations of the differences.
+
+    The first of two looks at 0.05 each: the plan is for the second.
+    """
     challenger = evidence("new", BASE - 0.1 * (PATTERN + effect) if is_paired else -0.1 * (PATTERN + effect))
     found = decide(
-        [challenger], evidence("old", champion, version="3"), policy(replicates=3, **changed), is_paired=is_paired
+        [challenger], evidence("old", champion, version="3"), policy(**TWO_LOOKS, **changed), is_paired=is_paired
     )[0]
     assert found.decision == "undecided"
     return found
+
+
+def _second_look(total: float, first: int = 10) -> int:
+    """Pairs of a second look that, with as much weight as the first one, make both worth one look of `total` pairs.
+
+    By hand: (sqrt(first) + sqrt(second))^2 / 2 = total.
+    """
+    return int(np.ceil((np.sqrt(2 * total) - np.sqrt(first)) ** 2 - 1e-9))
 
 
 @pytest.mark.parametrize("effect", [0.5, 0.3, -0.3, 0.15])
@@ -30,7 +43,7 @@ def test_a_paired_plan_agrees_with_statsmodels(effect: float) -> None:
     from statsmodels.stats.power import TTestPower
 
     n = float(TTestPower().solve_power(abs(effect), alpha=0.05, power=0.8, alternative="larger"))
-    assert _undecided(effect).more_replicates == int(np.ceil(n)) - 10
+    assert _undecided(effect).more_replicates == _second_look(np.ceil(n))
 
 
 def test_the_plan_aims_at_the_smallest_improvement_that_matters() -> None:
@@ -56,9 +69,8 @@ def test_a_plan_for_two_groups_agrees_with_statsmodels() -> None:
 
     # Both groups have sd 0.1; they run on common seeds, but the policy does not pair them.
     champion = 0.1 * PATTERN[::-1]
-    found = decide(
-        [evidence("new", 0.1 * (PATTERN - 0.5))], evidence("old", champion), policy(test="welch"), is_paired=True
-    )[0]
+    rule = policy(test="welch", **TWO_LOOKS)
+    found = decide([evidence("new", 0.1 * (PATTERN - 0.5))], evidence("old", champion), rule, is_paired=True)[0]
     n = float(TTestIndPower().solve_power(0.5, alpha=0.05, power=0.8, alternative="larger"))
     assert found.more_replicates == int(np.ceil(n)) - 10
 
@@ -79,25 +91,31 @@ def test_where_the_champions_recorded_replicates_are_too_few_the_reason_says_so(
 
 
 def test_a_permutation_test_is_planned_with_as_many_pairs_as_can_reach_its_level() -> None:
-    # Nine challengers: p-values of 0.05 / 9 = 1 / 180 take 2^8 sign patterns, three pairs more than the five there are.
+    # Nine challengers: p-values of 0.05 / 9 = 1 / 180 take 2^8 sign patterns, three pairs more than the five there are,
+    # or a look of four: (sqrt(5) + sqrt(4))^2 / 2 = 8.97.
     values = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     models = [evidence(f"new{k}", values - 0.5) for k in range(9)]
-    found = decide(models, evidence("old", values), policy(test="permutation", replicates=5), is_paired=True)
-    assert [(one.decision, one.more_replicates) for one in found] == [("undecided", 3)] * 9
+    found = decide(models, evidence("old", values), policy(**TWO_LOOKS | FLIPS), is_paired=True)
+    assert [(one.decision, one.more_replicates) for one in found] == [("undecided", 4)] * 9
 
 
 def test_a_plan_for_one_of_several_pays_for_the_family() -> None:
     from statsmodels.stats.power import TTestPower
 
     models = [evidence(f"new{k}", BASE - 0.1 * (PATTERN + 0.3)) for k in range(4)]
-    found = decide(models, evidence("old", BASE), policy(), is_paired=True)
+    found = decide(models, evidence("old", BASE), policy(**TWO_LOOKS), is_paired=True)
     n = float(TTestPower().solve_power(0.3, alpha=0.05 / 4, power=0.8, alternative="larger"))
-    assert [one.more_replicates for one in found] == [int(np.ceil(n)) - 10] * 4
+    assert [one.more_replicates for one in found] == [_second_look(np.ceil(n))] * 4
 
 
 def test_an_unpaired_permutation_test_is_planned_with_as_many_replicates_as_can_reach_its_level() -> None:
     # 47 challengers: p-values of 0.05 / 47 = 1 / 940. Beside five recorded replicates of the champion seven new ones
     # have C(12, 5) = 792 arrangements, eight have C(13, 5) = 1287: three more than the five there are.
     models = [evidence(f"new{k}", np.zeros(5)) for k in range(47)]
-    found = decide(models, evidence("old", np.ones(5)), policy(test="permutation", replicates=5), is_paired=False)
+    found = decide(
+        models,
+        evidence("old", np.ones(5)),
+        policy(**TWO_LOOKS | FLIPS),
+        is_paired=False,
+    )
     assert [(one.decision, one.more_replicates) for one in found] == [("undecided", 3)] * 47

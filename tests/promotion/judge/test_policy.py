@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from rothamsted.promotion.judge.policy import Policy
 from tests.promotion.contestants import policy
 
 
 def test_a_policy_has_the_documented_defaults() -> None:
     # docs/promotion.md, table of keys.
-    made = policy(replicates=10)
+    made = Policy.model_validate({"model": "m", "study": "s", "objective": {"metric": "l", "direction": "minimize"}})
+    assert (made.replicates, made.looks) == (10, None)
     assert (made.level, made.smallest_improvement, made.most_failed) == (0.95, 0.0, 0)
-    assert (made.test, made.kind, made.correction) == ("paired_t", "superiority", "holm")
+    assert (made.test, made.kind, made.correction) == ("guarded_t", "superiority", "holm")
     assert (made.aliases.champion, made.aliases.previous) == ("champion", "previous_champion")
     assert (made.representative, made.same_data, made.constraints) == ("median", "digest", ())
 

@@ -12,7 +12,7 @@ from rothamsted.analysis.values import Comparisons, Confirmed
 from rothamsted.report.plots import NotApplicable, PlotOptions
 from rothamsted.report.plots.forest import forest_caption, forest_data
 from rothamsted.report.plots.history import history_data
-from rothamsted.report.plots.importance import importance_data
+from rothamsted.report.plots.importance import importance_caption, importance_data
 from rothamsted.report.plots.outcomes import outcomes_caption, outcomes_data
 from rothamsted.report.plots.parallel import ABSENT_PLACE, parallel_data
 from rothamsted.report.plots.pareto import pareto_data
@@ -63,7 +63,7 @@ def test_a_comparison_without_a_finite_difference_is_counted_not_drawn() -> None
 
 
 def test_without_comparisons_the_forest_gives_the_reason_of_the_analysis() -> None:
-    analysis = analysis_of(rates(2), [[1.0], [2.0]], with_comparisons=False, gaps={"comparisons": "one replicate each"})
+    analysis = analysis_of(rates(2), [[1.0], [2.0]], with_comparisons=False, gaps={"best": "one replicate each"})
     with pytest.raises(NotApplicable, match="one replicate each"):
         forest_data(analysis, NO_OPTIONS)
 
@@ -150,6 +150,17 @@ def test_a_forest_finds_the_factor_that_the_score_depends_on_and_gives_the_other
     assert 1.5 < data.importance[0] < 2.5
     assert abs(data.importance[1]) < 0.05
     assert data.r2 > 0.95
+
+
+def test_the_caption_of_importance_names_the_conditions_that_are_left_out() -> None:
+    values = [{"other": float(i % 3), "x": float(i)} for i in range(30)]
+    rows = [[5 + v["x"]] * 2 for v in values]
+    rows[4] = [math.inf, math.inf]
+    data = importance_data(analysis_of(values, rows, with_comparisons=False, pruned={7: "at step 50"}), NO_OPTIONS)
+    assert (
+        "Left out: 1 that was pruned (7) and 1 in which a replicate diverged (4); what makes training diverge does not "
+        "count here." in importance_caption(data)
+    )
 
 
 def test_importance_of_a_category_counts_all_its_levels_together() -> None:

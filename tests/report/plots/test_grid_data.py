@@ -66,7 +66,7 @@ def test_a_condition_that_diverged_is_not_on_the_line_and_is_counted() -> None:
     data = trends_data(small(), PlotOptions())
     assert data.lines.lines[1].x.tolist() == [0.01, 0.1]
     assert data.lines.n_unscored == 1
-    assert "1 condition without a finite mean left out" in trends_caption(data)
+    assert "Left out: 1 in which a replicate diverged (5)" in trends_caption(data)
 
 
 def test_a_condition_that_lost_some_replicates_is_marked() -> None:
@@ -166,14 +166,14 @@ def test_a_heatmap_has_one_row_a_level_of_y_and_one_column_a_level_of_x() -> Non
     assert data.is_diverged.tolist() == [[False, False, False], [False, False, True]]
 
 
-def test_a_heatmap_marks_the_best_and_what_cannot_be_told_from_it() -> None:
+def test_a_heatmap_marks_the_best_and_what_cannot_be_ruled_out() -> None:
     # By hand: differences of the two columns are 0.05 on average and change sign, so no test tells them apart.
     rows = [[1.0, 1.2, 1.1], [1.2, 1.05, 1.2], [9.0, 9.1, 9.2], [9.0, 9.2, 9.3]]
     values = [{"learning_rate": r, "width": w} for w in (1, 2) for r in (0.1, 1.0)]
     data = heatmap_data(analysis_of(values, rows), PlotOptions())
     assert data.is_best.tolist() == [[True, False], [False, False]]
     assert data.is_tied.tolist() == [[True, True], [False, False]]
-    assert "dashed: 1 cell that cannot be told from it at 95 %" in heatmap_caption(data)
+    assert "dashed: 1 cell that cannot be ruled out as the best at 95 %" in heatmap_caption(data)
 
 
 def test_a_cell_without_a_condition_is_not_a_cell_without_a_score() -> None:

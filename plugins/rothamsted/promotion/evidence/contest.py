@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 from rothamsted.errors import PromotionError
 from rothamsted.promotion.evidence.of_champion import ChampionRecord, evidence_key
+from rothamsted.promotion.evidence.of_looks import earlier_verdicts, read_look
 from rothamsted.promotion.evidence.of_sweep import Candidates, on_runs, seed_of
-from rothamsted.promotion.judge.earlier_verdicts import RecordedVerdict, read_verdicts
+from rothamsted.promotion.judge.looks import Look
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.judge.verdict import decide, is_champion_itself
 from rothamsted.promotion.types import Evidence, Verdict
 from rothamsted.spec import Objective
-from rothamsted.wording import count, percent
+from rothamsted.wording import count
 
 
 class Contest(Protocol):
@@ -106,19 +107,19 @@ def judge(
     """
     meeting = plan_meeting(candidates, record, policy, n_replicates=n_replicates, code_digest=code_digest)
     compared, champion = candidates.evidences, record.evidence
+    looks = [read_look(one, record, policy, basis=meeting.basis, uri=uri) for one in compared]
+    if champion is not None:
+        _check_looks(candidates, record, policy, looks)
     is_paired = bool(meeting.seeds) and contest is not None
     if champion is not None and meeting.seeds and contest is not None:
         compared, champion = _train(candidates, champion, meeting, contest, uri=uri)
     elif champion is not None:
         _check_reduce(candidates, record)
-    verdicts = decide(compared, champion, policy, is_paired=is_paired)
+    verdicts = decide(compared, champion, policy, is_paired=is_paired, looks=looks)
     why = () if is_paired or champion is None else _why_not_trained(meeting, contest)
     return Judgement(
         meeting=meeting if is_paired else replace(meeting, name="", seeds=()),
-        verdicts=tuple(
-            replace(verdict, reasons=(*verdict.reasons, *_earlier_looks(one, record, meeting, policy), *why))
-            for one, verdict in zip(candidates.evidences, verdicts, strict=True)
-        ),
+        verdicts=tuple(replace(verdict, reasons=(*verdict.reasons, *why)) for verdict in verdicts),
         compared=compared,
         champion=champion,
         policy=policy,
@@ -139,13 +140,14 @@ def plan_meeting(
     basis = _basis(candidates, record, policy, n_replicates=n_replicates, how=why)
     if champion is None or why or all(is_champion_itself(one, champion) for one in candidates.evidences):
         return Meeting(name="", seeds=(), basis=basis, why_recorded=why)
-    earlier = [one for evidence in candidates.evidences for one in _verdicts_on(evidence, record)]
+    earlier = [one.verdict for evidence in candidates.evidences for one in earlier_verdicts(evidence, record)]
     same = next((one for one in earlier if one.basis == basis and one.seeds), None)
     if same is not None:
         seeds = same.seeds
     else:
         known = {seed_of(run.seed, run.run_id) for run in champion.runs} | candidates.seeds | {record.largest_seed}
-        known |= {seed for one in (*earlier, *_verdicts_on(champion, record)) for seed in one.seeds}
+        known |= {seed for one in earlier for seed in one.seeds}
+        known |= {seed for one in earlier_verdicts(champion, record) for seed in one.verdict.seeds}
         first = max(known) + 1
         seeds = tuple(range(first, first + n_replicates))
     short = f"{candidates.sweep.name[:40]}-against-{policy.model[:20]}"  # a name has 100 characters at most
@@ -220,31 +222,21 @@ def _check_reduce(candidates: Candidates, record: ChampionRecord) -> None:
         )
 
 
-def _earlier_looks(evidence: Evidence, record: ChampionRecord, meeting: Meeting, policy: Policy) -> tuple[str, ...]:
-    """Say how often these two were compared before: each comparison has its own chance to be wrong."""
-    others = [
-        one
-        for one in _verdicts_on(evidence, record)
-        if one.basis != meeting.basis and one.compared_with and one.compared_with == record.champion
-    ]
-    if not others:
-        return ()
-    return (
-        f"It was judged against version {record.champion} {count(len(others), 'time')} before, under another policy "
-        f"or on other seeds; each look has its own chance of {percent(policy.alpha)} at most to promote a model that "
-        "is not better.",
+def _check_looks(candidates: Candidates, record: ChampionRecord, policy: Policy, looks: Sequence[Look]) -> None:
+    """Refuse, before anything is trained, where no candidate has a look left."""
+    if any(look.share for look in looks):
+        return
+    raise PromotionError(
+        f"sweep {candidates.sweep.name}: its model was compared with version {record.champion} of model "
+        f"'{policy.model}' {count(looks[0].number - 1, 'time')}, which is all that the error rate pays for; it stays "
+        "as it was decided: promote a sweep that found another condition"
     )
-
-
-def _verdicts_on(evidence: Evidence, record: ChampionRecord) -> list[RecordedVerdict]:
-    version = record.version_of(evidence)
-    return [] if version is None else read_verdicts(version)
 
 
 def _basis(candidates: Candidates, record: ChampionRecord, policy: Policy, *, n_replicates: int, how: str) -> str:
     champion = record.evidence
     content = {
-        "policy": policy.model_dump(mode="json"),
+        "policy": policy.model_dump(mode="json", exclude={"looks"} if policy.looks is None else None),
         "challengers": sorted((evidence_key(one), one.digest()) for one in candidates.evidences),
         "champion": None if champion is None else (record.champion, evidence_key(champion), champion.digest()),
         "n_replicates": n_replicates,

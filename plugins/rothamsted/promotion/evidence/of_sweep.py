@@ -15,7 +15,7 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, read_series
 from rothamsted.analysis.find import Staged, find_last_stage
-from rothamsted.analysis.objectives import OBJECTIVE, objective_of
+from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_of
 from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import label, typed_in
@@ -96,9 +96,14 @@ def on_runs(evidence: Evidence, run_ids: Sequence[str], *, uri: str) -> Evidence
 
 
 def evidence_run(run: FoundRun) -> EvidenceRun:
-    """Return one replicate as evidence; its objective is NaN unless it finished."""
+    """Return one replicate as evidence; its objective is NaN unless it finished.
+
+    One that an older version called finished, with an objective that is not finite, has diverged.
+    """
     outcome = run.tags.get(tags.OUTCOME, "")
     value = run.metrics.get(OBJECTIVE, math.nan) if outcome == Outcome.FINISHED else math.nan
+    if outcome == Outcome.FINISHED and not_finite([run.metrics.get(OBJECTIVE)], [OBJECTIVE]):
+        outcome, value = Outcome.DIVERGED.value, math.nan
     return EvidenceRun(
         run_id=run.run_id,
         seed=run.tags.get(tags.SEED, ""),
@@ -166,7 +171,10 @@ def _check_results(found: SweepRuns, replicates: Sequence[FoundRun], *, uri: str
             raise PromotionError(f"{place} was deleted or replaced; restore it, or give the sweep's command again")
         one = evidence_run(run)
         stood = float(row["objective"]) if row["objective"] else math.nan
-        if one.outcome != row["outcome"] or not _is_equal(one.objective, stood):
+        was = row["outcome"]
+        if was == Outcome.FINISHED and one.outcome == Outcome.DIVERGED and not math.isfinite(stood):
+            was, stood = Outcome.DIVERGED.value, math.nan  # written by an older version
+        if one.outcome != was or not _is_equal(one.objective, stood):
             raise PromotionError(
                 f"{place} was altered: {one.outcome} with {one.objective!r} now, {row['outcome']} with {stood!r} when "
                 f"the sweep ended ({RESULTS})"
@@ -181,7 +189,7 @@ def _check_objectives(sweep: Sweep, replicates: Sequence[FoundRun], *, uri: str)
     for run in finished:
         said = run.metrics.get(OBJECTIVE, math.nan)
         computed = objective_of(series[run.run_id].get(objective.metric), objective)
-        if not _is_equal(said, computed):
+        if not _is_equal(said, math.nan if computed is None else computed):
             raise PromotionError(
                 f"sweep {sweep.name}: run {run.run_id} was altered: its objective is {said!r}, its curve of "
                 f"{objective.metric} gives {computed!r} ({objective.reduce})"
@@ -235,6 +243,7 @@ def _evidence(found: SweepRuns, trial: FoundRun, replicates: Sequence[FoundRun])
         code_digest="+".join(_digests(found, replicates, tags.CODE_DIGEST)),
         data_digest=_data_digest(found, replicates),
         metric=sweep.objective.metric,
+        metrics=found.metrics,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rothamsted.analysis.read_promotions import FOLDER
 from rothamsted.errors import StoreError
 from rothamsted.promotion.types import Decision, Verdict
 from rothamsted.tracking.registry.found import FoundVersion
@@ -29,6 +30,7 @@ class RecordedVerdict:
     is_paired: bool
     seeds: tuple[int, ...]  # fresh common ones; empty where recorded replicates were compared
     sweep: str
+    share: float | None = None  # of the error rate that it could spend; None: recorded before looks had shares
 
 
 def read_verdicts(version: FoundVersion) -> list[RecordedVerdict]:
@@ -68,7 +70,19 @@ def verdict_to_record(
         is_paired=verdict.is_paired,
         seeds=tuple(seeds),
         sweep=sweep,
+        share=verdict.share,
     )
+
+
+def artifact_path(model: str, version: str, number: int) -> str:
+    """Return where the JSON of a verdict lies among the artifacts of its sweep's run.
+
+    Args:
+        model: Registered model.
+        version: Of the challenger.
+        number: Of the verdict on this version; the first one has none in its name.
+    """
+    return f"{FOLDER}/{model}-{version}{'' if number == 1 else f'.{number:03d}'}.json"
 
 
 def verdict_tags(recorded: RecordedVerdict, verdict: Verdict) -> dict[str, str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rothamsted.metric import Metric, declared
 from rothamsted.promotion.types import ConstraintResult, Evidence, EvidenceRun
 from rothamsted.statistics import SUMMARY_KEYS, summarize
 from rothamsted.wording import count, joined, level_percent, number
@@ -82,7 +83,7 @@ def check_constraints(evidence: Evidence, texts: Sequence[str], *, level: float)
         level: coverage of ci_low to ci_high, both ends together, Student's t.
     """
     finished = [run for run in evidence.runs if run.outcome == "finished"]
-    return tuple(_check(parse_constraint(text), finished, level) for text in texts)
+    return tuple(_check(parse_constraint(text), finished, evidence.metrics, level) for text in texts)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -98,10 +99,13 @@ def _split(name: str) -> tuple[str, str]:
     return name, "mean"
 
 
-def _check(constraint: PolicyConstraint, finished: Sequence[EvidenceRun], level: float) -> ConstraintResult:
+def _check(
+    constraint: PolicyConstraint, finished: Sequence[EvidenceRun], metrics: Mapping[str, Metric], level: float
+) -> ConstraintResult:
     values = np.array([run.metrics.get(constraint.metric, math.nan) for run in finished], dtype=np.float64)
     n_finite = int(np.isfinite(values).sum())
-    value = float(summarize(values[:, None], level)[constraint.statistic][0]) if n_finite else math.nan
+    summary = summarize(values[:, None], level, declared(metrics, constraint.metric))
+    value = float(summary[constraint.statistic][0]) if n_finite else math.nan
     if n_finite == 0:
         return _unmet(constraint, math.nan, _absence(constraint, finished))
     if n_finite < len(finished):
@@ -109,7 +113,8 @@ def _check(constraint: PolicyConstraint, finished: Sequence[EvidenceRun], level:
         reason = f"{count(missing, 'replicate')} of {len(finished)} without a finite {constraint.metric}"
         return _unmet(constraint, value, reason)
     if math.isnan(value):
-        return _unmet(constraint, value, f"one replicate has no {constraint.statistic}")
+        why = "one replicate has" if n_finite == 1 else f"{n_finite} values on an end of their range have"
+        return _unmet(constraint, value, f"{why} no {constraint.statistic}")
     is_met = OPERATORS[constraint.sign](value, constraint.bound)
     at = f", {level_percent(level)}" if constraint.statistic.startswith("ci_") else ""
     reason = f"{constraint.statistic} {number(value, 6)} (n = {n_finite}{at})"

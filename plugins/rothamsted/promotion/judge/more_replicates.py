@@ -6,8 +6,8 @@ so."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ MOST_MORE = 1_000  # replicates of a contestant: nobody trains more than this
 
 _CERTAIN = 1_000.0  # standard deviations beyond which the power of any test is 1, and noncentral t is lost
 
-Obstacle = Literal["", "no spread", "at the threshold", "recorded champion"]
+Obstacle = Literal["", "no spread", "last look", "at the threshold", "recorded champion"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,20 +35,24 @@ def more_replicates(comparison: ChallengerComparison, policy: Policy, *, is_cham
     """Return how many more replicates of a contestant would probably decide an open comparison.
 
     With that many, a t test with the observed spread finds the observed distance from the policy's threshold with
-    probability 0.8, one-sided at the level of the family. A permutation test needs about as many.
+    probability 0.8, one-sided at what the next look may spend, in the family. A permutation test needs about as many,
+    a guarded one a few more.
 
     Args:
         comparison: without an answer yet, of two or more replicates of each contestant.
         policy: level and threshold.
         is_champion_fixed: whether the champion's replicates are recorded ones that no more are added to.
     """
-    if math.isnan(comparison.p_value):
+    look = comparison.look
+    if math.isnan(comparison.p_value) and look.share:
         return More(n=None, obstacle="no spread")
-    samples = comparison.samples
+    if not look.next_share:
+        return More(n=None, obstacle="last look")
+    samples = _of_all_looks(comparison)
     distance = abs(comparison.improvement - comparison.threshold)
-    alpha = policy.alpha / comparison.n_tests
+    alpha = policy.alpha * look.next_share / comparison.n_tests
     if TESTS[samples.test].is_paired:
-        return _planned(_power_of_pairs(samples, distance, alpha), samples.n)
+        return _as_next_look(_planned(_power_of_pairs(samples, distance, alpha), samples.n), comparison.n_pairs)
     power_of_each = _power_of_two_groups(samples, distance, alpha)
     if not is_champion_fixed:
         return _planned(power_of_each, samples.n)
@@ -56,6 +60,31 @@ def more_replicates(comparison: ChallengerComparison, policy: Policy, *, is_cham
     if found.n is None and _planned(power_of_each, samples.n).n is not None:
         return More(n=None, obstacle="recorded champion")
     return found
+
+
+def _as_next_look(more: More, n_pairs: Sequence[int]) -> More:
+    """Turn pairs to add to one sample into pairs of a look that weighs no more than each look before it.
+
+    Looks of n_1, n_2, ... pairs tell as much as one of (sqrt(n_1) + sqrt(n_2) + ...)^2 / looks.
+    """
+    if more.n is None:
+        return more
+    total, n_looks = sum(n_pairs) + more.n, len(n_pairs) + 1
+    n = math.ceil((math.sqrt(n_looks * total) - sum(math.sqrt(n) for n in n_pairs)) ** 2 - 1e-9)
+    return More(n=n) if n <= MOST_MORE else More(n=None, obstacle="at the threshold")
+
+
+def _of_all_looks(comparison: ChallengerComparison) -> Samples:
+    """The values of all looks that count, as one sample: the next look adds to them."""
+    samples = comparison.samples
+    if not TESTS[samples.test].is_paired:
+        return samples
+    parts = [*comparison.look.earlier, samples]
+    return replace(
+        samples,
+        challenger=np.concatenate([one.challenger for one in parts]),
+        champion=np.concatenate([one.champion for one in parts]),
+    )
 
 
 def _planned(power: Callable[[int], float], n: int) -> More:

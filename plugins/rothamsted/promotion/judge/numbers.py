@@ -17,9 +17,12 @@ from typing import Literal
 import numpy as np
 
 from rothamsted.errors import DataError
+from rothamsted.promotion.judge.looks import EarlierPairs, Look, interval_together, p_of_looks
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence
 from rothamsted.statistics import TESTS, Interval, compare, correct
+from rothamsted.statistics.guarded import skewness_of
+from rothamsted.statistics.pairing import pairing
 
 Answer = Literal["shown", "excluded", "open"]
 
@@ -59,20 +62,37 @@ class ChallengerComparison:
     threshold: float  # what the improvement must exceed, by the policy's rule
     answer: Answer  # to: is the improvement larger than the threshold?
     note: str  # why something is undefined, or what these replicates cannot show
+    look: Look
+    sign: float  # what makes a difference an improvement
+    n_pairs: tuple[int, ...]  # of each look that counts, this one last; unpaired: the smaller sample
+
+    @property
+    def skewness(self) -> float:
+        """Of the improvements in this look's pairs; without pairs of the challenger's values. Negative: bad tail."""
+        samples = self.samples
+        values = samples.challenger - (samples.champion if TESTS[samples.test].is_paired else 0.0)
+        return self.sign * skewness_of(values[np.isfinite(values)])
+
+    @property
+    def n(self) -> int:
+        """Pairs of all looks that count, or the smaller of two groups."""
+        return sum(self.n_pairs)
 
 
 def compare_all(
-    challengers: Sequence[Evidence], champion: Evidence, policy: Policy, *, is_paired: bool
+    challengers: Sequence[Evidence], champion: Evidence, policy: Policy, looks: Sequence[Look], *, is_paired: bool
 ) -> list[ChallengerComparison]:
     """Compare each challenger with the champion.
 
     Every challenger counts in the family, also one that is refused later for other reasons. Otherwise those with bad
     results would leave, and the family would be the lucky ones. A test that cannot be made counts as a p-value of 1.
+    A p-value is divided by its look's share of the error rate before it enters the family.
 
     Args:
         challengers: comparable by design: same data, not the champion itself.
         champion: with replicates on the same seeds where `is_paired`.
         policy: test, level, threshold, correction.
+        looks: one a challenger.
         is_paired: whether contestants ran on common fresh seeds.
 
     Raises:
@@ -81,17 +101,20 @@ def compare_all(
     samples = [samples_of(challenger, champion, policy, is_paired=is_paired) for challenger in challengers]
     values = objectives(champion)
     threshold = policy.threshold(values[np.isfinite(values)])
-    raw = np.array([_p_value(one, policy, threshold) for one in samples], dtype=np.float64)
+    raw = np.array(
+        [_p_value(one, look, policy, threshold) for one, look in zip(samples, looks, strict=True)], dtype=np.float64
+    )
     family = correct(np.where(np.isnan(raw), 1.0, raw), policy.correction)
     corrected = np.where(np.isnan(raw), math.nan, family)
     return [
-        _compared(one, float(p), policy, threshold, len(samples)) for one, p in zip(samples, corrected, strict=True)
+        _compared(one, look, float(p), policy, threshold, len(samples))
+        for one, look, p in zip(samples, looks, corrected, strict=True)
     ]
 
 
 def samples_of(challenger: Evidence, champion: Evidence, policy: Policy, *, is_paired: bool) -> Samples:
     """Put the values of two contestants side by side, as the policy's test takes them."""
-    test = test_of(policy, is_paired=is_paired)
+    test = test_of(policy, is_paired=is_paired and _are_pairs(challenger, champion))
     if not TESTS[test].is_paired:
         a, b = objectives(challenger), objectives(champion)
         n_excluded = int((~np.isfinite(a)).sum() + (~np.isfinite(b)).sum())
@@ -108,6 +131,20 @@ def test_of(policy: Policy, *, is_paired: bool) -> str:
     """The policy's test, or its twin where that fits contestants with, or without, common fresh seeds."""
     chosen = TESTS[policy.test]
     return chosen.twin if chosen.twin and chosen.is_paired != is_paired else policy.test
+
+
+def _are_pairs(challenger: Evidence, champion: Evidence) -> bool:
+    """Whether enough seeds are common, by the rule of all comparisons.
+
+    Runs without a seed are no contest of ours: they stay without a pair.
+
+    Raises:
+        DataError: a seed that stands twice in one evidence.
+    """
+    if any(not run.seed for one in (challenger, champion) for run in one.runs):
+        return True
+    seeds = [[seed for seed, value in _by_seed(one).items() if math.isfinite(value)] for one in (challenger, champion)]
+    return pairing(*seeds).is_paired
 
 
 def objectives(evidence: Evidence) -> np.ndarray:
@@ -132,38 +169,50 @@ def _by_seed(evidence: Evidence) -> dict[str, float]:
     return {run.seed: float(value) for run, value in zip(evidence.runs, values, strict=True) if run.seed}
 
 
-def _p_value(samples: Samples, policy: Policy, threshold: float) -> float:
-    """The p-value of one challenger alone; NaN where the test is undefined."""
-    alternative = "greater" if policy.sign > 0 else "less"
-    found = compare(
-        samples.challenger,
-        samples.champion,
-        test=samples.test,
-        level=policy.level,
-        alternative=alternative,
-        margin=-threshold,  # negative: better by as much; positive: not worse by as much
-    )
-    return found.p_value
+def _looks_together(samples: Samples, look: Look) -> list[EarlierPairs]:
+    """The pairs of all looks that count, this one last; an earlier one without spread says nothing.
+
+    Unpaired, recorded replicates stand alone: they are the same at each look.
+    """
+    this = EarlierPairs(challenger=samples.challenger, champion=samples.champion)
+    if not TESTS[samples.test].is_paired:
+        return [this]
+    pairs = [
+        one for one in look.earlier if not math.isnan(compare(one.challenger, one.champion, test=samples.test).p_value)
+    ]
+    return [*pairs, this]
 
 
-def _compared(samples: Samples, p_value: float, policy: Policy, threshold: float, n_tests: int) -> ChallengerComparison:
+def _p_value(samples: Samples, look: Look, policy: Policy, threshold: float) -> float:
+    """The p-value of one challenger alone, divided by its look's share; NaN where the test is undefined."""
+    if not look.share:
+        return math.nan
+    side = "greater" if policy.sign > 0 else "less"
+    found = p_of_looks(_looks_together(samples, look), test=samples.test, side=side, null=policy.sign * threshold)
+    return min(1.0, found / look.share) if not math.isnan(found) else math.nan
+
+
+def _compared(
+    samples: Samples, look: Look, p_value: float, policy: Policy, threshold: float, n_tests: int
+) -> ChallengerComparison:
     """Add the interval and the answer.
 
     The interval's limits share the error rate of the family equally: they agree with Bonferroni's correction
     exactly, and are a little wider than Holm's p-value would need.
     """
-    level = 1 - 2 * policy.alpha / n_tests
+    level = 1 - 2 * policy.alpha * (look.share or 1.0) / n_tests
     found = compare(samples.challenger, samples.champion, test=samples.test, level=level)
-    low, high = found.low, found.high
+    mean, low, high = found.estimate, found.low, found.high
     has_spread = not (math.isnan(low) or math.isnan(high))
     if samples.n >= 2 and not has_spread:  # all differences are equal: an interval without width, as everywhere
         low = high = found.estimate
+    together = _looks_together(samples, look)
+    if len(together) > 1 and has_spread:
+        mean, low, high = interval_together(together, test=samples.test, tail=(1 - level) / 2)
+    n_pairs = (*(_n_pairs(one) for one in together[:-1]), samples.n)
     difference = None
-    if samples.n >= 2:
-        difference = Interval(
-            estimate=found.estimate, low=low, high=high, level=level, n=samples.n, method=samples.test
-        )
-    improvement = policy.sign * found.estimate
+    if samples.n >= 2 and look.share:
+        difference = Interval(estimate=mean, low=low, high=high, level=level, n=sum(n_pairs), method=samples.test)
     farthest = high if policy.sign > 0 else -low
     answer: Answer = "open"
     if p_value <= policy.alpha:
@@ -173,10 +222,17 @@ def _compared(samples: Samples, p_value: float, policy: Policy, threshold: float
     return ChallengerComparison(
         samples=samples,
         difference=difference,
-        improvement=improvement,
+        improvement=policy.sign * mean,
         p_value=p_value,
         n_tests=n_tests,
         threshold=threshold,
         answer=answer,
         note=found.note,
+        look=look,
+        sign=policy.sign,
+        n_pairs=n_pairs,
     )
+
+
+def _n_pairs(pairs: EarlierPairs) -> int:
+    return int((np.isfinite(pairs.challenger) & np.isfinite(pairs.champion)).sum())

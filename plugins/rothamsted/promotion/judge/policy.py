@@ -18,6 +18,8 @@ from rothamsted.rows import CorrectionRow, TwoSampleRow
 
 LEAST_REPLICATES = 3  # below, the median of the replicates, which stands for the model, may be the luckiest
 
+FIRST_SHARE = 0.8  # of the first look, where the number of looks is open: who asks once loses little
+
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
@@ -110,7 +112,8 @@ class Policy(BaseModel):
         smallest_improvement: what is better by no more is not better, in units of the metric.
         replicates: fewest finished ones of each contestant.
         most_failed: replicates of a challenger that may have failed: they are missing, and not by chance.
-        test: how contestants are compared; what "paired_t" and "permutation" are without common seeds
+        looks: how often a challenger may be compared with one champion; None: as often as somebody asks, see `looks`.
+        test: how contestants are compared; what "guarded_t" and "permutation" are without common seeds
             is in `numbers`.
         kind: the rule: superiority: better by more than `smallest_improvement`; non_inferiority: worse by less than
             `margin`; or one of another package.
@@ -133,7 +136,8 @@ class Policy(BaseModel):
     smallest_improvement: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     replicates: Annotated[int, Field(ge=LEAST_REPLICATES, le=10_000)] = 10
     most_failed: Annotated[int, Field(ge=0, le=10_000)] = 0
-    test: Annotated[str, TEST_NAMES] = "paired_t"
+    looks: Annotated[int, Field(ge=1, le=100)] | None = None
+    test: Annotated[str, TEST_NAMES] = "guarded_t"
     kind: Annotated[str, RULE_NAMES] = "superiority"
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     correction: Annotated[str, CORRECTION_NAMES] = "holm"
@@ -161,10 +165,10 @@ class Policy(BaseModel):
         if self.aliases.champion == self.aliases.previous:
             reason = f"{self.aliases.previous} is the champion's alias too; give another one"
             raise _disagreement("aliases.previous", reason)
-        if "permutation" in (self.test, TESTS[self.test].twin) and 0.5**self.replicates > 1 - self.level:
+        if "permutation" in (self.test, TESTS[self.test].twin) and 0.5**self.replicates > self.alpha * self.share_of(1):
             reason = (
                 f"{self.replicates} pairs have permutation p-values of {0.5**self.replicates:.3g} at least, which "
-                f"level {self.level:g} never takes for better; give more, or test: paired_t"
+                f"level {self.level:g} never takes for better; give more, or test: guarded_t"
             )
             raise _disagreement("replicates", reason)
         return self
@@ -194,6 +198,19 @@ class Policy(BaseModel):
         if not math.isfinite(found):
             raise SpecError(f"policy of model '{self.model}': rule '{self.kind}' gave {found}, not a finite threshold")
         return found
+
+    def share_of(self, look: int) -> float:
+        """Return what a look at one challenger may spend of the error rate.
+
+        Equal shares where the policy states the number of looks, and nothing after the last. Else 0.8 for the first,
+        then 0.1, 0.033, 0.017, ...: 0.2 / (look * (look - 1)), which adds up to 1 over all looks.
+
+        Args:
+            look: 1, 2, ...
+        """
+        if self.looks is not None:
+            return 1 / self.looks if look <= self.looks else 0.0
+        return FIRST_SHARE if look == 1 else (1 - FIRST_SHARE) / (look * (look - 1))
 
     @property
     def sign(self) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rothamsted.promotion.judge.looks import last_look
 from rothamsted.promotion.judge.more_replicates import MOST_MORE, More
 from rothamsted.promotion.judge.numbers import ChallengerComparison, objectives
 from rothamsted.promotion.judge.policy import Policy
@@ -119,6 +120,8 @@ def plan(more: More, champion: Evidence, policy: Policy, comparison: ChallengerC
     """How many more replicates would decide an open comparison."""
     if more.obstacle == "no spread":
         return f"More replicates would not tell: {comparison.note}; test: permutation needs no spread."
+    if more.obstacle == "last look":
+        return last_look(policy)
     if more.obstacle == "at the threshold":
         return (
             f"How many more would decide cannot be told, {MOST_MORE} would not: the observed improvement is about "
@@ -200,13 +203,15 @@ def _claim(champion: Evidence, policy: Policy, threshold: float) -> str:
 
 def _numbers(policy: Policy, comparison: ChallengerComparison) -> str:
     samples, found = comparison.samples, comparison.difference
+    if not comparison.look.share:
+        return "not tested, no look is left"
     if found is None:
         return comparison.note
     low, high = sorted((policy.sign * found.low, policy.sign * found.high))
     shown = str(estimate(comparison.improvement, low, high))
     test = TESTS[samples.test]
     n_each = samples.n_each
-    n = count(n_each[0], "pair") if test.is_paired else f"{n_each[0]} and {n_each[1]} replicates"
+    n = count(comparison.n, "pair") if test.is_paired else f"{n_each[0]} and {n_each[1]} replicates"
     level = level_percent(round(found.level, 6))
     p = "" if math.isnan(comparison.p_value) else f", one-sided {p_value(comparison.p_value, policy.alpha)}"
     return f"improvement {shown} ({level} interval, {test.label}, {n}){p} at level {level_percent(policy.level)}"

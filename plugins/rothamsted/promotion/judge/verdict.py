@@ -14,9 +14,11 @@ import numpy as np
 from rothamsted.errors import DataError, SpecError
 from rothamsted.promotion.judge import reasons
 from rothamsted.promotion.judge.limits import check_constraints
+from rothamsted.promotion.judge.looks import Look, look_sentence, plan_look
 from rothamsted.promotion.judge.more_replicates import more_replicates
 from rothamsted.promotion.judge.numbers import ChallengerComparison, compare_all, objectives
 from rothamsted.promotion.judge.policy import LEAST_REPLICATES, Policy
+from rothamsted.promotion.judge.skewed import skewed
 from rothamsted.promotion.types import ConstraintResult, Decision, Evidence, EvidenceRun, Verdict
 from rothamsted.statistics import DEFAULT_LEVEL, TESTS, mean_interval
 
@@ -33,7 +35,12 @@ class _Ruling:
 
 
 def decide(
-    challengers: Sequence[Evidence], champion: Evidence | None, policy: Policy, *, is_paired: bool
+    challengers: Sequence[Evidence],
+    champion: Evidence | None,
+    policy: Policy,
+    *,
+    is_paired: bool,
+    looks: Sequence[Look] | None = None,
 ) -> list[Verdict]:
     """Decide about each challenger.
 
@@ -42,6 +49,7 @@ def decide(
         champion: its evidence; None where no version holds the alias.
         policy: its rules.
         is_paired: whether contestants ran on common fresh seeds; else the champion's replicates are recorded ones.
+        looks: one a challenger; None: the first look at each of them.
 
     Returns:
         One verdict a challenger, in their order; at most one is "promoted".
@@ -56,7 +64,8 @@ def decide(
         verdicts = [_alone(one, policy, results) for one, results in zip(challengers, met, strict=True)]
         merits = [policy.sign * _mean(one) for one in challengers]
     else:
-        verdicts, merits = _against(challengers, champion, policy, met, is_paired)
+        looks = [plan_look(policy)] * len(challengers) if looks is None else looks
+        verdicts, merits = _against(challengers, champion, policy, met, looks, is_paired)
     return _at_most_one(verdicts, merits, challengers, policy)
 
 
@@ -135,12 +144,14 @@ def _against(
     champion: Evidence,
     policy: Policy,
     met: Sequence[tuple[ConstraintResult, ...]],
+    looks: Sequence[Look],
     is_paired: bool,
 ) -> tuple[list[Verdict], list[float]]:
     """Compare the challengers that can be compared, and decide about each; merits are improvements."""
     refused = [_incomparable(one, champion, policy) for one in challengers]
-    members = [one for one, sentence in zip(challengers, refused, strict=True) if not sentence]
-    compared = iter(compare_all(members, champion, policy, is_paired=is_paired))
+    members = [(one, look) for one, look, why in zip(challengers, looks, refused, strict=True) if not why]
+    rivals, their_looks = [one for one, _ in members], [look for _, look in members]
+    compared = iter(compare_all(rivals, champion, policy, their_looks, is_paired=is_paired))
     verdicts, merits = [], []
     for challenger, sentence, results in zip(challengers, refused, met, strict=True):
         comparison = None if sentence else next(compared)
@@ -200,9 +211,11 @@ def _compared(
     """Decide by the comparison, for a challenger that has no shortcoming of its own."""
     samples = comparison.samples
     details = (
+        *look_sentence(comparison.look, policy, comparison.n_pairs),
         *reasons.design(champion, policy, comparison, is_paired),
         *reasons.missing_values(comparison),
         *reasons.champion_diverged(champion),
+        *skewed(comparison),
     )
     n_champion = samples.n_each[1]
     if n_champion < policy.replicates:
@@ -240,7 +253,9 @@ def _verdict(
         difference=comparison.difference,
         p_value=None if math.isnan(comparison.p_value) else comparison.p_value,
         test=TESTS[comparison.samples.test].label,
-        n=comparison.samples.n,
+        look=comparison.look.number,
+        share=comparison.look.share,
+        n=comparison.n,
     )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from statistics import fmean
 from typing import Any
 
 from rothamsted.analysis.read_promotions import FOLDER
@@ -29,17 +30,6 @@ class JudgedCandidate:
     compared: Evidence  # on the replicates that were compared
     verdict: Verdict
     recorded: RecordedVerdict  # the verdict as the version carries it
-
-
-def artifact_path(model: str, version: str, number: int) -> str:
-    """Return where the JSON of a verdict lies among the artifacts of its sweep's run.
-
-    Args:
-        model: Registered model.
-        version: Of the challenger.
-        number: Of the verdict on this version; the first one has none in its name.
-    """
-    return f"{FOLDER}/{model}-{version}{'' if number == 1 else f'.{number:03d}'}.json"
 
 
 def section(entries: Sequence[JudgedCandidate], judgement: Judgement, candidates: Candidates) -> str:
@@ -100,6 +90,7 @@ def _body(entry: JudgedCandidate, judgement: Judgement) -> list[str]:
         ("replicates", f"{verdict.n} {'pairs' if verdict.is_paired else 'or more each'}"),
         ("seeds compared", _seeds([run.seed for run in entry.compared.runs])),
         ("seeds of the evidence", _seeds([run.seed for run in evidence.runs])),
+        *_tested(evidence),
         ("sweep", f"{evidence.sweep}, run {evidence.sweep_run_id}"),
         ("commit", evidence.commit or "unknown"),
         ("data digest", evidence.data_digest or "none"),
@@ -110,6 +101,17 @@ def _body(entry: JudgedCandidate, judgement: Judgement) -> list[str]:
     rows += [(f"constraint {one.text}", _constraint(one.value, one.is_met)) for one in verdict.constraints]
     lines += ["| | |", "|---|---|", *(f"| {_cell(name)} | {_cell(text)} |" for name, text in rows)]
     return lines
+
+
+def _tested(evidence: Evidence) -> list[tuple[str, str]]:
+    """Means of the test metrics of the evidence's models, on rows that no choice used."""
+    finished = [run for run in evidence.runs if run.outcome == "finished"]
+    names = sorted({name for run in finished for name in run.metrics if name.startswith("test/")})
+    rows = []
+    for name in names:
+        values = [run.metrics[name] for run in finished if name in run.metrics]
+        rows.append((name, f"{number(fmean(values))} (mean of {len(values)})"))
+    return rows
 
 
 def _constraint(value: float, is_met: bool) -> str:

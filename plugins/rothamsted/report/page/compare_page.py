@@ -187,6 +187,7 @@ def _differences(comparison: Comparison) -> tuple[Part, ...]:
         rows=tuple(rows),
         notes=(
             "Difference: first minus second; its interval is not corrected for the number of comparisons.",
+            *([f"Not paired: {family.why_unpaired}."] if family.why_unpaired else []),
             *collected([f"{names.get(row.condition, row.condition)}: {row.note}" for row in family.rows if row.note]),
         ),
     )

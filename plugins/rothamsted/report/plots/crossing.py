@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rothamsted.analysis.left_out import left_out_words
 from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import FactorAxis, factor_axis
 from rothamsted.report.plots.contract import MOST_SERIES, NotApplicable, Over, PlotOptions
@@ -54,6 +55,7 @@ class Lines:
     over: Over
     n_unscored: int  # conditions without a finite mean
     n_outside: int  # conditions to which one of the two factors does not apply
+    unscored: str = ""  # which conditions have no finite mean, and why
 
 
 def is_shared(analysis: Analysis, factor: Factor) -> bool:
@@ -152,6 +154,7 @@ def lines_of(analysis: Analysis, options: PlotOptions, metric: str) -> Lines:
         over=options.over,
         n_unscored=len(analysis.dataset.conditions) - len(known),
         n_outside=len(known) - sum(len(numbers) for numbers in by_cell.values()),
+        unscored=left_out_words(analysis.dataset, known),
     )
 
 

@@ -1,4 +1,4 @@
-"""Draw a heatmap: the metric over two factors, with the best cell and those that cannot be told from it."""
+"""Draw a heatmap: the metric over two factors, with the best cell and those that cannot be ruled out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Heatmap:
     y: FactorAxis
     values: np.ndarray  # (y, x) NaN where there is no finite mean
     is_best: np.ndarray  # (y, x) bool: holds the best condition
-    is_tied: np.ndarray  # (y, x) bool: holds one that cannot be told from it, the best itself included
+    is_tied: np.ndarray  # (y, x) bool: holds one that cannot be ruled out as the best, the winner included
     is_diverged: (
         np.ndarray
     )  # (y, x) bool: a replicate of the cell's condition (of any, where values are means) diverged
@@ -105,7 +105,7 @@ def _fill(
         shown = numbers if over == "mean" else (scored or numbers)[:1]
         is_diverged[at] = any(diverged.get(number, 0) for number in shown)
         if analysis.best is not None and is_marked:
-            is_best[at] = analysis.best.best in shown
+            is_best[at] = analysis.best.winner in shown
             is_tied[at] = any(number in analysis.best.members for number in shown)
     return {
         "values": values,
@@ -282,8 +282,8 @@ def _marked_words(data: Heatmap) -> str:
     if not data.is_best.any():
         return ""
     best, tied = ("Solid frame", "dashed") if has_room(data) else ("Star", "dots")
-    others = f"{words(data.n_tied - 1, 'cell')} that cannot be told from it at {percent(data.level)}"
-    return f"{best}: the best by {data.objective}" + (f"; {tied}: {others}" if data.n_tied > 1 else "")
+    others = f"{words(data.n_tied - 1, 'cell')} that cannot be ruled out as the best at {percent(data.level)}"
+    return f"{best}: the best mean {data.objective}" + (f"; {tied}: {others}" if data.n_tied > 1 else "")
 
 
 PLOT = Plot(title="Heatmap of two factors", data=heatmap_data, draw=heatmap_draw, caption=heatmap_caption)

@@ -83,7 +83,7 @@ def history_data(analysis: Analysis, options: PlotOptions) -> SearchHistory:
 
 
 def _fresh(analysis: Analysis) -> Fresh | None:
-    winner = analysis.best.best if analysis.best else None
+    winner = analysis.best.winner if analysis.best else None
     for confirmed in analysis.confirmed:
         if confirmed.condition == winner and confirmed.confirmed is not None:
             interval = confirmed.confirmed

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rothamsted.analysis.left_out import left_out_words
 from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import fix_ticks, is_spread
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
@@ -41,7 +42,7 @@ class Importance:
     high: np.ndarray
     r2: float  # out-of-bag, mean over forests
     n_conditions: int
-    n_left_out: int  # without a finite mean
+    left_out: str  # which conditions have no finite mean, and why; empty: none
     is_log: bool  # the forest predicts the logarithm
     n_factors: int
 
@@ -80,7 +81,7 @@ def importance_data(analysis: Analysis, options: PlotOptions) -> Importance:
         high=rises.max(axis=0)[order],
         r2=r2,
         n_conditions=len(numbers),
-        n_left_out=len(analysis.dataset.conditions) - len(numbers),
+        left_out=left_out_words(analysis.dataset, numbers),
         is_log=is_log,
         n_factors=len(factors),
     )
@@ -161,10 +162,7 @@ def importance_caption(data: Importance) -> str:
             f"out-of-bag R² {data.r2:.2f} (mean of {N_FORESTS} forests of {N_TREES} trees)",
             "Bars: mean over forests; whiskers: their range, which is not a confidence interval",
             "It describes this forest over the levels that were tried; factors that go together share their importance",
-            f"{words(data.n_left_out, 'condition')} without a finite mean left out: "
-            "what makes training diverge does not count here"
-            if data.n_left_out
-            else "",
+            f"Left out: {data.left_out}; what makes training diverge does not count here" if data.left_out else "",
             f"{len(data.factors)} of {data.n_factors} factors are shown" if rest else "",
         ]
     )

@@ -108,7 +108,7 @@ def lines_words(lines: Lines) -> list[str]:
         "Open points: some replicates diverged or failed; the mean is that of the others"
         if any(line.is_partial.any() for line in lines.lines)
         else "",
-        f"{words(lines.n_unscored, 'condition')} without a finite mean left out" if lines.n_unscored else "",
+        f"Left out: {lines.unscored}" if lines.n_unscored else "",
         f"{words(lines.n_outside, 'condition')} to which {either} does not apply left out" if lines.n_outside else "",
     ]
 

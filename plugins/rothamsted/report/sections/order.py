@@ -10,10 +10,11 @@ from rothamsted.report.parts import Commands, Figure, LeftOut, Paragraph, Part, 
 from rothamsted.report.sections import completion
 from rothamsted.report.sections import pareto_set as pareto
 from rothamsted.report.sections import promotion_verdicts as promotions
-from rothamsted.report.sentences import METHODS, capital, of_first, sentence, shares_words, told_apart
+from rothamsted.report.sentences import METHODS, capital, effects_over, of_first, sentence, shares_words
 from rothamsted.report.tables import of_conditions as shown_tables
 from rothamsted.report.tables import of_effects as effect_tables
-from rothamsted.wording import GAP, count, level_percent, number, percent, setting, with_uncertainty
+from rothamsted.report.verdicts import open_words, verdict_words
+from rothamsted.wording import GAP, count, level_percent, percent, setting, with_uncertainty
 
 PLACES = {
     "comparisons": ("forest",),
@@ -45,14 +46,15 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
             title="Completion and failures",
             parts=(*completion.completion(analysis), *placed["completion"]),
         ),
+        Section(name="dependence", title="Which statements still hold", parts=paragraphs(*analysis.dependence)),
         Section(name="results", title="Results", parts=_results(analysis)),
         Section(name="pareto", title="Pareto set", parts=(*pareto.pareto_section(analysis), *placed["pareto"])),
         Section(name="confirmation", title="Confirmation on fresh seeds", parts=_confirmation(analysis)),
         Section(name="promotion", title="Promotion", parts=promotions.promotions(analysis.dataset.promotions)),
         Section(
             name="comparisons",
-            title="Comparisons with the best",
-            parts=(*_comparisons(analysis), *placed["comparisons"]),
+            title="Comparisons",
+            parts=_comparisons(analysis, placed["comparisons"]),
         ),
         Section(name="effects", title="Effects of the factors", parts=(*_effects(analysis), *placed["effects"])),
         Section(name="curves", title="Learning curves", parts=_curves(analysis, placed["curves"])),
@@ -93,7 +95,7 @@ def _design(analysis: Analysis) -> tuple[Part, ...]:
     dataset = analysis.dataset
     n_conditions = count(len(dataset.conditions), "condition")
     interval = METHODS.get(analysis.interval, analysis.interval)
-    statistics = f"{level_percent(analysis.level)} intervals ({interval}), families corrected by {analysis.correction}"
+    statistics = f"{level_percent(analysis.level)} intervals ({interval})"
     items = (
         ("Objective" if not dataset.others else "First objective", _objective(dataset.objective)),
         *(("Further objective", _objective(one)) for one in dataset.others),
@@ -116,7 +118,7 @@ def _results(analysis: Analysis) -> tuple[Part, ...]:
     if not analysis.objective:
         return gap(_why(analysis, "objective", "There are no conditions to summarize."))
     parts: tuple[Part, ...] = (shown_tables.results(analysis),)
-    best = analysis.best.best if analysis.best else next(iter(analysis.ranking), None)
+    best = next(iter(analysis.ranking), None)
     if best is None or not analysis.metrics:
         return parts
     metrics = shown_tables.metrics_table(analysis, best)
@@ -133,19 +135,21 @@ def _confirmation(analysis: Analysis) -> tuple[Part, ...]:
             of_first(analysis, "they are shown here"),
         ),
         shown_tables.confirmed_table(analysis.confirmed, analysis),
+        *([tested] if (tested := shown_tables.tested_table(analysis.confirmed, analysis)) is not None else ()),
         *(gap(capital(sentence(analysis.gaps["confirmed"]))) if "confirmed" in analysis.gaps else ()),
     )
 
 
-def _comparisons(analysis: Analysis) -> tuple[Part, ...]:
-    apart = told_apart(analysis, "the best") if analysis.ranking and analysis.best else ""
-    apart = f"{of_first(analysis, 'conditions are compared')} {apart}".strip()
-    if analysis.comparisons is None:
-        why = _why(analysis, "comparisons", "Nothing was compared.")
-        return (*paragraphs(apart), *gap(why))
-    if not analysis.comparisons.rows:
-        return gap(_why(analysis, "comparisons", "There is no other condition to compare with."))
-    return (*paragraphs(apart), shown_tables.comparisons(analysis, analysis.comparisons))
+def _comparisons(analysis: Analysis, drawn: Sequence[Part]) -> tuple[Part, ...]:
+    """What is said against the best, and all conditions against the reference where one was named."""
+    words = verdict_words(analysis) if analysis.ranking else ""
+    said = paragraphs(f"{of_first(analysis, 'conditions are compared')} {words}".strip())
+    family = analysis.comparisons
+    if family is not None and family.rows:
+        return (*said, *drawn, shown_tables.comparisons(analysis, family))
+    if "comparisons" in analysis.gaps:
+        return (*said, *drawn, *gap(_why(analysis, "comparisons", "")))
+    return (*said, *drawn) or gap("There is no other condition to compare with.")
 
 
 def _effects(analysis: Analysis) -> tuple[Part, ...]:
@@ -155,7 +159,7 @@ def _effects(analysis: Analysis) -> tuple[Part, ...]:
     metric = analysis.dataset.objective.metric
     return (
         *paragraphs(of_first(analysis, "effects are analysed"), shares_words(analysis.effects, metric)),
-        effect_tables.variance_table(analysis.effects, analysis.level),
+        effect_tables.variance_table(analysis.effects, analysis.level, effects_over(analysis)),
         *effect_tables.means_tables(analysis.effects, metric, analysis.level),
     )
 
@@ -171,14 +175,14 @@ def _sensitivity(analysis: Analysis) -> tuple[Part, ...]:
     found = analysis.detectable
     if found is None:
         return gap(_why(analysis, "detectable", "How small a difference could be seen is not known."))
-    metric, alpha = analysis.dataset.objective.metric, 1 - found.level
     difference = with_uncertainty(found.difference, found.difference)
     return paragraphs(
-        f"The smallest difference in {metric} between two conditions that this sweep would have shown with a "
-        f"probability of {percent(found.power)} is {difference}: {found.method}, n{GAP}={GAP}{found.n} "
-        f"replicates each, two-sided at {number(alpha)}, standard deviation "
-        f"{with_uncertainty(found.sd, found.sd)}. Conditions that lie closer together may differ without this sweep "
-        "showing it."
+        f"A condition that loses {difference} or more in {analysis.dataset.objective.metric} to the best would have "
+        f"been called worse with a probability of {percent(found.power)} or more ({found.method}; "
+        f"n{GAP}={GAP}{found.n} seeds each, {level_percent(found.level)}, standard deviation within a condition "
+        f"{with_uncertainty(found.sd, found.sd)}). Conditions that lie closer together may differ without this sweep "
+        "showing it.",
+        open_words(analysis),
     )
 
 

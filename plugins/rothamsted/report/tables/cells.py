@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rothamsted.analysis.values import ComparisonRow, ConditionSummary
+from rothamsted.analysis.values import Analysis, Better, ComparisonRow, ConditionSummary
 from rothamsted.report.parts import Cell, Column, columns, numeric, text
 from rothamsted.report.sentences import METHODS
+from rothamsted.report.verdicts import verdict_of
 from rothamsted.statistics import Interval
 from rothamsted.wording import (
+    MISSING,
     Estimate,
     count,
     estimate,
@@ -18,6 +20,7 @@ from rothamsted.wording import (
     p_value,
     probability,
     setting,
+    share_better,
     with_uncertainty,
 )
 
@@ -63,9 +66,35 @@ def comparison_cells(row: ComparisonRow, alpha: float) -> tuple[Cell, ...]:
         numeric(str(row.n), row.n),
         numeric(probability(row.p_corrected, alpha), row.p_corrected, hint=f"not corrected: {p_value(row.p_value)}"),
         numeric(str(effect), row.effect),
-        numeric(probability(row.probability_better), row.probability_better),
+        numeric(better_text(row.better), row.probability_better),
         text(verdict),
     )
+
+
+def verdict_columns(analysis: Analysis) -> tuple[Column, ...]:
+    """The columns of `verdict_cells`; none where there are no verdicts."""
+    if analysis.best is None:
+        return ()
+    return (*columns("Worse by"), Column(title="Verdict"))
+
+
+def verdict_cells(analysis: Analysis, condition: int) -> tuple[Cell, ...]:
+    """The limits of how much worse it is than the best of the others, and the verdict; none without verdicts."""
+    if analysis.best is None:
+        return ()
+    one = analysis.best.verdicts.get(condition)
+    if one is None:
+        return text(""), text("")
+    written = estimate(one.difference, one.low, one.high)
+    hint = f"{written.value} in these replicates" if math.isfinite(one.difference) else ""
+    return numeric(written.interval, one.difference, hint), text(verdict_of(analysis, condition))
+
+
+def better_text(found: Better | None) -> str:
+    """How often a replicate of the condition beat one of the reference, with the interval; an en dash if unknown."""
+    if found is None:
+        return MISSING
+    return share_better(found.n_better, found.n_compared, found.low, found.high, is_paired=found.is_paired)
 
 
 def interval_cells(interval: Interval | None) -> tuple[Cell, Cell, Cell]:

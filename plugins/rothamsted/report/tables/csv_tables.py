@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, LevelMean
 
 STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
 INTERVAL_COLUMNS = ("ci_low", "ci_high", "level", "method")
 OTHER_COLUMNS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")  # of a further objective
+VERDICT_COLUMNS = ("can_be_best", "verdict", "p_of_being_best", "worse_by", "worse_by_low", "worse_by_high")
 USUAL_OUTCOMES = ("finished", "diverged", "failed", "pruned", "interrupted")
 
 
@@ -44,12 +46,12 @@ def conditions_table(analysis: Analysis) -> Table:
     conditions = conditions_by_number(analysis)
     outcomes = outcomes_of(analysis.objective)
     rank = {number: place for place, number in enumerate(analysis.ranking, start=1)}
-    members = analysis.best.members if analysis.best else ()
     own = ("rank", "condition")
     rest = (*(f"n_{outcome}" for outcome in outcomes), "n", *STATISTICS, *INTERVAL_COLUMNS)
     fates = _fates(analysis)
     others = [f"{one.metric}/{column}" for one in analysis.dataset.others for column in OTHER_COLUMNS]
-    last = ("is_constant", "is_not_told_from_best", "note", "label", "run_id", *others, *fates)
+    marks = ("mean_adjusted", "n_seeds_missing", "is_constant", *VERDICT_COLUMNS)
+    last = (*marks, "note", "label", "run_id", *others, *fates)
     further = [{one.condition: one for one in of_one} for of_one in analysis.others]
     rows = [
         (
@@ -58,8 +60,10 @@ def conditions_table(analysis: Analysis) -> Table:
             *_factor_cells(conditions.get(summary.condition), names),
             *(summary.counts.get(outcome, 0) for outcome in outcomes),
             *_statistics_cells(summary),
+            summary.adjusted if math.isfinite(summary.adjusted) else None,
+            summary.n_missing,
             summary.is_constant,
-            summary.condition in members if analysis.best else None,
+            *_verdict_cells(analysis, summary.condition),
             summary.note,
             *_identity_cells(conditions.get(summary.condition)),
             *(cell for of_one in further for cell in _short_cells(of_one[summary.condition])),
@@ -68,6 +72,14 @@ def conditions_table(analysis: Analysis) -> Table:
         for summary in in_order_of_rank(analysis, analysis.objective)
     ]
     return _table("conditions", own, names, (*rest, *last), rows)
+
+
+def _verdict_cells(analysis: Analysis, condition: int) -> tuple[Any, ...]:
+    """What is said of a condition against the best of the others; nothing where nothing is."""
+    one = analysis.best.verdicts.get(condition) if analysis.best else None
+    if one is None:
+        return (None,) * len(VERDICT_COLUMNS)
+    return one.is_in_set, one.verdict, one.p, one.difference, one.low, one.high
 
 
 def _fates(analysis: Analysis) -> dict[str, dict[int, Any]]:
@@ -133,13 +145,16 @@ def comparisons_table(analysis: Analysis) -> Table:
         *("n", "difference", "low", "high", "p_value", "p_corrected", "effect", "effect_low", "effect_high"),
         *("probability_better", "is_different"),
     )
-    columns = ("condition", "label", "reference", *fields, "test", "correction", "level", "note")
+    of_better = ("n_better", "n_compared", "low", "high")
+    counts = ("n_better", "n_compared", "better_low", "better_high")
+    columns = ("condition", "label", "reference", *fields, *counts, "test", "correction", "level", "note")
     family = analysis.comparisons
     labels = labels_by_number(analysis)
     rows = [
         (
             *(row.condition, labels.get(row.condition), row.reference),
             *(getattr(row, field) for field in fields),
+            *(getattr(row.better, field, None) for field in of_better),
             *(family.test, family.correction, family.level, row.note),
         )
         for row in (family.rows if family else ())
@@ -162,10 +177,20 @@ def luck_table(analysis: Analysis) -> Table:
 
 def effects_table(analysis: Analysis) -> Table:
     """The analysis of variance, one row a source."""
-    columns = ("source", "df", "sum_squares", "f", "p_value", "omega_squared", "share")
+    columns = ("source", "df", "sum_squares", "f", "f_df", "error_df", "p_value", "omega_squared", "share")
     rows = analysis.effects.rows if analysis.effects else ()
-    cells = tuple(tuple(getattr(row, column) for column in columns) for row in rows)
-    return Table(name="effects", columns=columns, rows=cells)
+    of_all = (analysis.effects.method, effects_note(analysis)) if analysis.effects else ()
+    cells = tuple((*(getattr(row, column) for column in columns), *of_all) for row in rows)
+    return Table(name="effects", columns=(*columns, "method", "note"), rows=cells)
+
+
+def effects_note(analysis: Analysis) -> str:
+    """Over which conditions effects are, which are left out, and why nothing was tested, where nothing was."""
+    left = left_out_words(analysis.dataset, analysis.ranking)
+    untested = analysis.effects.untested if analysis.effects else ""
+    over = f"over {over_words(analysis.dataset, analysis.ranking)}"
+    more = ((f"left out: {left}", left), (f"no p-values: {untested}", untested))
+    return "; ".join([over, *(words for words, is_said in more if is_said)])
 
 
 def means_table(analysis: Analysis) -> Table:

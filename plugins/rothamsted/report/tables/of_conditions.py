@@ -30,8 +30,11 @@ from rothamsted.report.tables.cells import (
     methods_of,
     setting_cell,
     summary_cells,
+    verdict_cells,
+    verdict_columns,
 )
 from rothamsted.report.tables.csv_tables import conditions_by_number, in_order_of_rank
+from rothamsted.report.verdicts import METHODS
 from rothamsted.wording import (
     GAP,
     MISSING,
@@ -61,6 +64,7 @@ def results(analysis: Analysis) -> DataTable:
                 *factor_cells[one.condition],
                 *summary_cells(_without_lucky(one), is_uniform),
                 *(cell for of_one in further for cell in _mean_cells(_without_lucky(of_one[one.condition]))),
+                *verdict_cells(analysis, one.condition),
                 Cell(text=_ended(one), sort=repr(float(one.counts.get("finished", 0)))),
             ),
             mark=_mark(analysis, one.condition),
@@ -71,7 +75,8 @@ def results(analysis: Analysis) -> DataTable:
     better = "lower" if objective.direction == "minimize" else "higher"
     head = (Column(title="Rank", is_numeric=True), Column(title="No.", is_numeric=True, hint="number of the condition"))
     others = [title for one in analysis.dataset.others for title in (f"Mean {one.metric}", header)]
-    tail = (*columns(f"Mean {objective.metric}", header, "sd", "n", *others), Column(title="Replicates"))
+    numbers = columns(f"Mean {objective.metric}", header, "sd", "n", *others)
+    tail = (*numbers, *verdict_columns(analysis), Column(title="Replicates"))
     order = ", the Pareto set first, then" if analysis.dataset.others else ","
     return DataTable(
         caption=f"{objective.metric} by condition, {better} is better{order} best first.",
@@ -109,7 +114,9 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
         rows=rows,
         notes=(
             "Difference: condition minus reference; its interval is not corrected for the number of comparisons, the "
-            "verdict is. P(better): the chance that a replicate of the condition beats one of the reference.",
+            "verdict is. P(better): how often a replicate of the condition beat one of the reference, and the "
+            "interval for the chance of that (Wilson for pairs, else Newcombe's method 5).",
+            *([f"Not paired: {family.why_unpaired}."] if family.why_unpaired else []),
             *limit_note(len(ordered), "comparison", "comparisons.csv"),
             *collected(unequal),
         ),
@@ -145,6 +152,36 @@ def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataT
         ),
         rows=rows,
         notes=(f"Luck: {hint}. Intervals: {methods}; of luck: {of_luck}. {LUCK_MEANING}", *_without_luck(confirmed)),
+    )
+
+
+def tested_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTable | None:
+    """How the models of the confirmed conditions do on rows that no choice used; None where no study says."""
+    labels = short_labels(analysis)
+    found = [(one.condition, name, summary) for one in confirmed for name, summary in one.tested.items()]
+    if not found:
+        return None
+    header, is_uniform = interval_title([summary for *_, summary in found], analysis.level)
+    rows = tuple(
+        Row(
+            cells=(
+                numeric(str(number), number),
+                text(labels.get(number, "")),
+                text(name),
+                *summary_cells(summary, is_uniform),
+            )
+        )
+        for number, name, summary in found[:MOST_ROWS]
+    )
+    return DataTable(
+        caption="Test metrics of the weights that were kept on fresh seeds, on rows that no choice used.",
+        columns=(
+            Column(title="No.", is_numeric=True),
+            Column(title="Condition"),
+            *columns("Metric", "Mean", header, "sd", "n", numeric_from=1),
+        ),
+        rows=rows,
+        notes=limit_note(len(found), "row", "confirmed_replicates.csv"),
     )
 
 
@@ -206,21 +243,25 @@ def _mark(analysis: Analysis, condition: int) -> Mark:
         return "unranked"
     if analysis.best is None:
         return ""
-    if condition == analysis.best.best:
+    if condition == analysis.best.winner:
         return "best"
     return "member" if condition in analysis.best.members else ""
 
 
 def _marks_note(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ...]:
-    """Say what the marks beside the rows mean, and how many are out of sight."""
+    """Say what marks, limits and verdicts mean, and how many are out of sight."""
     best = analysis.best
     if best is None:
         return ()
-    n_others = len(set(best.members) - {best.best})
     n_hidden = len(set(best.members) - {one.condition for one in shown})
     hidden = f" {count(n_hidden, 'of them is', 'of them are')} not among the rows shown." if n_hidden else ""
-    member = " ○ cannot be told from it" if n_others else " no other condition fails to be told from it"
-    return (f"● best;{member} at {level_percent(best.level)} ({best.method}).{hidden}",)
+    member = "; ○ cannot be ruled out as the best" if best.others else ""
+    return (
+        f"● best mean{member} at {level_percent(best.level)}.{hidden}",
+        f"Worse by: limits of how much worse the condition is than the best of the others; at "
+        f"{level_percent(best.level)} all of them hold together ({METHODS[best.method]}).",
+        *best.warnings,
+    )
 
 
 def _ended(one: ConditionSummary) -> str:

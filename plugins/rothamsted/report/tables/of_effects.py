@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rothamsted.analysis.values import Factor, FactorEffects, LevelMean
+import math
+
+from rothamsted.analysis.values import EffectRow, Factor, FactorEffects, LevelMean
 from rothamsted.report.parts import Column, DataTable, Row, columns, numeric, text
 from rothamsted.report.tables.cells import limit_note
 from rothamsted.wording import (
@@ -20,8 +22,14 @@ MOST_LEVELS = 30  # of one factor, in a table
 MOST_LISTED = 8  # of one factor, in a sentence
 
 
-def variance_table(effects: FactorEffects, level: float) -> DataTable:
-    """The analysis of variance."""
+def variance_table(effects: FactorEffects, level: float, over: str = "") -> DataTable:
+    """The analysis of variance.
+
+    Args:
+        effects: What was found.
+        level: One less this is when a p-value is small.
+        over: Over which conditions, and which are left out, in a sentence.
+    """
     alpha = 1 - level
     rows = tuple(
         Row(
@@ -30,6 +38,7 @@ def variance_table(effects: FactorEffects, level: float) -> DataTable:
                 numeric(number(row.df), row.df),
                 numeric(number(row.sum_squares), row.sum_squares),
                 numeric(number(row.f), row.f),
+                text(_tested_with(row)),
                 numeric(probability(row.p_value, alpha), row.p_value),
                 numeric(_hundredths(row.omega_squared), row.omega_squared),
                 numeric(_hundredths(row.share), row.share),
@@ -37,14 +46,38 @@ def variance_table(effects: FactorEffects, level: float) -> DataTable:
         )
         for row in effects.rows
     )
-    titles = ("Source", "df", "Sum of squares", "F", "p", "Partial ω²", "Share")
-    hints = ("", "degrees of freedom", "", "", "", "partial omega squared", "of the total sum of squares")
+    titles = ("Source", "df", "Sum of squares", "F", "F's df", "p", "Partial ω²", "Share")
+    tested = "degrees of freedom that F is tested with: fewer where conditions scatter differently"
+    hints = ("", "degrees of freedom", "", "", tested, "", "partial omega squared", "of the total sum of squares")
+    is_tested = not effects.untested
+    p_values = "p-values are not corrected for the number of sources" if is_tested else "no p-values: see the note"
     return DataTable(
-        caption=f"Analysis of variance ({effects.method}); p-values are not corrected for the number of sources.",
+        caption=" ".join(part for part in (f"Analysis of variance ({effects.method}); {p_values}.", over) if part),
         columns=columns(*titles, numeric_from=1, hints=hints),
         rows=rows,
-        notes=(effects.note,) if effects.note else (),
+        notes=tuple(note for note in (spread_words(effects), effects.note) if note),
     )
+
+
+def spread_words(effects: FactorEffects) -> str:
+    """How much replicates of a condition scatter, whether alike, and why nothing was tested, where nothing was."""
+    words = []
+    if effects.spread is not None:
+        low, high = (with_uncertainty(sd, sd) for sd in effects.spread)
+        words.append(f"Standard deviations within conditions go from {low} to {high}")
+        if effects.is_unequal:
+            words[0] += ", more than chance makes of equal ones: what is unexplained is mostly that of the noisiest"
+        words[0] += "."
+    if effects.untested:
+        words.append(f"No p-values and no intervals: {effects.untested}.")
+    return " ".join(words)
+
+
+def _tested_with(row: EffectRow) -> str:
+    """The degrees of freedom of an F test: "2.3 and 14"."""
+    if not math.isfinite(row.f_df):
+        return ""
+    return f"{number(row.f_df, 3)} and {number(row.error_df, 3)}"
 
 
 def means_tables(effects: FactorEffects, metric: str, level: float) -> tuple[DataTable, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from rothamsted.search.sql.repeats import CONSTRAINTS, tell_repeats
 from rothamsted.search.sql.tables import (
     TRIALS,
     insert_values,
@@ -21,7 +22,6 @@ from rothamsted.search.sql.tables import (
 )
 from rothamsted.search.told import State, Told
 
-CONSTRAINTS = "constraints"  # Optuna's key of a trial's constraints; as a list, which optuna-dashboard reads too
 STATES: Mapping[State | None, TrialState] = {
     "complete": TrialState.COMPLETE,
     "failed": TrialState.FAIL,
@@ -35,7 +35,10 @@ _END = (
 
 
 def end_trial(tx: sa.Connection, study_id: int, trial_id: int, told: Told) -> bool:
-    """Write what a running trial was told; False, with nothing done, if it runs no more. Its lease is the caller's."""
+    """Write what a running trial was told; False, with nothing done, if it runs no more. Its lease is the caller's.
+
+    Its repeats are told the same.
+    """
     ended = {"of_trial": trial_id, "ended_as": STATES[told.state], "ended_at": now_as_stored()}
     if not tx.execute(_END, ended).rowcount:
         return False
@@ -47,4 +50,5 @@ def end_trial(tx: sa.Connection, study_id: int, trial_id: int, told: Told) -> bo
     set_trial_attributes(tx, trial_id, told.attributes)
     if told.note:
         set_note(tx, study_id, trial_id, told.note)
+    tell_repeats(tx, study_id, trial_id)
     return True

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from rothamsted.search.lease import Lease
 from rothamsted.search.patience import Database
+from rothamsted.search.sql.repeats import REPEAT_OF, is_marked
 from rothamsted.search.sql.tables import REPORTS, SYSTEM_ATTRIBUTES, TRIALS, VALUES, set_trial_system_attribute
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -66,7 +67,8 @@ class _Judged(_CachedStorage):
         """Read what has changed since the last look."""
 
         def read(connection: sa.Connection) -> None:
-            ended = sa.and_(TRIALS.c.study_id == self._id, TRIALS.c.state.in_(ENDED))
+            is_repeat = is_marked(REPEAT_OF)  # its trial is there itself
+            ended = sa.and_(TRIALS.c.study_id == self._id, TRIALS.c.state.in_(ENDED), ~is_repeat)
             last = sa.select(sa.func.count(), sa.func.max(TRIALS.c.datetime_complete)).where(ended)
             now = tuple(connection.execute(last).one())
             if now != self._seen:
@@ -135,7 +137,7 @@ class _Judged(_CachedStorage):
             sa.select(TRIALS.c.trial_id, TRIALS.c.number, SYSTEM_ATTRIBUTES.c.key, SYSTEM_ATTRIBUTES.c.value_json)
             .select_from(TRIALS)
             .outerjoin(SYSTEM_ATTRIBUTES, of_trial)
-            .where(TRIALS.c.study_id == self._id, TRIALS.c.state == TrialState.RUNNING)
+            .where(TRIALS.c.study_id == self._id, TRIALS.c.state == TrialState.RUNNING, ~is_marked(REPEAT_OF))
         )
         running: dict[int, FrozenTrial] = {}
         for trial_id, number, key, text in connection.execute(query):

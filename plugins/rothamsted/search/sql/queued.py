@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from rothamsted.search.sql.repeats import REPEAT_OF, is_marked
 from rothamsted.search.sql.tables import (
     ATTRIBUTES,
     PARAMS,
@@ -29,10 +30,10 @@ def lock_and_count(tx: sa.Connection, study_id: int) -> int:
 
 
 def count_by_state(connection: sa.Connection, study_id: int) -> dict[TrialState, int]:
-    """How many trials are in each state."""
+    """How many trials are in each state; repeats of others are left out."""
     query = (
         sa.select(TRIALS.c.state, sa.func.count().label("n"))
-        .where(TRIALS.c.study_id == study_id)
+        .where(TRIALS.c.study_id == study_id, ~is_marked(REPEAT_OF))
         .group_by(TRIALS.c.state)
     )
     return {row.state: row.n for row in connection.execute(query)}

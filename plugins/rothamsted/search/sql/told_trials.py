@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rothamsted.search.distributions import from_stored
+from rothamsted.search.sql.repeats import ASKED, REPEAT_OF, is_marked
 from rothamsted.search.sql.tables import ATTRIBUTES, PARAMS, TRIALS, milliseconds
 from rothamsted.space import Space
 
@@ -35,8 +36,7 @@ class ToldTrial:
 
 
 def read_trials(connection: sa.Connection, study_id: int, space: Space, keys: Collection[str]) -> list[ToldTrial]:
-    """Every trial of a study by number, with these of its user attributes."""
-    stored: dict[int, dict[str, float]] = {}
+    """Every trial of a study by number, with these of its user attributes; repeats of others are left out."""
     trials: dict[int, tuple[Any, datetime | None]] = {}
     attributes: dict[int, dict[str, Any]] = {}
     for number, state, ended, key, text in connection.execute(_attributes_of(study_id, keys)):
@@ -44,8 +44,7 @@ def read_trials(connection: sa.Connection, study_id: int, space: Space, keys: Co
         of_trial = attributes.setdefault(number, {})
         if key is not None:
             of_trial[key] = json.loads(text)
-    for number, name, value in connection.execute(_params_of(study_id)):
-        stored.setdefault(number, {})[name] = value
+    stored = _stored(connection, study_id)
     return [
         ToldTrial(
             number=number,
@@ -58,6 +57,12 @@ def read_trials(connection: sa.Connection, study_id: int, space: Space, keys: Co
     ]
 
 
+def conditions_of(connection: sa.Connection, study_id: int, space: Space) -> list[dict[str, Any]]:
+    """The condition of every trial of a study that has one that stands fast."""
+    stored = _stored(connection, study_id, ~is_marked(REPEAT_OF, ASKED))
+    return [from_stored(of_trial, space) for of_trial in stored.values()]
+
+
 def _attributes_of(study_id: int, keys: Collection[str]):
     wanted = sa.and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key.in_(list(keys)))
     return (
@@ -66,15 +71,20 @@ def _attributes_of(study_id: int, keys: Collection[str]):
         )
         .select_from(TRIALS)
         .outerjoin(ATTRIBUTES, wanted)
-        .where(TRIALS.c.study_id == study_id)
+        .where(TRIALS.c.study_id == study_id, ~is_marked(REPEAT_OF))
         .order_by(TRIALS.c.number)
     )
 
 
-def _params_of(study_id: int):
-    return (
+def _stored(connection: sa.Connection, study_id: int, *which: sa.ColumnElement[bool]) -> dict[int, dict[str, float]]:
+    """The parameters of trials as Optuna stores them, by number."""
+    query = (
         sa.select(TRIALS.c.number, PARAMS.c.param_name, PARAMS.c.param_value)
         .select_from(TRIALS)
         .join(PARAMS, PARAMS.c.trial_id == TRIALS.c.trial_id)
-        .where(TRIALS.c.study_id == study_id)
+        .where(TRIALS.c.study_id == study_id, *which)
     )
+    stored: dict[int, dict[str, float]] = {}
+    for number, name, value in connection.execute(query):
+        stored.setdefault(number, {})[name] = value
+    return stored

@@ -127,7 +127,7 @@ class ConfirmedRuns:
             return None
         results = [result_of_told(one) for attributes in of_condition for one in attributes[tags.RESULT]["replicates"]]
         in_order = sorted(results, key=lambda r: r.replicate)
-        said = told(in_order, self._opened.sweep, run_id="", link="")
+        said = told(in_order, self._opened.sweep, self._opened.study.known_metrics, run_id="", link="")
         return {**said.attributes[tags.RESULT], "run_id": of_condition[0][tags.CONFIRMS]["run_id"]}
 
     def _write_summary(self, result: Mapping[str, Any]) -> None:
@@ -136,8 +136,9 @@ class ConfirmedRuns:
         ended = [result_of_told(one) for one in result["replicates"]]
         results = with_histories(ended, tracking_uri=opened.tracking_uri)
         stamp = last_ms(results)
-        points = curve_points(results, level=level, timestamp_ms=stamp)
-        points += objective_points(results, opened.sweep, timestamp_ms=stamp)
+        metrics = opened.study.known_metrics
+        points = curve_points(results, metrics, level=level, timestamp_ms=stamp)
+        points += objective_points(results, opened.sweep, metrics, timestamp_ms=stamp)
         recorder.replace_metrics(result["run_id"], points)
         has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
         recorder.log(result["run_id"], tags=outcome_tags(results))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from rothamsted import tags
+from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.executors import Crew, Death, Event, Executor
 from rothamsted.holders import is_alive
 from rothamsted.records import RunStatus
@@ -29,6 +30,7 @@ from rothamsted.sweep.opened import Opened, n_workers
 POLL_SECONDS = 0.2  # between two looks at the clock while no worker says anything
 DECIDE_SECONDS = 1.0  # between two looks at the search while workers train
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
+SETUP_SECONDS = 300.0  # for imports, data and compilation, which timeout_per_trial leaves out
 MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all
 INTERRUPTED = 130  # exit status, as a shell gives it for Ctrl-C
 
@@ -38,7 +40,7 @@ class Session:
     """How a session of a sweep ended.
 
     Attributes:
-        exit_status: 0; 1 where workers cannot run; 130 where it was stopped by a signal.
+        exit_status: 0; 1 where workers cannot run; 2 where replicates are copies; 130 where it was stopped by a signal.
         status: of the sweep's run.
         is_complete: nothing is left to do.
         decided: this process decided at the end, so that it writes the sweep's own run.
@@ -63,7 +65,8 @@ class Coordinator:
     progress: Progress = field(init=False)
     _is_over: bool = False
     _failed_starts: int = 0  # workers in a row that died without running anything
-    _started_at: dict[str, float] = field(default_factory=dict)  # worker of the crew -> when its replicate started
+    _why_stopped: str = ""  # a mistake that every other replicate would repeat
+    _started_at: dict[str, float] = field(default_factory=dict)  # worker of the crew -> when training started
     _ids: dict[str, str] = field(default_factory=dict)  # worker of the crew -> its id in leases
     _notes: set[str] = field(default_factory=set)
     _renewed_at: float = float("-inf")
@@ -81,6 +84,7 @@ class Coordinator:
             n_replicates=size.n_replicates,
             console=self.console,
             names_best=not self.opened.labels,
+            metrics=self.opened.study.known_metrics,
         )
 
     def run(self) -> Session:
@@ -93,6 +97,8 @@ class Coordinator:
             what = "contest" if self.opened.labels else "sweep"
             n_done = sum(one.outcome not in ("running", "interrupted") for one in data.replicates)
             self.console.print(f"resuming {what} {self.opened.sweep.name}: {n_done} replicates are done already")
+        if self.opened.sweep.is_exhausting and not self.opened.labels:
+            self.progress.say(f"conditions: {exhausted_text(self.opened.sweep)}")
         self.progress.open(data)
         with stop_on_signals(self._say_stopping) as stop:
             try:
@@ -104,6 +110,10 @@ class Coordinator:
                         self._attend(crew, job.grace_seconds, stop)
             finally:
                 self.progress.close()
+        if n_repeats := self.opened.queue.counts().repeats:
+            self.progress.say(
+                f"{n_repeats} proposals repeated a condition: told what it was told, not trained again, not counted"
+            )
         return self._ended(is_stopped=stop())
 
     @property
@@ -138,7 +148,7 @@ class Coordinator:
             if is_leaving:
                 continue
             self._decide()
-            if stop() or self._is_over or self._failed_starts >= MOST_FAILED_STARTS:
+            if stop() or self._is_over or self._why_stopped or self._failed_starts >= MOST_FAILED_STARTS:
                 crew.stop(grace_seconds)
                 is_leaving = True
             elif n_deaths and not self._is_late:
@@ -184,14 +194,19 @@ class Coordinator:
         self._ids[worker] = said["worker"]
         kind = said["event"]
         if kind == "start":
-            self._started_at[worker] = time.monotonic()
+            self._started_at.setdefault(worker, time.monotonic() + self._set_up_seconds())
             self.progress.on_start(worker, said)
+        elif kind == "set_up":
+            self._started_at[worker] = time.monotonic()
         elif kind == "end":
             self._started_at.pop(worker, None)
             self._failed_starts = 0
             self.progress.on_end(said)
         elif kind == "trial":
             self.progress.on_trial(said)
+        elif kind == "stop" and not self._why_stopped:
+            self._why_stopped = said["text"]
+            self.progress.say(f"stopped: {said['text']}")
         elif kind == "note" and said["text"] not in self._notes:
             self._notes.add(said["text"])  # every worker has found it out
             self.progress.say(said["text"])
@@ -205,7 +220,7 @@ class Coordinator:
         if worker_id is not None:
             for queue in self.opened.queues:  # to be taken over at once
                 queue.leases.end([worker_id])
-        if not death.is_orderly and not lost:
+        if not death.is_orderly and not lost and not self._why_stopped:
             self._failed_starts += 1
             tail = death.last_lines.strip().splitlines()[-12:]
             self.progress.say("\n".join([f"a worker ended before any replicate: {death.reason}", *tail]))
@@ -224,13 +239,19 @@ class Coordinator:
                     queue.leases.end([self._ids[worker]], why=f"timeout after {limit:g} s")
                 crew.end(worker, f"its replicate was {grace:g} s over its timeout_per_trial of {limit:g} s")
 
+    def _set_up_seconds(self) -> float:
+        """How long a replicate may set up, beside its time; a foreign process says nothing of its set-up."""
+        return SETUP_SECONDS if self.opened.sweep.project is None else 0.0
+
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
 
     # ---- after ----
 
     def _ended(self, *, is_stopped: bool) -> Session:
-        if not self._is_over and self._failed_starts >= MOST_FAILED_STARTS:
+        if self._why_stopped:
+            status, exit_status = RunStatus.FAILED, 2
+        elif not self._is_over and self._failed_starts >= MOST_FAILED_STARTS:
             status, exit_status = RunStatus.FAILED, 1
         elif not self._is_over and is_stopped:
             status, exit_status = RunStatus.KILLED, INTERRUPTED
@@ -243,7 +264,7 @@ class Coordinator:
             status=status,
             is_complete=self._is_over,
             decided=self._decides,
-            left="" if self._is_over else self._left(),
+            left="" if self._is_over or self._why_stopped else self._left(),
         )
 
     def _left(self) -> str:

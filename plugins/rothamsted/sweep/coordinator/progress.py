@@ -20,6 +20,7 @@ from rothamsted.analysis.ranking import only, ranked, scores_of
 from rothamsted.analysis.read_search import dataset_of
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Dataset
+from rothamsted.metric import Metric, declared
 from rothamsted.records import Outcome
 from rothamsted.search import ToldTrial
 from rothamsted.spec import Sweep
@@ -59,6 +60,7 @@ class Progress:
     clock: Callable[[], float] = time.monotonic
     ended: dict[Place, str] = field(default_factory=dict)  # replicates with a final outcome
     running: dict[RunningReplicate, str] = field(default_factory=dict)  # -> its worker
+    metrics: Mapping[str, Metric] = field(default_factory=dict)  # what is declared of them
     race: Mapping[str, Any] | None = None  # what the sweep says of its race
     best: Dataset | None = None  # the best condition alone
     _now: set[Place] = field(default_factory=set)  # of those that ended, in this session
@@ -72,6 +74,9 @@ class Progress:
         """Begin with what earlier sessions have finished."""
         n_of = Counter(one.condition for one in found.replicates if one.phase == "search")
         self.ended = {(one.phase == "confirm", one.condition, one.number): one.outcome for one in found.replicates}
+        if found.n_repeated:  # conditions that an earlier version trained again: they count once
+            n_there, n_left = len(found.conditions), self.n_search // self.n_replicates - found.n_repeated
+            self.n_search = max(n_left, n_there) * self.n_replicates
         self._spared = {c.number: self.n_replicates - n_of[c.number] for c in found.conditions if c.pruned}
         self.best = _best(found)
         self._started = self._printed = self.clock()
@@ -179,7 +184,8 @@ class Progress:
         values = self.best.conditions[0].values
         shown = ", ".join(f"{key}={short(value)}" for key, value in values.items())
         level = self.sweep.statistics.level
-        summary = summary_of(scores_of(self.best.replicates), level)
+        metric = declared(self.metrics, self.sweep.objective.metric)
+        summary = summary_of(scores_of(self.best.replicates), level, metric)
         return [f"best so far: {shown}: {describe_estimate(summary, level)}"]
 
 

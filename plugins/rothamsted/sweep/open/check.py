@@ -10,12 +10,13 @@ from typing import Any
 
 from rich.console import Console
 
+from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.study import Study
 from rothamsted.sweep.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweep.open.asked import digest_of_first_data
-from rothamsted.sweep.open.estimate import estimated_time
+from rothamsted.sweep.open.estimate import tried
 from rothamsted.sweep.open.warm_start import known_from
 from rothamsted.sweep.opened import n_workers
 
@@ -35,7 +36,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
         **_stopping(sweep),
         **_beginning(sweep),
-        "conditions": str(size.n_conditions),
+        "conditions": exhausted_text(sweep) if sweep.is_exhausting else str(size.n_conditions),
         "replicates": _replicates(sweep, size),
         **_stages(sweep, size),
         **_confirmation(sweep, size),
@@ -44,11 +45,14 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "workers": str(n_workers(sweep)),
         "data": f"sha256 {digest[:12]}…" if digest else "no digest is given",
     }
+    warnings = warnings_of(sweep, study)
     if is_timed and isinstance(study, Study):
-        rows["estimated time"] = estimated_time(sweep, study, size)
+        seen = tried(sweep, study, size)
+        rows["estimated time"] = seen.time
+        warnings += seen.warnings
     for key, value in rows.items():
         console.print(f"{key + ':':<16}{value}", markup=False, highlight=False, soft_wrap=True)
-    for line in warnings_of(sweep, study):
+    for line in warnings:
         console.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
     console.print("the sweep file is valid", highlight=False)
 
@@ -104,7 +108,7 @@ def _stages(sweep: Sweep, size: Plan) -> dict[str, str]:
     """What follows the first stage."""
     if not sweep.stages:
         return {}
-    kept = ", then ".join(f"the best {stage.keep}" for stage in sweep.stages[1:])
+    kept = ", then ".join(f"the best {min(stage.keep or 0, size.n_conditions)}" for stage in sweep.stages[1:])
     return {"later stages": f"{size.n_stage_trainings} more replicates ({kept})"}
 
 

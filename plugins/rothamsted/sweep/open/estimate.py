@@ -5,13 +5,16 @@ Apart from the plan, which only counts.
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rothamsted.errors import DataError, StudyError
-from rothamsted.records import Outcome
+from rothamsted.metric import Metric, declared
+from rothamsted.records import Measured, Outcome
 from rothamsted.spec import Plan, Sweep
 from rothamsted.study import Study, drive
 from rothamsted.sweep.opened import config_of, n_workers
@@ -22,16 +25,25 @@ OVERHEAD_SECONDS = 0.02  # a replicate's share of writing down; benchmarks/overh
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What one replicate of each stage, trained here, has shown."""
+
+    time: str  # of all replicates, in words
+    warnings: tuple[str, ...]  # of metrics outside their declared range
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Timed:
     """One replicate, trained twice: the first call compiles, the second does not."""
 
     first_seconds: float
     seconds: float
     has_ended: bool  # False: stopped after MOST_SECONDS
+    measured: tuple[Measured, ...] = ()
 
 
-def estimated_time(sweep: Sweep, study: Study, size: Plan) -> str:
-    """In words: the time of all replicates on this machine's workers, and what it rests on.
+def tried(sweep: Sweep, study: Study, size: Plan) -> Tried:
+    """Train one replicate of each stage here, for the time of the sweep and the range of its metrics.
 
     A condition from the middle of the space stands for all. A later stage that goes on from checkpoints takes less.
 
@@ -40,7 +52,26 @@ def estimated_time(sweep: Sweep, study: Study, size: Plan) -> str:
     """
     n_stages = max(len(sweep.stages), 1)
     timed = [_time_replicate(stage_alone(sweep, index), study) for index in range(n_stages)]
-    n_later = [(stage.keep or 0) * len(sweep.stage_seeds(n)) for n, stage in enumerate(sweep.stages) if n > 0]
+    warnings = _outside([one for stage in timed for one in stage.measured], study.known_metrics, study.name)
+    return Tried(time=_time_in_words(timed, sweep, size), warnings=warnings)
+
+
+def _outside(measured: Sequence[Measured], metrics: Mapping[str, Metric], study: str) -> tuple[str, ...]:
+    """A line for each metric that was measured outside its declared range: the first such value."""
+    found: dict[str, str] = {}
+    for one in measured:
+        for name, value in one.metrics.items():
+            metric = declared(metrics, name)
+            if name not in found and math.isfinite(value) and not metric.holds(value):
+                said = f"study {study} declares {metric.range_words}"
+                found[name] = f"{name} was {value:.6g} at step {one.step}, but {said}: mend one of the two"
+    return tuple(found.values())
+
+
+def _time_in_words(timed: Sequence[_Timed], sweep: Sweep, size: Plan) -> str:
+    """The time of all replicates on this machine's workers, and what it rests on."""
+    kept = [min(stage.keep or 0, size.n_conditions) for stage in sweep.stages]
+    n_later = [kept[n] * len(sweep.stage_seeds(n)) for n in range(1, len(kept))]
     counts = [size.n_trainings, *n_later]
     counts[-1] += size.n_confirm_trainings
     costs = [(one.seconds + OVERHEAD_SECONDS) / n_workers(sweep) for one in timed]
@@ -60,10 +91,13 @@ def estimated_time(sweep: Sweep, study: Study, size: Plan) -> str:
 def _time_replicate(stage: Sweep, study: Study) -> _Timed:
     condition = stage.search_space.from_unit(np.full(len(stage.search_space), 0.5))
     config = config_of(study, stage, condition, stage.replicates.values[0])
-    taken = []
+    taken: list[float] = []
+    measured: list[Measured] = []
     for _ in range(2):
         started = time.perf_counter()
-        ending = drive(study, [config], on_measurement=lambda member, measured: None, timeout_seconds=MOST_SECONDS)[0]
+        ending = drive(
+            study, [config], on_measurement=lambda _, one: measured.append(one), timeout_seconds=MOST_SECONDS
+        )[0]
         taken.append(time.perf_counter() - started)
         if taken[0] > MOST_SECONDS / 2:
             break
@@ -71,7 +105,12 @@ def _time_replicate(stage: Sweep, study: Study) -> _Timed:
     if has_ended and ending.outcome is Outcome.FAILED:
         said = f"a replicate of {stage.name}, tried here, failed: {ending.reason}"
         raise DataError(ending.reason) if ending.is_user_error else StudyError(said)
-    return _Timed(first_seconds=taken[0], seconds=taken[-1] if has_ended else MOST_SECONDS, has_ended=has_ended)
+    return _Timed(
+        first_seconds=taken[0],
+        seconds=taken[-1] if has_ended else MOST_SECONDS,
+        has_ended=has_ended,
+        measured=tuple(measured),
+    )
 
 
 def _words(seconds: float) -> str:

@@ -63,6 +63,7 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         known_studies=known_studies(),
         root=root,
         in_own_names=in_own_names,
+        metrics_of=lambda name: study_of(name).known_metrics,
     )
     study = checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
     check_resume(sweep, study)

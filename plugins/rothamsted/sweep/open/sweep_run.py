@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rothamsted import tags, tracking
+from rothamsted.metric import metrics_to_plain
 from rothamsted.spec import Sweep, resolved
 from rothamsted.study import Study, source_tags, study_tags
 from rothamsted.sweep.foreign_study import ForeignStudy
@@ -56,19 +57,31 @@ class SweepRun:
                 start_ms=now_ms(),
             )
         recorder.flush()
-        folder = "sweep" if self.contestants is None else "contest"
+        folder = self._folder
         plain = resolved(self.whole) if self.contestants is None else self.contestants.plain
         recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{folder}/resolved.json")
         recorder.log_text(run_id, tracking.environment_text(), f"{folder}/environment.txt")
         if self.place.source and Path(self.place.source).is_file():
             recorder.log_file(run_id, Path(self.place.source), folder)
+        self._log_metrics(recorder, run_id)
         return run_id
 
     def resume(self, recorder: tracking.Recorder, run_id: str) -> None:
-        """Set the run back to running, and add the digest of the code as it is now."""
+        """Set the run back to running, with the digest of the code and the declared metrics as they are now."""
         recorder.resume_run(run_id)
         recorder.log(run_id, tags={tags.CODE_DIGEST: "+".join(self.code_digests)})
         recorder.flush()
+        self._log_metrics(recorder, run_id)
+
+    @property
+    def _folder(self) -> str:
+        return "sweep" if self.contestants is None else "contest"
+
+    def _log_metrics(self, recorder: tracking.Recorder, run_id: str) -> None:
+        """What the study declares of its metrics, so that an analysis needs the record alone."""
+        if self.study.known_metrics:
+            plain = metrics_to_plain(self.study.known_metrics)
+            recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{self._folder}/{tags.METRICS_FILE}")
 
     def _tags(self) -> dict[str, str]:
         own = source_tags(self.place.root)

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rothamsted import tags
-from rothamsted.analysis.ranking import members_of, pareto_front, ranked, scores_of
+from rothamsted.analysis.no_effect import distinct
+from rothamsted.analysis.ranking import adjusted_of, members_of, pareto_front, ranked, scores_of
 from rothamsted.analysis.values import Condition, Dataset
+from rothamsted.metric import declared
 from rothamsted.spec import Sweep, from_resolved, resolved
 from rothamsted.statistics import describe
 from rothamsted.sweep.checkpoint_folders import checkpoints_of
@@ -123,22 +125,26 @@ def _decide(
 def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Condition]:
     """The best conditions by their mean, or by the worse end of the interval for it; best first.
 
-    By the interval, one without an interval (a single replicate) comes after all that have one. Either way those
-    that a race dropped come last, and with several objectives the Pareto set first.
+    By the interval, moved by what the mean is adjusted for missing seeds; one without an interval (a single replicate)
+    comes after all that have one. Either way those that a race dropped come last, and with several objectives the
+    Pareto set first. Of conditions that gave the same bits only one is kept.
     """
     best, conditions = ranked(found), {one.number: one for one in found.conditions}
     if by == "interval":
-        front, members = pareto_front(found, best), members_of(found)
+        front, members, means = pareto_front(found, best), members_of(found), adjusted_of(found)
+        metric = declared(found.metrics, found.objective.metric)
         is_lower_better = found.objective.direction == "minimize"
+        sign = 1.0 if is_lower_better else -1.0
 
         def place(number: int) -> tuple[object, ...]:
-            interval = describe(scores_of(members[number]), level=level).interval
+            interval = describe(scores_of(members[number]), level=level, metric=metric).interval
             end = None if interval is None else interval.high if is_lower_better else -interval.low
+            shift = means[number][0].adjusted - means[number][0].raw
             dropped = conditions[number].dropped_after
-            return dropped > 0, -dropped, number not in front, end is None, end or 0.0
+            return dropped > 0, -dropped, number not in front, end is None, (end or 0.0) + sign * shift
 
         best = sorted(best, key=place)
-    return [conditions[number] for number in best[:n_kept]]
+    return [conditions[number] for number in distinct(found, best)[:n_kept]]
 
 
 def announcement(stage: StageToRun, *, is_passed: bool) -> str:

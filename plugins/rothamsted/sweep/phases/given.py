@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.values import Dataset
 from rothamsted.sweep.phases.phase import Confirming, Step
@@ -37,5 +38,5 @@ class Given:
 
 
 def winners(data: Dataset, keep: int) -> list[int]:
-    """Numbers of the conditions to confirm, best first."""
-    return ranked(data)[:keep]
+    """Numbers of the conditions to confirm, best first; of those that gave the same bits only one."""
+    return distinct(data, ranked(data))[:keep]

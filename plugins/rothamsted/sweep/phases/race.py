@@ -12,13 +12,16 @@ import numpy as np
 from rothamsted import tags
 from rothamsted.analysis.ranking import members_of
 from rothamsted.analysis.values import Dataset, Replicate
+from rothamsted.metric import Metric, declared
 from rothamsted.records import Outcome
 from rothamsted.spec import Sweep
 from rothamsted.spec.run_sections import Racing
 from rothamsted.statistics.racing import race
+from rothamsted.statistics.ranges import cut
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.statistics.stopping import is_narrow_enough
 from rothamsted.sweep.phases.phase import Step
+from rothamsted.wording import estimate
 
 SURVIVED = "survived"
 
@@ -38,13 +41,14 @@ class Raced:
         if not still_in:
             return None
         n_done = {number: len(of_one) for number, of_one in members.items()}
-        verdicts, next_n = _verdicts(self.sweep, members, still_in, n_done=max(n_done[number] for number in still_in))
+        most, metric = max(n_done[number] for number in still_in), declared(data.metrics, self.sweep.objective.metric)
+        verdicts, next_n = _verdicts(self.sweep, members, still_in, n_done=most, metric=metric)
         extend: dict[int, dict[str, Any]] = {number: {tags.VERDICT: verdict} for number, verdict in verdicts.items()}
         going_on = [number for number in still_in if number not in verdicts]
         extend |= {number: {tags.TARGET: next_n} for number in going_on}
         fates = [*(v["verdict"] for v in verdicts.values()), *(r for n, r in races.items() if n not in still_in)]
         summary = {
-            "round": self._n_rounds(max(n_done[number] for number in still_in)),
+            "round": self._n_rounds(most),
             "n_conditions": len(races),
             "n_dropped": sum(fate.startswith("dropped") for fate in fates),
             "n_in": len(going_on),
@@ -74,7 +78,7 @@ def values_of(sweep: Sweep, members: Mapping[int, Sequence[Replicate]]) -> np.nd
 
 
 def _verdicts(
-    sweep: Sweep, members: Mapping[int, Sequence[Replicate]], still_in: Sequence[int], *, n_done: int
+    sweep: Sweep, members: Mapping[int, Sequence[Replicate]], still_in: Sequence[int], *, n_done: int, metric: Metric
 ) -> tuple[dict[int, dict[str, str]], int | None]:
     """Who leaves the race now and why; how many replicates the others get (None: nobody is left)."""
     racing, level = _racing(sweep), sweep.statistics.level
@@ -95,7 +99,8 @@ def _verdicts(
             width = racing.narrower_than
             stop = is_narrow_enough(values[row], width=width, level=level, **bounds)
             if stop.is_narrow and stop.interval is not None:
-                paid = f"{stop.interval.low:.6g} to {stop.interval.high:.6g} ({stop.interval.method})"
+                low, high = cut(np.array(stop.interval.low), np.array(stop.interval.high), metric)
+                paid = f"{estimate(stop.interval.estimate, float(low), float(high))} ({stop.interval.method})"
                 verdicts[number] = _verdict(f"narrow after {n_done}", f"{stop.reason}: {paid}")
     if seen.next_n is not None and seen.next_n <= n_done:
         raise RuntimeError(f"sweep {sweep.name}: a round after {n_done} replicates asks for {seen.next_n}")

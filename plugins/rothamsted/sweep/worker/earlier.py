@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.objectives import objective_key
+from rothamsted.analysis.objectives import not_finite, objective_key
 from rothamsted.records import Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Lease
 from rothamsted.search.lease import RUNS
@@ -125,17 +125,21 @@ def _keep(earlier: Earlier, replicate: int, run: FoundRun, sweep: Sweep) -> None
 
 
 def _result_of_run(replicate: int, run: FoundRun, sweep: Sweep) -> ReplicateResult:
-    keys = [objective_key(index, objective.metric) for index, objective in enumerate(sweep.objectives)]
-    is_finished = run.tags.get(tags.OUTCOME) == Outcome.FINISHED
+    metrics = [objective.metric for objective in sweep.objectives]
+    keys = [objective_key(index, metric) for index, metric in enumerate(metrics)]
+    outcome, reason = Outcome(run.tags[tags.OUTCOME]), run.tags.get(tags.REASON, "")
+    if outcome is Outcome.FINISHED and (why := not_finite([run.metrics.get(key) for key in keys], metrics)):
+        outcome, reason = Outcome.DIVERGED, why
+    is_finished = outcome is Outcome.FINISHED
     return ReplicateResult(
         replicate=replicate,
         seed=int(run.tags[tags.SEED]),
         run_id=run.run_id,
-        outcome=Outcome(run.tags[tags.OUTCOME]),
-        objective=run.metrics.get(keys[0]),
+        outcome=outcome,
+        objective=run.metrics.get(keys[0]) if outcome is not Outcome.DIVERGED else None,
         others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
         last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
-        reason=run.tags.get(tags.STOPPED_EARLY if is_finished else tags.REASON, ""),
+        reason=run.tags.get(tags.STOPPED_EARLY, "") if is_finished else reason,
         attempt=int(run.tags.get(tags.ATTEMPT, 1)),
     )
 

@@ -29,6 +29,10 @@ class WorkerEvents:
         """A replicate has started."""
         self._emit("start", trial, {"replicate": member.replicate, "run_id": member.run_id, "at_ms": now_ms()})
 
+    def set_up(self, trial: TrialRun, member: ReplicateRun) -> None:
+        """Set-up is over, and the training of a population begins."""
+        self._emit("set_up", trial, {"replicate": member.replicate})
+
     def end(self, trial: TrialRun, member: ReplicateRun, ending: Ending) -> None:
         """A replicate has ended, for now or for good."""
         self._emit(
@@ -57,6 +61,10 @@ class WorkerEvents:
     def say(self, text: str) -> None:
         """Something that concerns no trial."""
         self.emit({"event": "note", "worker": self.worker_id, "text": text})
+
+    def stop(self, text: str) -> None:
+        """Why the whole sweep has to stop: a mistake that every other replicate would repeat."""
+        self.emit({"event": "stop", "worker": self.worker_id, "text": text})
 
     def _emit(self, event: str, trial: TrialRun, more: Mapping[str, Any]) -> None:
         """Tell one event; `number` is the trial's own in the queue of its phase, `trial` that of the search."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rothamsted.analysis.objectives import not_finite
 from rothamsted.errors import UserError
 from rothamsted.expression import Expression
 from rothamsted.foreign.process import Exit, watch
@@ -118,8 +119,8 @@ class ForeignReplicate:
             scores = scores_of([scored(m, self.context.sweep) for m in history], self.context.sweep)
         except UserError as error:
             return self._made(Outcome.FAILED, history, ended, str(error))
-        if not all(math.isfinite(score) for score in scores):
-            return self._made(Outcome.DIVERGED, history, ended, "its objective is not finite")
+        if reason := not_finite(scores, [objective.metric for objective in self.context.sweep.objectives]):
+            return self._made(Outcome.DIVERGED, history, ended, reason)
         early = self._stopped.reason if self._stopped is not None and ended.reason == "pruned" else ""
         return self._made(Outcome.FINISHED, history, ended, early)
 

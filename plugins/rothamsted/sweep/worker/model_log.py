@@ -18,6 +18,7 @@ import numpy as np
 from rothamsted import tags
 from rothamsted.analysis.ranking import means_of, ranked
 from rothamsted.analysis.read_search import KEYS, dataset_of
+from rothamsted.analysis.values import Dataset
 from rothamsted.errors import UserError
 from rothamsted.records import MetricPoint
 from rothamsted.search import ToldTrial
@@ -55,7 +56,8 @@ class Trained:
 
     run_id: str
     model: Any
-    step: int
+    step: int  # of the last measurement
+    kept_step: int  # whose weights the model has
     timestamp_ms: int
     metrics: frozenset[str]  # that its run has already
     params: Mapping[str, str]
@@ -97,7 +99,8 @@ class ModelLogger:
         """Whether a condition that is about to be told is the best of the search so far.
 
         The results of the others are read only where they can matter: outside of a race the best mean never
-        gets worse, so what was not better than an earlier best is not better now.
+        gets worse, so what was not better than an earlier best is not better now. Where a replicate is missing this
+        does not hold: its mean is adjusted for that, by what the others have.
         """
         sweep = context.sweep
         alone = dataset_of(sweep, [mine])
@@ -105,12 +108,13 @@ class ModelLogger:
             return False
         mean = means_of(alone)[mine.number][0]
         sign = 1.0 if sweep.objective.direction == "minimize" else -1.0
-        is_race = sweep.replicates.racing is not None
-        if not is_race and self._best_mean is not None and sign * mean > sign * self._best_mean:
+        is_fixed = sweep.replicates.racing is None and _is_whole(alone, mine.number)
+        if is_fixed and self._best_mean is not None and sign * mean > sign * self._best_mean:
             return False
         found = dataset_of(sweep, [mine, *(t for t in context.queue.trials(KEYS) if t.number != mine.number)])
         best = ranked(found)[0]
-        self._best_mean = means_of(found)[best][0]
+        if _is_whole(found, best):
+            self._best_mean = means_of(found)[best][0]
         return best == mine.number
 
     def _write(self, context: Opened, trained: Trained) -> str:
@@ -138,7 +142,7 @@ class ModelLogger:
             run_id=trained.run_id,
             experiment_id=context.experiment_id,
             uri=context.tracking_uri,
-            step=trained.step,
+            step=trained.kept_step,
             params=trained.params,
             tags={**trained.tags, tags.CODE_DIGEST: self._code.digest},
         )
@@ -188,6 +192,11 @@ class TrialModels:
         note = logger.log(self.context, trained)
         if note is not None:
             self.notes[replicate] = note
+
+
+def _is_whole(found: Dataset, number: int) -> bool:
+    """Whether no replicate of a condition is missing."""
+    return all(one.outcome == "finished" for one in found.replicates if one.condition == number)
 
 
 class _UnfitError(Exception):

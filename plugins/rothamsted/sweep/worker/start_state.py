@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 
+from rothamsted import tags
 from rothamsted.study import Checkpoint, Snapshot, Study
 from rothamsted.sweep.checkpoint_folders import checkpoint_folder, state_part
 from rothamsted.sweep.opened import Opened, config_of
+from rothamsted.sweep.worker.population_judge import Member
+
+
+def start_of(members: Sequence[Member]) -> Snapshot | None:
+    """Where the stage before left a replicate that trains alone, which its run is tagged with."""
+    trial, member = members[0]
+    if len(members) > 1 or not trial.assignment.is_linked_to_stages:
+        return None
+    start = state_to_start_from(trial.context, trial.lease.number, member.seed, member.config)
+    if start is not None:
+        step = str(start.histories[0][-1].step)
+        trial.context.recorder.log(member.run_id, tags={tags.RESUMED_FROM_STEP: step})
+    return start
 
 
 def state_to_start_from(opened: Opened, trial: int, seed: int, config: BaseModel) -> Snapshot | None:

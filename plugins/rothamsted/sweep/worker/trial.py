@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.objectives import objective_key
+from rothamsted.analysis.objectives import not_finite, objective_key
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Lease, LostError, ToldTrial
@@ -133,16 +133,21 @@ class TrialRun:
         self.context.recorder.log(replicate.run_id, metrics=points)
 
     def complete(self, ending: Ending) -> Ending:
-        """An ending with its composite metrics; one without a number for an objective or a constraint has failed."""
+        """An ending with its composite metrics.
+
+        One without a number for an objective or a constraint has failed; one whose objective is not finite, diverged.
+        """
         sweep = self.context.sweep
         ending = replace(ending, history=tuple(scored(m, sweep) for m in ending.history))
         if ending.outcome is not Outcome.FINISHED:
             return ending
         try:
-            scores_of(ending.history, sweep)
+            scores = scores_of(ending.history, sweep)
             last_values(ending.history, sweep)
         except StudyError as error:
             return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
+        if reason := not_finite(scores, [objective.metric for objective in sweep.objectives]):
+            return replace(ending, outcome=Outcome.DIVERGED, reason=reason, model=None)
         return ending
 
     def end(self, replicate: ReplicateRun, ending: Ending) -> ReplicateResult:
@@ -154,11 +159,13 @@ class TrialRun:
             scores, step = scores_of(ending.history, sweep), ending.history[-1].step
             keys = [objective_key(index, objective.metric) for index, objective in enumerate(sweep.objectives)]
             extra = [MetricPoint(key, score, now_ms(), step) for key, score in zip(keys, scores, strict=True)]
-            extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
+        extra += aggregate.closing_points(ending)
+        extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
         run_tags = {tags.OUTCOME: ending.outcome.value}
         if ending.reason:
             run_tags[_REASONS.get(ending.outcome, tags.REASON)] = ending.reason[:500]
         if ending.outcome is Outcome.FINISHED:
+            run_tags |= aggregate.kept_tags(ending)
             # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
             self.models.take(replicate.replicate, lambda: self._trained(replicate, ending))
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
@@ -174,6 +181,7 @@ class TrialRun:
             objective=scores[0] if scores else None,
             others=scores[1:],
             last=last_values(ending.history, sweep) if scores else {},
+            tested=aggregate.tested(ending) if scores and self.assignment.phase == "confirm" else {},
             reason=ending.reason if ending.outcome is not Outcome.PRUNED else "",  # the trial's own
             attempt=replicate.attempt,
             history=ending.history,
@@ -232,10 +240,10 @@ class TrialRun:
         if is_first or self.assignment.is_final:
             results = with_histories(results, tracking_uri=self.context.tracking_uri)
         stamp = last_ms(results) if is_first else now_ms()
-        points = [] if self.pruned else aggregate.points_at_looks(results, self.context.sweep, timestamp_ms=stamp)
+        sweep, metrics = self.context.sweep, self.context.study.known_metrics
+        points = [] if self.pruned else aggregate.points_at_looks(results, sweep, metrics, timestamp_ms=stamp)
         if self.assignment.is_final and not self.pruned:
-            level = self.context.sweep.statistics.level
-            points += aggregate.curve_points(results, level=level, timestamp_ms=stamp)
+            points += aggregate.curve_points(results, metrics, level=sweep.statistics.level, timestamp_ms=stamp)
         recorder.log(
             self.run_id,
             metrics=points if is_first else (),
@@ -250,6 +258,7 @@ class TrialRun:
         result = aggregate.told(
             self.ended(),
             self.context.sweep,
+            self.context.study.known_metrics,
             run_id=self.run_id,
             link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
             race=self.assignment.race,
@@ -277,11 +286,12 @@ class TrialRun:
             run_id=replicate.run_id,
             model=ending.model,
             step=last.step,
+            kept_step=ending.kept.step if ending.kept is not None else last.step,
             timestamp_ms=last.timestamp_ms,
             metrics=frozenset(last.metrics) | {key for key, _ in replicate.logged},
             stopped_early=ending.reason,
             params=as_params({**self.lease.condition, "seed": replicate.seed}),
-            tags={**self.runs.tags(self.assignment.tags[tags.ROLE]), **own},
+            tags={**self.runs.tags(self.assignment.tags[tags.ROLE]), **own, **aggregate.kept_tags(ending)},
         )
 
     def as_told(self) -> ToldTrial:

@@ -14,20 +14,22 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from rothamsted import tags
+from rothamsted.errors import UserError
 from rothamsted.holders import new_worker_id
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.search import Lease, LostError, Renewer
-from rothamsted.study import Checkpoint, Contents, Snapshot, Study, drive, log_artifacts, population_key
+from rothamsted.study import Checkpoint, Contents, Study, drive, log_artifacts, population_key
 from rothamsted.sweep.checkpoint_folders import checkpoint_folder, population_part
 from rothamsted.sweep.foreign_study import ForeignStudy, Starter
 from rothamsted.sweep.opened import Emit, Opened
+from rothamsted.sweep.scores import keep_of
+from rothamsted.sweep.worker.copies import seed_without_effect
 from rothamsted.sweep.worker.event_files import EventFiles
 from rothamsted.sweep.worker.events import WorkerEvents
 from rothamsted.sweep.worker.foreign_replicate import ForeignReplicate
 from rothamsted.sweep.worker.model_log import ModelLogger
 from rothamsted.sweep.worker.population_judge import LOST, Member, PopulationJudge
-from rothamsted.sweep.worker.start_state import state_to_start_from
+from rothamsted.sweep.worker.start_state import start_of
 from rothamsted.sweep.worker.trial import ReplicateRun, TrialRun
 from rothamsted.sweep.worker.trial_runs import name_runs
 from rothamsted.sweep.worker.waiting import WaitingForDecisions
@@ -65,12 +67,18 @@ class Worker:
         self._n_pending = {0: self.context.sweep.replicates.n_first}
         self._idle = self.on_idle or WaitingForDecisions(self.context)
         self._renewer = Renewer(self.context.sweep.execution.lease_seconds)
+        self._why_stopped, asked = "", self.should_stop
+        self.should_stop = lambda: bool(self._why_stopped) or asked()
         self._starter: Starter | None = None
         if isinstance(self.context.study, ForeignStudy):
             self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._events.say)
 
     def run(self) -> None:
-        """Work until nothing is left, or until stopped."""
+        """Work until nothing is left, or until stopped.
+
+        Raises:
+            UserError: its replicates are copies, so that all others would be.
+        """
         try:
             with self._renewer:
                 while not self._is_ending():
@@ -84,6 +92,8 @@ class Worker:
             if self._starter is not None:
                 self._starter.close()
             self.context.recorder.flush()
+        if self._why_stopped:
+            raise UserError(self._why_stopped)
 
     # ---- claiming ----
 
@@ -219,11 +229,13 @@ class Worker:
                 on_artifacts=keep if execution.artifacts else None,
                 judge=population_judge.judge,
                 checkpoint=Checkpoint(folder=folder, every_seconds=execution.checkpoint_every),
-                start=self._start_state(members),
+                start=start_of(members),
                 keeps_last_state=self.context.keeps_states
                 and all(t.assignment.is_linked_to_stages for t, _ in members),
                 should_stop=self.should_stop,
                 timeout_seconds=execution.timeout_per_trial,
+                keep=keep_of(self.context.sweep),
+                on_set_up=lambda: self._events.set_up(*members[0]),
             )
         finally:
             event_files.close()
@@ -235,6 +247,9 @@ class Worker:
             except LostError:
                 ending = replace(found, outcome=LOST.outcome, reason=LOST.reason)
             self._events.end(trial, member, ending)
+            if self._starter is not None and (why := seed_without_effect(trial, member.replicate)):
+                self._why_stopped = why
+                self._events.stop(why)
         for trial in {id(trial): trial for trial, _ in members}.values():
             if not trial.lease.is_lost:
                 with suppress(LostError):
@@ -266,17 +281,6 @@ class Worker:
     def _checkpoint_folder(self, members: Sequence[Member]) -> Path:
         part = population_part([(t.assignment.key, m.replicate) for t, m in members])
         return checkpoint_folder(self.context.root, self.context.sweep, self.context.sweep_run_id, part)
-
-    def _start_state(self, members: Sequence[Member]) -> Snapshot | None:
-        """Where the stage before left a replicate that trains alone."""
-        trial, member = members[0]
-        if len(members) > 1 or not trial.assignment.is_linked_to_stages:
-            return None
-        start = state_to_start_from(self.context, trial.lease.number, member.seed, member.config)
-        if start is not None:
-            step = str(start.histories[0][-1].step)
-            self.context.recorder.log(member.run_id, tags={tags.RESUMED_FROM_STEP: step})
-        return start
 
     def _finish(self, trial: TrialRun) -> None:
         if trial.lease.is_lost:

@@ -98,7 +98,7 @@ def log_model(
         run_id: the run whose training made it.
         experiment_id: that run's.
         uri: tracking URI.
-        step: the last step of training.
+        step: whose weights it has.
         params: shown beside the model in MLflow's UI.
         tags: likewise.
 

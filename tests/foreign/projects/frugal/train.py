@@ -40,6 +40,8 @@ def main() -> None:
         value = float("nan") if how == "diverges" and step == steps else 1 - lr + seed / 1000 + 1 / step
         if how == "stalls":
             value = 1 - lr
+        if how == "meets" and step == steps:
+            value = 0.0
         log("val_acc", 100 * (1 - value), step)
         log("train_acc", 100 * (1 - value) + 5, step)
         if how == "dawdles":

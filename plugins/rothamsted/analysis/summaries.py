@@ -1,0 +1,94 @@
+"""One number over the replicates of a condition: objective, other metrics, test metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from rothamsted.analysis.race_words import race_note
+from rothamsted.analysis.ranking import scores_of
+from rothamsted.analysis.settings import Settings
+from rothamsted.analysis.values import Condition, ConditionSummary, Dataset, Replicate
+from rothamsted.catalog import INTERVALS
+from rothamsted.metric import Metric, declared
+from rothamsted.statistics import describe
+
+
+def summary_of_values(
+    condition: Condition,
+    replicates: Sequence[Replicate],
+    values: np.ndarray,
+    how: Settings,
+    metric: Metric,
+) -> ConditionSummary:
+    """Summarize one number a finished replicate, and count how all replicates ended.
+
+    A condition that was pruned has no statistics: which of its replicates were let finish depends on their values.
+    """
+    kept = values if not condition.pruned else values[:0]
+    found = describe(kept, level=how.level, method=how.interval, metric=metric)
+    counts = Counter(r.outcome for r in replicates)
+    counts["excluded"] = 0 if condition.pruned else found.n_excluded
+    notes = [found.note] if found.note and not condition.pruned else []
+    if counts["diverged"]:
+        notes.append(f"{counts['diverged']} of {len(replicates)} diverged: the others are the lucky ones, not ranked")
+    if condition.pruned:
+        notes.append(f"pruned {condition.pruned}: not ranked")
+    if found.interval and (spoiled := race_note(condition.race)):
+        notes.append(spoiled)
+    notes += [f"breaks the constraint {text} by {amount:.4g}: not ranked" for text, amount in condition.broken]
+    return ConditionSummary(
+        condition=condition.number,
+        n=found.n,
+        counts={name: n for name, n in counts.items() if n},
+        statistics={name: getattr(found, name) for name in ("mean", "sd", "sem", "median", "iqm", "min", "max")},
+        interval=found.interval,
+        is_constant=found.is_constant,
+        note="; ".join(notes),
+    )
+
+
+def objective_summary(
+    dataset: Dataset, condition: Condition, replicates: Sequence[Replicate], settings: Settings
+) -> ConditionSummary:
+    """Summarize the objective of one condition."""
+    metric = declared(dataset.metrics, dataset.objective.metric)
+    return summary_of_values(condition, replicates, scores_of(replicates), settings, metric)
+
+
+def of_curves(settings: Settings) -> str:
+    """The kind of interval at the points of curves: values between two measurements are no shares of rows."""
+    return "t" if INTERVALS[settings.interval].is_of_rows else settings.interval
+
+
+def tested(
+    dataset: Dataset, condition: Condition, replicates: Sequence[Replicate], settings: Settings
+) -> dict[str, ConditionSummary]:
+    """The test metrics of a confirmed condition's models."""
+    names = sorted({name for one in replicates for name in one.test_metrics})
+    plain, finished = Settings(level=settings.level), [one for one in replicates if one.outcome == "finished"]
+    values = {name: np.array([one.test_metrics.get(name, np.nan) for one in finished]) for name in names}
+    return {
+        name: summary_of_values(condition, replicates, values[name], plain, declared(dataset.metrics, name))
+        for name in names
+    }
+
+
+def metric_summaries(
+    dataset: Dataset, members: Mapping[int, Sequence[Replicate]], settings: Settings
+) -> dict[str, tuple[ConditionSummary, ...]]:
+    """The final value of every metric of every condition, the objective's own metric among them."""
+    names = sorted({name for r in dataset.replicates for name in r.metrics})
+    summaries: dict[str, tuple[ConditionSummary, ...]] = {}
+    quick = settings if settings.interval == "t" else Settings(level=settings.level)
+    for name in names:
+        rows = []
+        for condition in dataset.conditions:
+            replicates = members[condition.number]
+            finished = [r.metrics.get(name, np.nan) for r in replicates if r.outcome == "finished"]
+            values = np.array(finished, dtype=float)
+            rows.append(summary_of_values(condition, replicates, values, quick, declared(dataset.metrics, name)))
+        summaries[name] = tuple(rows)
+    return summaries

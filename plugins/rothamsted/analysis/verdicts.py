@@ -1,0 +1,154 @@
+"""Which arrays of a dataset answer "which is best", "how do they differ from this one", "what could have been seen".
+
+Apart from the statistics, which see arrays, and from the words, which are the report's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from rothamsted.analysis.better import with_better
+from rothamsted.analysis.compared import best_of, compare_with, reference_of
+from rothamsted.analysis.ranking import by_seed, is_paired, means_of, seeds_of, survivors
+from rothamsted.analysis.settings import Settings
+from rothamsted.analysis.values import Best, Comparisons, Dataset, Detectable
+from rothamsted.catalog import TESTS
+from rothamsted.statistics import Pooled, pooled_sd, sd_of_paired_differences
+from rothamsted.statistics.best_power import detectable_loss, seeds_to_decide
+from rothamsted.wording import count
+
+AFTER_RACE = (
+    "The race looked at the results again and again and dropped conditions by its own rule, which errs as rarely as "
+    "the level says; the verdicts are on those that it kept, as if this were the first look."
+)
+
+MOST_SIMULATED = 40  # conditions for which plans are made by simulation: a second
+MOST_QUICK = 500  # conditions whose verdicts take half a second
+
+
+def best_in(
+    dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str], *, plans: bool
+) -> Best | None:
+    """The verdicts on all conditions with a mean; those that a race dropped have the race's own.
+
+    `plans` asks for the seeds that would decide what is open, which takes a second.
+    """
+    if len(ranking) < 2:
+        if dataset.kind != "contest":
+            why = "only one condition has a score" if ranking else "no condition has a score"
+            gaps["best"] = f"{why}: there is nothing to compare"
+        return None
+    racing, means = survivors(dataset, ranking) or list(ranking), means_of(dataset)
+    values, _ = by_seed(dataset, racing)
+    if (np.isfinite(values).sum(axis=1) > 1).sum() < min(2, len(racing)):
+        gaps["best"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
+        return None
+    found = best_of(
+        values,
+        racing,
+        direction=dataset.objective.direction,
+        level=settings.level,
+        paired=is_paired(dataset, ranking),
+        method=settings.best,
+        smallest_difference=settings.smallest_difference,
+        means=[means[number][0] for number in racing],
+    )
+    if found is None:
+        return None
+    if any(condition.race for condition in dataset.conditions):
+        found = replace(found, warnings=(*found.warnings, AFTER_RACE))
+    if not plans or len(racing) > MOST_SIMULATED:
+        return found
+    decided_at = seeds_to_decide(
+        values,
+        direction=dataset.objective.direction,
+        is_paired=is_paired(dataset, ranking),
+        rng=np.random.default_rng(0),
+        level=settings.level,
+        smallest_difference=settings.smallest_difference,
+        power=settings.power,
+    )
+    open_ones = found.having("open")
+    return replace(found, more_seeds={n: at for n, at in zip(racing, decided_at, strict=True) if n in open_ones})
+
+
+def comparisons_in(
+    dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str]
+) -> Comparisons | None:
+    """All conditions against the reference that was named; against the best there are the verdicts."""
+    if settings.reference is None:
+        if (settings.test, settings.correction) != ("auto", "holm"):
+            gaps["comparisons"] = (
+                f"test {settings.test} and correction {settings.correction} are of comparisons with a reference: say "
+                "which condition that is (reference)"
+            )
+        return None
+    reference, why = reference_of(dataset, settings.reference)
+    if reference is None:
+        gaps["comparisons"] = why
+        return None
+    if reference not in ranking:
+        gaps["comparisons"] = f"the reference, condition {reference}, has no score"
+        return None
+    values, _ = by_seed(dataset, ranking)
+    if (np.isfinite(values).sum(axis=1) > 1).sum() < 2:
+        gaps["comparisons"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
+        return None
+    paired = is_paired(dataset, ranking)
+    test = settings.test if settings.test != "auto" else "paired_t" if paired else "welch"
+    direction = dataset.objective.direction
+    found = compare_with(
+        values,
+        ranking,
+        reference,
+        test=test,
+        correction=settings.correction,
+        level=settings.level,
+        direction=direction,
+        gaps=gaps,
+        seeds=seeds_of(dataset, ranking),
+    )
+    return with_better(found, values, ranking, is_paired=TESTS[test].is_paired, direction=direction)
+
+
+def detectable_in(
+    dataset: Dataset, ranking: Sequence[int], near: Sequence[int], settings: Settings, gaps: dict[str, str]
+) -> Detectable | None:
+    """The smallest loss that this sweep would have called worse, from the spread of its best conditions."""
+    values, _ = by_seed(dataset, near)
+    counts = np.isfinite(values).sum(axis=1) if len(near) else np.array([0])
+    n = int(median(counts.tolist()))
+    if n < 2:
+        gaps["detectable"] = "conditions have fewer than two replicates: their spread is unknown"
+        return None
+    sd = own_spread(values, is_paired=len(near) > 1 and is_paired(dataset, near)).sd
+    if not np.isfinite(sd) or sd <= 0:
+        gaps["detectable"] = "the replicates do not vary: any difference would have been seen"
+        return None
+    n_conditions = min(max(len(ranking), 2), MOST_SIMULATED)
+    loss = detectable_loss(
+        np.full(n_conditions, sd**2), n, rng=np.random.default_rng(0), power=settings.power, level=settings.level
+    )
+    return Detectable(
+        n=n,
+        sd=sd,
+        power=settings.power,
+        level=settings.level,
+        difference=loss,
+        method=f"the verdicts on {count(n_conditions, 'condition')}, simulated with the spread of the {len(near)} best",
+    )
+
+
+def own_spread(values: np.ndarray, *, is_paired: bool) -> Pooled:
+    """The standard deviation of a replicate within its condition, the seed's part taken out where seeds are common."""
+    pooled = pooled_sd(values)
+    if not is_paired:
+        return pooled
+    of_pairs = sd_of_paired_differences(values)
+    is_rounding = not of_pairs.sd > 1e-9 * pooled.sd  # every condition has the same differences between seeds
+    return pooled if is_rounding else replace(of_pairs, sd=of_pairs.sd / math.sqrt(2))

@@ -1,0 +1,117 @@
+"""What a study declares of a metric: direction, range, unit, label, and over how many rows a share is taken.
+
+Apart from the study: sweep files, statistics and reports use it, and know no study.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from rothamsted.errors import StudyError
+
+DIRECTIONS = ("minimize", "maximize")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What is known of a metric before anything is measured.
+
+    Attributes:
+        direction: minimize or maximize; None: neither is better.
+        low: the least value that it can have, itself included; None: there is none.
+        high: the greatest, itself included.
+        unit: such as s; empty for a plain number.
+        label: its name in words.
+        rows: it is a share of so many rows, such as an accuracy on 1,000 images: a whole number of them over `rows`.
+
+    Raises:
+        StudyError: A direction that is none, a range without any value, or a field of another type.
+    """
+
+    direction: Literal["minimize", "maximize"] | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    label: str = ""
+    rows: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if self.direction not in (None, *DIRECTIONS):
+            raise StudyError(f"Metric: direction must be minimize, maximize or None, not {self.direction!r}")
+        for name, value in (("low", self.low), ("high", self.high)):
+            if value is not None and not (_is_number(value) and math.isfinite(value)):
+                raise StudyError(f"Metric: {name} must be a finite number, or None where there is none, not {value!r}")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise StudyError(f"Metric: low={self.low:g} must be below high={self.high:g}; give the range low to high")
+        for name, text in (("unit", self.unit), ("label", self.label)):
+            if not isinstance(text, str):
+                raise StudyError(f"Metric: {name} must be text, not {text!r}")
+        if self.rows is not None and (isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 1):
+            raise StudyError(f"Metric: rows must be a whole number of at least 1, not {self.rows!r}")
+        if self.rows is not None and (self.low, self.high) != (0, 1):
+            raise StudyError(
+                f"Metric: rows={self.rows} goes with a share, low=0 and high=1; give these two, or no rows"
+            )
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether its values have an end on any side."""
+        return self.low is not None or self.high is not None
+
+    def holds(self, value: float) -> bool:
+        """Whether a finite value lies in the range; what is not finite is no value of it."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    @property
+    def range_words(self) -> str:
+        """The range in words: "0 to 1", "at least 0", "at most 1"; empty without one."""
+        if self.low is not None and self.high is not None:
+            return f"{self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"at least {self.low:g}"
+        return "" if self.high is None else f"at most {self.high:g}"
+
+
+UNKNOWN = Metric()  # of a metric that nobody has declared
+
+
+def declared(metrics: Mapping[str, Metric], name: str) -> Metric:
+    """Return what is declared of a metric: under its name, else under the first pattern such as `class_accuracy/*`."""
+    if name in metrics:
+        return metrics[name]
+    return next((one for pattern, one in metrics.items() if "*" in pattern and fnmatchcase(name, pattern)), UNKNOWN)
+
+
+def metrics_to_plain(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
+    """The declared metrics as plain values; what is not said is left out."""
+    unsaid = asdict(UNKNOWN)
+    return {name: {k: v for k, v in asdict(one).items() if v != unsaid[k]} for name, one in metrics.items()}
+
+
+def metrics_from_plain(plain: Mapping[str, Mapping[str, Any]]) -> dict[str, Metric]:
+    """The declared metrics from what `metrics_to_plain` made of them."""
+    return {name: Metric(**one) for name, one in plain.items()}
+
+
+def check_metrics(place: str, metrics: Any) -> None:
+    """Refuse a declaration that is not a mapping of names to metrics.
+
+    Raises:
+        StudyError: Names the place and the entry.
+    """
+    if not isinstance(metrics, Mapping):
+        raise StudyError(f"{place}: metrics must be a mapping of names to Metric(...), not {metrics!r}")
+    for name, one in metrics.items():
+        if not isinstance(name, str) or not name:
+            raise StudyError(f"{place}: metrics: {name!r} is not the name of a metric")
+        if not isinstance(one, Metric):
+            raise StudyError(f"{place}: metrics[{name!r}] must be a Metric(...), not {one!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

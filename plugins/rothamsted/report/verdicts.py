@@ -1,0 +1,61 @@
+"""What is said of conditions against the best, in words: one place for report, terminal, notes and tables."""
+
+from __future__ import annotations
+
+from rothamsted.analysis.values import Analysis, Best
+from rothamsted.wording import count, joined, level_percent, number
+
+METHODS = {"leaders": "each against leaders chosen by the other seeds", "simple": "t tests, Bonferroni and Holm"}
+OPEN = "open: too noisy to say"
+
+
+def verdict_words(analysis: Analysis, best: str = "the best") -> str:
+    """How many conditions can still be the best, and how many are worse, as good or open; empty with one condition."""
+    found, n_others = analysis.best, len(analysis.ranking) - 1
+    if n_others < 1:
+        return ""
+    if found is None:
+        others = "the other condition" if n_others == 1 else f"one of the other {n_others} conditions"
+        why = analysis.gaps.get("best", "")
+        return f"Whether {others} can be {best} is not known{f': {why}' if why else ''}."
+    n_can = len(found.others)
+    can = f"{count(n_can, 'other condition')} cannot be ruled out as {best}" if n_can else f"No other can be {best}"
+    parts = [f"{can} at {level_percent(found.level)}.", _counts(found), open_words(analysis)]
+    return " ".join(part for part in parts if part)
+
+
+def verdict_of(analysis: Analysis, condition: int) -> str:
+    """The verdict on one condition in a table's cell; empty where there is none."""
+    found = analysis.best
+    if found is None or condition not in found.verdicts:
+        return ""
+    one = found.verdicts[condition]
+    if condition == found.winner:
+        return "best mean"
+    return one.verdict if one.is_in_set or one.verdict != "open" else "open, probably not the best"
+
+
+def open_words(analysis: Analysis) -> str:
+    """How many seeds would decide what is open; empty where nothing is, or nothing is known."""
+    found = analysis.best
+    if found is None or not found.more_seeds:
+        return ""
+    known = [n for n in found.more_seeds.values() if n is not None]
+    n_now = max((one.n for one in found.verdicts.values()), default=0)
+    if not known:
+        return f"More seeds than can be tried would decide what is open (now {n_now} a condition)."
+    which = "what is open" if len(known) == len(found.more_seeds) else f"{len(known)} of these"
+    return f"About {count(max(known), 'seed')} a condition in all would decide {which} (now {n_now})."
+
+
+def _counts(found: Best) -> str:
+    """How many of the others have each verdict."""
+    within = f" (it loses less than {number(found.smallest_difference)})" if found.smallest_difference else ""
+    words = {"worse": "worse", "as good": f"as good{within}", "open": OPEN}
+    n_others = len(found.verdicts) - 1
+    if n_others == 1:
+        [said] = [one.verdict for condition, one in found.verdicts.items() if condition != found.winner]
+        return f"The other is {words[said]}." if said else ""
+    each = [(len(found.having(verdict)), said) for verdict, said in words.items()]
+    parts = [f"{n} {'is' if n == 1 else 'are'} {said}" for n, said in each if n]
+    return f"Of the other {n_others}, {joined(parts)}." if parts else ""

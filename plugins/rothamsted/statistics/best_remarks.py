@@ -1,0 +1,63 @@
+"""Say what a reader of "which is best" must know: what could not be tested, and where the error rates do not hold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rothamsted.statistics.intervals import moments
+
+FAR_NOISIER = 3.0  # times the median standard deviation of the others
+
+
+def note(lower: np.ndarray, p: np.ndarray, *, n_missing: int) -> str:
+    """Return how many conditions are members only because nothing could be tested, and how many are no candidates.
+
+    Args:
+        lower: (condition, seed) of the candidates.
+        p: (condition,) of being the best.
+        n_missing: Conditions without a finite value.
+    """
+    parts = []
+    if len(lower) == 1:
+        parts.append("there is no other condition to compare with")
+    n_untested = int(np.isnan(p).sum())
+    if n_untested:
+        parts.append(f"{n_untested} could not be compared (too few replicates) and stay in the set")
+    if n_missing:
+        parts.append(f"{n_missing} have no value and are no candidates")
+    return "; ".join(parts)
+
+
+def warnings(lower: np.ndarray, mean: np.ndarray, *, n_diverged: int, is_clipped: bool) -> tuple[str, ...]:
+    """Return the sentences that limit what the verdicts promise.
+
+    Args:
+        lower: (condition, seed) of the candidates, lower is better.
+        mean: (condition,) the same way.
+        n_diverged: Runs with an infinite value.
+        is_clipped: Whether values were too far out to compute with.
+    """
+    sd = moments(lower.T)[1]
+    winner = int(np.argmin(mean))
+    others = np.delete(sd, winner)
+    others = others[np.isfinite(others)]
+    found = []
+    if n_diverged:
+        found.append(
+            f"{n_diverged} runs diverged and are left out. Where conditions fail rarely, the means rest on the seeds "
+            "that did not fail, and the best one can be lost more often than stated."
+        )
+    if len(others) and np.median(others) > 0 and sd[winner] > FAR_NOISIER * np.median(others):
+        found.append(
+            "The winner scatters far more than the other conditions. It may owe its place to luck; more seeds tell."
+        )
+    if len(lower) > 1 and np.isfinite(sd).any() and not (sd[np.isfinite(sd)] > 0).any():
+        found.append(
+            "No condition differs between its replicates, so nothing shows how large chance is. Check that the seed "
+            "has an effect."
+        )
+    if is_clipped:
+        found.append(
+            "Some values are too far out to compute with: they count as 1e70 standard deviations from the middle."
+        )
+    return tuple(found)

@@ -1,0 +1,83 @@
+"""Whether seeds pair the replicates of two conditions: the one rule for comparisons, promotion and reports.
+
+A pair is two values at one seed. Too few pairs throw away most of what is known: 10 and 5 replicates with 2 common
+seeds are 2 pairs, and 1 degree of freedom where Welch's test has more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LEAST_COMMON = 3  # seeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairing:
+    """Whether samples are pairs, and what speaks against it."""
+
+    is_paired: bool
+    n_common: int  # seeds that both have; of several samples the fewest of two of them
+    why: str  # one line, where they are not paired; empty where they are
+
+
+def pairing(a: Sequence[str], b: Sequence[str]) -> Pairing:
+    """Say whether two samples are paired: 3 common seeds or more, two thirds of the smaller sample or more.
+
+    Args:
+        a: (replicate,) seeds of the values that count; empty where a seed is not known.
+        b: (replicate,) the same of the other sample.
+    """
+    n_common = len(set(a) & set(b) - {""})
+    if why := seeds_problem((a, b)):
+        return Pairing(is_paired=False, n_common=n_common, why=why)
+    smaller = min(len(a), len(b))
+    if _is_enough(n_common, smaller):
+        return Pairing(is_paired=True, n_common=n_common, why="")
+    few = f"fewer than {LEAST_COMMON}" if n_common < LEAST_COMMON else f"fewer than two thirds of {smaller}"
+    return Pairing(is_paired=False, n_common=n_common, why=f"{n_common} common seed{'s' * (n_common != 1)}, {few}")
+
+
+def pairing_of_all(samples: Sequence[Sequence[str]]) -> Pairing:
+    """Say whether a family is paired: seeds are known, none stands twice, and one sample is paired with half the rest.
+
+    A condition that lost its seeds does not undo the pairs of all others: it is compared by itself, see `pairing`.
+
+    Args:
+        samples: (condition, replicate) seeds of the values that count. Those with fewer than two values do not matter.
+    """
+    repeated = [of_one for of_one in samples if len(of_one) > 1]
+    if why := seeds_problem(samples):
+        return Pairing(is_paired=False, n_common=0, why=why)
+    if len(repeated) < 2:
+        return Pairing(is_paired=False, n_common=0, why="fewer than two conditions have two values")
+    if len(repeated) == 2:
+        return pairing(*repeated)
+    place = {seed: index for index, seed in enumerate(dict.fromkeys(seed for of_one in repeated for seed in of_one))}
+    has = np.zeros((len(repeated), len(place)), dtype=np.float32)
+    for row, of_one in zip(has, repeated, strict=True):
+        row[[place[seed] for seed in of_one]] = 1
+    n = has.sum(axis=1)
+    common, smaller = has @ has.T, np.minimum(n[:, None], n)
+    is_enough = (common >= LEAST_COMMON) & (3 * common >= 2 * smaller)
+    np.fill_diagonal(is_enough, val=False)
+    fewest = int(common.min())
+    if 2 * int(is_enough.sum(axis=1).max()) >= len(repeated) - 1:
+        return Pairing(is_paired=True, n_common=fewest, why="")
+    what = f"fewer than {LEAST_COMMON} common seeds, or fewer than two thirds of the smaller sample"
+    return Pairing(is_paired=False, n_common=fewest, why=f"most conditions have {what}")
+
+
+def seeds_problem(samples: Sequence[Sequence[str]]) -> str:
+    """Why seeds cannot pair these samples, (condition, replicate), however many are common; empty: they can."""
+    if any(not seed for of_one in samples for seed in of_one):
+        return "the seed of a replicate is not known"
+    twice = [seed for of_one in samples for seed, n in Counter(of_one).items() if n > 1]
+    return f"seed {twice[0]} stands twice in one condition" if twice else ""
+
+
+def _is_enough(n_common: int, smaller: int) -> bool:
+    return n_common >= LEAST_COMMON and 3 * n_common >= 2 * smaller
