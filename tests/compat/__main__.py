@@ -4,7 +4,8 @@
     python -m tests.compat --cache DIR --package mlflow --version 3.10.1
 
 An environment is made once by pip, a minute or two, and used again. Only what the tested part imports is
-installed: no JAX, and PyTorch for Optuna's Gaussian processes alone. PostgreSQL tests run too. The ranges in pyproject.toml are what passes here.
+installed: no JAX, and PyTorch for Optuna's Gaussian processes alone. PostgreSQL tests run too. The ranges in
+pyproject.toml are what passes here.
 """
 
 from __future__ import annotations

@@ -61,12 +61,12 @@ def test_a_section_says_what_it_is_for(section: str, words: str) -> None:
 
 
 # By hand: 0.40, 0.41, 0.42 have sd 0.01; half-width 4.302653 * 0.01 / sqrt(3) = 0.0248.
-VERDICT = ("[−0.20, 0.10]", "best mean")  # as `pages.best_set` has it
+VERDICT = ("best mean", "[−0.20, 0.10]")  # as `pages.best_set` has it
 
 
 def test_the_result_table_shows_rank_factors_mean_interval_sd_n_and_outcomes() -> None:
     table = page(full()).table("val_loss by condition")
-    assert table.rows[1] == ["1", "1", "0.2", "0.410", "[0.385, 0.435]", "0.010", "3", *VERDICT, "3 finished"]
+    assert table.rows[1] == ["1", "1", "0.2", *VERDICT, "0.410", "[0.385, 0.435]", "0.010", "3", "3 finished"]
 
 
 def test_the_best_and_what_cannot_be_ruled_out_are_marked() -> None:
@@ -80,12 +80,12 @@ def test_a_condition_with_a_diverged_replicate_has_no_rank() -> None:
 
 def test_a_condition_with_a_diverged_replicate_shows_no_mean_of_the_lucky_ones() -> None:
     found = page(full())
-    shown = found.table("val_loss by condition").rows[-1][3:7]
+    shown = found.table("val_loss by condition").rows[-1][5:9]
     assert (shown, "mean of the lucky ones" in found.text("results")) == (["–", "–", "–", "1"], True)
 
 
 def test_the_heading_of_the_intervals_names_level_and_method() -> None:
-    assert page(full()).table("val_loss by condition").rows[0][4] == "95 % interval (Student's t)"
+    assert page(full()).table("val_loss by condition").rows[0][6] == "95 % interval (Student's t)"
 
 
 def test_intervals_of_different_kinds_name_their_own() -> None:
@@ -93,7 +93,7 @@ def test_intervals_of_different_kinds_name_their_own() -> None:
     first, second, third = made.objective
     boot = replace(second, interval=pages.interval(0.41, 0.39, 0.43, 3, method="bca"))
     found = page(replace(made, objective=(first, boot, third))).table("val_loss by condition")
-    assert (found.rows[0][4], found.rows[1][4]) == ("Interval", "[0.390, 0.430] bca, 95 %")
+    assert (found.rows[0][6], found.rows[1][6]) == ("Interval", "[0.390, 0.430] bca, 95 %")
 
 
 def test_failures_that_differ_in_numbers_only_are_one_row() -> None:

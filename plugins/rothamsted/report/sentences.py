@@ -27,8 +27,8 @@ from rothamsted.wording import (
 
 METHODS = {
     "t": "Student's t",
-    "log": "Student's t on the log scale",
-    "logit": "Student's t on the logit scale",
+    "log": "t, log scale",
+    "logit": "t, logit scale",
     "percentile": "percentile bootstrap",
     "bca": "BCa bootstrap",
     "wilson": "Wilson",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rothamsted.analysis.values import Analysis, Best
-from rothamsted.wording import count, joined, level_percent, number
+from rothamsted.wording import GAP, count, joined, level_percent, number
 
 METHODS = {"leaders": "each against leaders chosen by the other seeds", "simple": "t tests, Bonferroni and Holm"}
 OPEN = "open: too noisy to say"
@@ -25,14 +25,14 @@ def verdict_words(analysis: Analysis, best: str = "the best") -> str:
 
 
 def verdict_of(analysis: Analysis, condition: int) -> str:
-    """The verdict on one condition in a table's cell; empty where there is none."""
+    """The verdict on one condition in a table's cell; "unlikely" outside the set; empty where there is none."""
     found = analysis.best
     if found is None or condition not in found.verdicts:
         return ""
     one = found.verdicts[condition]
     if condition == found.winner:
-        return "best mean"
-    return one.verdict if one.is_in_set or one.verdict != "open" else "open, probably not the best"
+        return f"best{GAP}mean"
+    return one.verdict if one.is_in_set or one.verdict != "open" else f"open,{GAP}unlikely"
 
 
 def open_words(analysis: Analysis) -> str:

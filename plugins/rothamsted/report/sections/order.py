@@ -95,7 +95,8 @@ def _design(analysis: Analysis) -> tuple[Part, ...]:
     dataset = analysis.dataset
     n_conditions = count(len(dataset.conditions), "condition")
     interval = METHODS.get(analysis.interval, analysis.interval)
-    statistics = f"{level_percent(analysis.level)} intervals ({interval})"
+    kept = "" if not dataset.metrics else "; on the log or logit scale where a metric has a range"
+    statistics = f"{level_percent(analysis.level)} intervals ({interval}{kept})"
     items = (
         ("Objective" if not dataset.others else "First objective", _objective(dataset.objective)),
         *(("Further objective", _objective(one)) for one in dataset.others),

@@ -75,7 +75,7 @@ def verdict_columns(analysis: Analysis) -> tuple[Column, ...]:
     """The columns of `verdict_cells`; none where there are no verdicts."""
     if analysis.best is None:
         return ()
-    return (*columns("Worse by"), Column(title="Verdict"))
+    return (Column(title="Verdict"), *columns("Worse by"))
 
 
 def verdict_cells(analysis: Analysis, condition: int) -> tuple[Cell, ...]:
@@ -87,7 +87,7 @@ def verdict_cells(analysis: Analysis, condition: int) -> tuple[Cell, ...]:
         return text(""), text("")
     written = estimate(one.difference, one.low, one.high)
     hint = f"{written.value} in these replicates" if math.isfinite(one.difference) else ""
-    return numeric(written.interval, one.difference, hint), text(verdict_of(analysis, condition))
+    return text(verdict_of(analysis, condition)), numeric(written.interval, one.difference, hint)
 
 
 def better_text(found: Better | None) -> str:

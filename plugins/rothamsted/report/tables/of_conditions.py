@@ -62,9 +62,9 @@ def results(analysis: Analysis) -> DataTable:
                 numeric(str(rank[one.condition]) if one.condition in rank else MISSING, rank.get(one.condition)),
                 numeric(str(one.condition), one.condition),
                 *factor_cells[one.condition],
+                *verdict_cells(analysis, one.condition),
                 *summary_cells(_without_lucky(one), is_uniform),
                 *(cell for of_one in further for cell in _mean_cells(_without_lucky(of_one[one.condition]))),
-                *verdict_cells(analysis, one.condition),
                 Cell(text=_ended(one), sort=repr(float(one.counts.get("finished", 0)))),
             ),
             mark=_mark(analysis, one.condition),
@@ -76,7 +76,7 @@ def results(analysis: Analysis) -> DataTable:
     head = (Column(title="Rank", is_numeric=True), Column(title="No.", is_numeric=True, hint="number of the condition"))
     others = [title for one in analysis.dataset.others for title in (f"Mean {one.metric}", header)]
     numbers = columns(f"Mean {objective.metric}", header, "sd", "n", *others)
-    tail = (*numbers, *verdict_columns(analysis), Column(title="Replicates"))
+    tail = (*verdict_columns(analysis), *numbers, Column(title="Replicates"))
     order = ", the Pareto set first, then" if analysis.dataset.others else ","
     return DataTable(
         caption=f"{objective.metric} by condition, {better} is better{order} best first.",
@@ -257,7 +257,8 @@ def _marks_note(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[
     hidden = f" {count(n_hidden, 'of them is', 'of them are')} not among the rows shown." if n_hidden else ""
     member = "; ○ cannot be ruled out as the best" if best.others else ""
     return (
-        f"● best mean{member} at {level_percent(best.level)}.{hidden}",
+        f"● best mean{member} at {level_percent(best.level)}. Unlikely: ruled out as the best, not shown to be worse."
+        f"{hidden}",
         f"Worse by: limits of how much worse the condition is than the best of the others; at "
         f"{level_percent(best.level)} all of them hold together ({METHODS[best.method]}).",
         *best.warnings,
