@@ -47,7 +47,7 @@ def test_without_fresh_seeds_the_mean_of_the_best_is_called_too_good() -> None:
 @pytest.mark.parametrize(
     ("others", "worse", "expected"),
     [
-        ((), (0, 1, 3), "No other can be the best at 95 %. Of the other 3, 3 are worse."),
+        ((), (0, 1, 3), "No other can be the best at 95 %. All the other 3 are worse."),
         (
             (0,),
             (1, 3),

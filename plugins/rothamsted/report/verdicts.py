@@ -57,5 +57,7 @@ def _counts(found: Best) -> str:
         [said] = [one.verdict for condition, one in found.verdicts.items() if condition != found.winner]
         return f"The other is {words[said]}." if said else ""
     each = [(len(found.having(verdict)), said) for verdict, said in words.items()]
+    if alike := next((said for n, said in each if n == n_others), ""):
+        return f"All the other {n_others} are {alike}."
     parts = [f"{n} {'is' if n == 1 else 'are'} {said}" for n, said in each if n]
     return f"Of the other {n_others}, {joined(parts)}." if parts else ""
