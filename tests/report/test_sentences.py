@@ -57,7 +57,7 @@ def test_without_fresh_seeds_the_mean_of_the_best_is_called_too_good() -> None:
         (
             (0, 1, 3),
             (),
-            "3 other conditions cannot be ruled out as the best at 95 %. Of the other 3, 3 are open: too noisy to say.",
+            "3 other conditions cannot be ruled out as the best at 95 %. All the other 3 are open: too noisy to say.",
         ),
     ],
 )

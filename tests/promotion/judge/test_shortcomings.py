@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from rothamsted.errors import SpecError
+from rothamsted.metric import Metric
 from rothamsted.promotion.judge.verdict import decide
+from rothamsted.statistics import mean_interval
+from rothamsted.wording import estimate
 from tests.promotion.contestants import CHALLENGER, CHAMPION, P_VALUE, evidence, policy, verdict_on
 
 
@@ -18,6 +22,15 @@ class TestWithoutAChampion:
         verdict = verdict_on(CHALLENGER, None)
         assert verdict.decision == "promoted"
         assert verdict.reasons[0].startswith("Promoted: there is no champion, so that nothing was compared")
+
+    def test_the_interval_of_the_first_champion_is_the_one_that_its_sweep_shows(self) -> None:
+        # Authority: `mean_interval` with the declared range, as every table of the sweep has it; plain t ends below 0.
+        values, loss = (0.01, 0.02, 0.3), Metric(direction="minimize", low=0)
+        shown = mean_interval(values, metric=loss)
+        assert shown is not None
+        written = estimate(shown.estimate, shown.low, shown.high)
+        verdict = verdict_on(replace(evidence("new", values), metrics={"val_loss": loss}), None)
+        assert f"of mean {written} (95" in verdict.reasons[0]
         assert (verdict.compared_with, verdict.difference, verdict.p_value, verdict.n) == ("", None, None, 3)
 
     def test_too_few_replicates_leave_it_undecided_with_the_number_missing(self) -> None:

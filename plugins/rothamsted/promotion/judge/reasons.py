@@ -29,7 +29,7 @@ def first_champion(policy: Policy, interval: Interval | None, n_constraints: int
     mean = (
         ""
         if interval is None
-        else f" of mean {_shown(interval)} ({level_percent(interval.level)} interval, Student's t)"
+        else f" of mean {_shown(interval)} ({level_percent(interval.level)} interval, {interval.method})"
     )
     n = 0 if interval is None else interval.n
     met = f", and {count(n_constraints, 'constraint')} met" if n_constraints else ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rothamsted.errors import DataError, SpecError
+from rothamsted.metric import declared
 from rothamsted.promotion.judge import reasons
 from rothamsted.promotion.judge.limits import check_constraints
 from rothamsted.promotion.judge.looks import Look, look_sentence, plan_look
@@ -126,7 +127,8 @@ def _alone(challenger: Evidence, policy: Policy, met: tuple[ConstraintResult, ..
     n = int(np.isfinite(values).sum())
     ruling = _shortcoming(challenger, policy, n, met, are_pairs=False)
     if ruling is None:
-        interval = mean_interval(values, level=policy.level)
+        declared_as = declared(challenger.metrics, policy.objective.metric)
+        interval = mean_interval(values, level=policy.level, metric=declared_as)
         sentences = (reasons.first_champion(policy, interval, len(met)), *reasons.missing_runs(challenger))
         ruling = _Ruling(decision="promoted", sentences=sentences)
     return Verdict(

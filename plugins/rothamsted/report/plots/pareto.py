@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rothamsted.analysis.values import Analysis
+from rothamsted.metric import Metric
 from rothamsted.report.plots.axes import draw_values, is_spread
 from rothamsted.report.plots.contract import Direction, NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named, seconds_unit
@@ -98,7 +99,7 @@ def _costs(analysis: Analysis) -> dict[int, Score]:
             seconds[replicate.condition].append(replicate.seconds)
     found = {}
     for number, values in seconds.items():
-        interval = mean_interval(values, level=analysis.level)
+        interval = mean_interval(values, level=analysis.level, metric=Metric(low=0))
         low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
         mean = float(np.mean(values))
         found[number] = Score(condition=number, mean=mean, low=low, high=high, n=len(values), is_partial=False)
