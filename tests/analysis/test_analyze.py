@@ -322,3 +322,10 @@ def test_the_winner_of_the_verdicts_is_the_first_of_the_ranking_where_a_seed_is_
     assert found.best is not None
     assert found.best.winner == 1
     assert [found.best.verdicts[n].mean for n in found.ranking] == [found.objective[n].adjusted for n in found.ranking]
+
+
+def test_where_a_run_diverged_the_verdicts_warn_of_rare_failures() -> None:
+    given = dataset({0: [1.0, 1.1, NAN], 1: [2.0, 2.1, 2.2], 2: [2.5, 2.6, 2.8]}, outcomes={(0, 2): "diverged"})
+    found = analyze(given).best
+    assert found is not None
+    assert any(warning.startswith("Runs diverged here.") for warning in found.warnings)

@@ -27,6 +27,10 @@ AFTER_RACE = (
     "the level says; the verdicts are on those that it kept, as if this were the first look."
 )
 
+RARE_FAILURES = (
+    "Runs diverged here. A condition that diverges on few seeds may not have done so on these: then the truly best one "
+    "is missed, and called worse, more often than the level says."
+)
 MOST_SIMULATED = 40  # conditions for which plans are made by simulation: a second
 MOST_QUICK = 500  # conditions whose verdicts take half a second
 
@@ -60,6 +64,8 @@ def best_in(
     )
     if found is None:
         return None
+    if any(replicate.outcome == "diverged" for replicate in dataset.replicates):
+        found = replace(found, warnings=(*found.warnings, RARE_FAILURES))
     if any(condition.race for condition in dataset.conditions):
         found = replace(found, warnings=(*found.warnings, AFTER_RACE))
     if not plans or len(racing) > MOST_SIMULATED:
