@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rothamsted.analysis.ranking import by_seed, is_paired
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import FactorAxis, draw_factor, draw_values, is_spread
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined
 from rothamsted.report.plots.crossing import Line, Lines, lines_of
-from rothamsted.report.plots.labels import named
+from rothamsted.report.plots.labels import named, percent
 from rothamsted.report.plots.look import GREY, MARKERS, WIDTH, interval_bars, legend_below, series_colours
 from rothamsted.report.plots.trends import draw_partial, lines_words
 from rothamsted.report.plots.view import is_lower_better, metric_label, metric_of, replicate_words
+from rothamsted.statistics import compare_with_best
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +33,7 @@ class Optimum:
 
     group: float  # where the line's level lies on the axis of the group
     best: float  # where along x
-    first: float  # lowest x whose interval overlaps that of the best
+    first: float  # lowest x, next to each other, that cannot be ruled out as the best of the line
     last: float  # highest such x
 
 
@@ -46,6 +48,7 @@ class Sensitivity:
     group: FactorAxis
     optima: tuple[Optimum, ...]  # one a line
     points: str
+    level: float  # of the stretches
 
 
 def sensitivity_data(analysis: Analysis, options: PlotOptions) -> Sensitivity:
@@ -68,7 +71,10 @@ def sensitivity_data(analysis: Analysis, options: PlotOptions) -> Sensitivity:
     is_ratio = lower and bool((ends > 0).all())
     relative = tuple(_relative(line, lower, is_ratio) for line in lines.lines)
     group = lines.group
-    optima = tuple(_optimum(line, group.places[group.labels.index(line.label)], lower) for line in lines.lines)
+    optima = tuple(
+        _optimum(line, _can_be_best(analysis, line, options), group.places[group.labels.index(line.label)], lower)
+        for line in lines.lines
+    )
     label = metric_label(analysis, metric)
     return Sensitivity(
         label=f"{label}\n{'relative to' if is_ratio else 'short of'} the best of its line",
@@ -77,6 +83,7 @@ def sensitivity_data(analysis: Analysis, options: PlotOptions) -> Sensitivity:
         is_ratio=is_ratio,
         group=group,
         optima=optima,
+        level=analysis.level,
         points=replicate_words(analysis, metric, [number for line in lines.lines for number in line.conditions]),
     )
 
@@ -96,15 +103,29 @@ def _relative(line: Line, lower: bool, is_ratio: bool) -> Line:
     return replace(line, mean=ends[0], low=ends[1], high=ends[2])
 
 
-def _optimum(line: Line, group: float, lower: bool) -> Optimum:
-    """Find the best x, and the stretch around it of levels whose intervals overlap with the best's."""
+def _can_be_best(analysis: Analysis, line: Line, options: PlotOptions) -> np.ndarray:
+    """Which points cannot be ruled out as the best of their line, (point,), by the procedure of all verdicts."""
+    dataset, numbers = analysis.dataset, list(line.conditions)
+    if options.over == "mean":  # a point is then no condition, but a mean over several
+        return np.zeros(len(numbers), dtype=bool)
+    found = compare_with_best(
+        by_seed(dataset, numbers)[0],
+        direction=dataset.objective.direction,
+        is_paired=is_paired(dataset, numbers),
+        level=analysis.level,
+    )
+    if found is None:
+        return np.zeros(len(numbers), dtype=bool)
+    return np.array([row.is_in_set for row in found.rows])
+
+
+def _optimum(line: Line, can_be_best: np.ndarray, group: float, lower: bool) -> Optimum:
+    """Find the best x, and the stretch around it of levels that cannot be ruled out."""
     best = _best(line, lower)
-    low, high = np.where(np.isfinite(line.low), (line.low, line.high), line.mean)
-    overlaps = (low <= high[best]) & (high >= low[best])
     first, last = best, best
-    while first > 0 and overlaps[first - 1]:
+    while first > 0 and can_be_best[first - 1]:
         first -= 1
-    while last < len(line.x) - 1 and overlaps[last + 1]:
+    while last < len(line.x) - 1 and can_be_best[last + 1]:
         last += 1
     return Optimum(group=group, best=float(line.x[best]), first=float(line.x[first]), last=float(line.x[last]))
 
@@ -145,8 +166,8 @@ def sensitivity_caption(data: Sensitivity) -> str:
         [
             data.points,
             f"Left: the metric {how}; a flat line does not care about {named(data.lines.x.name)}",
-            "Right: where each line is best; the pale stretch holds the neighbouring levels whose intervals overlap "
-            "with that of the best, one pair at a time and without correction",
+            "Right: where each line is best; the pale stretch holds the neighbouring levels that cannot be ruled out "
+            f"as the best of their line at {percent(data.level)}",
             *lines_words(data.lines),
         ]
     )
