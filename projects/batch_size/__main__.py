@@ -34,6 +34,14 @@ def data_digest(config: Config) -> str:
     return load_dataset(config.data).digest
 
 
+def rows(config: Config) -> dict[str, int]:
+    """The rows behind each accuracy; none where the data have no classes."""
+    data = load_dataset(config.data)
+    if data.n_classes is None:
+        return {}
+    return {"val_accuracy": len(data.val_y)} | ({} if data.test_y is None else {"test/accuracy": len(data.test_y)})
+
+
 def _into_own_folder(
     name: Literal["mnist", "mnist1m"], prepare: Callable[[str | None, Path], Path]
 ) -> Callable[..., Path]:
@@ -73,6 +81,7 @@ STUDY = Study(
         "steps_to_target": Metric(direction="minimize", low=0, label="steps to the target loss"),
         "samples_to_target": Metric(direction="minimize", low=0, label="training samples to the target loss"),
     },
+    rows=rows,
     keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
 )
 

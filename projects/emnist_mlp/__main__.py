@@ -34,6 +34,12 @@ def data_digest(config: Config) -> str:
     return load_dataset(config.data).digest
 
 
+def rows(config: Config) -> dict[str, int]:
+    """The rows behind each accuracy; training rows are counted where they are measured."""
+    data = load_dataset(config.data)
+    return {"validation/accuracy": len(data.validation.y), "test/accuracy": len(data.test.y)}
+
+
 def prepare_balanced(*, source: str | None = None, target: Path | None = None) -> Path:
     """EMNIST Balanced into where `data.path` looks by default, when no target is named."""
     return prepare_emnist(source, target or FOLDER / "emnist")
@@ -63,6 +69,7 @@ STUDY = Study(
         "weight_norm": Metric(low=0, label="norm of the weights"),
         "samples_seen": Metric(low=0, label="training samples seen"),
     },
+    rows=rows,
     keeps=lambda config: Keep(metric="validation/loss", direction="minimize"),
 )
 
