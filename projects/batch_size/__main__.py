@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from projects.batch_size.config import RTOL, VARIES, Config, is_longer, static_key
+from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS, RTOL, VARIES, Config, is_longer, static_key
 from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
@@ -39,7 +39,10 @@ def rows(config: Config) -> dict[str, int]:
     data = load_dataset(config.data)
     if data.n_classes is None:
         return {}
-    return {"val_accuracy": len(data.val_y)} | ({} if data.test_y is None else {"test/accuracy": len(data.test_y)})
+    n_val = len(data.val_y)
+    n_measured = min(len(data.train_y), n_val, MOST_MEASURED_TRAIN_ROWS)
+    of_test = {} if data.test_y is None else {"test/accuracy": len(data.test_y)}
+    return {"train_accuracy": n_measured, "val_accuracy": n_val, **of_test}
 
 
 def _into_own_folder(

@@ -155,7 +155,7 @@ class Opening:
         """The sweep's run, made or resumed; returns the ids of its experiment and of itself."""
         outer = self.asked.outer
         queue.set_attribute(SPEC_KEY, resolved(self.whole))
-        if self.asked.rows:
+        if self.asked.rows or queue.attribute(tags.ROWS, {}):
             queue.set_attribute(tags.ROWS, dict(self.asked.rows))
         if self.stage is not None:
             queue.set_attribute(tags.STAGE, self.stage.as_kept())
