@@ -53,7 +53,7 @@ class Metric:
                 raise StudyError(f"Metric: {name} must be text, not {text!r}")
         if self.rows is not None and (isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 1):
             raise StudyError(f"Metric: rows must be a whole number of at least 1, not {self.rows!r}")
-        if self.rows is not None and (self.low, self.high) != (0, 1):
+        if self.rows is not None and not self.is_share:
             raise StudyError(
                 f"Metric: rows={self.rows} goes with a share, low=0 and high=1; give these two, or no rows"
             )
@@ -62,6 +62,11 @@ class Metric:
     def is_bounded(self) -> bool:
         """Whether its values have an end on any side."""
         return self.low is not None or self.high is not None
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it goes from 0 to 1, as a share of rows does."""
+        return (self.low, self.high) == (0, 1)
 
     def holds(self, value: float) -> bool:
         """Whether a finite value lies in the range; what is not finite is no value of it."""

@@ -47,6 +47,7 @@ RESULT = "rothamsted:result"  # Optuna: the trial's replicates and their summary
 EXPERIMENT_ID = "rothamsted:experiment_id"
 TRACKING_URI = "rothamsted:tracking_uri"
 DATA_DIGEST = "rothamsted:data_digest"
+ROWS = "rothamsted:rows"  # Optuna, of the sweep: metric -> over how many rows it is a share
 CODE_DIGESTS = "rothamsted:code_digests"  # Optuna, of the sweep: of the study's code in each session, without repeats
 ATTEMPTS = "rothamsted:attempts"  # Optuna: replicate -> how often its training has failed
 CRASHES = "rothamsted:crashes"  # Optuna: replicate -> how many workers died while running it

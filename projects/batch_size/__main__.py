@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from projects.batch_size.config import RTOL, VARIES, Config, is_longer, static_key
+from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS, RTOL, VARIES, Config, is_longer, static_key
 from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
@@ -32,6 +32,17 @@ def train(
 def data_digest(config: Config) -> str:
     """The digest of the rows that a config trains on and is measured on."""
     return load_dataset(config.data).digest
+
+
+def rows(config: Config) -> dict[str, int]:
+    """The rows behind each accuracy; none where the data have no classes."""
+    data = load_dataset(config.data)
+    if data.n_classes is None:
+        return {}
+    n_val = len(data.val_y)
+    n_measured = min(len(data.train_y), n_val, MOST_MEASURED_TRAIN_ROWS)
+    of_test = {} if data.test_y is None else {"test/accuracy": len(data.test_y)}
+    return {"train_accuracy": n_measured, "val_accuracy": n_val, **of_test}
 
 
 def _into_own_folder(
@@ -73,6 +84,7 @@ STUDY = Study(
         "steps_to_target": Metric(direction="minimize", low=0, label="steps to the target loss"),
         "samples_to_target": Metric(direction="minimize", low=0, label="training samples to the target loss"),
     },
+    rows=rows,
     keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
 )
 

@@ -11,12 +11,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS
 from projects.batch_size.data import DataConfig, load_dataset
 from projects.batch_size.data.teacher import Teacher, make_teacher
-
-# Rows on which the training loss and the gradient norm are measured. A mean over 1,024 rows has a 32nd of one
-# row's scatter; more would let measuring cost more than training where a run sees few batches of a large set.
-MOST_MEASURED_TRAIN_ROWS = 1024
 
 
 class Rows(NamedTuple):

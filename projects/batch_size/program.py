@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from projects.batch_size.arrays import MOST_MEASURED_TRAIN_ROWS, Arrays, Rows
-from projects.batch_size.config import Config
+from projects.batch_size.arrays import Arrays, Rows
+from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS, Config
 from projects.batch_size.data.teacher import sample_teacher
 from projects.batch_size.model import Parameters, accuracy_of, loss_of, network
 from projects.batch_size.optimizer import Hyper, apply_direction, direction

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from projects.emnist_mlp.config import RTOL, VARIES, Config, is_longer
+from projects.emnist_mlp.config import MOST_MEASURED_TRAIN_ROWS, RTOL, VARIES, Config, is_longer
 from projects.emnist_mlp.data import DataProblem, load_dataset
 from projects.emnist_mlp.data.config import FOLDER
 from projects.emnist_mlp.data.emnist import prepare_emnist
@@ -32,6 +32,16 @@ def train(
 def data_digest(config: Config) -> str:
     """The digest of the rows that a config trains on and is measured on."""
     return load_dataset(config.data).digest
+
+
+def rows(config: Config) -> dict[str, int]:
+    """The rows behind each accuracy."""
+    data = load_dataset(config.data)
+    return {
+        "train/accuracy": min(len(data.train.y), MOST_MEASURED_TRAIN_ROWS),
+        "validation/accuracy": len(data.validation.y),
+        "test/accuracy": len(data.test.y),
+    }
 
 
 def prepare_balanced(*, source: str | None = None, target: Path | None = None) -> Path:
@@ -63,6 +73,7 @@ STUDY = Study(
         "weight_norm": Metric(low=0, label="norm of the weights"),
         "samples_seen": Metric(low=0, label="training samples seen"),
     },
+    rows=rows,
     keeps=lambda config: Keep(metric="validation/loss", direction="minimize"),
 )
 

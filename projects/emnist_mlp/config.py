@@ -29,6 +29,10 @@ VARIES = frozenset(
 )
 RTOL = 0.0  # a member gets the bits that it would get alone
 
+# Training rows on which loss and accuracy are measured. An accuracy over 4,096 rows has a standard error below
+# 0.8 %; more would let measuring cost more than training where a run is short.
+MOST_MEASURED_TRAIN_ROWS = 4096
+
 Width = Annotated[int, Field(ge=1, le=65536)]
 
 

@@ -34,6 +34,19 @@ def data_digest(config: Config) -> str:
     return load_data(config.data).digest
 
 
+def rows(config: Config) -> dict[str, int]:
+    """How many bits each accuracy of a probe is over: those of all its columns, in the rows of its part."""
+    from projects.global_workspace.data.load import load_data
+    from projects.global_workspace.probed import bits_of_probes
+
+    data = load_data(config.data)
+    return {
+        f"{prefix}probe/{kind}_accuracy": n_bits * split.n
+        for prefix, split in (("", data.validation), ("test/", data.test))
+        for kind, n_bits in bits_of_probes(config).items()
+    }
+
+
 STUDY = Study(
     name="global_workspace",
     config=Config,
@@ -65,6 +78,7 @@ STUDY = Study(
         "learning_rate": Metric(low=0, label="learning rate"),
         "samples_seen": Metric(low=0, label="training samples seen"),
     },
+    rows=rows,
     keeps=lambda config: Keep(metric="probe/synergy_accuracy", direction="maximize", reduce="last"),
 )
 

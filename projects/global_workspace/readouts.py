@@ -14,6 +14,7 @@ from projects.global_workspace.config import Config
 from projects.global_workspace.data.config import DOMAINS
 from projects.global_workspace.data.dataset import Split, WorkspaceData
 from projects.global_workspace.information import decompose_samples
+from projects.global_workspace.probed import bits_of
 from projects.global_workspace.probes import Reading, normalised_cross_entropy, random_features, read_bits
 from projects.global_workspace.program import Looks
 
@@ -28,7 +29,7 @@ _PARTS = {
 
 def readout_names(config: Config) -> tuple[str, ...]:
     """The names of `readouts`, known before anything is trained."""
-    kinds = ["synergy", *(kind for kind in ("unique", "redundant") if any(_bits_of(config, kind)))]
+    kinds = ["synergy", *(kind for kind in ("unique", "redundant") if any(bits_of(config, kind)))]
     figures = ("accuracy", "normalised_cross_entropy", "chance")
     return (
         *(f"probe/{kind}_{figure}" for kind in kinds for figure in figures),
@@ -57,7 +58,7 @@ def readouts(config: Config, data: WorkspaceData, split: Split, fitted: Looks, s
     width = config.model.workspace_dim
     fit_on, read_on = (np.asarray(looks.workspace, np.float64)[:, :width] for looks in (fitted, seen))
     head = _head(data.train, len(fit_on))
-    kinds = {kind: _bits_of(config, kind) for kind in ("synergy", "unique", "redundant")}
+    kinds = {kind: bits_of(config, kind) for kind in ("synergy", "unique", "redundant")}
     readings = {
         kind: read_bits(fit_on, _chosen(head, kind, columns), read_on, _chosen(split, kind, columns))
         for kind, columns in kinds.items()
@@ -75,17 +76,6 @@ def readouts(config: Config, data: WorkspaceData, split: Split, fitted: Looks, s
         | _errors(split, seen)
         | _information(data, split, kinds["synergy"][0], readings["synergy"].predicted)
     )
-
-
-def _bits_of(config: Config, kind: str) -> tuple[Sequence[int], ...]:
-    """The bits of a kind that count: of unique ones for each domain, of the others one list of either's."""
-    if kind == "unique":
-        return tuple(config.synergy.unique_indices.of(domain, config.data.n_unique) for domain in DOMAINS)
-    if kind == "redundant":
-        named = [config.synergy.redundant_indices.of(domain, config.data.n_redundant) for domain in DOMAINS]
-    else:
-        named = [config.targets_of(domain) for domain in DOMAINS]
-    return (sorted({index for own in named for index in own}),)
 
 
 def _chosen(split: Split, kind: str, columns: tuple[Sequence[int], ...]) -> np.ndarray:

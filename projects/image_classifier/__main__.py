@@ -37,6 +37,22 @@ def data_digest(config: Config) -> str:
     return load_images(config.data).digest
 
 
+def rows(config: Config) -> dict[str, int]:
+    """The images behind each accuracy: all of their part, of training as many as there are for validation."""
+    from projects.image_classifier.data.load import load_images
+
+    data = load_images(config.data)
+    n_val = len(data.val.labels)
+    of_class = np.bincount(data.val.labels, minlength=data.n_classes)
+    return {
+        "train_accuracy": min(len(data.train.labels), n_val),
+        "val_accuracy": n_val,
+        "best_val_accuracy": n_val,
+        **{f"class_accuracy/{name}": int(n) for name, n in zip(data.class_names, of_class, strict=True) if n},
+        **({"test/accuracy": len(data.test.labels)} if data.test is not None else {}),
+    }
+
+
 def keeps(config: Config) -> Keep:
     """By hand the best epoch by `monitor` is kept; in a sweep its objective says."""
     return Keep(metric=config.monitor, direction="minimize" if config.monitor == "val_loss" else "maximize")
@@ -88,6 +104,7 @@ STUDY = Study(
         "epochs_to_90": Metric(direction="minimize", low=0, label="epochs to 90 % of the best accuracy"),
         "grad_norm": Metric(low=0, label="norm of the gradient"),
     },
+    rows=rows,
     keeps=keeps,
 )
 

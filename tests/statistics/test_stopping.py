@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rothamsted.metric import Metric
 from rothamsted.statistics.intervals import mean_interval
 from rothamsted.statistics.sequential import schedule_looks, stopping_level
 from rothamsted.statistics.stopping import StopDecision, is_narrow_enough
@@ -169,3 +170,17 @@ def test_under_t4_noise_the_interval_still_covers(width: float) -> None:
     share = coverage(lambda rng: rng.standard_t(4, 20) / 2**0.5, 0.0, width=width, n=6000, seed=6)
     print(f"t4 noise, width {width}: {share:.4f}")
     assert share >= 0.93
+
+
+def test_equal_shares_of_a_hundred_rows_are_not_narrow_before_half_a_row_of_spread_would_be() -> None:
+    # Student's t at the level that pays for the looks, with a standard deviation of half a row.
+    of_100 = Metric(low=0, high=1, rows=100)
+    found = decide([0.95] * 3, width=0.02, metric=of_100).interval
+    assert found is not None
+    paid = stopping_level(schedule_looks(n_min=3, n_max=20, step=1), level=0.95)
+    half = stats.t.ppf((1 + paid) / 2, 2) * 0.005 / 3**0.5
+    assert (found.low, found.high) == pytest.approx((0.95 - half, 0.95 + half))
+    assert not decide([0.95] * 3, width=0.02, metric=of_100).is_narrow
+    assert decide([0.95] * 3, width=0.02).is_narrow  # where nothing is known of the metric
+    spread = [0.90, 0.93, 0.95, 0.96]
+    assert decide(spread, width=0.001, metric=of_100) == decide(spread, width=0.001)

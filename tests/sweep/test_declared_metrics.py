@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from rothamsted.errors import SpecError
 from rothamsted.metric import Metric
 from rothamsted.spec import Sweep
 from rothamsted.sweep.open.check import print_plan
-from rothamsted.sweep.open.from_file import load
+from rothamsted.sweep.open.from_file import find_target, load
 from rothamsted.sweep.open.start import open_sweep
+from rothamsted.sweep.opened import open_started
 from rothamsted.tracking import find_runs
 from tests.sweep.conftest import Project
 
@@ -158,3 +160,43 @@ def test_a_joint_correction_of_the_sweep_file_is_that_of_its_report(
     assert by_file is not None
     assert test in by_file.test
     assert by_file == analyze(found, Settings(correction=correction, reference=0)).comparisons
+
+
+LEARNING = {"objective": {"metric": "learning_rate", "direction": "maximize"}, "space": {"lr": [0.25, 0.5]}}
+
+
+def declare_rows(project: Project, rows: str) -> None:
+    """The toy's learning rate, equal over seeds, as a share of some rows; `rows` is an expression of a config."""
+    declared = MAIN.replace("{metrics}", "{'learning_rate': Metric(low=0, high=1)}, rows=lambda config: {rows}")
+    (project.root / "projects" / "toy" / "__main__.py").write_text(declared.replace("{rows}", rows))
+
+
+def test_a_share_of_rows_that_is_equal_over_seeds_has_one_interval_in_run_search_and_analysis(project: Project) -> None:
+    declare_rows(project, "{'learning_rate': 100}")
+    project.start(LEARNING).close()
+    find = partial(find_target, root=project.root)  # as another process does: from name and storage alone
+    context = open_started(
+        "toys", project.storage, root=project.root, find_target=find, tracking_uri=project.tracking_uri
+    )
+    project.work(context)
+    context.recorder.close()
+    found = read_sweep("toys", uri=project.tracking_uri)
+    assert found.metrics["learning_rate"] == Metric(low=0, high=1, rows=100)
+    analysis = analyze(found)
+    intervals = [one.interval for one in analysis.objective]
+    assert intervals == [one.interval for one in analysis.metrics["learning_rate"]]
+    ends = {lr: (one.low, one.high) for lr, one in zip((0.25, 0.5), intervals, strict=True) if one is not None}
+    assert all(low < lr < high for lr, (low, high) in ends.items())
+    told = [trial.attributes["rothamsted:result"]["summary"] for trial in context.queue.trials(["rothamsted:result"])]
+    assert {one["mean"]: (one["ci_low"], one["ci_high"]) for one in told} == ends
+    metrics = {one.run_id: one.metrics for one in find_runs(None, {}, uri=project.tracking_uri)}
+    for trial in found.conditions:
+        logged = metrics[trial.run_id]
+        for name in ("learning_rate", "objective"):
+            assert (logged[f"{name}/ci_low"], logged[f"{name}/ci_high"]) == ends[logged[f"{name}/mean"]]
+
+
+def test_a_share_whose_rows_depend_on_the_condition_is_one_of_unknown_rows(project: Project) -> None:
+    declare_rows(project, "{'learning_rate': round(400 * config.lr)}")
+    project.start(LEARNING).close()
+    assert read_sweep("toys", uri=project.tracking_uri).metrics["learning_rate"] == Metric(low=0, high=1)

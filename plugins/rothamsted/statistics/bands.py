@@ -16,6 +16,7 @@ from rothamsted.catalog import INTERVALS
 from rothamsted.errors import SpecError
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, interval_bounds, least_n, moments
+from rothamsted.statistics.resolution import least_sd
 
 N_POINTS = 200  # more than a plot of usual width can show apart
 N_RESAMPLES_OF_A_BAND = 1999  # at each point; a drawn line needs no third digit
@@ -175,6 +176,7 @@ def _bounds(
         if len(alive) < least:
             continue
         is_constant = alive.min(axis=0) == alive.max(axis=0)
+        is_constant &= (least_sd(alive, metric) == 0) | (method != "t")
         low[at[is_constant]] = high[at[is_constant]] = alive[0, is_constant]
         if not is_constant.all():
             spread = at[~is_constant]

@@ -18,7 +18,7 @@ from rothamsted.rows import TwoSampleRow
 from rothamsted.statistics.effects import Effect, cohens_d, finite_pairs, finite_values, greatest, rounding
 from rothamsted.statistics.exact import Counted, exchanges, sign_flips, signed_rank
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
-from rothamsted.statistics.racing import smallest_step
+from rothamsted.statistics.resolution import smallest_step
 
 Alternative = Literal["two-sided", "greater", "less"]
 

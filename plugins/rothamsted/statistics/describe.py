@@ -74,6 +74,8 @@ def describe(
     known = {key: float(summary[key][0]) for key in ("mean", "sd", "sem", "median", "min", "max")}
     is_constant = n > 1 and known["min"] == known["max"]
     no_width = f"all {n} values are equal: an interval of no width says nothing of the spread"
+    if metric.is_share and metric.rows is None:
+        no_width += "; declare rows= of the metric, where it is a share of rows"
     remarks = [
         why_no_interval(n, level=level, method=method) or why_odd(finite, method=method, metric=metric),
         no_width if interval is not None and interval.low == interval.high else "",

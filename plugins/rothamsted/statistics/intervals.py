@@ -16,6 +16,7 @@ from rothamsted.catalog import INTERVALS
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.bootstrap import least_n_to_resample
 from rothamsted.statistics.ranges import cut, end_of_range, in_range, kept_in_range, scale_of
+from rothamsted.statistics.resolution import least_sd, why_this_wide
 from rothamsted.statistics.shares import overdispersion, why_no_share
 
 DEFAULT_LEVEL = 0.95
@@ -47,8 +48,9 @@ def mean_interval(
 
     Student's t is exact for independent normal values: Student (1908), Biometrika 6(1). For a metric with a range it
     is taken on the log or logit scale, see `ranges`. The bootstrap intervals do not assume a form, and are too narrow
-    for few values: see `bootstrap`. Equal values have an interval of no width; on an end of the range they have none,
-    since a spread beyond it would not show.
+    for few values: see `bootstrap`. Equal values have an interval of no width; of a share of a known number of rows t
+    takes half a step for the standard deviation, where that is more, see `resolution.least_sd`. On an end of the range
+    equal values have none, since a spread beyond it would not show.
 
     Args:
         values: One number a replicate; NaN (a missing one) and infinity are left out and not counted.
@@ -78,12 +80,13 @@ def mean_interval(
         return None
     if is_of_rows and why_no_share(column[:, 0], metric):
         return None
-    if not is_of_rows and column.min() == column.max():
+    is_constant = not is_of_rows and column.min() == column.max()
+    if is_constant and end_of_range(float(column[0, 0]), metric):
+        return None
+    if is_constant and not (method == "t" and least_sd(column, metric)[0]):
         estimate = low = high = float(column[0, 0])
-        if end_of_range(estimate, metric):
-            return None
     else:
-        estimate = float(moments(column)[0][0])
+        estimate = float(column[0, 0] if is_constant else moments(column)[0][0])
         lows, highs = interval_bounds(method, column, level, metric, seed, n_resamples)
         low, high = float(lows[0]), float(highs[0])
     name = scale_of(column, metric) if method == "t" else method
@@ -121,10 +124,10 @@ def why_no_interval(n: int, *, level: float = DEFAULT_LEVEL, method: str = "t") 
 
 
 def why_odd(values: np.ndarray, *, method: str, metric: Metric) -> str:
-    """Say why finite values that are enough have no interval by this method, or one that is too narrow; else empty."""
+    """Say why finite values that are enough have no interval, or one that their spread does not explain; else empty."""
     if INTERVALS[method].is_of_rows:
         return why_no_share(values, metric) or overdispersion(values, metric)
-    return why_no_spread(values, metric)
+    return why_no_spread(values, metric) or (why_this_wide(values, metric) if method == "t" else "")
 
 
 def why_no_spread(values: np.ndarray, metric: Metric) -> str:
@@ -153,7 +156,7 @@ def t_bounds(
     """
     mean, sd, n = moments(values)
     with np.errstate(over="ignore"):
-        half = t_quantile(level, len(values) - 1) * sd / np.sqrt(n)
+        half = t_quantile(level, len(values) - 1) * np.maximum(sd, least_sd(values, metric)) / np.sqrt(n)
     return within_range(values, mean, half, metric)
 
 

@@ -28,6 +28,7 @@ from scipy.special import stdtr
 
 from rothamsted.statistics.intervals import check_level, moments
 from rothamsted.statistics.reduce import Direction
+from rothamsted.statistics.resolution import smallest_step
 from rothamsted.statistics.sequential import one_sided_levels, schedule_looks
 
 N_LEADERS = 3  # one leader doubles the noise of a difference, many are worse than the best; 3 to 5 cost least
@@ -216,19 +217,3 @@ def _drops(
             f"p = {p_values[index]:.2g}, at most {allowed:.2g} at this look"
         )
     return drops
-
-
-def smallest_step(scores: np.ndarray) -> float:
-    """Return the smallest step between scores, 0 where they are practically continuous.
-
-    A coarse metric, such as the accuracy on a hundred images, repeats by chance, and the spread of three equal
-    differences says nothing. Rounding to a step has a variance of step**2 / 12, a difference at most twice that
-    (Sheppard's correction). Steps below a millionth of the range are rounding errors.
-    """
-    finite = np.sort(scores[np.isfinite(scores)])
-    if len(finite) < 2:
-        return 0.0
-    with np.errstate(over="ignore"):
-        steps = np.diff(finite)
-        steps = steps[steps > 1e-6 * (finite[-1] - finite[0])]
-    return float(steps.min()) if len(steps) else 0.0

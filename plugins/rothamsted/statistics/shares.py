@@ -35,10 +35,15 @@ def wilson_ends(share: np.ndarray, n: int, level: float) -> tuple[np.ndarray, np
     return np.where(share == 0, 0.0, np.maximum(low, 0)), np.where(share == 1, 1.0, np.minimum(high, 1))
 
 
+def are_shares(values: np.ndarray, rows: int) -> np.ndarray:
+    """Whether each value is a whole number of rows over `rows`, but for rounding; NaN is none."""
+    counts = values * rows
+    return (np.abs(counts - np.round(counts)) <= TOLERANCE) & (values >= 0) & (values <= 1)
+
+
 def why_no_share(values: np.ndarray, metric: Metric) -> str:
     """Say why finite values are no shares of the metric's rows; empty where they are."""
-    rows = values * (metric.rows or 1)
-    off = (np.abs(rows - np.round(rows)) > TOLERANCE) | (values < 0) | (values > 1)
+    off = ~are_shares(values, metric.rows or 1)
     if not off.any():
         return ""
     if metric.rows is None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rothamsted.statistics.intervals import Interval, check_level, mean_interval
+from rothamsted.metric import UNKNOWN, Metric
+from rothamsted.statistics.intervals import Interval, check_level, mean_interval, t_quantile
+from rothamsted.statistics.resolution import least_sd
 from rothamsted.statistics.sequential import schedule_looks, stopping_level
 
 
@@ -38,6 +40,7 @@ def is_narrow_enough(
     n_min: int,
     n_max: int,
     step: int = 1,
+    metric: Metric = UNKNOWN,
 ) -> StopDecision:
     """Replay the looks at one condition until its interval is at most `width` wide.
 
@@ -52,6 +55,7 @@ def is_narrow_enough(
         n_min: Values before the first look, 2 or more.
         n_max: Replicates at which it ends in any case; no more values than that.
         step: Replicates between looks.
+        metric: What is known of it: equal shares of a known number of rows are no interval of no width.
 
     Raises:
         ValueError: A shape, width, count or level that cannot be.
@@ -63,7 +67,7 @@ def is_narrow_enough(
         if look > len(replicates):
             break
         taken = look
-        interval = _paid_interval(replicates[:look], looks, level)
+        interval = _paid_interval(replicates[:look], looks, level, metric)
         if interval is not None and interval.n >= n_min and interval.high - interval.low <= width:
             return _decision(replicates[:look], interval, width, is_narrow=True, next_n=None)
     next_n = next((look for look in looks if look > taken), None)
@@ -85,15 +89,17 @@ def _checked(values: Sequence[float] | np.ndarray, width: float, level: float, n
     return replicates
 
 
-def _paid_interval(values: np.ndarray, looks: tuple[int, ...], level: float) -> Interval | None:
+def _paid_interval(values: np.ndarray, looks: tuple[int, ...], level: float, metric: Metric) -> Interval | None:
     """Return Student's interval at the level that pays for the looks, named by the level at which it covers."""
-    interval = mean_interval(values[np.isfinite(values)], level=stopping_level(looks, level=level))
+    finite, paid = values[np.isfinite(values)], stopping_level(looks, level=level)
+    interval = mean_interval(finite, level=paid)
     if interval is None:
         return None
+    least = t_quantile(paid, interval.n - 1) * float(least_sd(finite[:, None], metric)[0]) / math.sqrt(interval.n)
     return Interval(
         estimate=interval.estimate,
-        low=interval.low,
-        high=interval.high,
+        low=min(interval.low, interval.estimate - least),
+        high=max(interval.high, interval.estimate + least),
         level=level,
         n=interval.n,
         method="sequential t",

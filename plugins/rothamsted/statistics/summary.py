@@ -10,6 +10,7 @@ import numpy as np
 
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments, t_quantile, within_range
+from rothamsted.statistics.resolution import least_sd
 
 SUMMARY_KEYS = ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")
 
@@ -22,7 +23,7 @@ def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric =
             many were not.
         level: Nominal coverage of ci_low to ci_high, Student's t interval for the mean (see `mean_interval`).
         metric: What is known of the metric: ci_low and ci_high keep to its range, and equal values on an end of it
-            have none.
+            have none; of a share of known rows they are as far apart as half a step of standard deviation makes them.
 
     Returns:
         For each key of SUMMARY_KEYS an array (point,). `sd` divides by n - 1, `sem` is sd / sqrt(n). What is
@@ -37,7 +38,7 @@ def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric =
     mean = np.clip(mean, low, high)  # rounding may put the mean of equal values one ulp beside them
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         sem = sd / np.sqrt(n)
-        half = _t_quantiles(level, n) * sem
+        half = _t_quantiles(level, n) * np.maximum(sem, least_sd(values, metric) / np.sqrt(n))
     ci_low, ci_high = within_range(values, mean, half, metric)
     for end in (metric.low, metric.high):
         if end is not None:

@@ -9,7 +9,14 @@ from rothamsted.study.artifacts import Contents, log_artifacts, write_artifacts
 from rothamsted.study.by_hand import main, run_by_hand
 from rothamsted.study.checkpoint import Checkpoint, Snapshot
 from rothamsted.study.command_line import ByHand
-from rothamsted.study.contract import MeasurementLike, Study, check_population, digest_of_data, population_key
+from rothamsted.study.contract import (
+    MeasurementLike,
+    Study,
+    check_population,
+    digest_of_data,
+    population_key,
+    rows_of_shares,
+)
 from rothamsted.study.driver import OnArtifacts, drive
 from rothamsted.study.exports import write_exports
 from rothamsted.study.fields import field_names, field_types, flatten, set_fields
@@ -42,6 +49,7 @@ __all__ = [
     "main",
     "population_key",
     "prepare_data",
+    "rows_of_shares",
     "run_by_hand",
     "set_fields",
     "source_tags",

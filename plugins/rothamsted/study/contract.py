@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import DataError, StudyError
-from rothamsted.metric import Metric, check_metrics
+from rothamsted.metric import Metric, check_metrics, declared
 from rothamsted.study.fields import field_names, flatten
 from rothamsted.study.keep import Keep
 
@@ -136,6 +136,7 @@ class Study:
         data_digest: config -> digest of the data that it trains on, for the record.
         user_errors: exceptions of the study whose text alone tells its user what to do.
         metrics: what is known of the metrics that it logs, by name; a name may end in * (class_accuracy/*).
+        rows: config -> over how many rows each share among its metrics is taken, by name, where the data say.
         keeps: config -> whose weights a run by hand keeps; in a sweep its objective says. None: the last.
     """
 
@@ -150,6 +151,7 @@ class Study:
     data_digest: Callable[[Any], str] | None = None
     user_errors: tuple[type[Exception], ...] = ()
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    rows: Callable[[Any], Mapping[str, int]] | None = None
     keeps: Callable[[Any], Keep] | None = None
 
     def __post_init__(self) -> None:
@@ -166,6 +168,11 @@ class Study:
     def known_metrics(self) -> Mapping[str, Metric]:
         """What is declared of its metrics, those of the driver among them."""
         return {**DRIVER_METRICS, **self.metrics}
+
+    def with_rows(self, rows: Mapping[str, int]) -> Study:
+        """The same study, whose shares are over so many rows, by the name of the metric."""
+        counted = {name: replace(declared(self.metrics, name), rows=n) for name, n in rows.items()}
+        return replace(self, metrics={**self.metrics, **counted})
 
 
 def missing_parts(model: Any) -> list[str]:
@@ -197,10 +204,24 @@ def digest_of_data(study: Study, config: BaseModel) -> str | None:
     Raises:
         DataError: The study says in its own words, made one line, why the data cannot be used.
     """
-    if study.data_digest is None:
-        return None
+    return None if study.data_digest is None else _asked(study, study.data_digest, config)
+
+
+def rows_of_shares(study: Study, configs: Sequence[BaseModel]) -> dict[str, int]:
+    """Over how many rows each share is taken, by name: those that are the same for all configs.
+
+    Raises:
+        DataError: As `digest_of_data`.
+    """
+    if study.rows is None:
+        return {}
+    first, *others = [_asked(study, study.rows, config) for config in configs]
+    return {name: n for name, n in first.items() if all(one.get(name) == n for one in others)}
+
+
+def _asked(study: Study, question: Callable[[Any], Any], config: BaseModel) -> Any:
     try:
-        return study.data_digest(config)
+        return question(config)
     except study.user_errors as error:
         raise DataError(" ".join(str(error).split())) from error
 

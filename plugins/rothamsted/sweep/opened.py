@@ -141,6 +141,11 @@ def stage_config(
     return set_fields(study.config, values, place=f"sweep {sweep.name}")
 
 
+def with_rows(study: Study | ForeignStudy, rows: Mapping[str, int]) -> Study | ForeignStudy:
+    """What a sweep trains, with the number of rows of its shares as they were found when the sweep was opened."""
+    return study.with_rows(rows) if rows and isinstance(study, Study) else study
+
+
 def n_workers(sweep: Sweep) -> int:
     """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
     wanted = sweep.execution.workers
@@ -207,7 +212,7 @@ def open_started(
     if tags.RUN_ID not in record.attributes:
         raise StoreError(f"sweep '{name}' is only just being started; give the same command again")
     whole = from_resolved({**record.spec, "storage": storage})
-    sweep, study = first_stage(whole), find_target(whole)
+    sweep, study = first_stage(whole), with_rows(find_target(whole), record.attributes.get(tags.ROWS, {}))
     stage = record.attributes.get(tags.STAGE)
     queue = queue_of(sweep)
     return Opened(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from rothamsted import tags, tracking
 from rothamsted.search import SearchRecord, check_storage, find_search
 from rothamsted.space import Choice
 from rothamsted.spec import Sweep
-from rothamsted.study import Study, digest_of_data
+from rothamsted.study import Study, digest_of_data, rows_of_shares
 from rothamsted.study.source_code import code_digest
 from rothamsted.sweep.foreign_study import ForeignStudy
 from rothamsted.sweep.open.growth import check_confirm_study, check_later_stages, check_unchanged
@@ -26,12 +29,14 @@ class Asked:
     Attributes:
         record: of a sweep that was started before; None where there is none.
         data_digest: of the data of its first condition; None where nobody can say.
+        rows: metric -> over how many rows it is a share in every condition; where nobody can say, it is left out.
         digest_of_code: SHA-256 of the source files of what is trained.
         outer: the run that MLflow opened around this process; None without one.
     """
 
     record: SearchRecord | None
     data_digest: str | None
+    rows: Mapping[str, int]
     digest_of_code: str
     outer: tracking.FoundRun | None
 
@@ -43,6 +48,7 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
         UserError: in one line.
     """
     data_digest, digest_of_code = digest_of_first_data(whole, study), digest_of_target(whole, study, place.root)
+    rows = rows_in_every_condition(whole, study)
     outer = ask_stores(whole.storage, place, default_experiment=whole.experiment)
     check_params(sweep_params(whole, study))
     check_params(_longest_params(whole))
@@ -52,7 +58,7 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
     if not whole.stages:
         check_confirm_study(whole, record)
     check_later_stages(whole, record)
-    return Asked(record=record, data_digest=data_digest, digest_of_code=digest_of_code, outer=outer)
+    return Asked(record=record, data_digest=data_digest, rows=rows, digest_of_code=digest_of_code, outer=outer)
 
 
 def ask_stores(storage: str, place: Place, *, default_experiment: str | None) -> tracking.FoundRun | None:
@@ -106,10 +112,25 @@ def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | Non
     space = sweep.search_space
     probes = list(space.probes()) or [("", {})]
     conditions = [probes[0][1], *(values for name, values in probes[1:] if isinstance(space.domains[name], Choice))]
-    n_stages = max(len(sweep.stages), 1)
-    configs = [stage_config(study, sweep, stage, condition) for condition in conditions for stage in range(n_stages)]
-    first, *_ = [digest_of_data(study, config) for config in configs]
+    first, *_ = [digest_of_data(study, config) for config in _of_all_stages(sweep, study, conditions)]
     return first
+
+
+def rows_in_every_condition(sweep: Sweep, study: Study | ForeignStudy) -> Mapping[str, int]:
+    """Metric -> over how many rows it is a share, where that is the same with every choice and at all ends of ranges.
+
+    Raises:
+        DataError: as above.
+    """
+    if isinstance(study, ForeignStudy):
+        return {}
+    conditions = [values for _, values in sweep.search_space.probes()] or [{}]
+    return rows_of_shares(study, _of_all_stages(sweep, study, conditions))
+
+
+def _of_all_stages(sweep: Sweep, study: Study, conditions: Sequence[Mapping[str, Any]]) -> list[BaseModel]:
+    n_stages = max(len(sweep.stages), 1)
+    return [stage_config(study, sweep, stage, condition) for condition in conditions for stage in range(n_stages)]
 
 
 def _longest_params(sweep: Sweep) -> Mapping[str, str]:

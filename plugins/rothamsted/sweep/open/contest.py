@@ -16,13 +16,13 @@ from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError
 from rothamsted.mlproject import find_root
 from rothamsted.search import SearchRecord
 from rothamsted.spec import PLACE_KEYS, Execution, Objective, Sweep, difference, from_resolved, resolved
-from rothamsted.study import Study, digest_of_data, set_fields
+from rothamsted.study import Study, digest_of_data, rows_of_shares, set_fields
 from rothamsted.study.source_code import code_digest
 from rothamsted.sweep.open.asked import Asked, ask_stores, started_record
 from rothamsted.sweep.open.contestants import Contestants
 from rothamsted.sweep.open.from_file import find_study
 from rothamsted.sweep.open.start import Opening
-from rothamsted.sweep.opened import Opened, Place
+from rothamsted.sweep.opened import Opened, Place, with_rows
 
 Config = Mapping[str, Any]  # dotted field of a study's config -> value, without the seed
 
@@ -68,7 +68,7 @@ def open_contest(
     found = find_study(study, root)
     configs: list[Config] = [json.loads(json.dumps(dict(config))) for config in contestants]
     _check_labels(what, labels, len(configs))
-    digests = _check_configs(what, found, configs, labels, seeds)
+    digests, rows = _check_configs(what, found, configs, labels, seeds)
     if find_root() != root.resolve():
         raise StudyError(f"{what}: workers start in {Path.cwd()}, which is not in the project {root}; go there first")
     common, space = _split(configs)
@@ -99,12 +99,13 @@ def open_contest(
         outer=ask_stores(storage, place, default_experiment=None),
         record=_record(sweep, given),
         data_digest=data_digest,
+        rows=rows,
         digest_of_code=code_digest(study, root),
     )
     return Opening(
         sweep=sweep,
         whole=sweep,
-        study=found,
+        study=with_rows(found, rows),
         place=place,
         asked=asked,
         check=lambda record: _check_unchanged(sweep, given, record),
@@ -151,8 +152,8 @@ def _check_labels(place: str, labels: Sequence[str], n_contestants: int) -> None
 
 def _check_configs(
     place: str, study: Study, configs: Sequence[Config], labels: Sequence[str], seeds: Sequence[int]
-) -> list[str]:
-    """Let the study judge every contestant, none of which may be another; returns the digests of their data."""
+) -> tuple[list[str], Mapping[str, int]]:
+    """Let the study judge every contestant, none of which may be another; returns their data's digests and rows."""
     if not seeds:
         raise SpecError(f"{place}: has no seeds; give at least one")
     made, digests = [], []
@@ -164,7 +165,7 @@ def _check_configs(
             twin = labels[made.index(made[-1])]
             raise SpecError(f"{place}: {label} is the same as {twin}, field by field; remove one")
         digests.append(digest_of_data(study, made[-1]))
-    return sorted({digest for digest in digests if digest is not None})
+    return sorted({digest for digest in digests if digest is not None}), rows_of_shares(study, made)
 
 
 def _split(configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, list[Any]]]:

@@ -24,7 +24,7 @@ from rothamsted.sweep.open.contestants import Contestants
 from rothamsted.sweep.open.growth import CONFIRM_STUDY, check_unchanged
 from rothamsted.sweep.open.sweep_run import SweepRun, mark_continuation
 from rothamsted.sweep.open.warm_start import known_from
-from rothamsted.sweep.opened import Opened, Place, confirm_queue_of, open_started, queue_of
+from rothamsted.sweep.opened import Opened, Place, confirm_queue_of, open_started, queue_of, with_rows
 from rothamsted.sweep.stage import LaterStage, first_stage, keeps_states
 from rothamsted.tracking import Recorder
 
@@ -58,7 +58,7 @@ def open_sweep(
     opening = Opening(
         sweep=first_stage(sweep),
         whole=sweep,
-        study=study,
+        study=with_rows(study, asked.rows),
         place=place,
         asked=asked,
         stage=stage,
@@ -155,6 +155,8 @@ class Opening:
         """The sweep's run, made or resumed; returns the ids of its experiment and of itself."""
         outer = self.asked.outer
         queue.set_attribute(SPEC_KEY, resolved(self.whole))
+        if self.asked.rows or queue.attribute(tags.ROWS, {}):
+            queue.set_attribute(tags.ROWS, dict(self.asked.rows))
         if self.stage is not None:
             queue.set_attribute(tags.STAGE, self.stage.as_kept())
         if self.contestants is not None:

@@ -97,7 +97,7 @@ def _verdicts(
             verdicts[number] = _verdict(SURVIVED, "")
         elif racing.narrower_than is not None:
             width = racing.narrower_than
-            stop = is_narrow_enough(values[row], width=width, level=level, **bounds)
+            stop = is_narrow_enough(values[row], width=width, level=level, metric=metric, **bounds)
             if stop.is_narrow and stop.interval is not None:
                 low, high = cut(np.array(stop.interval.low), np.array(stop.interval.high), metric)
                 paid = f"{estimate(stop.interval.estimate, float(low), float(high))} ({stop.interval.method})"

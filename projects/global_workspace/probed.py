@@ -1,0 +1,26 @@
+"""Which bits the probes read, known from the settings alone: nothing here imports JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from projects.global_workspace.config import Config
+from projects.global_workspace.data.config import DOMAINS
+
+
+def bits_of(config: Config, kind: str) -> tuple[Sequence[int], ...]:
+    """The bits of a kind that count: of unique ones for each domain, of the others one list of either's."""
+    if kind == "unique":
+        return tuple(config.synergy.unique_indices.of(domain, config.data.n_unique) for domain in DOMAINS)
+    if kind == "redundant":
+        named = [config.synergy.redundant_indices.of(domain, config.data.n_redundant) for domain in DOMAINS]
+    else:
+        named = [config.targets_of(domain) for domain in DOMAINS]
+    return (sorted({index for own in named for index in own}),)
+
+
+def bits_of_probes(config: Config) -> dict[str, int]:
+    """Kind of probe -> how many bits it reads in a row."""
+    counts = {kind: sum(map(len, bits_of(config, kind))) for kind in ("synergy", "unique", "redundant")}
+    found = {kind: n for kind, n in counts.items() if n}
+    return found | {"synergy_nonlinear": found["synergy"]}
