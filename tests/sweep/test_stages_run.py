@@ -19,6 +19,7 @@ from rothamsted import tags
 from rothamsted.cli.main import main
 from rothamsted.errors import StoreError
 from rothamsted.search import find_search
+from rothamsted.search.sweep_lease import SweepLease
 from rothamsted.study import Checkpoint, Study, drive
 from rothamsted.sweep.open.from_file import find_target, load
 from rothamsted.sweep.opened import open_started
@@ -163,6 +164,23 @@ def check_cuts(project: Project, places: Callable[[int], Sequence[int]]) -> None
 def test_a_chain_ends_alike_where_it_dies_between_its_stages(here: Project) -> None:
     # By hand: a third of the commits are of the first stage with its 8 short replicates; the step is behind the middle.
     check_cuts(here, lambda n: [n // 2, n * 2 // 3])
+
+
+def test_a_stage_that_was_cut_off_just_after_its_study_was_made_is_the_sweeps_own(here: Project) -> None:
+    taken: list[SweepLease] = []
+
+    def take(self: SweepLease, *given: Any, **how: Any) -> bool:
+        taken.append(self)
+        if len(taken) == 2:  # of the second stage, whose study has just been made
+            raise PowerCut
+        return real(self, *given, **how)
+
+    real = SweepLease.take
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
+        patch.setattr(SweepLease, "take", take)
+        run(here)
+    assert find_search(here.storage, "toys.stage2") is not None
+    assert run(here).result.exit_status == 0
 
 
 @pytest.mark.slow

@@ -127,7 +127,8 @@ class Opening:
         tracking.migrate(self.place.tracking_uri)
         sweep = self.sweep
         directions: list[Direction] = [objective.direction for objective in sweep.objectives]
-        create_study(sweep.storage, sweep.name, directions, attributes={SPEC_KEY: resolved(self.whole)})
+        # At once, so that a process that dies after it leaves no study that nobody recognises.
+        create_study(sweep.storage, sweep.name, directions, attributes=self._first_attributes())
         queue = queue_of(self.sweep)
         lease = queue.lease(new_worker_id())
         if not lease.take(LEASE_SECONDS, is_dead=lambda holder: not is_alive(holder)):
@@ -151,16 +152,18 @@ class Opening:
 
     # ---- the process that decides ----
 
+    def _first_attributes(self) -> dict[str, Any]:
+        """What says of a study whose it is."""
+        of_stage = {tags.STAGE: self.stage.as_kept()} if self.stage is not None else {}
+        of_contest = {tags.CONTEST: self.contestants.plain} if self.contestants is not None else {}
+        return {SPEC_KEY: resolved(self.whole), **of_stage, **of_contest}
+
     def _run(self, queue: Queue, recorder: Recorder, record: SearchRecord | None) -> tuple[str, str]:
         """The sweep's run, made or resumed; returns the ids of its experiment and of itself."""
         outer = self.asked.outer
         queue.set_attribute(SPEC_KEY, resolved(self.whole))
         if self.asked.rows or queue.attribute(tags.ROWS, {}):
             queue.set_attribute(tags.ROWS, dict(self.asked.rows))
-        if self.stage is not None:
-            queue.set_attribute(tags.STAGE, self.stage.as_kept())
-        if self.contestants is not None:
-            queue.set_attribute(tags.CONTEST, self.contestants.plain)
         run = SweepRun(
             sweep=self.sweep,
             whole=self.whole,
