@@ -176,9 +176,10 @@ def test_a_stage_that_was_cut_off_just_after_its_study_was_made_is_the_sweeps_ow
         return real(self, *given, **how)
 
     real = SweepLease.take
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SweepLease, "take", take)
-        run(here)
+        with pytest.raises(PowerCut):
+            run(here)
     assert find_search(here.storage, "toys.stage2") is not None
     assert run(here).result.exit_status == 0
 
