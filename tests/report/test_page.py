@@ -8,7 +8,7 @@ import pytest
 
 from rothamsted.report.plots import NotApplicable, Rendered
 from tests.report import pages
-from tests.report.full_page import EVERYTHING, full, page
+from tests.report.full_page import EVERYTHING, full, page, source
 
 SECTIONS = (
     "question",
@@ -82,6 +82,11 @@ def test_a_condition_with_a_diverged_replicate_shows_no_mean_of_the_lucky_ones()
     found = page(full())
     shown = found.table("val_loss by condition").rows[-1][5:9]
     assert (shown, "mean of the lucky ones" in found.text("results")) == (["–", "–", "–", "1"], True)
+
+
+def test_an_open_verdict_says_how_many_seeds_would_decide_it() -> None:
+    found = source(full(best=pages.best_set(1, 0, more_seeds={0: 7})))
+    assert "about 7\N{NO-BREAK SPACE}seeds would decide" in found
 
 
 def test_the_heading_of_the_intervals_names_level_and_method() -> None:

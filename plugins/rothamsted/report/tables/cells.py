@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rothamsted.analysis.values import Analysis, Better, ComparisonRow, ConditionSummary
+from rothamsted.analysis.values import Analysis, Best, Better, ComparisonRow, ConditionSummary
 from rothamsted.report.parts import Cell, Column, columns, numeric, text
 from rothamsted.report.sentences import METHODS
 from rothamsted.report.verdicts import verdict_of
@@ -87,7 +87,18 @@ def verdict_cells(analysis: Analysis, condition: int) -> tuple[Cell, ...]:
         return text(""), text("")
     written = estimate(one.difference, one.low, one.high)
     hint = f"{written.value} in these replicates" if math.isfinite(one.difference) else ""
-    return text(verdict_of(analysis, condition)), numeric(written.interval, one.difference, hint)
+    verdict = Cell(text=verdict_of(analysis, condition), hint=_seeds_hint(analysis.best, condition))
+    return verdict, numeric(written.interval, one.difference, hint)
+
+
+def _seeds_hint(best: Best, condition: int) -> str:
+    """How many seeds would decide an open condition; empty where it is decided, or nothing is known."""
+    if condition not in best.more_seeds:
+        return ""
+    seeds = best.more_seeds[condition]
+    return (
+        "more seeds than can be tried would decide" if seeds is None else f"about {count(seeds, 'seed')} would decide"
+    )
 
 
 def better_text(found: Better | None) -> str:
