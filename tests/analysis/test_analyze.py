@@ -153,6 +153,25 @@ def test_a_reference_can_be_named_by_its_values() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reference", "why"),
+    [
+        (7, "the reference, condition 7, is not there; there are: 0 to 1"),
+        (1, "the reference, condition 1 (x=1), has no place in the ranking: name another"),
+    ],
+)
+def test_a_reference_that_cannot_be_compared_with_is_named_with_the_way_out(reference: int, why: str) -> None:
+    given = dataset({0: [1.0, 2.0, 3.0], 1: [NAN, NAN, NAN]}, outcomes={(1, s): "failed" for s in range(3)})
+    assert analyze(given, Settings(reference=reference)).gaps["comparisons"] == why
+
+
+def test_where_no_loss_would_be_called_worse_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rothamsted.analysis.verdicts.detectable_loss", lambda *given, **how: math.inf)
+    found = analyze(dataset({0: [1.0, 2.0], 1: [4.0, 5.5]}))
+    assert found.detectable is None
+    assert found.gaps["detectable"] == "with 2 seeds a condition no loss, however large, is called worse so often"
+
+
 def test_without_a_reference_nothing_is_compared_with_the_winner_as_if_it_had_been_named() -> None:
     found = analyze(dataset({0: [1.0, 2.0, 3.0], 1: [4.0, 5.5, 6.0], 2: [7.0, 8.0, 9.5], 3: [9.0, 9.5, 10.0]}))
     assert found.comparisons is None

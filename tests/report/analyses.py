@@ -61,7 +61,6 @@ def analysis_of(
         dataset=_with_pruned(_dataset(values, scores, metrics, direction, set(log)), pruned),
         level=LEVEL,
         interval="t",
-        correction="holm",
         objective=summaries,
         metrics={name: tuple(summary_of(i, row) for i, row in enumerate(rows)) for name, rows in metrics.items()},
         ranking=ranking,

@@ -129,7 +129,6 @@ def analysis(
         "dataset": dataset,
         "level": 0.95,
         "interval": "t",
-        "correction": "holm",
         "objective": summaries,
         "metrics": {},
         "ranking": tuple(one.condition for one in sorted(ranked, key=lambda one: one.statistics["mean"])),

@@ -68,6 +68,13 @@ def test_what_can_be_the_best_and_every_verdict_is_counted(
     assert words == expected
 
 
+def test_what_is_open_and_outside_the_set_is_said_to_be_unlikely_the_best() -> None:
+    found = pages.best_set(2, 0, worse=(1,))
+    outside = pages.against_best(0.2, is_in_set=False, p=0.03)
+    words = plain(verdict_words(four(best=replace(found, verdicts={**found.verdicts, 3: outside}))))
+    assert "2 are open: too noisy to say (1 of them unlikely to be the best)." in words
+
+
 def test_a_verdict_says_how_many_seeds_would_decide() -> None:
     found = pages.best_set(2, 0, 3, worse=(1,), more_seeds={0: 7, 3: None})
     assert plain(verdict_words(four(best=found))).endswith(

@@ -17,6 +17,7 @@ from rothamsted.analysis.marks import marks_of
 from rothamsted.analysis.no_effect import twin_marks
 from rothamsted.analysis.pareto import pareto_of
 from rothamsted.analysis.ranking import (
+    MeanOfCondition,
     adjusted_of,
     members_of,
     near_best,
@@ -30,6 +31,7 @@ from rothamsted.analysis.shown_means import with_adjusted
 from rothamsted.analysis.summaries import metric_summaries, objective_summary, of_curves, summary_of_values, tested
 from rothamsted.analysis.values import (
     Analysis,
+    ConditionSummary,
     Confirmed,
     Dataset,
     FactorEffects,
@@ -58,14 +60,13 @@ def analyze(
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
     best = None
     if "comparisons" in parts or len(ranking) <= MOST_QUICK:
-        best = best_in(dataset, ranking, settings, gaps, plans="comparisons" in parts)
+        best = best_in(dataset, ranking, means, settings, gaps, plans="comparisons" in parts)
     else:
         gaps["best"] = f"with more than {MOST_QUICK} conditions this is computed for the report"
     return Analysis(
         dataset=dataset,
         level=settings.level,
         interval=settings.interval,
-        correction=settings.correction,
         objective=tuple(
             with_adjusted(objective_summary(dataset, c, members[c.number], settings), means, 0)
             for c in dataset.conditions
@@ -84,26 +85,28 @@ def analyze(
         else {},
         gaps=gaps,
         marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(dataset)),
-        others=tuple(
-            tuple(
-                with_adjusted(
-                    summary_of_values(
-                        c,
-                        members[c.number],
-                        others_of(members[c.number], i),
-                        settings,
-                        declared(dataset.metrics, other.metric),
-                    ),
-                    means,
-                    i + 1,
-                )
-                for c in dataset.conditions
-            )
-            for i, other in enumerate(dataset.others)
-        ),
+        others=_others(dataset, members, means, settings),
         pareto=pareto_of(dataset, ranking, gaps),
         dependence=statements(dataset),
     )
+
+
+def _others(
+    dataset: Dataset,
+    members: Mapping[int, Sequence[Replicate]],
+    means: Mapping[int, Sequence[MeanOfCondition]],
+    settings: Settings,
+) -> tuple[tuple[ConditionSummary, ...], ...]:
+    """The summaries of each further objective."""
+    found = []
+    for index, other in enumerate(dataset.others):
+        metric = declared(dataset.metrics, other.metric)
+        of_each = [
+            summary_of_values(c, members[c.number], others_of(members[c.number], index), settings, metric)
+            for c in dataset.conditions
+        ]
+        found.append(tuple(with_adjusted(one, means, index + 1) for one in of_each))
+    return tuple(found)
 
 
 def _effects(

@@ -20,7 +20,7 @@ from rothamsted.statistics import compare, compare_with_best, correct, probabili
 from rothamsted.statistics.compare import Answer
 from rothamsted.statistics.pairing import Pairing, pairing, pairing_of_all
 
-MOST_COMPARED = 500  # rows of one family; the rest of a larger sweep is far from the best anyway
+MOST_COMPARED = 500  # rows of one family, best mean first
 
 
 def best_of(
@@ -71,7 +71,11 @@ def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int
     """The number of the condition that is named by its number or by its values, or None and why there is none."""
     if isinstance(wanted, int):
         is_there = any(condition.number == wanted for condition in dataset.conditions)
-        return (wanted, "") if is_there else (None, f"the reference, condition {wanted}, is not there")
+        numbers = [condition.number for condition in dataset.conditions]
+        there = f"{min(numbers)} to {max(numbers)}" if numbers else "none"
+        return (
+            (wanted, "") if is_there else (None, f"the reference, condition {wanted}, is not there; there are: {there}")
+        )
     found = [
         condition.number
         for condition in dataset.conditions

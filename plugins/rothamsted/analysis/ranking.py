@@ -200,8 +200,8 @@ def is_paired(dataset: Dataset, numbers: Sequence[int]) -> bool:
 def near_best(numbers: Sequence[int], members: Sequence[int]) -> list[int]:
     """The conditions whose spread counts when replicates are planned, best first.
 
-    Those that cannot be told from the best, or the best quarter where that is more: a bad condition often
-    scatters far more than a good one, and nobody plans to tell bad ones apart.
+    Those that can be the best, or the best quarter where that is more: a bad condition often scatters far more than a
+    good one, and nobody plans to compare bad ones.
     """
     n = max(2, len(members), -(-len(numbers) // 4))
     return list(numbers[:n])

@@ -317,7 +317,6 @@ class Analysis:
     dataset: Dataset
     level: float
     interval: str  # t, percentile, bca
-    correction: str
     objective: tuple[ConditionSummary, ...]  # by condition
     metrics: Mapping[str, tuple[ConditionSummary, ...]]  # final value of every other metric
     ranking: tuple[int, ...]  # conditions with a mean, best first

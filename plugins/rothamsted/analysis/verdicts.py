@@ -6,7 +6,7 @@ Apart from the statistics, which see arrays, and from the words, which are the r
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from rothamsted.analysis.better import with_better
 from rothamsted.analysis.compared import best_of, compare_with, reference_of
-from rothamsted.analysis.ranking import by_seed, is_paired, means_of, seeds_of, survivors
+from rothamsted.analysis.ranking import MeanOfCondition, by_seed, is_paired, seeds_of, survivors
 from rothamsted.analysis.settings import Settings
 from rothamsted.analysis.values import Best, Comparisons, Dataset, Detectable
 from rothamsted.catalog import TESTS
@@ -36,7 +36,13 @@ MOST_QUICK = 500  # conditions whose verdicts take half a second
 
 
 def best_in(
-    dataset: Dataset, ranking: Sequence[int], settings: Settings, gaps: dict[str, str], *, plans: bool
+    dataset: Dataset,
+    ranking: Sequence[int],
+    means: Mapping[int, Sequence[MeanOfCondition]],
+    settings: Settings,
+    gaps: dict[str, str],
+    *,
+    plans: bool,
 ) -> Best | None:
     """The verdicts on all conditions with a mean; those that a race dropped have the race's own.
 
@@ -47,7 +53,8 @@ def best_in(
             why = "only one condition has a score" if ranking else "no condition has a score"
             gaps["best"] = f"{why}: there is nothing to compare"
         return None
-    racing, means = survivors(dataset, ranking) or list(ranking), means_of(dataset)
+    racing = survivors(dataset, ranking) or list(ranking)
+    paired = is_paired(dataset, racing)
     values, _ = by_seed(dataset, racing)
     if (np.isfinite(values).sum(axis=1) > 1).sum() < min(2, len(racing)):
         gaps["best"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
@@ -57,10 +64,10 @@ def best_in(
         racing,
         direction=dataset.objective.direction,
         level=settings.level,
-        paired=is_paired(dataset, ranking),
+        paired=paired,
         method=settings.best,
         smallest_difference=settings.smallest_difference,
-        means=[means[number][0] for number in racing],
+        means=[means[number][0].adjusted for number in racing],
     )
     if found is None:
         return None
@@ -73,7 +80,7 @@ def best_in(
     decided_at = seeds_to_decide(
         values,
         direction=dataset.objective.direction,
-        is_paired=is_paired(dataset, ranking),
+        is_paired=paired,
         rng=np.random.default_rng(0),
         level=settings.level,
         smallest_difference=settings.smallest_difference,
@@ -99,7 +106,10 @@ def comparisons_in(
         gaps["comparisons"] = why
         return None
     if reference not in ranking:
-        gaps["comparisons"] = f"the reference, condition {reference}, has no score"
+        label = next(one.label for one in dataset.conditions if one.number == reference)
+        gaps["comparisons"] = (
+            f"the reference, condition {reference} ({label}), has no place in the ranking: name another"
+        )
         return None
     values, _ = by_seed(dataset, ranking)
     if (np.isfinite(values).sum(axis=1) > 1).sum() < 2:
@@ -140,6 +150,9 @@ def detectable_in(
     loss = detectable_loss(
         np.full(n_conditions, sd**2), n, rng=np.random.default_rng(0), power=settings.power, level=settings.level
     )
+    if not np.isfinite(loss):
+        gaps["detectable"] = f"with {n} seeds a condition no loss, however large, is called worse so often"
+        return None
     return Detectable(
         n=n,
         sd=sd,

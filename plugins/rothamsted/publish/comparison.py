@@ -60,7 +60,7 @@ def comparison_html(dataset: Dataset, subjects: Sequence[Subject], settings: Set
 
 
 def comparison_text(dataset: Dataset, settings: Settings) -> str:
-    """Means with intervals, and each difference from the best, for the terminal."""
+    """Means with intervals, and each difference from the reference, for the terminal."""
     analysis = analyze(dataset, settings)
     labels = {condition.number: condition.label for condition in dataset.conditions}
     lines = [f"{dataset.objective.metric} ({dataset.objective.direction}, {dataset.objective.reduce})"]

@@ -51,8 +51,11 @@ def open_words(analysis: Analysis) -> str:
 def _counts(found: Best) -> str:
     """How many of the others have each verdict."""
     within = f" (it loses less than {number(found.smallest_difference)})" if found.smallest_difference else ""
-    words = {"worse": "worse", "as good": f"as good{within}", "open": OPEN}
     n_others = len(found.verdicts) - 1
+    n_unlikely = sum(not found.verdicts[condition].is_in_set for condition in found.having("open"))
+    which = f"{n_unlikely} of them" if n_others > 1 else "and"
+    unlikely = f" ({which} unlikely to be the best)" if n_unlikely else ""
+    words = {"worse": "worse", "as good": f"as good{within}", "open": f"{OPEN}{unlikely}"}
     if n_others == 1:
         [said] = [one.verdict for condition, one in found.verdicts.items() if condition != found.winner]
         return f"The other is {words[said]}." if said else ""
