@@ -68,6 +68,8 @@ def _analyze(command: str, arguments: Sequence[str]) -> int:
     refuse_rest(found, command, f"{RUN_KEYS}, {HOW_KEYS}, plots, {', '.join(PLOT_KEYS)}, {OUT_KEYS}")
     settings = replace(settings_of(dataset.statistics), **asked)
     analysis = analyze_dataset(dataset, settings)
+    if "reference" in asked and analysis.comparisons is None:
+        raise UserError(f"rothamsted {command}: {analysis.gaps['comparisons']}")
     html = report_html(analysis, plots=plots, options=options)
     recorder = tracking.open_recorder(uri)
     run_id = dataset.run_id or _summary_run(recorder, dataset.experiment_id, dataset.name, request, uri=uri)
