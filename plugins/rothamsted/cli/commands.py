@@ -53,7 +53,7 @@ def sweep(arguments: Sequence[str]) -> int:
 
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
-    from rothamsted.api import policy_of
+    from rothamsted.promoting import policy_of
     from rothamsted.sweep.open.check import print_plan
     from rothamsted.sweep.open.from_file import load
 

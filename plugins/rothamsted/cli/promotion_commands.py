@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -27,7 +28,8 @@ _TRUTH = {"true": True, "false": False}
 
 def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
-    from rothamsted import api
+    from rothamsted import api, promoting
+    from rothamsted.publish.console import sayer
     from rothamsted.sweep.opened import Place
 
     found = pairs(arguments, command="promote")
@@ -42,12 +44,12 @@ def promote(arguments: Sequence[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     place = Place(root=root, tracking_uri=uri, outer_run_id=tracking.current_run_id())
     policy = policy_for(sweep, policy_file, root, uri=uri)
-    outcome = api.promote(
+    outcome = promoting.promote(
         sweep,
         policy,
         place,
-        executor=EXECUTORS["local"](),
-        console=console,
+        work=partial(api.work, executor=EXECUTORS["local"](), console=console),
+        say=sayer(console),
         dry_run=dry_run,
         n_replicates=n_replicates,
     )
