@@ -16,7 +16,7 @@ from rich.console import Console
 from rothamsted import tags, tracking
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take
-from rothamsted.cli.settings import one_of, open_store, refuse_rest, take_number
+from rothamsted.cli.settings import one_of, open_store, take_number
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root
 from rothamsted.promotion.judge.policy import Aliases, Policy
@@ -37,7 +37,6 @@ def promote(arguments: Sequence[str]) -> int:
     dry_run = one_of(take(found, "dry_run", "false") or "false", "dry_run", "promote", _TRUTH)
     text = take(found, "replicates")
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
-    refuse_rest(found, "promote", "sweep, policy, dry_run, replicates")
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
     root, uri = find_root(Path.cwd()), open_store()
@@ -72,7 +71,6 @@ def rollback(arguments: Sequence[str]) -> int:
     found = pairs(arguments, command="rollback")
     model, reason = take(found, "model"), take(found, "reason", "") or ""
     policy_file = take(found, "policy")
-    refuse_rest(found, "rollback", "model, reason, policy")
     if model is None:
         raise UserError("rothamsted rollback: which model? give model=NAME")
     aliases = _aliases(model, policy_file)
@@ -95,7 +93,6 @@ def registry(arguments: Sequence[str]) -> int:
 
     found = pairs(arguments, command="registry")
     model, policy_file = take(found, "model"), take(found, "policy")
-    refuse_rest(found, "registry", "model, policy")
     opened = open_registry(open_store())
     if model is None:
         opened.check_reachable()
