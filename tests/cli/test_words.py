@@ -1,4 +1,4 @@
-"""The words of a command line: the same three ways to write a key, words without one, help, and mistakes in one line."""
+"""The words of a command line: three ways to write a key, words without one, help, and mistakes in one line."""
 
 from __future__ import annotations
 
@@ -84,8 +84,6 @@ def test_the_overview_lists_every_command(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("command", sorted(USAGES))
 def test_the_example_of_a_commands_help_is_taken_by_it(command: str) -> None:
-    import shlex
-
     assert pairs(shlex.split(USAGES[command].example), command=command)
 
 
