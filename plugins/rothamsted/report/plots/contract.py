@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rothamsted.analysis.values import Analysis, Axis
 from rothamsted.errors import UserError
+from rothamsted.statistics.smoothing import Smoothing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +34,7 @@ class PlotOptions:
     x: str | None = None  # factor along the axis; a plot has its own rule where none is given
     group: str | None = None  # factor that makes lines or rows
     axis: Axis | None = None  # of curves
+    smoothing: Smoothing | None = None  # of curves: each replicate by itself, before the mean; None: as measured
     over: Over = "best"  # of factors that have no place: the best condition over them, or the mean
     second: str | None = None  # the other metric of a Pareto front
     second_direction: Direction | None = None  # None: the sweep's own for an objective of it, else minimize

@@ -11,7 +11,7 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import draw_values, is_spread
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import percent
-from rothamsted.report.plots.look import BLUE, GREEN, PALE, RED, SKY, WIDTH, interval_bars, legend_below
+from rothamsted.report.plots.look import BLUE, GREEN, PALE, RED, SKY, interval_bars, legend_below, sized
 from rothamsted.report.plots.view import is_lower_better, metric_label, pruned_numbers, replicate_words, scores
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _fresh(analysis: Analysis) -> Fresh | None:
 
 def history_draw(data: SearchHistory, figure: Figure) -> None:
     """Draw means as points, the running best as steps, and the confirmed estimate as a band."""
-    figure.set_size_inches(WIDTH, 3.5)
+    sized(figure, 3.5)
     axes = figure.subplots()
     if len(data.trials) <= MOST_BARS:
         interval_bars(axes, data.trials, (data.mean, data.low, data.high), color=PALE, capsize=0)

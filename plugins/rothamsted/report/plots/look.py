@@ -52,10 +52,21 @@ STYLE: dict[str, Any] = {
     "text.parse_math": False,  # a factor may have a $ in its name
     "axes.unicode_minus": False,
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # fonts are embedded as they are, so that publishers take the file
     "svg.hashsalt": "rothamsted",
     "figure.constrained_layout.h_pad": 0.06,
     "figure.constrained_layout.w_pad": 0.06,
 }
+
+
+def sized(figure: Figure, height: float) -> None:
+    """Give a figure a height, inches; its width is the renderer's."""
+    figure.set_size_inches(figure.get_figwidth(), height)
+
+
+def share_of_width(figure: Figure) -> float:
+    """Return how wide a figure is, as a share of the column for which names are cut and legends are laid out."""
+    return figure.get_figwidth() / WIDTH
 
 
 def series_colours(n: int, *, is_ordered: bool) -> list[Any]:
@@ -89,8 +100,8 @@ def interval_bars(axes: Any, x: np.ndarray, scores: tuple[np.ndarray, np.ndarray
 
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], title: str = "") -> None:
     """Put the legend below the axes, in as many columns as its longest label allows."""
-    texts = [shorten(label, 60) for label in labels]
-    n_columns = max(1, min(len(texts), int(88 // (max(len(text) for text in texts) + 6))))
+    texts = [shorten(label, int(60 * min(1.0, share_of_width(figure)))) for label in labels]
+    n_columns = max(1, min(len(texts), int(88 * share_of_width(figure) // (max(len(text) for text in texts) + 6))))
     figure.legend(
         handles,
         texts,

@@ -11,7 +11,7 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import FactorAxis, factor_axis, is_spread, log_ticks
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import distinct_numbers, named, shorten
-from rothamsted.report.plots.look import GREY, SMALL, WIDTH
+from rothamsted.report.plots.look import GREY, SMALL, sized
 from rothamsted.report.plots.view import ABSENT, by_number, leading, level_keys, metric_label, metric_of, scores
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def parallel_draw(data: Parallel, figure: Figure) -> None:
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection
 
-    figure.set_size_inches(WIDTH, 3.8)
+    sized(figure, 3.8)
     axes = figure.subplots()
     n_axes = len(data.verticals)
     x = np.arange(n_axes, dtype=float)

@@ -14,7 +14,7 @@ from rothamsted.metric import Metric
 from rothamsted.report.plots.axes import draw_values, is_spread
 from rothamsted.report.plots.contract import Direction, NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named, seconds_unit
-from rothamsted.report.plots.look import BLUE, PALE, RED, SMALL, WIDTH, interval_bars
+from rothamsted.report.plots.look import BLUE, PALE, RED, SMALL, interval_bars, sized
 from rothamsted.report.plots.view import Score, metric_label, metric_of, replicate_words, scores, searched
 from rothamsted.statistics import mean_interval
 from rothamsted.statistics.pareto import pareto_set
@@ -130,7 +130,7 @@ def _cost(axis: MeasuredAxis) -> np.ndarray:
 
 def pareto_draw(data: Pareto, figure: Figure) -> None:
     """Draw all conditions with both intervals, the front joined and numbered."""
-    figure.set_size_inches(WIDTH, 3.9)
+    sized(figure, 3.9)
     axes = figure.subplots()
     x, y = data.second, data.first
     for is_front, colour in ((False, PALE), (True, RED)):

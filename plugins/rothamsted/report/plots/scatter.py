@@ -12,7 +12,7 @@ from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import FactorAxis, draw_factor, draw_values, factor_axis, is_spread
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named
-from rothamsted.report.plots.look import BLUE, PALE, RED, WIDTH, interval_bars
+from rothamsted.report.plots.look import BLUE, PALE, RED, interval_bars, sized
 from rothamsted.report.plots.view import (
     ABSENT,
     by_number,
@@ -120,7 +120,7 @@ def scatter_draw(data: Scatter, figure: Figure) -> None:
     n = len(data.panels)
     n_columns = 1 if n == 1 else (2 if n in (2, 4) else 3)
     n_rows = math.ceil(n / n_columns)
-    figure.set_size_inches(WIDTH, 0.5 + 2.4 * n_rows + (0.5 if n == 1 else 0))
+    sized(figure, 0.5 + 2.4 * n_rows + (0.5 if n == 1 else 0))
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
     everything = np.concatenate([part for panel in data.panels for part in (panel.y, panel.mean)])
     for i, axes in enumerate(grid.ravel()):

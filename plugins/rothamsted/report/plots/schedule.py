@@ -13,9 +13,9 @@ import numpy as np
 from rothamsted.analysis.values import Analysis, Band
 from rothamsted.report.plots.axes import draw_values, is_spread
 from rothamsted.report.plots.contract import MOST_SERIES, NotApplicable, Plot, PlotOptions, joined, words
-from rothamsted.report.plots.curves import bands_of, thinned
+from rothamsted.report.plots.curve_bands import bands_of, thinned
 from rothamsted.report.plots.labels import named
-from rothamsted.report.plots.look import DASHES, PALETTE, WIDTH, legend_below
+from rothamsted.report.plots.look import DASHES, PALETTE, legend_below, sized
 from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_learning_rate
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _schedule(numbers: list[int], bands: dict[int, Band], labels: dict[int, str]
 
 def schedule_draw(data: Schedules, figure: Figure) -> None:
     """Draw one line a distinct schedule."""
-    figure.set_size_inches(WIDTH, 3.2 + 0.1 * len(data.schedules))
+    sized(figure, 3.2 + 0.1 * len(data.schedules))
     axes = figure.subplots()
     handles = []
     for i, schedule in enumerate(data.schedules):

@@ -18,7 +18,7 @@ from rothamsted.report.plots.axes import FactorAxis, draw_factor, draw_values, i
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined
 from rothamsted.report.plots.crossing import Line, Lines, lines_of
 from rothamsted.report.plots.labels import named, percent
-from rothamsted.report.plots.look import GREY, MARKERS, WIDTH, interval_bars, legend_below, series_colours
+from rothamsted.report.plots.look import GREY, MARKERS, interval_bars, legend_below, series_colours, sized
 from rothamsted.report.plots.trends import draw_partial, lines_words
 from rothamsted.report.plots.view import is_lower_better, metric_label, metric_of, replicate_words
 from rothamsted.statistics import compare_with_best
@@ -132,7 +132,7 @@ def _optimum(line: Line, can_be_best: np.ndarray, group: float, lower: bool) -> 
 
 def sensitivity_draw(data: Sensitivity, figure: Figure) -> None:
     """Draw the relative lines on the left, and where the best x lies at each level of the group on the right."""
-    figure.set_size_inches(WIDTH, 3.7)
+    sized(figure, 3.7)
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
     colours = series_colours(len(data.lines.lines), is_ordered=data.group.kind != "category")
     handles = []

@@ -12,7 +12,7 @@ from rothamsted.report.plots.axes import draw_factor, draw_values, is_spread
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.crossing import Line, Lines, axis_and_group, lines_of, over_words
 from rothamsted.report.plots.labels import named
-from rothamsted.report.plots.look import MARKERS, WIDTH, interval_bars, legend_below, series_colours
+from rothamsted.report.plots.look import MARKERS, interval_bars, legend_below, series_colours, sized
 from rothamsted.report.plots.view import metric_label, metric_of, replicate_words
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def trends_across_data(analysis: Analysis, options: PlotOptions) -> Trends:
 
 def trends_draw(data: Trends, figure: Figure) -> None:
     """Draw points joined by lines, with interval bars; open points lost some of their replicates."""
-    figure.set_size_inches(WIDTH, 3.6)
+    sized(figure, 3.6)
     axes = figure.subplots()
     handles = draw_lines(axes, data.lines)
     axes.set_ylabel(data.label)
