@@ -20,6 +20,7 @@ MOST_SERIES = 8  # as many colours as can be told apart: Okabe & Ito's palette h
 
 Over = Literal["best", "mean"]
 Direction = Literal["minimize", "maximize"]
+Better = Literal["lower", "higher"]  # which values of a metric are good
 
 
 class NotApplicable(Exception):  # noqa: N818 -- a reason, not an error

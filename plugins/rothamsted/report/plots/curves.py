@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rothamsted.analysis.values import Analysis, Axis, Band
-from rothamsted.report.plots.axes import draw_values, is_spread
-from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
+from rothamsted.report.plots.axes import draw_values
+from rothamsted.report.plots.contract import Better, NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.curve_bands import (
     PlainCurve,
     bands_of,
@@ -24,7 +24,16 @@ from rothamsted.report.plots.curve_bands import (
 )
 from rothamsted.report.plots.labels import seconds_unit
 from rothamsted.report.plots.look import DASHES, PALETTE, legend_below, sized
-from rothamsted.report.plots.view import by_number, by_rank, condition_label, level_words, metric_name, metric_of
+from rothamsted.report.plots.value_axis import ValueAxis, draw_value_axis, value_axis
+from rothamsted.report.plots.view import (
+    better_of,
+    by_number,
+    by_rank,
+    condition_label,
+    level_words,
+    metric_name,
+    metric_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +67,8 @@ class Curves:
     x_label: str
     curves: tuple[ConditionCurve, ...]
     n_conditions: int  # with a curve, shown or not
-    is_log: bool
+    better: Better | None  # values of the metric
+    values: ValueAxis  # of whole curves
     level: float
     instead_of: str = ""  # the objective, where it has no curve and this metric is drawn in its place
     smoothed_by: str = ""  # in words; empty: as measured
@@ -87,12 +97,14 @@ def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curv
         of_one = _curve(_smoothed(analysis, bands[number], metric, axis, options), size)
         beneath = _beneath(analysis, bands[number], metric, axis, size, options, is_alone=len(shown) == 1)
         curves.append(replace(of_one, label=condition_label(conditions[number]), beneath=beneath))
+    better = better_of(analysis, metric)
     return Curves(
         metric=metric_name(analysis, metric),
         x_label=x_label,
         curves=tuple(curves),
         n_conditions=len(bands),
-        is_log=is_spread(np.concatenate([curve.mean for curve in curves])),
+        better=better,
+        values=_values(curves, better),
         level=analysis.level,
         instead_of="" if metric == wanted else metric_name(analysis, wanted),
         smoothed_by=options.smoothing.words if options.smoothing is not None else "",
@@ -155,14 +167,14 @@ def _curve(band: Band, size: float) -> ConditionCurve:
 
 
 def curves_draw(data: Curves, figure: Figure) -> None:
-    """Draw means as lines over pale bands, whole on the left and the last half on the right; the best is on top."""
+    """Draw means as lines over pale bands, the best on top; on a linear axis the last half again, on the right."""
     sized(figure, 3.1 + 0.16 * len(data.curves))
-    start = last_half(data)
+    start = None if data.values.is_log else last_half(data)
     panels = figure.subplots(1, 1 if start is None else 2, squeeze=False)[0]
-    handles = _draw_panel(panels[0], data, -math.inf)
+    handles = _draw_panel(panels[0], data, -math.inf, data.values)
     panels[0].set_ylabel(data.metric)
     if start is not None:
-        _draw_panel(panels[1], data, start)
+        _draw_panel(panels[1], data, start, _values([_from(curve, start) for curve in data.curves], data.better))
         panels[1].set_title("the last half")
     legend_below(figure, handles, [curve.label for curve in data.curves])
 
@@ -173,10 +185,10 @@ def last_half(data: Curves) -> float | None:
     return start if any((curve.x >= start).sum() >= 3 for curve in data.curves) else None
 
 
-def _draw_panel(axes: Axes, data: Curves, start: float) -> list[Line2D]:
+def _draw_panel(axes: Axes, data: Curves, start: float, values: ValueAxis) -> list[Line2D]:
     handles, cut = [], [_from(curve, start) for curve in data.curves]
     for i, curve in reversed(list(enumerate(cut))):
-        floor = curve.mean[curve.mean > 0].min() / 10 if data.is_log and len(curve.x) else -math.inf
+        floor = curve.mean[curve.mean > 0].min() / 10 if values.is_log and len(curve.x) else -math.inf
         low = np.maximum(curve.low, floor)
         axes.fill_between(curve.x, low, curve.high, color=PALETTE[i], alpha=0.16, linewidth=0, zorder=2 - i * 0.01)
         for one in curve.beneath:
@@ -184,7 +196,7 @@ def _draw_panel(axes: Axes, data: Curves, start: float) -> list[Line2D]:
         handles += axes.plot(curve.x, curve.mean, color=PALETTE[i], linestyle=DASHES[i], zorder=4 - i * 0.01)
     axes.set_xlabel(data.x_label)
     draw_values(axes, "x", np.concatenate([curve.x for curve in cut]), is_log=False, margin=0.02)
-    draw_values(axes, "y", _range(cut, is_log=data.is_log), is_log=data.is_log)
+    draw_value_axis(axes, "y", values)
     return handles[::-1]
 
 
@@ -195,17 +207,11 @@ def _from(curve: ConditionCurve, start: float) -> ConditionCurve:
     return replace(curve, **parts, beneath=beneath)
 
 
-def _range(curves: Sequence[ConditionCurve], *, is_log: bool) -> np.ndarray:
-    """All means, and the ends of bands that do not reach far beyond them: a wide band of two must not flatten all."""
-    means = np.concatenate([y for curve in curves for y in (curve.mean, *(one.y for one in curve.beneath))])
-    means = means[means > 0] if is_log else means
-    ends = np.concatenate([end for curve in curves for end in (curve.low, curve.high)])
-    if is_log:
-        return np.concatenate([means, ends[(ends > means.min() / 3) & (ends < means.max() * 3)]])
-    spread = means.max() - means.min()
-    widths = np.concatenate([curve.high - curve.low for curve in curves])
-    reach = max(0.35 * spread, float(np.nanmedian(widths)) if np.isfinite(widths).any() else 0.0)
-    return np.concatenate([means, ends[(ends > means.min() - reach) & (ends < means.max() + reach)]])
+def _values(curves: Sequence[ConditionCurve], better: Better | None) -> ValueAxis:
+    """The axis of all curves: none is too bad to be shown, they all start badly; a few wide bands are cut."""
+    values = [y for curve in curves for y in (curve.mean, *(one.y for one in curve.beneath))]
+    ends = [end for curve in curves for end in (curve.low, curve.high)]
+    return value_axis(np.concatenate(values), better, ends, is_cut=False)
 
 
 def curves_caption(data: Curves) -> str:
@@ -228,7 +234,7 @@ def curves_caption(data: Curves) -> str:
             _beneath_words(data),
             f"{words(len(lost), 'curve')} of these lost replicates on the way" if lost else "",
             "A curve is drawn where at least half of its replicates have a value" if is_cut else "",
-            "Logarithmic vertical axis" if data.is_log else "",
+            data.values.words,
         ]
     )
 

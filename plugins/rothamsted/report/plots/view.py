@@ -10,7 +10,7 @@ from typing import Any
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Factor, Replicate
 from rothamsted.errors import UserError
 from rothamsted.metric import declared
-from rothamsted.report.plots.contract import NotApplicable
+from rothamsted.report.plots.contract import Better, NotApplicable
 from rothamsted.report.plots.labels import clean, named, percent
 
 LEARNING_RATES = ("learning_rate", "lr")  # last part of a metric's name: optimizer/learning_rate, opt.lr, lr-Adam
@@ -48,6 +48,14 @@ def metric_of(analysis: Analysis, metric: str | None) -> str:
 def is_learning_rate(metric: str) -> bool:
     """Whether a metric's name says that it is a learning rate."""
     return any(part.lower() in LEARNING_RATES for part in metric.replace("-", "/").replace(".", "/").split("/"))
+
+
+def better_of(analysis: Analysis, metric: str) -> Better | None:
+    """Which values of a metric are good: as an objective or the study says; None: nobody says."""
+    known = (analysis.dataset.objective, *analysis.dataset.others)
+    said = next((one.direction for one in known if one.metric == metric), None)
+    direction = said or declared(analysis.dataset.metrics, metric).direction
+    return None if direction is None else ("lower" if direction == "minimize" else "higher")
 
 
 def metric_name(analysis: Analysis, metric: str) -> str:
