@@ -17,6 +17,7 @@ from rothamsted.report.plots.look import GREY, SMALL
 FLAT = 0.2  # the better half of the values in less than this share of a linear axis is flattened
 FLAT_SPAN = 5.0  # and where the greatest value is more than so many times the least, a log axis shows it
 FAR = {False: 12.0, True: 3.0}  # by whether log: beyond this many times the middle distance from the best is far
+LEAST_FAR = {False: 0.0, True: math.log(1000)}  # three decades can be shown
 FAR_SHARE = 0.5  # far values are beyond the axis only where they would take more than half of it
 FEWEST = 5  # values: of fewer, none is said to be far
 REACH = 0.35  # ends of intervals are shown so far beyond the values, as a share of their range: a few wide ones are cut
@@ -107,21 +108,24 @@ def _not_far(values: np.ndarray, better: Better | None, *, is_log: bool) -> np.n
         return values
     places = np.log(values) if is_log else values
     distance = places - places.min() if better == "lower" else places.max() - places
-    kept = distance <= FAR[is_log] * np.median(distance)
+    kept = distance <= max(FAR[is_log] * np.median(distance), LEAST_FAR[is_log])
     is_worth_it = 0 < distance[kept].max() < FAR_SHARE * distance.max()
     return values[kept] if is_worth_it else values
 
 
 def _with_ends(values: np.ndarray, ends: Sequence[np.ndarray], *, is_log: bool) -> tuple[float, float]:
     """The range of the values, widened by the ends of intervals: all the way where most need it, else so far."""
-    further = np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in ends] or [values])
+    further = np.concatenate([np.empty(0), *(np.asarray(part, dtype=np.float64).ravel() for part in ends)])
     further = further[np.isfinite(further) & ((further > 0) | (not is_log))]
+    if not len(further):
+        return float(values.min()), float(values.max())
     places, more = (np.log(values), np.log(further)) if is_log else (values, further)
-    low, high = places.min(), places.max()
-    if len(more):
-        beyond = np.maximum(np.maximum(low - more, more - high), 0)
-        reach = max(REACH * (high - low), float(np.quantile(beyond, 0.75)))
-        low, high = max(low - reach, min(low, more.min())), min(high + reach, max(high, more.max()))
-    if not is_log:
-        return float(low), float(high)
-    return min(math.exp(low), float(values.min())), max(math.exp(high), float(values.max()))
+    least, greatest = places.min(), places.max()
+    beyond = np.maximum(np.maximum(least - more, more - greatest), 0)
+    reach = max(REACH * (greatest - least), float(np.quantile(beyond, 0.75)))
+    if beyond.max() <= 2 * reach:
+        reach = beyond.max()
+    low, high = max(least - reach, min(least, more.min())), min(greatest + reach, max(greatest, more.max()))
+    if is_log:
+        low, high = math.exp(low), math.exp(high)
+    return min(float(low), float(values.min())), max(float(high), float(values.max()))
