@@ -81,7 +81,11 @@ def only(analysis: Analysis, numbers: Sequence[int]) -> Analysis:
 
 
 def _is(level: Any, text: str) -> bool:
-    return str(level) == text or identity(level) == identity(typed(text)) or shown(level) == text
+    """Whether a level is what is written: its text, its value, or a number that labels write in the same way."""
+    value = typed(text)
+    if str(level) == text or identity(level) == identity(value):
+        return True
+    return isinstance(level, float) and isinstance(value, float) and shown(level) == shown(value)
 
 
 def _distinct(factor: Factor, conditions: Sequence[Condition]) -> list[Any]:

@@ -22,7 +22,7 @@ USAGE = """usage: rothamsted COMMAND [--key value ...]
   check FILE [--key value ...]            validate a sweep file and print its plan
   worker --sweep NAME [--storage URL]     work on a running sweep, from any machine
   analyze --sweep NAME [--level 0.9 ...]  compute all statistics again, write them to MLflow; --export DIR: JSON too
-  report --sweep NAME [--plots a,b]       write the report as one HTML page
+  report --sweep NAME [--plots a,b]       write the report as one HTML page; --format png,svg,pdf: figures instead
   compare --runs a,b,c                    put runs or sweeps side by side
   power --sweep NAME --difference D       how many replicates a difference takes
   promote --sweep NAME [--dry_run true]   champion or not: judge the confirmed winner by registry/*.yaml

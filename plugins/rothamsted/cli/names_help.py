@@ -22,7 +22,7 @@ _OF_AN_ANALYSIS: Rows = (
     ("correction", NameOf(CORRECTIONS)),
     ("test", NameOf(TESTS, also=("auto",))),
 )
-_PLOTS: Rows = (("plots", NameOf(PLOTS)),)
+_PLOTS: Rows = (("plots", NameOf(PLOTS, also=("all",))),)
 
 HELP: Mapping[str, tuple[str, str, Rows]] = {
     "sweep": ("sweep --config FILE [--key value ...]", "Keys of the sweep file", _OF_A_FILE),

@@ -11,7 +11,7 @@ from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import LOG_SPAN, FactorAxis, draw_factor, factor_axis, is_spread, log_ticks
 from rothamsted.report.plots.contract import NotApplicable, Over, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.crossing import axis_and_group, cell_score, cells, is_shared, over_words
-from rothamsted.report.plots.labels import distinct_numbers, fixed_numbers, in_two_lines, named, number, percent
+from rothamsted.report.plots.labels import distinct_numbers, fixed_numbers, named, number, percent
 from rothamsted.report.plots.look import BLACK, FONT, SMALL, sized
 from rothamsted.report.plots.view import Score, is_lower_better, metric_label, metric_of, n_diverged, scores, varying
 
@@ -250,7 +250,7 @@ def _dot(axes: Any, data: Heatmap) -> None:
 def _colour_bar(figure: Figure, axes: Any, image: Any, data: Heatmap) -> None:
     bar = figure.colorbar(image, ax=axes, pad=0.02, aspect=18, fraction=0.08)
     bar.outline.set_visible(False)
-    bar.set_label(in_two_lines(data.label, int(13 * (figure.get_figheight() - 0.6))), fontsize=FONT)
+    bar.set_label(data.label, fontsize=FONT)
     if data.is_log:
         low, high = image.norm.vmin, image.norm.vmax
         ticks = [t for t in log_ticks(low, high) if low <= t <= high]

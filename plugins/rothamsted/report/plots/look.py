@@ -139,17 +139,18 @@ def note(axes: Any, text: str, *, corner: str = "upper right") -> None:
     )
 
 
-def write_beside(axes: Any, places: np.ndarray, texts: Sequence[str], *, color: Any) -> None:
-    """Write a short text beside each point, on the first side where it meets no other; without room it is left out.
+def write_beside(axes: Any, places: np.ndarray, texts: Sequence[str], others: np.ndarray, *, color: Any) -> None:
+    """Write a short text beside each point, on the first side where it meets nothing; without room it is left out.
 
     Args:
         axes: With their limits set.
         places: (point, 2) x and y, in units of the axes.
         texts: One a point.
+        others: (point, 2) further points that no text shall hide.
         color: Of the texts.
     """
-    at = axes.transData.transform(places) * 72 / axes.figure.dpi  # points
-    taken: list[tuple[float, float, float, float]] = [(x - 3, y - 3, x + 3, y + 3) for x, y in at.tolist()]
+    at, around = (axes.transData.transform(part) * 72 / axes.figure.dpi for part in (places, others))  # points
+    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in (*at.tolist(), *around.tolist())]
     for (x, y), place, text in zip(at.tolist(), places.tolist(), texts, strict=True):
         width = 5.3 * len(text)
         for side, dx, dy in (("left", 5, 5), ("right", -5, 5), ("left", 5, -11), ("right", -5, -11), ("left", 7, -3)):

@@ -163,7 +163,8 @@ def _draw_front(axes: Any, data: Pareto) -> None:
         axes.plot(data.second.mean[at], data.first.mean[at], color=RED, linewidth=1, alpha=0.7, zorder=2)
     if len(at) <= MOST_NAMED:
         places = np.column_stack([data.second.mean[at], data.first.mean[at]])
-        write_beside(axes, places, [str(data.conditions[i]) for i in at], color=RED)
+        others = np.column_stack([data.second.mean[~data.is_front], data.first.mean[~data.is_front]])
+        write_beside(axes, places, [str(data.conditions[i]) for i in at], others, color=RED)
 
 
 def _better(axis: MeasuredAxis) -> str:

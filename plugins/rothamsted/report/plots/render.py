@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rothamsted.analysis.values import Analysis
 from rothamsted.catalog import PLOTS
 from rothamsted.report.plots.contract import Plot, PlotOptions
+from rothamsted.report.plots.fit import fit_labels
 from rothamsted.report.plots.look import STYLE, WIDTH
 from rothamsted.report.plots.svg import tidy_svg
 
@@ -58,6 +59,7 @@ def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Re
     buffer = io.StringIO()
     with _figure() as figure:
         plot.draw(data, figure)
+        fit_labels(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return Rendered(
         name=name,
@@ -102,6 +104,7 @@ def render_files(
         plot.draw(data, figure)
         if width_mm is not None:  # a plot of another package may have set its own
             figure.set_size_inches(width, figure.get_figheight())
+        fit_labels(figure)
         files = {kind: _file(figure, kind, name=name, title=plot.title) for kind in formats}
     return RenderedFiles(caption=plot.caption(data), files=files)
 

@@ -77,11 +77,12 @@ def scatter_data(analysis: Analysis, options: PlotOptions) -> Scatter:
         raise NotApplicable(f"no replicate has a finite {named(metric)}")
     known = scores(analysis, metric)
     finite = [value for _, value, _ in values if math.isfinite(value)]
+    ends = [np.array([(score.low, score.high) for score in known.values()])]
     return Scatter(
         label=metric_label(analysis, metric),
         panels=tuple(_panel(analysis, factor, metric, values) for factor in chosen),
         n_factors=len(factors),
-        values=value_axis(finite, better_of(analysis, metric)),
+        values=value_axis(finite, better_of(analysis, metric), ends if len(known) <= MOST_BARS else ()),
         n_lost=len(values) - len(finite),
         points=replicate_words(analysis, metric, known),
     )
