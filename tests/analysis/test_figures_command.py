@@ -67,7 +67,7 @@ def test_all_draws_every_plot_that_applies_and_says_why_others_do_not(swept: Pro
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        (("--plots", "forst"), r"plots=forst: there is no plot 'forst'; did you mean forest? known: all, outcomes"),
+        (("--plots", "forst"), r"plots=forst: there is no plot 'forst'; did you mean forest? known: outcomes"),
         (("--format", "eps"), "format=eps is not known; there are: png, svg, pdf"),
         (("--where", "gama=1"), "where: 'gama' is not a parameter that differs here; known: lr, x"),
         (("--where", "x=7"), "where: x is never 7; it is 0, 0.5"),

@@ -33,9 +33,9 @@ def take_plots(found: dict[str, str], command: str) -> list[str]:
     Raises:
         UserError: A name that no plot has; the text has the nearest and all others.
     """
-    names, taken = names_of(take(found, "plots")), NameOf(PLOTS, also=("all",))
+    names, taken = names_of(take(found, "plots")), NameOf(PLOTS)
     for name in names:
-        if reason := taken.refusal(name):
+        if name != "all" and (reason := taken.refusal(name)):
             raise UserError(f"rothamsted {command}: plots={name}: {reason}")
     return [] if "all" in names else names
 

@@ -153,8 +153,8 @@ def set_ticks(side: Any, ticks: Sequence[float], low: float, high: float) -> Non
 
     kept = [tick for tick in ticks if low <= tick <= high]
     side.set_ticks(kept, labels=distinct_numbers(kept))
-    if low > 0 and high / low > 1e4:
-        side.set_minor_locator(NullLocator())  # nine small ticks a decade are a black edge
+    if low > 0 and not 1e2 < high / low <= 1e4:
+        side.set_minor_locator(NullLocator())  # of more, a black edge; of fewer, 1, 2 and 5 have labels
     side.set_minor_formatter(NullFormatter())
 
 

@@ -27,7 +27,10 @@ def fit_labels(figure: Figure) -> None:
 
 
 def _fit_rows(axes: Any, figure: Figure) -> None:
-    texts = [label.get_text() for label in axes.get_yticklabels()]
+    from matplotlib.ticker import FixedFormatter
+
+    formatter = axes.yaxis.get_major_formatter()
+    texts = list(formatter.seq) if isinstance(formatter, FixedFormatter) else []  # asking for the labels draws them
     room = ROWS_SHARE * 72 * figure.get_figwidth()
     if max((len(line) for text in texts for line in text.split("\n")), default=0) * LETTER <= room:
         return
