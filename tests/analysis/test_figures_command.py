@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from rothamsted.cli.main import main
-from rothamsted.tracking import find_runs
+from rothamsted.tracking import find_runs, list_files
 from tests.analysis.runs import log_run
 from tests.sweep.conftest import Project
 
@@ -41,6 +42,18 @@ def test_plots_are_written_to_a_folder_and_nothing_is_recorded(swept: Project, c
     ]
     assert "How much worse each condition is" in out  # the caption
     assert [(r.run_id, r.tags, r.metrics) for r in find_runs(None, {}, uri=swept.tracking_uri)] == before
+
+
+def test_the_run_that_mlflow_opens_around_the_command_has_the_figures(
+    swept: Project, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(swept.tracking_uri)
+    outer = client.create_run(client.create_experiment("by mlflow run")).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", outer)
+    status, _, err = call("report", "--sweep", "toys", "--plots", "forest", "--format", "pdf")
+    assert status == 0, err
+    assert list_files(outer, "figures", uri=swept.tracking_uri) == ["figures/toys-forest.pdf"]
+    assert client.get_run(outer).data.tags["rothamsted.role"] == "summary"  # no result of an experiment
 
 
 def test_where_draws_the_conditions_with_these_values_alone(swept: Project, call: Call) -> None:

@@ -1,4 +1,7 @@
-"""`rothamsted report --sweep NAME --format pdf`: plots of finished runs as files for a paper. Nothing is recorded."""
+"""`rothamsted report --sweep NAME --format pdf`: plots of finished runs as files for a paper.
+
+Nothing is recorded but in the run that `mlflow run` opens around the command: it has the files.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from rothamsted import tags, tracking
 from rothamsted.catalog import PLOTS
 from rothamsted.cli.arguments import take
 from rothamsted.cli.settings import (
@@ -61,6 +65,12 @@ def figures(found: dict[str, str], known: str) -> int:
     written = write_figures(
         analysis, folder, plots=plots, formats=formats, where=where, options=options, width_mm=width_mm
     )
+    outer = tracking.current_run_id()
+    if outer is not None:
+        with tracking.open_recorder(uri) as recorder:
+            recorder.log(outer, tags={tags.ROLE: "summary"})
+            for path in (path for figure in written for path in figure.paths):
+                recorder.log_file(outer, path, "figures")
     console = Console()
     for figure in written:
         what = (
