@@ -57,6 +57,26 @@ def _no_inherited_mlflow_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_are_loaded_once() -> Iterator[None]:
+    """Alembic compiles and runs all migrations of MLflow or Optuna whenever a store is opened: here once a process."""
+    from alembic import util
+
+    load, loaded = util.load_python_file, {}
+
+    def load_once(folder: Any, name: Any) -> Any:
+        if Path(folder).name != "versions":  # env.py does what it is for when it is loaded
+            return load(folder, name)
+        place = (str(folder), str(name))
+        if place not in loaded:
+            loaded[place] = load(folder, name)
+        return loaded[place]
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(util, "load_python_file", load_once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def migrated_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database of the present schema; migrating one takes seconds."""
