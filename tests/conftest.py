@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.sharing import make_scheduler
+from tests.sharing import make_scheduler, place_of
 
 KEPT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -40,8 +40,13 @@ _use_memory_for_temporary_files()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests that share a costly fixture run on one worker."""
+    """Tests of a file, and those that share a costly fixture, run on one worker."""
     return make_scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 @pytest.fixture(autouse=True)
