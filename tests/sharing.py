@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# What takes long, the longest first, by where an id starts. What shares a costly fixture has one group; "": a file each.
+# What takes long, the longest first, by where an id starts. Those with one group run on one worker; "": a file each.
 FIRST = {
     "tests/browser/": "browser",  # one finished sweep and two web servers
     "tests/report/test_page_in_browser.py": "browser",
