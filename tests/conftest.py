@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.sharing import make_scheduler
+from tests.sharing import make_scheduler, place_of
 
 KEPT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -40,8 +40,13 @@ _use_memory_for_temporary_files()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests that share a costly fixture run on one worker."""
+    """Tests of a file, and those that share a costly fixture, run on one worker."""
     return make_scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +60,26 @@ def _no_inherited_mlflow_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test sees none of the MLflow settings of the shell that started it."""
     for name in [n for n in os.environ if n.startswith("MLFLOW_") and n not in KEPT]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_are_loaded_once() -> Iterator[None]:
+    """Alembic compiles and runs all migrations of MLflow or Optuna whenever a store is opened: here once a process."""
+    from alembic import util
+
+    load, loaded = util.load_python_file, {}
+
+    def load_once(folder: Any, name: Any) -> Any:
+        if Path(folder).name != "versions":  # env.py does what it is for when it is loaded
+            return load(folder, name)
+        place = (str(folder), str(name))
+        if place not in loaded:
+            loaded[place] = load(folder, name)
+        return loaded[place]
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(util, "load_python_file", load_once)
+        yield
 
 
 @pytest.fixture(scope="session")

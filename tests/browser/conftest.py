@@ -112,10 +112,33 @@ def _profile(browser: Any) -> Iterator[Any]:
     context.close()
 
 
+@pytest.fixture(scope="session")
+def _mlflow_page(_profile: Any) -> Iterator[Any]:
+    """One page for all that is read in the MLflow UI: to start its program takes seconds of a processor."""
+    opened = _profile.new_page()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def page(_profile: Any) -> Iterator[Any]:
+def mlflow_page(_mlflow_page: Any, shown: Shown) -> Any:
+    """The MLflow UI as it is without any page open, with nothing remembered in the browser."""
+    _mlflow_page.goto(f"{shown.mlflow}/#/nowhere")
+    _mlflow_page.get_by_text("Page Not Found").wait_for()  # nothing of an earlier test is on the page
+    _mlflow_page.evaluate("() => localStorage.clear()")
+    return _mlflow_page
+
+
+@pytest.fixture
+def new_page(_profile: Any) -> Iterator[Any]:
     """A new page in which the sites remember nothing of earlier tests."""
     opened = _profile.new_page()
     yield opened
     opened.evaluate("() => localStorage.clear()")
     opened.close()
+
+
+@pytest.fixture
+def page(new_page: Any) -> Any:
+    """What the tests of a file read: a new page, unless the file says another."""
+    return new_page

@@ -15,6 +15,12 @@ pytestmark = pytest.mark.browser
 N_REPLICATES = 3
 
 
+@pytest.fixture
+def page(mlflow_page: Any) -> Any:
+    """The tests of this file read one site: they share its page."""
+    return mlflow_page
+
+
 def open_run(page: Any, shown: Shown, name: str) -> None:
     """The page of a run."""
     page.goto(sites.run_page(shown.mlflow, shown.run_ids[name]))
@@ -77,7 +83,8 @@ def test_a_trial_page_shows_how_many_replicates_its_numbers_stand_on(page: Any, 
     assert table_below(page, "Metric")["val_loss/n"] == str(N_REPLICATES)
 
 
-def test_a_trial_page_draws_the_curves_of_a_metric_in_one_section(page: Any, shown: Shown) -> None:
+def test_a_trial_page_draws_the_curves_of_a_metric_in_one_section(new_page: Any, shown: Shown) -> None:
+    page = new_page  # its charts stay with it
     open_run(page, shown, f"trial {shown.best_trial}")
     page.get_by_role("tab", name="Model metrics").click()
     page.get_by_placeholder("Search metric charts").fill("val_loss")

@@ -13,7 +13,9 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
+from mlflow.utils.uri import is_local_uri
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import one_line
@@ -46,6 +48,9 @@ def read_text(run_id: str, path: str, *, uri: str) -> str | None:
     """Return a text artifact of a run; None where there is none under this path."""
     client = client_of(uri)
     try:
+        near = _near(client.get_run(run_id).info.artifact_uri, path)
+        if near is not None:
+            return near.read_text(encoding="utf-8")
         names = {item.path for item in client.list_artifacts(run_id, str(Path(path).parent).lstrip(".") or None)}
         if path not in names:
             return None
@@ -53,6 +58,18 @@ def read_text(run_id: str, path: str, *, uri: str) -> str | None:
             return Path(client.download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
     except (MlflowException, OSError) as error:
         raise StoreError(f"run {run_id}: cannot read artifact {path!r}: {one_line(error)}") from error
+
+
+def _near(artifact_uri: str | None, path: str) -> Path | None:
+    """The file of an artifact that lies on this machine.
+
+    Read as it is: through the client, one read asks the store five times, since it looks at the run's models too.
+    """
+    if artifact_uri is None or not is_local_uri(artifact_uri, is_tracking_or_registry_uri=False):
+        return None
+    folder = Path(local_file_uri_to_path(artifact_uri)).resolve()
+    found = (folder / path).resolve()
+    return found if found.is_relative_to(folder) and found.is_file() else None
 
 
 def put_table(

@@ -53,6 +53,7 @@ def test_every_plot_of_every_world_is_drawn_or_says_why_not(name: str, place: st
     assert "nan" not in drawn.caption
 
 
+@cache
 def hostile() -> Analysis:
     """Factors, levels and a metric with names that are markup, mathematics, long, or not text at all."""
     names = ('<script>alert("1")</script>', "$\\frac{1}{", "id=\"p1\" url(#x) 'quoted' & more" + "x" * 300)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,9 @@ def _version_before_revisions(connection: sa.Connection) -> str | None:
     return None if schema in (None, models.SCHEMA_VERSION) else f"schema {schema}"
 
 
+@cache
 def _scripts() -> ScriptDirectory:
+    """Optuna's migrations; kept, because alembic compiles and runs each of their files to know the newest."""
     return ScriptDirectory(str(Path(models.__file__).parent / "alembic"))
 
 

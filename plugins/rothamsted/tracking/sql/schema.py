@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Mapping
+from functools import cache
 
 import mlflow
 import sqlalchemy as sa
@@ -123,7 +124,7 @@ def complaint(tables: Collection[str], revision: str | None, place: str) -> str 
     """
     if revision is None and not _OLDEST_TABLES & set(tables):
         return None
-    if revision == mlflow_db._get_latest_schema_revision():
+    if revision == _newest_revision():
         return None
     if revision is None or revision in _known_revisions():
         return (
@@ -178,6 +179,12 @@ def _is_made(engine: sa.Engine, place: str) -> bool:
 def read_revision(connection: sa.Connection) -> str | None:
     """Return alembic's revision of a database that has its table."""
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+@cache
+def _newest_revision() -> str:
+    """Asked for once a process: alembic compiles and runs each of MLflow's migrations to know it."""
+    return mlflow_db._get_latest_schema_revision()
 
 
 def _known_revisions() -> set[str]:
