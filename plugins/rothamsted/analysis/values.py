@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rothamsted.analysis.task_values import Tasks
 from rothamsted.metric import Metric as Metric
-from rothamsted.spec import Objective, Statistics
+from rothamsted.spec import Objective, Statistics, Task
 from rothamsted.statistics import AgainstBest as AgainstBest
 from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
@@ -144,6 +145,8 @@ class Dataset:
     looked_by: tuple[str, ...] = ()  # what in the search looked at results: a sampler's name, or one of LOOKS
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
     n_repeated: int = 0  # trials that were trained although their condition was there: counted with it, once
+    task: Task | None = None  # the factor over whose values conditions are compared; None: there is none
+    cells: Dataset | None = None  # the runs as they were made, where conditions are compared over tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,6 +331,7 @@ class Analysis:
     bands: Mapping[str, Mapping[Axis, tuple[Band, ...]]]  # metric -> axis -> one a condition
     gaps: Mapping[str, str]  # part that is missing ("comparisons", "effects", ...) -> why
     marks: tuple[str, ...]  # warnings, the dataset's included
+    tasks: Tasks | None = None  # conditions compared over tasks; None without a task, and in a quick analysis
     dependence: tuple[str, ...] = ()  # where trials depend on results: which statements still hold
     others: tuple[tuple[ConditionSummary, ...], ...] = ()  # of each further objective, by condition
     pareto: ParetoSet | None = None  # of all objectives together; None with one

@@ -30,7 +30,7 @@ from rothamsted.cli.settings import (
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
 
-RUN_KEYS = "sweep, experiment, group_by, replicate_by, metric, direction, reduce, metrics"
+RUN_KEYS = "sweep, experiment, group_by, replicate_by, task, task_scale, metric, direction, reduce, metrics"
 HOW_KEYS = "level, interval, best, smallest_difference, reference, correction, test"
 OUT_KEYS = "folder, export, export_names"
 

@@ -20,6 +20,7 @@ from rothamsted.spec.schema import (
     Sweep,
     WarmStart,
 )
+from rothamsted.spec.task_section import Task
 
 __all__ = [
     "FILE_KEYS",
@@ -39,6 +40,7 @@ __all__ = [
     "Stage",
     "Statistics",
     "Sweep",
+    "Task",
     "WarmStart",
     "difference",
     "digest",
