@@ -226,6 +226,7 @@ PLOTS: Registry[Any] = Registry(
         "task_profiles": f"{_PLOTS}.task_profiles:PLOT",
         "critical_difference": f"{_PLOTS}.critical_difference:PLOT",
         "improvement": f"{_PLOTS}.improvement:PLOT",
+        "expected_best": f"{_PLOTS}.expected_best:PLOT",
     },
     row=f"{_PLOTS}.contract:Plot",
     from_function=f"{_PLOTS}.contract:of_function",

@@ -121,6 +121,15 @@ class Promotion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchScores:
+    """What the conditions of one search scored, in the order in which they were tried."""
+
+    name: str
+    scores: tuple[float, ...]  # the mean of each; NaN for one that has none
+    why_not: str = ""  # why k of them say nothing about a search of k conditions; empty: they were drawn at random
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Replicates of conditions, as they were found in the search, or in a tracking store."""
 
@@ -145,6 +154,8 @@ class Dataset:
     looked_by: tuple[str, ...] = ()  # what in the search looked at results: a sampler's name, or one of LOOKS
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
     n_repeated: int = 0  # trials that were trained although their condition was there: counted with it, once
+    sampler: str = ""  # what proposed the conditions; empty: not known
+    searches: tuple[SearchScores, ...] = ()  # of a comparison: those of the sweeps that are compared
     task: Task | None = None  # the factor over whose values conditions are compared; None: there is none
     cells: Dataset | None = None  # the runs as they were made, where conditions are compared over tasks
 

@@ -12,6 +12,7 @@ from rothamsted.publish.confirmed_tables import confirmed_table
 from rothamsted.publish.curves_table import curves_table
 from rothamsted.publish.description import description
 from rothamsted.records import MetricPoint
+from rothamsted.report.tables.csv_of_budget import expected_best_table
 from rothamsted.report.tables.csv_of_tasks import task_tables
 from rothamsted.report.tables.csv_tables import (
     Table,
@@ -68,6 +69,7 @@ def tables_of(analysis: Analysis) -> list[Table]:
         means_table(analysis),
         curves_table(analysis),
         *task_tables(analysis),
+        expected_best_table(analysis),
     ]
     return [table for table in tables if table.rows]
 

@@ -116,7 +116,8 @@ def probability_of_improvement(
 ) -> OverTasks:
     """Return how likely a run of the first condition beats one of the second on the same task, averaged over tasks.
 
-    On each task every run meets every run (Mann & Whitney's U over n m); ties count half. Resamples as in `aggregate`.
+    On each task every run meets every run (Mann & Whitney's U over n m); ties count half. Resamples as in `aggregate`;
+    where they all agree, as when every run of the first wins, there is no interval.
 
     Raises:
         ValueError: As `aggregate`, or unequal numbers of tasks.
@@ -135,6 +136,8 @@ def probability_of_improvement(
         for one in wins
     ]
     low, high = _ends(np.mean(drawn, axis=0), level)
+    if low == high:  # every run beat every other one: resamples cannot say how rare the opposite is
+        low = high = np.array(math.nan)
     return OverTasks(estimate=estimate, low=float(low), high=float(high), level=level)
 
 

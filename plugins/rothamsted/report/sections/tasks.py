@@ -108,8 +108,7 @@ def _each_task(analysis: Analysis, found: Tasks) -> DataTable:
     metric = analysis.dataset.cells.objective.metric if analysis.dataset.cells else ""
     more = f" The first {len(shown)} of {len(found.tasks)} tasks." if len(shown) < len(found.tasks) else ""
     return DataTable(
-        caption=f"Mean {metric} on each task, with {level_percent(analysis.level)} intervals; a task's best mean is "
-        f"marked *.{more}",
+        caption=f"Mean {metric} on each task; a task's best mean is marked *.{more}",
         columns=columns("", "Condition", *shown, numeric_from=2),
         rows=tuple(rows),
     )
@@ -121,7 +120,9 @@ def _cell(one: TaskCell, *, is_best: bool) -> Cell:
         return Cell(text=f"{MISSING} ({ended})" if ended else MISSING)
     diverged = one.outcomes.get("diverged", 0)
     odd = f", {diverged} diverged" if diverged else ""
-    return numeric(f"{estimate(one.mean, one.low, one.high)}{odd}{' *' if is_best else ''}", one.mean, f"n = {one.n}")
+    written = estimate(one.mean, one.low, one.high)
+    hint = f"{written.interval}, n = {one.n}"
+    return numeric(f"{written.value}{odd}{' *' if is_best else ''}", one.mean, hint)
 
 
 def _over(one: OverTasks) -> Cell:
