@@ -131,8 +131,9 @@ def _uneven(grid: Grid) -> list[str]:
     if not uneven:
         return []
     which = joined(map(str, uneven[:MOST_NAMED]))
+    have = f"Conditions {which} have" if len(uneven) > 1 else f"Condition {which} has"
     return [
-        f"Conditions {which} have unequal numbers of runs on their tasks: a seed that lacks a task is left out of the "
+        f"{have} unequal numbers of runs on their tasks: a seed that lacks a task is left out of the "
         "mean, and counts in interquartile mean, profiles and ranks."
     ]
 

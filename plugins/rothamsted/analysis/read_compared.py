@@ -118,6 +118,11 @@ def _find(reference: str, objective: Objective | None, *, uri: str) -> Subject:
 
 def _of_sweep(reference: str, objective: Objective | None, *, uri: str) -> Subject:
     dataset = read_sweep(reference, uri=uri, objective=objective)
+    if dataset.task is not None:
+        way = f"rothamsted analyze --sweep {dataset.name} compares its conditions"
+        raise StoreError(
+            f"compare: sweep {dataset.name} is over tasks ({dataset.task.factor}): no one run is its best; {way}"
+        )
     order = ranked(dataset)
     if not order:
         raise StoreError(f"compare: sweep {dataset.name} has no condition with a score")

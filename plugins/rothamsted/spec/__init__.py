@@ -18,9 +18,9 @@ from rothamsted.spec.schema import (
     Stage,
     Statistics,
     Sweep,
+    Task,
     WarmStart,
 )
-from rothamsted.spec.task_section import Task
 
 __all__ = [
     "FILE_KEYS",
