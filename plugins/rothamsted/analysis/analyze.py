@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from rothamsted.analysis.bands import bands_of
-from rothamsted.analysis.compare_tasks import compare_over_tasks, how_said
+from rothamsted.analysis.compare_tasks import compare_over_tasks, said_of
 from rothamsted.analysis.dependence import statements
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
@@ -105,7 +105,7 @@ def _over_tasks(dataset: Dataset, settings: Settings, parts: frozenset[Part]) ->
     grid = grid_of(dataset)
     found = analyze(over_tasks(dataset, grid), settings, parts=parts)
     whole = compare_over_tasks(dataset, grid, found.ranking, settings) if "comparisons" in parts else None
-    said = whole.said if whole is not None else (how_said(dataset, grid),)
+    said = whole.said if whole is not None else said_of(dataset, grid)
     gaps = {**found.gaps, "confirmed": "what is best over tasks is not trained again on fresh seeds"}
     return replace(found, tasks=whole, marks=(*said, *found.marks), gaps=gaps)
 

@@ -52,7 +52,7 @@ def compare_over_tasks(dataset: Dataset, grid: Grid, ranking: Sequence[int], set
         improvements=(),
         ranks=ranks,
         best_of_each=_best_of_each(grid, is_lower=is_lower),
-        said=(how_said(dataset, grid), *_left_out(grid), *_uneven(grid), *_of_ranks(ranks, len(grid.compared))),
+        said=(*said_of(dataset, grid), *_of_ranks(ranks, len(grid.compared))),
     )
     return _resampled(tasks, order, settings.level, np.random.default_rng(0))
 
@@ -87,8 +87,12 @@ def _resampled(tasks: Tasks, order: Sequence[int], level: float, rng: np.random.
     )
 
 
-def how_said(dataset: Dataset, grid: Grid) -> str:
-    """Say what the number of a condition is."""
+def said_of(dataset: Dataset, grid: Grid) -> tuple[str, ...]:
+    """Say what the number of a condition is, and what is left out."""
+    return (_how(dataset, grid), *_left_out(grid), *_uneven(grid))
+
+
+def _how(dataset: Dataset, grid: Grid) -> str:
     task = dataset.task
     factor = task.factor if task is not None else ""
     names = joined(grid.tasks[:MOST_NAMED]) if len(grid.tasks) <= MOST_NAMED else f"{len(grid.tasks)} values"
