@@ -123,6 +123,22 @@ def test_intervals_over_ten_tasks_cover_about_as_often_as_they_say() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("n_tasks", "n_runs"), [(4, 3), (4, 5), (4, 10), (10, 3), (10, 5), (10, 10), (26, 3), (26, 5)])
+def test_coverage_of_the_probability_of_improvement(n_tasks: int, n_runs: int) -> None:
+    # The truth: the mean over tasks of Phi((m1 - m2) / sqrt(s1^2 + s2^2)), of normal runs.
+    source = np.random.default_rng(n_tasks * 100 + n_runs)
+    means, sds = source.normal(0, 0.1, (2, n_tasks, 1)), source.uniform(0.02, 0.2, (2, n_tasks, 1))
+    truth = stats.norm.cdf((means[0] - means[1]) / np.hypot(sds[0], sds[1])).mean()
+    hits = 0
+    for _ in range(2000):
+        a, b = means + sds * source.normal(size=(2, n_tasks, n_runs))
+        found = probability_of_improvement(list(a), list(b), direction="maximize", rng=source, n_resamples=1000)
+        hits += found.low <= truth <= found.high
+    print(f"improvement, {n_tasks} tasks, {n_runs} runs: {hits / 2000:.3f}")
+    assert 0.80 <= hits / 2000 <= 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_tasks", "n_runs"), [(4, 3), (4, 5), (4, 10), (10, 3), (10, 5), (10, 10), (26, 3), (26, 5)])
 @pytest.mark.parametrize("how", ["iqm", "mean"])
 def test_coverage_of_the_stratified_bootstrap(n_tasks: int, n_runs: int, how: str) -> None:
     # The table of docs/log.md; with four tasks and three runs it is too narrow, and the page says so.
