@@ -14,6 +14,7 @@ from typing import Any, Literal
 from rothamsted.errors import StudyError
 
 DIRECTIONS = ("minimize", "maximize")
+TEST_PREFIX = "test/"  # of metrics on rows that no choice used
 
 
 @dataclass(frozen=True, kw_only=True)

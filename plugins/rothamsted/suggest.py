@@ -5,15 +5,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-_MAX_LISTED = 40  # names: a longer list hides what it says
+_ALL = 15  # names: a longer list hides what it says
+_NEAREST = 5
 
 
 def known_names(name: str, known: Iterable[str]) -> str:
-    """The close matches of an unknown name, then all known names: text to end an error with."""
+    """The close matches of an unknown name, then the known names, of many the nearest: text to end an error with."""
     names = list(dict.fromkeys(known))
     tail = name.rsplit(".", 1)[-1]
     close = [other for other in names if other.rsplit(".", 1)[-1] == tail or other.startswith(f"{name}.")]
     close += [other for other in difflib.get_close_matches(name, names, n=3) if other not in close]
     hint = f"did you mean {' or '.join(close[:3])}? " if close else ""
-    listed = ", ".join(names[:_MAX_LISTED]) + (", …" if len(names) > _MAX_LISTED else "")
-    return f"{hint}known: {listed or 'none'}"
+    if len(names) <= _ALL:
+        return f"{hint}known: {', '.join(names) or 'none'}"
+    nearest = sorted(names, key=lambda other: (other not in close, -_likeness(name, other)))[:_NEAREST]
+    return f"{hint}the nearest of {len(names)}: {', '.join(nearest)}"
+
+
+def _likeness(name: str, other: str) -> float:
+    return difflib.SequenceMatcher(a=name, b=other).ratio()

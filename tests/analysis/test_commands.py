@@ -166,7 +166,7 @@ def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call:
         (["analyze", "--sweep", "toys", "--correction", "z"], "correction=z: there is no correction 'z'; known: "),
         (["analyze", "--sweep", "toys", "--test", "z"], "test=z: there is no comparison 'z'; known: auto"),
         (["analyze", "--sweep", "toys", "--reference", "99"], "condition 99, is not there; there are: 0 to 5"),
-        (["analyze", "--sweep", "toys", "--colour", "red"], "unknown keys colour; known: "),
+        (["analyze", "--sweep", "toys", "--colour", "red"], "unknown keys colour; the nearest of "),
         (["analyze", "--sweep", "toys", "--metric", "val_loss", "--direction", "up"], "direction=up is not known"),
         (["report", "--sweep", "toys", "--plots", "pie"], "there is no plot 'pie'; known: outcomes, "),
         (["compare", "--runs", "toys"], "name two or more"),

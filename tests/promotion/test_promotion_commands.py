@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rothamsted import api
+from rothamsted import promoting
 from rothamsted.cli.main import main
 from rothamsted.study import source_code as code
 from rothamsted.sweep.opened import Place
@@ -29,11 +29,11 @@ def project(uri: str, contest: ByHand, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "200")
 
     def by_hand(place: Place, **asked: Any) -> list[list[str]]:
-        for mine in ("executor", "console", "models"):
+        for mine in ("work", "models"):
             asked.pop(mine)
         return contest(**asked)
 
-    monkeypatch.setattr(api, "contest", by_hand)
+    monkeypatch.setattr(promoting, "contest", by_hand)
     monkeypatch.setattr(code, "code_digest", lambda study, root: CODE)
     return tmp_path
 

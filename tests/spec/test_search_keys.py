@@ -198,6 +198,19 @@ MISTAKES = {
         "objective: {metric: a, expression: b + c, direction: minimize}",
         "objective: metric 'a' stands beside expression; give one of the two",
     ),
+    "an objective on test rows": (
+        "objective: {metric: test/accuracy, direction: maximize}",
+        "objective.metric: test/accuracy is measured on rows that no choice may use",
+    ),
+    "a score on test rows": (
+        "objective: [{metric: a, direction: minimize}, {expression: 'b + {test/loss}', direction: minimize}]",
+        "objective[1].expression: test/loss is measured on rows that no choice may use",
+    ),
+    "a constraint on test rows": ("constraints: ['{test/loss} < 1']", "constraints[0]: test/loss is measured on rows"),
+    "early stopping on test rows": (
+        "early_stopping: {patience: 2, metric: test/loss, direction: minimize}",
+        "early_stopping.metric: test/loss is measured on rows",
+    ),
     "no expression": (
         "objective: {expression: 'open(1)', direction: minimize}",
         "objective.expression: 'open(1)' at character 1: open is no function here",

@@ -145,6 +145,37 @@ SETTINGS: Mapping[str, Setting] = {
     "accuracy": Setting(draw=_accuracy, base=0.1, step=0.0107),
     "quickstart's losses": Setting(draw=_recorded, base=0.08, step=0.0035),
 }
+# Standard deviations over three seeds of the sixteen best conditions of shipped sweeps of `batch_size`, best first.
+RECORDED_SDS: Mapping[str, tuple[float, ...]] = {
+    "fixed-batch": (
+        *(0.0053, 0.0098, 0.0076, 0.019, 0.0086, 0.011, 0.0066, 0.036),
+        *(0.0045, 0.021, 0.04, 0.035, 0.02, 0.014, 0.014, 0.013),
+    ),
+    "batch-scaling": (
+        *(0.035, 0.01, 0.012, 0.0059, 0.011, 0.0072, 0.01, 0.02),
+        *(0.026, 0.0044, 0.0058, 0.0098, 0.0054, 0.0035, 0.0096, 0.011),
+    ),
+    "small-mup": (
+        *(0.015, 0.023, 0.016, 0.02, 0.013, 0.015, 0.0095, 0.0079),
+        *(0.0087, 0.014, 0.017, 0.017, 0.015, 0.019, 0.022, 0.014),
+    ),
+    "mup-transfer": (
+        *(0.00076, 0.00024, 0.00052, 0.0016, 0.00076, 0.00052, 0.00033, 0.0034),
+        *(0.0034, 0.00036, 0.00084, 0.00084, 0.0034, 0.0068, 0.0049, 0.011),
+    ),
+    "staged, trained in full": (
+        *(0.012, 0.0051, 0.025, 0.026, 0.0077, 0.0091, 0.0079, 0.0043),
+        *(0.0038, 0.0088, 0.0015, 0.005, 0.12, 0.0069, 0.0051, 0.3),
+    ),
+}
+
+
+def _of_sweep(sds: tuple[float, ...]) -> Setting:
+    """Normal noise with a recorded spread for each condition; the unit of the pattern is the median."""
+    return Setting(draw=_normal(lambda k: np.resize(sds, k)), step=float(np.median(sds)), is_alike=False)
+
+
+RECORDED: Mapping[str, Setting] = {f"as in {name}": _of_sweep(sds) for name, sds in RECORDED_SDS.items()}
 PATTERNS: Mapping[str, float] = {"all tied": 0.0, "rest at 2 sd": 2.0, "rest at 5 sd": 5.0}
 
 
@@ -223,7 +254,7 @@ def whole(sizes: Mapping[tuple[int, int], int]) -> None:
     """Print one line a setting, for each number of conditions and seeds: size of simulation."""
     print("K n | setting | pattern | lost | error | family | error | limits | excluded | worse")
     for (n_conditions, n), n_sweeps in sizes.items():
-        for name, setting in SETTINGS.items():
+        for name, setting in {**SETTINGS, **RECORDED}.items():
             for pattern, behind in PATTERNS.items():
                 found = rates(setting, behind, n_conditions=n_conditions, n=n, n_sweeps=n_sweeps)
                 figures = " | ".join(f"{100 * value:.2f}" for value in vars(found).values())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rothamsted.statistics.best_simple import by_pairs
-from tests.statistics.best_settings import PATTERNS, QUICKSTART, SETTINGS, Setting, quickstart, rates
+from tests.statistics.best_settings import PATTERNS, QUICKSTART, RECORDED, SETTINGS, Setting, quickstart, rates
 
 FAST = ("equal spread", "11-fold unequal spread", "one a million times away", "t3", "seed share 0.8", "accuracy")
 NAMED = ("best three times the spread", "sd/mean 0.03 to 0.4, log-normal", "seed effects in proportion, 11-fold")
@@ -101,9 +101,10 @@ def test_the_simple_method_uses_its_whole_error_for_two_tied_conditions() -> Non
 @pytest.mark.parametrize("n", [3, 5, 10])
 @pytest.mark.parametrize("n_conditions", [4, 16, 50])
 @pytest.mark.parametrize("pattern", sorted(PATTERNS))
-@pytest.mark.parametrize("name", sorted(SETTINGS))
+@pytest.mark.parametrize("name", sorted({**SETTINGS, **RECORDED}))
 def test_a_best_condition_is_rarely_lost_in_full(name: str, pattern: str, n_conditions: int, n: int) -> None:
     n_sweeps = 8000 if n_conditions < 50 else 1500
-    found = rates(SETTINGS[name], PATTERNS[pattern], n_conditions=n_conditions, n=n, n_sweeps=n_sweeps)
+    setting = {**SETTINGS, **RECORDED}[name]
+    found = rates(setting, PATTERNS[pattern], n_conditions=n_conditions, n=n, n_sweeps=n_sweeps)
     assert found.family <= _at_most(0.05, n_sweeps)
     assert found.lost <= _at_most(0.075 if name in NAMED else 0.055, n_sweeps)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from rothamsted import api, tags
+from rothamsted import api, promoting, tags
 from rothamsted.analysis.find import find_sweep
 from rothamsted.catalog import EXECUTORS
 from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError, UserError
@@ -55,7 +56,8 @@ def contest(project: Project, **changes: Any) -> list[list[str]]:
     }
     console = changes.pop("console", Console(file=io.StringIO()))
     place = replace(project.place, root=changes.pop("root", project.root))
-    return api.contest(place, executor=EXECUTORS["local"](), console=console, **{**arguments, **changes})
+    work = partial(api.work, executor=EXECUTORS["local"](), console=console)
+    return promoting.contest(place, work=work, **{**arguments, **changes})
 
 
 def runs_of(project: Project, ids: list[list[str]]) -> list[list[FoundRun]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +20,14 @@ from mlflow.exceptions import RestException
 
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking import Recorder, check_reachable, find_run, migrate, open_recorder, read_history
+from rothamsted.tracking import Recorder, check_reachable, find_run, find_runs, migrate, open_recorder, read_history
 from rothamsted.tracking.before_mlflow import settle
 from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.failures import StoreAwayError, is_away
 from rothamsted.tracking.retrying import Retrying
 from rothamsted.tracking.sql import store as sql_store
 from rothamsted.tracking.sql.sql_writer import SqlWriter
+from tests.tracking.conftest import free_port, start_server
 from tests.tracking.stores import END_MS, START_MS
 
 
@@ -173,9 +177,49 @@ def test_a_postgresql_server_that_is_stopped_and_started_again_is_waited_for(tmp
             recorder.flush()
         assert clock.now >= 1.0
         assert len(read_history([run_id], uri=uri)[run_id]) == 9
+        for read in (find_run, lambda run_id, uri: read_history([run_id], uri=uri)[run_id]):
+            server.stop()
+            back = threading.Timer(1.0, server.ensure_postgres_running)
+            back.start()
+            assert read(run_id, uri=uri)
+            back.join()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_an_mlflow_server_that_is_killed_and_started_again_is_waited_for(sqlite_template: Path, tmp_path: Path) -> None:
+    settle()
+    shutil.copyfile(sqlite_template, tmp_path / "mlflow.db")
+    uri = f"http://127.0.0.1:{(port := free_port())}"
+    processes = [start_server(tmp_path, port)]
+
+    def killed() -> threading.Timer:
+        os.killpg(processes[-1].pid, signal.SIGKILL)
+        processes[-1].wait()
+        back = threading.Timer(1.0, lambda: processes.append(start_server(tmp_path, port)))
+        back.start()
+        return back
+
+    try:
+        with open_recorder(uri) as recorder:
+            run_id = open_run(recorder, MlflowClient(uri).create_experiment("away"))
+            recorder.log(run_id, metrics=points(5))
+            recorder.flush()
+            back = killed()
+            recorder.log(run_id, metrics=points(9))
+            recorder.end_run(run_id, RunStatus.FINISHED, END_MS)
+            recorder.flush()
+            back.join()
+        for read in (find_run, lambda run_id, uri: find_runs(None, {}, uri=uri)):
+            back = killed()
+            assert read(run_id, uri=uri)
+            back.join()
+        assert len(read_history([run_id], uri=uri)[run_id]) == 9
+    finally:
+        os.killpg(processes[-1].pid, signal.SIGTERM)
+        processes[-1].wait(timeout=30)
 
 
 def test_a_server_error_may_pass_and_a_refusal_does_not() -> None:

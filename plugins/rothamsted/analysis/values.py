@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rothamsted.analysis.task_values import Tasks
+from rothamsted.metric import TEST_PREFIX
 from rothamsted.metric import Metric as Metric
 from rothamsted.spec import Objective, Statistics, Task
 from rothamsted.statistics import AgainstBest as AgainstBest
@@ -58,7 +59,7 @@ class Replicate:
     @property
     def test_metrics(self) -> dict[str, float]:
         """What its model has on rows that no choice used: the metrics below test/."""
-        return {name: value for name, value in self.metrics.items() if name.startswith("test/")} | dict(self.tested)
+        return {name: value for name, value in self.metrics.items() if name.startswith(TEST_PREFIX)} | dict(self.tested)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,8 @@ from rich.console import Console
 from rothamsted import tags, tracking
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.settings import (
-    PLOT_KEYS,
     names_of,
     open_store,
-    refuse_rest,
     take_dataset,
     take_number,
     take_objective,
@@ -29,10 +27,6 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
-
-RUN_KEYS = "sweep, experiment, group_by, replicate_by, task, task_scale, metric, direction, reduce, metrics"
-HOW_KEYS = "level, interval, best, smallest_difference, reference, correction, test"
-OUT_KEYS = "folder, export, export_names"
 
 
 def analyze(arguments: Sequence[str]) -> int:
@@ -65,7 +59,6 @@ def _analyze(command: str, arguments: Sequence[str]) -> int:
     asked = take_settings(found, command)
     uri = open_store()
     dataset = take_dataset(found, command, uri=uri)
-    refuse_rest(found, command, f"{RUN_KEYS}, {HOW_KEYS}, plots, {', '.join(PLOT_KEYS)}, {OUT_KEYS}")
     settings = replace(settings_of(dataset.statistics), **asked)
     analysis = analyze_dataset(dataset, settings)
     if "reference" in asked and analysis.comparisons is None:
@@ -104,7 +97,6 @@ def compare(arguments: Sequence[str]) -> int:
     references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
     settings = Settings(**{"reference": 0, **take_settings(found, "compare")})  # the first that is named
     objective = take_objective(found, "compare")
-    refuse_rest(found, "compare", f"runs, metric, direction, reduce, {HOW_KEYS}, folder")
     if len(references) < 2:
         raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
     uri = open_store()
@@ -132,7 +124,6 @@ def power(arguments: Sequence[str]) -> int:
     uri = open_store()
     dataset = take_dataset(found, "power", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
-    refuse_rest(found, "power", f"{RUN_KEYS}, difference, power, level")
     Console().print(power_text(dataset, difference, settings), markup=False, soft_wrap=True)
     return 0
 

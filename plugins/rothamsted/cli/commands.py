@@ -14,9 +14,11 @@ from rich.console import Console
 
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take
+from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home, find_root, study_commands
 from rothamsted.study import Study, load_study
+from rothamsted.suggest import known_names
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
 
@@ -53,12 +55,10 @@ def sweep(arguments: Sequence[str]) -> int:
 
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
-    from rothamsted.api import policy_of
+    from rothamsted.promoting import policy_of
     from rothamsted.sweep.open.check import print_plan
     from rothamsted.sweep.open.from_file import load
 
-    if arguments and not arguments[0].startswith("--"):
-        arguments = ["--config", *arguments]
     found = pairs(arguments, command="check")
     path = take(found, "config")
     if path is None:
@@ -80,9 +80,7 @@ def worker(arguments: Sequence[str]) -> int:
     name = take(found, "sweep")
     storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
     if name is None:
-        raise UserError("rothamsted worker: which sweep? write --sweep NAME")
-    if found:
-        raise UserError(f"rothamsted worker: unknown keys {', '.join(found)}; known: sweep, storage")
+        raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
     printed = _Printed()
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
@@ -92,22 +90,23 @@ def worker(arguments: Sequence[str]) -> int:
 
 def prepare(arguments: Sequence[str]) -> int:
     """Make the data file of one of the studies' datasets."""
-    from rothamsted.study import describe_datasets, prepare_data
+    from rothamsted.study import prepare_data
 
-    if any(word in ("-h", "--help") for word in arguments):
-        offered = describe_datasets(_studies(find_root(Path.cwd())))
-        print(
-            f"usage: rothamsted prepare_data --dataset NAME [--source FROM] [--target FILE] [--key value]\n\n{offered}"
-        )
-        return 0
     found = pairs(arguments, command="prepare_data")
     dataset, source, target = take(found, "dataset"), take(found, "source"), take(found, "target")
     if dataset is None:
-        raise UserError("rothamsted prepare_data: which dataset? write --dataset NAME")
+        raise UserError("rothamsted prepare_data: which dataset? write rothamsted prepare_data NAME; --help lists them")
     studies = _studies(find_root(Path.cwd()))
     path = prepare_data(studies, dataset, source, Path(target) if target else None, found)
     print(f"{dataset} is ready: {path}")
     return 0
+
+
+def data_sets() -> str:
+    """The data sets of the studies here, with their options."""
+    from rothamsted.study import describe_datasets
+
+    return describe_datasets(_studies(find_root(Path.cwd())))
 
 
 def _studies(root: Path) -> list[Study]:
@@ -122,9 +121,8 @@ def entry_point(name: str, arguments: Sequence[str]) -> int:
     known = study_commands(root)
     if name not in known:
         raise UserError(
-            f"rothamsted {name}: no such command, and no study of {root / 'MLproject'}; commands: sweep, check, "
-            "worker, analyze, report, compare, power, promote, rollback, registry, prepare_data; "
-            f"studies: {', '.join(sorted(known)) or 'none'}"
+            f"rothamsted {name}: no such command, and no study of {root / 'MLproject'}; "
+            + known_names(name, [*USAGES, *sorted(known)])
         )
     return main(load_study(known[name], root), list(arguments)) or 0
 

@@ -1,4 +1,4 @@
-"""`rothamsted COMMAND --key value …`: finds the command, prints a user's mistake as one line, sets the exit status.
+"""`rothamsted COMMAND key=value …`: finds the command, prints a user's mistake as one line, sets the exit status.
 
 Apart from the commands because the way errors are shown is one rule for all of them.
 """
@@ -12,27 +12,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from rothamsted.cli import commands
-from rothamsted.cli.names_help import HELP, help_text
+from rothamsted.cli.names_help import help_text, overview
 from rothamsted.errors import UserError
 
 Command = Callable[[Sequence[str]], int]
-USAGE = """usage: rothamsted COMMAND [--key value ...]
-
-  sweep --config FILE [--key value ...]   run a sweep, or go on with it
-  check FILE [--key value ...]            validate a sweep file and print its plan
-  worker --sweep NAME [--storage URL]     work on a running sweep, from any machine
-  analyze --sweep NAME [--level 0.9 ...]  compute all statistics again, write them to MLflow; --export DIR: JSON too
-  report --sweep NAME [--plots a,b]       write the report as one HTML page
-  compare --runs a,b,c                    put runs or sweeps side by side
-  power --sweep NAME --difference D       how many replicates a difference takes
-  promote --sweep NAME [--dry_run true]   champion or not: judge the confirmed winner by registry/*.yaml
-  rollback --model NAME [--reason TEXT]   the previous champion again
-  registry --model NAME                   versions, verdicts, champions
-  prepare_data --dataset NAME [--key value ...]   make a data file; --help names the data sets and their options
-  ENTRY_POINT [--field value ...]         run a study of MLproject by hand
-
-Keys are those of the sweep file (execution.workers, trials, ...) and the study's parameters.
-COMMAND --help of sweep, check, analyze, report, compare and promote lists samplers, plots and all else with names."""
 
 
 def _later(module: str, name: str) -> Command:
@@ -65,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(USAGE)
+        print(overview())
         return 0 if arguments else 2
     if arguments[0] == "--version":
         from rothamsted import __version__
@@ -73,10 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(__version__)
         return 0
     command = COMMANDS.get(arguments[0])
-    if arguments[0] in HELP and any(word in ("-h", "--help") for word in arguments[1:]):
-        print(help_text(arguments[0]))
-        return 0
     try:
+        if command is not None and any(word in ("-h", "--help") for word in arguments[1:]):
+            print(help_text(arguments[0]))
+            if arguments[0] == "prepare_data":
+                print(f"\n{commands.data_sets()}")
+            return 0
         if command is None:
             return commands.entry_point(arguments[0], arguments[1:])
         return command(arguments[1:])

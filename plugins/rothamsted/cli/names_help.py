@@ -1,10 +1,11 @@
-"""The help of a command: its usage, and for each key that takes a name, the names that can be given."""
+"""The help of a command: how it is written, what its keys mean, and the names that a key can take."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from rothamsted.catalog import CORRECTIONS, EXECUTORS, INTERVALS, PLOTS, PRUNERS, SAMPLERS, TESTS
+from rothamsted.cli.usage import USAGES
 from rothamsted.registries import NameOf
 
 Rows = Sequence[tuple[str, NameOf]]  # a key, and what it takes
@@ -24,27 +25,55 @@ _OF_AN_ANALYSIS: Rows = (
 )
 _PLOTS: Rows = (("plots", NameOf(PLOTS)),)
 
-HELP: Mapping[str, tuple[str, str, Rows]] = {
-    "sweep": ("sweep --config FILE [--key value ...]", "Keys of the sweep file", _OF_A_FILE),
-    "check": ("check FILE [--key value ...]", "Keys of the sweep file", _OF_A_FILE),
-    "analyze": ("analyze --sweep NAME [--key value ...]", "Keys", (*_OF_AN_ANALYSIS, *_PLOTS)),
-    "report": ("report --sweep NAME [--key value ...]", "Keys", (*_PLOTS, *_OF_AN_ANALYSIS)),
-    "compare": ("compare --runs a,b,c [--key value ...]", "Keys", _OF_AN_ANALYSIS),
-    "promote": ("promote --sweep NAME [--policy FILE] [--dry_run true]", "Keys of the policy file", ()),
+NAMES: Mapping[str, tuple[str, Rows]] = {
+    "sweep": ("Keys of the sweep file", _OF_A_FILE),
+    "check": ("Keys of the sweep file", _OF_A_FILE),
+    "analyze": ("Keys", (*_OF_AN_ANALYSIS, *_PLOTS)),
+    "report": ("Keys", (*_PLOTS, *_OF_AN_ANALYSIS)),
+    "compare": ("Keys", _OF_AN_ANALYSIS),
+    "promote": ("Keys of the policy file", ()),
 }
 
 
 def help_text(command: str) -> str:
-    """Usage and names; a package of others that cannot be imported is named, too.
+    """How a command is written, its keys and its names; a package of others that cannot be imported is named, too.
 
     Args:
-        command: One of HELP.
+        command: One of USAGES.
     """
-    usage, keys, rows = HELP[command]
-    rows = rows or _of_a_policy()
-    width = max(len(key) for key, _ in rows)
-    lines = [f"  {key:{width}}  {taken.kind}: {', '.join(taken.names())}" for key, taken in rows]
-    return "\n".join([f"usage: rothamsted {usage}", "", f"{keys} that take a name:", *lines])
+    usage = USAGES[command]
+    words = " ".join(key.upper() for key in usage.words) + (" ..." if usage.takes_many else "")
+    width = max(map(len, usage.keys))
+    lines = [f"usage: rothamsted {command} {words} [KEY=VALUE ...]", "", usage.does, ""]
+    lines += [f"  {key:{width}}  {meaning}" for key, meaning in usage.keys.items()]
+    if usage.others:
+        lines += ["", f"Also: {usage.others}."]
+    if command in NAMES:
+        keys, rows = NAMES[command]
+        rows = rows or _of_a_policy()
+        width = max(len(key) for key, _ in rows)
+        lines += ["", f"{keys} that take a name:"]
+        lines += [f"  {key:{width}}  {taken.kind}: {', '.join(taken.names())}" for key, taken in rows]
+    word = usage.words[-1]
+    long = f"{word}=a,b for the words a b" if usage.takes_many else f"{word}=NAME for the word NAME"
+    lines += [f"{long}, and --KEY VALUE for KEY=VALUE, mean the same."]
+    return "\n".join(lines)
+
+
+def overview() -> str:
+    """All commands, a line each."""
+    width = max(map(len, USAGES))
+    lines = [f"  {name:{width}}  {usage.does}" for name, usage in USAGES.items()]
+    return "\n".join(
+        [
+            "usage: rothamsted COMMAND [WORD ...] [KEY=VALUE ...]",
+            "",
+            *lines,
+            f"  {'STUDY':{width}}  Run a study of MLproject by hand: STUDY [--field value ...]",
+            "",
+            "COMMAND --help says what a command takes. KEY=VALUE may be written --KEY VALUE.",
+        ]
+    )
 
 
 def _of_a_policy() -> Rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.console import Console
 from rothamsted import tags, tracking
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take
-from rothamsted.cli.settings import one_of, open_store, refuse_rest, take_number
+from rothamsted.cli.settings import one_of, open_store, take_number
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root
 from rothamsted.promotion.judge.policy import Aliases, Policy
@@ -27,7 +28,8 @@ _TRUTH = {"true": True, "false": False}
 
 def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
-    from rothamsted import api
+    from rothamsted import api, promoting
+    from rothamsted.publish.console import sayer
     from rothamsted.sweep.opened import Place
 
     found = pairs(arguments, command="promote")
@@ -35,19 +37,18 @@ def promote(arguments: Sequence[str]) -> int:
     dry_run = one_of(take(found, "dry_run", "false") or "false", "dry_run", "promote", _TRUTH)
     text = take(found, "replicates")
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
-    refuse_rest(found, "promote", "sweep, policy, dry_run, replicates")
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
     root, uri = find_root(Path.cwd()), open_store()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     place = Place(root=root, tracking_uri=uri, outer_run_id=tracking.current_run_id())
     policy = policy_for(sweep, policy_file, root, uri=uri)
-    outcome = api.promote(
+    outcome = promoting.promote(
         sweep,
         policy,
         place,
-        executor=EXECUTORS["local"](),
-        console=console,
+        work=partial(api.work, executor=EXECUTORS["local"](), console=console),
+        say=sayer(console),
         dry_run=dry_run,
         n_replicates=n_replicates,
     )
@@ -70,7 +71,6 @@ def rollback(arguments: Sequence[str]) -> int:
     found = pairs(arguments, command="rollback")
     model, reason = take(found, "model"), take(found, "reason", "") or ""
     policy_file = take(found, "policy")
-    refuse_rest(found, "rollback", "model, reason, policy")
     if model is None:
         raise UserError("rothamsted rollback: which model? give model=NAME")
     aliases = _aliases(model, policy_file)
@@ -93,7 +93,6 @@ def registry(arguments: Sequence[str]) -> int:
 
     found = pairs(arguments, command="registry")
     model, policy_file = take(found, "model"), take(found, "policy")
-    refuse_rest(found, "registry", "model, policy")
     opened = open_registry(open_store())
     if model is None:
         opened.check_reachable()

@@ -25,7 +25,6 @@ from rothamsted.spec import Task
 from rothamsted.spec.document import parse_override
 from rothamsted.statistics import BEST_METHODS, DEFAULT_POWER, parse_reduction
 
-PLOT_KEYS = ("x", "group", "over", "second", "second_direction")
 _T = TypeVar("_T")
 _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precision", "recall")
 
@@ -168,12 +167,6 @@ def one_of(value: str, key: str, command: str, known: Mapping[str, _T]) -> _T:
 def names_of(text: str | None) -> list[str]:
     """`a, b` as names; empty for nothing."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
-
-
-def refuse_rest(found: Mapping[str, str], command: str, known: str) -> None:
-    """Unknown keys are errors."""
-    if found:
-        raise UserError(f"rothamsted {command}: unknown keys {', '.join(found)}; known: {known}")
 
 
 def _name(found: dict[str, str], key: str, taken: NameOf, command: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.markup import escape
@@ -160,6 +161,18 @@ def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) 
     _line(console, "see this sweep in MLflow and in optuna-dashboard:")
     _line(console, f"  {tracking.ui_command(tracking_uri)}    # then /{link.lstrip('/')}")
     _line(console, f"  {dashboard_command(storage)}    # study {dataset.name}")
+
+
+def show_report(artifact: str | None, name: str, console: Console) -> None:
+    """Say where the report of a sweep of this name is; None: none was written."""
+    if artifact is not None:
+        as_file = f"as a file: rothamsted report --sweep {name} --folder reports"
+        _line(console, f"report: artifact {artifact} of the sweep's run; {as_file}")
+
+
+def sayer(console: Console) -> Callable[[str], None]:
+    """What prints a line as it is; an empty one is left out."""
+    return lambda line: _line(console, line) if line else None
 
 
 def _line(console: Console, text: str) -> None:

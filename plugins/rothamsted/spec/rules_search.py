@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rothamsted.catalog import PRUNERS, SAMPLERS
-from rothamsted.expression import Expression
+from rothamsted.expression import Constraint, Expression
+from rothamsted.metric import TEST_PREFIX
 from rothamsted.rows import SamplerRow
 from rothamsted.space import Choice, SpaceError, identity
 from rothamsted.spec.document import Document, KeyPath
@@ -23,6 +24,7 @@ def check_search(sweep: Sweep, document: Document) -> None:
         SpecError: with the key that is easiest to change.
     """
     _check_objectives(sweep, document)
+    _check_no_test_rows(sweep, document)
     try:
         space = sweep.search_space
         _check_enqueued(sweep, document)
@@ -52,6 +54,24 @@ def _check_objectives(sweep: Sweep, document: Document) -> None:
         if found := sorted(used & scores):
             reason = f"{found[0]!r} is a score itself; write its expression out"
             raise document.error((*path, "expression") if len(names) > 1 else ("objective", "expression"), reason)
+
+
+def _check_no_test_rows(sweep: Sweep, document: Document) -> None:
+    """What is measured on a study's test rows may choose nothing."""
+    asked: list[tuple[KeyPath, frozenset[str]]] = [
+        (("constraints", n), Constraint(text).names) for n, text in enumerate(sweep.constraints)
+    ]
+    for n, one in enumerate(sweep.objectives):
+        key: KeyPath = ("objective", n) if len(sweep.objectives) > 1 else ("objective",)
+        names = frozenset({one.metric}) if one.expression is None else Expression(one.expression).names
+        asked.append(((*key, "metric" if one.expression is None else "expression"), names))
+    if sweep.early_stopping is not None and sweep.early_stopping.metric is not None:
+        asked.append((("early_stopping", "metric"), frozenset({sweep.early_stopping.metric})))
+    for path, names in asked:
+        tested = sorted(name for name in names if name.startswith(TEST_PREFIX))
+        if tested and sweep.project is None:
+            reason = f"{tested[0]} is measured on rows that no choice may use; give a metric of other rows"
+            raise document.error(path, reason)
 
 
 def _check_reference(sweep: Sweep, document: Document) -> None:

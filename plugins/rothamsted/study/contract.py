@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import DataError, StudyError
-from rothamsted.metric import Metric, check_metrics, declared
+from rothamsted.metric import TEST_PREFIX, Metric, check_metrics, declared
 from rothamsted.study.fields import field_names, flatten
 from rothamsted.study.keep import Keep
 
@@ -30,7 +30,6 @@ DRIVER_METRICS: Mapping[str, Metric] = {  # measured by the driver, in every stu
     SETUP_SECONDS: Metric(direction="minimize", low=0, unit="s", label="seconds before training"),
 }
 RESERVED_METRICS = frozenset(DRIVER_METRICS)
-TEST_PREFIX = "test/"  # of metrics on rows that no choice used
 
 
 class MeasurementLike(Protocol):

@@ -14,14 +14,13 @@ from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.points import summary_points
 from rothamsted.analysis.race_words import race_note
-from rothamsted.metric import Metric, declared
+from rothamsted.metric import TEST_PREFIX, Metric, declared
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
 from rothamsted.statistics.ranges import scale_of
 from rothamsted.statistics.sequential import schedule_looks
-from rothamsted.study.contract import TEST_PREFIX
 from rothamsted.sweep.scores import NO_NUMBER, violations
 from rothamsted.wording import with_basis
 

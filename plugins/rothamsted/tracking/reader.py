@@ -1,4 +1,4 @@
-"""Runs and their metric histories, read back from a tracking store.
+"""Runs and their metric histories, read back from a tracking store; while it is away, tried again as writing is.
 
 Apart, because reading needs no recorder: resuming a sweep, tables and tests ask the store what is there.
 Infinity comes back as infinity: MLflow itself stores and returns the largest float in its place.
@@ -17,7 +17,8 @@ from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.checked import restored
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import without_password
+from rothamsted.tracking.retrying import reading
 from rothamsted.tracking.sql.logged import logged_points
 from rothamsted.tracking.sql.schema import client_of, why_not_sql
 
@@ -60,30 +61,34 @@ def find_runs(
         limit: Stop after so many.
     """
     client, place = _client(uri)
-    try:
-        if experiment_ids is None:
-            experiment_ids = _all_experiments(client)
+
+    def search() -> list[FoundRun]:
         found: list[FoundRun] = []
-        for run in _pages(client, experiment_ids, _filter(tags)):
+        everywhere = _all_experiments(client) if experiment_ids is None else experiment_ids
+        for run in _pages(client, everywhere, _filter(tags)):
             if all(run.data.tags.get(key) == value for key, value in tags.items()):
                 found.append(_found(run))
             if len(found) == limit:
                 break
         return found
-    except MlflowException as error:
-        raise StoreError(f"{place}: cannot search runs: {one_line(error)}") from error
+
+    return reading(f"{place}: cannot search runs", search)
 
 
 def find_run(run_id: str, *, uri: str | None = None) -> FoundRun | None:
     """Return the run of this id; None where there is none, or it is deleted."""
     client, place = _client(uri)
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise StoreError(f"{place}: cannot read run {run_id}: {one_line(error)}") from error
-    return _found(run) if run.info.lifecycle_stage == "active" else None
+
+    def get() -> FoundRun | None:
+        try:
+            run = client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+        return _found(run) if run.info.lifecycle_stage == "active" else None
+
+    return reading(f"{place}: cannot read run {run_id}", get)
 
 
 def find_experiment(name: str, *, uri: str | None = None) -> str:
@@ -93,13 +98,11 @@ def find_experiment(name: str, *, uri: str | None = None) -> str:
         StoreError: there is none of this name; the message names those that exist.
     """
     client, place = _client(uri)
-    try:
-        found = client.get_experiment_by_name(name)
-        if found is not None and found.lifecycle_stage == "active":
-            return found.experiment_id
-        known = [experiment.name for experiment in client.search_experiments(max_results=_PAGE)]
-    except MlflowException as error:
-        raise StoreError(f"{place}: cannot read experiments: {one_line(error)}") from error
+    what = f"{place}: cannot read experiments"
+    found = reading(what, lambda: client.get_experiment_by_name(name))
+    if found is not None and found.lifecycle_stage == "active":
+        return found.experiment_id
+    known = reading(what, lambda: [one.name for one in client.search_experiments(max_results=_PAGE)])
     raise StoreError(f"{place}: no experiment called {name!r}; known: {', '.join(sorted(known))}")
 
 
@@ -135,13 +138,17 @@ def _history_from_client(
 ) -> Iterator[tuple[str, MetricPoint]]:
     client, place = _client(uri)
     for run_id in run_ids:
-        try:
+
+        def points(run_id: str = run_id) -> list[MetricPoint]:
             logged = client.get_run(run_id).data.metrics
-            for key in logged if keys is None else [key for key in logged if key in keys]:
-                for point in client.get_metric_history(run_id, key):
-                    yield run_id, MetricPoint(key, restored(point.value), point.timestamp, point.step)
-        except MlflowException as error:
-            raise StoreError(f"{place}: cannot read run {run_id}: {one_line(error)}") from error
+            return [
+                MetricPoint(key, restored(point.value), point.timestamp, point.step)
+                for key in (logged if keys is None else [key for key in logged if key in keys])
+                for point in client.get_metric_history(run_id, key)
+            ]
+
+        for point in reading(f"{place}: cannot read run {run_id}", points):
+            yield run_id, point
 
 
 def _client(uri: str | None) -> tuple[MlflowClient, str]:

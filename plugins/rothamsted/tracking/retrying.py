@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
 from rothamsted.errors import StoreError
-from rothamsted.tracking.failures import StoreAwayError
+from rothamsted.tracking.failures import StoreAwayError, store_error
 
 _T = TypeVar("_T")
 
@@ -46,3 +49,23 @@ class Retrying:
                     raise StoreError(f"{error}; gave up after {wait:g} s") from error
                 self.sleep(min(pause, left))
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def reading(what: str, task: Callable[[], _T]) -> _T:
+    """Do a task that reads from a store; while the store is away, again.
+
+    Args:
+        what: Place and deed, for the message: "sqlite:///mlflow.db: cannot search runs".
+        task: What to do.
+
+    Raises:
+        StoreError: the store is still away after `WAIT_SECONDS`, or it refuses.
+    """
+
+    def attempt() -> _T:
+        try:
+            return task()
+        except (MlflowException, SQLAlchemyError) as error:
+            raise store_error(what, error) from error
+
+    return Retrying().until_done(attempt)

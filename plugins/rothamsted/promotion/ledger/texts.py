@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from rothamsted.analysis.read_promotions import FOLDER
+from rothamsted.metric import TEST_PREFIX
 from rothamsted.promotion.evidence.contest import Judgement
 from rothamsted.promotion.evidence.of_champion import evidence_key
 from rothamsted.promotion.evidence.of_sweep import Candidates
@@ -106,7 +107,7 @@ def _body(entry: JudgedCandidate, judgement: Judgement) -> list[str]:
 def _tested(evidence: Evidence) -> list[tuple[str, str]]:
     """Means of the test metrics of the evidence's models, on rows that no choice used."""
     finished = [run for run in evidence.runs if run.outcome == "finished"]
-    names = sorted({name for run in finished for name in run.metrics if name.startswith("test/")})
+    names = sorted({name for run in finished for name in run.metrics if name.startswith(TEST_PREFIX)})
     rows = []
     for name in names:
         values = [run.metrics[name] for run in finished if name in run.metrics]

@@ -57,7 +57,9 @@ def best_draw(data: BestByBudget, figure: Figure) -> None:
     for i, one in enumerate(data.curves):
         axes.fill_between(one.budgets, one.low, one.high, color=PALETTE[i], alpha=0.13, linewidth=0)
         handles += axes.plot(one.budgets, one.expected, color=PALETTE[i], linestyle=DASHES[i])
-    ends = np.concatenate([part for one in data.curves for part in (one.low, one.high, one.expected)])
+    # One condition alone may be far off: the axis is that of the curves, where the band may leave it.
+    falls = data.curves[0].expected[-1] < data.curves[0].expected[0]
+    ends = np.concatenate([part for one in data.curves for part in (one.low if falls else one.high, one.expected)])
     budgets = np.concatenate([one.budgets for one in data.curves])
     draw_values(axes, "x", budgets, is_log=bool(budgets.max() > 10), margin=0.02)
     draw_values(axes, "y", ends, is_log=is_spread(ends))

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator
 import sqlalchemy as sa
 
 from rothamsted.tracking.checked import restored
+from rothamsted.tracking.failures import without_password
+from rothamsted.tracking.retrying import reading
 from rothamsted.tracking.sql.statements import METRICS
 from rothamsted.tracking.sql.store import prepare_connection, sql_store
 
@@ -23,11 +25,15 @@ def logged_points(uri: str, run_ids: list[str], keys: Collection[str] | None) ->
     query = sa.select(c.run_uuid, c.key, c.step, c.timestamp, c.value, c.is_nan)
     if keys is not None:
         query = query.where(c.key.in_(list(keys)))
+    for start in range(0, len(run_ids), _RUNS_A_QUERY):
+        some = query.where(c.run_uuid.in_(run_ids[start : start + _RUNS_A_QUERY]))
+        yield reading(f"{without_password(uri)}: cannot read metrics", lambda some=some: _rows(uri, some))
+
+
+def _rows(uri: str, query: sa.Select) -> list[Row]:
     with sql_store(uri).engine.connect() as connection:
         prepare_connection(connection)
-        for start in range(0, len(run_ids), _RUNS_A_QUERY):
-            some = query.where(c.run_uuid.in_(run_ids[start : start + _RUNS_A_QUERY]))
-            yield [
-                (run_id, key, step, time_ms, float("nan") if is_nan else restored(value))
-                for run_id, key, step, time_ms, value, is_nan in connection.execute(some)
-            ]
+        return [
+            (run_id, key, step, time_ms, float("nan") if is_nan else restored(value))
+            for run_id, key, step, time_ms, value, is_nan in connection.execute(query)
+        ]
