@@ -182,3 +182,40 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str, swept: Project, 
     assert done.returncode == 2
     assert line in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_runs_of_strangers_are_compared_over_tasks(project: Project, call: Call) -> None:
+    for method, gain in (("sgd", 0.0), ("adam", 0.1), ("lion", 0.2)):
+        for data, base in (("mnist", 0.7), ("svhn", 0.5), ("food", 0.2), ("cars", 0.1)):
+            for seed in range(3):
+                params = {"method": method, "data": data, "seed": seed}
+                log_run(project.tracking_uri, params, [0.0, base + gain + 0.01 * seed], metric="accuracy")
+    asked = ("--experiment", "strangers", "--group_by", "method", "--replicate_by", "seed", "--metric", "accuracy")
+    done = call("analyze", *asked, "--task", "data")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Conditions are compared over 4 tasks (data: mnist, svhn, food and cars)" in said
+    assert "The best mean of each task: method=lion (condition 8) on mnist, svhn, food and cars." in said
+    run = find_runs(None, {"rothamsted.role": "summary"}, uri=project.tracking_uri)[0]
+    assert "task_ranks.csv" in " ".join(list_files(run.run_id, "statistics", uri=project.tracking_uri))
+    plain = call("analyze", *asked, "--task", "data", "--task_scale", "none")
+    assert "accuracy as it is, which has to mean the same on every task" in plain.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--task", "method"), "task=method: there is one task only"),
+        (("--task", "nothing"), "no run has a parameter or tag 'nothing'"),
+        (("--task_scale", "none"), "task_scale=none goes with task=FACTOR"),
+        (("--task", "data", "--task_scale", "log"), "must be range, none, or the ends of each task's scale"),
+        (("--task", "data", "--task_scale", "{a: [0, 1]}"), "scale: no ends for b"),
+    ],
+)
+def test_a_mistake_in_a_task_is_one_line(project: Project, call: Call, arguments: tuple[str, ...], says: str) -> None:
+    for data in ("a", "b"):
+        log_run(project.tracking_uri, {"method": "m", "lr": 1, "data": data}, [0.5])
+    done = call("analyze", "--experiment", "strangers", "--group_by", "method,lr", "--metric", "loss", *arguments)
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -153,7 +153,7 @@ MISTAKES = {
         {},
         "objective: reduce 'best' needs a curve",
     ),
-    "a typing error on the command line": ("name:", "name:", {"trails": "3"}, "did you mean trials?"),
+    "a typing error on the command line": ("name:", "name:", {"trails": "3"}, "did you mean trials"),
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rothamsted.statistics.ranks import compare_ranks, critical_difference
+from rothamsted.statistics.ranks import alike, compare_ranks, critical_difference
 
 # Demšar (2006), Table 6: area under the ROC curve of C4.5, C4.5+m, C4.5+cf, C4.5+m+cf on 14 data sets. On the last but
 # one ("voting") the table prints 0.975 twice and ranks them 2 and 3: the hidden digit is put back.
@@ -125,3 +125,15 @@ def test_the_test_rarely_errs_when_no_condition_is_better() -> None:
     rng = np.random.default_rng(20)
     wrong = sum(compare_ranks(rng.normal(size=(12, 5)), direction="minimize").p_value <= 0.05 for _ in range(300))
     assert wrong / 300 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+
+
+def test_the_bars_of_demsars_diagram_are_found() -> None:
+    # Demšar (2006), figure 1 (a), at 0.10 with a critical difference of 1.12: C4.5+m+cf, C4.5+m and C4.5+cf are one
+    # group, C4.5+cf and C4.5 another.
+    found = compare_ranks(AUC, direction="maximize", level=0.90)
+    assert alike(found.mean_ranks, found.critical_difference) == ((3, 1, 2), (2, 0))
+
+
+def test_conditions_that_all_differ_have_no_bar_and_those_that_do_not_have_one() -> None:
+    assert alike((1.0, 2.0, 3.0), 0.5) == ()
+    assert alike((1.2, 1.1, 1.3), 0.5) == ((1, 0, 2),)

@@ -7,14 +7,17 @@ where there is no answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from rothamsted.analysis.bands import bands_of
+from rothamsted.analysis.compare_tasks import compare_over_tasks, said_of
 from rothamsted.analysis.dependence import statements
 from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
 from rothamsted.analysis.no_effect import twin_marks
+from rothamsted.analysis.over_tasks import grid_of, over_tasks
 from rothamsted.analysis.pareto import pareto_of
 from rothamsted.analysis.ranking import (
     MeanOfCondition,
@@ -53,8 +56,14 @@ def analyze(
 ) -> Analysis:
     """Analyse a dataset. What cannot be computed, or is no part of what is asked, is a gap with its reason.
 
-    The conditions of a contest are given, not searched: they have no ranking.
+    The conditions of a contest are given, not searched: they have no ranking. Where a factor is the task, conditions
+    are those without it, and what is said of them is over its values.
+
+    Raises:
+        UserError: The task is no factor, or has one value only.
     """
+    if dataset.task is not None and dataset.cells is None:
+        return _over_tasks(dataset, settings, parts)
     members, means = members_of(dataset), adjusted_of(dataset)
     ranking = [] if dataset.kind == "contest" else ranked(dataset)
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
@@ -89,6 +98,16 @@ def analyze(
         pareto=pareto_of(dataset, ranking, gaps),
         dependence=statements(dataset),
     )
+
+
+def _over_tasks(dataset: Dataset, settings: Settings, parts: frozenset[Part]) -> Analysis:
+    """Analyse the conditions without their task; how they were compared is a mark before any number."""
+    grid = grid_of(dataset)
+    found = analyze(over_tasks(dataset, grid), settings, parts=parts)
+    whole = compare_over_tasks(dataset, grid, found.ranking, settings) if "comparisons" in parts else None
+    said = whole.said if whole is not None else said_of(dataset, grid)
+    gaps = {**found.gaps, "confirmed": "what is best over tasks is not trained again on fresh seeds"}
+    return replace(found, tasks=whole, marks=(*said, *found.marks), gaps=gaps)
 
 
 def _others(

@@ -16,8 +16,9 @@ from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
 from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.analysis.search_scores import search_of
 from rothamsted.analysis.typed import factors_of, label, typed
-from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate
+from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, SearchScores
 from rothamsted.errors import StoreError
 from rothamsted.metric import Metric
 from rothamsted.tracking import FoundRun
@@ -38,6 +39,7 @@ class Subject:
     replicates: tuple[Replicate, ...]
     objective: Objective | None  # of its sweep; None for a run that is in none
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what the study of its sweep declares
+    search: SearchScores | None = None  # of a sweep: what all its conditions scored
 
 
 def read_compared(
@@ -90,6 +92,7 @@ def read_compared(
         conditions=tuple(conditions),
         replicates=tuple(replicates),
         metrics=_agreed([subject.metrics for subject in subjects]),
+        searches=tuple(subject.search for subject in subjects if subject.search is not None),
     )
     return dataset, tuple(subjects)
 
@@ -115,6 +118,11 @@ def _find(reference: str, objective: Objective | None, *, uri: str) -> Subject:
 
 def _of_sweep(reference: str, objective: Objective | None, *, uri: str) -> Subject:
     dataset = read_sweep(reference, uri=uri, objective=objective)
+    if dataset.task is not None:
+        way = f"rothamsted analyze --sweep {dataset.name} compares its conditions"
+        raise StoreError(
+            f"compare: sweep {dataset.name} is over tasks ({dataset.task.factor}): no one run is its best; {way}"
+        )
     order = ranked(dataset)
     if not order:
         raise StoreError(f"compare: sweep {dataset.name} has no condition with a score")
@@ -133,6 +141,7 @@ def _of_sweep(reference: str, objective: Objective | None, *, uri: str) -> Subje
         replicates=tuple(fresh or members),
         objective=dataset.objective,
         metrics=dataset.metrics,
+        search=search_of(dataset),
     )
 
 

@@ -103,6 +103,8 @@ def dataset_of(
         experiment_id=experiment_id,
         design=design_of(sweep),
         looked_by=looked_by(sweep),
+        sampler=sweep.sampler.name,
+        task=sweep.task,
         is_complete=is_complete,
         marks=tuple(mark for mark in marks if mark),
         others=tuple(sweep.objectives[1:]),

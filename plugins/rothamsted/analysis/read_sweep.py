@@ -100,6 +100,8 @@ def read_sweep(
         experiment_id=found.run.experiment_id,
         design=design_of(found.sweep),
         looked_by=looked_by(found.sweep),
+        sampler=found.sweep.sampler.name,
+        task=found.sweep.task,
         provenance={**provenance_of(found.run), **stages},
         how_to_reproduce=how_to_reproduce(found),
         is_complete=is_complete(found),

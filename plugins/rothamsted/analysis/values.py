@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rothamsted.analysis.task_values import Tasks
 from rothamsted.metric import TEST_PREFIX
 from rothamsted.metric import Metric as Metric
-from rothamsted.spec import Objective, Statistics
+from rothamsted.spec import Objective, Statistics, Task
 from rothamsted.statistics import AgainstBest as AgainstBest
 from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
@@ -122,6 +123,15 @@ class Promotion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchScores:
+    """What the conditions of one search scored, in the order in which they were tried."""
+
+    name: str
+    scores: tuple[float, ...]  # the mean of each; NaN for one that has none
+    why_not: str = ""  # why k of them say nothing about a search of k conditions; empty: they were drawn at random
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Replicates of conditions, as they were found in the search, or in a tracking store."""
 
@@ -146,6 +156,10 @@ class Dataset:
     looked_by: tuple[str, ...] = ()  # what in the search looked at results: a sampler's name, or one of LOOKS
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
     n_repeated: int = 0  # trials that were trained although their condition was there: counted with it, once
+    sampler: str = ""  # what proposed the conditions; empty: not known
+    searches: tuple[SearchScores, ...] = ()  # of a comparison: those of the sweeps that are compared
+    task: Task | None = None  # the factor over whose values conditions are compared; None: there is none
+    cells: Dataset | None = None  # the runs as they were made, where conditions are compared over tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +344,7 @@ class Analysis:
     bands: Mapping[str, Mapping[Axis, tuple[Band, ...]]]  # metric -> axis -> one a condition
     gaps: Mapping[str, str]  # part that is missing ("comparisons", "effects", ...) -> why
     marks: tuple[str, ...]  # warnings, the dataset's included
+    tasks: Tasks | None = None  # conditions compared over tasks; None without a task, and in a quick analysis
     dependence: tuple[str, ...] = ()  # where trials depend on results: which statements still hold
     others: tuple[tuple[ConditionSummary, ...], ...] = ()  # of each further objective, by condition
     pareto: ParetoSet | None = None  # of all objectives together; None with one

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
+
+from pydantic import ValidationError
 
 from rothamsted import tracking
 from rothamsted.analysis.read_runs import read_runs
@@ -18,6 +21,8 @@ from rothamsted.cli.arguments import take
 from rothamsted.errors import UserError
 from rothamsted.registries import NameOf
 from rothamsted.report.plots import PlotOptions
+from rothamsted.spec import Task
+from rothamsted.spec.document import parse_override
 from rothamsted.statistics import BEST_METHODS, DEFAULT_POWER, parse_reduction
 from rothamsted.statistics.smoothing import smoothing_named
 
@@ -46,8 +51,9 @@ def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: 
         )
     is_guessed = "direction" not in found
     objective = take_objective(found, command)
+    task = take_task(found, command)
     if sweep is not None:
-        return read_sweep(
+        dataset = read_sweep(
             sweep,
             uri=uri,
             objective=objective,
@@ -55,20 +61,36 @@ def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: 
             is_direction_guessed=is_guessed,
             has_samples=has_samples,
         )
+        return dataset if task is None else replace(dataset, task=task)
     group_by, replicate_by = names_of(take(found, "group_by")), take(found, "replicate_by")
     if not group_by:
         raise UserError(f"rothamsted {command}: experiment={experiment} needs group_by=PARAMETER[,PARAMETER]")
     if objective is None:
         raise UserError(f"rothamsted {command}: experiment={experiment} needs metric=NAME")
-    return read_runs(
+    dataset = read_runs(
         str(experiment),
-        group_by=group_by,
+        group_by=list(dict.fromkeys([*group_by, *([task.factor] if task is not None else [])])),
         replicate_by=replicate_by,
         objective=objective,
         uri=uri,
         curves=curves or None,
         has_samples=has_samples,
     )
+    return replace(dataset, task=task)
+
+
+def take_task(found: dict[str, str], command: str) -> Task | None:
+    """The task of `task=FACTOR` and `task_scale=`; None where no task is given."""
+    factor, scale = take(found, "task"), take(found, "task_scale")
+    if factor is None:
+        if scale is not None:
+            raise UserError(f"rothamsted {command}: task_scale={scale} goes with task=FACTOR")
+        return None
+    try:
+        return Task(factor=factor, scale="range" if scale is None else parse_override("task_scale", scale))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"rothamsted {command}: task_scale: {reason}") from None
 
 
 def take_objective(found: dict[str, str], command: str) -> Objective | None:

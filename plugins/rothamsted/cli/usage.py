@@ -32,6 +32,8 @@ _RUNS = {
     "experiment": "MLflow experiment of runs that no sweep made, in place of sweep",
     "group_by": "with experiment: the parameters that make a condition, a,b",
     "replicate_by": "with experiment: the parameter that differs between replicates, such as seed",
+    "task": "the parameter whose values are tasks, such as data sets: conditions are compared over them",
+    "task_scale": "how tasks are put on one scale: range, none, or the ends of each, {mnist: [0.1, 1.0]}",
     "metric": "the metric to judge by; by default the sweep's objective",
     "direction": "minimize or maximize",
     "reduce": "how a curve becomes one number: last, best, mean_of_last:5",

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from rothamsted import __version__
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.read_compared import Subject
+from rothamsted.analysis.search_scores import curves_of
 from rothamsted.analysis.values import Dataset
 from rothamsted.publish.description import estimate_text
 from rothamsted.publish.pages import now_text
 from rothamsted.report.page.compare_page import Comparison, SubjectResult, render_comparison
 from rothamsted.report.plots import render
-from rothamsted.wording import estimate, p_value
+from rothamsted.wording import estimate, number, p_value
 
-PLOTS = ("curves", "curves_by_time", "forest")
+PLOTS = ("curves", "curves_by_time", "forest", "expected_best")
 
 
 def comparison_html(dataset: Dataset, subjects: Sequence[Subject], settings: Settings) -> str:
@@ -65,6 +66,7 @@ def comparison_text(dataset: Dataset, settings: Settings) -> str:
     labels = {condition.number: condition.label for condition in dataset.conditions}
     lines = [f"{dataset.objective.metric} ({dataset.objective.direction}, {dataset.objective.reduce})"]
     lines += [f"  {labels[s.condition]}: {estimate_text(s.interval, s)}" for s in analysis.objective]
+    lines += _expected_best(dataset)
     if analysis.comparisons is None:
         return "\n".join([*lines, f"not compared: {analysis.gaps.get('comparisons', '')}"])
     found = analysis.comparisons
@@ -78,3 +80,18 @@ def comparison_text(dataset: Dataset, settings: Settings) -> str:
     if found.why_unpaired:
         lines.append(f"not paired: {found.why_unpaired}")
     return "\n".join(lines)
+
+
+def _expected_best(dataset: Dataset) -> list[str]:
+    """The expected best of each random search after as many conditions as the smallest of them has."""
+    curves, without = curves_of(dataset.searches, dataset.objective.direction)
+    if len(dataset.searches) < 2:
+        return []
+    lines = [f"  {name}: no expected best ({why})" for name, why in without.items()]
+    if len(curves) > 1:
+        n = min(one.n for one in curves.values())
+        lines.append(f"expected best {dataset.objective.metric} of {n} random conditions (the search's own means):")
+        for name, one in curves.items():
+            at = int(one.budgets.searchsorted(n, side="right")) - 1
+            lines.append(f"  {name}: {number(float(one.expected[at]))}")
+    return lines

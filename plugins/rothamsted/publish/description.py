@@ -10,6 +10,7 @@ from collections import Counter
 
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
+from rothamsted.report.sections.tasks import task_words
 from rothamsted.report.sentences import luck_estimate, with_interval
 from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
@@ -31,13 +32,15 @@ def description(analysis: Analysis) -> str:
     lines += [dataset.question, ""] if dataset.question else []
     lines += [f"> {mark}" for mark in analysis.marks] + ([""] if analysis.marks else [])
     fresh = counts_text(dataset, "confirm")
-    ended = f"replicates: {counts_text(dataset, 'search') or 'none'}" + (f"; on fresh seeds: {fresh}" if fresh else "")
+    runs = dataset.cells or dataset
+    ended = f"replicates: {counts_text(runs, 'search') or 'none'}" + (f"; on fresh seeds: {fresh}" if fresh else "")
     lines += [f"{len(dataset.conditions)} conditions; {ended}.", ""]
     lines += [f"{race_text(dataset)} Among the dropped, the last dropped come first.", ""] if is_raced(dataset) else []
     if dataset.kind == "contest":
         lines += _contest(analysis)
     elif analysis.ranking:
-        lines += [*_objectives(analysis), *_confirmed(analysis), *_verdicts(analysis), *_table(analysis)]
+        lines += [*_objectives(analysis), *_confirmed(analysis), *_verdicts(analysis), *_tasks(analysis)]
+        lines += _table(analysis)
     elif "confirmation" in dataset.design:
         lines += ["There is no best condition, so there is nothing to confirm."]
     return "\n".join([*lines, ""])[:MOST_CHARACTERS]
@@ -164,6 +167,10 @@ def _verdicts(analysis: Analysis) -> list[str]:
         return [words, ""] if words else []
     shown = ", ".join(map(str, found.others[:20])) + (" ..." if len(found.others) > 20 else "")
     return [f"{words} Those that can be the best: trials {found.winner}, {shown}.", ""]
+
+
+def _tasks(analysis: Analysis) -> list[str]:
+    return [line for words in task_words(analysis) for line in (words, "")]
 
 
 def _table(analysis: Analysis) -> list[str]:

@@ -25,7 +25,9 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
     """
     if difference == 0:
         raise UserError("rothamsted power: difference=0 takes infinitely many seeds; give the smallest that matters")
-    found, ranking = analyze(dataset, settings), ranked(dataset)
+    found = analyze(dataset, settings)
+    dataset = found.dataset  # over tasks, where there are any
+    ranking = ranked(dataset)
     near = near_best(ranking, found.best.members if found.best else ())
     values, _ = by_seed(dataset, near)
     paired = len(near) > 1 and is_paired(dataset, near)

@@ -12,6 +12,8 @@ from rothamsted.publish.confirmed_tables import confirmed_table
 from rothamsted.publish.curves_table import curves_table
 from rothamsted.publish.description import description
 from rothamsted.records import MetricPoint
+from rothamsted.report.tables.csv_of_budget import expected_best_table
+from rothamsted.report.tables.csv_of_tasks import task_tables
 from rothamsted.report.tables.csv_tables import (
     Table,
     comparisons_table,
@@ -40,7 +42,7 @@ def write_record(recorder: Recorder, analysis: Analysis, run_id: str) -> list[st
     names = []
     for table in tables_of(analysis):
         recorder.log_text(run_id, to_csv(table), f"{FOLDER}/{table.name}.csv")
-        if table.name != "curves":  # long, and for programs only
+        if table.name not in ("curves", "task_profiles"):  # long, and for programs only
             rows = [[_shown(cell) for cell in row] for row in table.rows[:MOST_ROWS_SHOWN]]
             recorder.log_table(run_id, table.columns, rows, f"{FOLDER}/{table.name}.json")
         names.append(table.name)
@@ -66,6 +68,8 @@ def tables_of(analysis: Analysis) -> list[Table]:
         effects_table(analysis),
         means_table(analysis),
         curves_table(analysis),
+        *task_tables(analysis),
+        expected_best_table(analysis),
     ]
     return [table for table in tables if table.rows]
 

@@ -18,6 +18,7 @@ from rothamsted.spec.schema import (
     Stage,
     Statistics,
     Sweep,
+    Task,
     WarmStart,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "Stage",
     "Statistics",
     "Sweep",
+    "Task",
     "WarmStart",
     "difference",
     "digest",

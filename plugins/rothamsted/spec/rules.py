@@ -11,6 +11,7 @@ from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.rules_search import check_search
 from rothamsted.spec.rules_stages import check_stages
+from rothamsted.spec.rules_task import check_task
 from rothamsted.spec.schema import MAX_SEED, Confirm, Replicates, Sweep
 
 MAX_CHECKED_GRID = 2_000  # conditions: a larger grid is checked at its values one at a time
@@ -36,6 +37,7 @@ def check_rules(sweep: Sweep, document: Document) -> None:
     _check_confirmation(sweep, document)
     _check_promotion(sweep, document)
     _check_models(sweep, document)
+    check_task(sweep, document)
 
 
 def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) -> None:

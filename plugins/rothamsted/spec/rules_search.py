@@ -75,12 +75,18 @@ def _check_no_test_rows(sweep: Sweep, document: Document) -> None:
 
 
 def _check_reference(sweep: Sweep, document: Document) -> None:
-    """A reference is one whole condition of the space."""
+    """A reference is one whole condition of the space; of a sweep with a task without the task."""
     if sweep.statistics.reference is not None:
         try:
-            sweep.search_space.check(sweep.statistics.reference)
+            sweep.search_space.check({**sweep.statistics.reference, **_any_task(sweep)})
         except SpaceError as error:
             raise document.error(("statistics", "reference", *error.key), error.reason) from None
+
+
+def _any_task(sweep: Sweep) -> dict[str, object]:
+    """A value of the task, where there is one."""
+    domain = sweep.space.get(sweep.task.factor) if sweep.task is not None else None
+    return {sweep.task.factor: domain.values[0]} if sweep.task is not None and isinstance(domain, Choice) else {}
 
 
 def _check_enqueued(sweep: Sweep, document: Document) -> None:

@@ -39,6 +39,7 @@ from rothamsted.spec.run_sections import (
     seeds_from,
 )
 from rothamsted.spec.search_sections import CONFIG, EarlyStopping, Objective, Pruner, Sampler, WarmStart
+from rothamsted.spec.task_section import Task
 
 __all__ = [
     "CONFIRM_SUFFIX",
@@ -60,6 +61,7 @@ __all__ = [
     "Stage",
     "Statistics",
     "Sweep",
+    "Task",
     "WarmStart",
     "seconds",
 ]
@@ -96,6 +98,7 @@ class Sweep(BaseModel):
         enqueue: conditions that are tried first.
         trials: how many conditions are asked for; None for a grid, which has its own number.
         timeout: seconds for the whole sweep.
+        task: factor whose values are tasks, over which conditions are compared; None: there is none.
         replicates: how often each condition is trained.
         stages: two or more, or none: the best conditions again, with other parameters.
         confirm: fresh seeds for the winners; None: the search's own estimate is all there is.
@@ -128,6 +131,7 @@ class Sweep(BaseModel):
     enqueue: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     trials: Annotated[int, Field(ge=1, le=MAX_CONDITIONS)] | None = None
     timeout: Seconds | None = None
+    task: Task | None = None
     replicates: Replicates = Replicates()
     stages: Annotated[tuple[Stage, ...], Field(strict=False)] = ()
     confirm: Confirm | None = None

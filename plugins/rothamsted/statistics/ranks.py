@@ -6,6 +6,7 @@ Apart, because scores on different data sets have no common scale: only their or
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,25 @@ def critical_difference(n_conditions: int, n_datasets: int, level: float = DEFAU
 
     q = float(studentized_range.ppf(level, n_conditions, math.inf)) / math.sqrt(2)
     return q * _rank_error(n_conditions, n_datasets)
+
+
+def alike(mean_ranks: Sequence[float], critical_difference: float) -> tuple[tuple[int, ...], ...]:
+    """Return the largest groups of conditions whose mean ranks do not differ by the critical difference.
+
+    Each is of positions in `mean_ranks`, best first; groups of one are left out. These are the bars of Demšar's
+    diagram.
+    """
+    order = sorted(range(len(mean_ranks)), key=lambda i: (mean_ranks[i], i))
+    groups: list[tuple[int, ...]] = []
+    last = 0
+    for first in range(len(order)):
+        end = first
+        while end + 1 < len(order) and mean_ranks[order[end + 1]] - mean_ranks[order[first]] < critical_difference:
+            end += 1
+        if end > first and end > last:
+            groups.append(tuple(order[first : end + 1]))
+            last = end
+    return tuple(groups)
 
 
 def _rank_error(n_conditions: int, n_datasets: int) -> float:

@@ -10,6 +10,7 @@ from rothamsted.report.parts import Commands, Figure, LeftOut, Paragraph, Part, 
 from rothamsted.report.sections import completion
 from rothamsted.report.sections import pareto_set as pareto
 from rothamsted.report.sections import promotion_verdicts as promotions
+from rothamsted.report.sections import tasks as over_tasks
 from rothamsted.report.sentences import METHODS, capital, effects_over, of_first, sentence, shares_words
 from rothamsted.report.tables import of_conditions as shown_tables
 from rothamsted.report.tables import of_effects as effect_tables
@@ -21,6 +22,7 @@ PLACES = {
     "effects": ("trends", "sensitivity", "heatmap", "importance", "scatter", "parallel"),
     "curves": ("curves", "schedule"),
     "completion": ("outcomes",),
+    "tasks": ("task_profiles", "critical_difference", "improvement"),
 }  # section -> how the names of its plots begin
 HEADWORD = re.compile(r"([A-Z][A-Za-z ]{2,24}):\s+(.*)")  # "Cost: 60 replicates of 0.02 s"
 
@@ -48,6 +50,7 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
         ),
         Section(name="dependence", title="Which statements still hold", parts=paragraphs(*analysis.dependence)),
         Section(name="results", title="Results", parts=_results(analysis)),
+        Section(name="tasks", title="Over tasks", parts=_tasks(analysis, placed["tasks"])),
         Section(name="pareto", title="Pareto set", parts=(*pareto.pareto_section(analysis), *placed["pareto"])),
         Section(name="confirmation", title="Confirmation on fresh seeds", parts=_confirmation(analysis)),
         Section(name="promotion", title="Promotion", parts=promotions.promotions(analysis.dataset.promotions)),
@@ -124,6 +127,12 @@ def _results(analysis: Analysis) -> tuple[Part, ...]:
         return parts
     metrics = shown_tables.metrics_table(analysis, best)
     return (*parts, metrics) if metrics.rows else parts
+
+
+def _tasks(analysis: Analysis, drawn: Sequence[Part]) -> tuple[Part, ...]:
+    """Conditions over tasks; where there are none, no word on plots that do not apply."""
+    parts = over_tasks.tasks_section(analysis)
+    return (*parts, *drawn) if parts else ()
 
 
 def _confirmation(analysis: Analysis) -> tuple[Part, ...]:

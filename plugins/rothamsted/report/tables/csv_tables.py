@@ -101,11 +101,12 @@ def _fates(analysis: Analysis) -> dict[str, dict[int, Any]]:
 
 
 def replicates_table(analysis: Analysis) -> Table:
-    """One row a replicate: its condition, seed, how it ended, its objective, its run."""
-    names = [factor.name for factor in analysis.dataset.factors]
-    conditions = conditions_by_number(analysis)
-    others = [one.metric for one in analysis.dataset.others]
-    is_early = any(one.stopped_early for one in analysis.dataset.replicates)
+    """One row a replicate: its condition, seed, how it ended, its objective, its run; over tasks, as they were run."""
+    dataset = analysis.dataset.cells or analysis.dataset
+    names = [factor.name for factor in dataset.factors]
+    conditions = {condition.number: condition for condition in dataset.conditions}
+    others = [one.metric for one in dataset.others]
+    is_early = any(one.stopped_early for one in dataset.replicates)
     usual = ("seed", "phase", "outcome", "objective", "seconds", "reason", "started_ms", "run_id")
     rest = (*usual, *others, *(["stopped_early"] * is_early))
     rows = [
@@ -118,7 +119,7 @@ def replicates_table(analysis: Analysis) -> Table:
             *(one.others or (None,) * len(others)),
             *([one.stopped_early] * is_early),
         )
-        for one in analysis.dataset.replicates
+        for one in dataset.replicates
     ]
     return _table("replicates", ("condition",), names, rest, rows)
 

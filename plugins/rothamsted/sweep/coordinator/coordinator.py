@@ -87,7 +87,7 @@ class Coordinator:
             n_confirm=size.n_confirm_trainings,
             n_replicates=size.n_replicates,
             console=self.console,
-            names_best=not self.opened.labels,
+            names_best=not self.opened.labels and sweep.task is None,
             metrics=self.opened.study.known_metrics,
         )
 

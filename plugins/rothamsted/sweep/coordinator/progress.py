@@ -56,7 +56,7 @@ class Progress:
     n_confirm: int  # replicates of the confirmation
     n_replicates: int  # of one condition, where nothing is pruned
     console: Console
-    names_best: bool = True  # of a contest nobody is named
+    names_best: bool = True  # of a contest nobody is named, nor where conditions are compared over tasks
     clock: Callable[[], float] = time.monotonic
     ended: dict[Place, str] = field(default_factory=dict)  # replicates with a final outcome
     running: dict[RunningReplicate, str] = field(default_factory=dict)  # -> its worker

@@ -37,6 +37,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         **_stopping(sweep),
         **_beginning(sweep),
         "conditions": exhausted_text(sweep) if sweep.is_exhausting else str(size.n_conditions),
+        **_task(sweep),
         "replicates": _replicates(sweep, size),
         **_stages(sweep, size),
         **_confirmation(sweep, size),
@@ -102,6 +103,15 @@ def _beginning(sweep: Sweep) -> dict[str, str]:
     if known is not None and sweep.warm_start is not None:
         rows["warm start"] = f"from {len(known)} conditions of sweep {sweep.warm_start.sweep}"
     return rows
+
+
+def _task(sweep: Sweep) -> dict[str, str]:
+    """Which factor is the task, and how scores of different tasks are put together."""
+    if sweep.task is None:
+        return {}
+    scale = {"range": "the range of the conditions' means", "none": "none, scores are taken as they are"}
+    given = scale.get(sweep.task.scale, "as given") if isinstance(sweep.task.scale, str) else "as given"
+    return {"task": f"{sweep.task.factor}: conditions are compared over its values; scale of each: {given}"}
 
 
 def _stages(sweep: Sweep, size: Plan) -> dict[str, str]:
