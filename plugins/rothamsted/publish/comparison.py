@@ -17,7 +17,7 @@ from rothamsted.report.page.compare_page import Comparison, SubjectResult, rende
 from rothamsted.report.plots import render
 from rothamsted.wording import estimate, p_value
 
-PLOTS = ("curves", "curves_by_time", "forest")
+PLOTS = ("curves", "curves_by_time", "differences")
 
 
 def comparison_html(dataset: Dataset, subjects: Sequence[Subject], settings: Settings) -> str:

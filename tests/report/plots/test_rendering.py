@@ -25,7 +25,7 @@ REFUSED = {
     "grid": set(),
     "one_factor": TWO_FACTORS | {"outcomes"},
     "all_failed": set(PLOTS) - {"outcomes"},
-    "one_condition": set(PLOTS) - {"curves", "curves_by_time", "schedule"},
+    "one_condition": set(PLOTS) - {"forest", "curves", "curves_by_time", "schedule"},
     "random_search": GRID_ONLY | {"outcomes"},
 }
 
