@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
+LONGEST_NAME = 100  # letters, as the sweep file allows
 FILE = "resolved.json"  # the sweep as it ran: every key written out, changes of the command line applied
 
 
@@ -52,4 +53,4 @@ def _folder(name: str) -> str:
 
 def name_beside(name: str, what: str) -> str:
     """The name of a sweep that is made from another: "quickstart-again"."""
-    return f"{name.replace('.', '-')}-{what}"
+    return f"{name.replace('.', '-')[: LONGEST_NAME - len(what) - 1]}-{what}"
