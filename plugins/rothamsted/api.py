@@ -16,7 +16,7 @@ from rich.console import Console
 from rothamsted.analysis.analyze import QUICK, analyze, settings_of
 from rothamsted.errors import StudyError
 from rothamsted.executors import Executor
-from rothamsted.publish.console import show
+from rothamsted.publish.console import show, show_next
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.result import Result
 from rothamsted.spec import Sweep
@@ -68,8 +68,10 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
         analysis = analyze(data, settings, parts=QUICK)  # whoever decides writes it down
     show(analysis, console, left=session.left, tracking_uri=opened.tracking_uri, storage=opened.sweep.storage)
     if session.is_complete and session.decided and opened.sweep.execution.report and not opened.labels:
-        artifact = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
-        if artifact is not None:
+        published = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
+        if published is not None:
+            artifact, whole = published
+            show_next(whole, console)
             name = opened.sweep.name
             saying(console)(
                 f"report: artifact {artifact} of the sweep's run; as a file: rothamsted report --sweep {name} "
