@@ -47,7 +47,7 @@ class Shown:
         seen = [one for one in own if one.name in IN_SIGHT or section == "pareto"]
         rest = [one for one in own if one not in seen]
         more = "more " if seen else ""
-        return (*seen, *folded(count(len(rest), f"{more}figure"), rest))
+        return (*seen, *folded(count(len(rest), f"{more}figure"), rest, is_printed=False))
 
 
 @dataclass(frozen=True, kw_only=True)
