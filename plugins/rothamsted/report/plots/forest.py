@@ -6,7 +6,7 @@ The report shows it as a chart of its own (`chart_of`), which a phone and a dark
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from rothamsted.report.plots.look import BLUE, GREY, RED, SMALL, WIDTH, interval
 from rothamsted.report.plots.view import metric_label
 from rothamsted.report.tables.cells import METHODS, mean_estimate
 from rothamsted.report.verdicts import verdict_of
-from rothamsted.wording import MINUS, Estimate, count, digits_of, estimate, setting
+from rothamsted.wording import MINUS, MISSING, Estimate, count, digits_of, estimate, setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +36,7 @@ IN_SIGHT = 20  # rows of the report's chart that are not folded
 MOST_COLUMNS = 4  # factors with a column each; with more a condition has its label
 LOG_SPAN = 10.0  # means that are all positive and span more are drawn on a log axis
 FAR = 12.0  # what lies further from the best mean than this many times the middle one is cut at the edge
+BETWEEN = " · "  # values of a condition that share a column
 EDGE = 0.02  # share of the axis that is left free at each end
 
 
@@ -74,6 +75,7 @@ class Forest:
     method: str  # of the intervals, in words; empty without any
     has_verdicts: bool
     left_out: str  # conditions without a mean, with why; empty: none
+    order: str = ""  # of the values that share a column: the names of the factors
 
     @property
     def conditions(self) -> tuple[int, ...]:
@@ -113,6 +115,7 @@ def forest_data(analysis: Analysis, options: PlotOptions) -> Forest:
         method=" or ".join(sorted(METHODS.get(one, one) for one in methods)),
         has_verdicts=analysis.best is not None,
         left_out=left_out_words(dataset, analysis.ranking),
+        order="" if factors else BETWEEN.join(factor.name for factor in dataset.factors),
     )
 
 
@@ -126,7 +129,7 @@ def _rows(analysis: Analysis, factors: Sequence[Factor]) -> list[ForestRow]:
         values = conditions[number].values
         written = {name: setting(value, digits.get(name, 17)) for name, value in values.items()}
         label = ", ".join(f"{name}={value}" for name, value in written.items()) or conditions[number].label
-        cells = tuple(clean(written.get(factor.name, "")) for factor in factors) or (clean(label),)
+        cells = tuple(clean(written.get(factor.name, "")) for factor in factors) or (_short(analysis, written, label),)
         row = _row(
             analysis, summaries[number], (str(number), *cells), f"{number}: {clean(label)}", conditions[number].race
         )
@@ -151,6 +154,12 @@ def _rows(analysis: Analysis, factors: Sequence[Factor]) -> list[ForestRow]:
                 )
             )
     return found
+
+
+def _short(analysis: Analysis, written: Mapping[str, str], label: str) -> str:
+    """The values of many factors in a line, in the factors' order; the label where there are no factors."""
+    values = [written.get(factor.name, MISSING) for factor in analysis.dataset.factors]
+    return clean(BETWEEN.join(values) if values else label)
 
 
 def _row(analysis: Analysis, one: ConditionSummary, cells: tuple[str, ...], label: str, race: str) -> ForestRow:
@@ -226,6 +235,7 @@ def chart_of(data: Forest) -> IntervalChart:
             one
             for one in (
                 f"Axis: {data.label}{', logarithmic' if data.is_log else ''}.",
+                f"Condition: {data.order}." if data.order else "",
                 f"{count(hidden, 'more condition')}: statistics/conditions.csv." if hidden else "",
                 f"Not shown: {data.left_out}." if data.left_out else "",
             )
