@@ -24,6 +24,7 @@ from tests.browser import sites  # noqa: E402
 LIMIT_KIB = 200  # of each picture: the README loads fast
 N_COLORS = 256  # a palette is enough for a page of text and lines
 LIST_SIZE = {"width": 1440, "height": 1080}  # all trials of the quickstart, one of them open
+REPORT_SIZE = {"width": 1366, "height": 768}  # the first screen
 SEARCH_SIZE = {"width": 1440, "height": 1130}
 COLUMNS = (
     *("objective", "objective/mean", "objective/ci_low", "objective/ci_high"),
@@ -33,7 +34,7 @@ HIDDEN_COLUMNS = ("Dataset", "Source", "Models")
 
 
 def main() -> int:
-    """Run the sweep, take both pictures, and say how large they are."""
+    """Run the sweep, take the pictures, and say how large they are."""
     executable = sites.find_browser()
     if executable is None:
         print(f"no browser found: install one of {', '.join(sites.BROWSERS)}", file=sys.stderr)
@@ -44,9 +45,15 @@ def main() -> int:
         with sites.serve(copy) as found, sites.open_browser(executable) as browser:
             pictures = {
                 "mlflow.png": take(browser, LIST_SIZE, lambda page: show_runs(page, found.mlflow, best_trial(printed))),
+                "report.png": take(browser, REPORT_SIZE, lambda page: page.goto(report_of(copy).as_uri())),
                 "optuna-dashboard.png": take(browser, SEARCH_SIZE, lambda page: show_search(page, found.dashboard)),
             }
     return write(pictures)
+
+
+def report_of(copy: sites.Copy) -> Path:
+    """The report of the only sweep."""
+    return next((copy.folder / "mlruns").rglob("report.html"))
 
 
 def best_trial(printed: str) -> int:

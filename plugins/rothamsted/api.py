@@ -61,8 +61,8 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
         analysis = analyze(data, settings, parts=QUICK)  # whoever decides writes it down
     show(analysis, console, left=session.left, tracking_uri=opened.tracking_uri, storage=opened.sweep.storage)
     if session.is_complete and session.decided and opened.sweep.execution.report and not opened.labels:
-        artifact = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
-        show_report(artifact, opened.sweep.name, console)
+        published = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
+        show_report(published, opened.sweep.name, console)
     if session.is_complete:
         follow_up.forget(opened)
         opened.lease.leave("over")

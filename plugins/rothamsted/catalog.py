@@ -214,6 +214,7 @@ PLOTS: Registry[Any] = Registry(
         "trends_across": f"{_PLOTS}.trends:ACROSS",
         "heatmap": f"{_PLOTS}.heatmap:PLOT",
         "forest": f"{_PLOTS}.forest:PLOT",
+        "differences": f"{_PLOTS}.differences:PLOT",
         "curves": f"{_PLOTS}.curves:BY_STEP",
         "curves_by_time": f"{_PLOTS}.curves:BY_SECONDS",
         "schedule": f"{_PLOTS}.schedule:PLOT",

@@ -169,7 +169,7 @@ def test_where_no_loss_would_be_called_worse_that_is_said(monkeypatch: pytest.Mo
     monkeypatch.setattr("rothamsted.analysis.verdicts.detectable_loss", lambda *given, **how: math.inf)
     found = analyze(dataset({0: [1.0, 2.0], 1: [4.0, 5.5]}))
     assert found.detectable is None
-    assert found.gaps["detectable"] == "with 2 seeds a condition no loss, however large, is called worse so often"
+    assert found.gaps["detectable"] == "with 2 seeds a condition no loss, however large, is found with that probability"
 
 
 def test_without_a_reference_nothing_is_compared_with_the_winner_as_if_it_had_been_named() -> None:
@@ -304,7 +304,7 @@ def test_a_seed_twice_in_a_condition_is_said_and_pairs_nothing() -> None:
     assert (found.comparisons.test, found.comparisons.rows[0].n) == ("Welch", 4)
     assert found.comparisons.why_unpaired == "seed 0 stands twice in one condition"
     assert (
-        "Condition 1 has a seed twice: seeds pair nothing here, and no mean is adjusted for missing ones."
+        "Condition 1 has one seed twice: nothing is compared seed by seed, and no mean is adjusted for missing seeds."
         in found.marks
     )
 

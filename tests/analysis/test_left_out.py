@@ -84,8 +84,8 @@ def test_with_two_replicates_the_report_says_why_no_factor_is_tested() -> None:
     ("looks", "said"),
     [
         (("tpe",), "The sampler tpe chose conditions"),
-        (("pruning",), "Pruning stopped conditions by their own values"),
-        (("racing",), "The race stopped conditions by their own values"),
+        (("pruning",), "Pruning stopped conditions because of their own values"),
+        (("racing",), "The race stopped conditions because of their own values"),
         (("stages",), "An earlier stage chose these conditions"),
     ],
 )
@@ -94,12 +94,12 @@ def test_where_trials_depend_on_results_the_report_says_what_holds(looks: tuple[
     assert found.dependence[0].startswith(said)
     assert found.dependence[-1].startswith("Only fresh seeds")
     assert "dependence" in [section.name for section in sections(found, ())]
-    assert any(f"depended on results ({looks[0]})" in mark for mark in found.marks)
+    assert any(f"decided which trials were run ({looks[0]})" in mark for mark in found.marks)
 
 
 def test_a_confirmed_estimate_is_said_to_hold() -> None:
     found = analyze(replace(grid_of_sixteen(confirm={0: [0.1, 0.2, 0.3]}), looked_by=("tpe",)))
-    assert found.dependence[-1].startswith("What fresh seeds say of a confirmed condition holds in full")
+    assert found.dependence[-1].startswith("The estimate of a confirmed condition on fresh seeds holds in full")
 
 
 def test_a_design_that_looks_at_nothing_says_nothing() -> None:

@@ -59,9 +59,9 @@ def test_the_description_and_the_metrics_of_the_sweep_s_run_have_the_interval() 
     # By scipy: FRESH against SEARCH at 0.95.
     bounds = ttest_ind(FRESH, SEARCH, equal_var=False).confidence_interval(0.95)
     made = analyze(dataset({0: SEARCH, 1: [9.0, 9.1, 9.3]}, confirm={0: FRESH}), Settings())
-    text = f"luck was worth +0.057 [{bounds.low:.3f}, {bounds.high:.3f}] (95 %, Welch, n = 3 and 5)."
+    text = f"better than on fresh seeds by +0.057 [{bounds.low:.3f}, {bounds.high:.3f}] (95 %, Welch, n = 3 and 5)."
     assert text in plain(description(made))
-    assert "the search's was picked because it looked best" in description(made)
+    assert "The search's estimate is optimistic, because the condition was chosen by it." in description(made)
     metrics = {point.key: point.value for point in _metrics(made)}
     assert (metrics["luck/ci_low"], metrics["luck/ci_high"]) == pytest.approx((bounds.low, bounds.high))
 

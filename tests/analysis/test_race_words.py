@@ -25,13 +25,15 @@ def _raced() -> Dataset:
 def test_the_interval_of_a_condition_that_a_race_dropped_is_marked_and_of_a_survivor_it_is_not() -> None:
     notes = [one.note for one in analyze(_raced()).objective]
     assert notes[0] == ""
-    assert notes[1].startswith("dropped after 3 replicates in the race: interval too narrow, mean too bad")
-    assert notes[2].startswith("stopped when narrow after 3 replicates: interval too narrow")
+    assert notes[1].startswith(
+        "dropped after 3 replicates in the race because it looked worse: its interval is too narrow"
+    )
+    assert notes[2].startswith("stopped when narrow after 3 replicates: its interval is too narrow")
 
 
 def test_the_table_of_a_sweep_has_the_mark_in_its_column() -> None:
     text = to_csv(conditions_table(analyze(_raced())))
-    assert sum("interval too narrow" in line for line in text.splitlines()) == 2
+    assert sum("interval is too narrow" in line for line in text.splitlines()) == 2
 
 
 def test_the_race_states_its_own_error_once() -> None:

@@ -87,7 +87,7 @@ def test_a_pruned_condition_has_no_interval_no_comparison_and_no_place_in_the_be
     assert 0 not in found.best.members
     assert set(found.best.verdicts) == {1, 2}
     assert all(summary[0].interval is None for summary in found.metrics.values())
-    assert "1 of 3 conditions were pruned (stopped before the end): in no ranking, no interval." in found.marks
+    assert "1 of 3 conditions were pruned (stopped before the end) and are not ranked." in found.marks
 
 
 def test_an_infeasible_condition_says_which_constraint_it_breaks_and_by_how_much() -> None:
@@ -169,7 +169,7 @@ def test_a_condition_that_failed_on_the_hard_seed_is_not_ranked_first_for_that()
     assert found.objective[0].statistics["mean"] < own.adjusted < found.objective[2].statistics["mean"]
     assert own.interval is not None
     assert own.interval.estimate == 1.6
-    assert own.note.startswith("lacks 1 seed: ranked by its mean adjusted for that, ")
+    assert own.note.startswith("lacks 1 seed: it is ranked by its mean adjusted for that, ")
     assert found.objective[0].adjusted == found.objective[0].statistics["mean"]
     assert found.objective[0].note == ""
 

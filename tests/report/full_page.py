@@ -12,7 +12,7 @@ from tests.report import pages
 from tests.report.reading import Page
 
 NAN = math.nan
-EVERYTHING = ("forest", "heatmap", "curves", "history")
+EVERYTHING = ("differences", "heatmap", "curves", "history")
 
 
 def drawn(_name: str) -> str:

@@ -28,6 +28,7 @@ class Page(HTMLParser):
         self.section = ""
         self.sections: dict[str, list[str]] = {}
         self.tables: list[ReadTable] = []
+        self.charts: list[ReadTable] = []  # the tables that are charts of intervals
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.feed(source)
         self.close()
@@ -42,6 +43,7 @@ class Page(HTMLParser):
             self.section = given.get("id") or given.get("class") or tag
         if tag == "table":
             self.tables.append(ReadTable())
+            self.charts += [self.tables[-1]] * ("chart" in given.get("class", "").split())
         if tag == "tr":
             self.tables[-1].rows.append([])
             self.tables[-1].marks.append(given.get("class", ""))

@@ -140,7 +140,18 @@ def page_rows(page: Page) -> dict[int, dict[str, str]]:
     found = {}
     for cells, mark in zip(table.rows[1:], table.marks[1:], strict=True):
         row = dict(zip(head, cells, strict=True))
-        found[int(row["No."])] = {**row, "mark": mark}
+        at = next(i for i, title in enumerate(head) if title.startswith("Mean "))  # of the first objective
+        found[int(row["No."])] = {**row, "mark": mark, "mean": cells[at], "interval": cells[at + 1]}
+    return found
+
+
+def chart_rows(page: Page) -> dict[int, dict[str, str]]:
+    """The chart of the first screen: condition -> its mean, interval and verdict, with the row's mark."""
+    found = {}
+    for cells, mark in zip(page.charts[0].rows[1:], page.charts[0].marks[1:], strict=True):
+        if mark != "fresh":
+            mean, interval, verdict = cells[-3:]
+            found[int(cells[0])] = {"mean": mean, "interval": interval, "verdict": verdict, "mark": mark}
     return found
 
 
@@ -178,10 +189,10 @@ def test_no_two_places_disagree(name: str) -> None:
     assert {n for n, row in shown.items() if row["mark"] in ("best", "member")} == members
     assert {int(n) for n in tags["rothamsted.can_be_best"].split(", ")} == members
     n_others = len(members) - 1
-    sentence = f"{n_others} other condition{'s' * (n_others != 1)} cannot be ruled out as the best at 95 %."
+    sentence = f"{n_others} other condition{'s' * (n_others != 1)} cannot be ruled out as the best (95 % confidence)."
     if not n_others:
-        sentence = "No other can be the best at 95 %."
-    for text in (page.text("summary"), page.text("comparisons"), notes, said):
+        sentence = "No other can be the best (95 % confidence)."
+    for text in (page.text("summary"), notes, said):
         assert sentence in text, text
     for n, one in best.verdicts.items():
         cell = "best mean" if n == winner else one.verdict
@@ -195,6 +206,14 @@ def test_no_two_places_disagree(name: str) -> None:
         if count and len(best.verdicts) > 2:
             words = rf"\b{count} (is|are) {verdict}|All the other {count} are {verdict}"
             assert all(re.search(words, text) for text in (page.text("summary"), notes, said))
+
+    # the chart of the first screen
+    charted = chart_rows(page)
+    assert {n for n, row in charted.items() if row["mark"] in ("best", "member")} == members
+    assert [n for n, row in charted.items() if row["mark"] == "best"] == [winner]
+    for n, row in charted.items():
+        assert row["verdict"] == shown[n].get("Verdict", "").replace("–", "") or row["verdict"].startswith("dropped")
+        assert (row["mean"], row["interval"]) == (shown[n]["mean"], shown[n]["interval"].partition("]")[0] + "]")
 
     # pictures
     forest = forest_data(analysis, PlotOptions())

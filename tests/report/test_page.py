@@ -11,19 +11,16 @@ from tests.report import pages
 from tests.report.full_page import EVERYTHING, full, page, source
 
 SECTIONS = (
-    "question",
-    "design",
-    "completion",
-    "results",
     "confirmation",
     "comparisons",
     "effects",
     "curves",
-    "plots",
     "sensitivity",
-    "cost",
-    "provenance",
+    "results",
+    "plots",
+    "run",
     "reproduce",
+    "words",
 )
 
 
@@ -35,25 +32,26 @@ def test_a_report_has_the_sections_of_a_paper_in_order() -> None:
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ("header", "made-by-hand Sweep: 3 conditions, 9 replicates · 2026-01-02 03:04 UTC · rothamsted 0.1.0"),
-        ("summary", "On fresh seeds condition 1 (lr=0.2), the best in the search, has a mean val_loss of 0.430"),
-        ("question", "Which rate is best? Expected the middle one, or so."),
-        ("design", "val_loss, minimized, the best measurement"),
-        ("design", "0.1, 0.2 and 0.3, on a logarithmic scale"),
-        ("design", "sampler grid"),
-        ("design", "95 % intervals (Student's t)"),
-        ("completion", "9 replicates of 3 conditions: 7 finished and 2 diverged."),
-        ("confirmation", "0.430 [0.420, 0.440] 10 0.020 [−0.012, 0.052]"),  # hypot(0.03, 0.01) = 0.032 to each side
-        ("confirmation", "of luck: Welch. The interval is that of the difference of these two averages"),
-        ("comparisons", "1 other condition cannot be ruled out as the best"),
-        ("effects", "81 % lies between the levels of lr"),
         (
-            "sensitivity",
-            "been called worse with a probability of 80 % or more",
+            "header",
+            "made-by-hand Sweep: 3 conditions, 9 replicates, 18 s of training · 2026-01-02 03:04 UTC · rothamsted 0",
         ),
-        ("cost", "Time of all replicates together 18 s"),
-        ("provenance", "Run sweep-run git commit abc123"),
+        ("summary", "Which rate is best? Best condition, confirmed on fresh seeds condition 1: lr=0.2 val_loss 0.430"),
+        ("summary", "1 other condition cannot be ruled out as the best"),
+        ("run", "Expected the middle one, or so."),
+        ("run", "val_loss, minimized, the best measurement"),
+        ("run", "0.1, 0.2 and 0.3, on a logarithmic scale"),
+        ("run", "sampler grid"),
+        ("run", "95 %, Student's t"),
+        ("run", "9 replicates of 3 conditions: 7 finished and 2 diverged."),
+        ("confirmation", "0.430 [0.420, 0.440] 10 0.020 [−0.012, 0.052]"),  # hypot(0.03, 0.01) = 0.032 to each side
+        ("confirmation", "of luck: Welch."),
+        ("effects", "81 % is due to lr"),
+        ("sensitivity", "would be called worse with a probability of 80 % or more"),
+        ("run", "All replicates together took 18 s"),
+        ("reproduce", "Run sweep-run git commit abc123"),
         ("reproduce", "git checkout abc123 mlflow run . -e sweep"),
+        ("words", "fresh seeds Seeds that the search never used."),
     ],
 )
 def test_a_section_says_what_it_is_for(section: str, words: str) -> None:
@@ -70,18 +68,15 @@ def test_the_result_table_shows_rank_factors_mean_interval_sd_n_and_outcomes() -
 
 
 def test_the_best_and_what_cannot_be_ruled_out_are_marked() -> None:
-    assert page(full()).table("val_loss by condition").marks == ["", "best", "member", "unranked"]
+    assert page(full()).table("val_loss by condition").marks == ["", "best", "member"]
 
 
-def test_a_condition_with_a_diverged_replicate_has_no_rank() -> None:
-    last = page(full()).table("val_loss by condition").rows[-1]
-    assert (last[0], last[-1]) == ("–", "1 finished, 2 diverged")
-
-
-def test_a_condition_with_a_diverged_replicate_shows_no_mean_of_the_lucky_ones() -> None:
+def test_a_condition_with_a_diverged_replicate_has_no_row_of_dashes_and_no_mean_of_the_lucky_ones() -> None:
     found = page(full())
-    shown = found.table("val_loss by condition").rows[-1][5:9]
-    assert (shown, "mean of the lucky ones" in found.text("results")) == (["–", "–", "–", "1"], True)
+    assert [row[1] for row in found.table("val_loss by condition").rows[1:]] == ["1", "0"]
+    note = "Without a mean: 1 in which a replicate diverged (2). A condition with a diverged replicate has no mean"
+    assert note in found.text("results")
+    assert "Not shown: 1 in which a replicate diverged (2)." in found.text("all")
 
 
 def test_an_open_verdict_says_how_many_seeds_would_decide_it() -> None:
@@ -122,19 +117,25 @@ def test_main_effects_have_a_table_for_each_factor() -> None:
     assert [len(found.table(f"at each level of {name},").rows) for name in ("lr", "width")] == [3, 2]
 
 
+def test_a_comparison_that_was_asked_for_and_is_missing_says_why_in_its_place() -> None:
+    made = full(comparisons=None, gaps={"comparisons": "there is a reason for this"})
+    assert "There is a reason for this." in page(made).text("comparisons")
+
+
 @pytest.mark.parametrize(
-    ("part", "section"),
-    [("comparisons", "comparisons"), ("effects", "effects"), ("detectable", "sensitivity")],
+    ("part", "words"),
+    [
+        ("effects", "Effects of the factors: there is a reason."),
+        ("detectable", "How small a difference could be seen: there is a reason."),
+        ("bands", "Learning curves: there is a reason."),
+    ],
 )
-def test_a_missing_part_says_why_in_its_place(part: str, section: str) -> None:
-    made = full(**{part: None}, gaps={part: "there is a reason for this"})
-    assert "There is a reason for this." in page(made).text(section)
-
-
-def test_missing_curves_say_why() -> None:
-    assert "No metric was read with curves." in page(full(gaps={"bands": "no metric was read with curves"})).text(
-        "curves"
-    )
+def test_a_part_that_does_not_apply_has_no_section_and_is_named_with_its_reason_at_the_end(
+    part: str, words: str
+) -> None:
+    found = page(full(**({} if part == "bands" else {part: None}), gaps={part: "there is a reason"}))
+    assert words in found.text("missing")
+    assert found.text({"detectable": "sensitivity", "bands": "curves"}.get(part, part)) == ""
 
 
 def test_a_gap_that_no_section_knows_is_shown_at_the_end() -> None:
@@ -171,7 +172,7 @@ def test_a_plot_that_does_not_apply_says_why_in_its_section() -> None:
         raise NotApplicable("a heatmap needs two factors; here 1 varies")
 
     found = page(full(), ("heatmap",), render)
-    assert "Plots left out: heatmap (a heatmap needs two factors; here 1 varies)." in found.text("effects")
+    assert "Plots left out: heatmap (a heatmap needs two factors; here 1 varies)." in found.text("missing")
 
 
 def test_plots_left_out_for_one_reason_share_it() -> None:
@@ -179,12 +180,12 @@ def test_plots_left_out_for_one_reason_share_it() -> None:
         raise NotApplicable("there is one condition")
 
     found = page(full(), ("trends", "heatmap", "importance"), render)
-    assert "Plots left out: trends, heatmap and importance (there is one condition)." in found.text("effects")
+    assert "Plots left out: trends, heatmap and importance (there is one condition)." in found.text("missing")
 
 
 def test_a_metric_at_the_start_of_a_reason_keeps_its_name() -> None:
     assert "val_loss was not logged." in page(full(effects=None, gaps={"effects": "val_loss was not logged"})).text(
-        "effects"
+        "missing"
     )
 
 

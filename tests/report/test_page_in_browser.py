@@ -13,7 +13,7 @@ from tests.report import pages
 from tests.report.pages import ATTACK
 
 pytestmark = pytest.mark.browser
-SCORES = {0: [0.5, 0.6], 1: [0.30, 0.32], 2: [0.0000010, 0.0000012], 3: [float("nan")]}
+SCORES = {0: [0.5, 0.6], 1: [0.30, 0.32], 2: [0.0000010, 0.0000012], 3: [0.7]}  # 3 has no standard deviation
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def report(tmp_path: Path) -> str:
 def page(browser: Any, report: str) -> Iterator[Any]:
     opened = browser.new_page(viewport={"width": 1000, "height": 900})
     opened.goto(report)
+    opened.locator("#results summary").first.click()
     yield opened
     opened.close()
 
@@ -38,20 +39,26 @@ def means(page: Any) -> list[str]:
     return page.locator("#results table").first.locator("tbody td:nth-child(6)").all_inner_texts()
 
 
+def deviations(page: Any) -> list[str]:
+    """The column of standard deviations of the result table, from top to bottom."""
+    return page.locator("#results table").first.locator("tbody td:nth-child(8)").all_inner_texts()
+
+
 def test_tables_come_in_the_order_of_rank(page: Any) -> None:
-    assert means(page) == ["1.1 × 10⁻⁶", "0.31", "0.55", "–"]
+    assert means(page) == ["1.1 × 10⁻⁶", "0.31", "0.55", "0.7"]
 
 
 def test_a_press_on_a_heading_sorts_by_the_number_and_not_by_its_text(page: Any) -> None:
     heading = page.locator("#results th", has_text="Mean").first
     heading.get_by_role("button").click()
     heading.get_by_role("button").click()
-    assert means(page) == ["0.55", "0.31", "1.1 × 10⁻⁶", "–"]
+    assert means(page) == ["0.7", "0.55", "0.31", "1.1 × 10⁻⁶"]
 
 
 def test_what_has_no_value_stays_last_in_rising_order_too(page: Any) -> None:
-    page.locator("#results th", has_text="Mean").first.get_by_role("button").click()
-    assert means(page) == ["1.1 × 10⁻⁶", "0.31", "0.55", "–"]
+    page.locator("#results th", has_text="sd").first.get_by_role("button").click()
+    assert deviations(page)[-1] == "–"
+    assert deviations(page)[0].endswith("10⁻⁷")
 
 
 def test_a_heading_is_reached_and_pressed_by_keyboard_and_says_its_order(page: Any) -> None:

@@ -150,13 +150,16 @@ def test_a_replicate_that_finished_without_a_finite_score_is_counted() -> None:
     made = pages.analysis(
         {0: []}, replicates=[pages.replicate(0, 0, 0.5), pages.replicate(0, 1, math.inf, outcome="finished")]
     )
-    assert "1 replicate finished without a finite val_loss and counts in no mean." in page(made).text("completion")
+    assert "1 replicate finished without a finite val_loss and counts in no mean." in page(made).text("run")
 
 
 # By hand: starts at 0 and 1 s, each of 2 s: 3 s from first to last, 4 s together.
 def test_the_cost_tells_time_together_from_time_that_passed() -> None:
-    found = page(pages.analysis({0: [0.5, 0.6]})).text("cost")
-    assert ("Time of all replicates together 4 s" in found, "From the first start to the last end 3 s" in found) == (
+    found = page(pages.analysis({0: [0.5, 0.6]})).text("run")
+    assert (
+        "All replicates together took 4 s" in found,
+        "from the first start to the last end it was 3 s" in found,
+    ) == (
         True,
         True,
     )
@@ -164,8 +167,8 @@ def test_the_cost_tells_time_together_from_time_that_passed() -> None:
 
 def test_the_cost_counts_replicates_whose_time_is_not_known() -> None:
     replicates = [pages.replicate(0, 0, 0.5), pages.replicate(0, 1, NAN, outcome="running", seconds=NAN)]
-    found = page(pages.analysis({0: []}, replicates=replicates)).text("cost")
-    assert ("Without a duration 1 replicate" in found, "From the first start" in found) == (True, False)
+    found = page(pages.analysis({0: []}, replicates=replicates)).text("run")
+    assert ("1 replicate without a duration on record" in found, "from the first start" in found) == (True, False)
 
 
 def large(n_conditions: int) -> Analysis:

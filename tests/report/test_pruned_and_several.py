@@ -13,12 +13,13 @@ from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.values import Analysis, Objective
 from rothamsted.errors import UserError
 from rothamsted.publish.description import description
-from rothamsted.report.parts import DataTable, Paragraph
+from rothamsted.report.parts import DataTable, Fold, Paragraph, Part
 from rothamsted.report.plots import PLOTS, NotApplicable, PlotOptions, render
 from rothamsted.report.sections.completion import failures, pruned_conditions
+from rothamsted.report.sections.first_screen import first_screen
 from rothamsted.report.sections.order import sections
 from rothamsted.report.sections.pareto_set import pareto_section, uncertain
-from rothamsted.report.sentences import summary, without_mean
+from rothamsted.report.sentences import without_mean
 from tests.analysis.runs import dataset
 from tests.report import worlds
 
@@ -29,10 +30,15 @@ def data(name: str, made: Analysis, **options: Any) -> Any:
     return PLOTS[name].data(made, PlotOptions(**options))
 
 
-def texts(made: Analysis, section: str) -> str:
+def unfolded(made: Analysis, section: str) -> list[Part]:
     found = next(one for one in sections(made, []) if one.name == section)
-    parts = [part.text for part in found.parts if isinstance(part, Paragraph)]
-    facts = [f"{key}: {value}" for part in found.parts for key, value in getattr(part, "items", ())]
+    return [inner for part in found.parts for inner in (part.parts if isinstance(part, Fold) else (part,))]
+
+
+def texts(made: Analysis, section: str) -> str:
+    found = unfolded(made, section)
+    parts = [part.text for part in found if isinstance(part, Paragraph)]
+    facts = [f"{key}: {value}" for part in found for key, value in getattr(part, "items", ())]
     return "\n".join([*parts, *facts]).replace(GAP, " ")
 
 
@@ -47,7 +53,7 @@ def test_pruned_conditions_are_listed_with_step_and_reason_and_counted_apart_fro
         (str(number), "50", "0", "at step 50 by pruner median: val_loss 8") for number in (12, 14, 16, 18)
     ]
     assert failures(made.dataset.replicates).rows == ()
-    assert without_mean(made).replace(GAP, " ") == "4 of 20 conditions have no place in the ranking: 4 were pruned."
+    assert without_mean(made).replace(GAP, " ") == "4 of 20 conditions have no rank: 4 were pruned."
 
 
 def test_a_condition_that_was_pruned_between_replicates_has_no_step() -> None:
@@ -124,6 +130,7 @@ def test_the_pareto_section_has_members_first_and_those_that_resamples_leave_ope
         assert 0.05 < made.pareto.frequency[number] < 0.95
     said = texts(made, "pareto")
     assert "2000 resamples of seeds" in said
+    assert "drawn again many times" in said
     assert "not the probability that a condition belongs to the true set" in said
 
 
@@ -137,8 +144,10 @@ def test_one_replicate_gives_no_share_and_says_why() -> None:
 
 def test_parts_that_look_at_one_objective_say_which() -> None:
     made = worlds.several()
-    assert "conditions are compared by the first, loss, alone" in texts(made, "comparisons")
-    assert "by loss, the first objective" in " ".join(summary(made))
+    assert "effects are analysed by the first alone, loss" in texts(made, "effects")
+    answer = first_screen(made, None).answer
+    assert answer is not None
+    assert answer.title == "Best condition of the search, by the first objective"
     one = worlds.one_factor()
     assert "first" not in texts(one, "comparisons")
     assert all(section.name != "pareto" for section in sections(one, []))
@@ -148,8 +157,8 @@ def test_the_design_names_every_objective_and_what_a_score_is_made_of() -> None:
     made = worlds.several()
     score = Objective(metric="score", direction="maximize", reduce="best", expression="acc - max(0, gap - 3)")
     made = replace(made, dataset=replace(made.dataset, objective=score))
-    assert "First objective: score = acc - max(0, gap - 3), maximized, the best measurement" in texts(made, "design")
-    assert "Further objective: memory, minimized, the last measurement" in texts(made, "design")
+    assert "First objective: score = acc - max(0, gap - 3), maximized, the best measurement" in texts(made, "run")
+    assert "Further objective: memory, minimized, the last measurement" in texts(made, "run")
     assert "Composite: score = acc - max(0, gap - 3)." in description(made)
 
 
@@ -185,5 +194,4 @@ def test_a_history_of_pruned_trials_only_does_not_apply() -> None:
 
 
 def _results(made: Analysis) -> DataTable:
-    found = next(one for one in sections(made, []) if one.name == "results")
-    return next(part for part in found.parts if isinstance(part, DataTable))
+    return next(part for part in unfolded(made, "results") if isinstance(part, DataTable))

@@ -126,7 +126,7 @@ def test_pruned_is_a_state_of_its_own_in_every_record(pruned: Ran) -> None:
     assert {row["condition"]: row["n_pruned"] for row in pruned.table("conditions")}["0"] == "0"
     assert [row["outcome"] for row in pruned.table("replicates") if row["condition"] == "2"] == ["pruned"]
     for text in (pruned.printed, pruned.description):
-        assert "2 of 6 conditions were pruned (stopped before the end): in no ranking, no interval." in text
+        assert "2 of 6 conditions were pruned (stopped before the end) and are not ranked." in text
     assert "2 pruned" in pruned.description
     assert set(means_of(pruned.found)) == {0, 1, 3, 5}
 

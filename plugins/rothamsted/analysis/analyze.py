@@ -183,8 +183,8 @@ def _confirmed(
         gaps["confirmed"] = f"the replicates of conditions {which} on fresh seeds have not all ended"
     elif not found and dataset.kind == "sweep":
         gaps["confirmed"] = (
-            "the winner was not trained again on fresh seeds (confirm: in the sweep file), so its mean is the "
-            "search's own, picked because it looked best"
+            "the best condition was not trained again on fresh seeds (confirm: in the sweep file); its mean is that of "
+            "the search, which chose it because it looked best"
         )
     place = {number: rank for rank, number in enumerate(ranking)}
     return tuple(sorted(found, key=lambda one: (place.get(one.condition, len(place)), one.condition)))

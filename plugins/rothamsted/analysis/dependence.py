@@ -11,30 +11,29 @@ from rothamsted.analysis.values import Dataset
 
 LOOKS = ("stages", "pruning", "racing")  # of `Dataset.looked_by`, beside a sampler's name
 FRESH = (
-    "What fresh seeds say of a confirmed condition holds in full: these seeds had no part in choosing it.",
-    "Only fresh seeds (confirm: in the sweep file) would give an estimate that the choices have no part in.",
+    "The estimate of a confirmed condition on fresh seeds holds in full: these seeds had no part in choosing it.",
+    "Only fresh seeds (confirm: in the sweep file) would give an estimate that does not depend on the choices.",
 )
 BY_SAMPLER = (
-    "The sampler {name} chose conditions by the results of earlier ones. The seeds were fixed before, so "
-    "the interval of a condition that is named beforehand holds; that of the best does not, because it was picked, and "
-    "conditions chosen because a near one was lucky may share its luck.",
-    "Effects, level means and shares of variance describe the conditions that were tried, not the whole space: levels "
-    "that looked good were tried more often, and levels that were given up stay with their bad luck. Verdicts on "
-    "conditions and p-values of factors are about the tried ones, too; simulated with tpe, they err no more often than "
-    "stated.",
+    "The sampler {name} chose conditions by the results of earlier ones. The interval of a condition that is named "
+    "beforehand holds, because the seeds were fixed before. The interval of the best condition does not hold, because "
+    "this condition was chosen for its result. Conditions near a lucky one may be lucky, too.",
+    "Effects, means of levels and shares of variance describe the conditions that were tried, not the whole space: "
+    "levels that looked good were tried more often. Verdicts and p-values are about the tried conditions, too. In "
+    "simulations with tpe they were wrong no more often than stated.",
 )
 BY_PRUNING = (
-    "Pruning stopped conditions by their own values. The means of those that were left are likely to be too good, so "
-    "their intervals, verdicts and effects hold only roughly; the pruned ones are in none of them."
+    "Pruning stopped conditions because of their own values. The means of the others are probably too good, so that "
+    "intervals, verdicts and effects hold only roughly. The pruned conditions are in none of them."
 )
 BY_RACING = (
-    "The race stopped conditions by their own values, and its own error rate counts every look. The mean of a dropped "
-    "condition is likely to be too bad and that of one that stayed too good, so plain intervals and effects hold only "
-    "roughly."
+    "The race stopped conditions because of their own values; its own error rate accounts for that. The mean of a "
+    "dropped condition is probably too bad, and that of one that stayed too good, so that plain intervals and effects "
+    "hold only roughly."
 )
 BY_STAGES = (
-    "An earlier stage chose these conditions by its results. Where their seeds and training go on from there, their "
-    "means are likely to be too good, and effects describe the conditions that were kept."
+    "An earlier stage chose these conditions by its results. Where they go on with the same seeds or the same "
+    "training, their means are probably too good. Effects describe the conditions that were kept."
 )
 
 

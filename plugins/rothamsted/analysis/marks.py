@@ -22,13 +22,12 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
     marks = []
     counts = {len([r for r in members[number] if r.outcome == "finished"]) for number in ranking}
     if len(counts) > 1:
-        marks.append(
-            f"Conditions have {min(counts)} to {max(counts)} replicates: their intervals are not equally wide."
-        )
+        marks.append(f"Conditions have {min(counts)} to {max(counts)} replicates, so their intervals differ in width.")
     twice = [n for n, rs in members.items() if any(c > 1 for s, c in Counter(r.seed for r in rs).items() if s)]
     if twice:
         marks.append(
-            f"Condition {twice[0]} has a seed twice: seeds pair nothing here, and no mean is adjusted for missing ones."
+            f"Condition {twice[0]} has one seed twice: nothing is compared seed by seed, and no mean is adjusted for "
+            "missing seeds."
         )
     diverged = [number for number, rs in members.items() if any(r.outcome == "diverged" for r in rs)]
     if diverged:
@@ -36,27 +35,25 @@ def marks_of(dataset: Dataset, members: Mapping[int, Sequence[Replicate]], ranki
     n_pruned = sum(bool(condition.pruned) for condition in dataset.conditions)
     if n_pruned:
         marks.append(
-            f"{n_pruned} of {len(members)} conditions were pruned (stopped before the end): in no ranking, no interval."
+            f"{n_pruned} of {len(members)} conditions were pruned (stopped before the end) and are not ranked."
         )
     marks += _constraint_marks(dataset)
     marks += _range_marks(dataset)
     n_early = sum(bool(r.stopped_early) for r in dataset.replicates)
     if n_early:
         marks.append(
-            f"{n_early} replicates stopped early, where they no longer improved: their scores count, their curves are "
+            f"{n_early} replicates stopped early because they no longer improved. Their scores count; their curves are "
             "shorter."
         )
     excluded = sum(not np.isfinite(r.objective) for r in dataset.replicates if r.outcome == "finished")
     if excluded:
-        marks.append(
-            f"{excluded} finished replicates have no finite {dataset.objective.metric}: left out, and counted."
-        )
+        marks.append(f"{excluded} finished replicates have no finite {dataset.objective.metric} and are left out.")
     if ranking and (left := left_out_words(dataset, ranking)):
         marks.append(f"Effects and comparisons are over {over_words(dataset, ranking)}; left out: {left}.")
     if dataset.looked_by:
         marks.append(
-            f"Which trials were run depended on results ({joined(dataset.looked_by)}): the report says which "
-            "statements still hold."
+            f"Results decided which trials were run ({joined(dataset.looked_by)}): the report says which statements "
+            "still hold."
         )
     if not ranking and dataset.kind != "contest":
         marks.append(no_score(dataset, members))
@@ -86,7 +83,7 @@ def _range_marks(dataset: Dataset) -> list[str]:
         )
     return [
         f"{name} lies outside its declared range, {declared(dataset.metrics, name).range_words}, in {n} of "
-        f"{len(finished)} finished replicates: its intervals do not keep to it."
+        f"{len(finished)} finished replicates, so its intervals may leave the range, too."
         for name, n in outside.items()
     ]
 

@@ -28,16 +28,16 @@ def race_mark(conditions: Sequence[Condition], *, level: float) -> str:
     parts = []
     if n_dropped:
         parts.append(
-            f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates, and rank last. "
-            f"The truly best one is among the other {n_raced - n_dropped} with a probability of at least "
-            f"{percent(level)}, if differences between conditions are about normal; where some seeds rarely fail it is "
-            "less. Intervals of dropped conditions are too narrow and their means look worse than they are."
+            f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates and rank last. "
+            f"The truly best condition is among the other {n_raced - n_dropped} with a probability of at least "
+            f"{percent(level)} (less where a few seeds fail). Dropped conditions look worse than they are, and their "
+            "intervals are too narrow."
         )
     if n_narrow:
         parts.append(
-            f"{n_narrow} of {n_raced} conditions stopped when their interval was narrow (narrower_than): it covers the "
-            "mean less often than its level says; the interval that pays for the looks stands in the condition's note "
-            "in MLflow."
+            f"{n_narrow} of {n_raced} conditions stopped when their interval was narrow (narrower_than). Such an "
+            "interval covers the mean less often than its level says; the note of the condition in MLflow has one that "
+            "is corrected for this."
         )
     return " ".join(parts)
 
@@ -49,9 +49,9 @@ def race_note(race: str) -> str:
         race: How it left the race: "dropped after 5", "narrow after 7", "survived".
     """
     if race.startswith("dropped after "):
-        return f"{_fate(race)} in the race: interval too narrow, mean too bad, for it was dropped for looking worse"
+        return f"{_fate(race)} in the race because it looked worse: its interval is too narrow, its mean too bad"
     if race.startswith(NARROW):
-        return f"stopped when {_fate(race)}: interval too narrow, for its width decided when to stop"
+        return f"stopped when {_fate(race)}: its interval is too narrow, because its width decided when to stop"
     return ""
 
 

@@ -24,7 +24,7 @@ def with_adjusted(
         return own
     seeds = f"{mean.n_missing} seed{'s' * (mean.n_missing != 1)}"
     said = (
-        f"lacks {seeds}: ranked by its mean adjusted for that, {mean.adjusted:.6g}; mean and interval shown are those "
-        "of its own values"
+        f"lacks {seeds}: it is ranked by its mean adjusted for that, {mean.adjusted:.6g}; the mean and interval shown "
+        "are of its own values"
     )
     return replace(own, note="; ".join(part for part in (own.note, said) if part))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rothamsted import tags, tracking
+from rothamsted.analysis.commands import fetch_line, name_beside, resolved_path, run_line
 from rothamsted.analysis.sweep_runs import SweepRuns
 from rothamsted.catalog import SAMPLERS
 from rothamsted.records import Outcome, RunStatus
@@ -118,15 +119,18 @@ def stage_mark(stages: dict[str, str]) -> str:
 
 
 def how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
-    """Command lines that make such runs again."""
-    command = found.run.tags.get("mlflow.source.name", "")
+    """Command lines that make such runs again, from the resolved file, under a name of their own.
+
+    They run where the project is, with MLflow's tracking store as it was set for the sweep.
+    """
     commit = found.run.tags.get("mlflow.source.git.commit")
-    lines = [f"git checkout {commit}"] if commit else []
-    project = "mlflow run . -e sweep -P config=FILE"
+    again = {"config": resolved_path(found.sweep.name), "name": name_beside(found.sweep.name, "again")}
+    is_dirty = found.run.tags.get("rothamsted.git_dirty") == "true"
     return (
-        *lines,
-        f"{project}    # FILE: artifact sweep/ of run {found.run.run_id}",
-        f"# it was started as: {command}",
+        *(["# The code had changes that were not committed: the commit alone may give other numbers."] * is_dirty),
+        *([f"git checkout {commit}"] if commit else []),
+        fetch_line(found.sweep.name, found.run.run_id),
+        run_line("sweep", again, is_foreign=found.sweep.project is not None),
     )
 
 

@@ -23,13 +23,13 @@ from rothamsted.statistics.best_power import detectable_loss, seeds_to_decide
 from rothamsted.wording import count
 
 AFTER_RACE = (
-    "The race looked at the results again and again and dropped conditions by its own rule, which errs as rarely as "
-    "the level says; the verdicts are on those that it kept, as if this were the first look."
+    "The race looked at the results many times and dropped conditions by its own rule, which is wrong as rarely as the "
+    "level says. The verdicts are on the conditions that it kept, as if this were the first look."
 )
 
 RARE_FAILURES = (
-    "Runs diverged here. A condition that diverges on few seeds may not have done so on these: then the truly best one "
-    "is missed, and called worse, more often than the level says."
+    "Runs diverged here. A condition that diverges on few seeds may not have diverged on these. Then the truly "
+    "best condition is missed, or called worse, more often than the level says."
 )
 MOST_SIMULATED = 40  # conditions for which plans are made by simulation: a second
 MOST_QUICK = 500  # conditions whose verdicts take half a second
@@ -57,7 +57,7 @@ def best_in(
     paired = is_paired(dataset, racing)
     values, _ = by_seed(dataset, racing)
     if (np.isfinite(values).sum(axis=1) > 1).sum() < min(2, len(racing)):
-        gaps["best"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
+        gaps["best"] = "fewer than two conditions have two or more replicates, so chance cannot be told from effect"
         return None
     found = best_of(
         values,
@@ -97,8 +97,8 @@ def comparisons_in(
     if settings.reference is None:
         if (settings.test, settings.correction) != ("auto", "holm"):
             gaps["comparisons"] = (
-                f"test {settings.test} and correction {settings.correction} are of comparisons with a reference: say "
-                "which condition that is (reference)"
+                f"test {settings.test} and correction {settings.correction} are for comparisons with a reference: give "
+                "its number (reference)"
             )
         return None
     reference, why = reference_of(dataset, settings.reference)
@@ -113,7 +113,9 @@ def comparisons_in(
         return None
     values, _ = by_seed(dataset, ranking)
     if (np.isfinite(values).sum(axis=1) > 1).sum() < 2:
-        gaps["comparisons"] = "fewer than two conditions have two or more replicates: nothing tells luck from effect"
+        gaps["comparisons"] = (
+            "fewer than two conditions have two or more replicates, so chance cannot be told from effect"
+        )
         return None
     paired = is_paired(dataset, ranking)
     test = settings.test if settings.test != "auto" else "paired_t" if paired else "welch"
@@ -144,14 +146,14 @@ def detectable_in(
         return None
     sd = own_spread(values, is_paired=len(near) > 1 and is_paired(dataset, near)).sd
     if not np.isfinite(sd) or sd <= 0:
-        gaps["detectable"] = "the replicates do not vary: any difference would have been seen"
+        gaps["detectable"] = "the replicates of each condition are equal: any difference would be seen"
         return None
     n_conditions = min(max(len(ranking), 2), MOST_SIMULATED)
     loss = detectable_loss(
         np.full(n_conditions, sd**2), n, rng=np.random.default_rng(0), power=settings.power, level=settings.level
     )
     if not np.isfinite(loss):
-        gaps["detectable"] = f"with {n} seeds a condition no loss, however large, is called worse so often"
+        gaps["detectable"] = f"with {n} seeds a condition no loss, however large, is found with that probability"
         return None
     return Detectable(
         n=n,
@@ -159,7 +161,7 @@ def detectable_in(
         power=settings.power,
         level=settings.level,
         difference=loss,
-        method=f"the verdicts on {count(n_conditions, 'condition')}, simulated with the spread of the {len(near)} best",
+        method=f"{count(n_conditions, 'condition')}, by simulation with the spread of the {len(near)} best",
     )
 
 

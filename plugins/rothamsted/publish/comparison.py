@@ -18,7 +18,7 @@ from rothamsted.report.page.compare_page import Comparison, SubjectResult, rende
 from rothamsted.report.plots import render
 from rothamsted.wording import estimate, number, p_value
 
-PLOTS = ("curves", "curves_by_time", "forest", "expected_best")
+PLOTS = ("curves", "curves_by_time", "differences", "expected_best")
 
 
 def comparison_html(dataset: Dataset, subjects: Sequence[Subject], settings: Settings) -> str:

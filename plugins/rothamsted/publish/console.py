@@ -13,6 +13,7 @@ from rothamsted import tracking
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
 from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, race_text
+from rothamsted.report.next_steps import next_steps
 from rothamsted.report.tables.cells import mean_estimate
 from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.search import dashboard_command
@@ -57,6 +58,14 @@ def show(analysis: Analysis, console: Console, *, left: str = "", tracking_uri: 
         _where(dataset, console, tracking_uri, storage)
 
 
+def show_next(analysis: Analysis, console: Console) -> None:
+    """Print what to do next: the same words and commands as the report has."""
+    for step in next_steps(analysis):
+        _line(console, f"next: {step.words}")
+        for line in step.lines:
+            _line(console, f"  {line}")
+
+
 def best_table(analysis: Analysis) -> Table:
     """The best conditions, best first, each with mean, interval and n; with several objectives the Pareto set first."""
     dataset, shown = analysis.dataset, analysis.ranking[:MOST_SHOWN]
@@ -66,7 +75,7 @@ def best_table(analysis: Analysis) -> Table:
     picked = "those on the set are" if dataset.others else "the first is"
     table = Table(
         title=escape(f"{which} mean {dataset.objective.metric} ({dataset.objective.direction})"),
-        caption=f"the search's own estimates: {picked} picked for looking best, so the mean is optimistic",
+        caption=f"the search's own estimates: {picked} chosen for looking best, so the mean is optimistic",
     )
     of_further = [header for other in dataset.others for header in (f"mean {other.metric}", "interval", "n")]
     last = [
@@ -93,8 +102,8 @@ def confirmed_table(analysis: Analysis) -> Table:
     labels = {one.number: one.label for one in analysis.dataset.conditions}
     table = Table(
         title=escape(f"Confirmed {analysis.dataset.objective.metric}: the estimate to report"),
-        caption="fresh seeds, not used in the search; luck: by how much the search's mean looked better, which it was "
-        "picked for, and the interval of this difference",
+        caption="on seeds that the search did not use; luck: how much better the search's mean was, with the interval "
+        "of the difference",
     )
     table.add_column("trial", justify="right")
     table.add_column("condition")
@@ -163,10 +172,12 @@ def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) 
     _line(console, f"  {dashboard_command(storage)}    # study {dataset.name}")
 
 
-def show_report(artifact: str | None, name: str, console: Console) -> None:
-    """Say where the report of a sweep of this name is; None: none was written."""
-    if artifact is not None:
-        as_file = f"as a file: rothamsted report --sweep {name} --folder reports"
+def show_report(published: tuple[str, Analysis] | None, name: str, console: Console) -> None:
+    """Say what to do next, and where the report of a sweep of this name is; None: none was written."""
+    if published is not None:
+        artifact, whole = published
+        show_next(whole, console)
+        as_file = f"as a file: rothamsted report {name} folder=reports"
         _line(console, f"report: artifact {artifact} of the sweep's run; {as_file}")
 
 

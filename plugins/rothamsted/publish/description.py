@@ -11,17 +11,13 @@ from collections import Counter
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
 from rothamsted.report.sections.tasks import task_words
-from rothamsted.report.sentences import luck_estimate, with_interval
+from rothamsted.report.sentences import LUCK_MEANING, luck_estimate, with_interval
 from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
 from rothamsted.wording import level_percent, with_basis
 
 N_SHOWN = 10
 MOST_CHARACTERS = 7_500  # MLflow keeps 8,000
-LUCK_NOTE = (
-    "The interval of luck is that of the difference of the two averages; the search's was picked because it looked "
-    "best, which is part of it on purpose."
-)
 
 
 def description(analysis: Analysis) -> str:
@@ -144,7 +140,7 @@ def _objectives(analysis: Analysis) -> list[str]:
 
 def _searched(one: Confirmed) -> str:
     if one.search is not None:
-        return f"thought {estimate_text(one.search)}"
+        return f"was {estimate_text(one.search)}"
     return f"had n = {one.luck.n_search}, no interval"
 
 
@@ -155,10 +151,10 @@ def _confirmed(analysis: Analysis) -> list[str]:
         lines += [
             f"**Confirmed on fresh seeds**, trial {one.condition} ({labels[one.condition]}): "
             f"{analysis.dataset.objective.metric} {confirmed_text(one)}. This is the estimate to report. "
-            f"The search {_searched(one)}: luck was worth {luck_text(one.luck)}.",
+            f"The search's estimate {_searched(one)}; better than on fresh seeds by {luck_text(one.luck)}.",
             "",
         ]
-    return [*lines, LUCK_NOTE, ""] if lines else lines
+    return [*lines, LUCK_MEANING, ""] if lines else lines
 
 
 def _verdicts(analysis: Analysis) -> list[str]:
@@ -180,7 +176,7 @@ def _table(analysis: Analysis) -> list[str]:
     summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
     first = ", the Pareto set first, then" if dataset.others else ""
     optimistic = (
-        " These are the search's own estimates: the first is picked because it looked best, so its mean is optimistic."
+        " These are the search's own estimates. The first was chosen because it looked best, so its mean is optimistic."
     )
     more = [
         *["verdict"] * (analysis.best is not None),

@@ -54,11 +54,11 @@ def publish_ended(
     return analysis
 
 
-def publish_finished(run_id: str, settings: Settings, *, uri: str) -> str | None:
+def publish_finished(run_id: str, settings: Settings, *, uri: str) -> tuple[str, Analysis] | None:
     """Publish a finished sweep whole, from its record, with the report.
 
     Returns:
-        The report's artifact; None where the sweep is not finished, and nothing was written.
+        The report's artifact, and what it shows; None where the sweep is not finished, and nothing was written.
     """
     from rothamsted.publish.pages import REPORT, report_html, write_page  # plots: a second of imports
 
@@ -69,4 +69,4 @@ def publish_finished(run_id: str, settings: Settings, *, uri: str) -> str | None
         analysis = publish(recorder, dataset, settings, is_quick=False)
         write_confirmed_metrics(recorder, dataset, uri=uri)
         write_page(recorder, run_id, report_html(analysis))
-    return REPORT
+    return REPORT, analysis

@@ -105,7 +105,78 @@ class Heading:
     kind: Literal["heading"] = field(default="heading", init=False)
 
 
-Part = Paragraph | DataTable | Facts | Figure | Commands | Heading
+@dataclass(frozen=True, kw_only=True)
+class IntervalRow:
+    """One row of a chart of intervals. Places are shares of the axis, 0 to 1."""
+
+    cells: tuple[str, ...]  # what names it, one a column of the chart
+    place: float  # of the estimate; NaN: it has none
+    low: float  # of the interval; NaN: it has none
+    high: float
+    estimate: str
+    interval: str
+    verdict: str
+    mark: Literal["", "best", "member", "worse", "fresh"] = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntervalChart:
+    """Estimates with their intervals on one axis, each with its verdict; the first rows in sight, the rest folded."""
+
+    caption: str
+    columns: tuple[str, ...]  # titles of the rows' `cells`
+    metric: str
+    interval: str  # title of the intervals: "95 % interval"
+    has_verdicts: bool
+    rows: tuple[IntervalRow, ...]
+    n_shown: int  # rows in sight
+    ticks: tuple[tuple[float, str], ...]  # place on the axis, label
+    notes: tuple[str, ...] = ()
+    kind: Literal["chart"] = field(default="chart", init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """Parts that are folded away under a title."""
+
+    title: str
+    parts: tuple[Part, ...]
+    is_printed: bool = True  # opened on paper; else left out there, and the title says where it is
+    kind: Literal["fold"] = field(default="fold", init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a report answers, in large letters."""
+
+    title: str  # "Best condition, confirmed on fresh seeds"
+    name: str  # of the condition; empty where there is none
+    estimate: str  # "val_loss 0.0901 [0.0818, 0.0993]"
+    basis: str  # "95 % interval, 10 fresh seeds"
+    words: tuple[str, ...]  # what must be known of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing to do next."""
+
+    words: str
+    commands: Commands | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstScreen:
+    """What a reader sees first: question, answer, next step, and the chart of all conditions."""
+
+    question: str
+    answer: Answer | None
+    verdicts: str
+    steps: tuple[Step, ...]
+    chart: IntervalChart | None
+
+
+Part = Paragraph | DataTable | Facts | Figure | Commands | Heading | IntervalChart | Fold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +225,12 @@ def figures(drawn: Iterable[Figure | LeftOut]) -> tuple[Part, ...]:
             by_reason.setdefault(one.reason.strip().rstrip("."), []).append(one.name.replace("_", " "))
     reasons = [f"{joined(names)} ({reason})" for reason, names in by_reason.items()]
     return (*shown, *gap(f"Plots left out: {'; '.join(reasons)}.")) if reasons else tuple(shown)
+
+
+def folded(title: str, parts: Iterable[Part], *, is_printed: bool = True) -> tuple[Fold, ...]:
+    """Parts under a title that opens them; nothing where there are none."""
+    kept = tuple(parts)
+    return (Fold(title=title, parts=kept, is_printed=is_printed),) if kept else ()
 
 
 def facts(caption: str, items: Iterable[tuple[str, str]]) -> tuple[Facts, ...]:

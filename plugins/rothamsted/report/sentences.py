@@ -1,4 +1,7 @@
-"""Say in words what an analysis shows, and only what its intervals support."""
+"""Say in words what an analysis shows, and only what its intervals support.
+
+What opens a report is in `sections.first_screen`, verdicts in `verdicts`, what to do next in `next_steps`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from collections.abc import Iterable
 
 from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
-from rothamsted.report.verdicts import verdict_words
 from rothamsted.statistics import Interval
 from rothamsted.wording import (
     GAP,
@@ -27,51 +29,18 @@ from rothamsted.wording import (
 
 METHODS = {
     "t": "Student's t",
-    "log": "t, log scale",
-    "logit": "t, logit scale",
+    "log": "t on the log scale",
+    "logit": "t on the logit scale",
     "percentile": "percentile bootstrap",
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
 }
-LUCK_MEANING = (
-    "The interval is that of the difference of these two averages; the search's was picked because it looked best, and "
-    "what that is worth is part of the difference on purpose."
-)
+LUCK_MEANING = "The search's estimate is optimistic, because the condition was chosen by it."
 OTHER_SOURCES = {
-    "residual": "is left unexplained",
-    "seed": "goes with the seed",
-    "interaction": "lies in how factors act together",
+    "residual": "is unexplained",
+    "seed": "is due to the seed",
+    "interaction": "is due to how factors act together",
 }  # what a source of variance that is no factor begins with -> in words
-
-
-def summary(analysis: Analysis) -> tuple[str, ...]:
-    """The paragraphs that open a report: the estimate to report, the search's best, the verdicts, the effects."""
-    if not analysis.ranking:
-        metric = analysis.dataset.objective.metric
-        nothing = f"No condition has a mean {metric}, so that nothing can be said about which one is best."
-        return (f"{nothing} {without_mean(analysis)}".strip(),)
-    texts = (confirmed_words(analysis), pareto_words(analysis), best_words(analysis), effects_words(analysis))
-    return tuple(text for text in texts if text)
-
-
-def best_words(analysis: Analysis) -> str:
-    """The condition that looked best, what is said of the others, and how many have no mean."""
-    best = analysis.ranking[0]
-    found = f"{named(analysis, best)}, {measured(analysis, summary_of(analysis, best))}."
-    is_confirmed = any(one.condition == best and one.confirmed for one in analysis.confirmed)
-    first = f" by {analysis.dataset.objective.metric}, the first objective," if analysis.dataset.others else ""
-    if len(analysis.ranking) == 1:
-        opening = f"The only condition with a mean: {found}"
-    elif is_confirmed:
-        opening = f"It was the best{first} of the {len(analysis.ranking)} conditions with a mean in the search."
-    elif any(one.confirmed for one in analysis.confirmed):
-        opening = f"Best{first.rstrip(',')} in the search: {found}"
-    else:
-        opening = (
-            f"Best{first.rstrip(',')} in the search: {found} It was picked because it looked best, so its mean is "
-            "likely to be too good; fresh seeds would tell what it is worth."
-        )
-    return " ".join(part for part in (opening, verdict_words(analysis), without_mean(analysis)) if part)
 
 
 def without_mean(analysis: Analysis) -> str:
@@ -95,7 +64,7 @@ def without_mean(analysis: Analysis) -> str:
     ]
     have = "has" if len(left) == 1 else "have"
     total = count(len(analysis.objective), "condition")
-    return f"{len(left)} of {total} {have} no place in the ranking: {joined(why)}."
+    return f"{len(left)} of {total} {have} no rank: {joined(why)}."
 
 
 def _why_unranked(analysis: Analysis, one: ConditionSummary) -> str:
@@ -119,8 +88,8 @@ def pareto_words(analysis: Analysis) -> str:
     shown = [f"{number}" for number in members[:10]] + ([f"{len(members) - 10} more"] if len(members) > 10 else [])
     which = f"condition{GAP}{shown[0]} is" if len(members) == 1 else f"conditions {joined(shown)} are"
     return (
-        f"Of {count(n_ranked, 'condition')} with a place in the ranking, {which} in the Pareto set of {metrics}: no "
-        "other condition has a mean at least as good in all of them and better in one."
+        f"Of {count(n_ranked, 'ranked condition')}, {which} in the Pareto set of {metrics}: no other condition is at "
+        "least as good in all of them and better in one, by the means."
     )
 
 
@@ -128,28 +97,7 @@ def of_first(analysis: Analysis, what: str) -> str:
     """Say that a part of the report looks at the first of several objectives; empty with one."""
     if not analysis.dataset.others:
         return ""
-    return f"There are several objectives: {what} by the first, {analysis.dataset.objective.metric}, alone."
-
-
-def confirmed_words(analysis: Analysis) -> str:
-    """The estimate of the winner on fresh seeds, and how optimistic the search was; empty without a confirmation."""
-    usable = [one for one in analysis.confirmed if one.confirmed is not None]
-    if not usable:
-        return ""
-    metric = analysis.dataset.objective.metric
-    best = next(iter(analysis.ranking), None)
-    winner = next((one for one in usable if one.condition == best), usable[0])
-    role = "the best in the search" if winner.condition == best else "a condition that the search kept"
-    words = (
-        f"On fresh seeds {named(analysis, winner.condition)}, {role}, has a mean {metric} of "
-        f"{with_interval(winner.confirmed)}: this is the estimate to report. {luck_words(winner)}"
-    )
-    if len(usable) == 1:
-        return words.strip()
-    sign = 1.0 if analysis.dataset.objective.direction == "minimize" else -1.0
-    first = min(usable, key=lambda one: sign * (one.confirmed.estimate if one.confirmed else math.nan))
-    place = "It also has" if first is winner else f"{capital(named(analysis, first.condition))} has"
-    return f"{words.strip()} {place} the best mean of the {len(usable)} confirmed conditions."
+    return f"There are several objectives: {what} by the first alone, {analysis.dataset.objective.metric}."
 
 
 def luck_words(confirmed: Confirmed) -> str:
@@ -157,14 +105,13 @@ def luck_words(confirmed: Confirmed) -> str:
     luck = confirmed.luck
     if not math.isfinite(luck.estimate):
         return ""
-    searched = count(luck.n_search, "replicate")
-    head = f"put it at {with_interval(confirmed.search)}:" if confirmed.search else f"{searched} of it, on average"
+    searched = f"of {count(luck.n_search, 'replicate')}, without an interval"
+    head = f"was {with_interval(confirmed.search)}" if confirmed.search else searched
     shown = luck_estimate(luck, -1.0 if luck.estimate < 0 else 1.0)
-    than = "worse than it proved to be" if luck.estimate < 0 else "better than it proved to be"
+    than = "worse" if luck.estimate < 0 else "better"
     if luck.estimate == 0:
-        than = "away from what it proved to be"
-    said = f"The search had {head} {shown} {than} ({luck_basis(luck)})."
-    return f"{said} {LUCK_MEANING}" if luck.has_interval else said
+        return f"The search's estimate {head}: the same as on fresh seeds ({luck_basis(luck)})."
+    return f"The search's estimate {head}: {shown} {than} than on fresh seeds ({luck_basis(luck)})."
 
 
 def luck_estimate(luck: Luck, sign: float = 1.0) -> Estimate:
@@ -177,7 +124,7 @@ def luck_basis(luck: Luck) -> str:
     """Level, method and both n of the interval of a difference, or why it has none."""
     n_each = f"n{GAP}={GAP}{luck.n_search} and {luck.n_confirmed}"
     if not luck.has_interval:
-        return f"{n_each}: no interval, which takes two of each"
+        return f"{n_each}: an interval needs two of each"
     return f"{level_percent(luck.level)}, {luck.method}, {n_each}"
 
 
@@ -194,11 +141,11 @@ def effects_words(analysis: Analysis) -> str:
     words = f"Over {over} {metric} depends on {joined(seen)}." if seen else ""
     if unseen:
         which = f"Over {over} no" if not seen else " No"
-        words += f"{which} effect of {joined(unseen)} was seen, which does not mean that there is none."
+        words += f"{which} effect of {joined(unseen)} was seen; there may still be one."
     if analysis.effects.untested:
         words = f"What {metric} depends on was not tested: {analysis.effects.untested}."
     if untold := [row.source for row in effects if row.kind == "factor" and not row.df]:
-        words += f" What {joined(untold)} does cannot be told from what other factors do."
+        words += f" The effect of {joined(untold)} cannot be separated from that of other factors."
     left = left_out_words(analysis.dataset, analysis.ranking)
     return f"{words.strip()} Left out: {left}." if words and left else words.strip()
 
@@ -240,15 +187,19 @@ def with_interval(interval: Interval | None) -> str:
     """An estimate with its interval, level, method and n."""
     if interval is None:
         return "an unknown value"
-    return with_basis(
-        interval.estimate, interval.low, interval.high, level=interval.level, method=interval.method, n=interval.n
-    )
+    method = METHODS[interval.method] if interval.method in ("log", "logit") else interval.method
+    return with_basis(interval.estimate, interval.low, interval.high, level=interval.level, method=method, n=interval.n)
+
+
+def numbered(condition: int) -> str:
+    """A condition by its number: "condition 7"."""
+    return f"condition{GAP}{condition}"
 
 
 def named(analysis: Analysis, condition: int) -> str:
     """A condition with its number and what it is: "condition 7 (lr=0.1, width=64)"."""
     label = short_labels(analysis).get(condition, "")
-    return f"condition{GAP}{condition} ({label})" if label else f"condition{GAP}{condition}"
+    return f"{numbered(condition)} ({label})" if label else numbered(condition)
 
 
 def short_labels(analysis: Analysis) -> dict[int, str]:
@@ -285,7 +236,7 @@ def capital(text: str) -> str:
 
 def _source(name: str, factors: set[str]) -> str:
     """A source of variance in words; a factor may itself be called seed or residual."""
-    levels = f"lies between the levels of {name}"
+    levels = f"is due to {name}"
     if name in factors:
         return levels
     return next((words for source, words in OTHER_SOURCES.items() if name.startswith(source)), levels)

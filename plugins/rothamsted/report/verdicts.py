@@ -5,12 +5,18 @@ from __future__ import annotations
 from rothamsted.analysis.values import Analysis, Best
 from rothamsted.wording import GAP, count, joined, level_percent, number
 
-METHODS = {"leaders": "each against leaders chosen by the other seeds", "simple": "t tests, Bonferroni and Holm"}
-OPEN = "open: too noisy to say"
+METHODS = {
+    "leaders": "each condition against rivals that the other seeds chose",
+    "simple": "t tests, corrected by Bonferroni and Holm",
+}
+OPEN = "open: more seeds are needed to say"
 
 
-def verdict_words(analysis: Analysis, best: str = "the best") -> str:
-    """How many conditions can still be the best, and how many are worse, as good or open; empty with one condition."""
+def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool = True) -> str:
+    """How many conditions can still be the best, and how many are worse, as good or open; empty with one condition.
+
+    `with_plan` adds how many seeds would decide what is open; `next_steps` says that with a command.
+    """
     found, n_others = analysis.best, len(analysis.ranking) - 1
     if n_others < 1:
         return ""
@@ -20,7 +26,8 @@ def verdict_words(analysis: Analysis, best: str = "the best") -> str:
         return f"Whether {others} can be {best} is not known{f': {why}' if why else ''}."
     n_can = len(found.others)
     can = f"{count(n_can, 'other condition')} cannot be ruled out as {best}" if n_can else f"No other can be {best}"
-    parts = [f"{can} at {level_percent(found.level)}.", _counts(found), open_words(analysis)]
+    plan = open_words(analysis) if with_plan else ""
+    parts = [f"{can} ({level_percent(found.level)} confidence).", _counts(found), plan]
     return " ".join(part for part in parts if part)
 
 
@@ -43,9 +50,9 @@ def open_words(analysis: Analysis) -> str:
     known = [n for n in found.more_seeds.values() if n is not None]
     n_now = max((one.n for one in found.verdicts.values()), default=0)
     if not known:
-        return f"More seeds than can be tried would decide what is open (now {n_now} a condition)."
+        return f"What is open is too close to be decided by more seeds (now {n_now} a condition)."
     which = "what is open" if len(known) == len(found.more_seeds) else f"{len(known)} of these"
-    return f"About {count(max(known), 'seed')} a condition in all would decide {which} (now {n_now})."
+    return f"About {count(max(known), 'seed')} a condition would decide {which} (now {n_now})."
 
 
 def _counts(found: Best) -> str:
@@ -54,7 +61,7 @@ def _counts(found: Best) -> str:
     n_others = len(found.verdicts) - 1
     n_unlikely = sum(not found.verdicts[condition].is_in_set for condition in found.having("open"))
     which = f"{n_unlikely} of them" if n_others > 1 else "and"
-    unlikely = f" ({which} unlikely to be the best)" if n_unlikely else ""
+    unlikely = f" ({which} probably not the best)" if n_unlikely else ""
     words = {"worse": "worse", "as good": f"as good{within}", "open": f"{OPEN}{unlikely}"}
     if n_others == 1:
         [said] = [one.verdict for condition, one in found.verdicts.items() if condition != found.winner]

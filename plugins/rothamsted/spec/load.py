@@ -69,7 +69,7 @@ def load_sweep(
     Raises:
         SpecError: one line: place, key, rule, value, way out.
     """
-    document = read_document(path)
+    document = read_document(path, reads_exponents=Path(path).suffix == ".json")  # JSON writes 0.00001 as 1e-05
     _check_keys(document)
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)

@@ -22,9 +22,9 @@ def note(lower: np.ndarray, p: np.ndarray, *, n_missing: int) -> str:
         parts.append("there is no other condition to compare with")
     n_untested = int(np.isnan(p).sum())
     if n_untested:
-        parts.append(f"{n_untested} could not be compared (too few replicates) and stay in the set")
+        parts.append(f"{n_untested} have too few replicates to be compared and are not ruled out")
     if n_missing:
-        parts.append(f"{n_missing} have no value and are no candidates")
+        parts.append(f"{n_missing} have no value and cannot be the best")
     return "; ".join(parts)
 
 
@@ -44,20 +44,21 @@ def warnings(lower: np.ndarray, mean: np.ndarray, *, n_diverged: int, is_clipped
     found = []
     if n_diverged:
         found.append(
-            f"{n_diverged} runs diverged and are left out. Where conditions fail rarely, the means rest on the seeds "
-            "that did not fail, and the best one can be lost more often than stated."
+            f"{n_diverged} runs diverged and are left out. Where a condition fails on few seeds, its mean is that of "
+            "the seeds that did not fail, and the truly best condition is missed more often than stated."
         )
     if len(others) and np.median(others) > 0 and sd[winner] > FAR_NOISIER * np.median(others):
         found.append(
-            "The winner scatters far more than the other conditions. It may owe its place to luck; more seeds tell."
+            "The replicates of the best condition differ far more than those of the others. It may be best by chance; "
+            "more seeds would tell."
         )
     if len(lower) > 1 and np.isfinite(sd).any() and not (sd[np.isfinite(sd)] > 0).any():
         found.append(
-            "No condition differs between its replicates, so nothing shows how large chance is. Check that the seed "
-            "has an effect."
+            "The replicates of each condition are all equal, so the size of chance is unknown. Check that the seed has "
+            "an effect."
         )
     if is_clipped:
         found.append(
-            "Some values are too far out to compute with: they count as 1e70 standard deviations from the middle."
+            "Some values are too large to compute with. They count as 1e70 standard deviations from the middle."
         )
     return tuple(found)

@@ -10,7 +10,7 @@ import pytest
 
 from rothamsted.analysis.values import Comparisons, Confirmed
 from rothamsted.report.plots import NotApplicable, PlotOptions
-from rothamsted.report.plots.forest import forest_caption, forest_data
+from rothamsted.report.plots.differences import differences_caption, differences_data
 from rothamsted.report.plots.history import history_data
 from rothamsted.report.plots.importance import importance_caption, importance_data
 from rothamsted.report.plots.outcomes import outcomes_caption, outcomes_data
@@ -30,42 +30,43 @@ def rates(n: int) -> list[dict[str, float]]:
     return [{"learning_rate": 10.0**-i} for i in range(n)]
 
 
-def test_a_forest_has_one_row_a_condition_but_the_reference_best_first() -> None:
+def test_differences_have_one_row_a_condition_but_the_reference_best_first() -> None:
     # By hand: condition 1 is best; 0 is worse by 1, 2 by 2, at every seed.
-    data = forest_data(analysis_of(rates(3), [[2.0, 2.1], [1.0, 1.1], [3.0, 3.1]]), NO_OPTIONS)
+    data = differences_data(analysis_of(rates(3), [[2.0, 2.1], [1.0, 1.1], [3.0, 3.1]]), NO_OPTIONS)
     assert data.conditions == (0, 2)
     np.testing.assert_allclose(data.difference, [1.0, 2.0])
     assert data.reference.startswith("1: ")
 
 
-def test_a_forest_of_many_shows_the_25_best_and_says_how_many_there_are() -> None:
-    data = forest_data(analysis_of(rates(40), [[i + 0.0, i + 0.1, i + 0.3] for i in range(40)]), NO_OPTIONS)
+def test_differences_of_many_conditions_show_the_25_best_and_says_how_many_there_are() -> None:
+    data = differences_data(analysis_of(rates(40), [[i + 0.0, i + 0.1, i + 0.3] for i in range(40)]), NO_OPTIONS)
     assert len(data.labels) == 25
-    assert "The 25 best ranked are shown; 14 more are in the table" in forest_caption(data)
+    assert "The 25 best ranked are shown; 14 more are in the table" in differences_caption(data)
 
 
 def test_a_row_that_exploded_is_cut_at_the_edge_and_does_not_flatten_the_others() -> None:
     analysis = analysis_of(rates(5), [[1.0, 1.1]] * 5, with_comparisons=False)
     rows = [comparison(i, 0, d, d - 0.1, d + 0.1, 0.01) for i, d in enumerate((0.5, 1.0, 1.5, 1e6), start=1)]
     family = Comparisons(reference=0, test="paired t", correction="holm", level=0.95, rows=tuple(rows))
-    data = forest_data(dataclasses.replace(analysis, comparisons=family), NO_OPTIONS)
+    data = differences_data(dataclasses.replace(analysis, comparisons=family), NO_OPTIONS)
     # By hand: the middle reach of 0.6, 1.1, 1.6 and 1000000.1 is 1.35; what reaches within 12 of it ends at 1.6.
     assert data.edge == pytest.approx(1.1 * 1.6)
-    assert "1 row beyond the axis" in forest_caption(data)
+    assert "1 row beyond the axis" in differences_caption(data)
 
 
 def test_a_comparison_without_a_finite_difference_is_counted_not_drawn() -> None:
     analysis = analysis_of(rates(3), [[1.0, 1.1]] * 3, with_comparisons=False)
     rows = (comparison(1, 0, 0.5, 0.4, 0.6, 0.01), comparison(2, 0, NAN, NAN, NAN, NAN))
     family = Comparisons(reference=0, test="Welch", correction="holm", level=0.95, rows=rows)
-    data = forest_data(dataclasses.replace(analysis, comparisons=family), NO_OPTIONS)
+    data = differences_data(dataclasses.replace(analysis, comparisons=family), NO_OPTIONS)
     assert (data.conditions, data.n_undefined) == ((1,), 1)
 
 
-def test_without_comparisons_the_forest_gives_the_reason_of_the_analysis() -> None:
-    analysis = analysis_of(rates(2), [[1.0], [2.0]], with_comparisons=False, gaps={"best": "one replicate each"})
+def test_without_comparisons_the_differences_give_the_reason_of_the_analysis() -> None:
+    gaps = {"comparisons": "one replicate each"}
+    analysis = analysis_of(rates(2), [[1.0], [2.0]], with_comparisons=False, gaps=gaps)
     with pytest.raises(NotApplicable, match="one replicate each"):
-        forest_data(analysis, NO_OPTIONS)
+        differences_data(analysis, NO_OPTIONS)
 
 
 def test_a_scatter_shows_each_finite_replicate_and_marks_where_others_diverged() -> None:

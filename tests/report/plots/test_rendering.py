@@ -27,7 +27,7 @@ REFUSED = {
     "grid": ELSEWHERE,
     "one_factor": TWO_FACTORS | ELSEWHERE | {"outcomes"},
     "all_failed": set(PLOTS) - {"outcomes"},
-    "one_condition": set(PLOTS) - {"curves", "curves_by_time", "schedule"},
+    "one_condition": set(PLOTS) - {"forest", "curves", "curves_by_time", "schedule"},
     "random_search": GRID_ONLY | OVER_TASKS | {"outcomes"},
     "tasks": TWO_FACTORS | {"outcomes", "curves", "curves_by_time", "schedule", "expected_best"},
 }

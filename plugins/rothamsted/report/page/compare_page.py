@@ -107,6 +107,7 @@ def render_comparison(
         title=comparison.title,
         subtitle=f"Comparison of {_kinds(comparison.subjects)}",
         marks=comparison.marks,
+        first=None,
         summary=summary(comparison),
         sections=tuple(section for section in found if section.parts),
         generated_at=generated_at,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -15,13 +16,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from rothamsted.analysis.commands import wrapped
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.page.inline_svg import inline_svg
-from rothamsted.report.parts import Figure, LeftOut
-from rothamsted.report.plots import NotApplicable, Rendered
+from rothamsted.report.parts import Figure, IntervalChart, LeftOut
+from rothamsted.report.plots import NotApplicable, PlotOptions, Rendered
+from rothamsted.report.plots.forest import chart_of, forest_data
+from rothamsted.report.sections.first_screen import first_screen
 from rothamsted.report.sections.order import sections
-from rothamsted.report.sentences import summary
-from rothamsted.wording import count
+from rothamsted.wording import count, duration
+
+FIRST = "forest"  # the plot that the page shows as its own chart, on the first screen
 
 Render = Callable[[str], Rendered | str]  # name of a plot -> its drawing, or its SVG alone; raises NotApplicable
 
@@ -47,22 +52,45 @@ def render_report(
     Raises:
         ValueError: A drawing is not fit to stand in a page (see `inline_svg`).
     """
-    dataset = analysis.dataset
-    drawn = tuple(draw(name, render) for name in dict.fromkeys(plots))
-    made_of = (count(len(dataset.conditions), "condition"), count(len(dataset.replicates), "replicate"))
-    marks = dict.fromkeys((*dataset.marks, *analysis.marks))
-    if not dataset.is_complete and not marks:
-        marks = {"Not complete: these are the numbers of the replicates that had ended when the runs were read.": None}
+    drawn = tuple(draw(name, render) for name in dict.fromkeys(plots) if name != FIRST)
+    marks = marks_of(analysis)
     return fill(
         "page.html.j2",
-        title=dataset.name,
-        subtitle=f"{'Sweep' if dataset.kind == 'sweep' else 'Runs'}: {made_of[0]}, {made_of[1]}",
-        marks=tuple(marks),
-        summary=summary(analysis),
+        title=analysis.dataset.name,
+        subtitle=subtitle(analysis),
+        marks=marks,
+        first=first_screen(analysis, _chart(analysis)),
+        summary=(),
         sections=sections(analysis, drawn),
         generated_at=generated_at,
         version=version,
     )
+
+
+def marks_of(analysis: Analysis) -> tuple[str, ...]:
+    """What must be known before any number, each once."""
+    dataset = analysis.dataset
+    marks = tuple(dict.fromkeys((*dataset.marks, *analysis.marks)))
+    if not dataset.is_complete and not marks:
+        return ("Not complete: these are the numbers of the replicates that had ended when the runs were read.",)
+    return marks
+
+
+def subtitle(analysis: Analysis) -> str:
+    """What ran, and how long it took: "16 conditions, 58 replicates, 4 min of training"."""
+    replicates = analysis.dataset.replicates
+    known = [one.seconds for one in replicates if math.isfinite(one.seconds)]
+    parts = [count(len(analysis.dataset.conditions), "condition"), count(len(replicates), "replicate")]
+    parts += [f"{duration(math.fsum(known))} of training"] if known else []
+    return f"{'Sweep' if analysis.dataset.kind == 'sweep' else 'Runs'}: {', '.join(parts)}"
+
+
+def _chart(analysis: Analysis) -> IntervalChart | None:
+    """The chart of all conditions; None where no condition has a mean."""
+    try:
+        return chart_of(forest_data(analysis, PlotOptions()))
+    except NotApplicable:
+        return None
 
 
 def draw(name: str, render: Render) -> Figure | LeftOut:
@@ -91,13 +119,16 @@ def fill(template: str, **values: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("rothamsted.report.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["share"] = lambda place: f"{100 * place:.2f}%"
+    made.filters["wrapped"] = wrapped
+    return made
 
 
 @lru_cache(maxsize=4)

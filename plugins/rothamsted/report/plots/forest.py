@@ -1,198 +1,315 @@
-"""Draw a forest plot: how much worse each condition is than the best of the others, or a reference, with its limits."""
+"""Draw all conditions, best first: the mean of each with its interval, and its verdict.
+
+The report shows it as a chart of its own (`chart_of`), which a phone and a dark page can read; a figure has the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rothamsted.analysis.values import Analysis, Best, Comparisons
-from rothamsted.report.plots.axes import draw_values
-from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
-from rothamsted.report.plots.labels import percent, wrapped
-from rothamsted.report.plots.look import BLUE, GREY, SMALL, WIDTH, interval_bars
-from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_lower_better, metric_label
-from rothamsted.report.verdicts import METHODS
+from rothamsted.analysis.left_out import left_out_words
+from rothamsted.analysis.values import Analysis, ConditionSummary
+from rothamsted.report.parts import IntervalChart, IntervalRow
+from rothamsted.report.plots.axes import draw_values, is_spread, log_ticks
+from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined
+from rothamsted.report.plots.labels import clean, distinct_numbers, percent, wrapped
+from rothamsted.report.plots.look import BLUE, GREY, RED, SMALL, WIDTH, interval_bars
+from rothamsted.report.plots.view import metric_label
+from rothamsted.report.tables.cells import METHODS, mean_estimate
+from rothamsted.report.verdicts import verdict_of
+from rothamsted.wording import MINUS, MISSING, Estimate, count, digits_of, estimate, setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_ROWS = 25
-FAR = 12.0  # a row further out than this many times the middle one is cut at the edge and marked
+    from rothamsted.analysis.values import Factor
+
+MOST_DRAWN = 25  # rows of a figure
+MOST_ROWS = 50  # of the report's chart, those that are folded included
+IN_SIGHT = 20  # rows of the report's chart that are not folded
+MOST_COLUMNS = 4  # factors with a column each; with more a condition has its label
+LOG_SPAN = 10.0  # means that are all positive and span more are drawn on a log axis
+FAR = 12.0  # what lies further from the best mean than this many times the middle one is cut at the edge
+BETWEEN = " · "  # values of a condition that share a column
+EDGE = 0.02  # share of the axis that is left free at each end
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForestRow:
-    """One row: a difference with its limits, and whether something is shown of it."""
+    """One condition, or the same on fresh seeds."""
 
-    difference: float
-    low: float
+    condition: int
+    cells: tuple[str, ...]  # its values, by the columns of the forest
+    label: str  # its values in a line, with its number
+    mean: float
+    low: float  # NaN without an interval
     high: float
-    is_shown: bool  # worse than the best, or different from the reference
+    n: int
+    written: Estimate
+    verdict: str  # empty where there is none
+    is_winner: bool
+    is_in_set: bool  # cannot be ruled out as the best
+    is_worse: bool
+    is_fresh: bool = False  # on fresh seeds, which had no part in the choice
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """Losses against the best of the others, or differences from a reference; best condition first."""
+    """Means with intervals and verdicts, best condition first."""
 
     metric: str
-    reference: str  # a condition that was named; empty: each against the best of the others
+    label: str  # of the axis
+    columns: tuple[str, ...]
+    rows: tuple[ForestRow, ...]
     is_lower_better: bool
-    labels: tuple[str, ...]
-    conditions: tuple[int, ...]
-    difference: np.ndarray  # (row,)
-    low: np.ndarray  # (row,) may be infinite
-    high: np.ndarray
-    is_shown: np.ndarray  # (row,) bool: worse, or different from the reference by the corrected p
-    edge: float  # rows beyond +-edge are cut there; infinite where none is
-    n_rows: int  # of the family, shown or not
-    n_undefined: int  # rows without a finite difference
-    how: str  # the procedure
+    is_log: bool
+    low: float  # ends of the axis; what lies beyond is cut
+    high: float
     level: float
+    method: str  # of the intervals, in words; empty without any
+    has_verdicts: bool
+    left_out: str  # conditions without a mean, with why; empty: none
+    order: str = ""  # of the values that share a column: the names of the factors
+
+    @property
+    def conditions(self) -> tuple[int, ...]:
+        """The conditions in their order, each once."""
+        return tuple(row.condition for row in self.rows if not row.is_fresh)
+
+    @property
+    def is_shown(self) -> tuple[bool, ...]:
+        """Which of them are shown to be worse than the best."""
+        return tuple(row.is_worse for row in self.rows if not row.is_fresh)
 
 
 def forest_data(analysis: Analysis, options: PlotOptions) -> Forest:
-    """Take what is said of the best ranked conditions, 25 at most: against the reference where one was named.
+    """Take every ranked condition, and the confirmed ones on fresh seeds, too.
 
     Raises:
-        NotApplicable: There is nothing to compare; the analysis says why.
+        NotApplicable: No condition has a mean.
     """
-    conditions = by_number(analysis)
-    family, best = analysis.comparisons, analysis.best
-    if family is not None:
-        rows, how = _from_reference(family), f"{family.test}, corrected by {family.correction}"
-        reference, level = condition_label(conditions[family.reference]), family.level
-    elif best is not None:
-        rows, how, reference, level = _from_best(best), METHODS[best.method], "", best.level
-    else:
-        why = analysis.gaps.get("best", "it has fewer than two conditions that can be compared")
-        raise NotApplicable(f"this analysis has no comparisons: {why}")
-    finite = {number: row for number, row in rows.items() if np.isfinite(row.difference)}
-    if not finite:
-        raise NotApplicable("no comparison has a finite difference")
-    shown = by_rank(analysis, finite)[:MOST_ROWS]
-    chosen = [finite[number] for number in shown]
+    if not analysis.ranking:
+        raise NotApplicable("no condition has a mean")
+    dataset = analysis.dataset
+    factors = dataset.factors if 0 < len(dataset.factors) <= MOST_COLUMNS else ()
+    rows = tuple(_rows(analysis, factors))
+    is_log = _is_log(rows)
+    low, high = _ends(rows, is_log=is_log)
+    methods = {one.interval.method for one in analysis.objective if one.interval}
     return Forest(
-        metric=metric_label(analysis, analysis.dataset.objective.metric),
-        reference=reference,
-        is_lower_better=is_lower_better(analysis),
-        labels=tuple(condition_label(conditions[number]) for number in shown),
-        conditions=tuple(shown),
-        difference=np.array([row.difference for row in chosen]),
-        low=np.array([row.low for row in chosen]),
-        high=np.array([row.high for row in chosen]),
-        is_shown=np.array([row.is_shown for row in chosen], dtype=bool),
-        edge=_edge(chosen),
-        n_rows=len(rows),
-        n_undefined=len(rows) - len(finite),
-        how=how,
-        level=level,
+        metric=dataset.objective.metric,
+        label=metric_label(analysis, dataset.objective.metric),
+        columns=("No.", *(tuple(factor.name for factor in factors) or ("condition",))),
+        rows=rows,
+        is_lower_better=dataset.objective.direction == "minimize",
+        is_log=is_log,
+        low=low,
+        high=high,
+        level=analysis.level,
+        method=" or ".join(sorted(METHODS.get(one, one) for one in methods)),
+        has_verdicts=analysis.best is not None,
+        left_out=left_out_words(dataset, analysis.ranking),
+        order="" if factors else BETWEEN.join(factor.name for factor in dataset.factors),
     )
 
 
-def _from_reference(family: Comparisons) -> Mapping[int, ForestRow]:
-    return {
-        row.condition: ForestRow(difference=row.difference, low=row.low, high=row.high, is_shown=row.is_different)
-        for row in family.rows
-        if row.condition != family.reference
-    }
+def _rows(analysis: Analysis, factors: Sequence[Factor]) -> list[ForestRow]:
+    summaries = {one.condition: one for one in analysis.objective}
+    conditions = {one.number: one for one in analysis.dataset.conditions}
+    fresh = {one.condition: one.confirmed for one in analysis.confirmed if one.confirmed is not None}
+    digits = {factor.name: digits_of(factor.levels) for factor in analysis.dataset.factors}
+    found = []
+    for number in analysis.ranking:
+        values = conditions[number].values
+        written = {name: setting(value, digits.get(name, 17)) for name, value in values.items()}
+        label = ", ".join(f"{name}={value}" for name, value in written.items()) or conditions[number].label
+        cells = tuple(clean(written.get(factor.name, "")) for factor in factors) or (_short(analysis, written, label),)
+        row = _row(
+            analysis, summaries[number], (str(number), *cells), f"{number}: {clean(label)}", conditions[number].race
+        )
+        found.append(row)
+        if number in fresh:
+            again = fresh[number]
+            found.append(
+                ForestRow(
+                    condition=number,
+                    cells=("on fresh seeds",),
+                    label="on fresh seeds",
+                    mean=again.estimate,
+                    low=again.low,
+                    high=again.high,
+                    n=again.n,
+                    written=estimate(again.estimate, again.low, again.high),
+                    verdict="confirmed",
+                    is_winner=row.is_winner,
+                    is_in_set=row.is_in_set,
+                    is_worse=False,
+                    is_fresh=True,
+                )
+            )
+    return found
 
 
-def _from_best(best: Best) -> Mapping[int, ForestRow]:
-    return {
-        number: ForestRow(difference=one.difference, low=one.low, high=one.high, is_shown=one.verdict == "worse")
-        for number, one in best.verdicts.items()
-    }
+def _short(analysis: Analysis, written: Mapping[str, str], label: str) -> str:
+    """The values of many factors in a line, in the factors' order; the label where there are no factors."""
+    values = [written.get(factor.name, MISSING) for factor in analysis.dataset.factors]
+    return clean(BETWEEN.join(values) if values else label)
 
 
-def _edge(rows: list[ForestRow]) -> float:
-    """Where to cut the axis, so that a condition that exploded does not flatten all others."""
-    ends = np.array([[row.difference, row.low, row.high] for row in rows])
-    reach = np.nanmax(np.where(np.isfinite(ends), np.abs(ends), np.nan), axis=1)
-    middle = float(np.median(reach))
-    is_open = not np.isfinite(ends).all()  # a limit without end is cut at the edge
-    if middle <= 0 or (reach.max() <= FAR * middle and not is_open):
-        return float("inf")
-    return float(reach[reach <= FAR * middle].max() * 1.1)
+def _row(analysis: Analysis, one: ConditionSummary, cells: tuple[str, ...], label: str, race: str) -> ForestRow:
+    dropped = race.partition(":")[0].strip() if race.startswith("dropped") else ""  # by the race: it has no verdict
+    best, number, bounds = analysis.best, one.condition, one.interval
+    known = best.verdicts.get(number) if best else None
+    return ForestRow(
+        condition=number,
+        cells=cells,
+        label=label,
+        mean=one.statistics.get("mean", math.nan),
+        low=bounds.low if bounds else math.nan,
+        high=bounds.high if bounds else math.nan,
+        n=one.n,
+        written=mean_estimate(one)[0],
+        verdict=verdict_of(analysis, number) or dropped,
+        is_winner=number == (best.winner if best else analysis.ranking[0]),
+        is_in_set=known is not None and known.is_in_set,
+        is_worse=known is not None and known.verdict == "worse" and not (best and number == best.winner),
+    )
+
+
+def _is_log(rows: Sequence[ForestRow]) -> bool:
+    """Whether the means span orders of magnitude, so that a linear axis would press the good ones into one place.
+
+    Intervals that reach below zero have no place on a log axis.
+    """
+    return is_spread([row.mean for row in rows], LOG_SPAN) and not any(row.low <= 0 for row in rows)
+
+
+def _ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
+    """The ends of the axis: all means and intervals, but those that are so far out that they flatten the others."""
+    means = np.array([row.mean for row in rows if math.isfinite(row.mean)])
+    bounds = np.array([bound for row in rows for bound in (row.low, row.high) if math.isfinite(bound)])
+    known = np.concatenate([means, bounds])
+    if is_log:
+        shown = known[known > means.min() / LOG_SPAN]
+        return float(shown.min()), float(min(shown.max(), means.max() * LOG_SPAN))
+    best = float(means[0])
+    reach = np.abs(known - best)
+    middle = float(np.median(reach[reach > 0])) if (reach > 0).any() else 0.0
+    shown = known[reach <= FAR * middle] if middle > 0 else known
+    low, high = float(shown.min()), float(shown.max())
+    return (low, high) if high > low else (low - (abs(low) or 1.0) / 20, high + (abs(high) or 1.0) / 20)
+
+
+def chart_of(data: Forest) -> IntervalChart:
+    """The forest as a chart of a page."""
+    low, high = (math.log(data.low), math.log(data.high)) if data.is_log else (data.low, data.high)
+    span = (high - low) or 1.0
+
+    def place(value: float) -> float:
+        if not math.isfinite(value):
+            return math.nan if math.isnan(value) else float(value > 0)
+        if data.is_log and value <= 0:
+            return 0.0
+        share = ((math.log(value) if data.is_log else value) - low) / span
+        return min(1.0, max(0.0, EDGE + (1 - 2 * EDGE) * share))
+
+    rows = data.rows[:MOST_ROWS]
+    n_shown = len(rows) if len(rows) <= IN_SIGHT + 2 else IN_SIGHT
+    hidden = len(data.rows) - len(rows)
+    return IntervalChart(
+        caption=f"{data.metric}, {'lower' if data.is_lower_better else 'higher'} is better, best first",
+        columns=data.columns,
+        metric=f"mean {data.metric}",
+        interval=f"{percent(data.level)} interval",
+        has_verdicts=data.has_verdicts,
+        rows=tuple(_shown_row(row, place) for row in rows),
+        n_shown=n_shown,
+        ticks=_ticks(data, place),
+        notes=tuple(
+            one
+            for one in (
+                f"Axis: {data.label}{', logarithmic' if data.is_log else ''}.",
+                f"Condition: {data.order}." if data.order else "",
+                f"{count(hidden, 'more condition')}: statistics/conditions.csv." if hidden else "",
+                f"Not shown: {data.left_out}." if data.left_out else "",
+            )
+            if one
+        ),
+    )
+
+
+def _shown_row(row: ForestRow, place: Any) -> IntervalRow:
+    mark = "fresh" if row.is_fresh else "best" if row.is_winner else "member" if row.is_in_set else ""
+    return IntervalRow(
+        cells=row.cells,
+        place=place(row.mean),
+        low=place(row.low),
+        high=place(row.high),
+        estimate=row.written.value,
+        interval=row.written.interval,
+        verdict=row.verdict,
+        mark=mark or ("worse" if row.is_worse else ""),
+        hint=f"condition {row.condition}, n = {row.n}",
+    )
+
+
+def _ticks(data: Forest, place: Any) -> tuple[tuple[float, str], ...]:
+    """A few round numbers along the axis, those that do not touch their neighbour."""
+    if data.is_log:
+        found = log_ticks(data.low, data.high, most=5) or [data.low, data.high]
+    else:
+        from matplotlib.ticker import MaxNLocator
+
+        all_ticks = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(data.low, data.high)
+        found = [float(tick) for tick in all_ticks if data.low <= tick <= data.high]
+        gap = min((b - a for a, b in pairwise(found)), default=math.inf)
+        found = [round(tick / gap * 1e6) * gap / 1e6 if math.isfinite(gap) else tick for tick in found]
+    labels = [text.replace("-", MINUS) for text in distinct_numbers(found)]
+    return tuple((place(tick), text) for tick, text in zip(found, labels, strict=True))
 
 
 def forest_draw(data: Forest, figure: Figure) -> None:
-    """Draw one row a condition: filled where it is shown to be worse, or different, open where not."""
-    n = len(data.labels)
-    names = [wrapped(label) for label in data.labels]
-    row = 0.33 if any("\n" in name for name in names) else 0.21
-    figure.set_size_inches(WIDTH, 1.3 + row * n)
+    """Draw one row a condition: the best filled, what cannot be ruled out ringed, what is worse red."""
+    rows = data.rows[:MOST_DRAWN]
+    names = [wrapped(row.label) for row in rows]
+    height = 0.33 if any("\n" in name for name in names) else 0.21
+    figure.set_size_inches(WIDTH, 1.1 + height * len(rows))
     axes = figure.subplots()
-    rows = np.arange(n, dtype=float)
-    for is_shown, colour in ((True, BLUE), (False, GREY)):
-        chosen = (data.is_shown == is_shown) & (np.abs(data.difference) <= data.edge)
-        ends = tuple(np.clip(part[chosen], -data.edge, data.edge) for part in (data.difference, data.low, data.high))
-        interval_bars(axes, rows[chosen], (ends[0], ends[1], ends[2]), color=colour, is_flat=True)
-        face = colour if is_shown else "white"
-        axes.plot(ends[0], rows[chosen], "o", color=colour, markerfacecolor=face, zorder=3)
-    axes.axvline(0, color="#202020", linewidth=1)
-    shown = np.concatenate([[0.0], data.difference, data.low, data.high])
-    draw_values(axes, "x", np.clip(shown, -data.edge, data.edge), is_log=False, margin=0.08)
-    _mark_far(axes, data, rows)
-    axes.set_ylim(n - 0.4, -0.6)
-    axes.set_yticks(rows, labels=names)
+    places = np.arange(len(rows), dtype=float)
+    for at, row in zip(places, rows, strict=True):
+        colour = BLUE if row.is_winner or row.is_in_set else RED if row.is_worse else GREY
+        ends = tuple(np.clip(np.array([part]), data.low, data.high) for part in (row.mean, row.low, row.high))
+        interval_bars(axes, np.array([at]), (ends[0], ends[1], ends[2]), color=colour, is_flat=True)
+        face = colour if row.is_winner else "white"
+        axes.plot(ends[0], [at], "D" if row.is_fresh else "o", color=colour, markerfacecolor=face, zorder=3)
+        axes.text(1.01, at, row.verdict, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL)
+    draw_values(axes, "x", np.array([data.low, data.high]), is_log=data.is_log, margin=0.04)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks(places, labels=names)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(
-        f"difference in {data.metric} from\n{wrapped(data.reference, 42)}"
-        if data.reference
-        else f"loss in {data.metric} against the best of the others"
-    )
-    _mark_better(axes, data)
-
-
-def _mark_far(axes: Any, data: Forest, rows: np.ndarray) -> None:
-    for row, difference in zip(rows, data.difference, strict=True):
-        if abs(difference) > data.edge:
-            side = "right" if difference > 0 else "left"
-            axes.annotate(
-                f"{difference:+.3g} →" if side == "right" else f"← {difference:+.3g}",
-                (1.0 if side == "right" else 0.0, row),
-                xycoords=axes.get_yaxis_transform(),
-                ha=side,
-                va="center",
-                fontsize=SMALL,
-                color=BLUE,
-            )
-
-
-def _mark_better(axes: Any, data: Forest) -> None:
-    is_loss = not data.reference or data.is_lower_better
-    left, right = ("← better", "worse →") if is_loss else ("← worse", "better →")
-    for x, text, side in ((0.0, left, "left"), (1.0, right, "right")):
-        axes.text(x, 1.01, text, transform=axes.transAxes, ha=side, va="bottom", fontsize=SMALL, color="#404040")
+    axes.set_xlabel(data.label)
 
 
 def forest_caption(data: Forest) -> str:
-    """Say what is compared, by which procedure, and how many rows are not shown."""
-    rest = data.n_rows - data.n_undefined - len(data.labels)
-    n_far = int((np.abs(data.difference) > data.edge).sum())
-    at = f"at {percent(data.level)} ({data.how})"
-    if data.reference:
-        said = [
-            f"Condition minus reference, with {percent(data.level)} intervals that are not corrected",
-            f"Filled: different from the reference {at}; open: not shown to differ",
-        ]
-    else:
-        said = [
-            "How much worse each condition is than the best of the others; left of zero: better than all others",
-            f"Filled: worse {at}; open: not shown to be",
-        ]
+    """Say what the rows are, and how many are not shown."""
+    n_all, n_drawn = len(data.conditions), len({row.condition for row in data.rows[:MOST_DRAWN]})
+    intervals = f" with its {percent(data.level)} interval ({data.method})" if data.method else ""
     return joined(
         [
-            *said,
-            f"The {len(data.labels)} best ranked are shown; {rest} more are in the table" if rest else "",
-            f"{words(n_far, 'row')} beyond the axis, marked at the edge" if n_far else "",
-            f"{words(data.n_undefined, 'comparison')} without a finite difference left out" if data.n_undefined else "",
+            f"The mean of each condition{intervals}, best first",
+            "Blue: cannot be ruled out as the best; red: worse; grey: not decided" if data.has_verdicts else "",
+            "Diamond: on fresh seeds, which had no part in the choice" if any(r.is_fresh for r in data.rows) else "",
+            f"The {n_drawn} best of {n_all} are shown" if n_drawn < n_all else "",
+            f"Not shown: {data.left_out}" if data.left_out else "",
         ]
     )
 
 
-PLOT = Plot(title="How much worse than the best", data=forest_data, draw=forest_draw, caption=forest_caption)
+PLOT = Plot(title="All conditions", data=forest_data, draw=forest_draw, caption=forest_caption)

@@ -6,9 +6,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median
 
 from rothamsted.analysis.values import Analysis, Replicate
-from rothamsted.report.parts import Column, DataTable, Part, Row, columns, facts, gap, numeric, paragraphs, text
+from rothamsted.report.parts import Column, DataTable, Part, Row, columns, gap, numeric, paragraphs, text
 from rothamsted.report.sentences import outcome_words, short_labels, without_mean
 from rothamsted.report.tables.cells import MOST_ROWS, limit_note
 from rothamsted.wording import MISSING, count, duration
@@ -27,11 +28,11 @@ def completion(analysis: Analysis) -> tuple[Part, ...]:
     excluded = [one for one in replicates if one.outcome == "finished" and not math.isfinite(one.objective)]
     metric, verb = analysis.dataset.objective.metric, "counts" if len(excluded) == 1 else "count"
     left_out = f"{count(len(excluded), 'replicate')} finished without a finite {metric} and {verb} in no mean."
-    reasons = failures(replicates)
+    reasons, is_confirmed = failures(replicates), any(one.phase == "confirm" for one in replicates)
     pruned = pruned_conditions(analysis)
     return (
         *paragraphs(opening.strip(), left_out if excluded else "", _early(replicates)),
-        *((_by_phase(replicates),) if any(one.phase == "confirm" for one in replicates) else ()),
+        *((_by_phase(replicates),) if is_confirmed and {one.outcome for one in replicates} != {"finished"} else ()),
         *((pruned,) if pruned.rows else ()),
         *((reasons,) if reasons.rows else ()),
     )
@@ -59,7 +60,7 @@ def pruned_conditions(analysis: Analysis) -> DataTable:
         )
     head = (Column(title="No.", is_numeric=True), Column(title="Condition"))
     return DataTable(
-        caption=f"{count(len(found), 'condition')} pruned: censored, in no ranking and no interval.",
+        caption=f"{count(len(found), 'condition')} pruned (stopped early): in no ranking and no interval.",
         columns=(*head, *columns("Stopped at step", "Replicates finished"), Column(title="Pruned")),
         rows=tuple(rows),
         notes=limit_note(len(found), "condition", "conditions.csv"),
@@ -109,22 +110,20 @@ def failures(replicates: Sequence[Replicate]) -> DataTable:
 
 
 def cost(analysis: Analysis) -> tuple[Part, ...]:
-    """How many replicates were run and how long they took."""
+    """How long the replicates took, in a sentence: what ran, not what the sweep file planned."""
     replicates = analysis.dataset.replicates
     known = sorted(one.seconds for one in replicates if math.isfinite(one.seconds))
     n_unknown = len(replicates) - len(known)
     if not known:
         return gap("No replicate has a duration on record.")
-    half = len(known) // 2
-    median = known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
-    items = (
-        ("Replicates", str(len(replicates))),
-        ("Time of all replicates together", duration(math.fsum(known))),
-        ("Time of one replicate", f"median {duration(median)}, from {duration(known[0])} to {duration(known[-1])}"),
-        *([("From the first start to the last end", _elapsed(replicates))] if not n_unknown else []),
-        *([("Without a duration", count(n_unknown, "replicate"))] if n_unknown else []),
-    )
-    return facts("What the replicates took, failed ones included.", [item for item in items if item[1]])
+    said = [f"All replicates together took {duration(math.fsum(known))}, failed ones included"]
+    if len(known) > 1:
+        ends = f"from {duration(known[0])} to {duration(known[-1])}"
+        said.append(f"one took {duration(median(known))} (median; {ends})")
+    elapsed = "" if n_unknown else _elapsed(replicates)
+    said += [f"from the first start to the last end it was {elapsed}"] if elapsed else []
+    unknown = f" {count(n_unknown, 'replicate')} without a duration on record." if n_unknown else ""
+    return paragraphs(f"{'; '.join(said)}.{unknown}")
 
 
 def _by_phase(replicates: Sequence[Replicate]) -> DataTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rothamsted.analysis.values import Analysis, ParetoSet
 from rothamsted.report.parts import Column, DataTable, Part, Row, columns, gap, numeric, paragraphs, text
-from rothamsted.report.sentences import capital, pareto_words, sentence, short_labels
+from rothamsted.report.sentences import capital, sentence, short_labels
 from rothamsted.report.tables.cells import MOST_ROWS, interval_title, limit_note, mean_estimate
 from rothamsted.wording import GAP, MISSING, count, level_percent, percent
 
@@ -20,7 +20,7 @@ def pareto_section(analysis: Analysis) -> tuple[Part, ...]:
         return gap("No condition has a place in the ranking, so that there is no Pareto set.")
     why = analysis.gaps.get("pareto", "")
     return (
-        *paragraphs(pareto_words(analysis), _how_sure(found, analysis.level)),
+        *paragraphs(_how_sure(found, analysis.level)),
         *(gap(capital(sentence(why))) if why else ()),
         _table(analysis, found),
     )
@@ -38,15 +38,16 @@ def _how_sure(found: ParetoSet, level: float) -> str:
     least, most = percent(1 - level), percent(level)
     if open_ones:
         shown = ", ".join(map(str, open_ones[:20])) + (", ..." if len(open_ones) > 20 else "")
-        who = f"The place of {count(len(open_ones), 'condition')} is uncertain, in the set in {least} to {most} of them"
+        who = (
+            f"{count(len(open_ones), 'condition')} may or may not belong to it: in the set in {least} to {most} of them"
+        )
         who = f"{who}: {shown}."
     else:
-        who = f"No condition is in the set in {least} to {most} of them: every place is clear."
+        who = f"Every condition is either in it or not in it in {most} of them or more."
     return (
-        f"How sure that is: {found.method}, all objectives and conditions together. The set was exactly this one in "
-        f"{percent(found.whole)} of the resamples. {who} A share is a frequency over resamples of these replicates, "
-        "not the probability that a condition belongs to the true set; constraints and pruning are taken as they came "
-        "out."
+        f"The replicates were drawn again many times ({found.method}), for all objectives and conditions together. The "
+        f"set was exactly this one in {percent(found.whole)} of these resamples. {who} Such a share is not the "
+        "probability that a condition belongs to the true set. Constraints and pruning are kept as they were."
     )
 
 

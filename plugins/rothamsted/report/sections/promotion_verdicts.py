@@ -21,7 +21,7 @@ def promotions(verdicts: Sequence[Promotion]) -> tuple[Part, ...]:
     if not verdicts:
         return ()
     several = f"{len(verdicts)} verdicts are on record, the newest first. " if len(verdicts) > 1 else ""
-    intro = f"{several}A verdict is shown as it was decided; who is champion now, the registry says."
+    intro = f"{several}A verdict is shown as it was decided. The registry says which version is champion now."
     return (*paragraphs(intro), *(part for one in verdicts for part in _verdict(one)))
 
 

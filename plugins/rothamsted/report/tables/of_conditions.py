@@ -6,9 +6,9 @@ The CSV tables hold all rows and digits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
+from rothamsted.analysis.left_out import left_out_words
 from rothamsted.analysis.values import (
     Analysis,
     Comparisons,
@@ -50,7 +50,7 @@ Mark = Literal["", "best", "member", "unranked"]
 
 def results(analysis: Analysis) -> DataTable:
     """The objective by condition: rank, factors, mean with interval, sd, n, how replicates ended."""
-    ordered = in_order_of_rank(analysis, analysis.objective)
+    ordered = [one for one in in_order_of_rank(analysis, analysis.objective) if _has_mean(analysis, one)]
     shown = ordered[:MOST_ROWS]
     rank = {condition: place for place, condition in enumerate(analysis.ranking, start=1)}
     titles, factor_cells = _factor_columns(analysis, shown)
@@ -63,8 +63,8 @@ def results(analysis: Analysis) -> DataTable:
                 numeric(str(one.condition), one.condition),
                 *factor_cells[one.condition],
                 *verdict_cells(analysis, one.condition),
-                *summary_cells(_without_lucky(one), is_uniform),
-                *(cell for of_one in further for cell in _mean_cells(_without_lucky(of_one[one.condition]))),
+                *summary_cells(one, is_uniform),
+                *(cell for of_one in further for cell in _mean_cells(of_one[one.condition])),
                 Cell(text=_ended(one), sort=repr(float(one.counts.get("finished", 0)))),
             ),
             mark=_mark(analysis, one.condition),
@@ -113,9 +113,9 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
         columns=(*head, *comparison_columns(family.level)),
         rows=rows,
         notes=(
-            "Difference: condition minus reference; its interval is not corrected for the number of comparisons, the "
-            "verdict is. P(better): how often a replicate of the condition beat one of the reference, and the "
-            "interval for the chance of that (Wilson for pairs, else Newcombe's method 5).",
+            "Difference: condition minus reference. Its interval is not corrected for the number of comparisons; the "
+            "last column is. P(better): how often a replicate of the condition beat one of the reference, with the "
+            "interval for the probability of that (Wilson for pairs, else Newcombe's method 5).",
             *([f"Not paired: {family.why_unpaired}."] if family.why_unpaired else []),
             *limit_note(len(ordered), "comparison", "comparisons.csv"),
             *collected(unequal),
@@ -140,11 +140,11 @@ def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataT
     )
     shown = f"{level_percent(analysis.level)} interval"
     titles = ("Search", shown, "n", "Fresh seeds", shown, "n", "Luck", shown)
-    hint = "by how much the search's mean looked better than that of fresh seeds; negative where it looked worse"
+    hint = "how much better the search's mean was than that of fresh seeds; negative where it was worse"
     methods = methods_of([interval for one in confirmed for interval in (one.search, one.confirmed)])
     of_luck = joined(dict.fromkeys(one.luck.method for one in confirmed))
     return DataTable(
-        caption=f"{analysis.dataset.objective.metric} of the conditions that were run again on fresh seeds.",
+        caption=f"{analysis.dataset.objective.metric} of the conditions that were trained again on fresh seeds.",
         columns=(
             Column(title="No.", is_numeric=True),
             Column(title="Condition"),
@@ -174,7 +174,7 @@ def tested_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTabl
         for number, name, summary in found[:MOST_ROWS]
     )
     return DataTable(
-        caption="Test metrics of the weights that were kept on fresh seeds, on rows that no choice used.",
+        caption="Test metrics on fresh seeds: rows of data that no choice used.",
         columns=(
             Column(title="No.", is_numeric=True),
             Column(title="Condition"),
@@ -187,7 +187,9 @@ def tested_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataTabl
 
 def metrics_table(analysis: Analysis, condition: int) -> DataTable:
     """The final value of every other metric of one condition."""
-    found = [(name, one) for name, all_ in analysis.metrics.items() for one in all_ if one.condition == condition]
+    found = [
+        (name, one) for name, all_ in analysis.metrics.items() for one in all_ if one.condition == condition and one.n
+    ]
     header, is_uniform = interval_title([one for _, one in found], analysis.level)
     rows = tuple(Row(cells=(text(name), *summary_cells(one, is_uniform))) for name, one in found)
     return DataTable(
@@ -257,10 +259,10 @@ def _marks_note(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[
     hidden = f" {count(n_hidden, 'of them is', 'of them are')} not among the rows shown." if n_hidden else ""
     member = "; ○ cannot be ruled out as the best" if best.others else ""
     return (
-        f"● best mean{member} at {level_percent(best.level)}. Unlikely: ruled out as the best, not shown to be worse."
-        f"{hidden}",
-        f"Worse by: limits of how much worse the condition is than the best of the others; at "
-        f"{level_percent(best.level)} all of them hold together ({METHODS[best.method]}).",
+        f"● best mean{member} ({level_percent(best.level)} confidence). Unlikely: ruled out as the best, but not shown "
+        f"to be worse.{hidden}",
+        f"Worse by: limits for how much worse the condition is than the best of the others. All limits hold together "
+        f"with {level_percent(best.level)} confidence ({METHODS[best.method]}).",
         *best.warnings,
     )
 
@@ -270,21 +272,21 @@ def _ended(one: ConditionSummary) -> str:
     return ", ".join(f"{n}{GAP}{outcome}" for outcome, n in one.counts.items() if n) or "none"
 
 
-def _without_lucky(one: ConditionSummary) -> ConditionSummary:
-    """A condition with a diverged replicate has no mean: that of the others would be the mean of the lucky ones."""
-    return replace(one, statistics={}, interval=None) if one.counts.get("diverged") else one
+def _has_mean(analysis: Analysis, one: ConditionSummary) -> bool:
+    """Whether there is a row to show; not with a diverged replicate: it would be the mean of the lucky ones."""
+    return one.condition in analysis.ranking or (one.n > 0 and not one.counts.get("diverged"))
 
 
 def _odd(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ...]:
     """Remarks on single conditions; equal ones once."""
-    n_diverged = sum(1 for one in shown if one.counts.get("diverged"))
-    lucky = "No mean is shown where a replicate diverged: it would be the mean of the lucky ones."
-    pruned = {condition.number for condition in analysis.dataset.conditions if condition.pruned}
-    censored = "No mean is shown of conditions that were pruned: see Completion and failures."
+    hidden = {one.condition for one in analysis.objective if not _has_mean(analysis, one)}
+    seen = [condition.number for condition in analysis.dataset.conditions if condition.number not in hidden]
+    left = left_out_words(analysis.dataset, seen)
+    lucky = " A condition with a diverged replicate has no mean: it would be the mean of the lucky ones."
+    is_lucky = any(one.counts.get("diverged") for one in analysis.objective if one.condition in hidden)
     notes = [
-        *([lucky] if n_diverged else []),
-        *([censored] if pruned & {one.condition for one in shown} else []),
-        *(f"No. {one.condition}: {one.note}" for one in shown if one.note and one.condition not in pruned),
+        *([f"Without a mean: {left}.{lucky if is_lucky else ''}"] if left else []),
+        *(f"No. {one.condition}: {one.note}" for one in shown if one.note),
     ]
     constant = [
         f"No. {one.condition}: every replicate gave the same value" for one in shown if one.is_constant and not one.note

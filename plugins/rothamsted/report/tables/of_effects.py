@@ -47,7 +47,7 @@ def variance_table(effects: FactorEffects, level: float, over: str = "") -> Data
         for row in effects.rows
     )
     titles = ("Source", "df", "Sum of squares", "F", "F's df", "p", "Partial ω²", "Share")
-    tested = "degrees of freedom that F is tested with: fewer where conditions scatter differently"
+    tested = "degrees of freedom of the F test: fewer where the spread differs between conditions"
     hints = ("", "degrees of freedom", "", "", tested, "", "partial omega squared", "of the total sum of squares")
     is_tested = not effects.untested
     p_values = "p-values are not corrected for the number of sources" if is_tested else "no p-values: see the note"
@@ -64,9 +64,9 @@ def spread_words(effects: FactorEffects) -> str:
     words = []
     if effects.spread is not None:
         low, high = (with_uncertainty(sd, sd) for sd in effects.spread)
-        words.append(f"Standard deviations within conditions go from {low} to {high}")
+        words.append(f"Standard deviations within conditions range from {low} to {high}")
         if effects.is_unequal:
-            words[0] += ", more than chance makes of equal ones: what is unexplained is mostly that of the noisiest"
+            words[0] += ", more than chance explains: the unexplained part comes mostly from the noisiest conditions"
         words[0] += "."
     if effects.untested:
         words.append(f"No p-values and no intervals: {effects.untested}.")

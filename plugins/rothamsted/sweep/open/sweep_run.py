@@ -59,10 +59,11 @@ class SweepRun:
         recorder.flush()
         folder = self._folder
         plain = resolved(self.whole) if self.contestants is None else self.contestants.plain
-        recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{folder}/resolved.json")
-        recorder.log_text(run_id, tracking.environment_text(), f"{folder}/environment.txt")
         if self.place.source and Path(self.place.source).is_file():
             recorder.log_file(run_id, Path(self.place.source), folder)
+        # After the source, which may itself be called resolved.json: that of another sweep.
+        recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{folder}/resolved.json")
+        recorder.log_text(run_id, tracking.environment_text(), f"{folder}/environment.txt")
         self._log_metrics(recorder, run_id)
         return run_id
 

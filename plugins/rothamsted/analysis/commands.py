@@ -1,0 +1,56 @@
+"""Write the command lines that a report gives a reader: quoted for a shell, each a line that can be pasted as it is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+
+LONGEST_NAME = 100  # letters, as the sweep file allows
+FILE = "resolved.json"  # the sweep as it ran: every key written out, changes of the command line applied
+
+
+def run_line(entry: str, parameters: Mapping[str, str], *, is_foreign: bool = False) -> str:
+    """One call of an entry point: `mlflow run . -e promote --env-manager local -P sweep=quickstart`.
+
+    Args:
+        entry: Of MLproject, or a command of `rothamsted`, which are the same.
+        parameters: Name -> value.
+        is_foreign: What is trained is a stranger's project, whose MLproject has no such entry point.
+    """
+    if is_foreign:
+        given = [f"--{name} {shlex.quote(value)}" for name, value in parameters.items()]
+        return " ".join([f"rothamsted {entry}", *given])
+    given = [f"-P {shlex.quote(f'{name}={value}')}" for name, value in parameters.items()]
+    return " ".join([f"mlflow run . -e {entry} --env-manager local", *given])
+
+
+def resolved_path(name: str) -> str:
+    """Where `fetch_line` puts the resolved file of the sweep of this name."""
+    return f"{_folder(name)}/{FILE}"
+
+
+def fetch_line(name: str, run_id: str) -> str:
+    """Download the resolved file of a sweep from its run, which needs the tracking store that holds it."""
+    run, place = shlex.quote(run_id), _folder(name)
+    return f"mlflow artifacts download --run-id {run} --artifact-path sweep/{FILE} --dst-path {place}"
+
+
+def wrapped(line: str, width: int = 62) -> str:
+    """A command over several lines, each at most `width` wide where that can be, which a shell reads as one."""
+    rows = [""]
+    for part in re.split(r" (?=-)", line):
+        if rows[-1] and len(rows[-1]) + len(part) + 3 > width:
+            rows.append(f"  {part}")
+        else:
+            rows[-1] = f"{rows[-1]} {part}" if rows[-1] else part
+    return " \\\n".join(rows)
+
+
+def _folder(name: str) -> str:
+    return "from-" + re.sub(r"[^\w.-]+", "-", name)
+
+
+def name_beside(name: str, what: str) -> str:
+    """The name of a sweep that is made from another: "quickstart-again"."""
+    return f"{name.replace('.', '-')[: LONGEST_NAME - len(what) - 1]}-{what}"
