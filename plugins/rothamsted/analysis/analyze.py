@@ -12,6 +12,7 @@ from typing import Literal
 from rothamsted.analysis.bands import bands_of
 from rothamsted.analysis.dependence import statements
 from rothamsted.analysis.effects import effects_of
+from rothamsted.analysis.independent import independent, with_trained
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
 from rothamsted.analysis.no_effect import twin_marks
@@ -55,6 +56,7 @@ def analyze(
 
     The conditions of a contest are given, not searched: they have no ranking.
     """
+    trained, dataset = dataset, independent(dataset)
     members, means = members_of(dataset), adjusted_of(dataset)
     ranking = [] if dataset.kind == "contest" else ranked(dataset)
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
@@ -63,8 +65,8 @@ def analyze(
         best = best_in(dataset, ranking, means, settings, gaps, plans="comparisons" in parts)
     else:
         gaps["best"] = f"with more than {MOST_QUICK} conditions this is computed for the report"
-    return Analysis(
-        dataset=dataset,
+    found = Analysis(
+        dataset=trained,
         level=settings.level,
         interval=settings.interval,
         objective=tuple(
@@ -84,11 +86,12 @@ def analyze(
         if "curves" in parts
         else {},
         gaps=gaps,
-        marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(dataset)),
+        marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(trained)),
         others=_others(dataset, members, means, settings),
         pareto=pareto_of(dataset, ranking, gaps),
         dependence=statements(dataset),
     )
+    return found if dataset is trained else with_trained(found)
 
 
 def _others(

@@ -53,6 +53,7 @@ class Replicate:
     attempt: int = 1  # 1, 2, ...: grows with each retry
     model: str = ""  # URI of its model; empty: none was logged
     model_problem: str = ""  # one line, where its model could not be logged
+    varied: Mapping[str, int] = field(default_factory=dict)  # parameters that it sets, and to what
 
     @property
     def test_metrics(self) -> dict[str, float]:
@@ -143,6 +144,8 @@ class Dataset:
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what is declared of them, see `metric.declared`
     looked_by: tuple[str, ...] = ()  # what in the search looked at results: a sampler's name, or one of LOOKS
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
+    varied: tuple[str, ...] = ()  # parameters that change from replicate to replicate; empty where nothing tells
+    crossed: Mapping[str, int] = field(default_factory=dict)  # the same, with numbers each, where all are combined
     n_repeated: int = 0  # trials that were trained although their condition was there: counted with it, once
 
 

@@ -69,8 +69,14 @@ def read_vary(raw: Any) -> Any:
     """What varies between replicates: a list of fields, or fields with how many numbers each has."""
     if raw is None:
         return None
-    shape = "must be a list of fields, as in [seed, data.seed], or how many numbers each has, as in {seed: 3, data.seed: 3}"
-    if not isinstance(raw, (list, tuple, Mapping)) or not raw or not all(isinstance(name, str) and name for name in raw):
+    shape = (
+        "must be a list of fields, as in [seed, data.seed], or how many numbers each has, as in {seed: 3, data.seed: 3}"
+    )
+    if (
+        not isinstance(raw, (list, tuple, Mapping))
+        or not raw
+        or not all(isinstance(name, str) and name for name in raw)
+    ):
         raise refusal(f"{shape}, not {raw!r}")
     if isinstance(raw, Mapping):
         if len(raw) < 2:

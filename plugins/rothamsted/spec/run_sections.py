@@ -91,7 +91,7 @@ class Replicates(BaseModel):
         if not self.crossed or seed not in range(first, first + len(self.values)):
             return dict.fromkeys(fields, seed)
         found, left = {}, seed - first
-        for name, n in reversed(self.crossed.items()):
+        for name, n in reversed(tuple(self.crossed.items())):
             left, digit = divmod(left, n)
             found[name] = first + digit
         return {name: found[name] for name in fields}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rothamsted.catalog import INTERVALS
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.field_types import takes_whole_numbers
 from rothamsted.spec.schema import Sweep
@@ -79,6 +80,7 @@ def _check_crossed(sweep: Sweep, document: Document) -> None:
         ("replicates", "racing"): replicates.racing is not None,
         ("pruner",): sweep.pruner is not None,
         ("stages",): bool(sweep.stages),
+        ("statistics", "interval"): INTERVALS[sweep.statistics.interval].is_of_rows,
     }
     for path, is_given in refused.items():
         if is_given:

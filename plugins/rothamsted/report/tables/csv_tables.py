@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rothamsted.analysis.left_out import left_out_words, over_words
-from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, LevelMean
+from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Dataset, LevelMean
 
 STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
 INTERVAL_COLUMNS = ("ci_low", "ci_high", "level", "method")
@@ -107,7 +107,8 @@ def replicates_table(analysis: Analysis) -> Table:
     others = [one.metric for one in analysis.dataset.others]
     is_early = any(one.stopped_early for one in analysis.dataset.replicates)
     usual = ("seed", "phase", "outcome", "objective", "seconds", "reason", "started_ms", "run_id")
-    rest = (*usual, *others, *(["stopped_early"] * is_early))
+    varied = varied_columns(analysis.dataset)
+    rest = (*usual, *others, *(["stopped_early"] * is_early), *varied)
     rows = [
         (
             one.condition,
@@ -117,10 +118,21 @@ def replicates_table(analysis: Analysis) -> Table:
             one.run_id,
             *(one.others or (None,) * len(others)),
             *([one.stopped_early] * is_early),
+            *(one.varied.get(name) for name in varied.values()),
         )
         for one in analysis.dataset.replicates
     ]
     return _table("replicates", ("condition",), names, rest, rows)
+
+
+def varied_columns(dataset: Dataset) -> dict[str, str]:
+    """Column -> the parameter that replicates set, of those beside the one that is their seed.
+
+    Of crossed replicates all, since their seed is the number of a combination.
+    """
+    if dataset.crossed:
+        return {f"varied {name}": name for name in dataset.crossed}
+    return {f"varied {name}": name for name in dataset.varied if len(dataset.varied) > 1}
 
 
 def metrics_table(analysis: Analysis) -> Table:

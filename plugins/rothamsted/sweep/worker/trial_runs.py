@@ -158,7 +158,11 @@ class TrialRuns:
 
         Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
         """
-        return {} if self.context.sweep.project else as_params({**self.lease.condition, **self.context.sweep.varied_by(seed)})
+        return (
+            {}
+            if self.context.sweep.project
+            else as_params({**self.lease.condition, **self.context.sweep.varied_by(seed)})
+        )
 
 
 def by_text(counts: Mapping[int, int]) -> dict[str, int]:
