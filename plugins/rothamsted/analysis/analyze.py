@@ -29,6 +29,7 @@ from rothamsted.analysis.ranking import (
 from rothamsted.analysis.settings import Settings as Settings
 from rothamsted.analysis.settings import settings_of as settings_of
 from rothamsted.analysis.shown_means import with_adjusted
+from rothamsted.analysis.sources import sources_in
 from rothamsted.analysis.summaries import metric_summaries, objective_summary, of_curves, summary_of_values, tested
 from rothamsted.analysis.values import (
     Analysis,
@@ -65,6 +66,7 @@ def analyze(
         best = best_in(dataset, ranking, means, settings, gaps, plans="comparisons" in parts)
     else:
         gaps["best"] = f"with more than {MOST_QUICK} conditions this is computed for the report"
+    sources = sources_in(trained, ranking, level=settings.level, gaps=gaps)
     found = Analysis(
         dataset=trained,
         level=settings.level,
@@ -90,6 +92,8 @@ def analyze(
         others=_others(dataset, members, means, settings),
         pareto=pareto_of(dataset, ranking, gaps),
         dependence=statements(dataset),
+        sources=sources[0],
+        sources_of_differences=sources[1],
     )
     return found if dataset is trained else with_trained(found)
 

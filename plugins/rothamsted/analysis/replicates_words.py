@@ -45,8 +45,8 @@ def units_words(varied: Sequence[str], n: int) -> str:
 
 
 def conditional_words(dataset: Dataset) -> str:
-    """What the intervals speak of, and what they are conditional on; empty where replicates are told by nothing."""
-    if not dataset.varied:
+    """What intervals speak of, and what they are conditional on; empty where there are none, or nothing tells."""
+    if not dataset.varied or all(one.number == 0 for one in dataset.replicates if one.phase == "search"):
         return ""
     names = joined(map(field_words, dataset.varied))
     chosen = "the winner and the step" if dataset.objective.reduce == "best" else "the winner"
@@ -59,8 +59,7 @@ def conditional_words(dataset: Dataset) -> str:
     if tuple(dataset.varied) == (SEED,):
         return (
             "Replicates differ in the training seed alone, so all intervals are conditional on this validation split, "
-            f"which also chose {chosen}. Another split may give other numbers by more than they say: "
-            "vary: [seed, data.seed]"
+            f"which also chose {chosen}. Another split may differ by more: replicates.vary changes it, too."
         )
     return f"Replicates differ in {names} alone; whatever else is random is the same in all, and in no interval."
 

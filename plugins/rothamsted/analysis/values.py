@@ -15,6 +15,7 @@ from rothamsted.statistics import AgainstBest as AgainstBest
 from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
 from rothamsted.statistics import LevelMean as LevelMean
+from rothamsted.statistics.sources import SourceShares
 
 Axis = Literal["step", "epoch", "seconds"]
 Phase = Literal["search", "confirm"]
@@ -334,3 +335,5 @@ class Analysis:
     dependence: tuple[str, ...] = ()  # where trials depend on results: which statements still hold
     others: tuple[tuple[ConditionSummary, ...], ...] = ()  # of each further objective, by condition
     pareto: ParetoSet | None = None  # of all objectives together; None with one
+    sources: SourceShares | None = None  # where the variance of a training comes from; None where nothing is crossed
+    sources_of_differences: SourceShares | None = None  # the same of a difference between two conditions

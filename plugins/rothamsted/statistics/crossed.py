@@ -56,13 +56,13 @@ def independent_values(values: np.ndarray, crossing: Crossing) -> np.ndarray:
     mean = grid.mean(axis=0)
     found = np.broadcast_to(mean, (shortest, grid.shape[1])).copy()
     for source, size in enumerate(sizes):
-        means = _means_of(grid, sizes, source)
+        means = level_means(grid, sizes, source)
         contrasts = _cosines(size)[: shortest - 1] @ (means - mean)
         found += np.sqrt(shortest / size) * (_cosines(shortest).T @ contrasts)
     return found
 
 
-def _means_of(grid: np.ndarray, sizes: Sequence[int], source: int) -> np.ndarray:
+def level_means(grid: np.ndarray, sizes: Sequence[int], source: int) -> np.ndarray:
     """The mean at each number of a source, (number, point), of a whole grid (combination, point)."""
     table = grid.reshape(*sizes, grid.shape[1])
     return table.mean(axis=tuple(axis for axis in range(len(sizes)) if axis != source))

@@ -10,6 +10,7 @@ from rothamsted.report.parts import Commands, Figure, LeftOut, Paragraph, Part, 
 from rothamsted.report.sections import completion
 from rothamsted.report.sections import pareto_set as pareto
 from rothamsted.report.sections import promotion_verdicts as promotions
+from rothamsted.report.sections.variance_sources import variance_sources
 from rothamsted.report.sentences import METHODS, capital, effects_over, of_first, sentence, shares_words
 from rothamsted.report.tables import of_conditions as shown_tables
 from rothamsted.report.tables import of_effects as effect_tables
@@ -48,6 +49,7 @@ def sections(analysis: Analysis, drawn: Sequence[Figure | LeftOut]) -> tuple[Sec
         ),
         Section(name="dependence", title="Which statements still hold", parts=paragraphs(*analysis.dependence)),
         Section(name="results", title="Results", parts=_results(analysis)),
+        Section(name="variance", title="What the intervals speak of", parts=variance_sources(analysis)),
         Section(name="pareto", title="Pareto set", parts=(*pareto.pareto_section(analysis), *placed["pareto"])),
         Section(name="confirmation", title="Confirmation on fresh seeds", parts=_confirmation(analysis)),
         Section(name="promotion", title="Promotion", parts=promotions.promotions(analysis.dataset.promotions)),
