@@ -112,7 +112,7 @@ def test_coverage_and_errors_hold_in_every_setting(sizes: tuple[int, int], sd: t
     found = made(values, sizes)
     half = t.ppf(0.975, len(found) - 1) * found.std(axis=0, ddof=1) / np.sqrt(len(found))
     coverage = float((np.abs(found.mean(axis=0)) <= half).mean())
-    n_worse, n_lost = tied_best_called_worse_and_lost(sizes, (1.0, 1.0), sd[:2], 4_000)
+    n_worse, n_lost = tied_best_called_worse_and_lost(sizes, (1.0, 1.0), sd[:2], 2_000)
     print(f"{sizes} {sd}: coverage {coverage:.4f}, called worse {n_worse:.4f}, lost {n_lost:.4f}")
     assert coverage >= 0.945
-    assert max(n_worse, n_lost) <= 0.055 + 2 * 0.0035
+    assert max(n_worse, n_lost) <= 0.055 + 2 * 0.005  # Monte-Carlo error 0.005
