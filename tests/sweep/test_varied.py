@@ -9,12 +9,18 @@ import numpy as np
 import pytest
 
 from rothamsted import tags
-from rothamsted.analysis.analyze import QUICK, analyze, settings_of
+from rothamsted.analysis.analyze import QUICK, Settings, analyze, settings_of
+from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.replicates_words import conditional_words
+from rothamsted.errors import SpecError, UserError
+from rothamsted.publish.power import power_text
+from rothamsted.publish.record import tables_of
+from rothamsted.report.sections.variance_sources import variance_sources
 from rothamsted.report.tables.csv_tables import replicates_table
 from rothamsted.statistics.crossed import Crossing, independent_values
 from rothamsted.tracking import find_runs
 from tests.sweep.conftest import Project, stop_in_replicate
+from tests.sweep.strangers import Home
 
 NOISY = {"steps": 20, "n_points": 5, "data.noise": 0.05, "own_noise": 0.01}
 TOGETHER: dict[str, Any] = {
@@ -81,3 +87,79 @@ def test_a_sweep_that_was_stopped_goes_on_with_the_same_numbers(project: Project
     project.work(opened)
     numbers = [r.number for r in opened.data().replicates if r.phase == "search" and r.condition == 1]
     assert numbers == list(range(len(opened.sweep.replicates.values)))
+
+
+@pytest.mark.parametrize("changes", [TOGETHER, CROSSED], ids=["together", "crossed"])
+def test_a_sweep_whose_worker_is_killed_ends_with_the_numbers_of_one_that_was_not(
+    project: Project, changes: dict[str, Any]
+) -> None:
+    def outcome(name: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        own = {**changes, "name": name, "parameters": {**NOISY, **parameters}}
+        done = project.cli("sweep", "--config", str(project.write(own)))
+        assert done.returncode == 0, done.stderr
+        found = read_sweep(name, uri=project.tracking_uri)
+        return [(r.condition, r.phase, tuple(r.varied.values()), r.objective) for r in found.replicates]
+
+    marker = project.root / "killed"
+    killed = outcome("killed", kill_at_step=7, kill_marker=str(marker))
+    assert marker.exists()
+    assert killed == outcome("alive")
+
+
+def test_other_parameters_of_a_foreign_project_vary_with_its_seed(home: Home) -> None:
+    # By hand, from its train.py: val_loss at its last step is 1 - lr + seed / 1000 + 1 / steps.
+    context = home.start({"replicates": {"first_seed": 2, "vary": {"seed": 2, "steps": 2}}})
+    home.work(context)
+    found = [r for r in context.data().replicates if r.condition == 0]
+    assert [tuple(r.varied.values()) for r in found] == [(2, 2), (2, 3), (3, 2), (3, 3)]
+    assert [r.objective for r in found] == pytest.approx([0.75 + s / 1000 + 1 / n for s in (2, 3) for n in (2, 3)])
+
+
+def test_a_project_that_takes_no_seed_cannot_vary_anything(home: Home) -> None:
+    with pytest.raises(SpecError, match="needs seed_parameter"):
+        home.start({"seed_parameter": None, "replicates": {"vary": ["steps"]}})
+
+
+def test_a_published_crossed_sweep_has_shares_by_source(project: Project) -> None:
+    # One factor more than noise: the toy's split moves all conditions by sd 0.05, its own noise each by 0.01.
+    opened = project.start(CROSSED)
+    project.work(opened)
+    data = opened.data()
+    found = analyze(data, settings_of(opened.sweep.statistics))
+    assert found.sources is not None
+    assert [one.source for one in found.sources.shares] == ["seed", "data.seed", "rest"]
+    assert max(found.sources.shares, key=lambda one: one.share).source == "data.seed"
+    tables = {table.name: table for table in tables_of(found)}
+    assert [row[1] for row in tables["variance_sources"].rows] == ["seed", "data.seed", "rest"] * 2
+    parts = " ".join(str(part) for part in variance_sources(found))
+    assert "12 crossed replicates count as 3 independent ones" in parts.replace("\N{NO-BREAK SPACE}", " ").lower()
+    with pytest.raises(UserError, match="crossed, and a plan is for independent ones"):
+        power_text(data, 0.01, Settings())
+
+
+def test_what_changes_together_cannot_be_told_apart_and_the_way_out_is_said(project: Project) -> None:
+    opened = project.start({**TOGETHER, "confirm": None})
+    project.work(opened)
+    found = analyze(opened.data(), settings_of(opened.sweep.statistics))
+    assert found.sources is None
+    assert "vary: {seed: 5, data.seed: 5}" in found.gaps["sources"]
+
+
+def test_a_crossed_condition_that_lost_a_replicate_keeps_its_interval(project: Project) -> None:
+    # The toy fails at seed 2 of 3 in all splits of one condition: nothing can be said of it. Others are whole.
+    opened = project.start(
+        {
+            **CROSSED,
+            "confirm": None,
+            "space": {"lr": [0.1, 0.2], "fail_at_seed": [-1, 2]},
+            "execution": {"report": False},
+        }
+    )
+    project.work(opened)
+    found = analyze(opened.data(), settings_of(opened.sweep.statistics))
+    by_fate = {c.number: c.values["fail_at_seed"] for c in found.dataset.conditions}
+    for one in found.objective:
+        is_whole = by_fate[one.condition] == -1
+        assert (one.interval is not None) == is_whole
+        assert one.counts["finished"] == (12 if is_whole else 8)
+    assert {by_fate[number] for number in found.ranking} == {-1}
