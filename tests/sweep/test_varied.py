@@ -19,8 +19,11 @@ from rothamsted.report.sections.variance_sources import variance_sources
 from rothamsted.report.tables.csv_tables import replicates_table
 from rothamsted.statistics.crossed import Crossing, independent_values
 from rothamsted.tracking import find_runs
+from tests.sweep import staging
 from tests.sweep.conftest import Project, stop_in_replicate
+from tests.sweep.in_this_process import in_this_process, use
 from tests.sweep.strangers import Home
+from tests.sweep.test_contest import TOYS, contest, refused, runs_of
 
 NOISY = {"steps": 20, "n_points": 5, "data.noise": 0.05, "own_noise": 0.01}
 TOGETHER: dict[str, Any] = {
@@ -163,3 +166,23 @@ def test_a_crossed_condition_that_lost_a_replicate_keeps_its_interval(project: P
         assert (one.interval is not None) == is_whole
         assert one.counts["finished"] == (12 if is_whole else 8)
     assert {by_fate[number] for number in found.ranking} == {-1}
+
+
+def test_a_later_stage_goes_on_with_the_splits_of_the_first(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, in_this_process)
+    staging.run(project, {"replicates": {"count": 2, "first_seed": 3, "vary": ["seed", "data.seed"]}})
+    runs = staging.replicates(project, "toys.stage2").values()
+    assert sorted(run.params["data.seed"] for run in runs) == ["3", "3", "4", "4"]
+    assert {run.tags[tags.RESUMED_FROM_STEP] for run in runs} == {"8"}
+
+
+def test_a_contest_gives_all_contestants_the_same_fresh_splits(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, in_this_process)
+    ids = contest(project, vary=("seed", "data.seed"))
+    found = [[(run.params["seed"], run.params["data.seed"]) for run in of] for of in runs_of(project, ids)]
+    assert found == [[("7", "7"), ("3", "3"), ("5", "5")]] * 2
+    contestants = [{**TOYS[0], "data.seed": 1}, TOYS[1]]
+    said = refused(project, SpecError, name="other", contestants=contestants, vary=("seed", "data.seed"))
+    assert "champion has a data.seed of its own" in said
