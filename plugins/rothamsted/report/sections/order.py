@@ -201,7 +201,9 @@ def _reproduce(analysis: Analysis) -> tuple[Part, ...]:
     return (Commands(lines=lines),) if lines else gap("No command is on record that would make these runs again.")
 
 
-SHOWN_GAPS = frozenset({"objective", "best", "confirmed", "comparisons", "effects", "curves", "bands", "detectable"})
+SHOWN_GAPS = frozenset(
+    {"objective", "best", "confirmed", "comparisons", "effects", "curves", "bands", "detectable", "sources"}
+)
 
 
 def _missing(analysis: Analysis) -> tuple[Part, ...]:
