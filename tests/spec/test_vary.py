@@ -41,7 +41,10 @@ def test_a_confirmation_has_fresh_numbers_for_every_field(sweep_file: SweepFile)
     ]
 
 
-@pytest.mark.parametrize("overrides", [LIST, CROSSED])
+RACED = {"replicates": "{racing: {min: 3, max: 6}, first_seed: 4, vary: [seed, data.seed]}"}
+
+
+@pytest.mark.parametrize("overrides", [LIST, CROSSED, RACED])
 def test_a_recorded_sweep_varies_the_same(sweep_file: SweepFile, overrides: dict[str, str]) -> None:
     sweep = sweep_file.load(overrides={**overrides, "confirm": "{replicates: 2}"})
     again = from_resolved(resolved(sweep))

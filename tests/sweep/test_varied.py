@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from rothamsted.publish.record import tables_of
 from rothamsted.report.sections.variance_sources import variance_sources
 from rothamsted.report.tables.csv_tables import replicates_table
 from rothamsted.statistics.crossed import Crossing, independent_values
+from rothamsted.sweep.open.asked import digest_of_first_data
+from rothamsted.sweep.open.from_file import load
 from rothamsted.tracking import find_runs
 from tests.sweep import staging
 from tests.sweep.conftest import Project, stop_in_replicate
@@ -52,6 +55,21 @@ def test_each_replicate_has_a_split_and_a_seed_of_its_own(project: Project) -> N
     table = replicates_table(analyze(data, parts=QUICK))
     assert [dict(zip(table.columns, row, strict=True))["varied data.seed"] for row in table.rows][:4] == [0, 1, 2, 3]
     assert data.design["replicates"] == "4 a condition, on the same 4 pairs of training seed and data split: 0, 1, 2, 3"
+
+
+def test_the_digest_of_the_data_is_that_of_the_study_whatever_split_comes_first(project: Project) -> None:
+    # A policy that asks for the same data compares it: another first seed is no other data.
+    sweep, study = load(
+        project.write({**TOGETHER, "replicates": {"first_seed": 5, "vary": ["seed", "data.seed"]}}), {}, project.root
+    )
+    seen: list[int] = []
+
+    def digest(config: Any) -> str:
+        seen.append(config.data.seed)
+        return "0" * 64
+
+    assert digest_of_first_data(sweep, replace(study, data_digest=digest)) == "0" * 64
+    assert set(seen) == {0}
 
 
 def test_a_population_does_not_mix_splits_that_one_call_cannot_train(project: Project) -> None:
