@@ -9,6 +9,7 @@ STUDY = "rothamsted.study"
 TRIAL = "rothamsted.trial"  # number of the trial: 0, 1, ...
 REPLICATE = "rothamsted.replicate"  # 0, 1, ... within the trial
 SEED = "rothamsted.seed"
+VARIED = "rothamsted.varied"  # as JSON: what a replicate sets beside its condition, where the file lists what varies
 CONDITION = "rothamsted.condition"  # as JSON, where a foreign project may log parameters in a spelling of its own
 PHASE = "rothamsted.phase"  # search, confirm, contest
 RACE = "rothamsted.race"  # dropped after N, narrow after N, survived; while it races: racing

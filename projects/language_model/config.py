@@ -15,6 +15,16 @@ MULTIPLE_OF = 64  # of the default d_ff, as in CS336 (assignment 1, 2025): matri
 FLOOR = 0.1  # the default min_learning_rate as a part of learning_rate
 
 
+class DataConfig(BaseModel, frozen=True, extra="forbid"):
+    """Which part of the text validates."""
+
+    seed: int = Field(
+        default=0,
+        ge=0,
+        description="which validation sequences are measured; 0: evenly spaced. Training text and test sequences stay",
+    )
+
+
 class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """One training run of a decoder-only transformer."""
 
@@ -69,6 +79,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=None, ge=1, description="CPU threads; another number may change last bits; none: as torch finds them"
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="of initial weights, batches and samples")
+    data: DataConfig = Field(default=DataConfig())
     log_interval: int = Field(default=25, ge=1, description="updates between two measurements")
     eval_interval: int = Field(default=25, ge=1, description="updates between two measurements on validation text")
     eval_sequences: int = Field(default=64, ge=1, description="validation sequences, evenly spaced, the same each time")

@@ -25,7 +25,7 @@ class Validation(NamedTuple):
 
 def validate(model: Transformer, tokens: Tokens, config: Config, device: torch.device) -> Validation:
     """Measure a model on `eval_sequences` validation sequences, or on as many as fit side by side."""
-    return _measured(model, tokens, validation_starts(len(tokens.val), config), config, device)
+    return _measured(model, tokens, measured_starts(len(tokens.val), config), config, device)
 
 
 def measure_test(model: Transformer, tokens: Tokens, config: Config, device: torch.device) -> Validation | None:
@@ -56,8 +56,27 @@ def _measured(
     return Validation(loss, _exp(loss), nats_of_text / (max(n_bytes, 1) * math.log(2)))
 
 
+def measured_starts(n_tokens: int, config: Config) -> np.ndarray:
+    """Where the validation sequences of `data.seed` begin, (sequence,).
+
+    Those of seed 0 are evenly spaced. Of another seed each is moved at random between the test sequences beside it,
+    which stay where they are and share no token with any of them.
+    """
+    starts, length = validation_starts(n_tokens, config), config.context_length + 1
+    if config.data.seed == 0:
+        return starts
+    tests = unseen_starts(n_tokens, config)
+    before = np.searchsorted(tests, starts)  # tests that come before each sequence
+    ends = np.concatenate([[0], tests + length])[before]
+    nexts = np.concatenate([tests, [n_tokens]])[before]
+    last = np.maximum(nexts - length, ends)
+    has_room = np.bincount(before, minlength=len(tests) + 1)[before] == 1  # alone between two test sequences
+    moved = np.random.default_rng(config.data.seed).integers(ends, last, endpoint=True)
+    return np.where(has_room, moved, starts).astype(np.int64)
+
+
 def validation_starts(n_tokens: int, config: Config) -> np.ndarray:
-    """Where the validation sequences begin, (sequence,): evenly spaced from the first token to the last."""
+    """Where the validation sequences of seed 0 begin, (sequence,): evenly spaced from the first token to the last."""
     n = min(config.eval_sequences, (n_tokens - 1) // config.context_length)
     return np.linspace(0, n_tokens - config.context_length - 1, n).astype(np.int64)
 

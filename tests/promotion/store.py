@@ -60,6 +60,8 @@ def log_sweep(
     left_out: Sequence[int] = (),
     has_results: bool = True,
     search_seeds: Sequence[int] = SEARCH_SEEDS,
+    vary: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
 ) -> str:
     """Log a finished sweep with one confirmed condition a rate, the first one the search's best; returns its run.
 
@@ -78,8 +80,17 @@ def log_sweep(
         left_out: Seeds whose replicates have not been run.
         has_results: Whether the sweep wrote down its results when it ended.
         search_seeds: Of the search, of which the first condition has been run on each.
+        vary: What its replicates vary; empty: the training seed.
+        parameters: Fixed, beside the steps.
     """
     sweep = _sweep(name, study, rates, metric=metric, reduce=reduce, search_seeds=search_seeds, seeds=seeds)
+    sweep = from_resolved(
+        {
+            **resolved(sweep),
+            "parameters": {**sweep.parameters, **(parameters or {})},
+            "replicates": {**resolved(sweep)["replicates"], **({"vary": list(vary)} if vary else {})},
+        }
+    )
     rows = ["trial,replicate,seed,outcome,objective,run_id"]
     client = MlflowClient(uri)
     with open_recorder(uri) as recorder:
@@ -184,8 +195,15 @@ class ByHand:
         objective: Any,
         storage: str,
         experiment_id: str,
+        vary: Sequence[str] = (),
     ) -> list[list[str]]:
-        asked = {"name": name, "study": study, "contestants": [dict(one) for one in contestants], "seeds": list(seeds)}
+        asked = {
+            "vary": vary,
+            "name": name,
+            "study": study,
+            "contestants": [dict(one) for one in contestants],
+            "seeds": list(seeds),
+        }
         self.held.append(asked | {"labels": list(labels), "storage": storage, "experiment_id": experiment_id})
         there = {
             (run.tags["contestant"], run.tags[tags.SEED]): run.run_id

@@ -43,6 +43,18 @@ def test_a_better_challenger_takes_the_alias_and_the_old_champion_is_kept_as_pre
     assert registry.model("toy").aliases == {"champion": "2", "previous_champion": "1"}
 
 
+def test_champion_and_challenger_meet_on_fresh_numbers_of_all_that_the_challengers_sweep_varies(
+    uri: str, promoting: Promote, contest: ByHand
+) -> None:
+    log_sweep(uri, "first", [0.5], parameters={"data.seed": 4})
+    promoting("first", policy())
+    log_sweep(uri, "second", [0.3], vary=("seed", "data.seed"))
+    assert promoting("second", policy()).decided[0].decision == "promoted"
+    [held] = contest.held
+    assert held["vary"] == ("seed", "data.seed")
+    assert [sorted(one) for one in held["contestants"]] == [["lr", "steps"]] * 2  # no split of its own
+
+
 @pytest.mark.usefixtures("first_stands")
 def test_a_worse_challenger_is_registered_with_its_verdict_and_moves_nothing(
     uri: str, promoting: Promote, registry: ModelRegistry

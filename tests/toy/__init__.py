@@ -37,6 +37,14 @@ class Optimizer(BaseModel):
     momentum: float = Field(default=0.0, ge=0, lt=1, description="share of the last move that is kept")
 
 
+class Data(BaseModel):
+    """What is held out: a split moves the validation loss of all members and conditions alike."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seed: int = Field(default=0, ge=0, description="seed of the split")
+    noise: float = Field(default=0.0, ge=0, description="sd over splits of the validation loss")
+
+
 class Config(BaseModel):
     """One run of the toy."""
 
@@ -45,6 +53,7 @@ class Config(BaseModel):
     lr: float = Field(default=0.1, gt=0, description="step size")
     x: float = Field(default=0.0, description="where the parameter starts")
     optimizer: Optimizer = Optimizer()
+    data: Data = Data()
     steps: int = Field(default=20, ge=1, description="steps to train")
     n_points: int = Field(default=10, ge=1, description="measurements; the last one is after the last step")
     own_noise: float = Field(default=0.0, ge=0, description="sd of noise that each condition has for itself")
@@ -132,6 +141,8 @@ def _measurement(
 def _noise(config: Config) -> np.ndarray:
     """(step,) from the seed alone, or seed and condition: the same in every population and after every resume."""
     common = np.random.default_rng(config.seed).normal(0.0, NOISE_SD, config.steps)
+    if config.data.noise:
+        common = common + np.random.default_rng([config.data.seed, 1]).normal(0.0, config.data.noise)
     if not config.own_noise:
         return common
     digest = hashlib.sha256(f"{config.lr!r} {config.x!r} {config.seed}".encode()).digest()

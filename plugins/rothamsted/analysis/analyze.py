@@ -14,6 +14,7 @@ from rothamsted.analysis.bands import bands_of
 from rothamsted.analysis.compare_tasks import compare_over_tasks, said_of
 from rothamsted.analysis.dependence import statements
 from rothamsted.analysis.effects import effects_of
+from rothamsted.analysis.independent import independent, with_trained
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
 from rothamsted.analysis.no_effect import twin_marks
@@ -31,6 +32,7 @@ from rothamsted.analysis.ranking import (
 from rothamsted.analysis.settings import Settings as Settings
 from rothamsted.analysis.settings import settings_of as settings_of
 from rothamsted.analysis.shown_means import with_adjusted
+from rothamsted.analysis.sources import sources_in
 from rothamsted.analysis.summaries import metric_summaries, objective_summary, of_curves, summary_of_values, tested
 from rothamsted.analysis.values import (
     Analysis,
@@ -64,6 +66,7 @@ def analyze(
     """
     if dataset.task is not None and dataset.cells is None:
         return _over_tasks(dataset, settings, parts)
+    trained, dataset = dataset, independent(dataset)
     members, means = members_of(dataset), adjusted_of(dataset)
     ranking = [] if dataset.kind == "contest" else ranked(dataset)
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
@@ -72,8 +75,9 @@ def analyze(
         best = best_in(dataset, ranking, means, settings, gaps, plans="comparisons" in parts)
     else:
         gaps["best"] = f"with more than {MOST_QUICK} conditions this is computed for the report"
-    return Analysis(
-        dataset=dataset,
+    sources = sources_in(trained, ranking, level=settings.level, gaps=gaps)
+    found = Analysis(
+        dataset=trained,
         level=settings.level,
         interval=settings.interval,
         objective=tuple(
@@ -93,11 +97,14 @@ def analyze(
         if "curves" in parts
         else {},
         gaps=gaps,
-        marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(dataset)),
+        marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(trained)),
         others=_others(dataset, members, means, settings),
         pareto=pareto_of(dataset, ranking, gaps),
         dependence=statements(dataset),
+        sources=sources[0],
+        sources_of_differences=sources[1],
     )
+    return found if dataset is trained else with_trained(found)
 
 
 def _over_tasks(dataset: Dataset, settings: Settings, parts: frozenset[Part]) -> Analysis:

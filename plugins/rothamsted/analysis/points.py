@@ -12,10 +12,18 @@ import numpy as np
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.records import MetricPoint
 from rothamsted.statistics import summarize
+from rothamsted.statistics.crossed import Crossing
 
 
 def summary_points(
-    metric: str, steps: np.ndarray, values: np.ndarray, *, level: float, timestamp_ms: int, known: Metric = UNKNOWN
+    metric: str,
+    steps: np.ndarray,
+    values: np.ndarray,
+    *,
+    level: float,
+    timestamp_ms: int,
+    known: Metric = UNKNOWN,
+    crossing: Crossing | None = None,
 ) -> list[MetricPoint]:
     """Summarize a metric over replicates, step by step.
 
@@ -26,13 +34,14 @@ def summary_points(
         level: Nominal coverage of ci_low to ci_high (Student's t).
         timestamp_ms: Of all points.
         known: What is known of the metric: the interval keeps to its range.
+        crossing: Which combination each replicate is, where they are crossed.
 
     Returns:
         One point for each statistic and step where it is defined.
     """
     points = []
     step_list = [int(step) for step in steps]
-    for statistic, column in summarize(values, level, known).items():
+    for statistic, column in summarize(values, level, known, crossing).items():
         key = f"{metric}/{statistic}"
         points += [
             MetricPoint(key, value, timestamp_ms, step)

@@ -14,6 +14,7 @@ from rothamsted import tags
 from rothamsted.analysis.conditions import in_order, make_condition
 from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.equal_conditions import counted_once
+from rothamsted.analysis.independent import independent
 from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.objectives import not_finite
 from rothamsted.analysis.race_words import race_mark
@@ -57,7 +58,7 @@ def read_search(
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found
     begun = {condition.number for condition in found.conditions if condition.confirm_run_id}
-    ranking = ranked(found)
+    ranking = ranked(independent(found))
     if any(begun.issuperset(those[: sweep.confirm.keep]) for those in (ranking, distinct(found, ranking))):
         return found
     mark = "This sweep is not finished: its best conditions have not all been trained on fresh seeds."
@@ -77,8 +78,8 @@ def dataset_of(
     told = [trial for trial in trials if tags.RESULT in trial.attributes]
     confirm_runs = {one["trial"]: one["run_id"] for one in (trial.attributes[tags.CONFIRMS] for trial in fresh)}
     metrics = [objective.metric for objective in sweep.objectives]
-    replicates = [one for trial in told for one in _replicates(trial, metrics)]
-    replicates += [one for trial in fresh if tags.RESULT in trial.attributes for one in _replicates(trial, metrics)]
+    fresh_told = [trial for trial in fresh if tags.RESULT in trial.attributes]
+    replicates = [one for trial in (*told, *fresh_told) for one in _replicates(trial, metrics, sweep)]
     conditions = [_condition(sweep, trial, confirm_runs.get(trial.number, "")) for trial in told]
     once = counted_once(conditions, replicates, sweep.space)
     n_over = sum(trial.is_over for trial in trials)
@@ -110,6 +111,8 @@ def dataset_of(
         others=tuple(sweep.objectives[1:]),
         statistics=sweep.statistics,
         unconfirmed=frozenset(once.number(t.attributes[tags.CONFIRMS]["trial"]) for t in fresh if not t.is_over),
+        varied=sweep.varied,
+        crossed=sweep.replicates.crossed,
         n_repeated=len(once.moved),
     )
 
@@ -131,16 +134,18 @@ def _condition(sweep: Sweep, trial: ToldTrial, confirm_run_id: str) -> Condition
     )
 
 
-def _replicates(trial: ToldTrial, metrics: Sequence[str]) -> list[Replicate]:
+def _replicates(trial: ToldTrial, metrics: Sequence[str], sweep: Sweep) -> list[Replicate]:
     """The replicates that a trial was told of; the trial of a confirmation is one replicate of a condition."""
     item: Mapping[str, Any] | None = trial.attributes.get(tags.CONFIRMS)
     result = trial.attributes[tags.RESULT]
     phase: Phase = "search" if item is None else "confirm"
     number = trial.number if item is None else item["trial"]
-    return [
-        _replicate(one, number, phase, trial.ended_ms, result.get("models", {}).get(str(one["replicate"]), {}), metrics)
+    models = result.get("models", {})
+    found = [
+        _replicate(one, number, phase, trial.ended_ms, models.get(str(one["replicate"]), {}), metrics)
         for one in result["replicates"]
     ]
+    return [replace(one, varied=sweep.varied_by(int(one.seed))) for one in found]
 
 
 def _replicate(

@@ -84,6 +84,7 @@ def read_sweep(
         _replicate(run, number_of, series[run.run_id], objectives, is_own=is_own, is_foreign=is_foreign)
         for run in found.replicates
     ]
+    replicates = [replace(one, varied=_varied(one, found.sweep)) for one in replicates]
     once = counted_once(conditions, replicates, found.sweep.space)
     stages = stages_of(found.run, uri=uri)
     raced = race_mark(once.conditions, level=found.sweep.statistics.level)
@@ -111,8 +112,15 @@ def read_sweep(
         statistics=found.sweep.statistics,
         metrics=found.metrics,
         unconfirmed=frozenset(once.number(one) for one in _unconfirmed(found, replicates, number_of)),
+        varied=found.sweep.varied,
+        crossed=found.sweep.replicates.crossed,
         n_repeated=len(once.moved),
     )
+
+
+def _varied(replicate: Replicate, sweep: Sweep) -> dict[str, int]:
+    """What a replicate set; nothing of one whose seed is not on record."""
+    return sweep.varied_by(int(replicate.seed)) if replicate.seed.isdecimal() else {}
 
 
 def _unconfirmed(found: SweepRuns, replicates: Sequence[Replicate], number_of: Mapping[str, int]) -> frozenset[int]:

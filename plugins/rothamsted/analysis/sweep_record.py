@@ -11,6 +11,7 @@ from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.commands import fetch_line, name_beside, resolved_path, run_line
+from rothamsted.analysis.replicates_words import replicates_words
 from rothamsted.analysis.sweep_runs import SweepRuns
 from rothamsted.catalog import SAMPLERS
 from rothamsted.records import Outcome, RunStatus
@@ -33,7 +34,6 @@ _STAGE_NAME = re.compile(r"(.+)\.stage(\d+)")
 def design_of(sweep: Sweep) -> dict[str, str]:
     """What was searched and how, in words; of a sweep with stages the first, as which its own runs were made."""
     seeds = sweep.stage_seeds(0)
-    shown = ", ".join(map(str, seeds)) if len(seeds) <= 12 else f"{seeds[0]} ... {seeds[-1]} ({len(seeds)})"
     design = {
         **_target(sweep),
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
@@ -41,7 +41,7 @@ def design_of(sweep: Sweep) -> dict[str, str]:
         **({"pruner": _settings(sweep.pruner.plain)} if sweep.pruner is not None else {}),
         **({"early stopping": _early(sweep)} if sweep.early_stopping is not None else {}),
         **({"constraints": "; ".join(sweep.constraints)} if sweep.constraints else {}),
-        "replicates": f"{len(seeds)} a condition, the same seeds in each: {shown}",
+        "replicates": replicates_words(sweep, seeds),
     }
     if sweep.confirm is not None:
         n_best = min(sweep.confirm.keep, sweep.n_trials)

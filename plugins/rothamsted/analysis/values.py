@@ -17,6 +17,7 @@ from rothamsted.statistics import AgainstBest as AgainstBest
 from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
 from rothamsted.statistics import LevelMean as LevelMean
+from rothamsted.statistics.sources import SourceShares
 
 Axis = Literal["step", "epoch", "samples", "seconds"]
 Phase = Literal["search", "confirm"]
@@ -56,6 +57,7 @@ class Replicate:
     attempt: int = 1  # 1, 2, ...: grows with each retry
     model: str = ""  # URI of its model; empty: none was logged
     model_problem: str = ""  # one line, where its model could not be logged
+    varied: Mapping[str, int] = field(default_factory=dict)  # parameters that it sets, and to what
 
     @property
     def test_metrics(self) -> dict[str, float]:
@@ -155,6 +157,8 @@ class Dataset:
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what is declared of them, see `metric.declared`
     looked_by: tuple[str, ...] = ()  # what in the search looked at results: a sampler's name, or one of LOOKS
     unconfirmed: frozenset[int] = frozenset()  # conditions that have begun, not ended, on fresh seeds: not yet shown
+    varied: tuple[str, ...] = ()  # parameters that change from replicate to replicate; empty where nothing tells
+    crossed: Mapping[str, int] = field(default_factory=dict)  # the same, with numbers each, where all are combined
     n_repeated: int = 0  # trials that were trained although their condition was there: counted with it, once
     sampler: str = ""  # what proposed the conditions; empty: not known
     searches: tuple[SearchScores, ...] = ()  # of a comparison: those of the sweeps that are compared
@@ -348,3 +352,5 @@ class Analysis:
     dependence: tuple[str, ...] = ()  # where trials depend on results: which statements still hold
     others: tuple[tuple[ConditionSummary, ...], ...] = ()  # of each further objective, by condition
     pareto: ParetoSet | None = None  # of all objectives together; None with one
+    sources: SourceShares | None = None  # where the variance of a training comes from; None where nothing is crossed
+    sources_of_differences: SourceShares | None = None  # the same of a difference between two conditions

@@ -6,7 +6,7 @@ import math
 
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Dataset
 from rothamsted.records import Outcome
-from rothamsted.report.tables.csv_tables import Table
+from rothamsted.report.tables.csv_tables import Table, varied_columns
 from rothamsted.statistics import Interval
 
 STATISTICS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")
@@ -54,14 +54,16 @@ def confirmed_replicates_table(dataset: Dataset) -> Table:
         if one.phase == "confirm" and one.condition not in dataset.unconfirmed
     ]
     tested = sorted({name for one in shown for name in one.test_metrics})
+    varied = varied_columns(dataset)
     rows = [
         (
             *(one.condition, one.number, one.seed, one.outcome, one.objective, one.run_id),
             *(one.test_metrics.get(name, math.nan) for name in tested),
+            *(one.varied.get(name) for name in varied.values()),
         )
         for one in shown
     ]
-    columns = ("trial", "replicate", "seed", "outcome", "objective", "run_id", *tested)
+    columns = ("trial", "replicate", "seed", "outcome", "objective", "run_id", *tested, *varied)
     return Table(name="confirmed_replicates", columns=columns, rows=tuple(rows))
 
 

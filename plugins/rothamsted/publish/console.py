@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rothamsted import tracking
+from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
 from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, race_text
@@ -45,6 +46,8 @@ def show(analysis: Analysis, console: Console, *, left: str = "", tracking_uri: 
             _line(console, f"{len(analysis.pareto.members)} of {len(dataset.conditions)} conditions on the Pareto set")
         console.print(best_table(analysis))
         if words := verdict_words(analysis):
+            _line(console, words)
+        if words := conditional_words(dataset):
             _line(console, words)
     elif "confirmation" in dataset.design and not left:
         console.print("so there is nothing to confirm")

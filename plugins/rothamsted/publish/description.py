@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
 from rothamsted.report.sections.tasks import task_words
@@ -35,7 +36,9 @@ def description(analysis: Analysis) -> str:
     if dataset.kind == "contest":
         lines += _contest(analysis)
     elif analysis.ranking:
+        words = conditional_words(dataset)
         lines += [*_objectives(analysis), *_confirmed(analysis), *_verdicts(analysis), *_tasks(analysis)]
+        lines += [words, ""] if words else []
         lines += _table(analysis)
     elif "confirmation" in dataset.design:
         lines += ["There is no best condition, so there is nothing to confirm."]

@@ -25,6 +25,11 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
     """
     if difference == 0:
         raise UserError("rothamsted power: difference=0 takes infinitely many seeds; give the smallest that matters")
+    if dataset.crossed:
+        raise UserError(
+            f"rothamsted power: replicates of {dataset.name} are crossed, and a plan is for independent ones; give a "
+            f"sweep with replicates.vary: [{', '.join(dataset.crossed)}]"
+        )
     found = analyze(dataset, settings)
     dataset = found.dataset  # over tasks, where there are any
     ranking = ranked(dataset)

@@ -24,6 +24,7 @@ from rothamsted.report.tables.csv_tables import (
     metrics_table,
     pareto_table,
     replicates_table,
+    sources_table,
     to_csv,
 )
 from rothamsted.tracking import Recorder
@@ -67,6 +68,7 @@ def tables_of(analysis: Analysis) -> list[Table]:
         confirmed_table(analysis),
         effects_table(analysis),
         means_table(analysis),
+        sources_table(analysis),
         curves_table(analysis),
         *task_tables(analysis),
         expected_best_table(analysis),

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
+from operator import not_
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +19,7 @@ from rothamsted.analysis.points import summary_points
 from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.metric import declared
 from rothamsted.records import MetricPoint
+from rothamsted.statistics.crossed import crossing_of
 from rothamsted.tracking import Curve, Recorder
 
 _TRIALS_AT_ONCE = 100  # their curves are in memory together
@@ -71,16 +75,22 @@ def _points(
     timestamp_ms: int,
 ) -> Iterator[MetricPoint]:
     of_runs = [curves[r.run_id] for r in replicates]
+    numbers = [r.number for r in replicates]
+    how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms}
     names = {name for of_run in of_runs for name in of_run}
     for metric in sorted(name for name in names - _AXES - {OBJECTIVE} if not name.startswith(f"{OBJECTIVE}.")):
+        have = [metric in of_run for of_run in of_runs]
         steps, values = side_by_side([of_run[metric] for of_run in of_runs if metric in of_run], len(of_runs))
-        known = declared(dataset.metrics, metric)
-        yield from summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms, known=known)
+        crossing = crossing_of(dataset.crossed, [*compress(numbers, have), *compress(numbers, map(not_, have))])
+        yield from summary_points(
+            metric, steps, values, **how, known=declared(dataset.metrics, metric), crossing=crossing
+        )
     for index, one in enumerate((dataset.objective, *dataset.others)):
         key, known = objective_key(index, one.metric), declared(dataset.metrics, one.metric)
         scores = np.array([(r.objective, *r.others)[index] for r in replicates])[:, None]
         if np.isfinite(scores).any():
-            yield from summary_points(key, np.array([0]), scores, level=level, timestamp_ms=timestamp_ms, known=known)
+            crossing = crossing_of(dataset.crossed, numbers)
+            yield from summary_points(key, np.array([0]), scores, **how, known=known, crossing=crossing)
 
 
 def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:

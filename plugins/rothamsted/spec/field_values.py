@@ -17,6 +17,7 @@ from rothamsted.errors import UserError
 from rothamsted.expression import Constraint, Expression
 
 MAX_SEED = 2**32 - 1  # what numpy and JAX both take
+MOST_CROSSED = 100  # numbers of one field in crossed replicates
 CONFIRM_SUFFIX = ".confirm"  # after a sweep's name: the Optuna study of its confirmation
 WHOLE_REASON = "whole_reason"  # kind of an error whose text needs no value behind it
 
@@ -62,6 +63,31 @@ def read_reduction(raw: Any) -> Any:
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise PydanticCustomError("reduction", "Input should be last, best or {mean_of_last: K} with K above 0")
     return f"mean:{k}"
+
+
+def read_vary(raw: Any) -> Any:
+    """What varies between replicates: a list of fields, or fields with how many numbers each has."""
+    if raw is None:
+        return None
+    shape = (
+        "must be a list of fields, as in [seed, data.seed], or how many numbers each has, as in {seed: 3, data.seed: 3}"
+    )
+    if (
+        not isinstance(raw, (list, tuple, Mapping))
+        or not raw
+        or not all(isinstance(name, str) and name for name in raw)
+    ):
+        raise refusal(f"{shape}, not {raw!r}")
+    if isinstance(raw, Mapping):
+        if len(raw) < 2:
+            raise refusal(f"crosses one field with nothing; {shape}")
+        for name, n in raw.items():
+            if isinstance(n, bool) or not isinstance(n, int) or not 2 <= n <= MOST_CROSSED:
+                raise refusal(f"{name}: must be a whole number of values, 2 to {MOST_CROSSED}, not {n!r}")
+        return dict(raw)
+    if len(set(raw)) < len(raw):
+        raise refusal(f"names {next(name for name in raw if raw.count(name) > 1)} twice; remove one")
+    return tuple(raw)
 
 
 def read_workers(raw: Any) -> Any:

@@ -32,6 +32,7 @@ from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
 from rothamsted.spec.schema import FILE_KEYS, Sweep
 from rothamsted.spec.target import ProjectParameters, StudyParameters, Target, find_target, with_entry_point
+from rothamsted.spec.varied import check_varied_fields
 from rothamsted.suggest import known_names
 
 KEYS = (*FILE_KEYS, PARAMETERS_FILE)
@@ -81,6 +82,7 @@ def load_sweep(
         document = with_declared_directions(document, metrics_of(document.data["study"]), target.label)
     sweep = _validate(_with_values(document, read_domains(document, target)))
     check_rules(sweep, document)
+    check_varied_fields(sweep, document, target)
     if check_condition is not None and sweep.study is not None:
         check_conditions(sweep, document, check_condition)
     return sweep

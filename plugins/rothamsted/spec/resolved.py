@@ -121,8 +121,16 @@ def _execution(sweep: Sweep, plain: Mapping[str, Any]) -> dict[str, Any]:
 def _replicates(sweep: Sweep, plain: Mapping[str, Any]) -> dict[str, Any]:
     seeds = sweep.replicates.values
     if sweep.replicates.racing is not None:
-        return {"first_seed": seeds[0], "racing": plain["racing"]}
-    return {"count": len(seeds), "seeds": list(seeds)}
+        return {"first_seed": seeds[0], "racing": plain["racing"], **_vary(sweep)}
+    if sweep.replicates.crossed:
+        return {"count": len(seeds), "first_seed": seeds[0], **_vary(sweep)}
+    return {"count": len(seeds), "seeds": list(seeds), **_vary(sweep)}
+
+
+def _vary(sweep: Sweep) -> dict[str, Any]:
+    """What varies; left out where the file does not say, as in sweeps that were recorded before it could."""
+    vary = sweep.replicates.vary
+    return {} if vary is None else {"vary": dict(vary) if isinstance(vary, dict) else list(vary)}
 
 
 def _changes(old: Any, new: Any, key: str) -> list[str]:

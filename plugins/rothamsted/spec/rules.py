@@ -13,6 +13,7 @@ from rothamsted.spec.rules_search import check_search
 from rothamsted.spec.rules_stages import check_stages
 from rothamsted.spec.rules_task import check_task
 from rothamsted.spec.schema import MAX_SEED, Confirm, Replicates, Sweep
+from rothamsted.spec.varied import check_varied
 
 MAX_CHECKED_GRID = 2_000  # conditions: a larger grid is checked at its values one at a time
 
@@ -33,6 +34,7 @@ def check_rules(sweep: Sweep, document: Document) -> None:
     for number, stage in enumerate(sweep.stages):
         if stage.replicates is not None:
             _check_list(stage.replicates, "count", document, ("stages", number, "replicates"))
+    check_varied(sweep, document)
     check_stages(sweep, document)
     _check_confirmation(sweep, document)
     _check_promotion(sweep, document)
@@ -47,7 +49,7 @@ def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) ->
         SpecError: with the study's own reason, at the parameter at fault.
     """
     for stage in range(max(len(sweep.stages), 1)):
-        fixed = {**sweep.stage_parameters(stage), "seed": sweep.stage_seeds(stage)[0]}
+        fixed = {**sweep.stage_parameters(stage), **sweep.varied_by(sweep.stage_seeds(stage)[0])}
         for at, condition in _conditions(sweep):
             try:
                 check(sweep.study or "", {**fixed, **condition})

@@ -6,13 +6,15 @@ several is in the rules.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from rothamsted.catalog import CORRECTIONS, EXECUTORS, INTERVALS, TESTS
 from rothamsted.registries import NameOf
-from rothamsted.spec.field_values import Bytes, Seconds, Seed, Text, read_resume, read_workers
+from rothamsted.spec.field_values import Bytes, Seconds, Seed, Text, read_resume, read_vary, read_workers
 from rothamsted.spec.search_sections import CONFIG
 
 BestMethod = Literal["leaders", "simple"]  # `statistics.BEST_METHODS`
@@ -44,6 +46,8 @@ class Replicates(BaseModel):
         seeds: the seeds themselves.
         first_seed: the first of the seeds, which follow each other where `seeds` are not given.
         racing: between a least and a greatest number, decided by the results, instead of `count` or `seeds`.
+        vary: dotted fields of the config that change from replicate to replicate, together: each gets the replicate's
+            seed. Or field -> how many numbers, crossed: every combination is a replicate. None: the training seed.
     """
 
     model_config = CONFIG
@@ -52,12 +56,23 @@ class Replicates(BaseModel):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, strict=False)] | None = None
     first_seed: Seed | None = None
     racing: Racing | None = None
+    vary: Annotated[tuple[str, ...] | dict[str, int] | None, BeforeValidator(read_vary)] = None
+
+    @property
+    def crossed(self) -> Mapping[str, int]:
+        """Field -> how many numbers it has, where replicates are all combinations; else empty."""
+        return self.vary if isinstance(self.vary, dict) else {}
 
     @property
     def values(self) -> tuple[int, ...]:
-        """The seeds of the replicates, in order; of a race all that a condition can get."""
+        """The seeds of the replicates, in order; of a race all that a condition can get.
+
+        Of crossed replicates these are the numbers of the combinations.
+        """
         if self.seeds is not None:
             return self.seeds
+        if self.crossed:
+            return seeds_from(self.first_seed or 0, math.prod(self.crossed.values()))
         n_seeds = self.racing.max if self.racing is not None else self.count or 3
         return seeds_from(self.first_seed or 0, n_seeds)
 
@@ -65,6 +80,21 @@ class Replicates(BaseModel):
     def n_first(self) -> int:
         """Replicates that every condition gets, whatever its results."""
         return self.racing.min if self.racing is not None else len(self.values)
+
+    def numbers(self, seed: int, fields: Sequence[str]) -> dict[str, int]:
+        """What a replicate of a seed sets these fields to: all to its seed.
+
+        A crossed replicate of the search sets each to a number of its own, the last one changing first. A seed that
+        the search does not have, such as one of a confirmation, is new to every field and sets all.
+        """
+        first = self.first_seed or 0
+        if not self.crossed or seed not in range(first, first + len(self.values)):
+            return dict.fromkeys(fields, seed)
+        found, left = {}, seed - first
+        for name, n in reversed(tuple(self.crossed.items())):
+            left, digit = divmod(left, n)
+            found[name] = first + digit
+        return {name: found[name] for name in fields}
 
 
 class Stage(BaseModel):

@@ -201,6 +201,21 @@ class Sweep(BaseModel):
         return (*seeds[:n_seeds], *seeds_from(max(seeds) + 1, max(n_seeds - len(seeds), 0)))
 
     @property
+    def varied(self) -> tuple[str, ...]:
+        """The parameters that a replicate sets: the training seed, unless the file lists what varies.
+
+        None of a foreign project that takes no seed.
+        """
+        if self.replicates.vary is not None:
+            return tuple(self.replicates.vary)
+        seed = "seed" if self.project is None else self.seed_parameter
+        return () if seed is None else (seed,)
+
+    def varied_by(self, seed: int) -> dict[str, int]:
+        """The parameters that the replicate of a seed sets, and to what; of any stage and of the confirmation."""
+        return self.replicates.numbers(seed, self.varied)
+
+    @property
     def search_seeds(self) -> frozenset[int]:
         """Every seed that the search sees, in any stage."""
         return frozenset(seed for stage in range(max(len(self.stages), 1)) for seed in self.stage_seeds(stage))

@@ -15,7 +15,6 @@ from rothamsted.statistics.effects import Effect, cohens_d, probability_better
 from rothamsted.statistics.factors import EffectRow, FactorEffects, LevelMean, factor_effects
 from rothamsted.statistics.families import Family, dunnett, tukey
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, Interval, mean_interval, t_quantile
-from rothamsted.statistics.mixed import MixedEffects, mixed_effects
 from rothamsted.statistics.power import (
     DEFAULT_POWER,
     ReplicationPlan,
@@ -50,7 +49,6 @@ __all__ = [
     "Family",
     "Interval",
     "LevelMean",
-    "MixedEffects",
     "Pooled",
     "Race",
     "RankComparison",
@@ -72,7 +70,6 @@ __all__ = [
     "factor_effects",
     "is_narrow_enough",
     "mean_interval",
-    "mixed_effects",
     "parse_reduction",
     "pooled_sd",
     "power_of",

@@ -9,13 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from rothamsted.metric import UNKNOWN, Metric
+from rothamsted.statistics.crossed import Crossing, independent_values
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments, t_quantile, within_range
 from rothamsted.statistics.resolution import least_sd
 
 SUMMARY_KEYS = ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")
 
 
-def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric = UNKNOWN) -> dict[str, np.ndarray]:
+def summarize(
+    values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric = UNKNOWN, crossing: Crossing | None = None
+) -> dict[str, np.ndarray]:
     """Summarize each point over its replicates.
 
     Args:
@@ -24,6 +27,7 @@ def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric =
         level: Nominal coverage of ci_low to ci_high, Student's t interval for the mean (see `mean_interval`).
         metric: What is known of the metric: ci_low and ci_high keep to its range, and equal values on an end of it
             have none; of a share of known rows they are as far apart as half a step of standard deviation makes them.
+        crossing: Of crossed replicates: sem, ci_low, ci_high and n are those of the independent ones.
 
     Returns:
         For each key of SUMMARY_KEYS an array (point,). `sd` divides by n - 1, `sem` is sd / sqrt(n). What is
@@ -43,7 +47,7 @@ def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric =
     for end in (metric.low, metric.high):
         if end is not None:
             ci_low, ci_high = (np.where((low == end) & (high == end), np.nan, bound) for bound in (ci_low, ci_high))
-    return {
+    found = {
         "mean": mean,
         "sd": sd,
         "sem": sem,
@@ -54,6 +58,10 @@ def summarize(values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric =
         "max": high,
         "n": n,
     }
+    if crossing is None:
+        return found
+    own = summarize(independent_values(values, crossing), level, metric)
+    return found | {key: own[key] for key in ("sem", "ci_low", "ci_high", "n")}
 
 
 def _order_statistics(values: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

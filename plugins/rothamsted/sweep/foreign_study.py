@@ -96,7 +96,7 @@ def warnings_of(sweep: Sweep, study: object) -> list[str]:
     """Of what a foreign project is given: parameters without effect, and replicates that are repeats."""
     if not isinstance(study, ForeignStudy):
         return []
-    given = {**sweep.parameters, **sweep.space, **({sweep.seed_parameter: 0} if sweep.seed_parameter else {})}
+    given = {*sweep.parameters, *sweep.space, *sweep.varied}
     lines = [
         f"project {study.name} declares parameter {name!r} and does not pass it on to its command: it has no effect"
         for name in study.project.not_passed_on
@@ -109,10 +109,9 @@ def warnings_of(sweep: Sweep, study: object) -> list[str]:
 
 
 def parameters_of(sweep: Sweep, condition: Mapping[str, Any], seed: int) -> dict[str, str]:
-    """What the entry point is given: fixed parameters, the condition, and the seed where the file names one for it."""
-    own = {**sweep.parameters, **condition}
-    seeded = {sweep.seed_parameter: seed} if sweep.seed_parameter else {}
-    return {name: str(value) for name, value in {**own, **seeded}.items()}
+    """What the entry point is given: fixed parameters, the condition, and what the replicate of a seed sets."""
+    values = {**sweep.parameters, **condition, **sweep.varied_by(seed)}
+    return {name: str(value) for name, value in values.items()}
 
 
 @dataclass(kw_only=True)

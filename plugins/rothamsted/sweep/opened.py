@@ -128,16 +128,20 @@ class Opened:
 
 
 def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
-    """Fixed parameters, then the condition, then the seed."""
-    return set_fields(study.config, {**sweep.parameters, **condition, "seed": seed}, place=f"sweep {sweep.name}")
+    """Fixed parameters, then the condition, then what the replicate of a seed sets."""
+    values = {**sweep.parameters, **condition, **sweep.varied_by(seed)}
+    return set_fields(study.config, values, place=f"sweep {sweep.name}")
 
 
 def stage_config(
     study: Study, sweep: Sweep, stage: int, condition: Mapping[str, Any], seed: int | None = None
 ) -> BaseModel:
-    """The config of a replicate in a stage, by its position; of its first seed where none is given."""
-    seed = sweep.stage_seeds(stage)[0] if seed is None else seed
-    values = {**sweep.stage_parameters(stage), **condition, "seed": seed}
+    """The config of a replicate in a stage, by its position.
+
+    Without a seed that of the first training seed on the study's own split: it stands for the data of all replicates.
+    """
+    varied = {"seed": sweep.stage_seeds(stage)[0]} if seed is None else sweep.varied_by(seed)
+    values = {**sweep.stage_parameters(stage), **condition, **varied}
     return set_fields(study.config, values, place=f"sweep {sweep.name}")
 
 

@@ -94,4 +94,5 @@ def stage_replicates(sweep: Sweep, index: int) -> dict[str, Any]:
     """The replicates of a stage, by its position, as a sweep file writes them."""
     if index == 0 and sweep.replicates.racing is not None:
         return resolved(sweep)["replicates"]
-    return {"seeds": list(sweep.stage_seeds(index))}
+    vary = {} if sweep.replicates.vary is None else {"vary": resolved(sweep)["replicates"]["vary"]}
+    return {"seeds": list(sweep.stage_seeds(index)), **vary}

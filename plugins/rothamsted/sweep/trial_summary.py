@@ -19,6 +19,7 @@ from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Replicate
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
 from rothamsted.statistics import align, summarize
+from rothamsted.statistics.crossed import Crossing, crossing_of
 from rothamsted.statistics.ranges import scale_of
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweep.scores import NO_NUMBER, violations
@@ -55,17 +56,23 @@ def kept_tags(ending: Ending) -> dict[str, str]:
 
 
 def curve_points(
-    results: Sequence[ReplicateResult], metrics: Mapping[str, Metric], *, level: float, timestamp_ms: int
+    results: Sequence[ReplicateResult],
+    metrics: Mapping[str, Metric],
+    *,
+    level: float,
+    timestamp_ms: int,
+    crossed: Mapping[str, int] | None = None,
 ) -> list[MetricPoint]:
     """`<metric>/mean`, `/ci_low`, ... at every step that was measured, over the replicates with a score."""
     histories = [r.history for r in results if r.outcome is Outcome.FINISHED and r.history]
     if not histories:
         return []
     points = []
+    cells = [r.replicate for r in results if r.outcome is Outcome.FINISHED and r.history]
     for metric in dict.fromkeys(key for history in histories for m in history for key in m.metrics):
         steps, values = align(histories, metric)
-        known = declared(metrics, metric)
-        points += summary_points(metric, steps, values, level=level, timestamp_ms=timestamp_ms, known=known)
+        how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": declared(metrics, metric)}
+        points += summary_points(metric, steps, values, **how, crossing=crossing_of(crossed or {}, cells))
     return points
 
 
@@ -83,7 +90,8 @@ def objective_points(
         if len(scores := _scores(results, index)):
             key, level = objective_key(index, objective.metric), sweep.statistics.level
             at, known = np.array([step]), declared(metrics, objective.metric)
-            points += summary_points(key, at, scores[:, None], level=level, timestamp_ms=timestamp_ms, known=known)
+            how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": known}
+            points += summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep))
     return points
 
 
@@ -121,7 +129,7 @@ def told(
     n_by_outcome = Counter(r.outcome.value for r in results)
     counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
     summaries = [
-        summary_of(_scores(counted, index), level, declared(metrics, objective.metric))
+        summary_of(_scores(counted, index), level, declared(metrics, objective.metric), _crossing(counted, sweep))
         for index, objective in enumerate(sweep.objectives)
     ]
     broken = violations(results, sweep)
@@ -156,11 +164,18 @@ def _scores(results: Sequence[ReplicateResult], index: int) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
-def summary_of(scores: np.ndarray, level: float, metric: Metric) -> dict[str, Any]:
+def _crossing(results: Sequence[ReplicateResult], sweep: Sweep) -> Crossing | None:
+    """Which combination each scored replicate is, of a search whose replicates are crossed; None on fresh seeds."""
+    if not {r.seed for r in results} <= set(sweep.replicates.values):
+        return None
+    return crossing_of(sweep.replicates.crossed, [r.replicate for r in results if r.objective is not None])
+
+
+def summary_of(scores: np.ndarray, level: float, metric: Metric, crossing: Crossing | None = None) -> dict[str, Any]:
     """Mean, interval and their kind of the scores (replicate,); empty without any, None where undefined."""
     if not len(scores):
         return {}
-    found = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric).items()}
+    found = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric, crossing).items()}
     return {**found, "method": scale_of(scores, metric)}
 
 

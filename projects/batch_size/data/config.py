@@ -38,7 +38,11 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         ge=1,
         description="validation rows; none: the whole test part (digits 360, teacher 4,096)",
     )
-    seed: int = Field(default=0, ge=0, description="splits, subsets and the teacher; has no part in the training seed")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        description="which rows train and which validate, and the teacher; the test rows of a data set stay",
+    )
     dimension: int = Field(default=16, ge=1, description="teacher: number of independent N(0, 1) inputs")
     degree: int = Field(
         default=2,

@@ -10,7 +10,7 @@ import numpy as np
 
 from projects.batch_size.data.config import DataConfig
 from projects.batch_size.data.dataset import Dataset, seal
-from projects.batch_size.data.split import stratified_order
+from projects.batch_size.data.split import TEST_SEED, stratified_order
 from projects.files.problem import DataProblem
 
 MEAN, STD = 0.3053, 0.3760  # of all 1,797 x 64 pixels divided by 16
@@ -21,8 +21,8 @@ N_TEST = 180  # a tenth
 def load_digits(config: DataConfig) -> Dataset:
     """The digits, standardised by MEAN and STD, in a stratified split by `config.seed`.
 
-    The validation rows depend on seed and n_val only, not on n_train. N_TEST rows are set aside for the test; where
-    n_train asks for more than the others, the test has what it leaves.
+    N_TEST rows are set aside for the test, the same for every seed; where n_train asks for more than the others, the
+    test has what it leaves. Validation rows depend on seed, n_val and the test rows.
 
     Args:
         config: name is 'digits'.
@@ -44,7 +44,11 @@ def load_digits(config: DataConfig) -> Dataset:
             f"data.n_train and data.n_val: digits has {len(labels)} rows for both together, "
             f"got {max(n_train, 1)} + {n_val}; ask for fewer"
         )
-    order = stratified_order(labels, np.random.default_rng(config.seed))
-    val, train, test = np.split(order[: n_val + n_train + N_TEST], [n_val, n_val + n_train])
+    order = stratified_order(labels, np.random.default_rng(TEST_SEED))
+    test = order[n_val + n_train : n_val + n_train + N_TEST]
+    if config.seed != TEST_SEED:
+        free = np.setdiff1d(np.arange(len(labels)), test)
+        order = free[stratified_order(labels[free], np.random.default_rng(config.seed))]
+    val, train = order[:n_val], order[n_val : n_val + n_train]
     parts = {part: (x[rows], labels[rows]) for part, rows in (("train", train), ("val", val), ("test", test))}
     return seal("digits", **parts, n_classes=10)

@@ -13,7 +13,7 @@ import numpy as np
 
 from projects.batch_size.data.config import DataConfig, data_folder
 from projects.batch_size.data.dataset import Dataset, seal
-from projects.batch_size.data.split import choose_rows, rows_left
+from projects.batch_size.data.split import choose_rows, train_and_test
 from projects.files.download import download, write_atomically
 from projects.files.idx import read_bytes, read_idx
 from projects.files.problem import DataProblem
@@ -46,7 +46,8 @@ _WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=mnist -P source=DIR"
 def load_mnist(config: DataConfig) -> Dataset:
     """MNIST from a folder: flattened, standardised by MEAN and STD; the t10k files are the validation part.
 
-    The test part are training rows that n_train leaves, at most MOST_TEST_ROWS; it is empty where n_train is not given.
+    The test part are training rows that n_train leaves, at most MOST_TEST_ROWS, the same for every `config.seed`; it is
+    empty where n_train is not given.
 
     Args:
         config: name is 'mnist'; `path` is the folder, data/mnist where it is None.
@@ -61,11 +62,13 @@ def load_mnist(config: DataConfig) -> Dataset:
     parts = []
     for stem, field in (("train", "n_train"), ("t10k", "n_val")):
         images, labels = _read_part(folder, stem)
-        rows = choose_rows(labels, getattr(config, field), seed=config.seed, field=field, source=str(folder))
-        parts.append((standardize(images[rows]), labels[rows]))
+        how = {"seed": config.seed, "field": field, "source": str(folder)}
         if stem == "train":
-            rest = rows_left(labels, config.n_train, seed=config.seed, most=MOST_TEST_ROWS)
+            rows, rest = train_and_test(labels, config.n_train, most=MOST_TEST_ROWS, **how)
             test = standardize(images[rest]), labels[rest]
+        else:
+            rows = choose_rows(labels, config.n_val, **how)
+        parts.append((standardize(images[rows]), labels[rows]))
     return seal("mnist", train=parts[0], val=parts[1], test=test, n_classes=N_CLASSES)
 
 

@@ -15,7 +15,7 @@ from projects.batch_size.data.config import DataConfig, data_folder
 from projects.batch_size.data.dataset import Dataset, seal
 from projects.batch_size.data.mnist import MOST_TEST_ROWS, N_CLASSES, SIDE, standardize
 from projects.batch_size.data.npz import StoredArray, open_array
-from projects.batch_size.data.split import choose_rows, rows_left
+from projects.batch_size.data.split import choose_rows, train_and_test
 from projects.files.problem import DataProblem
 
 FILE_NAME = "mnist1m.npz"
@@ -46,11 +46,13 @@ def load_mnist1m(config: DataConfig) -> Dataset:
     parts = []
     for part, field in (("train", "n_train"), ("test", "n_val")):
         images, labels = _open_part(path, part)
-        rows = choose_rows(labels, getattr(config, field), seed=config.seed, field=field, source=str(path))
-        parts.append((_read_rows(images, rows), labels[rows]))
+        how = {"seed": config.seed, "field": field, "source": str(path)}
         if part == "train":
-            rest = rows_left(labels, config.n_train, seed=config.seed, most=MOST_TEST_ROWS)
+            rows, rest = train_and_test(labels, config.n_train, most=MOST_TEST_ROWS, **how)
             test = _read_rows(images, rest) if len(rest) else np.empty((0, SIDE * SIDE)), labels[rest]
+        else:
+            rows = choose_rows(labels, config.n_val, **how)
+        parts.append((_read_rows(images, rows), labels[rows]))
     return seal("mnist1m", train=parts[0], val=parts[1], test=test, n_classes=N_CLASSES)
 
 

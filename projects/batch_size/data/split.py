@@ -6,6 +6,8 @@ import numpy as np
 
 from projects.files.problem import DataProblem
 
+TEST_SEED = 0  # the split whose test rows are held out of every split
+
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random order of rows of which every stretch is stratified.
@@ -50,6 +52,25 @@ def choose_rows(labels: np.ndarray, n: int | None, *, seed: int, field: str, sou
     if n > len(labels):
         raise DataProblem(f"data.{field}: {source} has {len(labels)} rows, got {n}; ask for at most that many")
     return np.sort(stratified_order(labels, np.random.default_rng(seed))[:n])
+
+
+def train_and_test(
+    labels: np.ndarray, n: int | None, *, seed: int, most: int, field: str, source: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of a stratified choice to train on, and of at most `most` others that no seed trains on, ascending.
+
+    The test rows are those that the choice of TEST_SEED leaves; other seeds choose among all rows but these. None are
+    left where the choice takes all rows.
+
+    Raises:
+        DataProblem: more rows are asked for than there are.
+    """
+    train = choose_rows(labels, n, seed=TEST_SEED, field=field, source=source)
+    test = rows_left(labels, n, seed=TEST_SEED, most=most)
+    if seed != TEST_SEED:
+        free = np.setdiff1d(np.arange(len(labels)), test)
+        train = free[choose_rows(labels[free], n, seed=seed, field=field, source=source)]
+    return train, test
 
 
 def rows_left(labels: np.ndarray, n: int | None, *, seed: int, most: int) -> np.ndarray:

@@ -41,7 +41,11 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     test_per_class: int = Field(
         default=60, ge=1, le=10_000, description="fonts: images a class from the held-out fonts"
     )
-    seed: int = Field(default=0, ge=0, description="splits, subsets and drawn images; has no part in the training seed")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        description="which rows train and which validate, and drawn images; the test rows of a data set stay",
+    )
 
     @model_validator(mode="after")
     def _no_field_without_effect(self) -> Self:

@@ -47,7 +47,11 @@ class DataConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     damaged: Literal["refuse", "skip"] = Field(
         default="refuse", description="folder: what to do with files that are no readable image"
     )
-    seed: int = Field(default=0, ge=0, description="of splits, choices and made pictures; not of the training")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        description="which images train and which validate, and made pictures; test images that are cut off stay",
+    )
 
     @model_validator(mode="after")
     def _no_field_without_effect(self) -> Self:

@@ -19,6 +19,7 @@ from projects.image_classifier.data.decode import decode_files
 from projects.image_classifier.data.split import split_rows, take
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+TEST_SEED = 0  # cuts off the test images, whatever the seed of the split: no seed trains on them
 PART_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 CACHE = Path("data") / "folder"  # below the working directory
 MOST_NAMED = 5  # damaged files in a message
@@ -125,7 +126,11 @@ def _with_all_parts(parts: dict[str, Part], config: DataConfig, *, has_parts: bo
         if fraction:
             images, labels = parts["train"]
             rows, rest = split_rows(
-                labels, round(fraction * n_all), seed=config.seed, field=f"data.{name}_fraction", source=source
+                labels,
+                round(fraction * n_all),
+                seed=TEST_SEED if name == "test" else config.seed,
+                field=f"data.{name}_fraction",
+                source=source,
             )
             parts[name], parts["train"] = Part(images[rows], labels[rows]), Part(images[rest], labels[rest])
     return parts

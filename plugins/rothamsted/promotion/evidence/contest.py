@@ -39,6 +39,7 @@ class Contest(Protocol):
         objective: Objective,
         storage: str,
         experiment_id: str,
+        vary: Sequence[str] = (),
     ) -> Sequence[Sequence[str]]:
         """Return the run ids of the replicates, by contestant, in the order of the seeds.
 
@@ -51,6 +52,7 @@ class Contest(Protocol):
             objective: What the replicates are compared by.
             storage: Database URL of the search.
             experiment_id: MLflow's experiment, in which the runs are made.
+            vary: Fields that a seed sets, where that is not the training seed alone; no contestant has its own.
 
         Returns:
             One list for each contestant. It is shorter than `seeds` where replicates are missing, and holds diverged
@@ -164,15 +166,17 @@ def _train(
     """Train the champion and all candidates that are not the champion itself; returns them with their replicates."""
     rivals = [one for one in candidates.evidences if not is_champion_itself(one, champion)]
     contestants = [champion, *rivals]
+    vary = tuple(candidates.sweep.replicates.vary or ())
     run_ids = contest(
         name=meeting.name,
         study=str(candidates.sweep.study),
-        contestants=[one.config for one in contestants],
+        contestants=[{field: value for field, value in one.config.items() if field not in vary} for one in contestants],
         labels=[f"champion (version {champion.version}): {champion.label}", *(one.label for one in rivals)],
         seeds=meeting.seeds,
         objective=candidates.sweep.objective,
         storage=candidates.sweep.storage,
         experiment_id=candidates.run.experiment_id,
+        **({"vary": vary} if vary else {}),
     )
     if len(run_ids) != len(contestants) or any(len(of_one) != len(meeting.seeds) for of_one in run_ids):
         n_runs = sum(len(of_one) for of_one in run_ids)
@@ -241,5 +245,6 @@ def _basis(candidates: Candidates, record: ChampionRecord, policy: Policy, *, n_
         "champion": None if champion is None else (record.champion, evidence_key(champion), champion.digest()),
         "n_replicates": n_replicates,
         "recorded": how,
+        **({"vary": list(candidates.sweep.replicates.vary)} if candidates.sweep.replicates.vary else {}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rothamsted.analysis.independent import independent
 from rothamsted.analysis.ranking import by_seed, is_paired
 from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import FactorAxis, draw_factor
@@ -115,9 +116,9 @@ def _can_be_best(analysis: Analysis, line: Line, options: PlotOptions) -> np.nda
     if options.over == "mean":  # a point is then no condition, but a mean over several
         return np.zeros(len(numbers), dtype=bool)
     found = compare_with_best(
-        by_seed(dataset, numbers)[0],
+        by_seed(independent(dataset), numbers)[0],
         direction=dataset.objective.direction,
-        is_paired=is_paired(dataset, numbers),
+        is_paired=is_paired(independent(dataset), numbers),
         level=analysis.level,
     )
     if found is None:

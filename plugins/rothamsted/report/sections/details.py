@@ -21,7 +21,7 @@ from rothamsted.report.tables import of_conditions as shown_tables
 from rothamsted.report.tables import of_effects as effect_tables
 from rothamsted.wording import GAP, count, level_percent, percent, setting, with_uncertainty
 
-SHOWN_GAPS = frozenset({"objective", "best", "confirmed", "comparisons"})  # where the part would stand
+SHOWN_GAPS = frozenset({"objective", "best", "confirmed", "comparisons", "sources"})  # where the part would stand
 IN_HEADER = ("", "Question", "Cost")  # of the sweep file's comment: shown above, or planned and not what ran
 
 

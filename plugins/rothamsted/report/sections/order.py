@@ -15,6 +15,7 @@ from rothamsted.report.sections import completion, details
 from rothamsted.report.sections import pareto_set as pareto
 from rothamsted.report.sections import promotion_verdicts as promotions
 from rothamsted.report.sections import tasks as over_tasks
+from rothamsted.report.sections.variance_sources import variance_sources
 from rothamsted.report.sentences import capital, sentence
 from rothamsted.wording import count
 
@@ -84,6 +85,9 @@ SECTIONS = (
         name="pareto",
         title="Pareto set",
         parts=lambda shown: (*pareto.pareto_section(shown.analysis), *shown.drawn("pareto")),
+    ),
+    SectionRow(
+        name="variance", title="What the intervals speak of", parts=lambda shown: variance_sources(shown.analysis)
     ),
     SectionRow(name="tasks", title="Over tasks", parts=_tasks),
     SectionRow(

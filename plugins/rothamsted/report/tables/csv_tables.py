@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rothamsted.analysis.left_out import left_out_words, over_words
-from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, LevelMean
+from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Dataset, LevelMean
 
 STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
 INTERVAL_COLUMNS = ("ci_low", "ci_high", "level", "method")
@@ -108,7 +108,8 @@ def replicates_table(analysis: Analysis) -> Table:
     others = [one.metric for one in dataset.others]
     is_early = any(one.stopped_early for one in dataset.replicates)
     usual = ("seed", "phase", "outcome", "objective", "seconds", "reason", "started_ms", "run_id")
-    rest = (*usual, *others, *(["stopped_early"] * is_early))
+    varied = varied_columns(analysis.dataset)
+    rest = (*usual, *others, *(["stopped_early"] * is_early), *varied)
     rows = [
         (
             one.condition,
@@ -118,10 +119,21 @@ def replicates_table(analysis: Analysis) -> Table:
             one.run_id,
             *(one.others or (None,) * len(others)),
             *([one.stopped_early] * is_early),
+            *(one.varied.get(name) for name in varied.values()),
         )
         for one in dataset.replicates
     ]
     return _table("replicates", ("condition",), names, rest, rows)
+
+
+def varied_columns(dataset: Dataset) -> dict[str, str]:
+    """Column -> the parameter that replicates set, of those beside the one that is their seed.
+
+    Of crossed replicates all, since their seed is the number of a combination.
+    """
+    if dataset.crossed:
+        return {f"varied {name}": name for name in dataset.crossed}
+    return {f"varied {name}": name for name in dataset.varied if len(dataset.varied) > 1}
 
 
 def metrics_table(analysis: Analysis) -> Table:
@@ -194,6 +206,19 @@ def effects_note(analysis: Analysis) -> str:
     return "; ".join([over, *(words for words, is_said in more if is_said)])
 
 
+def sources_table(analysis: Analysis) -> Table:
+    """Where the variance of crossed replicates comes from: one row for each source, of trainings and of differences."""
+    columns = ("of", "source", "share", "low", "high", "df", "level", "n_conditions", "n_replicates")
+    both = (("training", analysis.sources), ("difference", analysis.sources_of_differences))
+    rows = tuple(
+        (what, one.source, one.share, one.low, one.high, one.df, found.level, found.n_conditions, found.n_replicates)
+        for what, found in both
+        if found is not None
+        for one in found.shares
+    )
+    return Table(name="variance_sources", columns=columns, rows=rows)
+
+
 def means_table(analysis: Analysis) -> Table:
     """The main effects: one row for each level of each factor, its mean over everything else."""
     columns = ("factor", "level", "n", "mean", "ci_low", "ci_high")
@@ -230,6 +255,7 @@ TABLES: Mapping[str, Callable[[Analysis], Table]] = {
     "luck": luck_table,
     "effects": effects_table,
     "means": means_table,
+    "variance_sources": sources_table,
 }
 
 

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from rothamsted import tags
+from rothamsted.analysis.independent import independent
 from rothamsted.analysis.ranking import only, ranked, scores_of
 from rothamsted.analysis.read_search import dataset_of
 from rothamsted.analysis.typed import short
@@ -185,7 +186,7 @@ class Progress:
         shown = ", ".join(f"{key}={short(value)}" for key, value in values.items())
         level = self.sweep.statistics.level
         metric = declared(self.metrics, self.sweep.objective.metric)
-        summary = summary_of(scores_of(self.best.replicates), level, metric)
+        summary = summary_of(scores_of(independent(self.best).replicates), level, metric)
         return [f"best so far: {shown}: {describe_estimate(summary, level)}"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from rothamsted.analysis.replicates_words import apart_words, replicates_words, units_words
 from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
@@ -124,6 +125,11 @@ def _stages(sweep: Sweep, size: Plan) -> dict[str, str]:
 
 def _replicates(sweep: Sweep, size: Plan) -> str:
     seeds, racing = sweep.replicates.values, sweep.replicates.racing
+    if sweep.replicates.crossed:
+        return f"{size.n_trainings} ({replicates_words(sweep, seeds)}; {apart_words(sweep.replicates.crossed)})"
+    if racing is None and sweep.replicates.vary is not None:
+        listed = ", ".join(map(str, seeds))
+        return f"{size.n_trainings} (each condition on {units_words(sweep.varied, len(seeds))}: {listed})"
     if racing is None:
         return f"{size.n_trainings} ({len(seeds)} a condition, seeds {', '.join(map(str, seeds))})"
     narrow = f", until an interval is narrower than {racing.narrower_than:g}" if racing.narrower_than else ""

@@ -41,6 +41,7 @@ def open_contest(
     models: bool = True,
     execution: Execution = Execution(),  # noqa: B008  (frozen)
     level: float = 0.95,
+    vary: Sequence[str] = (),
 ) -> Opened:
     """Open a contest, or go on with it under the same name.
 
@@ -57,6 +58,7 @@ def open_contest(
         models: log the trained model of every replicate.
         execution: workers, population, retries, time limits.
         level: coverage of the intervals that are written down.
+        vary: fields that a seed sets beside the training seed, such as the data's; no contestant has its own.
 
     Raises:
         SpecError: contestants, labels or seeds that do not hold together.
@@ -68,7 +70,7 @@ def open_contest(
     found = find_study(study, root)
     configs: list[Config] = [json.loads(json.dumps(dict(config))) for config in contestants]
     _check_labels(what, labels, len(configs))
-    digests, rows = _check_configs(what, found, configs, labels, seeds)
+    digests, rows = _check_configs(what, found, configs, labels, seeds, vary)
     if find_root() != root.resolve():
         raise StudyError(f"{what}: workers start in {Path.cwd()}, which is not in the project {root}; go there first")
     common, space = _split(configs)
@@ -80,7 +82,7 @@ def open_contest(
         "objective": objective.model_dump(),
         "sampler": {"name": "random" if space else "grid"},  # a queue of given conditions: nothing is proposed
         "trials": len(configs) if space else None,
-        "replicates": {"seeds": [int(seed) for seed in seeds]},
+        "replicates": {"seeds": [int(seed) for seed in seeds], **({"vary": list(vary)} if vary else {})},
         "models": "all" if models else "none",
         "execution": execution.model_dump(),
         "statistics": {"level": level},
@@ -151,16 +153,22 @@ def _check_labels(place: str, labels: Sequence[str], n_contestants: int) -> None
 
 
 def _check_configs(
-    place: str, study: Study, configs: Sequence[Config], labels: Sequence[str], seeds: Sequence[int]
+    place: str,
+    study: Study,
+    configs: Sequence[Config],
+    labels: Sequence[str],
+    seeds: Sequence[int],
+    vary: Sequence[str],
 ) -> tuple[list[str], Mapping[str, int]]:
     """Let the study judge every contestant, none of which may be another; returns their data's digests and rows."""
     if not seeds:
         raise SpecError(f"{place}: has no seeds; give at least one")
     made, digests = [], []
+    varied = dict.fromkeys(("seed", *vary), int(seeds[0]))
     for label, config in zip(labels, configs, strict=True):
-        if "seed" in config:
-            raise SpecError(f"{place}: {label} has a seed of its own, {config['seed']!r}; leave it to seeds")
-        made.append(set_fields(study.config, {**config, "seed": int(seeds[0])}, place=f"{place}, {label}"))
+        if own := [field for field in varied if field in config]:
+            raise SpecError(f"{place}: {label} has a {own[0]} of its own, {config[own[0]]!r}; leave it to seeds")
+        made.append(set_fields(study.config, {**config, **varied}, place=f"{place}, {label}"))
         if made[-1] in made[:-1]:
             twin = labels[made.index(made[-1])]
             raise SpecError(f"{place}: {label} is the same as {twin}, field by field; remove one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rothamsted.analysis.independent import independent
 from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.values import Dataset
@@ -39,4 +40,4 @@ class Given:
 
 def winners(data: Dataset, keep: int) -> list[int]:
     """Numbers of the conditions to confirm, best first; of those that gave the same bits only one."""
-    return distinct(data, ranked(data))[:keep]
+    return distinct(data, ranked(independent(data)))[:keep]

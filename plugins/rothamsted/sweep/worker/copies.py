@@ -44,9 +44,10 @@ def seed_without_effect(trial: TrialRun, replicate: int) -> str:
 
 def _said(trial: TrialRun, twin: ReplicateResult, own: ReplicateResult) -> str:
     sweep = trial.context.sweep
-    named = sweep.seed_parameter
+    named = ", ".join(map(repr, sweep.varied))
+    given = "it as parameter" if len(sweep.varied) == 1 else "them as parameters"
     way = (
-        f"the project is given it as parameter {named!r} (seed_parameter): let its code use it"
+        f"the project is given {given} {named}: let its code use {given.split()[0]}"
         if named
         else "name the parameter of its entry point that takes it, as in seed_parameter: seed, and let its code use it"
     )

@@ -243,7 +243,9 @@ class TrialRun:
         sweep, metrics = self.context.sweep, self.context.study.known_metrics
         points = [] if self.pruned else aggregate.points_at_looks(results, sweep, metrics, timestamp_ms=stamp)
         if self.assignment.is_final and not self.pruned:
-            points += aggregate.curve_points(results, metrics, level=sweep.statistics.level, timestamp_ms=stamp)
+            points += aggregate.curve_points(
+                results, metrics, level=sweep.statistics.level, timestamp_ms=stamp, crossed=sweep.replicates.crossed
+            )
         recorder.log(
             self.run_id,
             metrics=points if is_first else (),

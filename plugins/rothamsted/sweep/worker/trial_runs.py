@@ -73,7 +73,7 @@ class TrialRuns:
         assignment, seed, key = self.assignment, self.assignment.seeds[replicate], str(replicate)
         role = assignment.tags[tags.ROLE]
         is_new = key in self.lease.named or key not in self.lease.runs
-        own = {tags.REPLICATE: key, tags.SEED: str(seed), tags.ATTEMPT: str(attempt)}
+        own = {tags.REPLICATE: key, tags.SEED: str(seed), tags.ATTEMPT: str(attempt), **self._varied_tag(seed)}
         run_id = self._open(
             key,
             name=assignment.name if role == "trial" else f"{assignment.name} replicate {replicate}",
@@ -148,12 +148,21 @@ class TrialRuns:
         failures = self.attempts.failures
         return by_text({**failures, replicate: failures.get(replicate, 0) + 1})
 
+    def _varied_tag(self, seed: int) -> dict[str, str]:
+        """What the replicate sets, where the file says what varies."""
+        sweep = self.context.sweep
+        return {} if sweep.replicates.vary is None else {tags.VARIED: json.dumps(sweep.varied_by(seed))}
+
     def _replicate_params(self, seed: int) -> dict[str, str]:
         """What a replicate's run says of its condition when it opens.
 
         Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
         """
-        return {} if self.context.sweep.project else as_params({**self.lease.condition, "seed": seed})
+        return (
+            {}
+            if self.context.sweep.project
+            else as_params({**self.lease.condition, **self.context.sweep.varied_by(seed)})
+        )
 
 
 def by_text(counts: Mapping[int, int]) -> dict[str, int]:

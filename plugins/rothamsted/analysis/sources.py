@@ -1,0 +1,50 @@
+"""Where the variance of replicates comes from, of a dataset with crossed replicates; else why nobody can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from rothamsted.analysis.ranking import members_of
+from rothamsted.analysis.values import Dataset
+from rothamsted.statistics.sources import SourceShares, shares_by_source
+
+MOST_CROSSED_TO_ASK = 5  # numbers of each source in the line that would tell sources apart
+
+
+def sources_in(
+    dataset: Dataset, ranking: Sequence[int], *, level: float, gaps: dict[str, str]
+) -> tuple[SourceShares | None, SourceShares | None]:
+    """The shares of variance of a single training by source, and those of a difference between two conditions.
+
+    Over the ranked conditions that have every combination.
+
+    Args:
+        dataset: With the replicates as they were trained.
+        ranking: Conditions with a mean.
+        level: Nominal coverage of the intervals.
+        gaps: Told why there are no shares, where the file varies more than the training seed.
+    """
+    if not dataset.crossed:
+        if len(dataset.varied) > 1:
+            gaps["sources"] = _together(dataset)
+        return None, None
+    members, values = members_of(dataset), np.full((len(ranking), prod(dataset.crossed.values())), np.nan)
+    for row, number in zip(values, ranking, strict=True):
+        for one in members[number]:
+            if one.outcome == "finished":
+                row[one.number] = one.objective
+    alone = shares_by_source(values, dataset.crossed, level=level)
+    if alone is None:
+        gaps["sources"] = "no condition has a score for every combination, with a spread between them"
+    return alone, shares_by_source(values, dataset.crossed, level=level, of_differences=True)
+
+
+def _together(dataset: Dataset) -> str:
+    crossed = ", ".join(f"{name}: {MOST_CROSSED_TO_ASK}" for name in dataset.varied)
+    return (
+        f"{' and '.join(dataset.varied)} change together, so nobody can tell which of them moves the results; a sweep "
+        f"with replicates: {{vary: {{{crossed}}}}} would tell"
+    )
