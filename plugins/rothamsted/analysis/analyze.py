@@ -39,6 +39,7 @@ from rothamsted.analysis.values import (
 )
 from rothamsted.analysis.verdicts import MOST_QUICK, best_in, comparisons_in, detectable_in
 from rothamsted.metric import declared
+from rothamsted.statistics.centres import MEAN, words_of
 
 Part = Literal["comparisons", "effects", "curves"]  # what takes time: 3 s of 3,000 conditions
 ALL: frozenset[Part] = frozenset(("comparisons", "effects", "curves"))
@@ -115,6 +116,10 @@ def _effects(
     if len(ranking) < 2:
         gaps["effects"] = "fewer than two conditions have a score: no factor can have an effect"
         return None
+    if dataset.objective.over != MEAN:
+        what = words_of(dataset.objective.over)
+        gaps["effects"] = f"an analysis of variance is about means, and this is about a {what}: give over_seeds=mean"
+        return None
     found, why = effects_of(dataset, ranking, level=settings.level)
     if found is None:
         gaps["effects"] = why
@@ -147,6 +152,7 @@ def _confirmed(
             scores_of(fresh[number]) if has_mean else [],
             direction=dataset.objective.direction,
             level=settings.level,
+            over=dataset.objective.over,
         )
         found.append(
             Confirmed(

@@ -80,7 +80,9 @@ def _points(
         key, known = objective_key(index, one.metric), declared(dataset.metrics, one.metric)
         scores = np.array([(r.objective, *r.others)[index] for r in replicates])[:, None]
         if np.isfinite(scores).any():
-            yield from summary_points(key, np.array([0]), scores, level=level, timestamp_ms=timestamp_ms, known=known)
+            yield from summary_points(
+                key, np.array([0]), scores, level=level, timestamp_ms=timestamp_ms, known=known, over=one.over
+            )
 
 
 def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:

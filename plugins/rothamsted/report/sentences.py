@@ -10,6 +10,7 @@ from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
 from rothamsted.report.verdicts import verdict_words
 from rothamsted.statistics import Interval
+from rothamsted.statistics.centres import with_article
 from rothamsted.wording import (
     GAP,
     Estimate,
@@ -32,6 +33,8 @@ METHODS = {
     "percentile": "percentile bootstrap",
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
+    "trimmed log": "trimmed t, log scale",
+    "trimmed logit": "trimmed t, logit scale",
 }
 LUCK_MEANING = (
     "The interval is that of the difference of these two averages; the search's was picked because it looked best, and "
@@ -48,7 +51,8 @@ def summary(analysis: Analysis) -> tuple[str, ...]:
     """The paragraphs that open a report: the estimate to report, the search's best, the verdicts, the effects."""
     if not analysis.ranking:
         metric = analysis.dataset.objective.metric
-        nothing = f"No condition has a mean {metric}, so that nothing can be said about which one is best."
+        what = f"{with_article(analysis.over_words)} {metric}"
+        nothing = f"No condition has {what}, so that nothing can be said about which one is best."
         return (f"{nothing} {without_mean(analysis)}".strip(),)
     texts = (confirmed_words(analysis), pareto_words(analysis), best_words(analysis), effects_words(analysis))
     return tuple(text for text in texts if text)
@@ -60,15 +64,17 @@ def best_words(analysis: Analysis) -> str:
     found = f"{named(analysis, best)}, {measured(analysis, summary_of(analysis, best))}."
     is_confirmed = any(one.condition == best and one.confirmed for one in analysis.confirmed)
     first = f" by {analysis.dataset.objective.metric}, the first objective," if analysis.dataset.others else ""
+    what = analysis.over_words
     if len(analysis.ranking) == 1:
-        opening = f"The only condition with a mean: {found}"
+        opening = f"The only condition with {with_article(what)}: {found}"
     elif is_confirmed:
-        opening = f"It was the best{first} of the {len(analysis.ranking)} conditions with a mean in the search."
+        n_ranked = len(analysis.ranking)
+        opening = f"It was the best{first} of the {n_ranked} conditions with {with_article(what)} in the search."
     elif any(one.confirmed for one in analysis.confirmed):
         opening = f"Best{first.rstrip(',')} in the search: {found}"
     else:
         opening = (
-            f"Best{first.rstrip(',')} in the search: {found} It was picked because it looked best, so its mean is "
+            f"Best{first.rstrip(',')} in the search: {found} It was picked because it looked best, so its {what} is "
             "likely to be too good; fresh seeds would tell what it is worth."
         )
     return " ".join(part for part in (opening, verdict_words(analysis), without_mean(analysis)) if part)
@@ -140,8 +146,9 @@ def confirmed_words(analysis: Analysis) -> str:
     best = next(iter(analysis.ranking), None)
     winner = next((one for one in usable if one.condition == best), usable[0])
     role = "the best in the search" if winner.condition == best else "a condition that the search kept"
+    what = f"{with_article(analysis.over_words)} {metric}"
     words = (
-        f"On fresh seeds {named(analysis, winner.condition)}, {role}, has a mean {metric} of "
+        f"On fresh seeds {named(analysis, winner.condition)}, {role}, has {what} of "
         f"{with_interval(winner.confirmed)}: this is the estimate to report. {luck_words(winner)}"
     )
     if len(usable) == 1:
@@ -149,7 +156,7 @@ def confirmed_words(analysis: Analysis) -> str:
     sign = 1.0 if analysis.dataset.objective.direction == "minimize" else -1.0
     first = min(usable, key=lambda one: sign * (one.confirmed.estimate if one.confirmed else math.nan))
     place = "It also has" if first is winner else f"{capital(named(analysis, first.condition))} has"
-    return f"{words.strip()} {place} the best mean of the {len(usable)} confirmed conditions."
+    return f"{words.strip()} {place} the best {analysis.over_words} of the {len(usable)} confirmed conditions."
 
 
 def luck_words(confirmed: Confirmed) -> str:
@@ -177,7 +184,7 @@ def luck_basis(luck: Luck) -> str:
     """Level, method and both n of the interval of a difference, or why it has none."""
     n_each = f"n{GAP}={GAP}{luck.n_search} and {luck.n_confirmed}"
     if not luck.has_interval:
-        return f"{n_each}: no interval, which takes two of each"
+        return f"{n_each}: no interval, which takes {'two' if luck.method == 'Welch' else 'more'} of each"
     return f"{level_percent(luck.level)}, {luck.method}, {n_each}"
 
 
@@ -220,13 +227,14 @@ def shares_words(effects: FactorEffects, metric: str) -> str:
 
 def measured(analysis: Analysis, found: ConditionSummary | None) -> str:
     """A condition's mean with its interval, method and n, in words."""
-    metric = analysis.dataset.objective.metric
+    metric, what = analysis.dataset.objective.metric, analysis.over_words
     if found is None or found.n == 0:
-        return f"without a mean {metric}"
+        return f"without {with_article(what)} {metric}"
     if found.interval is None:
         why = "one replicate: no interval" if found.n == 1 else found.note or "no interval"
-        return f"{metric} {number(found.statistics.get('mean', math.nan))} ({why}){adjusted_words(found)}"
-    return f"mean {metric} {with_interval(found.interval)}{adjusted_words(found)}"
+        shown = metric if what == "mean" else f"{what} {metric}"
+        return f"{shown} {number(found.value)} ({why}){adjusted_words(found)}"
+    return f"{what} {metric} {with_interval(found.interval)}{adjusted_words(found)}"
 
 
 def adjusted_words(found: ConditionSummary) -> str:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from rothamsted.analysis.values import Analysis, Best
 from rothamsted.wording import GAP, count, joined, level_percent, number
 
-METHODS = {"leaders": "each against leaders chosen by the other seeds", "simple": "t tests, Bonferroni and Holm"}
+METHODS = {
+    "leaders": "each against leaders chosen by the other seeds",
+    "simple": "t tests, Bonferroni and Holm",
+    "sign": "sign tests of all pairs on common seeds, Bonferroni and Holm",
+    "trimmed": "Yuen's tests of trimmed means of all pairs, Bonferroni and Holm",
+    "bounds": "order statistics of both conditions of each pair, Bonferroni and Holm",
+}
 OPEN = "open: too noisy to say"
 
 
@@ -31,7 +37,7 @@ def verdict_of(analysis: Analysis, condition: int) -> str:
         return ""
     one = found.verdicts[condition]
     if condition == found.winner:
-        return f"best{GAP}mean"
+        return f"best{GAP}{analysis.over_words.replace(' ', GAP)}"
     return one.verdict if one.is_in_set or one.verdict != "open" else f"open,{GAP}unlikely"
 
 

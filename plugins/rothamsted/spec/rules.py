@@ -9,6 +9,7 @@ from typing import Any
 from rothamsted.catalog import SAMPLERS
 from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
+from rothamsted.spec.rules_over import check_over
 from rothamsted.spec.rules_search import check_search
 from rothamsted.spec.rules_stages import check_stages
 from rothamsted.spec.schema import MAX_SEED, Confirm, Replicates, Sweep
@@ -34,6 +35,7 @@ def check_rules(sweep: Sweep, document: Document) -> None:
             _check_list(stage.replicates, "count", document, ("stages", number, "replicates"))
     check_stages(sweep, document)
     _check_confirmation(sweep, document)
+    check_over(sweep, document)
     _check_promotion(sweep, document)
     _check_models(sweep, document)
 

@@ -77,7 +77,7 @@ def scores(analysis: Analysis, metric: str) -> dict[int, Score]:
     found = {}
     pruned = pruned_numbers(analysis)
     for summary in summaries(analysis, metric):
-        mean = summary.statistics.get("mean", math.nan)
+        mean = summary.value
         if math.isfinite(mean) and summary.condition not in pruned:
             interval = summary.interval
             low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)

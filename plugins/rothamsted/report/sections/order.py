@@ -14,6 +14,7 @@ from rothamsted.report.sentences import METHODS, capital, effects_over, of_first
 from rothamsted.report.tables import of_conditions as shown_tables
 from rothamsted.report.tables import of_effects as effect_tables
 from rothamsted.report.verdicts import open_words, verdict_words
+from rothamsted.statistics.centres import words_of
 from rothamsted.wording import GAP, count, level_percent, percent, setting, with_uncertainty
 
 PLACES = {
@@ -112,7 +113,8 @@ def _objective(one: Objective) -> str:
     """An objective in words: what it is made of, its direction, how a curve became one number."""
     better = "minimized" if one.direction == "minimize" else "maximized"
     name = f"{one.metric} = {one.expression}" if one.expression else one.metric
-    return f"{name}, {better}, {_reduced(one.reduce)}"
+    over = "" if one.over == "mean" else f", the {words_of(one.over)} over seeds"
+    return f"{name}, {better}, {_reduced(one.reduce)}{over}"
 
 
 def _results(analysis: Analysis) -> tuple[Part, ...]:

@@ -17,7 +17,7 @@ from rothamsted.analysis.values import (
     Luck,
 )
 from rothamsted.report.parts import Cell, Column, DataTable, Row, columns, numeric, text
-from rothamsted.report.sentences import LUCK_MEANING, luck_basis, luck_estimate, short_labels
+from rothamsted.report.sentences import LUCK_MEANING, capital, luck_basis, luck_estimate, short_labels
 from rothamsted.report.tables.cells import (
     MOST_ROWS,
     collected,
@@ -75,7 +75,7 @@ def results(analysis: Analysis) -> DataTable:
     better = "lower" if objective.direction == "minimize" else "higher"
     head = (Column(title="Rank", is_numeric=True), Column(title="No.", is_numeric=True, hint="number of the condition"))
     others = [title for one in analysis.dataset.others for title in (f"Mean {one.metric}", header)]
-    numbers = columns(f"Mean {objective.metric}", header, "sd", "n", *others)
+    numbers = columns(f"{capital(analysis.over_words)} {objective.metric}", header, "sd", "n", *others)
     tail = (*verdict_columns(analysis), *numbers, Column(title="Replicates"))
     order = ", the Pareto set first, then" if analysis.dataset.others else ","
     return DataTable(
@@ -140,7 +140,8 @@ def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataT
     )
     shown = f"{level_percent(analysis.level)} interval"
     titles = ("Search", shown, "n", "Fresh seeds", shown, "n", "Luck", shown)
-    hint = "by how much the search's mean looked better than that of fresh seeds; negative where it looked worse"
+    what = analysis.over_words
+    hint = f"by how much the search's {what} looked better than that of fresh seeds; negative where it looked worse"
     methods = methods_of([interval for one in confirmed for interval in (one.search, one.confirmed)])
     of_luck = joined(dict.fromkeys(one.luck.method for one in confirmed))
     return DataTable(
@@ -235,7 +236,7 @@ def _factor_columns(
 def _mean_cells(one: ConditionSummary) -> tuple[Cell, Cell]:
     """Mean and interval of a further objective."""
     written, width = mean_estimate(one)
-    return numeric(written.value, one.statistics.get("mean")), numeric(written.interval, width, hint=one.note)
+    return numeric(written.value, one.value), numeric(written.interval, width, hint=one.note)
 
 
 def _mark(analysis: Analysis, condition: int) -> Mark:
@@ -257,8 +258,8 @@ def _marks_note(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[
     hidden = f" {count(n_hidden, 'of them is', 'of them are')} not among the rows shown." if n_hidden else ""
     member = "; ○ cannot be ruled out as the best" if best.others else ""
     return (
-        f"● best mean{member} at {level_percent(best.level)}. Unlikely: ruled out as the best, not shown to be worse."
-        f"{hidden}",
+        f"● best {analysis.over_words}{member} at {level_percent(best.level)}. Unlikely: ruled out as the best, not "
+        f"shown to be worse.{hidden}",
         f"Worse by: limits of how much worse the condition is than the best of the others; at "
         f"{level_percent(best.level)} all of them hold together ({METHODS[best.method]}).",
         *best.warnings,
@@ -278,9 +279,10 @@ def _without_lucky(one: ConditionSummary) -> ConditionSummary:
 def _odd(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ...]:
     """Remarks on single conditions; equal ones once."""
     n_diverged = sum(1 for one in shown if one.counts.get("diverged"))
-    lucky = "No mean is shown where a replicate diverged: it would be the mean of the lucky ones."
+    what = analysis.over_words
+    lucky = f"No {what} is shown where a replicate diverged: it would be the {what} of the lucky ones."
     pruned = {condition.number for condition in analysis.dataset.conditions if condition.pruned}
-    censored = "No mean is shown of conditions that were pruned: see Completion and failures."
+    censored = f"No {what} is shown of conditions that were pruned: see Completion and failures."
     notes = [
         *([lucky] if n_diverged else []),
         *([censored] if pruned & {one.condition for one in shown} else []),

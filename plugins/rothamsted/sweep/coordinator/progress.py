@@ -185,7 +185,7 @@ class Progress:
         shown = ", ".join(f"{key}={short(value)}" for key, value in values.items())
         level = self.sweep.statistics.level
         metric = declared(self.metrics, self.sweep.objective.metric)
-        summary = summary_of(scores_of(self.best.replicates), level, metric)
+        summary = summary_of(scores_of(self.best.replicates), level, metric, self.sweep.objective.over)
         return [f"best so far: {shown}: {describe_estimate(summary, level)}"]
 
 
