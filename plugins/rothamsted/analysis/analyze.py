@@ -15,6 +15,7 @@ from rothamsted.analysis.effects import effects_of
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
 from rothamsted.analysis.no_effect import twin_marks
+from rothamsted.analysis.outlying_marks import outlying_marks
 from rothamsted.analysis.pareto import pareto_of
 from rothamsted.analysis.ranking import (
     MeanOfCondition,
@@ -85,7 +86,12 @@ def analyze(
         if "curves" in parts
         else {},
         gaps=gaps,
-        marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(dataset)),
+        marks=(
+            *dataset.marks,
+            *marks_of(dataset, members, ranking),
+            *outlying_marks(dataset, ranking),
+            *twin_marks(dataset),
+        ),
         others=_others(dataset, members, means, settings),
         pareto=pareto_of(dataset, ranking, gaps),
         dependence=statements(dataset),

@@ -55,10 +55,19 @@ def polished(x: np.ndarray) -> np.ndarray:
 
     Every row and every column has a value.
     """
-    level = np.zeros(len(x))
-    effect = np.zeros(x.shape[1])
+    level, effect, _ = polished_parts(x)
+    return np.where(np.isfinite(x), x, level[:, None] + effect)
+
+
+def polished_parts(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return levels (condition,), effects of the seeds (seed,), and values without the latter, by median polish.
+
+    Args:
+        x: (condition, seed), NaN marks a missing value; every row and every column has one.
+    """
+    level, effect = np.zeros(len(x)), np.zeros(x.shape[1])
     for _ in range(N_POLISHES):
         level = np.nanmedian(x - effect, axis=1)
         effect = np.nanmedian(x - level[:, None], axis=0)
         effect = effect - np.median(effect)
-    return np.where(np.isfinite(x), x, level[:, None] + effect)
+    return level, effect, x - effect

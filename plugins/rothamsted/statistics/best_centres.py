@@ -6,7 +6,7 @@
   with half of the error. It holds for any two distributions, paired or not.
 - interquartile mean: Yuen's test of trimmed means with winsorized variances (Yuen 1974, Biometrika 61(1)), on common
   seeds with their covariance (Wilcox 2017, Introduction to Robust Estimation and Hypothesis Testing), else with the
-  degrees of freedom of the smaller sample.
+  degrees of freedom of the smaller sample; p-values times `TAILS`, because few values make them too small.
 
 A condition is ruled out if any other is better, with alpha shared among the others; it is worse if that holds with
 Holm's correction over all conditions. The limits of all pairs hold together (Bonferroni).
@@ -22,9 +22,9 @@ import numpy as np
 from scipy.special import bdtr, stdtr, stdtrit
 
 from rothamsted.statistics.best_findings import Findings, behind_best_other, bounded_low, decide, greatest_high
+from rothamsted.statistics.centre_intervals import TAILS
 from rothamsted.statistics.centres import LEAST_N_IQM, QUARTER, Centre
 
-SET_FACTOR = 1.3  # of the p-values of trimmed means, for the set: by simulation, as that of leaders
 MOST_NEEDED = 1_000
 
 
@@ -49,8 +49,7 @@ def by_centres(centre: Centre) -> Callable[[np.ndarray, bool, float, np.ndarray]
         rows = [by_pair(x, i, tail, resolution, centre, is_paired) for i in range(n_conditions)]
         p, low, high = (np.stack([getattr(row, name) for row in rows], axis=-2) for name in Pairs._fields)
         values = centres_of(x, centre)
-        factor = SET_FACTOR if centre.kind == "iqm" else 1.0
-        decision = decide(_combined(p), values, alpha, factor=factor)
+        decision = decide(_combined(p), values, alpha)
         difference = behind_best_other(values)
         return Findings(
             mean=values,
@@ -176,7 +175,7 @@ def _by_trimmed(x: np.ndarray, i: int, tail: float, resolution: np.ndarray, cent
     own = np.where(is_common, np.broadcast_to(x[..., i, None, :], x.shape), np.nan)
     n = is_common.sum(axis=-1)
     apart = _winsorized(own, n) - _winsorized(other, n)
-    h = n - 2 * n // QUARTER
+    h = n - 2 * (n // QUARTER)
     loss = centres_of(own, centre) - centres_of(other, centre)
     return _student(loss, _error(apart, n, h), np.where(n >= LEAST_N_IQM, h - 1, 0), tail, resolution)
 
@@ -184,7 +183,7 @@ def _by_trimmed(x: np.ndarray, i: int, tail: float, resolution: np.ndarray, cent
 def _by_trimmed_unpaired(x: np.ndarray, i: int, tail: float, resolution: np.ndarray, centre: Centre) -> Pairs:
     """Return Yuen's tests of condition i for independent samples, with the degrees of freedom of the smaller one."""
     n = np.isfinite(x).sum(axis=-1)
-    h = n - 2 * n // QUARTER
+    h = n - 2 * (n // QUARTER)
     error, values = _error(_winsorized(x, n), n, h), centres_of(x, centre)
     df = np.where(n >= LEAST_N_IQM, h - 1, 0)
     loss = values[..., i, None] - values
@@ -194,9 +193,9 @@ def _by_trimmed_unpaired(x: np.ndarray, i: int, tail: float, resolution: np.ndar
 def _student(loss: np.ndarray, error: np.ndarray, df: np.ndarray, tail: float, resolution: np.ndarray) -> Pairs:
     is_tested = df >= 1
     error, df = np.maximum(np.where(is_tested, error, 1.0), np.maximum(resolution, 1e-300)), np.where(is_tested, df, 1)
-    half = stdtrit(df, 1 - tail) * error
+    half = stdtrit(df, 1 - tail / TAILS) * error
     return Pairs(
-        np.where(is_tested, stdtr(df, -loss / error), np.nan),
+        np.where(is_tested, np.minimum(TAILS * stdtr(df, -loss / error), 1.0), np.nan),
         np.where(is_tested, loss - half, -np.inf),
         np.where(is_tested, loss + half, np.inf),
     )

@@ -50,7 +50,14 @@ def is_learning_rate(metric: str) -> bool:
 
 
 def metric_label(analysis: Analysis, metric: str) -> str:
-    """Name a metric for an axis, with how the objective's curve became one number."""
+    """Name a metric for an axis, with how the objective's curve became one number, and that of a condition."""
+    own = analysis.dataset.objective
+    over = "" if metric != own.metric or own.over == "mean" else f", {analysis.over_words} over seeds"
+    return f"{metric_name(analysis, metric)}{over}"
+
+
+def metric_name(analysis: Analysis, metric: str) -> str:
+    """Name a metric, with how the objective's curve became one number."""
     known = (analysis.dataset.objective, *analysis.dataset.others)
     objective = next((one for one in known if one.metric == metric), None)
     if objective is None or objective.reduce == "last":
