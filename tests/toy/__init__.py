@@ -23,6 +23,7 @@ from rothamsted.study import Study
 
 NOISE_SD = 0.01  # of the validation loss, so that seeds differ
 BATCH_SIZE = 8
+BAD = 100.0  # what a bad seed adds to the validation loss
 
 
 class ToyError(Exception):
@@ -61,6 +62,8 @@ class Config(BaseModel):
     diverge_above: float = Field(default=1e6, gt=0, description="a train loss above this is divergence")
     fail: bool = Field(default=False, description="raise after the first measurement")
     fail_at_seed: int = Field(default=-1, description="raise after the first measurement where this is the seed")
+    bad_at_seed: int = Field(default=-1, description="a validation loss of 100 more where this is the seed")
+    bad_from_lr: float = Field(default=0.0, ge=0, description="and the step size is this or more")
     fail_with: Literal["error", "memory", "user"] = "error"
     kill_at_step: int = Field(default=-1, description="SIGKILL the own process at the start of this step")
     kill_marker: str = Field(default="", description="file that notes a kill, so that there is one only; empty: always")
@@ -143,6 +146,8 @@ def _noise(config: Config) -> np.ndarray:
     common = np.random.default_rng(config.seed).normal(0.0, NOISE_SD, config.steps)
     if config.data.noise:
         common = common + np.random.default_rng([config.data.seed, 1]).normal(0.0, config.data.noise)
+    if config.seed == config.bad_at_seed and config.lr >= config.bad_from_lr:
+        common = common + BAD
     if not config.own_noise:
         return common
     digest = hashlib.sha256(f"{config.lr!r} {config.x!r} {config.seed}".encode()).digest()

@@ -18,6 +18,7 @@ from rothamsted.analysis.independent import independent, with_trained
 from rothamsted.analysis.luck import luck_of
 from rothamsted.analysis.marks import marks_of
 from rothamsted.analysis.no_effect import twin_marks
+from rothamsted.analysis.outlying_marks import outlying_marks
 from rothamsted.analysis.over_tasks import grid_of, over_tasks
 from rothamsted.analysis.pareto import pareto_of
 from rothamsted.analysis.ranking import (
@@ -44,6 +45,7 @@ from rothamsted.analysis.values import (
 )
 from rothamsted.analysis.verdicts import MOST_QUICK, best_in, comparisons_in, detectable_in
 from rothamsted.metric import declared
+from rothamsted.statistics.centres import MEAN, words_of
 
 Part = Literal["comparisons", "effects", "curves"]  # what takes time: 3 s of 3,000 conditions
 ALL: frozenset[Part] = frozenset(("comparisons", "effects", "curves"))
@@ -97,7 +99,12 @@ def analyze(
         if "curves" in parts
         else {},
         gaps=gaps,
-        marks=(*dataset.marks, *marks_of(dataset, members, ranking), *twin_marks(trained)),
+        marks=(
+            *dataset.marks,
+            *marks_of(dataset, members, ranking),
+            *outlying_marks(dataset, ranking),
+            *twin_marks(trained),
+        ),
         others=_others(dataset, members, means, settings),
         pareto=pareto_of(dataset, ranking, gaps),
         dependence=statements(dataset),
@@ -141,6 +148,10 @@ def _effects(
     if len(ranking) < 2:
         gaps["effects"] = "fewer than two conditions have a score: no factor can have an effect"
         return None
+    if dataset.objective.over != MEAN:
+        what = words_of(dataset.objective.over)
+        gaps["effects"] = f"an analysis of variance is about means, and this is about a {what}: give over_seeds=mean"
+        return None
     found, why = effects_of(dataset, ranking, level=settings.level)
     if found is None:
         gaps["effects"] = why
@@ -173,6 +184,7 @@ def _confirmed(
             scores_of(fresh[number]) if has_mean else [],
             direction=dataset.objective.direction,
             level=settings.level,
+            over=dataset.objective.over,
         )
         found.append(
             Confirmed(

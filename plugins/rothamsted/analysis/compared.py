@@ -17,6 +17,7 @@ from rothamsted.analysis.values import Best, ComparisonRow, Comparisons, Dataset
 from rothamsted.catalog import CORRECTIONS, TESTS
 from rothamsted.space import is_equal_value
 from rothamsted.statistics import compare, compare_with_best, correct, probability_better
+from rothamsted.statistics.centres import MEAN
 from rothamsted.statistics.compare import Answer
 from rothamsted.statistics.pairing import Pairing, pairing, pairing_of_all
 
@@ -33,6 +34,7 @@ def best_of(
     method: str,
     smallest_difference: float | None,
     means: Sequence[float],
+    over: str = MEAN,
 ) -> Best | None:
     """What is said of each condition against the best of the others.
 
@@ -45,6 +47,7 @@ def best_of(
         method: A name in BEST_METHODS.
         smallest_difference: A loss that does not matter; None: every loss does.
         means: That the conditions are ranked by.
+        over: What stands for the values of a condition, as `objective.over`.
     """
     found = compare_with_best(
         values,
@@ -54,6 +57,7 @@ def best_of(
         smallest_difference=smallest_difference,
         method=method,
         means=np.array(means, dtype=np.float64),
+        over=over,
     )
     if found is None:
         return None

@@ -1,6 +1,8 @@
 """Which conditions have a mean, in what order: the one rule for tables, comparisons and promotion.
 
-Apart, because a condition with a diverged replicate has no mean, one that was pruned neither, one that breaks a
+Where a sweep's file names another number than the mean over seeds (`objective.over`), it stands wherever "mean" is said
+here: `MeanOfCondition` is the one place that all of ranking, confirmation, stages and verdicts take it from. Apart,
+because a condition with a diverged replicate has no mean, one that was pruned neither, one that breaks a
 constraint has no place, and everybody has to agree on that.
 """
 
@@ -13,14 +15,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
-from rothamsted.statistics.adjusted import adjusted_means, mean_of
+from rothamsted.statistics.adjusted_centres import adjusted_centres
+from rothamsted.statistics.centres import centre_of
 from rothamsted.statistics.pairing import Pairing, pairing_of_all, seeds_problem
 from rothamsted.statistics.pareto import pareto_set
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeanOfCondition:
-    """The mean that a condition is ranked by, and the one of the values that are there."""
+    """The mean (or what `objective.over` names) that a condition is ranked by, and that of the values there are."""
 
     adjusted: float  # for seeds that it lacks; equal to the raw one where it lacks none, and where seeds are not known
     raw: float
@@ -91,7 +94,8 @@ def adjusted_of(dataset: Dataset, phase: Phase = "search") -> dict[int, tuple[Me
     for numbers in kept.values():
         samples = [[r.seed for r in members[number] if r.outcome == "finished"] for number in numbers]
         is_adjusted = not seeds_problem(samples) and (dataset.kind != "runs" or pairing_of_all(samples).is_paired)
-        means = [_adjusted(members, numbers, index, is_adjusted) for index in range(1 + len(dataset.others))]
+        overs = [one.over for one in (dataset.objective, *dataset.others)]
+        means = [_adjusted(members, numbers, index, over, is_adjusted) for index, over in enumerate(overs)]
         found |= dict(zip(numbers, zip(*means, strict=True), strict=True))
     return {n: found[n] for n in members if n in found and all(np.isfinite(one.adjusted) for one in found[n])}
 
@@ -125,13 +129,13 @@ def _like(condition: Condition) -> tuple[int, bool]:
 
 
 def _adjusted(
-    members: Mapping[int, Sequence[Replicate]], numbers: Sequence[int], index: int, is_adjusted: bool
+    members: Mapping[int, Sequence[Replicate]], numbers: Sequence[int], index: int, over: str, is_adjusted: bool
 ) -> list[MeanOfCondition]:
     """The means of one objective; NaN where there is no finite value."""
-    raw = [mean_of(_values(members[number], index)) for number in numbers]
+    raw = [centre_of(_values(members[number], index), over) for number in numbers]
     if not is_adjusted:
         return [MeanOfCondition(adjusted=mean, raw=mean, n_missing=0) for mean in raw]
-    found = adjusted_means(_matrix(members, numbers, index)[0])
+    found = adjusted_centres(_matrix(members, numbers, index)[0], over)
     return [
         MeanOfCondition(adjusted=float(adjusted) if n else mean, raw=mean, n_missing=int(n), is_alone=bool(alone))
         for mean, adjusted, n, alone in zip(raw, found.mean, found.n_missing, found.is_alone, strict=True)

@@ -43,7 +43,7 @@ class Subject:
 
 
 def read_compared(
-    references: Sequence[str], *, uri: str, objective: Objective | None = None
+    references: Sequence[str], *, uri: str, objective: Objective | None = None, over: str | None = None
 ) -> tuple[Dataset, tuple[Subject, ...]]:
     """Return the dataset whose conditions are the subjects, in the order in which they were named.
 
@@ -54,6 +54,8 @@ def read_compared(
         references: Names of sweeps, names or ids of runs; two or more.
         uri: Tracking URI.
         objective: What is compared; None where the subjects agree on one.
+        over: What stands for a condition over its seeds, as `objective.over`; it picks the best condition of a sweep,
+            too. None: as the objective says.
 
     Raises:
         StoreError: Nothing of this name, several runs of this name, no metric in common.
@@ -63,8 +65,12 @@ def read_compared(
     twice = [reference for i, reference in enumerate(references) if reference in references[:i]]
     if twice:
         raise StoreError(f"compare: '{twice[0]}' is named twice; name each once")
-    subjects = [_find(reference, objective, uri=uri) for reference in references]
+    if objective is not None and over is not None:
+        objective = objective.model_copy(update={"over": over})
+    subjects = [_find(reference, objective, over, uri=uri) for reference in references]
     wanted = objective or _common_objective(subjects)
+    if over is not None:
+        wanted = wanted.model_copy(update={"over": over})
     starts = {r.run_id: r.started_ms for subject in subjects for r in subject.replicates}
     known = {name for subject in subjects for r in subject.replicates for name in r.metrics}
     if wanted.metric not in known:
@@ -97,16 +103,16 @@ def read_compared(
     return dataset, tuple(subjects)
 
 
-def _find(reference: str, objective: Objective | None, *, uri: str) -> Subject:
+def _find(reference: str, objective: Objective | None, over: str | None, *, uri: str) -> Subject:
     if _RUN_ID.fullmatch(reference):
         run = tracking.find_run(reference, uri=uri)
         if run is None:
             raise StoreError(f"compare: there is no run {reference}")
         if run.tags.get(tags.ROLE) != "sweep":
             return _of_run(run, uri=uri)
-        return _of_sweep(run.run_id, objective, uri=uri)
+        return _of_sweep(run.run_id, objective, over, uri=uri)
     if tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri, limit=1):
-        return _of_sweep(reference, objective, uri=uri)
+        return _of_sweep(reference, objective, over, uri=uri)
     named = tracking.find_runs(None, {"mlflow.runName": reference}, uri=uri, limit=5)
     if not named:
         raise StoreError(f"compare: there is no sweep and no run called '{reference}'")
@@ -116,13 +122,15 @@ def _find(reference: str, objective: Objective | None, *, uri: str) -> Subject:
     return _of_run(named[0], uri=uri)
 
 
-def _of_sweep(reference: str, objective: Objective | None, *, uri: str) -> Subject:
+def _of_sweep(reference: str, objective: Objective | None, over: str | None, *, uri: str) -> Subject:
     dataset = read_sweep(reference, uri=uri, objective=objective)
     if dataset.task is not None:
         way = f"rothamsted analyze --sweep {dataset.name} compares its conditions"
         raise StoreError(
             f"compare: sweep {dataset.name} is over tasks ({dataset.task.factor}): no one run is its best; {way}"
         )
+    if over is not None:
+        dataset = replace(dataset, objective=dataset.objective.model_copy(update={"over": over}))
     order = ranked(dataset)
     if not order:
         raise StoreError(f"compare: sweep {dataset.name} has no condition with a score")

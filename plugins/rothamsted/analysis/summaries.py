@@ -14,6 +14,7 @@ from rothamsted.analysis.values import Condition, ConditionSummary, Dataset, Rep
 from rothamsted.catalog import INTERVALS
 from rothamsted.metric import Metric, declared
 from rothamsted.statistics import describe
+from rothamsted.statistics.centres import MEAN
 
 
 def summary_of_values(
@@ -22,13 +23,14 @@ def summary_of_values(
     values: np.ndarray,
     how: Settings,
     metric: Metric,
+    over: str = MEAN,
 ) -> ConditionSummary:
-    """Summarize one number a finished replicate, and count how all replicates ended.
+    """Summarize one number a finished replicate, and count how all replicates ended; `over` as `objective.over`.
 
     A condition that was pruned has no statistics: which of its replicates were let finish depends on their values.
     """
     kept = values if not condition.pruned else values[:0]
-    found = describe(kept, level=how.level, method=how.interval, metric=metric)
+    found = describe(kept, level=how.level, method=how.interval, metric=metric, over=over)
     counts = Counter(r.outcome for r in replicates)
     counts["excluded"] = 0 if condition.pruned else found.n_excluded
     notes = [found.note] if found.note and not condition.pruned else []
@@ -43,7 +45,11 @@ def summary_of_values(
         condition=condition.number,
         n=found.n,
         counts={name: n for name, n in counts.items() if n},
-        statistics={name: getattr(found, name) for name in ("mean", "sd", "sem", "median", "iqm", "min", "max")},
+        statistics={
+            **{name: getattr(found, name) for name in ("mean", "sd", "sem", "median", "iqm", "min", "max")},
+            over: found.centre,
+        },
+        over=over,
         interval=found.interval,
         is_constant=found.is_constant,
         note="; ".join(notes),
@@ -55,7 +61,8 @@ def objective_summary(
 ) -> ConditionSummary:
     """Summarize the objective of one condition."""
     metric = declared(dataset.metrics, dataset.objective.metric)
-    return summary_of_values(condition, replicates, scores_of(replicates), settings, metric)
+    over = dataset.objective.over
+    return summary_of_values(condition, replicates, scores_of(replicates), settings, metric, over)
 
 
 def of_curves(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from rothamsted.statistics import AgainstBest as AgainstBest
 from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
 from rothamsted.statistics import LevelMean as LevelMean
+from rothamsted.statistics.centres import words_of
 from rothamsted.statistics.sources import SourceShares
 
 Axis = Literal["step", "epoch", "samples", "seconds"]
@@ -173,12 +174,18 @@ class ConditionSummary:
     condition: int
     n: int  # replicates behind the statistics
     counts: Mapping[str, int]  # outcome -> replicates, and "excluded": finished without a finite value
-    statistics: Mapping[str, float]  # mean, sd, sem, median, iqm, min, max; NaN where undefined
-    interval: Interval | None  # for the mean; None with fewer than two values
+    statistics: Mapping[str, float]  # mean, sd, sem, median, iqm, min, max, a quantile; NaN where undefined
+    interval: Interval | None  # for `value`; None with too few values
     is_constant: bool  # more than one value, and no spread at all
     note: str = ""  # why there is no interval, or what is odd
     adjusted: float = math.nan  # mean adjusted for the seeds it lacks, by which it is ranked; NaN: it has no place
     n_missing: int = 0  # seeds it lacks; 0: the adjusted mean is the mean, bit for bit
+    over: str = "mean"  # what stands for its values, as `objective.over`
+
+    @property
+    def value(self) -> float:
+        """What stands for its values: their mean, or what `objective.over` names; NaN without any."""
+        return self.statistics.get(self.over, math.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,12 +305,12 @@ class Confirmed:
 
     @property
     def mean(self) -> float | None:
-        """Its mean on fresh seeds, of a single value, too; None without any, or where one diverged."""
+        """Its mean (or what `objective.over` names) on fresh seeds; None without any value, or where one diverged."""
         if self.confirmed is not None:
             return self.confirmed.estimate
         if self.summary is None or not self.summary.n or self.summary.counts.get("diverged"):
             return None
-        return self.summary.statistics["mean"]
+        return self.summary.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,7 +339,7 @@ class Band:
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """Everything that tables, plots and the report show."""
+    """Everything that tables, plots and the report show. A "mean" is what the objective's `over` names."""
 
     dataset: Dataset
     level: float
@@ -354,3 +361,8 @@ class Analysis:
     pareto: ParetoSet | None = None  # of all objectives together; None with one
     sources: SourceShares | None = None  # where the variance of a training comes from; None where nothing is crossed
     sources_of_differences: SourceShares | None = None  # the same of a difference between two conditions
+
+    @property
+    def over_words(self) -> str:
+        """What stands for a condition over its seeds: "mean", "median", "interquartile mean", "0.1 quantile"."""
+        return words_of(self.dataset.objective.over)

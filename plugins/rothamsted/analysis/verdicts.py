@@ -8,18 +8,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import median
 
 import numpy as np
 
 from rothamsted.analysis.better import with_better
 from rothamsted.analysis.compared import best_of, compare_with, reference_of
+from rothamsted.analysis.compared_centres import compare_centres_with
 from rothamsted.analysis.ranking import MeanOfCondition, by_seed, is_paired, seeds_of, survivors
 from rothamsted.analysis.settings import Settings
 from rothamsted.analysis.values import Best, Comparisons, Dataset, Detectable
 from rothamsted.catalog import TESTS
 from rothamsted.statistics import Pooled, pooled_sd, sd_of_paired_differences
+from rothamsted.statistics.best_centre_plan import MOST_CONDITIONS, seeds_to_decide_by
 from rothamsted.statistics.best_power import detectable_loss, seeds_to_decide
+from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.wording import count
 
 AFTER_RACE = (
@@ -68,6 +72,7 @@ def best_in(
         method=settings.best,
         smallest_difference=settings.smallest_difference,
         means=[means[number][0].adjusted for number in racing],
+        over=dataset.objective.over,
     )
     if found is None:
         return None
@@ -75,9 +80,11 @@ def best_in(
         found = replace(found, warnings=(*found.warnings, RARE_FAILURES))
     if any(condition.race for condition in dataset.conditions):
         found = replace(found, warnings=(*found.warnings, AFTER_RACE))
-    if not plans or len(racing) > MOST_SIMULATED:
+    over = dataset.objective.over
+    if not plans or len(racing) > (MOST_SIMULATED if over == MEAN else MOST_CONDITIONS):
         return found
-    decided_at = seeds_to_decide(
+    plan = seeds_to_decide if over == MEAN else partial(seeds_to_decide_by, over=over)
+    decided_at = plan(
         values,
         direction=dataset.objective.direction,
         is_paired=paired,
@@ -117,6 +124,17 @@ def comparisons_in(
             "fewer than two conditions have two or more replicates, so chance cannot be told from effect"
         )
         return None
+    if dataset.objective.over != MEAN:
+        return compare_centres_with(
+            values,
+            ranking,
+            reference,
+            over=dataset.objective.over,
+            level=settings.level,
+            direction=dataset.objective.direction,
+            gaps=gaps,
+            seeds=seeds_of(dataset, ranking),
+        )
     paired = is_paired(dataset, ranking)
     test = settings.test if settings.test != "auto" else "paired_t" if paired else "welch"
     direction = dataset.objective.direction
@@ -138,6 +156,9 @@ def detectable_in(
     dataset: Dataset, ranking: Sequence[int], near: Sequence[int], settings: Settings, gaps: dict[str, str]
 ) -> Detectable | None:
     """The smallest loss that this sweep would have called worse, from the spread of its best conditions."""
+    if dataset.objective.over != MEAN:
+        gaps["detectable"] = f"it is worked out for means, and this is about a {words_of(dataset.objective.over)}"
+        return None
     values, _ = by_seed(dataset, near)
     counts = np.isfinite(values).sum(axis=1) if len(near) else np.array([0])
     n = int(median(counts.tolist()))

@@ -23,8 +23,10 @@ from rothamsted.cli.settings import (
     take_dataset,
     take_number,
     take_objective,
+    take_over,
     take_plot_options,
     take_settings,
+    with_over,
 )
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
@@ -65,10 +67,11 @@ def _analyze(command: str, found: dict[str, str]) -> int:
         raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
     export_names = Names() if names_file is None else read_names(Path(names_file))
     options = take_plot_options(found, command)
-    asked = take_settings(found, command)
+    asked, over = take_settings(found, command), take_over(found, command)
     uri = open_store()
     dataset = take_dataset(found, command, uri=uri, has_samples=options.axis == "samples")
     settings = replace(settings_of(dataset.statistics), **asked)
+    dataset = with_over(dataset, over, settings, command)
     analysis = analyze_dataset(dataset, settings)
     if "reference" in asked and analysis.comparisons is None:
         raise UserError(f"rothamsted {command}: {analysis.gaps['comparisons']}")
@@ -105,11 +108,12 @@ def compare(arguments: Sequence[str]) -> int:
     found = pairs(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
     settings = Settings(**{"reference": 0, **take_settings(found, "compare")})  # the first that is named
-    objective = take_objective(found, "compare")
+    objective, over = take_objective(found, "compare"), take_over(found, "compare")
     if len(references) < 2:
         raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
     uri = open_store()
-    dataset, subjects = read_compared(references, uri=uri, objective=objective)
+    dataset, subjects = read_compared(references, uri=uri, objective=objective, over=over)
+    dataset = with_over(dataset, over, settings, "compare")
     html = comparison_html(dataset, subjects, settings)
     console = Console()
     console.print(comparison_text(dataset, settings), markup=False, soft_wrap=True)
@@ -129,10 +133,11 @@ def power(arguments: Sequence[str]) -> int:
 
     found = pairs(arguments, command="power")
     difference = take_number(found, "difference", float, "power")
-    asked = take_settings(found, "power")
+    asked, over = take_settings(found, "power"), take_over(found, "power")
     uri = open_store()
     dataset = take_dataset(found, "power", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
+    dataset = with_over(dataset, over, settings, "power")
     Console().print(power_text(dataset, difference, settings), markup=False, soft_wrap=True)
     return 0
 

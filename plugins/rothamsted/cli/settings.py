@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from rothamsted import tracking
 from rothamsted.analysis.read_runs import read_runs
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.analysis.settings import Settings
 from rothamsted.analysis.values import Axis, Dataset, Objective
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.cli.arguments import take
@@ -24,6 +25,7 @@ from rothamsted.report.plots import PlotOptions
 from rothamsted.spec import Task
 from rothamsted.spec.document import parse_override
 from rothamsted.statistics import BEST_METHODS, DEFAULT_POWER, parse_reduction
+from rothamsted.statistics.centres import MEAN
 from rothamsted.statistics.smoothing import smoothing_named
 
 _T = TypeVar("_T")
@@ -107,6 +109,45 @@ def take_objective(found: dict[str, str], command: str) -> Objective | None:
 
 
 _DIRECTIONS: Mapping[str, Literal["minimize", "maximize"]] = {"minimize": "minimize", "maximize": "maximize"}
+
+
+def take_over(found: dict[str, str], command: str) -> str | None:
+    """What stands for a condition over its seeds: `over_seeds=mean`, median, iqm or quantile:Q; None: not asked."""
+    text = take(found, "over_seeds")
+    if text is None:
+        return None
+    try:
+        return Objective(metric="any", direction="minimize", over=text).over
+    except ValidationError:
+        raise UserError(
+            f"rothamsted {command}: over_seeds={text} is not known; use mean, median, iqm, or quantile:Q with Q "
+            "between 0 and 1, such as quantile:0.1"
+        ) from None
+
+
+def with_over(dataset: Dataset, over: str | None, settings: Settings, command: str) -> Dataset:
+    """The dataset whose conditions are compared over seeds as asked; as its sweep's file says where nothing is.
+
+    Raises:
+        UserError: Something in the settings, or in the dataset, is about means alone.
+    """
+    found = dataset
+    if over is not None:
+        found = replace(dataset, objective=dataset.objective.model_copy(update={"over": over}))
+    own, way = found.objective.over, "give over_seeds=mean"
+    if own == MEAN:
+        return found
+    if found.others:
+        raise UserError(
+            f"rothamsted {command}: {found.name} has several objectives, which are compared by means; {way}"
+        )
+    if any(condition.race for condition in found.conditions):
+        raise UserError(f"rothamsted {command}: {found.name} was a race, which goes by means; {way}")
+    usual = Settings()
+    for key in ("interval", "best", "test", "correction"):
+        if (value := getattr(settings, key)) != getattr(usual, key):
+            raise UserError(f"rothamsted {command}: {key} {value} is of means, not of over {own}; {way}, or no {key}")
+    return found
 
 
 def take_settings(found: dict[str, str], command: str) -> dict[str, Any]:

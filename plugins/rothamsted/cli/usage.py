@@ -40,6 +40,7 @@ _RUNS = {
     "metrics": "metrics whose curves are drawn, too, a,b",
 }
 _HOW = {
+    "over_seeds": "what stands for a condition over its seeds: mean, median, iqm or quantile:0.1",
     "level": "of every interval, such as 0.95",
     "interval": "how intervals are made",
     "best": "how it is found which conditions can be the best: leaders or simple",

@@ -16,6 +16,7 @@ from rothamsted.publish.description import estimate_text
 from rothamsted.publish.pages import now_text
 from rothamsted.report.page.compare_page import Comparison, SubjectResult, render_comparison
 from rothamsted.report.plots import render
+from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.wording import estimate, number, p_value
 
 PLOTS = ("curves", "curves_by_time", "differences", "expected_best")
@@ -60,11 +61,19 @@ def comparison_html(dataset: Dataset, subjects: Sequence[Subject], settings: Set
     )
 
 
+def over_text(dataset: Dataset) -> str:
+    """', median over seeds', where another number than the mean stands for a condition; else empty."""
+    over = dataset.objective.over
+    return "" if over == MEAN else f", {words_of(over)} over seeds"
+
+
 def comparison_text(dataset: Dataset, settings: Settings) -> str:
     """Means with intervals, and each difference from the reference, for the terminal."""
     analysis = analyze(dataset, settings)
     labels = {condition.number: condition.label for condition in dataset.conditions}
-    lines = [f"{dataset.objective.metric} ({dataset.objective.direction}, {dataset.objective.reduce})"]
+    lines = [
+        f"{dataset.objective.metric} ({dataset.objective.direction}, {dataset.objective.reduce}{over_text(dataset)})"
+    ]
     lines += [f"  {labels[s.condition]}: {estimate_text(s.interval, s)}" for s in analysis.objective]
     lines += _expected_best(dataset)
     if analysis.comparisons is None:

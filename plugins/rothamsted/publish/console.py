@@ -13,7 +13,7 @@ from rothamsted import tracking
 from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
-from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, race_text
+from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, over_text, race_text
 from rothamsted.report.next_steps import next_steps
 from rothamsted.report.tables.cells import mean_estimate
 from rothamsted.report.verdicts import verdict_of, verdict_words
@@ -76,9 +76,10 @@ def best_table(analysis: Analysis) -> Table:
     names = list(dict.fromkeys(name for number in shown for name in conditions[number].values))
     which = "Conditions on the Pareto set first, by" if dataset.others else "Best conditions by"
     picked = "those on the set are" if dataset.others else "the first is"
+    what = analysis.over_words
     table = Table(
-        title=escape(f"{which} mean {dataset.objective.metric} ({dataset.objective.direction})"),
-        caption=f"the search's own estimates: {picked} chosen for looking best, so the mean is optimistic",
+        title=escape(f"{which} {what} {dataset.objective.metric} ({dataset.objective.direction})"),
+        caption=f"the search's own estimates: {picked} chosen for looking best, so the {what} is optimistic",
     )
     of_further = [header for other in dataset.others for header in (f"mean {other.metric}", "interval", "n")]
     last = [
@@ -86,11 +87,11 @@ def best_table(analysis: Analysis) -> Table:
         *["Pareto set"] * (analysis.pareto is not None),
         *["race"] * is_raced(dataset),
     ]
-    for header in ("trial", *names, "mean", _interval_header(analysis), "n", *of_further, *last):
+    for header in ("trial", *names, what, _interval_header(analysis), "n", *of_further, *last):
         table.add_column(escape(header), justify="right")
     summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
     if any(of_one[number].n_missing for of_one in summaries for number in shown):
-        table.caption = f"{table.caption}; seeds missing: the mean adjusted for them, and that of its own values"
+        table.caption = f"{table.caption}; seeds missing: the {what} adjusted for them, and that of its own values"
     for number in shown:
         row = [str(number), *(escape(short(conditions[number].values.get(name, ""))) for name in names)]
         row += [cell for of_one in summaries for cell in _cells(of_one[number])]
@@ -104,9 +105,9 @@ def confirmed_table(analysis: Analysis) -> Table:
     """The confirmed conditions: what the search thought, what fresh seeds say, and what luck was worth."""
     labels = {one.number: one.label for one in analysis.dataset.conditions}
     table = Table(
-        title=escape(f"Confirmed {analysis.dataset.objective.metric}: the estimate to report"),
-        caption="on seeds that the search did not use; luck: how much better the search's mean was, with the interval "
-        "of the difference",
+        title=escape(f"Confirmed {over_text(analysis)}{analysis.dataset.objective.metric}: the estimate to report"),
+        caption=f"on seeds that the search did not use; luck: how much better the search's {analysis.over_words} was, "
+        "with the interval of the difference",
     )
     table.add_column("trial", justify="right")
     table.add_column("condition")

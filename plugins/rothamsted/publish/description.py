@@ -15,6 +15,7 @@ from rothamsted.report.sections.tasks import task_words
 from rothamsted.report.sentences import LUCK_MEANING, luck_estimate, with_interval
 from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
+from rothamsted.statistics.centres import words_of
 from rothamsted.wording import level_percent, with_basis
 
 N_SHOWN = 10
@@ -103,8 +104,7 @@ def estimate_text(interval: Interval | None, summary: ConditionSummary | None = 
         return with_interval(interval)
     if summary is None or summary.n == 0:
         return "no score"
-    mean = summary.statistics["mean"]
-    return with_basis(mean, math.nan, math.nan, level=math.nan, method="", n=summary.n)
+    return with_basis(summary.value, math.nan, math.nan, level=math.nan, method="", n=summary.n)
 
 
 def confirmed_text(one: Confirmed) -> str:
@@ -112,7 +112,7 @@ def confirmed_text(one: Confirmed) -> str:
     counts = one.summary.counts if one.summary is not None else {}
     odd = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if name != "finished")
     if one.mean is None:
-        return f"no mean: {odd or 'no score'}"
+        return f"no {words_of(one.summary.over) if one.summary else 'mean'}: {odd or 'no score'}"
     return estimate_text(one.confirmed, one.summary) + (f"; {odd}" if odd else "")
 
 
@@ -153,7 +153,8 @@ def _confirmed(analysis: Analysis) -> list[str]:
     for one in analysis.confirmed:
         lines += [
             f"**Confirmed on fresh seeds**, trial {one.condition} ({labels[one.condition]}): "
-            f"{analysis.dataset.objective.metric} {confirmed_text(one)}. This is the estimate to report. "
+            f"{over_text(analysis)}{analysis.dataset.objective.metric} {confirmed_text(one)}. "
+            "This is the estimate to report. "
             f"The search's estimate {_searched(one)}; better than on fresh seeds by {luck_text(one.luck)}.",
             "",
         ]
@@ -179,7 +180,8 @@ def _table(analysis: Analysis) -> list[str]:
     summaries = [{one.condition: one for one in of_one} for of_one in (analysis.objective, *analysis.others)]
     first = ", the Pareto set first, then" if dataset.others else ""
     optimistic = (
-        " These are the search's own estimates. The first was chosen because it looked best, so its mean is optimistic."
+        " These are the search's own estimates. The first was chosen because it looked best, so its "
+        f"{analysis.over_words} is optimistic."
     )
     more = [
         *["verdict"] * (analysis.best is not None),
@@ -199,11 +201,16 @@ def _table(analysis: Analysis) -> list[str]:
         row += ["yes" if number in analysis.pareto.members else "no"] if analysis.pareto is not None else []
         rows.append([*row, *[conditions[number].race] * is_raced(dataset)])
     return [
-        f"Best conditions{first} by mean {dataset.objective.metric} ({dataset.objective.direction})."
+        f"Best conditions{first} by {analysis.over_words} {dataset.objective.metric} ({dataset.objective.direction})."
         + (optimistic if dataset.kind == "sweep" else ""),
         "",
         *(f"| {' | '.join(map(_cell, row))} |" for row in [header, ["---"] * len(header), *rows]),
     ]
+
+
+def over_text(analysis: Analysis) -> str:
+    """'median ', where another number than the mean stands for a condition; else empty."""
+    return "" if analysis.over_words == "mean" else f"{analysis.over_words} "
 
 
 def _cell(text: str) -> str:

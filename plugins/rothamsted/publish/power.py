@@ -13,6 +13,7 @@ from rothamsted.analysis.values import Dataset
 from rothamsted.analysis.verdicts import MOST_SIMULATED, own_spread
 from rothamsted.errors import UserError
 from rothamsted.statistics.best_power import MOST_SEEDS, seeds_to_show
+from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.statistics.spread import DEFAULT_SD_LEVEL, upper_limit
 from rothamsted.wording import number
 
@@ -25,6 +26,11 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
     """
     if difference == 0:
         raise UserError("rothamsted power: difference=0 takes infinitely many seeds; give the smallest that matters")
+    if dataset.objective.over != MEAN:
+        raise UserError(
+            f"rothamsted power: plans are for means, and {dataset.name} goes by its {words_of(dataset.objective.over)} "
+            "over seeds; give over_seeds=mean, or see in its report how many seeds would decide what is open"
+        )
     if dataset.crossed:
         raise UserError(
             f"rothamsted power: replicates of {dataset.name} are crossed, and a plan is for independent ones; give a "

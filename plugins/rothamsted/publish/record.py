@@ -27,6 +27,7 @@ from rothamsted.report.tables.csv_tables import (
     sources_table,
     to_csv,
 )
+from rothamsted.statistics.centres import statistic_of
 from rothamsted.tracking import Recorder
 
 FOLDER = "statistics"
@@ -113,9 +114,10 @@ def _membership(analysis: Analysis) -> dict[str, bool]:
 
 def _prefixed(prefix: str, summary: ConditionSummary) -> dict[str, float]:
     values = {f"{prefix}/{name}": summary.statistics[name] for name in _STATISTICS}
+    values[f"{prefix}/{statistic_of(summary.over)}"] = summary.value
     values[f"{prefix}/n"] = float(summary.n)
     if summary.n_missing:
-        values[f"{prefix}/mean_adjusted"] = summary.adjusted
+        values[f"{prefix}/{statistic_of(summary.over)}_adjusted"] = summary.adjusted
     if summary.interval is not None:
         values |= {f"{prefix}/ci_low": summary.interval.low, f"{prefix}/ci_high": summary.interval.high}
     return values
@@ -133,7 +135,10 @@ def _of(summaries: Sequence[ConditionSummary], number: int) -> ConditionSummary:
 def _tags(analysis: Analysis) -> Mapping[str, str]:
     objective = analysis.dataset.objective
     several = (objective, *analysis.dataset.others)
-    shown = "; ".join(f"{one.direction} {one.metric} ({one.reduce})" for one in several)
+    shown = "; ".join(
+        f"{one.direction} {one.metric} ({one.reduce}{'' if one.over == 'mean' else f', over {one.over}'})"
+        for one in several
+    )
     found = {
         "rothamsted.analysis": f"level {analysis.level:g}, interval {analysis.interval}, best "
         f"{analysis.best.method if analysis.best else 'unknown'}, {shown}",

@@ -90,7 +90,7 @@ def _points(
         scores = np.array([(r.objective, *r.others)[index] for r in replicates])[:, None]
         if np.isfinite(scores).any():
             crossing = crossing_of(dataset.crossed, numbers)
-            yield from summary_points(key, np.array([0]), scores, **how, known=known, crossing=crossing)
+            yield from summary_points(key, np.array([0]), scores, **how, known=known, crossing=crossing, over=one.over)
 
 
 def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, FactorEffects, Luck
 from rothamsted.statistics import Interval
+from rothamsted.statistics.centres import with_article
 from rothamsted.wording import (
     GAP,
     Estimate,
@@ -34,6 +35,8 @@ METHODS = {
     "percentile": "percentile bootstrap",
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
+    "trimmed log": "trimmed t, log scale",
+    "trimmed logit": "trimmed t, logit scale",
 }
 LUCK_MEANING = "The search's estimate is optimistic, because the condition was chosen by it."
 OTHER_SOURCES = {
@@ -124,7 +127,7 @@ def luck_basis(luck: Luck) -> str:
     """Level, method and both n of the interval of a difference, or why it has none."""
     n_each = f"n{GAP}={GAP}{luck.n_search} and {luck.n_confirmed}"
     if not luck.has_interval:
-        return f"{n_each}: an interval needs two of each"
+        return f"{n_each}: no interval, which takes {'two' if luck.method == 'Welch' else 'more'} of each"
     return f"{level_percent(luck.level)}, {luck.method}, {n_each}"
 
 
@@ -167,13 +170,14 @@ def shares_words(effects: FactorEffects, metric: str) -> str:
 
 def measured(analysis: Analysis, found: ConditionSummary | None) -> str:
     """A condition's mean with its interval, method and n, in words."""
-    metric = analysis.dataset.objective.metric
+    metric, what = analysis.dataset.objective.metric, analysis.over_words
     if found is None or found.n == 0:
-        return f"without a mean {metric}"
+        return f"without {with_article(what)} {metric}"
     if found.interval is None:
         why = "one replicate: no interval" if found.n == 1 else found.note or "no interval"
-        return f"{metric} {number(found.statistics.get('mean', math.nan))} ({why}){adjusted_words(found)}"
-    return f"mean {metric} {with_interval(found.interval)}{adjusted_words(found)}"
+        shown = metric if what == "mean" else f"{what} {metric}"
+        return f"{shown} {number(found.value)} ({why}){adjusted_words(found)}"
+    return f"{what} {metric} {with_interval(found.interval)}{adjusted_words(found)}"
 
 
 def adjusted_words(found: ConditionSummary) -> str:

@@ -8,6 +8,9 @@ from rothamsted.wording import GAP, count, joined, level_percent, number
 METHODS = {
     "leaders": "each condition against rivals that the other seeds chose",
     "simple": "t tests, corrected by Bonferroni and Holm",
+    "sign": "sign tests of all pairs on common seeds, corrected by Bonferroni and Holm",
+    "trimmed": "Yuen's tests of trimmed means of all pairs, corrected by Bonferroni and Holm",
+    "bounds": "order statistics of both conditions of each pair, corrected by Bonferroni and Holm",
 }
 OPEN = "open: more seeds are needed to say"
 
@@ -38,7 +41,7 @@ def verdict_of(analysis: Analysis, condition: int) -> str:
         return ""
     one = found.verdicts[condition]
     if condition == found.winner:
-        return f"best{GAP}mean"
+        return f"best{GAP}{analysis.over_words.replace(' ', GAP)}"
     return one.verdict if one.is_in_set or one.verdict != "open" else f"open,{GAP}unlikely"
 
 

@@ -90,6 +90,23 @@ def read_vary(raw: Any) -> Any:
     return tuple(raw)
 
 
+def read_over(raw: Any) -> Any:
+    """What stands for a condition over its replicates: mean, median, iqm or {quantile: Q}."""
+    q = raw.get("quantile") if isinstance(raw, Mapping) and len(raw) == 1 else None
+    if isinstance(raw, str) and (found := re.fullmatch(r"quantile:([0-9.eE-]+)", raw)):
+        try:
+            q = float(found[1])
+        except ValueError:
+            q = None
+    if raw in ("mean", "median", "iqm"):
+        return raw
+    if isinstance(q, bool) or not isinstance(q, (int, float)) or not 0 < q < 1:
+        raise PydanticCustomError(
+            "over", "Input should be mean, median, iqm or {quantile: Q} with Q between 0 and 1, such as 0.1"
+        )
+    return "median" if q == 0.5 else f"quantile:{q!r}"
+
+
 def read_workers(raw: Any) -> Any:
     """A number of workers, or auto."""
     if raw != "auto" and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):

@@ -94,7 +94,11 @@ def grown_only(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 def _objectives(sweep: Sweep) -> Any:
     """One objective as a mapping, several as a list; a score without the metric that its name gives it."""
     plain = [
-        objective.model_dump(mode="json", exclude_none=True, exclude={"metric"} if objective.expression else None)
+        objective.model_dump(
+            mode="json",
+            exclude_none=True,
+            exclude={*({"metric"} if objective.expression else ()), *({"over"} if objective.over == "mean" else ())},
+        )  # a sweep that was recorded before there was `over` reads the same
         for objective in sweep.objectives
     ]
     return plain[0] if len(plain) == 1 else plain

@@ -9,6 +9,7 @@ from typing import Any
 from rothamsted.catalog import SAMPLERS
 from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
+from rothamsted.spec.rules_over import check_over
 from rothamsted.spec.rules_search import check_search
 from rothamsted.spec.rules_stages import check_stages
 from rothamsted.spec.rules_task import check_task
@@ -37,6 +38,7 @@ def check_rules(sweep: Sweep, document: Document) -> None:
     check_varied(sweep, document)
     check_stages(sweep, document)
     _check_confirmation(sweep, document)
+    check_over(sweep, document)
     _check_promotion(sweep, document)
     _check_models(sweep, document)
     check_task(sweep, document)

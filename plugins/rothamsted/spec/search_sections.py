@@ -20,6 +20,7 @@ from rothamsted.spec.field_values import (
     Seed,
     Storage,
     Text,
+    read_over,
     read_reduction,
     refusal,
 )
@@ -37,6 +38,8 @@ class Objective(BaseModel):
         direction: minimize or maximize.
         reduce: "last", "best" (over the steps), or "mean:K", the mean of the last K values, which a file
             writes as `{mean_of_last: K}`.
+        over: what stands for a condition over its replicates, and is optimised, ranked and confirmed: "mean", "median",
+            "iqm" (mean of the middle half) or "quantile:Q", which a file writes as `{quantile: Q}`.
         expression: of a composite score, from metrics that are logged; None: the metric itself is logged.
         name: under which a composite score is logged.
         artifact: of a foreign project's run, a JSON or YAML file that holds the number.
@@ -47,6 +50,7 @@ class Objective(BaseModel):
     metric: Text
     direction: Literal["minimize", "maximize"]
     reduce: Annotated[str, BeforeValidator(read_reduction)] = "last"
+    over: Annotated[str, BeforeValidator(read_over)] = "mean"
     expression: ExpressionText | None = None
     name: Text | None = None
     artifact: Text | None = None

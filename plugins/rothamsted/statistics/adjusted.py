@@ -52,7 +52,7 @@ def adjusted_means(values: np.ndarray) -> AdjustedMeans:
     x[~np.isfinite(x)] = np.nan
     is_there = np.isfinite(x)
     raw = np.array([mean_of(row) for row in x])
-    group, n_missing = _linked(is_there)
+    group, n_missing = linked(is_there)
     mean = raw.copy()
     for one in np.unique(group[n_missing > 0]):
         rows = np.flatnonzero((group == one) & is_there.any(axis=1))
@@ -73,7 +73,7 @@ def mean_of(values: np.ndarray) -> float:
     return float(np.clip(moments(finite[:, None])[0][0], finite.min(), finite.max()))
 
 
-def _linked(is_there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def linked(is_there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the group of conditions that each belongs to, and how many of the group's seeds it lacks."""
     n_conditions, n_seeds = is_there.shape
     rows, columns = np.nonzero(is_there)

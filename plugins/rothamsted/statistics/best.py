@@ -14,11 +14,13 @@ from typing import Literal
 
 import numpy as np
 
+from rothamsted.statistics.best_centres import by_centres, method_of, turned
 from rothamsted.statistics.best_findings import Findings, behind_best_other, bounded_low
 from rothamsted.statistics.best_leaders import by_leaders
-from rothamsted.statistics.best_remarks import note, warnings
+from rothamsted.statistics.best_remarks import note, too_few, warnings
 from rothamsted.statistics.best_scale import scale
 from rothamsted.statistics.best_simple import by_pairs
+from rothamsted.statistics.centres import MEAN, parse_over
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
 from rothamsted.statistics.leaders import LEAST_CONDITIONS, LEAST_REPEATED
 from rothamsted.statistics.reduce import Direction
@@ -51,7 +53,8 @@ class BestResult:
 
     winner: int  # condition with the best mean
     rows: tuple[AgainstBest, ...]  # (condition,)
-    method: str  # the one used, a name in BEST_METHODS: "simple" where there are too few conditions for leaders
+    method: str  # the one used, a name in BEST_METHODS: "simple" where there are too few conditions for leaders; else
+    # of `best_centres`: "sign", "trimmed", "bounds"
     level: float  # probability that the truly best one is in the set; that no best one is called worse
     smallest_difference: float | None
     n_excluded: int  # values that are missing or infinite
@@ -92,6 +95,7 @@ def compare_with_best(
     smallest_difference: float | None = None,
     method: str = "leaders",
     means: np.ndarray | None = None,
+    over: str = MEAN,
 ) -> BestResult | None:
     """Say of each condition whether it can be the best, is worse, is as good, or is open.
 
@@ -111,6 +115,8 @@ def compare_with_best(
             method is "simple".
         means: (condition,) that conditions are ranked by, where that is decided elsewhere: the winner has the best of
             them. None: the method's own.
+        over: What stands for the values of a condition, see `centres.centre_of`. For another than the mean there is one
+            method, see `best_centres`.
 
     Returns:
         The result, the same for any order of the conditions; None without any finite value.
@@ -127,7 +133,13 @@ def compare_with_best(
     lower = np.where(is_finite, scores if direction == "minimize" else -scores, np.nan)
     lower = lower[np.ix_(candidates, np.flatnonzero(is_finite.any(axis=0)))]
     name = method if _is_enough(lower, BEST_METHODS[method].needs) else "simple"
-    found, is_clipped = _found(lower, BEST_METHODS[name], is_paired, round(1 - level, 12))
+    run, more = BEST_METHODS[name].run, ""
+    if over != MEAN:
+        given = parse_over(over)
+        centre = turned(given, direction)
+        name, run = method_of(centre, is_paired), by_centres(centre)
+        more = too_few(lower, centre, given.words, level=level, is_paired=is_paired)
+    found, is_clipped = _found(lower, run, is_paired, round(1 - level, 12))
     if means is not None:
         found = _ranked_by(found, (means if direction == "minimize" else -means)[candidates])
     rows = [AgainstBest(n=0, mean=np.nan, p=np.nan, is_in_set=False, verdict="", **_NOTHING) for _ in scores]
@@ -141,7 +153,10 @@ def compare_with_best(
         smallest_difference=smallest_difference,
         n_excluded=int((~is_finite).sum()),
         note=note(lower, found.p, n_missing=len(scores) - len(candidates)),
-        warnings=warnings(lower, found.mean, n_diverged=int(np.isinf(scores).sum()), is_clipped=is_clipped),
+        warnings=(
+            *([more] if more else []),
+            *warnings(lower, found.mean, n_diverged=int(np.isinf(scores).sum()), is_clipped=is_clipped),
+        ),
     )
 
 
@@ -170,15 +185,20 @@ def _is_enough(lower: np.ndarray, needs: tuple[int, int]) -> bool:
     return len(lower) >= needs[0] and int((np.isfinite(lower).sum(axis=1) >= 2).sum()) >= needs[1]
 
 
-def _found(lower: np.ndarray, method: BestMethod, is_paired: bool, alpha: float) -> tuple[Findings, bool]:
-    """Return what the method finds, and whether values were too far out to compute with.
+def _found(
+    lower: np.ndarray,
+    run: Callable[[np.ndarray, bool, float, np.ndarray], Findings],
+    is_paired: bool,
+    alpha: float,
+) -> tuple[Findings, bool]:
+    """Return what a method finds, and whether values were too far out to compute with.
 
     Conditions are put in an order of their own, worst values first: ties between leaders then favour the condition that
     is tested, whatever the order given.
     """
     scaled = scale(lower)
     order = np.lexsort(np.where(np.isnan(scaled.values), np.inf, -scaled.values).T[::-1])
-    found = method.run(scaled.values[order], is_paired, alpha, scaled.resolution[order])
+    found = run(scaled.values[order], is_paired, alpha, scaled.resolution[order])
     given = np.argsort(order)
     back = {name: getattr(found, name)[given] for name in Findings.__dataclass_fields__}
     for name in ("mean", "difference", "low", "high"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from rothamsted.statistics.best_centres import fewest_seeds, method_of
+from rothamsted.statistics.centres import Centre
 from rothamsted.statistics.intervals import moments
 
 FAR_NOISIER = 3.0  # times the median standard deviation of the others
@@ -62,3 +64,24 @@ def warnings(lower: np.ndarray, mean: np.ndarray, *, n_diverged: int, is_clipped
             "Some values are too large to compute with. They count as 1e70 standard deviations from the middle."
         )
     return tuple(found)
+
+
+def too_few(lower: np.ndarray, centre: Centre, words: str, *, level: float, is_paired: bool) -> str:
+    """Say that no condition can be called worse by so few seeds, and how many it takes; empty where they are enough.
+
+    Args:
+        lower: (condition, seed) of the candidates.
+        centre: Another one than the mean.
+        words: What it is called, of the values as they were logged.
+        level: Of the verdicts.
+        is_paired: Whether columns are seeds.
+    """
+    n_conditions, n = len(lower), int(np.isfinite(lower).sum(axis=1).max())
+    needed = fewest_seeds(centre, n_conditions, level=level, is_paired=is_paired)
+    if n_conditions < 2 or n >= needed:
+        return ""
+    tests = {"sign": "sign tests", "bounds": "order statistics", "trimmed": "trimmed means"}
+    return (
+        f"{n} seeds a condition are too few to call any of {n_conditions} conditions worse by its {words}: "
+        f"{tests[method_of(centre, is_paired)]} need {needed} or more."
+    )

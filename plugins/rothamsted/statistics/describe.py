@@ -6,19 +6,19 @@ for intervals by name, and for the words where a number would mislead.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rothamsted.metric import UNKNOWN, Metric
+from rothamsted.statistics.centre_intervals import centre_interval, odd_centre, why_no_centre_interval
+from rothamsted.statistics.centres import MEAN, centre_of, interquartile_mean
 from rothamsted.statistics.intervals import (
     DEFAULT_LEVEL,
     N_RESAMPLES,
     Interval,
     mean_interval,
-    moments,
     why_no_interval,
     why_odd,
 )
@@ -38,7 +38,8 @@ class Description:
     iqm: float  # mean of the middle half
     min: float
     max: float
-    interval: Interval | None  # for the mean; None where the note says why
+    centre: float  # what stands for them: the mean, or what `over` names
+    interval: Interval | None  # for that; None where the note says why
     is_constant: bool  # more than one value, and no spread at all
     note: str  # what a reader has to know beside the numbers; empty where nothing is odd
 
@@ -51,24 +52,29 @@ def describe(
     metric: Metric = UNKNOWN,
     seed: int = 0,
     n_resamples: int = N_RESAMPLES,
+    over: str = MEAN,
 ) -> Description:
     """Describe replicates of one condition.
 
     Args:
         values: One number a replicate; NaN and infinity are left out and counted.
-        level: Nominal coverage of the interval for the mean, in (0, 1).
-        method: A name of `catalog.INTERVALS`.
+        level: Nominal coverage of the interval, in (0, 1).
+        method: A name of `catalog.INTERVALS`: of a mean.
         metric: What is known of the metric, as `mean_interval` takes it.
         seed: Where the bootstrap's resamples come from.
         n_resamples: Of the bootstrap, at least 999.
+        over: What stands for them, see `centres.centre_of`; the interval is for that, see `centre_intervals`.
 
     Raises:
-        SpecError: No method of this name.
+        SpecError: No method of this name, or another `over`.
         ValueError: As `mean_interval`.
     """
     given = np.asarray(values, dtype=np.float64)
-    interval = mean_interval(given, level=level, method=method, metric=metric, seed=seed, n_resamples=n_resamples)
     finite = given[np.isfinite(given)]
+    if over == MEAN:
+        interval = mean_interval(given, level=level, method=method, metric=metric, seed=seed, n_resamples=n_resamples)
+    else:
+        interval = centre_interval(finite, over, level=level, metric=metric)
     n = len(finite)
     summary = summarize(finite[:, None], level)
     known = {key: float(summary[key][0]) for key in ("mean", "sd", "sem", "median", "min", "max")}
@@ -77,8 +83,8 @@ def describe(
     if metric.is_share and metric.rows is None:
         no_width += "; declare rows= of the metric, where it is a share of rows"
     remarks = [
-        why_no_interval(n, level=level, method=method) or why_odd(finite, method=method, metric=metric),
-        no_width if interval is not None and interval.low == interval.high else "",
+        _odd(finite, over, level=level, method=method, metric=metric),
+        no_width if is_constant and interval is not None and interval.low == interval.high else "",
         f"{len(given) - n} of {len(given)} values not finite: left out" if n < len(given) else "",
     ]
     return Description(
@@ -86,21 +92,15 @@ def describe(
         n_excluded=len(given) - n,
         **known,
         iqm=interquartile_mean(finite),
+        centre=known["mean"] if over == MEAN else centre_of(finite, over),
         interval=interval,
         is_constant=is_constant,
         note="; ".join(remark for remark in remarks if remark),
     )
 
 
-def interquartile_mean(values: np.ndarray) -> float:
-    """Return the mean without the lowest and the highest quarter of values (replicate,), all finite.
-
-    A quarter of n is rounded down: with fewer than four values it is the mean. The same as scipy.stats.trim_mean at
-    0.25, the IQM of Agarwal et al. (2021), arXiv:2108.13264. NaN of no values.
-    """
-    n = len(values)
-    if n == 0:
-        return math.nan
-    n_cut = n // 4
-    middle = np.sort(values)[n_cut : n - n_cut]
-    return float(moments(middle[:, None])[0][0])
+def _odd(finite: np.ndarray, over: str, *, level: float, method: str, metric: Metric) -> str:
+    """Say why there is no interval, or one that the spread of the values does not explain; else empty."""
+    if over == MEAN:
+        return why_no_interval(len(finite), level=level, method=method) or why_odd(finite, method=method, metric=metric)
+    return why_no_centre_interval(finite, over, level=level, metric=metric) or odd_centre(finite, over, metric)

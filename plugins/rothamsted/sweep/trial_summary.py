@@ -18,7 +18,8 @@ from rothamsted.metric import TEST_PREFIX, Metric, declared
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
-from rothamsted.statistics import align, summarize
+from rothamsted.statistics import align, describe, summarize
+from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.statistics.crossed import Crossing, crossing_of
 from rothamsted.statistics.ranges import scale_of
 from rothamsted.statistics.sequential import schedule_looks
@@ -90,7 +91,7 @@ def objective_points(
         if len(scores := _scores(results, index)):
             key, level = objective_key(index, objective.metric), sweep.statistics.level
             at, known = np.array([step]), declared(metrics, objective.metric)
-            how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": known}
+            how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": known, "over": objective.over}
             points += summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep))
     return points
 
@@ -129,12 +130,18 @@ def told(
     n_by_outcome = Counter(r.outcome.value for r in results)
     counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
     summaries = [
-        summary_of(_scores(counted, index), level, declared(metrics, objective.metric), _crossing(counted, sweep))
+        summary_of(
+            _scores(counted, index),
+            level,
+            declared(metrics, objective.metric),
+            _crossing(counted, sweep),
+            over=objective.over,
+        )
         for index, objective in enumerate(sweep.objectives)
     ]
     broken = violations(results, sweep)
     values = tuple(
-        _worst(objective) if n_by_outcome[Outcome.DIVERGED.value] else summary.get("mean")
+        _worst(objective) if n_by_outcome[Outcome.DIVERGED.value] else value_of(summary)
         for objective, summary in zip(sweep.objectives, summaries, strict=True)
     )
     has_values = not pruned and all(value is not None for value in values)
@@ -171,12 +178,28 @@ def _crossing(results: Sequence[ReplicateResult], sweep: Sweep) -> Crossing | No
     return crossing_of(sweep.replicates.crossed, [r.replicate for r in results if r.objective is not None])
 
 
-def summary_of(scores: np.ndarray, level: float, metric: Metric, crossing: Crossing | None = None) -> dict[str, Any]:
-    """Mean, interval and their kind of the scores (replicate,); empty without any, None where undefined."""
+def summary_of(
+    scores: np.ndarray, level: float, metric: Metric, crossing: Crossing | None = None, *, over: str = MEAN
+) -> dict[str, Any]:
+    """Statistics, interval and its kind of the scores (replicate,); empty without any, None where undefined.
+
+    Where another number than the mean stands for a condition (`objective.over`) that is `value`, and the interval is
+    its own.
+    """
     if not len(scores):
         return {}
-    found = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric, crossing).items()}
-    return {**found, "method": scale_of(scores, metric)}
+    found: dict[str, Any] = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric, crossing).items()}
+    if over == MEAN:
+        return {**found, "method": scale_of(scores, metric)}
+    own = describe(scores, level=level, metric=metric, over=over)
+    low, high = (own.interval.low, own.interval.high) if own.interval else (None, None)
+    method = own.interval.method if own.interval else ""
+    return {**found, "ci_low": low, "ci_high": high, "method": method, "over": over, "value": _finite(own.centre)}
+
+
+def value_of(summary: Mapping[str, Any]) -> float | None:
+    """What stands for a condition in a summary: what `objective.over` names, else the mean; None where undefined."""
+    return summary["value"] if "value" in summary else summary.get("mean")
 
 
 def _worst(objective: Objective) -> float:
@@ -201,11 +224,13 @@ def _replicate(result: ReplicateResult) -> dict[str, Any]:
 
 def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
     """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
-    if not summary or summary.get("mean") is None:
+    value = value_of(summary)
+    if value is None:
         return "no score"
     low, high = (math.nan if summary.get(end) is None else summary[end] for end in ("ci_low", "ci_high"))
     method = summary.get("method", "t")  # one that was told before the method was kept
-    return with_basis(summary["mean"], low, high, level=level, method=method, n=int(summary["n"]))
+    text = with_basis(value, low, high, level=level, method=method, n=int(summary["n"]))
+    return f"{words_of(summary['over'])} {text}" if "over" in summary else text
 
 
 def describe_violation(violation: float) -> str:

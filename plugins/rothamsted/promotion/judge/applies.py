@@ -34,6 +34,11 @@ def check_sweep(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
             f"{place}: objective is {wanted.direction} {wanted.metric}, but sweep {sweep.name} has {own.direction} "
             f"{own.metric}; give a policy for that metric, or sweep for the policy's"
         )
+    if own.over != "mean":
+        raise PromotionError(
+            f"{place}: compares means over seeds, but sweep {sweep.name} goes by {own.over} (objective.over); "
+            "sweep with over: mean"
+        )
     if policy.study is not None and policy.study != sweep.study:
         raise PromotionError(
             f"{place}: study is {policy.study}, but sweep {sweep.name} is of study {sweep.study}; give the policy "

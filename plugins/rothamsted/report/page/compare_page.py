@@ -241,7 +241,7 @@ def _metric_cell(found: ConditionSummary | None) -> Cell:
     if found is None or found.n == 0:
         return text("")
     written, _ = mean_estimate(found)
-    return numeric(f"{written}, n = {found.n}", found.statistics["mean"])
+    return numeric(f"{written}, n = {found.n}", found.value)
 
 
 def _curves_gap(comparison: Comparison) -> tuple[Part, ...]:

@@ -75,6 +75,7 @@ class Forest:
     method: str  # of the intervals, in words; empty without any
     has_verdicts: bool
     left_out: str  # conditions without a mean, with why; empty: none
+    centre: str = "mean"  # what stands for a condition over its seeds
     order: str = ""  # of the values that share a column: the names of the factors
 
     @property
@@ -114,6 +115,7 @@ def forest_data(analysis: Analysis, options: PlotOptions) -> Forest:
         level=analysis.level,
         method=" or ".join(sorted(METHODS.get(one, one) for one in methods)),
         has_verdicts=analysis.best is not None,
+        centre=analysis.over_words,
         left_out=left_out_words(dataset, analysis.ranking),
         order="" if factors else BETWEEN.join(factor.name for factor in dataset.factors),
     )
@@ -170,7 +172,7 @@ def _row(analysis: Analysis, one: ConditionSummary, cells: tuple[str, ...], labe
         condition=number,
         cells=cells,
         label=label,
-        mean=one.statistics.get("mean", math.nan),
+        mean=one.value,
         low=bounds.low if bounds else math.nan,
         high=bounds.high if bounds else math.nan,
         n=one.n,
@@ -225,7 +227,7 @@ def chart_of(data: Forest) -> IntervalChart:
     return IntervalChart(
         caption=f"{data.metric}, {'lower' if data.is_lower_better else 'higher'} is better, best first",
         columns=data.columns,
-        metric=f"mean {data.metric}",
+        metric=f"{data.centre} {data.metric}",
         interval=f"{percent(data.level)} interval",
         has_verdicts=data.has_verdicts,
         rows=tuple(_shown_row(row, place) for row in rows),
@@ -303,7 +305,7 @@ def forest_caption(data: Forest) -> str:
     intervals = f" with its {percent(data.level)} interval ({data.method})" if data.method else ""
     return joined(
         [
-            f"The mean of each condition{intervals}, best first",
+            f"The {data.centre} of each condition{intervals}, best first",
             "Blue: cannot be ruled out as the best; red: worse; grey: not decided" if data.has_verdicts else "",
             "Diamond: on fresh seeds, which had no part in the choice" if any(r.is_fresh for r in data.rows) else "",
             f"The {n_drawn} best of {n_all} are shown" if n_drawn < n_all else "",

@@ -13,7 +13,16 @@ from rothamsted.report.plots.contract import NotApplicable, Over, Plot, PlotOpti
 from rothamsted.report.plots.crossing import axis_and_group, cell_score, cells, is_shared, over_words
 from rothamsted.report.plots.labels import distinct_numbers, fixed_numbers, named, number, percent
 from rothamsted.report.plots.look import BLACK, FONT, SMALL, sized
-from rothamsted.report.plots.view import Score, is_lower_better, metric_label, metric_of, n_diverged, scores, varying
+from rothamsted.report.plots.view import (
+    Score,
+    is_lower_better,
+    metric_label,
+    metric_of,
+    n_diverged,
+    reduced_label,
+    scores,
+    varying,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,9 +43,7 @@ class Heatmap:
     values: np.ndarray  # (y, x) NaN where there is no finite mean
     is_best: np.ndarray  # (y, x) bool: holds the best condition
     is_tied: np.ndarray  # (y, x) bool: holds one that cannot be ruled out as the best, the winner included
-    is_diverged: (
-        np.ndarray
-    )  # (y, x) bool: a replicate of the cell's condition (of any, where values are means) diverged
+    is_diverged: np.ndarray  # (y, x) bool: a replicate of the condition (of any, where values are means) diverged
     is_empty: np.ndarray  # (y, x) bool: no condition there
     is_log: bool  # the colours
     bright: Literal["smaller", "larger"]  # which values are bright: the better ones of the objective
@@ -47,6 +54,7 @@ class Heatmap:
     n_tied: int
     n_outside: int  # conditions to which one of the two factors does not apply
     objective: str  # by which the best is the best
+    centre: str = "mean"  # what stands for a condition over its seeds
 
 
 def heatmap_data(analysis: Analysis, options: PlotOptions) -> Heatmap:
@@ -78,7 +86,8 @@ def heatmap_data(analysis: Analysis, options: PlotOptions) -> Heatmap:
         level=analysis.level,
         n_tied=int(filled["is_tied"].sum()),
         n_outside=len(analysis.dataset.conditions) - sum(len(numbers) for numbers in everything.values()),
-        objective=metric_label(analysis, analysis.dataset.objective.metric),
+        objective=reduced_label(analysis, analysis.dataset.objective.metric),
+        centre=analysis.over_words,
     )
 
 
@@ -263,15 +272,16 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, data: Heatmap) -> None:
 def heatmap_caption(data: Heatmap) -> str:
     """Say what colours, frames and hatches mean, and what stands for the other factors."""
     is_better, scale = " and better" if data.is_objective else "", ", on a log scale" if data.is_log else ""
+    shown = data.centre if data.is_objective else "mean"
     names = f"{named(data.x.name)} or {named(data.y.name)}"
     n_blank, n_grey = int(data.is_empty.sum()), int((~data.is_empty & ~np.isfinite(data.values)).sum())
     return joined(
         [
-            f"Colour: mean over replicates, {data.bright} is brighter{is_better}{scale}",
+            f"Colour: {shown} over replicates, {data.bright} is brighter{is_better}{scale}",
             _marked_words(data),
             over_words(data.others, data.over).replace(", and its interval does not know of the picking", ""),
-            "Hatched: a replicate diverged; a number there is the mean of the others" if data.is_diverged.any() else "",
-            f"Grey: {words(n_grey, 'cell')} without a finite mean" if n_grey else "",
+            f"Hatched: a replicate diverged; a number there is the {shown} of the others" * data.is_diverged.any(),
+            f"Grey: {words(n_grey, 'cell')} without a finite {shown}" if n_grey else "",
             f"White: {words(n_blank, 'cell')} without a condition" if n_blank else "",
             f"{words(data.n_outside, 'condition')} left out: {names} does not apply" if data.n_outside else "",
         ]
@@ -283,7 +293,7 @@ def _marked_words(data: Heatmap) -> str:
         return ""
     best, tied = ("Solid frame", "dashed") if has_room(data) else ("Star", "dots")
     others = f"{words(data.n_tied - 1, 'cell')} that cannot be ruled out as the best at {percent(data.level)}"
-    return f"{best}: the best mean {data.objective}" + (f"; {tied}: {others}" if data.n_tied > 1 else "")
+    return f"{best}: the best {data.centre} {data.objective}" + (f"; {tied}: {others}" if data.n_tied > 1 else "")
 
 
 PLOT = Plot(title="Heatmap of two factors", data=heatmap_data, draw=heatmap_draw, caption=heatmap_caption)

@@ -55,6 +55,7 @@ class SearchHistory:
     fresh: Fresh | None
     level: float
     points: str
+    centre: str = "mean"  # what stands for a condition over its seeds
 
 
 def history_data(analysis: Analysis, options: PlotOptions) -> SearchHistory:
@@ -78,6 +79,7 @@ def history_data(analysis: Analysis, options: PlotOptions) -> SearchHistory:
     ends = [*([low, high] if len(trials) <= MOST_BARS else []), *([] if fresh is None else [[fresh.low, fresh.high]])]
     return SearchHistory(
         metric=metric_label(analysis, metric),
+        centre=analysis.over_words,
         trials=np.array(trials),
         mean=means,
         low=low,
@@ -142,9 +144,10 @@ def history_caption(data: SearchHistory) -> str:
     return joined(
         [
             data.points + bars,
-            "The best so far is the luckiest mean of all so far: it is too hopeful, the more so the more were tried",
+            f"The best so far is the luckiest {data.centre} of all so far: it is too hopeful, the more so the more "
+            "were tried",
             fresh,
-            f"{words(len(data.without), 'condition')} without a finite mean" if len(data.without) else "",
+            f"{words(len(data.without), 'condition')} without a finite {data.centre}" if len(data.without) else "",
             f"{words(len(data.pruned), 'condition')} pruned, marked at the top: they were stopped before the end, and "
             "their height says nothing"
             if len(data.pruned)

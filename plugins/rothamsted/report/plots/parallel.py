@@ -21,6 +21,7 @@ from rothamsted.report.plots.view import (
     level_keys,
     metric_label,
     metric_of,
+    reduced_label,
     scores,
 )
 
@@ -49,6 +50,7 @@ class Parallel:
     lines: np.ndarray  # (condition, axis) in [0, 1]; ABSENT_PLACE where a factor does not apply; best condition last
     shade: np.ndarray  # (condition,) 0 worst, 1 best, by rank
     n_conditions: int  # with a mean and a rank, shown or not
+    centre: str  # what stands for a condition over its seeds
     n_left_out: int  # conditions without a rank
     n_factors: int
     has_absent: bool
@@ -89,7 +91,8 @@ def parallel_data(analysis: Analysis, options: PlotOptions) -> Parallel:
         n_left_out=len(conditions) - len(ranked),
         n_factors=len(factors),
         has_absent=bool((lines == ABSENT_PLACE).any()),
-        metric=metric_label(analysis, metric),
+        metric=reduced_label(analysis, metric),
+        centre=analysis.over_words if metric == analysis.dataset.objective.metric else "mean",
     )
 
 
@@ -171,7 +174,7 @@ def parallel_caption(data: Parallel) -> str:
     rest, hidden = data.n_conditions - len(data.lines), data.n_factors - (len(data.verticals) - 1)
     return joined(
         [
-            f"One line a condition, through its factor values to its mean {named(data.metric)}; "
+            f"One line a condition, through its factor values to its {data.centre} {named(data.metric)}; "
             "dark and on top: best rank",
             f"The best {len(data.lines)} of {data.n_conditions} are shown" if rest else "",
             f"{data.n_factors - hidden} of {data.n_factors} factors are shown" if hidden else "",

@@ -70,7 +70,14 @@ def metric_name(analysis: Analysis, metric: str) -> str:
 
 
 def metric_label(analysis: Analysis, metric: str) -> str:
-    """Name a metric for an axis, with how the objective's curve became one number."""
+    """Name a metric for an axis, with how the objective's curve became one number, and that of a condition."""
+    own = analysis.dataset.objective
+    over = "" if metric != own.metric or own.over == "mean" else f", {analysis.over_words} over seeds"
+    return f"{reduced_label(analysis, metric)}{over}"
+
+
+def reduced_label(analysis: Analysis, metric: str) -> str:
+    """Name a metric, with how the objective's curve became one number."""
     name = metric_name(analysis, metric)
     known = (analysis.dataset.objective, *analysis.dataset.others)
     objective = next((one for one in known if one.metric == metric), None)
@@ -98,7 +105,7 @@ def scores(analysis: Analysis, metric: str) -> dict[int, Score]:
     found = {}
     pruned = pruned_numbers(analysis)
     for summary in summaries(analysis, metric):
-        mean = summary.statistics.get("mean", math.nan)
+        mean = summary.value
         if math.isfinite(mean) and summary.condition not in pruned:
             interval = summary.interval
             low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)

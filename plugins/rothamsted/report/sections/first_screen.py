@@ -19,6 +19,7 @@ from rothamsted.report.sentences import (
 )
 from rothamsted.report.verdicts import verdict_words
 from rothamsted.statistics import Interval
+from rothamsted.statistics.centres import with_article
 from rothamsted.wording import GAP, count, estimate, level_percent, number
 
 HEADWORD = re.compile(r"([A-Z][A-Za-z ]{2,24}):\s+(.*)")  # "Cost: 60 replicates of 0.02 s"
@@ -69,7 +70,7 @@ def _answer(analysis: Analysis) -> Answer | None:
     """The best condition with its estimate, confirmed where it was."""
     dataset, metric = analysis.dataset, analysis.dataset.objective.metric
     if not analysis.ranking:
-        why = f"No condition has a mean {metric}, so nothing can be said about which one is best."
+        why = f"No condition has {with_article(analysis.over_words)} {metric}, so nothing can be said about which one is best."
         return Answer(title="No best condition", name="", estimate="", basis="", words=(why,))
     winner = analysis.ranking[0]
     again = next((one for one in analysis.confirmed if one.condition == winner), None)
@@ -82,14 +83,18 @@ def _answer(analysis: Analysis) -> Answer | None:
             title=f"{what}{first}, confirmed on fresh seeds",
             name=named,
             estimate=_written(metric, again.confirmed, again.mean),
-            basis=_basis(again.confirmed, again.luck.n_confirmed, "fresh seed"),
+            basis=_basis(again.confirmed, again.luck.n_confirmed, "fresh seed", analysis.over_words),
             words=tuple(one for one in words if one),
         )
     found = summary_of(analysis, winner)
     interval, n = (found.interval, found.n) if found else (None, 0)
-    mean = found.statistics.get("mean", float("nan")) if found else float("nan")
+    mean = found.value if found else float("nan")
     missing = adjusted_words(found) if found else ""
-    failed = ("On fresh seeds a replicate of it diverged: it has no confirmed mean.",) if again is not None else ()
+    failed = (
+        (f"On fresh seeds a replicate of it diverged: it has no confirmed {analysis.over_words}.",)
+        if again is not None
+        else ()
+    )
     words = (*failed, *_other_confirmed(analysis, winner))
     if not is_contest and len(analysis.ranking) > 1 and not words:
         words = (CHOSEN if dataset.kind == "runs" else f"Not confirmed on fresh seeds. {CHOSEN}",)
@@ -97,7 +102,7 @@ def _answer(analysis: Analysis) -> Answer | None:
         title=f"{what}{first}" if dataset.kind != "sweep" or again is not None else f"{what} of the search{first}",
         name=named,
         estimate=_written(metric, interval, mean),
-        basis=_basis(interval, n, "replicate") + missing,
+        basis=_basis(interval, n, "replicate", analysis.over_words) + missing,
         words=words,
     )
 
@@ -109,11 +114,11 @@ def _written(metric: str, interval: Interval | None, mean: float) -> str:
     return f"{metric} {written.value} {written.interval.replace(' ', GAP)}"
 
 
-def _basis(interval: Interval | None, n: int, noun: str) -> str:
+def _basis(interval: Interval | None, n: int, noun: str, what: str) -> str:
     """What the numbers are: "mean of 10 fresh seeds with its 95 % interval"."""
     if interval is None:
-        return "one replicate: no interval" if n == 1 else f"mean of {count(n, noun)}, no interval"
-    return f"mean of {count(interval.n, noun)} with its {level_percent(interval.level)} interval"
+        return "one replicate: no interval" if n == 1 else f"{what} of {count(n, noun)}, no interval"
+    return f"{what} of {count(interval.n, noun)} with its {level_percent(interval.level)} interval"
 
 
 def _search_words(analysis: Analysis, again: Confirmed) -> str:
@@ -134,9 +139,13 @@ def _other_confirmed(analysis: Analysis, winner: int) -> tuple[str, ...]:
     sign = 1.0 if analysis.dataset.objective.direction == "minimize" else -1.0
     first = min(usable, key=lambda one: sign * (one.mean if one.mean is not None else 0.0))
     if first.condition == winner:
-        return (f"It also has the best mean of the {len(usable)} confirmed conditions.",) if len(usable) > 1 else ()
-    what = "of the confirmed conditions" if len(usable) > 1 else "that was confirmed"
+        return (
+            (f"It also has the best {analysis.over_words} of the {len(usable)} confirmed conditions.",)
+            if len(usable) > 1
+            else ()
+        )
+    of = "of the confirmed conditions" if len(usable) > 1 else "that was confirmed"
     return (
-        f"On fresh seeds condition{GAP}{first.condition} has the best mean {what}: "
+        f"On fresh seeds condition{GAP}{first.condition} has the best {analysis.over_words} {of}: "
         f"{with_interval(first.confirmed) if first.confirmed else number(first.mean or 0.0)}.",
     )

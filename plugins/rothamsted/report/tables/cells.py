@@ -30,7 +30,7 @@ MOST_NOTES = 10
 
 def mean_estimate(one: ConditionSummary) -> tuple[Estimate, float]:
     """A condition's mean with its interval, and the interval's width; NaN where there is none."""
-    mean, bounds = one.statistics.get("mean", math.nan), one.interval
+    mean, bounds = one.value, one.interval
     if bounds is None:
         return estimate(mean, math.nan, math.nan), math.nan
     return estimate(mean, bounds.low, bounds.high), bounds.high - bounds.low
@@ -42,7 +42,7 @@ def summary_cells(one: ConditionSummary, is_uniform: bool) -> tuple[Cell, ...]:
     sd, bounds = one.statistics.get("sd", math.nan), one.interval
     basis = f" {bounds.method}, {level_percent(bounds.level)}" if bounds and not is_uniform else ""
     return (
-        numeric(written.value, one.statistics.get("mean")),
+        numeric(written.value, one.value),
         numeric(written.interval + basis, width, hint=one.note),
         numeric(with_uncertainty(sd, sd), sd),
         numeric(str(one.n), one.n),

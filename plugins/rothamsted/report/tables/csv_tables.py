@@ -14,6 +14,7 @@ import numpy as np
 
 from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Dataset, LevelMean
+from rothamsted.statistics.centres import statistic_of
 
 STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
 INTERVAL_COLUMNS = ("ci_low", "ci_high", "level", "method")
@@ -50,7 +51,8 @@ def conditions_table(analysis: Analysis) -> Table:
     rest = (*(f"n_{outcome}" for outcome in outcomes), "n", *STATISTICS, *INTERVAL_COLUMNS)
     fates = _fates(analysis)
     others = [f"{one.metric}/{column}" for one in analysis.dataset.others for column in OTHER_COLUMNS]
-    marks = ("mean_adjusted", "n_seeds_missing", "is_constant", *VERDICT_COLUMNS)
+    adjusted = f"{statistic_of(analysis.dataset.objective.over)}_adjusted"
+    marks = (adjusted, "n_seeds_missing", "is_constant", *VERDICT_COLUMNS)
     last = (*marks, "note", "label", "run_id", *others, *fates)
     further = [{one.condition: one for one in of_one} for of_one in analysis.others]
     rows = [
@@ -84,8 +86,9 @@ def _verdict_cells(analysis: Analysis, condition: int) -> tuple[Any, ...]:
 
 def _fates(analysis: Analysis) -> dict[str, dict[int, Any]]:
     """Columns that only some sweeps have, by condition: race, pruned, Pareto set, constraints."""
-    conditions = analysis.dataset.conditions
-    fates: dict[str, dict[int, Any]] = {}
+    conditions, fates = analysis.dataset.conditions, dict[str, dict[int, Any]]()
+    if analysis.dataset.objective.over != "mean":
+        fates |= {name: {s.condition: getattr(s, name) for s in analysis.objective} for name in ("over", "value")}
     if any(one.race for one in conditions):
         fates["race"] = {one.number: one.race for one in conditions}
     if any(one.pruned for one in conditions):

@@ -17,7 +17,7 @@ from rothamsted.analysis.values import (
     Luck,
 )
 from rothamsted.report.parts import Cell, Column, DataTable, Row, columns, numeric, text
-from rothamsted.report.sentences import LUCK_MEANING, luck_basis, luck_estimate, short_labels
+from rothamsted.report.sentences import LUCK_MEANING, capital, luck_basis, luck_estimate, short_labels
 from rothamsted.report.tables.cells import (
     MOST_ROWS,
     collected,
@@ -75,7 +75,7 @@ def results(analysis: Analysis) -> DataTable:
     better = "lower" if objective.direction == "minimize" else "higher"
     head = (Column(title="Rank", is_numeric=True), Column(title="No.", is_numeric=True, hint="number of the condition"))
     others = [title for one in analysis.dataset.others for title in (f"Mean {one.metric}", header)]
-    numbers = columns(f"Mean {objective.metric}", header, "sd", "n", *others)
+    numbers = columns(f"{capital(analysis.over_words)} {objective.metric}", header, "sd", "n", *others)
     tail = (*verdict_columns(analysis), *numbers, Column(title="Replicates"))
     order = ", the Pareto set first, then" if analysis.dataset.others else ","
     return DataTable(
@@ -140,7 +140,8 @@ def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataT
     )
     shown = f"{level_percent(analysis.level)} interval"
     titles = ("Search", shown, "n", "Fresh seeds", shown, "n", "Luck", shown)
-    hint = "how much better the search's mean was than that of fresh seeds; negative where it was worse"
+    what = analysis.over_words
+    hint = f"how much better the search's {what} was than that of fresh seeds; negative where it was worse"
     methods = methods_of([interval for one in confirmed for interval in (one.search, one.confirmed)])
     of_luck = joined(dict.fromkeys(one.luck.method for one in confirmed))
     return DataTable(
@@ -237,7 +238,7 @@ def _factor_columns(
 def _mean_cells(one: ConditionSummary) -> tuple[Cell, Cell]:
     """Mean and interval of a further objective."""
     written, width = mean_estimate(one)
-    return numeric(written.value, one.statistics.get("mean")), numeric(written.interval, width, hint=one.note)
+    return numeric(written.value, one.value), numeric(written.interval, width, hint=one.note)
 
 
 def _mark(analysis: Analysis, condition: int) -> Mark:
@@ -259,8 +260,8 @@ def _marks_note(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[
     hidden = f" {count(n_hidden, 'of them is', 'of them are')} not among the rows shown." if n_hidden else ""
     member = "; ○ cannot be ruled out as the best" if best.others else ""
     return (
-        f"● best mean{member} ({level_percent(best.level)} confidence). Unlikely: ruled out as the best, but not shown "
-        f"to be worse.{hidden}",
+        f"● best {analysis.over_words}{member} ({level_percent(best.level)} confidence). Unlikely: ruled out as the "
+        f"best, but not shown to be worse.{hidden}",
         f"Worse by: limits for how much worse the condition is than the best of the others. All limits hold together "
         f"with {level_percent(best.level)} confidence ({METHODS[best.method]}).",
         *best.warnings,
@@ -282,7 +283,8 @@ def _odd(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ..
     hidden = {one.condition for one in analysis.objective if not _has_mean(analysis, one)}
     seen = [condition.number for condition in analysis.dataset.conditions if condition.number not in hidden]
     left = left_out_words(analysis.dataset, seen)
-    lucky = " A condition with a diverged replicate has no mean: it would be the mean of the lucky ones."
+    what = analysis.over_words
+    lucky = f" A condition with a diverged replicate has no {what}: it would be that of the lucky ones."
     is_lucky = any(one.counts.get("diverged") for one in analysis.objective if one.condition in hidden)
     notes = [
         *([f"Without a mean: {left}.{lucky if is_lucky else ''}"] if left else []),

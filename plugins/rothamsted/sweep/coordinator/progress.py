@@ -186,7 +186,8 @@ class Progress:
         shown = ", ".join(f"{key}={short(value)}" for key, value in values.items())
         level = self.sweep.statistics.level
         metric = declared(self.metrics, self.sweep.objective.metric)
-        summary = summary_of(scores_of(independent(self.best).replicates), level, metric)
+        scores = scores_of(independent(self.best).replicates)
+        summary = summary_of(scores, level, metric, over=self.sweep.objective.over)
         return [f"best so far: {shown}: {describe_estimate(summary, level)}"]
 
 

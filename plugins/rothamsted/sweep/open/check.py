@@ -14,6 +14,7 @@ from rothamsted.analysis.replicates_words import apart_words, replicates_words, 
 from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
+from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.study import Study
 from rothamsted.sweep.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweep.open.asked import digest_of_first_data
@@ -68,7 +69,8 @@ def _target(study: Study | ForeignStudy) -> str:
 
 
 def _score(objective: Objective) -> str:
-    return objective.metric if objective.expression is None else f"{objective.metric} = {objective.expression}"
+    over = "" if objective.over == MEAN else f", {words_of(objective.over)} over seeds"
+    return f"{objective.metric}{'' if objective.expression is None else f' = {objective.expression}'}{over}"
 
 
 def _stopping(sweep: Sweep) -> dict[str, str]:

@@ -132,12 +132,12 @@ def keep(found: Dataset, n_kept: int, *, by: str, level: float) -> list[Conditio
     best, conditions = ranked(found), {one.number: one for one in found.conditions}
     if by == "interval":
         front, members, means = pareto_front(found, best), members_of(found), adjusted_of(found)
-        metric = declared(found.metrics, found.objective.metric)
+        metric, over = declared(found.metrics, found.objective.metric), found.objective.over
         is_lower_better = found.objective.direction == "minimize"
         sign = 1.0 if is_lower_better else -1.0
 
         def place(number: int) -> tuple[object, ...]:
-            interval = describe(scores_of(members[number]), level=level, metric=metric).interval
+            interval = describe(scores_of(members[number]), level=level, metric=metric, over=over).interval
             end = None if interval is None else interval.high if is_lower_better else -interval.low
             shift = means[number][0].adjusted - means[number][0].raw
             dropped = conditions[number].dropped_after

@@ -1,8 +1,8 @@
 """Who is stopped before the end: a trial that the pruner finds hopeless, a replicate that no longer improves.
 
 Apart from the worker, which trains: here measurements become the values that a pruner judges. A pruner over steps
-sees a trial as the mean over the replicates that have reached a step, and a replicate that runs after others joins
-their means as it goes. A pruner over replicates sees each finished replicate's objective.
+sees a trial as the mean (or what `objective.over` names) over the replicates that have reached a step, and a replicate
+that runs after others joins their means as it goes. A pruner over replicates sees each finished replicate's objective.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from rothamsted import catalog
 from rothamsted.records import Measured, Outcome, ReplicateResult, Stopped
 from rothamsted.search import Lease
 from rothamsted.spec import Sweep
+from rothamsted.statistics.centres import MEAN, centre_of, words_of
 from rothamsted.sweep.opened import Opened
 
 
@@ -69,8 +72,8 @@ class TrialJudge:
         if not self.context.queue.should_prune(self.lease, step, means):
             return ""
         n = sum(step in curve for curve in self._curves.values())
-        over = f", the mean over {n} replicates" if n > 1 else ""
-        metric = self.context.sweep.objective.metric
+        objective = self.context.sweep.objective
+        metric, over = objective.metric, f", the {words_of(objective.over)} over {n} replicates" if n > 1 else ""
         return f"at step {step} by pruner {self._name}: {metric} {means[step]:.6g}{over}"
 
     def after_replicates(self, results: Sequence[ReplicateResult], *, is_over: bool) -> str:
@@ -96,12 +99,13 @@ class TrialJudge:
         return self.context.sweep.pruner.name if self.context.sweep.pruner is not None else ""
 
     def _means(self, last_step: int) -> dict[int, float]:
-        """Step -> mean over the replicates that have measured it, up to a step."""
+        """Step -> mean, or what `objective.over` names, over the replicates that have measured it, up to a step."""
+        over = self.context.sweep.objective.over
         steps = sorted({step for curve in self._curves.values() for step in curve if step <= last_step})
         means = {}
         for step in steps:
             values = [curve[step] for curve in self._curves.values() if step in curve]
-            means[step] = sum(values) / len(values)
+            means[step] = sum(values) / len(values) if over == MEAN else centre_of(np.array(values), over)
         return means
 
 

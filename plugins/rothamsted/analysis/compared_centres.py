@@ -1,0 +1,98 @@
+"""Conditions against a reference that was named, by medians, interquartile means or quantiles.
+
+Apart from `compared`, whose tests and effect sizes are about means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rothamsted.analysis.better import with_better
+from rothamsted.analysis.compared import MOST_COMPARED, joined_tests
+from rothamsted.analysis.values import ComparisonRow, Comparisons
+from rothamsted.statistics import correct
+from rothamsted.statistics.centre_differences import centre_difference
+from rothamsted.statistics.pairing import pairing
+from rothamsted.statistics.reduce import Direction
+
+CORRECTION = "holm"
+
+
+def compare_centres_with(
+    values: np.ndarray,
+    numbers: Sequence[int],
+    reference: int,
+    *,
+    over: str,
+    level: float,
+    direction: Direction,
+    gaps: dict[str, str],
+    seeds: Mapping[int, Sequence[str]],
+) -> Comparisons:
+    """Compare conditions with a reference; the p-values are corrected for all rows together (Holm).
+
+    Args:
+        values: (condition, seed), the best first; NaN where missing.
+        numbers: The conditions' numbers.
+        reference: One of them.
+        over: What stands for the values of a condition, as `objective.over`; another than the mean.
+        level: Nominal coverage; a row differs where its corrected p is below 1 - level.
+        direction: Which way is better.
+        gaps: Told where not all conditions are compared.
+        seeds: Of the values that count, by condition; empty where one is not known.
+    """
+    against = values[list(numbers).index(reference)]
+    others = [(row, number) for row, number in enumerate(numbers) if number != reference]
+    if len(others) > MOST_COMPARED:
+        gaps["comparisons beyond"] = f"only the {MOST_COMPARED} best of {len(others)} conditions are compared"
+        others = others[:MOST_COMPARED]
+    rows, labels = [], Counter[str]()
+    for row, number in others:
+        pairs = pairing(seeds[number], seeds[reference])
+        found = centre_difference(values[row], against, over=over, is_paired=pairs.is_paired, level=level)
+        labels[found.label] += 1
+        few = "" if math.isfinite(found.low) else f"{found.n} replicates are too few for an interval at {level:g}"
+        why = "" if pairs.is_paired else f"{found.label}, not paired: {pairs.why}"
+        rows.append(
+            ComparisonRow(
+                condition=number,
+                reference=reference,
+                n=found.n,
+                difference=found.estimate,
+                low=found.low,
+                high=found.high,
+                p_value=found.p_value,
+                p_corrected=found.p_value,
+                effect=math.nan,  # of means
+                effect_low=math.nan,
+                effect_high=math.nan,
+                probability_better=math.nan,
+                is_different=False,
+                note="; ".join(part for part in (few, why) if part),
+            )
+        )
+    corrected = correct(np.array([row.p_value for row in rows]), CORRECTION)
+    family = Comparisons(
+        reference=reference,
+        test=joined_tests(labels),
+        correction=CORRECTION,
+        level=level,
+        rows=tuple(
+            replace(row, p_corrected=float(p), is_different=bool(p < 1 - level))
+            for row, p in zip(rows, corrected, strict=True)
+        ),
+    )
+    is_paired = all(pairing(seeds[number], seeds[reference]).is_paired for _, number in others)
+    found = with_better(family, values, numbers, is_paired=is_paired, direction=direction)
+    return replace(
+        found,
+        rows=tuple(
+            replace(row, probability_better=row.better.n_better / row.better.n_compared) if row.better else row
+            for row in found.rows
+        ),
+    )
