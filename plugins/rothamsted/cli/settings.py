@@ -143,6 +143,12 @@ def with_over(dataset: Dataset, over: str | None, settings: Settings, command: s
         )
     if any(condition.race for condition in found.conditions):
         raise UserError(f"rothamsted {command}: {found.name} was a race, which goes by means; {way}")
+    if found.crossed:
+        raise UserError(
+            f"rothamsted {command}: replicates of {found.name} are crossed, and {own} needs independent ones; {way}"
+        )
+    if found.task is not None:
+        raise UserError(f"rothamsted {command}: means are compared over tasks, not {own}; {way}, or no task")
     usual = Settings()
     for key in ("interval", "best", "test", "correction"):
         if (value := getattr(settings, key)) != getattr(usual, key):

@@ -70,7 +70,8 @@ def _answer(analysis: Analysis) -> Answer | None:
     """The best condition with its estimate, confirmed where it was."""
     dataset, metric = analysis.dataset, analysis.dataset.objective.metric
     if not analysis.ranking:
-        why = f"No condition has {with_article(analysis.over_words)} {metric}, so nothing can be said about which one is best."
+        what = f"{with_article(analysis.over_words)} {metric}"
+        why = f"No condition has {what}, so nothing can be said about which one is best."
         return Answer(title="No best condition", name="", estimate="", basis="", words=(why,))
     winner = analysis.ranking[0]
     again = next((one for one in analysis.confirmed if one.condition == winner), None)
