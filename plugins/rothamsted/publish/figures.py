@@ -56,12 +56,11 @@ def write_figures(
         UserError: A plot that was named has nothing to show, or `where` names what is not there.
         StoreError: The folder cannot be written.
     """
-    conditions = analysis.dataset.conditions
     kept = matching(analysis.dataset, where)
     drawn = only(analysis, kept) if where else analysis
-    chosen = ", ".join(f"{name}={value}" for name, value in where.items())
-    said = f" Only conditions with {chosen}: {len(kept)} of {len(conditions)}." if where else ""
     values = [f"{name}={value}" for name, value in where.items()]
+    n = f"{len(kept)} of {len(analysis.dataset.conditions)}"
+    said = f" Only conditions with {', '.join(values)}: {n}." if where else ""
     figures, contents = [], {}
     for name in plots or list(PLOTS):
         try:
@@ -71,10 +70,10 @@ def write_figures(
                 raise UserError(f"plots={name}: {reason}") from reason
             figures.append(WrittenFigure(plot=name, paths=(), text=str(reason)))
             continue
-        stem = folder / _file_name("-".join([analysis.dataset.name, name, *values]))
-        named = {stem.with_name(f"{stem.name}.{kind}"): content for kind, content in rendered.files.items()}
-        figures.append(WrittenFigure(plot=name, paths=tuple(named), text=rendered.caption + said))
-        contents |= named
+        stem = _file_name("-".join([analysis.dataset.name, name, *values]))
+        paths = {kind: folder / f"{stem}.{kind}" for kind in rendered.files}
+        figures.append(WrittenFigure(plot=name, paths=tuple(paths.values()), text=rendered.caption + said))
+        contents |= {paths[kind]: content for kind, content in rendered.files.items()}
     _write(folder, contents)
     return figures
 

@@ -23,7 +23,7 @@ GOOD = [0.08, 0.09, 0.1, 0.12, 0.15]
 def test_a_linear_axis_that_would_flatten_the_better_half_of_a_loss_is_logarithmic() -> None:
     # By hand: the middle of these losses lies at 0.7 % of the range, which is no two decades.
     assert value_axis([*GOOD, 3.6], "lower").is_log
-    assert not value_axis([1.0, 1.5, 2.0, 2.5, 6.0], "lower").is_log  # by hand: the middle lies at 20 %
+    assert not value_axis([1.0, 2.0, 3.0, 3.5, 6.0], "lower").is_log  # by hand: the middle lies at 40 %
     assert not value_axis([0.8, 0.81, 0.82, 0.9], "lower").is_log
 
 

@@ -14,7 +14,7 @@ from rothamsted.report.plots.contract import Better, words
 from rothamsted.report.plots.labels import number
 from rothamsted.report.plots.look import GREY, SMALL
 
-FLAT = 0.2  # the better half of the values in less than this share of a linear axis is flattened
+FLAT = 0.3  # the better half of the values in less than this share of a linear axis is flattened
 FLAT_SPAN = 5.0  # and where the greatest value is more than so many times the least, a log axis shows it
 FAR = {False: 12.0, True: 3.0}  # by whether log: beyond this many times the middle distance from the best is far
 LEAST_FAR = {False: 0.0, True: math.log(1000)}  # three decades can be shown
