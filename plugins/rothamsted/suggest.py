@@ -9,7 +9,7 @@ _ALL = 15  # names: a longer list hides what it says
 _NEAREST = 5
 
 
-def known_names(name: str, known: Iterable[str]) -> str:
+def known_names(name: str, known: Iterable[str], *, word: str = "known") -> str:
     """The close matches of an unknown name, then the known names, of many the nearest: text to end an error with."""
     names = list(dict.fromkeys(known))
     tail = name.rsplit(".", 1)[-1]
@@ -17,7 +17,7 @@ def known_names(name: str, known: Iterable[str]) -> str:
     close += [other for other in difflib.get_close_matches(name, names, n=3) if other not in close]
     hint = f"did you mean {' or '.join(close[:3])}? " if close else ""
     if len(names) <= _ALL:
-        return f"{hint}known: {', '.join(names) or 'none'}"
+        return f"{hint}{word}: {', '.join(names) or 'none'}"
     nearest = sorted(names, key=lambda other: (other not in close, -_likeness(name, other)))[:_NEAREST]
     return f"{hint}the nearest of {len(names)}: {', '.join(nearest)}"
 

@@ -1,11 +1,11 @@
-"""The curves of conditions as means with interval bands, along steps, epochs and seconds.
+"""The curves of conditions as means with interval bands, along steps, epochs, samples and seconds.
 
-Apart, because a curve has three axes, and not every run knows all of them.
+Samples are an axis only where a reader asks for them: the others are computed for every report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from rothamsted.metric import Metric, declared
 from rothamsted.statistics import band
 
 MOST_BANDS = 60  # conditions whose curves are computed: the best, far more than a plot can show
-_AXES: tuple[Axis, ...] = ("step", "epoch", "seconds")
+_AXES: tuple[Axis, ...] = ("step", "epoch", "seconds")  # of every report
+Smooth = Callable[[np.ndarray], np.ndarray]  # the values of one curve, (point,), smoothed
 
 
 def bands_of(
@@ -44,7 +45,7 @@ def bands_of(
         axes: dict[Axis, tuple[Band, ...]] = {}
         for axis in _AXES:
             bands = [
-                _band(n, members[n], name, axis, level=level, method=method, metric=declared(dataset.metrics, name))
+                band_of(n, members[n], name, axis, level=level, method=method, metric=declared(dataset.metrics, name))
                 for n in numbers
             ]
             kept = tuple(one for one in bands if one is not None and len(one.x) > 1)
@@ -57,26 +58,55 @@ def bands_of(
     return found
 
 
-def _band(
-    number: int, replicates: Sequence[Replicate], name: str, axis: Axis, *, level: float, method: str, metric: Metric
+def band_of(
+    number: int,
+    replicates: Sequence[Replicate],
+    name: str,
+    axis: Axis,
+    *,
+    level: float,
+    method: str,
+    metric: Metric,
+    smooth: Smooth | None = None,
 ) -> Band | None:
-    """The band over replicates that finished; those that diverged or failed left a part of a curve, no result."""
-    curves = []
-    for replicate in replicates:
-        series = replicate.series.get(name)
-        if series is None or replicate.outcome != "finished":
-            continue
-        x = _x(series, axis)
-        known = np.isfinite(x)
-        if known.any():
-            curves.append((x[known], series.values[known]))
+    """The band of one metric of one condition over its replicates; None where none has a curve along this axis.
+
+    Args:
+        number: Of the condition.
+        replicates: Of the condition.
+        name: Of the metric.
+        axis: Along which.
+        level: Nominal coverage at each point.
+        method: A name of INTERVALS.
+        metric: What is declared of the metric.
+        smooth: Done to the values of each replicate, in the order of steps, before anything is computed over them.
+    """
+    curves = curves_of(replicates, name, axis, smooth)
     if not curves:
         return None
     found = band(curves, level=level, method=method, metric=metric)
     return Band(condition=number, x=found.x, mean=found.mean, low=found.low, high=found.high, n=found.n)
 
 
+def curves_of(
+    replicates: Sequence[Replicate], name: str, axis: Axis, smooth: Smooth | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """x and values of each replicate that finished; those that diverged or failed left a part of a curve, no result."""
+    curves = []
+    for replicate in replicates:
+        series = replicate.series.get(name)
+        if series is None or replicate.outcome != "finished":
+            continue
+        x, values = _x(series, axis), series.values
+        known = np.isfinite(x)
+        if known.any():
+            curves.append((x[known], (values if smooth is None else smooth(values))[known]))
+    return curves
+
+
 def _x(series: Series, axis: Axis) -> np.ndarray:
     if axis == "step":
         return series.steps.astype(np.float64)
+    if axis == "samples":
+        return np.full(len(series.steps), np.nan) if series.samples is None else series.samples
     return series.epochs if axis == "epoch" else series.seconds

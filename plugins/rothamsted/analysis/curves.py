@@ -1,4 +1,4 @@
-"""The curves of replicates with the three axes that a reader may ask for: step, epoch, seconds of training.
+"""The curves of replicates with the axes that a reader may ask for: step, epoch, samples, seconds of training.
 
 Apart from the loaders because sweeps of ours log their own seconds and epochs, and strangers may not.
 """
@@ -13,13 +13,15 @@ from rothamsted import tracking
 from rothamsted.analysis.values import Series
 from rothamsted.tracking import Curve
 
-SECONDS, EPOCH = "seconds", "epoch"  # metrics of the engine that are axes
-BOOKKEEPING = frozenset({SECONDS, EPOCH, "objective", "samples_seen"})  # metrics that are no result
+SECONDS, EPOCH, SAMPLES = "seconds", "epoch", "samples_seen"  # metrics that are axes
+BOOKKEEPING = frozenset({SECONDS, EPOCH, SAMPLES, "objective"})  # metrics that are no result
 LEARNING_RATES = ("learning_rate", "lr")
 LOSSES = ("val_loss", "validation/loss", "train_loss", "train/loss", "loss")  # the first of them is a run's progress
 
 
-def read_series(starts_ms: Mapping[str, int], metrics: Collection[str], *, uri: str) -> dict[str, dict[str, Series]]:
+def read_series(
+    starts_ms: Mapping[str, int], metrics: Collection[str], *, uri: str, has_samples: bool = False
+) -> dict[str, dict[str, Series]]:
     """Return the curves of some metrics: run -> metric -> series.
 
     Args:
@@ -27,10 +29,16 @@ def read_series(starts_ms: Mapping[str, int], metrics: Collection[str], *, uri: 
             no metric `seconds` of its own.
         metrics: Those that a run did not log are absent from its answer.
         uri: Tracking URI.
+        has_samples: Whether the samples seen are read, too.
     """
-    curves = tracking.read_curves(list(starts_ms), {*metrics, SECONDS, EPOCH}, uri=uri)
+    wanted = {*metrics, SECONDS, EPOCH, *([SAMPLES] if has_samples else [])}
+    curves = tracking.read_curves(list(starts_ms), wanted, uri=uri)
     return {
-        run_id: {name: _series(curve, of_run, starts_ms[run_id]) for name, curve in of_run.items() if name in metrics}
+        run_id: {
+            name: _series(curve, of_run, starts_ms[run_id], has_samples=has_samples)
+            for name, curve in of_run.items()
+            if name in metrics
+        }
         for run_id, of_run in curves.items()
     }
 
@@ -46,18 +54,21 @@ def default_curves(objective: str, known: Collection[str]) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name in known]
 
 
-def _series(curve: Curve, of_run: Mapping[str, Curve], start_ms: int) -> Series:
+def _series(curve: Curve, of_run: Mapping[str, Curve], start_ms: int, *, has_samples: bool) -> Series:
     seconds = of_run.get(SECONDS)
     elapsed = (curve.times_ms - start_ms) / 1000.0 if seconds is None else _at(curve.steps, seconds)
-    epoch = of_run.get(EPOCH)
-    epochs = np.full(len(curve.steps), np.nan) if epoch is None else _at(curve.steps, epoch)
-    return Series(steps=curve.steps, values=curve.values, seconds=elapsed, epochs=epochs)
+    return Series(
+        steps=curve.steps,
+        values=curve.values,
+        seconds=elapsed,
+        epochs=_at(curve.steps, of_run.get(EPOCH)),
+        samples=_at(curve.steps, of_run.get(SAMPLES)) if has_samples else None,
+    )
 
 
-def _at(steps: np.ndarray, other: Curve) -> np.ndarray:
+def _at(steps: np.ndarray, other: Curve | None) -> np.ndarray:
     """The values of another curve at these steps; NaN where it has none."""
-    place = np.searchsorted(other.steps, steps)
-    place = np.minimum(place, max(len(other.steps) - 1, 0))
-    if not len(other.steps):
+    if other is None or not len(other.steps):
         return np.full(len(steps), np.nan)
+    place = np.minimum(np.searchsorted(other.steps, steps), len(other.steps) - 1)
     return np.where(other.steps[place] == steps, other.values[place], np.nan)

@@ -36,6 +36,7 @@ def read_runs(
     objective: Objective,
     uri: str,
     curves: Collection[str] | None = None,
+    has_samples: bool = False,
 ) -> Dataset:
     """Return the runs of an experiment as a dataset.
 
@@ -47,6 +48,7 @@ def read_runs(
         objective: What conditions are compared by.
         uri: Tracking URI.
         curves: Metrics to read with their curves.
+        has_samples: Whether curves know the samples seen at each step.
 
     Raises:
         StoreError: No such experiment, no runs, a field or metric that no run has.
@@ -64,7 +66,8 @@ def read_runs(
     hidden = _hidden_parameters(kept, group_by, replicate_by)
     kept, repeated = _latest_of_each(kept, group_by, replicate_by)
     names = list(dict.fromkeys([objective.metric, *(curves or default_curves(objective.metric, known))]))
-    series = read_series({run.run_id: run.start_ms for run in kept}, names, uri=uri)
+    starts = {run.run_id: run.start_ms for run in kept}
+    series = read_series(starts, names, uri=uri, has_samples=has_samples)
     conditions, replicates = _grouped(kept, group_by, replicate_by, objective, series)
     n_running = sum(r.outcome == "running" for r in replicates)
     return Dataset(

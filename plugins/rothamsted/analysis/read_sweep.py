@@ -51,6 +51,7 @@ def read_sweep(
     objective: Objective | None = None,
     curves: Collection[str] | None = None,
     is_direction_guessed: bool = False,
+    has_samples: bool = False,
 ) -> Dataset:
     """Return the dataset of a sweep, as it stands.
 
@@ -60,6 +61,7 @@ def read_sweep(
         objective: Another one than the sweep's own.
         is_direction_guessed: Whether a direction that the study declares wins over the objective's.
         curves: Metrics to read with their curves; None for the objective's, its partner's and the learning rate's.
+        has_samples: Whether curves know the samples seen at each step.
 
     Raises:
         StoreError: No such sweep, no such metric, or a record that cannot be read.
@@ -75,7 +77,7 @@ def read_sweep(
     check_metrics([*([wanted.metric] if objective is not None else []), *(curves or [])], known, place)
     names = list(dict.fromkeys([*(o.metric for o in objectives), *(curves or default_curves(wanted.metric, known))]))
     starts = {run.run_id: run.start_ms for run in found.replicates}
-    series = read_series(starts, [name for name in names if name in known], uri=uri)
+    series = read_series(starts, [name for name in names if name in known], uri=uri, has_samples=has_samples)
     conditions, number_of = _conditions(found)
     is_own, is_foreign = objective is None, found.sweep.project is not None
     replicates = [

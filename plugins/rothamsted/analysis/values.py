@@ -18,7 +18,7 @@ from rothamsted.statistics import EffectRow as EffectRow
 from rothamsted.statistics import FactorEffects, Interval
 from rothamsted.statistics import LevelMean as LevelMean
 
-Axis = Literal["step", "epoch", "seconds"]
+Axis = Literal["step", "epoch", "samples", "seconds"]
 Phase = Literal["search", "confirm"]
 
 
@@ -30,6 +30,7 @@ class Series:
     values: np.ndarray  # (point,) float64; NaN and infinity as they were logged
     seconds: np.ndarray  # (point,) training seconds; NaN where unknown
     epochs: np.ndarray  # (point,) NaN where unknown
+    samples: np.ndarray | None = None  # (point,) samples seen, NaN where unknown; None: nobody asked for them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from rothamsted import tags, tracking
 from rothamsted.cli.arguments import pairs, take
+from rothamsted.cli.figures import figures, take_plots
 from rothamsted.cli.settings import (
     names_of,
     open_store,
@@ -27,19 +28,28 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
+from rothamsted.report.plots import FORMATS
+
+FIGURE_KEYS = ("format", "where", "size")
 
 
 def analyze(arguments: Sequence[str]) -> int:
     """Compute all statistics of a sweep, or of any runs, again, and write them to MLflow."""
-    return _analyze("analyze", arguments)
+    return _analyze("analyze", pairs(arguments, command="analyze"))
 
 
 def report(arguments: Sequence[str]) -> int:
-    """Write the report of a sweep, or of any runs, and log it to MLflow."""
-    return _analyze("report", arguments)
+    """Write the report of a sweep, or of any runs, and log it to MLflow; with `format`, write figures instead."""
+    found = pairs(arguments, command="report")
+    if found.get("format"):
+        return figures(found)
+    for key in FIGURE_KEYS:
+        if take(found, key) is not None:
+            raise UserError(f"rothamsted report: {key} is of figures; give format={','.join(FORMATS)} with it")
+    return _analyze("report", found)
 
 
-def _analyze(command: str, arguments: Sequence[str]) -> int:
+def _analyze(command: str, found: dict[str, str]) -> int:
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
@@ -48,9 +58,8 @@ def _analyze(command: str, arguments: Sequence[str]) -> int:
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
-    found = pairs(arguments, command=command)
     request = dict(found)
-    plots, folder = names_of(take(found, "plots")), take(found, "folder")
+    plots, folder = take_plots(found, command), take(found, "folder")
     export, names_file = take(found, "export"), take(found, "export_names")
     if names_file is not None and export is None:
         raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
@@ -58,7 +67,7 @@ def _analyze(command: str, arguments: Sequence[str]) -> int:
     options = take_plot_options(found, command)
     asked = take_settings(found, command)
     uri = open_store()
-    dataset = take_dataset(found, command, uri=uri)
+    dataset = take_dataset(found, command, uri=uri, has_samples=options.axis == "samples")
     settings = replace(settings_of(dataset.statistics), **asked)
     analysis = analyze_dataset(dataset, settings)
     if "reference" in asked and analysis.comparisons is None:

@@ -23,7 +23,7 @@ _OF_AN_ANALYSIS: Rows = (
     ("correction", NameOf(CORRECTIONS)),
     ("test", NameOf(TESTS, also=("auto",))),
 )
-_PLOTS: Rows = (("plots", NameOf(PLOTS)),)
+_PLOTS: Rows = (("plots", NameOf(PLOTS, also=("all",))),)
 
 NAMES: Mapping[str, tuple[str, Rows]] = {
     "sweep": ("Keys of the sweep file", _OF_A_FILE),

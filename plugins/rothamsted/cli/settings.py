@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rothamsted import tracking
 from rothamsted.analysis.read_runs import read_runs
 from rothamsted.analysis.read_sweep import read_sweep
-from rothamsted.analysis.values import Dataset, Objective
+from rothamsted.analysis.values import Axis, Dataset, Objective
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.cli.arguments import take
 from rothamsted.errors import UserError
@@ -24,6 +24,7 @@ from rothamsted.report.plots import PlotOptions
 from rothamsted.spec import Task
 from rothamsted.spec.document import parse_override
 from rothamsted.statistics import BEST_METHODS, DEFAULT_POWER, parse_reduction
+from rothamsted.statistics.smoothing import smoothing_named
 
 _T = TypeVar("_T")
 _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precision", "recall")
@@ -36,8 +37,8 @@ def open_store() -> str:
     return uri
 
 
-def take_dataset(found: dict[str, str], command: str, *, uri: str) -> Dataset:
-    """Read the runs that `sweep=` or `experiment=` names; removes the keys that say which.
+def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: bool = False) -> Dataset:
+    """Read the runs that `sweep=` or `experiment=` names, with the samples seen on request; removes the keys.
 
     Raises:
         UserError: Neither or both are given, a key is missing, or what they name is not there.
@@ -53,7 +54,12 @@ def take_dataset(found: dict[str, str], command: str, *, uri: str) -> Dataset:
     task = take_task(found, command)
     if sweep is not None:
         dataset = read_sweep(
-            sweep, uri=uri, objective=objective, curves=curves or None, is_direction_guessed=is_guessed
+            sweep,
+            uri=uri,
+            objective=objective,
+            curves=curves or None,
+            is_direction_guessed=is_guessed,
+            has_samples=has_samples,
         )
         return dataset if task is None else replace(dataset, task=task)
     group_by, replicate_by = names_of(take(found, "group_by")), take(found, "replicate_by")
@@ -68,6 +74,7 @@ def take_dataset(found: dict[str, str], command: str, *, uri: str) -> Dataset:
         objective=objective,
         uri=uri,
         curves=curves or None,
+        has_samples=has_samples,
     )
     return replace(dataset, task=task)
 
@@ -118,11 +125,17 @@ def take_settings(found: dict[str, str], command: str) -> dict[str, Any]:
 
 
 def take_plot_options(found: dict[str, str], command: str) -> PlotOptions:
-    """What the plots show: factors by x and group, over best or mean, the second metric of a Pareto front."""
+    """What the plots show: factors by x and group, over best or mean, the second metric of a Pareto front.
+
+    An x of step, epoch, samples or seconds is the axis of curves, any other a factor.
+    """
     second = take(found, "second_direction")
     over = take(found, "over", "best") or "best"
+    x, smoothing = take(found, "x"), take(found, "smoothing", "none") or "none"
     return PlotOptions(
-        x=take(found, "x"),
+        x=None if x in _AXES else x,
+        axis=_AXES.get(x or ""),
+        smoothing=smoothing_named(smoothing),
         group=take(found, "group"),
         over=one_of(over, "over", command, _OVER),
         second=take(found, "second"),
@@ -131,6 +144,7 @@ def take_plot_options(found: dict[str, str], command: str) -> PlotOptions:
 
 
 _OVER: Mapping[str, Literal["best", "mean"]] = {"best": "best", "mean": "mean"}
+_AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "samples": "samples", "seconds": "seconds"}
 
 
 def take_share(found: dict[str, str], key: str, default: float, command: str) -> float:

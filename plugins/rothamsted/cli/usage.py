@@ -50,11 +50,17 @@ _HOW = {
 }
 _PLOTS = {
     "plots": "which plots, a,b; by default all that apply",
-    "x": "parameter on the horizontal axis",
+    "x": "parameter on the horizontal axis; of curves step, epoch, samples or seconds",
+    "smoothing": "of curves: ema:0.9 or mean:5",
     "group": "parameter that lines are grouped by",
     "over": "what stands for the parameters that a plot does not show: best or mean",
     "second": "second metric of the Pareto front",
     "second_direction": "minimize or maximize",
+}
+_FIGURES = {
+    "format": "png, svg or pdf, a,b: write figures to folder (figures) in place of the page",
+    "where": "with format: only conditions with these values, 'gamma=1 batch_size=64'",
+    "size": "with format: width in mm",
 }
 _OUT = {
     "folder": "a copy of the page goes there",
@@ -91,10 +97,10 @@ USAGES: Mapping[str, Usage] = {
         example="quickstart level=0.9",
     ),
     "report": Usage(
-        does="Write the report of a sweep, or of any runs, as one HTML page. Trains nothing.",
-        keys={**_RUNS, **_HOW, **_PLOTS, **_OUT},
+        does="Write the report of a sweep, or of any runs, as one HTML page; with format=pdf its plots as figures.",
+        keys={**_RUNS, **_HOW, **_PLOTS, **_OUT, **_FIGURES},
         words=("sweep",),
-        example="quickstart folder=reports",
+        example="quickstart plots=forest,curves format=pdf folder=figures",
     ),
     "compare": Usage(
         does="Put runs or sweeps side by side; the first is what the others are compared with.",

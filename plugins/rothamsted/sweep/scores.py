@@ -17,6 +17,7 @@ from rothamsted.expression import Expression
 from rothamsted.records import Measured, ReplicateResult
 from rothamsted.spec import Objective, Sweep
 from rothamsted.study import Keep
+from rothamsted.suggest import known_names
 
 NO_NUMBER = 1.0e9  # violation of a constraint that cannot be judged; infinity is no JSON, which the dashboard reads
 
@@ -42,6 +43,23 @@ def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
             raise StudyError(_never(objective, history))
         scores.append(number_of(steps, values, objective, counts_step_0=sweep.project is not None))
     return tuple(scores)
+
+
+def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
+    """Check that a replicate that finished has measured all that the sweep's file asks for.
+
+    Args:
+        history: its measurements, composite metrics among them.
+        sweep: as its file has it.
+
+    Raises:
+        StudyError: the metric of an objective, a constraint or early stopping was never measured; names the nearest
+            of those that were.
+    """
+    scores_of(history, sweep)
+    last_values(history, sweep)
+    if sweep.stopping is not None and not any(sweep.stopping[0] in one.metrics for one in history):
+        raise StudyError(f"early_stopping: {_never_logged(sweep.stopping[0], history)}")
 
 
 def keep_of(sweep: Sweep) -> Keep:
@@ -71,7 +89,7 @@ def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
         for name in sorted(constraint_of(text).names):
             curve = [m.metrics[name] for m in history if name in m.metrics]
             if not curve:
-                raise StudyError(f"constraint {text!r}: metric {name!r} was never logged; {_logged(history)}")
+                raise StudyError(f"constraint {text!r}: {_never_logged(name, history)}")
             last[name] = float(curve[-1])
     return last
 
@@ -91,16 +109,21 @@ def _can_be_made(objective: Objective, metrics: Mapping[str, float]) -> bool:
 
 def _never(objective: Objective, history: Sequence[Measured]) -> str:
     if objective.expression is None:
-        return f"objective: metric {objective.metric!r} was never logged; {_logged(history)}"
-    names = {name for m in history for name in m.metrics}
-    missing = sorted(_expression(objective.expression).names - names)
-    what = f"metric {missing[0]!r} was never logged" if missing else "its metrics were never logged at one step"
-    return f"objective: {objective.expression!r}: {what}; {_logged(history)}"
+        return f"objective: {_never_logged(objective.metric, history)}"
+    missing = sorted(_expression(objective.expression).names - set(_names(history)))
+    if missing:
+        return f"objective: {objective.expression!r}: {_never_logged(missing[0], history)}"
+    return f"objective: {objective.expression!r}: its metrics were never logged at one step"
 
 
-def _logged(history: Sequence[Measured]) -> str:
-    names = sorted({name for m in history for name in m.metrics})
-    return f"logged: {', '.join(names)}" if names else "nothing was logged"
+def _never_logged(metric: str, history: Sequence[Measured]) -> str:
+    names = _names(history)
+    logged = known_names(metric, names, word="logged") if names else "nothing was logged"
+    return f"metric {metric!r} was never logged; {logged}"
+
+
+def _names(history: Sequence[Measured]) -> list[str]:
+    return sorted({name for m in history for name in m.metrics})
 
 
 @lru_cache

@@ -10,7 +10,8 @@ import pytest
 
 from rothamsted.analysis.values import Analysis, Band
 from rothamsted.report.plots import NotApplicable, PlotOptions
-from rothamsted.report.plots.curves import curves_caption, curves_data, last_half, thinned
+from rothamsted.report.plots.curve_bands import thinned
+from rothamsted.report.plots.curves import curves_caption, curves_data, last_half
 from rothamsted.report.plots.schedule import schedule_data
 from tests.report.analyses import analysis_of, band
 from tests.report.worlds import grid
@@ -50,7 +51,7 @@ def test_seconds_are_shown_in_a_unit_that_can_be_read() -> None:
 
 @pytest.mark.parametrize(("last", "is_log"), [(0.04, False), (0.03, True)])
 def test_a_curve_over_more_than_two_decades_gets_a_log_axis(last: float, is_log: bool) -> None:
-    assert curves_data(with_bands([line(0, 4, 1, last)]), NO_OPTIONS, axis="step").is_log is is_log
+    assert curves_data(with_bands([line(0, 4, 1, last)]), NO_OPTIONS, axis="step").values.is_log is is_log
 
 
 def test_replicates_lost_on_the_way_are_said() -> None:

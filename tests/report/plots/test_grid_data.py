@@ -107,7 +107,7 @@ def test_values_that_span_more_than_two_decades_get_a_log_axis() -> None:
     def at(top: float) -> Analysis:
         return analysis_of([{"x": 1}, {"x": 2}], [[1.0, 1.0], [top, top]], with_comparisons=False)
 
-    assert [trends_data(at(top), PlotOptions()).is_log for top in (99.0, 101.0)] == [False, True]
+    assert [trends_data(at(top), PlotOptions()).values.is_log for top in (99.0, 101.0)] == [False, True]
 
 
 def test_a_log_factor_with_a_zero_becomes_a_row_of_levels() -> None:

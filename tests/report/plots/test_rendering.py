@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
 from functools import cache
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import UserError
-from rothamsted.report.plots import PLOTS, NotApplicable, PlotOptions, Rendered, render, render_svg, save_png
+from rothamsted.report.plots import PLOTS, NotApplicable, PlotOptions, Rendered, render, render_files, render_svg
 from tests.report.analyses import analysis_of
 from tests.report.worlds import WORLDS, grid
 
@@ -128,10 +128,10 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone() -> None:
     assert matplotlib.rcParams["svg.fonttype"] != "none"
 
 
-def test_a_png_has_300_dots_an_inch(tmp_path: Path) -> None:
+def test_a_png_has_300_dots_an_inch() -> None:
     # By hand: the column is 6.8 inches wide, so 2040 dots.
-    save_png("trends", world("grid"), tmp_path / "trends.png")
-    with Image.open(tmp_path / "trends.png") as image:
+    png = render_files("trends", world("grid"), ["png"]).files["png"]
+    with Image.open(io.BytesIO(png)) as image:
         assert image.width == 2040
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
 

@@ -1,16 +1,17 @@
-"""Plots of an analysis: pure data, then drawing, then SVG or PNG."""
+"""Plots of an analysis: pure data, then drawing, then SVG, PNG or PDF."""
 
 from rothamsted.catalog import PLOTS
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions
-from rothamsted.report.plots.render import Rendered, render, render_svg, save_png
+from rothamsted.report.plots.render import FORMATS, Rendered, render, render_files, render_svg
 
 __all__ = [
+    "FORMATS",
     "PLOTS",
     "NotApplicable",
     "Plot",
     "PlotOptions",
     "Rendered",
     "render",
+    "render_files",
     "render_svg",
-    "save_png",
 ]

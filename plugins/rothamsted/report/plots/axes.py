@@ -44,10 +44,18 @@ def factor_axis(factor: Factor, *, as_category: bool = False) -> FactorAxis:
         kind, labels = "category", _distinct_names([str(level) for level in factor.levels])
     else:
         labels = distinct_numbers(keys)
-        kind = "linear" if not factor.is_log else ("log" if min(keys) > 0 else "category")
+        kind = "linear" if not (factor.is_log or is_geometric(keys)) else ("log" if min(keys) > 0 else "category")
     return FactorAxis(
         name=factor.name, kind="category" if as_category else kind, keys=keys, labels=tuple(shorten(t) for t in labels)
     )
+
+
+def is_geometric(levels: Sequence[float]) -> bool:
+    """Say whether rising levels are a few sizes such as 16, 32, 64: as far apart by ratio, and four times in all."""
+    if not 3 <= len(levels) <= MOST_TICKS or min(levels) <= 0 or max(levels) < 4 * min(levels):
+        return False
+    ratios = [second / first for first, second in pairwise(levels)]
+    return max(ratios) <= 1.5 * min(ratios)
 
 
 def is_spread(values: Sequence[float] | np.ndarray, span: float = LOG_SPAN) -> bool:
@@ -86,16 +94,21 @@ def draw_factor(axes: Any, which: str, axis: FactorAxis, *, with_label: bool = T
     if axis.kind == "log":
         getattr(axes, f"set_{which}scale")("log")
         low, high = places[0], places[-1]
-        margin = (high / low) ** 0.04
+        margin = (high / low) ** _margin(axes, which)
         set_limits(low / margin, high * margin)
         _log_ticks_of(axes, which, axis, low / margin, high * margin)
         return
-    margin = 0.04 * (places[-1] - places[0])
+    margin = _margin(axes, which) * (places[-1] - places[0])
     set_limits(places[0] - margin, places[-1] + margin)
     if len(places) <= MOST_TICKS and _is_evenly_spread(places):
         set_ticks(side, places, places[0] - margin, places[-1] + margin)
     else:
         fix_ticks(axes, which)
+
+
+def _margin(axes: Any, which: str) -> float:
+    """Room at both ends, as a share of the axis: 4 % of a whole figure's width, as much in points of a panel's."""
+    return 0.04 / _share_of_figure(axes) if which == "x" else 0.04
 
 
 def _log_ticks_of(axes: Any, which: str, axis: FactorAxis, low: float, high: float) -> None:
@@ -140,8 +153,8 @@ def set_ticks(side: Any, ticks: Sequence[float], low: float, high: float) -> Non
 
     kept = [tick for tick in ticks if low <= tick <= high]
     side.set_ticks(kept, labels=distinct_numbers(kept))
-    if low > 0 and high / low > 1e4:
-        side.set_minor_locator(NullLocator())  # nine small ticks a decade are a black edge
+    if low > 0 and not 1e2 < high / low <= 1e4:
+        side.set_minor_locator(NullLocator())  # of more, a black edge; of fewer, 1, 2 and 5 have labels
     side.set_minor_formatter(NullFormatter())
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rothamsted.analysis.values import Analysis, Axis
 from rothamsted.errors import UserError
+from rothamsted.statistics.smoothing import Smoothing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ MOST_SERIES = 8  # as many colours as can be told apart: Okabe & Ito's palette h
 
 Over = Literal["best", "mean"]
 Direction = Literal["minimize", "maximize"]
+Better = Literal["lower", "higher"]  # which values of a metric are good
 
 
 class NotApplicable(Exception):  # noqa: N818 -- a reason, not an error
@@ -33,6 +35,7 @@ class PlotOptions:
     x: str | None = None  # factor along the axis; a plot has its own rule where none is given
     group: str | None = None  # factor that makes lines or rows
     axis: Axis | None = None  # of curves
+    smoothing: Smoothing | None = None  # of curves: each replicate by itself, before the mean; None: as measured
     over: Over = "best"  # of factors that have no place: the best condition over them, or the mean
     second: str | None = None  # the other metric of a Pareto front
     second_direction: Direction | None = None  # None: the sweep's own for an objective of it, else minimize

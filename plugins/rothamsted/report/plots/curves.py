@@ -1,4 +1,4 @@
-"""Draw learning curves: a metric by step, epoch or wall-clock second, with the interval at every point."""
+"""Draw learning curves: a metric by step, epoch, samples or seconds of training, with the interval at every point."""
 
 from __future__ import annotations
 
@@ -11,11 +11,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rothamsted.analysis.values import Analysis, Axis, Band
-from rothamsted.report.plots.axes import draw_values, is_spread
-from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
-from rothamsted.report.plots.labels import named, seconds_unit
-from rothamsted.report.plots.look import DASHES, PALETTE, WIDTH, legend_below
-from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_learning_rate, level_words, metric_of
+from rothamsted.report.plots.axes import draw_values
+from rothamsted.report.plots.contract import Better, NotApplicable, Plot, PlotOptions, joined, words
+from rothamsted.report.plots.curve_bands import (
+    PlainCurve,
+    bands_of,
+    computed,
+    finite,
+    replicates_of,
+    thinned,
+    with_curves,
+)
+from rothamsted.report.plots.labels import seconds_unit
+from rothamsted.report.plots.look import DASHES, PALETTE, legend_below, sized
+from rothamsted.report.plots.value_axis import ValueAxis, draw_value_axis, value_axis
+from rothamsted.report.plots.view import (
+    better_of,
+    by_number,
+    by_rank,
+    condition_label,
+    level_words,
+    metric_name,
+    metric_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +41,6 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 MOST_BANDS = 5  # where no number is asked for: more bands than that lie over each other
-MOST_POINTS = 300  # of one drawn curve: more than a column can show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +56,7 @@ class ConditionCurve:
     n_first: int  # replicates alive at the first point
     n_last: int  # and at the last
     n_most: int  # and where the most are; points where fewer than half of these are alive are left out
+    beneath: tuple[PlainCurve, ...] = ()  # pale: each replicate of a lone condition, else the mean before smoothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +67,11 @@ class Curves:
     x_label: str
     curves: tuple[ConditionCurve, ...]
     n_conditions: int  # with a curve, shown or not
-    is_log: bool
+    better: Better | None  # values of the metric
+    values: ValueAxis  # of whole curves
     level: float
     instead_of: str = ""  # the objective, where it has no curve and this metric is drawn in its place
+    smoothed_by: str = ""  # in words; empty: as measured
 
 
 def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curves:
@@ -59,7 +79,7 @@ def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curv
 
     Args:
         analysis: What was computed.
-        options: `metric` and `axis` may be given.
+        options: `metric`, `axis` and `smoothing` may be given.
         axis: Used where `options.axis` is not given.
 
     Raises:
@@ -67,72 +87,75 @@ def curves_data(analysis: Analysis, options: PlotOptions, *, axis: Axis) -> Curv
     """
     axis = options.axis or axis
     wanted = metric_of(analysis, options.metric)
-    metric = wanted if options.metric is not None else _with_curves(analysis, wanted, axis)
+    metric = wanted if options.metric is not None else with_curves(analysis, wanted, axis)
     bands = {band.condition: band for band in bands_of(analysis, metric, axis)}
     conditions = by_number(analysis)
     shown = by_rank(analysis, bands)[: options.n_series or MOST_BANDS]
     size, x_label = _axis(axis, max(float(bands[number].x[-1]) for number in shown))
-    curves = tuple(_curve(bands[number], condition_label(conditions[number]), size) for number in shown)
+    curves = []
+    for number in shown:
+        of_one = _curve(_smoothed(analysis, bands[number], metric, axis, options), size)
+        beneath = _beneath(analysis, bands[number], metric, axis, size, options, is_alone=len(shown) == 1)
+        curves.append(replace(of_one, label=condition_label(conditions[number]), beneath=beneath))
+    better = better_of(analysis, metric)
     return Curves(
-        metric=named(metric),
+        metric=metric_name(analysis, metric),
         x_label=x_label,
-        curves=curves,
+        curves=tuple(curves),
         n_conditions=len(bands),
-        is_log=is_spread(np.concatenate([curve.mean for curve in curves])),
+        better=better,
+        values=_values(curves, better),
         level=analysis.level,
-        instead_of="" if metric == wanted else named(wanted),
+        instead_of="" if metric == wanted else metric_name(analysis, wanted),
+        smoothed_by=options.smoothing.words if options.smoothing is not None else "",
     )
 
 
-def _with_curves(analysis: Analysis, objective: str, axis: Axis) -> str:
-    """The objective, or where it has no curve (it was measured once) the first loss or other metric that has one."""
-    others = [name for name in sorted(analysis.bands) if name != objective and not is_learning_rate(name)]
-    for metric in (objective, *sorted(others, key=lambda name: not name.endswith("loss"))):
-        longest = max((len(band.x) for band in analysis.bands.get(metric, {}).get(axis, ())), default=0)
-        if longest > 1 and any(np.isfinite(band.mean).sum() > 1 for band in analysis.bands[metric][axis]):
-            return metric
-    return objective
-
-
-def bands_of(analysis: Analysis, metric: str, axis: Axis) -> list[Band]:
-    """Return the bands with a finite mean and a finite x somewhere, cut to those points.
+def by_time_data(analysis: Analysis, options: PlotOptions) -> Curves:
+    """The curves along training time.
 
     Raises:
-        NotApplicable: There is none; the text names the metrics and axes that there are.
+        NotApplicable: As `curves_data`; or another axis is asked for, which the plot of curves shows.
     """
-    if metric not in analysis.bands:
-        known = ", ".join(named(name) for name in sorted(analysis.bands)) or "none"
-        raise NotApplicable(f"no curves of {named(metric)} were read; curves read: {known}")
-    kept = []
-    for band in analysis.bands[metric].get(axis, ()):
-        is_finite = np.isfinite(band.mean) & np.isfinite(band.x)
-        if is_finite.any():
-            parts = {name: getattr(band, name)[is_finite] for name in ("x", "mean", "low", "high", "n")}
-            kept.append(Band(condition=band.condition, **parts))
-    if not kept:
-        axes = (
-            ", ".join(str(a) for a, found in analysis.bands[metric].items() if any(len(b.x) for b in found)) or "none"
-        )
-        raise NotApplicable(f"no finite curve of {named(metric)} by {axis}; axes with curves: {axes}")
-    if max(len(band.x) for band in kept) < 2:
-        raise NotApplicable(f"{named(metric)} was measured at one {axis} only: a point, not a curve")
-    return kept
+    if options.axis not in (None, "seconds"):
+        raise NotApplicable(f"the plot 'curves' shows them by {options.axis}, as is asked for")
+    return curves_data(analysis, options, axis="seconds")
+
+
+def _smoothed(analysis: Analysis, band: Band, metric: str, axis: Axis, options: PlotOptions) -> Band:
+    """The band over the smoothed curves of the replicates, where smoothing is asked for."""
+    if options.smoothing is None:
+        return band
+    found = computed(analysis, band.condition, metric, axis, options.smoothing)
+    return band if found is None else finite(found)
+
+
+def _beneath(
+    analysis: Analysis, band: Band, metric: str, axis: Axis, size: float, options: PlotOptions, *, is_alone: bool
+) -> tuple[PlainCurve, ...]:
+    if is_alone:
+        curves = replicates_of(analysis, band.condition, metric, axis)
+        return tuple(replace(curve, x=curve.x / size) for curve in curves)
+    if options.smoothing is None:
+        return ()
+    raw = _curve(band, size)
+    return (PlainCurve(x=raw.x, y=raw.mean),)
 
 
 def _axis(axis: Axis, most: float) -> tuple[float, str]:
     if axis == "seconds":
         size, unit = seconds_unit(most)
         return size, f"training time ({unit})"
-    return 1.0, axis
+    return 1.0, "samples seen" if axis == "samples" else axis
 
 
-def _curve(band: Band, label: str, size: float) -> ConditionCurve:
+def _curve(band: Band, size: float) -> ConditionCurve:
     is_most = 2 * band.n >= band.n.max()  # a lone late replicate is no mean: its start would look like a relapse
     points = np.flatnonzero(is_most)
     kept = points[thinned(len(points))]
     return ConditionCurve(
         condition=band.condition,
-        label=label,
+        label="",
         x=band.x[kept] / size,
         mean=band.mean[kept],
         low=band.low[kept],
@@ -143,22 +166,15 @@ def _curve(band: Band, label: str, size: float) -> ConditionCurve:
     )
 
 
-def thinned(n_points: int, most: int = MOST_POINTS) -> np.ndarray:
-    """Return the indices of at most so many points, evenly spaced, the first and the last among them."""
-    if n_points <= most:
-        return np.arange(n_points)
-    return np.unique(np.linspace(0, n_points - 1, most).round().astype(int))
-
-
 def curves_draw(data: Curves, figure: Figure) -> None:
-    """Draw means as lines over pale bands, whole on the left and the last half on the right; the best is on top."""
-    figure.set_size_inches(WIDTH, 3.1 + 0.16 * len(data.curves))
-    start = last_half(data)
+    """Draw means as lines over pale bands, the best on top; on a linear axis the last half again, on the right."""
+    sized(figure, 3.1 + 0.16 * len(data.curves))
+    start = None if data.values.is_log else last_half(data)
     panels = figure.subplots(1, 1 if start is None else 2, squeeze=False)[0]
-    handles = _draw_panel(panels[0], data, -math.inf)
+    handles = _draw_panel(panels[0], data, -math.inf, data.values)
     panels[0].set_ylabel(data.metric)
     if start is not None:
-        _draw_panel(panels[1], data, start)
+        _draw_panel(panels[1], data, start, _values([_from(curve, start) for curve in data.curves], data.better))
         panels[1].set_title("the last half")
     legend_below(figure, handles, [curve.label for curve in data.curves])
 
@@ -169,35 +185,33 @@ def last_half(data: Curves) -> float | None:
     return start if any((curve.x >= start).sum() >= 3 for curve in data.curves) else None
 
 
-def _draw_panel(axes: Axes, data: Curves, start: float) -> list[Line2D]:
+def _draw_panel(axes: Axes, data: Curves, start: float, values: ValueAxis) -> list[Line2D]:
     handles, cut = [], [_from(curve, start) for curve in data.curves]
     for i, curve in reversed(list(enumerate(cut))):
-        floor = curve.mean[curve.mean > 0].min() / 10 if data.is_log and len(curve.x) else -math.inf
+        floor = curve.mean[curve.mean > 0].min() / 10 if values.is_log and len(curve.x) else -math.inf
         low = np.maximum(curve.low, floor)
         axes.fill_between(curve.x, low, curve.high, color=PALETTE[i], alpha=0.16, linewidth=0, zorder=2 - i * 0.01)
+        for one in curve.beneath:
+            axes.plot(one.x, one.y, color=PALETTE[i], linewidth=0.7, alpha=0.4, zorder=3 - i * 0.01)
         handles += axes.plot(curve.x, curve.mean, color=PALETTE[i], linestyle=DASHES[i], zorder=4 - i * 0.01)
     axes.set_xlabel(data.x_label)
     draw_values(axes, "x", np.concatenate([curve.x for curve in cut]), is_log=False, margin=0.02)
-    draw_values(axes, "y", _range(cut, is_log=data.is_log), is_log=data.is_log)
+    draw_value_axis(axes, "y", values)
     return handles[::-1]
 
 
 def _from(curve: ConditionCurve, start: float) -> ConditionCurve:
     kept = curve.x >= start
     parts = {name: getattr(curve, name)[kept] for name in ("x", "mean", "low", "high")}
-    return replace(curve, **parts)
+    beneath = tuple(PlainCurve(x=one.x[one.x >= start], y=one.y[one.x >= start]) for one in curve.beneath)
+    return replace(curve, **parts, beneath=beneath)
 
 
-def _range(curves: Sequence[ConditionCurve], *, is_log: bool) -> np.ndarray:
-    """All means, and the ends of bands that do not reach far beyond them: a wide band of two must not flatten all."""
-    means = np.concatenate([curve.mean for curve in curves])
-    ends = np.concatenate([end for curve in curves for end in (curve.low, curve.high)])
-    if is_log:
-        return np.concatenate([means, ends[(ends > means.min() / 3) & (ends < means.max() * 3)]])
-    spread = means.max() - means.min()
-    widths = np.concatenate([curve.high - curve.low for curve in curves])
-    reach = max(0.35 * spread, float(np.nanmedian(widths)) if np.isfinite(widths).any() else 0.0)
-    return np.concatenate([means, ends[(ends > means.min() - reach) & (ends < means.max() + reach)]])
+def _values(curves: Sequence[ConditionCurve], better: Better | None) -> ValueAxis:
+    """The axis of all curves: none is too bad to be shown, they all start badly; a few wide bands are cut."""
+    values = [y for curve in curves for y in (curve.mean, *(one.y for one in curve.beneath))]
+    ends = [end for curve in curves for end in (curve.low, curve.high)]
+    return value_axis(np.concatenate(values), better, ends, is_cut=False)
 
 
 def curves_caption(data: Curves) -> str:
@@ -216,11 +230,20 @@ def curves_caption(data: Curves) -> str:
             + (
                 f" with {level_words(data.level)} at each point, not for whole curves" if has_band else "; no intervals"
             ),
+            f"Smoothed by {data.smoothed_by}, each replicate before the mean" if data.smoothed_by else "",
+            _beneath_words(data),
             f"{words(len(lost), 'curve')} of these lost replicates on the way" if lost else "",
             "A curve is drawn where at least half of its replicates have a value" if is_cut else "",
-            "Logarithmic vertical axis" if data.is_log else "",
+            data.values.words,
         ]
     )
+
+
+def _beneath_words(data: Curves) -> str:
+    if not any(curve.beneath for curve in data.curves):
+        return ""
+    what = "each replicate" if len(data.curves) == 1 else "the means"
+    return f"Pale: {what}, as measured" if data.smoothed_by or len(data.curves) > 1 else f"Pale: {what}"
 
 
 BY_STEP = Plot(
@@ -231,7 +254,7 @@ BY_STEP = Plot(
 )
 BY_SECONDS = Plot(
     title="Learning curves by training time",
-    data=partial(curves_data, axis="seconds"),
+    data=by_time_data,
     draw=curves_draw,
     caption=curves_caption,
 )

@@ -12,7 +12,7 @@ from rothamsted.report.plots.axes import LOG_SPAN, FactorAxis, draw_factor, fact
 from rothamsted.report.plots.contract import NotApplicable, Over, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.crossing import axis_and_group, cell_score, cells, is_shared, over_words
 from rothamsted.report.plots.labels import distinct_numbers, fixed_numbers, named, number, percent
-from rothamsted.report.plots.look import BLACK, FONT, SMALL, WIDTH
+from rothamsted.report.plots.look import BLACK, FONT, SMALL, sized
 from rothamsted.report.plots.view import Score, is_lower_better, metric_label, metric_of, n_diverged, scores, varying
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def heatmap_draw(data: Heatmap, figure: Figure) -> None:
     """Draw cells, their numbers where they fit, hatches for divergence, frames for the best."""
     from matplotlib.patches import Rectangle
 
-    figure.set_size_inches(WIDTH, min(1.7 + 0.42 * len(data.y.keys), 7.0))
+    sized(figure, min(1.7 + 0.42 * len(data.y.keys), 7.0))
     axes = figure.subplots()
     axes.grid(visible=False)
     image = _surface(axes, data)

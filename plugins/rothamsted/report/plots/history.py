@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.report.plots.axes import draw_values, is_spread
+from rothamsted.report.plots.axes import draw_values
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import percent
-from rothamsted.report.plots.look import BLUE, GREEN, PALE, RED, SKY, WIDTH, interval_bars, legend_below
-from rothamsted.report.plots.view import is_lower_better, metric_label, pruned_numbers, replicate_words, scores
+from rothamsted.report.plots.look import BLUE, GREEN, PALE, RED, SKY, interval_bars, legend_below, sized
+from rothamsted.report.plots.value_axis import ValueAxis, draw_value_axis, mark_beyond, note_beyond, value_axis
+from rothamsted.report.plots.view import (
+    better_of,
+    is_lower_better,
+    metric_label,
+    pruned_numbers,
+    replicate_words,
+    scores,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +50,7 @@ class SearchHistory:
     best_so_far: np.ndarray  # (condition,) over ranked conditions only; NaN before the first
     without: np.ndarray  # trial numbers without a mean that were not pruned
     pruned: np.ndarray  # trial numbers that were pruned
-    is_log: bool
+    values: ValueAxis
     is_sweep: bool  # numbers are those of trials, not of first appearance
     fresh: Fresh | None
     level: float
@@ -65,18 +73,21 @@ def history_data(analysis: Analysis, options: PlotOptions) -> SearchHistory:
     counts = np.isin(trials, analysis.ranking)
     worst = np.inf if is_lower_better(analysis) else -np.inf
     best = (np.minimum if is_lower_better(analysis) else np.maximum).accumulate(np.where(counts, means, worst))
+    low, high = (np.array([getattr(known[number], end) for number in trials]) for end in ("low", "high"))
+    fresh = _fresh(analysis)
+    ends = [*([low, high] if len(trials) <= MOST_BARS else []), *([] if fresh is None else [[fresh.low, fresh.high]])]
     return SearchHistory(
         metric=metric_label(analysis, metric),
         trials=np.array(trials),
         mean=means,
-        low=np.array([known[number].low for number in trials]),
-        high=np.array([known[number].high for number in trials]),
+        low=low,
+        high=high,
         best_so_far=np.where(np.isfinite(best), best, np.nan),
         without=np.array(sorted(without), dtype=int),
         pruned=np.array(sorted(pruned), dtype=int),
-        is_log=is_spread(means),
+        values=value_axis(means, better_of(analysis, metric), ends),
         is_sweep=analysis.dataset.kind == "sweep",
-        fresh=_fresh(analysis),
+        fresh=fresh,
         level=analysis.level,
         points=replicate_words(analysis, metric, known),
     )
@@ -93,7 +104,7 @@ def _fresh(analysis: Analysis) -> Fresh | None:
 
 def history_draw(data: SearchHistory, figure: Figure) -> None:
     """Draw means as points, the running best as steps, and the confirmed estimate as a band."""
-    figure.set_size_inches(WIDTH, 3.5)
+    sized(figure, 3.5)
     axes = figure.subplots()
     if len(data.trials) <= MOST_BARS:
         interval_bars(axes, data.trials, (data.mean, data.low, data.high), color=PALE, capsize=0)
@@ -116,9 +127,9 @@ def history_draw(data: SearchHistory, figure: Figure) -> None:
     axes.set_xlabel("trial" if data.is_sweep else "condition, as first seen")
     axes.set_ylabel(data.metric)
     draw_values(axes, "x", np.concatenate([data.trials, data.without, data.pruned]), is_log=False, margin=0.03)
-    fresh = [] if data.fresh is None else [data.fresh.low, data.fresh.high]
-    bars = [data.low, data.high] if len(data.trials) <= MOST_BARS else []
-    draw_values(axes, "y", np.concatenate([data.mean, *bars, fresh]), is_log=data.is_log)
+    draw_value_axis(axes, "y", data.values)
+    mark_beyond(axes, data.values, data.trials, data.mean, color=BLUE)
+    note_beyond(axes, data.values)
     legend_below(figure, handles, labels)
 
 
@@ -138,7 +149,7 @@ def history_caption(data: SearchHistory) -> str:
             "their height says nothing"
             if len(data.pruned)
             else "",
-            "Logarithmic vertical axis" if data.is_log else "",
+            data.values.words,
         ]
     )
 

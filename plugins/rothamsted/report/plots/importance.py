@@ -16,7 +16,7 @@ from rothamsted.analysis.values import Analysis, Factor
 from rothamsted.report.plots.axes import fix_ticks, is_spread
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named, shorten
-from rothamsted.report.plots.look import BLUE, WIDTH, interval_bars
+from rothamsted.report.plots.look import BLUE, interval_bars, sized
 from rothamsted.report.plots.view import ABSENT, by_number, level_keys, metric_label, metric_of, scores, varying
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _rises(tree: Any, columns: np.ndarray, owners: np.ndarray, target: np.ndarra
 def importance_draw(data: Importance, figure: Figure) -> None:
     """Draw one bar a factor, with the range over forests."""
     n = len(data.factors)
-    figure.set_size_inches(WIDTH, 1.0 + 0.3 * n)
+    sized(figure, 1.0 + 0.3 * n)
     axes = figure.subplots()
     rows = np.arange(n, dtype=float)
     axes.barh(rows, data.importance, height=0.6, color=BLUE)

@@ -74,6 +74,15 @@ def wrapped(text: str, longest: int = 46) -> str:
     return f"{shorten(line[: at + 1], longest)}\n{shorten(line[at + 2 :], longest)}"
 
 
+def in_two_lines(name: str, longest: int) -> str:
+    """Break a name at the space, comma or dot nearest to its middle where it is too long for its axis."""
+    breaks = [i + 1 for i, letter in enumerate(name) if letter in " .,_/" and i + 1 < len(name)]
+    if len(name) <= longest or not breaks:
+        return shorten(name, longest)
+    at = min(breaks, key=lambda i: abs(i - len(name) / 2))
+    return f"{shorten(name[:at].rstrip(), longest)}\n{shorten(name[at:], longest)}"
+
+
 def seconds_unit(most: float) -> tuple[float, str]:
     """Choose the unit of a time axis: how many seconds it is, and its name."""
     for size, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):

@@ -24,7 +24,16 @@ SKY, RED, BLACK, GREY = "#56B4E9", "#D55E00", "#000000", "#767676"
 PALE = "#B8B8B8"
 PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, BLACK, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-DASHES = ("-", "-", "-", "-", (0, (4, 1.5)), (0, (4, 1.5)), (0, (1.5, 1)), (0, (1.5, 1)))
+DASHES = (  # each line another, so that a print without colours can be read
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1)),
+    (0, (6, 1.5, 1.5, 1.5)),
+    (0, (9, 2)),
+    (0, (6, 1.5, 1.5, 1.5, 1.5, 1.5)),
+    (0, (3, 3)),
+    (0, (1, 2.5)),
+)
 
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -52,10 +61,21 @@ STYLE: dict[str, Any] = {
     "text.parse_math": False,  # a factor may have a $ in its name
     "axes.unicode_minus": False,
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # fonts are embedded as they are, so that publishers take the file
     "svg.hashsalt": "rothamsted",
     "figure.constrained_layout.h_pad": 0.06,
     "figure.constrained_layout.w_pad": 0.06,
 }
+
+
+def sized(figure: Figure, height: float) -> None:
+    """Give a figure a height, inches; its width is the renderer's."""
+    figure.set_size_inches(figure.get_figwidth(), height)
+
+
+def share_of_width(figure: Figure) -> float:
+    """Return how wide a figure is, as a share of the column for which names are cut and legends are laid out."""
+    return figure.get_figwidth() / WIDTH
 
 
 def series_colours(n: int, *, is_ordered: bool) -> list[Any]:
@@ -89,8 +109,8 @@ def interval_bars(axes: Any, x: np.ndarray, scores: tuple[np.ndarray, np.ndarray
 
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], title: str = "") -> None:
     """Put the legend below the axes, in as many columns as its longest label allows."""
-    texts = [shorten(label, 60) for label in labels]
-    n_columns = max(1, min(len(texts), int(88 // (max(len(text) for text in texts) + 6))))
+    texts = [shorten(label, int(82 * share_of_width(figure))) for label in labels]
+    n_columns = max(1, min(len(texts), int(88 * share_of_width(figure) // (max(len(text) for text in texts) + 6))))
     figure.legend(
         handles,
         texts,
@@ -117,3 +137,31 @@ def note(axes: Any, text: str, *, corner: str = "upper right") -> None:
         color="#404040",
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
     )
+
+
+def write_beside(axes: Any, places: np.ndarray, texts: Sequence[str], others: np.ndarray, *, color: Any) -> None:
+    """Write a short text beside each point, on the first side where it meets nothing; without room it is left out.
+
+    Args:
+        axes: With their limits set.
+        places: (point, 2) x and y, in units of the axes.
+        texts: One a point.
+        others: (point, 2) further points that no text shall hide.
+        color: Of the texts.
+    """
+    at, around = (axes.transData.transform(part) * 72 / axes.figure.dpi for part in (places, others))  # points
+    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in (*at.tolist(), *around.tolist())]
+    for (x, y), place, text in zip(at.tolist(), places.tolist(), texts, strict=True):
+        width = 5.3 * len(text)
+        for side, dx, dy in (("left", 5, 5), ("right", -5, 5), ("left", 5, -11), ("right", -5, -11), ("left", 7, -3)):
+            first = x + dx - (width if side == "right" else 0)
+            box = (first, y + dy, first + width, y + dy + SMALL)
+            if not any(_meet(box, other) for other in taken):
+                taken.append(box)
+                style = {"fontsize": SMALL, "color": color, "ha": side, "zorder": 6}
+                axes.annotate(text, place, xytext=(dx, dy), textcoords="offset points", **style)
+                break
+
+
+def _meet(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

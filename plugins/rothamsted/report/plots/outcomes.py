@@ -12,7 +12,7 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.report.plots.axes import fix_ticks
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import wrapped
-from rothamsted.report.plots.look import BLACK, GREY, ORANGE, PALE, PINK, RED, SKY, WIDTH, legend_below
+from rothamsted.report.plots.look import BLACK, GREY, ORANGE, PALE, PINK, RED, SKY, legend_below, sized
 from rothamsted.report.plots.view import by_number, condition_label, searched
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def outcomes_draw(data: Outcomes, figure: Figure) -> None:
     n = len(data.labels)
     names = [wrapped(label) for label in data.labels]
     row = 0.33 if any("\n" in name for name in names) else 0.21
-    figure.set_size_inches(WIDTH, 1.35 + row * n)
+    sized(figure, 1.35 + row * n)
     axes = figure.subplots()
     rows, left, handles = np.arange(n), np.zeros(n), []
     for name, counts in zip(data.outcomes, data.counts.T, strict=True):

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.report.plots.axes import FactorAxis, factor_axis, is_spread, log_ticks
+from rothamsted.report.plots.axes import FactorAxis, factor_axis, log_ticks
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
-from rothamsted.report.plots.labels import distinct_numbers, named, shorten
-from rothamsted.report.plots.look import GREY, SMALL, WIDTH
-from rothamsted.report.plots.view import ABSENT, by_number, leading, level_keys, metric_label, metric_of, scores
+from rothamsted.report.plots.labels import distinct_numbers, in_two_lines, named, shorten
+from rothamsted.report.plots.look import GREY, SMALL, share_of_width, sized
+from rothamsted.report.plots.value_axis import value_axis
+from rothamsted.report.plots.view import (
+    ABSENT,
+    better_of,
+    by_number,
+    leading,
+    level_keys,
+    metric_label,
+    metric_of,
+    scores,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +78,8 @@ def parallel_data(analysis: Analysis, options: PlotOptions) -> Parallel:
         verticals.append(vertical)
         columns.append([ABSENT_PLACE if keys[n] is ABSENT else scale(axis.position(keys[n])) for n in shown])
     means = np.array([known[number].mean for number in shown])
-    vertical, places = _metric_vertical(metric_label(analysis, metric), means)
+    is_log = value_axis(means, better_of(analysis, metric)).is_log
+    vertical, places = _metric_vertical(metric_label(analysis, metric), means, is_log=is_log)
     lines = np.array([*columns, places]).T[::-1]
     return Parallel(
         verticals=(*verticals, vertical),
@@ -106,11 +117,11 @@ def _vertical(axis: FactorAxis) -> tuple[Vertical, Any]:
     return Vertical(name=axis.name, ticks=tuple(scale(t) for t in ticks), labels=tuple(labels)), scale
 
 
-def _metric_vertical(label: str, means: np.ndarray) -> tuple[Vertical, list[float]]:
+def _metric_vertical(label: str, means: np.ndarray, *, is_log: bool) -> tuple[Vertical, list[float]]:
     low, high = float(means.min()), float(means.max())
     if low == high:
         return Vertical(name=label, ticks=(0.5,), labels=(distinct_numbers([low])[0],)), [0.5] * len(means)
-    if is_spread(means):
+    if is_log:
         places = np.log(means / low) / np.log(high / low)
         ticks = [low, *[t for t in log_ticks(low, high) if low * 1.6 < t < high / 1.6], high]
         heights = [float(np.log(t / low) / np.log(high / low)) for t in ticks]
@@ -126,7 +137,7 @@ def parallel_draw(data: Parallel, figure: Figure) -> None:
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection
 
-    figure.set_size_inches(WIDTH, 3.8)
+    sized(figure, 3.8)
     axes = figure.subplots()
     n_axes = len(data.verticals)
     x = np.arange(n_axes, dtype=float)
@@ -139,7 +150,7 @@ def parallel_draw(data: Parallel, figure: Figure) -> None:
     for i, vertical in enumerate(data.verticals):
         axes.plot([i, i], [0, 1], color="#404040", linewidth=1, zorder=5)
         _write_ticks(axes, i, vertical)
-        text = shorten(vertical.name, 84 // n_axes)
+        text = in_two_lines(vertical.name, int(84 * share_of_width(figure)) // n_axes)
         axes.text(i, 1.07, text, ha=("left" if i == 0 else "right" if i == n_axes - 1 else "center"), va="bottom")
         if data.has_absent and (data.lines[:, i] == ABSENT_PLACE).any():
             axes.text(i, ABSENT_PLACE - 0.03, "not used", ha="center", va="top", fontsize=SMALL, color=GREY)

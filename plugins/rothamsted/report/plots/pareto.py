@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.metric import Metric
-from rothamsted.report.plots.axes import draw_values, is_spread
-from rothamsted.report.plots.contract import Direction, NotApplicable, Plot, PlotOptions, joined, words
+from rothamsted.report.plots.contract import Better, Direction, NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named, seconds_unit
-from rothamsted.report.plots.look import BLUE, PALE, RED, SMALL, WIDTH, interval_bars
+from rothamsted.report.plots.look import BLUE, PALE, RED, interval_bars, sized, write_beside
+from rothamsted.report.plots.value_axis import ValueAxis, draw_value_axis, value_axis
 from rothamsted.report.plots.view import Score, metric_label, metric_of, replicate_words, scores, searched
 from rothamsted.statistics import mean_interval
 from rothamsted.statistics.pareto import pareto_set
@@ -35,7 +35,7 @@ class MeasuredAxis:
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    is_log: bool
+    values: ValueAxis
     direction: Direction
 
 
@@ -107,13 +107,13 @@ def _costs(analysis: Analysis) -> dict[int, Score]:
 
 
 def _axis(known: list[Score], label: str, direction: Direction) -> MeasuredAxis:
-    mean = np.array([score.mean for score in known])
+    mean, low, high = (np.array([getattr(score, name) for score in known]) for name in ("mean", "low", "high"))
     return MeasuredAxis(
         label=label,
         mean=mean,
-        low=np.array([score.low for score in known]),
-        high=np.array([score.high for score in known]),
-        is_log=is_spread(mean),
+        low=low,
+        high=high,
+        values=value_axis(mean, _good(direction), [low, high], is_cut=False),
         direction=direction,
     )
 
@@ -121,7 +121,16 @@ def _axis(known: list[Score], label: str, direction: Direction) -> MeasuredAxis:
 def _in_units(axis: MeasuredAxis) -> MeasuredAxis:
     size, unit = seconds_unit(float(axis.mean.max()))
     parts = {name: getattr(axis, name) / size for name in ("mean", "low", "high")}
-    return MeasuredAxis(label=f"time of a replicate ({unit})", is_log=axis.is_log, direction=axis.direction, **parts)
+    return replace(
+        axis,
+        label=f"time of a replicate ({unit})",
+        values=value_axis(parts["mean"], _good(axis.direction), [parts["low"], parts["high"]], is_cut=False),
+        **parts,
+    )
+
+
+def _good(direction: Direction) -> Better:
+    return "lower" if direction == "minimize" else "higher"
 
 
 def _cost(axis: MeasuredAxis) -> np.ndarray:
@@ -130,7 +139,7 @@ def _cost(axis: MeasuredAxis) -> np.ndarray:
 
 def pareto_draw(data: Pareto, figure: Figure) -> None:
     """Draw all conditions with both intervals, the front joined and numbered."""
-    figure.set_size_inches(WIDTH, 3.9)
+    sized(figure, 3.9)
     axes = figure.subplots()
     x, y = data.second, data.first
     for is_front, colour in ((False, PALE), (True, RED)):
@@ -138,14 +147,13 @@ def pareto_draw(data: Pareto, figure: Figure) -> None:
         if is_front or len(data.conditions) <= MOST_BARS:
             interval_bars(axes, x.mean[at], (y.mean[at], y.low[at], y.high[at]), color=colour, capsize=0)
             interval_bars(axes, y.mean[at], (x.mean[at], x.low[at], x.high[at]), color=colour, capsize=0, is_flat=True)
-        axes.plot(x.mean[at], y.mean[at], "o", color=RED if is_front else BLUE, markersize=4, zorder=3 + is_front)
-    _draw_front(axes, data)
+        style = {"color": RED, "markersize": 5} if is_front else {"color": BLUE, "markersize": 4, "mfc": "white"}
+        axes.plot(x.mean[at], y.mean[at], "o", **style, zorder=3 + is_front)
     axes.set_xlabel(f"{x.label}, {_better(x)}")
     axes.set_ylabel(f"{y.label}, {_better(y)}")
-    for which, axis in (("x", x), ("y", y)):
-        kept = slice(None) if len(data.conditions) <= MOST_BARS else data.is_front
-        ends = np.concatenate([axis.mean, axis.low[kept], axis.high[kept]])
-        draw_values(axes, which, ends, is_log=axis.is_log)
+    draw_value_axis(axes, "x", x.values)
+    draw_value_axis(axes, "y", y.values)
+    _draw_front(axes, data)
 
 
 def _draw_front(axes: Any, data: Pareto) -> None:
@@ -153,18 +161,10 @@ def _draw_front(axes: Any, data: Pareto) -> None:
     at = at[np.argsort(data.second.mean[at], kind="stable")]
     if data.n_objectives == 2:
         axes.plot(data.second.mean[at], data.first.mean[at], color=RED, linewidth=1, alpha=0.7, zorder=2)
-    if len(at) > MOST_NAMED:
-        return
-    for i in at:
-        axes.annotate(
-            str(data.conditions[i]),
-            (data.second.mean[i], data.first.mean[i]),
-            xytext=(5, 5),
-            textcoords="offset points",
-            fontsize=SMALL,
-            color=RED,
-            zorder=6,
-        )
+    if len(at) <= MOST_NAMED:
+        places = np.column_stack([data.second.mean[at], data.first.mean[at]])
+        others = np.column_stack([data.second.mean[~data.is_front], data.first.mean[~data.is_front]])
+        write_beside(axes, places, [str(data.conditions[i]) for i in at], others, color=RED)
 
 
 def _better(axis: MeasuredAxis) -> str:
@@ -181,7 +181,7 @@ def pareto_caption(data: Pareto) -> str:
     return joined(
         [
             data.points + bars,
-            f"Red: {n} of {words(len(data.conditions), 'condition')} that no other beats in {beaten}{numbered}",
+            f"Filled, red: {n} of {words(len(data.conditions), 'condition')} that no other beats in {beaten}{numbered}",
             "Where bars overlap, who is on the front is not certain",
             f"{words(data.n_left_out, 'condition')} without a rank or without both metrics left out"
             if data.n_left_out

@@ -1,4 +1,4 @@
-"""Draw a plot by its name, from an analysis to an SVG text or a PNG file.
+"""Draw a plot by its name, from an analysis to an SVG text or to files: PNG, SVG, PDF.
 
 Figures are made, styled and written here only. No global setting is changed for longer than one drawing.
 """
@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.catalog import PLOTS
 from rothamsted.report.plots.contract import Plot, PlotOptions
-from rothamsted.report.plots.look import STYLE
+from rothamsted.report.plots.fit import fit_labels
+from rothamsted.report.plots.look import STYLE, WIDTH
 from rothamsted.report.plots.svg import tidy_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DEFAULTS = PlotOptions()
+FORMATS = ("png", "svg", "pdf")
+DPI = 300  # of a PNG
+_INCH = 25.4  # mm
+_UNSAID = {"png": ("Software",), "svg": ("Date",), "pdf": ("CreationDate", "Producer", "Creator")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,14 @@ class Rendered:
     title: str
     caption: str
     svg: str  # one self-contained element, whose ids no other figure of the page has
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedFiles:
+    """One plot, ready for a paper."""
+
+    caption: str
+    files: Mapping[str, bytes]  # format -> content
 
 
 def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Rendered:
@@ -47,6 +59,7 @@ def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Re
     buffer = io.StringIO()
     with _figure() as figure:
         plot.draw(data, figure)
+        fit_labels(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return Rendered(
         name=name,
@@ -61,22 +74,56 @@ def render_svg(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -
     return render(name, analysis, options).svg
 
 
-def save_png(name: str, analysis: Analysis, path: Path, *, dpi: int = 300, options: PlotOptions = DEFAULTS) -> None:
-    """Draw one plot into a PNG file; see `render` for what it raises."""
+def render_files(
+    name: str,
+    analysis: Analysis,
+    formats: Sequence[str],
+    *,
+    options: PlotOptions = DEFAULTS,
+    width_mm: float | None = None,
+) -> RenderedFiles:
+    """Draw one plot once, as files for a paper.
+
+    Fonts are embedded in a PDF; a PNG has 300 dots an inch; no file holds a date, a title or the caption.
+
+    Args:
+        name: Of the plot.
+        analysis: What is drawn.
+        formats: Of FORMATS.
+        options: What a reader has chosen.
+        width_mm: Width of the figure; None: 173 mm, the column of a report.
+
+    Raises:
+        NotApplicable: This analysis has nothing that the plot could show.
+        UserError: No such plot, metric or factor.
+    """
     plot: Plot = PLOTS[name]
     data = plot.data(analysis, options)
-    with _figure() as figure:
+    width = WIDTH if width_mm is None else width_mm / _INCH
+    with _figure(width) as figure:
         plot.draw(data, figure)
-        figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})
+        if width_mm is not None:  # a plot of another package may have set its own
+            figure.set_size_inches(width, figure.get_figheight())
+        fit_labels(figure)
+        files = {kind: _file(figure, kind, name=name, title=plot.title) for kind in formats}
+    return RenderedFiles(caption=plot.caption(data), files=files)
+
+
+def _file(figure: Figure, kind: str, *, name: str, title: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=DPI, metadata=dict.fromkeys(_UNSAID[kind]))
+    if kind == "svg":
+        return tidy_svg(buffer.getvalue().decode(), name=name, title=title).encode() + b"\n"
+    return buffer.getvalue()
 
 
 @contextmanager
-def _figure() -> Iterator[Figure]:
-    """Give an empty figure in our style; settings and warning filters are as before afterwards."""
+def _figure(width: float = WIDTH) -> Iterator[Figure]:
+    """Give an empty figure in our style, width in inches; settings and warning filters are as before afterwards."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     settings: dict[Any, Any] = dict(STYLE)
     with rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in any script are names
-        yield Figure(layout="constrained")
+        yield Figure(layout="constrained", figsize=(width, 3.5))

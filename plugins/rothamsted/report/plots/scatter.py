@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rothamsted.analysis.values import Analysis, Factor
-from rothamsted.report.plots.axes import FactorAxis, draw_factor, draw_values, factor_axis, is_spread
+from rothamsted.report.plots.axes import FactorAxis, draw_factor, factor_axis
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.labels import named
-from rothamsted.report.plots.look import BLUE, PALE, RED, WIDTH, interval_bars
+from rothamsted.report.plots.look import BLUE, GREY, PALE, RED, interval_bars, sized
+from rothamsted.report.plots.value_axis import ValueAxis, draw_value_axis, mark_beyond, value_axis
 from rothamsted.report.plots.view import (
     ABSENT,
+    better_of,
     by_number,
     factor_named,
     leading,
@@ -56,7 +58,7 @@ class Scatter:
     label: str
     panels: tuple[Panel, ...]
     n_factors: int
-    is_log: bool
+    values: ValueAxis
     n_lost: int  # replicates without a finite value
     points: str
 
@@ -75,11 +77,12 @@ def scatter_data(analysis: Analysis, options: PlotOptions) -> Scatter:
         raise NotApplicable(f"no replicate has a finite {named(metric)}")
     known = scores(analysis, metric)
     finite = [value for _, value, _ in values if math.isfinite(value)]
+    ends = [np.array([(score.low, score.high) for score in known.values()])]
     return Scatter(
         label=metric_label(analysis, metric),
         panels=tuple(_panel(analysis, factor, metric, values) for factor in chosen),
         n_factors=len(factors),
-        is_log=is_spread(finite),
+        values=value_axis(finite, better_of(analysis, metric), ends if len(known) <= MOST_BARS else ()),
         n_lost=len(values) - len(finite),
         points=replicate_words(analysis, metric, known),
     )
@@ -120,15 +123,15 @@ def scatter_draw(data: Scatter, figure: Figure) -> None:
     n = len(data.panels)
     n_columns = 1 if n == 1 else (2 if n in (2, 4) else 3)
     n_rows = math.ceil(n / n_columns)
-    figure.set_size_inches(WIDTH, 0.5 + 2.4 * n_rows + (0.5 if n == 1 else 0))
+    sized(figure, 0.5 + 2.4 * n_rows + (0.5 if n == 1 else 0))
     grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
-    everything = np.concatenate([part for panel in data.panels for part in (panel.y, panel.mean)])
     for i, axes in enumerate(grid.ravel()):
         if i >= n:
             axes.set_visible(False)
             continue
         _draw_panel(axes, data.panels[i])
-        draw_values(axes, "y", everything, is_log=data.is_log)
+        draw_value_axis(axes, "y", data.values)
+        mark_beyond(axes, data.values, data.panels[i].x, data.panels[i].y, color=GREY)
         if i % n_columns == 0:
             axes.set_ylabel(data.label)
 
@@ -175,7 +178,7 @@ def scatter_caption(data: Scatter) -> str:
             f"{words(data.n_lost, 'replicate')} without a finite value" if data.n_lost else "",
             f"Conditions to which a factor does not apply are not in its panel: {', '.join(absent)}" if absent else "",
             f"{len(data.panels)} of {data.n_factors} factors are shown" if rest and len(data.panels) > 1 else "",
-            "Logarithmic vertical axis" if data.is_log else "",
+            data.values.words,
         ]
     )
 

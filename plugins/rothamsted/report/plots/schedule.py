@@ -13,10 +13,10 @@ import numpy as np
 from rothamsted.analysis.values import Analysis, Band
 from rothamsted.report.plots.axes import draw_values, is_spread
 from rothamsted.report.plots.contract import MOST_SERIES, NotApplicable, Plot, PlotOptions, joined, words
-from rothamsted.report.plots.curves import bands_of, thinned
+from rothamsted.report.plots.curve_bands import bands_of, thinned
 from rothamsted.report.plots.labels import named
-from rothamsted.report.plots.look import DASHES, PALETTE, WIDTH, legend_below
-from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_learning_rate
+from rothamsted.report.plots.look import DASHES, PALETTE, legend_below, sized
+from rothamsted.report.plots.view import by_number, by_rank, condition_label, is_learning_rate, metric_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,11 +48,13 @@ def schedule_data(analysis: Analysis, options: PlotOptions) -> Schedules:
     """Gather conditions whose learning-rate curves are equal.
 
     Raises:
-        NotApplicable: No metric with curves is a learning rate.
+        NotApplicable: No metric with curves is a learning rate, or no rate changes during training.
     """
     metric = options.metric or _rate_metric(analysis)
     axis = options.axis or "step"
     bands = {band.condition: band for band in bands_of(analysis, metric, axis)}
+    if all(np.ptp(band.mean) <= 1e-5 * np.abs(band.mean).max() for band in bands.values()):
+        raise NotApplicable(f"{named(metric)} stays the same during training in every condition")
     groups: dict[bytes, list[int]] = {}
     for number in by_rank(analysis, bands):
         groups.setdefault(_print(bands[number]), []).append(number)
@@ -61,7 +63,7 @@ def schedule_data(analysis: Analysis, options: PlotOptions) -> Schedules:
         _schedule(numbers, bands, labels) for numbers in list(groups.values())[: options.n_series or MOST_SERIES]
     )
     return Schedules(
-        metric=named(metric),
+        metric=metric_name(analysis, metric),
         axis=axis,
         schedules=shown,
         n_schedules=len(groups),
@@ -96,7 +98,7 @@ def _schedule(numbers: list[int], bands: dict[int, Band], labels: dict[int, str]
 
 def schedule_draw(data: Schedules, figure: Figure) -> None:
     """Draw one line a distinct schedule."""
-    figure.set_size_inches(WIDTH, 3.2 + 0.1 * len(data.schedules))
+    sized(figure, 3.2 + 0.1 * len(data.schedules))
     axes = figure.subplots()
     handles = []
     for i, schedule in enumerate(data.schedules):

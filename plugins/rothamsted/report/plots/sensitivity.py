@@ -14,12 +14,13 @@ import numpy as np
 
 from rothamsted.analysis.ranking import by_seed, is_paired
 from rothamsted.analysis.values import Analysis
-from rothamsted.report.plots.axes import FactorAxis, draw_factor, draw_values, is_spread
+from rothamsted.report.plots.axes import FactorAxis, draw_factor
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined
 from rothamsted.report.plots.crossing import Line, Lines, lines_of
 from rothamsted.report.plots.labels import named, percent
-from rothamsted.report.plots.look import GREY, MARKERS, WIDTH, interval_bars, legend_below, series_colours
+from rothamsted.report.plots.look import GREY, MARKERS, interval_bars, legend_below, series_colours, sized
 from rothamsted.report.plots.trends import draw_partial, lines_words
+from rothamsted.report.plots.value_axis import ValueAxis, draw_value_axis, mark_beyond, note_beyond, value_axis
 from rothamsted.report.plots.view import is_lower_better, metric_label, metric_of, replicate_words
 from rothamsted.statistics import compare_with_best
 
@@ -43,7 +44,7 @@ class Sensitivity:
 
     label: str  # of the vertical axis
     lines: Lines  # mean, low and high relative to the line's own best
-    is_log: bool
+    values: ValueAxis
     is_ratio: bool
     group: FactorAxis
     optima: tuple[Optimum, ...]  # one a line
@@ -79,7 +80,12 @@ def sensitivity_data(analysis: Analysis, options: PlotOptions) -> Sensitivity:
     return Sensitivity(
         label=f"{label}\n{'relative to' if is_ratio else 'short of'} the best of its line",
         lines=replace(lines, lines=relative),
-        is_log=is_ratio and is_spread(np.concatenate([line.mean for line in relative])),
+        values=value_axis(
+            np.concatenate([line.mean for line in relative]),
+            "lower",
+            [end for line in relative for end in (line.low, line.high)],
+            is_ratio=is_ratio,
+        ),
         is_ratio=is_ratio,
         group=group,
         optima=optima,
@@ -132,7 +138,7 @@ def _optimum(line: Line, can_be_best: np.ndarray, group: float, lower: bool) -> 
 
 def sensitivity_draw(data: Sensitivity, figure: Figure) -> None:
     """Draw the relative lines on the left, and where the best x lies at each level of the group on the right."""
-    figure.set_size_inches(WIDTH, 3.7)
+    sized(figure, 3.7)
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
     colours = series_colours(len(data.lines.lines), is_ordered=data.group.kind != "category")
     handles = []
@@ -143,8 +149,10 @@ def sensitivity_draw(data: Sensitivity, figure: Figure) -> None:
     left.axhline(1.0 if data.is_ratio else 0.0, color=GREY, linewidth=0.8, zorder=1)
     draw_factor(left, "x", data.lines.x)
     left.set_ylabel(data.label)
-    ends = [end for line in data.lines.lines for end in (line.mean, line.low, line.high)]
-    draw_values(left, "y", np.concatenate(ends), is_log=data.is_log)
+    draw_value_axis(left, "y", data.values)
+    for line, colour in zip(data.lines.lines, colours, strict=True):
+        mark_beyond(left, data.values, line.x, line.mean, color=colour)
+    note_beyond(left, data.values)
     _draw_optima(right, data, colours)
     legend_below(figure, handles, [line.label for line in data.lines.lines], data.group.name)
 
@@ -169,6 +177,7 @@ def sensitivity_caption(data: Sensitivity) -> str:
             "Right: where each line is best; the pale stretch holds the neighbouring levels that cannot be ruled out "
             f"as the best of their line at {percent(data.level)}",
             *lines_words(data.lines),
+            data.values.words,
         ]
     )
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.report.plots.axes import draw_factor, draw_values, is_spread
+from rothamsted.report.plots.axes import draw_factor
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
 from rothamsted.report.plots.crossing import Line, Lines, axis_and_group, lines_of, over_words
 from rothamsted.report.plots.labels import named
-from rothamsted.report.plots.look import MARKERS, WIDTH, interval_bars, legend_below, series_colours
-from rothamsted.report.plots.view import metric_label, metric_of, replicate_words
+from rothamsted.report.plots.look import MARKERS, interval_bars, legend_below, series_colours, sized
+from rothamsted.report.plots.value_axis import ValueAxis, draw_value_axis, mark_beyond, note_beyond, value_axis
+from rothamsted.report.plots.view import better_of, metric_label, metric_of, replicate_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +26,7 @@ class Trends:
 
     label: str  # of the metric
     lines: Lines
-    is_log: bool  # the metric's axis
+    values: ValueAxis  # the metric's axis
     points: str  # what points and bars are
 
 
@@ -34,11 +35,12 @@ def trends_data(analysis: Analysis, options: PlotOptions) -> Trends:
     metric = metric_of(analysis, options.metric)
     lines = lines_of(analysis, options, metric)
     means = np.concatenate([line.mean for line in lines.lines])
+    ends = [end for line in lines.lines for end in (line.low, line.high)]
     shown = [number for line in lines.lines for number in line.conditions]
     return Trends(
         label=metric_label(analysis, metric),
         lines=lines,
-        is_log=is_spread(means),
+        values=value_axis(means, better_of(analysis, metric), ends),
         points=replicate_words(analysis, metric, shown),
     )
 
@@ -59,12 +61,14 @@ def trends_across_data(analysis: Analysis, options: PlotOptions) -> Trends:
 
 def trends_draw(data: Trends, figure: Figure) -> None:
     """Draw points joined by lines, with interval bars; open points lost some of their replicates."""
-    figure.set_size_inches(WIDTH, 3.6)
+    sized(figure, 3.6)
     axes = figure.subplots()
     handles = draw_lines(axes, data.lines)
     axes.set_ylabel(data.label)
-    ends = [end for line in data.lines.lines for end in (line.mean, line.low, line.high)]
-    draw_values(axes, "y", np.concatenate(ends), is_log=data.is_log)
+    draw_value_axis(axes, "y", data.values)
+    for line, handle in zip(data.lines.lines, handles, strict=True):
+        mark_beyond(axes, data.values, line.x, line.mean, color=handle.get_color())
+    note_beyond(axes, data.values)
     if data.lines.group is not None:
         legend_below(figure, handles, [line.label for line in data.lines.lines], data.lines.group.name)
 
@@ -93,7 +97,7 @@ def draw_partial(axes: Any, line: Line, colour: Any, marker: str) -> None:
 
 def trends_caption(data: Trends) -> str:
     """Say what points and bars are, what stands for the other factors, and what is not shown."""
-    return joined([data.points, *lines_words(data.lines)])
+    return joined([data.points, *lines_words(data.lines), data.values.words])
 
 
 def lines_words(lines: Lines) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Factor, Replicate
 from rothamsted.errors import UserError
-from rothamsted.report.plots.contract import NotApplicable
+from rothamsted.metric import declared
+from rothamsted.report.plots.contract import Better, NotApplicable
 from rothamsted.report.plots.labels import clean, named, percent
 
 LEARNING_RATES = ("learning_rate", "lr")  # last part of a metric's name: optimizer/learning_rate, opt.lr, lr-Adam
@@ -49,15 +50,35 @@ def is_learning_rate(metric: str) -> bool:
     return any(part.lower() in LEARNING_RATES for part in metric.replace("-", "/").replace(".", "/").split("/"))
 
 
+def better_of(analysis: Analysis, metric: str) -> Better | None:
+    """Which values of a metric are good: as an objective or the study says; None: nobody says."""
+    known = (analysis.dataset.objective, *analysis.dataset.others)
+    said = next((one.direction for one in known if one.metric == metric), None)
+    direction = said or declared(analysis.dataset.metrics, metric).direction
+    return None if direction is None else ("lower" if direction == "minimize" else "higher")
+
+
+def metric_name(analysis: Analysis, metric: str) -> str:
+    """Name a metric as its study declares it, label and unit; else as it was logged.
+
+    A label that is declared of a pattern, such as `class_accuracy/*`, names no metric of it.
+    """
+    known = analysis.dataset.metrics
+    label = known[metric].label if metric in known else ""
+    unit = declared(known, metric).unit
+    return named(label or metric) + (f" ({clean(unit)})" if unit else "")
+
+
 def metric_label(analysis: Analysis, metric: str) -> str:
     """Name a metric for an axis, with how the objective's curve became one number."""
+    name = metric_name(analysis, metric)
     known = (analysis.dataset.objective, *analysis.dataset.others)
     objective = next((one for one in known if one.metric == metric), None)
     if objective is None or objective.reduce == "last":
-        return named(metric)
+        return name
     if objective.reduce == "best":
-        return f"{named(metric)}, best of the curve"
-    return f"{named(metric)}, mean of the last {objective.reduce.partition(':')[2] or objective.reduce}"
+        return f"{name}, best of the curve"
+    return f"{name}, mean of the last {objective.reduce.partition(':')[2] or objective.reduce}"
 
 
 def summaries(analysis: Analysis, metric: str) -> tuple[ConditionSummary, ...]:

@@ -16,12 +16,13 @@ from rothamsted import tags
 from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.executors import Crew, Death, Event, Executor
 from rothamsted.holders import is_alive
-from rothamsted.records import RunStatus
+from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import SweepLeaseLostError
 from rothamsted.spec import plan
 from rothamsted.study import stop_on_signals
 from rothamsted.sweep.coordinator.closing import ConfirmedRuns
 from rothamsted.sweep.coordinator.decide import Decider
+from rothamsted.sweep.coordinator.hopeless import Hopeless
 from rothamsted.sweep.coordinator.job import grace_of_processes, job_of
 from rothamsted.sweep.coordinator.progress import Progress
 from rothamsted.sweep.open.start import LEASE_SECONDS
@@ -40,7 +41,8 @@ class Session:
     """How a session of a sweep ended.
 
     Attributes:
-        exit_status: 0; 1 where workers cannot run; 2 where replicates are copies; 130 where it was stopped by a signal.
+        exit_status: 0; 1 where workers cannot run, or every replicate failed; 2 where replicates are copies, or the
+            file asks for a metric that is not logged; 130 where it was stopped by a signal.
         status: of the sweep's run.
         is_complete: nothing is left to do.
         decided: this process decided at the end, so that it writes the sweep's own run.
@@ -65,7 +67,9 @@ class Coordinator:
     progress: Progress = field(init=False)
     _is_over: bool = False
     _failed_starts: int = 0  # workers in a row that died without running anything
-    _why_stopped: str = ""  # a mistake that every other replicate would repeat
+    _why_stopped: str = ""  # what every other replicate would repeat
+    _is_mistake: bool = False  # of the file or the project, not of a training
+    _hopeless: Hopeless = field(default_factory=Hopeless)
     _started_at: dict[str, float] = field(default_factory=dict)  # worker of the crew -> when training started
     _ids: dict[str, str] = field(default_factory=dict)  # worker of the crew -> its id in leases
     _notes: set[str] = field(default_factory=set)
@@ -202,14 +206,20 @@ class Coordinator:
             self._started_at.pop(worker, None)
             self._failed_starts = 0
             self.progress.on_end(said)
+            self._stop_because(self._hopeless.why(said, self.progress.ended.values()), is_mistake=said["was_trained"])
         elif kind == "trial":
             self.progress.on_trial(said)
-        elif kind == "stop" and not self._why_stopped:
-            self._why_stopped = said["text"]
-            self.progress.say(f"stopped: {said['text']}")
+        elif kind == "stop":
+            self._stop_because(said["text"], is_mistake=True)
         elif kind == "note" and said["text"] not in self._notes:
             self._notes.add(said["text"])  # every worker has found it out
             self.progress.say(said["text"])
+
+    def _stop_because(self, why: str, *, is_mistake: bool) -> None:
+        """Stop the session, and say why; empty: go on. The first reason counts."""
+        if why and not self._why_stopped:
+            self._why_stopped, self._is_mistake = why, is_mistake
+            self.progress.say(f"stopped: {why}")
 
     def _on_end_of_worker(self, worker: str, death: Death) -> None:
         lost = self.progress.on_death(worker)
@@ -250,11 +260,13 @@ class Coordinator:
 
     def _ended(self, *, is_stopped: bool) -> Session:
         if self._why_stopped:
-            status, exit_status = RunStatus.FAILED, 2
+            status, exit_status = RunStatus.FAILED, 2 if self._is_mistake else 1
         elif not self._is_over and self._failed_starts >= MOST_FAILED_STARTS:
             status, exit_status = RunStatus.FAILED, 1
         elif not self._is_over and is_stopped:
             status, exit_status = RunStatus.KILLED, INTERRUPTED
+        elif self._is_over and set(self.progress.ended.values()) == {Outcome.FAILED.value}:
+            status, exit_status = RunStatus.FAILED, 1
         else:  # complete, or its time is up, as the file asked
             status, exit_status = RunStatus.FINISHED, 0
         if not self._is_over and self.opened.confirm_queue is not None and self._decides:

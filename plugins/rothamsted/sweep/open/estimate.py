@@ -18,6 +18,7 @@ from rothamsted.records import Measured, Outcome
 from rothamsted.spec import Plan, Sweep
 from rothamsted.study import Study, drive
 from rothamsted.sweep.opened import config_of, n_workers
+from rothamsted.sweep.scores import check_measured, scored
 from rothamsted.sweep.stage import stage_alone
 
 MOST_SECONDS = 30.0  # of one timing; of a longer replicate only this is known
@@ -40,6 +41,7 @@ class _Timed:
     seconds: float
     has_ended: bool  # False: stopped after MOST_SECONDS
     measured: tuple[Measured, ...] = ()
+    history: tuple[Measured, ...] = ()  # of a replicate that went to its end without diverging: all that it logs
 
 
 def tried(sweep: Sweep, study: Study, size: Plan) -> Tried:
@@ -48,10 +50,15 @@ def tried(sweep: Sweep, study: Study, size: Plan) -> Tried:
     A condition from the middle of the space stands for all. A later stage that goes on from checkpoints takes less.
 
     Raises:
-        UserError: the replicate fails, as all others would: data are missing, or the study raises.
+        UserError: the replicate fails, as all others would: data are missing, the study raises, or a metric that the
+            file asks for is never logged.
     """
     n_stages = max(len(sweep.stages), 1)
-    timed = [_time_replicate(stage_alone(sweep, index), study) for index in range(n_stages)]
+    stages = [stage_alone(sweep, index) for index in range(n_stages)]
+    timed = [_time_replicate(stage, study) for stage in stages]
+    for stage, one in zip(stages, timed, strict=True):
+        if one.history:
+            check_measured([scored(measured, sweep) for measured in one.history], stage)
     warnings = _outside([one for stage in timed for one in stage.measured], study.known_metrics, study.name)
     return Tried(time=_time_in_words(timed, sweep, size), warnings=warnings)
 
@@ -109,6 +116,7 @@ def _time_replicate(stage: Sweep, study: Study) -> _Timed:
         first_seconds=taken[0],
         seconds=taken[-1] if has_ended else MOST_SECONDS,
         has_ended=has_ended,
+        history=tuple(ending.history) if has_ended and ending.outcome is Outcome.FINISHED else (),
         measured=tuple(measured),
     )
 

@@ -17,6 +17,8 @@ from rothamsted.sweep.opened import Emit
 from rothamsted.sweep.trial_summary import now_ms
 from rothamsted.sweep.worker.trial import ReplicateRun, TrialRun
 
+LAST_LINES = 6  # of a traceback: where it was raised, and what
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerEvents:
@@ -33,8 +35,15 @@ class WorkerEvents:
         """Set-up is over, and the training of a population begins."""
         self._emit("set_up", trial, {"replicate": member.replicate})
 
-    def end(self, trial: TrialRun, member: ReplicateRun, ending: Ending) -> None:
-        """A replicate has ended, for now or for good."""
+    def end(self, trial: TrialRun, member: ReplicateRun, ending: Ending, *, was_trained: bool) -> None:
+        """A replicate has ended, for now or for good.
+
+        Args:
+            trial: its trial.
+            member: the replicate.
+            ending: how it ended.
+            was_trained: its training went well; that it has failed is then a matter of the sweep's file.
+        """
         self._emit(
             "end",
             trial,
@@ -42,6 +51,8 @@ class WorkerEvents:
                 "replicate": member.replicate,
                 "outcome": ending.outcome.value,
                 "reason": ending.reason,
+                "was_trained": was_trained,
+                "last_lines": ending.traceback.strip().splitlines()[-LAST_LINES:],
                 "seconds": ending.seconds,
                 "is_final": member.replicate in trial.results,
                 "model_problem": note.problem if (note := trial.models.notes.get(member.replicate)) is not None else "",

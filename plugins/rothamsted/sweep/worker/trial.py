@@ -19,7 +19,7 @@ from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.sweep import trial_summary as aggregate
 from rothamsted.sweep.assignment import Assignment, assignment_of
 from rothamsted.sweep.opened import Opened
-from rothamsted.sweep.scores import last_values, scored, scores_of
+from rothamsted.sweep.scores import check_measured, last_values, scored, scores_of
 from rothamsted.sweep.told_replicates import with_histories
 from rothamsted.sweep.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
 from rothamsted.sweep.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
@@ -135,15 +135,15 @@ class TrialRun:
     def complete(self, ending: Ending) -> Ending:
         """An ending with its composite metrics.
 
-        One without a number for an objective or a constraint has failed; one whose objective is not finite, diverged.
+        One that lacks a metric that the file asks for has failed; one whose objective is not finite, diverged.
         """
         sweep = self.context.sweep
         ending = replace(ending, history=tuple(scored(m, sweep) for m in ending.history))
         if ending.outcome is not Outcome.FINISHED:
             return ending
         try:
+            check_measured(ending.history, sweep)
             scores = scores_of(ending.history, sweep)
-            last_values(ending.history, sweep)
         except StudyError as error:
             return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
         if reason := not_finite(scores, [objective.metric for objective in sweep.objectives]):

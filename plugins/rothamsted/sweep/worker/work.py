@@ -246,7 +246,7 @@ class Worker:
                 ending = self._end(trial, member, found, is_crash)
             except LostError:
                 ending = replace(found, outcome=LOST.outcome, reason=LOST.reason)
-            self._events.end(trial, member, ending)
+            self._events.end(trial, member, ending, was_trained=found.outcome is Outcome.FINISHED)
             if self._starter is not None and (why := seed_without_effect(trial, member.replicate)):
                 self._why_stopped = why
                 self._events.stop(why)

@@ -1,0 +1,115 @@
+"""`rothamsted report --sweep NAME --format pdf`: plots of finished runs as files for a paper.
+
+Nothing is recorded but in the run that `mlflow run` opens around the command: it has the files.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from rothamsted import tags, tracking
+from rothamsted.catalog import PLOTS
+from rothamsted.cli.arguments import take
+from rothamsted.cli.settings import (
+    names_of,
+    open_store,
+    take_dataset,
+    take_number,
+    take_plot_options,
+    take_settings,
+)
+from rothamsted.errors import UserError
+from rothamsted.registries import NameOf
+from rothamsted.report.plots import FORMATS
+
+SIZES = (50, 500)  # mm
+
+
+def take_plots(found: dict[str, str], command: str) -> list[str]:
+    """The plots of `plots=`; empty for all that apply.
+
+    Raises:
+        UserError: A name that no plot has; the text has the nearest and all others.
+    """
+    names, taken = names_of(take(found, "plots")), NameOf(PLOTS)
+    for name in names:
+        if name != "all" and (reason := taken.refusal(name)):
+            raise UserError(f"rothamsted {command}: plots={name}: {reason}")
+    return [] if "all" in names else names
+
+
+def figures(found: dict[str, str]) -> int:
+    """Write the figures that the keys of the command `report` ask for, and print their captions.
+
+    Args:
+        found: The keys, `format` among them.
+    """
+    from rothamsted.analysis.analyze import analyze, settings_of
+    from rothamsted.publish.figures import write_figures
+
+    formats, plots = _formats(found), take_plots(found, "report")
+    folder, where, width_mm = Path(take(found, "folder", "figures") or "figures"), _where(found), _size(found)
+    options = take_plot_options(found, "report")
+    asked = take_settings(found, "report")
+    uri = open_store()
+    dataset = take_dataset(found, "report", uri=uri, has_samples=options.axis == "samples")
+    analysis = analyze(dataset, replace(settings_of(dataset.statistics), **asked))
+    written = write_figures(
+        analysis, folder, plots=plots, formats=formats, where=where, options=options, width_mm=width_mm
+    )
+    outer = tracking.current_run_id()
+    if outer is not None:
+        with tracking.open_recorder(uri) as recorder:
+            recorder.log(outer, tags={tags.ROLE: "summary"})
+            for path in (path for figure in written for path in figure.paths):
+                recorder.log_file(outer, path, "figures")
+    console = Console()
+    for figure in written:
+        what = (
+            f"{', '.join(map(str, figure.paths))}\n  {figure.text}"
+            if figure.paths
+            else f"no {figure.plot}: {figure.text}"
+        )
+        console.print(what, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _formats(found: dict[str, str]) -> list[str]:
+    formats = list(dict.fromkeys(names_of(take(found, "format"))))
+    for one in formats:
+        if one not in FORMATS:
+            raise UserError(f"rothamsted report: format={one} is not known; there are: {', '.join(FORMATS)}")
+    return formats
+
+
+def _where(found: dict[str, str]) -> Mapping[str, str]:
+    """`gamma=1 "name=a b"` as {"gamma": "1", "name": "a b"}."""
+    text = take(found, "where") or ""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"rothamsted report: where={text}: a quotation mark is not closed") from error
+    values: dict[str, str] = {}
+    for word in words:
+        name, separator, value = word.partition("=")
+        if not separator or not name or not value:
+            raise UserError(f"rothamsted report: where={text}: '{word}' is not NAME=VALUE; write gamma=1 batch_size=64")
+        if name in values:
+            raise UserError(f"rothamsted report: where={text}: {name} is given twice; give it once")
+        values[name] = value
+    return values
+
+
+def _size(found: dict[str, str]) -> float | None:
+    if take(dict(found), "size") is None:
+        found.pop("size", None)
+        return None
+    size = take_number(found, "size", float, "report")
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise UserError(f"rothamsted report: size={size:g} is the width in mm, {SIZES[0]} to {SIZES[1]}")
+    return size

@@ -1,0 +1,92 @@
+"""Plots as files for a paper: PNG, SVG, PDF in a folder, of all conditions or of those with given values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rothamsted.analysis.only import matching, only
+from rothamsted.analysis.values import Analysis
+from rothamsted.errors import StoreError, UserError
+from rothamsted.report.plots import PLOTS, NotApplicable, PlotOptions, render_files
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenFigure:
+    """One plot that was written, or the reason why it was not.
+
+    Attributes:
+        plot: its name.
+        paths: one a format; empty where it was not written.
+        text: its caption, or why there is none.
+    """
+
+    plot: str
+    paths: tuple[Path, ...]
+    text: str
+
+
+def write_figures(
+    analysis: Analysis,
+    folder: Path,
+    *,
+    plots: Sequence[str],
+    formats: Sequence[str],
+    where: Mapping[str, str],
+    options: PlotOptions,
+    width_mm: float | None = None,
+) -> list[WrittenFigure]:
+    """Write plots to files of a folder, which is made where missing: SWEEP-PLOT.pdf, with `where` in the name.
+
+    All are drawn before the first is written.
+
+    Args:
+        analysis: Of all conditions.
+        folder: Where to.
+        plots: Names; none: all that apply.
+        formats: Of FORMATS.
+        where: Parameter -> value, as it is written: conditions without it are not drawn. What is said of the others
+            (rank, verdict, loss against the best) is what all conditions together say.
+        options: What the plots show.
+        width_mm: Width of each; None: that of a report's column.
+
+    Raises:
+        UserError: A plot that was named has nothing to show, or `where` names what is not there.
+        StoreError: The folder cannot be written.
+    """
+    conditions = analysis.dataset.conditions
+    kept = matching(analysis.dataset, where)
+    drawn = only(analysis, kept) if where else analysis
+    chosen = ", ".join(f"{name}={value}" for name, value in where.items())
+    said = f" Only conditions with {chosen}: {len(kept)} of {len(conditions)}." if where else ""
+    values = [f"{name}={value}" for name, value in where.items()]
+    figures, contents = [], {}
+    for name in plots or list(PLOTS):
+        try:
+            rendered = render_files(name, drawn, formats, options=options, width_mm=width_mm)
+        except NotApplicable as reason:
+            if plots:
+                raise UserError(f"plots={name}: {reason}") from reason
+            figures.append(WrittenFigure(plot=name, paths=(), text=str(reason)))
+            continue
+        stem = folder / _file_name("-".join([analysis.dataset.name, name, *values]))
+        named = {stem.with_name(f"{stem.name}.{kind}"): content for kind, content in rendered.files.items()}
+        figures.append(WrittenFigure(plot=name, paths=tuple(named), text=rendered.caption + said))
+        contents |= named
+    _write(folder, contents)
+    return figures
+
+
+def _write(folder: Path, contents: Mapping[Path, bytes]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            path.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"folder {folder}: cannot be written: {error.strerror}; give another") from error
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.=-]+", "-", text).strip("-")
