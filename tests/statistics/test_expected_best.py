@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ SCORES = np.array([0.31, 0.12, 0.55, 0.31, 0.90, 0.47])
 
 
 @pytest.mark.parametrize(("direction", "best"), [("minimize", min), ("maximize", max)])
-def test_it_is_the_mean_over_all_choices(direction: str, best: type[min]) -> None:
+def test_it_is_the_mean_over_all_choices(direction: str, best: Any) -> None:
     found = expected_best(SCORES, direction=direction)
     expected = [np.mean([best(choice) for choice in combinations(SCORES, k)]) for k in range(1, 7)]
     assert found.budgets.tolist() == [1, 2, 3, 4, 5, 6]
