@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ import pytest
 
 from rothamsted.analysis.values import Factor
 from rothamsted.report.tables.csv_tables import TABLES, Table, to_csv
-from rothamsted.statistics.sources import shares_by_source
 from tests.report import pages, worlds
 
 NAN = math.nan
@@ -48,8 +46,6 @@ def full() -> Any:
         effects=pages.effects(),
         confirmed=(pages.confirmed(1, pages.interval(0.3, 0.1, 0.5, 2), pages.interval(0.35, 0.3, 0.4, 10)),),
     )
-    ratings = np.array([[9.0, 2, 5, 8, 6, 1, 3, 2, 8, 4, 6, 8]])
-    made = replace(made, sources=shares_by_source(ratings, {"seed": 3, "data.seed": 4}))
     return pages.with_metrics(made, {"accuracy": {0: 0.8, 1: 0.9}})
 
 

@@ -24,9 +24,9 @@ from rothamsted.report.tables.csv_tables import (
     metrics_table,
     pareto_table,
     replicates_table,
-    sources_table,
     to_csv,
 )
+from rothamsted.report.tables.of_sources import sources_table
 from rothamsted.statistics.centres import statistic_of
 from rothamsted.tracking import Recorder
 

@@ -68,19 +68,9 @@ def shares_by_source(
         None where no condition is complete and has a spread; of differences with fewer than two such conditions.
     """
     check_level(level)
-    sizes = tuple(crossed.values())
-    kept = values[np.isfinite(values).all(axis=1)]
-    size = np.abs(kept).max(initial=0.0)
-    if of_differences:
-        if len(kept) < 2:
-            return None
-        kept = kept - kept.mean(axis=0)
-    kept = kept - kept.mean(axis=1, keepdims=True)
-    spread = kept.var(axis=1, ddof=1)
-    is_spread = spread > (LEAST_SPREAD * size) ** 2
-    if not is_spread.any():
+    sizes, scaled = tuple(crossed.values()), _scaled(values, of_differences=of_differences)
+    if not len(scaled):
         return None
-    scaled = kept[is_spread] / np.sqrt(spread[is_spread])[:, None]
     squares, df = _mean_squares(scaled, sizes)
     found = _shares(squares, sizes)
     drawn = np.random.default_rng(seed).chisquare(df, (N_DRAWS, len(df)))
@@ -95,6 +85,19 @@ def shares_by_source(
         n_replicates=scaled.shape[1],
         level=level,
     )
+
+
+def _scaled(values: np.ndarray, *, of_differences: bool) -> np.ndarray:
+    """The complete conditions that have a spread, each with mean 0 and variance 1."""
+    kept = values[np.isfinite(values).all(axis=1)]
+    if of_differences and len(kept) < 2:
+        return kept[:0]
+    least = LEAST_SPREAD * np.abs(kept).max(initial=0.0)
+    kept = kept - kept.mean(axis=0) if of_differences else kept
+    kept = kept - kept.mean(axis=1, keepdims=True)
+    sd = kept.std(axis=1, ddof=1, keepdims=True)
+    has_spread = sd[:, 0] > least
+    return kept[has_spread] / sd[has_spread]
 
 
 def _mean_squares(values: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -209,19 +209,6 @@ def effects_note(analysis: Analysis) -> str:
     return "; ".join([over, *(words for words, is_said in more if is_said)])
 
 
-def sources_table(analysis: Analysis) -> Table:
-    """Where the variance of crossed replicates comes from: one row for each source, of trainings and of differences."""
-    columns = ("of", "source", "share", "low", "high", "df", "level", "n_conditions", "n_replicates")
-    both = (("training", analysis.sources), ("difference", analysis.sources_of_differences))
-    rows = tuple(
-        (what, one.source, one.share, one.low, one.high, one.df, found.level, found.n_conditions, found.n_replicates)
-        for what, found in both
-        if found is not None
-        for one in found.shares
-    )
-    return Table(name="variance_sources", columns=columns, rows=rows)
-
-
 def means_table(analysis: Analysis) -> Table:
     """The main effects: one row for each level of each factor, its mean over everything else."""
     columns = ("factor", "level", "n", "mean", "ci_low", "ci_high")
@@ -258,7 +245,6 @@ TABLES: Mapping[str, Callable[[Analysis], Table]] = {
     "luck": luck_table,
     "effects": effects_table,
     "means": means_table,
-    "variance_sources": sources_table,
 }
 
 
