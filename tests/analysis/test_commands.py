@@ -121,7 +121,7 @@ def test_a_report_is_copied_to_a_folder_on_request(swept: Project, call: Call) -
     done = call("report", "--sweep", "toys", "--plots", "heatmap,curves", "--folder", "reports")
     assert done.returncode == 0, done.stderr
     page = (swept.root / "reports" / "toys.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<figure") == 2
     assert "oes the toy learn?" in page
 
 

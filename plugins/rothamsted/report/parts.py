@@ -106,7 +106,7 @@ class Heading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IntervalRow:
+class ChartRow:
     """One row of a chart of intervals. Places are shares of the axis, 0 to 1."""
 
     cells: tuple[str, ...]  # what names it, one a column of the chart
@@ -129,7 +129,7 @@ class IntervalChart:
     metric: str
     interval: str  # title of the intervals: "95 % interval"
     has_verdicts: bool
-    rows: tuple[IntervalRow, ...]
+    rows: tuple[ChartRow, ...]
     n_shown: int  # rows in sight
     ticks: tuple[tuple[float, str], ...]  # place on the axis, label
     notes: tuple[str, ...] = ()
@@ -147,7 +147,7 @@ class Fold:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class BestAnswer:
     """What a report answers, in large letters."""
 
     title: str  # "Best condition, confirmed on fresh seeds"
@@ -158,7 +158,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class ShownStep:
     """One thing to do next."""
 
     words: str
@@ -170,9 +170,9 @@ class FirstScreen:
     """What a reader sees first: question, answer, next step, and the chart of all conditions."""
 
     question: str
-    answer: Answer | None
+    answer: BestAnswer | None
     verdicts: str
-    steps: tuple[Step, ...]
+    steps: tuple[ShownStep, ...]
     chart: IntervalChart | None
 
 

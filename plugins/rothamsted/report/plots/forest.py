@@ -15,7 +15,7 @@ import numpy as np
 
 from rothamsted.analysis.left_out import left_out_words
 from rothamsted.analysis.values import Analysis, ConditionSummary
-from rothamsted.report.parts import IntervalChart, IntervalRow
+from rothamsted.report.parts import ChartRow, IntervalChart
 from rothamsted.report.plots.axes import draw_values, is_spread, log_ticks
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined
 from rothamsted.report.plots.labels import clean, distinct_numbers, percent, wrapped
@@ -246,9 +246,9 @@ def chart_of(data: Forest) -> IntervalChart:
     )
 
 
-def _shown_row(row: ForestRow, place: Any) -> IntervalRow:
+def _shown_row(row: ForestRow, place: Any) -> ChartRow:
     mark = "fresh" if row.is_fresh else "best" if row.is_winner else "member" if row.is_in_set else ""
-    return IntervalRow(
+    return ChartRow(
         cells=row.cells,
         place=place(row.mean),
         low=place(row.low),

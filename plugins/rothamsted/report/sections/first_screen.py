@@ -6,7 +6,7 @@ import re
 
 from rothamsted.analysis.values import Analysis, Confirmed
 from rothamsted.report.next_steps import next_steps
-from rothamsted.report.parts import Answer, Commands, FirstScreen, IntervalChart, Step
+from rothamsted.report.parts import BestAnswer, Commands, FirstScreen, IntervalChart, ShownStep
 from rothamsted.report.sentences import (
     adjusted_words,
     capital,
@@ -34,7 +34,8 @@ def first_screen(analysis: Analysis, chart: IntervalChart | None) -> FirstScreen
         chart: Of all conditions; None where no condition has a mean.
     """
     steps = tuple(
-        Step(words=one.words, commands=Commands(lines=one.lines) if one.lines else None) for one in next_steps(analysis)
+        ShownStep(words=one.words, commands=Commands(lines=one.lines) if one.lines else None)
+        for one in next_steps(analysis)
     )
     said = verdict_words(analysis, with_plan=False) if analysis.ranking else without_mean(analysis)
     return FirstScreen(
@@ -66,13 +67,13 @@ def question_of(analysis: Analysis) -> str:
     return capital(" ".join(asked))
 
 
-def _answer(analysis: Analysis) -> Answer | None:
+def _answer(analysis: Analysis) -> BestAnswer | None:
     """The best condition with its estimate, confirmed where it was."""
     dataset, metric = analysis.dataset, analysis.dataset.objective.metric
     if not analysis.ranking:
         what = f"{with_article(analysis.over_words)} {metric}"
         why = f"No condition has {what}, so nothing can be said about which one is best."
-        return Answer(title="No best condition", name="", estimate="", basis="", words=(why,))
+        return BestAnswer(title="No best condition", name="", estimate="", basis="", words=(why,))
     winner = analysis.ranking[0]
     again = next((one for one in analysis.confirmed if one.condition == winner), None)
     is_contest, first = dataset.kind == "contest", ", by the first objective" if dataset.others else ""
@@ -80,7 +81,7 @@ def _answer(analysis: Analysis) -> Answer | None:
     named = f"{numbered(winner)}: {label}" if (label := short_labels(analysis).get(winner, "")) else numbered(winner)
     if again is not None and again.mean is not None:
         words = (_search_words(analysis, again), *_other_confirmed(analysis, winner))
-        return Answer(
+        return BestAnswer(
             title=f"{what}{first}, confirmed on fresh seeds",
             name=named,
             estimate=_written(metric, again.confirmed, again.mean),
@@ -99,7 +100,7 @@ def _answer(analysis: Analysis) -> Answer | None:
     words = (*failed, *_other_confirmed(analysis, winner))
     if not is_contest and len(analysis.ranking) > 1 and not words:
         words = (CHOSEN if dataset.kind == "runs" else f"Not confirmed on fresh seeds. {CHOSEN}",)
-    return Answer(
+    return BestAnswer(
         title=f"{what}{first}" if dataset.kind != "sweep" or again is not None else f"{what} of the search{first}",
         name=named,
         estimate=_written(metric, interval, mean),
