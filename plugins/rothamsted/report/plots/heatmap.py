@@ -280,7 +280,8 @@ def heatmap_caption(data: Heatmap) -> str:
             f"Colour: {shown} over replicates, {data.bright} is brighter{is_better}{scale}",
             _marked_words(data),
             over_words(data.others, data.over).replace(", and its interval does not know of the picking", ""),
-            f"Hatched: a replicate diverged; a number there is the {shown} of the others" * data.is_diverged.any(),
+            f"Hatched: a replicate diverged; a number there is the {shown} of the others"
+            * bool(data.is_diverged.any()),
             f"Grey: {words(n_grey, 'cell')} without a finite {shown}" if n_grey else "",
             f"White: {words(n_blank, 'cell')} without a condition" if n_blank else "",
             f"{words(data.n_outside, 'condition')} left out: {names} does not apply" if data.n_outside else "",
