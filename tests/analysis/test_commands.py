@@ -168,7 +168,7 @@ def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call:
         (["analyze", "--sweep", "toys", "--reference", "99"], "condition 99, is not there; there are: 0 to 5"),
         (["analyze", "--sweep", "toys", "--colour", "red"], "unknown keys colour; the nearest of "),
         (["analyze", "--sweep", "toys", "--metric", "val_loss", "--direction", "up"], "direction=up is not known"),
-        (["report", "--sweep", "toys", "--plots", "pie"], "there is no plot 'pie'; the nearest of 18: "),
+        (["report", "--sweep", "toys", "--plots", "pie"], "there is no plot 'pie'; the nearest of "),
         (["compare", "--runs", "toys"], "name two or more"),
         (["compare", "--runs", "toys,nothing"], "no sweep and no run called 'nothing'"),
         (["compare", "--runs", "toys,toys"], "'toys' is named twice"),

@@ -80,7 +80,7 @@ def test_all_draws_every_plot_that_applies_and_says_why_others_do_not(swept: Pro
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        (("--plots", "forst"), r"plots=forst: there is no plot 'forst'; did you mean forest? known: outcomes"),
+        (("--plots", "forst"), r"plots=forst: there is no plot 'forst'; did you mean forest? the nearest of"),
         (("--format", "eps"), "format=eps is not known; there are: png, svg, pdf"),
         (("--where", "gama=1"), "where: 'gama' is not a parameter that differs here; known: lr, x"),
         (("--where", "x=7"), "where: x is never 7; it is 0, 0.5"),
@@ -90,7 +90,7 @@ def test_all_draws_every_plot_that_applies_and_says_why_others_do_not(swept: Pro
         (("--smoothing", "ema:2"), "smoothing 'ema:2' is not known; write none, ema:WEIGHT"),
         (("--size", "5"), "size=5 is the width in mm, 50 to 500"),
         (("--plots", "outcomes"), "plots=outcomes: all 18 replicates of 6 conditions finished"),
-        (("--smoting", "1"), "unknown keys smoting; known: sweep"),
+        (("--smoting", "1"), "unknown keys smoting; did you mean smoothing?"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_one_line(

@@ -45,7 +45,8 @@ from rothamsted.analysis.values import (
 )
 from rothamsted.analysis.verdicts import MOST_QUICK, best_in, comparisons_in, detectable_in
 from rothamsted.metric import declared
-from rothamsted.statistics.centres import MEAN, words_of
+from rothamsted.statistics.centre_intervals import kind_of
+from rothamsted.statistics.centres import MEAN, with_article, words_of
 
 Part = Literal["comparisons", "effects", "curves"]  # what takes time: 3 s of 3,000 conditions
 ALL: frozenset[Part] = frozenset(("comparisons", "effects", "curves"))
@@ -81,7 +82,7 @@ def analyze(
     found = Analysis(
         dataset=trained,
         level=settings.level,
-        interval=settings.interval,
+        interval=settings.interval if dataset.objective.over == MEAN else kind_of(dataset.objective.over),
         objective=tuple(
             with_adjusted(objective_summary(dataset, c, members[c.number], settings), means, 0)
             for c in dataset.conditions
@@ -149,8 +150,8 @@ def _effects(
         gaps["effects"] = "fewer than two conditions have a score: no factor can have an effect"
         return None
     if dataset.objective.over != MEAN:
-        what = words_of(dataset.objective.over)
-        gaps["effects"] = f"an analysis of variance is about means, and this is about a {what}: give over_seeds=mean"
+        what = with_article(words_of(dataset.objective.over))
+        gaps["effects"] = f"an analysis of variance is about means, and this is about {what}: give over_seeds=mean"
         return None
     found, why = effects_of(dataset, ranking, level=settings.level)
     if found is None:

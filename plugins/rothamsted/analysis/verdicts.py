@@ -23,7 +23,7 @@ from rothamsted.catalog import TESTS
 from rothamsted.statistics import Pooled, pooled_sd, sd_of_paired_differences
 from rothamsted.statistics.best_centre_plan import MOST_CONDITIONS, seeds_to_decide_by
 from rothamsted.statistics.best_power import detectable_loss, seeds_to_decide
-from rothamsted.statistics.centres import MEAN, words_of
+from rothamsted.statistics.centres import MEAN, with_article, words_of
 from rothamsted.wording import count
 
 AFTER_RACE = (
@@ -157,7 +157,8 @@ def detectable_in(
 ) -> Detectable | None:
     """The smallest loss that this sweep would have called worse, from the spread of its best conditions."""
     if dataset.objective.over != MEAN:
-        gaps["detectable"] = f"it is worked out for means, and this is about a {words_of(dataset.objective.over)}"
+        what = with_article(words_of(dataset.objective.over))
+        gaps["detectable"] = f"it is worked out for means, and this is about {what}"
         return None
     values, _ = by_seed(dataset, near)
     counts = np.isfinite(values).sum(axis=1) if len(near) else np.array([0])

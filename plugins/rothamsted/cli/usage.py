@@ -120,6 +120,7 @@ USAGES: Mapping[str, Usage] = {
         keys={
             **_RUNS,
             "difference": "in units of the objective",
+            "over_seeds": _HOW["over_seeds"],
             "power": "the share of studies that should see it, such as 0.8",
             "level": _HOW["level"],
         },

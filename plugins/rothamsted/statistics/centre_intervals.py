@@ -32,6 +32,11 @@ TAILS = 1.4  # a trimmed t of few values errs so much more often than it says: s
 MOST_NEEDED = 10_000  # replicates that are counted up to
 
 
+def kind_of(over: str) -> str:
+    """Return the name of the intervals of what stands for a condition, without the scale of a range."""
+    return TRIMMED if parse_over(over).kind == "iqm" else ORDER
+
+
 def centre_interval(
     values: np.ndarray, over: str, *, level: float = DEFAULT_LEVEL, metric: Metric = UNKNOWN
 ) -> Interval | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from rothamsted.statistics.adjusted_centres import polished_parts
 
-FAR = 15.0  # in units of the spread of the others: of 1,000 sweeps of normal values at most one has such a replicate
+FAR = 15.0  # in units of the spread of the others: of 3,000 simulated sweeps of normal values none has such a replicate
 PRIOR_DF = 6.0  # replicates, beyond the first, that the spread of all conditions counts for
 LEAST_N, LEAST_N_ALONE = 3, 6  # replicates of a condition; where there are too few conditions to know a spread
 LEAST_CONDITIONS = 4

@@ -138,7 +138,7 @@ def test_a_png_has_300_dots_an_inch() -> None:
 
 
 def test_a_plot_of_another_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(UserError, match=r"no plot 'heatmapp'; did you mean heatmap\? the nearest of 18: heatmap, "):
+    with pytest.raises(UserError, match=r"no plot 'heatmapp'; did you mean heatmap\? the nearest of heatmap, "):
         render_svg("heatmapp", world("grid"))
 
 
