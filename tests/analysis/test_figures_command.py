@@ -40,7 +40,7 @@ def test_plots_are_written_to_a_folder_and_nothing_is_recorded(swept: Project, c
     assert names(swept.root / "figures") == [
         f"toys-{plot}.{kind}" for plot in ("curves", "forest") for kind in ("pdf", "png", "svg")
     ]
-    assert "How much worse each condition is" in out  # the caption
+    assert "The mean of each condition with its 95 %" in out  # the caption
     assert [(r.run_id, r.tags, r.metrics) for r in find_runs(None, {}, uri=swept.tracking_uri)] == before
 
 

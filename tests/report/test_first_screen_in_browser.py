@@ -82,8 +82,8 @@ def test_a_laptop_shows_question_winner_interval_verdicts_and_what_to_do_next(
     assert len(rows) == min(len(made.ranking), 20)
     if made.best is not None:
         verdicts = seen(page, ".all tbody tr:not(.fresh) .verdict")
-        assert verdicts[0] == "best mean"
-        expected = ["best mean" if n == winner else v.verdict for n, v in made.best.verdicts.items()]
+        assert verdicts[0] == f"best {made.over_words}"
+        expected = [f"best {made.over_words}" if n == winner else v.verdict for n, v in made.best.verdicts.items()]
         assert all(text.startswith(said) for text, said in zip(verdicts, expected, strict=False))
         assert any("as the best" in text or "No other can be the best" in text for text in seen(page, ".verdicts"))
     lines = [line for step in next_steps(made)[:1] for line in step.lines]

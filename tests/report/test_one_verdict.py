@@ -159,6 +159,9 @@ def csv_rows(analysis: Analysis) -> dict[int, dict[str, str]]:
     return {int(row["condition"]): row for row in rows}
 
 
+CENTRE = re.compile(r"(Mean|Median|Interquartile mean|[\d.]+ quantile) ")  # how the column of numbers begins
+
+
 def page_rows(page: Page) -> dict[int, dict[str, str]]:
     """The table of results: condition -> heading -> cell, with the row's mark."""
     table = page.table("by condition")
@@ -166,7 +169,7 @@ def page_rows(page: Page) -> dict[int, dict[str, str]]:
     found = {}
     for cells, mark in zip(table.rows[1:], table.marks[1:], strict=True):
         row = dict(zip(head, cells, strict=True))
-        at = next(i for i, title in enumerate(head) if title.startswith("Mean "))  # of the first objective
+        at = next(i for i, title in enumerate(head) if CENTRE.match(title))  # of the first objective
         found[int(row["No."])] = {**row, "mark": mark, "mean": cells[at], "interval": cells[at + 1]}
     return found
 

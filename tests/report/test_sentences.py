@@ -164,7 +164,7 @@ def test_luck_of_one_replicate_in_the_search_has_no_interval_and_says_so() -> No
     one = replace(pages.confirmed(2, None, pages.interval(0.14, 0.13, 0.15, 10)), luck=pages.lucky(0.03, n_search=1))
     assert lucky(four(best=pages.best_set(2), confirmed=(one,))) == (
         "The search's estimate of 1 replicate, without an interval: 0.03 better than on fresh seeds "
-        "(n = 1 and 10: an interval needs two of each)."
+        "(n = 1 and 10: no interval, which takes two of each)."
     )
 
 

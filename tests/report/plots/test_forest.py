@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rothamsted.report.plots import NotApplicable, PlotOptions
-from rothamsted.report.plots.forest import chart_of, forest_caption, forest_data
+from rothamsted.report.plots.forest import forest_caption, forest_data
+from rothamsted.report.plots.forest_chart import chart_of
 from tests.report import pages
 from tests.report.analyses import analysis_of
 

@@ -29,7 +29,7 @@ REFUSED = {
     "all_failed": set(PLOTS) - {"outcomes"},
     "one_condition": set(PLOTS) - {"forest", "curves", "curves_by_time", "schedule"},
     "random_search": GRID_ONLY | OVER_TASKS | {"outcomes"},
-    "tasks": TWO_FACTORS | {"outcomes", "curves", "curves_by_time", "schedule", "expected_best"},
+    "tasks": TWO_FACTORS | {"differences", "outcomes", "curves", "curves_by_time", "schedule", "expected_best"},
 }
 
 
@@ -138,7 +138,7 @@ def test_a_png_has_300_dots_an_inch() -> None:
 
 
 def test_a_plot_of_another_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(UserError, match=r"no plot 'heatmapp'; did you mean heatmap\? the nearest of heatmap, "):
+    with pytest.raises(UserError, match=r"no plot 'heatmapp'; did you mean heatmap\? the nearest of 19: heatmap, "):
         render_svg("heatmapp", world("grid"))
 
 

@@ -21,7 +21,8 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.report.page.inline_svg import inline_svg
 from rothamsted.report.parts import Figure, IntervalChart, LeftOut
 from rothamsted.report.plots import NotApplicable, PlotOptions, Rendered
-from rothamsted.report.plots.forest import chart_of, forest_data
+from rothamsted.report.plots.forest import forest_data
+from rothamsted.report.plots.forest_chart import chart_of
 from rothamsted.report.sections.first_screen import first_screen
 from rothamsted.report.sections.order import sections
 from rothamsted.wording import count, duration

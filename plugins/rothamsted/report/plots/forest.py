@@ -1,6 +1,6 @@
 """Draw all conditions, best first: the mean of each with its interval, and its verdict.
 
-The report shows it as a chart of its own (`chart_of`), which a phone and a dark page can read; a figure has the same.
+The report shows the same as a chart of its own (`forest_chart.chart_of`), which a phone and a dark page can read.
 """
 
 from __future__ import annotations
@@ -8,22 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rothamsted.analysis.left_out import left_out_words
 from rothamsted.analysis.values import Analysis, ConditionSummary
-from rothamsted.report.parts import ChartRow, IntervalChart
-from rothamsted.report.plots.axes import draw_values, is_spread, log_ticks
+from rothamsted.report.plots.axes import draw_values, is_spread
 from rothamsted.report.plots.contract import NotApplicable, Plot, PlotOptions, joined
-from rothamsted.report.plots.labels import clean, distinct_numbers, percent, wrapped
+from rothamsted.report.plots.labels import clean, percent, wrapped
 from rothamsted.report.plots.look import BLUE, GREY, RED, SMALL, WIDTH, interval_bars
 from rothamsted.report.plots.view import metric_label
 from rothamsted.report.tables.cells import METHODS, mean_estimate
 from rothamsted.report.verdicts import verdict_of
-from rothamsted.wording import MINUS, MISSING, Estimate, count, digits_of, estimate, setting
+from rothamsted.wording import MISSING, Estimate, digits_of, estimate, setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,13 +29,10 @@ if TYPE_CHECKING:
     from rothamsted.analysis.values import Factor
 
 MOST_DRAWN = 25  # rows of a figure
-MOST_ROWS = 50  # of the report's chart, those that are folded included
-IN_SIGHT = 20  # rows of the report's chart that are not folded
 MOST_COLUMNS = 4  # factors with a column each; with more a condition has its label
 LOG_SPAN = 10.0  # means that are all positive and span more are drawn on a log axis
 FAR = 12.0  # what lies further from the best mean than this many times the middle one is cut at the edge
 BETWEEN = " · "  # values of a condition that share a column
-EDGE = 0.02  # share of the axis that is left free at each end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,74 +201,6 @@ def _ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
     shown = known[reach <= FAR * middle] if middle > 0 else known
     low, high = float(shown.min()), float(shown.max())
     return (low, high) if high > low else (low - (abs(low) or 1.0) / 20, high + (abs(high) or 1.0) / 20)
-
-
-def chart_of(data: Forest) -> IntervalChart:
-    """The forest as a chart of a page."""
-    low, high = (math.log(data.low), math.log(data.high)) if data.is_log else (data.low, data.high)
-    span = (high - low) or 1.0
-
-    def place(value: float) -> float:
-        if not math.isfinite(value):
-            return math.nan if math.isnan(value) else float(value > 0)
-        if data.is_log and value <= 0:
-            return 0.0
-        share = ((math.log(value) if data.is_log else value) - low) / span
-        return min(1.0, max(0.0, EDGE + (1 - 2 * EDGE) * share))
-
-    rows = data.rows[:MOST_ROWS]
-    n_shown = len(rows) if len(rows) <= IN_SIGHT + 2 else IN_SIGHT
-    hidden = len(data.rows) - len(rows)
-    return IntervalChart(
-        caption=f"{data.metric}, {'lower' if data.is_lower_better else 'higher'} is better, best first",
-        columns=data.columns,
-        metric=f"{data.centre} {data.metric}",
-        interval=f"{percent(data.level)} interval",
-        has_verdicts=data.has_verdicts,
-        rows=tuple(_shown_row(row, place) for row in rows),
-        n_shown=n_shown,
-        ticks=_ticks(data, place),
-        notes=tuple(
-            one
-            for one in (
-                f"Axis: {data.label}{', logarithmic' if data.is_log else ''}.",
-                f"Condition: {data.order}." if data.order else "",
-                f"{count(hidden, 'more condition')}: statistics/conditions.csv." if hidden else "",
-                f"Not shown: {data.left_out}." if data.left_out else "",
-            )
-            if one
-        ),
-    )
-
-
-def _shown_row(row: ForestRow, place: Any) -> ChartRow:
-    mark = "fresh" if row.is_fresh else "best" if row.is_winner else "member" if row.is_in_set else ""
-    return ChartRow(
-        cells=row.cells,
-        place=place(row.mean),
-        low=place(row.low),
-        high=place(row.high),
-        estimate=row.written.value,
-        interval=row.written.interval,
-        verdict=row.verdict,
-        mark=mark or ("worse" if row.is_worse else ""),
-        hint=f"condition {row.condition}, n = {row.n}",
-    )
-
-
-def _ticks(data: Forest, place: Any) -> tuple[tuple[float, str], ...]:
-    """A few round numbers along the axis, those that do not touch their neighbour."""
-    if data.is_log:
-        found = log_ticks(data.low, data.high, most=5) or [data.low, data.high]
-    else:
-        from matplotlib.ticker import MaxNLocator
-
-        all_ticks = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(data.low, data.high)
-        found = [float(tick) for tick in all_ticks if data.low <= tick <= data.high]
-        gap = min((b - a for a, b in pairwise(found)), default=math.inf)
-        found = [round(tick / gap * 1e6) * gap / 1e6 if math.isfinite(gap) else tick for tick in found]
-    labels = [text.replace("-", MINUS) for text in distinct_numbers(found)]
-    return tuple((place(tick), text) for tick, text in zip(found, labels, strict=True))
 
 
 def forest_draw(data: Forest, figure: Figure) -> None:
