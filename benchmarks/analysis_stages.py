@@ -36,7 +36,9 @@ def measure(sweep: str, n_by_client: int) -> dict[str, Any]:
     uri = tracking_uri()
     dataset = timed(seconds, "read", lambda: read_sweep(sweep, uri=uri))
     analysis = timed(seconds, "analyze", lambda: analyze(dataset))
+    cpu_began = time.process_time()
     html = timed(seconds, "report", lambda: report_html(analysis))
+    cpu_seconds = time.process_time() - cpu_began
     peak_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     client = MlflowClient(uri)
     some = [replicate.run_id for replicate in dataset.replicates[:n_by_client]]
@@ -45,6 +47,7 @@ def measure(sweep: str, n_by_client: int) -> dict[str, Any]:
         "seconds": seconds,
         "n_runs": len(dataset.replicates),
         "n_by_client": len(some),
+        "report_cpu_seconds": cpu_seconds,
         "report_bytes": len(html.encode()),
         "peak_bytes": peak_bytes,
     }

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 6
 MOST_BARS = 60  # conditions: with more, bars are a hedge that hides the points
+MOST_SHAPES = 1_500  # points of a panel; more are drawn as one picture
 SPREAD = 0.12  # half the width over which replicates of one category are laid out
 
 
@@ -145,10 +146,11 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
     beside = axes.transData
     if panel.axis.kind != "category":  # beside the means of their conditions, not under them
         beside = beside + ScaledTranslation(-4 / 72, 0, axes.figure.dpi_scale_trans)
-    axes.scatter(x, panel.y, s=size, color=PALE, linewidths=0, zorder=2, transform=beside)
+    is_picture = len(x) > MOST_SHAPES  # a shape each would make the page megabytes
+    axes.scatter(x, panel.y, s=size, color=PALE, linewidths=0, zorder=2, transform=beside, rasterized=is_picture)
     if len(panel.mean) <= MOST_BARS:
         interval_bars(axes, x_mean, (panel.mean, panel.low, panel.high), color=BLUE, capsize=0, zorder=3)
-    axes.plot(x_mean, panel.mean, "o", color=BLUE, markersize=3.2, zorder=4)
+    axes.plot(x_mean, panel.mean, "o", color=BLUE, markersize=3.2, zorder=4, rasterized=is_picture)
     draw_factor(axes, "x", panel.axis)
     if len(panel.x_lost):
         top, above = np.full(len(panel.x_lost), 1.03), axes.get_xaxis_transform()
