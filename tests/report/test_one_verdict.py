@@ -30,6 +30,7 @@ from rothamsted.report.plots.heatmap import heatmap_data
 from rothamsted.report.tables.csv_tables import TABLES, to_csv
 from tests.analysis.runs import dataset
 from tests.report.reading import Page
+from tests.report.worlds import over_tasks
 
 NAN = float("nan")
 RNG = np.random.default_rng
@@ -316,3 +317,13 @@ def test_every_place_shows_the_number_that_was_ranked(name: str) -> None:
     assert confirmed.mean == pytest.approx(
         {"median": np.median(fresh), "iqm": trim_mean(fresh, 0.25), "quantile:0.8": np.quantile(fresh, 0.8)}[over]
     )
+
+
+def test_the_table_of_tasks_shows_no_second_interval_of_a_mean() -> None:
+    # The chart has t intervals of seeds' means over tasks; bootstrap intervals of the same means beside them differ.
+    page = Page(report_html(over_tasks()))
+    table = page.table("Scores over 4 tasks")
+    at = [" ".join(cell.split()) for cell in table.rows[0]].index("Mean")
+    means = {int(cells[0]): cells[at] for cells in table.rows[1:]}
+    assert not any("[" in mean for mean in means.values())
+    assert means == {number: row["mean"] for number, row in chart_rows(page).items()}

@@ -31,6 +31,13 @@ def test_an_accuracy_is_not_drawn_on_a_log_axis_which_would_flatten_its_good_end
     assert not value_axis([0.1, 0.11, 0.12, 0.13, 0.98], "higher").is_log
 
 
+def test_a_zero_that_was_computed_is_a_zero() -> None:
+    # (0.1 + 0.2 - 0.3) is 5.6e-17 and no value of seventeen decades below 1.
+    found = value_axis([0.1 + 0.2 - 0.3, 0.2, 0.4, 0.57, 0.79, 1.0], "higher")
+    assert (found.is_log, found.low, found.n_beyond) == (False, 0.0, 0)
+    assert value_axis([1e-14, 1e-7, 1.0], "lower").is_log
+
+
 def test_a_value_that_exploded_lies_beyond_a_log_axis_and_is_said_to() -> None:
     found = value_axis([*GOOD, 2.3, 1e31], "lower")
     assert (found.is_log, found.high, found.n_beyond, found.extreme) == (True, 2.3, 1, 1e31)

@@ -219,7 +219,9 @@ def replicate_words(analysis: Analysis, metric: str, shown: Iterable[int]) -> st
     if not counts or counts == [1]:
         return "One replicate each: no intervals"
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    centre = analysis.over_words if metric == analysis.dataset.objective.metric else "mean"
+    what = f"{centre[0].upper()}{centre[1:]}s"
     if not methods:
-        return f"Means over {n} replicates, without intervals"
+        return f"{what} over {n} replicates, without intervals"
     without = "; without a bar where there is only one replicate" if counts[0] < 2 else ""
-    return f"Means over {n} replicates with {level_words(analysis.level)} ({', '.join(methods)}){without}"
+    return f"{what} over {n} replicates with {level_words(analysis.level)} ({', '.join(methods)}){without}"

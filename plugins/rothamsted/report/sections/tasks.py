@@ -64,7 +64,7 @@ def _aggregates(analysis: Analysis, found: Tasks) -> DataTable:
             cells=(
                 numeric(str(one.condition), one.condition),
                 text(labels[one.condition]),
-                _over(one.mean),
+                numeric(_over(one.mean).text.partition(" [")[0], one.mean.estimate),
                 _over(one.iqm),
                 numeric(number(one.mean_rank, 3), one.mean_rank),
                 _over(against[one.condition]) if one.condition in against else text(""),
@@ -80,8 +80,8 @@ def _aggregates(analysis: Analysis, found: Tasks) -> DataTable:
         columns=columns(*titles, numeric_from=2),
         rows=tuple(rows),
         notes=(
-            "These intervals are for other runs on the same tasks, not for other tasks. The verdicts are those of the "
-            "table of results, by the mean of each seed over tasks.",
+            "These intervals are for other runs on the same tasks, not for other tasks. The verdicts and the intervals "
+            "of means are those of the table of results, by the mean of each seed over tasks.",
             "The interquartile mean is that of the middle half of all runs: bad runs and easy tasks weigh less.",
         ),
     )
