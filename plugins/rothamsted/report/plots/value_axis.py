@@ -14,7 +14,7 @@ from rothamsted.report.plots.contract import Better, words
 from rothamsted.report.plots.labels import number
 from rothamsted.report.plots.look import GREY, SMALL
 
-ROUNDING = 1e-15  # of the greatest value: smaller ones are a zero that was computed
+ROUNDING = 1e-15  # of the middle value: smaller ones are a zero that was computed
 FLAT = 0.3  # the better half of the values in less than this share of a linear axis is flattened
 FLAT_SPAN = 5.0  # and where the greatest value is more than so many times the least, a log axis shows it
 FAR = {False: 12.0, True: 3.0}  # by whether log: beyond this many times the middle distance from the best is far
@@ -66,7 +66,7 @@ def value_axis(
     finite = finite[np.isfinite(finite)]
     if not len(finite):
         return ValueAxis(is_log=False, low=0.0, high=1.0)
-    finite[np.abs(finite) < ROUNDING * np.abs(finite).max()] = 0.0
+    finite[np.abs(finite) < ROUNDING * np.median(np.abs(finite))] = 0.0
     is_flat = better != "higher" and (is_ratio or _is_flat(finite))
     is_log = is_spread(finite) or (is_flat and is_spread(finite, FLAT_SPAN))
     kept = _not_far(finite, better, is_log=is_log) if is_cut else finite
