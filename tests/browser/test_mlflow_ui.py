@@ -134,7 +134,9 @@ def test_the_sweep_page_ranks_the_conditions_in_a_table_with_intervals(page: Any
     row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=re.compile("best.mean"))).first.inner_text()
     expected = shown.estimates[best]
     assert row.split("\t")[0] == str(best)
-    written = with_basis(expected.mean, expected.low, expected.high, level=0.95, method="log", n=N_REPLICATES)
+    written = with_basis(
+        expected.mean, expected.low, expected.high, level=0.95, method="t on the log scale", n=N_REPLICATES
+    )
     assert row.replace("\N{NO-BREAK SPACE}", " ").split("\t")[-2:] == [
         written.replace("\N{NO-BREAK SPACE}", " "),
         "best mean",
@@ -145,7 +147,7 @@ def test_the_report_is_shown_among_the_artifacts_of_the_sweep(page: Any, shown: 
     open_artifact(page, shown, "report/report.html")
     report = page.frame_locator("iframe")
     report.get_by_role("heading", name="quickstart", exact=True).wait_for()
-    assert "this is the estimate to report" in report.locator("body").inner_text()
+    assert "This is the estimate to report" in report.locator("body").inner_text()
     assert report.locator("svg").count() >= 3
 
 

@@ -171,7 +171,7 @@ def test_simple_keeps_a_condition_with_one_replicate_in_the_set_and_says_so() ->
     values[1, 1:] = math.nan
     result = _found(values, direction="maximize", method="simple")
     assert 1 in result.members
-    assert (result.n_excluded, "1 could not be compared" in result.note) == (5, True)
+    assert (result.n_excluded, "1 has too few replicates to be compared" in result.note) == (5, True)
     assert (result.rows[1].low, result.rows[1].high, result.rows[1].verdict) == (-math.inf, math.inf, "open")
 
 
@@ -180,7 +180,7 @@ def test_without_replicates_nothing_can_be_ruled_out(n_conditions: int) -> None:
     result = _found(np.arange(float(n_conditions))[:, None])
     assert (result.winner, result.members) == (0, tuple(range(n_conditions)))
     assert {row.verdict for row in result.rows} == {"open"}
-    assert f"{n_conditions} could not be compared" in result.note
+    assert f"{n_conditions} have too few replicates to be compared" in result.note
 
 
 @each_pairing

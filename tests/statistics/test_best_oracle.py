@@ -88,4 +88,4 @@ def test_a_condition_that_met_nobody_cannot_be_ruled_out() -> None:
     assert found is not None
     row = found.rows[5]
     assert (math.isnan(row.p), row.is_in_set, row.verdict, row.low) == (True, True, "open", -math.inf)
-    assert "1 could not be compared" in found.note
+    assert "1 has too few replicates to be compared" in found.note

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rothamsted.cli import commands
+from rothamsted.cli.main import main
 from rothamsted.errors import DataError
 from rothamsted.study import describe_datasets, prepare_data
 from tests.sketch import STUDY as SKETCH
@@ -119,5 +120,5 @@ def test_options_come_from_the_command_line(
     monkeypatch.setattr(commands, "load_study", lambda command, root: SKETCH)  # it lies outside of this project
     assert commands.prepare(["--dataset", "strokes", "--seed", "3", "--target", "out.txt"]) == 0
     assert (tmp_path / "out.txt").read_text() == "None 3 10 1.0 False"
-    assert commands.prepare(["--help"]) == 0
+    assert main(["prepare_data", "--help"]) == 0
     assert "--per_class int" in capsys.readouterr().out

@@ -107,7 +107,7 @@ def test_a_replicate_that_kills_its_worker_every_time_is_failed_once_with_the_re
     changes = {"parameters": {"kill_at_step": 3}, "space": {"x": [0.0]}, "replicates": {"count": 1}}
     config = project.write(changes)
     done = project.cli("sweep", "--config", str(config))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     [run] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
     assert run.status == "FAILED"
     assert run.tags[tags.REASON] == "its worker died in all 3 attempts: killed by a signal, perhaps out of memory"
@@ -116,7 +116,7 @@ def test_a_replicate_that_kills_its_worker_every_time_is_failed_once_with_the_re
     assert "killed by a signal" in text
     # What is missing because of crashes is tried anew when the command is given again.
     again = project.cli("sweep", "--config", str(config))
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == 1, again.stderr
     statuses = [run.status for run in find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)]
     assert statuses == ["FAILED", "FAILED"]
 
@@ -138,7 +138,7 @@ def test_a_replicate_killed_for_its_time_has_timed_out_and_not_run_out_of_memory
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     assert "out of memory" not in done.stdout
     [run] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
     assert (run.status, run.tags[tags.REASON]) == ("FAILED", "timeout after 1 s")

@@ -211,7 +211,8 @@ def test_a_winner_is_confirmed_in_the_last_stage_on_seeds_fresh_to_all(here: Pro
 
 def test_without_a_score_there_is_no_later_stage(here: Project) -> None:
     told = run(here, {"parameters": {"fail": True}})
-    assert "no condition of stage 1 has a score, so there is no stage 2" in told.text
+    assert told.result.exit_status == 1
+    assert "No condition has a score" in told.text
     assert find_search(here.storage, "toys.stage2") is None
 
 

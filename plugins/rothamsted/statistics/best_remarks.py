@@ -24,10 +24,14 @@ def note(lower: np.ndarray, p: np.ndarray, *, n_missing: int) -> str:
         parts.append("there is no other condition to compare with")
     n_untested = int(np.isnan(p).sum())
     if n_untested:
-        parts.append(f"{n_untested} have too few replicates to be compared and are not ruled out")
+        parts.append(f"{_has(n_untested)} too few replicates to be compared and cannot be ruled out")
     if n_missing:
-        parts.append(f"{n_missing} have no value and cannot be the best")
+        parts.append(f"{_has(n_missing)} no value and cannot be the best")
     return "; ".join(parts)
+
+
+def _has(n: int) -> str:
+    return f"{n} has" if n == 1 else f"{n} have"
 
 
 def warnings(lower: np.ndarray, mean: np.ndarray, *, n_diverged: int, is_clipped: bool) -> tuple[str, ...]:
