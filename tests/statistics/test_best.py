@@ -156,7 +156,7 @@ def test_a_condition_without_values_is_no_candidate(method: str) -> None:
     without = _found(np.delete(values, 2, 0), direction="maximize", method=method)
     assert (2 in with_gap.members, with_gap.rows[2].verdict) == (False, "")
     np.testing.assert_equal([vars(row) for row in np.delete(with_gap.rows, 2)], [vars(row) for row in without.rows])
-    assert "1 have no value" in with_gap.note
+    assert "1 has no value" in with_gap.note
 
 
 @each_method
