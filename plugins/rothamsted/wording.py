@@ -20,6 +20,12 @@ MOST_DIGITS = 15  # decimal digits that a float holds for certain
 MOST_EXTRA_DIGITS = 2  # spent on a bound that would be written as zero
 PLAIN_EXPONENTS = range(-4, 7)  # leading digits from 0.0001 to millions are written without a power of ten
 LOPSIDED = 10  # an end so much nearer than half the width decides how many digits the estimate has
+SCALES = {
+    "log": "t on the log scale",
+    "logit": "t on the logit scale",
+    "trimmed log": "trimmed t on the log scale",
+    "trimmed logit": "trimmed t on the logit scale",
+}  # the method of an interval, as results keep it -> in words; others are words already
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -96,7 +102,7 @@ def with_basis(value: float, low: float, high: float, *, level: float, method: s
     n_text = f"n{GAP}={GAP}{n}"
     if written.interval == MISSING:
         return f"{written.value} ({n_text}: no interval)"
-    return f"{written} ({level_percent(level)}, {method}, {n_text})"
+    return f"{written} ({level_percent(level)}, {SCALES.get(method, method)}, {n_text})"
 
 
 def share_better(n_better: float, n_compared: int, low: float, high: float, *, is_paired: bool) -> str:

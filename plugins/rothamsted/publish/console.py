@@ -18,7 +18,7 @@ from rothamsted.report.next_steps import next_steps
 from rothamsted.report.tables.cells import mean_estimate
 from rothamsted.report.verdicts import verdict_of, verdict_words
 from rothamsted.search import dashboard_command
-from rothamsted.wording import MISSING, level_percent
+from rothamsted.wording import MISSING, SCALES, level_percent
 from rothamsted.wording import number as written_number
 
 MOST_SHOWN = 10  # conditions of a table; the CSV files have all
@@ -166,7 +166,7 @@ def _cells(summary: ConditionSummary) -> tuple[str, str, str]:
 
 def _interval_header(analysis: Analysis) -> str:
     kinds = {one.interval.method for one in analysis.objective if one.interval} or {analysis.interval}
-    return f"{level_percent(analysis.level)} interval ({' or '.join(sorted(kinds))})"
+    return f"{level_percent(analysis.level)} interval ({' or '.join(sorted(SCALES.get(one, one) for one in kinds))})"
 
 
 def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) -> None:

@@ -15,6 +15,7 @@ from rothamsted.statistics import Interval
 from rothamsted.statistics.centres import with_article
 from rothamsted.wording import (
     GAP,
+    SCALES,
     Estimate,
     count,
     digits_of,
@@ -28,15 +29,11 @@ from rothamsted.wording import (
     with_basis,
 )
 
-METHODS = {
+METHODS = SCALES | {
     "t": "Student's t",
-    "log": "t on the log scale",
-    "logit": "t on the logit scale",
     "percentile": "percentile bootstrap",
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
-    "trimmed log": "trimmed t, log scale",
-    "trimmed logit": "trimmed t, logit scale",
 }
 LUCK_MEANING = "The search's estimate is optimistic, because the condition was chosen by it."
 OTHER_SOURCES = {
@@ -191,8 +188,8 @@ def with_interval(interval: Interval | None) -> str:
     """An estimate with its interval, level, method and n."""
     if interval is None:
         return "an unknown value"
-    method = METHODS[interval.method] if interval.method in ("log", "logit") else interval.method
-    return with_basis(interval.estimate, interval.low, interval.high, level=interval.level, method=method, n=interval.n)
+    how = {"level": interval.level, "method": interval.method, "n": interval.n}
+    return with_basis(interval.estimate, interval.low, interval.high, **how)
 
 
 def numbered(condition: int) -> str:
