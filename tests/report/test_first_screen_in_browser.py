@@ -109,6 +109,23 @@ def test_a_phone_shows_question_winner_interval_and_verdicts_and_does_not_scroll
     assert below < 1.5 * PHONE["height"]
 
 
+def test_long_names_do_not_push_the_verdicts_off_a_laptop(shown: Callable[..., Any]) -> None:
+    found = asked("grid")
+    long = {factor.name: f"model.workspace_dimension_of_{factor.name}" for factor in found.factors}
+    named = replace(
+        found,
+        objective=found.objective.model_copy(update={"metric": "probe/synergy_accuracy_of_pairs"}),
+        factors=tuple(replace(factor, name=long[factor.name]) for factor in found.factors),
+        conditions=tuple(
+            replace(one, values={long[name]: value for name, value in one.values.items()}) for one in found.conditions
+        ),
+    )
+    page = shown(analyze(named), LAPTOP)
+    assert page.evaluate("document.documentElement.scrollWidth") <= LAPTOP["width"]
+    right = page.evaluate("document.querySelector('.all tbody .verdict').getBoundingClientRect().right")
+    assert right <= LAPTOP["width"]
+
+
 def test_the_chart_has_the_verdict_of_a_condition_in_the_row_of_its_interval(shown: Callable[..., Any]) -> None:
     page = shown(analyze(asked("grid")), LAPTOP)
     for row in page.locator(".all tbody tr:not(.fresh)").all():

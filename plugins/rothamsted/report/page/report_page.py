@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from rothamsted.analysis.commands import wrapped
 from rothamsted.analysis.values import Analysis
@@ -119,6 +120,11 @@ def fill(template: str, **values: Any) -> str:
 
 
 @lru_cache(maxsize=1)
+def breakable(name: str) -> Markup:
+    """A name that a narrow column may break after a dot, an underscore or a slash."""
+    return Markup(re.sub(r"([._/])(?=\w)", r"\1<wbr>", str(escape(name))))
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("rothamsted.report.page"),
@@ -128,6 +134,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["share"] = lambda place: f"{100 * place:.2f}%"
+    made.filters["breakable"] = breakable
     made.filters["wrapped"] = wrapped
     return made
 
