@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rothamsted.statistics import BestResult, compare_with_best
+from rothamsted.statistics.best_leaders import by_leaders
 from tests.statistics.plain_leaders import plain_leaders
 
 N_SWEEPS = 40
@@ -89,3 +90,11 @@ def test_a_condition_that_met_nobody_cannot_be_ruled_out() -> None:
     row = found.rows[5]
     assert (math.isnan(row.p), row.is_in_set, row.verdict, row.low) == (True, True, "open", -math.inf)
     assert "1 has too few replicates to be compared" in found.note
+
+
+def test_limits_of_many_conditions_are_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(3).normal(size=(23, 4))
+    whole = by_leaders(values, 0.05, np.full(23, 1e-14))
+    monkeypatch.setattr("rothamsted.statistics.leaders.MOST_AT_ONCE", 60)  # two rows at once
+    for name, found in vars(by_leaders(values, 0.05, np.full(23, 1e-14))).items():
+        np.testing.assert_array_equal(found, getattr(whole, name))

@@ -18,6 +18,7 @@ N_LEADERS = 3  # one leader is noisy, many are worse than the best
 WINDOW = 2.0  # standard errors behind the first leader within which another one is kept
 DEPENDENCE = 2.0  # times the leaders' variance: which ones are chosen depends from seed to seed
 LEAST_CONDITIONS = 4  # three leaders beside the condition itself
+MOST_AT_ONCE = 1_000_000  # pairs of conditions of all sweeps together: memory
 LEAST_REPEATED = 3  # conditions with two values: a trend of the variances, and one degree of freedom about it
 
 
@@ -183,26 +184,33 @@ def most_loss(x: np.ndarray, model: SpreadModel, chance: float) -> np.ndarray:
         model: Of these values.
         chance: That one limit is wrong.
     """
+    n_conditions = x.shape[-2]
+    step = max(1, MOST_AT_ONCE // max(1, x[..., 0].size))
+    blocks = [slice(start, start + step) for start in range(0, n_conditions, step)]
+    return np.concatenate([_most_loss_of(rows, x, model, chance) for rows in blocks], axis=-2)
+
+
+def _most_loss_of(rows: slice, x: np.ndarray, model: SpreadModel, chance: float) -> np.ndarray:
+    """Return these rows of `most_loss`."""
     n_seeds = x.shape[-1]
     share = model.variance / model.n
     share_error = share**2 / model.df
-    by_seeds = model.seed_variance[..., None, None] * _pairs(model.weight, np.subtract) ** 2 / n_seeds
-    squared = _pairs(share, np.add) + by_seeds
-    spread = _pairs(share_error, np.add) + by_seeds**2 / (n_seeds - 1)
-    df = np.minimum(_pairs(np.broadcast_to(model.df, share.shape), np.minimum), squared**2 / spread)
+    by_seeds = model.seed_variance[..., None, None] * _pairs(model.weight, np.subtract, rows) ** 2 / n_seeds
+    squared = _pairs(share, np.add, rows) + by_seeds
+    spread = _pairs(share_error, np.add, rows) + by_seeds**2 / (n_seeds - 1)
+    df = np.minimum(_pairs(np.broadcast_to(model.df, share.shape), np.minimum, rows), squared**2 / spread)
     if np.isfinite(x).all():
-        squared = np.maximum(squared, _variance_of_differences(x) / n_seeds)
-    return _pairs(model.mean, np.subtract) + stdtrit(df, 1 - chance) * np.sqrt(squared)
+        squared = np.maximum(squared, _variance_of_differences(x, rows) / n_seeds)
+    return _pairs(model.mean, np.subtract, rows) + stdtrit(df, 1 - chance) * np.sqrt(squared)
 
 
-def _pairs(values: np.ndarray, combine: np.ufunc) -> np.ndarray:
-    """Return the combination of each condition with each other, (..., condition, other)."""
-    return combine(values[..., :, None], values[..., None, :])
+def _pairs(values: np.ndarray, combine: np.ufunc, rows: slice) -> np.ndarray:
+    """Return the combination of each of these conditions with each other one, (..., condition, other)."""
+    return combine(values[..., rows, None], values[..., None, :])
 
 
-def _variance_of_differences(x: np.ndarray) -> np.ndarray:
-    """Return the variance over seeds of the difference of each two conditions."""
+def _variance_of_differences(x: np.ndarray, rows: slice) -> np.ndarray:
+    """Return the variance over seeds of the difference of each of these conditions from each other one."""
     apart = x - x.mean(axis=-1, keepdims=True)
-    products = apart @ np.swapaxes(apart, -1, -2)
-    squares = np.diagonal(products, axis1=-2, axis2=-1)
-    return np.maximum(_pairs(squares, np.add) - 2 * products, 0.0) / (x.shape[-1] - 1)
+    products = apart[..., rows, :] @ np.swapaxes(apart, -1, -2)
+    return np.maximum(_pairs((apart**2).sum(axis=-1), np.add, rows) - 2 * products, 0.0) / (x.shape[-1] - 1)
