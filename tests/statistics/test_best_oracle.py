@@ -9,6 +9,7 @@ import pytest
 
 from rothamsted.statistics import BestResult, compare_with_best
 from rothamsted.statistics.best_leaders import by_leaders
+from rothamsted.statistics.best_leaders import by_leaders
 from tests.statistics.plain_leaders import plain_leaders
 
 N_SWEEPS = 40
