@@ -9,7 +9,6 @@ import pytest
 
 from rothamsted.statistics import BestResult, compare_with_best
 from rothamsted.statistics.best_leaders import by_leaders
-from rothamsted.statistics.best_leaders import by_leaders
 from tests.statistics.plain_leaders import plain_leaders
 
 N_SWEEPS = 40
@@ -98,4 +97,4 @@ def test_limits_of_many_conditions_are_the_same_in_blocks(monkeypatch: pytest.Mo
     whole = by_leaders(values, 0.05, np.full(23, 1e-14))
     monkeypatch.setattr("rothamsted.statistics.leaders.MOST_AT_ONCE", 60)  # two rows at once
     for name, found in vars(by_leaders(values, 0.05, np.full(23, 1e-14))).items():
-        np.testing.assert_array_equal(found, getattr(whole, name))
+        np.testing.assert_allclose(found, getattr(whole, name), rtol=1e-12)  # matrix products differ in the last bit
