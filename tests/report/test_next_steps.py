@@ -63,6 +63,14 @@ def test_what_is_open_gets_the_seeds_that_decide_it_in_a_sweep_of_its_own() -> N
     )
 
 
+def test_after_crossed_replicates_more_seeds_vary_together() -> None:
+    # The file refuses a count beside combinations; sixteen pairs count as sixteen, sixteen combinations as four.
+    best = pages.best_set(2, 0, worse=(1,), more_seeds={0: 7})
+    crossed = {"crossed": {"seed": 3, "data.seed": 3}}
+    [step] = next_steps(made(best=best, confirmed=confirmed(), of_dataset=crossed))
+    assert "-P replicates.count=7 -P 'replicates.vary=[seed, data.seed]' -P replicates.seeds=null" in last(step)
+
+
 def test_what_no_number_of_seeds_decides_is_asked_for_a_difference_that_matters() -> None:
     best = pages.best_set(2, 0, worse=(1,), more_seeds={0: None})
     [step] = next_steps(made(best=best, confirmed=confirmed(), detectable=pages.detectable()))

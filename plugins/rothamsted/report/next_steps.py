@@ -80,6 +80,8 @@ def _more_seeds(analysis: Analysis) -> NextStep | None:
     if not _can_go_on(analysis) or _is_staged(analysis):
         return NextStep(words=f"{words}.")
     seeds = {"name": name_beside(analysis.dataset.name, f"{n_seeds}-seeds"), "replicates.count": str(n_seeds)}
+    if crossed := analysis.dataset.crossed:  # all combinations of so many would be many trainings for as few values
+        seeds["replicates.vary"] = f"[{', '.join(crossed)}]"
     free = {"replicates.seeds": "null"} | ({"confirm.seeds": "null"} if _has_confirmation(analysis) else {})
     cost = _cost(analysis, n_seeds * n_conditions)
     return NextStep(words=f"{words}: {cost}.", lines=_changed(analysis, {**seeds, **free}))
