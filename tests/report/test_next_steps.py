@@ -14,6 +14,7 @@ from tests.report import pages
 from tests.report.full_page import source
 from tests.report.reading import Page
 from tests.report.test_one_verdict import plain
+from tests.report.worlds import over_tasks
 
 SCORES = {0: [0.20, 0.21, 0.22], 1: [0.5, 0.6, 0.7], 2: [0.10, 0.11, 0.12]}
 
@@ -61,6 +62,16 @@ def test_what_is_open_gets_the_seeds_that_decide_it_in_a_sweep_of_its_own() -> N
         "-P config=from-toys/resolved.json -P name=toys-7-seeds -P replicates.count=7 -P replicates.seeds=null "
         "-P confirm.seeds=null"
     )
+
+
+def test_over_tasks_nothing_is_confirmed_and_every_task_is_counted() -> None:
+    # By hand: 7 seeds of 6 conditions on 4 tasks; a file with tasks refuses a confirmation.
+    found = over_tasks()
+    best = replace(found.best, more_seeds={0: 7}, verdicts=pages.best_set(20, 0).verdicts)  # type: ignore[type-var]
+    steps = next_steps(replace(found, best=best, dataset=replace(found.dataset, run_id="abc")))
+    assert len(steps) == 1
+    assert "168 replicates" in plain(steps[0].words)
+    assert "confirm" not in " ".join(steps[0].lines)
 
 
 def test_after_crossed_replicates_more_seeds_vary_together() -> None:

@@ -53,6 +53,8 @@ def _confirm(analysis: Analysis) -> NextStep | None:
     dataset = analysis.dataset
     if not _can_go_on(analysis) or analysis.confirmed or "confirmation" in dataset.design or _is_staged(analysis):
         return None
+    if dataset.task is not None:  # no one run is the best over tasks
+        return None
     n_kept = min(len(analysis.best.members) if analysis.best else 1, MOST_CONFIRMED)
     which = "the best condition" if n_kept == 1 else f"the {n_kept} best conditions"
     changes = {"confirm.keep": str(n_kept), "confirm.replicates": str(FRESH_SEEDS)}
@@ -91,7 +93,7 @@ def _too_many(analysis: Analysis, best: Best) -> NextStep:
     """No number of seeds that can be tried decides what is open: ask how large a loss matters."""
     words = "The open conditions are too close to the best to be told apart by more seeds. Use any of them"
     seen = analysis.detectable
-    if seen is None or analysis.dataset.kind != "sweep":
+    if seen is None or analysis.dataset.kind != "sweep" or analysis.dataset.crossed:  # of crossed there is no plan
         return NextStep(words=f"{words}.")
     loss = number(seen.difference / 2, 2)
     asked = {"sweep": analysis.dataset.name, "difference": loss}
@@ -122,8 +124,12 @@ def _changed(analysis: Analysis, changes: dict[str, str]) -> tuple[str, ...]:
 
 
 def _cost(analysis: Analysis, n: int) -> str:
-    """How many replicates that is, and how long they take one after another."""
-    known = [one.seconds for one in analysis.dataset.replicates if one.seconds == one.seconds]
+    """How many replicates that is, of each task where there are several, and how long they take one after another."""
+    dataset = analysis.dataset
+    if dataset.task is not None and dataset.cells is not None:
+        n *= len({one.values[dataset.task.factor] for one in dataset.cells.conditions})
+        dataset = dataset.cells
+    known = [one.seconds for one in dataset.replicates if one.seconds == one.seconds]
     time = f", {duration(n * median(known))} of training" if known else ""
     return f"{count(n, 'replicate')}{time}"
 
