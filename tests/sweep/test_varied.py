@@ -11,9 +11,10 @@ import pytest
 
 from rothamsted import tags
 from rothamsted.analysis.analyze import QUICK, Settings, analyze, settings_of
+from rothamsted.analysis.read_compared import read_compared
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.replicates_words import conditional_words
-from rothamsted.errors import SpecError, UserError
+from rothamsted.errors import SpecError, StoreError, UserError
 from rothamsted.publish.power import power_text
 from rothamsted.publish.record import tables_of
 from rothamsted.report.sections.variance_sources import variance_sources
@@ -156,6 +157,21 @@ def test_a_published_crossed_sweep_has_shares_by_source(project: Project) -> Non
     assert "12 crossed replicates count as 3 independent ones" in parts.replace("\N{NO-BREAK SPACE}", " ").lower()
     with pytest.raises(UserError, match="crossed, and a plan is for independent ones"):
         power_text(data, 0.01, Settings())
+
+
+def test_crossed_replicates_are_not_compared_as_if_they_were_independent(project: Project) -> None:
+    # Twelve combinations of 3 and 4 numbers are no sample of twelve, as a sweep and as one of its trials.
+    project.work(project.start({**CROSSED, "confirm": None}))
+    project.work(project.start({**TOGETHER, "name": "together", "confirm": None}))
+    uri = project.tracking_uri
+    crossed, together = (
+        find_runs(None, {tags.ROLE: "trial", tags.SWEEP: name}, uri=uri)[0].run_id for name in ("toys", "together")
+    )
+    for one in ("toys", crossed):
+        with pytest.raises(StoreError, match=r"are crossed \(seed, data.seed\), and comparing takes independent ones"):
+            read_compared(["together", one], uri=uri)
+    dataset, _ = read_compared(["together", together], uri=uri)
+    assert len(dataset.replicates) == 8
 
 
 def test_what_changes_together_cannot_be_told_apart_and_the_way_out_is_said(project: Project) -> None:

@@ -5,6 +5,7 @@ Apart from the other loaders because each subject is found by itself, and need n
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -67,7 +68,7 @@ def read_compared(
         raise StoreError(f"compare: '{twice[0]}' is named twice; name each once")
     if objective is not None and over is not None:
         objective = objective.model_copy(update={"over": over})
-    subjects = [_find(reference, objective, over, uri=uri) for reference in references]
+    subjects = [_independent(_find(reference, objective, over, uri=uri)) for reference in references]
     wanted = objective or _common_objective(subjects)
     if over is not None:
         wanted = wanted.model_copy(update={"over": over})
@@ -120,6 +121,23 @@ def _find(reference: str, objective: Objective | None, over: str | None, *, uri:
         ids = ", ".join(run.run_id for run in named)
         raise StoreError(f"compare: several runs are called '{reference}'; name one by its id: {ids}")
     return _of_run(named[0], uri=uri)
+
+
+def _independent(subject: Subject) -> Subject:
+    """The subject, unless its replicates are combinations of few numbers: samples of independent ones are compared.
+
+    Raises:
+        StoreError: they are crossed.
+    """
+    varied = [one.varied for one in subject.replicates]
+    names = list(varied[0]) if varied else []
+    if len(names) > 1 and any(len({one.get(name) for one in varied}) < len(varied) for name in names):
+        raise StoreError(
+            f"compare: replicates of {subject.name} are crossed ({', '.join(names)}), and comparing takes independent "
+            f"ones; confirm its best condition on fresh numbers (-P confirm.replicates=10), or give a sweep with replicates.vary: "
+            f"[{', '.join(names)}]"
+        )
+    return subject
 
 
 def _of_sweep(reference: str, objective: Objective | None, over: str | None, *, uri: str) -> Subject:
@@ -182,6 +200,7 @@ def _replicate(run: FoundRun) -> Replicate:
         seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
         metrics={name: value for name, value in run.metrics.items() if name not in BOOKKEEPING},
         started_ms=run.start_ms,
+        varied=json.loads(run.tags.get(tags.VARIED, "{}")),
     )
 
 

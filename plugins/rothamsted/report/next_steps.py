@@ -106,6 +106,8 @@ def _too_many(analysis: Analysis, best: Best) -> NextStep:
 def _promote(analysis: Analysis) -> NextStep | None:
     """Judge the confirmed winner for the registry, where it has a model and was not judged."""
     dataset, winner = analysis.dataset, analysis.ranking[0]
+    if dataset.objective.over != "mean":  # policies compare means
+        return None
     if dataset.promotions or not any(one.condition == winner and one.mean is not None for one in analysis.confirmed):
         return None
     if not any(one.model and one.phase == "confirm" and one.condition == winner for one in dataset.replicates):
