@@ -92,6 +92,20 @@ def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int
     return None, f"the reference is to be the condition with {named}, and {what} that: name one by all its values"
 
 
+def compared_rows(numbers: Sequence[int], reference: int, gaps: dict[str, str]) -> list[tuple[int, int]]:
+    """The row and the number of each condition that is compared with the reference, the best first.
+
+    Args:
+        numbers: The conditions' numbers, the best first.
+        reference: One of them.
+        gaps: Told where not all conditions are compared.
+    """
+    others = [(row, number) for row, number in enumerate(numbers) if number != reference]
+    if len(others) > MOST_COMPARED:
+        gaps["comparisons beyond"] = f"only the {MOST_COMPARED} best of {len(others)} conditions are compared"
+    return others[:MOST_COMPARED]
+
+
 def compare_with(
     values: np.ndarray,
     numbers: Sequence[int],
@@ -120,10 +134,7 @@ def compare_with(
     """
     family = pairing_of_all([seeds[number] for number in numbers])
     against = values[list(numbers).index(reference)]
-    others = [(row, number) for row, number in enumerate(numbers) if number != reference]
-    if len(others) > MOST_COMPARED:
-        gaps["comparisons beyond"] = f"only the {MOST_COMPARED} best of {len(others)} conditions are compared"
-        others = others[:MOST_COMPARED]
+    others = compared_rows(numbers, reference, gaps)
     rows, labels = [], Counter[str]()
     for row, number in others:
         own, why = _test_of(test, pairing(seeds[number], seeds[reference]))

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from rothamsted.analysis.better import with_better
-from rothamsted.analysis.compared import MOST_COMPARED, joined_tests
+from rothamsted.analysis.compared import compared_rows, joined_tests
 from rothamsted.analysis.values import ComparisonRow, Comparisons
 from rothamsted.statistics import correct
 from rothamsted.statistics.centre_differences import centre_difference
@@ -47,10 +47,7 @@ def compare_centres_with(
         seeds: Of the values that count, by condition; empty where one is not known.
     """
     against = values[list(numbers).index(reference)]
-    others = [(row, number) for row, number in enumerate(numbers) if number != reference]
-    if len(others) > MOST_COMPARED:
-        gaps["comparisons beyond"] = f"only the {MOST_COMPARED} best of {len(others)} conditions are compared"
-        others = others[:MOST_COMPARED]
+    others = compared_rows(numbers, reference, gaps)
     rows, labels = [], Counter[str]()
     for row, number in others:
         pairs = pairing(seeds[number], seeds[reference])

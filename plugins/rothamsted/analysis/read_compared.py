@@ -134,8 +134,8 @@ def _independent(subject: Subject) -> Subject:
     if len(names) > 1 and any(len({one.get(name) for one in varied}) < len(varied) for name in names):
         raise StoreError(
             f"compare: replicates of {subject.name} are crossed ({', '.join(names)}), and comparing takes independent "
-            f"ones; confirm its best condition on fresh numbers (-P confirm.replicates=10), or give a sweep with replicates.vary: "
-            f"[{', '.join(names)}]"
+            "ones; confirm its best condition on fresh numbers (-P confirm.replicates=10), or give a sweep with "
+            f"replicates.vary: [{', '.join(names)}]"
         )
     return subject
 
