@@ -26,8 +26,8 @@ from projects.language_model.model import Transformer, count_parameters
 from projects.language_model.state import Progress
 from projects.language_model.train import measured_steps
 from projects.language_model.updates import Updater, make_optimizer
-from rothamsted.study import run_by_hand
-from rothamsted.study.find import load_study
+from rothamsted.studies import run_by_hand
+from rothamsted.studies.find import load_study
 
 STUDY = REPOSITORY / "projects" / "language_model"
 MOST_COST = 1.03  # of the plain loop's CPU time

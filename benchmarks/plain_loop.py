@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jsonargparse import auto_cli
 
-from rothamsted.study import set_fields
+from rothamsted.studies import set_fields
 
 
 def main(*, study: str, conditions: Path) -> None:

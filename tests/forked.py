@@ -15,7 +15,7 @@ FORKED.set_forkserver_preload(
         "optuna_dashboard",
         "psutil",
         "pytest",
-        "rothamsted.sweep.open.start",
-        "rothamsted.sweep.worker.work",
+        "rothamsted.sweeping.open.start",
+        "rothamsted.sweeping.worker.work",
     ]
 )

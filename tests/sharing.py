@@ -15,20 +15,20 @@ from typing import Any
 # What takes long, the longest first, by where an id starts. Those with one group run on one worker; "": a file each.
 FIRST = {
     "tests/browser/": "browser",  # one finished sweep and two web servers
-    "tests/report/test_page_in_browser.py": "browser",
-    "tests/sweep/test_pauses.py": "pauses",  # a sweep for each place where a worker may be paused
-    "tests/sweep/test_run.py": "run",  # sweeps as a user runs them
+    "tests/reporting/test_page_in_browser.py": "browser",
+    "tests/sweeping/test_pauses.py": "pauses",  # a sweep for each place where a worker may be paused
+    "tests/sweeping/test_run.py": "run",  # sweeps as a user runs them
     "tests/promotion/test_crashes.py": "trials",  # forked processes that are killed
     "tests/promotion/test_two_promotions.py": "trials",
-    "tests/report/plots/test_rendering.py": "rendering",  # all plots of all worlds
+    "tests/reporting/plots/test_rendering.py": "rendering",  # all plots of all worlds
     "tests/analysis/test_commands.py": "commands",  # a finished sweep
     "tests/doors/": "doors",  # an installed package
-    "tests/study/test_killed_anywhere.py": "killed",
+    "tests/studies/test_killed_anywhere.py": "killed",
     "tests/tracking/test_models.py": "models",  # trained models
     "tests/search/test_away.py": "away",  # databases that are away for seconds
-    "tests/sweep/": "",  # the rest of the folder
+    "tests/sweeping/": "",  # the rest of the folder
     "tests/search/test_sampler_contract.py": "samplers",
-    "tests/study/test_by_hand.py": "by hand",
+    "tests/studies/test_by_hand.py": "by hand",
     "tests/projects/batch_size/": "",  # compilation by JAX
     "tests/foreign/": "",
     "tests/test_benchmarks.py": "benchmarks",  # a measured sweep

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from rothamsted.mlproject import study_commands
-from rothamsted.study import field_names, load_study
+from rothamsted.studies import field_names, load_study
 from tests.conftest import ROOT
 
 ENTRY_POINTS = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
@@ -27,7 +27,7 @@ def test_a_study_declares_nothing_so_that_every_field_can_be_given(name: str) ->
 
 @pytest.mark.parametrize("name", sorted(study_commands(ROOT)))
 def test_every_field_of_a_study_is_an_option_of_its_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from rothamsted.study import main
+    from rothamsted.studies import main
 
     study = load_study(study_commands(ROOT)[name], ROOT)
     with pytest.raises(SystemExit):

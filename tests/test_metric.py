@@ -8,7 +8,7 @@ import pytest
 
 from rothamsted.errors import StudyError
 from rothamsted.metric import UNKNOWN, declared, metrics_from_plain, metrics_to_plain
-from rothamsted.study import Metric, Study
+from rothamsted.studies import Metric, Study
 from tests.toy import Config, train
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {

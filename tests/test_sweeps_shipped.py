@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rothamsted.spec import plan
-from rothamsted.sweep.open.from_file import load, opening_comment
+from rothamsted.sweeping.open.from_file import load, opening_comment
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "sweeps").rglob("*.yaml"))

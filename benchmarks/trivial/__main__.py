@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rothamsted.study import Study, main
+from rothamsted.studies import Study, main
 
 from . import N_SAMPLES_A_POINT, PARAMETERS, curve
 

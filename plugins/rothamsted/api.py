@@ -18,12 +18,12 @@ from rothamsted.publish.console import sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.result import Result
 from rothamsted.spec import Sweep
-from rothamsted.study import Study
-from rothamsted.sweep.coordinator.coordinator import Coordinator
-from rothamsted.sweep.foreign_study import ForeignStudy
-from rothamsted.sweep.open.start import open_passed, open_sweep
-from rothamsted.sweep.opened import Opened, Place
-from rothamsted.sweep.phases import follow_up
+from rothamsted.studies import Study
+from rothamsted.sweeping.coordinator.coordinator import Coordinator
+from rothamsted.sweeping.foreign_study import ForeignStudy
+from rothamsted.sweeping.open.start import open_passed, open_sweep
+from rothamsted.sweeping.opened import Opened, Place
+from rothamsted.sweeping.phases import follow_up
 
 
 def run(sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Executor, console: Console) -> Result:

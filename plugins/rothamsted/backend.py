@@ -33,10 +33,10 @@ from mlflow.projects.utils import (
 
 from rothamsted.errors import UserError
 from rothamsted.spec.document import read_document
-from rothamsted.sweep.foreign_study import prepare_environment
-from rothamsted.sweep.open.from_file import load
-from rothamsted.sweep.open.start import open_passed, open_sweep
-from rothamsted.sweep.opened import Place
+from rothamsted.sweeping.foreign_study import prepare_environment
+from rothamsted.sweeping.open.from_file import load
+from rothamsted.sweeping.open.start import open_passed, open_sweep
+from rothamsted.sweeping.opened import Place
 from rothamsted.tracking.address import absolute_uri
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
 from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID

@@ -203,7 +203,7 @@ RULES: Registry[RuleRow] = Registry(
     row=RuleRow,
 )
 
-_PLOTS = "rothamsted.report.plots"
+_PLOTS = "rothamsted.reporting.plots"
 
 # In the order of a report. A plot is a value of `report.plots.Plot`; a bare function draws an analysis.
 PLOTS: Registry[Any] = Registry(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rothamsted.errors import StudyError
 from rothamsted.result import Result
 from rothamsted.spec import Sweep
-from rothamsted.sweep.coordinator.coordinator import INTERRUPTED
-from rothamsted.sweep.open.contest import open_contest
-from rothamsted.sweep.opened import Opened, Place
+from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
+from rothamsted.sweeping.open.contest import open_contest
+from rothamsted.sweeping.opened import Opened, Place
 
 if TYPE_CHECKING:  # imported where they are called: most sweeps promote nothing
     from rothamsted.promotion.judge.policy import Policy
@@ -71,7 +71,7 @@ def promote(
     """
     from rothamsted.promotion.promote import promote as promote_sweep
     from rothamsted.publish.verdicts import publish_verdicts
-    from rothamsted.study.source_code import code_digest
+    from rothamsted.studies.source_code import code_digest
     from rothamsted.tracking.registry.registered import open_registry
 
     registry = open_registry(place.tracking_uri)

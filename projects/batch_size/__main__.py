@@ -13,7 +13,7 @@ from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
 from projects.batch_size.data.mnist1m import prepare_mnist1m
-from rothamsted.study import Keep, Metric, Study, main
+from rothamsted.studies import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.batch_size.train import Measurement

@@ -13,7 +13,7 @@ from projects.emnist_mlp.data import DataProblem, load_dataset
 from projects.emnist_mlp.data.config import FOLDER
 from projects.emnist_mlp.data.emnist import prepare_emnist
 from projects.emnist_mlp.data.synthetic import prepare_synthetic
-from rothamsted.study import Keep, Metric, Study, main
+from rothamsted.studies import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.emnist_mlp.train import Measurement

@@ -11,7 +11,7 @@ from projects.files.problem import DataProblem
 from projects.global_workspace.config import TERMS, Config
 from projects.global_workspace.data.prepare import prepare_simple_shapes
 from projects.global_workspace.population import RTOL, VARIES, is_longer, static_key
-from rothamsted.study import Keep, Metric, Study, main
+from rothamsted.studies import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.global_workspace.train import Measurement

@@ -10,7 +10,7 @@ import numpy as np
 
 from projects.files.problem import DataProblem
 from projects.image_classifier.config import Config, is_longer
-from rothamsted.study import Keep, Metric, Study, main
+from rothamsted.studies import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.image_classifier.train import Measurement

@@ -11,7 +11,7 @@ import numpy as np
 from projects.files.problem import DataProblem
 from projects.language_model.config import Config
 from projects.language_model.problem import DeviceProblem
-from rothamsted.study import Keep, Metric, Study, main
+from rothamsted.studies import Keep, Metric, Study, main
 
 if TYPE_CHECKING:
     from projects.language_model.train import Measurement

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from tests.sweep.conftest import Project, empty_project, project
+from tests.sweeping.conftest import Project, empty_project, project
 
 __all__ = ["empty_project", "project", "swept", "uri"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.values import ComparisonRow
-from rothamsted.report.tables.cells import better_text
+from rothamsted.reporting.tables.cells import better_text
 from rothamsted.statistics import proportion_interval
 from tests.analysis.test_analyze import dataset
 

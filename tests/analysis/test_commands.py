@@ -12,7 +12,7 @@ import pytest
 from rothamsted.cli.main import main
 from rothamsted.tracking import find_run, find_runs, list_files, read_curves, read_text
 from tests.analysis.runs import log_run
-from tests.sweep.conftest import Project
+from tests.sweeping.conftest import Project
 
 
 @dataclass(frozen=True)

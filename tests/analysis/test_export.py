@@ -13,7 +13,7 @@ from rothamsted.cli.main import main
 from rothamsted.errors import UserError
 from rothamsted.publish.export import Names, export_of, read_names, write_export
 from tests.analysis.runs import dataset
-from tests.sweep.conftest import Project
+from tests.sweeping.conftest import Project
 
 NAN = math.nan
 

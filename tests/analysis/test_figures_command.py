@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from rothamsted.cli.main import main
 from rothamsted.tracking import find_runs, list_files
 from tests.analysis.runs import log_run
-from tests.sweep.conftest import Project
+from tests.sweeping.conftest import Project
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -11,9 +11,9 @@ import pytest
 from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.ranking import ranked
-from rothamsted.report.sections.order import sections
-from rothamsted.report.sentences import effects_over, effects_words
-from rothamsted.report.tables.csv_tables import effects_table
+from rothamsted.reporting.sections.order import sections
+from rothamsted.reporting.sentences import effects_over, effects_words
+from rothamsted.reporting.tables.csv_tables import effects_table
 from tests.analysis.runs import dataset
 
 N = 16

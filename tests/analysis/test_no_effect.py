@@ -10,8 +10,8 @@ from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.no_effect import distinct, twins_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.values import Dataset, Series
-from rothamsted.sweep.phases.follow_up import keep
-from rothamsted.sweep.phases.given import winners
+from rothamsted.sweeping.phases.follow_up import keep
+from rothamsted.sweeping.phases.given import winners
 from tests.analysis.runs import dataset
 
 FACTORS = {

@@ -9,7 +9,7 @@ import pytest
 from rothamsted.analysis.only import matching, only
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import UserError
-from tests.report.worlds import grid, random_search
+from tests.reporting.worlds import grid, random_search
 
 
 @pytest.fixture(scope="module")

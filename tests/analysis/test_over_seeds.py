@@ -10,7 +10,7 @@ import pytest
 from rothamsted.cli.main import main
 from rothamsted.tracking import find_runs, read_text
 from tests.analysis.runs import log_run
-from tests.sweep.conftest import Project
+from tests.sweeping.conftest import Project
 
 KEYS = ("--experiment", "strangers", "--group_by", "lr", "--replicate_by", "seed", "--metric", "loss")
 

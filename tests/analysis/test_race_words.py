@@ -7,7 +7,7 @@ from dataclasses import replace
 from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.race_words import race_mark, race_note
 from rothamsted.analysis.values import Dataset
-from rothamsted.report.tables.csv_tables import conditions_table, to_csv
+from rothamsted.reporting.tables.csv_tables import conditions_table, to_csv
 from tests.analysis.runs import dataset
 
 FATES = ("survived", "dropped after 3", "narrow after 3")

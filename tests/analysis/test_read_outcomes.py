@@ -22,7 +22,7 @@ from rothamsted.publish.pages import report_html
 from rothamsted.publish.record import write_record
 from rothamsted.publish.rewrite import rewrite_sweep_trials
 from tests.analysis.runs import log_run
-from tests.sweep.conftest import Project
+from tests.sweeping.conftest import Project
 
 LEVEL = Settings(level=0.95)
 COMPOSITE = {

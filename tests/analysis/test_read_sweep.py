@@ -11,7 +11,7 @@ from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset, Objective
 from rothamsted.errors import StoreError
 from rothamsted.tracking import find_runs
-from tests.sweep.conftest import Project, stop_in_replicate
+from tests.sweeping.conftest import Project, stop_in_replicate
 
 
 def finish(project: Project, changes: dict[str, object] | None = None) -> Dataset:

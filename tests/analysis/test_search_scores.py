@@ -11,7 +11,7 @@ from rothamsted.analysis.search_scores import curves_of, search_of
 from rothamsted.analysis.settings import Settings
 from rothamsted.publish.comparison import comparison_text
 from rothamsted.publish.record import tables_of
-from rothamsted.report.plots import NotApplicable, PlotOptions, render
+from rothamsted.reporting.plots import NotApplicable, PlotOptions, render
 from tests.analysis.runs import dataset
 
 VALUES = {0: [0.4, 0.6], 1: [0.1, 0.3], 2: [0.9, 0.7], 3: [0.3, 0.3]}

@@ -17,7 +17,7 @@ from tests.promotion.conftest import (
     registry,
     uri,
 )
-from tests.sweep.conftest import empty_project, project
+from tests.sweeping.conftest import empty_project, project
 
 __all__ = [
     "contest",

@@ -15,7 +15,7 @@ from rothamsted.promotion.judge.policy import Policy
 from tests.conftest import ROOT
 from tests.doors.recipes import ADDED
 from tests.promotion.store import POLICY, log_sweep
-from tests.sweep.conftest import Project
+from tests.sweeping.conftest import Project
 
 CHANGES: dict[str, Any] = {
     "space": {"lr": {"low": 0.01, "high": 1.0, "log": True}, "x": {"low": -1.0, "high": 1.0}},

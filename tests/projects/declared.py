@@ -10,7 +10,7 @@ import numpy as np
 from rothamsted.metric import UNKNOWN, declared
 from rothamsted.records import Measured, Outcome
 from rothamsted.statistics.shares import why_no_share
-from rothamsted.study import Study, drive, rows_of_shares
+from rothamsted.studies import Study, drive, rows_of_shares
 
 
 def not_as_declared(study: Study, config: Any) -> list[str]:

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from rothamsted import tags
-from rothamsted.study import set_fields
+from rothamsted.studies import set_fields
 from rothamsted.tracking import find_runs
 from tests.conftest import ROOT
 

@@ -11,8 +11,8 @@ import yaml
 
 from rothamsted import promoting
 from rothamsted.cli.main import main
-from rothamsted.study import source_code as code
-from rothamsted.sweep.opened import Place
+from rothamsted.studies import source_code as code
+from rothamsted.sweeping.opened import Place
 from rothamsted.tracking.registry.registered import ModelRegistry
 from tests.promotion.store import CODE, POLICY, ByHand, log_sweep
 

@@ -18,7 +18,7 @@ from rothamsted.publish.pages import REPORT
 from rothamsted.publish.verdicts import publish_verdicts
 from rothamsted.tracking import read_text
 from tests.promotion.store import DATA, log_sweep, policy
-from tests.report.reading import Page
+from tests.reporting.reading import Page
 
 Promote = Callable[..., PromotionOutcome]
 

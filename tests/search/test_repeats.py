@@ -17,7 +17,7 @@ from rothamsted.search import Known, Lease, Queue, Told, open_queue, take_step
 from rothamsted.search.sql.repeats import ASKED, REPEAT_OF, REPEATED_BY
 from rothamsted.space import Choice, Range, Space
 from tests.forked import FORKED
-from tests.sweep.power_cut import PowerCut, power
+from tests.sweeping.power_cut import PowerCut, power
 
 FOUR = Space({"x": Choice(values=(0.1, 0.2)), "mode": Choice(values=("a", "b"))})
 HALVES = Space({"mode": Choice(values=("a", "b")), "lr": Range(low=0.1, high=1.0, when={"mode": ("b",)})})  # no end

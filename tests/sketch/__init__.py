@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rothamsted.study import Study
+from rothamsted.studies import Study
 
 
 class SketchError(Exception):

@@ -1,6 +1,6 @@
 """Runs the sketch by hand, as any study: `python -m tests.sketch --lr 0.1`."""
 
-from rothamsted.study import main
+from rothamsted.studies import main
 from tests.sketch import STUDY, Config
 
 __all__ = ["STUDY", "Config"]

@@ -10,7 +10,7 @@ import pytest
 
 from rothamsted.errors import StudyError
 from rothamsted.spec import Sweep, load_sweep
-from rothamsted.study import field_types, set_fields
+from rothamsted.studies import field_types, set_fields
 from tests.toy import STUDY
 
 STUDIES = {"toy": STUDY}

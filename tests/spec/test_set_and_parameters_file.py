@@ -9,7 +9,7 @@ import pytest
 
 from rothamsted.errors import SpecError
 from rothamsted.spec import Sweep, from_resolved, load_sweep, resolved
-from rothamsted.study import field_types, set_fields
+from rothamsted.studies import field_types, set_fields
 from tests.sketch import STUDY
 
 SWEEP = """\

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rothamsted.study import Study, main
+from rothamsted.studies import Study, main
 from tests.torch_toy.config import Config
 from tests.torch_toy.line import Line
 from tests.torch_toy.train import train

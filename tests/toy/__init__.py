@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rothamsted.study import Study
+from rothamsted.studies import Study
 
 NOISE_SD = 0.01  # of the validation loss, so that seeds differ
 BATCH_SIZE = 8

@@ -1,6 +1,6 @@
 """Runs the toy study by hand, as any study: `python -m tests.toy --lr 0.1`."""
 
-from rothamsted.study import main
+from rothamsted.studies import main
 from tests.toy import STUDY, Config
 
 __all__ = ["STUDY", "Config"]

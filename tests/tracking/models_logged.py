@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from rothamsted.study import drive, load_study
-from rothamsted.study.source_code import study_code
+from rothamsted.studies import drive, load_study
+from rothamsted.studies.source_code import study_code
 from rothamsted.tracking import open_recorder
 from rothamsted.tracking.models.model_files import StudyCode, check_model, log_model
 from tests.conftest import ROOT
-from tests.sweep.conftest import Project, toy_project
-from tests.sweep.line_project import add_line_study
+from tests.sweeping.conftest import Project, toy_project
+from tests.sweeping.line_project import add_line_study
 
 CONFIGS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "jax": ("batch_size", {"depth": 2, "width": 96, "steps": 5, "evals": 1}),

@@ -30,7 +30,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
-from rothamsted.report.plots import FORMATS
+from rothamsted.reporting.plots import FORMATS
 
 FIGURE_KEYS = ("format", "where", "size")
 

@@ -17,7 +17,7 @@ from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home, find_root, study_commands
-from rothamsted.study import Study, load_study
+from rothamsted.studies import Study, load_study
 from rothamsted.suggest import known_names
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
@@ -26,9 +26,9 @@ DEFAULT_STORAGE = "sqlite:///optuna.db"
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
     from rothamsted import api, tracking
-    from rothamsted.sweep.foreign_study import prepare_environment, warnings_of
-    from rothamsted.sweep.open.from_file import load, opening_comment
-    from rothamsted.sweep.opened import Place
+    from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
+    from rothamsted.sweeping.open.from_file import load, opening_comment
+    from rothamsted.sweeping.opened import Place
 
     found = pairs(arguments, command="sweep")
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
@@ -56,8 +56,8 @@ def sweep(arguments: Sequence[str]) -> int:
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
     from rothamsted.promoting import policy_of
-    from rothamsted.sweep.open.check import print_plan
-    from rothamsted.sweep.open.from_file import load
+    from rothamsted.sweeping.open.check import print_plan
+    from rothamsted.sweeping.open.from_file import load
 
     found = pairs(arguments, command="check")
     path = take(found, "config")
@@ -73,8 +73,8 @@ def check(arguments: Sequence[str]) -> int:
 
 def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
-    from rothamsted.study import stop_on_signals
-    from rothamsted.sweep.worker.entry import work
+    from rothamsted.studies import stop_on_signals
+    from rothamsted.sweeping.worker.entry import work
 
     found = pairs(arguments, command="worker")
     name = take(found, "sweep")
@@ -90,7 +90,7 @@ def worker(arguments: Sequence[str]) -> int:
 
 def prepare(arguments: Sequence[str]) -> int:
     """Make the data file of one of the studies' datasets."""
-    from rothamsted.study import prepare_data
+    from rothamsted.studies import prepare_data
 
     found = pairs(arguments, command="prepare_data")
     dataset, source, target = take(found, "dataset"), take(found, "source"), take(found, "target")
@@ -104,7 +104,7 @@ def prepare(arguments: Sequence[str]) -> int:
 
 def data_sets() -> str:
     """The data sets of the studies here, with their options."""
-    from rothamsted.study import describe_datasets
+    from rothamsted.studies import describe_datasets
 
     return describe_datasets(_studies(find_root(Path.cwd())))
 
@@ -115,7 +115,7 @@ def _studies(root: Path) -> list[Study]:
 
 def entry_point(name: str, arguments: Sequence[str]) -> int:
     """Run a study by hand: `rothamsted batch_size --optimizer.lr 0.1`."""
-    from rothamsted.study import main
+    from rothamsted.studies import main
 
     root = find_root(Path.cwd())
     known = study_commands(root)

@@ -25,7 +25,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.errors import UserError
 from rothamsted.registries import NameOf
-from rothamsted.report.plots import FORMATS
+from rothamsted.reporting.plots import FORMATS
 
 SIZES = (50, 500)  # mm
 

@@ -30,7 +30,7 @@ def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
     from rothamsted import api, promoting
     from rothamsted.publish.console import sayer
-    from rothamsted.sweep.opened import Place
+    from rothamsted.sweeping.opened import Place
 
     found = pairs(arguments, command="promote")
     sweep, policy_file = take(found, "sweep"), take(found, "policy")

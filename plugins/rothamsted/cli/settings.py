@@ -21,7 +21,7 @@ from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.cli.arguments import take
 from rothamsted.errors import UserError
 from rothamsted.registries import NameOf
-from rothamsted.report.plots import PlotOptions
+from rothamsted.reporting.plots import PlotOptions
 from rothamsted.spec import Task
 from rothamsted.spec.document import parse_override
 from rothamsted.statistics import BEST_METHODS, DEFAULT_POWER, parse_reduction

@@ -14,8 +14,8 @@ from rothamsted.analysis.search_scores import curves_of
 from rothamsted.analysis.values import Dataset
 from rothamsted.publish.description import estimate_text
 from rothamsted.publish.pages import now_text
-from rothamsted.report.page.compare_page import Comparison, SubjectResult, render_comparison
-from rothamsted.report.plots import render
+from rothamsted.reporting.page.compare_page import Comparison, SubjectResult, render_comparison
+from rothamsted.reporting.plots import render
 from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.wording import estimate, number, p_value
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.analysis.values import Dataset
-from rothamsted.report.tables.csv_tables import Table, to_csv
+from rothamsted.reporting.tables.csv_tables import Table, to_csv
 from rothamsted.tracking import Recorder
 
 

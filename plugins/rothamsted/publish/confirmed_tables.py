@@ -6,7 +6,7 @@ import math
 
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Dataset
 from rothamsted.records import Outcome
-from rothamsted.report.tables.csv_tables import Table, varied_columns
+from rothamsted.reporting.tables.csv_tables import Table, varied_columns
 from rothamsted.statistics import Interval
 
 STATISTICS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max")

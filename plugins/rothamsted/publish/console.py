@@ -14,9 +14,9 @@ from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
 from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, over_text, race_text
-from rothamsted.report.next_steps import next_steps
-from rothamsted.report.tables.cells import mean_estimate
-from rothamsted.report.verdicts import verdict_of, verdict_words
+from rothamsted.reporting.next_steps import next_steps
+from rothamsted.reporting.tables.cells import mean_estimate
+from rothamsted.reporting.verdicts import verdict_of, verdict_words
 from rothamsted.search import dashboard_command
 from rothamsted.wording import MISSING, SCALES, level_percent
 from rothamsted.wording import number as written_number

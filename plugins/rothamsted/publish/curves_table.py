@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.report.tables.csv_tables import Table
+from rothamsted.reporting.tables.csv_tables import Table
 
 _COLUMNS = ("condition", "label", "metric", "axis", "x", "mean", "ci_low", "ci_high", "n")
 

@@ -11,9 +11,9 @@ from collections import Counter
 from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
-from rothamsted.report.sections.tasks import task_words
-from rothamsted.report.sentences import LUCK_MEANING, luck_estimate, with_interval
-from rothamsted.report.verdicts import verdict_of, verdict_words
+from rothamsted.reporting.sections.tasks import task_words
+from rothamsted.reporting.sentences import LUCK_MEANING, luck_estimate, with_interval
+from rothamsted.reporting.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
 from rothamsted.statistics.centres import words_of
 from rothamsted.wording import level_percent, with_basis

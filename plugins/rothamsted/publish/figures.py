@@ -10,7 +10,7 @@ from pathlib import Path
 from rothamsted.analysis.only import matching, only
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError, UserError
-from rothamsted.report.plots import PLOTS, NotApplicable, PlotOptions, render_files
+from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, render_files
 
 
 @dataclass(frozen=True, kw_only=True)

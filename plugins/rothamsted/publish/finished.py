@@ -10,7 +10,7 @@ from rothamsted.publish.confirmed_metrics import write_confirmed_metrics
 from rothamsted.publish.confirmed_tables import confirmed_replicates_table
 from rothamsted.publish.description import description
 from rothamsted.publish.record import write_record
-from rothamsted.report.tables.csv_tables import to_csv
+from rothamsted.reporting.tables.csv_tables import to_csv
 from rothamsted.search import Queue
 from rothamsted.tracking import Recorder
 

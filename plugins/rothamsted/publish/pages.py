@@ -13,8 +13,8 @@ from pathlib import Path
 from rothamsted import __version__
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError
-from rothamsted.report.page.report_page import render_report
-from rothamsted.report.plots import PLOTS, PlotOptions, render
+from rothamsted.reporting.page.report_page import render_report
+from rothamsted.reporting.plots import PLOTS, PlotOptions, render
 from rothamsted.tracking import Recorder
 
 REPORT = "report/report.html"

@@ -12,9 +12,9 @@ from rothamsted.publish.confirmed_tables import confirmed_table
 from rothamsted.publish.curves_table import curves_table
 from rothamsted.publish.description import description
 from rothamsted.records import MetricPoint
-from rothamsted.report.tables.csv_of_budget import expected_best_table
-from rothamsted.report.tables.csv_of_tasks import task_tables
-from rothamsted.report.tables.csv_tables import (
+from rothamsted.reporting.tables.csv_of_budget import expected_best_table
+from rothamsted.reporting.tables.csv_of_tasks import task_tables
+from rothamsted.reporting.tables.csv_tables import (
     Table,
     comparisons_table,
     conditions_table,
@@ -26,7 +26,7 @@ from rothamsted.report.tables.csv_tables import (
     replicates_table,
     to_csv,
 )
-from rothamsted.report.tables.of_sources import sources_table
+from rothamsted.reporting.tables.of_sources import sources_table
 from rothamsted.statistics.centres import statistic_of
 from rothamsted.tracking import Recorder
 

@@ -10,7 +10,7 @@ from rothamsted.analysis.analyze import analyze, settings_of
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.publish.pages import REPORT, report_html, write_page
-from rothamsted.report.sections.promotion_verdicts import anchor
+from rothamsted.reporting.sections.promotion_verdicts import anchor
 from rothamsted.spec import Sweep
 
 

@@ -11,7 +11,7 @@ import yaml
 from projects.batch_size.__main__ import STUDY
 from projects.batch_size.config import Config
 from rothamsted.records import Outcome
-from rothamsted.study import drive, population_key, set_fields
+from rothamsted.studies import drive, population_key, set_fields
 from tests.projects.declared import not_as_declared
 
 ROOT = Path(__file__).parents[3]

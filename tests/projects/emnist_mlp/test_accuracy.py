@@ -11,7 +11,7 @@ import yaml
 
 from projects.emnist_mlp.config import Config
 from rothamsted.statistics import mean_interval
-from rothamsted.study import set_fields
+from rothamsted.studies import set_fields
 from tests.conftest import ROOT
 from tests.projects.emnist_mlp.training import run
 

@@ -15,9 +15,9 @@ from projects.emnist_mlp.config import Config
 from rothamsted.errors import DataError, StudyError
 from rothamsted.promotion.judge.policy_file import load_policy
 from rothamsted.records import Outcome
-from rothamsted.study import drive, set_fields
-from rothamsted.sweep.open.asked import digest_of_first_data
-from rothamsted.sweep.open.from_file import load
+from rothamsted.studies import drive, set_fields
+from rothamsted.sweeping.open.asked import digest_of_first_data
+from rothamsted.sweeping.open.from_file import load
 from tests.conftest import ROOT
 from tests.projects.declared import not_as_declared
 from tests.projects.emnist_mlp.training import quick

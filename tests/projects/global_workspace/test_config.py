@@ -13,9 +13,9 @@ from projects.global_workspace.__main__ import STUDY
 from projects.global_workspace.config import Config, LossWeights
 from projects.global_workspace.population import is_longer, static_key
 from rothamsted.errors import StudyError
-from rothamsted.study import flatten, population_key, set_fields
-from rothamsted.study.command_line import parse
-from rothamsted.sweep.open.from_file import load
+from rothamsted.studies import flatten, population_key, set_fields
+from rothamsted.studies.command_line import parse
+from rothamsted.sweeping.open.from_file import load
 from tests.conftest import ROOT
 
 # The keys and the spelling of the original's files: domains v and attr, a list of loss configurations.

@@ -14,8 +14,8 @@ from projects.global_workspace.program import METRIC_NAMES
 from projects.global_workspace.readouts import readout_names
 from rothamsted.publish.export import read_names
 from rothamsted.records import Outcome
-from rothamsted.study import drive
-from rothamsted.study.fields import field_names
+from rothamsted.studies import drive
+from rothamsted.studies.fields import field_names
 from tests.conftest import ROOT
 from tests.projects.declared import not_as_declared
 from tests.projects.global_workspace.training import quick

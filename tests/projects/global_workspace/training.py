@@ -10,7 +10,7 @@ import numpy as np
 from projects.global_workspace.config import Config
 from projects.global_workspace.train import Measurement, train
 from projects.global_workspace.trained import TrainedModel
-from rothamsted.study import set_fields
+from rothamsted.studies import set_fields
 from tests.projects.global_workspace.made_up import SMALL
 
 # One padded program serves most tests: compiling takes seconds, training milliseconds.

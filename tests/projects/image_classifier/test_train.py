@@ -23,7 +23,7 @@ from projects.image_classifier.epoch import Mixture, _loss, train_epoch, trainin
 from projects.image_classifier.randomness import generator_of
 from projects.image_classifier.train import _class_weights, train
 from rothamsted.records import Outcome
-from rothamsted.study import Keep, drive
+from rothamsted.studies import Keep, drive
 from tests.projects.declared import not_as_declared
 from tests.projects.image_classifier.training import curves, measured_epochs, run, tiny
 

@@ -17,7 +17,7 @@ from projects.image_classifier.models import build_network
 from projects.image_classifier.network import start_network
 from projects.image_classifier.pretrain import prepare_b0_weights
 from projects.image_classifier.weights import load_weights, read_weights
-from rothamsted.study import set_fields
+from rothamsted.studies import set_fields
 from tests.projects.files.loopback import Site, serve
 from tests.projects.image_classifier.training import TINY, run
 

@@ -10,7 +10,7 @@ import numpy as np
 from projects.image_classifier.config import Config
 from projects.image_classifier.train import Measurement, train
 from projects.image_classifier.trained import TrainedModel
-from rothamsted.study import set_fields
+from rothamsted.studies import set_fields
 
 TINY = {
     "epochs": 3,

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from projects.language_model.config import Config, n_updates
-from rothamsted.study.command_line import parse
+from rothamsted.studies.command_line import parse
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "projects" / "language_model" / "configs").glob("*.yaml"))

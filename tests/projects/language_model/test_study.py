@@ -14,7 +14,7 @@ from projects.language_model.__main__ import STUDY
 from projects.language_model.config import Config
 from projects.language_model.data.stories import write_stories
 from rothamsted.records import Outcome
-from rothamsted.study import drive, set_fields
+from rothamsted.studies import drive, set_fields
 from tests.projects.declared import not_as_declared
 from tests.projects.language_model.small import small
 from tests.projects.language_model.test_data import of_text

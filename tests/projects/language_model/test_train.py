@@ -18,7 +18,7 @@ from projects.language_model.data.tinystories import prepare_tinystories
 from projects.language_model.evaluate import measure_test, unseen_starts, validate, validation_starts
 from projects.language_model.train import Measurement, measured_steps, train
 from projects.language_model.weights import read_weights, weights_bytes
-from rothamsted.study import Keep, drive
+from rothamsted.studies import Keep, drive
 from tests.projects.language_model.small import measurements, small, small_model, taken
 
 ROOT = Path(__file__).parents[3]

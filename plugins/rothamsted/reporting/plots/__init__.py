@@ -1,0 +1,17 @@
+"""Plots of an analysis: pure data, then drawing, then SVG, PNG or PDF."""
+
+from rothamsted.catalog import PLOTS
+from rothamsted.reporting.plots.contract import NotApplicable, Plot, PlotOptions
+from rothamsted.reporting.plots.render import FORMATS, Rendered, render, render_files, render_svg
+
+__all__ = [
+    "FORMATS",
+    "PLOTS",
+    "NotApplicable",
+    "Plot",
+    "PlotOptions",
+    "Rendered",
+    "render",
+    "render_files",
+    "render_svg",
+]

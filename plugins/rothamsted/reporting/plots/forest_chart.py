@@ -1,0 +1,85 @@
+"""Lay the forest out as a chart of a page: rows, places along the axis, ticks, and what is folded away."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from rothamsted.reporting.parts import ChartRow, IntervalChart
+from rothamsted.reporting.plots.axes import log_ticks
+from rothamsted.reporting.plots.forest import Forest, ForestRow
+from rothamsted.reporting.plots.labels import distinct_numbers, percent
+from rothamsted.wording import MINUS, count
+
+MOST_ROWS = 50  # those that are folded included
+IN_SIGHT = 20  # rows that are not folded
+EDGE = 0.02  # share of the axis that is left free at each end
+
+
+def chart_of(data: Forest) -> IntervalChart:
+    """The forest as a chart of a page."""
+    rows = data.rows[:MOST_ROWS]
+    n_shown = len(rows) if len(rows) <= IN_SIGHT + 2 else IN_SIGHT
+    hidden = len(data.rows) - len(rows)
+    return IntervalChart(
+        caption=f"{data.metric}, {'lower' if data.is_lower_better else 'higher'} is better, best first",
+        columns=data.columns,
+        metric=f"{data.centre} {data.metric}",
+        interval=f"{percent(data.level)} interval",
+        has_verdicts=data.has_verdicts,
+        rows=tuple(_shown_row(row, data) for row in rows),
+        n_shown=n_shown,
+        ticks=_ticks(data),
+        notes=tuple(
+            one
+            for one in (
+                f"Axis: {data.label}{', logarithmic' if data.is_log else ''}.",
+                f"Condition: {data.order}." if data.order else "",
+                f"{count(hidden, 'more condition')}: statistics/conditions.csv." if hidden else "",
+                f"Not shown: {data.left_out}." if data.left_out else "",
+            )
+            if one
+        ),
+    )
+
+
+def _shown_row(row: ForestRow, data: Forest) -> ChartRow:
+    mark = "fresh" if row.is_fresh else "best" if row.is_winner else "member" if row.is_in_set else ""
+    return ChartRow(
+        cells=row.cells,
+        place=_place(row.mean, data),
+        low=_place(row.low, data),
+        high=_place(row.high, data),
+        estimate=row.written.value,
+        interval=row.written.interval,
+        verdict=row.verdict,
+        mark=mark or ("worse" if row.is_worse else ""),
+        hint=f"condition {row.condition}, n = {row.n}",
+    )
+
+
+def _place(value: float, data: Forest) -> float:
+    """Where a value lies on the axis, as a share of it; NaN stays, and what lies beyond goes to the end."""
+    if not math.isfinite(value):
+        return math.nan if math.isnan(value) else float(value > 0)
+    if data.is_log and value <= 0:
+        return 0.0
+    scale = math.log if data.is_log else float
+    low, high = scale(data.low), scale(data.high)
+    share = (scale(value) - low) / ((high - low) or 1.0)
+    return min(1.0, max(0.0, EDGE + (1 - 2 * EDGE) * share))
+
+
+def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
+    """A few round numbers along the axis, those that do not touch their neighbour."""
+    if data.is_log:
+        found = log_ticks(data.low, data.high, most=5) or [data.low, data.high]
+    else:
+        from matplotlib.ticker import MaxNLocator
+
+        all_ticks = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(data.low, data.high)
+        found = [float(tick) for tick in all_ticks if data.low <= tick <= data.high]
+        gap = min((b - a for a, b in pairwise(found)), default=math.inf)
+        found = [round(tick / gap * 1e6) * gap / 1e6 if math.isfinite(gap) else tick for tick in found]
+    labels = [text.replace("-", MINUS) for text in distinct_numbers(found)]
+    return tuple((_place(tick, data), text) for tick, text in zip(found, labels, strict=True))

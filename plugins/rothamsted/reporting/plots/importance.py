@@ -1,0 +1,171 @@
+"""Draw parameter importance: how much worse a random forest predicts the score when a factor is shuffled.
+
+This is a model of the conditions, so the caption says how well it predicts. Permutation over out-of-bag conditions:
+Breiman (2001), Machine Learning 45, section 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rothamsted.analysis.left_out import left_out_words
+from rothamsted.analysis.values import Analysis, Factor
+from rothamsted.reporting.plots.axes import fix_ticks, is_spread
+from rothamsted.reporting.plots.contract import NotApplicable, Plot, PlotOptions, joined, words
+from rothamsted.reporting.plots.labels import named, shorten
+from rothamsted.reporting.plots.look import BLUE, interval_bars, sized
+from rothamsted.reporting.plots.view import ABSENT, by_number, level_keys, metric_label, metric_of, scores, varying
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FEWEST_CONDITIONS = 12  # below it, a tree's out-of-bag set has four conditions or fewer
+# Below this out-of-bag R² importance is noise: of 30 to 60 simulated searches of pure noise with 12, 30 or 100
+# conditions, 90 to 100 % stayed below 0, and 95 to 100 % below 0.1.
+LEAST_R2 = 0.1
+N_TREES = 60  # of one forest
+N_FORESTS = 5  # their spread shows what the forest's own randomness does
+MOST_BARS = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importance:
+    """Factors, the most important first."""
+
+    metric: str
+    factors: tuple[str, ...]
+    importance: np.ndarray  # (factor,) rise of the squared error when shuffled, as a share of the variance of scores
+    low: np.ndarray  # (factor,) least over forests
+    high: np.ndarray
+    r2: float  # out-of-bag, mean over forests
+    n_conditions: int
+    left_out: str  # which conditions have no finite mean, and why; empty: none
+    is_log: bool  # the forest predicts the logarithm
+    n_factors: int
+
+
+def importance_data(analysis: Analysis, options: PlotOptions) -> Importance:
+    """Fit forests to condition means and shuffle each factor among the conditions that a tree has not seen.
+
+    Raises:
+        NotApplicable: Fewer than 12 conditions, no spread, or forests that hardly predict better than the mean.
+    """
+    metric = metric_of(analysis, options.metric)
+    factors = varying(analysis)
+    known = scores(analysis, metric)
+    if len(factors) < 2:
+        raise NotApplicable(f"{named(factors[0].name)} is the only factor that varies: there is nothing to rank")
+    if len(known) < FEWEST_CONDITIONS:
+        raise NotApplicable(f"a forest needs {FEWEST_CONDITIONS} conditions with a score; there are {len(known)}")
+    numbers = sorted(known)
+    means = np.array([known[number].mean for number in numbers])
+    is_log = is_spread(means)
+    target = np.log(means) if is_log else means
+    if np.ptp(target) <= 1e-12 * max(1.0, float(np.abs(target).max())):
+        raise NotApplicable("all conditions have the same mean: nothing depends on any factor")
+    columns, owners = _columns(analysis, factors, numbers)
+    found = [_forest(columns, owners, target, seed) for seed in range(N_FORESTS)]
+    r2 = float(np.mean([score for score, _ in found]))
+    if r2 < LEAST_R2:
+        raise NotApplicable(f"a forest hardly predicts the score (out-of-bag R² {r2:.2f}): importance would be noise")
+    rises = np.array([rise for _, rise in found])  # (forest, factor)
+    order = np.argsort(-rises.mean(axis=0), kind="stable")[:MOST_BARS]
+    return Importance(
+        metric=metric_label(analysis, metric),
+        factors=tuple(factors[i].name for i in order),
+        importance=rises.mean(axis=0)[order],
+        low=rises.min(axis=0)[order],
+        high=rises.max(axis=0)[order],
+        r2=r2,
+        n_conditions=len(numbers),
+        left_out=left_out_words(analysis.dataset, numbers),
+        is_log=is_log,
+        n_factors=len(factors),
+    )
+
+
+def _columns(analysis: Analysis, factors: list[Factor], numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Lay factors out as columns of numbers: (condition, column), and for each column the place of its factor.
+
+    Numbers stay numbers (their order is all that a tree uses), NaN where they do not apply; other levels are one
+    column each.
+    """
+    conditions = by_number(analysis)
+    columns, owners = [], []
+    for place, factor in enumerate(factors):
+        keys = level_keys(factor, conditions)
+        if factor.is_numeric:
+            columns.append([np.nan if keys[number] is ABSENT else keys[number] for number in numbers])
+            owners.append(place)
+            continue
+        for level in dict.fromkeys(keys[number] for number in numbers):
+            columns.append([float(keys[number] == level) for number in numbers])
+            owners.append(place)
+    return np.array(columns, dtype=np.float64).T, np.array(owners)
+
+
+def _forest(columns: np.ndarray, owners: np.ndarray, target: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
+    """Fit one forest; return its out-of-bag R² and the rise of the error (factor,) as a share of the variance."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    forest = RandomForestRegressor(N_TREES, oob_score=True, min_samples_leaf=2, random_state=seed, n_jobs=1)
+    forest.fit(columns, target)
+    rng = np.random.default_rng(seed)
+    n_factors = int(owners.max()) + 1
+    rises = np.zeros((N_TREES, n_factors))
+    for tree, drawn, rise in zip(forest.estimators_, forest.estimators_samples_, rises, strict=True):
+        unseen = np.setdiff1d(np.arange(len(target)), drawn)
+        if len(unseen) > 1:
+            rise[:] = _rises(tree, columns[unseen].astype(np.float32), owners, target[unseen], rng)
+    return float(forest.oob_score_), rises.mean(axis=0) / target.var()
+
+
+def _rises(tree: Any, columns: np.ndarray, owners: np.ndarray, target: np.ndarray, rng: Any) -> np.ndarray:
+    """Shuffle the columns of each factor together; return the rise of the mean squared error, (factor,)."""
+    n_factors, n = int(owners.max()) + 1, len(target)
+    shuffled = np.repeat(columns[None], n_factors + 1, axis=0)  # (factor or untouched, condition, column)
+    for place in range(n_factors):
+        order = rng.permutation(n)
+        shuffled[place][:, owners == place] = columns[order][:, owners == place]
+    predicted = tree.predict(shuffled.reshape(-1, columns.shape[1]), check_input=False).reshape(-1, n)
+    errors = ((predicted - target) ** 2).mean(axis=1)
+    return errors[:-1] - errors[-1]
+
+
+def importance_draw(data: Importance, figure: Figure) -> None:
+    """Draw one bar a factor, with the range over forests."""
+    n = len(data.factors)
+    sized(figure, 1.0 + 0.3 * n)
+    axes = figure.subplots()
+    rows = np.arange(n, dtype=float)
+    axes.barh(rows, data.importance, height=0.6, color=BLUE)
+    interval_bars(axes, rows, (data.importance, data.low, data.high), color="#202020", is_flat=True)
+    axes.set_yticks(rows, labels=[shorten(name) for name in data.factors])
+    axes.set_ylim(n - 0.4, -0.6)
+    axes.set_xlim(min(0.0, float(data.low.min()) * 1.05), float(data.high.max()) * 1.06)
+    fix_ticks(axes, "x")
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("rise of the squared error when the factor is shuffled\n(share of the variance between conditions)")
+
+
+def importance_caption(data: Importance) -> str:
+    """Say what the forest is worth."""
+    what = f"the logarithm of {named(data.metric)}" if data.is_log else named(data.metric)
+    rest = data.n_factors - len(data.factors)
+    return joined(
+        [
+            f"Random forests on the means of {words(data.n_conditions, 'condition')}, predicting {what}: "
+            f"out-of-bag R² {data.r2:.2f} (mean of {N_FORESTS} forests of {N_TREES} trees)",
+            "Bars: mean over forests; whiskers: their range, which is not a confidence interval",
+            "It describes this forest over the levels that were tried; factors that go together share their importance",
+            f"Left out: {data.left_out}; what makes training diverge does not count here" if data.left_out else "",
+            f"{len(data.factors)} of {data.n_factors} factors are shown" if rest else "",
+        ]
+    )
+
+
+PLOT = Plot(title="Parameter importance", data=importance_data, draw=importance_draw, caption=importance_caption)

@@ -1,0 +1,129 @@
+"""Draw a plot by its name, from an analysis to an SVG text or to files: PNG, SVG, PDF.
+
+Figures are made, styled and written here only. No global setting is changed for longer than one drawing.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rothamsted.analysis.values import Analysis
+from rothamsted.catalog import PLOTS
+from rothamsted.reporting.plots.contract import Plot, PlotOptions
+from rothamsted.reporting.plots.fit import fit_labels
+from rothamsted.reporting.plots.look import STYLE, WIDTH
+from rothamsted.reporting.plots.svg import tidy_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DEFAULTS = PlotOptions()
+FORMATS = ("png", "svg", "pdf")
+DPI = 300  # of a PNG
+_INCH = 25.4  # mm
+_UNSAID = {"png": ("Software",), "svg": ("Date",), "pdf": ("CreationDate", "Producer", "Creator")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """One plot, ready for a page."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str  # one self-contained element, whose ids no other figure of the page has
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedFiles:
+    """One plot, ready for a paper."""
+
+    caption: str
+    files: Mapping[str, bytes]  # format -> content
+
+
+def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Rendered:
+    """Draw one plot as SVG, with its title and caption.
+
+    Raises:
+        NotApplicable: This analysis has nothing that the plot could show.
+        UserError: No such plot, metric or factor.
+    """
+    plot: Plot = PLOTS[name]
+    data = plot.data(analysis, options)
+    buffer = io.StringIO()
+    with _figure() as figure:
+        plot.draw(data, figure)
+        fit_labels(figure)
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return Rendered(
+        name=name,
+        title=plot.title,
+        caption=plot.caption(data),
+        svg=tidy_svg(buffer.getvalue(), name=name, title=plot.title),
+    )
+
+
+def render_svg(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> str:
+    """Draw one plot as SVG; see `render`."""
+    return render(name, analysis, options).svg
+
+
+def render_files(
+    name: str,
+    analysis: Analysis,
+    formats: Sequence[str],
+    *,
+    options: PlotOptions = DEFAULTS,
+    width_mm: float | None = None,
+) -> RenderedFiles:
+    """Draw one plot once, as files for a paper.
+
+    Fonts are embedded in a PDF; a PNG has 300 dots an inch; no file holds a date, a title or the caption.
+
+    Args:
+        name: Of the plot.
+        analysis: What is drawn.
+        formats: Of FORMATS.
+        options: What a reader has chosen.
+        width_mm: Width of the figure; None: 173 mm, the column of a report.
+
+    Raises:
+        NotApplicable: This analysis has nothing that the plot could show.
+        UserError: No such plot, metric or factor.
+    """
+    plot: Plot = PLOTS[name]
+    data = plot.data(analysis, options)
+    width = WIDTH if width_mm is None else width_mm / _INCH
+    with _figure(width) as figure:
+        plot.draw(data, figure)
+        if width_mm is not None:  # a plot of another package may have set its own
+            figure.set_size_inches(width, figure.get_figheight())
+        fit_labels(figure)
+        files = {kind: _file(figure, kind, name=name, title=plot.title) for kind in formats}
+    return RenderedFiles(caption=plot.caption(data), files=files)
+
+
+def _file(figure: Figure, kind: str, *, name: str, title: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=DPI, metadata=dict.fromkeys(_UNSAID[kind]))
+    if kind == "svg":
+        return tidy_svg(buffer.getvalue().decode(), name=name, title=title).encode() + b"\n"
+    return buffer.getvalue()
+
+
+@contextmanager
+def _figure(width: float = WIDTH) -> Iterator[Figure]:
+    """Give an empty figure in our style, width in inches; settings and warning filters are as before afterwards."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    settings: dict[Any, Any] = dict(STYLE)
+    with rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in any script are names
+        yield Figure(layout="constrained", figsize=(width, 3.5))

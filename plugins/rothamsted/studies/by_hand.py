@@ -1,0 +1,240 @@
+"""Runs a study once, by hand, without any sweep: `python -m projects.<study> --optimizer.lr 0.1`.
+
+It is apart because it is the whole engine that a researcher needs before there is anything to sweep. It puts
+the other parts of `rothamsted.studies` together: command line, driver, checkpoints, MLflow run, exports, terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from pydantic import BaseModel
+
+from rothamsted.errors import UserError
+from rothamsted.records import Ending, Measured, Outcome, RunStatus
+from rothamsted.studies.artifacts import Contents, write_artifacts
+from rothamsted.studies.atomic import check_writable
+from rothamsted.studies.checkpoint import Checkpoint
+from rothamsted.studies.command_line import ByHand, parse
+from rothamsted.studies.contract import Study, digest_of_data
+from rothamsted.studies.driver import OnArtifacts, drive
+from rothamsted.studies.fields import flatten
+from rothamsted.studies.signals import StopRequest, stop_on_signals
+from rothamsted.studies.tensorboard import FOLDER, EventFile, check_tensorboard
+from rothamsted.studies.terminal import Display, closing_line, line
+
+if TYPE_CHECKING:
+    from rothamsted.studies.run_record import RunRecord
+
+USER_ERROR, FAILURE = 2, 1  # exit statuses; a signal's is 128 + its number
+
+
+def main(study: Study, argv: Sequence[str] | None = None) -> NoReturn:
+    """The command line of a study. Ends the process.
+
+    Exit status: 0 finished or diverged (a recorded outcome), 1 failed, 2 a mistake of the user (one line, no
+    traceback), 130 stopped by Ctrl-C, 143 stopped by SIGTERM.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        config, options = parse(study, sys.argv[1:] if argv is None else argv)
+        with stop_on_signals(_tell_stopping) as request:
+            ending = run_by_hand(study, config, options, should_stop=request)
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(_exit_status(ending, request))
+
+
+def run_by_hand(
+    study: Study,
+    config: BaseModel,
+    options: ByHand | None = None,
+    *,
+    should_stop: StopRequest | None = None,
+    root: Path | None = None,
+) -> Ending:
+    """Train one config to its end and record it as one MLflow run, unless `options` says to save nothing.
+
+    Args:
+        study: what to train.
+        config: one run of it.
+        options: where to keep checkpoints and exports; by default neither, and the run is logged.
+        should_stop: asked after each measurement; True writes a checkpoint, if there is a folder, and ends.
+        root: the folder whose git commit is noted; by default the working directory.
+
+    Raises:
+        UserError: missing data, an unreachable tracking store, a folder that cannot be written or that holds
+            checkpoints of another config: all found before anything is created.
+    """
+    from rich.console import Console
+
+    options = options or ByHand()
+    if options.is_mirrored:
+        check_tensorboard()
+    checkpoint = _checkpoint(study, config, options)
+    data_digest = digest_of_data(study, config)  # before a run is opened: missing data leave nothing behind
+    record = _open_record(study, config, options, data_digest, root or Path.cwd()) if options.is_saved else None
+    try:
+        with Display(console=Console(), clock=time.perf_counter) as display:
+            _announce(display, record)
+            event_file = _event_file(study, config, options, record)
+            keep = _keep_artifacts(record, options.output, event_file)
+            ending = _train(study, config, checkpoint, record, event_file, display, keep, should_stop or StopRequest())
+            if ending.history:
+                display.say(line(ending.history[-1]))
+            display.say(closing_line(ending))
+        if options.output:
+            _export(options.output, config, ending)
+        if record:
+            record.end(config, ending)
+    except BaseException as error:
+        if record:
+            record.abandon(RunStatus.KILLED if isinstance(error, KeyboardInterrupt) else RunStatus.FAILED)
+        raise
+    _close(options, record, ending, display)
+    return ending
+
+
+def _train(
+    study: Study,
+    config: BaseModel,
+    checkpoint: Checkpoint | None,
+    record: RunRecord | None,
+    event_file: EventFile | None,
+    display: Display,
+    keep: OnArtifacts | None,
+    should_stop: StopRequest,
+) -> Ending:
+    def note(member: int, measured: Measured) -> None:
+        if record:
+            record.log(member, measured)
+        if event_file:
+            event_file.log(measured)
+
+    def note_and_show(member: int, measured: Measured) -> None:
+        note(member, measured)
+        display.show(member, measured)
+
+    try:
+        [ending] = drive(
+            study,
+            [config],
+            on_measurement=note_and_show,
+            on_restored=note,
+            on_artifacts=keep,
+            checkpoint=checkpoint,
+            should_stop=should_stop,
+            keep=study.keeps(config) if study.keeps else None,
+        )
+    finally:
+        if event_file:
+            event_file.close()
+    return ending
+
+
+def _event_file(study: Study, config: BaseModel, options: ByHand, record: RunRecord | None) -> EventFile | None:
+    """The event_file for TensorBoard where one is asked for: the same one where the same run goes on."""
+    if record is None or not options.is_mirrored:
+        return None
+    folder = (options.output or Path()) / FOLDER / f"{study.name}-{record.run_id[-12:]}"
+    return EventFile(folder, flatten(config), started_seconds=time.time())
+
+
+def _keep_artifacts(record: RunRecord | None, folder: Path | None, event_file: EventFile | None) -> OnArtifacts | None:
+    """Puts artifacts into the run and the folder of the exports; None where nothing is saved."""
+    if record is None:
+        return None
+
+    def keep(member: int, measured: Measured, contents: Contents) -> None:
+        record.keep(contents)
+        if folder is not None:
+            write_artifacts(folder, contents)
+        if event_file is not None:
+            event_file.show(measured, contents)
+
+    return keep
+
+
+def _checkpoint(study: Study, config: BaseModel, options: ByHand) -> Checkpoint | None:
+    """Where checkpoints go. Refuses folders that cannot be used now, not after hours of training."""
+    for folder in filter(None, (options.checkpoint_dir, options.output)):
+        check_writable(folder)
+    if options.checkpoint_dir is None:
+        return None
+    checkpoint = Checkpoint(folder=options.checkpoint_dir, every_seconds=options.checkpoint_seconds)
+    checkpoint.load(study.name, [config])  # refuses another config's
+    return checkpoint
+
+
+def _open_record(study: Study, config: BaseModel, options: ByHand, data_digest: str | None, root: Path) -> RunRecord:
+    from rothamsted.studies.run_record import (
+        open_record,  # imports MLflow: seconds that --help need not wait for
+    )
+
+    return open_record(
+        study,
+        config,
+        checkpoint_dir=options.checkpoint_dir,
+        data_digest=data_digest,
+        root=root,
+        clock=time.perf_counter,
+    )
+
+
+def _export(folder: Path, config: BaseModel, ending: Ending) -> None:
+    from rothamsted.studies.exports import write_exports
+
+    write_exports(folder, config, ending)
+
+
+def _announce(display: Display, record: RunRecord | None) -> None:
+    if record is None:
+        display.say("nothing is saved (--no-save)")
+    else:
+        display.say(f"{'going on with' if record.is_resumed else 'logging to'} run {record.run_id}")
+
+
+def _close(options: ByHand, record: RunRecord | None, ending: Ending, display: Display) -> None:
+    """After the run is on record: forget a run that has ended, say where everything is."""
+    is_over = ending.outcome in (Outcome.FINISHED, Outcome.DIVERGED)
+    if record and options.checkpoint_dir and is_over:
+        from rothamsted.studies.run_record import forget
+
+        forget(options.checkpoint_dir)
+    if record:
+        from rothamsted.tracking import run_path, ui_command
+
+        display.say(f"see it: {ui_command(record.tracking_uri)}")
+        display.say(f"    at: {run_path(record.experiment_id, record.run_id)}")
+    if options.output:
+        display.say(f"files: {options.output}")
+    if options.is_mirrored:
+        display.say(f"in TensorBoard: tensorboard --logdir {(options.output or Path()) / FOLDER}")
+    if options.checkpoint_dir and not is_over:
+        display.say("go on: start the same command again")
+
+
+def _tell_stopping(signal_name: str) -> None:
+    message = f"{signal_name}: stopping after the next measurement; once more to stop at once"
+    print(message, file=sys.stderr, flush=True)
+
+
+def _exit_status(ending: Ending, request: StopRequest) -> int:
+    if ending.outcome is Outcome.INTERRUPTED:
+        return 128 + (request.signal_number or 2)  # without a request it was a KeyboardInterrupt
+    if ending.outcome is not Outcome.FAILED:
+        return 0
+    if ending.is_user_error:
+        print(f"error: {ending.reason}", file=sys.stderr)
+        return USER_ERROR
+    print(ending.traceback or f"error: {ending.reason}", file=sys.stderr)
+    return FAILURE

@@ -1,0 +1,239 @@
+"""Checkpoints of one population: written atomically, checked when read, the last two kept.
+
+It is apart because what makes a resume trustworthy is decided here alone. A checkpoint is one safetensors
+file (readable by any tool that knows the format) whose name holds its number and the SHA-256 of its content, so
+a damaged file is known by its name; the file holds the study's arrays, every measurement so far and the
+training time so far, and says of which study and configs it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from pydantic import BaseModel
+
+from rothamsted.errors import StudyError
+from rothamsted.records import Measured, Outcome, Stopped
+from rothamsted.studies.atomic import remove_unfinished, write_atomically
+from rothamsted.studies.fields import flatten
+
+N_KEPT = 2  # the newest, and the one before it in case the newest is damaged
+FORMAT = "rothamsted-checkpoint-2"
+_NAME = re.compile(r"(?P<number>\d{8})-(?P<digest>[0-9a-f]{64})\.safetensors")
+_DAMAGED = ".damaged"  # put after the name of one that is set aside: it is no longer one of those kept
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A population at one measurement: all that is needed to go on from it."""
+
+    state: Mapping[str, np.ndarray]  # the study's own arrays
+    histories: tuple[tuple[Measured, ...], ...]  # one a member
+    stopped: tuple[Stopped | None, ...]  # one a member; None: it is running
+    seconds: float  # training time so far
+    setup_seconds: float = 0.0  # set-up time so far: imports, data, compilation
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The folder of one population's checkpoints, and how often to write one."""
+
+    folder: Path
+    every_seconds: float = 60.0  # of wall time; 0: after every measurement
+
+    def save(self, study_name: str, configs: Sequence[BaseModel], snapshot: Snapshot) -> Path:
+        """Write a checkpoint and drop all but the last two.
+
+        Raises:
+            StudyError: the folder cannot be written, or the state holds something that is not an array.
+        """
+        from safetensors.numpy import save
+
+        identity = {"format": FORMAT, "study": study_name, "configs": _configs_text(configs)}
+        stopped = [None if how is None else [how.outcome.value, how.reason] for how in snapshot.stopped]
+        more = {"metrics": json.dumps(_metric_names(snapshot)), "stopped": json.dumps(stopped)}
+        content = save(_arrays(snapshot), metadata={**identity, **more})
+        existing = self._files()
+        number = 1 + (_number(existing[-1]) if existing else 0)
+        path = self.folder / f"{number:08d}-{hashlib.sha256(content).hexdigest()}.safetensors"
+        write_atomically(path, content)
+        for old in existing[: len(existing) + 1 - N_KEPT]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def load(self, study_name: str, configs: Sequence[BaseModel]) -> Snapshot | None:
+        """The newest checkpoint that is whole, or None if there is none.
+
+        A damaged checkpoint is named in a warning and set aside, and the one before it is used.
+
+        Raises:
+            StudyError: the checkpoint belongs to another study or to another config, or cannot be read.
+        """
+        files = self._files()
+        while files:
+            path = files.pop()
+            content = _content(path)
+            if hashlib.sha256(content).hexdigest() == path.name[9:73]:
+                return _read(path, content, study_name, configs)
+            _set_aside(path, before=files[-1] if files else None)
+        return None
+
+    def remove(self) -> None:
+        """Remove the checkpoints, and the folder if nothing else is in it."""
+        for path in self._files():
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir():
+            remove_unfinished(self.folder)
+            for path in self.folder.glob(f"*{_DAMAGED}"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty: something else of the run is kept there
+                self.folder.rmdir()
+
+    def _files(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StudyError(
+            f"{path}: cannot be read ({error.strerror or error}); mend that, or remove it to use the one before it"
+        ) from error
+
+
+def _set_aside(path: Path, *, before: Path | None) -> None:
+    """Say that a checkpoint is damaged, and take it out of the two that are kept."""
+    way_on = f"using the one before it, {before.name}" if before else "there is none before it: starting again"
+    _log.warning("%s is damaged (its SHA-256 is not the one in its name); %s", path, way_on)
+    with suppress(OSError):  # in a folder that cannot be written it stays, and is found damaged again
+        path.rename(path.with_name(path.name + _DAMAGED))
+
+
+def _number(path: Path) -> int:
+    return int(path.name[:8])
+
+
+def _configs_text(configs: Sequence[BaseModel]) -> str:
+    return json.dumps([flatten(config) for config in configs], sort_keys=True)
+
+
+def _metric_names(snapshot: Snapshot) -> list[str]:
+    longest = max(snapshot.histories, key=len, default=())
+    return list(longest[0].metrics) if longest else []
+
+
+def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """The snapshot as named arrays; what all members share at a measurement is kept once."""
+    names = _metric_names(snapshot)
+    longest = max(snapshot.histories, key=len, default=())
+    values = np.full((len(longest), len(snapshot.histories), len(names)), np.nan)  # (point, member, metric)
+    for member, history in enumerate(snapshot.histories):
+        for point, measured in enumerate(history):
+            values[point, member] = [measured.metrics[name] for name in names]
+    arrays = {
+        "history/values": values,
+        "history/n_points": np.array([len(history) for history in snapshot.histories], dtype=np.int64),
+        "history/step": np.array([measured.step for measured in longest], dtype=np.int64),
+        "history/epoch": np.array([_epoch_number(measured.epoch) for measured in longest], dtype=np.float64),
+        "history/seconds": np.array([measured.seconds for measured in longest], dtype=np.float64),
+        "history/timestamp_ms": np.array([measured.timestamp_ms for measured in longest], dtype=np.int64),
+        "seconds": np.array(snapshot.seconds, dtype=np.float64),
+        "setup_seconds": np.array(snapshot.setup_seconds, dtype=np.float64),
+    }
+    return arrays | {f"state/{name}": _state_array(name, value) for name, value in snapshot.state.items()}
+
+
+def _epoch_number(epoch: float | None) -> float:
+    return np.nan if epoch is None else epoch
+
+
+def _state_array(name: str, value: Any) -> np.ndarray:
+    """A contiguous copy of one array of the state; safetensors writes the raw bytes of a view."""
+    from safetensors.numpy import save
+
+    array = np.array(value, order="C")
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    try:
+        save({name: array[..., None][:0]})  # an empty array of this type: can the format hold it?
+    except Exception as error:
+        raise StudyError(
+            f"checkpoint: state[{name!r}] must be an array of numbers or booleans, not "
+            f"{type(value).__name__} of {array.dtype}; let the study's state() give plain numpy arrays"
+        ) from error
+    return array
+
+
+def _read(path: Path, content: bytes, study_name: str, configs: Sequence[BaseModel]) -> Snapshot:
+    from safetensors.numpy import load
+
+    length = int.from_bytes(content[:8], "little")  # the format's header: its length, then JSON
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    _check_identity(path, metadata, study_name, configs)
+    arrays = load(content)
+    return Snapshot(
+        state={name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")},
+        histories=_histories(arrays, json.loads(metadata["metrics"])),
+        stopped=tuple(
+            None if how is None else Stopped(outcome=Outcome(how[0]), reason=how[1])
+            for how in json.loads(metadata["stopped"])
+        ),
+        seconds=float(arrays["seconds"]),
+        setup_seconds=float(arrays.get("setup_seconds", 0.0)),  # older ones counted it as training
+    )
+
+
+def _histories(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> tuple[tuple[Measured, ...], ...]:
+    values = arrays["history/values"]  # (point, member, metric)
+    epochs = [None if np.isnan(epoch) else float(epoch) for epoch in arrays["history/epoch"]]
+    return tuple(
+        tuple(
+            Measured(
+                step=int(arrays["history/step"][point]),
+                epoch=epochs[point],
+                seconds=float(arrays["history/seconds"][point]),
+                metrics=dict(zip(names, values[point, member].tolist())),
+                timestamp_ms=int(arrays["history/timestamp_ms"][point]),
+            )
+            for point in range(n_points)
+        )
+        for member, n_points in enumerate(arrays["history/n_points"].tolist())
+    )
+
+
+def _check_identity(path: Path, metadata: Mapping[str, str], study_name: str, configs: Sequence[BaseModel]) -> None:
+    wayout = "give another checkpoint folder, or remove this one to start again"
+    if metadata.get("format") != FORMAT:
+        raise StudyError(f"{path}: is of the format {metadata.get('format')!r}, not {FORMAT!r}; {wayout}")
+    if metadata["study"] != study_name:
+        raise StudyError(f"{path}: is of study {metadata['study']!r}, not {study_name!r}; {wayout}")
+    if metadata["configs"] != (wanted := _configs_text(configs)):
+        difference = _difference(json.loads(metadata["configs"]), json.loads(wanted))
+        raise StudyError(f"{path}: is of another config ({difference}); {wayout}")
+
+
+def _difference(found: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]) -> str:
+    if len(found) != len(wanted):
+        return f"a population of {len(found)}, not {len(wanted)}"
+    changes = []
+    for member, (left, right) in enumerate(zip(found, wanted)):
+        of_member = f" of member {member}" if len(wanted) > 1 else ""
+        for name in sorted(set(left) | set(right)):
+            if left.get(name) != right.get(name):
+                changes.append(f"{name}{of_member} was {left.get(name)!r} and is {right.get(name)!r}")
+    shown = "; ".join(changes[:3])
+    return f"{shown}; and {len(changes) - 3} more" if len(changes) > 3 else shown

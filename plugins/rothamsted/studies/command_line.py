@@ -1,0 +1,249 @@
+"""The command line of one study: its config's fields as options, and how to run by hand.
+
+It is apart because it is jsonargparse's only user, and turns whatever is mistyped into one line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from rothamsted.errors import StudyError
+from rothamsted.studies.contract import Study
+from rothamsted.studies.fields import closest, field_names, in_own_names, set_fields, spread
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+DEFAULT_CHECKPOINT_SECONDS = 60.0
+SET_EXAMPLE = "'model.hidden=[256,128] model.dropout=0.2'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByHand:
+    """How a study is run by hand, beside its config."""
+
+    is_saved: bool = True  # False: no MLflow, no files
+    checkpoint_dir: Path | None = None
+    checkpoint_seconds: float = DEFAULT_CHECKPOINT_SECONDS  # 0: after every measurement
+    output: Path | None = None  # the exports are written here too
+    is_mirrored: bool = False  # into TensorBoard's files, below `output` or the working directory
+
+    def __post_init__(self) -> None:
+        """Refuse options that contradict each other."""
+        if not self.is_saved and (self.checkpoint_dir or self.output or self.is_mirrored):
+            others = "--checkpoint-dir, --output and --tensorboard"
+            raise StudyError(f"--no-save leaves nothing behind; give it without {others}")
+        if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
+            raise StudyError(f"--checkpoint-every: must be 0 or more seconds, not {self.checkpoint_seconds!r}")
+
+
+OPTIONS = (
+    *("no_save", "checkpoint_dir", "checkpoint_every", "output", "tensorboard"),
+    *("set", "config", "print_config", "help"),
+)
+
+
+def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
+    """The config and the options that a command line gives.
+
+    Raises:
+        StudyError: an option that is unknown or whose value breaks a rule, or a file that cannot be read.
+        SystemExit: status 0, after --help or --print_config.
+    """
+    from jsonargparse import ArgumentError
+
+    _check_names(study)
+    parser = _parser(study)
+    try:
+        given = parser.parse_args(_with_set(study, _config_first(study, argv))).as_dict()
+    except ArgumentError as error:
+        raise StudyError(_one_line(study, str(error))) from error
+    fields = {name: given[name] for name in study.config.model_fields if name in given}
+    config = set_fields(study.config, fields)
+    options = ByHand(
+        is_saved=not given["no_save"],
+        checkpoint_dir=given["checkpoint_dir"],
+        checkpoint_seconds=given["checkpoint_every"],
+        output=given["output"],
+        is_mirrored=given["tensorboard"],
+    )
+    return config, options
+
+
+def _parser(study: Study) -> ArgumentParser:
+    from jsonargparse import ArgumentParser
+
+    summary = (study.config.__doc__ or "").strip().split("\n")[0]
+    parser = ArgumentParser(
+        prog=_program(study),
+        description=f"{study.name}: {summary} One run, logged to MLflow.",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="config", help="YAML or JSON file of fields; options after it override it")
+    parser.add_argument("--set", metavar="FIELDS", help=f"fields in Hydra's grammar: {SET_EXAMPLE}")
+    _add_options(parser)
+    parser.add_class_arguments(study.config)
+    for name, fields in (parser.groups or {}).items():  # titles that jsonargparse makes from class names
+        fields.title = f"fields of {name}" if "." in name or name in study.config.model_fields else "fields"
+    return parser
+
+
+def _add_options(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("running by hand")
+    group.add_argument("--no-save", action="store_true", help="leave nothing behind: no MLflow run, no files")
+    group.add_argument(
+        "--checkpoint-dir",
+        type=Path | None,
+        default=None,
+        metavar="DIR",
+        help="keep checkpoints here; a run that was stopped goes on from them",
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        type=float,
+        default=DEFAULT_CHECKPOINT_SECONDS,
+        metavar="SECONDS",
+        help="seconds between two checkpoints; 0: after every measurement",
+    )
+    group.add_argument(
+        "--output",
+        type=Path | None,
+        default=None,
+        metavar="DIR",
+        help="write metrics.csv and the other exports here too",
+    )
+    group.add_argument(
+        "--tensorboard",
+        type=bool,
+        default=False,
+        metavar="true",
+        help="mirror the run into files of TensorBoard, in tensorboard/ of --output or of this folder",
+    )
+
+
+def _config_first(study: Study, argv: Sequence[str]) -> list[str]:
+    """The files before all else, so that what the command line says itself wins wherever it stands."""
+    first: list[str] = []
+    others = list(argv)
+    while (at := next((n for n, word in enumerate(others) if word.partition("=")[0] == "--config"), None)) is not None:
+        n_words = 1 if "=" in others[at] else 2
+        words = others[at : at + n_words]
+        del others[at : at + n_words]
+        path = words[0].partition("=")[2] if n_words == 1 else "".join(words[1:])
+        first += ["--config", spelled] if (spelled := _checked_file(study, path)) is not None else words
+    return first + others
+
+
+def _checked_file(study: Study, path: str) -> str | None:
+    """A file's fields as JSON, where it spells them in another way that the config takes; None: as the fields are.
+
+    Raises:
+        StudyError: with the place: the file is missing or no mapping, or names what is no field.
+    """
+    from rothamsted.spec.document import read_document
+
+    if not Path(path).is_file():
+        raise StudyError(f"--config: there is no file {path!r}; give a JSON or YAML file of fields")
+    document = read_document(path, reads_exponents=True)
+    known = field_names(study.config)
+    options = {name: value for name, value in document.data.items() if name in OPTIONS}
+    fields = {name: value for name, value in document.data.items() if name not in options}
+    if (named := in_own_names(study.config, fields, place=path)) is not None:
+        return json.dumps(options | named)
+    for name, _ in spread(fields, frozenset(known)):
+        if name not in known:
+            where = next((path for path in document.places if ".".join(map(str, path)) == name), ())
+            raise document.error(where, f"is not a field of {study.config.__name__}; {closest(name, known)}")
+
+
+def _with_set(study: Study, argv: Sequence[str]) -> list[str]:
+    """The words with each --set written out as options of their own."""
+    words, left = [], list(argv)
+    while left:
+        word = left.pop(0)
+        key, separator, text = word.partition("=")
+        if key != "--set" or not (separator or left):
+            words.append(word)
+            continue
+        for name, value in _set_values(study, text if separator else left.pop(0)).items():
+            if any(other.partition("=")[0] == f"--{name}" for other in (*words, *left)):
+                raise StudyError(f"--set: {name} is given as --{name}, too; give one of the two")
+            words.append(f"--{name}={value if isinstance(value, str) else json.dumps(value)}")
+    return words
+
+
+def _set_values(study: Study, text: str) -> dict[str, Any]:
+    from rothamsted.space import SpaceError
+    from rothamsted.space.hydra import values_from_hydra
+
+    known = field_names(study.config)
+    try:
+        values = dict(spread(values_from_hydra(text), frozenset(known)))
+    except SpaceError as error:
+        raise StudyError(f"--set: {'.'.join((*error.key, ''))[:-1]}: {error.reason}".replace(": : ", ": ")) from error
+    if unknown := next((name for name in values if name not in known), None):
+        raise StudyError(f"--set: {unknown} is not a field of {study.config.__name__}; {closest(unknown, known)}")
+    return values
+
+
+def _program(study: Study) -> str:
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    parent = getattr(spec, "parent", "") or ""
+    is_study = bool(parent) and parent.rpartition(".")[2] == study.name
+    return f"python -m {parent}" if is_study else f"rothamsted {study.name}"
+
+
+def _check_names(study: Study) -> None:
+    if taken := sorted(set(OPTIONS) & set(study.config.model_fields)):
+        raise StudyError(
+            f"study {study.name!r}: field {taken[0]} is named like an option of running by hand; rename it"
+        )
+
+
+def _one_line(study: Study, message: str) -> str:
+    """What jsonargparse says over several lines, as one that names field, rule and value."""
+    if unknown := re.match(r"unrecognized arguments: --?([^\s=]+)", message):
+        return f"--{unknown[1]} is not an option; {closest(unknown[1], [*field_names(study.config), *_options()])}"
+    wrong = re.match(r'Parser key "(?P<key>[^"]+)":.*Got value: (?P<value>.*)$', message, re.DOTALL)
+    if wrong and (problem := _problem_of(study, wrong["key"], wrong["value"].strip())):
+        return f"--{problem}"
+    lines = [line.strip() for line in message.splitlines()]
+    kept = [re.sub(r" \[type=.*?\]", "", line) for line in lines if not line.startswith("For further information")]
+    text = re.sub(r"\d+ validation errors? for \S+(, \.\.\.\])? ", "", " ".join(kept))
+    return re.sub(r'^Parser key "([^"]+)": ', r"--\1: ", text)
+
+
+def _problem_of(study: Study, key: str, value: str) -> str:
+    """What the study's own config has against one value; empty if nothing."""
+    if key not in field_names(study.config):
+        return ""
+    try:
+        set_fields(study.config, {key: _plain(value)})
+    except StudyError as error:
+        problems = str(error).split("; ")
+        return next((problem for problem in problems if problem.startswith(f"{key} ")), "")
+    return ""
+
+
+def _plain(value: str) -> Any:
+    """A value as YAML reads it, so that a list or a mapping is judged as one."""
+    import yaml
+
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+def _options() -> list[str]:
+    return [name.replace("_", "-") for name in OPTIONS if name != "print_config"]

@@ -1,0 +1,298 @@
+"""The study contract: what a study must offer so that the engine can train it, log it, stop it and resume it.
+
+It is apart because it is the only thing that a study and the engine share: `Study` is made in a study's
+`__main__.py`, and everything else here reads it. A study that breaks the contract is refused when it is made.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import re
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import BaseModel
+
+from rothamsted.errors import DataError, StudyError
+from rothamsted.metric import TEST_PREFIX, Metric, check_metrics, declared
+from rothamsted.studies.fields import field_names, flatten
+from rothamsted.studies.keep import Keep
+
+SETUP_SECONDS = "setup_seconds"  # of imports, data and compilation, before training; known at the end
+DRIVER_METRICS: Mapping[str, Metric] = {  # measured by the driver, in every study
+    "seconds": Metric(direction="minimize", low=0, unit="s", label="seconds of training"),
+    "samples_per_second": Metric(direction="maximize", low=0, unit="1/s", label="training samples a second"),
+    SETUP_SECONDS: Metric(direction="minimize", low=0, unit="s", label="seconds before training"),
+}
+RESERVED_METRICS = frozenset(DRIVER_METRICS)
+
+
+class MeasurementLike(Protocol):
+    """What a study's generator yields: one measurement of every member of the population.
+
+    It may also have `artifacts: Callable[[], Sequence[Mapping[str, str | bytes]]] | None`: files to keep with this
+    measurement, one mapping a member, of a relative path (samples/step_000200.txt) to its text or bytes. It is called
+    right after the measurement, or not at all where nobody keeps them, so it may not change what training does next.
+
+    It may also have `keep: Callable[[np.ndarray], None]`: hold a copy of the weights as they are now for the members
+    of a mask, shape (member,), bool. It is called right after the measurement, before `artifacts` and `state`, where
+    its value is the best so far of the metric that counts. The returned model has the weights held last, or where
+    none were held the last ones; `state` gives them too. Without `keep` the model has the last weights.
+    """
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done; grows from one measurement to the next."""
+        ...
+
+    @property
+    def epoch(self) -> float | None:
+        """Passes through the data done, or None where data are fresh at every step."""
+        ...
+
+    @property
+    def metrics(self) -> Mapping[str, np.ndarray]:
+        """Name to values, shape (member,). The names are the same in every measurement of a run."""
+        ...
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """Whether a member has diverged, shape (member,), bool."""
+        ...
+
+    @property
+    def state(self) -> Callable[[], dict[str, np.ndarray]]:
+        """Gives the arrays from which training goes on after this measurement; called before the next one."""
+        ...
+
+
+# None, at most once and first of all, says that set-up is over: imports, data, compilation. Training time starts there.
+Training = Generator[MeasurementLike | None, None, Sequence[Any] | None]
+
+
+class TrainedModelLike(Protocol):
+    """What a study's generator returns, one a member: a model that predicts where the engine is not installed.
+
+    Its arrays lie in main memory, so that it loads where there is no accelerator. It is pickled by reference, so
+    its class is defined at the top of a module of the study that imports nothing which prediction does not need;
+    not in `__main__`, which imports the engine.
+
+    It may also have `test_metrics: Mapping[str, float]`, names that begin with test/: how these weights do on rows that
+    no choice used, neither of steps nor of conditions. The engine logs them once, with the last measurement.
+    """
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Name -> array: what was trained."""
+        ...
+
+    @property
+    def input_example(self) -> Any:
+        """A few rows of input as `predict` takes them: a NumPy array of numbers or text, or a mapping of names to such.
+
+        Text is an array of it, np.array(["Once upon"]): what predict is asked with over HTTP comes as one, too.
+        """
+        ...
+
+    @property
+    def pip_requirements(self) -> Sequence[str]:
+        """Packages that `predict` needs, as lines of a requirements file: numpy==2.3.0."""
+        ...
+
+    def predict(self, x: Any, /) -> Any:
+        """The output for some rows of input: a NumPy array of numbers or text, or a mapping of names to such.
+
+        The same for the same input: what is random in it is drawn from a seed.
+        """
+        ...
+
+
+MODEL_PARTS = ("predict", "parameters", "input_example", "pip_requirements")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A question with its code, as the engine sees it.
+
+    Attributes:
+        name: short name, as in `python -m projects.<name>`.
+        config: the frozen pydantic model of one run; refuses unknown keys; has a field `seed`.
+        train: generator function `train(configs, state=None)`; see docs/design.md.
+        varies: dotted names of fields that may differ between the members of one population.
+        rtol: relative tolerance to which a member of a population gets the metrics it would get alone.
+        static_key: config -> hashable; configs with equal keys may share a population.
+            None: all fields outside `varies` must be equal.
+        extends: (new, old) -> whether training of config `new` may go on from the state at the end of config `old`:
+            it is the same training, only longer. None: it never may.
+        datasets: name -> function that makes a data file, called as `prepare(source=..., target=...)`
+            with `source: str | None` and `target: Path | None`; it returns the file that it made. Further keyword
+            parameters, typed and with defaults, are options of the command line.
+        data_digest: config -> digest of the data that it trains on, for the record.
+        user_errors: exceptions of the study whose text alone tells its user what to do.
+        metrics: what is known of the metrics that it logs, by name; a name may end in * (class_accuracy/*).
+        rows: config -> over how many rows each share among its metrics is taken, by name, where the data say.
+        keeps: config -> whose weights a run by hand keeps; in a sweep its objective says. None: the last.
+    """
+
+    name: str
+    config: type[BaseModel]
+    train: Callable[..., Training]
+    varies: frozenset[str] = frozenset()
+    rtol: float
+    static_key: Callable[[Any], Hashable] | None = None
+    extends: Callable[[Any, Any], bool] | None = None
+    datasets: Mapping[str, Callable[..., Path]] = field(default_factory=dict)
+    data_digest: Callable[[Any], str] | None = None
+    user_errors: tuple[type[Exception], ...] = ()
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    rows: Callable[[Any], Mapping[str, int]] | None = None
+    keeps: Callable[[Any], Keep] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a study that breaks the contract."""
+        _check_name(self.name)
+        _check_config(self.name, self.config)
+        _check_train(self.name, self.train)
+        _check_varies(self.name, self.config, self.varies)
+        if not (math.isfinite(self.rtol) and self.rtol >= 0):
+            raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
+        check_metrics(f"study {self.name!r}", self.metrics)
+
+    @property
+    def known_metrics(self) -> Mapping[str, Metric]:
+        """What is declared of its metrics, those of the driver among them."""
+        return {**DRIVER_METRICS, **self.metrics}
+
+    def with_rows(self, rows: Mapping[str, int]) -> Study:
+        """The same study, whose shares are over so many rows, by the name of the metric."""
+        counted = {name: replace(declared(self.metrics, name), rows=n) for name, n in rows.items()}
+        return replace(self, metrics={**self.metrics, **counted})
+
+
+def missing_parts(model: Any) -> list[str]:
+    """Parts of the contract that a trained model does not have."""
+    return [name for name in MODEL_PARTS if getattr(model, name, None) is None]
+
+
+def test_metrics_of(model: Any, measured: Mapping[str, float]) -> dict[str, float]:
+    """The test metrics that a trained model has.
+
+    Args:
+        model: one member's; most have none.
+        measured: the metrics of the last measurement, whose names they may not take.
+
+    Raises:
+        StudyError: a name does not begin with test/, or is that of a measured metric.
+    """
+    found = {str(name): float(value) for name, value in (getattr(model, "test_metrics", None) or {}).items()}
+    for name in found:
+        if not name.startswith(TEST_PREFIX) or name in measured:
+            why = "is measured in training, too" if name in measured else f"does not begin with {TEST_PREFIX}"
+            raise StudyError(f"the model's test_metrics: {name!r} {why}; rename it")
+    return found
+
+
+def digest_of_data(study: Study, config: BaseModel) -> str | None:
+    """The digest of the data that a config trains on; None where the study does not say.
+
+    Raises:
+        DataError: The study says in its own words, made one line, why the data cannot be used.
+    """
+    return None if study.data_digest is None else _asked(study, study.data_digest, config)
+
+
+def rows_of_shares(study: Study, configs: Sequence[BaseModel]) -> dict[str, int]:
+    """Over how many rows each share is taken, by name: those that are the same for all configs.
+
+    Raises:
+        DataError: As `digest_of_data`.
+    """
+    if study.rows is None:
+        return {}
+    first, *others = [_asked(study, study.rows, config) for config in configs]
+    return {name: n for name, n in first.items() if all(one.get(name) == n for one in others)}
+
+
+def _asked(study: Study, question: Callable[[Any], Any], config: BaseModel) -> Any:
+    try:
+        return question(config)
+    except study.user_errors as error:
+        raise DataError(" ".join(str(error).split())) from error
+
+
+def population_key(study: Study, config: BaseModel) -> Hashable:
+    """The key under which configs may be trained together: equal keys, one population, one compilation."""
+    if study.static_key is not None:
+        return study.static_key(config)
+    fixed = {name: value for name, value in flatten(config).items() if name not in study.varies}
+    return json.dumps(fixed, sort_keys=True)
+
+
+def check_population(study: Study, configs: Sequence[BaseModel]) -> None:
+    """Refuse a population that is empty, of another study, or whose members differ in a fixed field."""
+    if not configs:
+        raise StudyError(f"study {study.name!r}: a population needs at least one config; none were given")
+    for config in configs:
+        if not isinstance(config, study.config):
+            raise StudyError(
+                f"study {study.name!r} trains {study.config.__name__} objects, not {type(config).__name__}"
+            )
+    first = population_key(study, configs[0])
+    for member, config in enumerate(configs):
+        if population_key(study, config) != first:
+            names = ", ".join(_differing(configs[0], config, study.varies)) or "its static key"
+            raise StudyError(
+                f"study {study.name!r}: member {member} differs from member 0 in {names}, which may not vary "
+                f"in a population (may: {', '.join(sorted(study.varies)) or 'nothing'}); train it on its own"
+            )
+
+
+def _differing(first: BaseModel, other: BaseModel, varies: frozenset[str]) -> list[str]:
+    left, right = flatten(first), flatten(other)
+    names = sorted(set(left) | set(right))
+    return [name for name in names if name not in varies and left.get(name) != right.get(name)]
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise StudyError(f"study {name!r}: a name is a letter, then letters, digits and underscores; rename the study")
+
+
+def _check_config(name: str, config: Any) -> None:
+    place = f"study {name!r}: config"
+    if not (inspect.isclass(config) and issubclass(config, BaseModel)):
+        raise StudyError(f"{place} must be a class derived from pydantic.BaseModel, not {config!r}")
+    for key, wanted in {"frozen": True, "extra": "forbid"}.items():
+        if config.model_config.get(key) != wanted:
+            raise StudyError(
+                f"{place} {config.__name__} must have {key}={wanted!r}, not {config.model_config.get(key)!r}; "
+                f'write model_config = ConfigDict(frozen=True, extra="forbid")'
+            )
+    if "seed" not in config.model_fields:
+        raise StudyError(f"{place} {config.__name__} has no field 'seed'; all randomness must come from it")
+    if aliased := sorted(key for key, info in config.model_fields.items() if info.alias is not None):
+        raise StudyError(f"{place} {config.__name__}: fields go by their own names; drop alias on {aliased}")
+
+
+def _check_train(name: str, train: Any) -> None:
+    if not inspect.isgeneratorfunction(train):
+        raise StudyError(f"study {name!r}: train must be a generator function (it yields measurements), not {train!r}")
+    parameters = list(inspect.signature(train).parameters.values())
+    if len(parameters) < 2 or parameters[1].default is not None:
+        raise StudyError(
+            f"study {name!r}: train must be train(configs, state=None), not train{inspect.signature(train)}"
+        )
+
+
+def _check_varies(name: str, config: type[BaseModel], varies: frozenset[str]) -> None:
+    known = field_names(config)
+    if unknown := sorted(set(varies) - set(known)):
+        raise StudyError(
+            f"study {name!r}: varies names {', '.join(unknown)}, which {config.__name__} does not have; "
+            f"known: {', '.join(known)}"
+        )

@@ -1,0 +1,83 @@
+"""A study's source files: where they are, their digest, and a copy to travel with its models.
+
+Apart from logging models, because two sweeps are compared by these digests also where no model was logged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from rothamsted.errors import StudyError
+from rothamsted.mlproject import study_commands
+from rothamsted.studies import study_module
+from rothamsted.tracking.models.model_files import StudyCode
+
+MOST_BYTES = 20_000_000  # of all files of a study: what is larger holds data, and each model would carry them
+
+
+def study_code(study: str, root: Path) -> StudyCode:
+    """Read the source files of a study: its package without caches and hidden files, `__init__` of those above.
+
+    Args:
+        study: the study's entry point in MLproject.
+        root: the project's root.
+
+    Raises:
+        StudyError: no such study, or its folder is too large to be source code.
+    """
+    root = root.resolve()
+    module = _module_of(study, root)
+    paths = _source_files(module, root)
+    n_bytes = sum(path.stat().st_size for path in paths)
+    if n_bytes > MOST_BYTES:
+        raise StudyError(
+            f"study '{study}': {root.joinpath(*module.split('.'))} holds {n_bytes / 1e6:.0f} MB, more than the "
+            f"{MOST_BYTES / 1e6:.0f} MB of source code that a model carries; keep data and results in another folder"
+        )
+    files = {PurePosixPath(path.relative_to(root)): path.read_bytes() for path in paths}
+    return StudyCode(module=module, root=root, files=files, digest=_digest(paths, root))
+
+
+def code_digest(study: str, root: Path) -> str:
+    """SHA-256, in hex, of the names and contents of a study's source files.
+
+    Raises:
+        StudyError: no such study.
+    """
+    root = root.resolve()
+    return _digest(_source_files(_module_of(study, root), root), root)
+
+
+def _digest(paths: Sequence[Path], root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{content}  {path.relative_to(root).as_posix()}\n".encode())
+    return digest.hexdigest()
+
+
+def _module_of(study: str, root: Path) -> str:
+    module = study_module(study_commands(root).get(study, ""))
+    if module is None:
+        where = root / "MLproject"
+        raise StudyError(f"study '{study}': is no entry point of {where} that runs python -m projects.NAME")
+    return module
+
+
+def _source_files(module: str, root: Path) -> list[Path]:
+    parts = module.split(".")
+    above = [root.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts))]
+    package = root.joinpath(*parts)
+    if package.is_dir():
+        own = [path for path in package.rglob("*") if path.is_file() and not _is_by_product(path.relative_to(package))]
+    else:
+        own = [package.with_suffix(".py")]
+    there = [*(path for path in above if path.is_file()), *own]
+    return sorted(there, key=lambda path: path.relative_to(root).as_posix())
+
+
+def _is_by_product(path: Path) -> bool:
+    return path.suffix == ".pyc" or any(part == "__pycache__" or part.startswith(".") for part in path.parts)

@@ -1,0 +1,118 @@
+"""What a claimed trial shall have in the end: which replicates, below which run, and what is written of it.
+
+It is made from the trial's attributes and the sweep's file alone. A worker does what it says, and knows no phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rothamsted import tags
+from rothamsted.search import Lease
+from rothamsted.sweeping.opened import Opened
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One claim, spelled out.
+
+    Attributes:
+        key: stable name of the trial among all of its sweep, for checkpoints: "17", "confirm-17".
+        of: number of the trial of the search, also where this confirms it.
+        name: of the trial's run.
+        seeds: replicate -> seed, all that the trial shall have in the end.
+        parent_run_id: the run below which runs are opened.
+        has_run: the replicates lie below a run of their own trial.
+        prunes: the sweep's pruner may end it.
+        is_fresh: its seeds were not used in the search.
+        is_final: it gets no further replicates: means of curves are written.
+        models: which models are kept: of all replicates, of those of a condition that is the best, or none.
+        is_linked_to_stages: its replicates begin where the stage before left them, and leave a state for the next.
+        tags: shown on its runs, never tested.
+        closing_tags: set on the trial's run when the trial ends.
+        left_race: how the condition left its race; empty while it is in, and without one.
+        race: how the condition left its race and why, or how far it is; empty without one.
+    """
+
+    key: str
+    of: int
+    name: str
+    seeds: Mapping[int, int]
+    parent_run_id: str
+    has_run: bool
+    prunes: bool
+    is_final: bool
+    is_fresh: bool
+    models: Literal["all", "best", "none"]
+    is_linked_to_stages: bool
+    tags: Mapping[str, str]
+    closing_tags: Mapping[str, str] = field(default_factory=dict)
+    left_race: str = ""
+    race: str = ""
+
+    @property
+    def phase(self) -> str:
+        """Shown in messages and on the terminal."""
+        return self.tags[tags.PHASE]
+
+
+def assignment_of(opened: Opened, claimed: Lease) -> Assignment:
+    """What a claimed trial asks for."""
+    item = claimed.attributes.get(tags.CONFIRMS)
+    return _of_search(opened, claimed) if item is None else _of_confirmation(opened, claimed, item)
+
+
+def _of_confirmation(opened: Opened, claimed: Lease, item: Mapping[str, Any]) -> Assignment:
+    """One replicate below a run that the coordinator opens and closes."""
+    return Assignment(
+        key=f"confirm-{claimed.number}",
+        of=item["trial"],
+        name=f"confirm of trial {item['trial']}",
+        seeds={item["replicate"]: item["seed"]},
+        parent_run_id=item["run_id"],
+        has_run=False,
+        prunes=False,
+        is_final=True,
+        is_fresh=True,
+        models="none" if opened.sweep.models == "none" else "all",
+        is_linked_to_stages=False,
+        tags={tags.PHASE: "confirm", tags.ROLE: "replicate"},
+    )
+
+
+def _of_search(opened: Opened, claimed: Lease) -> Assignment:
+    replicates, verdict = opened.sweep.replicates, claimed.attributes.get(tags.VERDICT)
+    n_wanted = claimed.attributes.get(tags.TARGET, replicates.n_first)
+    seeds = replicates.values  # of a race as many as there can be
+    is_racing = replicates.racing is not None and verdict is None
+    label, said = claimed.attributes.get(tags.CONTESTANT, ""), opened.sweep.models
+    in_race = {tags.RACE: verdict["verdict"]} if verdict is not None else {tags.RACE: tags.RACING} if is_racing else {}
+    return Assignment(
+        key=str(claimed.number),
+        of=claimed.number,
+        name=label or f"trial {claimed.number}",
+        seeds=dict(enumerate(seeds[:n_wanted])),
+        parent_run_id=opened.sweep_run_id,
+        has_run=len(seeds) > 1,
+        prunes=opened.sweep.pruner is not None and not label,
+        is_final=not is_racing,
+        is_fresh=False,
+        models="all" if said == "all" else "best" if said == "best" else "none",
+        is_linked_to_stages=True,
+        tags={
+            tags.PHASE: "contest" if label else "search",
+            tags.ROLE: "replicate" if len(seeds) > 1 else "trial",  # a lone replicate is its trial
+            **({tags.CONTESTANT: label} if label else {}),
+        },
+        closing_tags=in_race,
+        left_race="" if verdict is None else verdict["verdict"],
+        race=_race_line(verdict, is_racing=is_racing, n=n_wanted),
+    )
+
+
+def _race_line(verdict: Mapping[str, str] | None, *, is_racing: bool, n: int) -> str:
+    if verdict is not None:
+        return f"{verdict['verdict']}: {verdict['reason']}" if verdict["reason"] else verdict["verdict"]
+    return f"{tags.RACING}, {n} replicates so far" if is_racing else ""

@@ -1,0 +1,145 @@
+"""The runs of confirmed conditions: opened when their replicates are added, closed when all of them have ended.
+
+All that is done here can be done again: it follows from the search. The runs are held by the number of the sweep's
+lease, so that what a process that no longer decides still has to write is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.records import Outcome, RunStatus
+from rothamsted.search import take_step
+from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.phases.phase import Confirming
+from rothamsted.sweeping.told_replicates import result_of_told, with_histories
+from rothamsted.sweeping.trial_summary import (
+    as_params,
+    curve_points,
+    last_ms,
+    now_ms,
+    objective_points,
+    outcome_tags,
+    told,
+)
+from rothamsted.tracking import find_runs
+
+Item = Mapping[str, Any]  # {"trial", "replicate", "seed", "run_id"}: one replicate of the confirmation
+
+
+class ConfirmedRuns:
+    """The runs of the conditions that a sweep confirms."""
+
+    def __init__(self, opened: Opened) -> None:
+        if opened.confirm_queue is None:
+            raise ValueError(f"sweep {opened.sweep.name}: confirms nothing")
+        self._opened = opened
+        self._queue = opened.confirm_queue
+
+    def items(self, added: Sequence[Confirming]) -> list[Item]:
+        """What each new trial of the confirmation carries: its replicate, and the run of its condition."""
+        runs = {item["trial"]: item["run_id"] for item in self._items()}
+        for one in added:
+            if one.trial not in runs:
+                runs[one.trial] = self._opened.recorder.new_run_id() or self._open_on_server(one)
+        return [
+            {"trial": one.trial, "replicate": one.replicate, "seed": one.seed, "run_id": runs[one.trial]}
+            for one in added
+        ]
+
+    def open(self) -> None:
+        """Open the runs of conditions that are not closed, or set them back to running."""
+        closed = self._queue.attribute(tags.CONFIRMED, {})
+        conditions = self._conditions()
+        for trial, run_id in {item["trial"]: item["run_id"] for item in self._items()}.items():
+            if str(trial) not in closed:
+                self._open(trial, conditions[trial], run_id)
+        self._opened.recorder.flush()
+
+    def close(self) -> None:
+        """Write means and intervals of every condition whose replicates have all ended, and remember its result."""
+        closed: dict[str, Any] = dict(self._queue.attribute(tags.CONFIRMED, {}))
+        results = {trial: self._result_of(of_condition) for trial, of_condition in self._by_condition().items()}
+        ended = {trial: result for trial, result in results.items() if result and closed.get(trial) != result}
+        if not ended:
+            return
+        conditions = self._conditions()
+        for trial, result in ended.items():
+            # whoever gave the run its id may have stopped before the run was there
+            self._open(int(trial), conditions[int(trial)], result["run_id"])
+            self._write_summary(result)
+        self._opened.recorder.flush()
+        take_step(self._opened.lease, self._queue, note={tags.CONFIRMED: {**closed, **ended}})
+
+    def interrupt(self) -> None:
+        """The sweep stops here: the runs of conditions that are not closed end as KILLED."""
+        closed = self._queue.attribute(tags.CONFIRMED, {})
+        for run_id in {item["run_id"] for item in self._items() if str(item["trial"]) not in closed}:
+            self._opened.recorder.hold(run_id, self._opened.lease.token)
+            self._opened.recorder.end_run(run_id, RunStatus.KILLED, now_ms())
+        self._opened.recorder.flush()
+
+    # ---- within ----
+
+    def _conditions(self) -> dict[int, Mapping[str, Any]]:
+        return {condition.number: condition.values for condition in self._opened.data().conditions}
+
+    def _items(self) -> list[Item]:
+        """What has been added, in order."""
+        return [one.attributes[tags.CONFIRMS] for one in self._queue.trials([tags.CONFIRMS])]
+
+    def _open_on_server(self, one: Confirming) -> str:
+        """A server gives ids itself: the run that a process opened before it died, or a new one."""
+        opened = self._opened
+        wanted = {**self._tags(one.trial), "mlflow.parentRunId": opened.sweep_run_id}
+        found = find_runs([opened.experiment_id], wanted, uri=opened.tracking_uri)
+        return found[0].run_id if found else self._open(one.trial, one.condition, "")
+
+    def _open(self, trial: int, condition: Mapping[str, Any], run_id: str) -> str:
+        opened = self._opened
+        return opened.recorder.open_run(
+            run_id=run_id,
+            holder=opened.lease.token,
+            experiment_id=opened.experiment_id,
+            name=f"confirm of trial {trial}",
+            parent_id=opened.sweep_run_id,
+            tags={**self._tags(trial), tags.STUDY: opened.study.name},
+            params=as_params(condition),
+            start_ms=now_ms(),
+        )
+
+    def _tags(self, trial: int) -> dict[str, str]:
+        name = self._opened.sweep.name
+        return {tags.SWEEP: name, tags.PHASE: "confirm", tags.TRIAL: str(trial), tags.ROLE: "trial"}
+
+    def _by_condition(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Trial of the search -> attributes of its replicates' trials here."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for trial in self._queue.trials([tags.CONFIRMS, tags.RESULT]):
+            found.setdefault(str(trial.attributes[tags.CONFIRMS]["trial"]), []).append(trial.attributes)
+        return found
+
+    def _result_of(self, of_condition: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+        """The result of a condition over its replicates, as the search keeps one; None while some have not ended."""
+        if not all(tags.RESULT in attributes for attributes in of_condition):
+            return None
+        results = [result_of_told(one) for attributes in of_condition for one in attributes[tags.RESULT]["replicates"]]
+        in_order = sorted(results, key=lambda r: r.replicate)
+        said = told(in_order, self._opened.sweep, self._opened.study.known_metrics, run_id="", link="")
+        return {**said.attributes[tags.RESULT], "run_id": of_condition[0][tags.CONFIRMS]["run_id"]}
+
+    def _write_summary(self, result: Mapping[str, Any]) -> None:
+        opened = self._opened
+        recorder, level = opened.recorder, opened.sweep.statistics.level
+        ended = [result_of_told(one) for one in result["replicates"]]
+        results = with_histories(ended, tracking_uri=opened.tracking_uri)
+        stamp = last_ms(results)
+        metrics = opened.study.known_metrics
+        points = curve_points(results, metrics, level=level, timestamp_ms=stamp)
+        points += objective_points(results, opened.sweep, metrics, timestamp_ms=stamp)
+        recorder.replace_metrics(result["run_id"], points)
+        has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
+        recorder.log(result["run_id"], tags=outcome_tags(results))
+        recorder.end_run(result["run_id"], RunStatus.FINISHED if has_score else RunStatus.FAILED, now_ms())

@@ -1,0 +1,27 @@
+"""What an executor is asked to do for a sweep: plain data that any machine can take."""
+
+from __future__ import annotations
+
+from rothamsted.executors import Job
+from rothamsted.executors.crew import GRACE_SECONDS
+from rothamsted.spec import Sweep
+
+ENTRY = "rothamsted.sweeping.worker.entry:work"  # by name: the coordinator knows no worker
+
+
+def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None) -> Job:
+    """What an executor gives to each worker of a sweep."""
+    arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
+    return Job(
+        entry=ENTRY,
+        arguments={**arguments, "tells_warnings": True},
+        environment={"MLFLOW_TRACKING_URI": tracking_uri},  # for what a study asks of MLflow itself
+        # -P: a file in a stranger's folder does not stand in for a module of the engine.
+        python_flags=("-P",) if sweep.project is not None else (),
+        grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
+    )
+
+
+def grace_of_processes(sweep: Sweep) -> float:
+    """What a worker itself waits for a foreign process to end, in seconds."""
+    return sweep.execution.grace_seconds if sweep.project is not None else 0.0

@@ -1,0 +1,139 @@
+"""All that can be wrong with a sweep, asked before anything is made: its data, its code, its stores, its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from rothamsted import tags, tracking
+from rothamsted.search import SearchRecord, check_storage, find_search
+from rothamsted.space import Choice
+from rothamsted.spec import Sweep
+from rothamsted.studies import Study, digest_of_data, rows_of_shares
+from rothamsted.studies.source_code import code_digest
+from rothamsted.sweeping.foreign_study import ForeignStudy
+from rothamsted.sweeping.open.growth import check_confirm_study, check_later_stages, check_unchanged
+from rothamsted.sweeping.opened import Place, stage_config
+from rothamsted.sweeping.trial_summary import as_params
+from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was found while everything was asked.
+
+    Attributes:
+        record: of a sweep that was started before; None where there is none.
+        data_digest: of the data of its first condition; None where nobody can say.
+        rows: metric -> over how many rows it is a share in every condition; where nobody can say, it is left out.
+        digest_of_code: SHA-256 of the source files of what is trained.
+        outer: the run that MLflow opened around this process; None without one.
+    """
+
+    record: SearchRecord | None
+    data_digest: str | None
+    rows: Mapping[str, int]
+    digest_of_code: str
+    outer: tracking.FoundRun | None
+
+
+def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> Asked:
+    """Ask everything that can be wrong; creates nothing.
+
+    Raises:
+        UserError: in one line.
+    """
+    data_digest, digest_of_code = digest_of_first_data(whole, study), digest_of_target(whole, study, place.root)
+    rows = rows_in_every_condition(whole, study)
+    outer = ask_stores(whole.storage, place, default_experiment=whole.experiment)
+    check_params(sweep_params(whole, study))
+    check_params(_longest_params(whole))
+    record = started_record(whole.storage, whole.name)
+    if record is not None:
+        check_unchanged(whole, record, data_digest)
+    if not whole.stages:
+        check_confirm_study(whole, record)
+    check_later_stages(whole, record)
+    return Asked(record=record, data_digest=data_digest, rows=rows, digest_of_code=digest_of_code, outer=outer)
+
+
+def ask_stores(storage: str, place: Place, *, default_experiment: str | None) -> tracking.FoundRun | None:
+    """Ask both databases, the experiment and the outer run, which is returned.
+
+    Raises:
+        StoreError: one of them cannot be used.
+    """
+    tracking.check_reachable(place.tracking_uri)
+    check_storage(storage)
+    check_experiment(place.tracking_uri, default_name=default_experiment)
+    return None if place.outer_run_id is None else check_outer_run(place.outer_run_id, place.tracking_uri)
+
+
+def started_record(storage: str, name: str) -> SearchRecord | None:
+    """What the search knows of a sweep that was started; a start that was refused or killed half-way is none."""
+    record = find_search(storage, name)
+    return record if record is not None and tags.RUN_ID in record.attributes else None
+
+
+def sweep_params(sweep: Sweep, study: Study | ForeignStudy) -> dict[str, str]:
+    """The params of the sweep's run."""
+    racing = sweep.replicates.racing
+    n_replicates = str(len(sweep.replicates.values)) if racing is None else f"racing, {racing.min} to {racing.max}"
+    return {
+        "sweep": sweep.name,
+        "study": study.name,
+        "sampler": sweep.sampler.name,
+        "n_replicates": n_replicates,
+        "objective": ", ".join(f"{o.direction} {o.metric}" for o in sweep.objectives),
+        **{key: str(value) for key, value in sweep.parameters.items()},
+    }
+
+
+def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> str:
+    """SHA-256 of the source files of what is trained."""
+    return study.code_digest if isinstance(study, ForeignStudy) else code_digest(str(sweep.study), root)
+
+
+def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:
+    """The digest of the data that the first condition trains on; a file that is missing shows here.
+
+    The data of all stages and of each value of every choice are asked for, since a choice may name a file. None where
+    nobody can say: a foreign project keeps its data to itself.
+
+    Raises:
+        DataError: The study says in its own words why the data cannot be used.
+    """
+    if isinstance(study, ForeignStudy):
+        return None
+    space = sweep.search_space
+    probes = list(space.probes()) or [("", {})]
+    conditions = [probes[0][1], *(values for name, values in probes[1:] if isinstance(space.domains[name], Choice))]
+    first, *_ = [digest_of_data(study, config) for config in _of_all_stages(sweep, study, conditions)]
+    return first
+
+
+def rows_in_every_condition(sweep: Sweep, study: Study | ForeignStudy) -> Mapping[str, int]:
+    """Metric -> over how many rows it is a share, where that is the same with every choice and at all ends of ranges.
+
+    Raises:
+        DataError: as above.
+    """
+    if isinstance(study, ForeignStudy):
+        return {}
+    conditions = [values for _, values in sweep.search_space.probes()] or [{}]
+    return rows_of_shares(study, _of_all_stages(sweep, study, conditions))
+
+
+def _of_all_stages(sweep: Sweep, study: Study, conditions: Sequence[Mapping[str, Any]]) -> list[BaseModel]:
+    n_stages = max(len(sweep.stages), 1)
+    return [stage_config(study, sweep, stage, condition) for condition in conditions for stage in range(n_stages)]
+
+
+def _longest_params(sweep: Sweep) -> Mapping[str, str]:
+    """Each factor with its longest value among its choices, as the runs of conditions write it."""
+    choices = {name: domain for name, domain in sweep.search_space.domains.items() if isinstance(domain, Choice)}
+    return as_params({name: max(domain.values, key=lambda value: len(str(value))) for name, domain in choices.items()})

@@ -1,0 +1,190 @@
+"""Open a contest: given conditions, trained on common seeds, to be compared in pairs by whoever asked for it.
+
+It is a sweep whose conditions are given: nothing is searched, and the contestants may differ in any field. Queue,
+workers, checkpoints and resume are those of a sweep; it has a name, an Optuna study and a run of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError
+from rothamsted.mlproject import find_root
+from rothamsted.search import SearchRecord
+from rothamsted.spec import PLACE_KEYS, Execution, Objective, Sweep, difference, from_resolved, resolved
+from rothamsted.studies import Study, digest_of_data, rows_of_shares, set_fields
+from rothamsted.studies.source_code import code_digest
+from rothamsted.sweeping.open.asked import Asked, ask_stores, started_record
+from rothamsted.sweeping.open.contestants import Contestants
+from rothamsted.sweeping.open.from_file import find_study
+from rothamsted.sweeping.open.start import Opening
+from rothamsted.sweeping.opened import Opened, Place, with_rows
+
+Config = Mapping[str, Any]  # dotted field of a study's config -> value, without the seed
+
+
+def open_contest(
+    place: Place,
+    *,
+    name: str,
+    study: str,
+    contestants: Sequence[Config],
+    labels: Sequence[str],
+    seeds: Sequence[int],
+    objective: Objective,
+    storage: str,
+    experiment_id: str,
+    models: bool = True,
+    execution: Execution = Execution(),  # noqa: B008  (frozen)
+    level: float = 0.95,
+    vary: Sequence[str] = (),
+) -> Opened:
+    """Open a contest, or go on with it under the same name.
+
+    Args:
+        place: where it is started from; this process runs in or below its root, as its workers will.
+        name: of the contest, as a sweep has one; the name of no sweep in the storage.
+        study: entry point of MLproject.
+        contestants: configs, which may differ in any field; a field that one lacks has its default there.
+        labels: what each contestant is called.
+        seeds: the same for all.
+        objective: what each replicate's single number is.
+        storage: database URL of the queue.
+        experiment_id: MLflow's folder for the runs.
+        models: log the trained model of every replicate.
+        execution: workers, population, retries, time limits.
+        level: coverage of the intervals that are written down.
+        vary: fields that a seed sets beside the training seed, such as the data's; no contestant has its own.
+
+    Raises:
+        SpecError: contestants, labels or seeds that do not hold together.
+        StudyError: no such study, or a config that it refuses.
+        StoreError: a store that cannot be used, or a sweep of this name.
+        ResumeError: a contest of this name with other contents.
+    """
+    what, root = f"contest {name}", place.root
+    found = find_study(study, root)
+    configs: list[Config] = [json.loads(json.dumps(dict(config))) for config in contestants]
+    _check_labels(what, labels, len(configs))
+    digests, rows = _check_configs(what, found, configs, labels, seeds, vary)
+    if find_root() != root.resolve():
+        raise StudyError(f"{what}: workers start in {Path.cwd()}, which is not in the project {root}; go there first")
+    common, space = _split(configs)
+    plain = {
+        "name": name,
+        "study": study,
+        "parameters": common,
+        "space": space,
+        "objective": objective.model_dump(),
+        "sampler": {"name": "random" if space else "grid"},  # a queue of given conditions: nothing is proposed
+        "trials": len(configs) if space else None,
+        "replicates": {"seeds": [int(seed) for seed in seeds], **({"vary": list(vary)} if vary else {})},
+        "models": "all" if models else "none",
+        "execution": execution.model_dump(),
+        "statistics": {"level": level},
+        "storage": storage,
+    }
+    try:
+        sweep = from_resolved(plain)
+    except SpecError as error:
+        raise SpecError(f"{what}: {str(error).removeprefix('recorded sweep: ')}") from error
+    conditions = [{field: config[field] for field in space if field in config} for config in configs]
+    data_digest = "+".join(digests) or None
+    given = Contestants(
+        conditions=conditions, labels=tuple(labels), plain=_plain(sweep, conditions, labels, data_digest)
+    )
+    asked = Asked(
+        outer=ask_stores(storage, place, default_experiment=None),
+        record=_record(sweep, given),
+        data_digest=data_digest,
+        rows=rows,
+        digest_of_code=code_digest(study, root),
+    )
+    return Opening(
+        sweep=sweep,
+        whole=sweep,
+        study=with_rows(found, rows),
+        place=place,
+        asked=asked,
+        check=lambda record: _check_unchanged(sweep, given, record),
+        contestants=given,
+        experiment_id=experiment_id,
+    ).open(lambda line: None)
+
+
+def _plain(
+    sweep: Sweep, conditions: Sequence[Config], labels: Sequence[str], data_digest: str | None
+) -> dict[str, Any]:
+    """What must be the same when it goes on, as JSON holds it."""
+    spec = {key: value for key, value in resolved(sweep).items() if key not in PLACE_KEYS}
+    given = {"contestants": list(conditions), "labels": list(labels), "data_digest": data_digest}
+    return json.loads(json.dumps({**spec, **given}))
+
+
+def _record(sweep: Sweep, given: Contestants) -> SearchRecord | None:
+    """What was started under this name."""
+    record = started_record(sweep.storage, sweep.name)
+    if record is not None:
+        _check_unchanged(sweep, given, record)
+    return record
+
+
+def _check_unchanged(sweep: Sweep, given: Contestants, record: SearchRecord) -> None:
+    name = sweep.name
+    if tags.CONTEST not in record.attributes:
+        raise StoreError(f"contest {name}: there is a sweep of this name in {sweep.storage}; give it another name")
+    lines = difference(record.attributes[tags.CONTEST], given.plain)
+    if lines:
+        raise ResumeError(
+            f"contest {name}: was started before with other contents: {'; '.join(lines)}. Give it another name, or "
+            "undo the change; only execution may change"
+        )
+
+
+def _check_labels(place: str, labels: Sequence[str], n_contestants: int) -> None:
+    if not n_contestants or len(labels) != n_contestants:
+        raise SpecError(f"{place}: {n_contestants} contestants and {len(labels)} labels; give one label a contestant")
+    if len(set(labels)) < len(labels) or not all(labels):
+        raise SpecError(f"{place}: labels must differ and not be empty, not {', '.join(map(repr, labels))}")
+
+
+def _check_configs(
+    place: str,
+    study: Study,
+    configs: Sequence[Config],
+    labels: Sequence[str],
+    seeds: Sequence[int],
+    vary: Sequence[str],
+) -> tuple[list[str], Mapping[str, int]]:
+    """Let the study judge every contestant, none of which may be another; returns their data's digests and rows."""
+    if not seeds:
+        raise SpecError(f"{place}: has no seeds; give at least one")
+    made, digests = [], []
+    varied = dict.fromkeys(("seed", *vary), int(seeds[0]))
+    for label, config in zip(labels, configs, strict=True):
+        if own := [field for field in varied if field in config]:
+            raise SpecError(f"{place}: {label} has a {own[0]} of its own, {config[own[0]]!r}; leave it to seeds")
+        made.append(set_fields(study.config, {**config, **varied}, place=f"{place}, {label}"))
+        if made[-1] in made[:-1]:
+            twin = labels[made.index(made[-1])]
+            raise SpecError(f"{place}: {label} is the same as {twin}, field by field; remove one")
+        digests.append(digest_of_data(study, made[-1]))
+    return sorted({digest for digest in digests if digest is not None}), rows_of_shares(study, made)
+
+
+def _split(configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """The fields in which all agree, and of each other field the values that it has, each once."""
+    common: dict[str, Any] = {}
+    space: dict[str, list[Any]] = {}
+    for field in dict.fromkeys(field for config in configs for field in config):
+        values = [config[field] for config in configs if field in config]
+        different = list({json.dumps(value, sort_keys=True): value for value in values}.values())
+        if len(different) == 1 and len(values) == len(configs):
+            common[field] = different[0]
+        else:
+            space[field] = different
+    return common, space

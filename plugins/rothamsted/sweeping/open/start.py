@@ -1,0 +1,280 @@
+"""Open a sweep: ask everything, then make what is missing; take the sweep's lease, or help whoever has it.
+
+The order of the writes: the sweep's file, the lease and the id of its run stand in the search before the run is made;
+the run's id under its own name says that the sweep has been started. A start that is killed in between blocks no name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rothamsted import tags, tracking
+from rothamsted.errors import StoreError
+from rothamsted.holders import is_alive, new_worker_id
+from rothamsted.search import Queue, SearchRecord, check_storage
+from rothamsted.search.storage import SPEC_KEY, Direction, create_study
+from rothamsted.spec import Sweep, resolved
+from rothamsted.studies import Study
+from rothamsted.sweeping.foreign_study import ForeignStudy
+from rothamsted.sweeping.open.asked import Asked, ask_everything, started_record
+from rothamsted.sweeping.open.contestants import Contestants
+from rothamsted.sweeping.open.growth import CONFIRM_STUDY, check_unchanged
+from rothamsted.sweeping.open.sweep_run import SweepRun, mark_continuation
+from rothamsted.sweeping.open.warm_start import known_from
+from rothamsted.sweeping.opened import Opened, Place, confirm_queue_of, open_started, queue_of, with_rows
+from rothamsted.sweeping.stage import LaterStage, first_stage, keeps_states
+from rothamsted.tracking import Recorder
+
+LEASE_SECONDS = 60.0  # of the sweep: a coordinator that is silent for longer has lost it
+LOOK_SECONDS = 0.1  # between two looks at a sweep that another process is just starting
+
+
+def open_sweep(
+    sweep: Sweep,
+    study: Study | ForeignStudy,
+    place: Place,
+    *,
+    stage: LaterStage | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Opened:
+    """Open a sweep, or its first stage where it has stages, for the process that decides or for one that helps.
+
+    Args:
+        sweep: the validated sweep file.
+        study: what it trains.
+        place: where it is started from.
+        stage: where this is a later stage of another sweep.
+        say: told, in a line, where another process runs this sweep already.
+
+    Raises:
+        UserError: with one line, before anything has been created in either database.
+    """
+    if stage is not None:
+        place = replace(place, outer_run_id=None)
+    asked = ask_everything(sweep, study, place)
+    opening = Opening(
+        sweep=first_stage(sweep),
+        whole=sweep,
+        study=with_rows(study, asked.rows),
+        place=place,
+        asked=asked,
+        stage=stage,
+        check=lambda record: check_unchanged(sweep, record, asked.data_digest),
+    )
+    return opening.open(say)
+
+
+def open_passed(
+    sweep: Sweep, study: Study | ForeignStudy, place: Place, *, stage: LaterStage | None = None
+) -> Opened | None:
+    """A stage whose next one has been decided: nothing of it is run or written again. None: it is not there yet.
+
+    Args:
+        sweep: the first stage with all that follow, or a later one.
+        study: what it trains.
+        place: where it is started from.
+        stage: where it is a later one.
+
+    Raises:
+        UserError: as `open_sweep`.
+    """
+    check_storage(sweep.storage)
+    record = started_record(sweep.storage, sweep.name)
+    if record is None or tags.NEXT_STAGE not in record.attributes:
+        return None
+    asked = ask_everything(sweep, study, place if stage is None else replace(place, outer_run_id=None))
+    opened = open_started(
+        sweep.name,
+        sweep.storage,
+        root=place.root,
+        find_target=lambda whole: study,
+        tracking_uri=place.tracking_uri,
+    )
+    if asked.outer is not None and asked.outer.run_id != opened.sweep_run_id:
+        mark_continuation(opened.recorder, asked.outer, opened.experiment_id, opened.sweep_run_id, sweep.name)
+    return opened
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A sweep or a contest about to be opened: everything has been asked.
+
+    Attributes:
+        sweep: what is run.
+        whole: with its stages.
+        study, place, asked, stage: as above.
+        check: refuses what was started under this name with other contents.
+        contestants: of a contest.
+        experiment_id: MLflow's folder for the runs; None: as the environment and the file say.
+    """
+
+    sweep: Sweep
+    whole: Sweep
+    study: Study | ForeignStudy
+    place: Place
+    asked: Asked
+    check: Callable[[SearchRecord], None]
+    stage: LaterStage | None = None
+    contestants: Contestants | None = None
+    experiment_id: str | None = None
+
+    def open(self, say: Callable[[str], None]) -> Opened:
+        """Make what is missing, or join."""
+        known = None if self.asked.record is not None else known_from(self.sweep)
+        tracking.migrate(self.place.tracking_uri)
+        sweep = self.sweep
+        directions: list[Direction] = [objective.direction for objective in sweep.objectives]
+        # At once, so that a process that dies after it leaves no study that nobody recognises.
+        create_study(sweep.storage, sweep.name, directions, attributes=self._first_attributes())
+        queue = queue_of(self.sweep)
+        lease = queue.lease(new_worker_id())
+        if not lease.take(LEASE_SECONDS, is_dead=lambda holder: not is_alive(holder)):
+            return self._join(queue, say)
+        try:
+            record = started_record(self.sweep.storage, self.sweep.name)  # it may have been started since it was asked
+            if record is not None:
+                self.check(record)
+            recorder = tracking.open_recorder(self.place.tracking_uri)
+            experiment_id, run_id = self._run(queue, recorder, record)
+            if record is None and known is not None:
+                queue.set_known(known)
+            self._started(queue, record, experiment_id, run_id)
+            confirm_queue = self._open_confirm_queue(queue)
+            self._propose(queue)
+        except BaseException:
+            lease.leave("left")
+            raise
+        opened = self._opened(queue, recorder, experiment_id, run_id, is_resumed=record is not None)
+        return replace(opened, lease=lease, confirm_queue=confirm_queue)
+
+    # ---- the process that decides ----
+
+    def _first_attributes(self) -> dict[str, Any]:
+        """What says of a study whose it is."""
+        of_stage = {tags.STAGE: self.stage.as_kept()} if self.stage is not None else {}
+        of_contest = {tags.CONTEST: self.contestants.plain} if self.contestants is not None else {}
+        return {SPEC_KEY: resolved(self.whole), **of_stage, **of_contest}
+
+    def _run(self, queue: Queue, recorder: Recorder, record: SearchRecord | None) -> tuple[str, str]:
+        """The sweep's run, made or resumed; returns the ids of its experiment and of itself."""
+        outer = self.asked.outer
+        queue.set_attribute(SPEC_KEY, resolved(self.whole))
+        if self.asked.rows or queue.attribute(tags.ROWS, {}):
+            queue.set_attribute(tags.ROWS, dict(self.asked.rows))
+        run = SweepRun(
+            sweep=self.sweep,
+            whole=self.whole,
+            study=self.study,
+            place=self.place,
+            data_digest=self.asked.data_digest,
+            code_digests=self._code_digests(record),
+            stage_of=self.stage.of_run_id if self.stage is not None else None,
+            contestants=self.contestants,
+        )
+        if record is not None:
+            experiment_id, run_id = str(record.attributes[tags.EXPERIMENT_ID]), str(record.attributes[tags.RUN_ID])
+            run.resume(recorder, run_id)
+            if outer is not None and outer.run_id != run_id:
+                mark_continuation(recorder, outer, experiment_id, run_id, self.sweep.name)
+            return experiment_id, run_id
+        opening: dict[str, Any] = queue.attribute(tags.OPENING, {})
+        if outer is not None and self._becomes_ours(outer, opening):
+            experiment_id, run_id, is_outer = outer.experiment_id, outer.run_id, True
+        else:
+            experiment_id = opening.get("experiment_id") or self._experiment()
+            run_id, is_outer = opening.get("run_id") or recorder.new_run_id(), False
+        queue.set_attribute(tags.OPENING, {"experiment_id": experiment_id, "run_id": run_id})
+        parent_id = outer.run_id if outer is not None else None
+        return experiment_id, run.open(recorder, experiment_id, run_id, is_outer=is_outer, parent_id=parent_id)
+
+    def _becomes_ours(self, outer: tracking.FoundRun, opening: Mapping[str, Any]) -> bool:
+        """Whether the run that MLflow opened is to be the sweep's: not where it is something else already."""
+        is_free = tags.ROLE not in outer.tags or outer.run_id == opening.get("run_id")
+        return is_free and self.contestants is None
+
+    def _experiment(self) -> str:
+        if self.experiment_id is not None:
+            return self.experiment_id
+        return tracking.experiment_id(self.place.tracking_uri, default_name=self.sweep.experiment)
+
+    def _code_digests(self, record: SearchRecord | None) -> list[str]:
+        before = record.attributes.get(tags.CODE_DIGESTS, []) if record is not None else []
+        return list(dict.fromkeys([*before, self.asked.digest_of_code]))
+
+    def _started(self, queue: Queue, record: SearchRecord | None, experiment_id: str, run_id: str) -> None:
+        """Say that the sweep has been started: its run's id comes last."""
+        for key, value in (
+            (tags.EXPERIMENT_ID, experiment_id),
+            (tags.DATA_DIGEST, self.asked.data_digest),
+            (tags.CODE_DIGESTS, self._code_digests(record)),
+            (tags.RUN_ID, run_id),
+        ):
+            queue.set_attribute(key, value)
+
+    def _open_confirm_queue(self, queue: Queue) -> Queue | None:
+        """Said in the search first: a process that is killed in between finds that the study is its own."""
+        if self.sweep.confirm is None:
+            return None
+        queue.set_attribute(CONFIRM_STUDY, self.sweep.confirm_name)
+        confirm_queue = confirm_queue_of(self.sweep, create=True)
+        if confirm_queue is not None:
+            confirm_queue.set_attribute(SPEC_KEY, resolved(self.sweep))
+            confirm_queue.set_attribute(tags.CONFIRMATION_OF, self.sweep.name)
+        return confirm_queue
+
+    def _propose(self, queue: Queue) -> None:
+        """The first conditions."""
+        if self.contestants is None:
+            queue.enqueue(self.sweep.n_trials, self.sweep.enqueue)
+        elif not queue.counts().total:  # all of them are added in one transaction
+            labels = [{tags.CONTESTANT: label} for label in self.contestants.labels]
+            queue.add(self.contestants.conditions, labels)
+
+    # ---- a process that helps ----
+
+    def _join(self, queue: Queue, say: Callable[[str], None]) -> Opened:
+        """Wait until the other process has started the sweep, and open it to help.
+
+        Raises:
+            StoreError: it did not start it in time.
+        """
+        deadline = time.monotonic() + LEASE_SECONDS
+        name = self.sweep.name
+        while (record := started_record(self.sweep.storage, name)) is None:
+            if time.monotonic() > deadline:
+                raise StoreError(f"sweep '{name}': another process is starting it and does not get on; try again later")
+            time.sleep(LOOK_SECONDS)
+        self.check(record)
+        deciding = queue.lease("").deciding_now()
+        who = deciding.holder if deciding is not None else "another process"
+        say(f"sweep {name} is run by {who} already: this process helps until nothing is left")
+        recorder = tracking.open_recorder(self.place.tracking_uri)
+        experiment_id, run_id = str(record.attributes[tags.EXPERIMENT_ID]), str(record.attributes[tags.RUN_ID])
+        outer = self.asked.outer
+        if outer is not None and outer.run_id != run_id:
+            mark_continuation(recorder, outer, experiment_id, run_id, name)
+            recorder.flush()
+        return self._opened(queue, recorder, experiment_id, run_id, is_resumed=True)
+
+    def _opened(self, queue: Queue, recorder: Recorder, experiment_id: str, run_id: str, *, is_resumed: bool) -> Opened:
+        stage = self.stage
+        return Opened(
+            sweep=self.sweep,
+            study=self.study,
+            queue=queue,
+            confirm_queue=confirm_queue_of(self.sweep),
+            recorder=recorder,
+            tracking_uri=self.place.tracking_uri,
+            experiment_id=experiment_id,
+            sweep_run_id=run_id,
+            root=self.place.root,
+            lease=queue.lease(new_worker_id()),
+            earlier_stage=stage.earlier if stage is not None else None,
+            keeps_states=stage.keeps_states if stage is not None else keeps_states(self.whole, 0, self.study),
+            labels=self.contestants.labels if self.contestants is not None else (),
+            question=self.place.question,
+            is_resumed=is_resumed,
+        )

@@ -1,0 +1,122 @@
+"""The run of a sweep: its tags, params and files when it is made, and what changes when the sweep goes on."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rothamsted import tags, tracking
+from rothamsted.metric import metrics_to_plain
+from rothamsted.spec import Sweep, resolved
+from rothamsted.studies import Study, source_tags, study_tags
+from rothamsted.sweeping.foreign_study import ForeignStudy
+from rothamsted.sweeping.open.asked import sweep_params
+from rothamsted.sweeping.open.contestants import Contestants
+from rothamsted.sweeping.opened import Place
+from rothamsted.sweeping.trial_summary import now_ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRun:
+    """All that a sweep's run is made with."""
+
+    sweep: Sweep
+    whole: Sweep  # with its stages
+    study: Study | ForeignStudy
+    place: Place
+    data_digest: str | None
+    code_digests: Sequence[str]  # of the study's source files, in each session
+    stage_of: str | None = None  # the run of the first stage
+    contestants: Contestants | None = None
+
+    def open(
+        self, recorder: tracking.Recorder, experiment_id: str, run_id: str, *, is_outer: bool, parent_id: str | None
+    ) -> str:
+        """Make the run, and return its id.
+
+        Args:
+            recorder: writes it.
+            experiment_id: MLflow's folder of runs.
+            run_id: its id; empty where the store gives ids.
+            is_outer: the run that MLflow opened around this process becomes the sweep's.
+            parent_id: the run to nest it under.
+        """
+        if is_outer:
+            recorder.log(run_id, params=self._params(), tags=self._tags())
+        else:
+            run_id = recorder.open_run(
+                run_id=run_id,
+                experiment_id=experiment_id,
+                name=self.sweep.name,
+                parent_id=self.stage_of if self.stage_of is not None else parent_id,
+                tags=self._tags(),
+                params=self._params(),
+                start_ms=now_ms(),
+            )
+        recorder.flush()
+        folder = self._folder
+        plain = resolved(self.whole) if self.contestants is None else self.contestants.plain
+        if self.place.source and Path(self.place.source).is_file():
+            recorder.log_file(run_id, Path(self.place.source), folder)
+        # After the source, which may itself be called resolved.json: that of another sweep.
+        recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{folder}/resolved.json")
+        recorder.log_text(run_id, tracking.environment_text(), f"{folder}/environment.txt")
+        self._log_metrics(recorder, run_id)
+        return run_id
+
+    def resume(self, recorder: tracking.Recorder, run_id: str) -> None:
+        """Set the run back to running, with the digest of the code and the declared metrics as they are now."""
+        recorder.resume_run(run_id)
+        recorder.log(run_id, tags={tags.CODE_DIGEST: "+".join(self.code_digests)})
+        recorder.flush()
+        self._log_metrics(recorder, run_id)
+
+    @property
+    def _folder(self) -> str:
+        return "sweep" if self.contestants is None else "contest"
+
+    def _log_metrics(self, recorder: tracking.Recorder, run_id: str) -> None:
+        """What the study declares of its metrics, so that an analysis needs the record alone."""
+        if self.study.known_metrics:
+            plain = metrics_to_plain(self.study.known_metrics)
+            recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{self._folder}/{tags.METRICS_FILE}")
+
+    def _tags(self) -> dict[str, str]:
+        own = source_tags(self.place.root)
+        if isinstance(self.study, ForeignStudy):
+            own |= {tags.STUDY: self.study.name} | self.study.source_tags()
+        else:
+            own |= study_tags(self.study, self.data_digest)
+        return {
+            tags.ROLE: "sweep" if self.contestants is None else "contest",
+            tags.SWEEP: self.sweep.name,
+            **own,
+            tags.CODE_DIGEST: "+".join(self.code_digests),
+            "rothamsted.host": socket.gethostname(),
+            **({tags.STAGE_OF: self.stage_of} if self.stage_of is not None else {}),
+        }
+
+    def _params(self) -> dict[str, str]:
+        if self.contestants is None:
+            return sweep_params(self.sweep, self.study)
+        return {
+            "study": str(self.sweep.study),
+            "contestants": ", ".join(self.contestants.labels),
+            "seeds": ", ".join(map(str, self.sweep.replicates.values)),
+            "objective": f"{self.sweep.objective.direction} {self.sweep.objective.metric}",
+        }
+
+
+def mark_continuation(
+    recorder: tracking.Recorder, outer: tracking.FoundRun, experiment_id: str, run_id: str, name: str
+) -> None:
+    """The run that MLflow opened around this process says which sweep it goes on with, unless it is something else."""
+    if outer.tags.get(tags.ROLE, "continuation") != "continuation":
+        return
+    link = tracking.run_path(experiment_id, run_id)
+    recorder.log(outer.run_id, tags={tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id})
+    recorder.set_description(outer.run_id, f"Goes on with sweep **{name}**: [its run]({link})\n")
+    recorder.flush()

@@ -1,0 +1,237 @@
+"""A sweep held open, as one process sees it: its file, its study, its queues and its record."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pydantic import BaseModel
+
+from rothamsted import tags
+from rothamsted.analysis.read_search import read_search
+from rothamsted.analysis.values import Dataset
+from rothamsted.errors import StoreError
+from rothamsted.holders import new_worker_id
+from rothamsted.records import RunStatus
+from rothamsted.search import Queue, find_search, open_queue
+from rothamsted.search.sweep_lease import SweepLease
+from rothamsted.spec import Sweep, from_resolved, plan
+from rothamsted.studies import Study, set_fields
+from rothamsted.sweeping.foreign_study import ForeignStudy, parameters_of
+from rothamsted.sweeping.stage import EarlierStage, first_stage, keeps_states
+from rothamsted.tracking import Recorder, current_run_id, open_recorder
+
+Emit = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a sweep is started from.
+
+    Attributes:
+        root: of the MLflow project: checkpoints lie below it.
+        tracking_uri: where runs go.
+        outer_run_id: the run that MLflow opened around this process, if it did.
+        source: the path of the sweep file, for the record; empty where there is none.
+        question: the sweep file's opening comment.
+    """
+
+    root: Path
+    tracking_uri: str
+    outer_run_id: str | None = None
+    source: str = ""
+    question: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A started sweep, as one process sees it; a context manager that lets go of it.
+
+    Attributes:
+        sweep: one stage of it, or the whole where it has no stages.
+        study: what it trains.
+        queue: its trials.
+        confirm_queue: the replicates that confirm its winners; None where nothing is confirmed.
+        recorder: writes its runs.
+        tracking_uri, experiment_id, sweep_run_id: where its runs are.
+        root: of the MLflow project.
+        lease: of the sweep, held by the one process that decides.
+        earlier_stage: the stage before this one.
+        keeps_states: the state at the end of each replicate is kept for the next stage.
+        labels: what each condition of a contest is called; empty for a sweep.
+        question: the sweep file's opening comment.
+        is_resumed: it had been started before.
+    """
+
+    sweep: Sweep
+    study: Study | ForeignStudy
+    queue: Queue
+    confirm_queue: Queue | None
+    recorder: Recorder
+    tracking_uri: str
+    experiment_id: str
+    sweep_run_id: str
+    root: Path
+    lease: SweepLease
+    earlier_stage: EarlierStage | None = None
+    keeps_states: bool = False
+    labels: Sequence[str] = ()
+    question: str = ""
+    is_resumed: bool = False
+
+    @property
+    def queues(self) -> tuple[Queue, ...]:
+        """All queues that workers claim from, in their order."""
+        return (self.queue,) if self.confirm_queue is None else (self.queue, self.confirm_queue)
+
+    def config_of(self, condition: Mapping[str, Any], seed: int) -> Any:
+        """The study's config of one replicate; of a foreign project the parameters of its entry point."""
+        if isinstance(self.study, ForeignStudy):
+            return parameters_of(self.sweep, condition, seed)
+        return config_of(self.study, self.sweep, condition, seed)
+
+    def data(self) -> Dataset:
+        """What the search knows: of every condition that has been told something, and of its confirmation."""
+        return read_search(
+            self.queue,
+            self.sweep,
+            confirmation=self.confirm_queue,
+            run_id=self.sweep_run_id,
+            experiment_id=self.experiment_id,
+            question=self.question,
+            metrics=self.study.known_metrics,
+        )
+
+    def end_run(self, status: RunStatus) -> None:
+        """End the sweep's run, unless MLflow itself ends it or another process decides."""
+        if self.lease.token and current_run_id() != self.sweep_run_id:
+            self.recorder.end_run(self.sweep_run_id, status, time.time_ns() // 1_000_000)
+        self.recorder.flush()
+
+    def close(self) -> None:
+        """Write what is buffered, and give the sweep's lease back."""
+        self.lease.leave("left")
+        self.recorder.close()
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
+    """Fixed parameters, then the condition, then what the replicate of a seed sets."""
+    values = {**sweep.parameters, **condition, **sweep.varied_by(seed)}
+    return set_fields(study.config, values, place=f"sweep {sweep.name}")
+
+
+def stage_config(
+    study: Study, sweep: Sweep, stage: int, condition: Mapping[str, Any], seed: int | None = None
+) -> BaseModel:
+    """The config of a replicate in a stage, by its position.
+
+    Without a seed that of the first training seed on the study's own split: it stands for the data of all replicates.
+    """
+    varied = {"seed": sweep.stage_seeds(stage)[0]} if seed is None else sweep.varied_by(seed)
+    values = {**sweep.stage_parameters(stage), **condition, **varied}
+    return set_fields(study.config, values, place=f"sweep {sweep.name}")
+
+
+def with_rows(study: Study | ForeignStudy, rows: Mapping[str, int]) -> Study | ForeignStudy:
+    """What a sweep trains, with the number of rows of its shares as they were found when the sweep was opened."""
+    return study.with_rows(rows) if rows and isinstance(study, Study) else study
+
+
+def n_workers(sweep: Sweep) -> int:
+    """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
+    wanted = sweep.execution.workers
+    n_cores = os.cpu_count() or 1
+    size = plan(sweep, n_preview=0)
+    return max(1, min(n_cores if wanted == "auto" else wanted, max(size.n_trainings, size.n_confirm_trainings)))
+
+
+def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:
+    """The queue of a sweep's trials in its storage."""
+    return open_queue(
+        sweep.storage,
+        sweep.name,
+        space=sweep.search_space,
+        sampler=sweep.sampler.name,
+        seed=sweep.sampler.seed,
+        directions=[objective.direction for objective in sweep.objectives],
+        pruner=None if sweep.pruner is None else sweep.pruner.plain,
+        create=create,
+    )
+
+
+def confirm_queue_of(sweep: Sweep, *, create: bool = False) -> Queue | None:
+    """The queue of the confirmation: an Optuna study of its own, which no sampler of the search looks at.
+
+    Each of its trials is one replicate of one condition, so that all workers share even a single winner. None where
+    the sweep confirms nothing.
+    """
+    if sweep.confirm is None:
+        return None
+    return open_queue(
+        sweep.storage,
+        sweep.confirm_name,
+        space=sweep.search_space,
+        sampler="grid",  # nothing is proposed: its conditions are added one by one
+        seed=sweep.sampler.seed,
+        directions=[objective.direction for objective in sweep.objectives],
+        create=create,
+    )
+
+
+def open_started(
+    name: str,
+    storage: str,
+    *,
+    root: Path,
+    find_target: Callable[[Sweep], Study | ForeignStudy],
+    tracking_uri: str,
+) -> Opened:
+    """Open a sweep that was started before, from its name and storage alone: as a worker does.
+
+    Raises:
+        StoreError: there is no sweep of this name in the storage.
+    """
+    record = find_search(storage, name)
+    if record is None:
+        raise StoreError(
+            f"storage {storage}: no sweep called '{name}' here; start it with "
+            "mlflow run . -e sweep, or name its storage with -P storage="
+        )
+    if tags.CONFIRMATION_OF in record.attributes:
+        of = record.attributes[tags.CONFIRMATION_OF]
+        raise StoreError(f"'{name}' is the confirmation of sweep '{of}', whose workers do both; write --sweep {of}")
+    if tags.RUN_ID not in record.attributes:
+        raise StoreError(f"sweep '{name}' is only just being started; give the same command again")
+    whole = from_resolved({**record.spec, "storage": storage})
+    sweep, study = first_stage(whole), with_rows(find_target(whole), record.attributes.get(tags.ROWS, {}))
+    stage = record.attributes.get(tags.STAGE)
+    queue = queue_of(sweep)
+    return Opened(
+        sweep=sweep,
+        study=study,
+        queue=queue,
+        confirm_queue=confirm_queue_of(sweep),
+        recorder=open_recorder(tracking_uri),
+        tracking_uri=tracking_uri,
+        experiment_id=str(record.attributes[tags.EXPERIMENT_ID]),
+        sweep_run_id=str(record.attributes[tags.RUN_ID]),
+        root=root,
+        lease=queue.lease(new_worker_id()),
+        earlier_stage=EarlierStage.of(stage["earlier"]) if stage is not None else None,
+        keeps_states=stage["keeps_states"] if stage is not None else keeps_states(whole, 0, study),
+        labels=record.attributes.get(tags.CONTEST, {}).get("labels", ()),
+        is_resumed=True,
+    )

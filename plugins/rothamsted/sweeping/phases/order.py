@@ -1,0 +1,19 @@
+"""The phases of a sweep, in their order."""
+
+from __future__ import annotations
+
+from rothamsted.spec import Sweep
+from rothamsted.sweeping.phases.given import Given
+from rothamsted.sweeping.phases.phase import Phase
+from rothamsted.sweeping.phases.proposed import Proposed
+from rothamsted.sweeping.phases.race import Raced
+
+
+def phases_of(sweep: Sweep) -> list[Phase]:
+    """The search, then the race and the confirmation where the file asks for them."""
+    phases: list[Phase] = [Proposed(n_trials=sweep.n_trials)]
+    if sweep.replicates.racing is not None:
+        phases.append(Raced(sweep=sweep))
+    if sweep.confirm is not None:
+        phases.append(Given(keep=sweep.confirm.keep, seeds=sweep.confirm_seeds))
+    return phases

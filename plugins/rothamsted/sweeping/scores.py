@@ -1,0 +1,131 @@
+"""From what a replicate measured to its scores: composite metrics, one number an objective, what constraints see.
+
+Apart from the trial, because it is arithmetic on measurements, with nothing that runs or writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from rothamsted.analysis import constraints
+from rothamsted.analysis.constraints import constraint_of
+from rothamsted.analysis.objectives import counted, number_of
+from rothamsted.errors import StudyError
+from rothamsted.expression import Expression
+from rothamsted.records import Measured, ReplicateResult
+from rothamsted.spec import Objective, Sweep
+from rothamsted.studies import Keep
+from rothamsted.suggest import known_names
+
+NO_NUMBER = 1.0e9  # violation of a constraint that cannot be judged; infinity is no JSON, which the dashboard reads
+
+
+def scored(measured: Measured, sweep: Sweep) -> Measured:
+    """A measurement with the composite metrics of the sweep, where it has all that they are made of."""
+    own = measured.metrics
+    more = {o.metric: _expression(o.expression).evaluate(own) for o in sweep.objectives if _can_be_made(o, own)}
+    return replace(measured, metrics={**own, **more}) if more else measured
+
+
+def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
+    """One number for each objective of a replicate that finished.
+
+    Raises:
+        StudyError: an objective's metric was never measured, or too seldom; names those that were.
+    """
+    scores = []
+    for objective in sweep.objectives:
+        points = [(m.step, m.metrics[objective.metric]) for m in history if objective.metric in m.metrics]
+        steps, values = [step for step, _ in points], [value for _, value in points]
+        if not len(counted(steps, values, counts_step_0=sweep.project is not None)):
+            raise StudyError(_never(objective, history))
+        scores.append(number_of(steps, values, objective, counts_step_0=sweep.project is not None))
+    return tuple(scores)
+
+
+def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
+    """Check that a replicate that finished has measured all that the sweep's file asks for.
+
+    Args:
+        history: its measurements, composite metrics among them.
+        sweep: as its file has it.
+
+    Raises:
+        StudyError: the metric of an objective, a constraint or early stopping was never measured; names the nearest
+            of those that were.
+    """
+    scores_of(history, sweep)
+    last_values(history, sweep)
+    if sweep.stopping is not None and not any(sweep.stopping[0] in one.metrics for one in history):
+        raise StudyError(f"early_stopping: {_never_logged(sweep.stopping[0], history)}")
+
+
+def keep_of(sweep: Sweep) -> Keep:
+    """Whose weights a replicate keeps: those of the step that its objective, of several the first, is of."""
+    first = sweep.objective
+    return Keep(
+        metric=first.metric,
+        direction=first.direction,
+        reduce=first.reduce,
+        value=lambda measured: scored(measured, sweep).metrics.get(first.metric),
+    )
+
+
+def constrained(sweep: Sweep) -> list[str]:
+    """The metrics that constraints look at."""
+    return sorted({name for text in sweep.constraints for name in constraint_of(text).names})
+
+
+def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
+    """The last value of each metric that a constraint names.
+
+    Raises:
+        StudyError: one of them was never measured; names those that were.
+    """
+    last: dict[str, float] = {}
+    for text in sweep.constraints:
+        for name in sorted(constraint_of(text).names):
+            curve = [m.metrics[name] for m in history if name in m.metrics]
+            if not curve:
+                raise StudyError(f"constraint {text!r}: {_never_logged(name, history)}")
+            last[name] = float(curve[-1])
+    return last
+
+
+def violations(results: Sequence[ReplicateResult], sweep: Sweep) -> tuple[float, ...]:
+    """How far each constraint is from holding, as Optuna is told it: a number, at most 0 where it holds.
+
+    Without a replicate that finished there is nothing to judge, and every constraint counts as violated.
+    """
+    amounts = dict(constraints.violations(sweep.constraints, [r.last for r in results if r.last]))
+    return tuple(min(max(amounts.get(text, NO_NUMBER), -NO_NUMBER), NO_NUMBER) for text in sweep.constraints)
+
+
+def _can_be_made(objective: Objective, metrics: Mapping[str, float]) -> bool:
+    return objective.expression is not None and _expression(objective.expression).names <= metrics.keys()
+
+
+def _never(objective: Objective, history: Sequence[Measured]) -> str:
+    if objective.expression is None:
+        return f"objective: {_never_logged(objective.metric, history)}"
+    missing = sorted(_expression(objective.expression).names - set(_names(history)))
+    if missing:
+        return f"objective: {objective.expression!r}: {_never_logged(missing[0], history)}"
+    return f"objective: {objective.expression!r}: its metrics were never logged at one step"
+
+
+def _never_logged(metric: str, history: Sequence[Measured]) -> str:
+    names = _names(history)
+    logged = known_names(metric, names, word="logged") if names else "nothing was logged"
+    return f"metric {metric!r} was never logged; {logged}"
+
+
+def _names(history: Sequence[Measured]) -> list[str]:
+    return sorted({name for m in history for name in m.metrics})
+
+
+@lru_cache
+def _expression(text: str | None) -> Expression:
+    return Expression(text or "")

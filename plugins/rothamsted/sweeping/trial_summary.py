@@ -1,0 +1,299 @@
+"""From the replicates of a trial to what is written of it: points, tags and status of its run, what Optuna is told."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rothamsted import tags
+from rothamsted.analysis.objectives import objective_key
+from rothamsted.analysis.points import summary_points
+from rothamsted.analysis.race_words import race_note
+from rothamsted.metric import TEST_PREFIX, Metric, declared
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.search import Told
+from rothamsted.spec import Objective, Sweep
+from rothamsted.statistics import align, describe, summarize
+from rothamsted.statistics.centres import MEAN, words_of
+from rothamsted.statistics.crossed import Crossing, crossing_of
+from rothamsted.statistics.ranges import scale_of
+from rothamsted.statistics.sequential import schedule_looks
+from rothamsted.sweeping.scores import NO_NUMBER, violations
+from rothamsted.wording import with_basis
+
+
+def metric_points(measured: Measured) -> list[MetricPoint]:
+    """One measurement as MLflow metrics."""
+    points = [
+        MetricPoint(key, float(value), measured.timestamp_ms, measured.step) for key, value in measured.metrics.items()
+    ]
+    if measured.epoch is not None:
+        points.append(MetricPoint("epoch", float(measured.epoch), measured.timestamp_ms, measured.step))
+    return points
+
+
+def closing_points(ending: Ending) -> list[MetricPoint]:
+    """What is known at a replicate's end only, with its last measurement; the same whoever writes it down."""
+    if not ending.history:
+        return []
+    last = ending.history[-1]
+    return [MetricPoint(key, float(value), last.timestamp_ms, last.step) for key, value in ending.closing.items()]
+
+
+def tested(ending: Ending) -> dict[str, float]:
+    """The finite test metrics of a replicate's model: JSON, which keeps them, has no others."""
+    finite = {name: value for name, value in ending.closing.items() if math.isfinite(value)}
+    return {name: value for name, value in finite.items() if name.startswith(TEST_PREFIX)}
+
+
+def kept_tags(ending: Ending) -> dict[str, str]:
+    """Whose weights the model of a replicate has."""
+    return {tags.KEPT: str(ending.kept)} if ending.kept is not None else {}
+
+
+def curve_points(
+    results: Sequence[ReplicateResult],
+    metrics: Mapping[str, Metric],
+    *,
+    level: float,
+    timestamp_ms: int,
+    crossed: Mapping[str, int] | None = None,
+) -> list[MetricPoint]:
+    """`<metric>/mean`, `/ci_low`, ... at every step that was measured, over the replicates with a score."""
+    histories = [r.history for r in results if r.outcome is Outcome.FINISHED and r.history]
+    if not histories:
+        return []
+    points = []
+    cells = [r.replicate for r in results if r.outcome is Outcome.FINISHED and r.history]
+    for metric in dict.fromkeys(key for history in histories for m in history for key in m.metrics):
+        steps, values = align(histories, metric)
+        how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": declared(metrics, metric)}
+        points += summary_points(metric, steps, values, **how, crossing=crossing_of(crossed or {}, cells))
+    return points
+
+
+def objective_points(
+    results: Sequence[ReplicateResult],
+    sweep: Sweep,
+    metrics: Mapping[str, Metric],
+    *,
+    timestamp_ms: int,
+    step: int = 0,
+) -> list[MetricPoint]:
+    """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates."""
+    points = []
+    for index, objective in enumerate(sweep.objectives):
+        if len(scores := _scores(results, index)):
+            key, level = objective_key(index, objective.metric), sweep.statistics.level
+            at, known = np.array([step]), declared(metrics, objective.metric)
+            how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": known, "over": objective.over}
+            points += summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep))
+    return points
+
+
+def points_at_looks(
+    results: Sequence[ReplicateResult], sweep: Sweep, metrics: Mapping[str, Metric], *, timestamp_ms: int
+) -> list[MetricPoint]:
+    """The objective's summary, at step 0; in a race at each number of replicates that was looked at."""
+    racing = sweep.replicates.racing
+    if racing is None:
+        return objective_points(results, sweep, metrics, timestamp_ms=timestamp_ms)
+    n_ended = 1 + max((r.replicate for r in results), default=-1)
+    points = []
+    for n in schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step):
+        if n <= n_ended:
+            seen = [r for r in results if r.replicate < n]
+            points += objective_points(seen, sweep, metrics, timestamp_ms=timestamp_ms, step=n)
+    return points
+
+
+def told(
+    results: Sequence[ReplicateResult],
+    sweep: Sweep,
+    metrics: Mapping[str, Metric],
+    *,
+    run_id: str,
+    link: str,
+    race: str = "",
+    pruned: str = "",
+) -> Told:
+    """What Optuna is told of a trial: means over replicates with a score, +-inf where one diverged.
+
+    A trial that was pruned has no values: what it reported last stands for it.
+    """
+    level = sweep.statistics.level
+    n_by_outcome = Counter(r.outcome.value for r in results)
+    counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
+    summaries = [
+        summary_of(
+            _scores(counted, index),
+            level,
+            declared(metrics, objective.metric),
+            _crossing(counted, sweep),
+            over=objective.over,
+        )
+        for index, objective in enumerate(sweep.objectives)
+    ]
+    broken = violations(results, sweep)
+    values = tuple(
+        _worst(objective) if n_by_outcome[Outcome.DIVERGED.value] else value_of(summary)
+        for objective, summary in zip(sweep.objectives, summaries, strict=True)
+    )
+    has_values = not pruned and all(value is not None for value in values)
+    result = {
+        "summary": summaries[0],
+        "outcomes": dict(n_by_outcome),
+        "replicates": [_replicate(r) for r in results],
+    }
+    if len(summaries) > 1:
+        result["others"] = [
+            {"metric": objective.metric, "direction": objective.direction, "summary": summary}
+            for objective, summary in zip(sweep.objectives[1:], summaries[1:], strict=True)
+        ]
+    result |= {"violations": list(broken)} if broken else {}
+    result |= {"pruned": pruned} if pruned else {}
+    return Told(
+        values=tuple(float(value) for value in values if value is not None) if has_values else None,
+        state="pruned" if pruned else None,
+        constraints=broken if has_values else (),
+        attributes={tags.RUN_ID: run_id, tags.RESULT: result},
+        note=_note(result, sweep, link, race),
+    )
+
+
+def _scores(results: Sequence[ReplicateResult], index: int) -> np.ndarray:
+    found = [r.objective if index == 0 else r.others[index - 1] for r in results if r.objective is not None]
+    return np.array(found, dtype=float)
+
+
+def _crossing(results: Sequence[ReplicateResult], sweep: Sweep) -> Crossing | None:
+    """Which combination each scored replicate is, of a search whose replicates are crossed; None on fresh seeds."""
+    if not {r.seed for r in results} <= set(sweep.replicates.values):
+        return None
+    return crossing_of(sweep.replicates.crossed, [r.replicate for r in results if r.objective is not None])
+
+
+def summary_of(
+    scores: np.ndarray, level: float, metric: Metric, crossing: Crossing | None = None, *, over: str = MEAN
+) -> dict[str, Any]:
+    """Statistics, interval and its kind of the scores (replicate,); empty without any, None where undefined.
+
+    Where another number than the mean stands for a condition (`objective.over`) that is `value`, and the interval is
+    its own.
+    """
+    if not len(scores):
+        return {}
+    found: dict[str, Any] = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric, crossing).items()}
+    if over == MEAN:
+        return {**found, "method": scale_of(scores, metric)}
+    own = describe(scores, level=level, metric=metric, over=over)
+    low, high = (own.interval.low, own.interval.high) if own.interval else (None, None)
+    method = own.interval.method if own.interval else ""
+    return {**found, "ci_low": low, "ci_high": high, "method": method, "over": over, "value": _finite(own.centre)}
+
+
+def value_of(summary: Mapping[str, Any]) -> float | None:
+    """What stands for a condition in a summary: what `objective.over` names, else the mean; None where undefined."""
+    return summary["value"] if "value" in summary else summary.get("mean")
+
+
+def _worst(objective: Objective) -> float:
+    return math.inf if objective.direction == "minimize" else -math.inf
+
+
+def _replicate(result: ReplicateResult) -> dict[str, Any]:
+    more: dict[str, Any] = {"others": list(result.others)} if result.others else {}
+    more |= {"attempt": result.attempt} if result.attempt > 1 else {}
+    return {
+        "replicate": result.replicate,
+        "seed": result.seed,
+        "run_id": result.run_id,
+        "outcome": result.outcome.value,
+        "objective": result.objective,
+        **more,
+        **({"last": dict(result.last)} if result.last else {}),
+        **({"tested": dict(result.tested)} if result.tested else {}),
+        **({"reason": result.reason[:500]} if result.reason else {}),
+    }
+
+
+def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
+    """'0.123 [0.110, 0.136] (95 %, t, n = 3)', or why there is no interval."""
+    value = value_of(summary)
+    if value is None:
+        return "no score"
+    low, high = (math.nan if summary.get(end) is None else summary[end] for end in ("ci_low", "ci_high"))
+    method = summary.get("method", "t")  # one that was told before the method was kept
+    text = with_basis(value, low, high, level=level, method=method, n=int(summary["n"]))
+    return f"{words_of(summary['over'])} {text}" if "over" in summary else text
+
+
+def describe_violation(violation: float) -> str:
+    """'holds', or by how much it does not."""
+    if violation <= 0:
+        return "holds"
+    return "cannot be judged" if violation >= NO_NUMBER else f"broken by {violation:.4g}"
+
+
+def _note(result: Mapping[str, Any], sweep: Sweep, link: str, race: str) -> str:
+    level = sweep.statistics.level
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in result["outcomes"].items())
+    parts = [f"pruned: {result['pruned']}"] if "pruned" in result else []
+    parts += [f"objective: {describe_estimate(result['summary'], level)}"]
+    parts += [f"{other['metric']}: {describe_estimate(other['summary'], level)}" for other in result.get("others", ())]
+    broken = zip(sweep.constraints, result.get("violations", ()))
+    parts += [f"constraint {text}: {describe_violation(violation)}" for text, violation in broken]
+    parts += [f"replicates: {counts}"]
+    parts += [f"race: {race}"] if race else []
+    parts += [spoiled] if (spoiled := race_note(race)) else []
+    return "\n\n".join([*parts, f"[its run in MLflow]({link})\n"])
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+# ---- the trial's run ----
+
+
+def now_ms() -> int:
+    """The time of day in milliseconds, as MLflow keeps it."""
+    return time.time_ns() // 1_000_000
+
+
+def closing_status(results: Iterable[ReplicateResult], pruned: str) -> RunStatus:
+    """The status of a trial's run whose replicates have all ended."""
+    if pruned:
+        return RunStatus.KILLED
+    has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
+    return RunStatus.FINISHED if has_score else RunStatus.FAILED
+
+
+def closing_tags(results: Sequence[ReplicateResult], more: Mapping[str, str], pruned: str) -> dict[str, str]:
+    """How a trial's replicates ended, and why it was pruned or what more its assignment says."""
+    if pruned:
+        more = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: pruned[:500]}
+    return {**outcome_tags(results), **more}
+
+
+def outcome_tags(results: Iterable[ReplicateResult]) -> dict[str, str]:
+    """How many replicates ended how, and the best of these outcomes, as tags of their trial's run."""
+    counts = Counter(result.outcome for result in results)
+    best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED, Outcome.FAILED) if counts[o])
+    return {f"rothamsted.n_{o.value}": str(counts[o]) for o in Outcome if counts[o]} | {tags.OUTCOME: best.value}
+
+
+def last_ms(results: Iterable[ReplicateResult]) -> int:
+    """The time of the last measurement behind a summary: the same whenever it is written; now without any."""
+    finished = (r.history[-1].timestamp_ms for r in results if r.outcome is Outcome.FINISHED and r.history)
+    return max(finished, default=now_ms())
+
+
+def as_params(values: Mapping[str, Any]) -> dict[str, str]:
+    """A condition as the params of its run."""
+    return {key: str(value) for key, value in values.items()}

@@ -1,0 +1,86 @@
+"""What an earlier holder's end means for the replicates of a trial that was taken over: blame, failures, new runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from rothamsted import tags
+from rothamsted.records import Outcome, ReplicateResult, RunStatus
+from rothamsted.search.lease import DEATHS
+from rothamsted.sweeping.assignment import Assignment
+from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.trial_summary import now_ms
+from rothamsted.sweeping.worker.earlier import Earlier, abandon, failed_result
+from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
+
+
+def count_failures(runs: TrialRuns, earlier: Earlier) -> dict[int, ReplicateResult]:
+    """Replicates that failed in earlier hands: results of those that had their last attempt; the others start anew.
+
+    Raises:
+        LostError: the trial is not ours any more.
+    """
+    results: dict[int, ReplicateResult] = {}
+    for replicate, run in earlier.failed.items():
+        n_failed = int(run.tags.get(tags.ATTEMPT, 1))  # the run's own failure included
+        failures = {**runs.attempts.failures, replicate: n_failed - 1}
+        runs.lease.attributes = {**runs.lease.attributes, tags.ATTEMPTS: by_text(failures)}
+        if runs.attempts.has_crashed_out(replicate):
+            results[replicate] = failed_result(replicate, run, runs.context.sweep)
+        elif n_failed >= runs.attempts.limit:
+            runs.fail_for_good(replicate)
+            results[replicate] = failed_result(replicate, run, runs.context.sweep)
+        else:
+            runs.fail(replicate)
+    return results
+
+
+def lay_blame(runs: TrialRuns, earlier: Earlier, pending: Sequence[int]) -> dict[int, str]:
+    """Count the deaths of earlier holders for the replicates that were running; returns those killed on purpose.
+
+    Where the record shows none, because the worker died before it had written anything, a death is laid at the door of
+    those that it would have run first; but only once: where a trial has seen a crash, a run is written when it starts.
+
+    Raises:
+        LostError: the trial is not ours any more.
+    """
+    deaths = runs.lease.deaths
+    if not deaths:
+        return {}
+    running = [replicate for replicate in earlier.open if replicate in pending]
+    whys = [why for why in deaths if why and running]
+    crashes = dict(runs.attempts.crashes)
+    first = [] if crashes else pending[: runs.context.sweep.execution.population]
+    for replicate in running or first:
+        crashes[replicate] = crashes.get(replicate, 0) + len(deaths) - len(whys)
+    runs.lease.set_attributes({tags.CRASHES: by_text(crashes), DEATHS: whys})
+    return dict.fromkeys(running, whys[-1]) if whys else {}
+
+
+def start_anew(runs: TrialRuns, earlier: Earlier, *, keep: Collection[int]) -> None:
+    """End the runs of a foreign project's interrupted replicates; each gets another one.
+
+    Raises:
+        LostError: the trial is not ours any more.
+    """
+    left = [replicate for replicate in earlier.interrupted if replicate not in keep]
+    if left:
+        abandon(runs.context, earlier, keep=keep)
+        runs.context.recorder.flush()
+        runs.rename(left)
+
+
+def end_pruned(context: Opened, assignment: Assignment, earlier: Earlier, reason: str) -> dict[int, ReplicateResult]:
+    """End the runs of replicates whose worker died after it had pruned their trial; returns their results."""
+    results: dict[int, ReplicateResult] = {}
+    for replicate, run in earlier.interrupted.items():
+        context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: reason[:500]})
+        context.recorder.end_run(run.run_id, RunStatus.KILLED, now_ms())
+        results[replicate] = ReplicateResult(
+            replicate=replicate,
+            seed=assignment.seeds[replicate],
+            run_id=run.run_id,
+            outcome=Outcome.PRUNED,
+            objective=None,
+        )
+    return results

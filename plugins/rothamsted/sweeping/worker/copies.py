@@ -1,0 +1,78 @@
+"""Notice replicates of a foreign project that are copies: equal in all their bits, though their seeds differ.
+
+Copies would count as evidence: three of one number have no spread, and every difference is then a sure one.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from rothamsted import tags
+from rothamsted.records import MetricPoint, Outcome, ReplicateResult
+from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.worker.trial import TrialRun
+from rothamsted.tracking import read_history
+
+_TIMES = re.compile(r"time|second|duration|elapsed|throughput|speed|memory|^system/", re.IGNORECASE)  # differ anyway
+
+
+def seed_without_effect(trial: TrialRun, replicate: int) -> str:
+    """Why a sweep is stopped after one of its replicates: in a line, with the way out; empty: it goes on.
+
+    All metrics but times must be equal at every step. One condition whose replicates differ shows that the seed
+    reaches the project: others may then be equal for a good reason.
+
+    Args:
+        trial: of a foreign project, with the replicate that has just ended.
+        replicate: that one.
+    """
+    finished = [one for one in trial.ended() if one.outcome is Outcome.FINISHED]
+    own = next((one for one in finished if one.replicate == replicate), None)
+    if own is None or any(_scores(one) != _scores(own) for one in finished):
+        return ""
+    twin = next((one for one in finished if one.seed != own.seed), None)
+    if twin is None or _has_effect_elsewhere(trial.context):
+        return ""
+    trial.context.recorder.flush()
+    curves = read_history([own.run_id, twin.run_id], uri=trial.context.tracking_uri)
+    wanted = {objective.metric for objective in trial.context.sweep.objectives}
+    if _bits(curves[own.run_id], wanted) != _bits(curves[twin.run_id], wanted):
+        return ""
+    return _said(trial, twin, own)
+
+
+def _said(trial: TrialRun, twin: ReplicateResult, own: ReplicateResult) -> str:
+    sweep = trial.context.sweep
+    named = ", ".join(map(repr, sweep.varied))
+    given = "it as parameter" if len(sweep.varied) == 1 else "them as parameters"
+    way = (
+        f"the project is given {given} {named}: let its code use {given.split()[0]}"
+        if named
+        else "name the parameter of its entry point that takes it, as in seed_parameter: seed, and let its code use it"
+    )
+    return (
+        f"sweep {sweep.name}: condition {trial.assignment.of}: seeds {twin.seed} and {own.seed} gave the same bits in "
+        f"all metrics: the seed does not reach project {sweep.project}, and copies are no evidence; {way}; "
+        "or give replicates: {count: 1} if its result does not depend on a seed"
+    )
+
+
+def _scores(one: ReplicateResult) -> tuple[float | None, ...]:
+    return (one.objective, *one.others)
+
+
+def _has_effect_elsewhere(context: Opened) -> bool:
+    """Whether replicates of some condition that has ended differ."""
+    for told in context.queue.trials([tags.RESULT]):
+        result = told.attributes.get(tags.RESULT, {"replicates": ()})
+        scores = [one["objective"] for one in result["replicates"] if one["outcome"] == Outcome.FINISHED]
+        if any(one != other for one, other in pairwise(scores)):
+            return True
+    return False
+
+
+def _bits(points: list[MetricPoint], wanted: set[str]) -> list[tuple[str, int, str]]:
+    """The curves without their times of day, and without metrics that are times."""
+    kept = [point for point in points if point.key in wanted or not _TIMES.search(point.key)]
+    return sorted((point.key, point.step, repr(point.value)) for point in kept)

@@ -1,0 +1,159 @@
+"""What earlier holders of a claimed trial have done: read from the search, and from the record.
+
+A trial that ended before stands whole in the search. Of one whose holder died the search has the ids of its runs,
+and the record what became of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.analysis.objectives import not_finite, objective_key
+from rothamsted.records import Outcome, ReplicateResult, RunStatus
+from rothamsted.search import Lease
+from rothamsted.search.lease import RUNS
+from rothamsted.spec import Sweep
+from rothamsted.sweeping.assignment import Assignment
+from rothamsted.sweeping.attempts import Attempts
+from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.scores import constrained
+from rothamsted.sweeping.told_replicates import result_of_told
+from rothamsted.sweeping.worker.model_log import ModelNote
+from rothamsted.tracking import FoundRun, find_run, find_runs
+
+TRIAL_RUN = "trial"  # beside the replicates' numbers, among the ids of a trial's runs
+_ENDED = (
+    (RunStatus.FINISHED, Outcome.FINISHED),
+    (RunStatus.FINISHED, Outcome.DIVERGED),
+    (RunStatus.KILLED, Outcome.PRUNED),
+)
+
+
+@dataclass(kw_only=True)
+class Earlier:
+    """What earlier holders have done."""
+
+    run_id: str = ""  # of the trial
+    results: dict[int, ReplicateResult] = field(default_factory=dict)  # by replicate, without histories
+    told: frozenset[int] = frozenset()  # replicates that the search was told of
+    interrupted: dict[int, FoundRun] = field(default_factory=dict)  # runs that can go on, by replicate
+    failed: dict[int, FoundRun] = field(default_factory=dict)  # runs of failures that were not told, by replicate
+    notes: dict[int, ModelNote] = field(default_factory=dict)  # what became of models, by replicate
+
+    @property
+    def open(self) -> list[int]:
+        """Replicates that were running when the last holder ended."""
+        return [r for r, run in self.interrupted.items() if run.status == "RUNNING" or tags.OUTCOME not in run.tags]
+
+
+def restore(context: Opened, lease: Lease, assignment: Assignment) -> Earlier:
+    """Everything of a claimed trial that need not be run again.
+
+    The runs of an earlier holder are held under this claim before they are read: what it writes later is dropped.
+
+    Raises:
+        LostError: the trial is not ours any more.
+    """
+    earlier = told_before(lease.attributes, assignment, retries=context.sweep.execution.retries)
+    if not lease.is_taken_over:
+        return earlier
+    runs = lease.runs or _found_by_tags(context, lease, assignment)
+    is_there = [run_id for run_id in runs.values() if find_run(run_id, uri=context.tracking_uri) is not None]
+    for run_id in is_there:
+        context.recorder.hold(run_id, lease.token)
+    context.recorder.flush()
+    for key, run_id in runs.items():
+        run = find_run(run_id, uri=context.tracking_uri) if run_id in is_there else None
+        if run is not None and key == TRIAL_RUN:
+            earlier.run_id = run_id
+        elif run is not None and int(key) in assignment.seeds:
+            _keep(earlier, int(key), run, context.sweep)
+    return earlier
+
+
+def told_before(attributes: Mapping[str, Any], assignment: Assignment, *, retries: int) -> Earlier:
+    """What the search was told of a trial; a failed replicate is done when it has had all its attempts."""
+    earlier, result = Earlier(), attributes.get(tags.RESULT)
+    if result is None:
+        return earlier
+    attempts = Attempts.of(attributes, retries=retries)
+    told = [result_of_told(one) for one in result["replicates"]]
+    earlier.told = frozenset(r.replicate for r in told)
+    done = [r for r in told if r.outcome is not Outcome.FAILED or attempts.is_given_up(r.replicate)]
+    earlier.results.update({r.replicate: r for r in done})
+    notes = {int(replicate): ModelNote(**note) for replicate, note in result.get("models", {}).items()}
+    earlier.notes.update({replicate: note for replicate, note in notes.items() if replicate in earlier.results})
+    if assignment.has_run:
+        earlier.run_id = attributes[tags.RUN_ID]
+    return earlier
+
+
+def _found_by_tags(context: Opened, lease: Lease, assignment: Assignment) -> dict[str, str]:
+    """The runs of a trial whose ids are not in the search: older sweeps, and a server's before they were written.
+
+    Of several of one replicate the last; they stand in the search from now on.
+    """
+    wanted = {tags.SWEEP: context.sweep.name, tags.TRIAL: str(assignment.of), tags.PHASE: assignment.phase}
+    found = find_runs([context.experiment_id], wanted, uri=context.tracking_uri)
+    trials = {r.run_id for r in found if r.tags.get("mlflow.parentRunId") == assignment.parent_run_id}
+    runs: dict[str, str] = {}
+    for run in sorted(found, key=lambda run: run.start_ms):
+        if run.tags.get("mlflow.parentRunId") not in {assignment.parent_run_id, *trials}:
+            continue  # of another sweep of this name
+        if run.tags[tags.ROLE] == "trial" and assignment.has_run:
+            runs[TRIAL_RUN] = run.run_id
+        elif tags.REPLICATE in run.tags:
+            runs[run.tags[tags.REPLICATE]] = run.run_id
+    lease.set_attributes({RUNS: runs})
+    return runs
+
+
+def _keep(earlier: Earlier, replicate: int, run: FoundRun, sweep: Sweep) -> None:
+    outcome = run.tags.get(tags.OUTCOME)
+    if (run.status, outcome) in _ENDED:
+        earlier.results[replicate] = _result_of_run(replicate, run, sweep)
+        if note := ModelNote.from_tags(run.tags):
+            earlier.notes[replicate] = note
+    elif run.status != RunStatus.FAILED or (sweep.project is not None and outcome is None):
+        earlier.interrupted[replicate] = run  # nobody has said how it ended; a foreign process may set the status
+    else:
+        earlier.failed[replicate] = run
+
+
+def _result_of_run(replicate: int, run: FoundRun, sweep: Sweep) -> ReplicateResult:
+    metrics = [objective.metric for objective in sweep.objectives]
+    keys = [objective_key(index, metric) for index, metric in enumerate(metrics)]
+    outcome, reason = Outcome(run.tags[tags.OUTCOME]), run.tags.get(tags.REASON, "")
+    if outcome is Outcome.FINISHED and (why := not_finite([run.metrics.get(key) for key in keys], metrics)):
+        outcome, reason = Outcome.DIVERGED, why
+    is_finished = outcome is Outcome.FINISHED
+    return ReplicateResult(
+        replicate=replicate,
+        seed=int(run.tags[tags.SEED]),
+        run_id=run.run_id,
+        outcome=outcome,
+        objective=run.metrics.get(keys[0]) if outcome is not Outcome.DIVERGED else None,
+        others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
+        last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
+        reason=run.tags.get(tags.STOPPED_EARLY, "") if is_finished else reason,
+        attempt=int(run.tags.get(tags.ATTEMPT, 1)),
+    )
+
+
+def failed_result(replicate: int, run: FoundRun, sweep: Sweep) -> ReplicateResult:
+    """A replicate whose run says that it failed, as the search is told it."""
+    return replace(_result_of_run(replicate, run, sweep), outcome=Outcome.FAILED, objective=None)
+
+
+def abandon(context: Opened, earlier: Earlier, *, keep: Container[int]) -> None:
+    """End the runs of interrupted replicates that cannot go on: a foreign process starts anew, in a run of its own."""
+    for replicate in [replicate for replicate in earlier.interrupted if replicate not in keep]:
+        run = earlier.interrupted.pop(replicate)
+        if (run.status, run.tags.get(tags.OUTCOME)) != (RunStatus.KILLED, Outcome.INTERRUPTED):
+            reason = "its worker died; it was started anew in another run"
+            context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value, tags.REASON: reason})
+            context.recorder.end_run(run.run_id, RunStatus.KILLED, run.end_ms or time.time_ns() // 1_000_000)

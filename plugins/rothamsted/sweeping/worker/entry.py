@@ -1,0 +1,89 @@
+"""Where a worker begins: open a sweep that was started before, by its name and storage, and work on it.
+
+The console command `rothamsted worker` and every executor's job call the same function.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+
+from rothamsted import tracking
+from rothamsted.holders import new_worker_id
+from rothamsted.mlproject import find_home
+from rothamsted.studies import Study
+from rothamsted.sweeping.open.from_file import find_target
+from rothamsted.sweeping.opened import Emit, Opened, open_started
+from rothamsted.sweeping.phases.order import phases_of
+from rothamsted.sweeping.worker.warned import warnings_told
+from rothamsted.sweeping.worker.work import Worker
+
+
+class WhyLeft(StrEnum):
+    """Why a worker has ended, as its user reads it."""
+
+    DONE = "nothing is left to do"
+    STOPPED = "stopped"
+    UNDECIDED = "nobody decides what comes next; give the sweep's own command again"
+
+
+def work(
+    *,
+    sweep: str,
+    storage: str,
+    emit: Emit,
+    should_stop: Callable[[], bool],
+    tracking_uri: str | None = None,
+    until: float | None = None,
+    tells_warnings: bool = False,
+) -> WhyLeft:
+    """Work on a sweep until nothing is left, or until stopped.
+
+    Args:
+        sweep: its name.
+        storage: database URL of its search.
+        emit: told of each replicate's start and end and of each trial's end.
+        should_stop: asked between measurements; true: checkpoint, give the trials back, and end.
+        tracking_uri: where its record is; None: MLflow's own settings say.
+        until: unix seconds after which no further trial is claimed.
+        tells_warnings: emit warnings of the engine and the study as notes, for where nobody sees standard error.
+
+    Raises:
+        UserError: there is no such sweep, its study is not here, or a store cannot be reached.
+    """
+    root = find_home(Path.cwd())
+    uri = tracking_uri or tracking.tracking_uri()
+    tracking.check_reachable(uri)
+    context = open_started(
+        sweep, storage, root=root, find_target=lambda whole: find_target(whole, root), tracking_uri=uri
+    )
+    if threading.current_thread() is threading.main_thread():  # this process is for this work
+        gc.collect()
+        gc.freeze()  # what is imported stays: full collections need not walk it again
+    worker_id = new_worker_id()
+    worker = Worker(context=context, emit=emit, should_stop=should_stop, until=until, worker_id=worker_id)
+    try:
+        with _warnings(emit, worker_id, context) if tells_warnings else nullcontext():
+            worker.run()
+        is_stopped = should_stop() or (until is not None and time.time() >= until)
+        return WhyLeft.STOPPED if is_stopped else _why_idle(context)
+    finally:
+        context.recorder.close()
+
+
+def _why_idle(context: Opened) -> WhyLeft:
+    """Why a worker that was not stopped has ended: the sweep is over, or its next step waits for a coordinator."""
+    data = context.data()
+    is_over = all(phase.next(data) is None for phase in phases_of(context.sweep))
+    return WhyLeft.DONE if is_over else WhyLeft.UNDECIDED
+
+
+def _warnings(emit: Emit, worker_id: str, context: Opened) -> AbstractContextManager[None]:
+    study = context.study
+    package = study.config.__module__.partition(".")[0] if isinstance(study, Study) else ""
+    return warnings_told(lambda text: emit({"event": "note", "worker": worker_id, "text": text}), package)

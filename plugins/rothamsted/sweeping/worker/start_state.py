@@ -1,0 +1,46 @@
+"""Where the stage before left a replicate, so that its training goes on there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from rothamsted import tags
+from rothamsted.studies import Checkpoint, Snapshot, Study
+from rothamsted.sweeping.checkpoint_folders import checkpoint_folder, state_part
+from rothamsted.sweeping.opened import Opened, config_of
+from rothamsted.sweeping.worker.population_judge import Member
+
+
+def start_of(members: Sequence[Member]) -> Snapshot | None:
+    """Where the stage before left a replicate that trains alone, which its run is tagged with."""
+    trial, member = members[0]
+    if len(members) > 1 or not trial.assignment.is_linked_to_stages:
+        return None
+    start = state_to_start_from(trial.context, trial.lease.number, member.seed, member.config)
+    if start is not None:
+        step = str(start.histories[0][-1].step)
+        trial.context.recorder.log(member.run_id, tags={tags.RESUMED_FROM_STEP: step})
+    return start
+
+
+def state_to_start_from(opened: Opened, trial: int, seed: int, config: BaseModel) -> Snapshot | None:
+    """Where the stage before left a replicate; None where it left nothing, or this is not the same training.
+
+    Raises:
+        StudyError: the file that it left cannot be read, or was put there by hand.
+    """
+    earlier, study = opened.earlier_stage, opened.study
+    if earlier is None or not earlier.left_states or not isinstance(study, Study):
+        return None
+    seeds = earlier.sweep.replicates.values
+    if study.extends is None or seed not in seeds:
+        return None
+    old = config_of(study, earlier.sweep, opened.sweep.enqueue[trial], seed)
+    if not study.extends(config, old):
+        return None
+    part = state_part(earlier.trials[trial], seeds.index(seed))
+    return Checkpoint(folder=checkpoint_folder(opened.root, earlier.sweep, earlier.run_id, part)).load(
+        study.name, [old]
+    )

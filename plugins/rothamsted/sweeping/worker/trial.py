@@ -1,0 +1,307 @@
+"""One claimed trial: which of its replicates still have to run, their runs, and what came of them.
+
+The ids of its runs stand in the search before the runs are made, so that whoever takes the trial over finds them. What
+is written twice, because a worker died between writing and telling, has the same time stamps both times, so that
+the store keeps one point a step.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.analysis.objectives import not_finite, objective_key
+from rothamsted.errors import StudyError
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.search import Lease, LostError, ToldTrial
+from rothamsted.sweeping import trial_summary as aggregate
+from rothamsted.sweeping.assignment import Assignment, assignment_of
+from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.scores import check_measured, last_values, scored, scores_of
+from rothamsted.sweeping.told_replicates import with_histories
+from rothamsted.sweeping.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
+from rothamsted.sweeping.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
+from rothamsted.sweeping.worker.earlier import Earlier, restore
+from rothamsted.sweeping.worker.model_log import ModelLogger, Trained, TrialModels
+from rothamsted.sweeping.worker.trial_judge import TrialJudge
+from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
+from rothamsted.tracking import run_link
+
+JUDGED = (Outcome.FINISHED, Outcome.DIVERGED)  # whose curves a pruner sees
+TRACEBACK = "traceback.txt"
+_REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BECAUSE}  # where an ending's reason goes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicateRun:
+    """One replicate that is about to run."""
+
+    replicate: int
+    seed: int
+    config: Any  # of the study; of a foreign project the parameters of its entry point
+    run_id: str
+    attempt: int
+    logged: frozenset[tuple[str, int]]  # (metric, step) that an earlier session has logged already
+
+
+@dataclass(kw_only=True)
+class TrialRun:
+    """A trial in the hands of one worker."""
+
+    context: Opened
+    lease: Lease
+    assignment: Assignment
+    earlier: Earlier
+    runs: TrialRuns
+    models: TrialModels
+    judge: TrialJudge
+    run_id: str = ""
+    results: dict[int, ReplicateResult] = field(default_factory=dict)
+    pruned: str = ""  # why the trial was pruned
+    killed: dict[int, str] = field(default_factory=dict)  # replicates whose worker was ended on purpose, and why
+
+    @classmethod
+    def open(cls, context: Opened, lease: Lease, models: ModelLogger | None = None) -> TrialRun:
+        """Open the trial's run, or the one that an earlier worker opened, with what it had finished.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        assignment = assignment_of(context, lease)
+        earlier = restore(context, lease, assignment)
+        trial = cls(
+            context=context,
+            lease=lease,
+            assignment=assignment,
+            earlier=earlier,
+            runs=TrialRuns(context=context, lease=lease, assignment=assignment),
+            judge=TrialJudge(context=context, lease=lease, prunes=assignment.prunes),
+            models=TrialModels(logger=models, context=context, kept=assignment.models, notes=dict(earlier.notes)),
+            run_id=earlier.run_id,
+            pruned=lease.attributes.get(tags.PRUNED, ""),
+        )
+        trial.results.update(earlier.results)
+        if assignment.has_run:
+            trial.run_id = trial.runs.open_trial(trial.run_id)
+        trial.results.update(count_failures(trial.runs, earlier))
+        trial.killed = lay_blame(trial.runs, earlier, trial.pending())
+        if trial.pruned:
+            trial.results.update(end_pruned(context, assignment, earlier, trial.pruned))
+        elif context.sweep.project is not None:
+            start_anew(trial.runs, earlier, keep=trial.killed)
+        if not assignment.has_run and trial.results:
+            trial.run_id = next(iter(trial.results.values())).run_id
+        if trial.judge.over == "steps" and earlier.results:
+            trial.judge.remember(
+                with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri, of=JUDGED)
+            )
+        return trial
+
+    def pending(self) -> list[int]:
+        """The replicates that have no result yet and shall have one."""
+        return [] if self.pruned else [r for r in self.assignment.seeds if r not in self.results]
+
+    def start(self, replicate: int) -> ReplicateRun:
+        """Open the run of a replicate, or reopen the one that was interrupted.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        seed = self.assignment.seeds[replicate]
+        config = self.context.config_of(self.lease.condition, seed)
+        attempt = 1 + self.runs.attempts.failures.get(replicate, 0)
+        found = self.earlier.interrupted.pop(replicate, None)
+        if found is not None:
+            run_id = found.run_id
+            self.context.recorder.resume_run(run_id)
+            logged = self.runs.logged(run_id)
+        else:
+            run_id, logged = self.runs.open_replicate(self.run_id, replicate, attempt)
+        if not self.assignment.has_run:
+            self.run_id = run_id
+        return ReplicateRun(
+            replicate=replicate, seed=seed, config=config, run_id=run_id, attempt=attempt, logged=logged
+        )
+
+    def log(self, replicate: ReplicateRun, measured: Measured) -> None:
+        """Buffer one measurement of a replicate."""
+        points = aggregate.metric_points(measured)
+        if replicate.logged:
+            points = [p for p in points if (p.key, p.step) not in replicate.logged]
+        self.context.recorder.log(replicate.run_id, metrics=points)
+
+    def complete(self, ending: Ending) -> Ending:
+        """An ending with its composite metrics.
+
+        One that lacks a metric that the file asks for has failed; one whose objective is not finite, diverged.
+        """
+        sweep = self.context.sweep
+        ending = replace(ending, history=tuple(scored(m, sweep) for m in ending.history))
+        if ending.outcome is not Outcome.FINISHED:
+            return ending
+        try:
+            check_measured(ending.history, sweep)
+            scores = scores_of(ending.history, sweep)
+        except StudyError as error:
+            return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
+        if reason := not_finite(scores, [objective.metric for objective in sweep.objectives]):
+            return replace(ending, outcome=Outcome.DIVERGED, reason=reason, model=None)
+        return ending
+
+    def end(self, replicate: ReplicateRun, ending: Ending) -> ReplicateResult:
+        """Write how a replicate ended, its ending being complete; whether its result is kept is the worker's."""
+        sweep, recorder = self.context.sweep, self.context.recorder
+        scores: tuple[float, ...] = ()
+        extra: list[MetricPoint] = []
+        if ending.outcome is Outcome.FINISHED:
+            scores, step = scores_of(ending.history, sweep), ending.history[-1].step
+            keys = [objective_key(index, objective.metric) for index, objective in enumerate(sweep.objectives)]
+            extra = [MetricPoint(key, score, now_ms(), step) for key, score in zip(keys, scores, strict=True)]
+        extra += aggregate.closing_points(ending)
+        extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
+        run_tags = {tags.OUTCOME: ending.outcome.value}
+        if ending.reason:
+            run_tags[_REASONS.get(ending.outcome, tags.REASON)] = ending.reason[:500]
+        if ending.outcome is Outcome.FINISHED:
+            run_tags |= aggregate.kept_tags(ending)
+            # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
+            self.models.take(replicate.replicate, lambda: self._trained(replicate, ending))
+        recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
+        recorder.end_run(replicate.run_id, ending.outcome.run_status, now_ms())
+        if ending.outcome is Outcome.FAILED:
+            recorder.flush()
+            recorder.log_text(replicate.run_id, ending.traceback or ending.reason, TRACEBACK)
+        return ReplicateResult(
+            replicate=replicate.replicate,
+            seed=replicate.seed,
+            run_id=replicate.run_id,
+            outcome=ending.outcome,
+            objective=scores[0] if scores else None,
+            others=scores[1:],
+            last=last_values(ending.history, sweep) if scores else {},
+            tested=aggregate.tested(ending) if scores and self.assignment.phase == "confirm" else {},
+            reason=ending.reason if ending.outcome is not Outcome.PRUNED else "",  # the trial's own
+            attempt=replicate.attempt,
+            history=ending.history,
+        )
+
+    def judged(self, step: int) -> str:
+        """Why the trial is pruned at a step that has just been measured; empty: it goes on, or is lost."""
+        with suppress(LostError):
+            if self.lease.confirm() and (reason := self.judge.at_step(step)):
+                self.prune(reason)
+                return reason
+        return ""
+
+    def judge_replicates(self) -> None:
+        """Prune the trial if that is what its finished replicates say.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        reason = self.judge.after_replicates(self.ended(), is_over=not self.pending())
+        if reason and not self.pruned:
+            self.prune(reason)
+
+    def prune(self, reason: str) -> None:
+        """Stop the trial: said in the search first, so that whoever takes it over does not train it on.
+
+        After what it was judged by has been written: whoever takes it over finds that, and its replicates' runs.
+
+        Raises:
+            LostError: the trial is not ours any more.
+        """
+        self.context.recorder.flush()
+        self.lease.set_attributes({tags.PRUNED: reason})
+        self.pruned = reason
+
+    def close(self) -> bool:
+        """All replicates have a result: write the trial's means and intervals, then tell the search.
+
+        False: the trial was lost, and nothing more of it is written.
+        """
+        if not self.lease.confirm():
+            return False
+        if self.assignment.has_run:
+            self._write_summary()
+        self.models.log_if_best(self.as_told)
+        self.context.recorder.flush()
+        return self.lease.tell(self.told())
+
+    def _write_summary(self) -> None:
+        """Counts; the objective's summary; curves, once the trial cannot get more replicates.
+
+        What was told before, in an earlier round of a race or before a retry, is replaced.
+        """
+        recorder, results = self.context.recorder, self.ended()
+        is_first = not self.earlier.told
+        if is_first or self.assignment.is_final:
+            results = with_histories(results, tracking_uri=self.context.tracking_uri)
+        stamp = last_ms(results) if is_first else now_ms()
+        sweep, metrics = self.context.sweep, self.context.study.known_metrics
+        points = [] if self.pruned else aggregate.points_at_looks(results, sweep, metrics, timestamp_ms=stamp)
+        if self.assignment.is_final and not self.pruned:
+            points += aggregate.curve_points(
+                results, metrics, level=sweep.statistics.level, timestamp_ms=stamp, crossed=sweep.replicates.crossed
+            )
+        recorder.log(
+            self.run_id,
+            metrics=points if is_first else (),
+            tags=closing_tags(results, self.assignment.closing_tags, self.pruned),
+        )
+        recorder.end_run(self.run_id, closing_status(results, self.pruned), now_ms())
+        if not is_first:
+            recorder.replace_metrics(self.run_id, points)
+
+    def told(self) -> Any:
+        """The result as Optuna is told it."""
+        result = aggregate.told(
+            self.ended(),
+            self.context.sweep,
+            self.context.study.known_metrics,
+            run_id=self.run_id,
+            link=run_link(self.context.tracking_uri, self.context.experiment_id, self.run_id),
+            race=self.assignment.race,
+            pruned=self.pruned,
+        )
+        result.attributes[tags.RESULT].update(self.models.as_told())
+        if failures := self.runs.attempts.failures:
+            return replace(result, attributes={**result.attributes, tags.ATTEMPTS: by_text(failures)})
+        return result
+
+    def leave(self) -> None:
+        """Stopped from outside: the trial's run ends as KILLED, to be reopened by whoever goes on."""
+        if self.assignment.has_run:
+            self.context.recorder.log(self.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value})
+            self.context.recorder.end_run(self.run_id, RunStatus.KILLED, now_ms())
+        self.context.recorder.flush()
+
+    # ---- within ----
+
+    def _trained(self, replicate: ReplicateRun, ending: Ending) -> Trained:
+        """What a replicate's model is logged with."""
+        last = ending.history[-1]
+        own = {tags.REPLICATE: str(replicate.replicate), tags.SEED: str(replicate.seed)}
+        return Trained(
+            run_id=replicate.run_id,
+            model=ending.model,
+            step=last.step,
+            kept_step=ending.kept.step if ending.kept is not None else last.step,
+            timestamp_ms=last.timestamp_ms,
+            metrics=frozenset(last.metrics) | {key for key, _ in replicate.logged},
+            stopped_early=ending.reason,
+            params=as_params({**self.lease.condition, "seed": replicate.seed}),
+            tags={**self.runs.tags(self.assignment.tags[tags.ROLE]), **own, **aggregate.kept_tags(ending)},
+        )
+
+    def as_told(self) -> ToldTrial:
+        """The trial as the search is about to have it."""
+        verdict = self.lease.attributes.get(tags.VERDICT)
+        attributes = {**self.told().attributes, **({tags.VERDICT: verdict} if verdict is not None else {})}
+        return ToldTrial(number=self.assignment.of, condition=self.lease.condition, attributes=attributes)
+
+    def ended(self) -> list[ReplicateResult]:
+        """The replicates that have a result, in order."""
+        return [self.results[r] for r in sorted(self.results)]

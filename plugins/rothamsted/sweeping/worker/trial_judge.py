@@ -1,0 +1,139 @@
+"""Who is stopped before the end: a trial that the pruner finds hopeless, a replicate that no longer improves.
+
+Apart from the worker, which trains: here measurements become the values that a pruner judges. A pruner over steps
+sees a trial as the mean (or what `objective.over` names) over the replicates that have reached a step, and a replicate
+that runs after others joins their means as it goes. A pruner over replicates sees each finished replicate's objective.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rothamsted import catalog
+from rothamsted.records import Measured, Outcome, ReplicateResult, Stopped
+from rothamsted.search import Lease
+from rothamsted.spec import Sweep
+from rothamsted.statistics.centres import MEAN, centre_of, words_of
+from rothamsted.sweeping.opened import Opened
+
+
+@dataclass(kw_only=True)
+class TrialJudge:
+    """Judges one claimed trial.
+
+    Attributes:
+        context: the sweep.
+        lease: of the trial.
+        prunes: the sweep's pruner may end it.
+    """
+
+    context: Opened
+    lease: Lease
+    prunes: bool
+    _curves: dict[int, dict[int, float]] = field(default_factory=dict)  # replicate -> step -> value
+    _reported: set[int] = field(default_factory=set)  # replicates whose score the search has
+
+    @property
+    def over(self) -> str:
+        """What the sweep's pruner looks at: steps, replicates, or nothing where there is none."""
+        pruner = self.context.sweep.pruner
+        if pruner is None or not self.prunes:
+            return "nothing"
+        return catalog.PRUNERS[pruner.name].over
+
+    def note(self, replicate: int, measured: Measured) -> None:
+        """Remember what a replicate has measured."""
+        value = measured.metrics.get(self.context.sweep.objective.metric)
+        if self.over == "steps" and value is not None and math.isfinite(value):  # a diverged one is judged as that
+            self._curves.setdefault(replicate, {})[measured.step] = float(value)
+
+    def remember(self, results: Iterable[ReplicateResult]) -> None:
+        """Remember the measurements of replicates that have ended."""
+        for result in results:
+            for measured in result.history:
+                self.note(result.replicate, measured)
+
+    def at_step(self, step: int) -> str:
+        """Why the trial is pruned at a step that has just been measured; empty: it goes on.
+
+        Raises:
+            LostError: the trial is not ours any more; nothing is written.
+        """
+        if self.over != "steps":
+            return ""
+        means = self._means(step)
+        if step not in means:
+            return ""
+        self.lease.report(step, means[step])
+        if not self.context.queue.should_prune(self.lease, step, means):
+            return ""
+        n = sum(step in curve for curve in self._curves.values())
+        objective = self.context.sweep.objective
+        metric, over = objective.metric, f", the {words_of(objective.over)} over {n} replicates" if n > 1 else ""
+        return f"at step {step} by pruner {self._name}: {metric} {means[step]:.6g}{over}"
+
+    def after_replicates(self, results: Sequence[ReplicateResult], *, is_over: bool) -> str:
+        """Why the trial is pruned after the replicates that have finished so far; empty: it goes on.
+
+        After the last one nothing is to be decided, but it is reported: other trials are compared with it.
+
+        Raises:
+            LostError: the trial is not ours any more; nothing is written.
+        """
+        scores = {r.replicate: r.objective for r in results if r.objective is not None and math.isfinite(r.objective)}
+        if self.over != "replicates" or not scores:
+            return ""
+        for replicate in sorted(scores.keys() - self._reported):
+            self.lease.report(replicate, scores[replicate])
+            self._reported.add(replicate)
+        if is_over or not self.context.queue.should_prune(self.lease, max(scores), scores):
+            return ""
+        return f"after {len(scores)} replicates by pruner {self._name}"
+
+    @property
+    def _name(self) -> str:
+        return self.context.sweep.pruner.name if self.context.sweep.pruner is not None else ""
+
+    def _means(self, last_step: int) -> dict[int, float]:
+        """Step -> mean, or what `objective.over` names, over the replicates that have measured it, up to a step."""
+        over = self.context.sweep.objective.over
+        steps = sorted({step for curve in self._curves.values() for step in curve if step <= last_step})
+        means = {}
+        for step in steps:
+            values = [curve[step] for curve in self._curves.values() if step in curve]
+            means[step] = sum(values) / len(values) if over == MEAN else centre_of(np.array(values), over)
+        return means
+
+
+@dataclass(kw_only=True)
+class Patience:
+    """Stops a replicate whose own curve has not improved for so many measurements."""
+
+    sweep: Sweep
+    _best: float = math.nan
+    _n_since: int = 0
+
+    def stopped(self, measured: Measured) -> Stopped | None:
+        """How the replicate ends with this measurement; None: it goes on."""
+        early, stopping = self.sweep.early_stopping, self.sweep.stopping
+        if early is None or stopping is None:
+            return None
+        metric, direction = stopping
+        value = measured.metrics.get(metric)
+        if value is None:
+            return None
+        sign = 1.0 if direction == "minimize" else -1.0
+        if math.isnan(self._best) or sign * value < sign * self._best - early.min_delta:
+            self._best, self._n_since = float(value), 0
+            return None
+        self._n_since += 1
+        if self._n_since < early.patience:
+            return None
+        reason = (
+            f"at step {measured.step}: {metric} has not improved on {self._best:.6g} for {early.patience} measurements"
+        )
+        return Stopped(outcome=Outcome.FINISHED, reason=reason)

@@ -1,0 +1,170 @@
+"""The runs of one claimed trial: named in the search before they are made, held under its claim, counted.
+
+Whoever takes the trial over finds every run by its id, and what an older claim still writes to one is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.search import Lease, LostError
+from rothamsted.search.lease import DEATHS, RUNS
+from rothamsted.sweeping.assignment import Assignment, assignment_of
+from rothamsted.sweeping.attempts import Attempts
+from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.trial_summary import as_params, now_ms
+from rothamsted.sweeping.worker.earlier import TRIAL_RUN, told_before
+from rothamsted.tracking import read_history
+
+
+def name_runs(context: Opened, lease: Lease) -> dict[str, str]:
+    """Ids for the runs that a claim will make, to be written with it; none where a store gives ids itself."""
+    assignment = assignment_of(context, lease)
+    if tags.PRUNED in lease.attributes or (lease.is_taken_over and not lease.runs):
+        return {}  # of a trial that has runs, but no ids of them, they are looked for first
+    earlier = told_before(lease.attributes, assignment, retries=context.sweep.execution.retries)
+    wanted = [TRIAL_RUN] if assignment.has_run and not earlier.run_id else []
+    wanted += [str(replicate) for replicate in assignment.seeds if replicate not in earlier.results]
+    return {key: run_id for key in wanted if key not in lease.runs and (run_id := context.recorder.new_run_id())}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRuns:
+    """The runs of a trial in the hands of one worker. Whatever is written to the search raises LostError if it is lost.
+
+    Attributes:
+        context: the stage that the trial belongs to.
+        lease: of the trial.
+        assignment: what it asks for.
+    """
+
+    context: Opened
+    lease: Lease
+    assignment: Assignment
+
+    @property
+    def attempts(self) -> Attempts:
+        """How often each replicate has failed and crashed."""
+        return Attempts.of(self.lease.attributes, retries=self.context.sweep.execution.retries)
+
+    def open_trial(self, run_id: str) -> str:
+        """Open the trial's own run, or go on with the one that is there; returns its id."""
+        if run_id:
+            self.context.recorder.hold(run_id, self.lease.token)
+            self.context.recorder.resume_run(run_id)
+            return run_id
+        return self._open(
+            TRIAL_RUN,
+            name=self.assignment.name,
+            parent_id=self.assignment.parent_run_id,
+            tags=self.tags("trial"),
+            params=as_params(self.lease.condition),
+        )
+
+    def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
+        """Open the run of a replicate; returns its id, and (metric, step) of what it has logged already.
+
+        An earlier holder may have made a run that it had named since its runs were looked at.
+        """
+        assignment, seed, key = self.assignment, self.assignment.seeds[replicate], str(replicate)
+        role = assignment.tags[tags.ROLE]
+        is_new = key in self.lease.named or key not in self.lease.runs
+        own = {tags.REPLICATE: key, tags.SEED: str(seed), tags.ATTEMPT: str(attempt), **self._varied_tag(seed)}
+        run_id = self._open(
+            key,
+            name=assignment.name if role == "trial" else f"{assignment.name} replicate {replicate}",
+            parent_id=parent_id if assignment.has_run else assignment.parent_run_id,
+            tags={**self.tags(role), **own},
+            params=self._replicate_params(seed),
+        )
+        if is_new:
+            return run_id, frozenset()
+        self.context.recorder.flush()
+        return run_id, self.logged(run_id)
+
+    def logged(self, run_id: str) -> frozenset[tuple[str, int]]:
+        """What a run has logged, by metric and step."""
+        history = read_history([run_id], uri=self.context.tracking_uri)[run_id]
+        return frozenset((point.key, point.step) for point in history)
+
+    def rename(self, replicates: Iterable[int], attributes: Mapping[str, Any] | None = None) -> None:
+        """Give replicates that start anew a run of their own, in one write with further attributes of the trial."""
+        keys = {str(replicate) for replicate in replicates}
+        new = {key: run_id for key in sorted(keys) if (run_id := self.context.recorder.new_run_id())}
+        kept = {key: run_id for key, run_id in self.lease.runs.items() if key not in keys}
+        self.lease.set_attributes({**(attributes or {}), RUNS: {**kept, **new}})
+        self.lease.named = self.lease.named | keys
+
+    def fail(self, replicate: int) -> None:
+        """Count a failure of a replicate's training that is tried again, in a run of its own."""
+        self.rename([replicate], {tags.ATTEMPTS: self._failures(replicate), DEATHS: []})
+
+    def fail_for_good(self, replicate: int) -> None:
+        """Count a replicate's last failure: written with the trial's end."""
+        self.lease.attributes = {**self.lease.attributes, tags.ATTEMPTS: self._failures(replicate)}
+
+    def let_go(self, trial_run_id: str) -> None:
+        """Hold none of the trial's runs any more."""
+        for run_id in {trial_run_id, *self.lease.runs.values()} - {""}:
+            self.context.recorder.release(run_id)
+
+    def tags(self, role: str) -> dict[str, str]:
+        """What each of the trial's runs says of itself."""
+        is_foreign = self.context.sweep.project is not None
+        condition = {tags.CONDITION: json.dumps(self.lease.condition)} if is_foreign and role == "trial" else {}
+        return {
+            tags.SWEEP: self.context.sweep.name,
+            tags.STUDY: self.context.study.name,
+            tags.TRIAL: str(self.assignment.of),
+            **self.assignment.tags,
+            **condition,  # where the run's params are the foreign project's own to log
+            tags.ROLE: role,
+        }
+
+    # ---- within ----
+
+    def _open(self, key: str, **what: Any) -> str:
+        """Open a run under the id that stands for it in the search; where a store gives ids, write it there after."""
+        recorder, lease = self.context.recorder, self.lease
+        run_id = lease.runs.get(key, "")
+        if not run_id and (run_id := recorder.new_run_id()):
+            lease.set_attributes({RUNS: {**lease.runs, key: run_id}})
+        if not run_id and not lease.confirm():
+            raise LostError(f"trial {self.assignment.of}: was taken over")
+        experiment_id = self.context.experiment_id
+        made_id = recorder.open_run(
+            experiment_id=experiment_id, **what, start_ms=now_ms(), run_id=run_id, holder=lease.token
+        )
+        if not run_id:
+            lease.set_attributes({RUNS: {**lease.runs, key: made_id}})
+        return made_id
+
+    def _failures(self, replicate: int) -> dict[str, int]:
+        """Failures by replicate, with one more."""
+        failures = self.attempts.failures
+        return by_text({**failures, replicate: failures.get(replicate, 0) + 1})
+
+    def _varied_tag(self, seed: int) -> dict[str, str]:
+        """What the replicate sets, where the file says what varies."""
+        sweep = self.context.sweep
+        return {} if sweep.replicates.vary is None else {tags.VARIED: json.dumps(sweep.varied_by(seed))}
+
+    def _replicate_params(self, seed: int) -> dict[str, str]:
+        """What a replicate's run says of its condition when it opens.
+
+        Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
+        """
+        return (
+            {}
+            if self.context.sweep.project
+            else as_params({**self.lease.condition, **self.context.sweep.varied_by(seed)})
+        )
+
+
+def by_text(counts: Mapping[int, int]) -> dict[str, int]:
+    """Counts by replicate as JSON keeps them; those that are not 0."""
+    return {str(replicate): n for replicate, n in sorted(counts.items()) if n}

@@ -1,0 +1,31 @@
+"""What a worker does when it finds nothing to do: it waits as long as another process decides what comes next."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from rothamsted.sweeping.opened import Opened
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.25  # seconds; a round of a race is not to wait for a sleeping worker
+
+
+@dataclass(kw_only=False)
+class WaitingForDecisions:
+    """Waits a little longer each time in a row; asked again within a second, it goes on from where it was."""
+
+    opened: Opened
+    _pause: float = FIRST_PAUSE
+    _asked_at: float = float("-inf")
+
+    def __call__(self) -> bool:
+        """Wait a moment; False, at once, where nobody decides any more."""
+        deciding = self.opened.lease.deciding_now()
+        if deciding is None or not deciding.is_living:
+            return False
+        now = time.monotonic()
+        is_in_a_row = now - self._asked_at < 2 * self._pause + 0.1
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause) if is_in_a_row else FIRST_PAUSE
+        time.sleep(self._pause)
+        self._asked_at = time.monotonic()
+        return True

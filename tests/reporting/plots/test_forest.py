@@ -1,0 +1,85 @@
+"""What the forest takes from an analysis, and how it lies along its axis in the report."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rothamsted.reporting.plots import NotApplicable, PlotOptions
+from rothamsted.reporting.plots.forest import forest_caption, forest_data
+from rothamsted.reporting.plots.forest_chart import chart_of
+from tests.reporting import pages
+from tests.reporting.analyses import analysis_of
+
+OPTIONS = PlotOptions()
+INF = math.inf
+
+
+def rates(n: int) -> list[dict[str, float]]:
+    return [{"learning_rate": 10.0**-i} for i in range(n)]
+
+
+def test_a_forest_has_every_ranked_condition_best_first_with_its_mean_and_verdict() -> None:
+    # By hand: condition 1 is best; 0 and 2 are worse by 1 and 2 at every seed.
+    data = forest_data(analysis_of(rates(3), [[2.0, 2.1], [1.0, 1.1], [3.0, 3.1]]), OPTIONS)
+    assert data.conditions == (1, 0, 2)
+    np.testing.assert_allclose([row.mean for row in data.rows], [1.05, 2.05, 3.05])
+    assert [row.verdict.replace("\N{NO-BREAK SPACE}", " ") for row in data.rows] == ["best mean", "worse", "worse"]
+    assert data.is_shown == (False, True, True)
+
+
+def test_a_confirmed_condition_has_a_second_row_on_fresh_seeds() -> None:
+    again = (pages.confirmed(1, pages.interval(1.0, 0.9, 1.1, 2), pages.interval(1.2, 1.1, 1.3, 10)),)
+    data = forest_data(analysis_of(rates(2), [[2.0, 2.1], [1.0, 1.1]], confirmed=again), OPTIONS)
+    assert [(row.condition, row.is_fresh) for row in data.rows] == [(1, False), (1, True), (0, False)]
+    assert (data.rows[1].mean, data.rows[1].n) == (1.2, 10)
+    assert data.conditions == (1, 0)
+
+
+def test_means_over_orders_of_magnitude_lie_on_a_log_axis_in_equal_steps() -> None:
+    # Theory: 1, 10 and 100 are equally far apart on a log axis.
+    data = forest_data(analysis_of(rates(3), [[1.0], [10.0], [100.0]], with_comparisons=False), OPTIONS)
+    assert data.is_log
+    first, second, third = (row.place for row in chart_of(data).rows)
+    assert second - first == pytest.approx(third - second)
+
+
+def test_an_interval_below_zero_keeps_the_axis_linear() -> None:
+    # By hand: mean 0.5 and sd 0.707 of two replicates, t(0.975, df=1) = 12.7: the interval reaches far below zero.
+    data = forest_data(analysis_of(rates(2), [[0.0, 1.0], [100.0, 101.0]], with_comparisons=False), OPTIONS)
+    assert not data.is_log
+
+
+def test_a_condition_that_exploded_does_not_flatten_the_others() -> None:
+    rows = [[-1.0], [-0.5], [0.0], [0.5], [1e9]]
+    chart = chart_of(forest_data(analysis_of(rates(5), rows, with_comparisons=False), OPTIONS))
+    places = [row.place for row in chart.rows]
+    assert places[3] - places[0] > 0.9
+    assert places[4] == 1.0
+
+
+def test_all_places_lie_on_the_axis() -> None:
+    chart = chart_of(forest_data(analysis_of(rates(4), [[1.0, 1.2], [2.0, 9.0], [3.0, 3.1], [4.0, 4.4]]), OPTIONS))
+    known = [part for row in chart.rows for part in (row.low, row.place, row.high)] + [at for at, _ in chart.ticks]
+    assert all(0 <= one <= 1 for one in known)
+    assert all(row.low <= row.place <= row.high for row in chart.rows)
+    assert len(chart.ticks) >= 2
+
+
+def test_of_many_conditions_the_first_are_in_sight_and_the_rest_is_folded() -> None:
+    chart = chart_of(forest_data(analysis_of(rates(60), [[i + 0.0, i + 0.1] for i in range(60)]), OPTIONS))
+    assert (chart.n_shown, len(chart.rows)) == (20, 50)
+    assert "10\N{NO-BREAK SPACE}more conditions: statistics/conditions.csv." in chart.notes
+
+
+def test_conditions_without_a_mean_are_named_and_not_drawn() -> None:
+    data = forest_data(analysis_of(rates(3), [[1.0, 1.1], [0.5, INF], [2.0, 2.1]]), OPTIONS)
+    assert data.conditions == (0, 2)
+    assert "Not shown: 1 in which a replicate diverged (1)." in forest_caption(data)
+
+
+def test_without_any_mean_there_is_no_forest() -> None:
+    with pytest.raises(NotApplicable, match="no condition has a mean"):
+        forest_data(analysis_of(rates(2), [[math.nan], [INF]]), OPTIONS)
