@@ -1,3 +1,30 @@
-"""Replicated, statistically sound hyper-parameter studies on MLflow Projects, searched by Optuna."""
+"""Replicated, statistically sound hyper-parameter studies on MLflow Projects, searched by Optuna.
+
+The Python interface is the names of `__all__`; each is imported at its first use, so that `import rothamsted` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOMES = {  # name -> module that has it
+    "Metric": "rothamsted.metric",
+    "UserError": "rothamsted.errors",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rothamsted' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
