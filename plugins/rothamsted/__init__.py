@@ -15,7 +15,7 @@ _HOMES = {  # name -> module that has it
     "UserError": "rothamsted.errors",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
