@@ -26,7 +26,9 @@ from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
 
 
-def run(sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Executor, console: Console) -> SessionResult:
+def run(
+    sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Executor, console: Console
+) -> SessionResult:
     """Run a sweep with all its stages, or go on with it, until it is finished, stopped or out of time.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Temporary databases for a sweep that nobody keeps: gone when they are closed, let go, or at the end of the process."""
+"""Temporary databases for a sweep that nobody keeps; they go when they are closed, at the latest with the process."""
 
 from __future__ import annotations
 

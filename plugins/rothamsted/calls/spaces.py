@@ -13,7 +13,12 @@ _NO_LIST = (str, bytes, Mapping, int, float, type(None))
 
 
 def uniform(
-    low: float, high: float, *, step: float | None = None, points: int | None = None, when: Mapping[str, Any] | None = None
+    low: float,
+    high: float,
+    *,
+    step: float | None = None,
+    points: int | None = None,
+    when: Mapping[str, Any] | None = None,
 ) -> Range:
     """All numbers from low to high, both included.
 
@@ -35,9 +40,7 @@ def uniform(
     return _range("uniform", {**plain, "points": points, "when": when}, is_integer=False)
 
 
-def loguniform(
-    low: float, high: float, *, points: int | None = None, when: Mapping[str, Any] | None = None
-) -> Range:
+def loguniform(low: float, high: float, *, points: int | None = None, when: Mapping[str, Any] | None = None) -> Range:
     """All numbers from low to high, uniform in their logarithm: 0.001 to 0.01 is as likely as 0.01 to 0.1.
 
     Args:
@@ -151,7 +154,9 @@ def is_short_of(given: Any, domain: Domain) -> bool:
 
 def _range(call: str, plain: Mapping[str, Any], *, is_integer: bool) -> Range:
     try:
-        domain = domain_from_plain({key: value for key, value in plain.items() if value is not None}, is_integer=is_integer)
+        domain = domain_from_plain(
+            {key: value for key, value in plain.items() if value is not None}, is_integer=is_integer
+        )
     except DomainError as error:
         raise UserError(f"rt.{call}: {error}") from None
     if not isinstance(domain, Range):

@@ -76,7 +76,7 @@ class Range:
         if not isinstance(value, int):
             raise DomainError(
                 part,
-                f"must be a whole number, not {value!r}; write it so, or int(interval(…)) in Hydra's grammar",
+                f"must be a whole number, not {value!r}; write it so, in Python rt.integers(…), in Hydra's grammar int(interval(…))",
             )
         return value
 

@@ -19,7 +19,13 @@ from rothamsted.spec.directions import with_declared_directions
 from rothamsted.spec.document import Document, KeyPath, read_document
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
-from rothamsted.spec.overrides import GivenParameters, expand_short_forms, fix_parameters, override_sweep_keys
+from rothamsted.spec.overrides import (
+    OF_OBJECTIVE,
+    GivenParameters,
+    expand_short_forms,
+    fix_parameters,
+    override_sweep_keys,
+)
 from rothamsted.spec.parameters import (
     check_parameters,
     enqueued_values,
@@ -35,12 +41,12 @@ from rothamsted.spec.target import ProjectParameters, StudyParameters, Target, f
 from rothamsted.spec.varied import check_varied_fields
 from rothamsted.suggest import known_names
 
-KEYS = (*FILE_KEYS, PARAMETERS_FILE)
+KEYS = (*FILE_KEYS, *OF_OBJECTIVE, PARAMETERS_FILE)
 SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
 
 
 def load_sweep(
-    path: str | Path,
+    path: str | Path | Document,
     overrides: Mapping[str, str] | None = None,
     *,
     parameter_names: StudyParameters,
@@ -54,7 +60,7 @@ def load_sweep(
     """Read a sweep file, apply what the command line changes, and check everything.
 
     Args:
-        path: the sweep file.
+        path: the sweep file; or its contents, as they were read or made.
         overrides: key -> text from the command line: any key of a sweep file, dotted; `space` in Hydra's
             sweep grammar; any parameter of the study, which fixes it and takes it out of the space.
         parameter_names: study -> {dotted parameter: its type}, or None where there is no such study.
@@ -70,7 +76,7 @@ def load_sweep(
     Raises:
         SpecError: one line: place, key, rule, value, way out.
     """
-    document = read_document(path, reads_exponents=Path(path).suffix == ".json")  # JSON writes 0.00001 as 1e-05
+    document = path if isinstance(path, Document) else read_sweep_file(path)
     _check_keys(document)
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
@@ -86,6 +92,15 @@ def load_sweep(
     if check_condition is not None and sweep.study is not None:
         check_conditions(sweep, document, check_condition)
     return sweep
+
+
+def read_sweep_file(path: str | Path) -> Document:
+    """The contents of a sweep file, before anything is judged.
+
+    Raises:
+        SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
+    """
+    return read_document(path, reads_exponents=Path(path).suffix == ".json")  # JSON writes 0.00001 as 1e-05
 
 
 def from_resolved(resolved: Mapping[str, Any]) -> Sweep:
