@@ -100,7 +100,7 @@ SCRIPT = """
 import rothamsted as rt
 rt.sweep("toy", {"lr": [0.1, 1.0]}, metric="val_loss", direction="minimize", replicates=4, workers="in_process",
          parameters={"steps": 40, "sleep_seconds": 0.05}, keys={"execution.report": False})
-print("after")
+print("the script went on")
 """
 
 
@@ -114,16 +114,15 @@ def test_after_ctrl_c_a_script_ends_and_the_same_script_goes_on(project: Project
     threading.Thread(target=_interrupt_when_it_trains, args=(started,), daemon=True).start()
     out, _ = started.communicate(timeout=240)
     assert "SIGINT" in out
-    assert "after" not in out
-    assert started.returncode not in (0, 1) or started.returncode == 1  # KeyboardInterrupt's own
+    assert "the script went on" not in out
+    assert started.returncode != 0
     done = [run for run in find_runs(None, {}) if run.tags.get("rothamsted.outcome") == "finished"]
     assert len(done) < 8
-    path.write_text(SCRIPT.replace("0.05", "0.05"))
     again = subprocess.run(
         [sys.executable, str(path)], cwd=project.root, env=environment, capture_output=True, text=True, timeout=240
     )
     assert "resuming sweep toy" in again.stdout
-    assert "after" in again.stdout
+    assert "the script went on" in again.stdout
 
 
 def _interrupt_when_it_trains(process: subprocess.Popen[str]) -> None:

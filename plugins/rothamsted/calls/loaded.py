@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rothamsted import tags, tracking
@@ -46,6 +47,7 @@ def result_of(
     run_id: str,
     *,
     uri: str,
+    is_complete: bool | None = None,
     described: DescribedSweep | None = None,
     databases: UnsavedDatabases | None = None,
 ) -> Result:
@@ -54,6 +56,7 @@ def result_of(
     Args:
         run_id: of the sweep.
         uri: tracking URI.
+        is_complete: whether nothing is left to do; None: as the record says, which takes one out of time for complete.
         described: the sweep; None: as it is on record.
         databases: that go with the result.
     """
@@ -68,7 +71,7 @@ def result_of(
         found = read_sweep_runs(run_id, uri=uri)
         described = DescribedSweep.of_record(found.sweep, question=found.question)
     return Result(
-        dataset=dataset,
+        dataset=dataset if is_complete is None else replace(dataset, is_complete=is_complete),
         settings=settings_of(dataset.statistics),
         _described=described,
         _read=read,

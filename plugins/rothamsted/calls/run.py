@@ -77,7 +77,8 @@ def run(described: DescribedSweep, *, if_exists: IfExists = "resume", save: bool
         ended, uri = _session(described, databases)
         _check_ended(ended, uri)
         later = described if ended.sweep.name == described.name else None  # of the last stage: as it is on record
-        return result_of(ended.run_id, uri=uri, described=later, databases=databases)
+        more = {"described": later, "databases": databases}
+        return result_of(ended.run_id, uri=uri, is_complete=ended.is_complete, **more)
 
 
 def _session(described: DescribedSweep, databases: UnsavedDatabases | None) -> tuple[SessionResult, str]:

@@ -140,9 +140,7 @@ def plain_domain(place: str, given: Any) -> Any:
         )
     if isinstance(given, Mapping):
         return {str(key): _plain(value) for key, value in given.items()}
-    if isinstance(given, _NO_LIST):
-        return given
-    if not isinstance(given, Iterable):
+    if isinstance(given, _NO_LIST) or not isinstance(given, Iterable):
         return _checked(place, _plain(given))
     return [_checked(place, _plain(one)) for one in given]
 
