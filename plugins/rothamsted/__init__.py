@@ -15,6 +15,7 @@ _HOMES = {  # name -> module that has it
     "Result": "rothamsted.calls.result",
     "Sweep": "rothamsted.calls.described",
     "UserError": "rothamsted.errors",
+    "analyze": "rothamsted.calls.analyzed",
     "choice": "rothamsted.calls.spaces",
     "integers": "rothamsted.calls.spaces",
     "load": "rothamsted.calls.loaded",

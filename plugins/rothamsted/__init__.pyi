@@ -1,3 +1,4 @@
+from rothamsted.calls.analyzed import analyze as analyze
 from rothamsted.calls.described import Sweep as Sweep
 from rothamsted.calls.loaded import load as load
 from rothamsted.calls.loaded import sweeps as sweeps

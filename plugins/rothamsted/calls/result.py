@@ -135,7 +135,7 @@ class Result:
             UserError: nobody logged it.
         """
         name = metric or self._metric
-        return frames.curves_frame(self._with_curves(name), name, self.analysis.ranking)
+        return frames.curves_frame(self.with_curves([name]), name, self.analysis.ranking)
 
     def bands(self, metric: str | None = None, *, by: str = "step") -> pd.DataFrame:
         """A row a point of each condition's mean curve, with the interval for the mean and the replicates behind it.
@@ -150,7 +150,7 @@ class Result:
         if by not in _AXES:
             raise UserError(f"bands: by={by!r} is no axis; {known_names(str(by), _AXES)}")
         name = metric or self._metric
-        dataset = self._with_curves(name)
+        dataset = self.with_curves([name])
         found = self.analysis if dataset is self.dataset else replace(self.analysis, dataset=dataset, bands={})
         return frames.bands_frame(found, name, _AXES[by])
 
@@ -207,7 +207,7 @@ class Result:
         if metric is not None and metric not in found.metrics and metric != self._metric:
             raise UserError(f"plot: metric={metric!r}: {known_names(metric, found.metrics)}")
         if metric is not None and name == "curves":
-            dataset = self._with_curves(metric)
+            dataset = self.with_curves([metric])
             found = found if dataset is self.dataset else analyze(dataset, self.settings)
         if where:
             found = only(found, matching(found.dataset, {key: str(value) for key, value in where.items()}))
@@ -269,19 +269,24 @@ class Result:
         state = "" if self.is_complete else ", not complete"
         return f"Result({self.name!r}{state}, {len(self.dataset.conditions)} conditions; best: {best})"
 
+    def with_curves(self, metrics: Collection[str]) -> Dataset:
+        """The dataset with the curves of some metrics, read now where they were not.
+
+        Raises:
+            UserError: nobody logged one of them.
+        """
+        replicates = self.dataset.replicates
+        if all(any(metric in one.series for one in replicates) for metric in metrics):
+            return self.dataset
+        known = sorted({name for one in replicates for name in (*one.metrics, *one.series)})
+        for metric in metrics:
+            if metric not in known or self._read is None:
+                what = "has no curve here" if metric in known else "was not logged"
+                raise UserError(f"{self.name}: metric {metric!r} {what}; {known_names(metric, known)}")
+        return self._read(metrics) if self._read is not None else self.dataset
+
     # ---- within ----
 
     @property
     def _metric(self) -> str:
         return (self.dataset.cells or self.dataset).objective.metric
-
-    def _with_curves(self, metric: str) -> Dataset:
-        """The dataset with the curves of a metric, read now where they were not."""
-        replicates = self.dataset.replicates
-        if any(metric in one.series for one in replicates):
-            return self.dataset
-        known = sorted({name for one in replicates for name in one.metrics} | {n for o in replicates for n in o.series})
-        if metric not in known or self._read is None:
-            what = "has no curve here" if metric in known else "was not logged"
-            raise UserError(f"{self.name}: metric {metric!r} {what}; {known_names(metric, known)}")
-        return self._read([metric])
