@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import yaml
 from rich.console import Console
@@ -24,11 +24,11 @@ from rothamsted.spec.load import read_sweep_file
 from rothamsted.studies import Study
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.from_file import find_target, load
+from rothamsted.sweeping.open.if_exists import IfExists
 
 if TYPE_CHECKING:
     from rothamsted.calls.result import Result
 
-IfExists = Literal["resume", "new", "resume_with_changed_code"]
 FILES = (".yaml", ".yml", ".json")
 PLACE = "rt.sweep"  # what errors call the arguments of a call
 RETURNED = "value"  # the metric that a returned number is

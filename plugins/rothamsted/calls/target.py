@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from rothamsted.errors import UserError
 from rothamsted.studies import Study
+from rothamsted.studies.function import as_study
 
 
 def named(target: Any) -> tuple[str, Study]:
-    """What a sweep file has for a study or function, and the study.
+    """What a sweep file has for a study or a function (train.py:train), and the study.
 
     Raises:
-        UserError: it is neither.
+        UserError: a function that no sweep can call.
     """
-    if isinstance(target, Study):
-        return target.name, target
-    raise UserError(f"rt.sweep: {target!r} is no study; give the name of an entry point, or a sweep file")
+    study = as_study(target)
+    return study.name if study.function is None else study.function.target, study
