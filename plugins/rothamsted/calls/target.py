@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from rothamsted.errors import UserError
 from rothamsted.studies import Study
-from rothamsted.studies.function import as_study
 
 
 def named(target: Any) -> tuple[str, Study]:
-    """What a sweep file has for a study or a function (train.py:train), and the study.
+    """What a sweep file has for a study or function, and the study.
 
     Raises:
-        UserError: a function that no sweep can call.
+        UserError: it is neither.
     """
-    study = as_study(target)
-    return study.name if study.function is None else study.function.target, study
+    if isinstance(target, Study):
+        return target.name, target
+    raise UserError(f"rt.sweep: {target!r} is no study; give the name of an entry point, or a sweep file")

@@ -36,6 +36,6 @@ def check_same_code(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> No
     if digests and digests[-1] != now:
         raise ResumeError(
             f"sweep '{sweep.name}' was started with other code of {study.name} (digest {digests[-1][:12]}, now "
-            f"{now[:12]}): its replicates would not be comparable. Undo the change, or give if_exists='new' for a sweep "
-            "of its own, or if_exists='resume_with_changed_code' where the change means nothing"
+            f"{now[:12]}): its replicates would not be comparable. Undo the change, or give if_exists='new', or "
+            "if_exists='resume_with_changed_code' where the change means nothing"
         )
