@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 FILES = (".yaml", ".yml", ".json")
 PLACE = "rt.sweep"  # what errors call the arguments of a call
+_TARGETS = "a function, 'train.py:train', a sweep file such as 'sweep.yaml', or the name of an entry point"
 RETURNED = "value"  # the metric that a returned number is
 
 
@@ -64,7 +65,7 @@ class DescribedSweep:
         self, target: Any = None, /, space: Mapping[str, Any] | None = None, **keys: Unpack[SweepKeys]
     ) -> None:
         root = find_home(Path.cwd())
-        opened = _open(target)
+        opened = _open(target, keys)
         document = with_keys(opened.document, space, PLACE, **keys)
         if not opened.source:
             document = _with_defaults(document, opened)
@@ -116,6 +117,11 @@ class DescribedSweep:
         Raises:
             UserError: the function is in no file, or the path cannot be written.
         """
+        if str(self.plain.get("study", "")).startswith(":"):
+            raise UserError(
+                f"to_yaml: {self.name}: no file holds the function, so no other process finds it; put it in a script "
+                "and give its name: rt.Sweep('train.py:train', …)"
+            )
         comment = "".join(f"# {line}".rstrip() + "\n" for line in self.question.splitlines())
         text = comment + yaml.dump(dict(self.plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
         if path is not None:
@@ -170,7 +176,7 @@ class _Opened:
     question: str = ""
 
 
-def _open(target: Any) -> _Opened:
+def _open(target: Any, keys: Mapping[str, Any]) -> _Opened:
     """Find what is meant by the first argument.
 
     Raises:
@@ -180,6 +186,8 @@ def _open(target: Any) -> _Opened:
         document = read_sweep_file(target)
         text = Path(target).read_text(encoding="utf-8-sig")
         return _Opened(document=document, known={}, source=str(target), question=opening_comment(text))
+    if target is None and not {"command", "project"} & {key for key, value in keys.items() if value is not None}:
+        raise UserError(f"{PLACE}: nothing to sweep; give {_TARGETS}, or command=…, or project=…")
     if target is None or isinstance(target, str):
         data = {} if target is None else {"study": target}
         return _Opened(document=Document(source=PLACE, data=data, places={}), known={})
@@ -188,10 +196,7 @@ def _open(target: Any) -> _Opened:
 
         name, study = named(target)
         return _Opened(document=Document(source=PLACE, data={"study": name}, places={}), known={name: study})
-    raise UserError(
-        f"{PLACE}: {target!r} cannot be swept; give a function, 'train.py:train', a sweep file such as 'sweep.yaml', "
-        "or the name of an entry point"
-    )
+    raise UserError(f"{PLACE}: {target!r} cannot be swept; give {_TARGETS}")
 
 
 def _with_defaults(document: Document, opened: _Opened) -> Document:

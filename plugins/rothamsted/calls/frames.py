@@ -119,14 +119,15 @@ def curves_frame(dataset: Dataset, metric: str, ranking: Sequence[int]) -> pd.Da
 
 def bands_frame(analysis: Analysis, metric: str, axis: Axis) -> pd.DataFrame:
     """A row a point of the mean curve of a condition; see `Result.bands`."""
-    conditions = {one.number: one for one in analysis.dataset.conditions}
+    dataset = analysis.dataset.cells or analysis.dataset
+    conditions = {one.number: one for one in dataset.conditions}
     rows, of = [], []
     for band in _bands(analysis, metric, axis):
         for cells in zip(band.x, band.mean, band.low, band.high, band.n, strict=True):
             rows.append((*map(float, cells[:4]), int(cells[4])))
             of.append(conditions[band.condition])
     columns = {**dict.fromkeys(("x", "mean", "ci_low", "ci_high"), "f"), "n": "i"}
-    return _frame(analysis.dataset, of, columns, rows)
+    return _frame(dataset, of, columns, rows)
 
 
 def versus_frame(compared: Sequence[tuple[str, Dataset, Comparisons]]) -> pd.DataFrame:
@@ -157,10 +158,10 @@ def versus_frame(compared: Sequence[tuple[str, Dataset, Comparisons]]) -> pd.Dat
 def _bands(analysis: Analysis, metric: str, axis: Axis) -> Iterable[Band]:
     """The bands of all conditions, best first: those of the analysis, and those beyond the most that it has."""
     found = {one.condition: one for one in analysis.bands.get(metric, {}).get(axis, ())}
-    dataset = independent(analysis.dataset)
+    dataset = independent(analysis.dataset.cells or analysis.dataset)  # over tasks there are no curves
     members = members_of(dataset)
-    for summary in in_order_of_rank(analysis, analysis.objective):
-        number = summary.condition
+    ordered = [one.condition for one in in_order_of_rank(analysis, analysis.objective)]
+    for number in ordered if analysis.dataset.cells is None else [one.number for one in dataset.conditions]:
         one = found.get(number) or band_of(
             number,
             members[number],

@@ -194,7 +194,8 @@ def _path(location: tuple[int | str, ...], data: Any) -> KeyPath:
 def _reason(detail: Any) -> str:
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
     if kind == "missing":
-        return "is missing; every sweep needs it"
+        way = "give minimize or maximize" if detail["loc"][-1] == "direction" else "every sweep needs it"
+        return f"is missing; {way}"
     if kind == "extra_forbidden":
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
         return f"is not a key of a sweep file here; {known}"
