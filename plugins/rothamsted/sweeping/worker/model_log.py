@@ -22,8 +22,8 @@ from rothamsted.analysis.values import Dataset
 from rothamsted.errors import UserError
 from rothamsted.records import MetricPoint
 from rothamsted.search import ToldTrial
-from rothamsted.studies.contract import missing_parts
 from rothamsted.studies.source_code import study_code
+from rothamsted.studies.trained import missing_parts
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.told_replicates import PARAMETERS, PREDICT_MS
 
