@@ -8,7 +8,6 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, final, overload
 
 from rothamsted.errors import StudyError
@@ -78,12 +77,12 @@ class StudyFunction:
     seed_parameter: str
     _printing: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
-    @cached_property
+    @property
     def target(self) -> str:
         """As a sweep file names it."""
         return target_of_function(self.call)
 
-    @cached_property
+    @property
     def code_digest(self) -> str:
         """SHA-256 of its source and of what it calls."""
         return digest_of_function(self.call)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -62,15 +63,11 @@ def _of_dataclass(kind: type) -> type[BaseModel]:
         inner = hints[one.name]
         nested = is_nested(inner)
         inner = as_model(inner, one.name, ConfigDict()) if nested else inner
+        default: Any = ...
         if one.default_factory is not dataclasses.MISSING:
-            make = one.default_factory
-            default: Any = Field(
-                default_factory=lambda make=make, inner=inner, nested=nested: _as(inner, make(), nested)
-            )
+            default = Field(default_factory=partial(_from_factory, one.default_factory, inner if nested else None))
         elif one.default is not dataclasses.MISSING:
-            default = _as(inner, one.default, nested)
-        else:
-            default = ...
+            default = as_value(inner, one.default) if nested else one.default
         fields[one.name] = (inner, default)
     rules = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
     model: Any = create_model(
@@ -79,8 +76,10 @@ def _of_dataclass(kind: type) -> type[BaseModel]:
     return model
 
 
-def _as(model: type[BaseModel], value: Any, is_model: bool) -> Any:
-    """A default as the model's own value."""
-    if not is_model:
-        return value
+def as_value(model: type[BaseModel], value: Any) -> BaseModel:
+    """A dataclass's or a model's value as one of the model that stands for it."""
     return model.model_validate(dict(value) if isinstance(value, BaseModel) else dataclasses.asdict(value))
+
+
+def _from_factory(make: Callable[[], Any], model: type[BaseModel] | None) -> Any:
+    return make() if model is None else as_value(model, make())

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from rothamsted.errors import StudyError
-from rothamsted.studies.function.nested import as_model, is_nested, restored
+from rothamsted.studies.function.nested import as_model, as_value, is_nested, restored
 
 STATE = "state"  # the parameter from which training goes on
 SEED = "seed"
@@ -159,8 +159,7 @@ def _field(
     if not _is_plain(default) and not is_nested(type(default)):
         raise StudyError(f"{where} has a {type(default).__name__} as its default; {_WAY_OUT}")
     if is_nested(type(default)) and isinstance(kind, type) and issubclass(kind, BaseModel):
-        values = dict(default) if isinstance(default, BaseModel) else dataclasses.asdict(default)
-        default = kind.model_validate(values)
+        default = as_value(kind, default)
     return kind, default
 
 

@@ -85,7 +85,7 @@ def training_of(
     return train
 
 
-def _drained(generator: Generator[Any, None, Any]) -> Any:
+def _drained(generator: Generator[Any, Any, Any]) -> Any:
     """Report what a generator yields; return what it returns. It is closed where a report ends the training."""
     try:
         while True:
