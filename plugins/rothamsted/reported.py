@@ -123,7 +123,7 @@ def _number(name: Any, value: Any) -> float:
     """A value as a number; a tensor or an array of one element is one, too."""
     if not isinstance(value, (str, bytes)):
         try:
-            return float(value)
+            return float(value.detach() if hasattr(value, "detach") else value)  # torch warns of a gradient
         except (TypeError, ValueError, RuntimeError):
             pass
     shown = repr(value)

@@ -109,7 +109,7 @@ def _made(
         raise StudyError(f"study {function.name!r}: is a study already; remove one @study")
     name = name or _name_of(function)
     place = f"study {name!r}"
-    signature = signature_of(function, seed_parameter=seed_parameter, place=place)
+    signature = signature_of(function, name=name, seed_parameter=seed_parameter, place=place)
     own = StudyFunction(call=function, name=name, metrics=metrics, seed_parameter=seed_parameter)
     made = Study(
         name=name,

@@ -45,8 +45,8 @@ class Signature:
     arguments: Callable[[BaseModel], dict[str, Any]]
 
 
-def signature_of(function: Callable[..., Any], *, seed_parameter: str, place: str) -> Signature:
-    """Read a function's signature.
+def signature_of(function: Callable[..., Any], *, name: str, seed_parameter: str, place: str) -> Signature:
+    """Read a function's signature; `name` is the study's, `place` what errors call it.
 
     Raises:
         StudyError: in one line, with the way out: what no sweep can vary or give.
@@ -76,7 +76,7 @@ def signature_of(function: Callable[..., Any], *, seed_parameter: str, place: st
     }
     nested = {name: hints[name] for name in parameters if is_nested(hints.get(name))}
     return Signature(
-        config=_model(function, fields),
+        config=_model(function, name, fields),
         takes_state=takes_state,
         arguments=partial(_as_arguments, seed_parameter, nested),
     )
@@ -126,13 +126,13 @@ def _whole(parameters: Mapping[str, inspect.Parameter], hints: Mapping[str, Any]
     return name if SEED in own else None
 
 
-def _model(function: Callable[..., Any], fields: Mapping[str, Any]) -> type[BaseModel]:
+def _model(function: Callable[..., Any], name: str, fields: Mapping[str, Any]) -> type[BaseModel]:
     import warnings
 
     with warnings.catch_warnings():  # a parameter may be called copy or json: nobody asks the config for these
         warnings.filterwarnings("ignore", message="Field name .* shadows an attribute")
         model: Any = create_model(
-            getattr(function, "__name__", "function"),
+            name,
             __config__=_RULES,
             __module__=getattr(function, "__module__", __name__),
             __doc__=inspect.getdoc(function) or None,
