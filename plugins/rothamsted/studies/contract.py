@@ -88,6 +88,11 @@ class FunctionLike(Protocol):
         ...
 
     @property
+    def takes_state(self) -> bool:
+        """Whether it can go on from a state."""
+        ...
+
+    @property
     def code_digest(self) -> str:
         """SHA-256 of its source and of what it calls, in hex."""
         ...

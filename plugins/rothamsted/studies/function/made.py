@@ -75,6 +75,7 @@ class StudyFunction:
     name: str
     metrics: Mapping[str, Metric]
     seed_parameter: str
+    takes_state: bool
     _printing: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     @property
@@ -110,7 +111,13 @@ def _made(
     name = name or _name_of(function)
     place = f"study {name!r}"
     signature = signature_of(function, name=name, seed_parameter=seed_parameter, place=place)
-    own = StudyFunction(call=function, name=name, metrics=metrics, seed_parameter=seed_parameter)
+    own = StudyFunction(
+        call=function,
+        name=name,
+        metrics=metrics,
+        seed_parameter=seed_parameter,
+        takes_state=signature.takes_state,
+    )
     made = Study(
         name=name,
         config=signature.config,

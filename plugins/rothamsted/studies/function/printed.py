@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 MOST_CHARACTERS = 1_000_000  # kept of one replicate: the last ones
 _MOST_PIECES = 10_000  # before they are put together, so that memory stays bounded
+_hiding: list[bool] = []  # not empty: what functions print is not shown
 _copy: ContextVar[list[str] | None] = ContextVar("rothamsted_printed", default=None)
 
 
@@ -26,6 +27,16 @@ def copied(lines: list[str]) -> Iterator[None]:
         _copy.reset(token)
         if (sys.stdout, sys.stderr) == own:
             sys.stdout, sys.stderr = outer
+
+
+@contextmanager
+def hidden() -> Iterator[None]:
+    """While inside, what functions print is kept and not shown: nobody asked for it."""
+    _hiding.append(True)
+    try:
+        yield
+    finally:
+        _hiding.pop()
 
 
 def text_of(lines: list[str]) -> str:
@@ -48,6 +59,8 @@ class _Copying:
             lines.append(text)
             if len(lines) > _MOST_PIECES:
                 lines[:] = ["".join(lines)[-MOST_CHARACTERS:]]
+            if _hiding:
+                return len(text)
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> Any:

@@ -5,16 +5,14 @@ Copies would count as evidence: three of one number have no spread, and every di
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 from rothamsted import tags
 from rothamsted.records import MetricPoint, Outcome, ReplicateResult
+from rothamsted.studies.same_bits import TIMES
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.worker.trial import TrialRun
 from rothamsted.tracking import read_history
-
-_TIMES = re.compile(r"time|second|duration|elapsed|throughput|speed|memory|^system/", re.IGNORECASE)  # differ anyway
 
 
 def seed_without_effect(trial: TrialRun, replicate: int) -> str:
@@ -81,5 +79,5 @@ def _has_effect_elsewhere(context: Opened) -> bool:
 
 def _bits(points: list[MetricPoint], wanted: set[str]) -> list[tuple[str, int, str]]:
     """The curves without their times of day, and without metrics that are times."""
-    kept = [point for point in points if point.key in wanted or not _TIMES.search(point.key)]
+    kept = [point for point in points if point.key in wanted or not TIMES.search(point.key)]
     return sorted((point.key, point.step, repr(point.value)) for point in kept)

@@ -5,6 +5,7 @@ Apart from the models of the full contract, which predict by themselves: here ML
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,7 +92,8 @@ def _save(one: FlavourModel, predicted: Any, path: Path, mlflow_model: Any) -> N
 
     signature = None if predicted is None else infer_signature(one.input_example, predicted)
     known = {"signature": signature, "input_example": one.input_example, "mlflow_model": mlflow_model}
-    with _by_value(one.code), quiet("mlflow"):
+    # MLflow warns of pickle at each model: here the code that is pickled is the user's own.
+    with _by_value(one.code), quiet(f"mlflow.{one.flavour}", above=logging.ERROR):
         if one.flavour == "sklearn":
             import mlflow.sklearn
 
@@ -100,9 +102,11 @@ def _save(one: FlavourModel, predicted: Any, path: Path, mlflow_model: Any) -> N
                 one.model, str(path), serialization_format="cloudpickle", pip_requirements=needs, **known
             )
         else:
+            import cloudpickle
             import mlflow.pytorch
+            import torch
 
-            needs = [text.partition("+")[0] for text in mlflow.pytorch.get_default_pip_requirements()]
+            needs = [f"torch=={torch.__version__.partition('+')[0]}", f"cloudpickle=={cloudpickle.__version__}"]
             mlflow.pytorch.save_model(
                 one.model, str(path), serialization_format="pickle", pip_requirements=[*needs, "numpy"], **known
             )

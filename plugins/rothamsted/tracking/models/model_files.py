@@ -181,11 +181,11 @@ def _save(checked: CheckedModel, code: StudyCode, saved: Path, mlflow_model: Any
 
 
 @contextmanager
-def quiet(name: str) -> Iterator[None]:
+def quiet(name: str, *, above: int = logging.WARNING) -> Iterator[None]:
     """Warnings and errors only: a line a model on what goes well tells a reader nothing."""
     logger = logging.getLogger(name)
     level = logger.level
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(above)
     try:
         yield
     finally:
