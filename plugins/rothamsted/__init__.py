@@ -12,7 +12,9 @@ __version__ = "0.1.0"
 
 _HOMES = {  # name -> module that has it
     "Metric": "rothamsted.metric",
+    "report": "rothamsted.reported",
     "UserError": "rothamsted.errors",
+    "study": "rothamsted.studies.function",
 }
 
 __all__ = sorted(_HOMES)
