@@ -39,9 +39,9 @@ def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
     for objective in sweep.objectives:
         points = [(m.step, m.metrics[objective.metric]) for m in history if objective.metric in m.metrics]
         steps, values = [step for step, _ in points], [value for _, value in points]
-        if not len(counted(steps, values, counts_step_0=sweep.project is not None)):
+        if not len(counted(steps, values, counts_step_0=sweep.is_foreign)):
             raise StudyError(_never(objective, history))
-        scores.append(number_of(steps, values, objective, counts_step_0=sweep.project is not None))
+        scores.append(number_of(steps, values, objective, counts_step_0=sweep.is_foreign))
     return tuple(scores)
 
 

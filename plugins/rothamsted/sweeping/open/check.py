@@ -12,6 +12,7 @@ from rich.console import Console
 
 from rothamsted.analysis.replicates_words import apart_words, replicates_words, units_words
 from rothamsted.analysis.sweep_record import exhausted_text
+from rothamsted.foreign.command_line import CommandLine
 from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.statistics.centres import MEAN, words_of
@@ -64,6 +65,8 @@ def _target(study: Study | ForeignStudy) -> str:
     if isinstance(study, Study):
         return f"study {study.name}"
     project = study.project
+    if isinstance(project, CommandLine):
+        return f"command {project.command.text}"
     commit = f", commit {project.commit[:12]}" if project.commit else ""
     return f"entry point {project.entry_point} of project {project.uri}{commit}"
 
@@ -153,7 +156,7 @@ def _models(sweep: Sweep) -> dict[str, str]:
     """Whose trained models will be logged; nothing where nobody's are."""
     confirmed = ["every confirmed replicate"] if sweep.confirm is not None else []
     search = {"all": ["every replicate of the search"], "best": ["each condition that is the best when it ends"]}
-    has_none = sweep.models == "none" or sweep.project is not None
+    has_none = sweep.models == "none" or sweep.is_foreign
     whose = [] if has_none else [*search.get(sweep.models or "", []), *confirmed]
     return {"models": f"of {' and of '.join(whose)}"} if whose else {}
 

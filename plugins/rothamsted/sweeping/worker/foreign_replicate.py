@@ -14,7 +14,9 @@ from pathlib import Path
 from rothamsted.analysis.objectives import not_finite
 from rothamsted.errors import UserError
 from rothamsted.expression import Expression
-from rothamsted.foreign.process import Exit, watch
+from rothamsted.foreign.left_behind import THREE_WAYS, LeftBehind
+from rothamsted.foreign.process import Exit, Running, watch
+from rothamsted.foreign.report_lines import ReportError
 from rothamsted.foreign.results import read_objective_artifact
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Stopped
 from rothamsted.sweeping import trial_summary as aggregate
@@ -29,8 +31,7 @@ from rothamsted.tracking import find_run, read_history
 from rothamsted.tracking.projects.project import run_variables
 
 LOOK_SECONDS = 0.5  # between two looks at what the process has logged
-OUTPUT = "output.txt"  # artifact: standard output and standard error of the process
-LOGS = Path(".rothamsted", "output")
+SCRATCH = Path(".rothamsted", "output")  # a folder a process
 
 
 @dataclass(kw_only=True)
@@ -49,27 +50,55 @@ class ForeignReplicate:
         """Run to the end, whichever comes first."""
         context, run_id = self.context, self.replicate.run_id
         context.recorder.flush()  # the process has to find its run
-        log_path = context.root / LOGS / f"{run_id}.txt"
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        variables = run_variables(run_id, context.experiment_id, context.tracking_uri)
-        execution = context.sweep.execution
+        left = LeftBehind(
+            run_id=run_id,
+            uri=context.tracking_uri,
+            recorder=context.recorder,
+            folder=(context.root / SCRATCH / run_id).resolve(),
+            now_ms=now_ms,
+        )
+        variables = run_variables(run_id, context.experiment_id, context.tracking_uri) | left.variables
         try:
-            running = self.starter.start(self.replicate.config, variables, log_path)
+            running = self.starter.start(self.replicate.config, variables, left.log_path, left.folder)
         except UserError as error:
-            log_path.unlink(missing_ok=True)
+            left.remove()
             return Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason=str(error), is_user_error=True)
+        try:
+            return self._watched(running, left)
+        finally:
+            left.remove()
+
+    def _watched(self, running: Running, left: LeftBehind) -> Ending:
+        execution = self.context.sweep.execution
+        bad_line = ""
+
+        def look() -> bool:
+            nonlocal bad_line
+            try:
+                left.follow()
+            except ReportError as error:
+                bad_line = str(error)
+            return bool(bad_line) or self._look()
+
         ended = watch(
             running,
             time_limit=execution.timeout_per_trial,
             memory_limit=execution.memory_limit,
             should_stop=self.should_stop,
-            on_tick=self._look,
+            on_tick=look,
             poll_seconds=LOOK_SECONDS,
             grace_seconds=execution.grace_seconds,
         )
-        logged = read_history([run_id], uri=context.tracking_uri)[run_id]
-        ending = self._ending(ended, as_history(logged))
-        self._write_down(ending, frozenset((point.key, point.step) for point in logged), log_path)
+        try:
+            left.follow(is_over=not ended.reason)
+        except ReportError as error:
+            bad_line = bad_line or str(error)
+        left.keep_files()
+        wanted = self._sources({objective.metric for objective in self.context.sweep.objectives})
+        logged = left.history(wanted, ended.tail if ended.code == 0 and not ended.reason else "")
+        failure = "" if ended.reason == "stopped" else bad_line or left.own_failure(ended)
+        ending = self._ending(ended, as_history(logged), failure)
+        self._write_down(ending, frozenset((point.key, point.step) for point in logged))
         return ending
 
     # ---- while it runs ----
@@ -107,7 +136,9 @@ class ForeignReplicate:
 
     # ---- after it ----
 
-    def _ending(self, ended: Exit, history: tuple[Measured, ...]) -> Ending:
+    def _ending(self, ended: Exit, history: tuple[Measured, ...], failure: str) -> Ending:
+        if failure:
+            return replace(self._made(Outcome.FAILED, history, ended, failure), traceback=ended.tail)
         if ended.reason == "pruned" and self._stopped is not None and self._stopped.outcome is Outcome.PRUNED:
             return self._made(Outcome.PRUNED, history, ended, self._stopped.reason)
         if ended.reason == "stopped":
@@ -116,6 +147,9 @@ class ForeignReplicate:
             return replace(self._made(Outcome.FAILED, history, ended, self._failure(ended)), traceback=ended.tail)
         try:
             history = self._with_artifacts(history)
+            if not history:
+                metrics = " and ".join(repr(objective.metric) for objective in self.context.sweep.objectives)
+                return self._made(Outcome.FAILED, history, ended, f"metric {metrics} was never logged; {THREE_WAYS}")
             scores = scores_of([scored(m, self.context.sweep) for m in history], self.context.sweep)
         except UserError as error:
             return self._made(Outcome.FAILED, history, ended, str(error))
@@ -148,8 +182,8 @@ class ForeignReplicate:
     def _made(self, outcome: Outcome, history: tuple[Measured, ...], ended: Exit, reason: str) -> Ending:
         return Ending(outcome=outcome, history=history, seconds=ended.seconds, reason=reason)
 
-    def _write_down(self, ending: Ending, logged: Collection[tuple[str, int]], log_path: Path) -> None:
-        """Composite metrics, the parameters that the project has not logged itself, and its output."""
+    def _write_down(self, ending: Ending, logged: Collection[tuple[str, int]]) -> None:
+        """Composite metrics, and the parameters that the program has not logged itself."""
         recorder, run_id = self.context.recorder, self.replicate.run_id
         points: list[MetricPoint] = []
         for measured in ending.history:
@@ -159,7 +193,3 @@ class ForeignReplicate:
         params = {key: value for key, value in as_params(self.replicate.config).items() if key not in known}
         recorder.log(run_id, metrics=[p for p in points if (p.key, p.step) not in logged], params=params)
         recorder.flush()
-        if log_path.exists():
-            if log_path.stat().st_size:
-                recorder.log_text(run_id, log_path.read_text(encoding="utf-8", errors="replace"), OUTPUT)
-            log_path.unlink()
