@@ -21,6 +21,7 @@ SPECIAL = (SEED, PARAMETERS, OVERRIDES, CONFIG, OUTPUT)
 FLAG, NO_FLAG = "flag", "no_flag"
 _MEANINGS = "{NAME}, {NAME:flag}, {NAME:no_flag}, {seed}, {parameters}, {overrides}, {config}, {output}"
 _ALONE = (PARAMETERS, OVERRIDES)  # these are several words
+_BLANKS = " \t\r\n"
 _READ_BY_A_SHELL = frozenset("|&;<>()$`")
 _SCRIPTS = (".py", ".sh", ".R", ".jl", ".pl", ".rb", ".js", ".lua", ".m", ".ipynb")
 
@@ -146,7 +147,7 @@ def read_command(text: str) -> Command:
     if not words:
         raise CommandError("is empty; write a command such as python train.py {parameters}")
     pieces = tuple(_pieces(word) for word in words)
-    command = Command(text=text.strip(), words=pieces)
+    command = Command(text=text.strip(_BLANKS), words=pieces)
     if not command.plain_words:
         raise CommandError("must begin with a program, not with a placeholder; write it out, as in python train.py")
     return command
@@ -204,8 +205,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 def _words(text: str) -> list[str]:
     joined, before = [], " "
-    for token, quote in _tokens(joined_lines(text.strip())):
-        is_fold = not quote and token[:1] == "\\" and token[1:].isspace() and before.isspace()
+    for token, quote in _tokens(joined_lines(text.strip(_BLANKS))):
+        is_fold = not quote and token[:1] == "\\" and token[1:] in tuple(_BLANKS) and before in _BLANKS
         if not quote and token == "\n":
             raise CommandError("goes over several lines, and no shell reads it; end each line but the last with \\")
         if not quote and token in _READ_BY_A_SHELL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_BARE = re.compile(r"[A-Za-z_][\w./:-]*")  # of Hydra's grammar: text that needs no quotes
+_BARE = re.compile(r"[A-Za-z_][\w./:-]*", re.ASCII)  # of Hydra's grammar: text that needs no quotes
 _NOT_TEXT = frozenset({"true", "false", "null", "nan", "inf", "infinity"})
 
 
