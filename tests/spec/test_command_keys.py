@@ -96,7 +96,7 @@ MISTAKES: dict[str, tuple[str, str, dict[str, str], str]] = {
         " --seed {seed}",
         "",
         {},
-        "1: command: passes no seed, and there are 3 replicates of a condition, which would be copies; write --seed {seed}",
+        "1: command: passes no seed, and there are 3 replicates of a condition, which would be copies; write --seed",
     ),
     "no seed and a confirmation": (
         " --seed {seed}",

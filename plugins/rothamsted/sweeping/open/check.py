@@ -50,7 +50,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "data": f"sha256 {digest[:12]}…" if digest else "no digest is given",
     }
     warnings = warnings_of(sweep, study)
-    if is_timed and isinstance(study, Study):
+    if is_timed:
         seen = tried(sweep, study, size)
         rows["estimated time"] = seen.time
         warnings += seen.warnings
