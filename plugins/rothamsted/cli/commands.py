@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from rothamsted.catalog import EXECUTORS
+from rothamsted.cli.after_dashes import COMMAND
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
@@ -31,7 +32,7 @@ def sweep(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.opened import Place
 
     found = pairs(arguments, command="sweep")
-    path = take(found, "config", "sweeps/quickstart.yaml") or ""
+    path = take(found, "config", None if COMMAND in found else "sweeps/quickstart.yaml")
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -42,8 +43,8 @@ def sweep(arguments: Sequence[str]) -> int:
         root=root,
         tracking_uri=tracking.tracking_uri(),
         outer_run_id=tracking.current_run_id(),
-        source=path,
-        question=opening_comment(Path(path)),
+        source=path or "",
+        question=opening_comment(Path(path)) if path else "",
     )
     result = api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console)
     if result.decision is not None:
@@ -61,7 +62,7 @@ def check(arguments: Sequence[str]) -> int:
 
     found = pairs(arguments, command="check")
     path = take(found, "config")
-    if path is None:
+    if path is None and COMMAND not in found:
         raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
     is_timed = take(found, "time", "true") != "false"
     root = find_home(Path.cwd())

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from rothamsted.cli import commands
+from rothamsted.cli.after_dashes import with_command
 from rothamsted.cli.names_help import help_text, overview
 from rothamsted.errors import UserError
 
@@ -44,7 +45,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script. Exit status 2: a mistake of the user, printed in one line."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = with_command(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if not arguments or arguments[0] in ("-h", "--help", "help"):

@@ -73,7 +73,10 @@ _FILE = "every key of the sweep file (trials, execution.workers, …) and every 
 USAGES: Mapping[str, Usage] = {
     "sweep": Usage(
         does="Run a sweep, or go on with it.",
-        keys={"config": "the sweep file; by default sweeps/quickstart.yaml"},
+        keys={
+            "config": "the sweep file; by default sweeps/quickstart.yaml",
+            "command": "what trains one replicate, with placeholders; also written last, after --",
+        },
         words=("config",),
         others=_FILE,
         example="sweeps/quickstart.yaml trials=20 execution.workers=1",

@@ -20,6 +20,7 @@ COMMAND_LINE = "command line"
 SET = "set"  # parameters in Hydra's grammar, of the command line only
 # `sampler: tpe` is `sampler: {name: tpe}`
 SHORT_FORMS = {"sampler": "name", "replicates": "count", "pruner": "name", "warm_start": "sweep"}
+OBJECTIVE_KEYS = ("metric", "direction", "reduce")  # `metric: loss` is `objective: {metric: loss}`
 REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own
 
 
@@ -37,9 +38,25 @@ class GivenParameters:
 
 
 def expand_short_forms(document: Document) -> Document:
-    """Write `sampler: tpe` and `replicates: 5` out as the mappings that they are short for."""
-    data = {key: _expanded(key, value) for key, value in document.data.items()}
-    return Document(source=document.source, data=data, places=document.places)
+    """Write `sampler: tpe`, `replicates: 5` and `metric: loss` out as what they are short for.
+
+    Raises:
+        SpecError: `metric`, `direction` or `reduce` beside an `objective` that says it, too.
+    """
+    data = {key: _expanded(key, value) for key, value in document.data.items() if key not in OBJECTIVE_KEYS}
+    places = dict(document.places)
+    short = {key: document.data[key] for key in OBJECTIVE_KEYS if document.data.get(key) is not None}
+    objective = data.get("objective") or {}
+    for key in short:
+        if not isinstance(objective, Mapping):
+            raise document.error((key,), "stands beside a list of objectives; give it in the one that it is of")
+        if key in objective:
+            raise document.error((key,), f"stands beside objective, which has {key}, too; give one of the two")
+        places[("objective", key)] = places.get((key,), document.source)
+    if short:
+        places.setdefault(("objective",), places.get((next(iter(short)),), document.source))
+        data["objective"] = {**objective, **short}
+    return Document(source=document.source, data=data, places=places)
 
 
 def _expanded(key: str, value: Any) -> Any:
@@ -82,6 +99,10 @@ def override_sweep_keys(
             _override_space(editor, overrides[key])
         elif first == "space":
             _set_in_space(editor, rest, parse_override(key, overrides[key]))
+        elif key == "command":
+            editor.put((key,), overrides[key])  # as it is: it has blanks and braces that YAML would read
+        elif key in OBJECTIVE_KEYS:
+            _set_key(editor, ("objective", key), parse_override(key, overrides[key]))
         else:
             _set_key(editor, tuple(key.split(".")), parse_override(key, overrides[key]))
     return editor.document(document.source), GivenParameters(values=parameters, below=frozenset(below))

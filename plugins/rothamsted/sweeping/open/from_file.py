@@ -20,8 +20,8 @@ from rothamsted.sweeping.opened import stage_config
 from rothamsted.tracking.projects.project import open_project
 
 
-def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sweep, Study | ForeignStudy]:
-    """Read and check a sweep file of the project at `root`; also its study.
+def load(path: str | Path | None, overrides: Mapping[str, str], root: Path) -> tuple[Sweep, Study | ForeignStudy]:
+    """Read and check a sweep file of the project at `root`; also its study. Without a file the overrides have it all.
 
     Raises:
         SpecError: the file, an override, or a condition that the study refuses.
@@ -65,7 +65,7 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         in_own_names=in_own_names,
         metrics_of=lambda name: study_of(name).known_metrics,
     )
-    study = checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
+    study = checked_foreign(sweep, root) if sweep.is_foreign else study_of(str(sweep.study))
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()
@@ -78,7 +78,7 @@ def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
     Raises:
         UserError: its study or project is not there any more.
     """
-    return open_foreign(sweep, root) if sweep.project is not None else find(str(sweep.study), root)
+    return open_foreign(sweep, root) if sweep.is_foreign else find(str(sweep.study), root)
 
 
 def opening_comment(path: Path) -> str:
