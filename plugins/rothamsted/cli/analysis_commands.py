@@ -19,7 +19,6 @@ from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.figures import figures, take_plots
 from rothamsted.cli.settings import (
     names_of,
-    open_store,
     take_dataset,
     take_number,
     take_objective,
@@ -28,6 +27,7 @@ from rothamsted.cli.settings import (
     take_settings,
     with_over,
 )
+from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
 from rothamsted.reporting.plots import FORMATS
