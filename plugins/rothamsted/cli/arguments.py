@@ -101,13 +101,18 @@ def take(found: dict[str, str], key: str, default: str | None = None) -> str | N
     return value if value != "" else default
 
 
+def take_many(found: dict[str, str], key: str) -> list[str]:
+    """Remove a key and return its names, a,b, each once."""
+    return list(dict.fromkeys(name.strip() for name in (take(found, key) or "").split(",") if name.strip()))
+
+
 def take_truth(found: dict[str, str], key: str, command: str) -> bool:
     """Remove a switch and return its value; where it is not given, the opposite of what the bare option says."""
     text = take(found, key)
     if text is None:
         return not USAGES[command].switches[key]
     if text not in _TRUTH:
-        raise UserError(f"rothamsted {command}: {key}={text} must be true or false")
+        raise UserError(f"rothamsted {command}: {key}={text} is not known; there are: true, false")
     return text == "true"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from rothamsted import tracking
-from rothamsted.cli.arguments import pairs, take, take_truth
+from rothamsted.cli.arguments import pairs, take, take_many, take_truth
 from rothamsted.cli.commands import DEFAULT_STORAGE
 from rothamsted.cli.progress_lines import best_words, progress_lines, watch
 from rothamsted.cli.screen import Screen, screen_of
@@ -16,6 +18,7 @@ from rothamsted.errors import UserError
 from rothamsted.inventory.progress import progress_of
 from rothamsted.inventory.sweeps import STATES, ListedSweep, find_listed
 from rothamsted.inventory.sweeps import list_sweeps as all_sweeps
+from rothamsted.mlproject import find_home
 from rothamsted.suggest import known_names
 
 NOT_YET = 3  # exit status
@@ -86,3 +89,33 @@ def status(arguments: Sequence[str]) -> int:
         screen.show(*progress_lines(progress))
     screen.give(progress.plain)
     return {"finished": 0, "failed": 1}.get(progress.listed.state, NOT_YET)
+
+
+def delete(arguments: Sequence[str]) -> int:
+    """Delete sweeps with all that belongs to them, after saying what that is."""
+    from rothamsted.inventory import belongings
+
+    found, screen = pairs(arguments, command="delete"), screen_of(arguments, command="delete")
+    names, is_sure = take_many(found, "sweep"), take_truth(found, "yes", "delete")
+    if not names:
+        raise UserError("rothamsted delete: which sweep? write rothamsted delete NAME; rothamsted list has the names")
+    storage, uri = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE, open_store()
+    root = find_home(Path.cwd())
+    every = [belongings.belongings_of(name, uri=uri, storage=storage, root=root) for name in names]
+    screen.say(*[line for one in every for line in one.lines])
+    if not is_sure and not _is_agreed(screen):
+        screen.say("nothing is deleted")
+        return NOT_YET
+    for one in every:
+        belongings.delete(one, uri=uri, storage=storage)
+        screen.say(f"{one.name} is deleted")
+    screen.give({"deleted": [one.name for one in every]})
+    return 0
+
+
+def _is_agreed(screen: Screen) -> bool:
+    """Ask; without a terminal nobody can answer."""
+    if not sys.stdin.isatty():
+        raise UserError("rothamsted delete: nobody can be asked here; give --yes to delete what is listed above")
+    screen.say("Delete all of this? It cannot be undone. [y/N]")
+    return input().strip().lower() in ("y", "yes")

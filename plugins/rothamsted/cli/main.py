@@ -24,7 +24,8 @@ _WORSE = (0, 3, 1, 2, 143, INTERRUPTED)  # exit statuses, the worst last
 _HOMES: Mapping[str, str] = {
     **dict.fromkeys(("sweep", "check", "worker"), "commands"),
     **dict.fromkeys(("train", "prepare_data"), "by_hand"),
-    **dict.fromkeys(("list", "status", "open", "delete"), "look_commands"),
+    **dict.fromkeys(("list", "status", "delete"), "look_commands"),
+    "open": "open_command",
     **dict.fromkeys(("init", "explain", "completion"), "start_commands"),
     **dict.fromkeys(("analyze", "report", "export", "compare", "power"), "analysis_commands"),
     **dict.fromkeys(("promote", "rollback", "registry"), "promotion_commands"),
