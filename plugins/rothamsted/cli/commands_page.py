@@ -1,4 +1,4 @@
-"""The page docs/commands.md, made from the table of commands: `python -m rothamsted.cli.commands_page > docs/commands.md`.
+"""The page docs/commands.md, from the table of commands: `python -m rothamsted.cli.commands_page > docs/commands.md`.
 
 A test holds the page to the table.
 """
@@ -15,8 +15,8 @@ Made from the table that `--help` shows: `python -m rothamsted.cli.commands_page
 rothamsted COMMAND [WORD ...] [KEY=VALUE ...]
 ```
 
-Words with `=` set keys; `--key value` and `--key=value` mean the same, and so `mlflow run . -e COMMAND -P key=value` does.
-Other words are positional: files, names of sweeps or ids of their runs.
+Words with `=` set keys; `--key value` and `--key=value` mean the same, and so does
+`mlflow run . -e COMMAND -P key=value`. Other words are positional: files, names of sweeps or ids of their runs.
 
 | for every command | |
 |---|---|

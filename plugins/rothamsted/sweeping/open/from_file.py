@@ -56,9 +56,7 @@ def load(
         yield from sorted({*known, *([] if known else commands())})
 
     def parameter_names(name: str) -> Mapping[str, Any] | None:
-        return (
-            field_types(study_of(name).config) if name in studies or is_script(name) or name in commands() else None
-        )
+        return field_types(study_of(name).config) if name in studies or is_script(name) or name in commands() else None
 
     def project_parameters(uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
         declared = open_project(uri, entry_point, version, root=root).parameters
