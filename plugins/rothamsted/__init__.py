@@ -21,6 +21,8 @@ _HOMES = {  # name -> module that has it
     "integers": "rothamsted.calls.spaces",
     "load": "rothamsted.calls.loaded",
     "loguniform": "rothamsted.calls.spaces",
+    "report": "rothamsted.reported",
+    "study": "rothamsted.studies.function",
     "sweep": "rothamsted.calls.run",
     "sweeps": "rothamsted.calls.loaded",
     "uniform": "rothamsted.calls.spaces",

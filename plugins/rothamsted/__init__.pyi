@@ -11,6 +11,8 @@ from rothamsted.calls.spaces import loguniform as loguniform
 from rothamsted.calls.spaces import uniform as uniform
 from rothamsted.errors import UserError as UserError
 from rothamsted.metric import Metric as Metric
+from rothamsted.reported import report as report
+from rothamsted.studies.function import study as study
 
 __version__: str
 __all__: list[str]

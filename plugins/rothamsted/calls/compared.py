@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from rothamsted import tracking
 from rothamsted.analysis.read_compared import read_compared
 from rothamsted.analysis.scored import direction_by_name, with_score
-from rothamsted.analysis.settings import Settings
+from rothamsted.analysis.settings import settings_of
 from rothamsted.analysis.values import Dataset
 from rothamsted.calls.result import Result
 from rothamsted.errors import UserError
@@ -34,7 +35,7 @@ def compare(
         names: what each is called, in their order; None: its own name.
         metric: what they are compared by; None: the objective that they have in common.
         direction: minimize or maximize; None: as the sweeps have it or declare it, or as the metric's name says.
-        level: of intervals and verdicts; None: 0.95.
+        level: of intervals and verdicts; None: as the sweeps' files agree, else 0.95.
 
     Raises:
         UserError: fewer than two, nothing of this name, or no metric in common.
@@ -57,7 +58,8 @@ def compare(
     if any(isinstance(one, str) for one in references):
         tracking.check_reachable(uri)
     dataset, _ = read_compared(references, uri=uri, objective=objective, names=names or ())
-    settings = Settings(reference=0) if level is None else Settings(reference=0, level=level)
+    settings = replace(settings_of(dataset.statistics), reference=0)
+    settings = settings if level is None else replace(settings, level=level)
     return Result(dataset=dataset, settings=settings)
 
 

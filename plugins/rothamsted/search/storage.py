@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import quote
 
 import optuna
@@ -28,6 +28,7 @@ SPEC_KEY = "rothamsted:spec"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 Direction = Literal["minimize", "maximize"]
 OptunaStudy = optuna.Study  # for those who may not import Optuna themselves
+T = TypeVar("T")
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -103,6 +104,38 @@ def find_search(url: str, name: str) -> SearchRecord | None:
             "give the sweep another name, or another -P storage="
         )
     return SearchRecord(spec=attributes[SPEC_KEY], attributes=attributes)
+
+
+def in_storage(url: str, transaction: Callable[[sa.Connection], T], *, empty: T, writes: bool = False) -> T:
+    """What a transaction gives, run on a storage whose tables are checked; `empty` where there is no storage yet.
+
+    Args:
+        url: the storage.
+        transaction: queries; with `writes`, changes that are committed at once or not at all.
+        empty: of a storage without tables, or that does not exist: it is not made.
+        writes: whether it changes rows.
+
+    Raises:
+        StoreError: the storage cannot be read, or has tables of another version.
+    """
+    parsed = _parse(url)
+    if _is_sqlite_url(parsed) and not Path(parsed.database or "").exists():
+        return empty
+    engine = _engine(parsed)
+
+    def checked(connection: sa.Connection) -> T:
+        if not studies.has_tables(connection):
+            return empty
+        _check_tables(connection, parsed)
+        return transaction(connection)
+
+    try:
+        database = Database(engine)
+        return database.run(checked) if writes else database.read(checked)
+    except exc.DatabaseError as error:  # a file that is no database, a server that does not let us in
+        raise StoreError(f"storage {_shown(parsed)}: cannot be read ({one_line(error)}); give another") from error
+    finally:
+        engine.dispose()
 
 
 def create_study(

@@ -17,7 +17,6 @@ from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.spec.document import Document, KeyPath, parse_override
 
 COMMAND_LINE = "command line"
-OF_OBJECTIVE = ("metric", "direction", "reduce")  # short for objective: {metric: …}, where there is one
 SET = "set"  # parameters in Hydra's grammar, of the command line only
 # `sampler: tpe` is `sampler: {name: tpe}`
 SHORT_FORMS = {
@@ -28,6 +27,7 @@ SHORT_FORMS = {
     "early_stopping": "patience",
     "warm_start": "sweep",
 }
+OBJECTIVE_KEYS = ("metric", "direction", "reduce")  # `metric: loss` is `objective: {metric: loss}`
 REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own
 
 
@@ -45,20 +45,24 @@ class GivenParameters:
 
 
 def expand_short_forms(document: Document) -> Document:
-    """Write `sampler: tpe` and `replicates: 5` out as the mappings that they are short for; `metric`, too.
+    """Write `sampler: tpe`, `replicates: 5` and `metric: loss` out as what they are short for.
 
     Raises:
-        SpecError: A short form of the objective beside the objective itself.
+        SpecError: `metric`, `direction` or `reduce` beside an `objective` that says it, too.
     """
-    given = {key: document.data[key] for key in OF_OBJECTIVE if document.data.get(key) is not None}
-    if given and document.data.get("objective") is not None:
-        key = next(iter(given))
-        raise document.error((key,), f"stands beside objective; give objective: {{{key}: {given[key]}}}, or it alone")
-    data = {key: _expanded(key, value) for key, value in document.data.items() if key not in OF_OBJECTIVE}
+    data = {key: _expanded(key, value) for key, value in document.data.items() if key not in OBJECTIVE_KEYS}
     places = dict(document.places)
-    if given:
-        data["objective"] = given
-        places |= {("objective", key): document.places[key,] for key in given if (key,) in document.places}
+    short = {key: document.data[key] for key in OBJECTIVE_KEYS if document.data.get(key) is not None}
+    objective = data.get("objective") or {}
+    for key in short:
+        if not isinstance(objective, Mapping):
+            raise document.error((key,), "stands beside a list of objectives; give it in the one that it is of")
+        if key in objective:
+            raise document.error((key,), f"stands beside objective, which has {key}, too; give one of the two")
+        places[("objective", key)] = places.get((key,), document.source)
+    if short:
+        places.setdefault(("objective",), places.get((next(iter(short)),), document.source))
+        data["objective"] = {**objective, **short}
     return Document(source=document.source, data=data, places=places)
 
 
@@ -102,6 +106,10 @@ def override_sweep_keys(
             _override_space(editor, overrides[key])
         elif first == "space":
             _set_in_space(editor, rest, parse_override(key, overrides[key]))
+        elif key == "command":
+            editor.put((key,), overrides[key])  # as it is: it has blanks and braces that YAML would read
+        elif key in OBJECTIVE_KEYS:
+            _set_key(editor, ("objective", key), parse_override(key, overrides[key]))
         else:
             _set_key(editor, tuple(key.split(".")), parse_override(key, overrides[key]))
     return editor.document(document.source), GivenParameters(values=parameters, below=frozenset(below))
@@ -206,7 +214,7 @@ def _set_key(editor: _Editor, path: KeyPath, value: Any) -> None:
     key = str(path[0])
     if path == ("metric",) and value is not None:
         path, value = ("objective",), {"metric": value}  # the direction was that of another metric
-    elif len(path) == 1 and key in OF_OBJECTIVE:
+    elif len(path) == 1 and key in OBJECTIVE_KEYS:
         path = ("objective", key)
     elif len(path) == 1 and key not in REPLACED and key in SHORT_FORMS and isinstance(value, (str, int, float)):
         path = (key, SHORT_FORMS[key])
