@@ -79,6 +79,9 @@ def test_all_sweeps_are_a_table_and_one_is_loaded_by_name_or_run(toys: rt.Result
     table = rt.sweeps()
     assert list(table["name"]) == ["toys"]
     assert list(table["state"]) == ["finished"]
+    [row] = table.to_dict("records")
+    assert (row["n_done"], row["n_all"], row["best"], row["is_confirmed"]) == (6, 6, toys.best.label, True)
+    assert (row["mean"], row["n"]) == (pytest.approx(toys.confirmed.mean), 4)
     for reference in ("toys", toys.run_id):
         loaded = rt.load(reference)
         assert loaded.best == toys.best

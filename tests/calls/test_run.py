@@ -88,6 +88,8 @@ def test_out_of_time_is_not_complete_and_the_same_call_goes_on(project: Project)
     slow = {**TOY, "parameters": {"steps": 10, "sleep_seconds": 0.05}, "replicates": 2}
     early = rt.sweep("toy", {"lr": [0.1, 1.0]}, timeout=1, **slow)
     assert not early.is_complete
+    assert not rt.load("toy").is_complete
+    assert list(rt.sweeps()["state"]) == ["unfinished"]
     assert rt.sweep("toy", {"lr": [0.1, 1.0]}, timeout=600, **slow).is_complete
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KINDS = {"f": "float64", "i": "int64", "I": "Int64", "s": "str", "b": "bool"}
-_TIME = "datetime64[ms, UTC]"
+TIME = "datetime64[ms, UTC]"
 _CONDITIONS: Mapping[str, str] = {
     "rank": "I",
     "verdict": "s",
@@ -79,7 +79,7 @@ def replicates_frame(analysis: Analysis) -> pd.DataFrame:
     )
     metrics = sorted({name for one in ordered for name in one.metrics})
     own = {"phase": "s", "seed": _kind_of_seeds(ordered), "outcome": "s", "objective": "f"}
-    last = {"seconds": "f", "started": _TIME, "reason": "s", "run_id": "s", "model": "s"}
+    last = {"seconds": "f", "started": TIME, "reason": "s", "run_id": "s", "model": "s"}
     taken = {*own, *last, *_names(dataset, {*own, *last}).values()}
     columns = {**own, **{f"metric.{name}" if name in taken else name: "f" for name in metrics}, **last}
     rows = [
@@ -207,15 +207,32 @@ def _frame(
     }
     for name, column in _names(dataset, columns).items():
         found[column] = pd.Series([one.values.get(name) for one in conditions], dtype=None if conditions else "object")
+    return pd.DataFrame({**found, **_columns(columns, rows)})
+
+
+def table(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """A frame of rows.
+
+    Args:
+        columns: name -> kind of its values: a letter of `_KINDS`, or `TIME` for milliseconds since 1970.
+        rows: cells in the order of the columns.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(_columns(columns, rows))
+
+
+def _columns(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    import pandas as pd
+
+    found: dict[str, Any] = {}
     for position, (column, kind) in enumerate(columns.items()):
         cells = [row[position] for row in rows]
-        if kind == _TIME:
-            found[column] = pd.Series(pd.to_datetime(pd.Series(cells, dtype="Int64"), unit="ms", utc=True)).astype(
-                _TIME
-            )
+        if kind == TIME:
+            found[column] = pd.to_datetime(pd.Series(cells, dtype="Int64"), unit="ms", utc=True).astype(TIME)
         else:
             found[column] = pd.Series(cells, dtype=_KINDS[kind])
-    return pd.DataFrame(found)
+    return found
 
 
 def _names(dataset: Dataset, columns: Iterable[str]) -> dict[str, str]:
