@@ -53,7 +53,7 @@ def load(
         return studies[name]
 
     def known_studies() -> Iterator[str]:
-        yield from sorted({*known, *([] if known else commands())})
+        yield from sorted(known or commands())
 
     def parameter_names(name: str) -> Mapping[str, Any] | None:
         return field_types(study_of(name).config) if name in studies or is_script(name) or name in commands() else None
