@@ -260,7 +260,7 @@ class Coordinator:
 
     def _set_up_seconds(self) -> float:
         """How long a replicate may set up, beside its time; a foreign process says nothing of its set-up."""
-        return SETUP_SECONDS if self.opened.sweep.project is None else 0.0
+        return 0.0 if self.opened.sweep.is_foreign else SETUP_SECONDS
 
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")

@@ -25,11 +25,11 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: st
         arguments={**arguments, "tells_warnings": True},
         environment={"MLFLOW_TRACKING_URI": tracking_uri},  # for what a study asks of MLflow itself
         # -P: a file in a stranger's folder does not stand in for a module of the engine.
-        python_flags=("-P",) if sweep.project is not None else (),
+        python_flags=("-P",) if sweep.is_foreign else (),
         grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
     )
 
 
 def grace_of_processes(sweep: Sweep) -> float:
     """What a worker itself waits for a foreign process to end, in seconds."""
-    return sweep.execution.grace_seconds if sweep.project is not None else 0.0
+    return sweep.execution.grace_seconds if sweep.is_foreign else 0.0

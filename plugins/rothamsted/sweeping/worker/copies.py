@@ -52,13 +52,14 @@ def _said(trial: TrialRun, twin: ReplicateResult, own: ReplicateResult) -> str:
     named = ", ".join(map(repr, sweep.varied))
     given = "it as parameter" if len(sweep.varied) == 1 else "them as parameters"
     way = (
-        f"the project is given {given} {named}: let its code use {given.split()[0]}"
+        f"the program is given {given} {named}: let its code use {given.split()[0]}"
         if named
         else "name the parameter of its entry point that takes it, as in seed_parameter: seed, and let its code use it"
     )
+    reached = f"project {sweep.project}" if sweep.project is not None else "the command's program"
     return (
         f"sweep {sweep.name}: condition {trial.assignment.of}: seeds {twin.seed} and {own.seed} gave the same bits in "
-        f"all metrics: the seed does not reach project {sweep.project}, and copies are no evidence; {way}; "
+        f"all metrics: the seed does not reach {reached}, and copies are no evidence; {way}; "
         "or give replicates: {count: 1} if its result does not depend on a seed"
     )
 

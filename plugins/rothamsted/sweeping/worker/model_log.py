@@ -93,7 +93,7 @@ class ModelLogger:
 
     def log(self, context: Opened, trained: Trained) -> ModelNote | None:
         """Log a model and tag its run, which is flushed before; None where there is nothing to log or to say."""
-        if trained.model is None and trained.stopped_early and context.sweep.project is None:
+        if trained.model is None and trained.stopped_early and not context.sweep.is_foreign:
             note = ModelNote(problem=STOPPED)
         elif trained.model is None:
             note = ModelNote(problem=NO_MODEL) if self._said is not None else None

@@ -90,7 +90,7 @@ class TrialRun:
         trial.killed = lay_blame(trial.runs, earlier, trial.pending())
         if trial.pruned:
             trial.results.update(end_pruned(context, assignment, earlier, trial.pruned))
-        elif context.sweep.project is not None:
+        elif context.sweep.is_foreign:
             start_anew(trial.runs, earlier, keep=trial.killed)
         if not assignment.has_run and trial.results:
             trial.run_id = next(iter(trial.results.values())).run_id
