@@ -110,6 +110,19 @@ MISTAKES = {
     "an unknown entry point": ("name:", "entry_point: train\nname:", {}, "entry_point: project ../elsewhere has no"),
     "no project there": ("elsewhere", "nowhere", {}, "project: ../nowhere has no MLproject"),
     "a project that is a number": ("../elsewhere", "3", {}, "project: must be text, not 3"),
+    "a seed parameter that is not declared": (
+        "seed_parameter: random_state",
+        "seed_parameter: seed",
+        {},
+        "seed_parameter: 'seed' is not a parameter that project '../elsewhere' declares; "
+        "known: lr, width, data, random_state; to pass it on as --seed VALUE all the same, add undeclared: [seed]",
+    ),
+    "an undeclared parameter on the command line": (
+        "name:",
+        "name:",
+        {"widht": "3"},
+        "to pass it on all the same, give parameters.widht and undeclared=[widht]; did you mean width",
+    ),
     "the seed's own parameter": ("epochs: 3", "random_state: 3", {}, "parameters.random_state: the seed comes from"),
     "text for a float": ("epochs: 3", "lr: fast", {}, "parameters.lr: "),
     "text for a float in the space": ("{low: 0.1, high: 1.0, points: 2}", "[fast]", {}, "space.lr[0]: must be"),

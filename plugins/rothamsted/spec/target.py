@@ -109,7 +109,7 @@ def find_target(
 
 
 def with_command_defaults(document: Document) -> Document:
-    """The document of a command with its name, the script's, and its `seed_parameter` where the command has a seed.
+    """The document of a command with it in one line, a name, the script's, and its `seed_parameter` where the command has a seed.
 
     Raises:
         SpecError: the command cannot be read.
@@ -119,7 +119,8 @@ def with_command_defaults(document: Document) -> Document:
     command = _read(document)
     found = {"name": command.name, **({"seed_parameter": SEED} if command.passes_seed(SEED) else {})}
     missing = {key: value for key, value in found.items() if document.data.get(key) is None}
-    return Document(source=document.source, data={**document.data, **missing}, places=document.places)
+    data = {**document.data, **missing, COMMAND: command.text}
+    return Document(source=document.source, data=data, places=document.places)
 
 
 def _command_target(document: Document) -> Target:
