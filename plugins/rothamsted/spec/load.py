@@ -54,7 +54,7 @@ SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
 
 
 def load_sweep(
-    path: str | Path | None,
+    path: str | Path | Document | None,
     overrides: Mapping[str, str] | None = None,
     *,
     parameter_names: StudyParameters,
@@ -68,7 +68,7 @@ def load_sweep(
     """Read a sweep file, apply what the command line changes, and check everything.
 
     Args:
-        path: the sweep file; None: the command line has all there is.
+        path: the sweep file; or its contents, as they were read or made; None: the command line has all there is.
         overrides: key -> text from the command line: any key of a sweep file, dotted; `space` in Hydra's
             sweep grammar; any parameter of the study, which fixes it and takes it out of the space.
         parameter_names: study -> {dotted parameter: its type}, or None where there is no such study.
@@ -84,7 +84,7 @@ def load_sweep(
     Raises:
         SpecError: one line: place, key, rule, value, way out.
     """
-    document = _read(path)
+    document = path if isinstance(path, Document) else read_sweep_file(path)
     _check_keys(document)
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
@@ -104,7 +104,12 @@ def load_sweep(
     return sweep
 
 
-def _read(path: str | Path | None) -> Document:
+def read_sweep_file(path: str | Path | None) -> Document:
+    """The contents of a sweep file, before anything is judged; of none: empty, as the command line has all there is.
+
+    Raises:
+        SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
+    """
     if path is None:
         return Document(source="command line", data={}, places={})
     return read_document(path, reads_exponents=Path(path).suffix == ".json")  # JSON writes 0.00001 as 1e-05

@@ -90,7 +90,7 @@ class Sweep(BaseModel):
         undeclared: parameters that its entry point does not declare and gets all the same, as --NAME VALUE.
         parameters: dotted name -> value, fixed in every condition.
         space: dotted name -> domain, in the order of the file.
-        objectives: one or more; a file's key is `objective`.
+        objectives: what is optimised, one or more; a file's key is `objective`.
         constraints: comparisons of metrics that a condition should keep.
         sampler: what proposes conditions.
         pruner: what stops training early by comparison; None: nothing.
@@ -108,8 +108,8 @@ class Sweep(BaseModel):
         promote: policy file by which the confirmed winner is judged when the sweep is finished.
         execution: where and how the work runs.
         statistics: how uncertainty is stated.
-        experiment: MLflow experiment; None: by MLflow's own rules.
-        storage: database URL of the search.
+        experiment: of MLflow, where the runs go; None: by MLflow's own rules.
+        storage: database URL of the search, Optuna's.
     """
 
     model_config = CONFIG

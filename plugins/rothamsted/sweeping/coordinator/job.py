@@ -9,9 +9,17 @@ from rothamsted.spec import Sweep
 ENTRY = "rothamsted.sweeping.worker.entry:work"  # by name: the coordinator knows no worker
 
 
-def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None) -> Job:
-    """What an executor gives to each worker of a sweep."""
+def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: str | None = None) -> Job:
+    """What an executor gives to each worker of a sweep.
+
+    Args:
+        sweep: what they work on.
+        tracking_uri: where its runs go.
+        until: unix seconds after which no further trial is claimed.
+        function: where a worker reads the study's function; None: it finds the study as the sweep names it.
+    """
     arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
+    arguments |= {} if function is None else {"function": function}
     return Job(
         entry=ENTRY,
         arguments={**arguments, "tells_warnings": True},

@@ -17,9 +17,11 @@ from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.studies import Study
+from rothamsted.studies.function.printed import hidden
+from rothamsted.studies.same_bits import repeat
 from rothamsted.sweeping.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweeping.open.asked import digest_of_first_data
-from rothamsted.sweeping.open.estimate import tried
+from rothamsted.sweeping.open.estimate import MOST_SECONDS, middle_of, tried
 from rothamsted.sweeping.open.warm_start import known_from
 from rothamsted.sweeping.opened import n_workers
 
@@ -51,9 +53,15 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
     }
     warnings = warnings_of(sweep, study)
     if is_timed:
-        seen = tried(sweep, study, size)
+        with hidden():
+            seen = tried(sweep, study, size)
         rows["estimated time"] = seen.time
         warnings += seen.warnings
+        if isinstance(study, Study) and study.function is not None:
+            with hidden():
+                again = repeat(study, middle_of(sweep, study), timeout_seconds=MOST_SECONDS)
+            rows["repeated"] = "not the same: see below" if again.differs else f"the same bits ({again.how})"
+            warnings += (again.differs,) if again.differs else ()
     for key, value in rows.items():
         console.print(f"{key + ':':<16}{value}", markup=False, highlight=False, soft_wrap=True)
     for line in warnings:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import BaseModel
 
 from rothamsted.errors import DataError, StudyError
 from rothamsted.metric import Metric, declared
@@ -109,8 +110,7 @@ def _time_process(stage: Sweep, study: ForeignStudy) -> _Timed:
 
 
 def _time_replicate(stage: Sweep, study: Study) -> _Timed:
-    condition = stage.search_space.from_unit(np.full(len(stage.search_space), 0.5))
-    config = config_of(study, stage, condition, stage.replicates.values[0])
+    config = middle_of(stage, study)
     taken: list[float] = []
     measured: list[Measured] = []
     for _ in range(2):
@@ -132,6 +132,12 @@ def _time_replicate(stage: Sweep, study: Study) -> _Timed:
         history=tuple(ending.history) if has_ended and ending.outcome is Outcome.FINISHED else (),
         measured=tuple(measured),
     )
+
+
+def middle_of(sweep: Sweep, study: Study) -> BaseModel:
+    """The config of the first replicate of a condition from the middle of the space."""
+    condition = sweep.search_space.from_unit(np.full(len(sweep.search_space), 0.5))
+    return config_of(study, sweep, condition, sweep.replicates.values[0])
 
 
 def _words(seconds: float) -> str:
