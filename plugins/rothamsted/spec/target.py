@@ -109,7 +109,7 @@ def find_target(
 
 
 def with_command_defaults(document: Document) -> Document:
-    """The document of a command with it in one line, a name, the script's, and its `seed_parameter` where the command has a seed.
+    """The document of a command: in one line, with a name (the script's), and `seed_parameter` where it passes a seed.
 
     Raises:
         SpecError: the command cannot be read.
