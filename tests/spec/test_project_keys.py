@@ -196,12 +196,12 @@ def test_a_mistake_is_named(load: Any, old: str, new: str, overrides: dict[str, 
     ],
 )
 def test_what_is_for_projects_is_refused_with_a_study(sweep_file: SweepFile, text: str) -> None:
-    with pytest.raises(SpecError, match=r"sweep\.yaml:2: .*: goes only with project: a study is trained in"):
+    with pytest.raises(SpecError, match=r"sweep\.yaml:2: .*: goes only with project or command: a study is trained in"):
         sweep_file.load_changed("name:", f"{text}\nname:")
 
 
 def test_an_artifact_is_refused_with_a_study(sweep_file: SweepFile) -> None:
-    with pytest.raises(SpecError, match=r"objective\.artifact: goes only with project"):
+    with pytest.raises(SpecError, match=r"objective\.artifact: goes only with project or command"):
         sweep_file.load_changed("direction: minimize", "direction: minimize, artifact: a.json")
 
 

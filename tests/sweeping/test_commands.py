@@ -35,6 +35,10 @@ if how == "lines":
 elif how == "steps":
     report(val_loss=loss, step=10, epoch=0.5)
     report(train_loss=1.0, step=10)
+elif how == "rothamsted":
+    import rothamsted
+    rothamsted.report(val_loss=loss)
+    rothamsted.report({"val_loss": loss / 2}, step=7)
 elif how == "last_line":
     print(json.dumps({"val_loss": loss, "model": "small"}))
 elif how == "bad_line":
@@ -99,6 +103,14 @@ def test_lines_may_say_their_step_and_epoch(home: Home) -> None:
         ("train_loss", 10, 1.0),
         ("epoch", 10, 0.5),
     }
+
+
+@pytest.mark.usefixtures("script")
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_a_script_may_report_by_the_engines_own_function(home: Home, is_warm: bool) -> None:
+    run = home.one(of("rothamsted", execution={"warm_pool": is_warm}))
+    curve = read_history([run.run_id], ["val_loss"], uri=home.uri)[run.run_id]
+    assert [(point.step, point.value) for point in curve] == [(1, 0.25), (7, 0.125)]
 
 
 @pytest.mark.usefixtures("script")

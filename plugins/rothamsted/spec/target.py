@@ -191,7 +191,9 @@ def _check_study_keys(document: Document) -> None:
     given += [("execution", key) for key in PROJECT_EXECUTION_KEYS if below.get(key) is not None]
     given += [(*path, "artifact") for path, one in _objectives(document) if one.get("artifact") is not None]
     for path in given:
-        raise document.error(path, "goes only with project: a study is trained in the worker itself; remove it")
+        raise document.error(
+            path, "goes only with project or command: a study is trained in the worker itself; remove it"
+        )
 
 
 def _check_project_keys(document: Document) -> None:
