@@ -161,6 +161,7 @@ def _known_parameters(given: GivenParameters, target: Target, document: Document
             if name in given.below:
                 raise at.error((name,), f"is not a parameter of {target.label}; {known_names(name, own)}")
             way = f"; to pass it on all the same, give parameters.{name}" if target.is_open else ""
+            way += "" if target.takes(name) or target.is_command or not way else f" and undeclared=[{name}]"
             reason = f"is neither a key of a sweep file nor a parameter of {target.label}{way}; {known}"
             raise at.error((name,), reason)
         _check_not_staged(at, name, document)

@@ -83,7 +83,7 @@ class Sweep(BaseModel):
         name: of the sweep; starting the same name again resumes it.
         study: entry point of MLproject; None where `project` or `command` is given.
         project: folder or git URI of a foreign MLflow project.
-        command: a command line with placeholders, which trains one replicate; see `spec.command`.
+        command: a command line with placeholders, which trains one replicate; see docs/any-project.md.
         entry_point: of the foreign project.
         version: git ref of the foreign project.
         seed_parameter: parameter under which a replicate's seed is passed to the foreign project or command.

@@ -15,6 +15,7 @@ from rothamsted.search import Lease, LostError
 from rothamsted.search.lease import DEATHS, RUNS
 from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.attempts import Attempts
+from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.earlier import TRIAL_RUN, told_before
@@ -121,6 +122,7 @@ class TrialRuns:
             tags.STUDY: self.context.study.name,
             tags.TRIAL: str(self.assignment.of),
             **self.assignment.tags,
+            **self._source,
             **condition,  # where the run's params are the foreign project's own to log
             tags.ROLE: role,
         }
@@ -142,6 +144,12 @@ class TrialRuns:
         if not run_id:
             lease.set_attributes({RUNS: {**lease.runs, key: made_id}})
         return made_id
+
+    @property
+    def _source(self) -> dict[str, str]:
+        """The script or project that a process runs, in place of the worker's own."""
+        study = self.context.study
+        return {"mlflow.source.name": study.source_name} if isinstance(study, ForeignStudy) else {}
 
     def _failures(self, replicate: int) -> dict[str, int]:
         """Failures by replicate, with one more."""
