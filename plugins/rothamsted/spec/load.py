@@ -211,7 +211,8 @@ def _reason(detail: Any) -> str:
     if kind == "missing" and detail["loc"] == ("objective",):
         return "is missing; say what is optimised, as in objective: {metric: val_loss, direction: minimize}"
     if kind == "missing":
-        return "is missing; every sweep needs it"
+        way = "give minimize or maximize" if detail["loc"][-1] == "direction" else "every sweep needs it"
+        return f"is missing; {way}"
     if kind == "extra_forbidden":
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
         return f"is not a key of a sweep file here; {known}"
