@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from rothamsted import places
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.usage import USAGES
@@ -19,8 +20,6 @@ from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home, find_root, study_commands
 from rothamsted.studies import Study, load_study
 from rothamsted.suggest import known_names
-
-DEFAULT_STORAGE = "sqlite:///optuna.db"
 
 
 def sweep(arguments: Sequence[str]) -> int:
@@ -74,13 +73,16 @@ def check(arguments: Sequence[str]) -> int:
 def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
     from rothamsted.studies import stop_on_signals
+    from rothamsted.sweeping.open.whose_search import search_of
     from rothamsted.sweeping.worker.entry import work
+    from rothamsted.tracking import tracking_uri
 
     found = pairs(arguments, command="worker")
     name = take(found, "sweep")
-    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
+    storage = take(found, "storage") or places.STORAGE
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
+    storage = search_of(storage, name, root=find_home(Path.cwd()), tracking_uri=tracking_uri())
     printed = _Printed()
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)

@@ -16,12 +16,14 @@ from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.studies import Study, field_types, fields, load_study, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.foreign_study import ForeignStudy, checked_foreign, open_foreign
+from rothamsted.sweeping.open.whose_search import with_search
 from rothamsted.sweeping.opened import stage_config
+from rothamsted.tracking import tracking_uri
 from rothamsted.tracking.projects.project import open_project
 
 
 def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sweep, Study | ForeignStudy]:
-    """Read and check a sweep file of the project at `root`; also its study.
+    """Read and check a sweep file of the project at `root`; also its study. Its storage is absolute (`places`).
 
     Raises:
         SpecError: the file, an override, or a condition that the study refuses.
@@ -66,6 +68,7 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         metrics_of=lambda name: study_of(name).known_metrics,
     )
     study = checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
+    sweep = with_search(sweep, root=root, tracking_uri=tracking_uri())
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()

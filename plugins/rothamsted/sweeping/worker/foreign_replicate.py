@@ -49,7 +49,7 @@ class ForeignReplicate:
         """Run to the end, whichever comes first."""
         context, run_id = self.context, self.replicate.run_id
         context.recorder.flush()  # the process has to find its run
-        log_path = context.root / LOGS / f"{run_id}.txt"
+        log_path = context.home / LOGS / f"{run_id}.txt"
         log_path.parent.mkdir(parents=True, exist_ok=True)
         variables = run_variables(run_id, context.experiment_id, context.tracking_uri)
         execution = context.sweep.execution
