@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import psutil
 
@@ -75,16 +76,16 @@ def absolute_storage(storage: str, folder: Path) -> str:
     Example:
         `sqlite:///optuna.db` in `/data` is `sqlite:////data/optuna.db`.
     """
-    found = _SQLITE.fullmatch(storage)
-    if found is None or found["path"].startswith((":memory:", "file:")):
+    found, path = _SQLITE.fullmatch(storage), sqlite_file(storage)
+    if found is None or path is None or path.is_absolute():
         return storage
-    return f"{found['driver']}{folder.absolute() / found['path']}{found['options'] or ''}"
+    return f"{found['driver']}{quote(str(folder.absolute() / path), safe=' +/')}{found['options'] or ''}"
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLite address; None for any other address and for a database in memory."""
+    """The file of an SQLite address, in which `%20` is a space; None for others and for a database in memory."""
     found = _SQLITE.fullmatch(uri)
-    return None if found is None or found["path"].startswith((":memory:", "file:")) else Path(found["path"])
+    return None if found is None or found["path"].startswith((":memory:", "file:")) else Path(unquote(found["path"]))
 
 
 def output_folder(given: str | None, *, usual: str, tracking_uri: str) -> Path:

@@ -87,7 +87,10 @@ USAGES: Mapping[str, Usage] = {
     ),
     "worker": Usage(
         does="Work on a sweep that was started before, from any machine, until nothing is left.",
-        keys={"sweep": "its name", "storage": "its search database; by default sqlite:///optuna.db"},
+        keys={
+            "sweep": "its name",
+            "storage": "its search database; by default optuna.db beside the tracking store",
+        },
         words=("sweep",),
         example="quickstart storage=postgresql+psycopg://host/optuna",
     ),

@@ -108,7 +108,7 @@ class Sweep(BaseModel):
         execution: where and how the work runs.
         statistics: how uncertainty is stated.
         experiment: MLflow experiment; None: by MLflow's own rules.
-        storage: database URL of the search.
+        storage: database URL of the search; a relative path starts at home, see `places`.
     """
 
     model_config = CONFIG
