@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rothamsted.foreign.process import Exit, Launch, Running, start, watch
-from rothamsted.system import PORTABLE, System, this_system
+from tests.systems import system
 
+__all__ = ["system"]
 STRANGER = Path(__file__).parent / "projects" / "stranger"
 Run = Callable[..., Exit]
-
-
-@pytest.fixture(params=["linux", "portable"])
-def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    """This system as it is, and without what only Linux has: as on macOS."""
-    if request.param == "linux" and not sys.platform.startswith("linux"):
-        pytest.skip("not on Linux")
-    with as_system(monkeypatch, is_portable=request.param == "portable") as found:
-        yield found
-
-
-@contextmanager
-def as_system(monkeypatch: pytest.MonkeyPatch, *, is_portable: bool) -> Iterator[System]:
-    """This process, and those that it starts, use or do not use what only Linux has."""
-    monkeypatch.setenv(PORTABLE, "1" if is_portable else "0")
-    this_system.cache_clear()
-    found = this_system()
-    assert found.keeps_orphans == found.forks_after_imports == (not is_portable)
-    yield found
-    this_system.cache_clear()
 
 
 @pytest.fixture

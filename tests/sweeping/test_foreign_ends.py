@@ -15,6 +15,10 @@ from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.tracking import FoundRun, read_history
 from tests.sweeping.conftest import stop_in_replicate
 from tests.sweeping.strangers import Events, Home, how, runs
+from tests.systems import system
+
+__all__ = ["system"]
+pytestmark = pytest.mark.usefixtures("system")
 
 # ---- what goes wrong ----
 
