@@ -53,7 +53,7 @@ def test_a_replicate_over_its_memory_is_ended(home: Home) -> None:
 
 
 def test_an_interrupted_replicate_starts_anew_in_a_run_of_its_own_and_counts_once(home: Home) -> None:
-    changes = {"space": {"lr": [0.25]}, "replicates": {"count": 1}, **how("well", pause=0.2)}
+    changes = {"space": {"lr": [0.25]}, "replicates": {"count": 1}, **how("well", pause=0.8)}
     home.work(home.start(changes), stop_in_replicate(1, 2))
     [stopped] = home.runs("trial")
     assert (stopped.status, stopped.tags[tags.OUTCOME]) == ("KILLED", "interrupted")
