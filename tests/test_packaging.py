@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -139,18 +140,38 @@ def test_conda_python_is_the_oldest_that_the_project_supports() -> None:
     assert DOCUMENT["project"]["requires-python"] == f">={python.removeprefix('python=')}"
 
 
-def test_the_wheel_installs_the_package_rothamsted_and_nothing_else(tmp_path: Path) -> None:
-    source = tmp_path / "source"
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
+    folder = tmp_path_factory.mktemp("wheel")
     ignore = shutil.ignore_patterns("*.egg-info", "__pycache__", "build", ".git", ".venv*", "mlruns", "*.db*")
-    shutil.copytree(ROOT, source, ignore=ignore)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(source)],
-        check=True,
-        capture_output=True,
-    )
-    [wheel] = tmp_path.glob("rothamsted-*.whl")
+    shutil.copytree(ROOT, folder / "source", ignore=ignore)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(folder / "source")]
+    subprocess.run(command, check=True, capture_output=True)
+    [made] = folder.glob("rothamsted-*.whl")
+    return made
+
+
+def test_the_wheel_installs_the_package_rothamsted_and_nothing_else(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"rothamsted"}
+
+
+def test_the_wheel_asks_for_what_the_studies_use_in_the_extra_alone(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    asked = message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
+    always = {canonicalize_name(one.name) for one in map(Requirement, asked) if one.marker is None}
+    assert always == set(OF_ENGINE)
+    assert not always & set(OF_STUDIES)
+
+
+def test_the_package_index_would_take_the_wheel(wheel: Path) -> None:
+    pytest.importorskip("twine", reason="twine is not installed (pip install -e '.[test]')")
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", str(wheel)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "PASSED" in done.stdout) == (0, True), done.stdout
 
 
 def test_the_version_is_the_same_everywhere() -> None:

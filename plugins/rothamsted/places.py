@@ -97,3 +97,15 @@ def output_folder(given: str | None, *, usual: str, tracking_uri: str) -> Path:
         tracking_uri: of MLflow.
     """
     return home(tracking_uri) / usual if given is None else command_folder() / given
+
+
+def input_file(given: str) -> str:
+    """The path of a file that a command reads: of the project, or, where that has none, of the user.
+
+    `mlflow run URI -e sweep -P config=mine.yaml` reads the user's own file.
+
+    Args:
+        given: as the user wrote it, relative to the project's folder or to the folder of the command.
+    """
+    own = command_folder() / given
+    return str(own) if own.is_file() and not Path(given).is_file() else given

@@ -119,11 +119,12 @@ def test_a_folder_elsewhere_is_left_as_it_was(there: Path, tmp_path: Path) -> No
     assert made_in(tmp_path) >= {"mlflow.db", "optuna.db", "mlruns", "tensorboard"}
 
 
-def test_rothamsted_home_takes_what_is_not_mlflows(there: Path, tmp_path: Path) -> None:
+def test_rothamsted_home_takes_what_is_not_mlflows_of_a_sweep_file_of_the_user(there: Path, tmp_path: Path) -> None:
     user, own = tmp_path / "user", tmp_path / "own"
     user.mkdir()
     own.mkdir()
-    run(user, str(there), "sweep", ROTHAMSTED_HOME=str(own))
+    (user / "mine.yaml").write_text(SWEEP)
+    run(user, str(there), "sweep", "-P", "config=mine.yaml", ROTHAMSTED_HOME=str(own))
     assert made_in(own) >= {"optuna.db", "tensorboard"}
     assert "optuna.db" not in made_in(user)
 

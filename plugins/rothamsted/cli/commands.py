@@ -30,7 +30,7 @@ def sweep(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.opened import Place
 
     found = pairs(arguments, command="sweep")
-    path = take(found, "config", "sweeps/quickstart.yaml") or ""
+    path = places.input_file(take(found, "config") or "sweeps/quickstart.yaml")
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -62,6 +62,7 @@ def check(arguments: Sequence[str]) -> int:
     path = take(found, "config")
     if path is None:
         raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
+    path = places.input_file(path)
     is_timed = take(found, "time", "true") != "false"
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
