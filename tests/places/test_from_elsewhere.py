@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -140,3 +141,16 @@ def test_a_sweep_that_was_begun_in_the_projects_folder_goes_on_there(there: Path
     said = run(user, str(project), "sweep", MLFLOW_TRACKING_URI=own)
     assert f"optuna-dashboard sqlite:///{project}/optuna.db" in said
     assert not (user / "optuna.db").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["report", "--sweep", "toys"], ["compare", "--runs", "a,b"], ["promote", "--sweep", "a"]]
+)
+def test_where_no_tracking_store_is_none_is_made_and_the_way_out_is_said(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "MLproject").write_text(MLPROJECT)
+    done = subprocess.run(
+        [sys.executable, "-m", "rothamsted", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{tmp_path}/mlflow.db: there is no such file; give the command in the folder where" in done.stderr
+    assert made_in(tmp_path) == {"MLproject"}
