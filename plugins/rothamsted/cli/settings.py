@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from rothamsted import places, tracking
 from rothamsted.analysis.read_runs import read_runs
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.settings import Settings
@@ -30,23 +29,6 @@ from rothamsted.statistics.smoothing import smoothing_named
 
 _T = TypeVar("_T")
 _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precision", "recall")
-
-
-def open_store() -> str:
-    """The tracking URI, after a look whether anybody answers there.
-
-    Raises:
-        UserError: nobody does, or there is no such file.
-    """
-    uri = tracking.tracking_uri()
-    path = places.sqlite_file(uri)
-    if path is not None and not path.exists():  # MLflow would make an empty one
-        raise UserError(
-            f"tracking store {uri}: there is no such file; give the command in the folder where the sweep was run, or "
-            f"set MLFLOW_TRACKING_URI, or {places.HOME} to the folder of mlflow.db"
-        )
-    tracking.check_reachable(uri)
-    return uri
 
 
 def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: bool = False) -> Dataset:
