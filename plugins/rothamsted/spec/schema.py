@@ -109,7 +109,7 @@ class Sweep(BaseModel):
         execution: where and how the work runs.
         statistics: how uncertainty is stated.
         experiment: of MLflow, where the runs go; None: by MLflow's own rules.
-        storage: database URL of the search, Optuna's.
+        storage: database URL of the search, Optuna's; a relative path starts at home, see `places`.
     """
 
     model_config = CONFIG

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rothamsted import tags
+from rothamsted import places, tags
 from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.values import Dataset
 from rothamsted.errors import StoreError
@@ -34,7 +34,7 @@ class Place:
     """Where a sweep is started from.
 
     Attributes:
-        root: of the MLflow project: checkpoints lie below it.
+        root: of the MLflow project.
         tracking_uri: where runs go.
         outer_run_id: the run that MLflow opened around this process, if it did.
         source: the path of the sweep file, for the record; empty where there is none.
@@ -88,6 +88,11 @@ class Opened:
     def queues(self) -> tuple[Queue, ...]:
         """All queues that workers claim from, in their order."""
         return (self.queue,) if self.confirm_queue is None else (self.queue, self.confirm_queue)
+
+    @property
+    def home(self) -> Path:
+        """The folder of checkpoints and logs."""
+        return places.home(self.tracking_uri)
 
     def config_of(self, condition: Mapping[str, Any], seed: int) -> Any:
         """The study's config of one replicate; of a foreign project the parameters of its entry point."""

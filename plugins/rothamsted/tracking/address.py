@@ -13,6 +13,7 @@ import mlflow
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from rothamsted import places
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import without_password
 
@@ -20,7 +21,9 @@ DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
 
 
 def tracking_uri() -> str:
-    """Return MLflow's tracking URI: as set, else MLFLOW_TRACKING_URI, else `mlflow.db` in this folder."""
+    """Return MLflow's tracking URI: as set, else MLFLOW_TRACKING_URI, else `mlflow.db` in ROTHAMSTED_HOME or here."""
+    if os.environ.get(places.HOME) and not mlflow.is_tracking_uri_set():
+        return f"sqlite:///{places.home('sqlite:///mlflow.db') / 'mlflow.db'}"
     return mlflow.get_tracking_uri()
 
 

@@ -21,6 +21,7 @@ from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.open.asked import Asked, ask_stores, started_record
 from rothamsted.sweeping.open.contestants import Contestants
 from rothamsted.sweeping.open.start import Opening
+from rothamsted.sweeping.open.whose_search import search_of
 from rothamsted.sweeping.opened import Opened, Place, with_rows
 
 Config = Mapping[str, Any]  # dotted field of a study's config -> value, without the seed
@@ -66,6 +67,7 @@ def open_contest(
         ResumeError: a contest of this name with other contents.
     """
     what, root = f"contest {name}", place.root
+    storage = search_of(storage, name, root=root, tracking_uri=place.tracking_uri)
     found = find(study, root)
     configs: list[Config] = [json.loads(json.dumps(dict(config))) for config in contestants]
     _check_labels(what, labels, len(configs))

@@ -18,7 +18,9 @@ from rothamsted.spec.document import Document
 from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.foreign_study import ForeignStudy, checked_foreign, open_foreign
+from rothamsted.sweeping.open.whose_search import with_search
 from rothamsted.sweeping.opened import stage_config
+from rothamsted.tracking import tracking_uri
 from rothamsted.tracking.projects.project import open_project
 
 
@@ -30,6 +32,8 @@ def load(
     known: Mapping[str, Study] = MappingProxyType({}),
 ) -> tuple[Sweep, Study | ForeignStudy]:
     """Read and check a sweep file of the project at `root`; also its study. Without a file the overrides have it all.
+
+    The address of the sweep's search is absolute, see `places`.
 
     Args:
         path: the sweep file, or its contents.
@@ -80,6 +84,7 @@ def load(
         metrics_of=lambda name: study_of(name).known_metrics,
     )
     study = checked_foreign(sweep, root) if sweep.is_foreign else study_of(str(sweep.study))
+    sweep = with_search(sweep, root=root, tracking_uri=tracking_uri())
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()
