@@ -62,6 +62,11 @@ def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
         raise StudyError(f"early_stopping: {_never_logged(sweep.stopping[0], history)}")
 
 
+def is_unscored(reason: str) -> bool:
+    """Whether a replicate failed only because it had not measured what the sweep's file asks for."""
+    return reason.startswith(("objective: ", "constraint ", "early_stopping: ")) and "never logged" in reason
+
+
 def keep_of(sweep: Sweep) -> Keep:
     """Whose weights a replicate keeps: those of the step that its objective, of several the first, is of."""
     first = sweep.objective
