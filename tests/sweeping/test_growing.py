@@ -40,16 +40,17 @@ def trained(events: Events) -> int:
     return sum(event["event"] == "start" for event in events)
 
 
-def data(project: Project, name: str) -> Dataset:
-    record = find_search(project.storage, name)
+def data(project: Project, name: str, storage: str = "") -> Dataset:
+    storage = storage or project.storage
+    record = find_search(storage, name)
     assert record is not None
-    sweep = from_resolved({**record.spec, "storage": project.storage})
+    sweep = from_resolved({**record.spec, "storage": storage})
     return read_search(queue_of(sweep), sweep, confirmation=confirm_queue_of(sweep))
 
 
-def scores(project: Project, name: str) -> dict[tuple[Any, ...], float]:
+def scores(project: Project, name: str, storage: str = "") -> dict[tuple[Any, ...], float]:
     """(phase, values, seed) -> objective of every replicate that has one."""
-    found = data(project, name)
+    found = data(project, name, storage)
     values = {one.number: tuple(one.values.values()) for one in found.conditions}
     return {(one.phase, values[one.condition], one.seed): one.objective for one in found.replicates}
 
@@ -278,8 +279,11 @@ def test_what_a_pruner_has_stopped_keeps_the_replicates_that_it_has(project: Pro
     assert sum(bool(one.pruned) for one in found.conditions) == n_pruned
 
 
-def test_a_growth_waits_for_no_session_that_still_runs(project: Project) -> None:
-    with project.start(TOYS), pytest.raises(ResumeError) as refusal:
+def test_a_sweep_that_another_process_runs_does_not_grow(project: Project) -> None:
+    first = project.start(TOYS)
+    first.lease.leave("left")
+    assert first.queue.lease("elsewhere:1:1").take(60.0)  # a living process of another machine
+    with pytest.raises(ResumeError) as refusal:
         project.start({**TOYS, "replicates": {"count": 3}})
     assert "another process runs it as it was; stop that one" in str(refusal.value)
 
@@ -309,3 +313,16 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_a_sweep_grows_on_postgresql_too(project: Project, postgres_url: str) -> None:
+    before = {**TOYS, "storage": postgres_url, "confirm": {"keep": 1, "seeds": [7, 8]}}
+    objective = {"metric": "train_loss", "direction": "maximize"}
+    after = {**before, "space": {"lr": [0.7, 0.5, 0.1]}, "replicates": {"count": 3}, "objective": objective}
+    run(project, before)
+    n_trained = trained(run(project, after))
+    assert n_trained in (2 * 1 + 3, 2 * 1 + 3 + 2)  # and where another condition has won, its two fresh replicates
+    run(project, {**after, "name": "whole"})
+    grown, whole = scores(project, "toys", postgres_url), scores(project, "whole", postgres_url)
+    assert {place: grown[place] for place in whole} == whole
+    assert {place for place in grown if place[0] == "search"} == {place for place in whole if place[0] == "search"}

@@ -17,6 +17,7 @@ from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
 from rothamsted.spec.directions import with_declared_directions
 from rothamsted.spec.document import Document, KeyPath, read_document
+from rothamsted.spec.exponents import validated
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
 from rothamsted.spec.overrides import GivenParameters, expand_short_forms, fix_parameters, override_sweep_keys
@@ -26,6 +27,7 @@ from rothamsted.spec.parameters import (
     flatten_parameters,
     read_domain,
     read_domains,
+    settle_exponents,
 )
 from rothamsted.spec.parameters_file import PARAMETERS_FILE, OwnNames, add_parameters_file
 from rothamsted.spec.pruner import read_pruner
@@ -70,13 +72,13 @@ def load_sweep(
     Raises:
         SpecError: one line: place, key, rule, value, way out.
     """
-    document = read_document(path, reads_exponents=Path(path).suffix == ".json")  # JSON writes 0.00001 as 1e-05
+    document = read_document(path)
     _check_keys(document)
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
     target = find_target(document, parameter_names, known_studies, project_parameters)
     document = add_parameters_file(flatten_parameters(document, target), target, root or Path.cwd(), in_own_names)
-    document = fix_parameters(document, _known_parameters(given, target, document))
+    document = settle_exponents(fix_parameters(document, _known_parameters(given, target, document)), target)
     check_parameters(document, target)
     if document.data.get("study") is not None:
         document = with_declared_directions(document, metrics_of(document.data["study"]), target.label)
@@ -153,7 +155,7 @@ def _validate(document: Document) -> Sweep:
     """Validate against the schema; of several errors the first is raised, and the others are counted."""
     data = {key: value for key, value in document.data.items() if value is not None}
     try:
-        return Sweep.model_validate(data)
+        return validated(Sweep, data)
     except ValidationError as error:
         found = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
         path = _path(found[0]["loc"], data)
