@@ -18,6 +18,7 @@ from rothamsted.analysis.growth_words import growth_marks
 from rothamsted.analysis.independent import independent
 from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.objectives import not_finite
+from rothamsted.analysis.parent_words import parent_marks
 from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.sweep_record import design_of, looked_by
@@ -55,7 +56,7 @@ def read_search(
     fresh = confirmation.trials([tags.CONFIRMS, tags.RESULT]) if confirmation is not None else []
     trials = queue.trials(KEYS)
     found = dataset_of(sweep, trials, fresh, run_id=run_id, experiment_id=experiment_id, question=question)
-    grown = growth_marks(queue.attribute(tags.GROWN, []))
+    grown = (*growth_marks(queue.attribute(tags.GROWN, [])), *parent_marks(sweep))
     found = replace(found, metrics=metrics or {}, marks=(*found.marks, *grown))
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found

@@ -19,6 +19,7 @@ from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
 from rothamsted.analysis.equal_conditions import counted_once
 from rothamsted.analysis.growth_words import growth_marks
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key, objective_of
+from rothamsted.analysis.parent_words import parent_marks
 from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.sweep_record import (
@@ -96,6 +97,7 @@ def read_sweep(
         raced,
         *once.marks,
         *growth_marks(found.growths),
+        *parent_marks(found.sweep),
         _never_mark(wanted, known),
     )
     return Dataset(

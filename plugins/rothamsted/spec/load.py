@@ -33,6 +33,7 @@ from rothamsted.spec.parameters_file import PARAMETERS_FILE, OwnNames, add_param
 from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
 from rothamsted.spec.schema import FILE_KEYS, Sweep
+from rothamsted.spec.taken import Take, take_parameters
 from rothamsted.spec.target import ProjectParameters, StudyParameters, Target, find_target, with_entry_point
 from rothamsted.spec.varied import check_varied_fields
 from rothamsted.suggest import known_names
@@ -52,6 +53,7 @@ def load_sweep(
     root: Path | None = None,
     in_own_names: OwnNames | None = None,
     metrics_of: Callable[[str], Mapping[str, Metric]] = lambda study: {},
+    taken: Take | None = None,
 ) -> Sweep:
     """Read a sweep file, apply what the command line changes, and check everything.
 
@@ -67,6 +69,7 @@ def load_sweep(
         known_studies: studies to name where the one asked for does not exist.
         root: of the project, to which a `parameters_file` is relative; None: the working directory.
         in_own_names: what a `parameters_file` holds, by the names of the study's fields; see `add_parameters_file`.
+        taken: finds the winner of another sweep, for `parameters_from`; None: there are no other sweeps.
         metrics_of: study -> what it declares of its metrics, which gives the direction of an objective without one.
 
     Raises:
@@ -77,7 +80,8 @@ def load_sweep(
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
     target = find_target(document, parameter_names, known_studies, project_parameters)
-    document = add_parameters_file(flatten_parameters(document, target), target, root or Path.cwd(), in_own_names)
+    document = take_parameters(flatten_parameters(document, target), taken)
+    document = add_parameters_file(document, target, root or Path.cwd(), in_own_names)
     document = settle_exponents(fix_parameters(document, _known_parameters(given, target, document)), target)
     check_parameters(document, target)
     if document.data.get("study") is not None:

@@ -19,7 +19,13 @@ from rothamsted.spec.document import Document, KeyPath, parse_override
 COMMAND_LINE = "command line"
 SET = "set"  # parameters in Hydra's grammar, of the command line only
 # `sampler: tpe` is `sampler: {name: tpe}`
-SHORT_FORMS = {"sampler": "name", "replicates": "count", "pruner": "name", "warm_start": "sweep"}
+SHORT_FORMS = {
+    "sampler": "name",
+    "replicates": "count",
+    "pruner": "name",
+    "warm_start": "sweep",
+    "parameters_from": "sweep",
+}
 REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from rothamsted.analysis.parent_words import parent_marks, parent_words
 from rothamsted.analysis.replicates_words import apart_words, replicates_words, units_words
 from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.catalog import SAMPLERS
@@ -40,6 +41,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
         **_stopping(sweep),
         **_beginning(sweep),
+        **({"parameters": parent_words(sweep)} if parent_words(sweep) else {}),
         **_space(sweep),
         "conditions": exhausted_text(sweep) if sweep.is_exhausting else str(size.n_conditions),
         **_task(sweep),
@@ -51,7 +53,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "workers": str(n_workers(sweep)),
         "data": f"sha256 {digest[:12]}…" if digest else "no digest is given",
     }
-    warnings = [*_unplaced(sweep, study), *warnings_of(sweep, study)]
+    warnings = [*parent_marks(sweep), *_unplaced(sweep, study), *warnings_of(sweep, study)]
     if is_timed and isinstance(study, Study):
         seen = tried(sweep, study, size)
         rows["estimated time"] = seen.time

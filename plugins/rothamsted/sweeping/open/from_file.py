@@ -6,7 +6,7 @@ Apart because `spec` knows no study and `study` knows no sweep file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.studies import Study, field_types, fields, load_study, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.foreign_study import ForeignStudy, checked_foreign, open_foreign
+from rothamsted.sweeping.open.parent import take_from
 from rothamsted.sweeping.opened import stage_config
 from rothamsted.tracking.projects.project import open_project
 
@@ -64,6 +65,7 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         root=root,
         in_own_names=in_own_names,
         metrics_of=lambda name: study_of(name).known_metrics,
+        taken=partial(take_from, metrics_of=lambda name: study_of(name).known_metrics if name in commands() else {}),
     )
     study = checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
     check_resume(sweep, study)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.growth_words import growth_line
+from rothamsted.analysis.parent_words import parent_words
 from rothamsted.metric import metrics_to_plain
 from rothamsted.spec import Sweep, resolved
 from rothamsted.studies import Study, source_tags, study_tags
@@ -109,6 +110,7 @@ class SweepRun:
             **own,
             tags.CODE_DIGEST: "+".join(self.code_digests),
             "rothamsted.host": socket.gethostname(),
+            **({tags.PARENT_SWEEP: parent_words(self.sweep)} if parent_words(self.sweep) else {}),
             **({tags.STAGE_OF: self.stage_of} if self.stage_of is not None else {}),
         }
 
