@@ -19,14 +19,15 @@ from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset
 from rothamsted.errors import ResumeError
-from rothamsted.search import Queue, find_search
+from rothamsted.search import find_search
 from rothamsted.spec import from_resolved
 from rothamsted.sweeping.opened import confirm_queue_of, queue_of
-from rothamsted.tracking import find_run, read_text
+from rothamsted.tracking import find_run, find_runs, read_text
 from tests.sweeping.conftest import Events, Project
 
 NOISY = {"steps": 20, "n_points": 5, "own_noise": 0.1}
 TOYS: dict[str, Any] = {"parameters": NOISY, "space": {"lr": [0.1, 0.5]}, "replicates": {"count": 2}}
+OBJECTIVE = {"metric": "val_loss", "direction": "minimize"}
 RANGE = {"low": 0.05, "high": 0.8, "log": True}
 
 
@@ -233,20 +234,20 @@ def test_an_adaptive_sampler_is_told_the_scores_of_another_objective(project: Pr
     assert [trial.value for trial in study.get_trials()] == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_mended_metric_goes_on_under_the_same_name(project: Project) -> None:
-    objective = {"metric": "val_los", "direction": "minimize"}
-    stopped = project.cli("sweep", str(project.write({**TOYS, "objective": objective})))
+def test_a_mended_metric_goes_on_under_the_same_name_and_trains_nothing_again(project: Project) -> None:
+    small = {**TOYS, "space": {"lr": [0.5]}, "replicates": {"count": 1}}
+    stopped = project.cli("sweep", str(project.write({**small, "objective": {**OBJECTIVE, "metric": "val_los"}})))
     assert stopped.returncode == 2
     assert "correct the file, and give the same command again" in stopped.stdout
-    with project.start(TOYS) as opened:
-        n_there = sum(len(one["replicates"]) for one in results(opened.queue)) or 1
-        assert trained(project.work(opened)) <= 2 * 2 - n_there  # what was trained is judged by what it has logged
-    run(project, {**TOYS, "name": "whole"})
+    done = project.cli("sweep", str(project.write({**small, "objective": OBJECTIVE})))
+    assert done.returncode == 0, done.stdout
+    assert "1 done | 0 running | 0 failed | 0 remaining" in done.stdout
+    [replicate] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
+    assert (replicate.status, replicate.tags[tags.OUTCOME]) == ("FINISHED", "finished")
+    run(project, {**small, "name": "whole"})
     assert scores(project, "toys") == scores(project, "whole")
-
-
-def results(queue: Queue) -> list[dict[str, Any]]:
-    return [one.attributes[tags.RESULT] for one in queue.trials([tags.RESULT]) if tags.RESULT in one.attributes]
+    [mark] = [mark for mark in data(project, "toys").marks if mark.startswith("This sweep grew")]
+    assert "could see results" not in mark  # there were none
 
 
 def test_a_confirmation_grows_and_its_seeds_stay_fresh(project: Project) -> None:
@@ -297,15 +298,18 @@ def test_a_growth_that_is_killed_in_the_middle_goes_on_and_ends_alike(project: P
     with subprocess.Popen(
         command, cwd=project.root, env=project.environment(), stdout=subprocess.PIPE, start_new_session=True
     ) as process:
-        wait_until(lambda: len(scores(project, "toys")) > 4)  # some of what was added has ended
+        wait_until(lambda: n_replicates(project) > 6)  # some of what was added has been trained
         os.killpg(process.pid, signal.SIGKILL)
-    n_there = len(scores(project, "toys"))
-    assert n_there < 3 * 4
+    assert len(scores(project, "toys")) < 3 * 4
     done = project.cli("sweep", "--config", str(config))
     assert done.returncode == 0, done.stderr
     run(project, {**grown, "name": "whole"})
     assert scores(project, "toys") == scores(project, "whole")
     assert len(data(project, "toys").conditions) == 3
+
+
+def n_replicates(project: Project) -> int:
+    return len(find_runs(None, {tags.ROLE: "replicate"}, uri=project.tracking_uri))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

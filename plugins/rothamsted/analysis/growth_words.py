@@ -24,7 +24,7 @@ def _mark(entry: Mapping[str, Any]) -> str:
     was_there = f"{count(entry['n_conditions'], 'condition')} and {count(n_replicates, 'ended replicate')}"
     said = [f"This sweep grew on {_when(entry)}, when it had {was_there}: {'; '.join(entry['changes'])}."]
     said += entry["remarks"]
-    if n_replicates:
+    if entry["has_results"]:
         said.append("Whoever decided that could see results; intervals and verdicts do not account for it.")
     return " ".join(said)
 

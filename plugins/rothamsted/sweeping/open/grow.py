@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rothamsted import tags
 from rothamsted.errors import ResumeError
 from rothamsted.holders import is_alive
+from rothamsted.records import Outcome
 from rothamsted.search import Queue, SearchRecord, SweepLease
 from rothamsted.search.growing import Grown, grow
 from rothamsted.search.storage import SPEC_KEY
@@ -51,6 +52,7 @@ def grow_search(
         "remarks": list(grown.remarks),
         "n_conditions": len(told),
         "n_replicates": sum(map(len, told)),
+        "has_results": any(one["outcome"] != Outcome.FAILED for of_trial in told for one in of_trial),
         "is_rescored": any(line.startswith(("objective", "constraints", "early_stopping")) for line in grown.changes),
         "before": dict(record.spec),
     }
