@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -83,6 +84,16 @@ class Opened:
     labels: Sequence[str] = ()
     question: str = ""
     is_resumed: bool = False
+
+    @cached_property
+    def growths(self) -> Sequence[Mapping[str, Any]]:
+        """What was added when, in order; empty for a sweep that has not grown."""
+        return self.queue.attribute(tags.GROWN, [])
+
+    @property
+    def is_rescored(self) -> bool:
+        """Whether scores may rest on an earlier file: those of finished replicates are computed anew when read."""
+        return any(one["is_rescored"] for one in self.growths)
 
     @property
     def queues(self) -> tuple[Queue, ...]:

@@ -6,18 +6,20 @@ Apart because `spec` knows no study and `study` knows no sweep file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rothamsted.errors import SpecError
+from rothamsted.errors import SpecError, UserError
+from rothamsted.metric import Metric
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.spec.document import Document
 from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.foreign_study import ForeignStudy, checked_foreign, open_foreign
+from rothamsted.sweeping.open.parent import take_from
 from rothamsted.sweeping.open.whose_search import with_search
 from rothamsted.sweeping.opened import stage_config
 from rothamsted.tracking import tracking_uri
@@ -72,6 +74,12 @@ def load(
     def in_own_names(name: str, data: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
         return fields.in_own_names(study_of(name).config, data, place=place)
 
+    def metrics_of_other(name: str) -> Mapping[str, Metric]:
+        try:
+            return study_of(name).known_metrics
+        except UserError:  # its study may be gone, and its results are not: they only lack the ranges of metrics
+            return {}
+
     sweep = load_sweep(
         path,
         overrides,
@@ -82,6 +90,7 @@ def load(
         root=root,
         in_own_names=in_own_names,
         metrics_of=lambda name: study_of(name).known_metrics,
+        taken=partial(take_from, metrics_of=metrics_of_other),
     )
     study = checked_foreign(sweep, root) if sweep.is_foreign else study_of(str(sweep.study))
     sweep = with_search(sweep, root=root, tracking_uri=tracking_uri())

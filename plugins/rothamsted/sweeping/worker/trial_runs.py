@@ -66,6 +66,12 @@ class TrialRuns:
             params=as_params(self.lease.condition),
         )
 
+    def put_below(self, trial_run_id: str, run_id: str) -> None:
+        """Make the run of what was the trial's only replicate one of several below the trial's run."""
+        self.context.recorder.hold(run_id, self.lease.token)
+        of_replicate = {tags.ROLE: "replicate", "mlflow.parentRunId": trial_run_id}
+        self.context.recorder.log(run_id, tags=of_replicate)
+
     def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
         """Open the run of a replicate; returns its id, and (metric, step) of what it has logged already.
 
