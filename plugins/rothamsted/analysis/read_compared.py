@@ -172,7 +172,7 @@ def _of_sweep(reference: str, objective: Objective | None, over: str | None, *, 
 
 
 def _of_run(run: FoundRun, *, uri: str) -> Subject:
-    is_trial = run.tags.get(tags.ROLE) == "trial" and tags.REPLICATE not in run.tags
+    is_trial = run.tags.get(tags.ROLE) in tags.TRIAL_ROLES and tags.REPLICATE not in run.tags
     below = [run]
     if is_trial:
         below = tracking.find_runs([run.experiment_id], {"mlflow.parentRunId": run.run_id}, uri=uri)

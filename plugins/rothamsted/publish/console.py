@@ -170,9 +170,11 @@ def _interval_header(analysis: Analysis) -> str:
 
 
 def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) -> None:
-    link = tracking.run_path(dataset.experiment_id, dataset.run_id)
+    place = (tracking_uri, dataset.experiment_id, dataset.run_id)
     _line(console, "see this sweep in MLflow and in optuna-dashboard:")
-    _line(console, f"  {tracking.ui_command(tracking_uri)}    # then /{link.lstrip('/')}")
+    _line(console, f"  {tracking.ui_command(tracking_uri)}    # then one of these two")
+    _line(console, f"    its trials, best first: {tracking.sweep_link(*place)}")
+    _line(console, f"    its result: {tracking.run_link(*place)}")
     _line(console, f"  {dashboard_command(storage)}    # study {dataset.name}")
 
 

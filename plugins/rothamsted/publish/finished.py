@@ -22,10 +22,15 @@ def publish(recorder: Recorder, dataset: Dataset, settings: Settings, *, is_quic
         recorder: Of the tracking store.
         dataset: From the search or from the record: what is written has the same columns.
         settings: Of the analysis.
-        is_quick: Leave out what takes time (comparisons, effects, curves).
+        is_quick: Leave out what takes time (comparisons, effects, curves, the picture).
     """
     analysis = analyze(dataset, settings, parts=QUICK if is_quick else ALL)
-    write_record(recorder, analysis, dataset.run_id)
+    picture = ""
+    if not is_quick:
+        from rothamsted.publish.pages import write_picture  # plots: a second of imports
+
+        picture = write_picture(recorder, analysis, dataset.run_id)
+    write_record(recorder, analysis, dataset.run_id, picture=picture)
     return analysis
 
 

@@ -62,6 +62,7 @@ class Recorder:
         start_ms: int,
         run_id: str = "",
         holder: int | None = None,
+        is_part: bool = False,
     ) -> str:
         """Open a run and return its id.
 
@@ -75,8 +76,10 @@ class Recorder:
             run_id: The run's id, from `new_run_id`; without it, a new one. A run of this id that is there
                 already is kept as it is and goes on: RUNNING, without an end.
             holder: Hold the run by this number, see `hold`.
+            is_part: The run above says where it comes from: of MLflow's own tags only `mlflow.user` is set.
         """
-        texts = opening_tags(self._context_tags, name, parent_id, tags)
+        context = {key: text for key, text in self._context_tags.items() if key == "mlflow.user" or not is_part}
+        texts = opening_tags(context, name, parent_id, tags)
         if holder is not None:
             texts[names.HOLDER] = str(checked_token(holder))
         checked_params = {key: checked_param(key, value) for key, value in params.items()}

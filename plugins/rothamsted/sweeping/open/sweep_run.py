@@ -15,6 +15,7 @@ from rothamsted.studies import Study, source_tags, study_tags
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import sweep_params
 from rothamsted.sweeping.open.contestants import Contestants
+from rothamsted.sweeping.open.trials_view import trials_view
 from rothamsted.sweeping.opened import Place
 from rothamsted.sweeping.trial_summary import now_ms
 
@@ -45,7 +46,8 @@ class SweepRun:
             parent_id: the run to nest it under.
         """
         if is_outer:
-            recorder.log(run_id, params=self._params(), tags=self._tags())
+            named = {"mlflow.runName": self.sweep.name}  # MLflow gave it a random one
+            recorder.log(run_id, params=self._params(), tags={**self._tags(), **named})
         else:
             run_id = recorder.open_run(
                 run_id=run_id,
@@ -65,6 +67,7 @@ class SweepRun:
         recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{folder}/resolved.json")
         recorder.log_text(run_id, tracking.environment_text(), f"{folder}/environment.txt")
         self._log_metrics(recorder, run_id)
+        tracking.save_view(self.place.tracking_uri, experiment_id, run_id, trials_view(self.sweep))
         return run_id
 
     def resume(self, recorder: tracking.Recorder, run_id: str) -> None:
@@ -117,6 +120,7 @@ def mark_continuation(
     if outer.tags.get(tags.ROLE, "continuation") != "continuation":
         return
     link = tracking.run_path(experiment_id, run_id)
-    recorder.log(outer.run_id, tags={tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id})
+    own = {tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id, "mlflow.runName": f"{name} (goes on)"}
+    recorder.log(outer.run_id, tags=own)
     recorder.set_description(outer.run_id, f"Goes on with sweep **{name}**: [its run]({link})\n")
     recorder.flush()

@@ -17,9 +17,9 @@ from rothamsted.expression import Expression
 from rothamsted.foreign.process import Exit, watch
 from rothamsted.foreign.results import read_objective_artifact
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Stopped
-from rothamsted.sweeping import trial_summary as aggregate
 from rothamsted.sweeping.foreign_study import Starter
 from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.run_points import metric_points
 from rothamsted.sweeping.scores import scored, scores_of
 from rothamsted.sweeping.told_replicates import as_history
 from rothamsted.sweeping.trial_summary import as_params, now_ms
@@ -153,7 +153,7 @@ class ForeignReplicate:
         recorder, run_id = self.context.recorder, self.replicate.run_id
         points: list[MetricPoint] = []
         for measured in ending.history:
-            points += aggregate.metric_points(scored(measured, self.context.sweep))
+            points += metric_points(scored(measured, self.context.sweep))
         found = find_run(run_id, uri=self.context.tracking_uri)
         known = found.params if found is not None else {}
         params = {key: value for key, value in as_params(self.replicate.config).items() if key not in known}

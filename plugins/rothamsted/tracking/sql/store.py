@@ -24,6 +24,8 @@ BUSY_TIMEOUT_MS = 20_000  # as MLflow sets it
 CACHE_KIB = 32_768  # of a connection; with SQLite's 2 MB the indexes of 10,000 runs are read again and again
 CHECKPOINT_PAGES = 4_000  # 16 MB of log; every commit touches the same few hundred, copied back once a checkpoint
 
+ROWS_SAMPLED = 400  # of an index; sqlite.org/lang_analyze.html advises 100 to 1,000
+
 _IS_PREPARED = "rothamsted.is_prepared"  # in what SQLAlchemy keeps for as long as the file is open
 
 # Connections made before a fork. Closing them in the child would touch files and sockets that the parent is
@@ -68,6 +70,17 @@ def prepare_connection(connection: sa.Connection) -> None:
             connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.info[_IS_PREPARED] = True
+
+
+def count_rows(connection: sa.Connection) -> None:
+    """Let SQLite count what its indexes hold, by samples, in milliseconds: its planner guesses badly without.
+
+    With 13,000 runs MLflow's UI sorts by a metric in 0.04 s of processor time instead of 6.5 s: uncounted, SQLite
+    compares every run with every value. Other databases count by themselves.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA analysis_limit = {ROWS_SAMPLED}")
+        connection.exec_driver_sql("ANALYZE")
 
 
 def begin(connection: sa.Connection) -> None:
