@@ -109,6 +109,7 @@ class ConfirmedRuns:
             parent_id=opened.sweep_run_id,
             tags={**self._tags(trial), "mlflow.source.name": opened.study.name, "mlflow.source.type": "LOCAL"},
             params=as_params({**opened.sweep.parameters, **condition}),
+            dataset=opened.dataset,
             start_ms=now_ms(),
         )
 

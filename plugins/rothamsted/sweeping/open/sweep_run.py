@@ -16,7 +16,7 @@ from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import sweep_params
 from rothamsted.sweeping.open.contestants import Contestants
 from rothamsted.sweeping.open.trials_view import trials_view
-from rothamsted.sweeping.opened import Place
+from rothamsted.sweeping.opened import Place, dataset_of
 from rothamsted.sweeping.trial_summary import now_ms
 
 
@@ -59,6 +59,8 @@ class SweepRun:
                 start_ms=now_ms(),
             )
         recorder.flush()
+        if (used := dataset_of(self.sweep, self.study, self.data_digest)) is not None:
+            recorder.log_dataset(run_id, used)
         folder = self._folder
         plain = resolved(self.whole) if self.contestants is None else self.contestants.plain
         if self.place.source and Path(self.place.source).is_file():

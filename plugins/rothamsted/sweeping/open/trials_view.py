@@ -36,5 +36,6 @@ def _columns(sweep: Sweep, ranked_by: str) -> Sequence[str]:
         *intervals,
         *(f"metrics.`{key}/{statistic_of(one.over)}`" for key, one in zip(others, sweep.objectives[1:], strict=True)),
         *(f"params.`{name}`" for name in varying(sweep)[:MOST_PARAMETERS]),
+        "attributes.`Dataset`",
         f"tags.`{tags.TRIAL}`",
     ]

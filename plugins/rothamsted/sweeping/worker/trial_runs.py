@@ -64,6 +64,7 @@ class TrialRuns:
             parent_id=self.assignment.parent_run_id,
             tags={**self.tags("trial"), **self._source()},
             params=as_params({**self.context.sweep.parameters, **self.lease.condition}),
+            dataset=self.context.dataset,
         )
 
     def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
@@ -84,6 +85,7 @@ class TrialRuns:
             tags={**self.tags(role), **own},
             params=self._replicate_params(seed, is_trial=role == "trial"),
             is_part=role != "trial",
+            dataset=self.context.dataset if role == "trial" else None,
         )
         if is_new:
             return run_id, frozenset()
