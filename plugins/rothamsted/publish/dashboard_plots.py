@@ -17,7 +17,7 @@ from rothamsted.reporting.verdicts import verdict_of
 MOST_SHOWN = 25  # conditions
 MOST_LEVELS = 30  # of a factor of the map; more are points
 BEST, IN_SET, OTHER, WORSE, FRESH = "#1f5fa8", "#6ba3d6", "#9aa0a6", "#c9ccd1", "#d1495b"
-_ROW_PIXELS, _FRAME_PIXELS = 26, 140
+_MARGIN = {"t": 50, "b": 45, "l": 10, "r": 10}  # pixels: a card of the dashboard is small
 Figure = dict[str, Any]
 
 
@@ -50,8 +50,7 @@ def _intervals(analysis: Analysis) -> Figure:
             "title": {"text": f"{metric} with {100 * analysis.level:g} % intervals, best first"},
             "xaxis": {"title": {"text": metric}, "type": "log" if log else "linear"},
             "yaxis": {"autorange": "reversed", "automargin": True},
-            "height": _FRAME_PIXELS + _ROW_PIXELS * len(shown),
-            "legend": {"orientation": "h"},
+            "margin": _MARGIN,
         },
     }
 
@@ -93,7 +92,7 @@ def _map(analysis: Analysis) -> Figure | None:
     trace = _cells(analysis, known, means, x, y) if is_grid else _points(analysis, known, means, x, y)
     title = f"{metric}: the best over the other factors" if is_grid and len(analysis.dataset.factors) > 2 else metric
     axes = {"xaxis": _axis(x, is_grid=is_grid), "yaxis": _axis(y, is_grid=is_grid)}
-    return {"data": [trace], "layout": {"title": {"text": title}, **axes}}
+    return {"data": [trace], "layout": {"title": {"text": title}, **axes, "margin": {**_MARGIN, "l": 60}}}
 
 
 def _cells(analysis: Analysis, known: Sequence[Condition], means: Mapping[int, float], x: Factor, y: Factor) -> Figure:
@@ -151,7 +150,7 @@ def _set(analysis: Analysis) -> Figure | None:
     title = f"What cannot be ruled out as the best ({100 * analysis.best.level:g} % confidence)"
     return {
         "data": [{"type": "table", "header": {"values": header}, "cells": {"values": columns, "align": "left"}}],
-        "layout": {"title": {"text": title}, "height": _FRAME_PIXELS + _ROW_PIXELS * (len(rows) + 1)},
+        "layout": {"title": {"text": title}, "margin": _MARGIN},
     }
 
 

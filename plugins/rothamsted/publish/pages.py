@@ -21,6 +21,7 @@ from rothamsted.tracking import Recorder
 
 REPORT = "report/report.html"
 PICTURE = "report/intervals.png"
+PICTURE_DPI = 110  # about 750 pixels wide, as wide as a description
 INTERVALS = "forest"  # the plot of it
 
 
@@ -47,7 +48,7 @@ def write_picture(recorder: Recorder, analysis: Analysis, run_id: str) -> str:
     A PNG, as the UI's server gives an SVG file no type that a browser draws.
     """
     try:
-        drawn = render_files(INTERVALS, analysis, ["png"])
+        drawn = render_files(INTERVALS, analysis, ["png"], dpi=PICTURE_DPI)
     except NotApplicable:
         return ""
     with tempfile.TemporaryDirectory() as folder:
