@@ -29,10 +29,15 @@ def dashboard_plots(analysis: Analysis) -> dict[str, Figure]:
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def verdict_attributes(analysis: Analysis) -> dict[int, dict[str, str]]:
-    """Trial -> what the dashboard lists beside it: its verdict."""
-    found = {number: verdict_of(analysis, number).replace("\N{NO-BREAK SPACE}", " ") for number in analysis.ranking}
-    return {number: {"verdict": verdict} for number, verdict in found.items() if verdict}
+def attributes_of_trials(analysis: Analysis) -> dict[int, dict[str, str]]:
+    """Trial -> what the dashboard lists beside it: its estimate, and its verdict where there is one."""
+    summaries = {one.condition: one for one in analysis.objective}
+    found: dict[int, dict[str, str]] = {}
+    for number in analysis.ranking:
+        summary, verdict = summaries[number], verdict_of(analysis, number)
+        shown = {analysis.dataset.objective.metric: estimate_text(summary.interval, summary), "verdict": verdict}
+        found[number] = {key: text.replace("\N{NO-BREAK SPACE}", " ") for key, text in shown.items() if text}
+    return found
 
 
 def _intervals(analysis: Analysis) -> Figure:
