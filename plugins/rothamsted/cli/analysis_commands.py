@@ -17,9 +17,9 @@ from rich.console import Console
 from rothamsted import tags, tracking
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.figures import figures, take_plots
+from rothamsted.cli.screen import screen_of
 from rothamsted.cli.settings import (
     names_of,
-    open_store,
     take_dataset,
     take_number,
     take_objective,
@@ -28,6 +28,7 @@ from rothamsted.cli.settings import (
     take_settings,
     with_over,
 )
+from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
 from rothamsted.reporting.plots import FORMATS
@@ -97,21 +98,41 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     return 0
 
 
+def export(arguments: Sequence[str]) -> int:
+    """Write the results of a sweep, or of any runs, into a folder as JSON."""
+    from rothamsted.analysis.analyze import analyze as analyze_dataset
+    from rothamsted.analysis.analyze import settings_of
+    from rothamsted.publish.export import Names, read_names, write_export
+
+    found, screen = pairs(arguments, command="export"), screen_of(arguments, command="export")
+    folder, names_file = take(found, "folder", "export") or "export", take(found, "names")
+    names = Names() if names_file is None else read_names(Path(names_file))
+    asked, over = take_settings(found, "export"), take_over(found, "export")
+    dataset = take_dataset(found, "export", uri=open_store())
+    settings = replace(settings_of(dataset.statistics), **asked)
+    analysis = analyze_dataset(with_over(dataset, over, settings, "export"), settings)
+    written = write_export(analysis, Path(folder), names)
+    screen.say(f"export: {written}")
+    screen.give({"sweep": dataset.name, "folder": str(written)})
+    return 0
+
+
 def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
-    from rothamsted.analysis.analyze import Settings
+    from rothamsted.analysis.analyze import settings_of
     from rothamsted.analysis.read_compared import read_compared
     from rothamsted.publish.comparison import comparison_html, comparison_text
     from rothamsted.publish.pages import copy_page, write_page
 
     found = pairs(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
-    settings = Settings(**{"reference": 0, **take_settings(found, "compare")})  # the first that is named
+    asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
     objective, over = take_objective(found, "compare"), take_over(found, "compare")
     if len(references) < 2:
         raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
     uri = open_store()
     dataset, subjects = read_compared(references, uri=uri, objective=objective, over=over)
+    settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "compare")
     html = comparison_html(dataset, subjects, settings)
     console = Console()

@@ -17,12 +17,12 @@ from rothamsted.catalog import PLOTS
 from rothamsted.cli.arguments import take
 from rothamsted.cli.settings import (
     names_of,
-    open_store,
     take_dataset,
     take_number,
     take_plot_options,
     take_settings,
 )
+from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.registries import NameOf
 from rothamsted.reporting.plots import FORMATS

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from rothamsted import tracking
 from rothamsted.analysis.read_runs import read_runs
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.settings import Settings
@@ -30,13 +29,6 @@ from rothamsted.statistics.smoothing import smoothing_named
 
 _T = TypeVar("_T")
 _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precision", "recall")
-
-
-def open_store() -> str:
-    """The tracking URI, after a look whether anybody answers there."""
-    uri = tracking.tracking_uri()
-    tracking.check_reachable(uri)
-    return uri
 
 
 def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: bool = False) -> Dataset:

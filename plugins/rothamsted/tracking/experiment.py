@@ -15,8 +15,8 @@ from rothamsted.errors import StoreError
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.sql.schema import client_of
+from rothamsted.tracking.sql.store import DEFAULT_EXPERIMENT_ID
 
-DEFAULT_EXPERIMENT_ID = "0"
 _SHARED_VIEW = "mlflow.sharedViewState."  # of MLflow 3.17's UI
 
 

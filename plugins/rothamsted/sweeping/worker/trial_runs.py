@@ -120,7 +120,7 @@ class TrialRuns:
 
     def tags(self, role: str) -> dict[str, str]:
         """What each of the trial's runs says of itself."""
-        is_foreign = self.context.sweep.project is not None
+        is_foreign = self.context.sweep.is_foreign
         condition = {tags.CONDITION: json.dumps(self.lease.condition)} if is_foreign and role == "trial" else {}
         return {
             tags.SWEEP: self.context.sweep.name,
@@ -169,7 +169,7 @@ class TrialRuns:
         """
         sweep = self.context.sweep
         fixed = sweep.parameters if is_trial else {}
-        return {} if sweep.project else as_params({**fixed, **self.lease.condition, **sweep.varied_by(seed)})
+        return {} if sweep.is_foreign else as_params({**fixed, **self.lease.condition, **sweep.varied_by(seed)})
 
 
 def by_text(counts: Mapping[int, int]) -> dict[str, int]:
