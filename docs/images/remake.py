@@ -67,7 +67,7 @@ def show_trials(page: Any, address: str, printed: str) -> None:
     """What the printed link opens: the trials, best first, with intervals."""
     page.goto(f"{address}/{sites.link_to(printed, 'its trials')}")
     page.get_by_text(re.compile(r"\d+ matching runs")).wait_for()
-    page.get_by_role("columnheader", name="objective/mean").wait_for()
+    sites.column(page, "objective/mean").wait_for()
     make_room(page)
 
 
@@ -75,7 +75,7 @@ def show_result(page: Any, address: str, printed: str) -> None:
     """What the other link opens: the sweep's run, its description unfolded."""
     page.goto(f"{address}/{sites.link_to(printed, 'its result')}")
     page.get_by_role("button", name="Expand description").click()
-    page.get_by_role("img", name="the best conditions with their intervals").wait_for()
+    page.locator("img[src*='intervals.png']").wait_for()
     make_room(page)
 
 

@@ -216,6 +216,11 @@ def link_to(printed: str, what: str) -> str:
     return link.group(1)
 
 
+def column(page: Any, name: str) -> Any:
+    """The head of a column in MLflow's list of runs."""
+    return page.locator(".ag-header-cell").filter(has_text=name).first
+
+
 def run_list(address: str) -> str:
     """The address of MLflow's list of runs, in which runs are nested."""
     return f"{address}/#/experiments/0/runs?{MODEL_TRAINING}"

@@ -78,7 +78,7 @@ def running(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_the_link_that_is_printed_first_shows_the_trials_so_far(new_page: Any, running: Running) -> None:
     assert running.n_ended >= 1
     new_page.goto(f"{running.sites.mlflow}/{sites.link_to(running.printed, 'its trials')}")
-    new_page.get_by_role("columnheader", name="objective/mean").wait_for()
+    sites.column(new_page, "objective/mean").wait_for()
     new_page.get_by_text(re.compile(r"^\d+ matching runs?$")).wait_for()
     names = new_page.get_by_role("row").get_by_role("link").all_inner_texts()
     assert len([name for name in names if name.startswith("lr ")]) >= running.n_ended
