@@ -3,7 +3,8 @@
 Apart because writers and readers must agree on them, and a reader of the record needs one place to look.
 """
 
-ROLE = "rothamsted.role"  # sweep, trial, replicate, contest
+ROLE = "rothamsted.role"  # sweep, trial, confirmation, replicate, contest
+TRIAL_ROLES = ("trial", "confirmation")  # runs of a condition; a confirmation was a trial before it had its own role
 SWEEP = "rothamsted.sweep"  # name of the sweep
 STUDY = "rothamsted.study"
 TRIAL = "rothamsted.trial"  # number of the trial: 0, 1, ...

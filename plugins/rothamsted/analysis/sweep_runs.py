@@ -47,7 +47,7 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
     trials = {
         one.run_id: one
         for one in below
-        if one.tags.get(tags.ROLE) == "trial" and one.tags.get("mlflow.parentRunId") == run.run_id
+        if one.tags.get(tags.ROLE) in tags.TRIAL_ROLES and one.tags.get("mlflow.parentRunId") == run.run_id
     }
     alone = [trial for trial in trials.values() if tags.REPLICATE in trial.tags]
     nested = [one for one in below if one.tags.get("mlflow.parentRunId") in trials and tags.REPLICATE in one.tags]

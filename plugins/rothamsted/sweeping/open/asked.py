@@ -136,6 +136,7 @@ def _of_all_stages(sweep: Sweep, study: Study, conditions: Sequence[Mapping[str,
 
 
 def _longest_params(sweep: Sweep) -> Mapping[str, str]:
-    """Each factor with its longest value among its choices, as the runs of conditions write it."""
+    """Fixed parameters, and each factor with its longest value among its choices, as runs of conditions have them."""
     choices = {name: domain for name, domain in sweep.search_space.domains.items() if isinstance(domain, Choice)}
-    return as_params({name: max(domain.values, key=lambda value: len(str(value))) for name, domain in choices.items()})
+    longest = {name: max(domain.values, key=lambda value: len(str(value))) for name, domain in choices.items()}
+    return as_params({**sweep.parameters, **longest})

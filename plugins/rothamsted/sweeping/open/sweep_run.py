@@ -18,7 +18,8 @@ from rothamsted.studies import Study, source_tags, study_tags
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import sweep_params
 from rothamsted.sweeping.open.contestants import Contestants
-from rothamsted.sweeping.opened import Place
+from rothamsted.sweeping.open.trials_view import trials_view
+from rothamsted.sweeping.opened import Place, dataset_of
 from rothamsted.sweeping.trial_summary import now_ms
 
 MOST_CHARACTERS = 4_000  # of the tag that says what was added when; all of it is in the artifact
@@ -51,7 +52,8 @@ class SweepRun:
             parent_id: the run to nest it under.
         """
         if is_outer:
-            recorder.log(run_id, params=self._params(), tags=self._tags())
+            named = {"mlflow.runName": self.sweep.name}  # MLflow gave it a random one
+            recorder.log(run_id, params=self._params(), tags={**self._tags(), **named})
         else:
             run_id = recorder.open_run(
                 run_id=run_id,
@@ -63,9 +65,12 @@ class SweepRun:
                 start_ms=now_ms(),
             )
         recorder.flush()
+        if (used := dataset_of(self.sweep, self.study, self.data_digest)) is not None:
+            recorder.log_dataset(run_id, used)
         self._log_file(recorder, run_id)
         recorder.log_text(run_id, tracking.environment_text(), f"{self._folder}/environment.txt")
         self._log_metrics(recorder, run_id)
+        tracking.save_view(self.place.tracking_uri, experiment_id, run_id, trials_view(self.sweep))
         return run_id
 
     def resume(self, recorder: tracking.Recorder, run_id: str) -> None:
@@ -132,6 +137,7 @@ def mark_continuation(
     if outer.tags.get(tags.ROLE, "continuation") != "continuation":
         return
     link = tracking.run_path(experiment_id, run_id)
-    recorder.log(outer.run_id, tags={tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id})
+    own = {tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id, "mlflow.runName": f"{name} (goes on)"}
+    recorder.log(outer.run_id, tags=own)
     recorder.set_description(outer.run_id, f"Goes on with sweep **{name}**: [its run]({link})\n")
     recorder.flush()

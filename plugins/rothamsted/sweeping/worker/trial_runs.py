@@ -17,6 +17,7 @@ from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.attempts import Attempts
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.run_names import replicate_name
 from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.earlier import TRIAL_RUN, told_before
 from rothamsted.tracking import read_history
@@ -60,10 +61,11 @@ class TrialRuns:
             return run_id
         return self._open(
             TRIAL_RUN,
-            name=self.assignment.name,
+            name=self.assignment.run_name,
             parent_id=self.assignment.parent_run_id,
-            tags=self.tags("trial"),
-            params=as_params(self.lease.condition),
+            tags={**self.tags("trial"), **self._source()},
+            params=as_params({**self.context.sweep.parameters, **self.lease.condition}),
+            dataset=self.context.dataset,
         )
 
     def put_below(self, trial_run_id: str, run_id: str) -> None:
@@ -80,13 +82,17 @@ class TrialRuns:
         assignment, seed, key = self.assignment, self.assignment.seeds[replicate], str(replicate)
         role = assignment.tags[tags.ROLE]
         is_new = key in self.lease.named or key not in self.lease.runs
-        own = {tags.REPLICATE: key, tags.SEED: str(seed), tags.ATTEMPT: str(attempt), **self._varied_tag(seed)}
+        own = {tags.REPLICATE: key, tags.SEED: str(seed), **self._varied_tag(seed)}
+        own |= {tags.ATTEMPT: str(attempt)} if attempt > 1 else {}
+        own |= self._source() if role == "trial" else {}
         run_id = self._open(
             key,
-            name=assignment.name if role == "trial" else f"{assignment.name} replicate {replicate}",
+            name=assignment.run_name if role == "trial" else replicate_name(self.context.sweep.varied_by(seed), seed),
             parent_id=parent_id if assignment.has_run else assignment.parent_run_id,
             tags={**self.tags(role), **own},
-            params=self._replicate_params(seed),
+            params=self._replicate_params(seed, is_trial=role == "trial"),
+            is_part=role != "trial",
+            dataset=self.context.dataset if role == "trial" else None,
         )
         if is_new:
             return run_id, frozenset()
@@ -125,7 +131,6 @@ class TrialRuns:
         condition = {tags.CONDITION: json.dumps(self.lease.condition)} if is_foreign and role == "trial" else {}
         return {
             tags.SWEEP: self.context.sweep.name,
-            tags.STUDY: self.context.study.name,
             tags.TRIAL: str(self.assignment.of),
             **self.assignment.tags,
             **self._source,
@@ -167,16 +172,18 @@ class TrialRuns:
         sweep = self.context.sweep
         return {} if sweep.replicates.vary is None else {tags.VARIED: json.dumps(sweep.varied_by(seed))}
 
-    def _replicate_params(self, seed: int) -> dict[str, str]:
-        """What a replicate's run says of its condition when it opens.
+    def _source(self) -> dict[str, str]:
+        """What MLflow's column "Source" shows: the study, not the worker's own file."""
+        return {"mlflow.source.name": self.context.study.name, "mlflow.source.type": "LOCAL"}
+
+    def _replicate_params(self, seed: int, *, is_trial: bool) -> dict[str, str]:
+        """What a replicate's run says of its condition when it opens; the fixed parameters stand on the trial's run.
 
         Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
         """
-        return (
-            {}
-            if self.context.sweep.is_foreign
-            else as_params({**self.lease.condition, **self.context.sweep.varied_by(seed)})
-        )
+        sweep = self.context.sweep
+        fixed = sweep.parameters if is_trial else {}
+        return {} if sweep.is_foreign else as_params({**fixed, **self.lease.condition, **sweep.varied_by(seed)})
 
 
 def by_text(counts: Mapping[int, int]) -> dict[str, int]:
