@@ -6,7 +6,7 @@ Apart because `spec` knows no study and `study` knows no sweep file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,7 @@ from rothamsted.studies import Study, field_types, fields, find, is_script, set_
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.foreign_study import ForeignStudy, checked_foreign, open_foreign
 from rothamsted.sweeping.open.parent import take_from
-from rothamsted.sweeping.open.whose_search import with_search
+from rothamsted.sweeping.open.whose_search import search_of, with_search
 from rothamsted.sweeping.opened import stage_config
 from rothamsted.tracking import tracking_uri
 from rothamsted.tracking.projects.project import open_project
@@ -80,6 +80,10 @@ def load(
         except UserError:  # its study may be gone, and its results are not: they only lack the ranges of metrics
             return {}
 
+    def taken(own: str, name: str, take: str, storage: str) -> Mapping[str, Any]:
+        there = search_of(storage, name, root=root, tracking_uri=tracking_uri())
+        return take_from(own, name, take, there, metrics_of=metrics_of_other)
+
     sweep = load_sweep(
         path,
         overrides,
@@ -90,7 +94,7 @@ def load(
         root=root,
         in_own_names=in_own_names,
         metrics_of=lambda name: study_of(name).known_metrics,
-        taken=partial(take_from, metrics_of=metrics_of_other),
+        taken=taken,
     )
     study = checked_foreign(sweep, root) if sweep.is_foreign else study_of(str(sweep.study))
     sweep = with_search(sweep, root=root, tracking_uri=tracking_uri())

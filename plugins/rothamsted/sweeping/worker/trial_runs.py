@@ -133,7 +133,6 @@ class TrialRuns:
             tags.SWEEP: self.context.sweep.name,
             tags.TRIAL: str(self.assignment.of),
             **self.assignment.tags,
-            **self._source,
             **condition,  # where the run's params are the foreign project's own to log
             tags.ROLE: role,
         }
@@ -156,12 +155,6 @@ class TrialRuns:
             lease.set_attributes({RUNS: {**lease.runs, key: made_id}})
         return made_id
 
-    @property
-    def _source(self) -> dict[str, str]:
-        """The script or project that a process runs, in place of the worker's own."""
-        study = self.context.study
-        return {"mlflow.source.name": study.source_name} if isinstance(study, ForeignStudy) else {}
-
     def _failures(self, replicate: int) -> dict[str, int]:
         """Failures by replicate, with one more."""
         failures = self.attempts.failures
@@ -173,8 +166,10 @@ class TrialRuns:
         return {} if sweep.replicates.vary is None else {tags.VARIED: json.dumps(sweep.varied_by(seed))}
 
     def _source(self) -> dict[str, str]:
-        """What MLflow's column "Source" shows: the study, not the worker's own file."""
-        return {"mlflow.source.name": self.context.study.name, "mlflow.source.type": "LOCAL"}
+        """What MLflow's column "Source" shows: the study, script or project, not the worker's own file."""
+        study = self.context.study
+        name = study.source_name if isinstance(study, ForeignStudy) else study.name
+        return {"mlflow.source.name": name, "mlflow.source.type": "LOCAL"}
 
     def _replicate_params(self, seed: int, *, is_trial: bool) -> dict[str, str]:
         """What a replicate's run says of its condition when it opens; the fixed parameters stand on the trial's run.
