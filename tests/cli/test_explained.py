@@ -27,7 +27,7 @@ BASE = {
 }
 BESIDE = {  # what an example needs beside it
     "command": {"study": None},
-    **dict.fromkeys(OBJECTIVE_KEYS, {"objective": None}),
+    **{key: {"objective": None} for key in OBJECTIVE_KEYS},
     "project": {"study": None, "seed_parameter": "seed"},
     "undeclared": {"study": None, "project": ".", "seed_parameter": "seed"},
     "entry_point": {"study": None, "project": ".", "seed_parameter": "seed"},
