@@ -26,8 +26,8 @@ BASE = {
     "objective": {"metric": "val_loss", "direction": "minimize"},
 }
 BESIDE = {  # what an example needs beside it
-    "command": {"study": None},
-    **{key: {"objective": None} for key in OBJECTIVE_KEYS},
+    "command": {"study": None, "space": {"lr": [0.1, 0.2]}},
+    **{key: {"objective": None, "metric": "val_loss", "direction": "minimize"} for key in OBJECTIVE_KEYS},
     "project": {"study": None, "seed_parameter": "seed"},
     "undeclared": {"study": None, "project": ".", "seed_parameter": "seed"},
     "entry_point": {"study": None, "project": ".", "seed_parameter": "seed"},
