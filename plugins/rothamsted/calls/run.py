@@ -20,7 +20,7 @@ from rothamsted.result import SessionResult
 from rothamsted.suggest import known_names
 from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
 from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
-from rothamsted.sweeping.open.if_exists import IF_EXISTS, IfExists, check_same_code, free_name
+from rothamsted.sweeping.open.if_exists import IF_EXISTS, IfExists, check_code, free_name
 from rothamsted.sweeping.opened import Place
 from rothamsted.unsaved import UnsavedDatabases, only_here, open_unsaved
 
@@ -72,7 +72,7 @@ def run(described: DescribedSweep, *, if_exists: IfExists = "resume", save: bool
     elif if_exists == "new":
         described = described.renamed(free_name(described.spec))
     elif if_exists == "resume":
-        check_same_code(described.spec, described.study, described.root)
+        check_code(described.spec, described.study, described.root)
     with nullcontext() if databases is None else only_here(databases):
         ended, uri = _session(described, databases)
         _check_ended(ended, uri)
