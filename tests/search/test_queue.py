@@ -265,8 +265,8 @@ def test_optuna_dashboard_reads_the_plots_and_attributes_that_are_shown(storage_
     for n_points in (1000, 3):
         figure = {"data": [{"x": list(range(n_points))}], "layout": {}}
         queue.show(plots={"intervals": figure}, on_trials={1: {"verdict": "open"}}, on_study={"best": "lr=0.1"})
-        shown = get_plotly_graph_objects(optuna_study(storage_url).system_attrs)
+        study = optuna_study(storage_url)
+        shown = get_plotly_graph_objects(study._storage.get_study_system_attrs(study._study_id))
         assert {name: json.loads(text) for name, text in shown.items()} == {"intervals": figure}
-    study = optuna_study(storage_url)
     assert study.user_attrs["best"] == "lr=0.1"
     assert [trial.user_attrs.get("verdict") for trial in study.trials] == [None, "open"]
