@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -67,6 +66,7 @@ class Opened:
         labels: what each condition of a contest is called; empty for a sweep.
         question: the sweep file's opening comment.
         is_resumed: it had been started before.
+        growths: what was added when, in order, when it was opened; empty for a sweep that had not grown.
     """
 
     sweep: Sweep
@@ -84,11 +84,12 @@ class Opened:
     labels: Sequence[str] = ()
     question: str = ""
     is_resumed: bool = False
+    growths: Sequence[Mapping[str, Any]] = ()
 
-    @cached_property
-    def growths(self) -> Sequence[Mapping[str, Any]]:
-        """What was added when, in order; empty for a sweep that has not grown."""
-        return self.queue.attribute(tags.GROWN, [])
+    @property
+    def has_grown(self) -> bool:
+        """Whether something was added since it was opened: what is in hand is of the file of before."""
+        return len(self.queue.attribute(tags.GROWN, [])) > len(self.growths)
 
     @property
     def is_rescored(self) -> bool:
@@ -245,4 +246,5 @@ def open_started(
         keeps_states=stage["keeps_states"] if stage is not None else keeps_states(whole, 0, study),
         labels=record.attributes.get(tags.CONTEST, {}).get("labels", ()),
         is_resumed=True,
+        growths=record.attributes.get(tags.GROWN, ()),
     )

@@ -289,4 +289,5 @@ class Opening:
             labels=self.contestants.labels if self.contestants is not None else (),
             question=self.place.question,
             is_resumed=is_resumed,
+            growths=queue.attribute(tags.GROWN, []),
         )

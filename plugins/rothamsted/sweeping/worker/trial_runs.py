@@ -68,7 +68,8 @@ class TrialRuns:
     def put_below(self, trial_run_id: str, run_id: str) -> None:
         """Make the run of what was the trial's only replicate one of several below the trial's run."""
         self.context.recorder.hold(run_id, self.lease.token)
-        of_replicate = {tags.ROLE: "replicate", "mlflow.parentRunId": trial_run_id}
+        place = {"mlflow.parentRunId": trial_run_id, "mlflow.runName": self._name_of(0)}
+        of_replicate = {tags.ROLE: "replicate", **place}
         self.context.recorder.log(run_id, tags=of_replicate)
 
     def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
@@ -82,7 +83,7 @@ class TrialRuns:
         own = {tags.REPLICATE: key, tags.SEED: str(seed), tags.ATTEMPT: str(attempt), **self._varied_tag(seed)}
         run_id = self._open(
             key,
-            name=assignment.name if role == "trial" else f"{assignment.name} replicate {replicate}",
+            name=self._name_of(replicate),
             parent_id=parent_id if assignment.has_run else assignment.parent_run_id,
             tags={**self.tags(role), **own},
             params=self._replicate_params(seed),
@@ -132,6 +133,11 @@ class TrialRuns:
         }
 
     # ---- within ----
+
+    def _name_of(self, replicate: int) -> str:
+        """What the run of a replicate is called; a lone one is its trial."""
+        name = self.assignment.name
+        return name if self.assignment.tags[tags.ROLE] == "trial" else f"{name} replicate {replicate}"
 
     def _open(self, key: str, **what: Any) -> str:
         """Open a run under the id that stands for it in the search; where a store gives ids, write it there after."""
