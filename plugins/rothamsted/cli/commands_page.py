@@ -1,6 +1,6 @@
-"""The page docs/commands.md, made from the table of commands: `python -m rothamsted.cli.commands_page > docs/commands.md`.
+"""The page docs/commands.md, made from the table of commands. A test holds the page to the table.
 
-A test holds the page to the table.
+Make it again with `python -m rothamsted.cli.commands_page > docs/commands.md`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ Made from the table that `--help` shows: `python -m rothamsted.cli.commands_page
 rothamsted COMMAND [WORD ...] [KEY=VALUE ...]
 ```
 
-Words with `=` set keys; `--key value` and `--key=value` mean the same, and so `mlflow run . -e COMMAND -P key=value` does.
-Other words are positional: files, names of sweeps or ids of their runs.
+Words with `=` set keys; `--key value` and `--key=value` mean the same, and so does
+`mlflow run . -e COMMAND -P key=value`. Other words are positional: files, names of sweeps or ids of their runs.
 
 | for every command | |
 |---|---|
@@ -51,9 +51,7 @@ def _section(name: str, usage: Usage) -> str:
     lines += [f"`rothamsted {name}{words} [KEY=VALUE ...]`", ""]
     if usage.keys:
         lines += ["| key | |", "|---|---|"]
-        lines += [
-            f"| `{usage.written(key)}` | {meaning.replace('|', chr(92) + '|')} |" for key, meaning in usage.keys.items()
-        ]
+        lines += [f"| `{usage.written(key)}` | {meaning} |" for key, meaning in usage.keys.items()]
         lines.append("")
     return "\n".join([*lines, f"Also: {usage.others}.\n"] if usage.others else lines)
 

@@ -88,8 +88,6 @@ USAGES: Mapping[str, Usage] = {
             "source": "a study's name, a script, or the file to translate; by default what is found here",
             "from": "optuna, wandb or hydra: translate the file of that tool",
             "output": "the file to write; by default NAME.yaml. An existing file is not overwritten",
-            "storage": "with from=optuna: the storage of an Optuna study that ran",
-            "name": "of the sweep; with storage also of the Optuna study",
         },
         words=("source",),
         example="sweep.yaml from=wandb output=sweeps/mine.yaml",
