@@ -6,18 +6,22 @@ Apart from `main` because a command knows its keys and nothing of how errors are
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from rothamsted import tags
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home
+from rothamsted.spec.field_values import seconds
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
+LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
 
 
 def sweep(arguments: Sequence[str]) -> int:
@@ -78,11 +82,36 @@ def worker(arguments: Sequence[str]) -> int:
     storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
+    _wait_for(name, storage, take(found, "wait"))
     printed = _Printed()
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
     print(f"sweep {name}: {why.value}; replicates that ended here: {printed.n_ended}")
     return 0
+
+
+def _wait_for(
+    name: str,
+    storage: str,
+    wait: str | None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait until a sweep has been started; afterwards whoever opens it says that it is not there."""
+    from rothamsted.search import find_search
+
+    if wait is None:
+        return
+    try:
+        until = clock() + float(seconds(wait if not wait.isdigit() else float(wait)))
+    except ValueError as error:
+        raise UserError(f"rothamsted worker: wait={wait}: {error}") from None
+    while clock() < until:
+        record = find_search(storage, name)
+        if record is not None and tags.RUN_ID in record.attributes:
+            return
+        sleep(LOOK_SECONDS)
 
 
 class _Printed:
