@@ -106,7 +106,8 @@ def _wait_for(
     try:
         until = clock() + float(seconds(wait if not wait.isdigit() else float(wait)))
     except ValueError as error:
-        raise UserError(f"rothamsted worker: wait={wait}: {error}") from None
+        reason = str(error).replace("Input should", "must")
+        raise UserError(f"rothamsted worker: wait={wait}: {reason}") from None
     while clock() < until:
         record = find_search(storage, name)
         if record is not None and tags.RUN_ID in record.attributes:
