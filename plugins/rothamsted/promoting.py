@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.errors import StudyError
-from rothamsted.result import Result
+from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep
-from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
+from rothamsted.sweeping.coordinator.coordinator import STOPPED
 from rothamsted.sweeping.open.contest import open_contest
 from rothamsted.sweeping.opened import Opened, Place
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # imported where they are called: most sweeps promote nothing
     from rothamsted.promotion.judge.policy import Policy
     from rothamsted.promotion.ledger.decision import PromotionOutcome
 
-Work = Callable[[Opened], Result]  # trains all that an opened sweep asks for, and publishes it
+Work = Callable[[Opened], SessionResult]  # trains all that an opened sweep asks for, and publishes it
 Say = Callable[[str], None]  # prints a line
 
 
@@ -38,7 +38,7 @@ def policy_of(sweep: Sweep, root: Path) -> Policy | None:
     return policy
 
 
-def with_decision(result: Result, policy: Policy | None, place: Place, *, work: Work, say: Say) -> Result:
+def with_decision(result: SessionResult, policy: Policy | None, place: Place, *, work: Work, say: Say) -> SessionResult:
     """The result with the policy's decision on its winner, where there is a confirmed one."""
     if policy is None or result.exit_status:
         return result
@@ -102,7 +102,7 @@ def contest(place: Place, *, work: Work, **asked: Any) -> Sequence[Sequence[str]
     """
     with open_contest(place, **asked) as opened:
         result = work(opened)
-    if result.exit_status == INTERRUPTED:
+    if result.exit_status in STOPPED:
         raise KeyboardInterrupt
     if result.exit_status or not result.is_complete:
         raise StudyError(

@@ -25,6 +25,7 @@ BASE = {
     "objective": {"metric": "val_loss", "direction": "minimize"},
 }
 BESIDE = {  # what an example needs beside it
+    "command": {"study": None},
     "project": {"study": None, "seed_parameter": "seed"},
     "undeclared": {"study": None, "project": ".", "seed_parameter": "seed"},
     "entry_point": {"study": None, "project": ".", "seed_parameter": "seed"},

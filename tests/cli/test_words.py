@@ -156,5 +156,5 @@ def test_train_takes_every_combination_as_hydra_does() -> None:
         ["lr=0.2", "name=a", "n=1", "--no-save"],
         ["lr=0.2", "name=a", "n=2", "--no-save"],
     ]
-    with pytest.raises(UserError, match="rothamsted train -m: lr.points: a grid cannot cut a range without points"):
+    with pytest.raises(UserError, match=r"rothamsted train -m: lr\.points: a grid cannot cut a range"):
         combinations(["lr=interval(0,1)"])

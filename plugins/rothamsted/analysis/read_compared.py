@@ -22,6 +22,7 @@ from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, SearchScores
 from rothamsted.errors import StoreError
 from rothamsted.metric import Metric
+from rothamsted.spec import Statistics
 from rothamsted.tracking import FoundRun
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -41,6 +42,7 @@ class Subject:
     objective: Objective | None  # of its sweep; None for a run that is in none
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what the study of its sweep declares
     search: SearchScores | None = None  # of a sweep: what all its conditions scored
+    statistics: Statistics | None = None  # how a sweep's file wants it analysed; None for a run that is in none
 
 
 def read_compared(
@@ -100,6 +102,7 @@ def read_compared(
         replicates=tuple(replicates),
         metrics=_agreed([subject.metrics for subject in subjects]),
         searches=tuple(subject.search for subject in subjects if subject.search is not None),
+        statistics=_agreed_statistics([one.statistics for one in subjects if one.statistics is not None]),
     )
     return dataset, tuple(subjects)
 
@@ -168,6 +171,7 @@ def _of_sweep(reference: str, objective: Objective | None, over: str | None, *, 
         objective=dataset.objective,
         metrics=dataset.metrics,
         search=search_of(dataset),
+        statistics=dataset.statistics,
     )
 
 
@@ -208,6 +212,17 @@ def _agreed(declarations: Sequence[Mapping[str, Metric]]) -> dict[str, Metric]:
     """What all that declare a metric say alike; runs that are not of a sweep declare nothing."""
     merged = {name: one for own in declarations for name, one in own.items()}
     return {name: one for name, one in merged.items() if all(own.get(name, one) == one for own in declarations)}
+
+
+def _agreed_statistics(said: Sequence[Statistics]) -> Statistics:
+    """Level and interval that all sweeps ask for: a condition's interval is then the one of its own sweep."""
+    usual = Statistics()
+    agreed = {
+        key: getattr(said[0], key)
+        for key in ("level", "interval")
+        if said and all(getattr(one, key) == getattr(said[0], key) for one in said)
+    }
+    return usual.model_copy(update=agreed)
 
 
 def _common_objective(subjects: Sequence[Subject]) -> Objective:

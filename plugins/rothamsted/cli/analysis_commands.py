@@ -120,19 +120,20 @@ def export(arguments: Sequence[str]) -> int:
 
 def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
-    from rothamsted.analysis.analyze import Settings
+    from rothamsted.analysis.analyze import settings_of
     from rothamsted.analysis.read_compared import read_compared
     from rothamsted.publish.comparison import comparison_html, comparison_text
     from rothamsted.publish.pages import copy_page, write_page
 
     found = pairs(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
-    settings = Settings(**{"reference": 0, **take_settings(found, "compare")})  # the first that is named
+    asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
     objective, over = take_objective(found, "compare"), take_over(found, "compare")
     if len(references) < 2:
         raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
     uri = open_store()
     dataset, subjects = read_compared(references, uri=uri, objective=objective, over=over)
+    settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "compare")
     html = comparison_html(dataset, subjects, settings)
     console = Console()

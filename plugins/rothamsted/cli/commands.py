@@ -5,17 +5,19 @@ Apart from `main` because a command knows its keys and nothing of how errors are
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from rothamsted import tags
-from rothamsted.catalog import EXECUTORS
+from rothamsted.cli.after_dashes import COMMAND
 from rothamsted.cli.arguments import pairs, take, take_truth
+from rothamsted.cli.screen import screen_of
+from rothamsted.cli.sweep_target import take_file
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home
 from rothamsted.spec.field_values import seconds
@@ -27,31 +29,32 @@ LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
     from rothamsted import api, tracking
+    from rothamsted.cli.sweep_ending import ended, executor_of
     from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
     from rothamsted.sweeping.open.from_file import load, opening_comment
     from rothamsted.sweeping.opened import Place
+    from rothamsted.unsaved import unsaved
 
-    found = pairs(arguments, command="sweep")
-    path = take(found, "config", "sweeps/quickstart.yaml") or ""
+    found, screen = pairs(arguments, command="sweep"), screen_of(arguments, command="sweep")
+    is_saved = take_truth(found, "save", "sweep")
     root = find_home(Path.cwd())
+    path = take_file(found, root, default="sweeps/quickstart.yaml")
     spec, study = load(path, found, root)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = screen.console
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
     prepare_environment(spec, study, lambda line: console.print(line, soft_wrap=True, markup=False))
-    place = Place(
-        root=root,
-        tracking_uri=tracking.tracking_uri(),
-        outer_run_id=tracking.current_run_id(),
-        source=path,
-        question=opening_comment(Path(path)),
-    )
-    result = api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console)
-    if result.decision is not None:
-        from rothamsted.cli.promotion_commands import show_decision
-
-        show_decision(result.decision, place.tracking_uri, console)
-    return result.exit_status
+    with nullcontext() if is_saved else unsaved() as databases:
+        spec = spec if databases is None else databases.takes(spec)
+        place = Place(
+            root=root,
+            tracking_uri=tracking.tracking_uri() if databases is None else databases.tracking_uri,
+            outer_run_id=tracking.current_run_id(),
+            source=path or "",
+            question=opening_comment(Path(path)) if path else "",
+        )
+        result = api.run(spec, study, place, executor=executor_of(spec, screen), console=console)
+        return ended(result, place, screen, is_saved=is_saved)
 
 
 def check(arguments: Sequence[str]) -> int:
@@ -61,11 +64,11 @@ def check(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.open.from_file import load
 
     found = pairs(arguments, command="check")
-    path = take(found, "config")
-    if path is None:
+    root = find_home(Path.cwd())
+    path = take_file(found, root)
+    if path is None and COMMAND not in found and "study" not in found:
         raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
     is_timed = take_truth(found, "time", "check")
-    root = find_home(Path.cwd())
     spec, study = load(path, found, root)
     policy_of(spec, root)
     print_plan(spec, study, console=Console(), is_timed=is_timed)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
+from rothamsted.cli.after_dashes import with_command
 from rothamsted.cli.arguments import each_alone, read_line
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
@@ -46,7 +47,7 @@ COMMANDS: dict[str, Command] = {name: _later(name) for name in USAGES}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = with_command(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if not arguments or arguments[0] in ("-h", "--help", "help"):

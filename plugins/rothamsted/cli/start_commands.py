@@ -86,11 +86,11 @@ def init(arguments: Sequence[str]) -> int:
 def _starter(source: str | None, tool: str | None, root: Path) -> Starter:
     """What a file becomes, or the first sweep of a study that is here."""
     from rothamsted.starters import from_here, from_hydra, from_optuna, from_wandb
-    from rothamsted.sweeping.open.from_file import find_study
+    from rothamsted.studies import find
 
     if tool is None:
         target = from_here.choose(source, root)
-        return from_here.from_here(target, find_study(target, root))
+        return from_here.from_here(target, find(target, root))
     translators: Mapping[str, Callable[[str], Starter]] = {
         "optuna": from_optuna.from_optuna,
         "wandb": from_wandb.from_wandb,

@@ -62,6 +62,7 @@ USAGES: Mapping[str, Usage] = {
         does="Run a sweep, or go on with it.",
         keys={
             "config": "the sweep file; by default sweeps/quickstart.yaml",
+            "command": "what trains one replicate, with placeholders; also written last, after --",
             "all": "a folder: run each sweep file in it, one after the other",
             "save": "leave nothing behind: the databases are temporary ones",
         },

@@ -10,10 +10,12 @@ from rothamsted.search.renewer import Renewer
 from rothamsted.search.sql.told_trials import ToldTrial
 from rothamsted.search.steps import take_step
 from rothamsted.search.storage import (
+    OptunaStudy,
     SearchRecord,
     check_storage,
     dashboard_command,
     find_search,
+    load_study,
     open_queue,
 )
 from rothamsted.search.sweep_lease import SweepLease, SweepLeaseLostError
@@ -24,6 +26,7 @@ __all__ = [
     "Known",
     "Lease",
     "LostError",
+    "OptunaStudy",
     "Queue",
     "Renewer",
     "SearchRecord",
@@ -35,6 +38,7 @@ __all__ = [
     "count_usable",
     "dashboard_command",
     "find_search",
+    "load_study",
     "open_queue",
     "take_step",
 ]

@@ -27,6 +27,7 @@ CONNECT_SECONDS = 5  # a database that does not answer by then is called unreach
 SPEC_KEY = "rothamsted:spec"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 Direction = Literal["minimize", "maximize"]
+OptunaStudy = optuna.Study  # for those who may not import Optuna themselves
 T = TypeVar("T")
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
@@ -207,6 +208,18 @@ def open_queue(
     parsed = _parse(url)
     storage, study = patiently(lambda: _load(url, parsed, name), place=_shown(parsed))
     return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed, pruner=pruner)
+
+
+def load_study(url: str, name: str) -> OptunaStudy:
+    """Optuna's own study of a sweep, for what only Optuna answers; nothing here keeps a claim or a lease.
+
+    Raises:
+        StoreError: the storage cannot be used, or has no sweep of this name.
+    """
+    check_storage(url)
+    if find_search(url, name) is None:
+        raise StoreError(f"storage {_shown(_parse(url))}: no sweep called '{name}' here; start it first")
+    return optuna.load_study(storage=url, study_name=name)
 
 
 def dashboard_command(url: str) -> str:

@@ -12,8 +12,7 @@ from rothamsted.errors import StoreError
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.sql.schema import client_of
-
-DEFAULT_EXPERIMENT_ID = "0"
+from rothamsted.tracking.sql.store import DEFAULT_EXPERIMENT_ID
 
 
 def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:

@@ -19,7 +19,9 @@ from rothamsted.holders import is_alive
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import SweepLeaseLostError
 from rothamsted.spec import plan
-from rothamsted.studies import stop_on_signals
+from rothamsted.studies import StopRequest, stop_on_signals
+from rothamsted.studies.function.by_value import given_to_workers
+from rothamsted.sweeping.checkpoint_folders import checkpoints_of
 from rothamsted.sweeping.coordinator.closing import ConfirmedRuns
 from rothamsted.sweeping.coordinator.decide import Decider
 from rothamsted.sweeping.coordinator.hopeless import Hopeless
@@ -33,7 +35,7 @@ DECIDE_SECONDS = 1.0  # between two looks at the search while workers train
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
 SETUP_SECONDS = 300.0  # for imports, data and compilation, which timeout_per_trial leaves out
 MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all
-INTERRUPTED = 130  # exit status, as a shell gives it for Ctrl-C
+STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: 128 + the number of the signal, as shells have it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,17 +110,24 @@ class Coordinator:
             try:
                 self._decide()
                 if not self._is_over:
-                    sweep = self.opened.sweep
-                    job = job_of(sweep, tracking_uri=self.opened.tracking_uri, until=self.until)
-                    with self.executor.start(job, n_workers(sweep)) as crew:
-                        self._attend(crew, job.grace_seconds, stop)
+                    self._start(stop)
             finally:
                 self.progress.close()
         if n_repeats := self.opened.queue.counts().repeats:
             self.progress.say(
                 f"{n_repeats} proposals repeated a condition: told what it was told, not trained again, not counted"
             )
-        return self._ended(is_stopped=stop())
+        return self._ended(stop.signal_number)
+
+    def _start(self, stop: StopRequest) -> None:
+        """Start the workers, and attend to them until they have ended."""
+        opened, sweep = self.opened, self.opened.sweep
+        folder = checkpoints_of(opened.root, sweep, opened.sweep_run_id)
+        is_here = sweep.execution.executor == "in_process"
+        with given_to_workers(opened.study, folder, is_here=is_here) as function:
+            job = job_of(sweep, tracking_uri=opened.tracking_uri, until=self.until, function=function)
+            with self.executor.start(job, n_workers(sweep)) as crew:
+                self._attend(crew, job.grace_seconds, stop)
 
     @property
     def _decides(self) -> bool:
@@ -251,20 +260,20 @@ class Coordinator:
 
     def _set_up_seconds(self) -> float:
         """How long a replicate may set up, beside its time; a foreign process says nothing of its set-up."""
-        return SETUP_SECONDS if self.opened.sweep.project is None else 0.0
+        return 0.0 if self.opened.sweep.is_foreign else SETUP_SECONDS
 
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
 
     # ---- after ----
 
-    def _ended(self, *, is_stopped: bool) -> Session:
+    def _ended(self, signal_number: int | None) -> Session:
         if self._why_stopped:
             status, exit_status = RunStatus.FAILED, 2 if self._is_mistake else 1
         elif not self._is_over and self._failed_starts >= MOST_FAILED_STARTS:
             status, exit_status = RunStatus.FAILED, 1
-        elif not self._is_over and is_stopped:
-            status, exit_status = RunStatus.KILLED, INTERRUPTED
+        elif not self._is_over and signal_number is not None:
+            status, exit_status = RunStatus.KILLED, 128 + signal_number
         elif self._is_over and set(self.progress.ended.values()) == {Outcome.FAILED.value}:
             status, exit_status = RunStatus.FAILED, 1
         else:  # complete, or its time is up, as the file asked

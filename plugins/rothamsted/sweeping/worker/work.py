@@ -95,6 +95,12 @@ class Worker:
         if self._why_stopped:
             raise UserError(self._why_stopped)
 
+    @property
+    def _may_be_copies(self) -> bool:
+        """Whether nobody has promised that the seed reaches what is trained: a study of the full contract does."""
+        study = self.context.study
+        return isinstance(study, ForeignStudy) or study.function is not None
+
     # ---- claiming ----
 
     def _is_ending(self) -> bool:
@@ -247,7 +253,7 @@ class Worker:
             except LostError:
                 ending = replace(found, outcome=LOST.outcome, reason=LOST.reason)
             self._events.end(trial, member, ending, was_trained=found.outcome is Outcome.FINISHED)
-            if self._starter is not None and (why := seed_without_effect(trial, member.replicate)):
+            if self._may_be_copies and (why := seed_without_effect(trial, member.replicate)):
                 self._why_stopped = why
                 self._events.stop(why)
         for trial in {id(trial): trial for trial, _ in members}.values():

@@ -9,6 +9,8 @@ import shlex
 import shutil
 from string import Formatter
 
+from rothamsted.spec.command import joined_lines
+
 _READ_BY_A_SHELL = frozenset("|&;<>()$`\\*?[]{}~!#\n")
 _READ_IN_DOUBLE_QUOTES = frozenset("$`\\!")
 
@@ -35,6 +37,7 @@ def placeholders_in_quotes(template: str) -> frozenset[str]:
 
 def argument_list(command: str) -> list[str] | None:
     """The arguments of a single program, found on the path, in a command that needs no shell; None for another."""
+    command = joined_lines(command).strip()
     if not _is_plain(command):
         return None
     arguments = shlex.split(command)

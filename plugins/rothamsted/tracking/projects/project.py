@@ -77,7 +77,23 @@ class Project:
         """SHA-256 of the names and contents of the folder's files, hidden ones and by-products of runs apart."""
         return folder_digest(self.folder)
 
-    def check(self, parameters: Mapping[str, str]) -> None:
+    @property
+    def title(self) -> str:
+        """As messages call it."""
+        return f"project {self.study_name}"
+
+    @property
+    def study_name(self) -> str:
+        """What is recorded as the study: the project's own name, or its folder's, with the entry point."""
+        return f"{self.name or self.folder.name}:{self.entry_point}"
+
+    @property
+    def source_tags(self) -> dict[str, str]:
+        """Where the project is from, for the record."""
+        commit = {"rothamsted.project_commit": self.commit} if self.commit else {}
+        return {"rothamsted.project": self.uri, **commit}
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
         """Refuse parameters that the command cannot be made of; one that is not declared is added as `--name value`.
 
         Raises:
@@ -85,7 +101,7 @@ class Project:
         """
         in_quotes = placeholders_in_quotes(self.command)
         try:
-            self._entry.compute_parameters(dict(parameters), None)
+            self._entry.compute_parameters(_as_texts(parameters), None)
         except MlflowException as error:
             raise ProjectError(f"{self._place}: {one_line(error)}") from None
         for name, declared in self.parameters.items():
@@ -96,7 +112,7 @@ class Project:
                     f"the value {value!r}; take the quotes around {{{name}}} out of MLproject"
                 )
 
-    def command_for(self, parameters: Mapping[str, str]) -> str:
+    def command_for(self, parameters: Mapping[str, Any]) -> str:
         """The shell command, as `mlflow run` makes it: every value quoted, paths made absolute, URIs downloaded.
 
         Raises:
@@ -108,13 +124,21 @@ class Project:
             self.cache.mkdir(parents=True, exist_ok=True)
             storage = tempfile.mkdtemp(prefix="parameters-", dir=self.cache)
         try:
-            return self._entry.compute_command(dict(parameters), storage)
+            return self._entry.compute_command(_as_texts(parameters), storage)
         except (MlflowException, OSError) as error:
             raise ProjectError(f"{self._place}: {one_line(error)}") from None
 
-    def arguments_for(self, parameters: Mapping[str, str]) -> list[str] | None:
+    def arguments_for(self, parameters: Mapping[str, Any]) -> list[str] | None:
         """The command as an argument list, which needs no shell; None where it does need one."""
         return argument_list(self.command_for(parameters))
+
+    def launched(self, parameters: Mapping[str, Any], scratch: Path, prefix: str = "") -> list[str] | str:
+        """What is started for one replicate: an argument list, or a text for a shell; a project needs no `scratch`."""
+        text = self.command_for(parameters)
+        if prefix:
+            return f"{prefix} && {text}"
+        arguments = argument_list(text)
+        return text if arguments is None else arguments
 
     def environment_prefix(self, env_manager: str | None = None) -> str:
         """Prepare the project's own environment, once, as MLflow does; the shell commands that activate it.
@@ -264,6 +288,10 @@ def _named(entry: EntryPoint, place: str) -> tuple[str, ...]:
             f"{place}: its command names {{{unknown[0]}}}, which MLproject does not declare; declare the parameter"
         )
     return named
+
+
+def _as_texts(parameters: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in parameters.items()}
 
 
 def _last_line(error: BaseException) -> str:

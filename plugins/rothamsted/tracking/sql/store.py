@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,10 @@ BUSY_TIMEOUT_MS = 20_000  # as MLflow sets it
 CACHE_KIB = 32_768  # of a connection; with SQLite's 2 MB the indexes of 10,000 runs are read again and again
 CHECKPOINT_PAGES = 4_000  # 16 MB of log; every commit touches the same few hundred, copied back once a checkpoint
 
+DEFAULT_EXPERIMENT_ID = "0"
+_KEEP_ARTIFACTS = (
+    "UPDATE experiments SET artifact_location = :place || CAST(experiment_id AS TEXT) WHERE experiment_id = :id"
+)
 _IS_PREPARED = "rothamsted.is_prepared"  # in what SQLAlchemy keeps for as long as the file is open
 
 # Connections made before a fork. Closing them in the child would touch files and sockets that the parent is
@@ -45,13 +50,22 @@ def sql_store(uri: str) -> Any:
         raise StoreError(f"{without_password(uri)}: cannot open the tracking store: {one_line(error)}") from error
 
 
-def migrate(uri: str) -> None:
+def migrate(uri: str, *, artifacts: Path | None = None) -> None:
     """Make the tables of a SQL store where there are none, once, before workers start; never upgrade others.
 
     A store behind a server is the server's business.
+
+    Args:
+        uri: Of the store.
+        artifacts: Where the runs of its default experiment keep files, in a store that is new; None: where MLflow
+            puts them, a folder mlruns of the working directory.
     """
     if uri.startswith(DIALECTS):
         sql_store(uri)
+        if artifacts is not None:
+            with mlflow_engine(uri).begin() as connection:
+                place = {"place": f"{artifacts.as_uri()}/", "id": int(DEFAULT_EXPERIMENT_ID)}
+                connection.execute(sa.text(_KEEP_ARTIFACTS), place)
 
 
 def prepare_connection(connection: sa.Connection) -> None:
