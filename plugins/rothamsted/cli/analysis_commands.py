@@ -30,6 +30,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
+from rothamsted.places import REPORTS, command_folder, output_folder
 from rothamsted.records import RunStatus
 from rothamsted.reporting.plots import FORMATS
 
@@ -89,9 +90,11 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     console = Console()
     console.print(description(analysis), markup=False, soft_wrap=True)
     if folder is not None:
-        console.print(f"report: {copy_page(html, Path(folder), dataset.name)}", markup=False, soft_wrap=True)
+        console.print(
+            f"report: {copy_page(html, command_folder() / folder, dataset.name)}", markup=False, soft_wrap=True
+        )
     if export is not None:
-        written = write_export(analysis, Path(export), export_names)
+        written = write_export(analysis, command_folder() / export, export_names)
         console.print(f"export: {written}", markup=False, soft_wrap=True)
     link = tracking.run_link(uri, dataset.experiment_id, run_id)
     console.print(f"in MLflow: {tracking.ui_command(uri)}    # then {link}", markup=False, soft_wrap=True)
@@ -125,7 +128,7 @@ def compare(arguments: Sequence[str]) -> int:
     from rothamsted.publish.pages import copy_page, write_page
 
     found = pairs(arguments, command="compare")
-    references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
+    references, folder = names_of(take(found, "runs")), take(found, "folder")
     asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
     objective, over = take_objective(found, "compare"), take_over(found, "compare")
     if len(references) < 2:
@@ -142,7 +145,8 @@ def compare(arguments: Sequence[str]) -> int:
         with tracking.open_recorder(uri) as recorder:
             recorder.log(outer, tags={tags.ROLE: "summary"})
             write_page(recorder, outer, html, "report/comparison.html")
-    console.print(f"comparison: {copy_page(html, Path(folder), dataset.name[:80])}", markup=False, soft_wrap=True)
+    written = copy_page(html, output_folder(folder, usual=REPORTS, tracking_uri=uri), dataset.name[:80])
+    console.print(f"comparison: {written}", markup=False, soft_wrap=True)
     return 0
 
 

@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from pydantic import BaseModel
 
-from rothamsted import tags
+from rothamsted import places, tags
 from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.values import Dataset
 from rothamsted.errors import StoreError
@@ -36,7 +37,7 @@ class Place:
     """Where a sweep is started from.
 
     Attributes:
-        root: of the MLflow project: checkpoints lie below it.
+        root: of the MLflow project.
         tracking_uri: where runs go.
         outer_run_id: the run that MLflow opened around this process, if it did.
         source: the path of the sweep file, for the record; empty where there is none.
@@ -93,10 +94,25 @@ class Opened:
         """The data of all conditions; None where nobody can say."""
         return dataset_of(self.sweep, self.study, self.data_digest)
 
+    @cached_property
+    def growths(self) -> Sequence[Mapping[str, Any]]:
+        """What was added when, in order; empty for a sweep that has not grown."""
+        return self.queue.attribute(tags.GROWN, [])
+
+    @property
+    def is_rescored(self) -> bool:
+        """Whether scores may rest on an earlier file: those of finished replicates are computed anew when read."""
+        return any(one["is_rescored"] for one in self.growths)
+
     @property
     def queues(self) -> tuple[Queue, ...]:
         """All queues that workers claim from, in their order."""
         return (self.queue,) if self.confirm_queue is None else (self.queue, self.confirm_queue)
+
+    @property
+    def home(self) -> Path:
+        """The folder of checkpoints and logs."""
+        return places.home(self.tracking_uri)
 
     def config_of(self, condition: Mapping[str, Any], seed: int) -> Any:
         """The study's config of one replicate; of a foreign project the parameters of its entry point."""

@@ -14,6 +14,7 @@ import mlflow
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from rothamsted import places
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import without_password
 
@@ -23,7 +24,9 @@ TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 opens its pages f
 
 
 def tracking_uri() -> str:
-    """Return MLflow's tracking URI: as set, else MLFLOW_TRACKING_URI, else `mlflow.db` in this folder."""
+    """Return MLflow's tracking URI: as set, else MLFLOW_TRACKING_URI, else `mlflow.db` in ROTHAMSTED_HOME or here."""
+    if os.environ.get(places.HOME) and not mlflow.is_tracking_uri_set():
+        return f"sqlite:///{places.home('sqlite:///mlflow.db') / 'mlflow.db'}"
     return mlflow.get_tracking_uri()
 
 

@@ -130,9 +130,9 @@ def drawn(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS, *, axe
     data = plot.data(analysis, options)
     with _figure() as figure:
         if axes is not None:
-            own = _in_place_of(axes)
-            plot.draw(data, own)
-            return axes.get_figure(root=True) or figure
+            whole: Any = axes.get_figure(root=True)
+            plot.draw(data, _in_place_of(axes))
+            return whole
         plot.draw(data, figure)
         fit_labels(figure)
         return figure

@@ -16,7 +16,7 @@ from rothamsted.spec import Sweep
 from rothamsted.studies import Study, digest_of_data, rows_of_shares
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.foreign_study import ForeignStudy
-from rothamsted.sweeping.open.growth import check_confirm_study, check_later_stages, check_unchanged
+from rothamsted.sweeping.open.growth import check_confirm_study, check_later_stages, growth_since
 from rothamsted.sweeping.opened import Place, stage_config
 from rothamsted.sweeping.trial_summary import as_params
 from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
@@ -54,7 +54,7 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
     check_params(_longest_params(whole))
     record = started_record(whole.storage, whole.name)
     if record is not None:
-        check_unchanged(whole, record, data_digest)
+        growth_since(whole, record, data_digest, tracking_uri=place.tracking_uri)
     if not whole.stages:
         check_confirm_study(whole, record)
     check_later_stages(whole, record)

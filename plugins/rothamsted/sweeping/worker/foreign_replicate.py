@@ -51,7 +51,7 @@ class ForeignReplicate:
             run_id=run_id,
             uri=context.tracking_uri,
             recorder=context.recorder,
-            folder=(context.root / SCRATCH / run_id).resolve(),
+            folder=(context.home / SCRATCH / run_id).resolve(),
             now_ms=now_ms,
         )
         variables = run_variables(run_id, context.experiment_id, context.tracking_uri) | left.variables

@@ -26,6 +26,7 @@ from rothamsted.sweeping.trial_summary import as_params, closing_status, closing
 from rothamsted.sweeping.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
 from rothamsted.sweeping.worker.earlier import Earlier, restore
 from rothamsted.sweeping.worker.model_log import ModelLogger, Trained, TrialModels
+from rothamsted.sweeping.worker.rescored import rescore
 from rothamsted.sweeping.worker.trial_judge import TrialJudge
 from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
 from rothamsted.tracking import run_link
@@ -74,6 +75,8 @@ class TrialRun:
         """
         assignment = assignment_of(context, lease)
         earlier = restore(context, lease, assignment)
+        if context.is_rescored:
+            rescore(context, lease, earlier)
         trial = cls(
             context=context,
             lease=lease,
@@ -89,6 +92,8 @@ class TrialRun:
         trial.results.update(earlier.results)
         if assignment.has_run:
             trial.run_id = trial.runs.open_trial(trial.run_id)
+            if earlier.lone_run_id:
+                trial.runs.put_below(trial.run_id, earlier.lone_run_id)
         trial.results.update(count_failures(trial.runs, earlier))
         trial.killed = lay_blame(trial.runs, earlier, trial.pending())
         if trial.pruned:

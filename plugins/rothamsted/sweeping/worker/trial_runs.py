@@ -15,6 +15,7 @@ from rothamsted.search import Lease, LostError
 from rothamsted.search.lease import DEATHS, RUNS
 from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.attempts import Attempts
+from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.run_names import replicate_name
 from rothamsted.sweeping.trial_summary import as_params, now_ms
@@ -66,6 +67,12 @@ class TrialRuns:
             params=as_params({**self.context.sweep.parameters, **self.lease.condition}),
             dataset=self.context.dataset,
         )
+
+    def put_below(self, trial_run_id: str, run_id: str) -> None:
+        """Make the run of what was the trial's only replicate one of several below the trial's run."""
+        self.context.recorder.hold(run_id, self.lease.token)
+        of_replicate = {tags.ROLE: "replicate", "mlflow.parentRunId": trial_run_id}
+        self.context.recorder.log(run_id, tags=of_replicate)
 
     def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
         """Open the run of a replicate; returns its id, and (metric, step) of what it has logged already.
@@ -159,8 +166,10 @@ class TrialRuns:
         return {} if sweep.replicates.vary is None else {tags.VARIED: json.dumps(sweep.varied_by(seed))}
 
     def _source(self) -> dict[str, str]:
-        """What MLflow's column "Source" shows: the study, not the worker's own file."""
-        return {"mlflow.source.name": self.context.study.name, "mlflow.source.type": "LOCAL"}
+        """What MLflow's column "Source" shows: the study, script or project, not the worker's own file."""
+        study = self.context.study
+        name = study.source_name if isinstance(study, ForeignStudy) else study.name
+        return {"mlflow.source.name": name, "mlflow.source.type": "LOCAL"}
 
     def _replicate_params(self, seed: int, *, is_trial: bool) -> dict[str, str]:
         """What a replicate's run says of its condition when it opens; the fixed parameters stand on the trial's run.
