@@ -7,7 +7,6 @@ from collections.abc import Mapping
 EXAMPLES: Mapping[str, str] = {
     "name": "name: first",
     "study": "study: batch_size",
-    "command": "command: python train.py --lr {optimizer.lr} --batch {batch_size} --seed {seed}",
     "project": "project: https://github.com/somebody/theirs",
     "command": "command: python train.py --lr {lr} --seed {seed}",
     "entry_point": "entry_point: train",
