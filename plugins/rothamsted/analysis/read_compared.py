@@ -190,7 +190,7 @@ def _of_dataset(dataset: Dataset, over: str | None) -> Subject:
 
 
 def _of_run(run: FoundRun, *, uri: str) -> Subject:
-    is_trial = run.tags.get(tags.ROLE) == "trial" and tags.REPLICATE not in run.tags
+    is_trial = run.tags.get(tags.ROLE) in tags.TRIAL_ROLES and tags.REPLICATE not in run.tags
     below = [run]
     if is_trial:
         below = tracking.find_runs([run.experiment_id], {"mlflow.parentRunId": run.run_id}, uri=uri)

@@ -18,7 +18,7 @@ from rothamsted.errors import UserError
 from rothamsted.records import Outcome
 from rothamsted.result import SessionResult
 from rothamsted.suggest import known_names
-from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
+from rothamsted.sweeping.coordinator.coordinator import STOPPED
 from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
 from rothamsted.sweeping.open.if_exists import IF_EXISTS, IfExists, check_code, free_name
 from rothamsted.sweeping.opened import Place
@@ -106,7 +106,7 @@ def _check_ended(ended: SessionResult, uri: str) -> None:
         KeyboardInterrupt: it was stopped by a signal.
         UserError: no replicate came to a result, or workers cannot run.
     """
-    if ended.exit_status == INTERRUPTED:
+    if ended.exit_status in STOPPED:
         raise KeyboardInterrupt(f"sweep {ended.sweep.name} is stopped; the same call goes on")
     replicates = ended.analysis.dataset.replicates
     has_result = any(one.outcome in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED) for one in replicates)
