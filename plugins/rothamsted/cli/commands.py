@@ -12,13 +12,12 @@ from typing import Any
 
 from rich.console import Console
 
+from rothamsted import places
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.after_dashes import COMMAND
 from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home
-
-DEFAULT_STORAGE = "sqlite:///optuna.db"
 
 
 def sweep(arguments: Sequence[str]) -> int:
@@ -29,7 +28,8 @@ def sweep(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.opened import Place
 
     found = pairs(arguments, command="sweep")
-    path = take(found, "config", None if COMMAND in found else "sweeps/quickstart.yaml")
+    given = take(found, "config", None if COMMAND in found else "sweeps/quickstart.yaml")
+    path = None if given is None else places.input_file(given)
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -61,6 +61,7 @@ def check(arguments: Sequence[str]) -> int:
     path = take(found, "config")
     if path is None and COMMAND not in found:
         raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
+    path = None if path is None else places.input_file(path)
     is_timed = take_truth(found, "time", "check")
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
@@ -72,13 +73,16 @@ def check(arguments: Sequence[str]) -> int:
 def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
     from rothamsted.studies import stop_on_signals
+    from rothamsted.sweeping.open.whose_search import search_of
     from rothamsted.sweeping.worker.entry import work
+    from rothamsted.tracking import tracking_uri
 
     found = pairs(arguments, command="worker")
     name = take(found, "sweep")
-    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
+    storage = take(found, "storage") or places.STORAGE
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
+    storage = search_of(storage, name, root=find_home(Path.cwd()), tracking_uri=tracking_uri())
     printed = _Printed()
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)

@@ -106,7 +106,12 @@ class Progress:
             self.say(f"{running.name} has no model: {problem}")
 
     def on_trial(self, event: Mapping[str, Any]) -> None:
-        """A trial has ended, for now or for good; one on fresh seeds says nothing of the search."""
+        """A trial has ended, for now or for good; one on fresh seeds says nothing of the search.
+
+        Its replicates may have got other outcomes than they had, by a file that has changed.
+        """
+        for one in event["result"]["replicates"]:
+            self.ended[event["is_fresh"], event["trial"], one["replicate"]] = one["outcome"]
         if event["is_fresh"]:
             return
         verdict = {tags.VERDICT: {"verdict": event["race"]}} if event["race"] else {}

@@ -15,12 +15,13 @@ from rothamsted import tags
 from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError
 from rothamsted.mlproject import find_root
 from rothamsted.search import SearchRecord
-from rothamsted.spec import PLACE_KEYS, Execution, Objective, Sweep, difference, from_resolved, resolved
+from rothamsted.spec import PLACE_KEYS, Execution, Growth, Objective, Sweep, difference, from_resolved, resolved
 from rothamsted.studies import Study, digest_of_data, find, rows_of_shares, set_fields
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.open.asked import Asked, ask_stores, started_record
 from rothamsted.sweeping.open.contestants import Contestants
 from rothamsted.sweeping.open.start import Opening
+from rothamsted.sweeping.open.whose_search import search_of
 from rothamsted.sweeping.opened import Opened, Place, with_rows
 
 Config = Mapping[str, Any]  # dotted field of a study's config -> value, without the seed
@@ -66,6 +67,7 @@ def open_contest(
         ResumeError: a contest of this name with other contents.
     """
     what, root = f"contest {name}", place.root
+    storage = search_of(storage, name, root=root, tracking_uri=place.tracking_uri)
     found = find(study, root)
     configs: list[Config] = [json.loads(json.dumps(dict(config))) for config in contestants]
     _check_labels(what, labels, len(configs))
@@ -109,7 +111,7 @@ def open_contest(
         study=with_rows(found, rows),
         place=place,
         asked=asked,
-        check=lambda record: _check_unchanged(sweep, given, record),
+        growth=lambda record: _check_unchanged(sweep, given, record),
         contestants=given,
         experiment_id=experiment_id,
     ).open(lambda line: None)
@@ -132,7 +134,8 @@ def _record(sweep: Sweep, given: Contestants) -> SearchRecord | None:
     return record
 
 
-def _check_unchanged(sweep: Sweep, given: Contestants, record: SearchRecord) -> None:
+def _check_unchanged(sweep: Sweep, given: Contestants, record: SearchRecord) -> Growth:
+    """A contest does not grow."""
     name = sweep.name
     if tags.CONTEST not in record.attributes:
         raise StoreError(f"contest {name}: there is a sweep of this name in {sweep.storage}; give it another name")
@@ -142,6 +145,7 @@ def _check_unchanged(sweep: Sweep, given: Contestants, record: SearchRecord) -> 
             f"contest {name}: was started before with other contents: {'; '.join(lines)}. Give it another name, or "
             "undo the change; only execution may change"
         )
+    return Growth()
 
 
 def _check_labels(place: str, labels: Sequence[str], n_contestants: int) -> None:

@@ -11,14 +11,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rothamsted.errors import SpecError
+from rothamsted.errors import SpecError, UserError
+from rothamsted.metric import Metric
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.spec.document import Document
 from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.foreign_study import ForeignStudy, checked_foreign, open_foreign
+from rothamsted.sweeping.open.parent import take_from
+from rothamsted.sweeping.open.whose_search import search_of, with_search
 from rothamsted.sweeping.opened import stage_config
+from rothamsted.tracking import tracking_uri
 from rothamsted.tracking.projects.project import open_project
 
 
@@ -30,6 +34,8 @@ def load(
     known: Mapping[str, Study] = MappingProxyType({}),
 ) -> tuple[Sweep, Study | ForeignStudy]:
     """Read and check a sweep file of the project at `root`; also its study. Without a file the overrides have it all.
+
+    The address of the sweep's search is absolute, see `places`.
 
     Args:
         path: the sweep file, or its contents.
@@ -68,6 +74,16 @@ def load(
     def in_own_names(name: str, data: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
         return fields.in_own_names(study_of(name).config, data, place=place)
 
+    def metrics_of_other(name: str) -> Mapping[str, Metric]:
+        try:
+            return study_of(name).known_metrics
+        except UserError:  # its study may be gone, and its results are not: they only lack the ranges of metrics
+            return {}
+
+    def taken(own: str, name: str, take: str, storage: str) -> Mapping[str, Any]:
+        there = search_of(storage, name, root=root, tracking_uri=tracking_uri())
+        return take_from(own, name, take, there, metrics_of=metrics_of_other)
+
     sweep = load_sweep(
         path,
         overrides,
@@ -78,8 +94,10 @@ def load(
         root=root,
         in_own_names=in_own_names,
         metrics_of=lambda name: study_of(name).known_metrics,
+        taken=taken,
     )
     study = checked_foreign(sweep, root) if sweep.is_foreign else study_of(str(sweep.study))
+    sweep = with_search(sweep, root=root, tracking_uri=tracking_uri())
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()
