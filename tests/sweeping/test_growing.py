@@ -21,7 +21,8 @@ from rothamsted.analysis.values import Dataset
 from rothamsted.errors import ResumeError
 from rothamsted.search import find_search
 from rothamsted.spec import from_resolved
-from rothamsted.sweeping.opened import confirm_queue_of, queue_of
+from rothamsted.sweeping.opened import confirm_queue_of, open_started, queue_of
+from rothamsted.sweeping.worker.waiting import WaitingForDecisions
 from rothamsted.tracking import find_run, find_runs, read_text
 from tests.sweeping.conftest import Events, Project
 
@@ -110,6 +111,18 @@ def test_a_grown_sweep_has_the_numbers_of_one_that_was_whole_from_the_start(
     run(project, {**after, "name": "whole"})
     assert scores(project, "grown") == scores(project, "whole")  # bit for bit
     assert trained(run(project, {**after, "name": "grown"})) == 0
+
+
+def test_what_was_a_trials_only_replicate_lies_below_its_run_under_a_replicates_name(project: Project) -> None:
+    run(project, {**TOYS, "space": {"lr": [0.5]}, "replicates": {"count": 1}})
+    [lone] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
+    run(project, {**TOYS, "space": {"lr": [0.5]}})
+    [trial] = find_runs(None, {tags.ROLE: "trial"}, uri=project.tracking_uri)
+    found = find_runs(None, {tags.ROLE: "replicate"}, uri=project.tracking_uri)
+    assert {one.tags["mlflow.parentRunId"] for one in found} == {trial.run_id}
+    names = {one.tags["mlflow.runName"] for one in found}
+    assert (len(names), lone.run_id in {one.run_id for one in found}) == (2, True)
+    assert trial.tags["mlflow.runName"] not in names
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "gp"])
@@ -306,6 +319,24 @@ def test_a_growth_that_is_killed_in_the_middle_goes_on_and_ends_alike(project: P
     run(project, {**grown, "name": "whole"})
     assert scores(project, "toys") == scores(project, "whole")
     assert len(data(project, "toys").conditions) == 3
+
+
+def test_a_worker_that_knows_the_file_of_before_ends_when_the_sweep_has_grown(project: Project) -> None:
+    with project.start(TOYS) as first:
+        project.work(first)
+    at_work = open_started(
+        "toys",
+        project.storage,
+        root=project.root,
+        find_target=lambda whole: first.study,
+        tracking_uri=project.tracking_uri,
+    )
+    with project.start({**TOYS, "space": {"lr": [0.1, 0.3, 0.5]}}) as second:  # it decides now
+        assert not WaitingForDecisions(at_work)()
+        assert at_work.has_grown
+        assert WaitingForDecisions(second)()
+        assert not second.has_grown
+        project.work(second)
 
 
 def n_replicates(project: Project) -> int:

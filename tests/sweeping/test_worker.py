@@ -214,7 +214,7 @@ def test_a_replicate_out_of_memory_is_failed_and_the_sweep_goes_on(project: Proj
 def test_a_failed_replicate_is_retried_as_often_as_the_file_says(project: Project) -> None:
     context = project.start({"space": {"fail": [True]}, "replicates": {"count": 2}, "execution": {"retries": 2}})
     project.work(context)
-    attempts = sorted((r.tags[tags.REPLICATE], r.tags[tags.ATTEMPT]) for r in runs(project, "replicate"))
+    attempts = sorted((r.tags[tags.REPLICATE], r.tags.get(tags.ATTEMPT, "1")) for r in runs(project, "replicate"))
     assert attempts == [(r, a) for r in "01" for a in "123"]
     assert counts_of(found_of(context)) == [{"failed": 2}]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.analysis.commands import fetch_line, name_beside, resolved_path, run_line
+from rothamsted.analysis.commands import fetch_line, is_entry_point, name_beside, resolved_path, run_line
 from rothamsted.analysis.parent_words import parent_words
 from rothamsted.analysis.replicates_words import replicates_words
 from rothamsted.analysis.sweep_runs import SweepRuns
@@ -137,7 +137,7 @@ def how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
         *([f"# The file has the values that were taken: {words}."] if (words := parent_words(found.sweep)) else []),
         *([f"git checkout {commit}"] if commit else []),
         fetch_line(found.sweep.name, found.run.run_id),
-        run_line("sweep", again, is_foreign=found.sweep.is_foreign),
+        run_line("sweep", again, is_in_project=is_entry_point(found.sweep.study)),
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rothamsted import tags, tracking
+from rothamsted import places, tags, tracking
 from rothamsted.analysis.find import find_last_stage, find_sweep
 from rothamsted.analysis.read_sweep import read_sweep, read_sweep_runs
 from rothamsted.analysis.settings import settings_of
@@ -28,7 +28,6 @@ _COLUMNS = {
     **{"mean": "f", "ci_low": "f", "ci_high": "f", "n": "i", "is_confirmed": "b", "started": TIME, "run_id": "s"},
     "note": "s",
 }
-STORAGE = "sqlite:///optuna.db"  # where a sweep's file does not say
 
 
 def load(name_or_run_id: str) -> Result:
@@ -104,7 +103,10 @@ def sweeps() -> pd.DataFrame:
     """
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
-    return table(_COLUMNS, [_row(one) for one in list_sweeps(uri=uri, storage=STORAGE)])
+    return table(
+        _COLUMNS,
+        [_row(one) for one in list_sweeps(uri=uri, storage=places.absolute_storage(places.STORAGE, places.home(uri)))],
+    )
 
 
 def _row(one: ListedSweep) -> tuple[Any, ...]:

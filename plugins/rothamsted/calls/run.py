@@ -18,9 +18,9 @@ from rothamsted.errors import UserError
 from rothamsted.records import Outcome
 from rothamsted.result import SessionResult
 from rothamsted.suggest import known_names
-from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
+from rothamsted.sweeping.coordinator.coordinator import STOPPED
 from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
-from rothamsted.sweeping.open.if_exists import IF_EXISTS, IfExists, check_same_code, free_name
+from rothamsted.sweeping.open.if_exists import IF_EXISTS, IfExists, check_code, free_name
 from rothamsted.sweeping.opened import Place
 from rothamsted.unsaved import UnsavedDatabases, only_here, open_unsaved
 
@@ -72,7 +72,7 @@ def run(described: DescribedSweep, *, if_exists: IfExists = "resume", save: bool
     elif if_exists == "new":
         described = described.renamed(free_name(described.spec))
     elif if_exists == "resume":
-        check_same_code(described.spec, described.study, described.root)
+        check_code(described.spec, described.study, described.root)
     with nullcontext() if databases is None else only_here(databases):
         ended, uri = _session(described, databases)
         _check_ended(ended, uri)
@@ -106,7 +106,7 @@ def _check_ended(ended: SessionResult, uri: str) -> None:
         KeyboardInterrupt: it was stopped by a signal.
         UserError: no replicate came to a result, or workers cannot run.
     """
-    if ended.exit_status == INTERRUPTED:
+    if ended.exit_status in STOPPED:
         raise KeyboardInterrupt(f"sweep {ended.sweep.name} is stopped; the same call goes on")
     replicates = ended.analysis.dataset.replicates
     has_result = any(one.outcome in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED) for one in replicates)

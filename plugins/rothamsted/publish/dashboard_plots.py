@@ -11,7 +11,7 @@ from typing import Any
 
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Factor
-from rothamsted.publish.description import estimate_text
+from rothamsted.publish.description import answer, estimate_text
 from rothamsted.reporting.verdicts import verdict_of
 
 MOST_SHOWN = 25  # conditions
@@ -38,6 +38,12 @@ def attributes_of_trials(analysis: Analysis) -> dict[int, dict[str, str]]:
         shown = {analysis.dataset.objective.metric: estimate_text(summary.interval, summary), "verdict": verdict}
         found[number] = {key: text.replace("\N{NO-BREAK SPACE}", " ") for key, text in shown.items() if text}
     return found
+
+
+def attributes_of_study(analysis: Analysis) -> dict[str, str]:
+    """What the dashboard lists of the study, in words: the best condition with its estimate, what can be the best."""
+    lines = [line.strip("*").replace("\N{NO-BREAK SPACE}", " ") for line in answer(analysis) if line]
+    return dict(zip(("best", "estimate", "verdict"), (line.removeprefix("Best: ") for line in lines)))
 
 
 def _intervals(analysis: Analysis) -> Figure:

@@ -96,19 +96,26 @@ class Queue:
         self._database.run(lambda tx: set_note(tx, self.study_id, None, note))
 
     def show(
-        self, *, plots: Mapping[str, Mapping[str, Any]], on_trials: Mapping[int, Mapping[str, Any]] | None = None
+        self,
+        *,
+        plots: Mapping[str, Mapping[str, Any]],
+        on_trials: Mapping[int, Mapping[str, Any]],
+        on_study: Mapping[str, str],
     ) -> None:
         """What optuna-dashboard shows of an analysis, all at once.
 
         Args:
             plots: Name -> plotly's JSON; one that is there is replaced.
             on_trials: Number of a trial -> user attributes.
+            on_study: User attributes of the study.
         """
 
         def write(tx: sa.Connection) -> None:
             for name, figure in plots.items():
                 set_plot(tx, self.study_id, name, figure)
-            set_on_trials(tx, self.study_id, on_trials or {})
+            set_on_trials(tx, self.study_id, on_trials)
+            for key, text in on_study.items():
+                set_study_attribute(tx, self.study_id, key, text)
 
         self._database.run(write)
 

@@ -106,7 +106,7 @@ def _of_model(model: type[BaseModel], prefix: str) -> Mapping[str, Explained]:
             type=_section(key, hints[name], own) if own else type_words(hints[name]),
             default=_default(field),
             meaning=meanings.get(name, ""),
-            example=EXAMPLES.get(key, "") or EXAMPLES[key.removeprefix("stages.")],
+            example=EXAMPLES.get(key, "") or EXAMPLES.get(key.removeprefix("stages."), ""),
             below=own,
         )
         found |= below

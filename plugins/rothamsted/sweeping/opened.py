@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -70,6 +69,7 @@ class Opened:
         question: the sweep file's opening comment.
         is_resumed: it had been started before.
         data_digest: of the data that the first condition trains on; None where nobody can say.
+        growths: what was added when, in order, when it was opened; empty for a sweep that had not grown.
     """
 
     sweep: Sweep
@@ -88,16 +88,17 @@ class Opened:
     question: str = ""
     is_resumed: bool = False
     data_digest: str | None = None
+    growths: Sequence[Mapping[str, Any]] = ()
 
     @property
     def dataset(self) -> DatasetUsed | None:
         """The data of all conditions; None where nobody can say."""
         return dataset_of(self.sweep, self.study, self.data_digest)
 
-    @cached_property
-    def growths(self) -> Sequence[Mapping[str, Any]]:
-        """What was added when, in order; empty for a sweep that has not grown."""
-        return self.queue.attribute(tags.GROWN, [])
+    @property
+    def has_grown(self) -> bool:
+        """Whether something was added since it was opened: what is in hand is of the file of before."""
+        return len(self.queue.attribute(tags.GROWN, [])) > len(self.growths)
 
     @property
     def is_rescored(self) -> bool:
@@ -268,4 +269,5 @@ def open_started(
         labels=record.attributes.get(tags.CONTEST, {}).get("labels", ()),
         is_resumed=True,
         data_digest=record.attributes.get(tags.DATA_DIGEST),
+        growths=record.attributes.get(tags.GROWN, ()),
     )

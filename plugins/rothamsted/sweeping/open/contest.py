@@ -7,7 +7,7 @@ workers, checkpoints and resume are those of a sweep; it has a name, an Optuna s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,25 +74,19 @@ def open_contest(
     digests, rows = _check_configs(what, found, configs, labels, seeds, vary)
     if find_root() != root.resolve():
         raise StudyError(f"{what}: workers start in {Path.cwd()}, which is not in the project {root}; go there first")
-    common, space = _split(configs)
-    plain = {
-        "name": name,
-        "study": study,
-        "parameters": common,
-        "space": space,
-        "objective": objective.model_dump(),
-        "sampler": {"name": "random" if space else "grid"},  # a queue of given conditions: nothing is proposed
-        "trials": len(configs) if space else None,
-        "replicates": {"seeds": [int(seed) for seed in seeds], **({"vary": list(vary)} if vary else {})},
-        "models": "all" if models else "none",
-        "execution": execution.model_dump(),
-        "statistics": {"level": level},
-        "storage": storage,
-    }
-    try:
-        sweep = from_resolved(plain)
-    except SpecError as error:
-        raise SpecError(f"{what}: {str(error).removeprefix('recorded sweep: ')}") from error
+    sweep, space = _as_sweep(
+        configs,
+        {
+            "name": name,
+            "study": study,
+            "objective": objective.model_dump(),
+            "replicates": {"seeds": [int(seed) for seed in seeds], **({"vary": list(vary)} if vary else {})},
+            "models": "all" if models else "none",
+            "execution": execution.model_dump(),
+            "statistics": {"level": level},
+            "storage": storage,
+        },
+    )
     conditions = [{field: config[field] for field in space if field in config} for config in configs]
     data_digest = "+".join(digests) or None
     given = Contestants(
@@ -115,6 +109,21 @@ def open_contest(
         contestants=given,
         experiment_id=experiment_id,
     ).open(lambda line: None)
+
+
+def _as_sweep(configs: Sequence[Config], plain: Mapping[str, Any]) -> tuple[Sweep, Collection[str]]:
+    """The contest as a sweep whose conditions are given, and the fields in which the contestants differ."""
+    common, space = _split(configs)
+    searched = {
+        "parameters": common,
+        "space": space,
+        "sampler": {"name": "random" if space else "grid"},  # a queue of given conditions: nothing is proposed
+        "trials": len(configs) if space else None,
+    }
+    try:
+        return from_resolved({**plain, **searched}), space
+    except SpecError as error:
+        raise SpecError(f"contest {plain['name']}: {str(error).removeprefix('recorded sweep: ')}") from error
 
 
 def _plain(

@@ -24,7 +24,7 @@ def free_name(sweep: Sweep) -> str:
     return next(name for name in names if find_search(sweep.storage, name) is None)
 
 
-def check_same_code(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> None:
+def check_code(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> None:
     """Refuse to go on with other code than the last session had; where nothing was started, nothing is refused.
 
     Raises:

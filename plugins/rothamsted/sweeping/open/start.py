@@ -290,4 +290,5 @@ class Opening:
             question=self.place.question,
             is_resumed=is_resumed,
             data_digest=self.asked.data_digest,
+            growths=queue.attribute(tags.GROWN, []),
         )

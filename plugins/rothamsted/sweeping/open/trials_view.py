@@ -14,6 +14,9 @@ from rothamsted.sweeping.run_names import varying
 
 MOST_PARAMETERS = 6  # columns, and axes of a chart; a run's name has them all
 MOST_RUNS = 20  # in a chart of bars
+_DATASET = "attributes.`Dataset`"
+_FIRST, _LAST = ("1", "attributes.`Run Name`"), ("runDateAndNestInfo", "duration")  # the UI's own: "1" has the boxes
+_N_MEANS = 4  # columns that begin the list: mean, interval, n
 
 
 def trials_view(sweep: Sweep) -> dict[str, Any]:
@@ -26,7 +29,9 @@ def trials_view(sweep: Sweep) -> dict[str, Any]:
         "searchFilter": f"tags.`{tags.SWEEP}` = '{sweep.name}' AND tags.`{tags.ROLE}` = 'trial'",
         "orderByKey": f"metrics.`{ranked_by}`",
         "orderByAsc": sweep.objective.direction == "minimize",
-        "selectedColumns": _columns(sweep, ranked_by),
+        "selectedColumns": (columns := _columns(sweep, ranked_by)),
+        "columnOrder": [*_FIRST, *columns, *_LAST],
+        "columnWidths": {"attributes.`Run Name`": 270, _DATASET: 150} | dict.fromkeys(columns[:_N_MEANS], 115),
         "compareRunSections": [
             {"uuid": name, "name": name, "display": True, "isReordered": True}
             for name in (OBJECTIVE, sweep.objective.metric)
@@ -42,7 +47,7 @@ def _columns(sweep: Sweep, ranked_by: str) -> Sequence[str]:
     return [
         *(f"metrics.`{name}`" for name in metrics),
         *(f"params.`{name}`" for name in varying(sweep)[:MOST_PARAMETERS]),
-        "attributes.`Dataset`",
+        _DATASET,
         f"tags.`{tags.TRIAL}`",
     ]
 

@@ -71,7 +71,8 @@ class TrialRuns:
     def put_below(self, trial_run_id: str, run_id: str) -> None:
         """Make the run of what was the trial's only replicate one of several below the trial's run."""
         self.context.recorder.hold(run_id, self.lease.token)
-        of_replicate = {tags.ROLE: "replicate", "mlflow.parentRunId": trial_run_id}
+        place = {"mlflow.parentRunId": trial_run_id, "mlflow.runName": self._name_of(0)}
+        of_replicate = {tags.ROLE: "replicate", **place}
         self.context.recorder.log(run_id, tags=of_replicate)
 
     def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
@@ -87,7 +88,7 @@ class TrialRuns:
         own |= self._source() if role == "trial" else {}
         run_id = self._open(
             key,
-            name=assignment.run_name if role == "trial" else replicate_name(self.context.sweep.varied_by(seed), seed),
+            name=self._name_of(replicate),
             parent_id=parent_id if assignment.has_run else assignment.parent_run_id,
             tags={**self.tags(role), **own},
             params=self._replicate_params(seed, is_trial=role == "trial"),
@@ -138,6 +139,12 @@ class TrialRuns:
         }
 
     # ---- within ----
+
+    def _name_of(self, replicate: int) -> str:
+        """What the run of a replicate is called; a lone one is its trial."""
+        seed = self.assignment.seeds[replicate]
+        is_lone = self.assignment.tags[tags.ROLE] == "trial"
+        return self.assignment.run_name if is_lone else replicate_name(self.context.sweep.varied_by(seed), seed)
 
     def _open(self, key: str, **what: Any) -> str:
         """Open a run under the id that stands for it in the search; where a store gives ids, write it there after."""
