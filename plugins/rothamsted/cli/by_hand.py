@@ -14,6 +14,7 @@ from rothamsted.studies import Study, load_study
 from rothamsted.suggest import known_names
 
 _EACH = {"-m", "--multirun"}  # as Hydra writes it: train every combination
+_STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM
 _BARE = ("--no-save", "--help")  # options of a study without a value
 
 
@@ -27,11 +28,16 @@ def train(arguments: Sequence[str]) -> int:
     name, words = arguments[0], list(arguments[1:])
     if not _EACH & set(words):
         return entry_point(name, words)
-    statuses = []
+    worst = 0
     for one in combinations([word for word in words if word not in _EACH]):
         print(f"train {name} {' '.join(one)}", flush=True)
-        statuses.append(entry_point(name, one))
-    return max(statuses)
+        try:
+            entry_point(name, one)
+        except SystemExit as ended:  # a study's own command line ends with its status
+            worst = max(worst, int(ended.code or 0))
+        if worst in _STOPPED:
+            break
+    return worst
 
 
 def combinations(words: Sequence[str]) -> list[list[str]]:
