@@ -20,6 +20,7 @@ from rothamsted.cli.screen import screen_of
 from rothamsted.cli.sweep_target import take_file
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home
+from rothamsted.spec import plan
 from rothamsted.spec.field_values import seconds
 
 LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
@@ -63,7 +64,7 @@ def check(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.open.check import print_plan
     from rothamsted.sweeping.open.from_file import load
 
-    found = pairs(arguments, command="check")
+    found, screen = pairs(arguments, command="check"), screen_of(arguments, command="check")
     root = find_home(Path.cwd())
     path = take_file(found, root)
     if path is None and COMMAND not in found and "study" not in found:
@@ -72,7 +73,9 @@ def check(arguments: Sequence[str]) -> int:
     is_timed = take_truth(found, "time", "check")
     spec, study = load(path, found, root)
     policy_of(spec, root)
-    print_plan(spec, study, console=Console(), is_timed=is_timed)
+    print_plan(spec, study, console=screen.console, is_timed=is_timed)
+    size = plan(spec, n_preview=0)
+    screen.give({"sweep": spec.name, "n_conditions": size.n_conditions, "n_replicates": size.n_replicates})
     return 0
 
 
@@ -83,17 +86,18 @@ def worker(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.worker.entry import work
     from rothamsted.tracking import tracking_uri
 
-    found = pairs(arguments, command="worker")
+    found, screen = pairs(arguments, command="worker"), screen_of(arguments, command="worker")
     name = take(found, "sweep")
     storage = take(found, "storage") or places.STORAGE
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
     storage = search_of(storage, name, root=find_home(Path.cwd()), tracking_uri=tracking_uri())
     _wait_for(name, storage, take(found, "wait"))
-    printed = _Printed()
+    printed = _Printed(screen.console)
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
-    print(f"sweep {name}: {why.value}; replicates that ended here: {printed.n_ended}")
+    screen.say(f"sweep {name}: {why.value}; replicates that ended here: {printed.n_ended}")
+    screen.give({"sweep": name, "why": why.value, "n_ended": printed.n_ended})
     return 0
 
 
@@ -125,9 +129,9 @@ def _wait_for(
 class _Printed:
     """Events of a worker by hand, a line for each replicate that ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         self.n_ended = 0
-        self._console = Console()
+        self._console = console
 
     def show(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "end":

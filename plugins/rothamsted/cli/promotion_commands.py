@@ -7,7 +7,6 @@ sweep, a policy for something else, evidence that was altered) is one line and e
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -21,12 +20,11 @@ from rothamsted.cli.screen import screen_of
 from rothamsted.cli.settings import take_number
 from rothamsted.cli.store import open_store
 from rothamsted.errors import SpecError, UserError
-from rothamsted.mlproject import find_root
+from rothamsted.mlproject import find_home
 from rothamsted.promotion.judge.policy import Aliases, Policy
 from rothamsted.promotion.ledger.decision import PromotionOutcome
 
 NOT_YET = 3  # exit status
-WIDTH = 160  # characters of a table, where no terminal says how wide it is
 
 
 def promote(arguments: Sequence[str]) -> int:
@@ -42,7 +40,7 @@ def promote(arguments: Sequence[str]) -> int:
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
-    root, uri = find_root(Path.cwd()), open_store()
+    root, uri = find_home(Path.cwd()), open_store()
     screen = screen_of(arguments, command="promote")
     console = screen.console
     place = Place(root=root, tracking_uri=uri, outer_run_id=tracking.current_run_id())
@@ -74,7 +72,7 @@ def rollback(arguments: Sequence[str]) -> int:
     from rothamsted.promotion.ledger.rollback import rollback as roll_back
     from rothamsted.tracking.registry.registered import open_registry
 
-    found = pairs(arguments, command="rollback")
+    found, screen = pairs(arguments, command="rollback"), screen_of(arguments, command="rollback")
     model, reason = take(found, "model"), take(found, "reason", "") or ""
     policy_file = take(found, "policy")
     if model is None:
@@ -82,13 +80,14 @@ def rollback(arguments: Sequence[str]) -> int:
     aliases = _aliases(model, policy_file)
     done = roll_back(model, registry=open_registry(open_store()), aliases=aliases, reason=reason)
     left = f"version {done.next_before}" if done.next_before else "nothing: there was no champion before it"
-    Console().print(
+    screen.console.print(
         f"{model}: {aliases.champion} is version {done.new} again, was version {done.old}; reason: {done.reason}.\n"
         f"Another rollback would go back to {left}.",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+    screen.give({"model": model, **dataclasses.asdict(done)})
     return 0
 
 
@@ -97,7 +96,7 @@ def registry(arguments: Sequence[str]) -> int:
     from rothamsted.promotion.ledger.timeline import changes_table, history, versions_table
     from rothamsted.tracking.registry.registered import open_registry
 
-    found = pairs(arguments, command="registry")
+    found, screen = pairs(arguments, command="registry"), screen_of(arguments, command="registry")
     model, policy_file = take(found, "model"), take(found, "policy")
     opened = open_registry(open_store())
     if model is None:
@@ -105,12 +104,13 @@ def registry(arguments: Sequence[str]) -> int:
         known = ", ".join(opened.model_names()) or "none yet"
         raise UserError(f"rothamsted registry: which model? give model=NAME; there are: {known}")
     told = history(model, registry=opened, aliases=_aliases(model, policy_file))
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = screen.console
     console.print(versions_table(told))
     if told.changes:
         console.print(changes_table(told))
     for mark in told.marks:
         console.print(f"note: {mark}", markup=False, highlight=False, soft_wrap=True)
+    screen.give({"model": model, **dataclasses.asdict(told)})
     return 0
 
 
@@ -169,7 +169,7 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
     """
     from rothamsted.promotion.judge.policy_file import FOLDER, load_policy
 
-    root = find_root(Path.cwd())
+    root = find_home(Path.cwd())
     if policy_file is not None:
         return load_policy(policy_file, root).aliases
     policies = [load_policy(path.relative_to(root), root) for path in sorted((root / FOLDER).glob("*.yaml"))]
