@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.counted import n_calls
 
 from rothamsted.catalog import INTERVALS
 from rothamsted.errors import SpecError
 from rothamsted.statistics.bands import CurveBand, band
 from rothamsted.statistics.intervals import mean_interval
+from tests.counted import n_calls
 
 OF_MEANS = sorted(name for name, row in INTERVALS.items() if not row.is_of_rows)  # of any numbers
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from tests.counted import n_calls
 
 from rothamsted.catalog import INTERVALS
 from rothamsted.statistics.describe import describe, interquartile_mean
 from rothamsted.statistics.intervals import mean_interval
+from tests.counted import n_calls
 
 OF_MEANS = sorted(name for name, row in INTERVALS.items() if not row.is_of_rows)  # of any numbers
 

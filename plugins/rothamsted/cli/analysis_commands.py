@@ -58,7 +58,7 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
     from rothamsted.publish.export import Names, read_names, write_export
-    from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page
+    from rothamsted.publish.pages import copy_page, report_html, write_page, write_picture
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
@@ -82,7 +82,8 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     run_id = dataset.run_id or _summary_run(recorder, dataset.experiment_id, dataset.name, request, uri=uri)
     if command == "analyze" and dataset.kind == "sweep":
         rewrite_sweep_trials(recorder, dataset, level=settings.level, uri=uri)
-    write_record(recorder, analysis, run_id)
+    picture = write_picture(recorder, analysis, run_id)
+    write_record(recorder, analysis, run_id, picture=picture)
     write_page(recorder, run_id, html)
     _link_outer(recorder, dataset.experiment_id, run_id, dataset.name)
     recorder.close()
@@ -95,10 +96,8 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     if export is not None:
         written = write_export(analysis, command_folder() / export, export_names)
         console.print(f"export: {written}", markup=False, soft_wrap=True)
-    link = tracking.run_path(dataset.experiment_id, run_id)
-    console.print(
-        f"in MLflow: {tracking.ui_command(uri)}    # then /{link}, artifact {REPORT}", markup=False, soft_wrap=True
-    )
+    link = tracking.run_link(uri, dataset.experiment_id, run_id)
+    console.print(f"in MLflow: {tracking.ui_command(uri)}    # then {link}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -172,7 +171,8 @@ def _link_outer(recorder: tracking.Recorder, experiment_id: str, run_id: str, na
     outer = tracking.current_run_id()
     if outer is None or outer == run_id:
         return
-    recorder.log(outer, tags={tags.ROLE: "continuation", tags.CONTINUES: run_id})
+    own = {tags.ROLE: "continuation", tags.CONTINUES: run_id, "mlflow.runName": f"{name} (analysed)"}
+    recorder.log(outer, tags=own)
     link = tracking.run_path(experiment_id, run_id)
     recorder.set_description(outer, f"Analysed **{name}**: [the run with its results]({link})\n")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
@@ -16,6 +19,8 @@ from rothamsted.tracking.address import sqlite_path, tracking_uri
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.sql.schema import client_of
 from rothamsted.tracking.sql.store import DEFAULT_EXPERIMENT_ID
+
+_SHARED_VIEW = "mlflow.sharedViewState."  # of MLflow 3.17's UI
 
 
 def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:
@@ -47,6 +52,18 @@ def experiment_id(uri: str | None = None, *, default_name: str | None = None) ->
             f"`mlflow experiments restore -x {found.experiment_id}` or name another"
         )
     return found.experiment_id
+
+
+def save_view(uri: str, experiment_id: str, key: str, view: Mapping[str, Any]) -> None:
+    """Keep how MLflow's UI shows the runs of an experiment, under a key that a link can name (`sweep_path`).
+
+    It is what the UI's own button "Share" writes: a tag of the experiment.
+    """
+    text = json.dumps(view, separators=(",", ":"))
+    try:
+        client_of(uri).set_experiment_tag(experiment_id, f"{_SHARED_VIEW}{key}", text)
+    except MlflowException as error:
+        raise StoreError(f"experiment {experiment_id}: cannot keep the view of a sweep: {one_line(error)}") from error
 
 
 def _by_name(client: MlflowClient, name: str) -> Experiment:
