@@ -56,7 +56,7 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
     from rothamsted.publish.export import Names, read_names, write_export
-    from rothamsted.publish.pages import copy_page, report_html, write_page, write_picture
+    from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page, write_picture
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
