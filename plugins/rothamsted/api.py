@@ -14,7 +14,7 @@ from rich.console import Console
 from rothamsted.analysis.analyze import QUICK, analyze, settings_of
 from rothamsted.executors import Executor
 from rothamsted.promoting import policy_of, with_decision
-from rothamsted.publish.console import sayer, show, show_report
+from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep
@@ -54,6 +54,7 @@ def run(
 
 def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> SessionResult:
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
+    say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
     session = Coordinator(opened=opened, executor=executor, console=console, until=until).run()
     data, settings = opened.data(), settings_of(opened.sweep.statistics)
     if session.decided:

@@ -28,6 +28,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
+from rothamsted.places import REPORTS, command_folder, output_folder
 from rothamsted.records import RunStatus
 from rothamsted.reporting.plots import FORMATS
 
@@ -55,7 +56,7 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
     from rothamsted.publish.export import Names, read_names, write_export
-    from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page
+    from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page, write_picture
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
@@ -79,21 +80,22 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     run_id = dataset.run_id or _summary_run(recorder, dataset.experiment_id, dataset.name, request, uri=uri)
     if command == "analyze" and dataset.kind == "sweep":
         rewrite_sweep_trials(recorder, dataset, level=settings.level, uri=uri)
-    write_record(recorder, analysis, run_id)
+    picture = write_picture(recorder, analysis, run_id)
+    write_record(recorder, analysis, run_id, picture=picture)
     write_page(recorder, run_id, html)
     _link_outer(recorder, dataset.experiment_id, run_id, dataset.name)
     recorder.close()
     console = screen.console
     console.print(description(analysis), markup=False, soft_wrap=True)
     if folder is not None:
-        console.print(f"report: {copy_page(html, Path(folder), dataset.name)}", markup=False, soft_wrap=True)
+        console.print(
+            f"report: {copy_page(html, command_folder() / folder, dataset.name)}", markup=False, soft_wrap=True
+        )
     if export is not None:
-        written = write_export(analysis, Path(export), export_names)
+        written = write_export(analysis, command_folder() / export, export_names)
         console.print(f"export: {written}", markup=False, soft_wrap=True)
-    link = tracking.run_path(dataset.experiment_id, run_id)
-    console.print(
-        f"in MLflow: {tracking.ui_command(uri)}    # then /{link}, artifact {REPORT}", markup=False, soft_wrap=True
-    )
+    link = tracking.run_link(uri, dataset.experiment_id, run_id)
+    console.print(f"in MLflow: {tracking.ui_command(uri)}    # then {link}", markup=False, soft_wrap=True)
     if screen.is_json:
         from rothamsted.cli.results import plain_analysis
 
@@ -128,7 +130,7 @@ def compare(arguments: Sequence[str]) -> int:
     from rothamsted.publish.pages import copy_page, write_page
 
     found, screen = pairs(arguments, command="compare"), screen_of(arguments, command="compare")
-    references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
+    references, folder = names_of(take(found, "runs")), take(found, "folder")
     asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
     objective, over = take_objective(found, "compare"), take_over(found, "compare")
     if len(references) < 2:
@@ -145,13 +147,13 @@ def compare(arguments: Sequence[str]) -> int:
         with tracking.open_recorder(uri) as recorder:
             recorder.log(outer, tags={tags.ROLE: "summary"})
             write_page(recorder, outer, html, "report/comparison.html")
-    page = copy_page(html, Path(folder), dataset.name[:80])
-    console.print(f"comparison: {page}", markup=False, soft_wrap=True)
+    written = copy_page(html, output_folder(folder, usual=REPORTS, tracking_uri=uri), dataset.name[:80])
+    console.print(f"comparison: {written}", markup=False, soft_wrap=True)
     if screen.is_json:
         from rothamsted.analysis.analyze import analyze as analyze_dataset
         from rothamsted.cli.results import plain_analysis
 
-        screen.give({**plain_analysis(analyze_dataset(dataset, settings)), "page": str(page)})
+        screen.give({**plain_analysis(analyze_dataset(dataset, settings)), "page": str(written)})
     return 0
 
 
@@ -178,7 +180,8 @@ def _link_outer(recorder: tracking.Recorder, experiment_id: str, run_id: str, na
     outer = tracking.current_run_id()
     if outer is None or outer == run_id:
         return
-    recorder.log(outer, tags={tags.ROLE: "continuation", tags.CONTINUES: run_id})
+    own = {tags.ROLE: "continuation", tags.CONTINUES: run_id, "mlflow.runName": f"{name} (analysed)"}
+    recorder.log(outer, tags=own)
     link = tracking.run_path(experiment_id, run_id)
     recorder.set_description(outer, f"Analysed **{name}**: [the run with its results]({link})\n")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from rothamsted import tags
+from rothamsted import places, tags
 from rothamsted.cli.after_dashes import COMMAND
 from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.cli.screen import screen_of
@@ -23,7 +23,6 @@ from rothamsted.mlproject import find_home
 from rothamsted.spec import plan
 from rothamsted.spec.field_values import seconds
 
-DEFAULT_STORAGE = "sqlite:///optuna.db"
 LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
 
 
@@ -39,7 +38,8 @@ def sweep(arguments: Sequence[str]) -> int:
     found, screen = pairs(arguments, command="sweep"), screen_of(arguments, command="sweep")
     is_saved = take_truth(found, "save", "sweep")
     root = find_home(Path.cwd())
-    path = take_file(found, root, default="sweeps/quickstart.yaml")
+    given = take_file(found, root, default="sweeps/quickstart.yaml")
+    path = None if given is None else places.input_file(given)
     spec, study = load(path, found, root)
     console = screen.console
     for line in warnings_of(spec, study):
@@ -69,6 +69,7 @@ def check(arguments: Sequence[str]) -> int:
     path = take_file(found, root)
     if path is None and COMMAND not in found and "study" not in found:
         raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
+    path = None if path is None else places.input_file(path)
     is_timed = take_truth(found, "time", "check")
     spec, study = load(path, found, root)
     policy_of(spec, root)
@@ -81,13 +82,16 @@ def check(arguments: Sequence[str]) -> int:
 def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
     from rothamsted.studies import stop_on_signals
+    from rothamsted.sweeping.open.whose_search import search_of
     from rothamsted.sweeping.worker.entry import work
+    from rothamsted.tracking import tracking_uri
 
     found, screen = pairs(arguments, command="worker"), screen_of(arguments, command="worker")
     name = take(found, "sweep")
-    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
+    storage = take(found, "storage") or places.STORAGE
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
+    storage = search_of(storage, name, root=find_home(Path.cwd()), tracking_uri=tracking_uri())
     _wait_for(name, storage, take(found, "wait"))
     printed = _Printed(screen.console)
     with stop_on_signals(lambda signal_name: None) as stop:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 
@@ -24,6 +23,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
+from rothamsted.places import FIGURES, output_folder
 from rothamsted.registries import NameOf
 from rothamsted.reporting.plots import FORMATS
 
@@ -53,12 +53,13 @@ def figures(found: dict[str, str]) -> int:
     from rothamsted.publish.figures import write_figures
 
     formats, plots = _formats(found), take_plots(found, "report")
-    folder, where, width_mm = Path(take(found, "folder", "figures") or "figures"), _where(found), _size(found)
+    given, where, width_mm = take(found, "folder"), _where(found), _size(found)
     options = take_plot_options(found, "report")
     asked = take_settings(found, "report")
     uri = open_store()
     dataset = take_dataset(found, "report", uri=uri, has_samples=options.axis == "samples")
     analysis = analyze(dataset, replace(settings_of(dataset.statistics), **asked))
+    folder = output_folder(given, usual=FIGURES, tracking_uri=uri)
     written = write_figures(
         analysis, folder, plots=plots, formats=formats, where=where, options=options, width_mm=width_mm
     )

@@ -145,9 +145,10 @@ def outcome_lines(outcome: PromotionOutcome, uri: str) -> list[str]:
         version = f"version {one.version}" if one.version else "not registered yet"
         lines += [f"{one.decision}: {one.label} ({version})", *(f"  {reason}" for reason in one.reasons)]
     lines.append(f"champion of {outcome.model}: {_champion(outcome)}")
-    page = tracking.run_path(outcome.experiment_id, outcome.sweep_run_id)
     if not outcome.is_dry_run:
-        lines.append(f"in MLflow: {tracking.ui_command(uri)}    # then /#/models/{outcome.model}, and /{page}")
+        page = tracking.run_link(uri, outcome.experiment_id, outcome.sweep_run_id)
+        model = f"{tracking.ui_address(uri)}/#/models/{outcome.model}"
+        lines.append(f"in MLflow: {tracking.ui_command(uri)}    # then {model}, and {page}")
     return lines
 
 
@@ -184,7 +185,8 @@ def _link_outer(uri: str, outcome: PromotionOutcome) -> None:
     if outer is None or outer == outcome.sweep_run_id:
         return
     with tracking.open_recorder(uri) as recorder:
-        recorder.log(outer, tags={tags.ROLE: "continuation", tags.CONTINUES: outcome.sweep_run_id})
+        own = {tags.CONTINUES: outcome.sweep_run_id, "mlflow.runName": f"{outcome.sweep} (promotion)"}
+        recorder.log(outer, tags={tags.ROLE: "continuation", **own})
         link = tracking.run_path(outcome.experiment_id, outcome.sweep_run_id)
         decided = ", ".join(f"version {one.version} {one.decision}" for one in outcome.decided)
         recorder.set_description(outer, f"Promotion to **{outcome.model}**: {decided}. [The sweep]({link})\n")

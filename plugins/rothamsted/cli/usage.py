@@ -54,7 +54,7 @@ COMMON: Mapping[str, tuple[tuple[str, ...], str]] = {
     "verbose": (("-v", "--verbose"), "print what the libraries log, and the traceback of an error"),
 }
 _FILE = "every key of the sweep file (trials, execution.workers, …) and every parameter of the study"
-_STORAGE = "its search database; by default sqlite:///optuna.db"
+_STORAGE = "the search database; by default optuna.db beside the tracking store"
 _POLICY = "a file"
 
 USAGES: Mapping[str, Usage] = {
@@ -132,7 +132,7 @@ USAGES: Mapping[str, Usage] = {
         does="List the sweeps of both databases: state, conditions that ended, the best so far, when they began.",
         keys={
             "state": "only those that are running, finished, unfinished or failed, a,b",
-            "storage": "a search database; by default sqlite:///optuna.db and those that the sweeps' runs name",
+            "storage": _STORAGE,
         },
         example="state=running",
     ),

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mlflow import MlflowClient
 
-from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.records import DatasetUsed, MetricPoint, RunStatus
 
 State = tuple[RunStatus, int | None]  # status, end in milliseconds since 1970
 
@@ -22,6 +22,7 @@ class RunOpening:
     name: str
     start_ms: int
     tags: Mapping[str, str]  # checked; with name, user and parent
+    dataset: DatasetUsed | None = None
 
 
 @dataclass

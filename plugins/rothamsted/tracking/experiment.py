@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.address import tracking_uri
+from rothamsted.tracking.address import sqlite_path, tracking_uri
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.sql.schema import client_of
 from rothamsted.tracking.sql.store import DEFAULT_EXPERIMENT_ID
+
+_SHARED_VIEW = "mlflow.sharedViewState."  # of MLflow 3.17's UI
 
 
 def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:
@@ -46,12 +54,24 @@ def experiment_id(uri: str | None = None, *, default_name: str | None = None) ->
     return found.experiment_id
 
 
+def save_view(uri: str, experiment_id: str, key: str, view: Mapping[str, Any]) -> None:
+    """Keep how MLflow's UI shows the runs of an experiment, under a key that a link can name (`sweep_path`).
+
+    It is what the UI's own button "Share" writes: a tag of the experiment.
+    """
+    text = json.dumps(view, separators=(",", ":"))
+    try:
+        client_of(uri).set_experiment_tag(experiment_id, f"{_SHARED_VIEW}{key}", text)
+    except MlflowException as error:
+        raise StoreError(f"experiment {experiment_id}: cannot keep the view of a sweep: {one_line(error)}") from error
+
+
 def _by_name(client: MlflowClient, name: str) -> Experiment:
     """Get or create: of two processes that create it at once, the second finds it there."""
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return client.get_experiment(client.create_experiment(name))
+            return client.get_experiment(client.create_experiment(name, artifact_location=_artifacts(client, name)))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -59,3 +79,18 @@ def _by_name(client: MlflowClient, name: str) -> Experiment:
     if found is None:
         raise StoreError(f"MLFLOW_EXPERIMENT_NAME: {name!r} was created and has vanished; start again")
     return found
+
+
+def _artifacts(client: MlflowClient, name: str) -> str | None:
+    """Where the files of a new experiment go: beside those of the default one; None: as MLflow says.
+
+    With a store in a file MLflow would make `mlruns` in the working directory, and `mlflow run` works in the
+    project's folder, which is a temporary one for a git URI.
+    """
+    if sqlite_path(client.tracking_uri) is None:
+        return None
+    beside = Path(client.get_experiment(DEFAULT_EXPERIMENT_ID).artifact_location).parent
+    if beside == Path.cwd() / "mlruns" or not beside.is_absolute():
+        return None
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return str(beside / f"{re.sub(r'[^A-Za-z0-9_.-]', '-', name)[:60]}-{digest}")

@@ -122,7 +122,7 @@ class Coordinator:
     def _start(self, stop: StopRequest) -> None:
         """Start the workers, and attend to them until they have ended."""
         opened, sweep = self.opened, self.opened.sweep
-        folder = checkpoints_of(opened.root, sweep, opened.sweep_run_id)
+        folder = checkpoints_of(opened.home, sweep, opened.sweep_run_id)
         is_here = sweep.execution.executor == "in_process"
         with given_to_workers(opened.study, folder, is_here=is_here) as function:
             job = job_of(sweep, tracking_uri=opened.tracking_uri, until=self.until, function=function)

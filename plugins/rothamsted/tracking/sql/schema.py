@@ -30,6 +30,14 @@ _TEXTS = (
 _NUMBERS = "start_time end_time deleted_time experiment_id"
 _RUN: dict[str, type] = {**dict.fromkeys(_TEXTS.split(), str), **dict.fromkeys(_NUMBERS.split(), int)}
 _POINT: dict[str, type] = {"run_uuid": str, "key": str, "value": float, "timestamp": int, "step": int, "is_nan": bool}
+_DATASET: dict[str, type] = {
+    "experiment_id": int,
+    **dict.fromkeys(["dataset_uuid", "name", "digest", "dataset_source_type", "dataset_source"], str),
+}
+_INPUT: dict[str, type] = {
+    "step": int,
+    **dict.fromkeys(["input_uuid", "source_type", "source_id", "destination_type", "destination_id"], str),
+}
 _PAIR: dict[str, type] = {"run_uuid": str, "key": str, "value": str}
 
 # table -> the columns that we write, with the Python type of each, and the primary key that tells equal rows
@@ -39,6 +47,8 @@ WRITTEN: dict[str, tuple[Mapping[str, type], frozenset[str]]] = {
     "params": (_PAIR, frozenset({"key", "run_uuid"})),
     "metrics": (_POINT, frozenset(_POINT)),
     "latest_metrics": (_POINT, frozenset({"key", "run_uuid"})),
+    "datasets": (_DATASET, frozenset({"experiment_id", "name", "digest"})),
+    "inputs": (_INPUT, frozenset({"source_type", "source_id", "destination_type", "destination_id"})),
 }
 _OLDEST_TABLES = {"experiments", "runs"}  # those that every MLflow has had
 

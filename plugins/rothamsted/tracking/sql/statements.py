@@ -14,7 +14,15 @@ from operator import itemgetter
 from typing import Any, cast
 
 import sqlalchemy as sa
-from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
+from mlflow.store.tracking.dbmodels.models import (
+    SqlDataset,
+    SqlInput,
+    SqlLatestMetric,
+    SqlMetric,
+    SqlParam,
+    SqlRun,
+    SqlTag,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rothamsted import tags as names
@@ -23,6 +31,8 @@ RUNS = cast(sa.Table, SqlRun.__table__)
 TAGS = cast(sa.Table, SqlTag.__table__)
 PARAMS = cast(sa.Table, SqlParam.__table__)
 METRICS = cast(sa.Table, SqlMetric.__table__)
+DATASETS = cast(sa.Table, SqlDataset.__table__)
+INPUTS = cast(sa.Table, SqlInput.__table__)
 LATEST = cast(sa.Table, SqlLatestMetric.__table__)
 
 DIALECTS = ("sqlite", "postgresql")
@@ -30,6 +40,7 @@ _HOLDERS_SQLITE = "SELECT run_uuid, value FROM tags WHERE key = ? AND run_uuid I
 _HOLDERS_POSTGRESQL = (
     "SELECT run_uuid, value FROM tags WHERE key = %s AND run_uuid = ANY(%s) ORDER BY run_uuid FOR UPDATE"
 )
+_INPUT = ["input_uuid", "source_type", "source_id", "destination_type", "destination_id", "step"]
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -45,6 +56,8 @@ class Statements:
     params: sa.Executable
     metrics: sa.Executable
     latest: sa.Executable
+    datasets: sa.Executable
+    inputs: sa.Executable  # of datasets, which may have been there
 
 
 def statements(dialect: str) -> Statements:
@@ -72,7 +85,18 @@ def statements(dialect: str) -> Statements:
             set_={name: latest.excluded[name] for name in ("value", "timestamp", "step", "is_nan")},
             where=_recency(latest.excluded) > _recency(LATEST.c),
         ),
+        datasets=insert(DATASETS).on_conflict_do_nothing(),
+        inputs=insert(INPUTS).from_select(_INPUT, _input()).on_conflict_do_nothing(),
     )
+
+
+def _input() -> sa.Select[Any]:
+    """An input of a run: its data, by their name and digest."""
+    c, given = DATASETS.c, sa.bindparam
+    of_dataset = [c[key] == given(f"of_{key}", type_=c[key].type) for key in ("experiment_id", "name", "digest")]
+    ids = [given("new_uuid", type_=sa.String), c.dataset_uuid, given("of_run", type_=sa.String)]
+    kinds = [sa.literal_column("'DATASET'"), sa.literal_column("'RUN'")]
+    return sa.select(ids[0], kinds[0], ids[1], kinds[1], ids[2], sa.literal_column("0")).where(*of_dataset)
 
 
 class DriverStatement:
