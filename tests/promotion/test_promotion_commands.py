@@ -73,7 +73,7 @@ def test_promote_holds_a_contest_where_there_is_a_champion(
 @pytest.mark.usefixtures("project", "first_stands")
 def test_a_verdict_against_the_challenger_is_no_mistake(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     log_sweep(uri, "second", [0.7])
-    out = said(capsys, "promote", "--sweep", "second", status=0)
+    out = said(capsys, "promote", "--sweep", "second", status=3)  # not promoted
     assert "kept: lr=0.7 (version 2)" in out
     assert "champion of toy: version 1, as before" in out
 

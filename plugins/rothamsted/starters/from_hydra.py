@@ -39,7 +39,7 @@ def from_hydra(path: str, *, here: Path) -> Starter:
     Raises:
         SpecError: the file is missing or no YAML mapping.
     """
-    document = parse_document(read_text(path), path, reads_exponents=True)
+    document = parse_document(read_text(path), path)
     hydra = document.data.get("hydra")
     sweeper = hydra.get("sweeper") if isinstance(hydra, Mapping) else None
     at: tuple[str, ...] = ("hydra", "sweeper") if isinstance(sweeper, Mapping) else ()

@@ -34,7 +34,7 @@ def from_wandb(path: str) -> Starter:
     Raises:
         SpecError: the file is missing or no YAML mapping.
     """
-    document = parse_document(read_text(path), path, reads_exponents=True)
+    document = parse_document(read_text(path), path)
     return _Translation(document).starter()
 
 

@@ -51,9 +51,18 @@ class Starter:
 def _yaml(value: Mapping[str, Any]) -> str:
     """One key with its value on one line."""
     [(key, inner)] = value.items()
-    flow = yaml.safe_dump(inner, default_flow_style=True, sort_keys=False, allow_unicode=True, width=FLOW_WIDTH)
+    flow = yaml.safe_dump(_plain(inner), default_flow_style=True, sort_keys=False, allow_unicode=True, width=FLOW_WIDTH)
     name = yaml.safe_dump(key, default_flow_style=True).removesuffix("...\n").strip()
     return f"{name}: {flow.removesuffix('...' + chr(10)).strip()}"
+
+
+def _plain(value: Any) -> Any:
+    """A value with every number with an exponent, 1e-5 of a file, as a plain number."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return float(value) if isinstance(value, float) else value
 
 
 def name_from(text: str) -> str:
