@@ -8,32 +8,36 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home, find_root, study_commands
-from rothamsted.studies import Study, load_study
 from rothamsted.suggest import known_names
+
+if TYPE_CHECKING:
+    from rothamsted.studies import Study
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
 
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
-    from rothamsted import api, tracking
-    from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
     from rothamsted.sweeping.open.from_file import load, opening_comment
-    from rothamsted.sweeping.opened import Place
 
     found = pairs(arguments, command="sweep")
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
+
+    from rich.console import Console
+
+    from rothamsted import api, tracking  # once the file has no mistake: what runs it takes long to import
+    from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
+    from rothamsted.sweeping.opened import Place
+
     console = Console(width=None if sys.stdout.isatty() else 160)
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
@@ -55,8 +59,6 @@ def sweep(arguments: Sequence[str]) -> int:
 
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
-    from rothamsted.promoting import policy_of
-    from rothamsted.sweeping.open.check import print_plan
     from rothamsted.sweeping.open.from_file import load
 
     found = pairs(arguments, command="check")
@@ -66,6 +68,12 @@ def check(arguments: Sequence[str]) -> int:
     is_timed = take(found, "time", "true") != "false"
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
+
+    from rich.console import Console
+
+    from rothamsted.promoting import policy_of
+    from rothamsted.sweeping.open.check import print_plan
+
     policy_of(spec, root)
     print_plan(spec, study, console=Console(), is_timed=is_timed)
     return 0
@@ -73,14 +81,15 @@ def check(arguments: Sequence[str]) -> int:
 
 def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
-    from rothamsted.studies import stop_on_signals
-    from rothamsted.sweeping.worker.entry import work
-
     found = pairs(arguments, command="worker")
     name = take(found, "sweep")
     storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
+
+    from rothamsted.studies import stop_on_signals
+    from rothamsted.sweeping.worker.entry import work
+
     printed = _Printed()
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
@@ -110,13 +119,13 @@ def data_sets() -> str:
 
 
 def _studies(root: Path) -> list[Study]:
+    from rothamsted.studies import load_study
+
     return [load_study(command, root) for command in study_commands(root).values()]
 
 
 def entry_point(name: str, arguments: Sequence[str]) -> int:
     """Run a study by hand: `rothamsted batch_size --optimizer.lr 0.1`."""
-    from rothamsted.studies import main
-
     root = find_root(Path.cwd())
     known = study_commands(root)
     if name not in known:
@@ -124,6 +133,8 @@ def entry_point(name: str, arguments: Sequence[str]) -> int:
             f"rothamsted {name}: no such command, and no study of {root / 'MLproject'}; "
             + known_names(name, [*USAGES, *sorted(known)])
         )
+    from rothamsted.studies import load_study, main
+
     return main(load_study(known[name], root), list(arguments)) or 0
 
 
@@ -131,6 +142,8 @@ class _Printed:
     """Events of a worker by hand, a line for each replicate that ended."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+
         self.n_ended = 0
         self._console = Console()
 

@@ -1,6 +1,7 @@
 """From a sweep file to a sweep and its study: the schema asks the study which parameters there are.
 
-Apart because `spec` knows no study and `study` knows no sweep file.
+Apart because `spec` knows no study and `study` knows no sweep file. What a foreign project takes is imported where
+there is one: it needs MLflow, and a mistake in a file is to be told before MLflow is imported.
 """
 
 from __future__ import annotations
@@ -8,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.studies import Study, field_types, fields, load_study, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
-from rothamsted.sweeping.foreign_study import ForeignStudy, checked_foreign, open_foreign
-from rothamsted.sweeping.opened import stage_config
-from rothamsted.tracking.projects.project import open_project
+from rothamsted.sweeping.stage import stage_config
+
+if TYPE_CHECKING:
+    from rothamsted.sweeping.foreign_study import ForeignStudy
 
 
 def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sweep, Study | ForeignStudy]:
@@ -45,6 +47,8 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         return field_types(study_of(name).config) if name in commands() else None
 
     def project_parameters(uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
+        from rothamsted.tracking.projects.project import open_project
+
         declared = open_project(uri, entry_point, version, root=root).parameters
         return {name: float if one.type == "float" else None for name, one in declared.items()}
 
@@ -65,7 +69,7 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         in_own_names=in_own_names,
         metrics_of=lambda name: study_of(name).known_metrics,
     )
-    study = checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
+    study = _checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()
@@ -78,7 +82,11 @@ def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
     Raises:
         UserError: its study or project is not there any more.
     """
-    return open_foreign(sweep, root) if sweep.project is not None else find_study(str(sweep.study), root)
+    if sweep.project is None:
+        return find_study(str(sweep.study), root)
+    from rothamsted.sweeping.foreign_study import open_foreign
+
+    return open_foreign(sweep, root)
 
 
 def find_study(name: str, root: Path) -> Study:
@@ -111,8 +119,8 @@ def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
         if index == 0 or stage.resume is not True:
             continue
         place = f"sweep {sweep.name}: stages[{index}].resume"
-        if isinstance(study, ForeignStudy) or study.extends is None:
-            what = "a foreign project" if isinstance(study, ForeignStudy) else f"study '{study.name}'"
+        if not isinstance(study, Study) or study.extends is None:
+            what = f"study '{study.name}'" if isinstance(study, Study) else "a foreign project"
             raise SpecError(f"{place}: {what} cannot go on from a shorter training; give resume: auto")
         if sweep.execution.population > 1:
             raise SpecError(f"{place}: needs replicates that train alone; give execution: {{population: 1}}")
@@ -124,3 +132,9 @@ def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
                 f"{place}: to study '{study.name}' stage {index + 1} is no longer training of the same kind than "
                 f"stage {index}, so it cannot go on from it; give resume: auto, or change its parameters"
             )
+
+
+def _checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
+    from rothamsted.sweeping.foreign_study import checked_foreign
+
+    return checked_foreign(sweep, root)
