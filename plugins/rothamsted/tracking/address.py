@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
+from urllib.request import pathname2url
 
-import mlflow
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -21,6 +22,13 @@ DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
 
 def tracking_uri() -> str:
     """Return MLflow's tracking URI: as set, else MLFLOW_TRACKING_URI, else `mlflow.db` in this folder."""
+    if "mlflow" not in sys.modules:  # nobody has told MLflow another one, and importing it takes a second
+        if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+            return uri
+        if not any(folder.name.isdigit() for folder in Path("mlruns").glob("*/")):
+            return f"sqlite:///{pathname2url(str(Path('mlflow.db').absolute()))}"
+    import mlflow
+
     return mlflow.get_tracking_uri()
 
 

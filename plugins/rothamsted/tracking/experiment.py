@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 
-from mlflow import MlflowClient
-from mlflow.entities import Experiment
-from mlflow.exceptions import MlflowException
-
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import tracking_uri
-from rothamsted.tracking.failures import one_line
-from rothamsted.tracking.sql.schema import client_of
+from rothamsted.tracking.failures import is_of_mlflow, one_line
+from rothamsted.tracking.sql.experiments import FoundExperiment, experiments
+from rothamsted.tracking.sql.schema import client_of, why_not_sql
 
 DEFAULT_EXPERIMENT_ID = "0"
 
@@ -23,22 +20,23 @@ def experiment_id(uri: str | None = None, *, default_name: str | None = None) ->
     MLFLOW_EXPERIMENT_ID; then `default_name` (created where missing); then "0". Experiment is MLflow's word
     for a folder of runs.
     """
-    client = client_of(uri or tracking_uri())
+    uri = uri or tracking_uri()
     wanted_id = os.environ.get("MLFLOW_EXPERIMENT_ID")
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", None if wanted_id else default_name)
     try:
         if name is not None:
-            found = _by_name(client, name)
+            found = _by_name(uri, name)
             if wanted_id and wanted_id != found.experiment_id:
                 raise StoreError(
                     f"MLFLOW_EXPERIMENT_ID: {wanted_id} is not the id of MLFLOW_EXPERIMENT_NAME {name!r}, "
                     f"which is {found.experiment_id}; unset one of the two"
                 )
         else:
-            found = client.get_experiment(wanted_id or DEFAULT_EXPERIMENT_ID)
-    except MlflowException as error:
-        place = "MLFLOW_EXPERIMENT_NAME" if name is not None else "MLFLOW_EXPERIMENT_ID"
-        raise StoreError(f"{place}: {one_line(error)}") from error
+            found = existing(uri, experiment_id=wanted_id or DEFAULT_EXPERIMENT_ID)
+    except Exception as error:
+        raise refused(error, has_name=name is not None) from error
+    if found is None:
+        raise StoreError(f"MLFLOW_EXPERIMENT_ID: No Experiment with id={wanted_id} exists")
     if found.lifecycle_stage != "active":
         raise StoreError(
             f"experiment {found.name!r} (id {found.experiment_id}) is deleted; restore it with "
@@ -47,16 +45,40 @@ def experiment_id(uri: str | None = None, *, default_name: str | None = None) ->
     return found.experiment_id
 
 
-def _by_name(client: MlflowClient, name: str) -> Experiment:
-    """Get or create: of two processes that create it at once, the second finds it there."""
-    found = client.get_experiment_by_name(name)
+def existing(uri: str, *, name: str | None = None, experiment_id: str | None = None) -> FoundExperiment | None:
+    """Return the experiment of a name, or of an id; None where a SQL store has none, or a server none of the name."""
+    if why_not_sql(uri) is None:
+        return next(iter(experiments(uri, name=name, experiment_id=experiment_id)), None)
+    client = client_of(uri)
+    found = client.get_experiment(str(experiment_id)) if name is None else client.get_experiment_by_name(name)
     if found is None:
+        return None
+    return FoundExperiment(
+        experiment_id=found.experiment_id,
+        name=found.name,
+        lifecycle_stage=found.lifecycle_stage,
+        artifact_location=found.artifact_location,
+    )
+
+
+def refused(error: Exception, *, has_name: bool) -> Exception:
+    """The error to be raised for one of MLflow: it names the variable; any other as it is."""
+    place = "MLFLOW_EXPERIMENT_NAME" if has_name else "MLFLOW_EXPERIMENT_ID"
+    return StoreError(f"{place}: {one_line(error)}") if is_of_mlflow(error) else error
+
+
+def _by_name(uri: str, name: str) -> FoundExperiment:
+    """Get or create: of two processes that create it at once, the second finds it there."""
+    found = existing(uri, name=name)
+    if found is None:
+        from mlflow.exceptions import MlflowException
+
         try:
-            return client.get_experiment(client.create_experiment(name))
+            client_of(uri).create_experiment(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            found = client.get_experiment_by_name(name)
+        found = existing(uri, name=name)
     if found is None:
         raise StoreError(f"MLFLOW_EXPERIMENT_NAME: {name!r} was created and has vanished; start again")
     return found

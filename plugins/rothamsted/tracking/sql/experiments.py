@@ -1,0 +1,46 @@
+"""Experiments, MLflow's folders of runs, read from its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from rothamsted.tracking.failures import without_password
+from rothamsted.tracking.retrying import reading
+from rothamsted.tracking.sql.statements import EXPERIMENTS
+from rothamsted.tracking.sql.store import prepare_connection, sql_engine
+
+_COLUMNS = ("experiment_id", "name", "lifecycle_stage", "artifact_location")
+_WORKSPACE = "default"  # MLflow's own while workspaces are off, and they are off where this is asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundExperiment:
+    """An experiment as the store has it."""
+
+    experiment_id: str
+    name: str
+    lifecycle_stage: str  # active or deleted
+    artifact_location: str
+
+
+def experiments(uri: str, *, experiment_id: str | None = None, name: str | None = None) -> list[FoundExperiment]:
+    """Return the experiments of a SQL store, deleted ones too: all, that of an id, or that of a name."""
+    query = sa.select(*(EXPERIMENTS.c[column] for column in _COLUMNS)).where(EXPERIMENTS.c.workspace == _WORKSPACE)
+    if experiment_id is not None:
+        if not experiment_id.isascii() or not experiment_id.isdigit():
+            return []
+        query = query.where(EXPERIMENTS.c.experiment_id == int(experiment_id))
+    if name is not None:
+        query = query.where(EXPERIMENTS.c.name == name)
+
+    def read() -> list[FoundExperiment]:
+        with sql_engine(uri).connect() as connection:
+            prepare_connection(connection)
+            return [
+                FoundExperiment(experiment_id=str(number), name=text, lifecycle_stage=stage, artifact_location=place)
+                for number, text, stage, place in connection.execute(query)
+            ]
+
+    return reading(f"{without_password(uri)}: cannot read experiments", read)
