@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.objectives import OBJECTIVE
 from rothamsted.errors import SpecError
@@ -18,7 +18,9 @@ from rothamsted.foreign.process import Launch, Running, start
 from rothamsted.metric import Metric
 from rothamsted.spec import Sweep
 from rothamsted.tracking.projects.command import argument_list
-from rothamsted.tracking.projects.project import Project, open_project
+
+if TYPE_CHECKING:  # imports MLflow, which a study of ours needs not
+    from rothamsted.tracking.projects.project import Project
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ def open_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
     Raises:
         UserError: no project there, no such entry point; nothing has been started.
     """
+    from rothamsted.tracking.projects.project import open_project
+
     entry_point = sweep.entry_point or "main"
     project = open_project(sweep.project or "", entry_point, sweep.version, root=root)
     return ForeignStudy(name=f"{project.name or project.folder.name}:{entry_point}", project=project)

@@ -26,7 +26,6 @@ from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.population_judge import PopulationJudge
 from rothamsted.sweeping.worker.trial import ReplicateRun
 from rothamsted.tracking import find_run, read_history
-from rothamsted.tracking.projects.project import run_variables
 
 LOOK_SECONDS = 0.5  # between two looks at what the process has logged
 OUTPUT = "output.txt"  # artifact: standard output and standard error of the process
@@ -51,6 +50,8 @@ class ForeignReplicate:
         context.recorder.flush()  # the process has to find its run
         log_path = context.root / LOGS / f"{run_id}.txt"
         log_path.parent.mkdir(parents=True, exist_ok=True)
+        from rothamsted.tracking.projects.project import run_variables  # imports MLflow
+
         variables = run_variables(run_id, context.experiment_id, context.tracking_uri)
         execution = context.sweep.execution
         try:

@@ -33,7 +33,6 @@ from rothamsted.sweeping.worker.start_state import start_of
 from rothamsted.sweeping.worker.trial import ReplicateRun, TrialRun
 from rothamsted.sweeping.worker.trial_runs import name_runs
 from rothamsted.sweeping.worker.waiting import WaitingForDecisions
-from rothamsted.tracking.projects.project import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
 IDLE_SECONDS = 0.25  # between two looks at the queue while others still run
@@ -190,6 +189,8 @@ class Worker:
         """Parameters and variables of a process, those of its own run apart."""
         context = self.context
         parameters = context.config_of(claimed.condition, context.sweep.replicates.values[0])
+        from rothamsted.tracking.projects.project import run_variables  # imports MLflow
+
         return parameters, run_variables("", context.experiment_id, context.tracking_uri)
 
     def _watch(self, member: Member, population_judge: PopulationJudge) -> Ending:

@@ -40,7 +40,7 @@ def experiments(uri: str, *, experiment_id: str | None = None, name: str | None 
             prepare_connection(connection)
             return [
                 FoundExperiment(experiment_id=str(number), name=text, lifecycle_stage=stage, artifact_location=place)
-                for number, text, stage, place in connection.execute(query)
+                for number, text, stage, place in connection.execute(query).tuples()
             ]
 
     return reading(f"{without_password(uri)}: cannot read experiments", read)

@@ -48,7 +48,7 @@ def artifact_uri(uri: str, run_id: str) -> str | None:
         return connection.execute(sa.select(RUNS.c.artifact_uri).where(RUNS.c.run_uuid == run_id)).scalar()
 
 
-def _read(uri: str, query: sa.Select[Any]) -> list[FoundRun]:
+def _read(uri: str, query: sa.Select) -> list[FoundRun]:
     with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
         rows = connection.execute(query).all()
@@ -59,17 +59,17 @@ def _read(uri: str, query: sa.Select[Any]) -> list[FoundRun]:
             tags, params = (_by_run(connection.execute(_pairs(table, ids))) for table in (TAGS, PARAMS))
             metrics = _by_run(
                 (run_id, key, float("nan") if is_nan else restored(value))
-                for run_id, key, value, is_nan in connection.execute(_latest(ids))
+                for run_id, key, value, is_nan in connection.execute(_latest(ids)).tuples()
             )
             found += [_found(row, tags[row[0]], params[row[0]], metrics[row[0]]) for row in some]
         return found
 
 
-def _pairs(table: sa.TableClause, ids: Sequence[str]) -> sa.Select[Any]:
+def _pairs(table: sa.TableClause, ids: Sequence[str]) -> sa.Select:
     return sa.select(table.c.run_uuid, table.c.key, table.c.value).where(table.c.run_uuid.in_(ids))
 
 
-def _latest(ids: Sequence[str]) -> sa.Select[Any]:
+def _latest(ids: Sequence[str]) -> sa.Select:
     c = LATEST.c
     return sa.select(c.run_uuid, c.key, c.value, c.is_nan).where(c.run_uuid.in_(ids))
 

@@ -11,7 +11,6 @@ import os
 import time
 import uuid
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
@@ -39,6 +38,7 @@ class SqlWriter:
     def __init__(self, uri: str) -> None:
         self.place = without_password(uri)
         self._uri = uri
+        self._client: MlflowClient | None = None
         self._engine: sa.Engine = sql_engine(uri)
         self._dialect = self._engine.dialect.name
         self._statements = statements(self._dialect)
@@ -46,12 +46,14 @@ class SqlWriter:
         self._holders = Holders(self._dialect)
         self._artifact_roots: dict[str, str] = {}  # by experiment
 
-    @cached_property
+    @property
     def client(self) -> MlflowClient:
-        """See `Writer.client`."""
-        from mlflow import MlflowClient
+        """See `Writer.client`; MLflow is imported for the first that asks."""
+        if self._client is None:
+            from mlflow import MlflowClient
 
-        return MlflowClient(self._uri)
+            self._client = MlflowClient(self._uri)
+        return self._client
 
     def new_run_id(self) -> str:
         """See `Writer.new_run_id`."""
