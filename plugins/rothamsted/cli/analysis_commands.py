@@ -1,6 +1,7 @@
 """The commands that look at finished runs: analyze, report, compare, power. None of them trains anything.
 
-Apart from the commands that run sweeps: these read a tracking store, and need no study and no search.
+Apart from the commands that run sweeps: these read a tracking store, and need no study and no search. What reads and
+analyses is imported when the command line has no mistake.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from rich.console import Console
 
 from rothamsted import tags, tracking
 from rothamsted.cli.arguments import pairs, take
-from rothamsted.cli.figures import figures, take_plots
+from rothamsted.cli.figures import FORMATS, figures, take_plots
 from rothamsted.cli.settings import (
+    find_named,
     names_of,
     open_store,
     take_dataset,
@@ -30,7 +32,6 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
-from rothamsted.reporting.plots import FORMATS
 
 FIGURE_KEYS = ("format", "where", "size")
 
@@ -52,6 +53,15 @@ def report(arguments: Sequence[str]) -> int:
 
 
 def _analyze(command: str, found: dict[str, str]) -> int:
+    request = dict(found)
+    plots, folder = take_plots(found, command), take(found, "folder")
+    export, names_file = take(found, "export"), take(found, "export_names")
+    if names_file is not None and export is None:
+        raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
+    asked, over = take_settings(found, command), take_over(found, command)
+    uri = open_store()
+    find_named(found, uri)
+
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
@@ -60,15 +70,8 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
-    request = dict(found)
-    plots, folder = take_plots(found, command), take(found, "folder")
-    export, names_file = take(found, "export"), take(found, "export_names")
-    if names_file is not None and export is None:
-        raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
     export_names = Names() if names_file is None else read_names(Path(names_file))
     options = take_plot_options(found, command)
-    asked, over = take_settings(found, command), take_over(found, command)
-    uri = open_store()
     dataset = take_dataset(found, command, uri=uri, has_samples=options.axis == "samples")
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, command)
@@ -100,11 +103,6 @@ def _analyze(command: str, found: dict[str, str]) -> int:
 
 def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
-    from rothamsted.analysis.analyze import Settings
-    from rothamsted.analysis.read_compared import read_compared
-    from rothamsted.publish.comparison import comparison_html, comparison_text
-    from rothamsted.publish.pages import copy_page, write_page
-
     found = pairs(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
     settings = Settings(**{"reference": 0, **take_settings(found, "compare")})  # the first that is named
@@ -128,13 +126,15 @@ def compare(arguments: Sequence[str]) -> int:
 
 def power(arguments: Sequence[str]) -> int:
     """How many replicates it takes to see a difference, from the spread of an earlier sweep."""
-    from rothamsted.analysis.analyze import settings_of
-    from rothamsted.publish.power import power_text
-
     found = pairs(arguments, command="power")
     difference = take_number(found, "difference", float, "power")
     asked, over = take_settings(found, "power"), take_over(found, "power")
     uri = open_store()
+    find_named(found, uri)
+
+    from rothamsted.analysis.analyze import settings_of
+    from rothamsted.publish.power import power_text
+
     dataset = take_dataset(found, "power", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "power")
