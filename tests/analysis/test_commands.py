@@ -145,6 +145,18 @@ def test_compare_puts_a_sweep_and_a_run_side_by_side(swept: Project, call: Call)
     assert list((swept.root / "reports").glob("*.html"))
 
 
+def test_compare_gives_the_interval_that_the_file_of_a_sweep_asks_for(project: Project, call: Call) -> None:
+    changes = {"space": {"lr": [0.1]}, "statistics": {"interval": "percentile", "level": 0.9}}
+    done = project.cli("sweep", "--config", str(project.write(changes)), "--execution.workers", "1")
+    assert done.returncode == 0, done.stderr
+    stranger = log_run(project.tracking_uri, {"lr": 0.5, "seed": 0}, [1.0, 0.9], metric="val_loss")
+    compared = call("compare", "--runs", f"toys,{stranger}").stdout
+    (own,) = (line for line in compared.splitlines() if line.strip().startswith("toys: ") and "[" in line)
+    assert "percentile" in own
+    assert "(90\N{NARROW NO-BREAK SPACE}%" in own
+    assert own.split("toys: ")[1].split("]")[0] in call("analyze", "--sweep", "toys").stdout
+
+
 def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call: Call) -> None:
     done = call("power", "--sweep", "toys", "--difference", "0.01")
     assert done.returncode == 0, done.stderr

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
+from rothamsted.analysis.find import find_compared
 from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_sweep import read_sweep
@@ -22,9 +22,9 @@ from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, SearchScores
 from rothamsted.errors import StoreError
 from rothamsted.metric import Metric
+from rothamsted.spec import Statistics
 from rothamsted.tracking import FoundRun
 
-_RUN_ID = re.compile(r"[0-9a-f]{32}")
 _STATUS = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "interrupted"}
 
 
@@ -41,6 +41,7 @@ class Subject:
     objective: Objective | None  # of its sweep; None for a run that is in none
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what the study of its sweep declares
     search: SearchScores | None = None  # of a sweep: what all its conditions scored
+    statistics: Statistics | None = None  # how a sweep's file wants it analysed; None for a run that is in none
 
 
 def read_compared(
@@ -100,27 +101,18 @@ def read_compared(
         replicates=tuple(replicates),
         metrics=_agreed([subject.metrics for subject in subjects]),
         searches=tuple(subject.search for subject in subjects if subject.search is not None),
+        statistics=_agreed_statistics([one.statistics for one in subjects if one.statistics is not None]),
     )
     return dataset, tuple(subjects)
 
 
 def _find(reference: str, objective: Objective | None, over: str | None, *, uri: str) -> Subject:
-    if _RUN_ID.fullmatch(reference):
-        run = tracking.find_run(reference, uri=uri)
-        if run is None:
-            raise StoreError(f"compare: there is no run {reference}")
-        if run.tags.get(tags.ROLE) != "sweep":
-            return _of_run(run, uri=uri)
-        return _of_sweep(run.run_id, objective, over, uri=uri)
-    if tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri, limit=1):
+    run = find_compared(reference, uri=uri)
+    if reference != run.run_id and run.tags.get(tags.ROLE) == "sweep" and run.tags.get(tags.SWEEP) == reference:
         return _of_sweep(reference, objective, over, uri=uri)
-    named = tracking.find_runs(None, {"mlflow.runName": reference}, uri=uri, limit=5)
-    if not named:
-        raise StoreError(f"compare: there is no sweep and no run called '{reference}'")
-    if len(named) > 1:
-        ids = ", ".join(run.run_id for run in named)
-        raise StoreError(f"compare: several runs are called '{reference}'; name one by its id: {ids}")
-    return _of_run(named[0], uri=uri)
+    if run.tags.get(tags.ROLE) != "sweep":
+        return _of_run(run, uri=uri)
+    return _of_sweep(run.run_id, objective, over, uri=uri)
 
 
 def _independent(subject: Subject) -> Subject:
@@ -168,6 +160,7 @@ def _of_sweep(reference: str, objective: Objective | None, over: str | None, *, 
         objective=dataset.objective,
         metrics=dataset.metrics,
         search=search_of(dataset),
+        statistics=dataset.statistics,
     )
 
 
@@ -208,6 +201,17 @@ def _agreed(declarations: Sequence[Mapping[str, Metric]]) -> dict[str, Metric]:
     """What all that declare a metric say alike; runs that are not of a sweep declare nothing."""
     merged = {name: one for own in declarations for name, one in own.items()}
     return {name: one for name, one in merged.items() if all(own.get(name, one) == one for own in declarations)}
+
+
+def _agreed_statistics(said: Sequence[Statistics]) -> Statistics:
+    """Level and interval that all sweeps ask for: a condition's interval is then the one of its own sweep."""
+    usual = Statistics()
+    agreed = {
+        key: getattr(said[0], key)
+        for key in ("level", "interval")
+        if said and all(getattr(one, key) == getattr(said[0], key) for one in said)
+    }
+    return usual.model_copy(update=agreed)
 
 
 def _common_objective(subjects: Sequence[Subject]) -> Objective:

@@ -16,8 +16,10 @@ from pathlib import Path
 from rich.console import Console
 
 from rothamsted import tags, tracking
+from rothamsted.analysis.find import find_compared
+from rothamsted.catalog import FIGURE_FORMATS
 from rothamsted.cli.arguments import pairs, take
-from rothamsted.cli.figures import FORMATS, figures, take_plots
+from rothamsted.cli.figures import figures, take_plots
 from rothamsted.cli.settings import (
     find_named,
     names_of,
@@ -48,7 +50,7 @@ def report(arguments: Sequence[str]) -> int:
         return figures(found)
     for key in FIGURE_KEYS:
         if take(found, key) is not None:
-            raise UserError(f"rothamsted report: {key} is of figures; give format={','.join(FORMATS)} with it")
+            raise UserError(f"rothamsted report: {key} is of figures; give format={','.join(FIGURE_FORMATS)} with it")
     return _analyze("report", found)
 
 
@@ -105,12 +107,21 @@ def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
     found = pairs(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
-    settings = Settings(**{"reference": 0, **take_settings(found, "compare")})  # the first that is named
+    asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
     objective, over = take_objective(found, "compare"), take_over(found, "compare")
     if len(references) < 2:
         raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
     uri = open_store()
+    for reference in references:
+        find_compared(reference, uri=uri)
+
+    from rothamsted.analysis.analyze import settings_of
+    from rothamsted.analysis.read_compared import read_compared
+    from rothamsted.publish.comparison import comparison_html, comparison_text
+    from rothamsted.publish.pages import copy_page, write_page
+
     dataset, subjects = read_compared(references, uri=uri, objective=objective, over=over)
+    settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "compare")
     html = comparison_html(dataset, subjects, settings)
     console = Console()

@@ -27,7 +27,9 @@ class FoundExperiment:
 
 def experiments(uri: str, *, experiment_id: str | None = None, name: str | None = None) -> list[FoundExperiment]:
     """Return the experiments of a SQL store, deleted ones too: all, that of an id, or that of a name."""
-    query: sa.Select = sa.select(*(EXPERIMENTS.c[column] for column in _COLUMNS)).where(EXPERIMENTS.c.workspace == _WORKSPACE)
+    query: sa.Select = sa.select(*(EXPERIMENTS.c[column] for column in _COLUMNS)).where(
+        EXPERIMENTS.c.workspace == _WORKSPACE
+    )
     if experiment_id is not None:
         if not experiment_id.isascii() or not experiment_id.isdigit():
             return []
