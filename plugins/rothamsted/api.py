@@ -13,7 +13,8 @@ from rich.console import Console
 
 from rothamsted.analysis.analyze import QUICK, analyze, settings_of
 from rothamsted.executors import Executor
-from rothamsted.promoting import policy_of, with_decision
+from rothamsted.promoting import with_decision
+from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.console import sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.result import Result

@@ -25,12 +25,14 @@ DEFAULT_STORAGE = "sqlite:///optuna.db"
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
+    from rothamsted.promotion.judge.applies import policy_of
     from rothamsted.sweeping.open.from_file import load, opening_comment
 
     found = pairs(arguments, command="sweep")
     path = take(found, "config", "sweeps/quickstart.yaml") or ""
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
+    policy_of(spec, root)
 
     from rich.console import Console
 
@@ -59,6 +61,7 @@ def sweep(arguments: Sequence[str]) -> int:
 
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
+    from rothamsted.promotion.judge.applies import policy_of
     from rothamsted.sweeping.open.from_file import load
 
     found = pairs(arguments, command="check")
@@ -68,13 +71,12 @@ def check(arguments: Sequence[str]) -> int:
     is_timed = take(found, "time", "true") != "false"
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
+    policy_of(spec, root)
 
     from rich.console import Console
 
-    from rothamsted.promoting import policy_of
     from rothamsted.sweeping.open.check import print_plan
 
-    policy_of(spec, root)
     print_plan(spec, study, console=Console(), is_timed=is_timed)
     return 0
 
