@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.sharing import make_scheduler, place_of
 
@@ -23,6 +24,8 @@ KEPT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a server of tests needs none of its eight job processes
 }
 os.environ.update(KEPT)
+settings.register_profile("rothamsted", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("rothamsted")
 ROOT = Path(__file__).resolve().parent.parent
 RAM, ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30  # a whole run takes less than a quarter of that
 

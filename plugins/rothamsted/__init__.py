@@ -12,7 +12,19 @@ __version__ = "0.1.0"
 
 _HOMES = {  # name -> module that has it
     "Metric": "rothamsted.metric",
+    "Result": "rothamsted.calls.result",
+    "Sweep": "rothamsted.calls.described",
     "UserError": "rothamsted.errors",
+    "analyze": "rothamsted.calls.analyzed",
+    "choice": "rothamsted.calls.spaces",
+    "integers": "rothamsted.calls.spaces",
+    "load": "rothamsted.calls.loaded",
+    "loguniform": "rothamsted.calls.spaces",
+    "report": "rothamsted.reported",
+    "study": "rothamsted.studies.function",
+    "sweep": "rothamsted.calls.run",
+    "sweeps": "rothamsted.calls.loaded",
+    "uniform": "rothamsted.calls.spaces",
 }
 
 __all__ = sorted(_HOMES)

@@ -17,7 +17,7 @@ from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.console import sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
-from rothamsted.result import Result
+from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep
 from rothamsted.studies import Study
 from rothamsted.sweeping.coordinator.coordinator import Coordinator
@@ -27,7 +27,9 @@ from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
 
 
-def run(sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Executor, console: Console) -> Result:
+def run(
+    sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Executor, console: Console
+) -> SessionResult:
     """Run a sweep with all its stages, or go on with it, until it is finished, stopped or out of time.
 
     Raises:
@@ -51,7 +53,7 @@ def run(sweep: Sweep, study: Study | ForeignStudy, place: Place, *, executor: Ex
     return with_decision(result, policy, place, work=partial(work, executor=executor, console=console), say=say)
 
 
-def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> Result:
+def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> SessionResult:
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
     session = Coordinator(opened=opened, executor=executor, console=console, until=until).run()
     data, settings = opened.data(), settings_of(opened.sweep.statistics)
@@ -67,7 +69,7 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
     if session.is_complete:
         follow_up.forget(opened)
         opened.lease.leave("over")
-    return Result(
+    return SessionResult(
         sweep=opened.sweep,
         run_id=opened.sweep_run_id,
         experiment_id=opened.experiment_id,

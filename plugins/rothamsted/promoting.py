@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.errors import StudyError
-from rothamsted.result import Result
+from rothamsted.result import SessionResult
 from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
 from rothamsted.sweeping.open.contest import open_contest
 from rothamsted.sweeping.opened import Opened, Place
@@ -16,11 +16,11 @@ if TYPE_CHECKING:  # imported where they are called: most sweeps promote nothing
     from rothamsted.promotion.judge.policy import Policy
     from rothamsted.promotion.ledger.decision import PromotionOutcome
 
-Work = Callable[[Opened], Result]  # trains all that an opened sweep asks for, and publishes it
+Work = Callable[[Opened], SessionResult]  # trains all that an opened sweep asks for, and publishes it
 Say = Callable[[str], None]  # prints a line
 
 
-def with_decision(result: Result, policy: Policy | None, place: Place, *, work: Work, say: Say) -> Result:
+def with_decision(result: SessionResult, policy: Policy | None, place: Place, *, work: Work, say: Say) -> SessionResult:
     """The result with the policy's decision on its winner, where there is a confirmed one."""
     if policy is None or result.exit_status:
         return result

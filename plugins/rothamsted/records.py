@@ -93,6 +93,7 @@ class Ending:
     kept: Kept | None = None  # whose weights the model has; None: there is no model
     closing: Mapping[str, float] = field(default_factory=dict)  # metrics known at the end only; the last point has them
     traceback: str = ""  # where training raised; empty otherwise
+    output: str = ""  # what training has printed, where the study keeps that
     is_user_error: bool = False  # failed by one of the study's `user_errors`: the reason says what to do
 
 

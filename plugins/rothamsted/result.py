@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class SessionResult:
     """How a session of a sweep, or of its last stage that ran, ended.
 
     Attributes:

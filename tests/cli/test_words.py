@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rothamsted.cli.arguments import pairs
-from rothamsted.cli.main import COMMANDS, main
+from rothamsted.cli.arguments import each_alone, pairs, read_line
+from rothamsted.cli.by_hand import as_options
+from rothamsted.cli.main import COMMANDS, main, worst
+from rothamsted.cli.several_sweeps import files_of
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 
@@ -54,7 +56,7 @@ def test_compare_takes_any_number_of_names() -> None:
         ("analyze", ["--level"], "--level has no value; write level=VALUE"),
         ("analyze", ["level=1", "--level", "2"], "level is given twice; give it once"),
         ("analyze", ["a", "levle=0.9"], "unknown keys levle; did you mean level? the nearest of "),
-        ("worker", ["a", "x=1"], "unknown keys x; known: sweep, storage; rothamsted worker --help says"),
+        ("worker", ["a", "x=1"], "unknown keys x; known: sweep, storage, wait; rothamsted worker --help says"),
     ],
 )
 def test_a_mistake_says_what_to_write(command: str, words: list[str], line: str) -> None:
@@ -72,7 +74,7 @@ def test_every_command_has_help_with_all_its_keys(command: str, word: str, capsy
     assert told.out.startswith(f"usage: rothamsted {command} ")
     assert USAGES[command].does in told.out
     listed = [line.split()[0] for line in told.out.splitlines() if line.startswith("  ")]
-    assert set(USAGES[command].keys) <= set(listed)
+    assert {USAGES[command].written(key) for key in USAGES[command].keys} <= set(listed)
 
 
 def test_the_overview_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,3 +94,56 @@ def test_a_misspelt_command_is_told_the_nearest(capsys: pytest.CaptureFixture[st
     assert "no such command" in (error := capsys.readouterr().err)
     assert "did you mean analyze?" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "found"),
+    [
+        ("delete", ["a", "b", "--yes"], {"sweep": "a,b", "yes": "true"}),
+        ("check", ["a.yaml", "--no-time"], {"config": "a.yaml", "time": "false"}),
+        ("check", ["a.yaml", "--time", "false"], {"config": "a.yaml", "time": "false"}),  # as MLflow passes -P time=
+        ("promote", ["a", "--dry-run", "replicates=5"], {"sweep": "a", "dry_run": "true", "replicates": "5"}),
+        ("promote", ["a", "--dry_run", "true"], {"sweep": "a", "dry_run": "true"}),
+        (
+            "sweep",
+            ["a.yaml", "--no-save", "--verbose", "true"],
+            {"config": "a.yaml", "save": "false", "verbose": "true"},
+        ),
+        ("sweep", ["-q", "a.yaml", "--json", "-v"], {"config": "a.yaml"}),
+    ],
+)
+def test_a_switch_is_a_bare_option_or_a_key_that_is_true_or_false(
+    command: str, words: list[str], found: dict[str, str]
+) -> None:
+    assert pairs(words, command=command) == found
+
+
+def test_several_words_are_several_lines_with_the_same_keys() -> None:
+    lines = each_alone(["a", "level=0.9", "b", "-q"], command="analyze")
+    assert [pairs(line, command="analyze") for line in lines] == [
+        {"sweep": "a", "level": "0.9"},
+        {"sweep": "b", "level": "0.9"},
+    ]
+    assert all(read_line(line, command="analyze").common == {"quiet"} for line in lines)
+
+
+def test_of_several_commands_the_worst_status_is_returned() -> None:
+    assert [worst(statuses) for statuses in ([0, 0], [0, 3], [3, 1, 0], [1, 2], [2, 130, 0])] == [0, 3, 1, 2, 130]
+
+
+def test_a_folder_is_all_its_sweep_files_in_order(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yml", "notes.txt", "c.yaml"):
+        (tmp_path / name).touch()
+    lines = files_of([f"all={tmp_path}", "trials=3"])
+    assert [pairs(line, command="sweep") for line in lines] == [
+        {"config": str(tmp_path / name), "trials": "3"} for name in ("a.yml", "b.yaml", "c.yaml")
+    ]
+    with pytest.raises(UserError, match=r"a\.yaml stands beside all=.*; give one of the two"):
+        files_of(["a.yaml", f"all={tmp_path}"])
+    with pytest.raises(UserError, match="is no folder; give a folder with sweep files"):
+        files_of(["--all", str(tmp_path / "missing")])
+
+
+def test_a_word_with_an_equals_sign_is_a_field_of_the_study_that_is_trained_by_hand() -> None:
+    words = ["lr=0.1", "--set", "a=1 b=2", "--no-save", "opt.lr=1", "--depth", "3", "--x=y"]
+    assert as_options(words) == ["--lr=0.1", "--set", "a=1 b=2", "--no-save", "--opt.lr=1", "--depth", "3", "--x=y"]

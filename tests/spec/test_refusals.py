@@ -31,7 +31,7 @@ MISTAKES = {
     "key given twice": ("study: toy", "name: x", "3: name: ", "given twice, first in line 2"),
     "missing study": ("study: toy\n", "", " study: ", "is missing; known: toy"),
     "unknown study": ("study: toy", "study: tyo", "3: study: ", "no study 'tyo'; did you mean toy?"),
-    "missing objective": ("objective:", "# ", " objective: ", "is missing; every sweep needs it"),
+    "missing objective": ("objective:", "# ", " objective: ", "is missing; say what is optimised"),
     "unknown parameter": ("steps: 10", "stpes: 10", "4: parameters.stpes: ", "did you mean steps?"),
     "unknown parameter in the space": ("  lr:", "  lrr:", "6: space.lrr: ", "did you mean lr?"),
     "group of parameters in the space": (

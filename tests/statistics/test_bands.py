@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.counted import n_calls
 
 from rothamsted.catalog import INTERVALS
 from rothamsted.errors import SpecError
@@ -218,16 +218,11 @@ def test_one_place_in_common_gives_one_point() -> None:
     assert band([curve([3], [1]), curve([3], [2])], grid="log").x.tolist() == [3]
 
 
-def test_a_thousand_curves_of_a_thousand_points_take_less_than_a_second() -> None:
-    # Authority: the budget of a report. Measured: 0.25 s on a busy core.
+def test_the_work_for_many_long_curves_is_a_few_calls_each() -> None:
+    # The budget of a report for 1,000 curves of 1,000 points is a second (measured: 0.25); a loop over points ends it.
     rng = np.random.default_rng(0)
-    curves = [(np.sort(rng.uniform(0, rng.uniform(10, 99), 1000)), rng.normal(size=1000)) for _ in range(1000)]
-    seconds = []
-    for _ in range(2):
-        start = time.perf_counter()
-        band(curves)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 1
+    curves = [(np.sort(rng.uniform(0, rng.uniform(10, 99), 1000)), rng.normal(size=1000)) for _ in range(100)]
+    assert n_calls(lambda: band(curves)) < 200 * len(curves)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rothamsted.cli import commands
+from rothamsted.cli import by_hand
 from rothamsted.cli.main import main
 from rothamsted.errors import DataError
 from rothamsted.studies import describe_datasets, prepare_data
@@ -117,8 +117,8 @@ def test_options_come_from_the_command_line(
 ) -> None:
     (tmp_path / "MLproject").write_text('name: t\nentry_points:\n  s:\n    command: "python -m projects.sketch"\n')
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(commands, "load_study", lambda command, root: SKETCH)  # it lies outside of this project
-    assert commands.prepare(["--dataset", "strokes", "--seed", "3", "--target", "out.txt"]) == 0
+    monkeypatch.setattr(by_hand, "load_study", lambda command, root: SKETCH)  # it lies outside of this project
+    assert by_hand.prepare_data(["--dataset", "strokes", "--seed", "3", "--target", "out.txt"]) == 0
     assert (tmp_path / "out.txt").read_text() == "None 3 10 1.0 False"
     assert main(["prepare_data", "--help"]) == 0
     assert "--per_class int" in capsys.readouterr().out

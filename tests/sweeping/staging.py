@@ -18,7 +18,7 @@ from rich.console import Console
 from rothamsted import api, tags
 from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import Event, Job
-from rothamsted.result import Result
+from rothamsted.result import SessionResult
 from rothamsted.sweeping.open.from_file import load
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweeping.conftest import Project
@@ -43,7 +43,7 @@ NOT_COMPARED = ("seconds", "samples_per_second", "epoch")  # times, and the toy'
 class Told:
     """One session: how it ended, what was printed, and which sweeps ended well in it."""
 
-    result: Result
+    result: SessionResult
     text: str
     after: list[str]
 
@@ -57,7 +57,7 @@ def run(
     place = replace(project.place, question="which rate?")
     work = api.work
 
-    def noted(*given: Any, **how: Any) -> Result:
+    def noted(*given: Any, **how: Any) -> SessionResult:
         result = work(*given, **how)
         if not result.exit_status:
             after.append(result.sweep.name)

@@ -53,7 +53,7 @@ def test_a_parameter_without_a_value_is_refused(home: Home, capsys: pytest.Captu
 
 def test_a_metric_that_the_engine_logs_itself_is_refused(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     home.write({"objective": {"metric": "objective", "direction": "minimize"}})
-    assert "have the project log it under another name" in refused(home, capsys)
+    assert "have the program log it under another name" in refused(home, capsys)
 
 
 def test_a_parameter_that_the_entry_point_does_not_declare_is_refused_with_the_way_out(

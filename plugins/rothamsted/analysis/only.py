@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,7 +60,7 @@ def only(analysis: Analysis, numbers: Sequence[int]) -> Analysis:
         )
     return replace(
         analysis,
-        dataset=_dataset(analysis.dataset, kept),
+        dataset=only_these(analysis.dataset, kept),
         objective=_of(analysis.objective, kept),
         metrics={name: _of(rows, kept) for name, rows in analysis.metrics.items()},
         ranking=tuple(number for number in analysis.ranking if number in kept),
@@ -98,14 +98,15 @@ def _listed(levels: Sequence[Any]) -> str:
     return ", ".join(texts[:MOST_LISTED]) + (f" and {len(texts) - MOST_LISTED} more" if texts[MOST_LISTED:] else "")
 
 
-def _dataset(dataset: Dataset, kept: set[int]) -> Dataset:
+def only_these(dataset: Dataset, kept: Collection[int]) -> Dataset:
+    """The dataset with these conditions alone."""
     conditions = tuple(condition for condition in dataset.conditions if condition.number in kept)
     return replace(
         dataset,
         conditions=conditions,
         replicates=tuple(replicate for replicate in dataset.replicates if replicate.condition in kept),
         factors=tuple(replace(factor, levels=tuple(_distinct(factor, conditions))) for factor in dataset.factors),
-        unconfirmed=dataset.unconfirmed & kept,
+        unconfirmed=dataset.unconfirmed & set(kept),
     )
 
 

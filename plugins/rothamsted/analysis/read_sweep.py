@@ -79,7 +79,7 @@ def read_sweep(
     starts = {run.run_id: run.start_ms for run in found.replicates}
     series = read_series(starts, [name for name in names if name in known], uri=uri, has_samples=has_samples)
     conditions, number_of = _conditions(found)
-    is_own, is_foreign = objective is None, found.sweep.project is not None
+    is_own, is_foreign = objective is None, found.sweep.is_foreign
     replicates = [
         _replicate(run, number_of, series[run.run_id], objectives, is_own=is_own, is_foreign=is_foreign)
         for run in found.replicates

@@ -22,6 +22,7 @@ _PROVENANCE = {
     "mlflow.source.git.commit": "git commit",
     "rothamsted.git_dirty": "uncommitted changes",
     "rothamsted.project": "project",
+    "rothamsted.command": "trained command",
     "rothamsted.project_commit": "project's git commit",
     "rothamsted.data_digest": "data digest",
     "rothamsted.host": "host",
@@ -71,12 +72,14 @@ def looked_by(sweep: Sweep) -> tuple[str, ...]:
 
 
 def _target(sweep: Sweep) -> dict[str, str]:
-    """What is trained: a study of ours, or an entry point of a stranger's project."""
-    if sweep.project is None:
-        return {"study": str(sweep.study)}
+    """What is trained: a study of ours, an entry point of a stranger's project, or a command."""
+    if sweep.study is not None:
+        return {"study": sweep.study}
     version = {"version": sweep.version} if sweep.version else {}
     seed = {"seed parameter": sweep.seed_parameter or "none: replicates are repeats of one command"}
-    return {"project": sweep.project, "entry point": sweep.entry_point or "main", **version, **seed}
+    if sweep.command is not None:
+        return {"command": sweep.command, **seed}
+    return {"project": str(sweep.project), "entry point": sweep.entry_point or "main", **version, **seed}
 
 
 def _settings(plain: Mapping[str, Any]) -> str:
@@ -130,7 +133,7 @@ def how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
         *(["# The code had changes that were not committed: the commit alone may give other numbers."] * is_dirty),
         *([f"git checkout {commit}"] if commit else []),
         fetch_line(found.sweep.name, found.run.run_id),
-        run_line("sweep", again, is_foreign=found.sweep.project is not None),
+        run_line("sweep", again, is_foreign=found.sweep.is_foreign),
     )
 
 

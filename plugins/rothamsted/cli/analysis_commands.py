@@ -20,10 +20,10 @@ from rothamsted.analysis.find import find_compared
 from rothamsted.catalog import FIGURE_FORMATS
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.figures import figures, take_plots
+from rothamsted.cli.screen import screen_of
 from rothamsted.cli.settings import (
     find_named,
     names_of,
-    open_store,
     take_dataset,
     take_number,
     take_objective,
@@ -32,6 +32,7 @@ from rothamsted.cli.settings import (
     take_settings,
     with_over,
 )
+from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.records import RunStatus
 
@@ -100,6 +101,25 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     console.print(
         f"in MLflow: {tracking.ui_command(uri)}    # then /{link}, artifact {REPORT}", markup=False, soft_wrap=True
     )
+    return 0
+
+
+def export(arguments: Sequence[str]) -> int:
+    """Write the results of a sweep, or of any runs, into a folder as JSON."""
+    from rothamsted.analysis.analyze import analyze as analyze_dataset
+    from rothamsted.analysis.analyze import settings_of
+    from rothamsted.publish.export import Names, read_names, write_export
+
+    found, screen = pairs(arguments, command="export"), screen_of(arguments, command="export")
+    folder, names_file = take(found, "folder", "export") or "export", take(found, "names")
+    names = Names() if names_file is None else read_names(Path(names_file))
+    asked, over = take_settings(found, "export"), take_over(found, "export")
+    dataset = take_dataset(found, "export", uri=open_store())
+    settings = replace(settings_of(dataset.statistics), **asked)
+    analysis = analyze_dataset(with_over(dataset, over, settings, "export"), settings)
+    written = write_export(analysis, Path(folder), names)
+    screen.say(f"export: {written}")
+    screen.give({"sweep": dataset.name, "folder": str(written)})
     return 0
 
 

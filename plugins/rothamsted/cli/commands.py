@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.catalog import EXECUTORS
-from rothamsted.cli.arguments import pairs, take
-from rothamsted.cli.usage import USAGES
+from rothamsted.cli.after_dashes import COMMAND
+from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.errors import UserError
-from rothamsted.mlproject import find_home, find_root, study_commands
-from rothamsted.suggest import known_names
+from rothamsted.mlproject import find_home
 
 if TYPE_CHECKING:
-    from rothamsted.studies import Study
+    pass
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
 
@@ -29,7 +28,7 @@ def sweep(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.open.from_file import load, opening_comment
 
     found = pairs(arguments, command="sweep")
-    path = take(found, "config", "sweeps/quickstart.yaml") or ""
+    path = take(found, "config", None if COMMAND in found else "sweeps/quickstart.yaml")
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
     policy_of(spec, root)
@@ -48,8 +47,8 @@ def sweep(arguments: Sequence[str]) -> int:
         root=root,
         tracking_uri=tracking.tracking_uri(),
         outer_run_id=tracking.current_run_id(),
-        source=path,
-        question=opening_comment(Path(path)),
+        source=path or "",
+        question=opening_comment(Path(path)) if path else "",
     )
     result = api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console)
     if result.decision is not None:
@@ -66,9 +65,9 @@ def check(arguments: Sequence[str]) -> int:
 
     found = pairs(arguments, command="check")
     path = take(found, "config")
-    if path is None:
+    if path is None and COMMAND not in found:
         raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
-    is_timed = take(found, "time", "true") != "false"
+    is_timed = take_truth(found, "time", "check")
     root = find_home(Path.cwd())
     spec, study = load(path, found, root)
     policy_of(spec, root)
@@ -97,47 +96,6 @@ def worker(arguments: Sequence[str]) -> int:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
     print(f"sweep {name}: {why.value}; replicates that ended here: {printed.n_ended}")
     return 0
-
-
-def prepare(arguments: Sequence[str]) -> int:
-    """Make the data file of one of the studies' datasets."""
-    from rothamsted.studies import prepare_data
-
-    found = pairs(arguments, command="prepare_data")
-    dataset, source, target = take(found, "dataset"), take(found, "source"), take(found, "target")
-    if dataset is None:
-        raise UserError("rothamsted prepare_data: which dataset? write rothamsted prepare_data NAME; --help lists them")
-    studies = _studies(find_root(Path.cwd()))
-    path = prepare_data(studies, dataset, source, Path(target) if target else None, found)
-    print(f"{dataset} is ready: {path}")
-    return 0
-
-
-def data_sets() -> str:
-    """The data sets of the studies here, with their options."""
-    from rothamsted.studies import describe_datasets
-
-    return describe_datasets(_studies(find_root(Path.cwd())))
-
-
-def _studies(root: Path) -> list[Study]:
-    from rothamsted.studies import load_study
-
-    return [load_study(command, root) for command in study_commands(root).values()]
-
-
-def entry_point(name: str, arguments: Sequence[str]) -> int:
-    """Run a study by hand: `rothamsted batch_size --optimizer.lr 0.1`."""
-    root = find_root(Path.cwd())
-    known = study_commands(root)
-    if name not in known:
-        raise UserError(
-            f"rothamsted {name}: no such command, and no study of {root / 'MLproject'}; "
-            + known_names(name, [*USAGES, *sorted(known)])
-        )
-    from rothamsted.studies import load_study, main
-
-    return main(load_study(known[name], root), list(arguments)) or 0
 
 
 class _Printed:

@@ -18,12 +18,12 @@ from rothamsted.cli.arguments import take
 from rothamsted.cli.settings import (
     find_named,
     names_of,
-    open_store,
     take_dataset,
     take_number,
     take_plot_options,
     take_settings,
 )
+from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.registries import NameOf
 

@@ -1,6 +1,7 @@
-"""`rothamsted COMMAND key=value …`: finds the command, prints a user's mistake as one line, sets the exit status.
+"""`rothamsted COMMAND …`: finds the command and runs it; prints a mistake as one line; sets the exit status.
 
-Apart from the commands because the way errors are shown is one rule for all of them.
+A command that takes its words one by one is run for each of them.
+Exit status: 0 done, 1 failed, 2 a mistake of the user, 3 not yet, 130 and 143 stopped by a signal.
 """
 
 from __future__ import annotations
@@ -8,66 +9,120 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
-from rothamsted.cli import commands
-from rothamsted.cli.names_help import help_text, overview
+from rothamsted.cli.after_dashes import with_command
+from rothamsted.cli.arguments import each_alone, read_line
+from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 
 Command = Callable[[Sequence[str]], int]
+INTERRUPTED = 130
+_WORSE = (0, 3, 1, 2, 143, INTERRUPTED)  # exit statuses, the worst last
+
+# command -> module that has a function of its name: a command is imported when it is called
+_HOMES: Mapping[str, str] = {
+    **dict.fromkeys(("sweep", "check", "worker"), "commands"),
+    **dict.fromkeys(("train", "prepare_data"), "by_hand"),
+    **dict.fromkeys(("list", "status", "delete"), "look_commands"),
+    "open": "open_command",
+    **dict.fromkeys(("init", "explain", "completion"), "start_commands"),
+    **dict.fromkeys(("analyze", "report", "export", "compare", "power"), "analysis_commands"),
+    **dict.fromkeys(("promote", "rollback", "registry"), "promotion_commands"),
+}
+_NAMES = {"list": "list_sweeps", "open": "open_sweep"}  # where the command's name is one of Python's
 
 
-def _later(module: str, name: str) -> Command:
-    """A command that is imported when it is called: workers need none of what it imports."""
-
+def _later(command: str) -> Command:
     def call(arguments: Sequence[str]) -> int:
-        return getattr(import_module(f"rothamsted.cli.{module}"), name)(arguments)
+        module = import_module(f"rothamsted.cli.{_HOMES[command]}")
+        return getattr(module, _NAMES.get(command, command))(arguments)
 
     return call
 
 
-COMMANDS: dict[str, Command] = {
-    "sweep": commands.sweep,
-    "check": commands.check,
-    "worker": commands.worker,
-    "analyze": _later("analysis_commands", "analyze"),
-    "report": _later("analysis_commands", "report"),
-    "compare": _later("analysis_commands", "compare"),
-    "power": _later("analysis_commands", "power"),
-    "promote": _later("promotion_commands", "promote"),
-    "rollback": _later("promotion_commands", "rollback"),
-    "registry": _later("promotion_commands", "registry"),
-    "prepare_data": commands.prepare,
-}
+COMMANDS: dict[str, Command] = {name: _later(name) for name in USAGES}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console script. Exit status 2: a mistake of the user, printed in one line."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """The console script."""
+    arguments = with_command(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(overview())
-        return 0 if arguments else 2
+        return _help(arguments)
     if arguments[0] == "--version":
         from rothamsted import __version__
 
         print(__version__)
         return 0
-    command = COMMANDS.get(arguments[0])
+    return _guarded(lambda: _run(arguments[0], arguments[1:]), is_verbose="-v" in arguments)
+
+
+def _help(arguments: Sequence[str]) -> int:
+    """The overview, or `rothamsted help COMMAND`."""
+    from rothamsted.cli.names_help import overview
+
+    if arguments[1:2] and arguments[1] in COMMANDS:
+        return main([arguments[1], "--help"])
+    print(overview())
+    return 0 if arguments else 2
+
+
+def _run(command: str, arguments: Sequence[str]) -> int:
+    if command not in COMMANDS:
+        from rothamsted.cli.by_hand import entry_point
+
+        return entry_point(command, arguments)
+    if "--help" in arguments or "-h" in arguments:
+        return _show_help(command, arguments)
+    if "verbose" in read_line(arguments, command=command).common:
+        logging.getLogger().setLevel(logging.INFO)
+    if command == "sweep":
+        from rothamsted.cli.several_sweeps import files_of, run_all
+
+        if len(lines := files_of(arguments)) > 1:
+            return run_all(lines, run=lambda line: _guarded(lambda: COMMANDS["sweep"](line)), worst=worst)
+        return COMMANDS["sweep"](lines[0])
+    lines = each_alone(arguments, command=command)
+    if len(lines) == 1:
+        return COMMANDS[command](lines[0])
+    return worst([_guarded(lambda line=line: COMMANDS[command](line)) for line in lines])
+
+
+def _show_help(command: str, arguments: Sequence[str]) -> int:
+    from rothamsted.cli.names_help import help_text
+
+    if command == "train":
+        from rothamsted.cli.by_hand import is_study
+
+        if is_study(arguments[0]):
+            return COMMANDS[command](arguments)  # the fields of that study
+    print(help_text(command))
+    if command == "prepare_data":
+        from rothamsted.cli.by_hand import data_sets
+
+        print(f"\n{data_sets()}")
+    return 0
+
+
+def worst(statuses: Sequence[int]) -> int:
+    """The worst of several exit statuses."""
+    return max(statuses, key=lambda status: _WORSE.index(status) if status in _WORSE else len(_WORSE), default=0)
+
+
+def _guarded(call: Callable[[], int], *, is_verbose: bool = False) -> int:
+    """Run a command; a user's mistake is one line and status 2."""
     try:
-        if command is not None and any(word in ("-h", "--help") for word in arguments[1:]):
-            print(help_text(arguments[0]))
-            if arguments[0] == "prepare_data":
-                print(f"\n{commands.data_sets()}")
-            return 0
-        if command is None:
-            return commands.entry_point(arguments[0], arguments[1:])
-        return command(arguments[1:])
+        return call()
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        if is_verbose:
+            import traceback
+
+            traceback.print_exception(error)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rothamsted.catalog import CORRECTIONS, EXECUTORS, INTERVALS, PLOTS, PRUNERS, SAMPLERS, TESTS
-from rothamsted.cli.usage import USAGES
+from rothamsted.cli.usage import COMMON, USAGES, Usage
 from rothamsted.registries import NameOf
 
 Rows = Sequence[tuple[str, NameOf]]  # a key, and what it takes
@@ -42,10 +42,10 @@ def help_text(command: str) -> str:
         command: One of USAGES.
     """
     usage = USAGES[command]
-    words = " ".join(key.upper() for key in usage.words) + (" ..." if usage.takes_many else "")
-    width = max(map(len, usage.keys))
-    lines = [f"usage: rothamsted {command} {words} [KEY=VALUE ...]", "", usage.does, ""]
-    lines += [f"  {key:{width}}  {meaning}" for key, meaning in usage.keys.items()]
+    words = " ".join(key.upper() for key in usage.words) + (" ..." if usage.several else "")
+    width = max(map(len, map(usage.written, usage.keys)))
+    lines = [f"usage: rothamsted {command} {words} [KEY=VALUE ...]".replace("  ", " "), "", usage.does, ""]
+    lines += [f"  {usage.written(key):{width}}  {meaning}" for key, meaning in usage.keys.items()]
     if usage.others:
         lines += ["", f"Also: {usage.others}."]
     if command in NAMES:
@@ -54,10 +54,23 @@ def help_text(command: str) -> str:
         width = max(len(key) for key, _ in rows)
         lines += ["", f"{keys} that take a name:"]
         lines += [f"  {key:{width}}  {taken.kind}: {', '.join(taken.names())}" for key, taken in rows]
-    word = usage.words[-1]
-    long = f"{word}=a,b for the words a b" if usage.takes_many else f"{word}=NAME for the word NAME"
-    lines += [f"{long}, and --KEY VALUE for KEY=VALUE, mean the same."]
+    lines += ["", *_how_written(usage), *_common_lines()]
+    lines += ["", f"example: rothamsted {command} {usage.example}"]
     return "\n".join(lines)
+
+
+def _how_written(usage: Usage) -> list[str]:
+    """How keys may be written."""
+    if not usage.words:
+        return ["--KEY VALUE and --KEY=VALUE mean the same as KEY=VALUE."]
+    word = usage.words[-1]
+    long = f"{word}=a,b for the words a b" if usage.several == "together" else f"{word}=NAME for the word NAME"
+    return [f"{long}, and --KEY VALUE or --KEY=VALUE for KEY=VALUE, mean the same."]
+
+
+def _common_lines() -> list[str]:
+    """What every command takes."""
+    return [f"  {', '.join(words):13}  {meaning}" for words, meaning in COMMON.values()]
 
 
 def overview() -> str:
@@ -69,9 +82,11 @@ def overview() -> str:
             "usage: rothamsted COMMAND [WORD ...] [KEY=VALUE ...]",
             "",
             *lines,
-            f"  {'STUDY':{width}}  Run a study of MLproject by hand: STUDY [--field value ...]",
+            f"  {'STUDY':{width}}  Train a study of MLproject by hand, as train STUDY does.",
             "",
-            "COMMAND --help says what a command takes. KEY=VALUE may be written --KEY VALUE.",
+            "COMMAND --help says what a command takes. KEY=VALUE may be written --KEY VALUE or --KEY=VALUE.",
+            "Exit status: 0 done, 1 failed, 2 a mistake in the command, 3 not yet (time over, unfinished, not",
+            "promoted), 130 and 143 stopped by a signal.",
         ]
     )
 

@@ -16,8 +16,9 @@ from rich.console import Console
 
 from rothamsted import tags, tracking
 from rothamsted.catalog import EXECUTORS
-from rothamsted.cli.arguments import pairs, take
-from rothamsted.cli.settings import find_named, one_of, open_store, take_number
+from rothamsted.cli.arguments import pairs, take, take_truth
+from rothamsted.cli.settings import find_named, take_number
+from rothamsted.cli.store import open_store
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_root
 from rothamsted.tracking.registry.names import check_model
@@ -27,14 +28,13 @@ if TYPE_CHECKING:  # what judges is imported when the command line has no mistak
     from rothamsted.promotion.ledger.decision import PromotionOutcome
 
 WIDTH = 160  # characters of a table, where no terminal says how wide it is
-_TRUTH = {"true": True, "false": False}
 
 
 def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
     found = pairs(arguments, command="promote")
     sweep, policy_file = take(found, "sweep"), take(found, "policy")
-    dry_run = one_of(take(found, "dry_run", "false") or "false", "dry_run", "promote", _TRUTH)
+    dry_run = take_truth(found, "dry_run", "promote")
     text = take(found, "replicates")
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
     if sweep is None:

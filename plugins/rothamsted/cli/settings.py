@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from rothamsted import tracking
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.cli.arguments import take
 from rothamsted.errors import UserError
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precision", "recall")
-
-
-def open_store() -> str:
-    """The tracking URI, after a look whether anybody answers there."""
-    uri = tracking.tracking_uri()
-    tracking.check_reachable(uri)
-    return uri
 
 
 def find_named(found: Mapping[str, str], uri: str) -> None:

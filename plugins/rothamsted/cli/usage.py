@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+from rothamsted.cli.shared_keys import FIGURES, HOW, OUT, PLOTS, RUNS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,139 +17,238 @@ class Usage:
         does: in one line.
         keys: key -> meaning.
         words: keys that words without a key fill, in this order.
-        takes_many: the last of `words` takes all words that are left, joined by commas.
+        several: what several words of the last kind mean: none may be given; the command is run once for `each`; or
+            it takes them `together`, joined by commas.
+        switches: keys that are true or false -> what the bare option says: `--yes` is yes=true, `--no-save` save=false.
         others: which other keys are taken, in words; empty: none.
         example: what follows the command's name.
+        completes: what the words name, for completion: file, sweep, command, key, study, shell, or nothing.
     """
 
     does: str
     keys: Mapping[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
-    takes_many: bool = False
+    several: Literal["", "each", "together"] = ""
+    switches: Mapping[str, bool] = field(default_factory=dict)
     others: str = ""
     example: str = ""
+    completes: str = ""
+
+    def written(self, key: str) -> str:
+        """A key as help writes it: `level`, or `--no-save` of a switch."""
+        if key not in self.switches:
+            return key
+        return option(key if self.switches[key] else f"no_{key}")
 
 
-_RUNS = {
-    "sweep": "name of a sweep, or id of its run",
-    "experiment": "MLflow experiment of runs that no sweep made, in place of sweep",
-    "group_by": "with experiment: the parameters that make a condition, a,b",
-    "replicate_by": "with experiment: the parameter that differs between replicates, such as seed",
-    "task": "the parameter whose values are tasks, such as data sets: conditions are compared over them",
-    "task_scale": "how tasks are put on one scale: range, none, or the ends of each, {mnist: [0.1, 1.0]}",
-    "metric": "the metric to judge by; by default the sweep's objective",
-    "direction": "minimize or maximize",
-    "reduce": "how a curve becomes one number: last, best, mean_of_last:5",
-    "metrics": "metrics whose curves are drawn, too, a,b",
-}
-_HOW = {
-    "over_seeds": "what stands for a condition over its seeds: mean, median, iqm or quantile:0.1",
-    "level": "of every interval, such as 0.95",
-    "interval": "how intervals are made",
-    "best": "how it is found which conditions can be the best: leaders or simple",
-    "smallest_difference": "a loss that does not matter, in units of the objective",
-    "reference": "number of the condition that all others are compared with",
-    "correction": "of the comparisons with the reference",
-    "test": "of the comparisons with the reference",
-}
-_PLOTS = {
-    "plots": "which plots, a,b; by default all that apply",
-    "x": "parameter on the horizontal axis; of curves step, epoch, samples or seconds",
-    "smoothing": "of curves: ema:0.9 or mean:5",
-    "group": "parameter that lines are grouped by",
-    "over": "what stands for the parameters that a plot does not show: best or mean",
-    "second": "second metric of the Pareto front",
-    "second_direction": "minimize or maximize",
-}
-_FIGURES = {
-    "format": "png, svg or pdf, a,b: write figures to folder (figures) in place of the page",
-    "where": "with format: only conditions with these values, 'gamma=1 batch_size=64'",
-    "size": "with format: width in mm",
-}
-_OUT = {
-    "folder": "a copy of the page goes there",
-    "export": "folder for the results as JSON",
-    "export_names": "JSON file with other names for the exported fields",
+def option(key: str) -> str:
+    """A key as an option: if_exists is --if-exists."""
+    return f"--{key.replace('_', '-')}"
+
+
+# What every command takes, as bare options only: a sweep's keys are open, and may have the same names.
+COMMON: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "help": (("-h", "--help"), "this text"),
+    "json": (("--json",), "the result as JSON on standard output, words on standard error"),
+    "quiet": (("-q", "--quiet"), "print no words, only results and errors"),
+    "verbose": (("-v", "--verbose"), "print what the libraries log, and the traceback of an error"),
 }
 _FILE = "every key of the sweep file (trials, execution.workers, …) and every parameter of the study"
+_STORAGE = "its search database; by default sqlite:///optuna.db"
+_POLICY = "a file"
 
 USAGES: Mapping[str, Usage] = {
     "sweep": Usage(
         does="Run a sweep, or go on with it.",
-        keys={"config": "the sweep file; by default sweeps/quickstart.yaml"},
+        keys={
+            "config": "the sweep file; by default sweeps/quickstart.yaml",
+            "command": "what trains one replicate, with placeholders; also written last, after --",
+            "all": "a folder: run each sweep file in it, one after the other",
+            "save": "leave nothing behind: the databases are temporary ones",
+        },
         words=("config",),
+        several="each",
+        switches={"save": False},
         others=_FILE,
         example="sweeps/quickstart.yaml trials=20 execution.workers=1",
+        completes="file",
     ),
     "check": Usage(
         does="Validate a sweep file, train one replicate to see how long it takes, and print the plan.",
-        keys={"config": "the sweep file", "time": "false: train nothing"},
+        keys={"config": "the sweep file", "time": "train nothing"},
         words=("config",),
+        several="each",
+        switches={"time": False},
         others=_FILE,
         example="sweeps/quickstart.yaml",
+        completes="file",
+    ),
+    "init": Usage(
+        does="Write a sweep file to start from: for a study of this folder, or out of one of Optuna, W&B or Hydra.",
+        keys={
+            "source": "a study's name, a script, or the file to translate; by default what is found here",
+            "from": "optuna, wandb or hydra: translate the file of that tool",
+            "output": "the file to write; by default NAME.yaml. An existing file is not overwritten",
+            "storage": "with from=optuna: the storage of an Optuna study that ran",
+            "name": "of the sweep; with storage also of the Optuna study",
+        },
+        words=("source",),
+        example="sweep.yaml from=wandb output=sweeps/mine.yaml",
+        completes="file",
+    ),
+    "explain": Usage(
+        does="Say what a key of the sweep file means: its type, its default, an example. Without a key: all keys.",
+        keys={"key": "such as replicates.racing"},
+        words=("key",),
+        several="each",
+        example="confirm.replicates",
+        completes="key",
+    ),
+    "train": Usage(
+        does="Train a study once, by hand.",
+        keys={
+            "study": "its name in MLproject",
+            "config": "YAML or JSON file of fields",
+            "output": "folder for the files of the trained model",
+            "save": "leave nothing behind: no MLflow run, no files",
+        },
+        words=("study",),
+        switches={"save": False},
+        others="every field of the study; rothamsted train STUDY --help lists them",
+        example="batch_size optimizer.lr=0.1",
+        completes="study",
     ),
     "worker": Usage(
         does="Work on a sweep that was started before, from any machine, until nothing is left.",
-        keys={"sweep": "its name", "storage": "its search database; by default sqlite:///optuna.db"},
+        keys={
+            "sweep": "its name",
+            "storage": _STORAGE,
+            "wait": "how long to wait for the sweep to be started, such as 60s; by default not at all",
+        },
         words=("sweep",),
         example="quickstart storage=postgresql+psycopg://host/optuna",
+        completes="sweep",
+    ),
+    "list": Usage(
+        does="List the sweeps of both databases: state, conditions that ended, the best so far, when they began.",
+        keys={
+            "state": "only those that are running, finished, unfinished or failed, a,b",
+            "storage": "a search database; by default sqlite:///optuna.db and those that the sweeps' runs name",
+        },
+        example="state=running",
+    ),
+    "status": Usage(
+        does="Show how far sweeps are: done and all, running, expected end, the best so far.",
+        keys={
+            "sweep": "its name, or the id of its run",
+            "watch": "show it again and again until the sweep is over",
+            "storage": _STORAGE,
+        },
+        words=("sweep",),
+        several="each",
+        switches={"watch": True},
+        example="quickstart --watch",
+        completes="sweep",
+    ),
+    "open": Usage(
+        does="Open a sweep in the browser: start MLflow's UI and optuna-dashboard on its databases, until Ctrl-C.",
+        keys={
+            "sweep": "its name, or the id of its run; without it the list of experiments is opened",
+            "port": "of MLflow's UI; optuna-dashboard gets the next; by default free ones",
+            "storage": _STORAGE,
+            "browser": "open no page, only print the addresses",
+        },
+        words=("sweep",),
+        switches={"browser": False},
+        example="quickstart",
+        completes="sweep",
+    ),
+    "delete": Usage(
+        does="Delete sweeps from both databases, with all stages, confirmations and contests, after saying what.",
+        keys={"sweep": "names of sweeps, a,b", "storage": _STORAGE, "yes": "do not ask"},
+        words=("sweep",),
+        several="together",
+        switches={"yes": True},
+        example="before after --yes",
+        completes="sweep",
     ),
     "analyze": Usage(
         does="Compute all statistics of a sweep, or of any runs, again, and write them to MLflow. Trains nothing.",
-        keys={**_RUNS, **_HOW, **_PLOTS, **_OUT},
+        keys={**RUNS, **HOW, **PLOTS, **OUT},
         words=("sweep",),
+        several="each",
         example="quickstart level=0.9",
+        completes="sweep",
     ),
     "report": Usage(
         does="Write the report of a sweep, or of any runs, as one HTML page; with format=pdf its plots as figures.",
-        keys={**_RUNS, **_HOW, **_PLOTS, **_OUT, **_FIGURES},
+        keys={**RUNS, **HOW, **PLOTS, **OUT, **FIGURES},
         words=("sweep",),
+        several="each",
         example="quickstart plots=forest,curves format=pdf folder=figures",
+        completes="sweep",
+    ),
+    "export": Usage(
+        does="Write the results of a sweep, or of any runs, into a folder as JSON.",
+        keys={
+            **RUNS,
+            **HOW,
+            "folder": "where to; by default export",
+            "names": "JSON file with other names for the fields",
+        },
+        words=("sweep",),
+        several="each",
+        example="quickstart folder=results",
+        completes="sweep",
     ),
     "compare": Usage(
         does="Put runs or sweeps side by side; the first is what the others are compared with.",
         keys={
             "runs": "names of sweeps or ids of runs, a,b,c",
-            **{key: _RUNS[key] for key in ("metric", "direction", "reduce")},
-            **_HOW,
+            **{key: RUNS[key] for key in ("metric", "direction", "reduce")},
+            **HOW,
             "folder": "where the page goes; by default reports",
         },
         words=("runs",),
-        takes_many=True,
+        several="together",
         example="before after",
+        completes="sweep",
     ),
     "power": Usage(
         does="Say how many replicates a difference takes, from the spread of a sweep that ran.",
         keys={
-            **_RUNS,
+            **RUNS,
             "difference": "in units of the objective",
-            "over_seeds": _HOW["over_seeds"],
+            "over_seeds": HOW["over_seeds"],
             "power": "the share of studies that should see it, such as 0.8",
-            "level": _HOW["level"],
+            "level": HOW["level"],
         },
         words=("sweep",),
         example="quickstart difference=0.01",
+        completes="sweep",
     ),
     "promote": Usage(
         does="Judge the confirmed winner of a sweep by a policy, and make it the champion where the evidence says so.",
         keys={
             "sweep": "name of a sweep, or id of its run",
             "policy": "a file; by default the one in registry/ for this study",
-            "dry_run": "true: write and train nothing",
+            "dry_run": "write and train nothing",
             "replicates": "fresh common seeds; by default as many as the policy says",
         },
         words=("sweep",),
-        example="quickstart dry_run=true",
+        switches={"dry_run": True},
+        example="quickstart --dry-run",
+        completes="sweep",
     ),
     "rollback": Usage(
         does="Make the previous champion of a registered model the champion again.",
-        keys={"model": "its name in the registry", "reason": "is kept with the change", "policy": "a file"},
+        keys={"model": "its name in the registry", "reason": "is kept with the change", "policy": _POLICY},
         words=("model",),
         example="batch_size 'reason=wrong data'",
     ),
     "registry": Usage(
         does="Print the history of a registered model: versions, verdicts, champions.",
-        keys={"model": "its name in the registry", "policy": "a file"},
+        keys={"model": "its name in the registry", "policy": _POLICY},
         words=("model",),
         example="batch_size",
     ),
@@ -156,5 +258,12 @@ USAGES: Mapping[str, Usage] = {
         words=("dataset",),
         others="the options of the data set",
         example="mnist source=folder",
+    ),
+    "completion": Usage(
+        does="Print the script that completes commands, keys and names of sweeps in your shell.",
+        keys={"shell": "bash, zsh or fish"},
+        words=("shell",),
+        example="bash",
+        completes="shell",
     ),
 }

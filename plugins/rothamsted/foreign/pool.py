@@ -17,7 +17,8 @@ from pathlib import Path
 from rothamsted.foreign import keeper
 from rothamsted.foreign.process import Launch, Running, check_platform, confirm, start
 
-PER_RUN = frozenset({"MLFLOW_RUN_ID"})  # differs from run to run, and no library reads it while it is imported
+# These differ from run to run, and no library reads them while it is imported.
+PER_RUN = frozenset({"MLFLOW_RUN_ID", "ROTHAMSTED_REPORT"})
 _IMPORT_SECONDS = 120.0
 
 

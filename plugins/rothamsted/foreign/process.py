@@ -150,6 +150,16 @@ class Exit:
     peak_memory_bytes: int
     tail: str
 
+    def failure(self) -> str:
+        """Why it counts as failed, in a line; empty where it ended well or its owner ended it for another reason."""
+        if self.reason == "memory":
+            return f"took {self.peak_memory_bytes / 1e6:.0f} MB, more than the memory_limit of its sweep"
+        if self.code == 0 or self.reason:
+            return ""
+        how = f"exit status {self.code}" if self.code >= 0 else f"killed by signal {-self.code}"
+        last = next((line.strip() for line in reversed(self.tail.splitlines()) if line.strip()), "")
+        return f"its process ended with {how}" + (f": {last[:300]}" if last else "")
+
 
 def start(launch: Launch) -> Running:
     """Start a plain process.

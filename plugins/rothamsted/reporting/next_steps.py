@@ -150,4 +150,4 @@ def _is_staged(analysis: Analysis) -> bool:
 
 
 def _is_foreign(analysis: Analysis) -> bool:
-    return "project" in analysis.dataset.design
+    return bool({"project", "command"} & analysis.dataset.design.keys())

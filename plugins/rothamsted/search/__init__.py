@@ -15,10 +15,12 @@ if TYPE_CHECKING:  # the same for type checkers
     from rothamsted.search.sql.told_trials import ToldTrial
     from rothamsted.search.steps import take_step
     from rothamsted.search.storage import (
+        OptunaStudy,
         SearchRecord,
         check_storage,
         dashboard_command,
         find_search,
+        load_study,
         open_queue,
     )
     from rothamsted.search.sweep_lease import SweepLease, SweepLeaseLostError
@@ -29,6 +31,7 @@ __all__ = [
     "Known",
     "Lease",
     "LostError",
+    "OptunaStudy",
     "Queue",
     "Renewer",
     "SearchRecord",
@@ -40,6 +43,7 @@ __all__ = [
     "count_usable",
     "dashboard_command",
     "find_search",
+    "load_study",
     "open_queue",
     "take_step",
 ]
@@ -49,6 +53,7 @@ _HOMES = {
     "Known": "told",
     "Lease": "lease",
     "LostError": "lease",
+    "OptunaStudy": "storage",
     "Queue": "queue",
     "Renewer": "renewer",
     "SearchRecord": "storage",
@@ -60,6 +65,7 @@ _HOMES = {
     "count_usable": "known",
     "dashboard_command": "storage",
     "find_search": "storage",
+    "load_study": "storage",
     "open_queue": "storage",
     "take_step": "steps",
 }

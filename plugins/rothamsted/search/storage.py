@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import quote
 
 import optuna
@@ -27,6 +27,8 @@ CONNECT_SECONDS = 5  # a database that does not answer by then is called unreach
 SPEC_KEY = "rothamsted:spec"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 Direction = Literal["minimize", "maximize"]
+OptunaStudy = optuna.Study  # for those who may not import Optuna themselves
+T = TypeVar("T")
 
 logging.getLogger("optuna").setLevel(logging.WARNING)
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -104,6 +106,38 @@ def find_search(url: str, name: str) -> SearchRecord | None:
     return SearchRecord(spec=attributes[SPEC_KEY], attributes=attributes)
 
 
+def in_storage(url: str, transaction: Callable[[sa.Connection], T], *, empty: T, writes: bool = False) -> T:
+    """What a transaction gives, run on a storage whose tables are checked; `empty` where there is no storage yet.
+
+    Args:
+        url: the storage.
+        transaction: queries; with `writes`, changes that are committed at once or not at all.
+        empty: of a storage without tables, or that does not exist: it is not made.
+        writes: whether it changes rows.
+
+    Raises:
+        StoreError: the storage cannot be read, or has tables of another version.
+    """
+    parsed = _parse(url)
+    if _is_sqlite_url(parsed) and not Path(parsed.database or "").exists():
+        return empty
+    engine = _engine(parsed)
+
+    def checked(connection: sa.Connection) -> T:
+        if not studies.has_tables(connection):
+            return empty
+        _check_tables(connection, parsed)
+        return transaction(connection)
+
+    try:
+        database = Database(engine)
+        return database.run(checked) if writes else database.read(checked)
+    except exc.DatabaseError as error:  # a file that is no database, a server that does not let us in
+        raise StoreError(f"storage {_shown(parsed)}: cannot be read ({one_line(error)}); give another") from error
+    finally:
+        engine.dispose()
+
+
 def create_study(
     url: str, name: str, directions: Sequence[Direction], *, attributes: Mapping[str, Any] | None = None
 ) -> None:
@@ -174,6 +208,18 @@ def open_queue(
     parsed = _parse(url)
     storage, study = patiently(lambda: _load(url, parsed, name), place=_shown(parsed))
     return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed, pruner=pruner)
+
+
+def load_study(url: str, name: str) -> OptunaStudy:
+    """Optuna's own study of a sweep, for what only Optuna answers; nothing here keeps a claim or a lease.
+
+    Raises:
+        StoreError: the storage cannot be used, or has no sweep of this name.
+    """
+    check_storage(url)
+    if find_search(url, name) is None:
+        raise StoreError(f"storage {_shown(_parse(url))}: no sweep called '{name}' here; start it first")
+    return optuna.load_study(storage=url, study_name=name)
 
 
 def dashboard_command(url: str) -> str:

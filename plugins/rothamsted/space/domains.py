@@ -76,7 +76,8 @@ class Range:
         if not isinstance(value, int):
             raise DomainError(
                 part,
-                f"must be a whole number, not {value!r}; write it so, or int(interval(…)) in Hydra's grammar",
+                f"must be a whole number, not {value!r}; write it so, as rt.integers(…), or as int(interval(…)) in "
+                "Hydra's grammar",
             )
         return value
 

@@ -21,7 +21,13 @@ from rothamsted.spec.directions import with_declared_directions
 from rothamsted.spec.document import Document, KeyPath, read_document
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
-from rothamsted.spec.overrides import GivenParameters, expand_short_forms, fix_parameters, override_sweep_keys
+from rothamsted.spec.overrides import (
+    OBJECTIVE_KEYS,
+    GivenParameters,
+    expand_short_forms,
+    fix_parameters,
+    override_sweep_keys,
+)
 from rothamsted.spec.parameters import (
     check_parameters,
     enqueued_values,
@@ -32,6 +38,7 @@ from rothamsted.spec.parameters import (
 from rothamsted.spec.parameters_file import PARAMETERS_FILE, OwnNames, add_parameters_file
 from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
+from rothamsted.spec.rules_command import check_placeholders
 from rothamsted.spec.schema import FILE_KEYS, Sweep
 from rothamsted.spec.target import (
     PROJECT_KEYS,
@@ -40,12 +47,13 @@ from rothamsted.spec.target import (
     StudyParameters,
     Target,
     find_target,
+    with_command_defaults,
     with_entry_point,
 )
 from rothamsted.spec.varied import check_varied_fields
 from rothamsted.suggest import known_names
 
-KEYS = (*FILE_KEYS, PARAMETERS_FILE)
+KEYS = (*FILE_KEYS, *OBJECTIVE_KEYS, PARAMETERS_FILE)
 SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
 _READ_APART = frozenset(  # by themselves, or with the study or the project
     {"space", "parameters", "enqueue", "pruner", PARAMETERS_FILE, "study", "project", *PROJECT_KEYS, UNDECLARED}
@@ -53,7 +61,7 @@ _READ_APART = frozenset(  # by themselves, or with the study or the project
 
 
 def load_sweep(
-    path: str | Path,
+    path: str | Path | Document | None,
     overrides: Mapping[str, str] | None = None,
     *,
     parameter_names: StudyParameters,
@@ -67,7 +75,7 @@ def load_sweep(
     """Read a sweep file, apply what the command line changes, and check everything.
 
     Args:
-        path: the sweep file.
+        path: the sweep file; or its contents, as they were read or made; None: the command line has all there is.
         overrides: key -> text from the command line: any key of a sweep file, dotted; `space` in Hydra's
             sweep grammar; any parameter of the study, which fixes it and takes it out of the space.
         parameter_names: study -> {dotted parameter: its type}, or None where there is no such study.
@@ -83,14 +91,16 @@ def load_sweep(
     Raises:
         SpecError: one line: place, key, rule, value, way out.
     """
-    document = read_document(path, reads_exponents=Path(path).suffix == ".json")  # JSON writes 0.00001 as 1e-05
+    document = path if isinstance(path, Document) else read_sweep_file(path)
     _check_keys(document)
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
+    document = with_command_defaults(document)
     _check_values(document)
     target = find_target(document, parameter_names, known_studies, project_parameters)
     document = add_parameters_file(flatten_parameters(document, target), target, root or Path.cwd(), in_own_names)
     document = fix_parameters(document, _known_parameters(given, target, document))
+    check_placeholders(document)
     check_parameters(document, target)
     if document.data.get("study") is not None:
         document = with_declared_directions(document, metrics_of(document.data["study"]), target.label)
@@ -100,6 +110,17 @@ def load_sweep(
     if check_condition is not None and sweep.study is not None:
         check_conditions(sweep, document, check_condition)
     return sweep
+
+
+def read_sweep_file(path: str | Path | None) -> Document:
+    """The contents of a sweep file, before anything is judged; of none: empty, as the command line has all there is.
+
+    Raises:
+        SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
+    """
+    if path is None:
+        return Document(source="command line", data={}, places={})
+    return read_document(path, reads_exponents=Path(path).suffix == ".json")  # JSON writes 0.00001 as 1e-05
 
 
 def from_resolved(resolved: Mapping[str, Any]) -> Sweep:
@@ -147,7 +168,7 @@ def _known_parameters(given: GivenParameters, target: Target, document: Document
             known = known_names(name, (*KEYS, *own))
             if name in given.below:
                 raise at.error((name,), f"is not a parameter of {target.label}; {known_names(name, own)}")
-            way = f"; one that it does not declare is parameters.{name}" if target.is_open else ""
+            way = f"; to pass it on all the same, give parameters.{name}" if target.is_open else ""
             reason = f"is neither a key of a sweep file nor a parameter of {target.label}{way}; {known}"
             raise at.error((name,), reason)
         _check_not_staged(at, name, document)
@@ -208,6 +229,10 @@ def _path(location: tuple[int | str, ...], data: Any) -> KeyPath:
 
 def _reason(detail: Any) -> str:
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
+    if kind == "missing" and detail["loc"][-1] == "direction":
+        return "is missing, and no study declares it; give direction: minimize or maximize"
+    if kind == "missing" and detail["loc"] == ("objective",):
+        return "is missing; say what is optimised, as in objective: {metric: val_loss, direction: minimize}"
     if kind == "missing":
         return "is missing; every sweep needs it"
     if kind == "extra_forbidden":

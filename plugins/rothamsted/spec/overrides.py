@@ -19,7 +19,15 @@ from rothamsted.spec.document import Document, KeyPath, parse_override
 COMMAND_LINE = "command line"
 SET = "set"  # parameters in Hydra's grammar, of the command line only
 # `sampler: tpe` is `sampler: {name: tpe}`
-SHORT_FORMS = {"sampler": "name", "replicates": "count", "pruner": "name", "warm_start": "sweep"}
+SHORT_FORMS = {
+    "sampler": "name",
+    "replicates": "count",
+    "confirm": "replicates",
+    "pruner": "name",
+    "early_stopping": "patience",
+    "warm_start": "sweep",
+}
+OBJECTIVE_KEYS = ("metric", "direction", "reduce")  # `metric: loss` is `objective: {metric: loss}`
 REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own
 
 
@@ -37,9 +45,25 @@ class GivenParameters:
 
 
 def expand_short_forms(document: Document) -> Document:
-    """Write `sampler: tpe` and `replicates: 5` out as the mappings that they are short for."""
-    data = {key: _expanded(key, value) for key, value in document.data.items()}
-    return Document(source=document.source, data=data, places=document.places)
+    """Write `sampler: tpe`, `replicates: 5` and `metric: loss` out as what they are short for.
+
+    Raises:
+        SpecError: `metric`, `direction` or `reduce` beside an `objective` that says it, too.
+    """
+    data = {key: _expanded(key, value) for key, value in document.data.items() if key not in OBJECTIVE_KEYS}
+    places = dict(document.places)
+    short = {key: document.data[key] for key in OBJECTIVE_KEYS if document.data.get(key) is not None}
+    objective = data.get("objective") or {}
+    for key in short:
+        if not isinstance(objective, Mapping):
+            raise document.error((key,), "stands beside a list of objectives; give it in the one that it is of")
+        if key in objective:
+            raise document.error((key,), f"stands beside objective, which has {key}, too; give one of the two")
+        places[("objective", key)] = places.get((key,), document.source)
+    if short:
+        places.setdefault(("objective",), places.get((next(iter(short)),), document.source))
+        data["objective"] = {**objective, **short}
+    return Document(source=document.source, data=data, places=places)
 
 
 def _expanded(key: str, value: Any) -> Any:
@@ -67,7 +91,7 @@ def override_sweep_keys(
     editor = _Editor(copy.deepcopy(document.data), dict(document.places))
     parameters: dict[str, Any] = {}
     below: set[str] = set()
-    for key in sorted(overrides, key=lambda key: key.count(".")):  # space before space.lr.points
+    for key in sorted(overrides, key=_order):
         first, _, rest = key.partition(".")
         if key == SET:
             fixed = _fixed_in_hydra(overrides[key])
@@ -82,9 +106,49 @@ def override_sweep_keys(
             _override_space(editor, overrides[key])
         elif first == "space":
             _set_in_space(editor, rest, parse_override(key, overrides[key]))
+        elif key == "command":
+            editor.put((key,), overrides[key])  # as it is: it has blanks and braces that YAML would read
+        elif key in OBJECTIVE_KEYS:
+            _set_key(editor, ("objective", key), parse_override(key, overrides[key]))
         else:
             _set_key(editor, tuple(key.split(".")), parse_override(key, overrides[key]))
     return editor.document(document.source), GivenParameters(values=parameters, below=frozenset(below))
+
+
+def set_values(
+    document: Document,
+    keys: Mapping[str, Any],
+    *,
+    space: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    place: str,
+) -> Document:
+    """The document with what a caller gives as values: the same rules as for the command line's texts.
+
+    Args:
+        document: short forms written out.
+        keys: key of a sweep file, dotted -> value; None takes it away.
+        space: parameter -> domain as a file writes it; the parameter is fixed no longer.
+        parameters: parameter -> value; a parameter of the document's space varies no longer.
+        place: as errors call it.
+
+    Raises:
+        SpecError: A key below one that has none, or a parameter that is fixed and varied.
+    """
+    editor = _Editor(copy.deepcopy(document.data), dict(document.places), place=place)
+    for key in sorted(keys, key=_order):
+        _set_key(editor, tuple(key.split(".")), keys[key])
+    for name, plain in space.items():
+        if name in parameters:
+            raise Document(source=place, data={}, places={}).error(
+                ("space", name), f"is fixed at {parameters[name]!r} by parameters, too; give one of the two"
+            )
+        editor.remove(("parameters", name))
+        editor.put(("space", name), plain)
+    for name, value in parameters.items():
+        editor.remove(("space", name))
+        editor.put(("parameters", name), value)
+    return editor.document(document.source)
 
 
 def fix_parameters(document: Document, parameters: Mapping[str, Any]) -> Document:
@@ -100,11 +164,12 @@ def fix_parameters(document: Document, parameters: Mapping[str, Any]) -> Documen
 
 
 class _Editor:
-    """A document being changed: each change leaves its place as the command line."""
+    """A document being changed: each change leaves as its place the one of the changes."""
 
-    def __init__(self, data: dict[str, Any], places: dict[KeyPath, str]) -> None:
+    def __init__(self, data: dict[str, Any], places: dict[KeyPath, str], *, place: str = COMMAND_LINE) -> None:
         self.data = data
         self.places = places
+        self.place = place
 
     def document(self, source: str) -> Document:
         return Document(source=source, data=self.data, places=self.places)
@@ -119,7 +184,7 @@ class _Editor:
         parent = self._parent(path)
         self._forget(path)
         parent[path[-1]] = value
-        self.places[path] = COMMAND_LINE
+        self.places[path] = self.place
 
     def remove(self, path: KeyPath) -> None:
         parent = self.get(path[:-1])
@@ -132,10 +197,10 @@ class _Editor:
         for depth, part in enumerate(path[:-1]):
             if found.get(part) is None:
                 found[part] = {}
-                self.places[path[: depth + 1]] = COMMAND_LINE
+                self.places[path[: depth + 1]] = self.place
             found = found[part]
             if not isinstance(found, dict):
-                at = Document(source=COMMAND_LINE, data={}, places={})
+                at = Document(source=self.place, data={}, places={})
                 owner = ".".join(str(name) for name in path[: depth + 1])
                 raise at.error(path, f"{owner} is {found!r} and has no keys below it; give {owner} as a whole")
         return found
@@ -147,7 +212,11 @@ class _Editor:
 
 def _set_key(editor: _Editor, path: KeyPath, value: Any) -> None:
     key = str(path[0])
-    if len(path) == 1 and key not in REPLACED and key in SHORT_FORMS and isinstance(value, (str, int, float)):
+    if path == ("metric",) and value is not None:
+        path, value = ("objective",), {"metric": value}  # the direction was that of another metric
+    elif len(path) == 1 and key in OBJECTIVE_KEYS:
+        path = ("objective", key)
+    elif len(path) == 1 and key not in REPLACED and key in SHORT_FORMS and isinstance(value, (str, int, float)):
         path = (key, SHORT_FORMS[key])
     elif len(path) == 1:
         value = _expanded(key, value)
@@ -155,6 +224,11 @@ def _set_key(editor: _Editor, path: KeyPath, value: Any) -> None:
         editor.remove(path)
     else:
         editor.put(path, value)
+
+
+def _order(key: str) -> tuple[int, bool]:
+    """Space before space.lr.points, and metric, which is a new objective, before its direction."""
+    return key.count("."), key != "metric"
 
 
 def _set_in_space(editor: _Editor, rest: str, value: Any) -> None:

@@ -13,7 +13,6 @@ from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_pla
 from rothamsted.spec.document import Document, KeyPath, dotted
 from rothamsted.spec.field_types import misfit, takes_whole_numbers
 from rothamsted.spec.target import Target
-from rothamsted.suggest import known_names
 
 _OPEN_NAME = re.compile(r"\w[\w./:+-]*")  # of a parameter that a foreign project need not declare
 
@@ -154,17 +153,11 @@ def _check_name(document: Document, path: KeyPath, target: Target) -> None:
     if name == target.seed_parameter:
         reason = "the seed comes from the replicates; give replicates.seeds or replicates.first_seed"
         raise document.error(path, reason)
-    if target.is_open:
-        if not _OPEN_NAME.fullmatch(name):
-            reason = f"{name!r} is no name of a parameter; it goes to the command as --NAME, without blanks"
-            raise document.error(path, reason)
-        if not target.takes(name):
-            known = known_names(name, (other for other in target.parameters if other != target.seed_parameter))
-            way = f"to pass it on as --{name} VALUE all the same, add undeclared: [{name}]"
-            raise document.error(path, f"is not a parameter that {target.label} declares; {known}; {way}")
-    elif name not in target.parameters:
-        known = known_names(name, (other for other in target.parameters if other != target.seed_parameter))
-        raise document.error(path, f"is not a parameter of {target.label}; {known}")
+    if target.is_open and not _OPEN_NAME.fullmatch(name):
+        reason = f"{name!r} is no name of a parameter; it goes to the command as --NAME, without blanks"
+        raise document.error(path, reason)
+    if not target.takes(name):
+        raise document.error(path, target.refusal(name))
 
 
 def _misfit(target: Target, name: str, value: Any) -> str | None:

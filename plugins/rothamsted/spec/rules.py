@@ -9,6 +9,7 @@ from typing import Any
 from rothamsted.catalog import SAMPLERS
 from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
+from rothamsted.spec.rules_command import check_command
 from rothamsted.spec.rules_over import check_over
 from rothamsted.spec.rules_search import check_search
 from rothamsted.spec.rules_stages import check_stages
@@ -42,6 +43,7 @@ def check_rules(sweep: Sweep, document: Document) -> None:
     _check_promotion(sweep, document)
     _check_models(sweep, document)
     check_task(sweep, document)
+    check_command(sweep, document)
 
 
 def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) -> None:
@@ -86,8 +88,8 @@ def _blamed(message: str, sweep: Sweep, stage: int) -> KeyPath | None:
 
 
 def _check_target(sweep: Sweep, document: Document) -> None:
-    if (sweep.study is None) == (sweep.project is None):
-        raise document.error(("study",), "or project: one of the two says what is trained; give exactly one")
+    if [sweep.study, sweep.project, sweep.command].count(None) != 2:
+        raise document.error(("study",), "or project or command: one of them says what is trained; give exactly one")
 
 
 def _check_promotion(sweep: Sweep, document: Document) -> None:

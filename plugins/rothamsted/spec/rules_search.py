@@ -69,7 +69,7 @@ def _check_no_test_rows(sweep: Sweep, document: Document) -> None:
         asked.append((("early_stopping", "metric"), frozenset({sweep.early_stopping.metric})))
     for path, names in asked:
         tested = sorted(name for name in names if name.startswith(TEST_PREFIX))
-        if tested and sweep.project is None:
+        if tested and not sweep.is_foreign:
             reason = f"{tested[0]} is measured on rows that no choice may use; give a metric of other rows"
             raise document.error(path, reason)
 

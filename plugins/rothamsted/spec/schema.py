@@ -77,19 +77,20 @@ def _objectives(raw: Any) -> Any:
 
 
 class Sweep(BaseModel):
-    """One search over the conditions of one study or foreign project: a sweep file, checked and with its defaults.
+    """One search over the conditions of one study, foreign project or command: a sweep file, with its defaults.
 
     Attributes:
         name: of the sweep; starting the same name again resumes it.
-        study: entry point of MLproject; None where `project` is given.
+        study: entry point of MLproject; None where `project` or `command` is given.
         project: folder or git URI of a foreign MLflow project.
+        command: a command line with placeholders, which trains one replicate; see `spec.command`.
         entry_point: of the foreign project.
         version: git ref of the foreign project.
-        seed_parameter: parameter under which a replicate's seed is passed to the foreign project.
+        seed_parameter: parameter under which a replicate's seed is passed to the foreign project or command.
         undeclared: parameters that its entry point does not declare and gets all the same, as --NAME VALUE.
         parameters: dotted name -> value, fixed in every condition.
         space: dotted name -> domain, in the order of the file.
-        objectives: one or more; a file's key is `objective`.
+        objectives: what is optimised, one or more; a file's key is `objective`.
         constraints: comparisons of metrics that a condition should keep.
         sampler: what proposes conditions.
         pruner: what stops training early by comparison; None: nothing.
@@ -107,8 +108,8 @@ class Sweep(BaseModel):
         promote: policy file by which the confirmed winner is judged when the sweep is finished.
         execution: where and how the work runs.
         statistics: how uncertainty is stated.
-        experiment: MLflow experiment; None: by MLflow's own rules.
-        storage: database URL of the search.
+        experiment: of MLflow, where the runs go; None: by MLflow's own rules.
+        storage: database URL of the search, Optuna's.
     """
 
     model_config = CONFIG
@@ -116,6 +117,7 @@ class Sweep(BaseModel):
     name: Name
     study: Text | None = None
     project: Text | None = None
+    command: Text | None = None
     entry_point: Text | None = None
     version: Text | None = None
     seed_parameter: Text | None = None
@@ -141,6 +143,11 @@ class Sweep(BaseModel):
     statistics: Statistics = Statistics()
     experiment: Text | None = None
     storage: Storage = "sqlite:///optuna.db"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a replicate is a process of somebody else's program: of `project` or `command`."""
+        return self.study is None
 
     @property
     def objective(self) -> Objective:
@@ -204,11 +211,11 @@ class Sweep(BaseModel):
     def varied(self) -> tuple[str, ...]:
         """The parameters that a replicate sets: the training seed, unless the file lists what varies.
 
-        None of a foreign project that takes no seed.
+        None of a foreign project or command that takes no seed.
         """
         if self.replicates.vary is not None:
             return tuple(self.replicates.vary)
-        seed = "seed" if self.project is None else self.seed_parameter
+        seed = self.seed_parameter if self.is_foreign else "seed"
         return () if seed is None else (seed,)
 
     def varied_by(self, seed: int) -> dict[str, int]:

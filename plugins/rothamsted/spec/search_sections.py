@@ -84,7 +84,12 @@ class Objective(BaseModel):
 
 
 class Sampler(BaseModel):
-    """What proposes conditions. Equal seeds propose the same ones."""
+    """What proposes conditions.
+
+    Attributes:
+        name: of `rothamsted.catalog.SAMPLERS`.
+        seed: equal seeds propose the same conditions.
+    """
 
     model_config = CONFIG
 
@@ -118,7 +123,7 @@ class EarlyStopping(BaseModel):
     Attributes:
         patience: measurements without improvement after which it ends.
         min_delta: what counts as improvement: more than so much better than the best so far.
-        metric: None: the objective's.
+        metric: that should improve; None: the objective's.
         direction: in which the metric improves; None: the objective's.
     """
 

@@ -1,6 +1,6 @@
-"""What a sweep trains: a study of this project, or an entry point of a foreign one.
+"""What a sweep trains: a study of this project, an entry point of a foreign one, or a command.
 
-Apart from the loader, because two kinds of thing answer here to one description: which parameters there are.
+All three answer here to one description: which parameters there are.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from rothamsted.errors import UserError
+from rothamsted.spec.command import SEED, Command, CommandError, read_command
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.schema import PROJECT_EXECUTION_KEYS, STUDY_EXECUTION_KEYS
 from rothamsted.suggest import known_names
 
 ENTRY_POINT = "main"  # MLflow's own default
 PROJECT_KEYS = ("entry_point", "version", "seed_parameter")
+COMMAND = "command"
 UNDECLARED = "undeclared"
 
 StudyParameters = Callable[[str], Mapping[str, Any] | None]  # study -> {dotted parameter: its type}
@@ -32,8 +34,9 @@ class Target:
     Attributes:
         label: as errors call it.
         parameters: dotted parameter -> its type, None where that is not known.
-        is_open: it is a foreign project, which takes parameters that it does not declare, too: all where it declares
-            none, else those of `undeclared`.
+        is_open: it is a foreign project or a command, whose parameters have no type that binds.
+        takes_all: it takes parameters that it does not declare: a project that declares none, or a command with
+            {parameters}.
         undeclared: parameters that the file says need not be declared.
         seed_parameter: the one that comes from the replicates.
     """
@@ -41,13 +44,23 @@ class Target:
     label: str
     parameters: Mapping[str, Any]
     is_open: bool = False
+    takes_all: bool = False
     undeclared: frozenset[str] = frozenset()
     seed_parameter: str | None = "seed"
+    is_command: bool = False
 
     def takes(self, name: str) -> bool:
         """Whether a parameter can be given to it."""
-        is_free = self.is_open and (not self.parameters or name in self.undeclared)
-        return name in self.parameters or is_free
+        return name in self.parameters or self.takes_all or name in self.undeclared
+
+    def refusal(self, name: str) -> str:
+        """Why a parameter that it does not take is refused, with the way out."""
+        others = known_names(name, (other for other in self.parameters if other != self.seed_parameter))
+        if self.is_command:
+            return f"is not passed on by {self.label}; write --{name} {{{name}}} or {{parameters}} in it"
+        way = f"; to pass it on as --{name} VALUE all the same, add undeclared: [{name}]"
+        kind = f"is not a parameter that {self.label} declares; {others}{way}"
+        return kind if self.is_open else f"is not a parameter of {self.label}; {others}"
 
 
 def find_target(
@@ -56,17 +69,20 @@ def find_target(
     known_studies: Iterable[str],
     project_parameters: ProjectParameters | None,
 ) -> Target:
-    """The study or the foreign project of a sweep file.
+    """The study, the foreign project or the command of a sweep file.
 
     Raises:
         SpecError: neither, both, one that does not exist, or a key that does not go with it.
     """
+    given = [key for key in ("study", "project", COMMAND) if document.data.get(key) is not None]
+    if len(given) > 1:
+        raise document.error((given[1],), f"stands beside {given[0]}; give one of the two")
+    if given == [COMMAND]:
+        return _command_target(document)
     if document.data.get("project") is None:
         _check_study_keys(document)
         study, names = _find_study(document, parameter_names, known_studies)
         return Target(label=f"study '{study}'", parameters=names)
-    if document.data.get("study") is not None:
-        raise document.error(("project",), "stands beside study; give one of the two")
     _check_project_keys(document)
     project: str = document.data["project"]
     if project_parameters is None:
@@ -83,14 +99,58 @@ def find_target(
         label=f"project '{project}'",
         parameters=names,
         is_open=True,
+        takes_all=not names,
         undeclared=_undeclared(document),
         seed_parameter=document.data.get("seed_parameter"),
     )
     if target.seed_parameter is not None and not target.takes(target.seed_parameter):
-        known = known_names(target.seed_parameter, names)
-        reason = f"{target.seed_parameter!r} is not a parameter that {target.label} declares; {known}"
-        raise document.error(("seed_parameter",), reason)
+        raise document.error(("seed_parameter",), f"{target.seed_parameter!r} {target.refusal(target.seed_parameter)}")
     return target
+
+
+def with_command_defaults(document: Document) -> Document:
+    """The document of a command with its name, the script's, and its `seed_parameter` where the command has a seed.
+
+    Raises:
+        SpecError: the command cannot be read.
+    """
+    if not isinstance(document.data.get(COMMAND), str):
+        return document
+    command = _read(document)
+    found = {"name": command.name, **({"seed_parameter": SEED} if command.passes_seed(SEED) else {})}
+    missing = {key: value for key, value in found.items() if document.data.get(key) is None}
+    return Document(source=document.source, data={**document.data, **missing}, places=document.places)
+
+
+def _command_target(document: Document) -> Target:
+    _check_foreign_keys(document, "a command")
+    for path in [(key,) for key in ("entry_point", "version", UNDECLARED) if document.data.get(key) is not None]:
+        raise document.error(path, "goes only with project; remove it")
+    if (document.data.get("execution") or {}).get("env_manager") not in (None, "local"):
+        reason = "goes only with project: a command runs in the environment that is there; remove it"
+        raise document.error(("execution", "env_manager"), reason)
+    command, seed = _read(document), document.data.get("seed_parameter")
+    if seed is not None and not command.passes_seed(seed):
+        reason = f"{seed!r} is not passed on by the command; write --{seed} {{seed}} or {{parameters}} in it"
+        raise document.error(("seed_parameter",), reason)
+    return Target(
+        label="the command",
+        parameters=dict.fromkeys(sorted(command.names | ({seed} if seed is not None else set()))),
+        is_open=True,
+        takes_all=command.passes_all,
+        seed_parameter=seed,
+        is_command=True,
+    )
+
+
+def _read(document: Document) -> Command:
+    text = document.data[COMMAND]
+    if not isinstance(text, str):
+        raise document.error((COMMAND,), f"must be a command such as python train.py {{parameters}}, not {text!r}")
+    try:
+        return read_command(text)
+    except CommandError as error:
+        raise document.error((COMMAND,), str(error)) from None
 
 
 def _undeclared(document: Document) -> frozenset[str]:
@@ -142,14 +202,23 @@ def _check_project_keys(document: Document) -> None:
     if data.get("version") is not None and not _GIT_URI.match(data["project"]):
         reason = f"{data['version']!r} is a ref of git, and project {data['project']!r} is a folder; remove version"
         raise document.error(("version",), reason)
+    _check_foreign_keys(document, "a foreign project")
+
+
+def _check_foreign_keys(document: Document, who: str) -> None:
+    """Refuse what goes only with a study; `who` is what is trained in its place."""
+    data = document.data
+    seed = data.get("seed_parameter")
+    if seed is not None and (not isinstance(seed, str) or not seed):
+        raise document.error(("seed_parameter",), f"must be text, not {seed!r}; quote it")
     for key, what in (("models", "logs no models with the engine"), ("promote", "has no model to promote")):
         if data.get(key) is not None:
-            raise document.error((key,), f"goes only with study: a foreign project {what}; remove it")
+            raise document.error((key,), f"goes only with study: {who} {what}; remove it")
     execution = data.get("execution")
     below = execution if isinstance(execution, Mapping) else {}
     for key in STUDY_EXECUTION_KEYS:
         if below.get(key) is not None:
-            raise document.error(("execution", key), "goes only with study: a foreign project keeps its own; remove it")
+            raise document.error(("execution", key), f"goes only with study: {who} keeps its own; remove it")
     population = below.get("population")
     if isinstance(population, int) and population > 1:
         reason = f"{population} replicates in one process goes only with study; remove it"

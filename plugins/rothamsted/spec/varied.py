@@ -13,7 +13,6 @@ from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.field_types import takes_whole_numbers
 from rothamsted.spec.schema import Sweep
 from rothamsted.spec.target import Target
-from rothamsted.suggest import known_names
 
 PATH = ("replicates", "vary")
 
@@ -47,8 +46,7 @@ def check_varied_fields(sweep: Sweep, document: Document, target: Target) -> Non
     """
     for name in sweep.replicates.vary or ():
         if not target.takes(name):
-            known = known_names(name, target.parameters)
-            raise document.error(PATH, f"{name!r} is not a parameter of {target.label}; {known}")
+            raise document.error(PATH, f"{name!r} {target.refusal(name)}")
         # MLflow knows no whole numbers: what a foreign project calls a float may well be a seed.
         annotation: Any = None if target.is_open else target.parameters[name]
         if annotation is not None and not takes_whole_numbers(annotation):
@@ -58,10 +56,10 @@ def check_varied_fields(sweep: Sweep, document: Document, target: Target) -> Non
 
 def _check_seed(sweep: Sweep, varied: tuple[str, ...], document: Document) -> None:
     """The training seed is among them: held fixed, its variance would be in no interval."""
-    if sweep.project is not None and sweep.seed_parameter is None:
+    if sweep.is_foreign and sweep.seed_parameter is None:
         reason = "needs seed_parameter, the parameter that takes the training seed; add it, as in seed_parameter: seed"
         raise document.error(PATH, reason)
-    seed = sweep.seed_parameter if sweep.project is not None else "seed"
+    seed = sweep.seed_parameter if sweep.is_foreign else "seed"
     if seed not in varied:
         reason = f"lacks {seed}: with one training seed for all, its part of the variance is in no interval; add {seed}"
         raise document.error(PATH, reason)

@@ -20,7 +20,7 @@ from rothamsted.studies.contract import (
 from rothamsted.studies.driver import OnArtifacts, drive
 from rothamsted.studies.exports import write_exports
 from rothamsted.studies.fields import field_names, field_types, flatten, set_fields
-from rothamsted.studies.find import load_study, study_module
+from rothamsted.studies.find import find, is_script, load_study, study_module
 from rothamsted.studies.keep import Keep
 from rothamsted.studies.prepare import describe_datasets, prepare_data
 from rothamsted.studies.provenance import source_tags, study_tags
@@ -43,7 +43,9 @@ __all__ = [
     "drive",
     "field_names",
     "field_types",
+    "find",
     "flatten",
+    "is_script",
     "load_study",
     "log_artifacts",
     "main",

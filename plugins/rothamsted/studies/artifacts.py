@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Contents = Mapping[str, str | bytes]  # relative path, slashes making folders -> text (as UTF-8) or bytes
 ENGINE_FILES = frozenset(  # of a run by hand, and of one that failed: at the top of a run's artifacts
-    {"metrics.csv", "metrics.json", "summary.json", "config.json", "loss.svg", "learning_rate.svg", "traceback.txt"}
+    {"metrics.csv", "metrics.json", "summary.json", "config.json", "loss.svg", "learning_rate.svg"}
+    | {"traceback.txt", "output.txt"}
 )
 
 

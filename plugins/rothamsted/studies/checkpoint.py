@@ -132,8 +132,7 @@ def _configs_text(configs: Sequence[BaseModel]) -> str:
 
 
 def _metric_names(snapshot: Snapshot) -> list[str]:
-    longest = max(snapshot.histories, key=len, default=())
-    return list(longest[0].metrics) if longest else []
+    return list(dict.fromkeys(name for history in snapshot.histories for one in history for name in one.metrics))
 
 
 def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
@@ -141,11 +140,14 @@ def _arrays(snapshot: Snapshot) -> dict[str, np.ndarray]:
     names = _metric_names(snapshot)
     longest = max(snapshot.histories, key=len, default=())
     values = np.full((len(longest), len(snapshot.histories), len(names)), np.nan)  # (point, member, metric)
+    was_measured = np.zeros(values.shape, bool)  # NaN may be a value
     for member, history in enumerate(snapshot.histories):
         for point, measured in enumerate(history):
-            values[point, member] = [measured.metrics[name] for name in names]
+            values[point, member] = [measured.metrics.get(name, np.nan) for name in names]
+            was_measured[point, member] = [name in measured.metrics for name in names]
     arrays = {
         "history/values": values,
+        "history/was_measured": was_measured,
         "history/n_points": np.array([len(history) for history in snapshot.histories], dtype=np.int64),
         "history/step": np.array([measured.step for measured in longest], dtype=np.int64),
         "history/epoch": np.array([_epoch_number(measured.epoch) for measured in longest], dtype=np.float64),
@@ -199,6 +201,7 @@ def _read(path: Path, content: bytes, study_name: str, configs: Sequence[BaseMod
 
 def _histories(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> tuple[tuple[Measured, ...], ...]:
     values = arrays["history/values"]  # (point, member, metric)
+    was_measured = arrays.get("history/was_measured", np.ones(values.shape, bool))  # older ones measured all
     epochs = [None if np.isnan(epoch) else float(epoch) for epoch in arrays["history/epoch"]]
     return tuple(
         tuple(
@@ -206,7 +209,11 @@ def _histories(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> tuple[
                 step=int(arrays["history/step"][point]),
                 epoch=epochs[point],
                 seconds=float(arrays["history/seconds"][point]),
-                metrics=dict(zip(names, values[point, member].tolist())),
+                metrics={
+                    name: value
+                    for name, value, is_there in zip(names, values[point, member].tolist(), was_measured[point, member])
+                    if is_there
+                },
                 timestamp_ms=int(arrays["history/timestamp_ms"][point]),
             )
             for point in range(n_points)

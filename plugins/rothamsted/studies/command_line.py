@@ -51,6 +51,8 @@ OPTIONS = (
     *("set", "config", "print_config", "help"),
 )
 
+_FLAGS = ("--no-save", "--help", "--print_config")  # options without a value
+
 
 def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
     """The config and the options that a command line gives.
@@ -64,7 +66,7 @@ def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
     _check_names(study)
     parser = _parser(study)
     try:
-        given = parser.parse_args(_with_set(study, _config_first(study, argv))).as_dict()
+        given = parser.parse_args(_with_set(study, _config_first(study, _as_options(argv)))).as_dict()
     except ArgumentError as error:
         raise StudyError(_one_line(study, str(error))) from error
     fields = {name: given[name] for name in study.config.model_fields if name in given}
@@ -129,6 +131,17 @@ def _add_options(parser: ArgumentParser) -> None:
         metavar="true",
         help="mirror the run into files of TensorBoard, in tensorboard/ of --output or of this folder",
     )
+
+
+def _as_options(argv: Sequence[str]) -> list[str]:
+    """The words with each `lr=0.1` as `--lr=0.1`, unless it is the value of the option before it."""
+    words: list[str] = []
+    for n, word in enumerate(argv):
+        before = argv[n - 1] if n else ""
+        is_value = before.startswith("--") and "=" not in before and before not in _FLAGS
+        is_field = re.match(r"[A-Za-z_][\w.]*=", word) and not is_value
+        words.append(f"--{word}" if is_field else word)
+    return words
 
 
 def _config_first(study: Study, argv: Sequence[str]) -> list[str]:
@@ -197,7 +210,11 @@ def _set_values(study: Study, text: str) -> dict[str, Any]:
 
 
 def _program(study: Study) -> str:
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    main = sys.modules.get("__main__")
+    of_function = getattr(study.function and study.function.call, "__globals__", {})
+    if main is not None and of_function is vars(main):
+        return f"python {Path(getattr(main, '__file__', '-')).name}"
+    spec = getattr(main, "__spec__", None)
     parent = getattr(spec, "parent", "") or ""
     is_study = bool(parent) and parent.rpartition(".")[2] == study.name
     return f"python -m {parent}" if is_study else f"rothamsted {study.name}"

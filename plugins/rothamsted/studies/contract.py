@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import DataError, StudyError
-from rothamsted.metric import TEST_PREFIX, Metric, check_metrics, declared
+from rothamsted.metric import Metric, check_metrics, declared
 from rothamsted.studies.fields import field_names, flatten
 from rothamsted.studies.keep import Keep
 
@@ -66,53 +66,52 @@ class MeasurementLike(Protocol):
         ...
 
     @property
-    def state(self) -> Callable[[], dict[str, np.ndarray]]:
-        """Gives the arrays from which training goes on after this measurement; called before the next one."""
+    def state(self) -> Callable[[], dict[str, np.ndarray]] | None:
+        """Gives the arrays from which training goes on after this measurement; called before the next one.
+
+        None: training cannot go on from here, and no checkpoint is written.
+        """
+        ...
+
+
+class FunctionLike(Protocol):
+    """The function that a study was made of; see `rothamsted.studies.function`."""
+
+    @property
+    def call(self) -> Callable[..., Any]:
+        """The function itself."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """As a sweep file names it: train.py:train; a name after a colon alone where no file holds it."""
+        ...
+
+    @property
+    def takes_state(self) -> bool:
+        """Whether it can go on from a state."""
+        ...
+
+    @property
+    def code_digest(self) -> str:
+        """SHA-256 of its source and of what it calls, in hex."""
+        ...
+
+    def printed(self) -> str:
+        """What its training has printed in this thread since it began."""
+        ...
+
+    def pickled(self) -> bytes:
+        """All that another process needs to make the same study.
+
+        Raises:
+            StudyError: names what cannot be pickled.
+        """
         ...
 
 
 # None, at most once and first of all, says that set-up is over: imports, data, compilation. Training time starts there.
 Training = Generator[MeasurementLike | None, None, Sequence[Any] | None]
-
-
-class TrainedModelLike(Protocol):
-    """What a study's generator returns, one a member: a model that predicts where the engine is not installed.
-
-    Its arrays lie in main memory, so that it loads where there is no accelerator. It is pickled by reference, so
-    its class is defined at the top of a module of the study that imports nothing which prediction does not need;
-    not in `__main__`, which imports the engine.
-
-    It may also have `test_metrics: Mapping[str, float]`, names that begin with test/: how these weights do on rows that
-    no choice used, neither of steps nor of conditions. The engine logs them once, with the last measurement.
-    """
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """Name -> array: what was trained."""
-        ...
-
-    @property
-    def input_example(self) -> Any:
-        """A few rows of input as `predict` takes them: a NumPy array of numbers or text, or a mapping of names to such.
-
-        Text is an array of it, np.array(["Once upon"]): what predict is asked with over HTTP comes as one, too.
-        """
-        ...
-
-    @property
-    def pip_requirements(self) -> Sequence[str]:
-        """Packages that `predict` needs, as lines of a requirements file: numpy==2.3.0."""
-        ...
-
-    def predict(self, x: Any, /) -> Any:
-        """The output for some rows of input: a NumPy array of numbers or text, or a mapping of names to such.
-
-        The same for the same input: what is random in it is drawn from a seed.
-        """
-        ...
-
-
-MODEL_PARTS = ("predict", "parameters", "input_example", "pip_requirements")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +136,8 @@ class Study:
         metrics: what is known of the metrics that it logs, by name; a name may end in * (class_accuracy/*).
         rows: config -> over how many rows each share among its metrics is taken, by name, where the data say.
         keeps: config -> whose weights a run by hand keeps; in a sweep its objective says. None: the last.
+        function: what the study was made of; None: a study of the full contract. A function need not say how many
+            samples it has seen, and measures at each step what it likes.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Study:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     rows: Callable[[Any], Mapping[str, int]] | None = None
     keeps: Callable[[Any], Keep] | None = None
+    function: FunctionLike | None = None
 
     def __post_init__(self) -> None:
         """Refuse a study that breaks the contract."""
@@ -163,6 +165,20 @@ class Study:
             raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
         check_metrics(f"study {self.name!r}", self.metrics)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function that the study was made of, as if it were none."""
+        if self.function is None:
+            raise StudyError(f"study {self.name!r}: is made of no function; drive it, or call its train")
+        return self.function.call(*args, **kwargs)
+
+    def main(self, argv: Sequence[str] | None = None) -> None:
+        """The study's command line; it ends the process. Does nothing while another process imports the script."""
+        from rothamsted.studies.by_hand import main
+        from rothamsted.studies.scripts import is_importing
+
+        if not is_importing():
+            main(self, argv)
+
     @property
     def known_metrics(self) -> Mapping[str, Metric]:
         """What is declared of its metrics, those of the driver among them."""
@@ -172,29 +188,6 @@ class Study:
         """The same study, whose shares are over so many rows, by the name of the metric."""
         counted = {name: replace(declared(self.metrics, name), rows=n) for name, n in rows.items()}
         return replace(self, metrics={**self.metrics, **counted})
-
-
-def missing_parts(model: Any) -> list[str]:
-    """Parts of the contract that a trained model does not have."""
-    return [name for name in MODEL_PARTS if getattr(model, name, None) is None]
-
-
-def test_metrics_of(model: Any, measured: Mapping[str, float]) -> dict[str, float]:
-    """The test metrics that a trained model has.
-
-    Args:
-        model: one member's; most have none.
-        measured: the metrics of the last measurement, whose names they may not take.
-
-    Raises:
-        StudyError: a name does not begin with test/, or is that of a measured metric.
-    """
-    found = {str(name): float(value) for name, value in (getattr(model, "test_metrics", None) or {}).items()}
-    for name in found:
-        if not name.startswith(TEST_PREFIX) or name in measured:
-            why = "is measured in training, too" if name in measured else f"does not begin with {TEST_PREFIX}"
-            raise StudyError(f"the model's test_metrics: {name!r} {why}; rename it")
-    return found
 
 
 def digest_of_data(study: Study, config: BaseModel) -> str | None:

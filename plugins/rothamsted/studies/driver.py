@@ -7,10 +7,9 @@ is done with a measurement (logged, drawn, told to a sampler) is the caller's bu
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -21,6 +20,7 @@ from rothamsted.records import Ending, Measured, Outcome, Stopped
 from rothamsted.studies.artifacts import Contents, artifacts_of
 from rothamsted.studies.checkpoint import Checkpoint, Snapshot
 from rothamsted.studies.contract import MeasurementLike, Study, Training, check_population
+from rothamsted.studies.failure import failure_of
 from rothamsted.studies.keep import Keep
 from rothamsted.studies.members import Members
 
@@ -98,7 +98,12 @@ def drive(
     """
     check_population(study, configs)
     snapshot = _whole(checkpoint.load(study.name, configs) if checkpoint else None) or start
-    members = Members.restored(snapshot, keep) if snapshot else Members.of(len(configs), keep)
+    is_free = study.function is not None
+    members = (
+        Members.restored(snapshot, keep, is_free=is_free)
+        if snapshot
+        else Members.of(len(configs), keep, is_free=is_free)
+    )
     if on_restored:
         for member, measured in members.restored_points():
             on_restored(member, measured)
@@ -167,7 +172,8 @@ class _Session:
             self.training.close()
         except Exception as error:  # a study that cannot be closed breaks the contract
             endings = self.failed(error)
-        return endings
+        function = self.study.function
+        return endings if function is None else [replace(one, output=function.printed()) for one in endings]
 
     def train(
         self, on_measurement: OnMeasurement, should_stop: Callable[[], bool], now_ms: Callable[[], int]
@@ -258,7 +264,7 @@ class _Session:
     def _hold(self, measurement: MeasurementLike) -> list[Ending] | None:
         """Take the state of a measurement while it can be had; the endings of a failure if it cannot."""
         try:
-            self.last_state = measurement.state()
+            self.last_state = None if measurement.state is None else measurement.state()
         except (Exception, SystemExit) as error:
             return self.failed(error)
         return None
@@ -282,12 +288,4 @@ class _Session:
 
     def failed(self, error: BaseException) -> list[Ending]:
         """The endings of a population whose training raised."""
-        is_user_error = isinstance(error, self.study.user_errors)
-        text = " ".join(str(error).split())
-        reason = text if is_user_error else f"{type(error).__name__}: {text}".removesuffix(": ")
-        return self.members.endings(
-            Outcome.FAILED,
-            reason=reason,
-            traceback="".join(traceback.format_exception(error)),
-            is_user_error=is_user_error,
-        )
+        return self.members.endings(Outcome.FAILED, **failure_of(error, self.study))

@@ -1,4 +1,4 @@
-"""Finds a study through the command of its MLproject entry point: `python -m projects.NAME ...`.
+"""Finds a study: a function, `train.py:train`, or an entry point of MLproject that runs `python -m projects.NAME`.
 
 It is apart because it is the one place where the engine imports a study, so that no other names one.
 """
@@ -9,12 +9,105 @@ import importlib
 import importlib.util
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
 
-from rothamsted.errors import StudyError
+from rothamsted.errors import StudyError, UserError
+from rothamsted.mlproject import study_commands
 from rothamsted.studies.contract import Study
+from rothamsted.studies.function import as_study
+from rothamsted.studies.scripts import import_script
+from rothamsted.suggest import known_names
 
 _COMMAND = re.compile(r"(?:^|\s)\S*python[\d.]*\s+(?:-[A-Za-ln-z]+\s+)*-m\s+(?P<module>[A-Za-z_][\w.]*)")
+
+
+def find(target: str | Callable[..., Any], root: Path) -> Study:
+    """The study that a sweep file, a command or a call names.
+
+    Args:
+        target: a function or a study; `train.py:train`, or `train.py` with one study in it; an entry point.
+        root: of the project: paths are from there, or from the working directory; entry points are of its MLproject.
+
+    Raises:
+        UserError: there is none, or it cannot be imported.
+
+    Example:
+        >>> find(lambda seed, x=0.0: x, Path()).name
+        'function'
+    """
+    if not isinstance(target, str):
+        return as_study(target)
+    if is_script(target):
+        return _of_script(target, root)
+    commands = study_commands(root)
+    if target not in commands:
+        raise UserError(
+            f"study '{target}' is not an entry point of {root / 'MLproject'} that runs python -m projects.NAME, and no "
+            f"script such as train.py:train; {known_names(target, sorted(commands))}"
+        )
+    return load_study(commands[target], root)
+
+
+def is_script(target: str) -> bool:
+    """Whether a target is a script's function, not an entry point."""
+    return ":" in target or target.endswith(".py")
+
+
+def _of_script(target: str, root: Path) -> Study:
+    text, _, name = target.rpartition(":") if not target.endswith(".py") else (target, "", "")
+    if not text:
+        raise StudyError(
+            f"study {target!r}: is a function of a notebook or a prompt, and no file holds it; "
+            "put it in a file and name that: train.py:train"
+        )
+    module, path = _module_of(text, root)
+    if name:
+        if (found := getattr(module, name, None)) is None:
+            raise StudyError(f"{path}: has no {name!r}; {known_names(name, _functions(module))}")
+        if not isinstance(found, Study) and not callable(found):
+            raise StudyError(f"{path}: {name} must be a function, not {found!r}; name another")
+        return as_study(found)
+    return _only_study(module, path)
+
+
+def _module_of(text: str, root: Path) -> tuple[ModuleType, str]:
+    """The module of a script or, where the text does not end in .py, of a package; and what errors call it."""
+    if text.endswith(".py"):
+        path = root / text if (root / text).is_file() else Path(text)
+        return import_script(path), str(path)
+    try:
+        return importlib.import_module(text), text
+    except ImportError as error:
+        raise StudyError(
+            f"study {text}:...: cannot be imported ({error}); name a script, train.py:train, or a module that is found"
+        ) from error
+
+
+def _functions(module: ModuleType) -> list[str]:
+    """The functions and studies that a script defines."""
+    own = (FunctionType, Study)
+    is_own = {
+        n: isinstance(v, own) and getattr(v, "__module__", "") == module.__name__ for n, v in vars(module).items()
+    }
+    return sorted(name for name, yes in is_own.items() if yes)
+
+
+def _only_study(module: ModuleType, place: str) -> Study:
+    """The one study of a module.
+
+    Raises:
+        StudyError: it has none, or several.
+    """
+    found = {id(value): (name, value) for name, value in vars(module).items() if isinstance(value, Study)}
+    if len(found) == 1:
+        return next(iter(found.values()))[1]
+    names = sorted(name for name, _ in found.values())
+    if names:
+        raise StudyError(f"{place}: has {len(names)} studies: {', '.join(names)}; name one: {place}:{names[0]}")
+    raise StudyError(f"{place}: has no study; write @study above a function, or name one: {place}:train")
 
 
 def study_module(command: str) -> str | None:
@@ -31,7 +124,7 @@ def load_study(command: str, root: Path) -> Study:
         root: the project's root, from which the command would run. It is put on `sys.path`.
 
     Returns:
-        The object `STUDY` of the module's `__main__`.
+        The object `STUDY` of the module's `__main__`, or the one study there.
 
     Raises:
         StudyError: the command is of another form, or the module is missing, outside the root, broken,
@@ -48,13 +141,16 @@ def load_study(command: str, root: Path) -> Study:
     name = f"{module}.__main__"
     _check_place(place, name, module, root)
     try:
-        found = getattr(importlib.import_module(name), "STUDY", None)
+        loaded = importlib.import_module(name)
     except StudyError:
         raise
     except Exception as error:
         raise StudyError(
             f"{place}: importing {name} raised {type(error).__name__}: {error}; mend that first"
         ) from error
+    found = getattr(loaded, "STUDY", None)
+    if found is None and any(isinstance(value, Study) for value in vars(loaded).values()):
+        return _only_study(loaded, name)
     if not isinstance(found, Study):
         raise StudyError(f"{place}: {name} has no STUDY of the type Study, but {found!r}; write STUDY = Study(...)")
     return found

@@ -15,8 +15,9 @@ import numpy as np
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Kept, Measured, Outcome, Stopped
 from rothamsted.studies.checkpoint import Snapshot
-from rothamsted.studies.contract import RESERVED_METRICS, SETUP_SECONDS, MeasurementLike, test_metrics_of
+from rothamsted.studies.contract import RESERVED_METRICS, SETUP_SECONDS, MeasurementLike
 from rothamsted.studies.keep import Keep
+from rothamsted.studies.trained import test_metrics_of
 
 CLOCK_RESOLUTION_SECONDS = 1e-9  # two readings of a clock this close are told apart by nobody
 
@@ -32,16 +33,18 @@ class Members:
     setup_seconds: float = 0.0  # before training: imports, data, compilation; over all sessions
     keep: Keep | None = None  # whose weights are kept; None: the last
     kept: list[Measured | None] = field(default_factory=list)  # whose weights the study holds; None: the last
+    is_free: bool = False  # the study measures at each step what it likes, and need not count samples
     _names: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, n_members: int, keep: Keep | None = None) -> Members:
+    def of(cls, n_members: int, keep: Keep | None = None, *, is_free: bool = False) -> Members:
         """A population that has measured nothing yet."""
         nothing = [None] * n_members
-        return cls(histories=[[] for _ in range(n_members)], stopped=[*nothing], keep=keep, kept=[*nothing])
+        histories: list[list[Measured]] = [[] for _ in range(n_members)]
+        return cls(histories=histories, stopped=[*nothing], keep=keep, kept=[*nothing], is_free=is_free)
 
     @classmethod
-    def restored(cls, snapshot: Snapshot, keep: Keep | None = None) -> Members:
+    def restored(cls, snapshot: Snapshot, keep: Keep | None = None, *, is_free: bool = False) -> Members:
         """The population that a checkpoint holds."""
         histories = [list(history) for history in snapshot.histories]
         members = cls(
@@ -51,6 +54,7 @@ class Members:
             setup_seconds=snapshot.setup_seconds,
             keep=keep,
             kept=[keep.best_of(history) if keep else None for history in histories],
+            is_free=is_free,
         )
         longest = max(histories, key=len)
         members._names = _own_names(longest[0].metrics) if longest else ()
@@ -154,9 +158,11 @@ class Members:
     ) -> Measured:
         metrics = {name: float(array[member]) for name, array in values.items()}
         before = self.histories[member][-1] if self.histories[member] else None
-        n_samples = metrics["samples_seen"] - (before.metrics["samples_seen"] if before else 0.0)
-        n_seconds = max(self.seconds - (before.seconds if before else 0.0), CLOCK_RESOLUTION_SECONDS)
-        measured = {"seconds": self.seconds, "samples_per_second": n_samples / n_seconds}
+        measured = {"seconds": self.seconds}
+        if "samples_seen" in metrics:
+            n_samples = metrics["samples_seen"] - (before.metrics.get("samples_seen", 0.0) if before else 0.0)
+            n_seconds = max(self.seconds - (before.seconds if before else 0.0), CLOCK_RESOLUTION_SECONDS)
+            measured["samples_per_second"] = n_samples / n_seconds
         return Measured(
             step=int(measurement.step),
             epoch=None if measurement.epoch is None else float(measurement.epoch),
@@ -170,15 +176,15 @@ class Members:
         place = f"measurement at step {measurement.step}"
         if reserved := sorted(RESERVED_METRICS & set(names)):
             raise StudyError(f"{place}: metric {reserved[0]!r} is measured by the engine; do not yield it")
-        if "samples_seen" not in names:
+        if "samples_seen" not in names and not self.is_free:
             raise StudyError(f"{place}: has no metric 'samples_seen'; yield it, got {', '.join(names) or 'none'}")
-        if self._names and set(names) != set(self._names):
+        if self._names and set(names) != set(self._names) and not self.is_free:
             changed = ", ".join(sorted(set(names) ^ set(self._names)))
             raise StudyError(f"{place}: metric names must stay the same over a run; came or went: {changed}")
         last = max((history[-1].step for history in self.histories if history), default=None)
         if last is not None and measurement.step <= last:
             raise StudyError(f"{place}: steps must grow from one measurement to the next; the last was {last}")
-        self._names = self._names or names
+        self._names = names if self.is_free else self._names or names
         n_members = len(self.histories)
         return {name: _per_member(name, measurement.metrics[name], n_members) for name in self._names}
 

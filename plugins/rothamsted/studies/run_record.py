@@ -84,6 +84,8 @@ class RunRecord:
             with tempfile.TemporaryDirectory() as folder:
                 for path in write_exports(Path(folder), config, ending):
                     self.recorder.log_file(self.run_id, path)
+        if ending.output:
+            self.recorder.log_text(self.run_id, ending.output, "output.txt")
         if ending.traceback:
             self.recorder.log_text(self.run_id, ending.traceback, "traceback.txt")
         self.recorder.end_run(self.run_id, ending.outcome.run_status, unix_now_ms())

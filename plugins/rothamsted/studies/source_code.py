@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from rothamsted.errors import StudyError
 from rothamsted.mlproject import study_commands
-from rothamsted.studies import study_module
+from rothamsted.studies import find, is_script, study_module
 from rothamsted.tracking.models.model_files import StudyCode
 
 MOST_BYTES = 20_000_000  # of all files of a study: what is larger holds data, and each model would carry them
@@ -41,11 +41,16 @@ def study_code(study: str, root: Path) -> StudyCode:
 
 
 def code_digest(study: str, root: Path) -> str:
-    """SHA-256, in hex, of the names and contents of a study's source files.
+    """SHA-256, in hex, of the names and contents of a study's source files; of a function of its source.
+
+    Empty for a function of a notebook, which nobody finds from elsewhere.
 
     Raises:
         StudyError: no such study.
     """
+    if is_script(study):
+        found = None if study.startswith(":") else find(study, root).function
+        return "" if found is None else found.code_digest
     root = root.resolve()
     return _digest(_source_files(_module_of(study, root), root), root)
 

@@ -1,4 +1,4 @@
-"""A stranger's project as what a sweep trains: one process a replicate, its numbers read from the tracking store.
+"""A stranger's project or command as what a sweep trains: one process a replicate, its numbers read as it runs.
 
 Apart from the worker, which goes through the same motions with a study of ours: claim, start, judge, end.
 """
@@ -6,6 +6,7 @@ Apart from the worker, which goes through the same motions with a study of ours:
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.objectives import OBJECTIVE
 from rothamsted.errors import SpecError
+from rothamsted.foreign.command_line import CommandLine, open_command
 from rothamsted.foreign.pool import Pool
 from rothamsted.foreign.process import Launch, Running, start
 from rothamsted.metric import Metric
 from rothamsted.spec import Sweep
-from rothamsted.tracking.projects.command import argument_list
 
 if TYPE_CHECKING:  # imports MLflow, which a study of ours needs not
     from rothamsted.tracking.projects.project import Project
@@ -25,15 +26,15 @@ if TYPE_CHECKING:  # imports MLflow, which a study of ours needs not
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignStudy:
-    """One entry point of a foreign project.
+    """One entry point of a foreign project, or a command.
 
     Attributes:
-        name: for tags: the project's own name, or its folder's, with the entry point.
+        name: for tags.
         project: where it is, and how its command is made.
     """
 
     name: str
-    project: Project
+    project: Project | CommandLine
 
     @property
     def known_metrics(self) -> Mapping[str, Metric]:
@@ -42,30 +43,31 @@ class ForeignStudy:
 
     @property
     def code_digest(self) -> str:
-        """SHA-256 of the project's files."""
+        """SHA-256 of the project's files; of a command of its text and script."""
         return self.project.digest
 
     def source_tags(self) -> dict[str, str]:
-        """Where the project is from, for the record."""
-        commit = {"rothamsted.project_commit": self.project.commit} if self.project.commit else {}
-        return {"rothamsted.project": self.project.uri, **commit}
+        """Where it is from, for the record."""
+        return self.project.source_tags
 
 
 def open_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
-    """The foreign project of a sweep.
+    """The foreign project or the command of a sweep.
 
     Raises:
         UserError: no project there, no such entry point; nothing has been started.
     """
+    if sweep.command is not None:
+        command = open_command(sweep.command, root, sweep.seed_parameter)
+        return ForeignStudy(name=command.study_name, project=command)
     from rothamsted.tracking.projects.project import open_project
 
-    entry_point = sweep.entry_point or "main"
-    project = open_project(sweep.project or "", entry_point, sweep.version, root=root)
-    return ForeignStudy(name=f"{project.name or project.folder.name}:{entry_point}", project=project)
+    project = open_project(sweep.project or "", sweep.entry_point or "main", sweep.version, root=root)
+    return ForeignStudy(name=project.study_name, project=project)
 
 
 def checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
-    """The foreign project of a sweep, whose command can be made at every end of the space.
+    """The foreign project or the command of a sweep, which can be made at every end of the space.
 
     Raises:
         UserError: as `open_foreign`; or a parameter is missing or cannot be passed on.
@@ -75,7 +77,7 @@ def checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
         if is_logged and objective.metric.split(".")[0] == OBJECTIVE:
             raise SpecError(
                 f"sweep {sweep.name}: objective.metric: a replicate's score is logged as {OBJECTIVE!r}, so a metric "
-                f"{objective.metric!r} cannot be told from it; have the project log it under another name"
+                f"{objective.metric!r} cannot be told from it; have the program log it under another name"
             )
     study = open_foreign(sweep, root)
     seed = sweep.replicates.values[0]
@@ -92,7 +94,7 @@ def prepare_environment(sweep: Sweep, study: object, say: Callable[[str], None])
     """
     manager = sweep.execution.env_manager
     if isinstance(study, ForeignStudy) and manager != "local":
-        say(f"environment of project {study.name} by {manager}: it is made once, which may take minutes")
+        say(f"environment of {study.project.title} by {manager}: it is made once, which may take minutes")
         study.project.environment_prefix(manager)
 
 
@@ -102,7 +104,7 @@ def warnings_of(sweep: Sweep, study: object) -> list[str]:
         return []
     given = {*sweep.parameters, *sweep.space, *sweep.varied}
     lines = [
-        f"project {study.name} declares parameter {name!r} and does not pass it on to its command: it has no effect"
+        f"{study.project.title} declares parameter {name!r} and does not pass it on to its command: it has no effect"
         for name in study.project.not_passed_on
         if name in given
     ]
@@ -112,10 +114,9 @@ def warnings_of(sweep: Sweep, study: object) -> list[str]:
     return lines
 
 
-def parameters_of(sweep: Sweep, condition: Mapping[str, Any], seed: int) -> dict[str, str]:
-    """What the entry point is given: fixed parameters, the condition, and what the replicate of a seed sets."""
-    values = {**sweep.parameters, **condition, **sweep.varied_by(seed)}
-    return {name: str(value) for name, value in values.items()}
+def parameters_of(sweep: Sweep, condition: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """What the program is given: fixed parameters, the condition, and what the replicate of a seed sets."""
+    return {**sweep.parameters, **condition, **sweep.varied_by(seed)}
 
 
 @dataclass(kw_only=True)
@@ -124,7 +125,7 @@ class Starter:
 
     Attributes:
         sweep: what is swept.
-        study: the foreign project.
+        study: the foreign project or the command.
         say: told once why processes start cold where they could have started warm.
     """
 
@@ -135,7 +136,7 @@ class Starter:
     _is_prepared: bool = False
     _prefix: str = ""
 
-    def prepare(self, parameters: Mapping[str, str], variables: Mapping[str, str]) -> None:
+    def prepare(self, parameters: Mapping[str, Any], variables: Mapping[str, str]) -> None:
         """Do what takes time once, before the clock of a replicate runs: the environment, the imports ahead.
 
         Args:
@@ -152,7 +153,8 @@ class Starter:
         self._prefix = self.study.project.environment_prefix(execution.env_manager)
         if not execution.warm_pool or self._prefix:
             return
-        command = self._command(parameters)
+        with tempfile.TemporaryDirectory() as scratch:
+            command = self.study.project.launched(parameters, Path(scratch))
         if isinstance(command, str):
             self.say("processes start cold: the command needs a shell")
             return
@@ -162,20 +164,23 @@ class Starter:
         else:
             self._pool = opened
 
-    def start(self, parameters: Mapping[str, str], variables: Mapping[str, str], log_path: Path) -> Running:
-        """Start the entry point's command in a process of its own.
+    def start(
+        self, parameters: Mapping[str, Any], variables: Mapping[str, str], log_path: Path, scratch: Path
+    ) -> Running:
+        """Start the command in a process of its own.
 
         Args:
-            parameters: of the entry point.
+            parameters: of the replicate.
             variables: that the process sees beside the worker's own, those of its run among them.
             log_path: gets its output.
+            scratch: an absolute folder for the files that the command is given.
 
         Raises:
             UserError: the command cannot be made, or not be started.
         """
         self.prepare(parameters, variables)
         launch = Launch(
-            command=self._command(parameters),
+            command=self.study.project.launched(parameters, scratch, self._prefix),
             folder=self.study.project.folder,
             environment=self._environment(variables),
             log_path=log_path,
@@ -187,13 +192,6 @@ class Starter:
         """End the pool."""
         if self._pool is not None:
             self._pool.close()
-
-    def _command(self, parameters: Mapping[str, str]) -> list[str] | str:
-        text = self.study.project.command_for(parameters)
-        if self._prefix:
-            return f"{self._prefix} && {text}"
-        arguments = argument_list(text)
-        return text if arguments is None else arguments
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         return {**os.environ, **self.sweep.execution.environment, **variables}

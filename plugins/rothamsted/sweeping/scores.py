@@ -5,7 +5,7 @@ Apart from the trial, because it is arithmetic on measurements, with nothing tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -39,9 +39,9 @@ def scores_of(history: Sequence[Measured], sweep: Sweep) -> tuple[float, ...]:
     for objective in sweep.objectives:
         points = [(m.step, m.metrics[objective.metric]) for m in history if objective.metric in m.metrics]
         steps, values = [step for step, _ in points], [value for _, value in points]
-        if not len(counted(steps, values, counts_step_0=sweep.project is not None)):
+        if not len(counted(steps, values, counts_step_0=sweep.is_foreign)):
             raise StudyError(_never(objective, history))
-        scores.append(number_of(steps, values, objective, counts_step_0=sweep.project is not None))
+        scores.append(number_of(steps, values, objective, counts_step_0=sweep.is_foreign))
     return tuple(scores)
 
 
@@ -60,6 +60,12 @@ def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
     last_values(history, sweep)
     if sweep.stopping is not None and not any(sweep.stopping[0] in one.metrics for one in history):
         raise StudyError(f"early_stopping: {_never_logged(sweep.stopping[0], history)}")
+
+
+def sources_of(wanted: Collection[str], sweep: Sweep) -> set[str]:
+    """Metrics, with those that the composite ones among them are made of."""
+    made = {o.metric: o.expression for o in sweep.objectives if o.expression is not None}
+    return {*wanted}.union(*(_expression(made[name]).names for name in wanted if name in made))
 
 
 def keep_of(sweep: Sweep) -> Keep:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite
+from rothamsted.foreign.results import read_objective_artifact
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult
+from rothamsted.spec import Sweep
 from rothamsted.tracking import read_history
 
 PARAMETERS, PREDICT_MS = "parameters", "predict_ms"  # metrics of a run with a model, unless the study logs them
@@ -48,6 +51,23 @@ def with_histories(
     missing = {r.run_id for r in results if r.outcome in of and not r.history}
     histories = read_history(missing, uri=tracking_uri) if missing else {}
     return [replace(r, history=as_history(histories[r.run_id])) if r.run_id in missing else r for r in results]
+
+
+def with_artifacts(
+    history: tuple[Measured, ...], sweep: Sweep, run_id: str, *, uri: str, timestamp_ms: int
+) -> tuple[Measured, ...]:
+    """The history of a run with the objectives that stand in one of its files, as part of its last measurement.
+
+    Raises:
+        UserError: a file or its number is not there.
+    """
+    wanted = [objective for objective in sweep.objectives if objective.artifact is not None]
+    if not wanted:
+        return history
+    found = {o.metric: read_objective_artifact(run_id, o.artifact or "", o.metric, uri=uri) for o in wanted}
+    if history:
+        return (*history[:-1], replace(history[-1], metrics={**history[-1].metrics, **found}))
+    return (Measured(step=0, epoch=None, seconds=math.nan, metrics=found, timestamp_ms=timestamp_ms),)
 
 
 def as_history(points: Sequence[MetricPoint]) -> tuple[Measured, ...]:

@@ -9,8 +9,7 @@ from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.failures import is_of_mlflow, one_line
 from rothamsted.tracking.sql.experiments import FoundExperiment, experiments
 from rothamsted.tracking.sql.schema import client_of, why_not_sql
-
-DEFAULT_EXPERIMENT_ID = "0"
+from rothamsted.tracking.sql.store import DEFAULT_EXPERIMENT_ID as DEFAULT_EXPERIMENT_ID
 
 
 def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:

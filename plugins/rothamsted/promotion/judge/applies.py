@@ -40,8 +40,8 @@ def check_sweep(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
     place = f"policy of model '{policy.model}'"
     if sweep.study is None:
         raise PromotionError(
-            f"sweep {sweep.name}: is of project {sweep.project}, which logs no model with the engine; promote a sweep "
-            "of a study"
+            f"sweep {sweep.name}: is of {f'project {sweep.project}' if sweep.project else 'a command'}, which logs no "
+            "model with the engine; promote a sweep of a study"
         )
     wanted, own = policy.objective, sweep.objective
     if (wanted.metric, wanted.direction) != (own.metric, own.direction):

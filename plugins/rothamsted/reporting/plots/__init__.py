@@ -2,7 +2,7 @@
 
 from rothamsted.catalog import PLOTS
 from rothamsted.reporting.plots.contract import NotApplicable, Plot, PlotOptions
-from rothamsted.reporting.plots.render import FORMATS, Rendered, render, render_files, render_svg
+from rothamsted.reporting.plots.render import FORMATS, Rendered, drawn, render, render_files, render_svg
 
 __all__ = [
     "FORMATS",
@@ -11,6 +11,7 @@ __all__ = [
     "Plot",
     "PlotOptions",
     "Rendered",
+    "drawn",
     "render",
     "render_files",
     "render_svg",

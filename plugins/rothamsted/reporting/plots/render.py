@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.catalog import FIGURE_FORMATS, PLOTS
+from rothamsted.errors import UserError
 from rothamsted.reporting.plots.contract import Plot, PlotOptions
 from rothamsted.reporting.plots.fit import fit_labels
 from rothamsted.reporting.plots.look import STYLE, WIDTH
 from rothamsted.reporting.plots.svg import tidy_svg
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DEFAULTS = PlotOptions()
@@ -107,6 +109,45 @@ def render_files(
         fit_labels(figure)
         files = {kind: _file(figure, kind, name=name, title=plot.title) for kind in formats}
     return RenderedFiles(caption=plot.caption(data), files=files)
+
+
+def drawn(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS, *, axes: Axes | None = None) -> Figure:
+    """Draw one plot as a figure that its user may change, or in the place of axes that there are.
+
+    Args:
+        name: Of the plot.
+        analysis: What is drawn.
+        options: What a reader has chosen.
+        axes: Of a user's figure: the plot takes their place, and the size of the figure stays; None: a new figure.
+
+    Raises:
+        NotApplicable: This analysis has nothing that the plot could show.
+        UserError: No such plot, metric or factor; or axes that no grid has placed.
+    """
+    plot: Plot = PLOTS[name]
+    data = plot.data(analysis, options)
+    with _figure() as figure:
+        if axes is not None:
+            own = _in_place_of(axes)
+            plot.draw(data, own)
+            return axes.get_figure(root=True) or figure
+        plot.draw(data, figure)
+        fit_labels(figure)
+        return figure
+
+
+def _in_place_of(axes: Axes) -> Any:
+    """A part of a figure where axes were; a plot that sets the size of its figure leaves this one as it is."""
+    place, whole = axes.get_subplotspec(), axes.get_figure()
+    if place is None or whole is None:
+        raise UserError("plot: ax: these axes have no place in a grid; give those of plt.subplots")
+    axes.remove()
+    part: Any = whole.add_subfigure(place)
+    for name in ("set_size_inches", "set_figheight", "set_figwidth"):
+        setattr(part, name, lambda *size, **more: None)
+    for name in ("get_size_inches", "get_figheight", "get_figwidth"):
+        setattr(part, name, getattr(part.get_figure(root=True), name))
+    return part
 
 
 def _file(figure: Figure, kind: str, *, name: str, title: str) -> bytes:

@@ -19,7 +19,9 @@ from rothamsted.holders import is_alive
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import SweepLeaseLostError
 from rothamsted.spec import plan
-from rothamsted.studies import stop_on_signals
+from rothamsted.studies import StopRequest, stop_on_signals
+from rothamsted.studies.function.by_value import given_to_workers
+from rothamsted.sweeping.checkpoint_folders import checkpoints_of
 from rothamsted.sweeping.coordinator.closing import ConfirmedRuns
 from rothamsted.sweeping.coordinator.decide import Decider
 from rothamsted.sweeping.coordinator.hopeless import Hopeless
@@ -108,10 +110,7 @@ class Coordinator:
             try:
                 self._decide()
                 if not self._is_over:
-                    sweep = self.opened.sweep
-                    job = job_of(sweep, tracking_uri=self.opened.tracking_uri, until=self.until)
-                    with self.executor.start(job, n_workers(sweep)) as crew:
-                        self._attend(crew, job.grace_seconds, stop)
+                    self._start(stop)
             finally:
                 self.progress.close()
         if n_repeats := self.opened.queue.counts().repeats:
@@ -119,6 +118,16 @@ class Coordinator:
                 f"{n_repeats} proposals repeated a condition: told what it was told, not trained again, not counted"
             )
         return self._ended(is_stopped=stop())
+
+    def _start(self, stop: StopRequest) -> None:
+        """Start the workers, and attend to them until they have ended."""
+        opened, sweep = self.opened, self.opened.sweep
+        folder = checkpoints_of(opened.root, sweep, opened.sweep_run_id)
+        is_here = sweep.execution.executor == "in_process"
+        with given_to_workers(opened.study, folder, is_here=is_here) as function:
+            job = job_of(sweep, tracking_uri=opened.tracking_uri, until=self.until, function=function)
+            with self.executor.start(job, n_workers(sweep)) as crew:
+                self._attend(crew, job.grace_seconds, stop)
 
     @property
     def _decides(self) -> bool:
@@ -251,7 +260,7 @@ class Coordinator:
 
     def _set_up_seconds(self) -> float:
         """How long a replicate may set up, beside its time; a foreign process says nothing of its set-up."""
-        return SETUP_SECONDS if self.opened.sweep.project is None else 0.0
+        return 0.0 if self.opened.sweep.is_foreign else SETUP_SECONDS
 
     def _say_stopping(self, signal_name: str) -> None:
         self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")

@@ -9,19 +9,27 @@ from rothamsted.spec import Sweep
 ENTRY = "rothamsted.sweeping.worker.entry:work"  # by name: the coordinator knows no worker
 
 
-def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None) -> Job:
-    """What an executor gives to each worker of a sweep."""
+def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: str | None = None) -> Job:
+    """What an executor gives to each worker of a sweep.
+
+    Args:
+        sweep: what they work on.
+        tracking_uri: where its runs go.
+        until: unix seconds after which no further trial is claimed.
+        function: where a worker reads the study's function; None: it finds the study as the sweep names it.
+    """
     arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
+    arguments |= {} if function is None else {"function": function}
     return Job(
         entry=ENTRY,
         arguments={**arguments, "tells_warnings": True},
         environment={"MLFLOW_TRACKING_URI": tracking_uri},  # for what a study asks of MLflow itself
         # -P: a file in a stranger's folder does not stand in for a module of the engine.
-        python_flags=("-P",) if sweep.project is not None else (),
+        python_flags=("-P",) if sweep.is_foreign else (),
         grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
     )
 
 
 def grace_of_processes(sweep: Sweep) -> float:
     """What a worker itself waits for a foreign process to end, in seconds."""
-    return sweep.execution.grace_seconds if sweep.project is not None else 0.0
+    return sweep.execution.grace_seconds if sweep.is_foreign else 0.0

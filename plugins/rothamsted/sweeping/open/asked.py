@@ -96,7 +96,9 @@ def sweep_params(sweep: Sweep, study: Study | ForeignStudy) -> dict[str, str]:
 
 def digest_of_target(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> str:
     """SHA-256 of the source files of what is trained."""
-    return study.code_digest if isinstance(study, ForeignStudy) else code_digest(str(sweep.study), root)
+    if isinstance(study, ForeignStudy):
+        return study.code_digest
+    return code_digest(str(sweep.study), root) if study.function is None else study.function.code_digest
 
 
 def digest_of_first_data(sweep: Sweep, study: Study | ForeignStudy) -> str | None:

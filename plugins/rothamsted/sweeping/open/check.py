@@ -12,13 +12,16 @@ from rich.console import Console
 
 from rothamsted.analysis.replicates_words import apart_words, replicates_words, units_words
 from rothamsted.analysis.sweep_record import exhausted_text
+from rothamsted.foreign.command_line import CommandLine
 from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.studies import Study
+from rothamsted.studies.function.printed import hidden
+from rothamsted.studies.same_bits import repeat
 from rothamsted.sweeping.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweeping.open.asked import digest_of_first_data
-from rothamsted.sweeping.open.estimate import tried
+from rothamsted.sweeping.open.estimate import MOST_SECONDS, middle_of, tried
 from rothamsted.sweeping.open.warm_start import known_from
 from rothamsted.sweeping.opened import n_workers
 
@@ -49,10 +52,16 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "data": f"sha256 {digest[:12]}…" if digest else "no digest is given",
     }
     warnings = warnings_of(sweep, study)
-    if is_timed and isinstance(study, Study):
-        seen = tried(sweep, study, size)
+    if is_timed:
+        with hidden():
+            seen = tried(sweep, study, size)
         rows["estimated time"] = seen.time
         warnings += seen.warnings
+        if isinstance(study, Study) and study.function is not None:
+            with hidden():
+                again = repeat(study, middle_of(sweep, study), timeout_seconds=MOST_SECONDS)
+            rows["repeated"] = "not the same: see below" if again.differs else f"the same bits ({again.how})"
+            warnings += (again.differs,) if again.differs else ()
     for key, value in rows.items():
         console.print(f"{key + ':':<16}{value}", markup=False, highlight=False, soft_wrap=True)
     for line in warnings:
@@ -64,6 +73,8 @@ def _target(study: Study | ForeignStudy) -> str:
     if isinstance(study, Study):
         return f"study {study.name}"
     project = study.project
+    if isinstance(project, CommandLine):
+        return f"command {project.command.text}"
     commit = f", commit {project.commit[:12]}" if project.commit else ""
     return f"entry point {project.entry_point} of project {project.uri}{commit}"
 
@@ -153,7 +164,7 @@ def _models(sweep: Sweep) -> dict[str, str]:
     """Whose trained models will be logged; nothing where nobody's are."""
     confirmed = ["every confirmed replicate"] if sweep.confirm is not None else []
     search = {"all": ["every replicate of the search"], "best": ["each condition that is the best when it ends"]}
-    has_none = sweep.models == "none" or sweep.project is not None
+    has_none = sweep.models == "none" or sweep.is_foreign
     whose = [] if has_none else [*search.get(sweep.models or "", []), *confirmed]
     return {"models": f"of {' and of '.join(whose)}"} if whose else {}
 

@@ -16,11 +16,10 @@ from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError
 from rothamsted.mlproject import find_root
 from rothamsted.search import SearchRecord
 from rothamsted.spec import PLACE_KEYS, Execution, Objective, Sweep, difference, from_resolved, resolved
-from rothamsted.studies import Study, digest_of_data, rows_of_shares, set_fields
+from rothamsted.studies import Study, digest_of_data, find, rows_of_shares, set_fields
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.open.asked import Asked, ask_stores, started_record
 from rothamsted.sweeping.open.contestants import Contestants
-from rothamsted.sweeping.open.from_file import find_study
 from rothamsted.sweeping.open.start import Opening
 from rothamsted.sweeping.opened import Opened, Place, with_rows
 
@@ -67,7 +66,7 @@ def open_contest(
         ResumeError: a contest of this name with other contents.
     """
     what, root = f"contest {name}", place.root
-    found = find_study(study, root)
+    found = find(study, root)
     configs: list[Config] = [json.loads(json.dumps(dict(config))) for config in contestants]
     _check_labels(what, labels, len(configs))
     digests, rows = _check_configs(what, found, configs, labels, seeds, vary)

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import BaseModel
 
 from rothamsted.errors import DataError, StudyError
 from rothamsted.metric import Metric, declared
 from rothamsted.records import Measured, Outcome
 from rothamsted.spec import Plan, Sweep
 from rothamsted.studies import Study, drive
+from rothamsted.sweeping.foreign_study import ForeignStudy
+from rothamsted.sweeping.open.try_process import try_process
 from rothamsted.sweeping.opened import config_of, n_workers
 from rothamsted.sweeping.scores import check_measured, scored
 from rothamsted.sweeping.stage import stage_alone
@@ -44,7 +47,7 @@ class _Timed:
     history: tuple[Measured, ...] = ()  # of a replicate that went to its end without diverging: all that it logs
 
 
-def tried(sweep: Sweep, study: Study, size: Plan) -> Tried:
+def tried(sweep: Sweep, study: Study | ForeignStudy, size: Plan) -> Tried:
     """Train one replicate of each stage here, for the time of the sweep and the range of its metrics.
 
     A condition from the middle of the space stands for all. A later stage that goes on from checkpoints takes less.
@@ -55,7 +58,9 @@ def tried(sweep: Sweep, study: Study, size: Plan) -> Tried:
     """
     n_stages = max(len(sweep.stages), 1)
     stages = [stage_alone(sweep, index) for index in range(n_stages)]
-    timed = [_time_replicate(stage, study) for stage in stages]
+    timed = [
+        _time_replicate(stage, study) if isinstance(study, Study) else _time_process(stage, study) for stage in stages
+    ]
     for stage, one in zip(stages, timed, strict=True):
         if one.history:
             check_measured([scored(measured, sweep) for measured in one.history], stage)
@@ -88,6 +93,8 @@ def _time_in_words(timed: Sequence[_Timed], sweep: Sweep, size: Plan) -> str:
     if not all(one.has_ended for one in timed):
         return f"more than {_words(least)} (one replicate takes over {MOST_SECONDS:g} s here)"
     each = ", then ".join(f"{one.seconds:.2f} s" for one in timed)
+    if sweep.is_foreign:
+        return f"about {_words(least)}{to} with {_workers(sweep)} (one replicate, tried here: {each})"
     return (
         f"about {_words(least)}{to} with {_workers(sweep)}, start and compilation apart "
         f"(one replicate from the middle of the space, timed here: {each}; "
@@ -95,9 +102,15 @@ def _time_in_words(timed: Sequence[_Timed], sweep: Sweep, size: Plan) -> str:
     )
 
 
-def _time_replicate(stage: Sweep, study: Study) -> _Timed:
+def _time_process(stage: Sweep, study: ForeignStudy) -> _Timed:
     condition = stage.search_space.from_unit(np.full(len(stage.search_space), 0.5))
-    config = config_of(study, stage, condition, stage.replicates.values[0])
+    one = try_process(stage, study, condition, most_seconds=MOST_SECONDS)
+    seconds = one.seconds if one.has_ended else MOST_SECONDS
+    return _Timed(first_seconds=seconds, seconds=seconds, has_ended=one.has_ended, history=one.history)
+
+
+def _time_replicate(stage: Sweep, study: Study) -> _Timed:
+    config = middle_of(stage, study)
     taken: list[float] = []
     measured: list[Measured] = []
     for _ in range(2):
@@ -119,6 +132,12 @@ def _time_replicate(stage: Sweep, study: Study) -> _Timed:
         history=tuple(ending.history) if has_ended and ending.outcome is Outcome.FINISHED else (),
         measured=tuple(measured),
     )
+
+
+def middle_of(sweep: Sweep, study: Study) -> BaseModel:
+    """The config of the first replicate of a condition from the middle of the space."""
+    condition = sweep.search_space.from_unit(np.full(len(sweep.search_space), 0.5))
+    return config_of(study, sweep, condition, sweep.replicates.values[0])
 
 
 def _words(seconds: float) -> str:

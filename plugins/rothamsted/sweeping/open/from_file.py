@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rothamsted.errors import SpecError, UserError
+from rothamsted.errors import SpecError
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
-from rothamsted.studies import Study, field_types, fields, load_study, set_fields
+from rothamsted.spec.document import Document
+from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.stage import stage_config
 
@@ -22,14 +24,26 @@ if TYPE_CHECKING:
     from rothamsted.sweeping.foreign_study import ForeignStudy
 
 
-def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sweep, Study | ForeignStudy]:
-    """Read and check a sweep file of the project at `root`; also its study.
+def load(
+    path: str | Path | Document | None,
+    overrides: Mapping[str, str],
+    root: Path,
+    *,
+    known: Mapping[str, Study] = MappingProxyType({}),
+) -> tuple[Sweep, Study | ForeignStudy]:
+    """Read and check a sweep file of the project at `root`; also its study. Without a file the overrides have it all.
+
+    Args:
+        path: the sweep file, or its contents.
+        overrides: from the command line; see `load_sweep`.
+        root: of the project.
+        known: studies that are there already, by the name that the file has for them.
 
     Raises:
         SpecError: the file, an override, or a condition that the study refuses.
         StudyError: the study cannot be imported.
     """
-    studies: dict[str, Study] = {}
+    studies: dict[str, Study] = dict(known)
 
     @cache
     def commands() -> dict[str, str]:  # asked for studies only: a foreign project is swept from any folder
@@ -37,14 +51,14 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
 
     def study_of(name: str) -> Study:
         if name not in studies:
-            studies[name] = load_study(commands()[name], root)
+            studies[name] = find(name, root)
         return studies[name]
 
     def known_studies() -> Iterator[str]:
-        yield from sorted(commands())
+        yield from sorted({*known, *([] if known else commands())})
 
     def parameter_names(name: str) -> Mapping[str, Any] | None:
-        return field_types(study_of(name).config) if name in commands() else None
+        return field_types(study_of(name).config) if name in studies or is_script(name) or name in commands() else None
 
     def project_parameters(uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
         from rothamsted.tracking.projects.project import open_project
@@ -69,7 +83,7 @@ def load(path: str | Path, overrides: Mapping[str, str], root: Path) -> tuple[Sw
         in_own_names=in_own_names,
         metrics_of=lambda name: study_of(name).known_metrics,
     )
-    study = _checked_foreign(sweep, root) if sweep.project is not None else study_of(str(sweep.study))
+    study = _checked_foreign(sweep, root) if sweep.is_foreign else study_of(str(sweep.study))
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()
@@ -82,26 +96,11 @@ def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
     Raises:
         UserError: its study or project is not there any more.
     """
-    if sweep.project is None:
-        return find_study(str(sweep.study), root)
+    if not sweep.is_foreign:
+        return find(str(sweep.study), root)
     from rothamsted.sweeping.foreign_study import open_foreign
 
     return open_foreign(sweep, root)
-
-
-def find_study(name: str, root: Path) -> Study:
-    """The study behind an entry point of MLproject.
-
-    Raises:
-        UserError: there is no such entry point, or it is no study.
-    """
-    commands = study_commands(root)
-    if name not in commands:
-        raise UserError(
-            f"study '{name}' is not an entry point of {root / 'MLproject'} that runs python -m projects.NAME; "
-            f"known: {', '.join(sorted(commands)) or 'none'}"
-        )
-    return load_study(commands[name], root)
 
 
 def opening_comment(path: Path) -> str:

@@ -1,30 +1,28 @@
-"""Notice replicates of a foreign project that are copies: equal in all their bits, though their seeds differ.
+"""Notice replicates of a foreign project or a function that are copies: equal bits, though their seeds differ.
 
 Copies would count as evidence: three of one number have no spread, and every difference is then a sure one.
 """
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 from rothamsted import tags
 from rothamsted.records import MetricPoint, Outcome, ReplicateResult
+from rothamsted.studies.same_bits import TIMES
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.worker.trial import TrialRun
 from rothamsted.tracking import read_history
-
-_TIMES = re.compile(r"time|second|duration|elapsed|throughput|speed|memory|^system/", re.IGNORECASE)  # differ anyway
 
 
 def seed_without_effect(trial: TrialRun, replicate: int) -> str:
     """Why a sweep is stopped after one of its replicates: in a line, with the way out; empty: it goes on.
 
     All metrics but times must be equal at every step. One condition whose replicates differ shows that the seed
-    reaches the project: others may then be equal for a good reason.
+    reaches what is trained: others may then be equal for a good reason.
 
     Args:
-        trial: of a foreign project, with the replicate that has just ended.
+        trial: of a foreign project or a function, with the replicate that has just ended.
         replicate: that one.
     """
     finished = [one for one in trial.ended() if one.outcome is Outcome.FINISHED]
@@ -44,16 +42,24 @@ def seed_without_effect(trial: TrialRun, replicate: int) -> str:
 
 def _said(trial: TrialRun, twin: ReplicateResult, own: ReplicateResult) -> str:
     sweep = trial.context.sweep
+    if sweep.project is None:
+        return (
+            f"sweep {sweep.name}: condition {trial.assignment.of}: seeds {twin.seed} and {own.seed} gave the same bits "
+            f"in all metrics: nothing in study {trial.context.study.name} depends on its seed, and copies are no "
+            "evidence; pass seed to what is random, default_rng(seed) or random_state=seed, "
+            "or give replicates: {count: 1} if nothing is"
+        )
     named = ", ".join(map(repr, sweep.varied))
     given = "it as parameter" if len(sweep.varied) == 1 else "them as parameters"
     way = (
-        f"the project is given {given} {named}: let its code use {given.split()[0]}"
+        f"the program is given {given} {named}: let its code use {given.split()[0]}"
         if named
         else "name the parameter of its entry point that takes it, as in seed_parameter: seed, and let its code use it"
     )
+    reached = f"project {sweep.project}" if sweep.project is not None else "the command's program"
     return (
         f"sweep {sweep.name}: condition {trial.assignment.of}: seeds {twin.seed} and {own.seed} gave the same bits in "
-        f"all metrics: the seed does not reach project {sweep.project}, and copies are no evidence; {way}; "
+        f"all metrics: the seed does not reach {reached}, and copies are no evidence; {way}; "
         "or give replicates: {count: 1} if its result does not depend on a seed"
     )
 
@@ -74,5 +80,5 @@ def _has_effect_elsewhere(context: Opened) -> bool:
 
 def _bits(points: list[MetricPoint], wanted: set[str]) -> list[tuple[str, int, str]]:
     """The curves without their times of day, and without metrics that are times."""
-    kept = [point for point in points if point.key in wanted or not _TIMES.search(point.key)]
+    kept = [point for point in points if point.key in wanted or not TIMES.search(point.key)]
     return sorted((point.key, point.step, repr(point.value)) for point in kept)

@@ -118,7 +118,7 @@ def _keep(earlier: Earlier, replicate: int, run: FoundRun, sweep: Sweep) -> None
         earlier.results[replicate] = _result_of_run(replicate, run, sweep)
         if note := ModelNote.from_tags(run.tags):
             earlier.notes[replicate] = note
-    elif run.status != RunStatus.FAILED or (sweep.project is not None and outcome is None):
+    elif run.status != RunStatus.FAILED or (sweep.is_foreign and outcome is None):
         earlier.interrupted[replicate] = run  # nobody has said how it ended; a foreign process may set the status
     else:
         earlier.failed[replicate] = run

@@ -17,6 +17,7 @@ from rothamsted import tracking
 from rothamsted.holders import new_worker_id
 from rothamsted.mlproject import find_home
 from rothamsted.studies import Study
+from rothamsted.studies.function.by_value import read_function
 from rothamsted.sweeping.open.from_file import find_target
 from rothamsted.sweeping.opened import Emit, Opened, open_started
 from rothamsted.sweeping.phases.order import phases_of
@@ -41,6 +42,7 @@ def work(
     tracking_uri: str | None = None,
     until: float | None = None,
     tells_warnings: bool = False,
+    function: str | None = None,
 ) -> WhyLeft:
     """Work on a sweep until nothing is left, or until stopped.
 
@@ -51,6 +53,7 @@ def work(
         should_stop: asked between measurements; true: checkpoint, give the trials back, and end.
         tracking_uri: where its record is; None: MLflow's own settings say.
         until: unix seconds after which no further trial is claimed.
+        function: where the study's function lies; None: the study is found as the sweep names it.
         tells_warnings: emit warnings of the engine and the study as notes, for where nobody sees standard error.
 
     Raises:
@@ -60,7 +63,11 @@ def work(
     uri = tracking_uri or tracking.tracking_uri()
     tracking.check_reachable(uri)
     context = open_started(
-        sweep, storage, root=root, find_target=lambda whole: find_target(whole, root), tracking_uri=uri
+        sweep,
+        storage,
+        root=root,
+        find_target=lambda whole: find_target(whole, root) if function is None else read_function(function),
+        tracking_uri=uri,
     )
     if threading.current_thread() is threading.main_thread():  # this process is for this work
         gc.collect()

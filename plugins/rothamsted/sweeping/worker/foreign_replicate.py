@@ -6,30 +6,29 @@ change to its code, and what it left is read when it has ended.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rothamsted.analysis.objectives import not_finite
 from rothamsted.errors import UserError
-from rothamsted.expression import Expression
-from rothamsted.foreign.process import Exit, watch
-from rothamsted.foreign.results import read_objective_artifact
+from rothamsted.foreign.left_behind import THREE_WAYS, LeftBehind
+from rothamsted.foreign.process import Exit, Running, watch
+from rothamsted.foreign.report_lines import ReportError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Stopped
 from rothamsted.sweeping import trial_summary as aggregate
 from rothamsted.sweeping.foreign_study import Starter
 from rothamsted.sweeping.opened import Opened
-from rothamsted.sweeping.scores import scored, scores_of
-from rothamsted.sweeping.told_replicates import as_history
+from rothamsted.sweeping.scores import scored, scores_of, sources_of
+from rothamsted.sweeping.told_replicates import as_history, with_artifacts
 from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.population_judge import PopulationJudge
 from rothamsted.sweeping.worker.trial import ReplicateRun
 from rothamsted.tracking import find_run, read_history
+from rothamsted.tracking.projects.command import run_variables
 
 LOOK_SECONDS = 0.5  # between two looks at what the process has logged
-OUTPUT = "output.txt"  # artifact: standard output and standard error of the process
-LOGS = Path(".rothamsted", "output")
+SCRATCH = Path(".rothamsted", "output")  # a folder a process
 
 
 @dataclass(kw_only=True)
@@ -48,29 +47,56 @@ class ForeignReplicate:
         """Run to the end, whichever comes first."""
         context, run_id = self.context, self.replicate.run_id
         context.recorder.flush()  # the process has to find its run
-        log_path = context.root / LOGS / f"{run_id}.txt"
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        from rothamsted.tracking.projects.project import run_variables  # imports MLflow
-
-        variables = run_variables(run_id, context.experiment_id, context.tracking_uri)
-        execution = context.sweep.execution
+        left = LeftBehind(
+            run_id=run_id,
+            uri=context.tracking_uri,
+            recorder=context.recorder,
+            folder=(context.root / SCRATCH / run_id).resolve(),
+            now_ms=now_ms,
+        )
+        variables = run_variables(run_id, context.experiment_id, context.tracking_uri) | left.variables
         try:
-            running = self.starter.start(self.replicate.config, variables, log_path)
+            running = self.starter.start(self.replicate.config, variables, left.log_path, left.folder)
         except UserError as error:
-            log_path.unlink(missing_ok=True)
+            left.remove()
             return Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason=str(error), is_user_error=True)
+        try:
+            return self._watched(running, left)
+        finally:
+            left.remove()
+
+    def _watched(self, running: Running, left: LeftBehind) -> Ending:
+        execution = self.context.sweep.execution
+        bad_line = ""
+
+        def look() -> bool:
+            nonlocal bad_line
+            try:
+                left.follow()
+            except ReportError as error:
+                bad_line = str(error)
+            return bool(bad_line) or self._look()
+
         ended = watch(
             running,
             time_limit=execution.timeout_per_trial,
             memory_limit=execution.memory_limit,
             should_stop=self.should_stop,
-            on_tick=self._look,
+            on_tick=look,
             poll_seconds=LOOK_SECONDS,
             grace_seconds=execution.grace_seconds,
         )
-        logged = read_history([run_id], uri=context.tracking_uri)[run_id]
-        ending = self._ending(ended, as_history(logged))
-        self._write_down(ending, frozenset((point.key, point.step) for point in logged), log_path)
+        try:
+            left.follow(is_over=not ended.reason)
+        except ReportError as error:
+            bad_line = bad_line or str(error)
+        left.keep_files()
+        sweep = self.context.sweep
+        wanted = sources_of([objective.metric for objective in sweep.objectives], sweep)
+        logged = left.history(wanted, ended.tail if ended.code == 0 and not ended.reason else "")
+        failure = "" if ended.reason == "stopped" else bad_line or left.own_failure(ended)
+        ending = self._ending(ended, as_history(logged), failure)
+        self._write_down(ending, frozenset((point.key, point.step) for point in logged))
         return ending
 
     # ---- while it runs ----
@@ -81,7 +107,7 @@ class ForeignReplicate:
         if not wanted:
             return False
         sweep, run_id = self.context.sweep, self.replicate.run_id
-        points = read_history([run_id], self._sources(wanted), uri=self.context.tracking_uri)[run_id]
+        points = read_history([run_id], sources_of(wanted, sweep), uri=self.context.tracking_uri)[run_id]
         history = [scored(measured, sweep) for measured in as_history(points)]
         for measured in history:
             names = wanted & measured.metrics.keys()
@@ -101,22 +127,33 @@ class ForeignReplicate:
         pruned_by = {sweep.objective.metric} if self.population_judge.members[0][0].judge.over == "steps" else set()
         return pruned_by | ({sweep.stopping[0]} if sweep.stopping is not None else set())
 
-    def _sources(self, wanted: Collection[str]) -> set[str]:
-        """Metrics with those that composite ones are made of: all that a look has to read."""
-        made = {o.metric: o.expression for o in self.context.sweep.objectives if o.expression is not None}
-        return {*wanted}.union(*(Expression(made[name]).names for name in wanted if name in made))
-
     # ---- after it ----
 
-    def _ending(self, ended: Exit, history: tuple[Measured, ...]) -> Ending:
-        if ended.reason == "pruned" and self._stopped is not None and self._stopped.outcome is Outcome.PRUNED:
+    def _ending(self, ended: Exit, history: tuple[Measured, ...], failure: str) -> Ending:
+        if (
+            not failure
+            and ended.reason == "pruned"
+            and self._stopped is not None
+            and self._stopped.outcome is Outcome.PRUNED
+        ):
             return self._made(Outcome.PRUNED, history, ended, self._stopped.reason)
         if ended.reason == "stopped":
             return self._made(Outcome.INTERRUPTED, history, ended, "stopped; it starts anew when the sweep goes on")
-        if ended.reason != "pruned" and (ended.reason or ended.code != 0):
-            return replace(self._made(Outcome.FAILED, history, ended, self._failure(ended)), traceback=ended.tail)
+        if ended.reason == "timeout":
+            failure = f"timeout after {self.context.sweep.execution.timeout_per_trial:g} s"
+        if failure := failure or ended.failure():
+            return replace(self._made(Outcome.FAILED, history, ended, failure), traceback=ended.tail)
         try:
-            history = self._with_artifacts(history)
+            history = with_artifacts(
+                history,
+                self.context.sweep,
+                self.replicate.run_id,
+                uri=self.context.tracking_uri,
+                timestamp_ms=now_ms(),
+            )
+            if not history:
+                metrics = " and ".join(repr(objective.metric) for objective in self.context.sweep.objectives)
+                return self._made(Outcome.FAILED, history, ended, f"metric {metrics} was never logged; {THREE_WAYS}")
             scores = scores_of([scored(m, self.context.sweep) for m in history], self.context.sweep)
         except UserError as error:
             return self._made(Outcome.FAILED, history, ended, str(error))
@@ -125,32 +162,11 @@ class ForeignReplicate:
         early = self._stopped.reason if self._stopped is not None and ended.reason == "pruned" else ""
         return self._made(Outcome.FINISHED, history, ended, early)
 
-    def _failure(self, ended: Exit) -> str:
-        execution = self.context.sweep.execution
-        if ended.reason == "timeout":
-            return f"timeout after {execution.timeout_per_trial:g} s"
-        if ended.reason == "memory":
-            return f"took {ended.peak_memory_bytes / 1e6:.0f} MB, more than the memory_limit of its sweep"
-        how = f"exit status {ended.code}" if ended.code >= 0 else f"killed by signal {-ended.code}"
-        last = next((line.strip() for line in reversed(ended.tail.splitlines()) if line.strip()), "")
-        return f"its process ended with {how}" + (f": {last[:300]}" if last else "")
-
-    def _with_artifacts(self, history: tuple[Measured, ...]) -> tuple[Measured, ...]:
-        """The history with the objectives that stand in a file, as part of its last measurement."""
-        wanted = [o for o in self.context.sweep.objectives if o.artifact is not None]
-        if not wanted:
-            return history
-        run_id, uri = self.replicate.run_id, self.context.tracking_uri
-        found = {o.metric: read_objective_artifact(run_id, o.artifact or "", o.metric, uri=uri) for o in wanted}
-        if history:
-            return (*history[:-1], replace(history[-1], metrics={**history[-1].metrics, **found}))
-        return (Measured(step=0, epoch=None, seconds=math.nan, metrics=found, timestamp_ms=now_ms()),)
-
     def _made(self, outcome: Outcome, history: tuple[Measured, ...], ended: Exit, reason: str) -> Ending:
         return Ending(outcome=outcome, history=history, seconds=ended.seconds, reason=reason)
 
-    def _write_down(self, ending: Ending, logged: Collection[tuple[str, int]], log_path: Path) -> None:
-        """Composite metrics, the parameters that the project has not logged itself, and its output."""
+    def _write_down(self, ending: Ending, logged: Collection[tuple[str, int]]) -> None:
+        """Composite metrics, and the parameters that the program has not logged itself."""
         recorder, run_id = self.context.recorder, self.replicate.run_id
         points: list[MetricPoint] = []
         for measured in ending.history:
@@ -160,7 +176,3 @@ class ForeignReplicate:
         params = {key: value for key, value in as_params(self.replicate.config).items() if key not in known}
         recorder.log(run_id, metrics=[p for p in points if (p.key, p.step) not in logged], params=params)
         recorder.flush()
-        if log_path.exists():
-            if log_path.stat().st_size:
-                recorder.log_text(run_id, log_path.read_text(encoding="utf-8", errors="replace"), OUTPUT)
-            log_path.unlink()

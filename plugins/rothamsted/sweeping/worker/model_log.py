@@ -22,8 +22,10 @@ from rothamsted.analysis.values import Dataset
 from rothamsted.errors import UserError
 from rothamsted.records import MetricPoint
 from rothamsted.search import ToldTrial
-from rothamsted.studies.contract import missing_parts
+from rothamsted.studies import Study
+from rothamsted.studies.scripts import is_script_module
 from rothamsted.studies.source_code import study_code
+from rothamsted.studies.trained import missing_parts
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.told_replicates import PARAMETERS, PREDICT_MS
 
@@ -70,10 +72,19 @@ class ModelLogger:
 
     def __init__(self, search: Opened) -> None:
         self._said = search.sweep.models
-        self._code, self._code_problem = None, ""
+        self._code, self._code_problem, self._function_digest = None, "", ""
         self._best_mean: float | None = None  # of the conditions that were the best when they were looked at
         study = search.sweep.study
-        if study is None or self._said == "none" or (self._said is None and search.sweep.confirm is None):
+        function = search.study.function if isinstance(search.study, Study) else None
+        self._is_function = function is not None
+        if function is not None:
+            self._function_digest = function.code_digest
+        if (
+            self._is_function
+            or study is None
+            or self._said == "none"
+            or (self._said is None and search.sweep.confirm is None)
+        ):
             return
         try:
             self._code = study_code(study, search.root)
@@ -82,7 +93,7 @@ class ModelLogger:
 
     def log(self, context: Opened, trained: Trained) -> ModelNote | None:
         """Log a model and tag its run, which is flushed before; None where there is nothing to log or to say."""
-        if trained.model is None and trained.stopped_early and context.sweep.project is None:
+        if trained.model is None and trained.stopped_early and not context.sweep.is_foreign:
             note = ModelNote(problem=STOPPED)
         elif trained.model is None:
             note = ModelNote(problem=NO_MODEL) if self._said is not None else None
@@ -118,6 +129,8 @@ class ModelLogger:
         return best == mine.number
 
     def _write(self, context: Opened, trained: Trained) -> str:
+        if self._is_function:
+            return self._write_function_model(context, trained)
         if missing := missing_parts(trained.model):
             raise _UnfitError(f"the study's model has no {', '.join(missing)}; see the contract in docs/design.md")
         if self._code is None:
@@ -147,8 +160,27 @@ class ModelLogger:
             tags={**trained.tags, tags.CODE_DIGEST: self._code.digest},
         )
 
+    def _write_function_model(self, context: Opened, trained: Trained) -> str:
+        """Log the model of a function, by MLflow's own flavour."""
+        from rothamsted.tracking.models.flavour_model import flavour_model, log_flavour_model
+
+        function = context.study.function if isinstance(context.study, Study) else None
+        own = getattr(getattr(function, "call", None), "__module__", None)
+        model = flavour_model(trained.model, (own,) if own and is_script_module(own) else ())
+        context.recorder.flush()
+        return log_flavour_model(
+            model,
+            run_id=trained.run_id,
+            experiment_id=context.experiment_id,
+            uri=context.tracking_uri,
+            step=trained.kept_step,
+            params=trained.params,
+            tags={**trained.tags, tags.CODE_DIGEST: self._function_digest},
+        )
+
     def _tags(self, note: ModelNote) -> dict[str, str]:
-        digest = {tags.CODE_DIGEST: self._code.digest} if self._code is not None else {}
+        code_digest = self._code.digest if self._code is not None else self._function_digest
+        digest = {tags.CODE_DIGEST: code_digest} if code_digest else {}
         return {tags.MODEL: note.uri, **digest} if note.uri else {tags.MODEL_PROBLEM: note.problem[:500], **digest}
 
 

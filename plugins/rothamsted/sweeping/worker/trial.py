@@ -31,6 +31,7 @@ from rothamsted.tracking import run_link
 
 JUDGED = (Outcome.FINISHED, Outcome.DIVERGED)  # whose curves a pruner sees
 TRACEBACK = "traceback.txt"
+OUTPUT = "output.txt"
 _REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BECAUSE}  # where an ending's reason goes
 
 
@@ -89,7 +90,7 @@ class TrialRun:
         trial.killed = lay_blame(trial.runs, earlier, trial.pending())
         if trial.pruned:
             trial.results.update(end_pruned(context, assignment, earlier, trial.pruned))
-        elif context.sweep.project is not None:
+        elif context.sweep.is_foreign:
             start_anew(trial.runs, earlier, keep=trial.killed)
         if not assignment.has_run and trial.results:
             trial.run_id = next(iter(trial.results.values())).run_id
@@ -169,6 +170,9 @@ class TrialRun:
             # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
             self.models.take(replicate.replicate, lambda: self._trained(replicate, ending))
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
+        if ending.output:
+            recorder.flush()
+            recorder.log_text(replicate.run_id, ending.output, OUTPUT)
         recorder.end_run(replicate.run_id, ending.outcome.run_status, now_ms())
         if ending.outcome is Outcome.FAILED:
             recorder.flush()

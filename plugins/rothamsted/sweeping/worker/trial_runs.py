@@ -114,7 +114,7 @@ class TrialRuns:
 
     def tags(self, role: str) -> dict[str, str]:
         """What each of the trial's runs says of itself."""
-        is_foreign = self.context.sweep.project is not None
+        is_foreign = self.context.sweep.is_foreign
         condition = {tags.CONDITION: json.dumps(self.lease.condition)} if is_foreign and role == "trial" else {}
         return {
             tags.SWEEP: self.context.sweep.name,
@@ -160,7 +160,7 @@ class TrialRuns:
         """
         return (
             {}
-            if self.context.sweep.project
+            if self.context.sweep.is_foreign
             else as_params({**self.lease.condition, **self.context.sweep.varied_by(seed)})
         )
 

@@ -33,6 +33,7 @@ from rothamsted.sweeping.worker.start_state import start_of
 from rothamsted.sweeping.worker.trial import ReplicateRun, TrialRun
 from rothamsted.sweeping.worker.trial_runs import name_runs
 from rothamsted.sweeping.worker.waiting import WaitingForDecisions
+from rothamsted.tracking.projects.command import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
 IDLE_SECONDS = 0.25  # between two looks at the queue while others still run
@@ -93,6 +94,12 @@ class Worker:
             self.context.recorder.flush()
         if self._why_stopped:
             raise UserError(self._why_stopped)
+
+    @property
+    def _may_be_copies(self) -> bool:
+        """Whether nobody has promised that the seed reaches what is trained: a study of the full contract does."""
+        study = self.context.study
+        return isinstance(study, ForeignStudy) or study.function is not None
 
     # ---- claiming ----
 
@@ -189,8 +196,6 @@ class Worker:
         """Parameters and variables of a process, those of its own run apart."""
         context = self.context
         parameters = context.config_of(claimed.condition, context.sweep.replicates.values[0])
-        from rothamsted.tracking.projects.project import run_variables  # imports MLflow
-
         return parameters, run_variables("", context.experiment_id, context.tracking_uri)
 
     def _watch(self, member: Member, population_judge: PopulationJudge) -> Ending:
@@ -248,7 +253,7 @@ class Worker:
             except LostError:
                 ending = replace(found, outcome=LOST.outcome, reason=LOST.reason)
             self._events.end(trial, member, ending, was_trained=found.outcome is Outcome.FINISHED)
-            if self._starter is not None and (why := seed_without_effect(trial, member.replicate)):
+            if self._may_be_copies and (why := seed_without_effect(trial, member.replicate)):
                 self._why_stopped = why
                 self._events.stop(why)
         for trial in {id(trial): trial for trial, _ in members}.values():

@@ -14,9 +14,10 @@ import logging
 import pickle
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -108,31 +109,53 @@ def log_model(
     Raises:
         MlflowException, OSError: the store or the artifacts cannot be written; the model is then marked as failed.
     """
+    run = {"run_id": run_id, "experiment_id": experiment_id, "uri": uri}
+    return log_saved(partial(_save, checked, code), **run, step=step, params=params, tags=tags)
+
+
+def log_saved(
+    save: Callable[[Path, Any], None],
+    *,
+    run_id: str,
+    experiment_id: str,
+    uri: str,
+    step: int,
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> str:
+    """Log what `save` writes as a LoggedModel; `save` is called with a path that is not there and MLflow's Model.
+
+    The other arguments, what is returned and what is raised are those of `log_model`.
+    """
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+    from mlflow.models import Model
 
     client = MlflowClient(uri)
     logged = client.create_logged_model(
         experiment_id, name=NAME, source_run_id=run_id, params=dict(params), tags=dict(tags), model_type="study"
     )
+    model_id = logged.model_id
     try:
         with tempfile.TemporaryDirectory(prefix="rothamsted-model-") as folder:
-            saved = _save(checked, code, Path(folder), logged, run_id)
-            client.log_model_artifacts(logged.model_id, str(saved))
-        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=step)])
+            saved = Path(folder) / "model"
+            place = logged.artifact_location
+            save(saved, Model(artifact_path=place, model_uuid=model_id, model_id=model_id, run_id=run_id))
+            client.log_model_artifacts(model_id, str(saved))
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=step)])
     except BaseException:
         with suppress(Exception):  # what went wrong first is what has to be heard of
-            client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
+            client.finalize_logged_model(model_id, LoggedModelStatus.FAILED)
         raise
-    return client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY).model_uri
+    return client.finalize_logged_model(model_id, LoggedModelStatus.READY).model_uri
 
 
-def _save(checked: CheckedModel, code: StudyCode, folder: Path, logged: Any, run_id: str) -> Path:
-    """Write the model as MLflow keeps one, with nothing inferred; returns its folder."""
+def _save(checked: CheckedModel, code: StudyCode, saved: Path, mlflow_model: Any) -> None:
+    """Write the model as MLflow keeps one, with nothing inferred."""
     import mlflow.pyfunc
-    from mlflow.models import Model, infer_signature
+    from mlflow.models import infer_signature
 
-    data, staged, saved = folder / DATA, folder / "code", folder / "model"
+    data, staged = saved.with_name(DATA), saved.with_name("code")
     data.mkdir()
     (data / served_model.PICKLE).write_bytes(checked.data)
     (data / served_model.DESCRIPTION).write_text(json.dumps({"module": code.module}), encoding="utf-8")
@@ -144,7 +167,7 @@ def _save(checked: CheckedModel, code: StudyCode, folder: Path, logged: Any, run
         target.write_bytes(content)
     loader = staged / f"{LOADER}.py"
     loader.write_bytes(Path(served_model.__file__).read_bytes())
-    with _quiet("mlflow.pyfunc"):
+    with quiet("mlflow.pyfunc"):
         mlflow.pyfunc.save_model(
             saved,
             loader_module=LOADER,
@@ -153,22 +176,16 @@ def _save(checked: CheckedModel, code: StudyCode, folder: Path, logged: Any, run
             signature=infer_signature(checked.input_example, checked.output),
             input_example=checked.input_example,
             pip_requirements=list(checked.pip_requirements),
-            mlflow_model=Model(
-                artifact_path=logged.artifact_location,
-                model_uuid=logged.model_id,
-                model_id=logged.model_id,
-                run_id=run_id,
-            ),
+            mlflow_model=mlflow_model,
         )
-    return saved
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
+def quiet(name: str, *, above: int = logging.WARNING) -> Iterator[None]:
     """Warnings and errors only: a line a model on what goes well tells a reader nothing."""
     logger = logging.getLogger(name)
     level = logger.level
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(above)
     try:
         yield
     finally:

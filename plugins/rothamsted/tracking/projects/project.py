@@ -22,12 +22,10 @@ from mlflow.projects._project_spec import Project as Specification
 from mlflow.projects.backend.local import _env_type_to_env_manager
 from mlflow.projects.utils import load_project
 from mlflow.utils.conda import get_or_create_conda_env
-from mlflow.utils.databricks_utils import get_databricks_env_vars
 from mlflow.utils.environment import _PythonEnv
 from mlflow.utils.process import ShellCommandException
 from mlflow.utils.virtualenv import _create_virtualenv, _get_mlflow_virtualenv_root, _get_virtualenv_name
 
-from rothamsted.tracking.address import absolute_uri
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
 from rothamsted.tracking.projects.fetch import ProjectError, fetch, folder_digest
@@ -77,7 +75,23 @@ class Project:
         """SHA-256 of the names and contents of the folder's files, hidden ones and by-products of runs apart."""
         return folder_digest(self.folder)
 
-    def check(self, parameters: Mapping[str, str]) -> None:
+    @property
+    def title(self) -> str:
+        """As messages call it."""
+        return f"project {self.study_name}"
+
+    @property
+    def study_name(self) -> str:
+        """What is recorded as the study: the project's own name, or its folder's, with the entry point."""
+        return f"{self.name or self.folder.name}:{self.entry_point}"
+
+    @property
+    def source_tags(self) -> dict[str, str]:
+        """Where the project is from, for the record."""
+        commit = {"rothamsted.project_commit": self.commit} if self.commit else {}
+        return {"rothamsted.project": self.uri, **commit}
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
         """Refuse parameters that the command cannot be made of; one that is not declared is added as `--name value`.
 
         Raises:
@@ -85,7 +99,7 @@ class Project:
         """
         in_quotes = placeholders_in_quotes(self.command)
         try:
-            self._entry.compute_parameters(dict(parameters), None)
+            self._entry.compute_parameters(_as_texts(parameters), None)
         except MlflowException as error:
             raise ProjectError(f"{self._place}: {one_line(error)}") from None
         for name, declared in self.parameters.items():
@@ -96,7 +110,7 @@ class Project:
                     f"the value {value!r}; take the quotes around {{{name}}} out of MLproject"
                 )
 
-    def command_for(self, parameters: Mapping[str, str]) -> str:
+    def command_for(self, parameters: Mapping[str, Any]) -> str:
         """The shell command, as `mlflow run` makes it: every value quoted, paths made absolute, URIs downloaded.
 
         Raises:
@@ -108,13 +122,21 @@ class Project:
             self.cache.mkdir(parents=True, exist_ok=True)
             storage = tempfile.mkdtemp(prefix="parameters-", dir=self.cache)
         try:
-            return self._entry.compute_command(dict(parameters), storage)
+            return self._entry.compute_command(_as_texts(parameters), storage)
         except (MlflowException, OSError) as error:
             raise ProjectError(f"{self._place}: {one_line(error)}") from None
 
-    def arguments_for(self, parameters: Mapping[str, str]) -> list[str] | None:
+    def arguments_for(self, parameters: Mapping[str, Any]) -> list[str] | None:
         """The command as an argument list, which needs no shell; None where it does need one."""
         return argument_list(self.command_for(parameters))
+
+    def launched(self, parameters: Mapping[str, Any], scratch: Path, prefix: str = "") -> list[str] | str:
+        """What is started for one replicate: an argument list, or a text for a shell; a project needs no `scratch`."""
+        text = self.command_for(parameters)
+        if prefix:
+            return f"{prefix} && {text}"
+        arguments = argument_list(text)
+        return text if arguments is None else arguments
 
     def environment_prefix(self, env_manager: str | None = None) -> str:
         """Prepare the project's own environment, once, as MLflow does; the shell commands that activate it.
@@ -207,17 +229,6 @@ def open_project(uri: str, entry_point: str = "main", version: str | None = None
     )
 
 
-def run_variables(run_id: str, experiment_id: str, tracking_uri: str) -> dict[str, str]:
-    """What `mlflow run` adds to a command's environment; a local store's path made absolute, since the folder changes.
-
-    Raises:
-        StoreError: the tracking URI is none.
-    """
-    tracking_uri = absolute_uri(tracking_uri)
-    ids = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_TRACKING_URI": tracking_uri}
-    return ids | get_databricks_env_vars(tracking_uri)
-
-
 def _specification(folder: Path, place: str) -> Specification:
     try:
         found = load_project(str(folder))
@@ -264,6 +275,10 @@ def _named(entry: EntryPoint, place: str) -> tuple[str, ...]:
             f"{place}: its command names {{{unknown[0]}}}, which MLproject does not declare; declare the parameter"
         )
     return named
+
+
+def _as_texts(parameters: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in parameters.items()}
 
 
 def _last_line(error: BaseException) -> str:

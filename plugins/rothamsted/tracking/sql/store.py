@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,10 @@ BUSY_TIMEOUT_MS = 20_000  # as MLflow sets it
 CACHE_KIB = 32_768  # of a connection; with SQLite's 2 MB the indexes of 10,000 runs are read again and again
 CHECKPOINT_PAGES = 4_000  # 16 MB of log; every commit touches the same few hundred, copied back once a checkpoint
 
+DEFAULT_EXPERIMENT_ID = "0"
+_KEEP_ARTIFACTS = (
+    "UPDATE experiments SET artifact_location = :place || CAST(experiment_id AS TEXT) WHERE experiment_id = :id"
+)
 _IS_PREPARED = "rothamsted.is_prepared"  # in what SQLAlchemy keeps for as long as the file is open
 
 
@@ -38,13 +43,22 @@ def sql_engine(uri: str) -> sa.Engine:
     return engine
 
 
-def migrate(uri: str) -> None:
+def migrate(uri: str, *, artifacts: Path | None = None) -> None:
     """Make the tables of a SQL store where there are none, once, before workers start; never upgrade others.
 
     A store behind a server is the server's business.
+
+    Args:
+        uri: Of the store.
+        artifacts: Where the runs of its default experiment keep files, in a store that is new; None: where MLflow
+            puts them, a folder mlruns of the working directory.
     """
     if uri.startswith(DIALECTS):
-        sql_engine(uri)
+        engine = sql_engine(uri)
+        if artifacts is not None:
+            with engine.begin() as connection:
+                place = {"place": f"{artifacts.as_uri()}/", "id": int(DEFAULT_EXPERIMENT_ID)}
+                connection.execute(sa.text(_KEEP_ARTIFACTS), place)
 
 
 def prepare_connection(connection: sa.Connection) -> None:

@@ -1,0 +1,74 @@
+"""Other objectives for a dataset that is there: another metric of its curves, or a score made of several."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from rothamsted.analysis.objectives import not_finite, objective_of
+from rothamsted.analysis.values import Dataset, Objective, Replicate, Series
+from rothamsted.expression import Expression
+
+Direction = Literal["minimize", "maximize"]
+_BETTER_HIGH = ("acc", "f1", "auc", "score", "reward", "precision", "recall", "r2")
+_BETTER_LOW = ("loss", "error", "err", "mse", "mae", "rmse", "nll", "perplexity", "ppl", "seconds", "time")
+
+
+def direction_by_name(metric: str) -> Direction | None:
+    """Which way is better, where the name of a metric says it; None where it does not."""
+    words = metric.lower()
+    if any(word in words for word in _BETTER_HIGH):
+        return "maximize"
+    return "minimize" if any(word in words for word in _BETTER_LOW) else None
+
+
+def with_score(dataset: Dataset, objective: Objective) -> Dataset:
+    """The dataset with a score as its objective, worked out at every step that has all that it is made of.
+
+    Args:
+        dataset: With the curves of the metrics that it is made of.
+        objective: A composite score, or a metric.
+    """
+    expression = Expression(objective.expression or f"{{{objective.metric}}}")
+    is_foreign = "project" in dataset.design  # what step 0 means in a stranger's project nobody knows: there it counts
+    replicates = tuple(_scored(one, expression, objective, counts_step_0=is_foreign) for one in dataset.replicates)
+    return replace(dataset, objective=objective, others=(), replicates=replicates)
+
+
+def _scored(one: Replicate, expression: Expression, objective: Objective, *, counts_step_0: bool) -> Replicate:
+    series = _series(one, expression)
+    made = {} if series is None else {objective.metric: series}
+    last = {} if series is None else {objective.metric: float(series.values[-1])}
+    own = replace(one, objective=math.nan, others=(), series={**one.series, **made}, metrics={**one.metrics, **last})
+    if one.outcome not in ("finished", "diverged"):
+        return own
+    value = objective_of(series, objective, counts_step_0=counts_step_0)
+    if why := not_finite([value], [objective.metric]):
+        return replace(own, outcome="diverged", reason=why)
+    if one.outcome == "diverged":
+        return own
+    return replace(own, objective=math.nan if value is None else value)
+
+
+def _series(one: Replicate, expression: Expression) -> Series | None:
+    """The score's curve; None where its metrics were never logged at one step."""
+    if not expression.names <= one.series.keys() or not expression.names:
+        return None
+    curves = {name: one.series[name] for name in expression.names}
+    steps = sorted(set.intersection(*(set(curve.steps.tolist()) for curve in curves.values())))
+    if not steps:
+        return None
+    at = {name: dict(zip(curve.steps.tolist(), curve.values.tolist())) for name, curve in curves.items()}
+    values = [expression.evaluate({name: at[name][step] for name in curves}) for step in steps]
+    first = next(iter(curves.values()))
+    kept = np.isin(first.steps, steps)
+    return Series(
+        steps=first.steps[kept],
+        values=np.array(values, dtype=np.float64),
+        seconds=first.seconds[kept],
+        epochs=first.epochs[kept],
+        samples=None if first.samples is None else first.samples[kept],
+    )

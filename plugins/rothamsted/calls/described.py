@@ -1,0 +1,234 @@
+"""A sweep that is only described: the same value from a call and from a file, checked when it is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+
+import yaml
+from rich.console import Console
+
+from rothamsted.calls.keys import SweepKeys, takes_keys, with_keys
+from rothamsted.calls.spaces import is_short_of
+from rothamsted.errors import UserError
+from rothamsted.mlproject import find_home
+from rothamsted.space import DomainError, domain_from_plain
+from rothamsted.spec import Sweep as CheckedSweep
+from rothamsted.spec import digest, resolved
+from rothamsted.spec.comment import opening_comment
+from rothamsted.spec.document import Document
+from rothamsted.spec.load import read_sweep_file
+from rothamsted.studies import Study
+from rothamsted.sweeping.foreign_study import ForeignStudy
+from rothamsted.sweeping.open.from_file import find_target, load
+
+if TYPE_CHECKING:
+    from rothamsted.calls.result import Result
+
+IfExists = Literal["resume", "new", "resume_with_changed_code"]
+FILES = (".yaml", ".yml", ".json")
+PLACE = "rt.sweep"  # what errors call the arguments of a call
+RETURNED = "value"  # the metric that a returned number is
+
+
+@takes_keys
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class DescribedSweep:
+    """A sweep that is described and checked, and not run.
+
+    Args:
+        target: a function, "train.py:train", a sweep file ("sweep.yaml"), or the name of an entry point.
+        space: parameter -> domain: `uniform`, `loguniform`, `integers`, `choice`, a list, a range, an array.
+        keys: the keys of a sweep file; see `SweepKeys`. Beside a file they override what it says.
+
+    Raises:
+        UserError: a mistake, with its place, the value and the way out.
+
+    Example:
+        >>> sweep = Sweep("sweeps/quickstart.yaml", replicates=2)
+        >>> sweep.name
+        'quickstart'
+    """
+
+    spec: CheckedSweep  # with all defaults
+    root: Path  # of the project
+    source: str  # the sweep file; empty where there is none
+    question: str  # the file's opening comment
+    plain: Mapping[str, Any]  # as a file says it: what was given, and the defaults of a call
+    _study: Study | ForeignStudy | None  # None: of a record; looked for when it is needed
+
+    def __init__(
+        self, target: Any = None, /, space: Mapping[str, Any] | None = None, **keys: Unpack[SweepKeys]
+    ) -> None:
+        root = find_home(Path.cwd())
+        opened = _open(target)
+        document = with_keys(opened.document, space, PLACE, **keys)
+        if not opened.source:
+            document = _with_defaults(document, opened)
+        spec, study = load(document, {}, root, known=opened.known)
+        for name, domain in (space or {}).items():
+            if is_short_of(domain, spec.space[name]):
+                raise UserError(
+                    f"{PLACE}: space.{name}: rt.integers gives whole numbers, and {name} takes any number; give "
+                    "rt.uniform, rt.loguniform, or a list"
+                )
+        own = {"spec": spec, "_study": study, "root": root, "source": opened.source, "question": opened.question}
+        self._set(**own, plain=document.data)
+
+    @classmethod
+    def of_record(cls, spec: CheckedSweep, *, question: str) -> Self:
+        """The sweep of a record, with all its defaults; its study need not be here."""
+        made = object.__new__(cls)
+        own = {"spec": spec, "_study": None, "root": find_home(Path.cwd()), "source": "", "question": question}
+        made._set(**own, plain=resolved(spec))
+        return made
+
+    @property
+    def study(self) -> Study | ForeignStudy:
+        """What it trains.
+
+        Raises:
+            UserError: it is not there any more.
+        """
+        return find_target(self.spec, self.root) if self._study is None else self._study
+
+    @property
+    def name(self) -> str:
+        """Of the sweep: starting the same name again goes on with it."""
+        return self.spec.name
+
+    def check(self) -> None:
+        """Print the plan, with its time measured on one replicate.
+
+        Raises:
+            UserError: the data, or a metric that is not logged.
+        """
+        from rothamsted.sweeping.open.check import print_plan
+
+        print_plan(self.spec, self.study, console=Console())
+
+    def to_yaml(self, path: str | Path | None = None) -> str:
+        """The sweep as the text of a sweep file, written to a path where one is given.
+
+        Raises:
+            UserError: the function is in no file, or the path cannot be written.
+        """
+        comment = "".join(f"# {line}".rstrip() + "\n" for line in self.question.splitlines())
+        text = comment + yaml.dump(dict(self.plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        if path is not None:
+            try:
+                Path(path).write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise UserError(f"to_yaml: {path}: cannot be written: {error.strerror}; give another path") from error
+        return text
+
+    def run(self, *, if_exists: IfExists = "resume", save: bool = True) -> Result:
+        """Run the sweep, or go on with it; see `rothamsted.sweep`."""
+        from rothamsted.calls.run import run
+
+        return run(self, if_exists=if_exists, save=save)
+
+    def renamed(self, name: str) -> Self:
+        """The same sweep under another name."""
+        return self.with_spec(self.spec.model_copy(update={"name": name}), plain={**self.plain, "name": name})
+
+    def with_spec(self, spec: CheckedSweep, *, plain: Mapping[str, Any] | None = None) -> Self:
+        """The same with other values."""
+        made = object.__new__(type(self))
+        changed = {"spec": spec, "plain": self.plain if plain is None else plain}
+        made._set(**{field: changed.get(field, getattr(self, field)) for field in self.__dataclass_fields__})
+        return made
+
+    def _set(self, **fields: Any) -> None:
+        for field, value in fields.items():
+            object.__setattr__(self, field, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DescribedSweep) and resolved(self.spec) == resolved(other.spec)
+
+    def __hash__(self) -> int:
+        return hash(digest(self.spec))
+
+    def __repr__(self) -> str:
+        domains = ", ".join(self.spec.space)
+        return f"Sweep({self.name!r}, {self.spec.study or self.spec.project}, space of {domains or 'one condition'})"
+
+
+Sweep = DescribedSweep  # its public name; `rothamsted.spec.Sweep` is what it holds
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """What a target is, before the keys of the call."""
+
+    document: Document
+    known: Mapping[str, Study]  # study that is there already, by the name that a file has for it
+    source: str = ""
+    question: str = ""
+
+
+def _open(target: Any) -> _Opened:
+    """Find what is meant by the first argument.
+
+    Raises:
+        UserError: nothing, or a thing that cannot be swept.
+    """
+    if isinstance(target, Path) or (isinstance(target, str) and target.endswith(FILES)):
+        document = read_sweep_file(target)
+        text = Path(target).read_text(encoding="utf-8-sig")
+        return _Opened(document=document, known={}, source=str(target), question=opening_comment(text))
+    if target is None or isinstance(target, str):
+        data = {} if target is None else {"study": target}
+        return _Opened(document=Document(source=PLACE, data=data, places={}), known={})
+    if isinstance(target, (Study, Callable)):
+        from rothamsted.calls.target import named
+
+        name, study = named(target)
+        return _Opened(document=Document(source=PLACE, data={"study": name}, places={}), known={name: study})
+    raise UserError(
+        f"{PLACE}: {target!r} cannot be swept; give a function, 'train.py:train', a sweep file such as 'sweep.yaml', "
+        "or the name of an entry point"
+    )
+
+
+def _with_defaults(document: Document, opened: _Opened) -> Document:
+    """What a call without a file leaves out: name, metric, sampler."""
+    data = dict(document.data)
+    for study in opened.known.values():
+        data.setdefault("name", study.name)
+        told = data.get("objective")
+        if told is None or (isinstance(told, Mapping) and not {"metric", "expression"} & set(told)):
+            declared = [name for name in study.metrics if "*" not in name]
+            data["objective"] = {"metric": declared[0] if len(declared) == 1 else RETURNED, **(told or {})}
+    if isinstance(data.get("study"), str):
+        data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "_", data["study"].rpartition(":")[2]))
+    if "sampler" not in data:
+        is_grid = data.get("trials") is None and all(map(_is_finite, (data.get("space") or {}).values()))
+        data["sampler"] = {"name": "grid" if is_grid else "tpe"}
+    first = ("name", "study", "command", "project")
+    ordered = {key: data[key] for key in (*first, *(key for key in data if key not in first)) if key in data}
+    return Document(source=document.source, data=ordered, places=document.places)
+
+
+def _is_finite(plain: Any) -> bool:
+    """Whether a domain has an end without `trials`; one with a mistake is refused later, with its place."""
+    try:
+        domain_from_plain(plain).grid_points()
+    except DomainError:
+        return False
+    return True
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text that looks like a number in quotes: `1e-3` is text to YAML, and a number to its reader."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    is_odd = re.fullmatch(r"[-+.\d_]+([eE][-+]?\d*)?|[-+]?\.?(inf|infinity|nan)", text, re.IGNORECASE)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if is_odd else None)
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,92 @@
+"""One condition in a few numbers: the best of a search, or what fresh seeds say of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rothamsted.analysis.ranking import members_of
+from rothamsted.analysis.values import Analysis, ConditionSummary, Interval, Phase
+from rothamsted.errors import UserError
+from rothamsted.wording import number as written_number
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionEstimate:
+    """A condition with its mean and the interval for it.
+
+    Attributes:
+        values: parameter -> value.
+        mean: of the objective over its replicates, or what `over` of the objective names.
+        ci_low, ci_high: the interval for it, at the level of the analysis; NaN without one.
+        n: replicates behind it.
+        verdict: best, as good, open, worse; empty where nothing could be compared.
+        label: the values in a line.
+        condition: its number.
+        run_id: of its trial, or of its trial on fresh seeds.
+        model: URI of a model of it; empty where none was logged.
+    """
+
+    values: Mapping[str, Any]
+    mean: float
+    ci_low: float
+    ci_high: float
+    n: int
+    verdict: str
+    label: str
+    condition: int
+    run_id: str
+    model: str
+
+    def __repr__(self) -> str:
+        mean, low, high = (written_number(value) for value in (self.mean, self.ci_low, self.ci_high))
+        return f"{self.label}: {mean} [{low}, {high}], n = {self.n}" + (f", {self.verdict}" if self.verdict else "")
+
+
+def best_of(analysis: Analysis) -> ConditionEstimate:
+    """The best condition of the search, by its own mean.
+
+    Raises:
+        UserError: No condition has a mean.
+    """
+    if not analysis.ranking:
+        raise UserError(f"best: no condition of {analysis.dataset.name} has a mean yet; look at .replicates for why")
+    number = analysis.ranking[0]
+    summary = next(one for one in analysis.objective if one.condition == number)
+    return _estimate(analysis, number, "search", summary, summary.interval, summary.value)
+
+
+def confirmed_of(analysis: Analysis) -> ConditionEstimate:
+    """The best condition on fresh seeds: the estimate to report.
+
+    Raises:
+        UserError: Nothing is confirmed.
+    """
+    for one in analysis.confirmed:
+        if one.mean is not None and one.summary is not None:
+            return _estimate(analysis, one.condition, "confirm", one.summary, one.confirmed, one.mean)
+    why = analysis.gaps.get("confirmed", "it has no mean on fresh seeds")
+    raise UserError(f"confirmed: {analysis.dataset.name}: {why}")
+
+
+def _estimate(
+    analysis: Analysis, number: int, phase: Phase, summary: ConditionSummary, interval: Interval | None, mean: float
+) -> ConditionEstimate:
+    condition = next(one for one in analysis.dataset.conditions if one.number == number)
+    members = members_of(analysis.dataset, phase)[number]
+    against = analysis.best.verdicts.get(number) if analysis.best else None
+    is_best = number in analysis.ranking[:1]
+    return ConditionEstimate(
+        values=dict(condition.values),
+        mean=mean,
+        ci_low=interval.low if interval else math.nan,
+        ci_high=interval.high if interval else math.nan,
+        n=summary.n,
+        verdict="best" if is_best else against.verdict if against else "",
+        label=condition.label,
+        condition=number,
+        run_id=condition.confirm_run_id if phase == "confirm" else condition.run_id,
+        model=next((one.model for one in members if one.model), ""),
+    )

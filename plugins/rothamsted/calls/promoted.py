@@ -1,0 +1,39 @@
+"""Promote the confirmed winner of a sweep from a call: the decision as a word, its reasons as printed lines."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from rothamsted import api, promoting, tracking
+from rothamsted.calls.described import DescribedSweep
+from rothamsted.catalog import EXECUTORS
+from rothamsted.publish.console import sayer
+from rothamsted.sweeping.opened import Place
+
+if TYPE_CHECKING:
+    from rothamsted.promotion.judge.policy import Policy
+
+
+def promote(
+    sweep: DescribedSweep, run_id: str, policy: str | Path | Policy, *, tracking_uri: str, dry_run: bool
+) -> str:
+    """Judge the confirmed winners; returns the decision on the best of them.
+
+    Raises:
+        UserError: as `promoting.promote`.
+    """
+    from rothamsted.promotion.judge.policy_file import load_policy
+
+    console = Console()
+    place = Place(root=sweep.root, tracking_uri=tracking_uri, outer_run_id=tracking.current_run_id())
+    judged = load_policy(policy, sweep.root) if isinstance(policy, (str, Path)) else policy
+    work = partial(api.work, executor=EXECUTORS["local"](), console=console)
+    outcome = promoting.promote(run_id, judged, place, work=work, say=sayer(console), dry_run=dry_run)
+    for one in outcome.decided:
+        console.print("\n".join([f"{one.decision}: {one.label}", *(f"  {line}" for line in one.reasons)]), markup=False)
+    decisions = [one.decision for one in outcome.decided]
+    return "promoted" if "promoted" in decisions else decisions[0]

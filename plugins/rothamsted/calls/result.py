@@ -1,0 +1,292 @@
+"""What a sweep, an analysis or a comparison gives: numbers as DataFrames, figures, a report, a promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rothamsted.analysis.analyze import Settings, analyze
+from rothamsted.analysis.only import matching, only
+from rothamsted.analysis.values import Analysis, Axis, Dataset
+from rothamsted.analysis.versus import versus
+from rothamsted.calls import frames
+from rothamsted.calls.described import DescribedSweep
+from rothamsted.calls.estimate import ConditionEstimate, best_of, confirmed_of
+from rothamsted.catalog import CORRECTIONS, PLOTS, TESTS
+from rothamsted.errors import UserError
+from rothamsted.suggest import known_names
+from rothamsted.unsaved import UnsavedDatabases
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from rothamsted.promotion.judge.policy import Policy
+    from rothamsted.search import OptunaStudy
+
+FOLDER = "reports"
+_KINDS = {"intervals": "forest", "bands": "curves"}  # the names of a call -> those of `catalog.PLOTS`
+_AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "seconds": "seconds"}
+Read = Callable[[Collection[str]], Dataset]  # the dataset with the curves of these metrics; none: the usual ones
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Result:
+    """What came of a sweep, of other runs, or of a comparison.
+
+    Attributes:
+        dataset: conditions, replicates and curves, as they were found.
+        settings: how they are analysed.
+    """
+
+    dataset: Dataset
+    settings: Settings
+    _described: DescribedSweep | None = None  # None: of no sweep
+    _read: Read | None = None  # reads it again, with other curves; None: there are no others
+    _tracking_uri: str = ""  # empty: the runs are in no tracking store
+    _databases: UnsavedDatabases | None = None  # kept for as long as this is
+
+    # ---- what it is ----
+
+    @property
+    def name(self) -> str:
+        """Of the sweep, or of the runs."""
+        return self.dataset.name
+
+    @property
+    def run_id(self) -> str:
+        """Of the sweep's run in MLflow; empty where there is none."""
+        return self.dataset.run_id
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing is left to do; False after a timeout: the same call goes on."""
+        return self.dataset.is_complete
+
+    @property
+    def sweep(self) -> DescribedSweep:
+        """The sweep, described.
+
+        Raises:
+            UserError: these are runs of no sweep.
+        """
+        if self._described is None:
+            raise UserError(f"sweep: {self.name} is no sweep of ours, but runs that were grouped")
+        return self._described
+
+    @property
+    def optuna_study(self) -> OptunaStudy:
+        """Optuna's own study of the search, for `optuna.visualization` and `optuna.importance`.
+
+        Raises:
+            UserError: these are runs of no sweep, or its search is not there any more.
+        """
+        from rothamsted.search import load_study
+
+        return load_study(self.sweep.spec.storage, self.name)
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """Everything that was found, as plain values."""
+        return analyze(self.dataset, self.settings)
+
+    # ---- numbers ----
+
+    @property
+    def best(self) -> ConditionEstimate:
+        """The best condition of the search; its mean is the search's own, which chose it for looking best.
+
+        Raises:
+            UserError: no condition has a mean.
+        """
+        return best_of(self.analysis)
+
+    @property
+    def confirmed(self) -> ConditionEstimate:
+        """The best condition on fresh seeds: the estimate to report.
+
+        Raises:
+            UserError: nothing is confirmed.
+        """
+        return confirmed_of(self.analysis)
+
+    @property
+    def conditions(self) -> pd.DataFrame:
+        """A row a condition, best first: factors, rank, verdict, mean, interval, counts, confirmed mean, run.
+
+        `gap_low` to `gap_high` is how much worse it is than the best of the others, `seconds` the mean time of a
+        replicate, `why` the reason why it has no rank.
+        """
+        return frames.conditions_frame(self.analysis)
+
+    @property
+    def replicates(self) -> pd.DataFrame:
+        """A row a replicate: factors, phase, seed, outcome, objective, every metric, seconds, run, model."""
+        return frames.replicates_frame(self.analysis)
+
+    def curves(self, metric: str | None = None) -> pd.DataFrame:
+        """A row a measurement of a metric; None: the objective's.
+
+        Raises:
+            UserError: nobody logged it.
+        """
+        name = metric or self._metric
+        return frames.curves_frame(self.with_curves([name]), name, self.analysis.ranking)
+
+    def bands(self, metric: str | None = None, *, by: str = "step") -> pd.DataFrame:
+        """A row a point of each condition's mean curve, with the interval for the mean and the replicates behind it.
+
+        Args:
+            metric: None: the objective's.
+            by: the axis: step, epoch or seconds.
+
+        Raises:
+            UserError: nobody logged it, or there is no such axis.
+        """
+        if by not in _AXES:
+            raise UserError(f"bands: by={by!r} is no axis; {known_names(str(by), _AXES)}")
+        name = metric or self._metric
+        dataset = self.with_curves([name])
+        found = self.analysis if dataset is self.dataset else replace(self.analysis, dataset=dataset, bands={})
+        return frames.bands_frame(found, name, _AXES[by])
+
+    def versus(
+        self, reference: Mapping[str, Any], *, test: str | None = None, correction: str = "holm"
+    ) -> pd.DataFrame:
+        """All conditions against one: difference (condition minus reference), interval, p-values; best first.
+
+        Where a factor is the task, a row a task and condition, then `all` on the tasks' common scale.
+
+        Args:
+            reference: the values of that condition.
+            test: a name of the tests; None: paired t where seeds pair the replicates, else Welch's t.
+            correction: of the p-values for there being several.
+
+        Raises:
+            UserError: no such condition, test or correction, or nothing can be compared.
+        """
+        if test is not None and test not in TESTS:
+            raise UserError(f"versus: test={test!r}: {known_names(test, TESTS)}")
+        if correction not in CORRECTIONS:
+            raise UserError(f"versus: correction={correction!r}: {known_names(correction, CORRECTIONS)}")
+        settings = replace(self.settings, reference=dict(reference), test=test or "auto", correction=correction)
+        found = versus(self.dataset, settings)
+        return frames.versus_frame([(one.task, one.dataset, one.comparisons) for one in found])
+
+    # ---- for people ----
+
+    def plot(
+        self,
+        kind: str = "intervals",
+        *,
+        metric: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        ax: Axes | None = None,
+    ) -> Figure:
+        """Draw a plot of the report.
+
+        Args:
+            kind: intervals, curves, heatmap, trends, differences, …: the names of the report's plots.
+            metric: drawn in place of the objective, by plots that can.
+            where: parameter -> value: only conditions with these values.
+            ax: axes in whose place it is drawn; None: in a figure of its own.
+
+        Raises:
+            UserError: no such plot, or nothing that it could show.
+        """
+        from rothamsted.reporting.plots import NotApplicable, PlotOptions, drawn
+
+        name = _KINDS.get(kind, kind)
+        if name not in PLOTS:
+            raise UserError(f"plot: kind={kind!r}: {known_names(kind, [*_KINDS, *PLOTS])}")
+        found = self.analysis
+        if metric is not None and metric not in found.metrics and metric != self._metric:
+            raise UserError(f"plot: metric={metric!r}: {known_names(metric, found.metrics)}")
+        if metric is not None and name == "curves":
+            dataset = self.with_curves([metric])
+            found = found if dataset is self.dataset else analyze(dataset, self.settings)
+        if where:
+            found = only(found, matching(found.dataset, {key: str(value) for key, value in where.items()}))
+        try:
+            return drawn(name, found, PlotOptions(metric=metric), axes=ax)
+        except NotApplicable as reason:
+            raise UserError(f"plot: {kind}: {reason}") from None
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the report, one HTML file; returns its path.
+
+        Args:
+            path: of the file, or of a folder for it; None: the folder reports.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        from rothamsted.publish.pages import copy_page, report_html
+
+        html = report_html(self.analysis)
+        place = Path(FOLDER if path is None else path)
+        if place.suffix == ".html":
+            return copy_page(html, place.parent, place.stem)
+        return copy_page(html, place, self.name)
+
+    def export(self, folder: str | Path) -> Path:
+        """Write aggregated_results.json and a JSON file for each replicate to a folder; returns the former's path.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        from rothamsted.publish.export import write_export
+
+        return write_export(self.analysis, Path(folder))
+
+    def promote(self, policy: str | Path | Policy, *, dry_run: bool = False) -> str:
+        """Judge the confirmed winner by a policy; returns the decision: promoted, kept or undecided.
+
+        Args:
+            policy: the path of a policy, or the policy.
+            dry_run: write nothing, and train nothing.
+
+        Raises:
+            UserError: nothing to promote, or a policy for something else.
+        """
+        from rothamsted.calls.promoted import promote
+
+        if self._databases is not None:
+            raise UserError(f"promote: {self.name} was not saved; run it with save=True, so that its models stay")
+        return promote(self.sweep, self.run_id, policy, tracking_uri=self._tracking_uri, dry_run=dry_run)
+
+    def _repr_html_(self) -> str:
+        from rothamsted.calls.notebook import html_of
+
+        return html_of(self.analysis, self.conditions, tracking_uri="" if self._databases else self._tracking_uri)
+
+    def __repr__(self) -> str:
+        best = repr(self.best) if self.analysis.ranking else "no condition has a mean"
+        state = "" if self.is_complete else ", not complete"
+        return f"Result({self.name!r}{state}, {len(self.dataset.conditions)} conditions; best: {best})"
+
+    def with_curves(self, metrics: Collection[str]) -> Dataset:
+        """The dataset with the curves of some metrics, read now where they were not.
+
+        Raises:
+            UserError: nobody logged one of them.
+        """
+        replicates = self.dataset.replicates
+        if all(any(metric in one.series for one in replicates) for metric in metrics):
+            return self.dataset
+        known = sorted({name for one in replicates for name in (*one.metrics, *one.series)})
+        for metric in metrics:
+            if metric not in known or self._read is None:
+                what = "has no curve here" if metric in known else "was not logged"
+                raise UserError(f"{self.name}: metric {metric!r} {what}; {known_names(metric, known)}")
+        return self._read(metrics) if self._read is not None else self.dataset
+
+    # ---- within ----
+
+    @property
+    def _metric(self) -> str:
+        return (self.dataset.cells or self.dataset).objective.metric

@@ -1,0 +1,126 @@
+"""Run a described sweep as a call does: here and now, shown as the command shows it, with a result at the end."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from contextlib import nullcontext
+from typing import Any, Unpack
+
+from rich.console import Console
+
+from rothamsted import api, tracking
+from rothamsted.calls.described import PLACE, DescribedSweep, IfExists
+from rothamsted.calls.keys import SweepKeys, takes_keys
+from rothamsted.calls.loaded import result_of
+from rothamsted.calls.result import Result
+from rothamsted.catalog import EXECUTORS
+from rothamsted.errors import UserError
+from rothamsted.records import Outcome
+from rothamsted.result import SessionResult
+from rothamsted.search import find_search
+from rothamsted.suggest import known_names
+from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
+from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
+from rothamsted.sweeping.opened import Place
+from rothamsted.unsaved import UnsavedDatabases, only_here, open_unsaved
+
+IF_EXISTS = ("resume", "new", "resume_with_changed_code")
+WIDTH = 160  # characters of a table, where no terminal says how wide it is
+N_LINES = 6  # of a traceback
+
+
+@takes_keys
+def sweep(
+    target: Any = None,
+    /,
+    space: Any = None,
+    *,
+    if_exists: IfExists = "resume",
+    save: bool = True,
+    **keys: Unpack[SweepKeys],
+) -> Result:
+    """Search a space of parameters with replicates of each condition, and say what can be said of the best.
+
+    After Ctrl-C, a timeout or a crash the same call goes on.
+
+    Args:
+        target: a function, "train.py:train", a sweep file ("sweep.yaml"), or the name of an entry point.
+        space: parameter -> domain: `uniform`, `loguniform`, `integers`, `choice`, a list, a range, an array.
+        if_exists: what to do where a sweep of this name is there: "resume" goes on, and refuses changed keys or code;
+            "new" takes the next free name; "resume_with_changed_code" goes on with the code as it is now.
+        save: False: nothing is kept but the result.
+        keys: the keys of a sweep file; see `SweepKeys`. Beside a file they override what it says.
+
+    Raises:
+        UserError: a mistake, with its place, the value and the way out; or no replicate finished.
+        KeyboardInterrupt: it was stopped by Ctrl-C, after what was running was written.
+
+    Example:
+        >>> result = sweep("sweeps/quickstart.yaml")  # doctest: +SKIP
+        >>> result.best.values  # doctest: +SKIP
+        {'optimizer.lr': 0.1}
+    """
+    return run(DescribedSweep(target, space, **keys), if_exists=if_exists, save=save)
+
+
+def run(described: DescribedSweep, *, if_exists: IfExists = "resume", save: bool = True) -> Result:
+    """Run a described sweep, or go on with it; see `sweep`."""
+    if if_exists not in IF_EXISTS:
+        raise UserError(f"{PLACE}: if_exists={if_exists!r}: {known_names(str(if_exists), IF_EXISTS)}")
+    databases = None if save else open_unsaved()
+    if databases is not None:
+        described = described.with_spec(databases.takes(described.spec))
+    elif if_exists == "new":
+        described = described.renamed(_free_name(described))
+    with nullcontext() if databases is None else only_here(databases):
+        ended, uri = _session(described, databases)
+        _check_ended(ended, uri)
+        later = described if ended.sweep.name == described.name else None  # of the last stage: as it is on record
+        more = {"described": later, "databases": databases}
+        return result_of(ended.run_id, uri=uri, is_complete=ended.is_complete, **more)
+
+
+def _session(described: DescribedSweep, databases: UnsavedDatabases | None) -> tuple[SessionResult, str]:
+    """Run it until it ends or is stopped; returns what came of it, and the tracking URI."""
+    spec, study = described.spec, described.study
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    for line in warnings_of(spec, study):
+        console.print(f"warning: {line}", soft_wrap=True, markup=False)
+    prepare_environment(spec, study, lambda line: console.print(line, soft_wrap=True, markup=False))
+    uri = tracking.tracking_uri() if databases is None else databases.tracking_uri
+    place = Place(
+        root=described.root,
+        tracking_uri=uri,
+        outer_run_id=tracking.current_run_id(),
+        source=described.source,
+        question=described.question,
+    )
+    return api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console), uri
+
+
+def _free_name(described: DescribedSweep) -> str:
+    """The name of the sweep, or the first of NAME-2, NAME-3, … that its storage does not have."""
+    names = itertools.chain([described.name], (f"{described.name}-{n}" for n in itertools.count(2)))
+    return next(name for name in names if find_search(described.spec.storage, name) is None)
+
+
+def _check_ended(ended: SessionResult, uri: str) -> None:
+    """Go on only where there is a result to give.
+
+    Raises:
+        KeyboardInterrupt: it was stopped by a signal.
+        UserError: no replicate came to a result, or workers cannot run.
+    """
+    if ended.exit_status == INTERRUPTED:
+        raise KeyboardInterrupt(f"sweep {ended.sweep.name} is stopped; the same call goes on")
+    replicates = ended.analysis.dataset.replicates
+    has_result = any(one.outcome in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED) for one in replicates)
+    failed = [one for one in replicates if one.outcome == Outcome.FAILED]
+    if not has_result and failed:
+        last = failed[-1]
+        text = tracking.read_text(last.run_id, "traceback.txt", uri=uri) or last.reason
+        end = "\n  ".join(text.strip().splitlines()[-N_LINES:])
+        raise UserError(f"{PLACE}: {ended.sweep.name}: no replicate finished; the last one ended with\n  {end}")
+    if ended.exit_status:
+        raise UserError(f"{PLACE}: {ended.sweep.name}: stopped before its end; see the lines above for why")

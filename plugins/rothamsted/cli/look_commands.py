@@ -1,0 +1,121 @@
+"""The commands that look at the sweeps that there are, and clear them away: list, status, open, delete."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rothamsted import tracking
+from rothamsted.cli.arguments import pairs, take, take_many, take_truth
+from rothamsted.cli.commands import DEFAULT_STORAGE
+from rothamsted.cli.progress_lines import best_words, progress_lines, watch
+from rothamsted.cli.screen import Screen, screen_of
+from rothamsted.cli.store import open_store
+from rothamsted.errors import UserError
+from rothamsted.inventory.progress import progress_of
+from rothamsted.inventory.sweeps import STATES, ListedSweep, find_listed
+from rothamsted.inventory.sweeps import list_sweeps as all_sweeps
+from rothamsted.mlproject import find_home
+from rothamsted.suggest import known_names
+
+NOT_YET = 3  # exit status
+
+
+def list_sweeps(arguments: Sequence[str]) -> int:
+    """List the sweeps of both databases."""
+    found, screen = pairs(arguments, command="list"), screen_of(arguments, command="list")
+    wanted = [state for state in (take(found, "state") or "").split(",") if state]
+    for state in wanted:
+        if state not in STATES:
+            raise UserError(f"rothamsted list: state={state} is not one; {known_names(state, STATES)}")
+    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
+    uri = open_store()
+    sweeps = [one for one in all_sweeps(uri=uri, storage=storage) if not wanted or one.state in wanted]
+    screen.give({"sweeps": [one.plain for one in sweeps]})
+    if screen.is_quiet:
+        screen.show(*[one.name for one in sweeps])
+    elif not sweeps:
+        of_state = f" that is {' or '.join(wanted)}" if wanted else ""
+        screen.say(f"no sweep{of_state} in {uri} and {storage}; rothamsted init writes a first sweep file")
+    else:
+        _show_table(sweeps, screen)
+    return 0
+
+
+def _show_table(sweeps: Sequence[ListedSweep], screen: Screen) -> None:
+    """A row a sweep, the newest first."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = screen.console
+    table = Table(box=None if not console.is_terminal else Table().box, pad_edge=False)
+    for header in ("sweep", "state", "conditions", "best so far", "interval", "n", "at", "started"):
+        table.add_column(header, overflow="fold", no_wrap=header == "sweep")
+    for one in sweeps:
+        table.add_row(*map(escape, _row(one)))
+    if not screen.is_json:
+        console.print(table)
+    for note in dict.fromkeys(f"{one.name}: {one.note}" for one in sweeps if one.note):
+        screen.say(f"note: {note}")
+
+
+def _row(one: ListedSweep) -> tuple[str, ...]:
+    done, of_all = ("?" if n is None else str(n) for n in (one.n_done, one.n_all))
+    started = (
+        datetime.datetime.fromtimestamp(one.started_ms / 1000).strftime("%Y-%m-%d %H:%M") if one.started_ms else ""
+    )
+    return one.name, one.state, f"{done} of {of_all}", *best_words(one), started
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Show how far a sweep is; with --watch again and again until it is over.
+
+    Exit status 0 where it is finished, 1 where it failed, 3 where it is not finished yet.
+    """
+    found, screen = pairs(arguments, command="status"), screen_of(arguments, command="status")
+    name, is_watched = take(found, "sweep"), take_truth(found, "watch", "status")
+    if name is None:
+        raise UserError("rothamsted status: which sweep? write rothamsted status NAME; rothamsted list has the names")
+    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
+    uri = open_store()
+    listed = find_listed(name, uri=uri, storage=storage)
+    run = tracking.find_run(listed.run_id, uri=uri) if listed.run_id else None
+    read = partial(progress_of, listed, run, storage=storage)
+    progress = watch(read, screen) if is_watched else read()
+    if not is_watched:
+        screen.show(*progress_lines(progress))
+    screen.give(progress.plain)
+    return {"finished": 0, "failed": 1}.get(progress.listed.state, NOT_YET)
+
+
+def delete(arguments: Sequence[str]) -> int:
+    """Delete sweeps with all that belongs to them, after saying what that is."""
+    from rothamsted.inventory import belongings
+
+    found, screen = pairs(arguments, command="delete"), screen_of(arguments, command="delete")
+    names, is_sure = take_many(found, "sweep"), take_truth(found, "yes", "delete")
+    if not names:
+        raise UserError("rothamsted delete: which sweep? write rothamsted delete NAME; rothamsted list has the names")
+    storage, uri = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE, open_store()
+    root = find_home(Path.cwd())
+    every = [belongings.belongings_of(name, uri=uri, storage=storage, root=root) for name in names]
+    screen.say(*[line for one in every for line in one.lines])
+    if not is_sure and not _is_agreed(screen):
+        screen.say("nothing is deleted")
+        return NOT_YET
+    for one in every:
+        belongings.delete(one, uri=uri, storage=storage)
+        screen.say(f"{one.name} is deleted")
+    screen.give({"deleted": [one.name for one in every]})
+    return 0
+
+
+def _is_agreed(screen: Screen) -> bool:
+    """Ask; without a terminal nobody can answer."""
+    if not sys.stdin.isatty():
+        raise UserError("rothamsted delete: nobody can be asked here; give --yes to delete what is listed above")
+    screen.say("Delete all of this? It cannot be undone. [y/N]")
+    return input().strip().lower() in ("y", "yes")

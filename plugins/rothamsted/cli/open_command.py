@@ -1,0 +1,87 @@
+"""The command `open`: both UIs on the right databases, and the right page in the browser."""
+
+from __future__ import annotations
+
+import os
+import signal
+import webbrowser
+from collections.abc import Sequence
+from types import FrameType
+
+from rothamsted import tracking
+from rothamsted.cli.arguments import pairs, take, take_truth
+from rothamsted.cli.commands import DEFAULT_STORAGE
+from rothamsted.cli.screen import screen_of
+from rothamsted.cli.store import open_store
+from rothamsted.errors import UserError
+from rothamsted.inventory.servers import dashboard_command, free_port, mlflow_command, serving, stay
+from rothamsted.inventory.sweeps import ListedSweep, find_listed
+from rothamsted.search.listed import list_searches
+from rothamsted.tracking.address import absolute_uri
+
+MLFLOW, DASHBOARD = "MLflow", "optuna-dashboard"
+
+
+def open_sweep(arguments: Sequence[str]) -> int:
+    """Open a sweep in the browser, and stay until Ctrl-C, which is the way to end this: exit status 0."""
+    found, screen = pairs(arguments, command="open"), screen_of(arguments, command="open")
+    name, opens_page = take(found, "sweep"), take_truth(found, "browser", "open")
+    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
+    wanted = _port(take(found, "port"))
+    uri = open_store()
+    listed = find_listed(name, uri=uri, storage=storage) if name is not None else None
+    if listed is not None and listed.sweep is not None:
+        storage = listed.sweep.storage
+    running = os.environ.get("MLFLOW_UI_URL") or (uri if uri.startswith(("http://", "https://")) else "")
+    ports: dict[str, int] = {}
+    commands: dict[str, list[str]] = {}
+    if not running:
+        ports[MLFLOW] = free_port(wanted)
+        commands[MLFLOW] = mlflow_command(absolute_uri(uri), ports[MLFLOW])
+    if list_searches(storage):
+        ports[DASHBOARD] = free_port(None if wanted is None else wanted + len(ports))
+        commands[DASHBOARD] = dashboard_command(absolute_uri(storage), ports[DASHBOARD])
+    else:
+        screen.say(f"{storage} has no search: optuna-dashboard is not started")
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        screen.say("starting; the page opens when they answer")
+        with serving(commands, ports) as servers:
+            addresses = {MLFLOW: running.rstrip("/"), **{one.name: one.address for one in servers}}
+            pages = {MLFLOW: f"{addresses[MLFLOW]}/{_page(listed)}"}
+            if DASHBOARD in addresses:
+                pages[DASHBOARD] = f"{addresses[DASHBOARD]}/{_dashboard_page(listed)}"
+            screen.say(*[f"{what}: {page}" for what, page in pages.items()], "Ctrl-C ends them")
+            screen.give({"mlflow": pages[MLFLOW], "optuna_dashboard": pages.get(DASHBOARD)})
+            if opens_page and not webbrowser.open(pages[MLFLOW]):
+                screen.say("no browser was found here; open the addresses above yourself")
+            stay(servers)
+    except KeyboardInterrupt:
+        screen.say("ended")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def _page(listed: ListedSweep | None) -> str:
+    if listed is None or not listed.run_id:
+        return "#/experiments"
+    return tracking.run_path(listed.experiment_id, listed.run_id)
+
+
+def _dashboard_page(listed: ListedSweep | None) -> str:
+    if listed is None or listed.search is None:
+        return "dashboard"
+    return f"dashboard/studies/{listed.search.study_id}"
+
+
+def _port(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdigit() or not 0 < int(text) < 65535:
+        raise UserError(f"rothamsted open: port={text} must be a whole number from 1 to 65534")
+    return int(text)
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,117 @@
+"""What a process reports without MLflow: JSON lines in the file $ROTHAMSTED_REPORT, or one as the last of its output.
+
+A line is one flat JSON object: `{"val_loss": 0.3, "step": 1}`. `step` and `epoch` may be left out; steps then count on
+from the last one, from 1. null is a value that is not finite.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rothamsted.errors import UserError
+from rothamsted.records import MetricPoint
+
+VARIABLE = "ROTHAMSTED_REPORT"
+STEP, EPOCH = "step", "epoch"
+_EXAMPLE = '{"val_loss": 0.3, "step": 1}'
+_SHOWN = 80  # characters of a bad line
+
+
+class ReportError(UserError):
+    """A line that is no report."""
+
+
+@dataclass(kw_only=True)
+class ReportFile:
+    """The file of one process, read as it grows.
+
+    Attributes:
+        path: it need not be there yet.
+    """
+
+    path: Path
+    _offset: int = 0
+    _n_lines: int = 0
+    _step: int = 0
+
+    def read(self, timestamp_ms: int, *, is_over: bool = False) -> list[MetricPoint]:
+        """What has been added since the last call. The last line waits until it has its end.
+
+        Args:
+            timestamp_ms: the time of what is read.
+            is_over: the process has ended by itself, so that the last line is whole.
+
+        Raises:
+            ReportError: a line that is no report, by its number.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                text = file.read()
+        except FileNotFoundError:
+            return []
+        whole = text if is_over else text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        points: list[MetricPoint] = []
+        for line in whole.splitlines():
+            self._n_lines += 1
+            if line.strip():
+                points += self._points(line, timestamp_ms)
+        return points
+
+    def _points(self, line: bytes, timestamp_ms: int) -> list[MetricPoint]:
+        place = f"line {self._n_lines} of ${VARIABLE}"
+        try:
+            found = json.loads(line)
+        except ValueError:  # not UTF-8, or not JSON
+            found = None
+        if not isinstance(found, dict):
+            shown = line.decode("utf-8", errors="replace")[:_SHOWN]
+            raise ReportError(f"{place}: must be a JSON object such as {_EXAMPLE}, not {shown}")
+        step = found.pop(STEP, self._step + 1)
+        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
+            raise ReportError(f"{place}: step must be a whole number from 0, not {step!r}")
+        self._step = step
+        values = {name: _number(value) for name, value in found.items()}
+        for name, value in values.items():
+            if value is None:
+                raise ReportError(f"{place}: {name} must be a number, not {str(found[name])[:_SHOWN]!r}")
+        return [MetricPoint(name, value, timestamp_ms, step) for name, value in values.items() if value is not None]
+
+
+def points_of_last_line(output: str, timestamp_ms: int) -> list[MetricPoint]:
+    """The numbers in the last line of an output that is a JSON object; none where no line is.
+
+    What is no number in it is for others to read, and left out.
+    """
+    for line in reversed(output.splitlines()):
+        found = _object(line)
+        if found is not None:
+            step = found.pop(STEP, 1)
+            step = step if isinstance(step, int) and not isinstance(step, bool) and step >= 0 else 1
+            numbers = {name: _number(value) for name, value in found.items() if value is not None}
+            return [MetricPoint(name, one, timestamp_ms, step) for name, one in numbers.items() if one is not None]
+    return []
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    if not line.strip().startswith("{"):
+        return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _number(value: Any) -> float | None:
+    """A number; None for what is none. JSON has no NaN, and programs write null for it."""
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value)

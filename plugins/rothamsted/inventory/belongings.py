@@ -1,0 +1,155 @@
+"""What belongs to a sweep in both databases and on disk: found and shown first, then deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rothamsted import tags, tracking
+from rothamsted.errors import StoreError
+from rothamsted.holders import is_alive
+from rothamsted.inventory.sweeps import find_listed
+from rothamsted.search.deletion import delete_searches
+from rothamsted.search.listed import ListedSearch, list_searches
+from rothamsted.spec import from_resolved
+from rothamsted.sweeping.checkpoint_folders import checkpoints_of
+from rothamsted.tracking.deletion import RunFamily, delete_family, find_family
+from rothamsted.wording import count
+
+_IN_A_NAME = 40  # characters of a sweep's name that stand in the names of its contests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Belongings:
+    """All that there is of one sweep.
+
+    Attributes:
+        name: of the sweep.
+        searches: of its stages, confirmations and contests.
+        runs: in MLflow, with artifacts and models.
+        checkpoints: folders that are there.
+    """
+
+    name: str
+    searches: Sequence[ListedSearch]
+    runs: RunFamily
+    checkpoints: Sequence[Path]
+
+    @property
+    def lines(self) -> list[str]:
+        """What it is, in words."""
+        lines = [f"{self.name}:"]
+        for one in self.searches:
+            lines.append(f"  Optuna study {one.name}{_what(one)}: {count(one.trials.n, 'trial')}")
+        files = list(self.runs.local_files())
+        n_bytes = sum(path.stat().st_size for path in files)
+        models = f" and {count(len(self.runs.model_ids), 'model')}" if self.runs.model_ids else ""
+        lines.append(f"  MLflow: {count(len(self.runs.run_ids), 'run')}{models}")
+        if self.runs.is_local_sql:
+            others = len([place for place in self.runs.folders if "://" in place and not place.startswith("file:")])
+            elsewhere = f"; and {count(others, 'place')} that this machine does not hold" if others else ""
+            lines.append(f"  artifacts: {count(len(files), 'file')}, {_size(n_bytes)}{elsewhere}")
+        else:
+            lines.append("  artifacts: the server keeps them until `mlflow gc` is run there")
+        for folder in self.checkpoints:
+            lines.append(f"  checkpoints: {folder}")
+        return lines
+
+
+def belongings_of(reference: str, *, uri: str, storage: str, root: Path) -> Belongings:
+    """Find what belongs to a sweep: all stages, whichever of them is named.
+
+    Args:
+        reference: name of the sweep or of a stage, or id of its run.
+        uri: tracking URI.
+        storage: database URL of the search.
+        root: of the project, below which checkpoints lie.
+
+    Raises:
+        StoreError: there is no such sweep, or registered model versions need its artifacts.
+    """
+    listed = find_listed(reference, uri=uri, storage=storage)
+    searches = list_searches(storage)
+    run = tracking.find_run(listed.run_id, uri=uri) if listed.run_id else None
+    of_stage = listed.search.attributes.get(tags.STAGE, {}) if listed.search is not None else {}
+    first_id = of_stage.get("of_run_id") or (run.tags.get(tags.STAGE_OF) if run is not None else "") or listed.run_id
+    name = next((one.name for one in searches if first_id and one.attributes.get(tags.RUN_ID) == first_id), listed.name)
+    own = _searches_of(name, first_id, searches)
+    roots = {str(one.attributes[tags.RUN_ID]) for one in own if tags.RUN_ID in one.attributes} | {first_id} - {""}
+    names = {name, *(one.name for one in own)}
+    later = tracking.find_runs(None, {tags.STAGE_OF: first_id}, uri=uri) if first_id else []
+    runs = find_family(roots | {one.run_id for one in later}, names, uri=uri)
+    if runs.versions:
+        raise StoreError(
+            f"sweep {name}: {', '.join(runs.versions)} in the registry needs its artifacts; delete the version there "
+            "first, in MLflow's UI under Models, or keep the sweep"
+        )
+    return Belongings(name=name, searches=own, runs=runs, checkpoints=_checkpoints(own, root))
+
+
+def delete(belongings: Belongings, *, uri: str, storage: str) -> None:
+    """Delete all of it; called again after it was stopped, what is left.
+
+    The search goes first: its transaction sees whether anybody works on the sweep, and nobody can begin to after it.
+
+    Raises:
+        StoreError: somebody works on it, or something cannot be deleted.
+    """
+    delete_searches(storage, [one.study_id for one in belongings.searches], is_alive=is_alive)
+    delete_family(belongings.runs, uri=uri)
+    for folder in belongings.checkpoints:
+        _delete_folder(folder)
+
+
+def _searches_of(name: str, first_id: str, searches: Sequence[ListedSearch]) -> list[ListedSearch]:
+    stages = [
+        one
+        for one in searches
+        if one.name == name or (first_id and one.attributes.get(tags.STAGE, {}).get("of_run_id") == first_id)
+    ]
+    names = {one.name for one in stages}
+    confirmations = [one for one in searches if one.attributes.get(tags.CONFIRMATION_OF) in names]
+    others = {one.name for one in searches} - names
+    starts = {
+        f"{own[:_IN_A_NAME]}-against-"
+        for own in names
+        if not any(other[:_IN_A_NAME] == own[:_IN_A_NAME] for other in others if "-against-" not in other)
+    }
+    contests = [one for one in searches if tags.CONTEST in one.attributes and one.name.startswith(tuple(starts))]
+    return [*stages, *confirmations, *contests]
+
+
+def _checkpoints(searches: Sequence[ListedSearch], root: Path) -> list[Path]:
+    folders = [
+        checkpoints_of(root, from_resolved(one.spec), str(one.attributes[tags.RUN_ID]))
+        for one in searches
+        if tags.RUN_ID in one.attributes
+    ]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _delete_folder(folder: Path) -> None:
+    import shutil
+
+    try:
+        shutil.rmtree(folder)
+        if not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+    except OSError as error:
+        raise StoreError(
+            f"checkpoints {folder}: cannot be deleted: {error.strerror}; delete the folder by hand"
+        ) from error
+
+
+def _what(search: ListedSearch) -> str:
+    if tags.CONFIRMATION_OF in search.attributes:
+        return ", its confirmation"
+    if tags.CONTEST in search.attributes:
+        return ", a contest of its winner"
+    return ", a later stage" if tags.STAGE in search.attributes else ""
+
+
+def _size(n_bytes: int) -> str:
+    power = min(3, (len(str(n_bytes)) - 1) // 3)
+    return f"{n_bytes / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"

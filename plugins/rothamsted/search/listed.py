@@ -1,0 +1,99 @@
+"""Every sweep of a search database with how far it is, in a handful of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from rothamsted import tags
+from rothamsted.search.sql.clock import database_now
+from rothamsted.search.sql.listed import (
+    BestTrial,
+    CountedTrials,
+    attributes_of_studies,
+    best_trials,
+    counted_trials,
+)
+from rothamsted.search.storage import SPEC_KEY, in_storage
+from rothamsted.search.sweep_lease import SWEEP_LEASE
+
+_KEYS = (
+    SPEC_KEY,
+    SWEEP_LEASE,
+    tags.RUN_ID,
+    tags.EXPERIMENT_ID,
+    tags.CONFIRMATION_OF,
+    tags.CONFIRMED,
+    tags.CONTEST,
+    tags.STAGE,
+    tags.NEXT_STAGE,
+    tags.ROUND,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedSearch:
+    """One search of a database: of a sweep, a later stage, a confirmation or a contest.
+
+    Attributes:
+        study_id: Optuna's; optuna-dashboard shows it at /dashboard/studies/ID.
+        name: of its Optuna study.
+        attributes: of the study, as far as they say what it is.
+        trials: how many are in which state.
+        best: the best trial; None: none has a value.
+        is_deciding: a process holds the sweep's lease, by the database's clock.
+    """
+
+    study_id: int
+    name: str
+    attributes: Mapping[str, Any]
+    trials: CountedTrials
+    best: BestTrial | None
+    is_deciding: bool
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The resolved sweep file."""
+        return self.attributes[SPEC_KEY]
+
+    @property
+    def lease(self) -> Mapping[str, Any]:
+        """Who decides, or did so last; empty: nobody ever has."""
+        return self.attributes.get(SWEEP_LEASE, {})
+
+
+def list_searches(url: str) -> list[ListedSearch]:
+    """All searches of ours in a storage, in the order in which they were made; one that does not exist has none.
+
+    Raises:
+        StoreError: the storage cannot be read, or has tables of another version.
+    """
+    return in_storage(url, _read, empty=[])
+
+
+def _read(connection: sa.Connection) -> list[ListedSearch]:
+    told, counted, now = (
+        attributes_of_studies(connection, _KEYS),
+        counted_trials(connection),
+        database_now(connection),
+    )
+    ours = {study_id: said for study_id, said in told.items() if SPEC_KEY in said[1]}
+    best = best_trials(connection, (tags.RESULT,), ours)
+    return [
+        ListedSearch(
+            study_id=study_id,
+            name=name,
+            attributes=attributes,
+            trials=counted.get(study_id, CountedTrials()),
+            best=best.get(study_id),
+            is_deciding=_is_deciding(attributes.get(SWEEP_LEASE, {}), now),
+        )
+        for study_id, (name, attributes) in ours.items()
+    ]
+
+
+def _is_deciding(lease: Mapping[str, Any], now: float) -> bool:
+    return lease.get("how") == "deciding" and lease["expires"] > now

@@ -1,0 +1,110 @@
+"""Temporary databases for a sweep that nobody keeps; they go when they are closed, at the latest with the process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rothamsted.errors import UserError
+from rothamsted.spec import Sweep
+
+_OF_ANOTHER_STORE = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnsavedDatabases:
+    """A tracking store, a search and a folder for checkpoints and artifacts, all in one temporary folder.
+
+    The folder goes with this object, at the latest with the process.
+    """
+
+    _folder: tempfile.TemporaryDirectory[str]
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is."""
+        return Path(self._folder.name)
+
+    @property
+    def tracking_uri(self) -> str:
+        """Of MLflow's database."""
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def storage(self) -> str:
+        """Of Optuna's database."""
+        return f"sqlite:///{self.folder / 'optuna.db'}"
+
+    def takes(self, sweep: Sweep) -> Sweep:
+        """The sweep with nothing that would be left: its databases and checkpoints are here, and no report is written.
+
+        Raises:
+            UserError: It promotes its winner, which would be in no registry that stays.
+        """
+        if sweep.promote is not None:
+            raise UserError(
+                f"sweep {sweep.name}: promote: {sweep.promote} needs a registry that stays, and nothing is saved; "
+                "leave out promote, or save the sweep"
+            )
+        here = {"checkpoint_dir": str(self.folder / "checkpoints"), "report": False, "tensorboard": False}
+        execution = sweep.execution.model_copy(update=here)
+        return sweep.model_copy(update={"storage": self.storage, "experiment": None, "execution": execution})
+
+    def close(self) -> None:
+        """Remove everything now."""
+        self._folder.cleanup()
+
+
+def open_unsaved() -> UnsavedDatabases:
+    """Make temporary databases.
+
+    Example:
+        >>> databases = open_unsaved()
+        >>> databases.folder.is_dir()
+        True
+        >>> databases.close()
+        >>> databases.folder.is_dir()
+        False
+    """
+    from rothamsted.tracking.sql.store import migrate
+
+    made = UnsavedDatabases(_folder=tempfile.TemporaryDirectory(prefix="rothamsted-", ignore_cleanup_errors=True))
+    migrate(made.tracking_uri, artifacts=made.folder / "mlruns")
+    return made
+
+
+@contextmanager
+def unsaved() -> Iterator[UnsavedDatabases]:
+    """Temporary databases for as long as this lasts.
+
+    Example:
+        >>> with unsaved() as databases:
+        ...     databases.tracking_uri.startswith("sqlite:///")
+        True
+    """
+    databases = open_unsaved()
+    try:
+        with only_here(databases):
+            yield databases
+    finally:
+        databases.close()
+
+
+@contextmanager
+def only_here(databases: UnsavedDatabases) -> Iterator[None]:
+    """While inside, MLflow's settings in the environment name these databases, and no run or experiment of others."""
+    before = {name: os.environ.get(name) for name in (*_OF_ANOTHER_STORE, "MLFLOW_TRACKING_URI")}
+    for name in _OF_ANOTHER_STORE:
+        os.environ.pop(name, None)
+    os.environ["MLFLOW_TRACKING_URI"] = databases.tracking_uri
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
