@@ -6,8 +6,10 @@ The console script, MLflow's backend, stages and the contest of a promotion all 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 
 from rich.console import Console
 
@@ -25,6 +27,8 @@ from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
+
+_DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "sklearn.ensemble", "jinja2")
 
 
 def run(
@@ -55,7 +59,8 @@ def run(
 
 def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> SessionResult:
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
-    session = Coordinator(opened=opened, executor=executor, console=console, until=until).run()
+    meanwhile = _import_what_draws if opened.sweep.execution.report else None
+    session = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile).run()
     data, settings = opened.data(), settings_of(opened.sweep.statistics)
     if session.decided:
         analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)
@@ -77,3 +82,10 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
         is_complete=session.is_complete,
         analysis=analysis,
     )
+
+
+def _import_what_draws() -> None:
+    """Import what the report takes while workers train, so that nobody waits for it at the end."""
+    for name in _DRAWING:
+        with suppress(ImportError):  # said by the report, where it is missed
+            import_module(name)
