@@ -102,3 +102,28 @@ def test_help_is_told_without_heavy_imports(tracking_uri: str) -> None:
     for words in ([], ["--help"], *([command, "--help"] for command in USAGES)):
         _, packages, text = told(words, tracking_uri)
         assert packages & HEAVY == set(), text
+
+
+WORKER = """
+import sys
+from importlib import import_module
+import_module("rothamsted.sweeping.worker.entry")
+before = {name.partition(".")[0] for name in sys.modules}
+study = import_module(f"projects.{sys.argv[1]}.__main__").STUDY
+training = study.train([study.config()])
+next(training)
+training.close()
+print(*sorted(before))
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize(("study", "own", "others"), [("batch_size", "jax", "torch"), ("emnist_mlp", "torch", "jax")])
+def test_a_worker_imports_what_its_study_needs_alone(study: str, own: str, others: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER, study], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
+    )
+    engine, trained = (set(line.split()) for line in done.stdout.splitlines()[-2:])
+    assert engine & {"mlflow", "torch", "jax", "sklearn", "pandas", "matplotlib"} == set()
+    assert own in trained
+    assert trained & {"mlflow", others} == set()
