@@ -61,4 +61,4 @@ def test_hydra_has_a_curve_and_its_own_files_among_the_artifacts(uri: str) -> No
     _run([*shlex.split(line)[1:3], "replicates=1", *shlex.split(line)[3:]], uri)
     run = find_runs(None, {tags.ROLE: "trial"}, uri=uri)[0]
     assert len(read_history([run.run_id], ["val_loss"], uri=uri)[run.run_id]) == 3
-    assert ".hydra" in list_files(run.run_id, "", uri=uri)
+    assert ".hydra/overrides.yaml" in list_files(run.run_id, ".hydra", uri=uri)

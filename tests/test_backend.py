@@ -39,7 +39,7 @@ class Strangers:
 
     def __init__(self, folder: Path, tracking_uri: str) -> None:
         self.folder, self.uri = folder, tracking_uri
-        self.storage = f"sqlite:///{folder / 'optuna.db'}"
+        self.storage = f"sqlite:///{folder.parent / 'optuna.db'}"  # beside the tracking store
         self.started: list[SweepProcess] = []
 
     def write(self, **changes: Any) -> None:
@@ -65,7 +65,7 @@ class Strangers:
     def refused(self, *arguments: Any, **named: Any) -> str:
         with pytest.raises(ExecutionException) as error:
             self.call(*arguments, **named)
-        assert not (self.folder / "optuna.db").exists()
+        assert not any((folder / "optuna.db").exists() for folder in (self.folder, self.folder.parent))
         assert find_runs(None, {}, uri=self.uri) == []
         assert "\n" not in str(error.value)
         return str(error.value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -17,56 +19,166 @@ from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 
+DOCUMENT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EXTRAS: dict[str, list[str]] = DOCUMENT["project"]["optional-dependencies"]
 
-def project_requirements() -> dict[str, Requirement]:
-    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    found = [Requirement(text) for text in document["project"]["dependencies"]]
+
+def requirements(texts: list[str]) -> dict[str, Requirement]:
+    found = [Requirement(text) for text in texts if not text.startswith("rothamsted")]
     return {canonicalize_name(requirement.name): requirement for requirement in found}
+
+
+def pinned(texts: list[str]) -> dict[str, str]:
+    pins = [text.split("==") for text in texts]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def constraints() -> dict[str, str]:
+    lines = [line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
+    return pinned([line for line in lines if line and not line.startswith("#")])
 
 
 def conda_pins() -> dict[str, str]:
     document = yaml.safe_load((ROOT / "conda.yaml").read_text())
     [pip] = [entry["pip"] for entry in document["dependencies"] if isinstance(entry, dict)]
-    pins = [text.split("==") for text in pip if text != "."]
-    return {canonicalize_name(name): version for name, version in pins}
+    return pinned([text for text in pip if text != "."])
 
 
-def test_conda_pins_exactly_the_packages_that_the_project_asks_for() -> None:
-    assert set(conda_pins()) == set(project_requirements())
+OF_ENGINE = requirements(DOCUMENT["project"]["dependencies"])
+OF_STUDIES, OF_TESTS = requirements(EXTRAS["studies"]), requirements(EXTRAS["test"])
+ALL = {**OF_ENGINE, **OF_STUDIES, **OF_TESTS}
+DRIVERS = {"psycopg-binary"}  # what psycopg[binary] is
 
 
-@pytest.mark.parametrize("name", sorted(project_requirements()))
-def test_each_conda_pin_lies_in_the_range_that_the_project_asks_for(name: str) -> None:
-    assert project_requirements()[name].specifier.contains(conda_pins()[name])
+def test_constraints_pin_the_engine_the_studies_and_the_tests_and_nothing_else() -> None:
+    assert set(constraints()) == set(ALL) | DRIVERS
+
+
+def test_conda_pins_the_engine_and_the_studies_as_the_constraints_do() -> None:
+    expected = {name: constraints()[name] for name in (*OF_ENGINE, *OF_STUDIES)}
+    assert conda_pins() == expected
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_each_pin_lies_in_the_range_that_the_project_asks_for(name: str) -> None:
+    assert ALL[name].specifier.contains(constraints()[name])
+
+
+@pytest.mark.parametrize("name", sorted({**OF_ENGINE, **OF_STUDIES}))
+def test_metadata_gives_ranges_and_no_exact_version(name: str) -> None:
+    specifier = {**OF_ENGINE, **OF_STUDIES}[name].specifier
+    assert len(list(specifier)) >= 1
+    assert not any(one.operator == "==" and "*" not in one.version for one in specifier)
+
+
+@pytest.mark.parametrize("version", ["2.12.9", "2.13.1", "2.14.0", "2.15.0"])
+def test_no_torch_but_the_one_without_cuda_packages_is_in_the_range(version: str) -> None:
+    # On the machine of the proof 2.13.0 has no CUDA packages, and all that are newer bring them.
+    assert not OF_STUDIES["torch"].specifier.contains(version)
+    assert constraints()["torch"] == "2.13.0"
+
+
+def test_the_tests_install_the_studies_too() -> None:
+    assert "rothamsted[studies]" in EXTRAS["test"]
+
+
+@pytest.mark.parametrize("command", ["-e '.[studies]' -c constraints.txt", "-e '.[test]' -c constraints.txt"])
+def test_the_commands_of_the_readme_install_exact_versions(command: str) -> None:
+    assert (ROOT / "README.md").read_text().count(f"python3 -m venv .venv && .venv/bin/pip install -q {command}") == 1
+
+
+def test_what_ci_runs_is_the_second_command_of_the_readme_word_for_word() -> None:
+    commands = re.findall(r"^python3 -m venv .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+# Import name -> distribution, where they differ.
+NAMES = {
+    "PIL": "pillow",
+    "git": "gitpython",
+    "hydra": "hydra-core",
+    "pydantic_core": "pydantic",  # its own other half, of one version with it
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "optuna_dashboard": "optuna-dashboard",
+    "cmaes": "cmaes",
+}
+# What is used without an import: an option of Optuna's, programs.
+WITHOUT_IMPORT = {"cmaes", "plotly", "optuna-dashboard", "uv", "pandas", "cloudpickle"}
+OPTIONAL = {"tensorboard"}  # an extra; whoever asks for it is told what to install
+
+
+def imported(folder: Path) -> set[str]:
+    """The distributions that the files below a folder import, wherever in a file."""
+    found: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+    others = found - set(sys.stdlib_module_names) - {"rothamsted", "projects", "__future__"}
+    return {canonicalize_name(NAMES.get(name, name)) for name in others}
+
+
+def test_the_engine_imports_what_it_asks_for_and_asks_for_what_it_uses() -> None:
+    used = imported(ROOT / "plugins")
+    assert used - OPTIONAL <= set(OF_ENGINE)
+    assert set(OF_ENGINE) - used <= WITHOUT_IMPORT
+
+
+def test_the_studies_import_what_the_engine_or_the_extra_studies_asks_for() -> None:
+    used = imported(ROOT / "projects")
+    assert used <= {**OF_ENGINE, **OF_STUDIES}.keys()
+    assert set(OF_STUDIES) <= used
 
 
 def test_conda_python_is_the_oldest_that_the_project_supports() -> None:
-    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text())
     [python] = [text for text in conda["dependencies"] if isinstance(text, str) and text.startswith("python=")]
-    assert document["project"]["requires-python"] == f">={python.removeprefix('python=')}"
+    assert DOCUMENT["project"]["requires-python"] == f">={python.removeprefix('python=')}"
 
 
-def test_the_wheel_installs_the_package_rothamsted_and_nothing_else(tmp_path: Path) -> None:
-    source = tmp_path / "source"
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
+    folder = tmp_path_factory.mktemp("wheel")
     ignore = shutil.ignore_patterns("*.egg-info", "__pycache__", "build", ".git", ".venv*", "mlruns", "*.db*")
-    shutil.copytree(ROOT, source, ignore=ignore)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(source)],
-        check=True,
-        capture_output=True,
-    )
-    [wheel] = tmp_path.glob("rothamsted-*.whl")
+    shutil.copytree(ROOT, folder / "source", ignore=ignore)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(folder / "source")]
+    subprocess.run(command, check=True, capture_output=True)
+    [made] = folder.glob("rothamsted-*.whl")
+    return made
+
+
+def test_the_wheel_installs_the_package_rothamsted_and_nothing_else(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"rothamsted"}
+
+
+def test_the_wheel_asks_for_what_the_studies_use_in_the_extra_alone(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    asked = message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
+    always = {canonicalize_name(one.name) for one in map(Requirement, asked) if one.marker is None}
+    assert always == set(OF_ENGINE)
+    assert not always & set(OF_STUDIES)
+
+
+def test_the_package_index_would_take_the_wheel(wheel: Path) -> None:
+    pytest.importorskip("twine", reason="twine is not installed (pip install -e '.[test]')")
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", str(wheel)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "PASSED" in done.stdout) == (0, True), done.stdout
 
 
 def test_the_version_is_the_same_everywhere() -> None:
     import rothamsted
 
-    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert document["project"]["version"] == rothamsted.__version__
+    assert DOCUMENT["project"]["version"] == rothamsted.__version__
     assert re.search(rf"^## {re.escape(rothamsted.__version__)}\b", changelog, re.MULTILINE)
 
 

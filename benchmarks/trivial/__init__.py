@@ -16,10 +16,12 @@ N_SAMPLES_A_POINT = 32
 NOISE_SD = 0.01  # of the validation loss, so that replicates differ
 
 
-def curve(condition: Mapping[str, float], seed: int) -> Iterator[tuple[int, dict[str, float]]]:
-    """Ten steps, each with a train and a validation loss; microseconds of arithmetic."""
+def curve(
+    condition: Mapping[str, float], seed: int, n_points: int = N_POINTS
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Ten steps or so, each with a train and a validation loss; microseconds of arithmetic."""
     noise = random.Random(seed)
     distance = sum((condition[name] - 0.5) ** 2 for name in PARAMETERS)
-    for step in range(1, N_POINTS + 1):
+    for step in range(1, n_points + 1):
         train_loss = distance * math.exp(-0.1 * step)
         yield step, {"train_loss": train_loss, "val_loss": train_loss + noise.gauss(0.0, NOISE_SD)}

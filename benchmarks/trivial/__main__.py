@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rothamsted.studies import Study, main
 
-from . import N_SAMPLES_A_POINT, PARAMETERS, curve
+from . import N_POINTS, N_SAMPLES_A_POINT, PARAMETERS, curve
 
 
 class Config(BaseModel):
@@ -23,6 +23,7 @@ class Config(BaseModel):
     c: float = Field(0.5, ge=0, le=1)
     d: float = Field(0.5, ge=0, le=1)
     e: float = Field(0.5, ge=0, le=1)
+    n_points: int = Field(N_POINTS, ge=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,9 @@ def train(
 ) -> Generator[Measurement, None, None]:
     """Replay the curve of each member; see the study contract in docs/design.md."""
     first = int(state["step"]) if state is not None else 0
-    curves = [curve({name: getattr(config, name) for name in PARAMETERS}, config.seed) for config in configs]
+    curves = [
+        curve({name: getattr(config, name) for name in PARAMETERS}, config.seed, config.n_points) for config in configs
+    ]
     for points in zip(*curves, strict=True):
         step = points[0][0]
         if step <= first:

@@ -23,14 +23,10 @@ from tests.browser import sites  # noqa: E402
 
 LIMIT_KIB = 200  # of each picture: the README loads fast
 N_COLORS = 256  # a palette is enough for a page of text and lines
-LIST_SIZE = {"width": 1440, "height": 1080}  # all trials of the quickstart, one of them open
+LIST_SIZE = {"width": 1500, "height": 900}  # all trials of the quickstart
+RUN_SIZE = {"width": 1500, "height": 1000}  # the answer and its chart
 REPORT_SIZE = {"width": 1366, "height": 768}  # the first screen
-SEARCH_SIZE = {"width": 1440, "height": 1130}
-COLUMNS = (
-    *("objective", "objective/mean", "objective/ci_low", "objective/ci_high"),
-    *("optimizer.lr", "gamma", "batch_size"),
-)
-HIDDEN_COLUMNS = ("Dataset", "Source", "Models")
+SEARCH_SIZE = {"width": 1440, "height": 2060}  # down to the plots of ours
 
 
 def main() -> int:
@@ -44,7 +40,8 @@ def main() -> int:
         printed = sites.run_quickstart(copy)
         with sites.serve(copy) as found, sites.open_browser(executable) as browser:
             pictures = {
-                "mlflow.png": take(browser, LIST_SIZE, lambda page: show_runs(page, found.mlflow, best_trial(printed))),
+                "mlflow.png": take(browser, LIST_SIZE, lambda page: show_trials(page, found.mlflow, printed)),
+                "mlflow-result.png": take(browser, RUN_SIZE, lambda page: show_result(page, found.mlflow, printed)),
                 "report.png": take(browser, REPORT_SIZE, lambda page: page.goto(report_of(copy).as_uri())),
                 "optuna-dashboard.png": take(browser, SEARCH_SIZE, lambda page: show_search(page, found.dashboard)),
             }
@@ -54,14 +51,6 @@ def main() -> int:
 def report_of(copy: sites.Copy) -> Path:
     """The report of the only sweep."""
     return next((copy.folder / "mlruns").rglob("report.html"))
-
-
-def best_trial(printed: str) -> int:
-    """The first line of the table that a sweep prints when it ends."""
-    row = re.search(r"^│ +(\d+) │", printed, re.MULTILINE)
-    if row is None:
-        raise RuntimeError(f"the sweep printed no table of best conditions:\n{printed}")
-    return int(row.group(1))
 
 
 def take(browser: Any, size: Mapping[str, int], show: Callable[[Any], None]) -> bytes:
@@ -74,36 +63,34 @@ def take(browser: Any, size: Mapping[str, int], show: Callable[[Any], None]) -> 
     return picture
 
 
-def show_runs(page: Any, address: str, trial: int) -> None:
-    """MLflow's list of runs: sweep > trial > replicate, with the objective's mean and interval as columns."""
-    page.goto(sites.run_list(address))
-    sites.row_of(page, "quickstart").wait_for()
+def show_trials(page: Any, address: str, printed: str) -> None:
+    """What the printed link opens: the trials, best first, with intervals."""
+    page.goto(f"{address}/{sites.link_to(printed, 'its trials')}")
+    page.get_by_text(re.compile(r"\d+ matching runs")).wait_for()
+    sites.column(page, "objective/mean").wait_for()
+    make_room(page)
+
+
+def show_result(page: Any, address: str, printed: str) -> None:
+    """What the other link opens: the sweep's run, its description unfolded."""
+    page.goto(f"{address}/{sites.link_to(printed, 'its result')}")
+    page.get_by_role("button", name="Expand description").click()
+    page.locator("img[src*='intervals.png']").wait_for()
+    make_room(page)
+
+
+def make_room(page: Any) -> None:
+    """Close what MLflow opens beside a page."""
     page.locator("[data-component-id='mlflow.assistant.chat_panel.close']").click()
     page.get_by_role("button", name="Toggle sidebar").click()
-    page.get_by_role("button", name="Columns").click()
-    for name in HIDDEN_COLUMNS:
-        choose_column(page, name)
-    for name in COLUMNS:
-        choose_column(page, name)
-    page.keyboard.press("Escape")
-    sites.expand(page, "quickstart")
-    sites.expand(page, f"trial {trial}")
-    page.get_by_role("link", name=f"trial {trial} replicate 0", exact=True).wait_for()
-
-
-def choose_column(page: Any, name: str) -> None:
-    """Tick, or untick, a column in the open list of columns; a metric comes before a parameter of its name."""
-    page.get_by_placeholder("Search columns").fill(name)
-    nodes = page.get_by_test_id("column-selector-tree").locator("[class*='-tree-treenode ']")
-    node = nodes.filter(has_text=re.compile(rf"^{re.escape(name)}$")).first
-    node.locator("[class$='-tree-checkbox'], [class*='-tree-checkbox ']").first.click()
 
 
 def show_search(page: Any, address: str) -> None:
-    """optuna-dashboard's first page of a search: history, importance of parameters, timeline."""
+    """optuna-dashboard's first page of a search: its own plots, then intervals, map and set."""
     page.goto(f"{address}/dashboard/studies/1")
     page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(state="attached")
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
+    page.locator(".js-plotly-plot").filter(has_text="What cannot be ruled out").first.wait_for()
 
 
 def write(pictures: Mapping[str, bytes]) -> int:

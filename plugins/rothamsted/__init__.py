@@ -17,6 +17,7 @@ _HOMES = {  # name -> module that has it
     "UserError": "rothamsted.errors",
     "analyze": "rothamsted.calls.analyzed",
     "choice": "rothamsted.calls.spaces",
+    "compare": "rothamsted.calls.compared",
     "integers": "rothamsted.calls.spaces",
     "load": "rothamsted.calls.loaded",
     "loguniform": "rothamsted.calls.spaces",

@@ -1,4 +1,5 @@
 from rothamsted.calls.analyzed import analyze as analyze
+from rothamsted.calls.compared import compare as compare
 from rothamsted.calls.described import Sweep as Sweep
 from rothamsted.calls.loaded import load as load
 from rothamsted.calls.loaded import sweeps as sweeps

@@ -17,7 +17,7 @@ from rothamsted.analysis.analyze import QUICK, analyze, settings_of
 from rothamsted.executors import Executor
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
-from rothamsted.publish.console import sayer, show, show_report
+from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep
@@ -59,6 +59,7 @@ def run(
 
 def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> SessionResult:
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
+    say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
     meanwhile = _import_what_draws if opened.sweep.execution.report else None
     session = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile).run()
     data, settings = opened.data(), settings_of(opened.sweep.statistics)

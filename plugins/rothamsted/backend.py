@@ -31,6 +31,7 @@ from mlflow.projects.utils import (
     PROJECT_SYNCHRONOUS,
 )
 
+from rothamsted import places
 from rothamsted.errors import UserError
 from rothamsted.spec.document import read_document
 from rothamsted.sweeping.foreign_study import prepare_environment
@@ -43,7 +44,6 @@ from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID
 from rothamsted.tracking.projects.project import Project, open_project
 
 SWEEP = "sweep"  # key of the backend's configuration: the sweep file
-DEFAULT_STORAGE = "sqlite:///optuna.db"
 _OTHERS_RUN = frozenset({"MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"})  # of a run around this one, if there is any
 _OF_MLFLOW = frozenset(  # keys that MLflow itself adds to a backend's configuration
     {
@@ -163,15 +163,20 @@ class _Call:
         root = here if is_fetched else project.folder  # what is fetched may be fetched anew: nothing is kept there
         path = self._sweep_file(project)
         overrides = self._overrides(params)
-        keys = overrides | self._filled_in(path, project, overrides, is_fetched=is_fetched, root=root)
+        keys = overrides | self._filled_in(path, project, is_fetched=is_fetched, root=root)
         sweep, study = load(path, keys, root)
+        keys["storage"] = sweep.storage
         with _environment({"MLFLOW_RUN_ID": None, **_experiment(experiment_id)}):
             prepare_environment(sweep, study, print)
             place = Place(root=root, tracking_uri=current_tracking_uri(), source=str(path))
             passed = open_passed(sweep, study, place) if sweep.stages else None
             with passed or open_sweep(sweep, study, place) as opened:
                 run_id, own_experiment_id = opened.sweep_run_id, opened.experiment_id
-        ids = {"MLFLOW_TRACKING_URI": absolute_uri(tracking_uri), "MLFLOW_EXPERIMENT_ID": own_experiment_id}
+        ids = {
+            "MLFLOW_TRACKING_URI": absolute_uri(tracking_uri),
+            "MLFLOW_EXPERIMENT_ID": own_experiment_id,
+            places.HOME: str(places.home(current_tracking_uri())),
+        }
         command = [sys.executable, "-P", "-m", "rothamsted", "sweep", f"--config={path}"]
         process = _start_process(
             [*command, *(f"--{key}={value}" for key, value in keys.items())],
@@ -193,9 +198,7 @@ class _Call:
             )
         return path
 
-    def _filled_in(
-        self, path: Path, project: Project, overrides: Mapping[str, str], *, is_fetched: bool, root: Path
-    ) -> dict[str, str]:
+    def _filled_in(self, path: Path, project: Project, *, is_fetched: bool, root: Path) -> dict[str, str]:
         """The keys that the call fills in; what the file says of them must agree."""
         there = read_document(path)
         own: dict[str, str | None] = {
@@ -211,9 +214,7 @@ class _Call:
             if said is not None and not is_same:
                 called = self.uri if key == "project" else value
                 raise there.error((key,), f"is {said!r}, and mlflow run names {called!r}; remove it, or let them agree")
-        storage = overrides.get("storage") or there.data.get("storage") or DEFAULT_STORAGE
-        keys = {key: json.dumps(value) for key, value in own.items() if value is not None}
-        return keys | {"storage": absolute_uri(str(storage), root)}
+        return {key: json.dumps(value) for key, value in own.items() if value is not None}
 
     def _overrides(self, params: Mapping[str, Any]) -> dict[str, str]:
         """The other keys of the configuration, and the parameters of the call, as texts of a command line."""

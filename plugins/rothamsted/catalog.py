@@ -31,6 +31,7 @@ SAMPLERS: Registry[SamplerRow] = Registry(
             categorical=False,
             several_objectives=False,
             constraints=False,
+            keeps_state=True,  # its mean and covariance, in trials' system attributes
             min_parameters=2,
             min_known=10,  # the best tenth of what is known, at least one, gives the first mean
         ),
@@ -39,12 +40,14 @@ SAMPLERS: Registry[SamplerRow] = Registry(
             make=f"{_SAMPLERS}:nsgaii",
             adaptive=True,
             conditional=False,
+            keeps_state=True,  # the parents of each generation
             known_attributes={"NSGAIISampler:generation": 0},
         ),
         "nsgaiii": SamplerRow(
             make=f"{_SAMPLERS}:nsgaiii",
             adaptive=True,
             conditional=False,
+            keeps_state=True,  # the parents of each generation
             known_attributes={"NSGAIIISampler:generation": 0},
         ),
     },

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rothamsted.errors import StudyError
 from rothamsted.result import SessionResult
-from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
+from rothamsted.sweeping.coordinator.coordinator import STOPPED
 from rothamsted.sweeping.open.contest import open_contest
 from rothamsted.sweeping.opened import Opened, Place
 
@@ -84,7 +84,7 @@ def contest(place: Place, *, work: Work, **asked: Any) -> Sequence[Sequence[str]
     """
     with open_contest(place, **asked) as opened:
         result = work(opened)
-    if result.exit_status == INTERRUPTED:
+    if result.exit_status in STOPPED:
         raise KeyboardInterrupt
     if result.exit_status or not result.is_complete:
         raise StudyError(

@@ -26,6 +26,15 @@ class RunStatus(StrEnum):
     KILLED = "KILLED"
 
 
+@dataclass(frozen=True, kw_only=True)
+class DatasetUsed:
+    """Data that a run was made with, as MLflow's column "Dataset" shows them."""
+
+    name: str
+    digest: str  # at most 36 characters
+    source: str  # what loads them
+
+
 class Outcome(StrEnum):
     """How a replicate ended: tag `rothamsted.outcome` of its run."""
 

@@ -29,6 +29,8 @@ class SamplerRow:
         several_objectives: it works with two and more objectives.
         constraints: it may be used with constraints; an adaptive one then looks at them.
         needs_finite_space: every parameter needs a finite set of values.
+        keeps_state: an adaptive one remembers more than trials, made from their scores and the space as they were:
+            neither may then change when a sweep goes on.
         min_parameters: fewest parameters that a space must have.
         known_attributes: system attributes under which an adaptive one looks at what is known.
         min_known: fewest known trials that an adaptive one can start from.
@@ -41,6 +43,7 @@ class SamplerRow:
     several_objectives: bool = True
     constraints: bool = True
     needs_finite_space: bool = False
+    keeps_state: bool = False
     min_parameters: int = 1
     known_attributes: Mapping[str, Any] = field(default_factory=dict)
     min_known: int = 1

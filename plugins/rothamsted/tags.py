@@ -3,7 +3,8 @@
 Apart because writers and readers must agree on them, and a reader of the record needs one place to look.
 """
 
-ROLE = "rothamsted.role"  # sweep, trial, replicate, contest
+ROLE = "rothamsted.role"  # sweep, trial, confirmation, replicate, contest
+TRIAL_ROLES = ("trial", "confirmation")  # runs of a condition; a confirmation was a trial before it had its own role
 SWEEP = "rothamsted.sweep"  # name of the sweep
 STUDY = "rothamsted.study"
 TRIAL = "rothamsted.trial"  # number of the trial: 0, 1, ...
@@ -52,3 +53,7 @@ ROWS = "rothamsted:rows"  # Optuna, of the sweep: metric -> over how many rows i
 CODE_DIGESTS = "rothamsted:code_digests"  # Optuna, of the sweep: of the study's code in each session, without repeats
 ATTEMPTS = "rothamsted:attempts"  # Optuna: replicate -> how often its training has failed
 CRASHES = "rothamsted:crashes"  # Optuna: replicate -> how many workers died while running it
+GROWN = "rothamsted:grown"  # Optuna, of a sweep that has grown: what was added when, in order
+GROWN_TAG = "rothamsted.grown"  # on the run of a sweep that has grown: what was added when, a line each
+GROWN_FILE = "grown.json"  # artifact beside the resolved sweep: the same with the file as it was before each growth
+PARENT_SWEEP = "rothamsted.parameters_from"  # name and run of the sweep whose winner's values are fixed in this one

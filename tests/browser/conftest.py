@@ -32,7 +32,15 @@ REPLICATE_OBJECTIVES = """
     JOIN tags AS phase ON phase.run_uuid = role.run_uuid AND phase.key = 'rothamsted.phase'
     WHERE role.key = 'rothamsted.role' AND role.value = 'replicate' AND phase.value = 'search'
 """
-RUN_IDS = "SELECT name, run_uuid FROM runs"
+RUNS = """
+    SELECT role.value, CAST(trial.value AS INTEGER), CAST(replicate.value AS INTEGER), runs.name, runs.run_uuid
+    FROM runs
+    JOIN tags AS role ON role.run_uuid = runs.run_uuid AND role.key = 'rothamsted.role'
+    LEFT JOIN tags AS trial ON trial.run_uuid = runs.run_uuid AND trial.key = 'rothamsted.trial'
+    LEFT JOIN tags AS replicate ON replicate.run_uuid = runs.run_uuid AND replicate.key = 'rothamsted.replicate'
+    LEFT JOIN tags AS phase ON phase.run_uuid = runs.run_uuid AND phase.key = 'rothamsted.phase'
+    WHERE phase.value IS NULL OR phase.value = 'search'
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +53,32 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Runs:
+    """The runs of the sweep and of its search: name and id of each."""
+
+    sweep: tuple[str, str]
+    trials: dict[int, tuple[str, str]]
+    replicates: dict[tuple[int, int], tuple[str, str]]  # (trial, replicate)
+
+
+def runs_of(copy: sites.Copy) -> Runs:
+    """The runs, by what their tags say they are."""
+    found = rows(copy, RUNS)
+    return Runs(
+        sweep=next((name, run_id) for role, _, _, name, run_id in found if role == "sweep"),
+        trials={trial: (name, run_id) for role, trial, _, name, run_id in found if role == "trial"},
+        replicates={(trial, k): (name, run_id) for role, trial, k, name, run_id in found if role == "replicate"},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shown:
     """A finished sweep and the two sites that show it."""
 
     printed: str  # what the sweep wrote to the terminal
     mlflow: str  # address of the MLflow UI
     dashboard: str  # address of optuna-dashboard
-    run_ids: dict[str, str]  # run name -> run id
+    runs: Runs
     estimates: dict[int, Estimate]  # trial -> estimate, of trials whose replicates all have a score
 
     @property
@@ -63,7 +90,7 @@ class Shown:
         return next(number for number in range(N_TRIALS) if number not in self.estimates)
 
 
-def rows(copy: sites.Copy, query: str) -> list[tuple[str, Any]]:
+def rows(copy: sites.Copy, query: str) -> list[tuple[Any, ...]]:
     """Read MLflow's database past MLflow and past the package under test."""
     connection = sqlite3.connect(copy.mlflow_database)
     found = connection.execute(query).fetchall()
@@ -98,7 +125,7 @@ def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
             printed=printed,
             mlflow=found.mlflow,
             dashboard=found.dashboard,
-            run_ids=dict(rows(copy, RUN_IDS)),
+            runs=runs_of(copy),
             estimates=estimates_of(copy),
         )
 

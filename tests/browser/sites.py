@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -101,15 +102,20 @@ def copy_project(folder: Path) -> Copy:
     return Copy(folder=folder)
 
 
+def quickstart_command(copy: Copy) -> list[str]:
+    """The command of the quickstart sweep, with its search beside its record."""
+    command = [sys.executable, "-m", "rothamsted", "sweep", "--config", "sweeps/quickstart.yaml"]
+    return [*command, "--storage", copy.storage]
+
+
 def run_quickstart(copy: Copy, *overrides: str) -> str:
     """Run the quickstart sweep as a user would, and return what it prints.
 
     Raises:
         RuntimeError: with what it printed, if it does not end with status 0.
     """
-    command = [sys.executable, "-m", "rothamsted", "sweep", "--config", "sweeps/quickstart.yaml"]
     done = subprocess.run(
-        [*command, "--storage", copy.storage, *overrides],
+        [*quickstart_command(copy), *overrides],
         cwd=copy.folder,
         env=copy.environment(),
         capture_output=True,
@@ -200,6 +206,19 @@ def expand(page: Any, name: str) -> None:
 def row_of(page: Any, name: str) -> Any:
     """A run's line in MLflow's list of runs."""
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def link_to(printed: str, what: str) -> str:
+    """A link that a sweep printed when it ended, without the address of the site: "its trials", "its result"."""
+    link = re.search(rf"{what}[^\n]*?: https?://[^/]+/(\S+)", printed)
+    if link is None:
+        raise RuntimeError(f"the sweep printed no link to {what}:\n{printed}")
+    return link.group(1)
+
+
+def column(page: Any, name: str) -> Any:
+    """The head of a column in MLflow's list of runs."""
+    return page.locator(".ag-header-cell").filter(has_text=name).first
 
 
 def run_list(address: str) -> str:

@@ -72,7 +72,7 @@ def test_the_note_on_a_trial_leads_to_its_run_in_mlflow(page: Any, shown: Shown)
     link = re.search(r"#/experiments/\d+/runs/\w+", note)
     assert link is not None, f"no link to a run in {note}"
     page.goto(f"{shown.mlflow}/{link.group()}")
-    page.get_by_role("heading", name=f"trial {shown.best_trial}", exact=True).wait_for()
+    page.get_by_role("heading", name=shown.runs.trials[shown.best_trial][0], exact=True).wait_for()
 
 
 def test_a_diverged_trial_has_the_worst_value_and_its_note_says_why(page: Any, shown: Shown) -> None:
@@ -93,3 +93,17 @@ def test_the_importance_of_parameters_is_drawn_although_conditions_diverged(page
     labels = card.inner_text()
     assert "optimizer.lr" in labels
     assert "gamma" in labels
+
+
+def test_the_first_page_of_the_search_draws_intervals_map_and_set(page: Any, shown: Shown) -> None:
+    open_study(page, shown)
+    for title in ("val_loss with 95 % intervals, best first", "What cannot be ruled out as the best"):
+        page.locator(".js-plotly-plot").filter(has_text=title).first.wait_for()
+    cells = page.locator(".js-plotly-plot .heatmaplayer image, .js-plotly-plot .heatmaplayer .hm")
+    cells.first.wait_for(state="attached")
+
+
+def test_a_trial_lists_its_verdict(page: Any, shown: Shown) -> None:
+    open_study(page, shown, f"/trials?numbers={shown.best_trial}")
+    page.get_by_role("heading", name=f"Trial {shown.best_trial} ").wait_for()
+    page.get_by_text("best mean").first.wait_for()

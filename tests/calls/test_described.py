@@ -115,7 +115,7 @@ def test_a_mistake_is_one_line_with_place_value_and_way_out(
 def test_what_cannot_be_swept_is_refused(project: Project) -> None:
     with pytest.raises(rt.UserError, match="42 cannot be swept"):
         rt.Sweep(42)
-    with pytest.raises(rt.UserError, match=r"there is no study 'tay'; did you mean .*toy"):
+    with pytest.raises(rt.UserError, match=r"study 'tay' is not an entry point .* did you mean toy"):
         rt.Sweep("tay", {"lr": [0.1]}, **TOY)
 
 

@@ -58,6 +58,17 @@ def test_changed_keys_are_refused_and_named(project: Project) -> None:
         rt.sweep("toy", {"lr": [0.1, 1.0]}, **{**TOY, "parameters": {"steps": 30, "n_points": 5}})
 
 
+def test_changed_code_is_refused_unless_it_is_asked_for(project: Project) -> None:
+    rt.sweep("toy", {"lr": [0.1, 1.0]}, **TOY)
+    module = project.root / "projects" / "toy" / "__init__.py"
+    module.write_text(module.read_text() + "\nCHANGED = True\n")
+    with pytest.raises(rt.UserError, match=r"was started with other code of toy.*resume_with_changed_code"):
+        rt.sweep("toy", {"lr": [0.1, 1.0]}, **TOY)
+    again = rt.sweep("toy", {"lr": [0.1, 1.0]}, if_exists="resume_with_changed_code", **TOY)
+    assert again.is_complete
+    assert rt.sweep("toy", {"lr": [0.1, 1.0]}, **TOY).run_id == again.run_id  # the code of the last session counts
+
+
 def test_a_new_sweep_takes_the_next_free_name(project: Project) -> None:
     names = [rt.sweep("toy", {"lr": [1.0]}, if_exists="new", **TOY).name for _ in range(3)]
     assert names == ["toy", "toy-2", "toy-3"]
@@ -77,6 +88,8 @@ def test_out_of_time_is_not_complete_and_the_same_call_goes_on(project: Project)
     slow = {**TOY, "parameters": {"steps": 10, "sleep_seconds": 0.05}, "replicates": 2}
     early = rt.sweep("toy", {"lr": [0.1, 1.0]}, timeout=1, **slow)
     assert not early.is_complete
+    assert not rt.load("toy").is_complete
+    assert list(rt.sweeps()["state"]) == ["unfinished"]
     assert rt.sweep("toy", {"lr": [0.1, 1.0]}, timeout=600, **slow).is_complete
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rothamsted.cli.arguments import each_alone, pairs, read_line
-from rothamsted.cli.by_hand import as_options
+from rothamsted.cli.by_hand import as_options, combinations
 from rothamsted.cli.main import COMMANDS, main, worst
 from rothamsted.cli.several_sweeps import files_of
 from rothamsted.cli.usage import USAGES
@@ -147,3 +147,14 @@ def test_a_folder_is_all_its_sweep_files_in_order(tmp_path: Path) -> None:
 def test_a_word_with_an_equals_sign_is_a_field_of_the_study_that_is_trained_by_hand() -> None:
     words = ["lr=0.1", "--set", "a=1 b=2", "--no-save", "opt.lr=1", "--depth", "3", "--x=y"]
     assert as_options(words) == ["--lr=0.1", "--set", "a=1 b=2", "--no-save", "--opt.lr=1", "--depth", "3", "--x=y"]
+
+
+def test_train_takes_every_combination_as_hydra_does() -> None:
+    assert combinations(["lr=0.1,0.2", "name=a", "n=1,2", "--no-save"]) == [
+        ["lr=0.1", "name=a", "n=1", "--no-save"],
+        ["lr=0.1", "name=a", "n=2", "--no-save"],
+        ["lr=0.2", "name=a", "n=1", "--no-save"],
+        ["lr=0.2", "name=a", "n=2", "--no-save"],
+    ]
+    with pytest.raises(UserError, match=r"rothamsted train -m: lr\.points: a grid cannot cut a range"):
+        combinations(["lr=interval(0,1)"])

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from rothamsted.foreign.process import Exit, Launch, Running, start, watch
+from tests.systems import system
 
+__all__ = ["system"]
 STRANGER = Path(__file__).parent / "projects" / "stranger"
 Run = Callable[..., Exit]
 

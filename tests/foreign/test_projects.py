@@ -123,7 +123,7 @@ VALUES = ["0.1", "a b", "it's", "$(touch X)", "; touch X", "| cat", "`touch X`",
 def test_a_value_arrives_verbatim_with_and_without_a_shell(value: str, stranger: Path, run: Run) -> None:
     project = open_project(str(stranger), "arguments", root=stranger.parent)
     parameters = {"text": value, "not declared": value}
-    arguments = project.arguments_for(parameters)
+    arguments = project.launched(parameters, stranger)
     assert arguments == ["python", "arguments.py", "--text", value, "--not declared", value]
     command = project.command_for(parameters)
     # Authority: MLflow's own command for `mlflow run`.
@@ -148,6 +148,7 @@ def test_a_missing_parameter_is_named(stranger: Path) -> None:
     ("command", "arguments"),
     [
         ("python a.py --x 'a $b' \"c d\"", ["python", "a.py", "--x", "a $b", "c d"]),
+        ("python a.py \\\n  --x 1 \\\n  --y\n", ["python", "a.py", "--x", "1", "--y"]),
         ("python a.py | cat", None),
         ("python a.py > log", None),
         ("cat a && cat b", None),
@@ -185,7 +186,7 @@ def test_a_strangers_run_logs_to_the_run_that_it_is_given(
     uri = new_mlflow(tmp_path)
     run_id = MlflowClient(uri).create_run("0").info.run_id
     project = open_project(str(stranger), root=tmp_path)
-    arguments = project.arguments_for({"lr": "0.5", "seed": "3"})
+    arguments = project.launched({"lr": "0.5", "seed": "3"}, tmp_path)
     ended = run(arguments, **run_variables(run_id, "0", uri))
     assert ended.code == 0, ended.tail
     points = sorted((point.step, point.value) for point in read_history([run_id], uri=uri)[run_id])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing
 import time
@@ -11,6 +12,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from optuna_dashboard import get_note
+from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
 from rothamsted.search import Queue, Told, find_search, open_queue, take_step
 from rothamsted.search.lease import DEATHS, renew
@@ -254,3 +256,17 @@ def test_the_dashboard_shows_the_objectives_name_and_the_note_of_the_sweep(stora
     study = optuna_study(storage_url)
     assert study.metric_names == ["val_loss"]
     assert get_note(study) == "**sweep**"
+
+
+def test_optuna_dashboard_reads_the_plots_and_attributes_that_are_shown(storage_url: str) -> None:
+    # Authority: optuna-dashboard's own reader. The second plot is shorter: nothing of the first is left.
+    queue = queue_at(storage_url)
+    queue.enqueue(2)
+    for n_points in (1000, 3):
+        figure = {"data": [{"x": list(range(n_points))}], "layout": {}}
+        queue.show(plots={"intervals": figure}, on_trials={1: {"verdict": "open"}}, on_study={"best": "lr=0.1"})
+        study = optuna_study(storage_url)
+        shown = get_plotly_graph_objects(study._storage.get_study_system_attrs(study._study_id))
+        assert {name: json.loads(text) for name, text in shown.items()} == {"intervals": figure}
+    assert study.user_attrs["best"] == "lr=0.1"
+    assert [trial.user_attrs.get("verdict") for trial in study.trials] == [None, "open"]

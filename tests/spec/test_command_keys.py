@@ -39,6 +39,14 @@ def test_a_command_gives_the_sweep_its_name_and_takes_the_seed() -> None:
     assert (sweep.objective.metric, sweep.objective.direction) == ("val_loss", "minimize")
 
 
+@pytest.mark.parametrize("block", ["|", ">", ">-", "", '"'])
+def test_a_command_over_lines_is_the_one_in_one_line(block: str) -> None:
+    lines = "python train.py \\\n    --lr {lr} \\\n    --seed {seed}"
+    written = f'"{lines}"' if block == '"' else f"{block}\n    {lines}"
+    text = FILE.replace("python train.py --lr {lr} --seed {seed}", written)
+    assert resolved(loaded(text)) == resolved(loaded(FILE))
+
+
 def test_the_command_line_alone_is_a_whole_sweep() -> None:
     keys = {"command": "python train.py {parameters}", "space": "lr=0.1,0.2", "metric": "loss", "direction": "minimize"}
     sweep = loaded(None, {**keys, "trials": "1", "sampler": "random"})

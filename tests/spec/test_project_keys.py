@@ -110,6 +110,19 @@ MISTAKES = {
     "an unknown entry point": ("name:", "entry_point: train\nname:", {}, "entry_point: project ../elsewhere has no"),
     "no project there": ("elsewhere", "nowhere", {}, "project: ../nowhere has no MLproject"),
     "a project that is a number": ("../elsewhere", "3", {}, "project: must be text, not 3"),
+    "a seed parameter that is not declared": (
+        "seed_parameter: random_state",
+        "seed_parameter: seed",
+        {},
+        "seed_parameter: 'seed' is not a parameter that project '../elsewhere' declares; "
+        "known: lr, width, data, random_state; to pass it on as --seed VALUE all the same, add undeclared: [seed]",
+    ),
+    "an undeclared parameter on the command line": (
+        "name:",
+        "name:",
+        {"widht": "3"},
+        "to pass it on all the same, give parameters.widht and undeclared=[widht]; did you mean width",
+    ),
     "the seed's own parameter": ("epochs: 3", "random_state: 3", {}, "parameters.random_state: the seed comes from"),
     "text for a float": ("epochs: 3", "lr: fast", {}, "parameters.lr: "),
     "text for a float in the space": ("{low: 0.1, high: 1.0, points: 2}", "[fast]", {}, "space.lr[0]: must be"),
@@ -183,12 +196,12 @@ def test_a_mistake_is_named(load: Any, old: str, new: str, overrides: dict[str, 
     ],
 )
 def test_what_is_for_projects_is_refused_with_a_study(sweep_file: SweepFile, text: str) -> None:
-    with pytest.raises(SpecError, match=r"sweep\.yaml:2: .*: goes only with project: a study is trained in"):
+    with pytest.raises(SpecError, match=r"sweep\.yaml:2: .*: goes only with project or command: a study is trained in"):
         sweep_file.load_changed("name:", f"{text}\nname:")
 
 
 def test_an_artifact_is_refused_with_a_study(sweep_file: SweepFile) -> None:
-    with pytest.raises(SpecError, match=r"objective\.artifact: goes only with project"):
+    with pytest.raises(SpecError, match=r"objective\.artifact: goes only with project or command"):
         sweep_file.load_changed("direction: minimize", "direction: minimize, artifact: a.json")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rothamsted.spec import Plan, difference, digest, from_resolved, grown_only, plan, resolved
+from rothamsted.spec import Begun, Plan, difference, digest, from_resolved, growth, plan, resolved
 from rothamsted.spec.schema import FILE_KEYS
 from tests.spec.conftest import TOY_SWEEP, SweepFile
 
@@ -128,17 +128,28 @@ BUDGET = {"sampler": "random", "trials": "10", "timeout": "1h"}
         ({"timeout": "30m"}, False),
         ({"trials": "20", "timeout": "30m"}, False),
         ({"trials": "20", "steps": "20"}, False),
-        ({"replicates": "5"}, False),
+        ({"replicates": "5"}, True),
+        ({"replicates": "{seeds: [0, 1, 2, 9]}"}, True),
+        ({"replicates": "2"}, False),
+        ({"replicates": "{seeds: [0, 1, 9, 2]}"}, False),
         ({"sampler.seed": "1"}, False),
-        ({"space.lr.high": "2.0"}, False),
-        ({"objective.reduce": "best"}, False),
+        ({"space.lr.high": "20.0"}, True),
+        ({"space.lr.high": "0.9"}, False),
+        ({"space.lr.log": "false"}, False),
+        ({"space.optimizer.name": "[heavy_ball, sgd]"}, True),
+        ({"space.optimizer.momentum": "null"}, False),
+        ({"objective.over": "median"}, True),
+        ({"objective.reduce": "best"}, False),  # models are of the last step
+        ({"constraints": '["seconds < 3"]'}, True),
+        ({"early_stopping": "{patience: 3}"}, False),
+        ({"enqueue": "[{lr: 0.5, optimizer.name: sgd}]"}, False),
     ],
 )
-def test_a_sweep_may_go_on_if_only_its_budget_grew_or_its_place_changed(
+def test_a_sweep_may_go_on_if_what_is_finished_keeps_its_meaning(
     sweep_file: SweepFile, changes: dict[str, str], may_go_on: bool
 ) -> None:
-    old, new = (resolved(sweep_file.load(overrides=given)) for given in (BUDGET, {**BUDGET, **changes}))
-    assert grown_only(old, new) is may_go_on
+    old, new = (sweep_file.load(overrides=given) for given in (BUDGET, {**BUDGET, **changes}))
+    assert (not growth(old, new, Begun()).refused) is may_go_on
 
 
 RACE = {"replicates.racing": "{min: 3, max: 9}", "sampler": "random", "trials": "10", "timeout": "30m"}
@@ -151,7 +162,9 @@ CONFIRM = {"confirm.replicates": "5", "confirm.keep": "2"}
         ({}, CONFIRM, True),
         (CONFIRM, {"confirm.replicates": "5", "confirm.keep": "3"}, True),
         (CONFIRM, {"confirm.replicates": "5", "confirm.keep": "1"}, False),
-        (CONFIRM, {"confirm.replicates": "6", "confirm.keep": "2"}, False),
+        (CONFIRM, {"confirm.replicates": "6", "confirm.keep": "2"}, True),
+        (CONFIRM, {"confirm.replicates": "4", "confirm.keep": "2"}, False),
+        (CONFIRM, {**CONFIRM, "replicates": "5"}, False),  # its seeds would not be fresh any more
         (CONFIRM, {}, False),
         (RACE, {**RACE, "timeout": "1h"}, True),
         (RACE, {**RACE, **CONFIRM}, True),
@@ -163,13 +176,13 @@ CONFIRM = {"confirm.replicates": "5", "confirm.keep": "2"}
 def test_a_confirmation_may_be_added_or_keep_more_and_a_race_stays_as_it_began(
     sweep_file: SweepFile, before: dict[str, str], after: dict[str, str], may_go_on: bool
 ) -> None:
-    old, new = (resolved(sweep_file.load(overrides=given)) for given in (before, after))
-    assert grown_only(old, new) is may_go_on
+    old, new = (sweep_file.load(overrides=given) for given in (before, after))
+    assert (not growth(old, new, Begun()).refused) is may_go_on
 
 
 def test_a_grid_cannot_go_on_as_another_sampler(sweep_file: SweepFile) -> None:
-    old, new = (resolved(sweep_file.load(overrides=given)) for given in ({}, BUDGET))
-    assert not grown_only(old, new)
+    old, new = (sweep_file.load(overrides=given) for given in ({}, BUDGET))
+    assert growth(old, new, Begun()).refused
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import yaml
 
 from rothamsted.catalog import PRUNERS, SAMPLERS
 from rothamsted.errors import SpecError
-from rothamsted.spec import Objective, WarmStart, from_resolved, grown_only, plan, resolved
+from rothamsted.spec import Begun, Growth, Objective, WarmStart, from_resolved, growth, plan, resolved
 from tests.spec.conftest import SweepFile
 
 FLAT = "{lr: {low: 1.0e-3, high: 1.0, log: true, points: 4}, x: {low: 0.0, high: 1.0, points: 2}}"
@@ -71,10 +71,12 @@ def test_a_sweep_goes_on_with_all_its_keys_and_not_without_one(
     sweep_file: SweepFile, overrides: dict[str, str]
 ) -> None:
     plain = resolved(sweep_file.load(overrides=overrides))
-    new = {"pruner", "early_stopping", "constraints", "warm_start", "enqueue", "stages"} & set(plain)
-    assert grown_only(plain, plain)
+    new = {"pruner", "early_stopping", "warm_start", "enqueue", "stages"} & set(plain)
+    sweep = from_resolved(plain)
+    assert growth(sweep, sweep, Begun()) == Growth()
     for key in new:
-        assert not grown_only(plain, {name: value for name, value in plain.items() if name != key})
+        other = from_resolved({name: value for name, value in plain.items() if name != key})
+        assert any(line.startswith(key) for line in growth(sweep, other, Begun()).refused)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -310,7 +312,5 @@ def test_what_a_sampler_cannot_do_is_refused_with_samplers_that_can(
 def test_a_promotion_may_be_added_to_a_sweep_that_goes_on(sweep_file: SweepFile) -> None:
     # docs/sweep-file.md: promote may change.
     before = {"confirm.replicates": "5"}
-    old, new = (
-        resolved(sweep_file.load(overrides=given)) for given in (before, {**before, "promote": "registry/toy.yaml"})
-    )
-    assert grown_only(old, new)
+    old, new = (sweep_file.load(overrides=given) for given in (before, {**before, "promote": "registry/toy.yaml"}))
+    assert growth(old, new, Begun()) == Growth()

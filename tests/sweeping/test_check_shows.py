@@ -98,3 +98,25 @@ def test_a_replicate_that_fails_when_it_is_timed_is_what_check_says(empty_projec
 def test_data_that_are_missing_are_what_check_says_in_the_studys_words(empty_project: Project) -> None:
     with pytest.raises(DataError, match=r"^(?!a replicate)"):
         shown(empty_project, {"parameters": {"fail": True, "fail_with": "user", "n_points": 2}}, is_timed=True)
+
+
+def test_check_says_of_each_domain_its_kind_and_how_many_values_it_has(empty_project: Project) -> None:
+    space = {
+        "lr": {"low": 0.001, "high": 1.0, "log": True, "points": 4},
+        "x": {"low": 0.0, "high": 1.0, "step": 0.25},
+        "steps": {"low": 20, "high": 21, "points": 5},
+        "optimizer.name": ["sgd", "heavy_ball"],
+        "optimizer.momentum": {"values": [0.0, 0.9], "when": {"optimizer.name": "heavy_ball"}},
+    }
+    lines = shown(empty_project, {"space": space, "parameters": {"n_points": 5}})
+    assert "space.lr: numbers 0.001 to 1, log: 4 points" in lines
+    assert "space.x: numbers 0 to 1 in steps of 0.25: 5 values" in lines
+    assert "space.steps: whole numbers 20 to 21: 2 values" in lines
+    assert "space.optimizer.name: a choice of 2: sgd, heavy_ball" in lines
+    assert "space.optimizer.momentum: a choice of 2: 0, 0.9, if optimizer.name is heavy_ball" in lines
+    assert (
+        "warning: space.steps: 5 points are asked for, and only 2 whole numbers can be placed between 20 and 21: "
+        "20, 21; give points: 2, or a wider range"
+    ) in lines
+    lines = shown(empty_project, {"sampler": "random", "trials": 3, "parameters": None})
+    assert "space.lr: numbers 0.01 to 1, log" in lines

@@ -12,6 +12,7 @@ import pytest
 from rothamsted import tags
 from rothamsted.cli.main import main
 from rothamsted.errors import UserError
+from rothamsted.sweeping.open.asked import digest_of_target
 from rothamsted.sweeping.open.from_file import load
 from rothamsted.tracking import list_files, read_history, read_text
 from tests.sweeping.strangers import Home
@@ -34,6 +35,10 @@ if how == "lines":
 elif how == "steps":
     report(val_loss=loss, step=10, epoch=0.5)
     report(train_loss=1.0, step=10)
+elif how == "rothamsted":
+    import rothamsted
+    rothamsted.report(val_loss=loss)
+    rothamsted.report({"val_loss": loss / 2}, step=7)
 elif how == "last_line":
     print(json.dumps({"val_loss": loss, "model": "small"}))
 elif how == "bad_line":
@@ -98,6 +103,14 @@ def test_lines_may_say_their_step_and_epoch(home: Home) -> None:
         ("train_loss", 10, 1.0),
         ("epoch", 10, 0.5),
     }
+
+
+@pytest.mark.usefixtures("script")
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_a_script_may_report_by_the_engines_own_function(home: Home, is_warm: bool) -> None:
+    run = home.one(of("rothamsted", execution={"warm_pool": is_warm}))
+    curve = read_history([run.run_id], ["val_loss"], uri=home.uri)[run.run_id]
+    assert [(point.step, point.value) for point in curve] == [(1, 0.25), (7, 0.125)]
 
 
 @pytest.mark.usefixtures("script")
@@ -189,14 +202,15 @@ def test_all_the_ways_to_pass_parameters_reach_the_program(home: Home) -> None:
 def test_a_sweep_of_a_command_says_which_script_and_code_it_ran(home: Home) -> None:
     home.run(of("lines"))
     [run] = home.runs("sweep")
-    assert run.tags["mlflow.source.name"] == "train.py"
+    assert {one.tags["mlflow.source.name"] for one in (run, *home.runs("trial"), *home.runs())} == {"train.py"}
     assert run.tags["rothamsted.command"] == "python train.py lines {parameters}"
     assert run.tags[tags.STUDY] == "train.py"
 
 
 def test_the_code_is_the_commands_text_and_its_script(home: Home, script: Path) -> None:
     def digest(how: str = "lines") -> Any:
-        return load(home.write(of(how)), {}, home.root)[1].code_digest
+        sweep, study = load(home.write(of(how)), {}, home.root)
+        return digest_of_target(sweep, study, home.root)
 
     first = digest()
     assert digest("steps") != first

@@ -88,8 +88,8 @@ def test_the_best_conditions_run_on_seeds_after_the_largest_of_the_search(confir
 
 
 def test_the_runs_of_a_confirmation_lie_below_the_sweep_in_a_run_of_their_own(confirmed: Confirmed) -> None:
-    trials = runs(confirmed.project, "trial")
-    assert {t.name for t in trials} == {f"confirm of trial {t.tags[tags.TRIAL]}" for t in trials}
+    trials = runs(confirmed.project, "confirmation")
+    assert {t.name for t in trials} == {f"confirm lr {float(t.params['lr']):.3g}" for t in trials}
     assert {t.tags["mlflow.parentRunId"] for t in trials} == {confirmed.search.sweep_run_id}
     parents = {t.run_id: t.tags[tags.TRIAL] for t in trials}
     replicates = runs(confirmed.project, "replicate")
@@ -100,7 +100,7 @@ def test_the_runs_of_a_confirmation_lie_below_the_sweep_in_a_run_of_their_own(co
 def test_the_run_of_a_confirmed_condition_carries_mean_and_interval_of_every_step(confirmed: Confirmed) -> None:
     # Authority: scipy's t interval on what the replicate runs logged.
     client = MlflowClient(confirmed.project.tracking_uri)
-    for trial in runs(confirmed.project, "trial"):
+    for trial in runs(confirmed.project, "confirmation"):
         mine = [r for r in runs(confirmed.project, "replicate") if r.tags["mlflow.parentRunId"] == trial.run_id]
         values = np.array([[m.value for m in client.get_metric_history(r.run_id, "val_loss")] for r in mine])
         low, _ = stats.t.interval(0.95, 3, values.mean(0), stats.sem(values, axis=0))
@@ -168,7 +168,7 @@ def test_the_table_of_confirmed_conditions_has_a_line_each(confirmed: Confirmed)
     rows = list(csv.DictReader(io.StringIO(to_csv(csv_table(confirmed.analysis)))))
     assert [float(row["luck"]) for row in rows] == [c.luck.estimate for c in confirmed.analysis.confirmed]
     assert [row["confirmed_n"] for row in rows] == ["4", "4"]
-    parents = {run.tags[tags.TRIAL]: run.run_id for run in runs(confirmed.project, "trial")}
+    parents = {run.tags[tags.TRIAL]: run.run_id for run in runs(confirmed.project, "confirmation")}
     assert {row["trial"]: row["run_id"] for row in rows} == parents
     assert [row["trial"] for row in rows] == list(map(str, confirmed.analysis.ranking[:2]))  # the search's order
 
@@ -232,7 +232,7 @@ def test_a_diverged_condition_is_not_confirmed(project: Project) -> None:
     # lr 10 diverges by theory: |1 - lr| > 1.
     changes = {**CONFIRM, "space": {"lr": [0.02, 10.0]}, "parameters": {"steps": 200, "n_points": 5}}
     project.work(project.start(changes))
-    assert {r.tags[tags.TRIAL] for r in runs(project, "trial")} == {"0"}
+    assert {r.tags[tags.TRIAL] for r in runs(project, "confirmation")} == {"0"}
 
 
 def test_a_search_without_any_score_has_nothing_to_confirm(project: Project) -> None:
@@ -260,7 +260,7 @@ def test_a_replicate_that_fails_on_a_fresh_seed_is_missing_and_counted(project: 
 def test_one_replicate_in_the_search_is_confirmed_below_a_run_of_its_own(project: Project) -> None:
     search = project.start({**CONFIRM, "replicates": {"count": 1}, "confirm": {"keep": 1, "replicates": 3}})
     project.work(search)
-    assert (len(runs(project, "trial")), len(runs(project, "replicate"))) == (1, 3)
+    assert (len(runs(project, "confirmation")), len(runs(project, "replicate"))) == (1, 3)
     assert len(runs(project, "trial", "search")) == 3
 
 

@@ -26,7 +26,7 @@ def test_a_mistyped_metric_ends_the_sweep_at_its_first_replicate(project: Projec
     done = project.cli("sweep", str(project.write({**CHANGES, "objective": objective})))
     assert done.returncode == 2
     assert "stopped: objective: metric 'val_los' was never logged; did you mean val_loss?" in done.stdout
-    assert "correct the file, and give the sweep another name" in done.stdout
+    assert "correct the file, and give the same command again" in done.stdout
     status, n_failed = statuses(project)
     assert status == "FAILED"
     assert 1 <= n_failed <= 6  # of 36: on a busy machine the stop is heard late

@@ -21,6 +21,7 @@ from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.errors import UserError
 from rothamsted.sweeping.coordinator.coordinator import Coordinator
 from rothamsted.sweeping.foreign_study import warnings_of
+from rothamsted.system import PORTABLE, this_system
 from rothamsted.tracking import FoundRun, read_history, read_text
 from tests.sweeping.in_this_process import in_this_process
 from tests.sweeping.strangers import PROJECTS, Events, Home, how, make_home, runs
@@ -203,6 +204,16 @@ def test_imports_ahead_start_a_python_script_that_logs_through_mlflow(home: Home
     # train.py of the stranger: (1 - lr) ** 19 at its last step, and noise between 0 and 0.01 that the seed decides.
     assert all(0.5**19 <= run.metrics["objective"] <= 0.5**19 + 0.01 for run in (first, second))
     assert first.metrics["objective"] != second.metrics["objective"]
+
+
+def test_without_linux_processes_start_cold_and_the_sweep_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PORTABLE, "1")
+    this_system.cache_clear()
+    events = home.run({**how("well"), "replicates": {"count": 1}, "execution": {"warm_pool": True}})
+    this_system.cache_clear()
+    [note] = [event["text"] for event in events if event["event"] == "note"]
+    assert note.startswith("processes start cold: a warm start is for Linux only, and this is ")
+    assert {run.status for run in home.runs("trial")} == {"FINISHED"}
 
 
 def test_why_processes_start_cold_is_said_once(home: Home) -> None:

@@ -136,7 +136,7 @@ def test_a_run_with_a_model_names_it_its_code_its_size_and_its_speed(lines: Proj
 
 def test_what_the_engine_measures_of_a_model_is_no_metric_of_the_condition(lines: Project) -> None:
     run(lines, **CONFIRM)
-    [condition] = find_runs(None, {tags.PHASE: "confirm", tags.ROLE: "trial"}, uri=lines.tracking_uri)
+    [condition] = find_runs(None, {tags.PHASE: "confirm", tags.ROLE: "confirmation"}, uri=lines.tracking_uri)
     assert "loss/mean" in condition.metrics
     assert not [key for key in condition.metrics if key.startswith(("parameters", "predict_ms"))]
 

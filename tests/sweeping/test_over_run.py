@@ -37,7 +37,7 @@ def values_of(found: Ran, trial: int, phase: str = "search") -> list[float]:
 
 
 def confirmed_trials(found: Ran) -> set[str]:
-    wanted = {tags.ROLE: "trial", tags.PHASE: "confirm"}
+    wanted = {tags.ROLE: "confirmation", tags.PHASE: "confirm"}
     return {one.tags[tags.TRIAL] for one in find_runs(None, wanted, uri=found.project.tracking_uri)}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from rothamsted.analysis.read_search import dataset_of
 from rothamsted.analysis.values import Dataset
 from rothamsted.search import ToldTrial
 from rothamsted.spec import Sweep, from_resolved
+from rothamsted.sweeping.coordinator.notebook_line import notebook_line
 from rothamsted.sweeping.coordinator.progress import Progress
 from tests.sweeping.conftest import SWEEP
 
@@ -112,3 +115,24 @@ def test_a_replicate_on_fresh_seeds_is_not_the_one_of_the_search_with_its_number
     progress.on_end(ended(0, 0))
     progress.on_end(ended(0, 0, phase="confirm"))
     assert "2 done | 0 running | 0 failed | 20 remaining" in shown.line(progress)
+
+
+def test_in_a_notebook_one_line_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    class Handle:
+        def update(self, shown: dict[str, str], *, raw: bool) -> None:
+            written.append(f"over: {shown['text/plain']}")
+
+    def display(shown: dict[str, str], *, raw: bool, display_id: bool) -> Handle:
+        written.append(shown["text/plain"])
+        return Handle()
+
+    assert notebook_line(lambda: 0.0, is_jupyter=False) is None
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    times = iter([0.0, 0.0, 0.1, 1.0, 1.0, 1.1])
+    line = notebook_line(lambda: next(times), is_jupyter=True)
+    assert line is not None
+    for text, is_last in (("a", False), ("b", False), ("c", False), ("d", True)):
+        line.write(text, is_last=is_last)
+    assert written == ["a", "over: c", "over: d"]

@@ -255,9 +255,9 @@ BAD_INPUT = {
     "a type mismatch": ({"space": {"x": ["many"]}}, (), "many"),
     "a value the study refuses": ({"space": {"lr": [-1.0]}}, (), "-1.0"),
     "text that looks like a number": (
-        {"space": {"lr": {"low": "1e-3", "high": 1.0, "points": 3}}},
+        {"space": {"lr": {"low": "1.0e-3", "high": 1.0, "points": 3}}},  # written in quotes
         (),
-        "1.0e-3",
+        "must be a finite number, not '1.0e-3'",
     ),
     "an executor that nobody has": ({"execution": {"executor": "ray"}}, (), "there is no executor 'ray'; known: local"),
     "a race with nothing to race for": ({"replicates": {"racing": {"min": 5, "max": 4}}}, (), "nothing to race for"),

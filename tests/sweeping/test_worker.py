@@ -60,23 +60,44 @@ def test_the_trial_run_carries_mean_and_t_interval_of_every_metric_and_step(proj
     assert steps == [4, 8, 12, 16, 20]
     written = {
         key: [m.value for m in client.get_metric_history(trial.run_id, f"val_loss/{key}")]
-        for key in ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")
+        for key in ("mean", "ci_low", "ci_high", "n")
     }
     values = np.array(curves)
     low, high = stats.t.interval(0.95, 2, values.mean(0), stats.sem(values, axis=0))
     expected = {
         "mean": values.mean(0),
-        "sd": values.std(0, ddof=1),
-        "sem": stats.sem(values, axis=0),
         "ci_low": low,
         "ci_high": high,
-        "median": np.median(values, axis=0),
-        "min": values.min(0),
-        "max": values.max(0),
         "n": np.full(5, 3.0),
     }
     for key, column in expected.items():
         assert written[key] == pytest.approx(column.tolist(), rel=1e-12), key
+
+
+def test_the_trial_run_says_the_spread_once_and_of_other_metrics_the_last_value(project: Project) -> None:
+    context = project.start()
+    project.work(context)
+    [trial] = [run for run in runs(project, "trial") if run.tags[tags.TRIAL] == "0"]
+    replicates = [run for run in runs(project, "replicate") if run.tags[tags.TRIAL] == "0"]
+    client = MlflowClient(project.tracking_uri)
+    # Authority: numpy on the replicates' own numbers.
+    scores = np.array([run.metrics["objective"] for run in replicates])
+    spread = {"sd": scores.std(ddof=1), "median": np.median(scores), "min": scores.min(), "max": scores.max()}
+    assert {key: trial.metrics[f"objective/{key}"] for key in spread} == pytest.approx(spread)
+    rates = [run.metrics["train_loss"] for run in replicates]
+    assert trial.metrics["train_loss/mean"] == pytest.approx(np.mean(rates))
+    assert [point.step for point in client.get_metric_history(trial.run_id, "train_loss/mean")] == [20]
+    names = {name.partition("/")[0] for name in trial.metrics}
+    assert names == {"objective", "val_loss", "train_loss"}  # bookkeeping is no result
+
+
+def test_runs_are_called_by_what_varies_and_by_their_seed(project: Project) -> None:
+    context = project.start({"space": {"lr": [0.125, 0.25], "x": 0.5}, "parameters": {"steps": 8}})
+    project.work(context)
+    assert {run.tags[tags.TRIAL]: run.name for run in runs(project, "trial")} == {"0": "lr 0.125", "1": "lr 0.25"}
+    assert {run.name for run in runs(project, "replicate")} == {"seed 0", "seed 1", "seed 2"}
+    assert {run.params["steps"] for run in runs(project, "trial")} == {"8"}  # fixed parameters stand once
+    assert not any("steps" in run.params for run in runs(project, "replicate"))
 
 
 def test_optuna_is_told_the_mean_over_replicates_with_a_note_and_a_link(project: Project) -> None:
@@ -193,7 +214,7 @@ def test_a_replicate_out_of_memory_is_failed_and_the_sweep_goes_on(project: Proj
 def test_a_failed_replicate_is_retried_as_often_as_the_file_says(project: Project) -> None:
     context = project.start({"space": {"fail": [True]}, "replicates": {"count": 2}, "execution": {"retries": 2}})
     project.work(context)
-    attempts = sorted((r.tags[tags.REPLICATE], r.tags[tags.ATTEMPT]) for r in runs(project, "replicate"))
+    attempts = sorted((r.tags[tags.REPLICATE], r.tags.get(tags.ATTEMPT, "1")) for r in runs(project, "replicate"))
     assert attempts == [(r, a) for r in "01" for a in "123"]
     assert counts_of(found_of(context)) == [{"failed": 2}]
 

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlflow.tracking.context.default_context import DefaultRunContext
 
-from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.records import DatasetUsed, MetricPoint, RunStatus
 from rothamsted.tracking import Recorder
 
 START_MS, END_MS = 1_700_000_000_000, 1_700_000_009_000
 TAGS = {"rothamsted.role": "replicate", "note": "größer als ''\"`%", "empty": ""}
 PARAMS = {"lr": 0.1, "text": "x" * 6000, "nothing": None}
+DATA = DatasetUsed(name="digits", digest="2677b17bf5efee7f", source="a study")
 NAN, INF = float("nan"), float("inf")
 POINTS = [
     MetricPoint("loss", 0.5, START_MS + 1, 0),
@@ -58,6 +59,7 @@ def written_by_recorder(store: Store) -> str:
             tags=TAGS,
             params=PARAMS,
             start_ms=START_MS,
+            dataset=DATA,
         )
         recorder.log(run_id, metrics=POINTS[:4], tags={"late": "1"})
         recorder.flush()
@@ -74,6 +76,9 @@ def written_by_mlflow(store: Store) -> str:
     run_id = run.info.run_id
     params = [Param(key, str(value)) for key, value in {**PARAMS, "added": 1}.items()]
     client.log_batch(run_id, params=params)
+    source = '{"tags": {"mlflow.source.name": "a study"}}'
+    data = Dataset(name=DATA.name, digest=DATA.digest, source_type="code", source=source)
+    client.log_inputs(run_id, datasets=[DatasetInput(data)])
     for points in (POINTS[:4], POINTS[4:]):
         client.log_batch(run_id, metrics=[Metric(p.key, p.value, p.timestamp_ms, p.step) for p in points])
     client.log_batch(run_id, tags=[RunTag("late", "2"), RunTag("mlflow.note.content", "**bold**")])

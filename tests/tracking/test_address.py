@@ -9,7 +9,16 @@ import pytest
 from mlflow import MlflowClient
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking import current_run_id, experiment_id, run_path, tracking_uri, ui_command
+from rothamsted.tracking import (
+    current_run_id,
+    experiment_id,
+    run_link,
+    run_path,
+    sweep_link,
+    sweep_path,
+    tracking_uri,
+    ui_command,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -70,9 +79,29 @@ def test_the_tracking_uri_is_mlflows(sqlite_uri: str) -> None:
     assert tracking_uri() == sqlite_uri == mlflow.get_tracking_uri()
 
 
-def test_the_page_of_a_run_is_the_one_that_mlflow_prints() -> None:
-    # Authority: mlflow 3.17, TrackingServiceClient._log_url.
-    assert run_path("3", "abc") == "#/experiments/3/runs/abc"
+def test_the_page_of_a_run_is_the_one_that_mlflow_prints_in_its_view_for_training() -> None:
+    # Authority: mlflow 3.17, TrackingServiceClient._log_url; the parameter is what its own UI puts there.
+    assert run_path("3", "abc") == "#/experiments/3/runs/abc?workflowType=machine_learning"
+
+
+def test_links_lead_where_the_user_runs_the_ui(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_UI_URL", raising=False)
+    assert run_link("sqlite:///a.db", "0", "abc").startswith("http://127.0.0.1:5000/#/")
+    assert run_link("https://runs.org/", "0", "abc").startswith("https://runs.org/#/")
+    monkeypatch.setenv("MLFLOW_UI_URL", "http://lab:5055/")
+    for uri in ("sqlite:///a.db", "https://runs.org"):
+        assert run_link(uri, "0", "abc") == f"http://lab:5055/{run_path('0', 'abc')}"
+        assert sweep_link(uri, "0", "abc") == f"http://lab:5055/{sweep_path('0', 'abc')}"
+
+
+def test_the_ui_listens_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_UI_URL", "http://127.0.0.1:5055")
+    assert ui_command("sqlite:///a.db").endswith("a.db --port 5055")
+    monkeypatch.setenv("MLFLOW_UI_URL", "http://lab:5055")
+    assert ui_command("sqlite:///a.db").endswith("a.db --host lab --port 5055")
+    monkeypatch.setenv("MLFLOW_UI_URL", "http://lab:port")
+    with pytest.raises(StoreError, match="MLFLOW_UI_URL: 'http://lab:port' is no address"):
+        ui_command("sqlite:///a.db")
 
 
 def test_the_ui_command_works_from_any_folder_and_quotes(tmp_path: Path) -> None:

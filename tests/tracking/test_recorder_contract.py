@@ -15,6 +15,7 @@ from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import open_recorder, read_history
 from rothamsted.tracking.sql.engines import engine_of
 from tests.tracking.stores import (
+    DATA,
     END_MS,
     START_MS,
     Store,
@@ -39,7 +40,9 @@ def seen(store: Store, run_id: str) -> dict[str, Any]:
         for key in run.data.metrics
     }
     metrics = {key: comparable(value) for key, value in run.data.metrics.items()}
-    return {"info": info, "tags": run.data.tags, "params": run.data.params, "latest": metrics, "all": history}
+    data = [used.dataset.to_dictionary() for used in run.inputs.dataset_inputs]
+    shown = {"info": info, "tags": run.data.tags, "params": run.data.params, "data": data}
+    return {**shown, "latest": metrics, "all": history}
 
 
 def test_a_recorded_run_reads_like_one_written_by_mlflow(store: Store) -> None:
@@ -67,6 +70,15 @@ def test_sql_rows_are_those_that_mlflow_writes(sqlite_uri: str, tmp_path: Path) 
 def _rows(connection: sa.Connection, model: Any, run_id: str) -> list[tuple[str, ...]]:
     query = sa.select(model.__table__).where(model.run_uuid == run_id)
     return sorted(tuple(repr(value).replace(run_id, "ID") for value in row) for row in connection.execute(query))
+
+
+def test_a_run_that_was_there_says_its_data_once(store: Store) -> None:
+    with store.open() as recorder:
+        run_id = open_bare_run(store, recorder)
+        for _ in range(2):
+            recorder.log_dataset(run_id, DATA)
+    [used] = store.client.get_run(run_id).inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == (DATA.name, DATA.digest)
 
 
 def test_a_run_has_its_id_before_anything_is_flushed(store: Store) -> None:

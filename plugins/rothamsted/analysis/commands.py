@@ -10,19 +10,24 @@ LONGEST_NAME = 100  # letters, as the sweep file allows
 FILE = "resolved.json"  # the sweep as it ran: every key written out, changes of the command line applied
 
 
-def run_line(entry: str, parameters: Mapping[str, str], *, is_foreign: bool = False) -> str:
+def run_line(entry: str, parameters: Mapping[str, str], *, is_in_project: bool = True) -> str:
     """One call of an entry point: `mlflow run . -e promote --env-manager local -P sweep=quickstart`.
 
     Args:
         entry: Of MLproject, or a command of `rothamsted`, which are the same.
         parameters: Name -> value.
-        is_foreign: What is trained is a stranger's project, whose MLproject has no such entry point.
+        is_in_project: What is trained is an entry point of this project; else there may be no MLproject with this one.
     """
-    if is_foreign:
+    if not is_in_project:
         given = [f"--{name} {shlex.quote(value)}" for name, value in parameters.items()]
         return " ".join([f"rothamsted {entry}", *given])
     given = [f"-P {shlex.quote(f'{name}={value}')}" for name, value in parameters.items()]
     return " ".join([f"mlflow run . -e {entry} --env-manager local", *given])
+
+
+def is_entry_point(study: str | None) -> bool:
+    """Whether what is trained is an entry point of MLproject: no function of a script, no command, no other project."""
+    return study is not None and ":" not in study and not study.endswith(".py")
 
 
 def resolved_path(name: str) -> str:

@@ -12,6 +12,7 @@ from rothamsted.errors import StudyError
 from rothamsted.spec import Objective
 from rothamsted.statistics import reduce_curve
 
+NOT_FINITE = "its objective is not finite:"  # so begins why a replicate that trained to its end has diverged
 OBJECTIVE = "objective"  # the metric under which a replicate's single number is logged
 
 
@@ -68,5 +69,5 @@ def not_finite(scores: Iterable[float | None], metrics: Iterable[str]) -> str:
     """
     for score, metric in zip(scores, metrics):
         if score is not None and not math.isfinite(score):
-            return f"its objective is not finite: {metric} is {score}"
+            return f"{NOT_FINITE} {metric} is {score}"
     return ""

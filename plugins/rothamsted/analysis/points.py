@@ -1,4 +1,8 @@
-"""Statistics over replicates as MLflow metrics: `<metric>/mean`, `/sd`, `/ci_low`, ... at each step.
+"""Statistics over replicates as MLflow metrics: few of them, as each is a row and a chart in MLflow's UI.
+
+A curve is mean, ci_low, ci_high and n at each step, of the metrics that a sweep judges by; of other metrics only the
+mean of the last values is written, and of bookkeeping nothing. What describes the spread (sd, sem, median, min, max)
+is written once, of the objective. Tables, exports and plots have everything: they are made from the replicates.
 
 Apart, because a sweep writes them when a trial ends and an analysis writes them again, and they must be alike.
 """
@@ -6,6 +10,8 @@ Apart, because a sweep writes them when a trial ends and an analysis writes them
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +20,12 @@ from rothamsted.records import MetricPoint
 from rothamsted.statistics import describe, summarize
 from rothamsted.statistics.centres import MEAN, statistic_of
 from rothamsted.statistics.crossed import Crossing
+
+CURVE = ("mean", "ci_low", "ci_high", "n")  # of a metric, at each step
+SPREAD = ("sd", "sem", "median", "min", "max")  # of the objective, once
+UNSHOWN = frozenset(  # what says nothing of a result
+    {"epoch", "samples_seen", "samples_per_second", "learning_rate", "seconds", "setup_seconds"}
+)
 
 
 def summary_points(
@@ -26,6 +38,7 @@ def summary_points(
     known: Metric = UNKNOWN,
     crossing: Crossing | None = None,
     over: str = MEAN,
+    keys: Collection[str] = CURVE,
 ) -> list[MetricPoint]:
     """Summarize a metric over replicates, step by step.
 
@@ -39,6 +52,7 @@ def summary_points(
         crossing: Which combination each replicate is, where they are crossed.
         over: What stands for the values, as `objective.over`: of another than the mean ci_low and ci_high are those of
             that number, which is a statistic of its own where it is no median: iqm, quantile_0.1.
+        keys: Statistics to write; that of `over` is written, too.
 
     Returns:
         One point for each statistic and step where it is defined.
@@ -48,7 +62,8 @@ def summary_points(
     found = summarize(values, level, known, crossing)
     if over != MEAN:
         found |= _of_centre(values, over, level, known)
-    for statistic, column in found.items():
+    for statistic in [name for name in found if name in {*keys, statistic_of(over)}]:
+        column = found[statistic]
         key = f"{metric}/{statistic}"
         points += [
             MetricPoint(key, value, timestamp_ms, step)
@@ -56,6 +71,27 @@ def summary_points(
             if math.isfinite(value)
         ]
     return points
+
+
+def metric_points(
+    metric: str, steps: np.ndarray, values: np.ndarray, *, is_judged: bool, **how: Any
+) -> list[MetricPoint]:
+    """Summarize a study's own metric: its curve where the sweep judges by it, else the mean of the last values.
+
+    Args:
+        metric: Its name; of UNSHOWN only what is judged is written.
+        steps: (point,)
+        values: (replicate, point); NaN where a replicate has none.
+        is_judged: An objective, a constraint or early stopping looks at it.
+        how: As `summary_points` takes it.
+    """
+    if is_judged:
+        return summary_points(metric, steps, values, **how)
+    if metric in UNSHOWN or not len(steps):
+        return []
+    last = values.shape[1] - 1 - np.argmax(np.isfinite(values[:, ::-1]), axis=1)  # (replicate,)
+    final = np.take_along_axis(values, last[:, None], axis=1)  # (replicate, 1)
+    return summary_points(metric, steps[-1:], final, **how, keys=["mean"])
 
 
 def _of_centre(values: np.ndarray, over: str, level: float, known: Metric) -> dict[str, np.ndarray]:

@@ -41,11 +41,17 @@ class Subject:
     objective: Objective | None  # of its sweep; None for a run that is in none
     metrics: Mapping[str, Metric] = field(default_factory=dict)  # what the study of its sweep declares
     search: SearchScores | None = None  # of a sweep: what all its conditions scored
+    is_held: bool = False  # a dataset that was given: its replicates have their curves, and may be in no store
     statistics: Statistics | None = None  # how a sweep's file wants it analysed; None for a run that is in none
 
 
 def read_compared(
-    references: Sequence[str], *, uri: str, objective: Objective | None = None, over: str | None = None
+    references: Sequence[str | Dataset],
+    *,
+    uri: str,
+    objective: Objective | None = None,
+    over: str | None = None,
+    names: Sequence[str] = (),
 ) -> tuple[Dataset, tuple[Subject, ...]]:
     """Return the dataset whose conditions are the subjects, in the order in which they were named.
 
@@ -53,38 +59,40 @@ def read_compared(
     search. A run of a trial stands for its replicates, another run for itself.
 
     Args:
-        references: Names of sweeps, names or ids of runs; two or more.
+        references: Names of sweeps, names or ids of runs, datasets; two or more.
         uri: Tracking URI.
         objective: What is compared; None where the subjects agree on one.
         over: What stands for a condition over its seeds, as `objective.over`; it picks the best condition of a sweep,
             too. None: as the objective says.
+        names: What the subjects are called, in their order; none: as they call themselves.
 
     Raises:
         StoreError: Nothing of this name, several runs of this name, no metric in common.
     """
     if len(references) < 2:
         raise StoreError("compare: name two or more runs or sweeps, runs=a,b")
-    twice = [reference for i, reference in enumerate(references) if reference in references[:i]]
+    twice = [one for i, one in enumerate(references) if isinstance(one, str) and one in references[:i]]
     if twice:
         raise StoreError(f"compare: '{twice[0]}' is named twice; name each once")
     if objective is not None and over is not None:
         objective = objective.model_copy(update={"over": over})
     subjects = [_independent(_find(reference, objective, over, uri=uri)) for reference in references]
+    subjects = [replace(one, name=name) for one, name in zip(subjects, names, strict=True)] if names else subjects
     wanted = objective or _common_objective(subjects)
     if over is not None:
         wanted = wanted.model_copy(update={"over": over})
-    starts = {r.run_id: r.started_ms for subject in subjects for r in subject.replicates}
+    starts = {r.run_id: r.started_ms for subject in subjects if not subject.is_held for r in subject.replicates}
     known = {name for subject in subjects for r in subject.replicates for name in r.metrics}
     if wanted.metric not in known:
         raise StoreError(f"compare: none of them has the metric '{wanted.metric}'; logged: {', '.join(sorted(known))}")
-    series = read_series(starts, default_curves(wanted.metric, known), uri=uri)
+    series = read_series(starts, default_curves(wanted.metric, known), uri=uri) if starts else {}
     conditions, replicates = [], []
     for number, subject in enumerate(subjects):
         conditions.append(
             Condition(number=number, values=subject.parameters, label=subject.name, run_id=subject.run_id)
         )
         for r in subject.replicates:
-            own = series[r.run_id]
+            own = r.series if subject.is_held else series[r.run_id]
             is_finished = r.outcome == "finished"
             is_known = subject.objective == wanted and math.isfinite(r.objective)
             value = r.objective if is_known else objective_of(own.get(wanted.metric), wanted) if is_finished else None
@@ -106,7 +114,9 @@ def read_compared(
     return dataset, tuple(subjects)
 
 
-def _find(reference: str, objective: Objective | None, over: str | None, *, uri: str) -> Subject:
+def _find(reference: str | Dataset, objective: Objective | None, over: str | None, *, uri: str) -> Subject:
+    if isinstance(reference, Dataset):
+        return replace(_of_dataset(reference, over), is_held=True)
     run = find_compared(reference, uri=uri)
     if reference != run.run_id and run.tags.get(tags.ROLE) == "sweep" and run.tags.get(tags.SWEEP) == reference:
         return _of_sweep(reference, objective, over, uri=uri)
@@ -133,7 +143,11 @@ def _independent(subject: Subject) -> Subject:
 
 
 def _of_sweep(reference: str, objective: Objective | None, over: str | None, *, uri: str) -> Subject:
-    dataset = read_sweep(reference, uri=uri, objective=objective)
+    return _of_dataset(read_sweep(reference, uri=uri, objective=objective), over)
+
+
+def _of_dataset(dataset: Dataset, over: str | None) -> Subject:
+    """The best condition of a sweep stands for it."""
     if dataset.task is not None:
         way = f"rothamsted analyze --sweep {dataset.name} compares its conditions"
         raise StoreError(
@@ -165,7 +179,7 @@ def _of_sweep(reference: str, objective: Objective | None, over: str | None, *, 
 
 
 def _of_run(run: FoundRun, *, uri: str) -> Subject:
-    is_trial = run.tags.get(tags.ROLE) == "trial" and tags.REPLICATE not in run.tags
+    is_trial = run.tags.get(tags.ROLE) in tags.TRIAL_ROLES and tags.REPLICATE not in run.tags
     below = [run]
     if is_trial:
         below = tracking.find_runs([run.experiment_id], {"mlflow.parentRunId": run.run_id}, uri=uri)

@@ -14,9 +14,11 @@ from rothamsted import tags
 from rothamsted.analysis.conditions import in_order, make_condition
 from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.equal_conditions import counted_once
+from rothamsted.analysis.growth_words import growth_marks
 from rothamsted.analysis.independent import independent
 from rothamsted.analysis.no_effect import distinct
 from rothamsted.analysis.objectives import not_finite
+from rothamsted.analysis.parent_words import parent_marks
 from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.sweep_record import design_of, looked_by
@@ -54,7 +56,8 @@ def read_search(
     fresh = confirmation.trials([tags.CONFIRMS, tags.RESULT]) if confirmation is not None else []
     trials = queue.trials(KEYS)
     found = dataset_of(sweep, trials, fresh, run_id=run_id, experiment_id=experiment_id, question=question)
-    found = replace(found, metrics=metrics or {})
+    grown = (*growth_marks(queue.attribute(tags.GROWN, [])), *parent_marks(sweep))
+    found = replace(found, metrics=metrics or {}, marks=(*found.marks, *grown))
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found
     begun = {condition.number for condition in found.conditions if condition.confirm_run_id}

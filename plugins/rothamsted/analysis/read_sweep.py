@@ -17,7 +17,9 @@ from rothamsted.analysis.conditions import in_order, make_condition, values_key
 from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
 from rothamsted.analysis.equal_conditions import counted_once
+from rothamsted.analysis.growth_words import growth_marks
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key, objective_of
+from rothamsted.analysis.parent_words import parent_marks
 from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.sweep_record import (
@@ -88,7 +90,16 @@ def read_sweep(
     once = counted_once(conditions, replicates, found.sweep.space)
     stages = stages_of(found.run, uri=uri)
     raced = race_mark(once.conditions, level=found.sweep.statistics.level)
-    marks = (found.mark, progress_mark(found), stage_mark(stages), raced, *once.marks, _never_mark(wanted, known))
+    marks = (
+        found.mark,
+        progress_mark(found),
+        stage_mark(stages),
+        raced,
+        *once.marks,
+        *growth_marks(found.growths),
+        *parent_marks(found.sweep),
+        _never_mark(wanted, known),
+    )
     return Dataset(
         name=found.sweep.name,
         kind="sweep",

@@ -33,7 +33,7 @@ def with_score(dataset: Dataset, objective: Objective) -> Dataset:
         objective: A composite score, or a metric.
     """
     expression = Expression(objective.expression or f"{{{objective.metric}}}")
-    is_foreign = "project" in dataset.design  # what step 0 means in a stranger's project nobody knows: there it counts
+    is_foreign = bool({"project", "command"} & dataset.design.keys())  # there step 0 counts: nobody knows what it means
     replicates = tuple(_scored(one, expression, objective, counts_step_0=is_foreign) for one in dataset.replicates)
     return replace(dataset, objective=objective, others=(), replicates=replicates)
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.analysis.commands import fetch_line, name_beside, resolved_path, run_line
+from rothamsted.analysis.commands import fetch_line, is_entry_point, name_beside, resolved_path, run_line
+from rothamsted.analysis.parent_words import parent_words
 from rothamsted.analysis.replicates_words import replicates_words
 from rothamsted.analysis.sweep_runs import SweepRuns
 from rothamsted.catalog import SAMPLERS
@@ -47,6 +48,8 @@ def design_of(sweep: Sweep) -> dict[str, str]:
     if sweep.confirm is not None:
         n_best = min(sweep.confirm.keep, sweep.n_trials)
         design["confirmation"] = f"the best {n_best} again, on {len(sweep.confirm_seeds)} fresh seeds each"
+    if words := parent_words(sweep):
+        design["parameters from"] = words
     if sweep.stages:
         design["stages"] = f"{len(sweep.stages)}; these are the runs of the first"
     for name, value in sweep.stage_parameters(0).items():
@@ -131,9 +134,10 @@ def how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
     is_dirty = found.run.tags.get("rothamsted.git_dirty") == "true"
     return (
         *(["# The code had changes that were not committed: the commit alone may give other numbers."] * is_dirty),
+        *([f"# The file has the values that were taken: {words}."] if (words := parent_words(found.sweep)) else []),
         *([f"git checkout {commit}"] if commit else []),
         fetch_line(found.sweep.name, found.run.run_id),
-        run_line("sweep", again, is_foreign=found.sweep.is_foreign),
+        run_line("sweep", again, is_in_project=is_entry_point(found.sweep.study)),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.find import find_sweep
@@ -30,6 +31,7 @@ class SweepRuns:
     question: str
     mark: str  # where the sweep's name was not enough
     metrics: Mapping[str, Metric]  # what its study declared
+    growths: Sequence[Mapping[str, Any]] = ()  # what was added when
 
 
 def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
@@ -45,7 +47,7 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
     trials = {
         one.run_id: one
         for one in below
-        if one.tags.get(tags.ROLE) == "trial" and one.tags.get("mlflow.parentRunId") == run.run_id
+        if one.tags.get(tags.ROLE) in tags.TRIAL_ROLES and one.tags.get("mlflow.parentRunId") == run.run_id
     }
     alone = [trial for trial in trials.values() if tags.REPLICATE in trial.tags]
     nested = [one for one in below if one.tags.get("mlflow.parentRunId") in trials and tags.REPLICATE in one.tags]
@@ -62,6 +64,7 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
         question=opening_comment(source or ""),
         mark=mark,
         metrics=_metrics(run.run_id, listed, uri=uri),
+        growths=_growths(run.run_id, listed, uri=uri),
     )
 
 
@@ -70,6 +73,13 @@ def _metrics(run_id: str, listed: Sequence[str], *, uri: str) -> dict[str, Metri
     path = f"sweep/{tags.METRICS_FILE}"
     text = tracking.read_text(run_id, path, uri=uri) if path in listed else None
     return {} if text is None else metrics_from_plain(json.loads(text))
+
+
+def _growths(run_id: str, listed: Sequence[str], *, uri: str) -> list[Mapping[str, Any]]:
+    """What was added to the sweep when."""
+    path = f"sweep/{tags.GROWN_FILE}"
+    text = tracking.read_text(run_id, path, uri=uri) if path in listed else None
+    return [] if text is None else json.loads(text)
 
 
 def last_sessions(runs: Sequence[FoundRun]) -> list[FoundRun]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import yaml
 from rich.console import Console
@@ -21,16 +22,17 @@ from rothamsted.spec import digest, resolved
 from rothamsted.spec.comment import opening_comment
 from rothamsted.spec.document import Document
 from rothamsted.spec.load import read_sweep_file
-from rothamsted.studies import Study
+from rothamsted.studies import Study, find
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.from_file import find_target, load
+from rothamsted.sweeping.open.if_exists import IfExists
 
 if TYPE_CHECKING:
     from rothamsted.calls.result import Result
 
-IfExists = Literal["resume", "new", "resume_with_changed_code"]
 FILES = (".yaml", ".yml", ".json")
 PLACE = "rt.sweep"  # what errors call the arguments of a call
+_TARGETS = "a function, 'train.py:train', a sweep file such as 'sweep.yaml', or the name of an entry point"
 RETURNED = "value"  # the metric that a returned number is
 
 
@@ -64,7 +66,7 @@ class DescribedSweep:
         self, target: Any = None, /, space: Mapping[str, Any] | None = None, **keys: Unpack[SweepKeys]
     ) -> None:
         root = find_home(Path.cwd())
-        opened = _open(target)
+        opened = _open(target, keys, root)
         document = with_keys(opened.document, space, PLACE, **keys)
         if not opened.source:
             document = _with_defaults(document, opened)
@@ -116,6 +118,11 @@ class DescribedSweep:
         Raises:
             UserError: the function is in no file, or the path cannot be written.
         """
+        if str(self.plain.get("study", "")).startswith(":"):
+            raise UserError(
+                f"to_yaml: {self.name}: no file holds the function, so no other process finds it; put it in a script "
+                "and give its name: rt.Sweep('train.py:train', …)"
+            )
         comment = "".join(f"# {line}".rstrip() + "\n" for line in self.question.splitlines())
         text = comment + yaml.dump(dict(self.plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
         if path is not None:
@@ -170,7 +177,7 @@ class _Opened:
     question: str = ""
 
 
-def _open(target: Any) -> _Opened:
+def _open(target: Any, keys: Mapping[str, Any], root: Path) -> _Opened:
     """Find what is meant by the first argument.
 
     Raises:
@@ -180,31 +187,29 @@ def _open(target: Any) -> _Opened:
         document = read_sweep_file(target)
         text = Path(target).read_text(encoding="utf-8-sig")
         return _Opened(document=document, known={}, source=str(target), question=opening_comment(text))
-    if target is None or isinstance(target, str):
-        data = {} if target is None else {"study": target}
-        return _Opened(document=Document(source=PLACE, data=data, places={}), known={})
-    if isinstance(target, (Study, Callable)):
-        from rothamsted.calls.target import named
-
-        name, study = named(target)
-        return _Opened(document=Document(source=PLACE, data={"study": name}, places={}), known={name: study})
-    raise UserError(
-        f"{PLACE}: {target!r} cannot be swept; give a function, 'train.py:train', a sweep file such as 'sweep.yaml', "
-        "or the name of an entry point"
-    )
+    if target is None and not {"command", "project"} & {key for key, value in keys.items() if value is not None}:
+        raise UserError(f"{PLACE}: nothing to sweep; give {_TARGETS}, or command=…, or project=…")
+    if target is None:
+        return _Opened(document=Document(source=PLACE, data={}, places={}), known={})
+    if isinstance(target, (str, Study, Callable)):
+        study = find(target, root)
+        name = target if isinstance(target, str) else study.name if study.function is None else study.function.target
+        question = inspect.getdoc(study.function.call) or "" if study.function is not None else ""
+        document = Document(source=PLACE, data={"study": name}, places={})
+        return _Opened(document=document, known={name: study}, question=question)
+    raise UserError(f"{PLACE}: {target!r} cannot be swept; give {_TARGETS}")
 
 
 def _with_defaults(document: Document, opened: _Opened) -> Document:
     """What a call without a file leaves out: name, metric, sampler."""
     data = dict(document.data)
     for study in opened.known.values():
-        data.setdefault("name", study.name)
+        data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "_", study.name))
         told = data.get("objective")
-        if told is None or (isinstance(told, Mapping) and not {"metric", "expression"} & set(told)):
-            declared = [name for name in study.metrics if "*" not in name]
-            data["objective"] = {"metric": declared[0] if len(declared) == 1 else RETURNED, **(told or {})}
-    if isinstance(data.get("study"), str):
-        data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "_", data["study"].rpartition(":")[2]))
+        declared = [name for name in study.metrics if "*" not in name]
+        usual = declared if len(declared) == 1 else [RETURNED] * (study.function is not None)
+        if usual and (told is None or (isinstance(told, Mapping) and not {"metric", "expression"} & set(told))):
+            data["objective"] = {"metric": usual[0], **(told or {})}
     if "sampler" not in data:
         is_grid = data.get("trials") is None and all(map(_is_finite, (data.get("space") or {}).values()))
         data["sampler"] = {"name": "grid" if is_grid else "tpe"}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KINDS = {"f": "float64", "i": "int64", "I": "Int64", "s": "str", "b": "bool"}
-_TIME = "datetime64[ms, UTC]"
+TIME = "datetime64[ms, UTC]"
 _CONDITIONS: Mapping[str, str] = {
     "rank": "I",
     "verdict": "s",
@@ -79,7 +79,7 @@ def replicates_frame(analysis: Analysis) -> pd.DataFrame:
     )
     metrics = sorted({name for one in ordered for name in one.metrics})
     own = {"phase": "s", "seed": _kind_of_seeds(ordered), "outcome": "s", "objective": "f"}
-    last = {"seconds": "f", "started": _TIME, "reason": "s", "run_id": "s", "model": "s"}
+    last = {"seconds": "f", "started": TIME, "reason": "s", "run_id": "s", "model": "s"}
     taken = {*own, *last, *_names(dataset, {*own, *last}).values()}
     columns = {**own, **{f"metric.{name}" if name in taken else name: "f" for name in metrics}, **last}
     rows = [
@@ -119,14 +119,15 @@ def curves_frame(dataset: Dataset, metric: str, ranking: Sequence[int]) -> pd.Da
 
 def bands_frame(analysis: Analysis, metric: str, axis: Axis) -> pd.DataFrame:
     """A row a point of the mean curve of a condition; see `Result.bands`."""
-    conditions = {one.number: one for one in analysis.dataset.conditions}
+    dataset = analysis.dataset.cells or analysis.dataset
+    conditions = {one.number: one for one in dataset.conditions}
     rows, of = [], []
     for band in _bands(analysis, metric, axis):
         for cells in zip(band.x, band.mean, band.low, band.high, band.n, strict=True):
             rows.append((*map(float, cells[:4]), int(cells[4])))
             of.append(conditions[band.condition])
     columns = {**dict.fromkeys(("x", "mean", "ci_low", "ci_high"), "f"), "n": "i"}
-    return _frame(analysis.dataset, of, columns, rows)
+    return _frame(dataset, of, columns, rows)
 
 
 def versus_frame(compared: Sequence[tuple[str, Dataset, Comparisons]]) -> pd.DataFrame:
@@ -157,10 +158,10 @@ def versus_frame(compared: Sequence[tuple[str, Dataset, Comparisons]]) -> pd.Dat
 def _bands(analysis: Analysis, metric: str, axis: Axis) -> Iterable[Band]:
     """The bands of all conditions, best first: those of the analysis, and those beyond the most that it has."""
     found = {one.condition: one for one in analysis.bands.get(metric, {}).get(axis, ())}
-    dataset = independent(analysis.dataset)
+    dataset = independent(analysis.dataset.cells or analysis.dataset)  # over tasks there are no curves
     members = members_of(dataset)
-    for summary in in_order_of_rank(analysis, analysis.objective):
-        number = summary.condition
+    ordered = [one.condition for one in in_order_of_rank(analysis, analysis.objective)]
+    for number in ordered if analysis.dataset.cells is None else [one.number for one in dataset.conditions]:
         one = found.get(number) or band_of(
             number,
             members[number],
@@ -206,15 +207,32 @@ def _frame(
     }
     for name, column in _names(dataset, columns).items():
         found[column] = pd.Series([one.values.get(name) for one in conditions], dtype=None if conditions else "object")
+    return pd.DataFrame({**found, **_columns(columns, rows)})
+
+
+def table(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """A frame of rows.
+
+    Args:
+        columns: name -> kind of its values: a letter of `_KINDS`, or `TIME` for milliseconds since 1970.
+        rows: cells in the order of the columns.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(_columns(columns, rows))
+
+
+def _columns(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    import pandas as pd
+
+    found: dict[str, Any] = {}
     for position, (column, kind) in enumerate(columns.items()):
         cells = [row[position] for row in rows]
-        if kind == _TIME:
-            found[column] = pd.Series(pd.to_datetime(pd.Series(cells, dtype="Int64"), unit="ms", utc=True)).astype(
-                _TIME
-            )
+        if kind == TIME:
+            found[column] = pd.to_datetime(pd.Series(cells, dtype="Int64"), unit="ms", utc=True).astype(TIME)
         else:
             found[column] = pd.Series(cells, dtype=_KINDS[kind])
-    return pd.DataFrame(found)
+    return found
 
 
 def _names(dataset: Dataset, columns: Iterable[str]) -> dict[str, str]:

@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rothamsted import tags, tracking
+from rothamsted import places, tags, tracking
 from rothamsted.analysis.find import find_last_stage, find_sweep
 from rothamsted.analysis.read_sweep import read_sweep, read_sweep_runs
 from rothamsted.analysis.settings import settings_of
+from rothamsted.analysis.typed import label
 from rothamsted.analysis.values import Dataset
 from rothamsted.calls.described import DescribedSweep
+from rothamsted.calls.frames import TIME, table
 from rothamsted.calls.result import Result
 from rothamsted.errors import StoreError
+from rothamsted.inventory.sweeps import ListedSweep, find_listed, list_sweeps
 from rothamsted.unsaved import UnsavedDatabases
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_COLUMNS = {
+    **{"name": "s", "state": "s", "n_done": "I", "n_all": "I", "metric": "s", "direction": "s", "best": "s"},
+    **{"mean": "f", "ci_low": "f", "ci_high": "f", "n": "i", "is_confirmed": "b", "started": TIME, "run_id": "s"},
+    "note": "s",
+}
 
 
 def load(name_or_run_id: str) -> Result:
@@ -56,7 +65,8 @@ def result_of(
     Args:
         run_id: of the sweep.
         uri: tracking URI.
-        is_complete: whether nothing is left to do; None: as the record says, which takes one out of time for complete.
+        is_complete: whether nothing is left to do; None: as the search says, or where it is not here the record,
+            which takes one out of time for complete.
         described: the sweep; None: as it is on record.
         databases: that go with the result.
     """
@@ -70,6 +80,7 @@ def result_of(
     if described is None:
         found = read_sweep_runs(run_id, uri=uri)
         described = DescribedSweep.of_record(found.sweep, question=found.question)
+        is_complete = _is_complete(run_id, found.sweep.storage, uri=uri) if is_complete is None else is_complete
     return Result(
         dataset=dataset if is_complete is None else replace(dataset, is_complete=is_complete),
         settings=settings_of(dataset.statistics),
@@ -81,20 +92,36 @@ def result_of(
 
 
 def sweeps() -> pd.DataFrame:
-    """All sweeps of the tracking store, the newest first: name, study, state, objective, started, run."""
-    import pandas as pd
+    """All sweeps that are here, the newest first; a later stage is a sweep of its own.
 
+    Returns:
+        name, state (running, finished, unfinished, failed), n_done and n_all conditions, metric, direction, the best
+        condition so far with its mean and interval (on fresh seeds where `is_confirmed`), n, started, run_id, note.
+
+    Raises:
+        UserError: one of the databases cannot be read.
+    """
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
-    runs = tracking.find_runs(None, {tags.ROLE: "sweep"}, uri=uri)[::-1]
-    started = pd.to_datetime(pd.Series([one.start_ms for one in runs], dtype="int64"), unit="ms", utc=True)
-    return pd.DataFrame(
-        {
-            "name": pd.Series([one.tags.get(tags.SWEEP, one.name) for one in runs], dtype="str"),
-            "study": pd.Series([one.params.get("study", "") for one in runs], dtype="str"),
-            "state": pd.Series([one.status.lower() for one in runs], dtype="str"),
-            "objective": pd.Series([one.params.get("objective", "") for one in runs], dtype="str"),
-            "started": started.astype("datetime64[ms, UTC]"),
-            "run_id": pd.Series([one.run_id for one in runs], dtype="str"),
-        }
+    return table(
+        _COLUMNS,
+        [_row(one) for one in list_sweeps(uri=uri, storage=places.absolute_storage(places.STORAGE, places.home(uri)))],
     )
+
+
+def _row(one: ListedSweep) -> tuple[Any, ...]:
+    plain, best = one.plain, one.best
+    first = [plain[name] for name in ("name", "state", "n_done", "n_all", "metric", "direction")]
+    bounds = ("", None, None, None, 0, False)
+    if best is not None:
+        bounds = (label(best.values), best.value, best.low, best.high, best.n, best.is_confirmed)
+    return (*first, *bounds, one.started_ms or None, one.run_id, one.note)
+
+
+def _is_complete(run_id: str, storage: str, *, uri: str) -> bool | None:
+    """Whether nothing is left to do, as the search says; None: its search is not here."""
+    try:
+        listed = find_listed(run_id, uri=uri, storage=storage)
+    except StoreError:
+        return None
+    return listed.state == "finished" if listed.search is not None else None

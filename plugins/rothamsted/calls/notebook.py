@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from html import escape
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from rothamsted import tracking
@@ -55,6 +58,13 @@ def html_of(analysis: Analysis, conditions: pd.DataFrame, *, tracking_uri: str) 
         )
         lines.append("; <code>.report()</code> writes the whole report.</p>")
     return "\n".join(lines)
+
+
+def show_figures() -> None:
+    """In a notebook, have figures shown that pyplot has not made: its backend says how once it is imported."""
+    if "ipykernel" in sys.modules:
+        with suppress(ImportError):  # a notebook that shows no figures by itself
+            import_module("matplotlib_inline.backend_inline")
 
 
 def _factor_columns(conditions: pd.DataFrame) -> list[str]:

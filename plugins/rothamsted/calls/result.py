@@ -198,8 +198,10 @@ class Result:
         Raises:
             UserError: no such plot, or nothing that it could show.
         """
+        from rothamsted.calls.notebook import show_figures
         from rothamsted.reporting.plots import NotApplicable, PlotOptions, drawn
 
+        show_figures()
         name = _KINDS.get(kind, kind)
         if name not in PLOTS:
             raise UserError(f"plot: kind={kind!r}: {known_names(kind, [*_KINDS, *PLOTS])}")

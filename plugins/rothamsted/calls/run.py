@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from contextlib import nullcontext
 from typing import Any, Unpack
@@ -10,7 +9,7 @@ from typing import Any, Unpack
 from rich.console import Console
 
 from rothamsted import api, tracking
-from rothamsted.calls.described import PLACE, DescribedSweep, IfExists
+from rothamsted.calls.described import PLACE, DescribedSweep
 from rothamsted.calls.keys import SweepKeys, takes_keys
 from rothamsted.calls.loaded import result_of
 from rothamsted.calls.result import Result
@@ -18,14 +17,13 @@ from rothamsted.catalog import EXECUTORS
 from rothamsted.errors import UserError
 from rothamsted.records import Outcome
 from rothamsted.result import SessionResult
-from rothamsted.search import find_search
 from rothamsted.suggest import known_names
-from rothamsted.sweeping.coordinator.coordinator import INTERRUPTED
+from rothamsted.sweeping.coordinator.coordinator import STOPPED
 from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
+from rothamsted.sweeping.open.if_exists import IF_EXISTS, IfExists, check_code, free_name
 from rothamsted.sweeping.opened import Place
 from rothamsted.unsaved import UnsavedDatabases, only_here, open_unsaved
 
-IF_EXISTS = ("resume", "new", "resume_with_changed_code")
 WIDTH = 160  # characters of a table, where no terminal says how wide it is
 N_LINES = 6  # of a traceback
 
@@ -72,7 +70,9 @@ def run(described: DescribedSweep, *, if_exists: IfExists = "resume", save: bool
     if databases is not None:
         described = described.with_spec(databases.takes(described.spec))
     elif if_exists == "new":
-        described = described.renamed(_free_name(described))
+        described = described.renamed(free_name(described.spec))
+    elif if_exists == "resume":
+        check_code(described.spec, described.study, described.root)
     with nullcontext() if databases is None else only_here(databases):
         ended, uri = _session(described, databases)
         _check_ended(ended, uri)
@@ -99,12 +99,6 @@ def _session(described: DescribedSweep, databases: UnsavedDatabases | None) -> t
     return api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console), uri
 
 
-def _free_name(described: DescribedSweep) -> str:
-    """The name of the sweep, or the first of NAME-2, NAME-3, … that its storage does not have."""
-    names = itertools.chain([described.name], (f"{described.name}-{n}" for n in itertools.count(2)))
-    return next(name for name in names if find_search(described.spec.storage, name) is None)
-
-
 def _check_ended(ended: SessionResult, uri: str) -> None:
     """Go on only where there is a result to give.
 
@@ -112,7 +106,7 @@ def _check_ended(ended: SessionResult, uri: str) -> None:
         KeyboardInterrupt: it was stopped by a signal.
         UserError: no replicate came to a result, or workers cannot run.
     """
-    if ended.exit_status == INTERRUPTED:
+    if ended.exit_status in STOPPED:
         raise KeyboardInterrupt(f"sweep {ended.sweep.name} is stopped; the same call goes on")
     replicates = ended.analysis.dataset.replicates
     has_result = any(one.outcome in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED) for one in replicates)

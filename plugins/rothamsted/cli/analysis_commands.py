@@ -34,6 +34,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
+from rothamsted.places import REPORTS, command_folder, output_folder
 from rothamsted.records import RunStatus
 
 FIGURE_KEYS = ("format", "where", "size")
@@ -69,7 +70,7 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
     from rothamsted.publish.export import Names, read_names, write_export
-    from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page
+    from rothamsted.publish.pages import copy_page, report_html, write_page, write_picture
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
@@ -86,21 +87,22 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     run_id = dataset.run_id or _summary_run(recorder, dataset.experiment_id, dataset.name, request, uri=uri)
     if command == "analyze" and dataset.kind == "sweep":
         rewrite_sweep_trials(recorder, dataset, level=settings.level, uri=uri)
-    write_record(recorder, analysis, run_id)
+    picture = write_picture(recorder, analysis, run_id)
+    write_record(recorder, analysis, run_id, picture=picture)
     write_page(recorder, run_id, html)
     _link_outer(recorder, dataset.experiment_id, run_id, dataset.name)
     recorder.close()
     console = Console()
     console.print(description(analysis), markup=False, soft_wrap=True)
     if folder is not None:
-        console.print(f"report: {copy_page(html, Path(folder), dataset.name)}", markup=False, soft_wrap=True)
+        console.print(
+            f"report: {copy_page(html, command_folder() / folder, dataset.name)}", markup=False, soft_wrap=True
+        )
     if export is not None:
-        written = write_export(analysis, Path(export), export_names)
+        written = write_export(analysis, command_folder() / export, export_names)
         console.print(f"export: {written}", markup=False, soft_wrap=True)
-    link = tracking.run_path(dataset.experiment_id, run_id)
-    console.print(
-        f"in MLflow: {tracking.ui_command(uri)}    # then /{link}, artifact {REPORT}", markup=False, soft_wrap=True
-    )
+    link = tracking.run_link(uri, dataset.experiment_id, run_id)
+    console.print(f"in MLflow: {tracking.ui_command(uri)}    # then {link}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -126,7 +128,7 @@ def export(arguments: Sequence[str]) -> int:
 def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
     found = pairs(arguments, command="compare")
-    references, folder = names_of(take(found, "runs")), take(found, "folder", "reports") or "reports"
+    references, folder = names_of(take(found, "runs")), take(found, "folder")
     asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
     objective, over = take_objective(found, "compare"), take_over(found, "compare")
     if len(references) < 2:
@@ -151,7 +153,8 @@ def compare(arguments: Sequence[str]) -> int:
         with tracking.open_recorder(uri) as recorder:
             recorder.log(outer, tags={tags.ROLE: "summary"})
             write_page(recorder, outer, html, "report/comparison.html")
-    console.print(f"comparison: {copy_page(html, Path(folder), dataset.name[:80])}", markup=False, soft_wrap=True)
+    written = copy_page(html, output_folder(folder, usual=REPORTS, tracking_uri=uri), dataset.name[:80])
+    console.print(f"comparison: {written}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -178,7 +181,8 @@ def _link_outer(recorder: tracking.Recorder, experiment_id: str, run_id: str, na
     outer = tracking.current_run_id()
     if outer is None or outer == run_id:
         return
-    recorder.log(outer, tags={tags.ROLE: "continuation", tags.CONTINUES: run_id})
+    own = {tags.ROLE: "continuation", tags.CONTINUES: run_id, "mlflow.runName": f"{name} (analysed)"}
+    recorder.log(outer, tags=own)
     link = tracking.run_path(experiment_id, run_id)
     recorder.set_description(outer, f"Analysed **{name}**: [the run with its results]({link})\n")
 

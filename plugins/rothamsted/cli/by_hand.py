@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rothamsted.mlproject import FILE_NAME, find_home, find_root, study_commands
 from rothamsted.studies import Study, load_study
 from rothamsted.suggest import known_names
 
+_EACH = {"-m", "--multirun"}  # as Hydra writes it: train every combination
 _BARE = ("--no-save", "--help")  # options of a study without a value
 
 
@@ -22,7 +24,36 @@ def train(arguments: Sequence[str]) -> int:
         raise UserError(
             f"rothamsted train: which study? write rothamsted train STUDY [FIELD=VALUE ...]; known: {known}"
         )
-    return entry_point(arguments[0], arguments[1:])
+    name, words = arguments[0], list(arguments[1:])
+    if not _EACH & set(words):
+        return entry_point(name, words)
+    statuses = []
+    for one in combinations([word for word in words if word not in _EACH]):
+        print(f"train {name} {' '.join(one)}", flush=True)
+        statuses.append(entry_point(name, one))
+    return max(statuses)
+
+
+def combinations(words: Sequence[str]) -> list[list[str]]:
+    """`lr=0.1,0.2 n=1,2 --no-save` as four lines, as Hydra's -m takes it.
+
+    Raises:
+        UserError: what is no combination: a range without steps, or words that Hydra cannot read.
+    """
+    from rothamsted.space import DomainError, Space, SpaceError
+    from rothamsted.space.hydra import domains_from_hydra
+
+    pairs_of = [word for n, word in enumerate(words) if _is_pair(word, words[n - 1] if n else "")]
+    others = [word for n, word in enumerate(words) if not _is_pair(word, words[n - 1] if n else "")]
+    try:
+        grid = Space(domains_from_hydra(" ".join(pairs_of))).grid()
+    except (SpaceError, DomainError) as error:
+        raise UserError(f"rothamsted train -m: {str(error).removeprefix('space.')}") from None
+    written = [
+        [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in condition.items()]
+        for condition in grid
+    ]
+    return [[*one, *others] for one in written]
 
 
 def entry_point(name: str, arguments: Sequence[str]) -> int:
@@ -49,11 +80,14 @@ def as_options(words: Sequence[str]) -> list[str]:
     """`lr=0.1 --set 'a=1 b=2'` as `--lr=0.1 --set 'a=1 b=2'`, which the study's own command line takes."""
     found: list[str] = []
     for word in words:
-        before = found[-1] if found else ""
-        is_value = before.startswith("--") and "=" not in before and before not in _BARE
-        is_pair = "=" in word and word.partition("=")[0].replace(".", "_").isidentifier()
-        found.append(f"--{word}" if is_pair and not is_value else word)
+        found.append(f"--{word}" if _is_pair(word, found[-1] if found else "") else word)
     return found
+
+
+def _is_pair(word: str, before: str) -> bool:
+    """Whether a word is `field=value`, and not the value of the option before it."""
+    is_value = before.startswith("--") and "=" not in before and before not in _BARE
+    return "=" in word and word.partition("=")[0].replace(".", "_").isidentifier() and not is_value
 
 
 def prepare_data(arguments: Sequence[str]) -> int:

@@ -5,21 +5,22 @@ Apart from `main` because a command knows its keys and nothing of how errors are
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rothamsted.catalog import EXECUTORS
+from rothamsted import places, tags
 from rothamsted.cli.after_dashes import COMMAND
 from rothamsted.cli.arguments import pairs, take, take_truth
+from rothamsted.cli.screen import screen_of
+from rothamsted.cli.sweep_target import take_file
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home
+from rothamsted.spec.field_values import seconds
 
-if TYPE_CHECKING:
-    pass
-
-DEFAULT_STORAGE = "sqlite:///optuna.db"
+LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
 
 
 def sweep(arguments: Sequence[str]) -> int:
@@ -27,35 +28,35 @@ def sweep(arguments: Sequence[str]) -> int:
     from rothamsted.promotion.judge.applies import policy_of
     from rothamsted.sweeping.open.from_file import load, opening_comment
 
-    found = pairs(arguments, command="sweep")
-    path = take(found, "config", None if COMMAND in found else "sweeps/quickstart.yaml")
+    found, screen = pairs(arguments, command="sweep"), screen_of(arguments, command="sweep")
+    is_saved = take_truth(found, "save", "sweep")
     root = find_home(Path.cwd())
+    given = take_file(found, root, default="sweeps/quickstart.yaml")
+    path = None if given is None else places.input_file(given)
     spec, study = load(path, found, root)
     policy_of(spec, root)
 
-    from rich.console import Console
-
     from rothamsted import api, tracking  # once the file has no mistake: what runs it takes long to import
+    from rothamsted.cli.sweep_ending import ended, executor_of
     from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
     from rothamsted.sweeping.opened import Place
+    from rothamsted.unsaved import unsaved
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = screen.console
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
     prepare_environment(spec, study, lambda line: console.print(line, soft_wrap=True, markup=False))
-    place = Place(
-        root=root,
-        tracking_uri=tracking.tracking_uri(),
-        outer_run_id=tracking.current_run_id(),
-        source=path or "",
-        question=opening_comment(Path(path)) if path else "",
-    )
-    result = api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console)
-    if result.decision is not None:
-        from rothamsted.cli.promotion_commands import show_decision
-
-        show_decision(result.decision, place.tracking_uri, console)
-    return result.exit_status
+    with nullcontext() if is_saved else unsaved() as databases:
+        spec = spec if databases is None else databases.takes(spec)
+        place = Place(
+            root=root,
+            tracking_uri=tracking.tracking_uri() if databases is None else databases.tracking_uri,
+            outer_run_id=tracking.current_run_id(),
+            source=path or "",
+            question=opening_comment(Path(path)) if path else "",
+        )
+        result = api.run(spec, study, place, executor=executor_of(spec, screen), console=console)
+        return ended(result, place, screen, is_saved=is_saved)
 
 
 def check(arguments: Sequence[str]) -> int:
@@ -64,11 +65,12 @@ def check(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.open.from_file import load
 
     found = pairs(arguments, command="check")
-    path = take(found, "config")
-    if path is None and COMMAND not in found:
-        raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
-    is_timed = take_truth(found, "time", "check")
     root = find_home(Path.cwd())
+    path = take_file(found, root)
+    if path is None and COMMAND not in found and "study" not in found:
+        raise UserError("rothamsted check: no sweep file given; write rothamsted check FILE")
+    path = None if path is None else places.input_file(path)
+    is_timed = take_truth(found, "time", "check")
     spec, study = load(path, found, root)
     policy_of(spec, root)
 
@@ -84,18 +86,47 @@ def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
     found = pairs(arguments, command="worker")
     name = take(found, "sweep")
-    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
+    storage = take(found, "storage") or places.STORAGE
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
 
     from rothamsted.studies import stop_on_signals
+    from rothamsted.sweeping.open.whose_search import search_of
     from rothamsted.sweeping.worker.entry import work
+    from rothamsted.tracking import tracking_uri
 
+    storage = search_of(storage, name, root=find_home(Path.cwd()), tracking_uri=tracking_uri())
+    _wait_for(name, storage, take(found, "wait"))
     printed = _Printed()
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
     print(f"sweep {name}: {why.value}; replicates that ended here: {printed.n_ended}")
     return 0
+
+
+def _wait_for(
+    name: str,
+    storage: str,
+    wait: str | None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait until a sweep has been started; afterwards whoever opens it says that it is not there."""
+    from rothamsted.search import find_search
+
+    if wait is None:
+        return
+    try:
+        until = clock() + float(seconds(wait if not wait.isdigit() else float(wait)))
+    except ValueError as error:
+        reason = str(error).replace("Input should", "must")
+        raise UserError(f"rothamsted worker: wait={wait}: {reason}") from None
+    while clock() < until:
+        record = find_search(storage, name)
+        if record is not None and tags.RUN_ID in record.attributes:
+            return
+        sleep(LOOK_SECONDS)
 
 
 class _Printed:

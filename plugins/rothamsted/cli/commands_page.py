@@ -1,6 +1,6 @@
-"""The page docs/commands.md, from the table of commands: `python -m rothamsted.cli.commands_page > docs/commands.md`.
+"""The page docs/commands.md, made from the table of commands. A test holds the page to the table.
 
-A test holds the page to the table.
+Make it again with `python -m rothamsted.cli.commands_page > docs/commands.md`.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ def _section(name: str, usage: Usage) -> str:
     lines += [f"`rothamsted {name}{words} [KEY=VALUE ...]`", ""]
     if usage.keys:
         lines += ["| key | |", "|---|---|"]
-        lines += [
-            f"| `{usage.written(key)}` | {meaning.replace('|', chr(92) + '|')} |" for key, meaning in usage.keys.items()
-        ]
+        lines += [f"| `{usage.written(key)}` | {meaning} |" for key, meaning in usage.keys.items()]
         lines.append("")
     return "\n".join([*lines, f"Also: {usage.others}.\n"] if usage.others else lines)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 
@@ -25,6 +24,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
+from rothamsted.places import FIGURES, output_folder
 from rothamsted.registries import NameOf
 
 SIZES = (50, 500)  # mm
@@ -50,7 +50,7 @@ def figures(found: dict[str, str]) -> int:
         found: The keys, `format` among them.
     """
     formats, plots = _formats(found), take_plots(found, "report")
-    folder, where, width_mm = Path(take(found, "folder", "figures") or "figures"), _where(found), _size(found)
+    given, where, width_mm = take(found, "folder"), _where(found), _size(found)
     asked = take_settings(found, "report")
     uri = open_store()
     find_named(found, uri)
@@ -61,6 +61,7 @@ def figures(found: dict[str, str]) -> int:
     options = take_plot_options(found, "report")
     dataset = take_dataset(found, "report", uri=uri, has_samples=options.axis == "samples")
     analysis = analyze(dataset, replace(settings_of(dataset.statistics), **asked))
+    folder = output_folder(given, usual=FIGURES, tracking_uri=uri)
     written = write_figures(
         analysis, folder, plots=plots, formats=formats, where=where, options=options, width_mm=width_mm
     )

@@ -6,19 +6,16 @@ import datetime
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
-from rothamsted import tracking
+from rothamsted import places, tracking
 from rothamsted.cli.arguments import pairs, take, take_many, take_truth
-from rothamsted.cli.commands import DEFAULT_STORAGE
 from rothamsted.cli.progress_lines import best_words, progress_lines, watch
 from rothamsted.cli.screen import Screen, screen_of
-from rothamsted.cli.store import open_store
+from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import UserError
 from rothamsted.inventory.progress import progress_of
 from rothamsted.inventory.sweeps import STATES, ListedSweep, find_listed
 from rothamsted.inventory.sweeps import list_sweeps as all_sweeps
-from rothamsted.mlproject import find_home
 from rothamsted.suggest import known_names
 
 NOT_YET = 3  # exit status
@@ -31,8 +28,8 @@ def list_sweeps(arguments: Sequence[str]) -> int:
     for state in wanted:
         if state not in STATES:
             raise UserError(f"rothamsted list: state={state} is not one; {known_names(state, STATES)}")
-    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
-    uri = open_store()
+    given, uri = take(found, "storage"), open_store()
+    storage = search_at(given, uri)
     sweeps = [one for one in all_sweeps(uri=uri, storage=storage) if not wanted or one.state in wanted]
     screen.give({"sweeps": [one.plain for one in sweeps]})
     if screen.is_quiet:
@@ -79,8 +76,8 @@ def status(arguments: Sequence[str]) -> int:
     name, is_watched = take(found, "sweep"), take_truth(found, "watch", "status")
     if name is None:
         raise UserError("rothamsted status: which sweep? write rothamsted status NAME; rothamsted list has the names")
-    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
-    uri = open_store()
+    given, uri = take(found, "storage"), open_store()
+    storage = search_at(given, uri)
     listed = find_listed(name, uri=uri, storage=storage)
     run = tracking.find_run(listed.run_id, uri=uri) if listed.run_id else None
     read = partial(progress_of, listed, run, storage=storage)
@@ -99,9 +96,9 @@ def delete(arguments: Sequence[str]) -> int:
     names, is_sure = take_many(found, "sweep"), take_truth(found, "yes", "delete")
     if not names:
         raise UserError("rothamsted delete: which sweep? write rothamsted delete NAME; rothamsted list has the names")
-    storage, uri = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE, open_store()
-    root = find_home(Path.cwd())
-    every = [belongings.belongings_of(name, uri=uri, storage=storage, root=root) for name in names]
+    given, uri = take(found, "storage"), open_store()
+    storage = search_at(given, uri)
+    every = [belongings.belongings_of(name, uri=uri, storage=storage, home=places.home(uri)) for name in names]
     screen.say(*[line for one in every for line in one.lines])
     if not is_sure and not _is_agreed(screen):
         screen.say("nothing is deleted")

@@ -10,9 +10,8 @@ from types import FrameType
 
 from rothamsted import tracking
 from rothamsted.cli.arguments import pairs, take, take_truth
-from rothamsted.cli.commands import DEFAULT_STORAGE
 from rothamsted.cli.screen import screen_of
-from rothamsted.cli.store import open_store
+from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import UserError
 from rothamsted.inventory.servers import dashboard_command, free_port, mlflow_command, serving, stay
 from rothamsted.inventory.sweeps import ListedSweep, find_listed
@@ -26,9 +25,9 @@ def open_sweep(arguments: Sequence[str]) -> int:
     """Open a sweep in the browser, and stay until Ctrl-C, which is the way to end this: exit status 0."""
     found, screen = pairs(arguments, command="open"), screen_of(arguments, command="open")
     name, opens_page = take(found, "sweep"), take_truth(found, "browser", "open")
-    storage = take(found, "storage", DEFAULT_STORAGE) or DEFAULT_STORAGE
-    wanted = _port(take(found, "port"))
+    given, wanted = take(found, "storage"), _port(take(found, "port"))
     uri = open_store()
+    storage = search_at(given, uri)
     listed = find_listed(name, uri=uri, storage=storage) if name is not None else None
     if listed is not None and listed.sweep is not None:
         storage = listed.sweep.storage

@@ -1,11 +1,12 @@
 """The commands that change registered models: promote and rollback; and registry, which prints their history.
 
-A verdict is a result, whatever it is: exit status 0. A mistake (no such model or sweep, a policy for something else,
-evidence that was altered) is one line and exit status 2, and nothing is recorded.
+Exit status 0: promoted, or champion already; 3: not promoted, which is a result, too. A mistake (no such model or
+sweep, a policy for something else, evidence that was altered) is one line and exit status 2, and nothing is recorded.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from rich.console import Console
 from rothamsted import tags, tracking
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take, take_truth
+from rothamsted.cli.screen import screen_of
 from rothamsted.cli.settings import find_named, take_number
 from rothamsted.cli.store import open_store
 from rothamsted.errors import SpecError, UserError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:  # what judges is imported when the command line has no mistak
     from rothamsted.promotion.judge.policy import Aliases, Policy
     from rothamsted.promotion.ledger.decision import PromotionOutcome
 
+NOT_YET = 3  # exit status
 WIDTH = 160  # characters of a table, where no terminal says how wide it is
 
 
@@ -46,7 +49,8 @@ def promote(arguments: Sequence[str]) -> int:
     from rothamsted.publish.console import sayer
     from rothamsted.sweeping.opened import Place
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    screen = screen_of(arguments, command="promote")
+    console = screen.console
     place = Place(root=root, tracking_uri=uri, outer_run_id=tracking.current_run_id())
     policy = policy_for(sweep, policy_file, root, uri=uri)
     outcome = promoting.promote(
@@ -59,7 +63,9 @@ def promote(arguments: Sequence[str]) -> int:
         n_replicates=n_replicates,
     )
     show_decision(outcome, uri, console)
-    return 0
+    screen.give(dataclasses.asdict(outcome))
+    is_promoted = outcome.was_champion or any(one.decision == "promoted" for one in outcome.decided)
+    return 0 if is_promoted or place.outer_run_id is not None else NOT_YET  # to `mlflow run` it is no failure
 
 
 def show_decision(outcome: PromotionOutcome, uri: str, console: Console) -> None:
@@ -152,9 +158,10 @@ def outcome_lines(outcome: PromotionOutcome, uri: str) -> list[str]:
         version = f"version {one.version}" if one.version else "not registered yet"
         lines += [f"{one.decision}: {one.label} ({version})", *(f"  {reason}" for reason in one.reasons)]
     lines.append(f"champion of {outcome.model}: {_champion(outcome)}")
-    page = tracking.run_path(outcome.experiment_id, outcome.sweep_run_id)
     if not outcome.is_dry_run:
-        lines.append(f"in MLflow: {tracking.ui_command(uri)}    # then /#/models/{outcome.model}, and /{page}")
+        page = tracking.run_link(uri, outcome.experiment_id, outcome.sweep_run_id)
+        model = f"{tracking.ui_address(uri)}/#/models/{outcome.model}"
+        lines.append(f"in MLflow: {tracking.ui_command(uri)}    # then {model}, and {page}")
     return lines
 
 
@@ -192,7 +199,8 @@ def _link_outer(uri: str, outcome: PromotionOutcome) -> None:
     if outer is None or outer == outcome.sweep_run_id:
         return
     with tracking.open_recorder(uri) as recorder:
-        recorder.log(outer, tags={tags.ROLE: "continuation", tags.CONTINUES: outcome.sweep_run_id})
+        own = {tags.CONTINUES: outcome.sweep_run_id, "mlflow.runName": f"{outcome.sweep} (promotion)"}
+        recorder.log(outer, tags={tags.ROLE: "continuation", **own})
         link = tracking.run_path(outcome.experiment_id, outcome.sweep_run_id)
         decided = ", ".join(f"version {one.version} {one.decision}" for one in outcome.decided)
         recorder.set_description(outer, f"Promotion to **{outcome.model}**: {decided}. [The sweep]({link})\n")

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from rothamsted import tracking
+from rothamsted import places, tracking
+from rothamsted.errors import UserError
 
 
 def open_store() -> str:
-    """The tracking URI, after a look whether anybody answers there."""
+    """The tracking URI, after a look whether anybody answers there.
+
+    Raises:
+        UserError: nobody does, or there is no such file.
+    """
     uri = tracking.tracking_uri()
+    path = places.sqlite_file(uri)
+    if path is not None and not path.exists():  # MLflow would make an empty one
+        raise UserError(
+            f"tracking store {uri}: there is no such file; give the command in the folder where the sweep was run, or "
+            f"set MLFLOW_TRACKING_URI, or {places.HOME} to the folder of mlflow.db"
+        )
     tracking.check_reachable(uri)
     return uri
+
+
+def search_at(given: str | None, uri: str) -> str:
+    """The address of the search database that is given, or of the usual one.
+
+    Args:
+        given: by the user; None: nothing.
+        uri: of MLflow.
+    """
+    return places.absolute_storage(given or places.STORAGE, places.home(uri))

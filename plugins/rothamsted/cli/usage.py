@@ -54,7 +54,7 @@ COMMON: Mapping[str, tuple[tuple[str, ...], str]] = {
     "verbose": (("-v", "--verbose"), "print what the libraries log, and the traceback of an error"),
 }
 _FILE = "every key of the sweep file (trials, execution.workers, …) and every parameter of the study"
-_STORAGE = "its search database; by default sqlite:///optuna.db"
+_STORAGE = "the search database; by default optuna.db beside the tracking store"
 _POLICY = "a file"
 
 USAGES: Mapping[str, Usage] = {
@@ -89,8 +89,6 @@ USAGES: Mapping[str, Usage] = {
             "source": "a study's name, a script, or the file to translate; by default what is found here",
             "from": "optuna, wandb or hydra: translate the file of that tool",
             "output": "the file to write; by default NAME.yaml. An existing file is not overwritten",
-            "storage": "with from=optuna: the storage of an Optuna study that ran",
-            "name": "of the sweep; with storage also of the Optuna study",
         },
         words=("source",),
         example="sweep.yaml from=wandb output=sweeps/mine.yaml",
@@ -111,9 +109,10 @@ USAGES: Mapping[str, Usage] = {
             "config": "YAML or JSON file of fields",
             "output": "folder for the files of the trained model",
             "save": "leave nothing behind: no MLflow run, no files",
+            "multirun": "or -m: lr=0.1,0.2 n=1,2 trains every combination, one after the other",
         },
         words=("study",),
-        switches={"save": False},
+        switches={"save": False, "multirun": True},
         others="every field of the study; rothamsted train STUDY --help lists them",
         example="batch_size optimizer.lr=0.1",
         completes="study",
@@ -133,7 +132,7 @@ USAGES: Mapping[str, Usage] = {
         does="List the sweeps of both databases: state, conditions that ended, the best so far, when they began.",
         keys={
             "state": "only those that are running, finished, unfinished or failed, a,b",
-            "storage": "a search database; by default sqlite:///optuna.db and those that the sweeps' runs name",
+            "storage": _STORAGE,
         },
         example="state=running",
     ),

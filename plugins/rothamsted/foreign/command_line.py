@@ -43,7 +43,12 @@ class CommandLine:
     @property
     def source_tags(self) -> dict[str, str]:
         """Where the numbers are from, for the record."""
-        return {"rothamsted.command": self.command.text, "mlflow.source.name": self.command.script}
+        return {"rothamsted.command": self.command.text, "mlflow.source.name": self.source_name}
+
+    @property
+    def source_name(self) -> str:
+        """What MLflow shows as the source of a run: the script."""
+        return self.command.script
 
     @property
     def not_passed_on(self) -> tuple[str, ...]:

@@ -5,8 +5,12 @@ as a program (`python keeper.py FD`) for a plain command, as a function in a for
 
 The keeper talks with its owner through a socket, one line of JSON a message. It says `{"pid": …, "keeper": …}` or
 `{"error": …}` once, then `{"exit": …}`; it hears `{"stop": grace_seconds}`. The end of the socket means that the
-owner is gone, SIGKILL included. As a subreaper it stays the ancestor of every process that the command starts,
-also of daemons, so that it can end them all. If the keeper itself is killed the kernel kills the command.
+owner is gone, SIGKILL included.
+
+On Linux it is a subreaper: it stays the ancestor of every process that the command starts, also of daemons, so that
+it can end them all; and if the keeper itself is killed the kernel kills the command. Elsewhere (a request with a
+`mark`) it knows them by their session and by the mark in their environment, and its owner ends them if it is killed.
+What then escapes is a daemon that empties its environment, and everything if keeper and owner are killed at once.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ _TICK_SECONDS = 0.05  # while something is being ended
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _NEVER = float("inf")
+MARK = "ROTHAMSTED_KEPT"  # variable of a command and all that it starts, where the system keeps no orphans
 
 Request = Mapping[str, Any]
 
@@ -39,7 +44,7 @@ def keep(channel: socket.socket, request: Request, body: Callable[[Request], Non
 
     In the child, `body` either replaces the process or ends in SystemExit, which passes through here.
     """
-    _set_option(_PR_SET_CHILD_SUBREAPER, 1)
+    ways = Marked(request["mark"]) if request.get("mark") else _Subreaper()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ready, started = os.pipe()  # closed by exec or by the start of the body; a line in it says why it failed
     keeper = os.getpid()
@@ -47,15 +52,15 @@ def keep(channel: socket.socket, request: Request, body: Callable[[Request], Non
     if pid == 0:
         os.close(ready)
         channel.close()
-        _become_child(keeper, request, started)
-        body({**request, "started": started})
+        _become_child(keeper, request, started, ways)
+        body({**request, "environment": {**request["environment"], **ways.environment}, "started": started})
         return
     os.close(started)
     with os.fdopen(ready, encoding="utf-8") as pipe:
         failure = pipe.read()
     _say(channel, {"error": failure} if failure else {"pid": pid, "keeper": keeper})
-    code = _wait(channel, pid)
-    _end_leftovers()
+    code = _wait(channel, pid, ways)
+    _end_leftovers(ways)
     _say(channel, {"exit": code})
     os._exit(0)
 
@@ -107,15 +112,87 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+class _Subreaper:
+    """Linux: what the command starts stays below the keeper."""
+
+    environment: Mapping[str, str] = {}  # of the command, in addition
+
+    def __init__(self) -> None:
+        _set_option(_PR_SET_CHILD_SUBREAPER, 1)
+        self._pidfd = -1
+
+    def tie(self, keeper: int) -> None:
+        """In the command's process: end with the keeper."""
+        _set_option(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != keeper:
+            os._exit(1)  # the keeper died before it was asked for its death
+
+    def look(self, pid: int, channels: list[socket.socket], seconds: float | None) -> tuple[int | None, bool]:
+        """Wait for the command's end or for a word; its exit status if it ended, and whether there is a word."""
+        if self._pidfd < 0:
+            self._pidfd = os.pidfd_open(pid)
+        readable, _, _ = select.select([self._pidfd, *channels], [], [], seconds)
+        return (_reap(pid), False) if self._pidfd in readable else (None, bool(readable))
+
+    def left(self) -> list[int]:
+        """All that the command has started and that has not ended."""
+        return descendants(os.getpid())
+
+    def rest(self) -> list[int]:
+        """The same after the command's end; what has ended is forgotten."""
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return []
+        return self.left()
+
+
+class Marked:
+    """Any Unix: what the command starts is in its session, below it, or has the mark in its environment."""
+
+    def __init__(self, mark: str, pid: int = 0) -> None:
+        self.environment: Mapping[str, str] = {MARK: mark}
+        self._mark, self._pid = mark, pid  # of the command, once it has been started
+
+    def tie(self, keeper: int) -> None:
+        """Nothing: the owner ends the command if the keeper is killed."""
+
+    def look(self, pid: int, channels: list[socket.socket], seconds: float | None) -> tuple[int | None, bool]:
+        """As above; the end is asked for twenty times a second."""
+        self._pid = pid
+        at_most = _TICK_SECONDS if seconds is None else min(seconds, _TICK_SECONDS)
+        readable, _, _ = select.select(channels, [], [], at_most)
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        return (os.waitstatus_to_exitcode(status), False) if ended else (None, bool(readable))
+
+    def left(self) -> list[int]:
+        """As above; zombies are no longer there."""
+        import psutil  # not on Linux, where the keeper starts without site-packages
+
+        found: list[int] = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                is_own = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
+                if is_own and (os.getsid(process.pid) == self._pid or process.environ().get(MARK) == self._mark):
+                    found.append(process.pid)
+        return found
+
+    def rest(self) -> list[int]:
+        """As above."""
+        return self.left()
+
+
+Ways = _Subreaper | Marked
+
+
 # ---- within ----
 
 
-def _become_child(keeper: int, request: Request, started: int) -> None:
+def _become_child(keeper: int, request: Request, started: int, ways: Ways) -> None:
     """Own session, end with the keeper, log, folder: what a process has before its first instruction."""
     os.setsid()
-    _set_option(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != keeper:
-        os._exit(1)  # the keeper died before it was asked for its death
+    ways.tie(keeper)
     try:
         log = os.open(request["log_path"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -129,26 +206,24 @@ def _become_child(keeper: int, request: Request, started: int) -> None:
     os.close(log)
 
 
-def _wait(channel: socket.socket, pid: int) -> int:
+def _wait(channel: socket.socket, pid: int, ways: Ways) -> int:
     """Wait for the main process, stopping it where asked; its exit status, negative for a signal."""
-    pidfd = os.pidfd_open(pid)
-    pending = bytearray()
-    watched: list[Any] = [pidfd, channel]
+    pending, channels = bytearray(), [channel]
     kill_at = _NEVER
     while True:
         left = None if kill_at == _NEVER else max(0.0, kill_at - time.monotonic())
-        readable, _, _ = select.select(watched, [], [], left)
-        if pidfd in readable:
-            return _reap(pid)
-        if channel in readable:
+        code, is_told = ways.look(pid, channels, left)
+        if code is not None:
+            return code
+        if is_told:
             message = receive(channel, pending)
             if message is None:
-                watched.remove(channel)
+                channels.clear()
             grace = OWNER_GONE_GRACE_SECONDS if message is None else float(message["stop"])
             _signal_group(pid, signal.SIGTERM)
             kill_at = min(kill_at, time.monotonic() + grace)
-        elif kill_at != _NEVER and time.monotonic() >= kill_at:
-            _signal_all(signal.SIGKILL)
+        elif time.monotonic() >= kill_at:
+            signal_all(ways.left(), signal.SIGKILL)
             kill_at = time.monotonic() + _TICK_SECONDS
 
 
@@ -159,27 +234,23 @@ def _reap(pid: int) -> int:
             return os.waitstatus_to_exitcode(status)
 
 
-def _end_leftovers() -> None:
+def _end_leftovers(ways: Ways) -> None:
     """Orphans of the command: left alone for a second, then SIGTERM, a second later SIGKILL until none is left."""
     begun = time.monotonic()
     is_asked = False
-    while True:
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return
+    while left := ways.rest():
         waited = time.monotonic() - begun
         if waited > 2 * LEFTOVER_SECONDS:
-            _signal_all(signal.SIGKILL)
+            signal_all(left, signal.SIGKILL)
         elif waited > LEFTOVER_SECONDS and not is_asked:
-            _signal_all(signal.SIGTERM)
+            signal_all(left, signal.SIGTERM)
             is_asked = True
         time.sleep(_TICK_SECONDS)
 
 
-def _signal_all(number: signal.Signals) -> None:
-    for pid in descendants(os.getpid()):
+def signal_all(pids: list[int], number: signal.Signals) -> None:
+    """Send a signal to each that is still there."""
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 

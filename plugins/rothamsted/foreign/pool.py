@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rothamsted.foreign import keeper
-from rothamsted.foreign.process import Launch, Running, check_platform, confirm, start
+from rothamsted.foreign.process import Launch, Running, confirm, start
+from rothamsted.system import this_system
 
 # These differ from run to run, and no library reads them while it is imported.
 PER_RUN = frozenset({"MLFLOW_RUN_ID", "ROTHAMSTED_REPORT"})
@@ -58,7 +59,8 @@ class Pool:
             environment: the whole environment of one run.
             per_run: variables that differ between runs; the imports do not see them.
         """
-        check_platform()
+        if not this_system().forks_after_imports:
+            return f"a warm start is for Linux only, and this is {this_system().name}"
         script = _script(folder, arguments, environment)
         if isinstance(script, str):
             return script

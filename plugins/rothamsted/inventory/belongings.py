@@ -57,14 +57,14 @@ class Belongings:
         return lines
 
 
-def belongings_of(reference: str, *, uri: str, storage: str, root: Path) -> Belongings:
+def belongings_of(reference: str, *, uri: str, storage: str, home: Path) -> Belongings:
     """Find what belongs to a sweep: all stages, whichever of them is named.
 
     Args:
         reference: name of the sweep or of a stage, or id of its run.
         uri: tracking URI.
         storage: database URL of the search.
-        root: of the project, below which checkpoints lie.
+        home: below which checkpoints lie.
 
     Raises:
         StoreError: there is no such sweep, or registered model versions need its artifacts.
@@ -85,7 +85,7 @@ def belongings_of(reference: str, *, uri: str, storage: str, root: Path) -> Belo
             f"sweep {name}: {', '.join(runs.versions)} in the registry needs its artifacts; delete the version there "
             "first, in MLflow's UI under Models, or keep the sweep"
         )
-    return Belongings(name=name, searches=own, runs=runs, checkpoints=_checkpoints(own, root))
+    return Belongings(name=name, searches=own, runs=runs, checkpoints=_checkpoints(own, home))
 
 
 def delete(belongings: Belongings, *, uri: str, storage: str) -> None:
@@ -120,9 +120,9 @@ def _searches_of(name: str, first_id: str, searches: Sequence[ListedSearch]) -> 
     return [*stages, *confirmations, *contests]
 
 
-def _checkpoints(searches: Sequence[ListedSearch], root: Path) -> list[Path]:
+def _checkpoints(searches: Sequence[ListedSearch], home: Path) -> list[Path]:
     folders = [
-        checkpoints_of(root, from_resolved(one.spec), str(one.attributes[tags.RUN_ID]))
+        checkpoints_of(home, from_resolved(one.spec), str(one.attributes[tags.RUN_ID]))
         for one in searches
         if tags.RUN_ID in one.attributes
     ]

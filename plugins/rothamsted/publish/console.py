@@ -169,10 +169,16 @@ def _interval_header(analysis: Analysis) -> str:
     return f"{level_percent(analysis.level)} interval ({' or '.join(sorted(SCALES.get(one, one) for one in kinds))})"
 
 
+def say_where(tracking_uri: str, experiment_id: str, run_id: str, console: Console) -> None:
+    """Print the link to the trials of a sweep, which works from its start on."""
+    _line(console, f"    its trials, best first: {tracking.sweep_link(tracking_uri, experiment_id, run_id)}")
+
+
 def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) -> None:
-    link = tracking.run_path(dataset.experiment_id, dataset.run_id)
     _line(console, "see this sweep in MLflow and in optuna-dashboard:")
-    _line(console, f"  {tracking.ui_command(tracking_uri)}    # then /{link.lstrip('/')}")
+    _line(console, f"  {tracking.ui_command(tracking_uri)}    # then one of these two")
+    say_where(tracking_uri, dataset.experiment_id, dataset.run_id, console)
+    _line(console, f"    its result: {tracking.run_link(tracking_uri, dataset.experiment_id, dataset.run_id)}")
     _line(console, f"  {dashboard_command(storage)}    # study {dataset.name}")
 
 

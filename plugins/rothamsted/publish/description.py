@@ -19,14 +19,22 @@ from rothamsted.statistics.centres import words_of
 from rothamsted.wording import level_percent, with_basis
 
 N_SHOWN = 10
+PICTURE_TEXT = "the best conditions with their intervals"
 MOST_CHARACTERS = 7_500  # MLflow keeps 8,000
 
 
-def description(analysis: Analysis) -> str:
-    """What was asked, how much of it is done, the confirmed estimate if there is one, the best conditions."""
+def description(analysis: Analysis, *, picture: str = "") -> str:
+    """The answer; then what was asked, how much of it is done, the confirmed estimate, the best conditions.
+
+    Args:
+        analysis: Of a sweep, a contest or runs.
+        picture: Address of a chart that is shown below the answer; empty: none.
+    """
     dataset = analysis.dataset
     what = {"sweep": "Sweep", "contest": "Contest", "runs": "Runs of"}[dataset.kind]
-    lines = [f"## {what} {dataset.name}", ""]
+    lines = answer(analysis)
+    lines += [f"![{PICTURE_TEXT}]({picture})", ""] if picture else []
+    lines += [f"## {what} {dataset.name}", ""]
     lines += [dataset.question, ""] if dataset.question else []
     lines += [f"> {mark}" for mark in analysis.marks] + ([""] if analysis.marks else [])
     fresh = counts_text(dataset, "confirm")
@@ -44,6 +52,23 @@ def description(analysis: Analysis) -> str:
     elif "confirmation" in dataset.design:
         lines += ["There is no best condition, so there is nothing to confirm."]
     return "\n".join([*lines, ""])[:MOST_CHARACTERS]
+
+
+def answer(analysis: Analysis) -> list[str]:
+    """The winner, its estimate, and what cannot be ruled out: the three lines that MLflow shows of a description."""
+    dataset = analysis.dataset
+    if dataset.kind == "contest" or not analysis.ranking:
+        return []
+    best = next(one for one in dataset.conditions if one.number == analysis.ranking[0])
+    fresh = next((one for one in analysis.confirmed if one.condition == best.number and one.mean is not None), None)
+    metric = f"{over_text(analysis)}{dataset.objective.metric}"
+    if fresh is not None:
+        estimate = f"Confirmed on fresh seeds: {metric} {confirmed_text(fresh)}."
+    else:
+        searched = next(one for one in analysis.objective if one.condition == best.number)
+        estimate = f"As the search saw it, which is optimistic: {metric} {estimate_text(searched.interval, searched)}."
+    words = verdict_words(analysis, with_plan=False)
+    return [f"**Best: {best.label}**", "", estimate, "", *([words, ""] if words else [])]
 
 
 def counts_text(dataset: Dataset, phase: Phase) -> str:

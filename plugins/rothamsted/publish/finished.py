@@ -8,6 +8,7 @@ from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Analysis, Dataset
 from rothamsted.publish.confirmed_metrics import write_confirmed_metrics
 from rothamsted.publish.confirmed_tables import confirmed_replicates_table
+from rothamsted.publish.dashboard_plots import attributes_of_study, attributes_of_trials, dashboard_plots
 from rothamsted.publish.description import description
 from rothamsted.publish.record import write_record
 from rothamsted.reporting.tables.csv_tables import to_csv
@@ -22,10 +23,15 @@ def publish(recorder: Recorder, dataset: Dataset, settings: Settings, *, is_quic
         recorder: Of the tracking store.
         dataset: From the search or from the record: what is written has the same columns.
         settings: Of the analysis.
-        is_quick: Leave out what takes time (comparisons, effects, curves).
+        is_quick: Leave out what takes time (comparisons, effects, curves, the picture).
     """
     analysis = analyze(dataset, settings, parts=QUICK if is_quick else ALL)
-    write_record(recorder, analysis, dataset.run_id)
+    picture = ""
+    if not is_quick:
+        from rothamsted.publish.pages import write_picture  # plots: a second of imports
+
+        picture = write_picture(recorder, analysis, dataset.run_id)
+    write_record(recorder, analysis, dataset.run_id, picture=picture)
     return analysis
 
 
@@ -48,6 +54,11 @@ def publish_ended(
     text = description(analysis)
     metrics = [one.metric for one in (dataset.objective, *dataset.others)]
     queue.describe(metric=metrics, note=text)
+    queue.show(
+        plots=dashboard_plots(analysis),
+        on_trials=attributes_of_trials(analysis),
+        on_study=attributes_of_study(analysis),
+    )
     if confirmation is not None:
         of = f"Fresh seeds for the best of sweep [{dataset.name}](/dashboard/studies/{queue.study_id}): "
         confirmation.describe(metric=metrics, note=f"{of}one trial a replicate.\n\n{text}")

@@ -6,18 +6,23 @@ Apart from the tables because drawing takes seconds, and reading an analysis doe
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from rothamsted import __version__
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError
 from rothamsted.reporting.page.report_page import render_report
-from rothamsted.reporting.plots import PLOTS, PlotOptions, render
+from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, render, render_files
 from rothamsted.tracking import Recorder
 
 REPORT = "report/report.html"
+PICTURE = "report/intervals.png"
+PICTURE_DPI = 110  # about 750 pixels wide, as wide as a description
+INTERVALS = "forest"  # the plot of it
 
 
 def report_html(analysis: Analysis, *, plots: Sequence[str] = (), options: PlotOptions | None = None) -> str:
@@ -35,6 +40,22 @@ def report_html(analysis: Analysis, *, plots: Sequence[str] = (), options: PlotO
 def write_page(recorder: Recorder, run_id: str, html: str, path: str = REPORT) -> None:
     """Log a page to a run, where the MLflow UI shows it."""
     recorder.log_text(run_id, html, path)
+
+
+def write_picture(recorder: Recorder, analysis: Analysis, run_id: str) -> str:
+    """Log the chart of intervals to a run; returns its address within MLflow's UI, empty where nothing can be drawn.
+
+    A PNG, as the UI's server gives an SVG file no type that a browser draws.
+    """
+    try:
+        drawn = render_files(INTERVALS, analysis, ["png"], dpi=PICTURE_DPI)
+    except NotApplicable:
+        return ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / PICTURE.rpartition("/")[2]
+        path.write_bytes(drawn.files["png"])
+        recorder.log_file(run_id, path, PICTURE.rpartition("/")[0])
+    return f"get-artifact?path={quote(PICTURE, safe='')}&run_uuid={run_id}"
 
 
 def copy_page(html: str, folder: Path, name: str) -> Path:

@@ -32,11 +32,13 @@ from rothamsted.tracking import Recorder
 
 FOLDER = "statistics"
 MOST_ROWS_SHOWN = 1000  # of a table in the UI; the CSV file beside it has them all
-_STATISTICS = ("mean", "sd", "sem", "median", "min", "max")
+_STATISTICS = ("mean", "sd")  # tables have the others
 
 
-def write_record(recorder: Recorder, analysis: Analysis, run_id: str) -> list[str]:
+def write_record(recorder: Recorder, analysis: Analysis, run_id: str, *, picture: str = "") -> list[str]:
     """Write tables, metrics, tags and the description of an analysis to its run; returns the tables' names.
+
+    The description shows the picture, see `picture_of`.
 
     With several objectives each trial's run says whether it is in the Pareto set. Written again, everything is
     replaced: equal numbers leave the run as it was.
@@ -52,7 +54,7 @@ def write_record(recorder: Recorder, analysis: Analysis, run_id: str) -> list[st
     recorder.log(run_id, tags=_tags(analysis))
     for trial_id, is_member in _membership(analysis).items():
         recorder.log(trial_id, tags={tags.PARETO: "yes" if is_member else "no"})
-    recorder.set_description(run_id, description(analysis))
+    recorder.set_description(run_id, description(analysis, picture=picture))
     recorder.flush()
     return names
 

@@ -10,6 +10,7 @@ from rothamsted.tracking import Recorder
 
 def rewrite_sweep_trials(recorder: Recorder, dataset: Dataset, *, level: float, uri: str) -> int:
     """Write means and intervals of all trials of a sweep again; returns how many trials were written."""
-    below = tracking.find_runs([dataset.experiment_id], {tags.SWEEP: dataset.name, tags.ROLE: "trial"}, uri=uri)
-    trials = {run.run_id: run for run in below if run.tags.get("mlflow.parentRunId") == dataset.run_id}
+    ours = {tags.SWEEP: dataset.name, "mlflow.parentRunId": dataset.run_id}
+    below = tracking.find_runs([dataset.experiment_id], ours, uri=uri)
+    trials = {run.run_id: run for run in below if run.tags.get(tags.ROLE) in tags.TRIAL_ROLES}
     return rewrite_trials(recorder, dataset, trials, level=level, uri=uri)

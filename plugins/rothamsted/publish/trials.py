@@ -15,7 +15,7 @@ import numpy as np
 
 from rothamsted import tracking
 from rothamsted.analysis.objectives import OBJECTIVE, objective_key
-from rothamsted.analysis.points import summary_points
+from rothamsted.analysis.points import CURVE, SPREAD, metric_points, summary_points
 from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.metric import declared
 from rothamsted.records import MetricPoint
@@ -47,7 +47,7 @@ def rewrite_trials(
         curves = tracking.read_curves(ids, uri=uri)
         for trial in some:
             run = trials[trial]
-            points = list(_points(dataset, members[trial], curves, level, run.end_ms or run.start_ms))
+            points = list(_points(dataset, members[trial], curves, level, run))
             recorder.replace_metrics(trial, points)
             n_written += 1
     return n_written
@@ -72,25 +72,26 @@ def _points(
     replicates: Sequence[Replicate],
     curves: Mapping[str, Mapping[str, Curve]],
     level: float,
-    timestamp_ms: int,
+    trial: tracking.FoundRun,
 ) -> Iterator[MetricPoint]:
     of_runs = [curves[r.run_id] for r in replicates]
     numbers = [r.number for r in replicates]
-    how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms}
+    how: dict[str, Any] = {"level": level, "timestamp_ms": trial.end_ms or trial.start_ms}
     names = {name for of_run in of_runs for name in of_run}
     for metric in sorted(name for name in names - _AXES - {OBJECTIVE} if not name.startswith(f"{OBJECTIVE}.")):
         have = [metric in of_run for of_run in of_runs]
         steps, values = side_by_side([of_run[metric] for of_run in of_runs if metric in of_run], len(of_runs))
         crossing = crossing_of(dataset.crossed, [*compress(numbers, have), *compress(numbers, map(not_, have))])
-        yield from summary_points(
-            metric, steps, values, **how, known=declared(dataset.metrics, metric), crossing=crossing
-        )
+        is_judged = f"{metric}/n" in trial.metrics  # only a curve says its n at each step
+        known = declared(dataset.metrics, metric)
+        yield from metric_points(metric, steps, values, is_judged=is_judged, **how, known=known, crossing=crossing)
     for index, one in enumerate((dataset.objective, *dataset.others)):
         key, known = objective_key(index, one.metric), declared(dataset.metrics, one.metric)
         scores = np.array([(r.objective, *r.others)[index] for r in replicates])[:, None]
         if np.isfinite(scores).any():
             crossing = crossing_of(dataset.crossed, numbers)
-            yield from summary_points(key, np.array([0]), scores, **how, known=known, crossing=crossing, over=one.over)
+            more: dict[str, Any] = {"known": known, "crossing": crossing, "over": one.over, "keys": (*CURVE, *SPREAD)}
+            yield from summary_points(key, np.array([0]), scores, **how, **more)
 
 
 def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from rothamsted.analysis.commands import fetch_line, name_beside, resolved_path, run_line
+from rothamsted.analysis.commands import fetch_line, is_entry_point, name_beside, resolved_path, run_line
 from rothamsted.analysis.values import Analysis, Best
 from rothamsted.wording import count, duration, number
 
@@ -44,7 +44,10 @@ def _go_on(analysis: Analysis) -> NextStep:
     same = {"config": resolved_path(dataset.name)}
     return NextStep(
         words="The sweep has not ended. Go on with it:",
-        lines=(fetch_line(dataset.name, dataset.run_id), run_line("sweep", same, is_foreign=_is_foreign(analysis))),
+        lines=(
+            fetch_line(dataset.name, dataset.run_id),
+            run_line("sweep", same, is_in_project=_is_in_project(analysis)),
+        ),
     )
 
 
@@ -99,14 +102,14 @@ def _too_many(analysis: Analysis, best: Best) -> NextStep:
     asked = {"sweep": analysis.dataset.name, "difference": loss}
     return NextStep(
         words=f"{words}, or ask how many seeds show a loss of half of what this sweep could show ({loss}):",
-        lines=(run_line("power", asked, is_foreign=_is_foreign(analysis)),),
+        lines=(run_line("power", asked, is_in_project=_is_in_project(analysis)),),
     )
 
 
 def _promote(analysis: Analysis) -> NextStep | None:
     """Judge the confirmed winner for the registry, where it has a model and was not judged."""
     dataset, winner = analysis.dataset, analysis.ranking[0]
-    if dataset.objective.over != "mean":  # policies compare means
+    if dataset.objective.over != "mean" or not _is_in_project(analysis):  # policies compare means, and lie in a project
         return None
     if dataset.promotions or not any(one.condition == winner and one.mean is not None for one in analysis.confirmed):
         return None
@@ -122,7 +125,7 @@ def _changed(analysis: Analysis, changes: dict[str, str]) -> tuple[str, ...]:
     """The sweep's own file with changes."""
     dataset = analysis.dataset
     given = {"config": resolved_path(dataset.name), **changes}
-    return fetch_line(dataset.name, dataset.run_id), run_line("sweep", given, is_foreign=_is_foreign(analysis))
+    return fetch_line(dataset.name, dataset.run_id), run_line("sweep", given, is_in_project=_is_in_project(analysis))
 
 
 def _cost(analysis: Analysis, n: int) -> str:
@@ -149,5 +152,5 @@ def _is_staged(analysis: Analysis) -> bool:
     return "stages" in analysis.dataset.design or "stages" in analysis.dataset.looked_by
 
 
-def _is_foreign(analysis: Analysis) -> bool:
-    return bool({"project", "command"} & analysis.dataset.design.keys())
+def _is_in_project(analysis: Analysis) -> bool:
+    return is_entry_point(analysis.dataset.design.get("study"))

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from optuna.storages._rdb import models
 
 from rothamsted.errors import StoreError
+from rothamsted.search.listed import is_living
 from rothamsted.search.sql.clock import database_now
 from rothamsted.search.sql.leases import held_leases
 from rothamsted.search.sql.listed import DIRECTIONS
@@ -66,8 +67,7 @@ def delete_searches(url: str, study_ids: Sequence[int], *, is_alive: Callable[[s
 def who_works(connection: sa.Connection, study_id: int, *, is_alive: Callable[[str], bool]) -> str | None:
     """A living process that decides for a search or works on one of its trials; None: nobody."""
     lease = study_attribute(connection, study_id, SWEEP_LEASE)
-    is_held = lease is not None and lease["how"] == "deciding" and lease["expires"] > database_now(connection)
-    if is_held and is_alive(lease["holder"]):
+    if lease is not None and is_living(lease, database_now(connection)) and is_alive(lease["holder"]):
         return lease["holder"]
     for held in held_leases(connection, study_id):
         if held.worker and not held.is_over and is_alive(held.worker):

@@ -89,11 +89,12 @@ def _read(connection: sa.Connection) -> list[ListedSearch]:
             attributes=attributes,
             trials=counted.get(study_id, CountedTrials()),
             best=best.get(study_id),
-            is_deciding=_is_deciding(attributes.get(SWEEP_LEASE, {}), now),
+            is_deciding=is_living(attributes.get(SWEEP_LEASE, {}), now),
         )
         for study_id, (name, attributes) in ours.items()
     ]
 
 
-def _is_deciding(lease: Mapping[str, Any], now: float) -> bool:
+def is_living(lease: Mapping[str, Any], now: float) -> bool:
+    """Whether a process decides for a sweep by this lease; `now` by the database's clock."""
     return lease.get("how") == "deciding" and lease["expires"] > now

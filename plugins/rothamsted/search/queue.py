@@ -22,6 +22,7 @@ from rothamsted.search.samplers import sampler_named
 from rothamsted.search.sql.judged import Pruning
 from rothamsted.search.sql.queued import count_by_state, lock_and_count
 from rothamsted.search.sql.repeats import count_repeats
+from rothamsted.search.sql.shown import set_on_trials, set_plot
 from rothamsted.search.sql.tables import (
     insert_waiting,
     set_attributes_of_trials,
@@ -93,6 +94,30 @@ class Queue:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.set_metric_names([metric] if isinstance(metric, str) else list(metric))
         self._database.run(lambda tx: set_note(tx, self.study_id, None, note))
+
+    def show(
+        self,
+        *,
+        plots: Mapping[str, Mapping[str, Any]],
+        on_trials: Mapping[int, Mapping[str, Any]],
+        on_study: Mapping[str, str],
+    ) -> None:
+        """What optuna-dashboard shows of an analysis, all at once.
+
+        Args:
+            plots: Name -> plotly's JSON; one that is there is replaced.
+            on_trials: Number of a trial -> user attributes.
+            on_study: User attributes of the study.
+        """
+
+        def write(tx: sa.Connection) -> None:
+            for name, figure in plots.items():
+                set_plot(tx, self.study_id, name, figure)
+            set_on_trials(tx, self.study_id, on_trials)
+            for key, text in on_study.items():
+                set_study_attribute(tx, self.study_id, key, text)
+
+        self._database.run(write)
 
     def enqueue(self, n_trials: int, first: Sequence[Mapping[str, Any]] = ()) -> int:
         """Enqueue conditions up to `n_trials` in all; returns how many are new.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -224,7 +225,7 @@ def load_study(url: str, name: str) -> OptunaStudy:
 
 def dashboard_command(url: str) -> str:
     """The shell command that opens optuna-dashboard on this storage; a password is not printed."""
-    return f"optuna-dashboard {_shown(_parse(url))}"
+    return f"optuna-dashboard {shlex.quote(_shown(_parse(url)))}"
 
 
 def _parse(url: str) -> sa.engine.URL:

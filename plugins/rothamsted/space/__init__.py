@@ -10,6 +10,7 @@ from rothamsted.space.finite import n_conditions_of, untried
 from rothamsted.space.plain import domain_from_plain, domain_to_plain
 from rothamsted.space.space import Condition, Space, SpaceError
 from rothamsted.space.values import identity, is_equal_value
+from rothamsted.space.words import domain_words, unplaced
 
 __all__ = [
     "Choice",
@@ -22,9 +23,11 @@ __all__ = [
     "condition_key",
     "domain_from_plain",
     "domain_to_plain",
+    "domain_words",
     "identity",
     "is_equal_value",
     "n_conditions_of",
     "stored_bounds",
+    "unplaced",
     "untried",
 ]

@@ -1,10 +1,11 @@
 """The sweep file: one schema, one loader, and what can be asked of a checked sweep."""
 
 from rothamsted.spec.document import dotted
+from rothamsted.spec.grown import Begun, Growth, growth
 from rothamsted.spec.load import SWEEP_KEYS, from_resolved, load_sweep
 from rothamsted.spec.not_yet import NOT_YET, NotYet
 from rothamsted.spec.plan import Plan, plan
-from rothamsted.spec.resolved import PLACE_KEYS, difference, digest, grown_only, resolved, seeds_of
+from rothamsted.spec.resolved import PLACE_KEYS, difference, digest, resolved, seeds_of
 from rothamsted.spec.schema import (
     FILE_KEYS,
     Confirm,
@@ -27,9 +28,11 @@ __all__ = [
     "NOT_YET",
     "PLACE_KEYS",
     "SWEEP_KEYS",
+    "Begun",
     "Confirm",
     "EarlyStopping",
     "Execution",
+    "Growth",
     "NotYet",
     "Objective",
     "Plan",
@@ -46,7 +49,7 @@ __all__ = [
     "digest",
     "dotted",
     "from_resolved",
-    "grown_only",
+    "growth",
     "load_sweep",
     "plan",
     "resolved",

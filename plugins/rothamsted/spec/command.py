@@ -43,7 +43,7 @@ class Command:
     """A command with its placeholders.
 
     Attributes:
-        text: as it was written.
+        text: in one line, with no more quotes than it needs: equal commands have equal texts.
         words: each in its pieces.
     """
 
@@ -147,7 +147,7 @@ def read_command(text: str) -> Command:
     if not words:
         raise CommandError("is empty; write a command such as python train.py {parameters}")
     pieces = tuple(_pieces(word) for word in words)
-    command = Command(text=text.strip(_BLANKS), words=pieces)
+    command = Command(text=joined_words(words), words=pieces)
     if not command.plain_words:
         raise CommandError("must begin with a program, not with a placeholder; write it out, as in python train.py")
     return command

@@ -1,11 +1,12 @@
 """YAML with the line of every key, so that each error can name its place.
 
-Apart from the schema, which judges values: here text becomes values, and what YAML reads otherwise than
-its writer meant (`1e-3`, `yes`, `1:30`, a key given twice) is refused.
+Apart from the schema, which judges values: here text becomes values. `1e-3`, which is text to YAML, is the number that
+its writer meant; what else YAML reads otherwise (`yes`, `1:30`, a key given twice) is refused.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from typing import Any
 import yaml
 
 from rothamsted.errors import SpecError
+from rothamsted.spec.exponents import Exponent
 
 KeyPath = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
-_NUMBER = re.compile(r"(?P<mantissa>[-+]?(\d[\d_]*\.?\d*|\.\d+))([eE](?P<sign>[-+]?)(?P<exponent>\d+))?")
+_NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][\d_]*)")
 _NOT_FINITE = re.compile(r"[-+]?\.?(inf|infinity|nan)", re.IGNORECASE)
 
@@ -54,13 +56,12 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def read_document(path: str | Path, *, source: str | None = None, reads_exponents: bool = False) -> Document:
+def read_document(path: str | Path, *, source: str | None = None) -> Document:
     """Read a sweep file, or another that is a mapping.
 
     Args:
         path: the file.
         source: what errors call it, if not its path.
-        reads_exponents: whether `1e-3` is a number, as in JSON and on the command line, and not a mistake.
 
     Raises:
         SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
@@ -74,20 +75,20 @@ def read_document(path: str | Path, *, source: str | None = None, reads_exponent
         raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except OSError as error:
         raise SpecError(f"{source}: cannot be read: {error.strerror}; give the path of a sweep file") from None
-    return parse_document(text, source, reads_exponents=reads_exponents)
+    return parse_document(text, source)
 
 
-def parse_document(text: str, source: str, *, reads_exponents: bool = False) -> Document:
+def parse_document(text: str, source: str) -> Document:
     """Read the text of a sweep file; `source` names it in errors."""
     node = _compose(text, source)
     if not isinstance(node, yaml.MappingNode):
         raise SpecError(f"{source}: must be a mapping of keys to values; see sweeps/ for examples")
-    reader = _Reader(source=source, places={}, is_shell=False, reads_exponents=reads_exponents)
+    reader = _Reader(source=source, places={}, is_shell=False)
     return Document(source=source, data=reader.read(node, ()), places=reader.places)
 
 
 def parse_override(key: str, text: str) -> Any:
-    """Read a value given on the command line: YAML, but `1e-3` is a number there, as in any shell.
+    """Read a value given on the command line, which is YAML.
 
     Raises:
         SpecError: the text is not a YAML value.
@@ -95,7 +96,7 @@ def parse_override(key: str, text: str) -> Any:
     node = _compose(text, f"command line: {key}")
     if node is None:
         return None
-    return _Reader(source="", places={}, is_shell=True, reads_exponents=True).read(node, (key,))
+    return _Reader(source="", places={}, is_shell=True).read(node, (key,))
 
 
 def _compose(text: str, place: str) -> yaml.Node | None:
@@ -117,7 +118,6 @@ class _Reader:
     source: str
     places: dict[KeyPath, str]
     is_shell: bool
-    reads_exponents: bool
 
     def read(self, node: yaml.Node, path: KeyPath, above: tuple[yaml.Node, ...] = ()) -> Any:
         if node in above:
@@ -164,20 +164,9 @@ class _Reader:
         raise self._error(node, path, f"YAML tag {node.tag} is not taken; write a plain value")
 
     def _text(self, node: yaml.Node, path: KeyPath, text: str) -> Any:
-        found = _NUMBER.fullmatch(text)
-        if found is None and not _NOT_FINITE.fullmatch(text):
-            return text
-        if found is None:
+        if _NOT_FINITE.fullmatch(text):
             raise self._error(node, path, f"must be a finite number, not {text}")
-        if self.reads_exponents:
-            return float(text)
-        mantissa = found["mantissa"] + ("" if "." in found["mantissa"] else ".0")
-        spelled = f"{mantissa}e{found['sign'] or '+'}{found['exponent']}" if found["exponent"] else mantissa
-        raise self._error(
-            node,
-            path,
-            f"{text} looks like a number, but is text to YAML; write {spelled} (or quote it for text)",
-        )
+        return Exponent(text) if _NUMBER.fullmatch(text) and math.isfinite(float(text)) else text
 
     def _number(self, node: yaml.Node, path: KeyPath, text: str) -> int | float:
         if _NOT_FINITE.fullmatch(text):

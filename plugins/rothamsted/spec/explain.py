@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -18,7 +18,7 @@ from rothamsted.registries import NameOf
 from rothamsted.spec import field_values
 from rothamsted.spec.examples import EXAMPLES
 from rothamsted.spec.load import KEYS
-from rothamsted.spec.overrides import SHORT_FORMS
+from rothamsted.spec.overrides import OBJECTIVE_KEYS, SHORT_FORMS
 from rothamsted.spec.parameters_file import PARAMETERS_FILE
 from rothamsted.spec.schema import Sweep
 from rothamsted.suggest import known_names
@@ -85,6 +85,10 @@ def explained_keys() -> Mapping[str, Explained]:
         meaning=_FILE_OF_PARAMETERS,
         example=EXAMPLES[PARAMETERS_FILE],
     )
+    for key in OBJECTIVE_KEYS:
+        long = found[f"objective.{key}"]
+        meaning = f"short for objective.{key}: {long.meaning}"
+        found[key] = replace(long, key=key, meaning=meaning, example=EXAMPLES[key])
     order = {key: n for n, key in enumerate(KEYS)}
     return dict(sorted(found.items(), key=lambda item: order[item[0].partition(".")[0]]))
 
@@ -102,7 +106,7 @@ def _of_model(model: type[BaseModel], prefix: str) -> Mapping[str, Explained]:
             type=_section(key, hints[name], own) if own else type_words(hints[name]),
             default=_default(field),
             meaning=meanings.get(name, ""),
-            example=EXAMPLES.get(key, "") or EXAMPLES[key.removeprefix("stages.")],
+            example=EXAMPLES.get(key, "") or EXAMPLES.get(key.removeprefix("stages."), ""),
             below=own,
         )
         found |= below

@@ -19,6 +19,7 @@ from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
 from rothamsted.spec.directions import with_declared_directions
 from rothamsted.spec.document import Document, KeyPath, read_document
+from rothamsted.spec.exponents import validated
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
 from rothamsted.spec.overrides import (
@@ -34,12 +35,14 @@ from rothamsted.spec.parameters import (
     flatten_parameters,
     read_domain,
     read_domains,
+    settle_exponents,
 )
 from rothamsted.spec.parameters_file import PARAMETERS_FILE, OwnNames, add_parameters_file
 from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
 from rothamsted.spec.rules_command import check_placeholders
 from rothamsted.spec.schema import FILE_KEYS, Sweep
+from rothamsted.spec.taken import Take, take_parameters
 from rothamsted.spec.target import (
     PROJECT_KEYS,
     UNDECLARED,
@@ -71,6 +74,7 @@ def load_sweep(
     root: Path | None = None,
     in_own_names: OwnNames | None = None,
     metrics_of: Callable[[str], Mapping[str, Metric]] = lambda study: {},
+    taken: Take | None = None,
 ) -> Sweep:
     """Read a sweep file, apply what the command line changes, and check everything.
 
@@ -86,6 +90,7 @@ def load_sweep(
         known_studies: studies to name where the one asked for does not exist.
         root: of the project, to which a `parameters_file` is relative; None: the working directory.
         in_own_names: what a `parameters_file` holds, by the names of the study's fields; see `add_parameters_file`.
+        taken: finds the winner of another sweep, for `parameters_from`; None: there are no other sweeps.
         metrics_of: study -> what it declares of its metrics, which gives the direction of an objective without one.
 
     Raises:
@@ -98,8 +103,9 @@ def load_sweep(
     document = with_command_defaults(document)
     _check_values(document)
     target = find_target(document, parameter_names, known_studies, project_parameters)
-    document = add_parameters_file(flatten_parameters(document, target), target, root or Path.cwd(), in_own_names)
-    document = fix_parameters(document, _known_parameters(given, target, document))
+    document = take_parameters(flatten_parameters(document, target), taken)
+    document = add_parameters_file(document, target, root or Path.cwd(), in_own_names)
+    document = settle_exponents(fix_parameters(document, _known_parameters(given, target, document)), target)
     check_placeholders(document)
     check_parameters(document, target)
     if document.data.get("study") is not None:
@@ -120,7 +126,7 @@ def read_sweep_file(path: str | Path | None) -> Document:
     """
     if path is None:
         return Document(source="command line", data={}, places={})
-    return read_document(path, reads_exponents=Path(path).suffix == ".json")  # JSON writes 0.00001 as 1e-05
+    return read_document(path)
 
 
 def from_resolved(resolved: Mapping[str, Any]) -> Sweep:
@@ -169,6 +175,7 @@ def _known_parameters(given: GivenParameters, target: Target, document: Document
             if name in given.below:
                 raise at.error((name,), f"is not a parameter of {target.label}; {known_names(name, own)}")
             way = f"; to pass it on all the same, give parameters.{name}" if target.is_open else ""
+            way += "" if target.takes(name) or target.is_command or not way else f" and undeclared=[{name}]"
             reason = f"is neither a key of a sweep file nor a parameter of {target.label}{way}; {known}"
             raise at.error((name,), reason)
         _check_not_staged(at, name, document)
@@ -188,7 +195,7 @@ def _validate(document: Document) -> Sweep:
     """Validate against the schema; of several errors the first is raised, and the others are counted."""
     data = {key: value for key, value in document.data.items() if value is not None}
     try:
-        return Sweep.model_validate(data)
+        return validated(Sweep, data)
     except ValidationError as error:
         raise _first_of(error.errors(), document, data) from None
 
@@ -234,7 +241,8 @@ def _reason(detail: Any) -> str:
     if kind == "missing" and detail["loc"] == ("objective",):
         return "is missing; say what is optimised, as in objective: {metric: val_loss, direction: minimize}"
     if kind == "missing":
-        return "is missing; every sweep needs it"
+        way = "give minimize or maximize" if detail["loc"][-1] == "direction" else "every sweep needs it"
+        return f"is missing; {way}"
     if kind == "extra_forbidden":
         known = known_names(str(detail["loc"][-1]), _keys_beside(detail["loc"]))
         return f"is not a key of a sweep file here; {known}"

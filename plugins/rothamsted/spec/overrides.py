@@ -26,6 +26,7 @@ SHORT_FORMS = {
     "pruner": "name",
     "early_stopping": "patience",
     "warm_start": "sweep",
+    "parameters_from": "sweep",
 }
 OBJECTIVE_KEYS = ("metric", "direction", "reduce")  # `metric: loss` is `objective: {metric: loss}`
 REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own

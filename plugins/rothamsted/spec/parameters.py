@@ -11,6 +11,7 @@ from typing import Any
 
 from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_plain, is_equal_value
 from rothamsted.spec.document import Document, KeyPath, dotted
+from rothamsted.spec.exponents import as_number, as_whole, settled
 from rothamsted.spec.field_types import misfit, takes_whole_numbers
 from rothamsted.spec.target import Target
 
@@ -28,6 +29,46 @@ def flatten_parameters(document: Document, target: Target) -> Document:
                 _flat_member(document, (key, n), member, below, target, places) for n, member in enumerate(data[key])
             ]
     return Document(source=document.source, data=data, places=places)
+
+
+def settle_exponents(document: Document, target: Target) -> Document:
+    """Say of each `1e-3` in parameters, space, stages, enqueued conditions and pruner what it is, by its parameter."""
+
+    def settle(name: str, value: Any) -> Any:
+        return settled(value, lambda made: _misfit(target, name, made) is None)
+
+    def of_mapping(raw: Any) -> Any:
+        return {name: settle(name, value) for name, value in raw.items()} if isinstance(raw, Mapping) else raw
+
+    def of_domain(name: str, raw: Any) -> Any:
+        if isinstance(raw, list):
+            return [settle(name, value) for value in raw]
+        if not isinstance(raw, Mapping):
+            return settle(name, raw)
+        is_whole = not target.is_open and takes_whole_numbers(target.parameters.get(name)) is True
+        ends = as_whole if is_whole else as_number
+        known: dict[str, Any] = {"values": of_domain, "points": lambda _, value: as_whole(value)}
+        parts = {key: known.get(key, lambda _, value: ends(value))(name, value) for key, value in raw.items()}
+        if isinstance(raw.get("when"), Mapping):
+            parts["when"] = {parent: of_domain(parent, allowed) for parent, allowed in raw["when"].items()}
+        return parts
+
+    data = {**document.data, "parameters": of_mapping(document.data["parameters"])}
+    if isinstance(data.get("space"), Mapping):
+        data["space"] = {name: of_domain(name, raw) for name, raw in data["space"].items()}
+    if isinstance(data.get("enqueue"), list):
+        data["enqueue"] = [of_mapping(one) for one in data["enqueue"]]
+    if isinstance(data.get("stages"), list):
+        data["stages"] = [
+            {**one, "parameters": of_mapping(one["parameters"])} if _has_parameters(one) else one
+            for one in data["stages"]
+        ]
+    data["pruner"] = as_whole(data.get("pruner"))
+    return Document(source=document.source, data=data, places=document.places)
+
+
+def _has_parameters(stage: Any) -> bool:
+    return isinstance(stage, Mapping) and "parameters" in stage
 
 
 def check_parameters(document: Document, target: Target) -> None:

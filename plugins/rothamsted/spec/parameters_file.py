@@ -44,7 +44,7 @@ def add_parameters_file(
     if not (root / name).is_file():
         reason = f"there is no file {name}; give a path from the project's root, such as projects/x/configs/y.yaml"
         raise document.error((PARAMETERS_FILE,), reason)
-    read = read_document(root / name, source=name, reads_exponents=True)
+    read = read_document(root / name, source=name)
     study = document.data.get("study")
     named = in_own_names(study, read.data, name) if in_own_names is not None and study is not None else None
     below = Document(

@@ -69,28 +69,6 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def grown_only(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether a sweep of the old values can go on with the new: only the budget grew, or its place changed.
-
-    More trials, a longer timeout or none, a confirmation where there was none or of more conditions, and
-    whatever concerns promotion, execution, storage, experiment and models. A race keeps its trials: the bound on
-    its error holds for the conditions and the looks that it began with; so does a sweep with stages, whose later
-    ones began with the best of what was there.
-    """
-    may_grow = (*PLACE_KEYS, "trials", "timeout", "confirm", "promote")
-    if difference(*({key: spec[key] for key in spec if key not in may_grow} for spec in (old, new))):
-        return False
-    before, after = old.get("trials"), new.get("trials")
-    is_fixed = "racing" in new.get("replicates", {}) or "stages" in new
-    if before != after and (is_fixed or before is None or after is None or after < before):
-        return False
-    before, after = old.get("confirm"), new.get("confirm")
-    if before is not None and (after is None or after["keep"] < before["keep"] or after["seeds"] != before["seeds"]):
-        return False
-    before, after = old.get("timeout"), new.get("timeout")
-    return before == after or after is None or (before is not None and after > before)
-
-
 def _objectives(sweep: Sweep) -> Any:
     """One objective as a mapping, several as a list; a score without the metric that its name gives it."""
     plain = [

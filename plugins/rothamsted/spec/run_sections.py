@@ -146,7 +146,7 @@ class Execution(BaseModel):
         timeout_per_trial: seconds; a replicate that takes longer has failed.
         retries: how often a failed replicate is tried again.
         checkpoint_every: seconds between two checkpoints of a running replicate.
-        checkpoint_dir: folder of the checkpoints; relative to the project's root.
+        checkpoint_dir: folder of the checkpoints; a relative one starts at home, see `places`.
         lease_seconds: a worker silent for so long is taken for dead, and its trial for free.
         artifacts: keep the artifacts that a study gives with its measurements, in the runs of the replicates.
         tensorboard: mirror the replicates of a study into files of TensorBoard, in the folder tensorboard.

@@ -38,7 +38,15 @@ from rothamsted.spec.run_sections import (
     Statistics,
     seeds_from,
 )
-from rothamsted.spec.search_sections import CONFIG, EarlyStopping, Objective, Pruner, Sampler, WarmStart
+from rothamsted.spec.search_sections import (
+    CONFIG,
+    EarlyStopping,
+    Objective,
+    ParametersFrom,
+    Pruner,
+    Sampler,
+    WarmStart,
+)
 from rothamsted.spec.task_section import Task
 
 __all__ = [
@@ -83,12 +91,13 @@ class Sweep(BaseModel):
         name: of the sweep; starting the same name again resumes it.
         study: entry point of MLproject; None where `project` or `command` is given.
         project: folder or git URI of a foreign MLflow project.
-        command: a command line with placeholders, which trains one replicate; see `spec.command`.
+        command: a command line with placeholders, which trains one replicate; see docs/any-project.md.
         entry_point: of the foreign project.
         version: git ref of the foreign project.
         seed_parameter: parameter under which a replicate's seed is passed to the foreign project or command.
         undeclared: parameters that its entry point does not declare and gets all the same, as --NAME VALUE.
-        parameters: dotted name -> value, fixed in every condition.
+        parameters: dotted name -> value, fixed in every condition; those that another sweep has found among them.
+        parameters_from: that other sweep.
         space: dotted name -> domain, in the order of the file.
         objectives: what is optimised, one or more; a file's key is `objective`.
         constraints: comparisons of metrics that a condition should keep.
@@ -109,7 +118,7 @@ class Sweep(BaseModel):
         execution: where and how the work runs.
         statistics: how uncertainty is stated.
         experiment: of MLflow, where the runs go; None: by MLflow's own rules.
-        storage: database URL of the search, Optuna's.
+        storage: database URL of the search, Optuna's; a relative path starts at home, see `places`.
     """
 
     model_config = CONFIG
@@ -123,6 +132,7 @@ class Sweep(BaseModel):
     seed_parameter: Text | None = None
     undeclared: Annotated[tuple[Text, ...], Field(strict=False)] = ()
     parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters_from: ParametersFrom | None = None
     space: dict[str, InstanceOf[Range] | InstanceOf[Choice]] = Field(default_factory=dict)
     objectives: Annotated[tuple[Objective, ...], BeforeValidator(_objectives), Field(alias="objective", strict=False)]
     constraints: Annotated[tuple[ConstraintText, ...], Field(strict=False)] = ()

@@ -135,6 +135,26 @@ class EarlyStopping(BaseModel):
     direction: Literal["minimize", "maximize"] | None = None
 
 
+class ParametersFrom(BaseModel):
+    """Fixed parameters that another sweep has found: the values of its winner.
+
+    Attributes:
+        sweep: its name, in the same storage.
+        take: which condition: the confirmed winner, or the best of the search.
+        run_id: of that sweep; written when the values are taken, as are the following.
+        values: dotted name -> value of the condition that was taken.
+        open_against: conditions of that sweep that could not be ruled out as the best, as labels.
+    """
+
+    model_config = CONFIG
+
+    sweep: Name
+    take: Literal["confirmed", "best"] = "confirmed"
+    run_id: Text | None = None
+    values: dict[str, Any] | None = None
+    open_against: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+
+
 class WarmStart(BaseModel):
     """An earlier sweep whose conditions the sampler knows from the start.
 

@@ -109,7 +109,7 @@ def find_target(
 
 
 def with_command_defaults(document: Document) -> Document:
-    """The document of a command with its name, the script's, and its `seed_parameter` where the command has a seed.
+    """The document of a command: in one line, with a name (the script's), and `seed_parameter` where it passes a seed.
 
     Raises:
         SpecError: the command cannot be read.
@@ -119,7 +119,8 @@ def with_command_defaults(document: Document) -> Document:
     command = _read(document)
     found = {"name": command.name, **({"seed_parameter": SEED} if command.passes_seed(SEED) else {})}
     missing = {key: value for key, value in found.items() if document.data.get(key) is None}
-    return Document(source=document.source, data={**document.data, **missing}, places=document.places)
+    data = {**document.data, **missing, COMMAND: command.text}
+    return Document(source=document.source, data=data, places=document.places)
 
 
 def _command_target(document: Document) -> Target:
@@ -190,7 +191,9 @@ def _check_study_keys(document: Document) -> None:
     given += [("execution", key) for key in PROJECT_EXECUTION_KEYS if below.get(key) is not None]
     given += [(*path, "artifact") for path, one in _objectives(document) if one.get("artifact") is not None]
     for path in given:
-        raise document.error(path, "goes only with project: a study is trained in the worker itself; remove it")
+        raise document.error(
+            path, "goes only with project or command: a study is trained in the worker itself; remove it"
+        )
 
 
 def _check_project_keys(document: Document) -> None:

@@ -211,10 +211,10 @@ def _close(options: ByHand, record: RunRecord | None, ending: Ending, display: D
 
         forget(options.checkpoint_dir)
     if record:
-        from rothamsted.tracking import run_path, ui_command
+        from rothamsted.tracking import run_link, ui_command
 
         display.say(f"see it: {ui_command(record.tracking_uri)}")
-        display.say(f"    at: {run_path(record.experiment_id, record.run_id)}")
+        display.say(f"    at: {run_link(record.tracking_uri, record.experiment_id, record.run_id)}")
     if options.output:
         display.say(f"files: {options.output}")
     if options.is_mirrored:

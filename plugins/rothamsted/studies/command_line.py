@@ -167,7 +167,7 @@ def _checked_file(study: Study, path: str) -> str | None:
 
     if not Path(path).is_file():
         raise StudyError(f"--config: there is no file {path!r}; give a JSON or YAML file of fields")
-    document = read_document(path, reads_exponents=True)
+    document = read_document(path)
     known = field_names(study.config)
     options = {name: value for name, value in document.data.items() if name in OPTIONS}
     fields = {name: value for name, value in document.data.items() if name not in options}

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from rothamsted import tags
 from rothamsted.search import Lease
 from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.run_names import confirmation_name, trial_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,8 @@ class Assignment:
     Attributes:
         key: stable name of the trial among all of its sweep, for checkpoints: "17", "confirm-17".
         of: number of the trial of the search, also where this confirms it.
-        name: of the trial's run.
+        name: what messages call it.
+        run_name: of the trial's run.
         seeds: replicate -> seed, all that the trial shall have in the end.
         parent_run_id: the run below which runs are opened.
         has_run: the replicates lie below a run of their own trial.
@@ -39,6 +41,7 @@ class Assignment:
     key: str
     of: int
     name: str
+    run_name: str
     seeds: Mapping[int, int]
     parent_run_id: str
     has_run: bool
@@ -70,6 +73,7 @@ def _of_confirmation(opened: Opened, claimed: Lease, item: Mapping[str, Any]) ->
         key=f"confirm-{claimed.number}",
         of=item["trial"],
         name=f"confirm of trial {item['trial']}",
+        run_name=confirmation_name(opened.sweep, claimed.condition, item["trial"]),
         seeds={item["replicate"]: item["seed"]},
         parent_run_id=item["run_id"],
         has_run=False,
@@ -93,6 +97,7 @@ def _of_search(opened: Opened, claimed: Lease) -> Assignment:
         key=str(claimed.number),
         of=claimed.number,
         name=label or f"trial {claimed.number}",
+        run_name=label or trial_name(opened.sweep, claimed.condition, claimed.number),
         seeds=dict(enumerate(seeds[:n_wanted])),
         parent_run_id=opened.sweep_run_id,
         has_run=len(seeds) > 1,

@@ -1,4 +1,4 @@
-"""Where the checkpoints of a sweep lie: one folder a population, below the sweep's name and run.
+"""Where the checkpoints of a sweep lie: at home (`places`), one folder a population, below the sweep's name and run.
 
 Apart because the worker that writes them and a later stage that reads them must agree.
 """
@@ -13,15 +13,15 @@ from pathlib import Path
 from rothamsted.spec import Sweep
 
 
-def checkpoints_of(root: Path, sweep: Sweep, sweep_run_id: str) -> Path:
+def checkpoints_of(home: Path, sweep: Sweep, sweep_run_id: str) -> Path:
     """The folder of all checkpoints of one sweep."""
     safe_name = re.sub(r"[^\w.-]", "_", sweep.name)
-    return root / sweep.execution.checkpoint_dir / safe_name / sweep_run_id[-12:]  # its beginning is only the time
+    return home / sweep.execution.checkpoint_dir / safe_name / sweep_run_id[-12:]  # its beginning is only the time
 
 
-def checkpoint_folder(root: Path, sweep: Sweep, sweep_run_id: str, part: str) -> Path:
+def checkpoint_folder(home: Path, sweep: Sweep, sweep_run_id: str, part: str) -> Path:
     """The folder of one population, by its `population_part`."""
-    return checkpoints_of(root, sweep, sweep_run_id) / part
+    return checkpoints_of(home, sweep, sweep_run_id) / part
 
 
 def state_part(trial: int | str, replicate: int) -> str:

@@ -46,6 +46,11 @@ class ForeignStudy:
         """SHA-256 of the project's files; of a command of its text and script."""
         return self.project.digest
 
+    @property
+    def source_name(self) -> str:
+        """What MLflow shows as the source of a replicate: the script, or the project as it was given."""
+        return self.project.source_name
+
     def source_tags(self) -> dict[str, str]:
         """Where it is from, for the record."""
         return self.project.source_tags
@@ -158,6 +163,8 @@ class Starter:
         if isinstance(command, str):
             self.say("processes start cold: the command needs a shell")
             return
+        if not any(word == "-m" or word.endswith(".py") for word in command):
+            return  # no Python script: there is nothing to import ahead
         opened = Pool.open(self.study.project.folder, command, self._environment(variables))
         if isinstance(opened, str):
             self.say(f"processes start cold: {opened}")

@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rothamsted import tags
+from rothamsted import places, tags
 from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.values import Dataset
 from rothamsted.errors import StoreError
 from rothamsted.holders import new_worker_id
-from rothamsted.records import RunStatus
+from rothamsted.records import DatasetUsed, RunStatus
 from rothamsted.search import Queue, find_search, open_queue
 from rothamsted.search.sweep_lease import SweepLease
 from rothamsted.spec import Sweep, from_resolved, plan
@@ -25,6 +25,8 @@ from rothamsted.studies import Study, set_fields
 from rothamsted.sweeping.foreign_study import ForeignStudy, parameters_of
 from rothamsted.sweeping.stage import EarlierStage, first_stage, keeps_states
 from rothamsted.tracking import Recorder, current_run_id, open_recorder
+
+DIGEST_CHARACTERS = 16  # of a SHA-256; MLflow keeps 36
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -34,7 +36,7 @@ class Place:
     """Where a sweep is started from.
 
     Attributes:
-        root: of the MLflow project: checkpoints lie below it.
+        root: of the MLflow project.
         tracking_uri: where runs go.
         outer_run_id: the run that MLflow opened around this process, if it did.
         source: the path of the sweep file, for the record; empty where there is none.
@@ -66,6 +68,8 @@ class Opened:
         labels: what each condition of a contest is called; empty for a sweep.
         question: the sweep file's opening comment.
         is_resumed: it had been started before.
+        data_digest: of the data that the first condition trains on; None where nobody can say.
+        growths: what was added when, in order, when it was opened; empty for a sweep that had not grown.
     """
 
     sweep: Sweep
@@ -83,11 +87,33 @@ class Opened:
     labels: Sequence[str] = ()
     question: str = ""
     is_resumed: bool = False
+    data_digest: str | None = None
+    growths: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def dataset(self) -> DatasetUsed | None:
+        """The data of all conditions; None where nobody can say."""
+        return dataset_of(self.sweep, self.study, self.data_digest)
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether something was added since it was opened: what is in hand is of the file of before."""
+        return len(self.queue.attribute(tags.GROWN, [])) > len(self.growths)
+
+    @property
+    def is_rescored(self) -> bool:
+        """Whether scores may rest on an earlier file: those of finished replicates are computed anew when read."""
+        return any(one["is_rescored"] for one in self.growths)
 
     @property
     def queues(self) -> tuple[Queue, ...]:
         """All queues that workers claim from, in their order."""
         return (self.queue,) if self.confirm_queue is None else (self.queue, self.confirm_queue)
+
+    @property
+    def home(self) -> Path:
+        """The folder of checkpoints and logs."""
+        return places.home(self.tracking_uri)
 
     def config_of(self, condition: Mapping[str, Any], seed: int) -> Any:
         """The study's config of one replicate; of a foreign project the parameters of its entry point."""
@@ -125,6 +151,14 @@ class Opened:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def dataset_of(sweep: Sweep, study: Study | ForeignStudy, data_digest: str | None) -> DatasetUsed | None:
+    """What a sweep trains on, under the name that its file gives it, else under the study's."""
+    if data_digest is None:
+        return None
+    named = sweep.parameters.get("data.name", study.name)
+    return DatasetUsed(name=str(named), digest=data_digest[:DIGEST_CHARACTERS], source=study.name)
 
 
 def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
@@ -222,4 +256,6 @@ def open_started(
         keeps_states=stage["keeps_states"] if stage is not None else keeps_states(whole, 0, study),
         labels=record.attributes.get(tags.CONTEST, {}).get("labels", ()),
         is_resumed=True,
+        data_digest=record.attributes.get(tags.DATA_DIGEST),
+        growths=record.attributes.get(tags.GROWN, ()),
     )

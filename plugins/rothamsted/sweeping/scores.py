@@ -62,6 +62,11 @@ def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
         raise StudyError(f"early_stopping: {_never_logged(sweep.stopping[0], history)}")
 
 
+def is_unscored(reason: str) -> bool:
+    """Whether a replicate failed only because it had not measured what the sweep's file asks for."""
+    return reason.startswith(("objective: ", "constraint ", "early_stopping: ")) and "never logged" in reason
+
+
 def sources_of(wanted: Collection[str], sweep: Sweep) -> set[str]:
     """Metrics, with those that the composite ones among them are made of."""
     made = {o.metric: o.expression for o in sweep.objectives if o.expression is not None}

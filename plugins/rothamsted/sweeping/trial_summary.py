@@ -12,37 +12,19 @@ import numpy as np
 
 from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
-from rothamsted.analysis.points import summary_points
+from rothamsted.analysis.points import CURVE, SPREAD, summary_points
 from rothamsted.analysis.race_words import race_note
 from rothamsted.metric import TEST_PREFIX, Metric, declared
-from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.records import Ending, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Sweep
-from rothamsted.statistics import align, describe, summarize
+from rothamsted.statistics import describe, summarize
 from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.statistics.crossed import Crossing, crossing_of
 from rothamsted.statistics.ranges import scale_of
 from rothamsted.statistics.sequential import schedule_looks
 from rothamsted.sweeping.scores import NO_NUMBER, violations
 from rothamsted.wording import with_basis
-
-
-def metric_points(measured: Measured) -> list[MetricPoint]:
-    """One measurement as MLflow metrics."""
-    points = [
-        MetricPoint(key, float(value), measured.timestamp_ms, measured.step) for key, value in measured.metrics.items()
-    ]
-    if measured.epoch is not None:
-        points.append(MetricPoint("epoch", float(measured.epoch), measured.timestamp_ms, measured.step))
-    return points
-
-
-def closing_points(ending: Ending) -> list[MetricPoint]:
-    """What is known at a replicate's end only, with its last measurement; the same whoever writes it down."""
-    if not ending.history:
-        return []
-    last = ending.history[-1]
-    return [MetricPoint(key, float(value), last.timestamp_ms, last.step) for key, value in ending.closing.items()]
 
 
 def tested(ending: Ending) -> dict[str, float]:
@@ -56,27 +38,6 @@ def kept_tags(ending: Ending) -> dict[str, str]:
     return {tags.KEPT: str(ending.kept)} if ending.kept is not None else {}
 
 
-def curve_points(
-    results: Sequence[ReplicateResult],
-    metrics: Mapping[str, Metric],
-    *,
-    level: float,
-    timestamp_ms: int,
-    crossed: Mapping[str, int] | None = None,
-) -> list[MetricPoint]:
-    """`<metric>/mean`, `/ci_low`, ... at every step that was measured, over the replicates with a score."""
-    histories = [r.history for r in results if r.outcome is Outcome.FINISHED and r.history]
-    if not histories:
-        return []
-    points = []
-    cells = [r.replicate for r in results if r.outcome is Outcome.FINISHED and r.history]
-    for metric in dict.fromkeys(key for history in histories for m in history for key in m.metrics):
-        steps, values = align(histories, metric)
-        how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": declared(metrics, metric)}
-        points += summary_points(metric, steps, values, **how, crossing=crossing_of(crossed or {}, cells))
-    return points
-
-
 def objective_points(
     results: Sequence[ReplicateResult],
     sweep: Sweep,
@@ -84,15 +45,20 @@ def objective_points(
     *,
     timestamp_ms: int,
     step: int = 0,
+    is_last: bool = True,
 ) -> list[MetricPoint]:
-    """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates."""
+    """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates.
+
+    With the spread over replicates at the last look only.
+    """
+    keys = (*CURVE, *SPREAD) if is_last else CURVE
     points = []
     for index, objective in enumerate(sweep.objectives):
         if len(scores := _scores(results, index)):
             key, level = objective_key(index, objective.metric), sweep.statistics.level
             at, known = np.array([step]), declared(metrics, objective.metric)
             how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": known, "over": objective.over}
-            points += summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep))
+            points += summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep), keys=keys)
     return points
 
 
@@ -104,11 +70,11 @@ def points_at_looks(
     if racing is None:
         return objective_points(results, sweep, metrics, timestamp_ms=timestamp_ms)
     n_ended = 1 + max((r.replicate for r in results), default=-1)
-    points = []
-    for n in schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step):
-        if n <= n_ended:
-            seen = [r for r in results if r.replicate < n]
-            points += objective_points(seen, sweep, metrics, timestamp_ms=timestamp_ms, step=n)
+    looks = [n for n in schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step) if n <= n_ended]
+    points: list[MetricPoint] = []
+    for n in looks:
+        seen, is_last = [r for r in results if r.replicate < n], n == looks[-1]
+        points += objective_points(seen, sweep, metrics, timestamp_ms=timestamp_ms, step=n, is_last=is_last)
     return points
 
 

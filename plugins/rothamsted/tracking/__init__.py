@@ -9,10 +9,19 @@ import rothamsted.tracking.before_mlflow  # noqa: F401  (it sets what MLflow rea
 from rothamsted.first_use import at_first_use
 
 if TYPE_CHECKING:  # the same for type checkers
-    from rothamsted.tracking.address import current_run_id, run_link, run_path, tracking_uri, ui_command
+    from rothamsted.tracking.address import (
+        current_run_id,
+        run_link,
+        run_path,
+        sweep_link,
+        sweep_path,
+        tracking_uri,
+        ui_address,
+        ui_command,
+    )
     from rothamsted.tracking.curve_reader import Curve, read_curves
     from rothamsted.tracking.environment import environment_text, git_commit
-    from rothamsted.tracking.experiment import experiment_id
+    from rothamsted.tracking.experiment import experiment_id, save_view
     from rothamsted.tracking.opening import open_recorder
     from rothamsted.tracking.reach import check_reachable
     from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history
@@ -40,7 +49,11 @@ __all__ = [
     "read_text",
     "run_link",
     "run_path",
+    "save_view",
+    "sweep_link",
+    "sweep_path",
     "tracking_uri",
+    "ui_address",
     "ui_command",
 ]
 
@@ -64,7 +77,11 @@ _HOMES = {
     "read_text": "run_files",
     "run_link": "address",
     "run_path": "address",
+    "save_view": "experiment",
+    "sweep_link": "address",
+    "sweep_path": "address",
     "tracking_uri": "address",
+    "ui_address": "address",
     "ui_command": "address",
 }
 __getattr__, __dir__ = at_first_use(__name__, _HOMES, globals())

@@ -9,26 +9,34 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import pathname2url
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from rothamsted import places
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import without_password
 
 DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
+UI_URL = "MLFLOW_UI_URL"  # environment: where the user's MLflow UI is, with host and port
+TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 opens its pages for GenAI unless it is told otherwise
 
 
 def tracking_uri() -> str:
-    """Return MLflow's tracking URI: as set, else MLFLOW_TRACKING_URI, else `mlflow.db` in this folder."""
+    """Return MLflow's tracking URI: as set, else MLFLOW_TRACKING_URI, else `mlflow.db` in ROTHAMSTED_HOME or here."""
     if "mlflow" not in sys.modules:  # nobody has told MLflow another one, and importing it takes a second
         if uri := os.environ.get("MLFLOW_TRACKING_URI"):
             return uri
+        if os.environ.get(places.HOME):
+            return f"sqlite:///{places.home('sqlite:///mlflow.db') / 'mlflow.db'}"
         if not any(folder.name.isdigit() for folder in Path("mlruns").glob("*/")):
             return f"sqlite:///{pathname2url(str(Path('mlflow.db').absolute()))}"
     import mlflow
 
+    if os.environ.get(places.HOME) and not mlflow.is_tracking_uri_set():
+        return f"sqlite:///{places.home('sqlite:///mlflow.db') / 'mlflow.db'}"
     return mlflow.get_tracking_uri()
 
 
@@ -39,23 +47,52 @@ def current_run_id() -> str | None:
 
 def run_path(experiment_id: str, run_id: str) -> str:
     """Return the page of a run, to be put after the address of a running MLflow UI."""
-    return f"#/experiments/{experiment_id}/runs/{run_id}"
+    return f"#/experiments/{experiment_id}/runs/{run_id}?{TRAINING_VIEW}"
+
+
+def sweep_path(experiment_id: str, run_id: str) -> str:
+    """Return the page of a sweep's trials: its run list as `save_view` keeps it under the id of the sweep's run."""
+    return f"#/experiments/{experiment_id}/runs?{TRAINING_VIEW}&viewStateShareKey={run_id}"
+
+
+def ui_address(uri: str) -> str:
+    """Return where the MLflow UI of a store is: MLFLOW_UI_URL, else the store's server, else MLflow's default."""
+    is_server = uri.startswith(("http://", "https://"))
+    return os.environ.get(UI_URL, "").rstrip("/") or (without_password(uri).rstrip("/") if is_server else DEFAULT_UI)
 
 
 def run_link(uri: str, experiment_id: str, run_id: str) -> str:
-    """Return the address of a run: on its server, else where `mlflow ui` shows a local store by default."""
-    address = without_password(uri) if uri.startswith(("http://", "https://")) else DEFAULT_UI
-    return f"{address.rstrip('/')}/{run_path(experiment_id, run_id)}"
+    """Return the address of a run in the MLflow UI, see `ui_address`."""
+    return f"{ui_address(uri)}/{run_path(experiment_id, run_id)}"
+
+
+def sweep_link(uri: str, experiment_id: str, run_id: str) -> str:
+    """Return the address of a sweep's trials in the MLflow UI, see `ui_address`."""
+    return f"{ui_address(uri)}/{sweep_path(experiment_id, run_id)}"
 
 
 def ui_command(uri: str) -> str:
-    """Return the shell command that shows this store in a browser; for a server, its address is the UI."""
+    """Return the shell command that shows this store in a browser; for a server, its address is the UI.
+
+    It listens where MLFLOW_UI_URL says.
+    """
     if uri.startswith(("http://", "https://")):
         return f"python -m webbrowser {shlex.quote(without_password(uri))}"
     path = sqlite_path(uri)
     if path is not None:  # absolute, so that the command works from any folder
         uri = f"sqlite:///{path.absolute()}"
-    return f"mlflow ui --backend-store-uri {shlex.quote(without_password(uri))}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(without_password(uri))}{_listening()}"
+
+
+def _listening() -> str:
+    """The options of `mlflow ui` for a host and a port other than its own."""
+    try:
+        found = urlsplit(os.environ.get(UI_URL, ""))
+        host, port = found.hostname, found.port
+    except ValueError as error:
+        raise StoreError(f"{UI_URL}: {os.environ[UI_URL]!r} is no address ({error}); write {DEFAULT_UI}") from error
+    options = [f" --host {host}"] if host not in (None, "127.0.0.1", "localhost") else []
+    return "".join([*options, *([f" --port {port}"] if port not in (None, 5000) else [])])
 
 
 def sqlite_path(uri: str) -> Path | None:

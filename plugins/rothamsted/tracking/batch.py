@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.records import DatasetUsed, MetricPoint, RunStatus
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,6 +23,7 @@ class RunOpening:
     name: str
     start_ms: int
     tags: Mapping[str, str]  # checked; with name, user and parent
+    dataset: DatasetUsed | None = None
 
 
 @dataclass

@@ -25,6 +25,7 @@ from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.batch import Batch, Fence, RunOpening, Waiting
 from rothamsted.tracking.checked import restored
+from rothamsted.tracking.entities import put_dataset
 from rothamsted.tracking.failures import store_error, without_password
 
 _T = TypeVar("_T")
@@ -70,6 +71,8 @@ class ClientWriter:
             ),
         )
         self._known[run.info.run_id] = _Known(tags=set(opening.tags))
+        if opening.dataset is not None:
+            put_dataset(self.client, run.info.run_id, opening.dataset)
         return run.info.run_id
 
     def check(self, run_id: str) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.address import tracking_uri
+from rothamsted.tracking.address import sqlite_path, tracking_uri
 from rothamsted.tracking.failures import is_of_mlflow, one_line
-from rothamsted.tracking.sql.experiments import FoundExperiment, experiments
+from rothamsted.tracking.sql.experiments import FoundExperiment, experiments, put_experiment_tag
 from rothamsted.tracking.sql.schema import client_of, why_not_sql
 from rothamsted.tracking.sql.store import DEFAULT_EXPERIMENT_ID as DEFAULT_EXPERIMENT_ID
+
+_SHARED_VIEW = "mlflow.sharedViewState."  # of MLflow 3.17's UI
 
 
 def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:
@@ -60,6 +68,23 @@ def existing(uri: str, *, name: str | None = None, experiment_id: str | None = N
     )
 
 
+def save_view(uri: str, experiment_id: str, key: str, view: Mapping[str, Any]) -> None:
+    """Keep how MLflow's UI shows the runs of an experiment, under a key that a link can name (`sweep_path`).
+
+    It is what the UI's own button "Share" writes: a tag of the experiment.
+    """
+    name, text = f"{_SHARED_VIEW}{key}", json.dumps(view, separators=(",", ":"))
+    if why_not_sql(uri) is None:
+        put_experiment_tag(uri, experiment_id, name, text)
+        return
+    try:
+        client_of(uri).set_experiment_tag(experiment_id, name, text)
+    except Exception as error:
+        if not is_of_mlflow(error):
+            raise
+        raise StoreError(f"experiment {experiment_id}: cannot keep the view of a sweep: {one_line(error)}") from error
+
+
 def refused(error: Exception, *, has_name: bool) -> Exception:
     """The error to be raised for one of MLflow: it names the variable; any other as it is."""
     place = "MLFLOW_EXPERIMENT_NAME" if has_name else "MLFLOW_EXPERIMENT_ID"
@@ -73,7 +98,8 @@ def _by_name(uri: str, name: str) -> FoundExperiment:
         from mlflow.exceptions import MlflowException
 
         try:
-            client_of(uri).create_experiment(name)
+            client = client_of(uri)
+            client.create_experiment(name, artifact_location=_artifacts(client, name))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -81,3 +107,18 @@ def _by_name(uri: str, name: str) -> FoundExperiment:
     if found is None:
         raise StoreError(f"MLFLOW_EXPERIMENT_NAME: {name!r} was created and has vanished; start again")
     return found
+
+
+def _artifacts(client: Any, name: str) -> str | None:
+    """Where the files of a new experiment go: beside those of the default one; None: as MLflow says.
+
+    With a store in a file MLflow would make `mlruns` in the working directory, and `mlflow run` works in the
+    project's folder, which is a temporary one for a git URI.
+    """
+    if sqlite_path(client.tracking_uri) is None:
+        return None
+    beside = Path(client.get_experiment(DEFAULT_EXPERIMENT_ID).artifact_location).parent
+    if beside == Path.cwd() / "mlruns" or not beside.is_absolute():
+        return None
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return str(beside / f"{re.sub(r'[^A-Za-z0-9_.-]', '-', name)[:60]}-{digest}")

@@ -13,9 +13,10 @@ from typing import Any
 
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
-from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.records import DatasetUsed, MetricPoint, RunStatus
 from rothamsted.tracking.batch import Batch, RunOpening, Writer
 from rothamsted.tracking.checked import checked_metric, checked_param, checked_tag, opening_tags
+from rothamsted.tracking.entities import put_dataset
 from rothamsted.tracking.holds import Holds, checked_token
 from rothamsted.tracking.retrying import Retrying
 from rothamsted.tracking.run_context import context_tags
@@ -61,6 +62,8 @@ class Recorder:
         start_ms: int,
         run_id: str = "",
         holder: int | None = None,
+        is_part: bool = False,
+        dataset: DatasetUsed | None = None,
     ) -> str:
         """Open a run and return its id.
 
@@ -74,12 +77,16 @@ class Recorder:
             run_id: The run's id, from `new_run_id`; without it, a new one. A run of this id that is there
                 already is kept as it is and goes on: RUNNING, without an end.
             holder: Hold the run by this number, see `hold`.
+            dataset: What it is made with.
+            is_part: The run above says where it comes from: of MLflow's own tags only `mlflow.user` is set.
         """
-        texts = opening_tags(self._context_tags, name, parent_id, tags)
+        context = {key: text for key, text in self._context_tags.items() if key == "mlflow.user" or not is_part}
+        texts = opening_tags(context, name, parent_id, tags)
         if holder is not None:
             texts[names.HOLDER] = str(checked_token(holder))
         checked_params = {key: checked_param(key, value) for key, value in params.items()}
-        opening = RunOpening(run_id=run_id, experiment_id=experiment_id, name=name, start_ms=int(start_ms), tags=texts)
+        of_run: dict[str, Any] = {"run_id": run_id, "experiment_id": experiment_id, "name": name, "dataset": dataset}
+        opening = RunOpening(**of_run, start_ms=int(start_ms), tags=texts)
         with self._lock:
             self._check_open()
             made_id = self._retrying.until_done(lambda: self._writer.create(opening))
@@ -135,6 +142,10 @@ class Recorder:
                 self._batch.of(run_id).replaced.update(point.key for point in points)
                 self._batch.add(run_id, metrics=points)
                 self.flush()
+
+    def log_dataset(self, run_id: str, dataset: DatasetUsed) -> None:
+        """Say what data a run that is there was made with, at once; nothing where it is lost."""
+        self._store(run_id, lambda: put_dataset(self._writer.client, run_id, dataset))
 
     def set_description(self, run_id: str, markdown: str) -> None:
         """Set the text that the UI shows on top of the run, at most 8,000 characters."""

@@ -67,7 +67,7 @@ MISTAKES = {
     "missing model": ("model: toy\n", "", " model: ", "is missing; every policy needs it"),
     "missing direction": (", direction: minimize", "", "4: objective.direction: ", "is missing; every policy needs it"),
     "neither study nor sweep": ("study: toy\n", "", " study: ", "is missing; give the study, or the sweep"),
-    "number that is text to YAML": ("1.0e-3", "1e-3", "6: smallest_improvement: ", "write 1.0e-3"),
+    "number in quotes": ("1.0e-3", "'1e-3'", "6: smallest_improvement: ", "must be a valid number, not '1e-3'"),
     "number that is not finite": ("1.0e-3", ".inf", "6: smallest_improvement: ", "must be a finite number"),
     "level above one": ("0.95", "95.0", "5: level: ", "must be less than 1, not 95.0"),
     "unknown direction": (

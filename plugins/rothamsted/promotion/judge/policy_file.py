@@ -13,6 +13,7 @@ from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.spec.document import KeyPath, parse_document
+from rothamsted.spec.exponents import validated
 from rothamsted.suggest import known_names
 
 FOLDER = "registry"
@@ -32,7 +33,7 @@ def load_policy(path: str | Path, root: Path) -> Policy:
     _check_is_mapping(text, path)
     document = parse_document(text, str(path))
     try:
-        policy = Policy.model_validate({key: value for key, value in document.data.items() if value is not None})
+        policy = validated(Policy, {key: value for key, value in document.data.items() if value is not None})
     except ValidationError as error:
         found = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
         paths = [_path(detail) for detail in found]

@@ -83,10 +83,11 @@ def render_files(
     *,
     options: PlotOptions = DEFAULTS,
     width_mm: float | None = None,
+    dpi: int = DPI,
 ) -> RenderedFiles:
     """Draw one plot once, as files for a paper.
 
-    Fonts are embedded in a PDF; a PNG has 300 dots an inch; no file holds a date, a title or the caption.
+    Fonts are embedded in a PDF; no file holds a date, a title or the caption.
 
     Args:
         name: Of the plot.
@@ -94,6 +95,7 @@ def render_files(
         formats: Of FORMATS.
         options: What a reader has chosen.
         width_mm: Width of the figure; None: 173 mm, the column of a report.
+        dpi: Dots an inch of a PNG.
 
     Raises:
         NotApplicable: This analysis has nothing that the plot could show.
@@ -107,7 +109,7 @@ def render_files(
         if width_mm is not None:  # a plot of another package may have set its own
             figure.set_size_inches(width, figure.get_figheight())
         fit_labels(figure)
-        files = {kind: _file(figure, kind, name=name, title=plot.title) for kind in formats}
+        files = {kind: _file(figure, kind, name=name, title=plot.title, dpi=dpi) for kind in formats}
     return RenderedFiles(caption=plot.caption(data), files=files)
 
 
@@ -128,9 +130,9 @@ def drawn(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS, *, axe
     data = plot.data(analysis, options)
     with _figure() as figure:
         if axes is not None:
-            own = _in_place_of(axes)
-            plot.draw(data, own)
-            return axes.get_figure(root=True) or figure
+            whole: Any = axes.get_figure(root=True)
+            plot.draw(data, _in_place_of(axes))
+            return whole
         plot.draw(data, figure)
         fit_labels(figure)
         return figure
@@ -150,9 +152,9 @@ def _in_place_of(axes: Axes) -> Any:
     return part
 
 
-def _file(figure: Figure, kind: str, *, name: str, title: str) -> bytes:
+def _file(figure: Figure, kind: str, *, name: str, title: str, dpi: int) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=DPI, metadata=dict.fromkeys(_UNSAID[kind]))
+    figure.savefig(buffer, format=kind, dpi=dpi, metadata=dict.fromkeys(_UNSAID[kind]))
     if kind == "svg":
         return tidy_svg(buffer.getvalue().decode(), name=name, title=title).encode() + b"\n"
     return buffer.getvalue()

@@ -145,6 +145,11 @@ def set_note(tx: sa.Connection, study_id: int, trial_id: int | None, body: str) 
     parts = [body[start : start + NOTE_CHARACTERS] for start in range(0, len(body), NOTE_CHARACTERS)]
     attributes: dict[str, Any] = {f"{prefix}note_ver": 1}
     attributes |= {f"{prefix}note_str:{i}": part for i, part in enumerate(parts)}
+    set_study_system_attributes(tx, study_id, attributes)
+
+
+def set_study_system_attributes(tx: sa.Connection, study_id: int, attributes: Mapping[str, Any]) -> None:
+    """Insert or replace system attributes of a study, where optuna-dashboard keeps what it shows."""
     rows = [{"study_id": study_id, "key": k, "value_json": json.dumps(v)} for k, v in attributes.items()]
     _upsert(tx, STUDY_SYSTEM_ATTRIBUTES, ["study_id", "key"], rows)
 

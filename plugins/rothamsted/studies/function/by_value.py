@@ -15,6 +15,7 @@ from typing import Any
 from rothamsted.errors import StudyError
 from rothamsted.studies.atomic import write_atomically
 from rothamsted.studies.contract import Study
+from rothamsted.studies.function.signature import types_of
 from rothamsted.studies.function.source import used_globals
 from rothamsted.studies.scripts import is_script_module
 
@@ -65,7 +66,9 @@ def read_function(path: str) -> Study:
     try:
         places, content = pickle.loads(Path(path).read_bytes())
         sys.path.extend(place for place in places if place not in sys.path)
-        function, declared = pickle.loads(content)
+        function, declared, types = pickle.loads(content)
+        for one, hints in types:
+            one.__annotations__ = hints
     except Exception as error:
         raise StudyError(
             f"the study's function cannot be read by a worker: {type(error).__name__}: {error}; "
@@ -83,7 +86,7 @@ def pickled_function(function: Callable[..., Any], declared: Mapping[str, Any]) 
     import cloudpickle
 
     try:
-        return cloudpickle.dumps((function, dict(declared)), protocol=5)
+        return cloudpickle.dumps((function, dict(declared), types_of(function)), protocol=5)
     except Exception as error:
         raise StudyError(f"study {declared['name']!r}: {_unpicklable(function, error)}") from error
 

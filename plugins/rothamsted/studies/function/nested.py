@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import Any, TypeGuard
 
@@ -16,6 +17,20 @@ from rothamsted.errors import StudyError
 def is_nested(kind: Any) -> TypeGuard[type]:
     """Whether a type is a dataclass or a pydantic model."""
     return isinstance(kind, type) and (issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind))
+
+
+def annotations_in(kinds: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
+    """(class, its own types as objects) of the dataclasses among types, of those that they derive from and hold."""
+    found: list[tuple[Any, dict[str, Any]]] = []
+    for kind in kinds:
+        if not is_nested(kind) or issubclass(kind, BaseModel):
+            continue
+        hints = typing.get_type_hints(kind, include_extras=True)
+        for base in kind.__mro__:
+            if dataclasses.is_dataclass(base):
+                found.append((base, {name: hints[name] for name in inspect.get_annotations(base)}))
+        found += annotations_in(hints.values())
+    return found
 
 
 def as_model(kind: type, place: str, rules: ConfigDict) -> type[BaseModel]:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path, PurePath
+from types import MethodType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from rothamsted.errors import StudyError
-from rothamsted.studies.function.nested import as_model, as_value, is_nested, restored
+from rothamsted.studies.function.nested import annotations_in, as_model, as_value, is_nested, restored
+from rothamsted.studies.function.source import plain_function
 
 STATE = "state"  # the parameter from which training goes on
 SEED = "seed"
@@ -82,6 +84,16 @@ def signature_of(function: Callable[..., Any], *, name: str, seed_parameter: str
     )
 
 
+def types_of(function: Callable[..., Any]) -> list[tuple[Any, dict[str, Any]]]:
+    """(what has annotations, its types as objects): of a function, and of the dataclasses among its parameters.
+
+    For another process, where the names that annotations are written in are not there.
+    """
+    hints = _hints(function, "")
+    own = [] if isinstance(plain_function(function), MethodType) else [(plain_function(function), hints)]
+    return [*own, *annotations_in(hints.values())]
+
+
 def _as_whole(name: str, kind: Any, config: BaseModel) -> dict[str, Any]:
     return {name: restored(kind, config)}
 
@@ -101,9 +113,7 @@ def _check_kind(function: Any, place: str) -> None:
 
 def _hints(function: Callable[..., Any], place: str) -> dict[str, Any]:
     """Annotations as objects, also those that `from __future__ import annotations` keeps as text."""
-    inner = inspect.unwrap(function)
-    inner = inner.func if isinstance(inner, partial) else inner
-    inner = inner if inspect.isroutine(inner) else type(inner).__call__
+    inner = plain_function(function)
     try:
         return typing.get_type_hints(inner, include_extras=True)
     except NameError as error:

@@ -14,10 +14,11 @@ from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import take_step
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.phases.phase import Confirming
+from rothamsted.sweeping.run_names import confirmation_name
+from rothamsted.sweeping.run_points import curve_points
 from rothamsted.sweeping.told_replicates import result_of_told, with_histories
 from rothamsted.sweeping.trial_summary import (
     as_params,
-    curve_points,
     last_ms,
     now_ms,
     objective_points,
@@ -93,7 +94,8 @@ class ConfirmedRuns:
     def _open_on_server(self, one: Confirming) -> str:
         """A server gives ids itself: the run that a process opened before it died, or a new one."""
         opened = self._opened
-        wanted = {**self._tags(one.trial), "mlflow.parentRunId": opened.sweep_run_id}
+        ours = {key: text for key, text in self._tags(one.trial).items() if key != tags.ROLE}  # which has changed
+        wanted = {**ours, "mlflow.parentRunId": opened.sweep_run_id}
         found = find_runs([opened.experiment_id], wanted, uri=opened.tracking_uri)
         return found[0].run_id if found else self._open(one.trial, one.condition, "")
 
@@ -103,16 +105,17 @@ class ConfirmedRuns:
             run_id=run_id,
             holder=opened.lease.token,
             experiment_id=opened.experiment_id,
-            name=f"confirm of trial {trial}",
+            name=confirmation_name(opened.sweep, condition, trial),
             parent_id=opened.sweep_run_id,
-            tags={**self._tags(trial), tags.STUDY: opened.study.name},
-            params=as_params(condition),
+            tags={**self._tags(trial), "mlflow.source.name": opened.study.name, "mlflow.source.type": "LOCAL"},
+            params=as_params({**opened.sweep.parameters, **condition}),
+            dataset=opened.dataset,
             start_ms=now_ms(),
         )
 
     def _tags(self, trial: int) -> dict[str, str]:
         name = self._opened.sweep.name
-        return {tags.SWEEP: name, tags.PHASE: "confirm", tags.TRIAL: str(trial), tags.ROLE: "trial"}
+        return {tags.SWEEP: name, tags.PHASE: "confirm", tags.TRIAL: str(trial), tags.ROLE: "confirmation"}
 
     def _by_condition(self) -> dict[str, list[Mapping[str, Any]]]:
         """Trial of the search -> attributes of its replicates' trials here."""
@@ -132,12 +135,12 @@ class ConfirmedRuns:
 
     def _write_summary(self, result: Mapping[str, Any]) -> None:
         opened = self._opened
-        recorder, level = opened.recorder, opened.sweep.statistics.level
+        recorder = opened.recorder
         ended = [result_of_told(one) for one in result["replicates"]]
         results = with_histories(ended, tracking_uri=opened.tracking_uri)
         stamp = last_ms(results)
         metrics = opened.study.known_metrics
-        points = curve_points(results, metrics, level=level, timestamp_ms=stamp)
+        points = curve_points(results, opened.sweep, metrics, timestamp_ms=stamp)
         points += objective_points(results, opened.sweep, metrics, timestamp_ms=stamp)
         recorder.replace_metrics(result["run_id"], points)
         has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)

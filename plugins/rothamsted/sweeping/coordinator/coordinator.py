@@ -36,7 +36,7 @@ DECIDE_SECONDS = 1.0  # between two looks at the search while workers train
 TIMEOUT_GRACE_SECONDS = 30.0  # after timeout_per_trial, for training that never reaches a measurement
 SETUP_SECONDS = 300.0  # for imports, data and compilation, which timeout_per_trial leaves out
 MOST_FAILED_STARTS = 3  # workers in a row that die before they run anything: something is broken for all
-INTERRUPTED = 130  # exit status, as a shell gives it for Ctrl-C
+STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM: 128 + the number of the signal, as shells have it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +119,12 @@ class Coordinator:
             self.progress.say(
                 f"{n_repeats} proposals repeated a condition: told what it was told, not trained again, not counted"
             )
-        return self._ended(is_stopped=stop())
+        return self._ended(stop.signal_number)
 
     def _start(self, stop: StopRequest) -> None:
         """Start the workers, and attend to them until they have ended."""
         opened, sweep = self.opened, self.opened.sweep
-        folder = checkpoints_of(opened.root, sweep, opened.sweep_run_id)
+        folder = checkpoints_of(opened.home, sweep, opened.sweep_run_id)
         is_here = sweep.execution.executor == "in_process"
         with given_to_workers(opened.study, folder, is_here=is_here) as function:
             job = job_of(sweep, tracking_uri=opened.tracking_uri, until=self.until, function=function)
@@ -272,13 +272,13 @@ class Coordinator:
 
     # ---- after ----
 
-    def _ended(self, *, is_stopped: bool) -> Session:
+    def _ended(self, signal_number: int | None) -> Session:
         if self._why_stopped:
             status, exit_status = RunStatus.FAILED, 2 if self._is_mistake else 1
         elif not self._is_over and self._failed_starts >= MOST_FAILED_STARTS:
             status, exit_status = RunStatus.FAILED, 1
-        elif not self._is_over and is_stopped:
-            status, exit_status = RunStatus.KILLED, INTERRUPTED
+        elif not self._is_over and signal_number is not None:
+            status, exit_status = RunStatus.KILLED, 128 + signal_number
         elif self._is_over and set(self.progress.ended.values()) == {Outcome.FAILED.value}:
             status, exit_status = RunStatus.FAILED, 1
         else:  # complete, or its time is up, as the file asked

@@ -31,7 +31,7 @@ class Hopeless:
             return ""
         reason = str(said["reason"])
         if said["was_trained"]:  # the file asks for what is not logged
-            return f"{reason}; correct the file, and give the sweep another name"
+            return f"{reason}; correct the file, and give the same command again"
         alike = _NUMBERS.sub("0", reason)
         self.alike[alike] += 1
         if self.alike[alike] < MOST_ALIKE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rothamsted import places
 from rothamsted.executors import Job
 from rothamsted.executors.crew import GRACE_SECONDS
 from rothamsted.spec import Sweep
@@ -23,7 +24,7 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: st
     return Job(
         entry=ENTRY,
         arguments={**arguments, "tells_warnings": True},
-        environment={"MLFLOW_TRACKING_URI": tracking_uri},  # for what a study asks of MLflow itself
+        environment={"MLFLOW_TRACKING_URI": tracking_uri, places.HOME: str(places.home(tracking_uri))},
         # -P: a file in a stranger's folder does not stand in for a module of the engine.
         python_flags=("-P",) if sweep.is_foreign else (),
         grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),

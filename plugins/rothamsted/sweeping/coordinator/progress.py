@@ -1,6 +1,7 @@
 """What the terminal shows while a sweep runs: counts, times, and the best condition so far.
 
-On a terminal it is one live block; elsewhere (a log file, MLflow's capture) a plain line every few seconds.
+On a terminal it is one live block, in a notebook one that is written over; elsewhere (a log file, MLflow's capture) a
+plain line every few seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rothamsted.metric import Metric, declared
 from rothamsted.records import Outcome
 from rothamsted.search import ToldTrial
 from rothamsted.spec import Sweep
+from rothamsted.sweeping.coordinator.notebook_line import NotebookLine, notebook_line
 from rothamsted.sweeping.trial_summary import describe_estimate, summary_of
 
 PLAIN_SECONDS = 5.0  # between two lines when the output is not a terminal
@@ -70,6 +72,7 @@ class Progress:
     _started: float = 0.0
     _printed: float = 0.0
     _live: Live | None = None
+    _cell: NotebookLine | None = None
 
     def open(self, found: Dataset) -> None:
         """Begin with what earlier sessions have finished."""
@@ -81,7 +84,8 @@ class Progress:
         self._spared = {c.number: self.n_replicates - n_of[c.number] for c in found.conditions if c.pruned}
         self.best = _best(found)
         self._started = self._printed = self.clock()
-        if self.console.is_terminal:
+        self._cell = notebook_line(self.clock, is_jupyter=self.console.is_jupyter)
+        if self._cell is None and self.console.is_terminal:
             self._live = Live(get_renderable=self._line, console=self.console, refresh_per_second=4)
             self._live.start()
 
@@ -106,7 +110,12 @@ class Progress:
             self.say(f"{running.name} has no model: {problem}")
 
     def on_trial(self, event: Mapping[str, Any]) -> None:
-        """A trial has ended, for now or for good; one on fresh seeds says nothing of the search."""
+        """A trial has ended, for now or for good; one on fresh seeds says nothing of the search.
+
+        Its replicates may have got other outcomes than they had, by a file that has changed.
+        """
+        for one in event["result"]["replicates"]:
+            self.ended[event["is_fresh"], event["trial"], one["replicate"]] = one["outcome"]
         if event["is_fresh"]:
             return
         verdict = {tags.VERDICT: {"verdict": event["race"]}} if event["race"] else {}
@@ -135,7 +144,9 @@ class Progress:
 
     def tick(self) -> None:
         """Print the plain line when it is due."""
-        if self._live is None and self.clock() - self._printed >= PLAIN_SECONDS:
+        if self._cell is not None:
+            self._cell.write(str(self._line()))
+        elif self._live is None and self.clock() - self._printed >= PLAIN_SECONDS:
             self._printed = self.clock()
             self.console.print(self._line(), soft_wrap=True)
 
@@ -147,6 +158,8 @@ class Progress:
         """End the live block and leave its last state on the screen."""
         if self._live is not None:
             self._live.stop()
+        elif self._cell is not None:
+            self._cell.write(str(self._line()), is_last=True)
         else:
             self.console.print(self._line(), soft_wrap=True)
 

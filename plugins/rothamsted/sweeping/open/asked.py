@@ -16,7 +16,7 @@ from rothamsted.spec import Sweep
 from rothamsted.studies import Study, digest_of_data, rows_of_shares
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.foreign_study import ForeignStudy
-from rothamsted.sweeping.open.growth import check_confirm_study, check_later_stages, check_unchanged
+from rothamsted.sweeping.open.growth import check_confirm_study, check_later_stages, growth_since
 from rothamsted.sweeping.opened import Place
 from rothamsted.sweeping.stage import stage_config
 from rothamsted.sweeping.trial_summary import as_params
@@ -55,7 +55,7 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
     check_params(_longest_params(whole))
     record = started_record(whole.storage, whole.name)
     if record is not None:
-        check_unchanged(whole, record, data_digest)
+        growth_since(whole, record, data_digest, tracking_uri=place.tracking_uri)
     if not whole.stages:
         check_confirm_study(whole, record)
     check_later_stages(whole, record)
@@ -137,6 +137,7 @@ def _of_all_stages(sweep: Sweep, study: Study, conditions: Sequence[Mapping[str,
 
 
 def _longest_params(sweep: Sweep) -> Mapping[str, str]:
-    """Each factor with its longest value among its choices, as the runs of conditions write it."""
+    """Fixed parameters, and each factor with its longest value among its choices, as runs of conditions have them."""
     choices = {name: domain for name, domain in sweep.search_space.domains.items() if isinstance(domain, Choice)}
-    return as_params({name: max(domain.values, key=lambda value: len(str(value))) for name, domain in choices.items()})
+    longest = {name: max(domain.values, key=lambda value: len(str(value))) for name, domain in choices.items()}
+    return as_params({**sweep.parameters, **longest})

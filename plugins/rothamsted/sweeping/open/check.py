@@ -10,9 +10,12 @@ from typing import Any
 
 from rich.console import Console
 
+from rothamsted.analysis.parent_words import parent_marks, parent_words
 from rothamsted.analysis.replicates_words import apart_words, replicates_words, units_words
 from rothamsted.analysis.sweep_record import exhausted_text
+from rothamsted.catalog import SAMPLERS
 from rothamsted.foreign.command_line import CommandLine
+from rothamsted.space import domain_words, unplaced
 from rothamsted.spec import Plan, Sweep, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.statistics.centres import MEAN, words_of
@@ -41,6 +44,8 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "sampler": f"{sweep.sampler.name}, seed {sweep.sampler.seed}",
         **_stopping(sweep),
         **_beginning(sweep),
+        **({"parameters": parent_words(sweep)} if parent_words(sweep) else {}),
+        **_space(sweep),
         "conditions": exhausted_text(sweep) if sweep.is_exhausting else str(size.n_conditions),
         **_task(sweep),
         "replicates": _replicates(sweep, size),
@@ -51,7 +56,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
         "workers": str(n_workers(sweep)),
         "data": f"sha256 {digest[:12]}…" if digest else "no digest is given",
     }
-    warnings = warnings_of(sweep, study)
+    warnings = [*parent_marks(sweep), *_unplaced(sweep, study), *warnings_of(sweep, study)]
     if is_timed:
         with hidden():
             seen = tried(sweep, study, size)
@@ -62,8 +67,9 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
                 again = repeat(study, middle_of(sweep, study), timeout_seconds=MOST_SECONDS)
             rows["repeated"] = "not the same: see below" if again.differs else f"the same bits ({again.how})"
             warnings += (again.differs,) if again.differs else ()
+    width = max(16, *(len(key) + 2 for key in rows))
     for key, value in rows.items():
-        console.print(f"{key + ':':<16}{value}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{key + ':':<{width}}{value}", markup=False, highlight=False, soft_wrap=True)
     for line in warnings:
         console.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
     console.print("the sweep file is valid", highlight=False)
@@ -117,6 +123,19 @@ def _beginning(sweep: Sweep) -> dict[str, str]:
     if known is not None and sweep.warm_start is not None:
         rows["warm start"] = f"from {len(known)} conditions of sweep {sweep.warm_start.sweep}"
     return rows
+
+
+def _space(sweep: Sweep) -> dict[str, str]:
+    """Each domain, with its kind and how many values it has."""
+    is_cut = SAMPLERS[sweep.sampler.name].needs_finite_space
+    return {f"space.{name}": domain_words(domain, is_cut=is_cut) for name, domain in sweep.space.items()}
+
+
+def _unplaced(sweep: Sweep, study: Study | ForeignStudy) -> list[str]:
+    """Points that a range of whole numbers has no place for."""
+    knows_kind = isinstance(study, Study)
+    lines = [unplaced(name, domain, knows_kind=knows_kind) for name, domain in sweep.space.items()]
+    return [line for line in lines if line]
 
 
 def _task(sweep: Sweep) -> dict[str, str]:

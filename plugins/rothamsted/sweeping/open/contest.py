@@ -7,7 +7,7 @@ workers, checkpoints and resume are those of a sweep; it has a name, an Optuna s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from rothamsted import tags
 from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError
 from rothamsted.mlproject import find_root
 from rothamsted.search import SearchRecord
-from rothamsted.spec import PLACE_KEYS, Execution, Objective, Sweep, difference, from_resolved, resolved
+from rothamsted.spec import PLACE_KEYS, Execution, Growth, Objective, Sweep, difference, from_resolved, resolved
 from rothamsted.studies import Study, digest_of_data, find, rows_of_shares, set_fields
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.open.asked import Asked, ask_stores, started_record
 from rothamsted.sweeping.open.contestants import Contestants
 from rothamsted.sweeping.open.start import Opening
+from rothamsted.sweeping.open.whose_search import search_of
 from rothamsted.sweeping.opened import Opened, Place, with_rows
 
 Config = Mapping[str, Any]  # dotted field of a study's config -> value, without the seed
@@ -66,31 +67,26 @@ def open_contest(
         ResumeError: a contest of this name with other contents.
     """
     what, root = f"contest {name}", place.root
+    storage = search_of(storage, name, root=root, tracking_uri=place.tracking_uri)
     found = find(study, root)
     configs: list[Config] = [json.loads(json.dumps(dict(config))) for config in contestants]
     _check_labels(what, labels, len(configs))
     digests, rows = _check_configs(what, found, configs, labels, seeds, vary)
     if find_root() != root.resolve():
         raise StudyError(f"{what}: workers start in {Path.cwd()}, which is not in the project {root}; go there first")
-    common, space = _split(configs)
-    plain = {
-        "name": name,
-        "study": study,
-        "parameters": common,
-        "space": space,
-        "objective": objective.model_dump(),
-        "sampler": {"name": "random" if space else "grid"},  # a queue of given conditions: nothing is proposed
-        "trials": len(configs) if space else None,
-        "replicates": {"seeds": [int(seed) for seed in seeds], **({"vary": list(vary)} if vary else {})},
-        "models": "all" if models else "none",
-        "execution": execution.model_dump(),
-        "statistics": {"level": level},
-        "storage": storage,
-    }
-    try:
-        sweep = from_resolved(plain)
-    except SpecError as error:
-        raise SpecError(f"{what}: {str(error).removeprefix('recorded sweep: ')}") from error
+    sweep, space = _as_sweep(
+        configs,
+        {
+            "name": name,
+            "study": study,
+            "objective": objective.model_dump(),
+            "replicates": {"seeds": [int(seed) for seed in seeds], **({"vary": list(vary)} if vary else {})},
+            "models": "all" if models else "none",
+            "execution": execution.model_dump(),
+            "statistics": {"level": level},
+            "storage": storage,
+        },
+    )
     conditions = [{field: config[field] for field in space if field in config} for config in configs]
     data_digest = "+".join(digests) or None
     given = Contestants(
@@ -109,10 +105,25 @@ def open_contest(
         study=with_rows(found, rows),
         place=place,
         asked=asked,
-        check=lambda record: _check_unchanged(sweep, given, record),
+        growth=lambda record: _check_unchanged(sweep, given, record),
         contestants=given,
         experiment_id=experiment_id,
     ).open(lambda line: None)
+
+
+def _as_sweep(configs: Sequence[Config], plain: Mapping[str, Any]) -> tuple[Sweep, Collection[str]]:
+    """The contest as a sweep whose conditions are given, and the fields in which the contestants differ."""
+    common, space = _split(configs)
+    searched = {
+        "parameters": common,
+        "space": space,
+        "sampler": {"name": "random" if space else "grid"},  # a queue of given conditions: nothing is proposed
+        "trials": len(configs) if space else None,
+    }
+    try:
+        return from_resolved({**plain, **searched}), space
+    except SpecError as error:
+        raise SpecError(f"contest {plain['name']}: {str(error).removeprefix('recorded sweep: ')}") from error
 
 
 def _plain(
@@ -132,7 +143,8 @@ def _record(sweep: Sweep, given: Contestants) -> SearchRecord | None:
     return record
 
 
-def _check_unchanged(sweep: Sweep, given: Contestants, record: SearchRecord) -> None:
+def _check_unchanged(sweep: Sweep, given: Contestants, record: SearchRecord) -> Growth:
+    """A contest does not grow."""
     name = sweep.name
     if tags.CONTEST not in record.attributes:
         raise StoreError(f"contest {name}: there is a sweep of this name in {sweep.storage}; give it another name")
@@ -142,6 +154,7 @@ def _check_unchanged(sweep: Sweep, given: Contestants, record: SearchRecord) -> 
             f"contest {name}: was started before with other contents: {'; '.join(lines)}. Give it another name, or "
             "undo the change; only execution may change"
         )
+    return Growth()
 
 
 def _check_labels(place: str, labels: Sequence[str], n_contestants: int) -> None:

@@ -7,12 +7,14 @@ there is one: it needs MLflow, and a mistake in a file is to be told before MLfl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rothamsted.errors import SpecError
+from rothamsted.errors import SpecError, UserError
+from rothamsted.metric import Metric
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.spec.document import Document
@@ -33,6 +35,8 @@ def load(
 ) -> tuple[Sweep, Study | ForeignStudy]:
     """Read and check a sweep file of the project at `root`; also its study. Without a file the overrides have it all.
 
+    The address of the sweep's search is absolute, see `places`.
+
     Args:
         path: the sweep file, or its contents.
         overrides: from the command line; see `load_sweep`.
@@ -43,51 +47,96 @@ def load(
         SpecError: the file, an override, or a condition that the study refuses.
         StudyError: the study cannot be imported.
     """
-    studies: dict[str, Study] = dict(known)
+    project = _Project(root=root, known=known)
 
-    @cache
-    def commands() -> dict[str, str]:  # asked for studies only: a foreign project is swept from any folder
-        return study_commands(find_root(root))
+    def taken(own: str, name: str, take: str, storage: str) -> Mapping[str, Any]:
+        from rothamsted.sweeping.open.parent import take_from
+        from rothamsted.sweeping.open.whose_search import search_of
+        from rothamsted.tracking import tracking_uri
 
-    def study_of(name: str) -> Study:
-        if name not in studies:
-            studies[name] = find(name, root)
-        return studies[name]
-
-    def known_studies() -> Iterator[str]:
-        yield from sorted({*known, *([] if known else commands())})
-
-    def parameter_names(name: str) -> Mapping[str, Any] | None:
-        return field_types(study_of(name).config) if name in studies or is_script(name) or name in commands() else None
-
-    def project_parameters(uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
-        from rothamsted.tracking.projects.project import open_project
-
-        declared = open_project(uri, entry_point, version, root=root).parameters
-        return {name: float if one.type == "float" else None for name, one in declared.items()}
-
-    def check_condition(name: str, flat: Mapping[str, Any]) -> None:
-        set_fields(study_of(name).config, flat)
-
-    def in_own_names(name: str, data: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
-        return fields.in_own_names(study_of(name).config, data, place=place)
+        there = search_of(storage, name, root=root, tracking_uri=tracking_uri())
+        return take_from(own, name, take, there, metrics_of=project.metrics_of_other)
 
     sweep = load_sweep(
         path,
         overrides,
-        parameter_names=parameter_names,
-        project_parameters=project_parameters,
-        check_condition=check_condition,
-        known_studies=known_studies(),
+        parameter_names=project.parameter_names,
+        project_parameters=project.parameters_of,
+        check_condition=lambda name, flat: _check_condition(project.study(name), flat),
+        known_studies=project.known_studies(),
         root=root,
-        in_own_names=in_own_names,
-        metrics_of=lambda name: study_of(name).known_metrics,
+        in_own_names=project.in_own_names,
+        metrics_of=lambda name: project.study(name).known_metrics,
+        taken=taken,
     )
-    study = _checked_foreign(sweep, root) if sweep.is_foreign else study_of(str(sweep.study))
+    from rothamsted.sweeping.open.whose_search import with_search
+    from rothamsted.tracking import tracking_uri
+
+    study = _checked_foreign(sweep, root) if sweep.is_foreign else project.study(str(sweep.study))
+    sweep = with_search(sweep, root=root, tracking_uri=tracking_uri())
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()
     return sweep, study
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Project:
+    """What a loader asks of the project whose sweep file it reads: its studies, and what these declare.
+
+    Attributes:
+        root: its folder.
+        known: studies that are there already, by the name that the file has for them.
+    """
+
+    root: Path
+    known: Mapping[str, Study]
+    _found: dict[str, Study] = field(default_factory=dict)
+
+    @cached_property
+    def commands(self) -> dict[str, str]:
+        """Asked for studies only: a foreign project is swept from any folder."""
+        return study_commands(find_root(self.root))
+
+    def study(self, name: str) -> Study:
+        """The study of this name, imported once."""
+        if name in self.known:
+            return self.known[name]
+        if name not in self._found:
+            self._found[name] = find(name, self.root)
+        return self._found[name]
+
+    def known_studies(self) -> Iterator[str]:
+        """Names to propose where there is no such study."""
+        names: set[str] = {*self.known, *([] if self.known else self.commands)}
+        yield from sorted(names)
+
+    def parameter_names(self, name: str) -> Mapping[str, Any] | None:
+        """The parameters of a study, each with its type; None where there is no such study."""
+        is_there = name in self.known or name in self._found or is_script(name) or name in self.commands
+        return field_types(self.study(name).config) if is_there else None
+
+    def parameters_of(self, uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
+        """The parameters that a foreign project declares."""
+        from rothamsted.tracking.projects.project import open_project
+
+        declared = open_project(uri, entry_point, version, root=self.root).parameters
+        return {name: float if one.type == "float" else None for name, one in declared.items()}
+
+    def in_own_names(self, name: str, data: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
+        """Fields of a study's config from a file that may spell them in other ways."""
+        return fields.in_own_names(self.study(name).config, data, place=place)
+
+    def metrics_of_other(self, name: str) -> Mapping[str, Metric]:
+        """What the study of another sweep declares of its metrics."""
+        try:
+            return self.study(name).known_metrics
+        except UserError:  # its study may be gone, and its results are not: they only lack the ranges of metrics
+            return {}
+
+
+def _check_condition(study: Study, flat: Mapping[str, Any]) -> None:
+    set_fields(study.config, flat)
 
 
 def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:

@@ -1,36 +1,39 @@
-"""Whether what a storage holds under a sweep's names is this very sweep: its file, its data, its later parts.
+"""Whether what a storage holds under a sweep's names is this very sweep, and what of it has grown.
 
 Apart from `start`, because nothing here creates anything: it is asked before anything is.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 from rothamsted import tags
-from rothamsted.errors import ResumeError, StoreError
+from rothamsted.errors import ResumeError, StoreError, StudyError
+from rothamsted.records import Outcome, ReplicateResult
 from rothamsted.search import SearchRecord, find_search
-from rothamsted.spec import PLACE_KEYS, Sweep, difference, grown_only, resolved
+from rothamsted.spec import Begun, Growth, Sweep, from_resolved, growth
 from rothamsted.spec.schema import CONFIRM_SUFFIX
-from rothamsted.sweeping.stage import stage_name
+from rothamsted.sweeping.opened import confirm_queue_of, queue_of
+from rothamsted.sweeping.scores import check_measured, scored
+from rothamsted.sweeping.stage import first_stage, stage_name
+from rothamsted.sweeping.told_replicates import result_of_told, with_histories
 
 CONFIRM_STUDY = "rothamsted:confirm_study"
+_CAME_TO_A_RESULT = frozenset({Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED})
 
 
-def check_unchanged(sweep: Sweep, record: SearchRecord, data_digest: str | None) -> None:
-    """Refuse to go on if the sweep file or the data have changed, unless only the budget grew.
+def growth_since(sweep: Sweep, record: SearchRecord, data_digest: str | None, *, tracking_uri: str) -> Growth:
+    """What a sweep that goes on has more than before.
 
     Raises:
-        ResumeError: with the difference.
+        ResumeError: a change that would give finished results another meaning, other data, or a metric that finished
+            replicates have not logged; in one line with the way out.
     """
-    old, new = _content(record.spec), _content(resolved(sweep))
-    if old != new and not grown_only(old, new):
-        lines = "; ".join(difference(old, new))
+    old = from_resolved({**record.spec, "storage": sweep.storage})
+    told = _told(old)
+    grown = growth(old, sweep, _begun(old, record, told))
+    if grown.refused:
         raise ResumeError(
-            f"sweep '{sweep.name}' was started before with other contents: {lines}. Give the changed sweep "
-            f"another name (-P name=...), or undo the change; {_may_change(sweep)}, execution may change"
+            f"sweep '{sweep.name}' was started before with other contents: {'; '.join(grown.refused)}. Give the "
+            "changed sweep another name (-P name=...), or undo the change"
         )
     before = record.attributes.get(tags.DATA_DIGEST)
     if before != data_digest and tags.RUN_ID in record.attributes:
@@ -38,6 +41,51 @@ def check_unchanged(sweep: Sweep, record: SearchRecord, data_digest: str | None)
             f"sweep '{sweep.name}' was started on other data (digest {str(before)[:12]}, now "
             f"{str(data_digest)[:12]}): its replicates would not be comparable. Give the sweep another name"
         )
+    if grown.is_rescored:
+        _check_logged(sweep, grown, told, tracking_uri)
+    return grown
+
+
+def _told(old: Sweep) -> list[ReplicateResult]:
+    """All replicates that the search and its confirmation were told of."""
+    first = first_stage(old)
+    queues = [queue_of(first)]
+    if first.confirm is not None and find_search(old.storage, first.confirm_name) is not None:
+        queues += [queue for queue in [confirm_queue_of(first)] if queue is not None]
+    told = [trial.attributes.get(tags.RESULT) for queue in queues for trial in queue.trials([tags.RESULT])]
+    return [result_of_told(one) for result in told if result is not None for one in result["replicates"]]
+
+
+def _begun(old: Sweep, record: SearchRecord, told: list[ReplicateResult]) -> Begun:
+    """How far a sweep is."""
+    confirmation = find_search(old.storage, old.confirm_name) if old.confirm is not None else None
+    first = first_stage(old)
+    queue = confirm_queue_of(first) if confirmation is not None and first.confirm is not None else None
+    has_confirmed = queue is not None and queue.counts().total > 0
+    keeps_models = old.models in ("best", "all") or (has_confirmed and old.models != "none")
+    return Begun(
+        has_results=any(one.outcome in _CAME_TO_A_RESULT for one in told),
+        has_confirmed=has_confirmed,
+        has_next_stage=tags.NEXT_STAGE in record.attributes,
+        has_models=keeps_models and bool(told),
+    )
+
+
+def _check_logged(sweep: Sweep, grown: Growth, told: list[ReplicateResult], tracking_uri: str) -> None:
+    """Refuse an objective or a constraint that a finished replicate cannot be judged by.
+
+    Raises:
+        ResumeError: names the metric, and the nearest of those that were logged.
+    """
+    finished = [one for one in told if one.outcome is Outcome.FINISHED]
+    for one in with_histories(finished, tracking_uri=tracking_uri):
+        try:
+            check_measured([scored(measured, sweep) for measured in one.history], first_stage(sweep))
+        except StudyError as error:
+            raise ResumeError(
+                f"sweep '{sweep.name}': {'; '.join(grown.changes)}: the {len(finished)} finished replicates get their "
+                f"scores from what they have logged, and {error}; name one of those, or give the sweep another name"
+            ) from error
 
 
 def check_confirm_study(sweep: Sweep, record: SearchRecord | None) -> None:
@@ -77,16 +125,3 @@ def check_later_stages(sweep: Sweep, record: SearchRecord | None) -> None:
                 f"storage {sweep.storage}: holds a study called '{taken[0]}' already, a name that stage {index + 1} of "
                 "this sweep needs; give the sweep another name, or another -P storage="
             )
-
-
-def _content(spec: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in spec.items() if key not in PLACE_KEYS}
-    return json.loads(json.dumps(kept))
-
-
-def _may_change(sweep: Sweep) -> str:
-    if sweep.replicates.racing is not None:
-        return "timeout may grow, but a race keeps its conditions"
-    if sweep.stages:
-        return "timeout may grow, but a sweep with stages keeps its conditions"
-    return "trials and timeout may grow"

@@ -16,12 +16,14 @@ from rothamsted.errors import StoreError
 from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.search import Queue, SearchRecord, check_storage
 from rothamsted.search.storage import SPEC_KEY, Direction, create_study
-from rothamsted.spec import Sweep, resolved
+from rothamsted.search.sweep_lease import SweepLease
+from rothamsted.spec import Growth, Sweep, resolved
 from rothamsted.studies import Study
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import Asked, ask_everything, started_record
 from rothamsted.sweeping.open.contestants import Contestants
-from rothamsted.sweeping.open.growth import CONFIRM_STUDY, check_unchanged
+from rothamsted.sweeping.open.grow import check_joined, grow_search
+from rothamsted.sweeping.open.growth import CONFIRM_STUDY, growth_since
 from rothamsted.sweeping.open.sweep_run import SweepRun, mark_continuation
 from rothamsted.sweeping.open.warm_start import known_from
 from rothamsted.sweeping.opened import Opened, Place, confirm_queue_of, open_started, queue_of, with_rows
@@ -62,7 +64,7 @@ def open_sweep(
         place=place,
         asked=asked,
         stage=stage,
-        check=lambda record: check_unchanged(sweep, record, asked.data_digest),
+        growth=lambda record: growth_since(sweep, record, asked.data_digest, tracking_uri=place.tracking_uri),
     )
     return opening.open(say)
 
@@ -106,7 +108,7 @@ class Opening:
         sweep: what is run.
         whole: with its stages.
         study, place, asked, stage: as above.
-        check: refuses what was started under this name with other contents.
+        growth: what has grown of what was started under this name; refuses what cannot go on as it is.
         contestants: of a contest.
         experiment_id: MLflow's folder for the runs; None: as the environment and the file say.
     """
@@ -116,7 +118,7 @@ class Opening:
     study: Study | ForeignStudy
     place: Place
     asked: Asked
-    check: Callable[[SearchRecord], None]
+    growth: Callable[[SearchRecord], Growth]
     stage: LaterStage | None = None
     contestants: Contestants | None = None
     experiment_id: str | None = None
@@ -126,9 +128,10 @@ class Opening:
         known = None if self.asked.record is not None else known_from(self.sweep)
         tracking.migrate(self.place.tracking_uri)
         sweep = self.sweep
-        directions: list[Direction] = [objective.direction for objective in sweep.objectives]
-        # At once, so that a process that dies after it leaves no study that nobody recognises.
-        create_study(sweep.storage, sweep.name, directions, attributes=self._first_attributes())
+        if self.asked.record is None:
+            directions: list[Direction] = [objective.direction for objective in sweep.objectives]
+            # At once, so that a process that dies after it leaves no study that nobody recognises.
+            create_study(sweep.storage, sweep.name, directions, attributes=self._first_attributes())
         queue = queue_of(self.sweep)
         lease = queue.lease(new_worker_id())
         if not lease.take(LEASE_SECONDS, is_dead=lambda holder: not is_alive(holder)):
@@ -136,7 +139,7 @@ class Opening:
         try:
             record = started_record(self.sweep.storage, self.sweep.name)  # it may have been started since it was asked
             if record is not None:
-                self.check(record)
+                queue = self._grown(queue, lease, record, say)
             recorder = tracking.open_recorder(self.place.tracking_uri)
             experiment_id, run_id = self._run(queue, recorder, record)
             if record is None and known is not None:
@@ -151,6 +154,14 @@ class Opening:
         return replace(opened, lease=lease, confirm_queue=confirm_queue)
 
     # ---- the process that decides ----
+
+    def _grown(self, queue: Queue, lease: SweepLease, record: SearchRecord, say: Callable[[str], None]) -> Queue:
+        """Let the search grow as the file says; returns its queue, which knows the new space."""
+        grown = self.growth(record)
+        if not grown.changes:
+            return queue
+        grow_search(queue, lease, self.sweep, self.whole, record, grown, say)
+        return queue_of(self.sweep)
 
     def _first_attributes(self) -> dict[str, Any]:
         """What says of a study whose it is."""
@@ -173,6 +184,7 @@ class Opening:
             code_digests=self._code_digests(record),
             stage_of=self.stage.of_run_id if self.stage is not None else None,
             contestants=self.contestants,
+            growths=queue.attribute(tags.GROWN, []),
         )
         if record is not None:
             experiment_id, run_id = str(record.attributes[tags.EXPERIMENT_ID]), str(record.attributes[tags.RUN_ID])
@@ -247,7 +259,7 @@ class Opening:
             if time.monotonic() > deadline:
                 raise StoreError(f"sweep '{name}': another process is starting it and does not get on; try again later")
             time.sleep(LOOK_SECONDS)
-        self.check(record)
+        check_joined(name, self.growth(record))
         deciding = queue.lease("").deciding_now()
         who = deciding.holder if deciding is not None else "another process"
         say(f"sweep {name} is run by {who} already: this process helps until nothing is left")
@@ -277,4 +289,6 @@ class Opening:
             labels=self.contestants.labels if self.contestants is not None else (),
             question=self.place.question,
             is_resumed=is_resumed,
+            data_digest=self.asked.data_digest,
+            growths=queue.attribute(tags.GROWN, []),
         )

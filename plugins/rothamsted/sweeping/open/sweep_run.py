@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rothamsted import tags, tracking
+from rothamsted.analysis.growth_words import growth_line
+from rothamsted.analysis.parent_words import parent_words
 from rothamsted.metric import metrics_to_plain
 from rothamsted.spec import Sweep, resolved
 from rothamsted.studies import Study, source_tags, study_tags
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import sweep_params
 from rothamsted.sweeping.open.contestants import Contestants
-from rothamsted.sweeping.opened import Place
+from rothamsted.sweeping.open.trials_view import trials_view
+from rothamsted.sweeping.opened import Place, dataset_of
 from rothamsted.sweeping.trial_summary import now_ms
+
+MOST_CHARACTERS = 4_000  # of the tag that says what was added when; all of it is in the artifact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,7 @@ class SweepRun:
     code_digests: Sequence[str]  # of the study's source files, in each session
     stage_of: str | None = None  # the run of the first stage
     contestants: Contestants | None = None
+    growths: Sequence[Mapping[str, Any]] = ()  # what was added when, in order
 
     def open(
         self, recorder: tracking.Recorder, experiment_id: str, run_id: str, *, is_outer: bool, parent_id: str | None
@@ -45,7 +52,8 @@ class SweepRun:
             parent_id: the run to nest it under.
         """
         if is_outer:
-            recorder.log(run_id, params=self._params(), tags=self._tags())
+            named = {"mlflow.runName": self.sweep.name}  # MLflow gave it a random one
+            recorder.log(run_id, params=self._params(), tags={**self._tags(), **named})
         else:
             run_id = recorder.open_run(
                 run_id=run_id,
@@ -57,14 +65,12 @@ class SweepRun:
                 start_ms=now_ms(),
             )
         recorder.flush()
-        folder = self._folder
-        plain = resolved(self.whole) if self.contestants is None else self.contestants.plain
-        if self.place.source and Path(self.place.source).is_file():
-            recorder.log_file(run_id, Path(self.place.source), folder)
-        # After the source, which may itself be called resolved.json: that of another sweep.
-        recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{folder}/resolved.json")
-        recorder.log_text(run_id, tracking.environment_text(), f"{folder}/environment.txt")
+        if (used := dataset_of(self.sweep, self.study, self.data_digest)) is not None:
+            recorder.log_dataset(run_id, used)
+        self._log_file(recorder, run_id)
+        recorder.log_text(run_id, tracking.environment_text(), f"{self._folder}/environment.txt")
         self._log_metrics(recorder, run_id)
+        tracking.save_view(self.place.tracking_uri, experiment_id, run_id, trials_view(self.sweep))
         return run_id
 
     def resume(self, recorder: tracking.Recorder, run_id: str) -> None:
@@ -73,10 +79,23 @@ class SweepRun:
         recorder.log(run_id, tags={tags.CODE_DIGEST: "+".join(self.code_digests)})
         recorder.flush()
         self._log_metrics(recorder, run_id)
+        if self.growths:
+            recorder.log(run_id, tags={tags.GROWN_TAG: "; ".join(map(growth_line, self.growths))[:MOST_CHARACTERS]})
+            text = json.dumps(list(self.growths), indent=2) + "\n"
+            recorder.log_text(run_id, text, f"{self._folder}/{tags.GROWN_FILE}")
+            self._log_file(recorder, run_id)
 
     @property
     def _folder(self) -> str:
         return "sweep" if self.contestants is None else "contest"
+
+    def _log_file(self, recorder: tracking.Recorder, run_id: str) -> None:
+        """The sweep's file, as it was written and with all its defaults."""
+        plain = resolved(self.whole) if self.contestants is None else self.contestants.plain
+        if self.place.source and Path(self.place.source).is_file():
+            recorder.log_file(run_id, Path(self.place.source), self._folder)
+        # After the source, which may itself be called resolved.json: that of another sweep.
+        recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{self._folder}/resolved.json")
 
     def _log_metrics(self, recorder: tracking.Recorder, run_id: str) -> None:
         """What the study declares of its metrics, so that an analysis needs the record alone."""
@@ -96,6 +115,7 @@ class SweepRun:
             **own,
             tags.CODE_DIGEST: "+".join(self.code_digests),
             "rothamsted.host": socket.gethostname(),
+            **({tags.PARENT_SWEEP: parent_words(self.sweep)} if parent_words(self.sweep) else {}),
             **({tags.STAGE_OF: self.stage_of} if self.stage_of is not None else {}),
         }
 
@@ -117,6 +137,7 @@ def mark_continuation(
     if outer.tags.get(tags.ROLE, "continuation") != "continuation":
         return
     link = tracking.run_path(experiment_id, run_id)
-    recorder.log(outer.run_id, tags={tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id})
+    own = {tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id, "mlflow.runName": f"{name} (goes on)"}
+    recorder.log(outer.run_id, tags=own)
     recorder.set_description(outer.run_id, f"Goes on with sweep **{name}**: [its run]({link})\n")
     recorder.flush()

@@ -87,7 +87,7 @@ def next_of(
         trials=[condition.number for condition in kept],
         left_states=opened.keeps_states,
     )
-    remove_states(opened.root, earlier, but_kept=True)
+    remove_states(opened.home, earlier, but_kept=True)
     of_run_id = opened.sweep_run_id if stage.link is None else stage.link.of_run_id
     return StageToRun(
         index=index,
@@ -165,7 +165,7 @@ def is_late(following: StageToRun, until: float | None, say: Callable[[str], Non
 def forget(opened: Opened) -> None:
     """Remove what the stage before left, when this one is complete."""
     if opened.earlier_stage is not None:
-        remove_states(opened.root, opened.earlier_stage)
+        remove_states(opened.home, opened.earlier_stage)
 
 
 def later_stage(sweep: Sweep, index: int, kept: Sequence[Condition]) -> Sweep:
@@ -187,9 +187,9 @@ def later_stage(sweep: Sweep, index: int, kept: Sequence[Condition]) -> Sweep:
     return from_resolved(plain if index == len(sweep.stages) - 1 else without_confirmation(plain))
 
 
-def remove_states(root: Path, earlier: EarlierStage, *, but_kept: bool = False) -> None:
+def remove_states(home: Path, earlier: EarlierStage, *, but_kept: bool = False) -> None:
     """Remove what a stage left for the next one; `but_kept`: of the conditions that do not go on."""
-    folder = checkpoints_of(root, earlier.sweep, earlier.run_id)
+    folder = checkpoints_of(home, earlier.sweep, earlier.run_id)
     if not but_kept:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # other sweeps of this name have theirs there

@@ -42,7 +42,7 @@ def seed_without_effect(trial: TrialRun, replicate: int) -> str:
 
 def _said(trial: TrialRun, twin: ReplicateResult, own: ReplicateResult) -> str:
     sweep = trial.context.sweep
-    if sweep.project is None:
+    if not sweep.is_foreign:
         return (
             f"sweep {sweep.name}: condition {trial.assignment.of}: seeds {twin.seed} and {own.seed} gave the same bits "
             f"in all metrics: nothing in study {trial.context.study.name} depends on its seed, and copies are no "

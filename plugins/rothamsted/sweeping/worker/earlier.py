@@ -38,6 +38,7 @@ class Earlier:
     """What earlier holders have done."""
 
     run_id: str = ""  # of the trial
+    lone_run_id: str = ""  # of what was the trial's only replicate, before the sweep grew
     results: dict[int, ReplicateResult] = field(default_factory=dict)  # by replicate, without histories
     told: frozenset[int] = frozenset()  # replicates that the search was told of
     interrupted: dict[int, FoundRun] = field(default_factory=dict)  # runs that can go on, by replicate
@@ -88,7 +89,9 @@ def told_before(attributes: Mapping[str, Any], assignment: Assignment, *, retrie
     notes = {int(replicate): ModelNote(**note) for replicate, note in result.get("models", {}).items()}
     earlier.notes.update({replicate: note for replicate, note in notes.items() if replicate in earlier.results})
     if assignment.has_run:
-        earlier.run_id = attributes[tags.RUN_ID]
+        is_lone = any(r.run_id == attributes[tags.RUN_ID] for r in told)
+        earlier.run_id = "" if is_lone else attributes[tags.RUN_ID]
+        earlier.lone_run_id = attributes[tags.RUN_ID] if is_lone else ""
     return earlier
 
 

@@ -30,6 +30,7 @@ class WhyLeft(StrEnum):
 
     DONE = "nothing is left to do"
     STOPPED = "stopped"
+    GROWN = "the sweep has grown; start this worker again"
     UNDECIDED = "nobody decides what comes next; give the sweep's own command again"
 
 
@@ -84,7 +85,9 @@ def work(
 
 
 def _why_idle(context: Opened) -> WhyLeft:
-    """Why a worker that was not stopped has ended: the sweep is over, or its next step waits for a coordinator."""
+    """Why a worker that was not stopped has ended: the sweep is over or has grown, or waits for a coordinator."""
+    if context.has_grown:
+        return WhyLeft.GROWN
     data = context.data()
     is_over = all(phase.next(data) is None for phase in phases_of(context.sweep))
     return WhyLeft.DONE if is_over else WhyLeft.UNDECIDED

@@ -45,6 +45,6 @@ class EventFiles:
         if member not in self._open:
             trial, replicate = self.members[member]
             name = f"{trial.assignment.name} replicate {replicate.replicate} {replicate.run_id[-12:]}"
-            folder = self.context.root / FOLDER / self.context.sweep.name / name
+            folder = self.context.home / FOLDER / self.context.sweep.name / name
             self._open[member] = EventFile(folder, flatten(replicate.config), started_seconds=time.time())
         return self._open[member]

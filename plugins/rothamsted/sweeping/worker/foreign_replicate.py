@@ -16,9 +16,9 @@ from rothamsted.foreign.left_behind import THREE_WAYS, LeftBehind
 from rothamsted.foreign.process import Exit, Running, watch
 from rothamsted.foreign.report_lines import ReportError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Stopped
-from rothamsted.sweeping import trial_summary as aggregate
 from rothamsted.sweeping.foreign_study import Starter
 from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.run_points import metric_points
 from rothamsted.sweeping.scores import scored, scores_of, sources_of
 from rothamsted.sweeping.told_replicates import as_history, with_artifacts
 from rothamsted.sweeping.trial_summary import as_params, now_ms
@@ -51,7 +51,7 @@ class ForeignReplicate:
             run_id=run_id,
             uri=context.tracking_uri,
             recorder=context.recorder,
-            folder=(context.root / SCRATCH / run_id).resolve(),
+            folder=(context.home / SCRATCH / run_id).resolve(),
             now_ms=now_ms,
         )
         variables = run_variables(run_id, context.experiment_id, context.tracking_uri) | left.variables
@@ -170,7 +170,7 @@ class ForeignReplicate:
         recorder, run_id = self.context.recorder, self.replicate.run_id
         points: list[MetricPoint] = []
         for measured in ending.history:
-            points += aggregate.metric_points(scored(measured, self.context.sweep))
+            points += metric_points(scored(measured, self.context.sweep))
         found = find_run(run_id, uri=self.context.tracking_uri)
         known = found.params if found is not None else {}
         params = {key: value for key, value in as_params(self.replicate.config).items() if key not in known}

@@ -41,6 +41,6 @@ def state_to_start_from(opened: Opened, trial: int, seed: int, config: BaseModel
     if not study.extends(config, old):
         return None
     part = state_part(earlier.trials[trial], seeds.index(seed))
-    return Checkpoint(folder=checkpoint_folder(opened.root, earlier.sweep, earlier.run_id, part)).load(
+    return Checkpoint(folder=checkpoint_folder(opened.home, earlier.sweep, earlier.run_id, part)).load(
         study.name, [old]
     )

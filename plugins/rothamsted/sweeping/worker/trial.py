@@ -19,12 +19,14 @@ from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.sweeping import trial_summary as aggregate
 from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.run_points import closing_points, curve_points, metric_points, written_once
 from rothamsted.sweeping.scores import check_measured, last_values, scored, scores_of
 from rothamsted.sweeping.told_replicates import with_histories
 from rothamsted.sweeping.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
 from rothamsted.sweeping.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
 from rothamsted.sweeping.worker.earlier import Earlier, restore
 from rothamsted.sweeping.worker.model_log import ModelLogger, Trained, TrialModels
+from rothamsted.sweeping.worker.rescored import rescore
 from rothamsted.sweeping.worker.trial_judge import TrialJudge
 from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
 from rothamsted.tracking import run_link
@@ -60,6 +62,7 @@ class TrialRun:
     judge: TrialJudge
     run_id: str = ""
     results: dict[int, ReplicateResult] = field(default_factory=dict)
+    once: frozenset[str] = frozenset()  # metrics of which a replicate's run has the last value only
     pruned: str = ""  # why the trial was pruned
     killed: dict[int, str] = field(default_factory=dict)  # replicates whose worker was ended on purpose, and why
 
@@ -72,6 +75,8 @@ class TrialRun:
         """
         assignment = assignment_of(context, lease)
         earlier = restore(context, lease, assignment)
+        if context.is_rescored:
+            rescore(context, lease, earlier)
         trial = cls(
             context=context,
             lease=lease,
@@ -81,11 +86,14 @@ class TrialRun:
             judge=TrialJudge(context=context, lease=lease, prunes=assignment.prunes),
             models=TrialModels(logger=models, context=context, kept=assignment.models, notes=dict(earlier.notes)),
             run_id=earlier.run_id,
+            once=written_once(context.sweep),
             pruned=lease.attributes.get(tags.PRUNED, ""),
         )
         trial.results.update(earlier.results)
         if assignment.has_run:
             trial.run_id = trial.runs.open_trial(trial.run_id)
+            if earlier.lone_run_id:
+                trial.runs.put_below(trial.run_id, earlier.lone_run_id)
         trial.results.update(count_failures(trial.runs, earlier))
         trial.killed = lay_blame(trial.runs, earlier, trial.pending())
         if trial.pruned:
@@ -128,7 +136,7 @@ class TrialRun:
 
     def log(self, replicate: ReplicateRun, measured: Measured) -> None:
         """Buffer one measurement of a replicate."""
-        points = aggregate.metric_points(measured)
+        points = metric_points(measured, but=self.once)
         if replicate.logged:
             points = [p for p in points if (p.key, p.step) not in replicate.logged]
         self.context.recorder.log(replicate.run_id, metrics=points)
@@ -160,7 +168,7 @@ class TrialRun:
             scores, step = scores_of(ending.history, sweep), ending.history[-1].step
             keys = [objective_key(index, objective.metric) for index, objective in enumerate(sweep.objectives)]
             extra = [MetricPoint(key, score, now_ms(), step) for key, score in zip(keys, scores, strict=True)]
-        extra += aggregate.closing_points(ending)
+        extra += closing_points(ending, once=self.once)
         extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
         run_tags = {tags.OUTCOME: ending.outcome.value}
         if ending.reason:
@@ -247,9 +255,7 @@ class TrialRun:
         sweep, metrics = self.context.sweep, self.context.study.known_metrics
         points = [] if self.pruned else aggregate.points_at_looks(results, sweep, metrics, timestamp_ms=stamp)
         if self.assignment.is_final and not self.pruned:
-            points += aggregate.curve_points(
-                results, metrics, level=sweep.statistics.level, timestamp_ms=stamp, crossed=sweep.replicates.crossed
-            )
+            points += curve_points(results, sweep, metrics, timestamp_ms=stamp, crossed=sweep.replicates.crossed)
         recorder.log(
             self.run_id,
             metrics=points if is_first else (),
@@ -297,7 +303,12 @@ class TrialRun:
             metrics=frozenset(last.metrics) | {key for key, _ in replicate.logged},
             stopped_early=ending.reason,
             params=as_params({**self.lease.condition, "seed": replicate.seed}),
-            tags={**self.runs.tags(self.assignment.tags[tags.ROLE]), **own, **aggregate.kept_tags(ending)},
+            tags={
+                tags.STUDY: self.context.study.name,
+                **self.runs.tags(self.assignment.tags[tags.ROLE]),
+                **own,
+                **aggregate.kept_tags(ending),
+            },
         )
 
     def as_told(self) -> ToldTrial:

@@ -15,7 +15,9 @@ from rothamsted.search import Lease, LostError
 from rothamsted.search.lease import DEATHS, RUNS
 from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.attempts import Attempts
+from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.opened import Opened
+from rothamsted.sweeping.run_names import replicate_name
 from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.earlier import TRIAL_RUN, told_before
 from rothamsted.tracking import read_history
@@ -59,11 +61,19 @@ class TrialRuns:
             return run_id
         return self._open(
             TRIAL_RUN,
-            name=self.assignment.name,
+            name=self.assignment.run_name,
             parent_id=self.assignment.parent_run_id,
-            tags=self.tags("trial"),
-            params=as_params(self.lease.condition),
+            tags={**self.tags("trial"), **self._source()},
+            params=as_params({**self.context.sweep.parameters, **self.lease.condition}),
+            dataset=self.context.dataset,
         )
+
+    def put_below(self, trial_run_id: str, run_id: str) -> None:
+        """Make the run of what was the trial's only replicate one of several below the trial's run."""
+        self.context.recorder.hold(run_id, self.lease.token)
+        place = {"mlflow.parentRunId": trial_run_id, "mlflow.runName": self._name_of(0)}
+        of_replicate = {tags.ROLE: "replicate", **place}
+        self.context.recorder.log(run_id, tags=of_replicate)
 
     def open_replicate(self, parent_id: str, replicate: int, attempt: int) -> tuple[str, frozenset[tuple[str, int]]]:
         """Open the run of a replicate; returns its id, and (metric, step) of what it has logged already.
@@ -73,13 +83,17 @@ class TrialRuns:
         assignment, seed, key = self.assignment, self.assignment.seeds[replicate], str(replicate)
         role = assignment.tags[tags.ROLE]
         is_new = key in self.lease.named or key not in self.lease.runs
-        own = {tags.REPLICATE: key, tags.SEED: str(seed), tags.ATTEMPT: str(attempt), **self._varied_tag(seed)}
+        own = {tags.REPLICATE: key, tags.SEED: str(seed), **self._varied_tag(seed)}
+        own |= {tags.ATTEMPT: str(attempt)} if attempt > 1 else {}
+        own |= self._source() if role == "trial" else {}
         run_id = self._open(
             key,
-            name=assignment.name if role == "trial" else f"{assignment.name} replicate {replicate}",
+            name=self._name_of(replicate),
             parent_id=parent_id if assignment.has_run else assignment.parent_run_id,
             tags={**self.tags(role), **own},
-            params=self._replicate_params(seed),
+            params=self._replicate_params(seed, is_trial=role == "trial"),
+            is_part=role != "trial",
+            dataset=self.context.dataset if role == "trial" else None,
         )
         if is_new:
             return run_id, frozenset()
@@ -118,7 +132,6 @@ class TrialRuns:
         condition = {tags.CONDITION: json.dumps(self.lease.condition)} if is_foreign and role == "trial" else {}
         return {
             tags.SWEEP: self.context.sweep.name,
-            tags.STUDY: self.context.study.name,
             tags.TRIAL: str(self.assignment.of),
             **self.assignment.tags,
             **condition,  # where the run's params are the foreign project's own to log
@@ -126,6 +139,12 @@ class TrialRuns:
         }
 
     # ---- within ----
+
+    def _name_of(self, replicate: int) -> str:
+        """What the run of a replicate is called; a lone one is its trial."""
+        seed = self.assignment.seeds[replicate]
+        is_lone = self.assignment.tags[tags.ROLE] == "trial"
+        return self.assignment.run_name if is_lone else replicate_name(self.context.sweep.varied_by(seed), seed)
 
     def _open(self, key: str, **what: Any) -> str:
         """Open a run under the id that stands for it in the search; where a store gives ids, write it there after."""
@@ -153,16 +172,20 @@ class TrialRuns:
         sweep = self.context.sweep
         return {} if sweep.replicates.vary is None else {tags.VARIED: json.dumps(sweep.varied_by(seed))}
 
-    def _replicate_params(self, seed: int) -> dict[str, str]:
-        """What a replicate's run says of its condition when it opens.
+    def _source(self) -> dict[str, str]:
+        """What MLflow's column "Source" shows: the study, script or project, not the worker's own file."""
+        study = self.context.study
+        name = study.source_name if isinstance(study, ForeignStudy) else study.name
+        return {"mlflow.source.name": name, "mlflow.source.type": "LOCAL"}
+
+    def _replicate_params(self, seed: int, *, is_trial: bool) -> dict[str, str]:
+        """What a replicate's run says of its condition when it opens; the fixed parameters stand on the trial's run.
 
         Nothing of a foreign project's: that may log them itself, in its own spelling, which MLflow would refuse.
         """
-        return (
-            {}
-            if self.context.sweep.is_foreign
-            else as_params({**self.lease.condition, **self.context.sweep.varied_by(seed)})
-        )
+        sweep = self.context.sweep
+        fixed = sweep.parameters if is_trial else {}
+        return {} if sweep.is_foreign else as_params({**fixed, **self.lease.condition, **sweep.varied_by(seed)})
 
 
 def by_text(counts: Mapping[int, int]) -> dict[str, int]:

@@ -19,9 +19,9 @@ class WaitingForDecisions:
     _asked_at: float = float("-inf")
 
     def __call__(self) -> bool:
-        """Wait a moment; False, at once, where nobody decides any more."""
+        """Wait a moment; False, at once, where nobody decides any more, or by a file that has grown."""
         deciding = self.opened.lease.deciding_now()
-        if deciding is None or not deciding.is_living:
+        if deciding is None or not deciding.is_living or self.opened.has_grown:
             return False
         now = time.monotonic()
         is_in_a_row = now - self._asked_at < 2 * self._pause + 0.1

@@ -286,7 +286,7 @@ class Worker:
 
     def _checkpoint_folder(self, members: Sequence[Member]) -> Path:
         part = population_part([(t.assignment.key, m.replicate) for t, m in members])
-        return checkpoint_folder(self.context.root, self.context.sweep, self.context.sweep_run_id, part)
+        return checkpoint_folder(self.context.home, self.context.sweep, self.context.sweep_run_id, part)
 
     def _finish(self, trial: TrialRun) -> None:
         if trial.lease.is_lost:

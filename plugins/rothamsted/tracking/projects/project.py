@@ -26,7 +26,7 @@ from mlflow.utils.environment import _PythonEnv
 from mlflow.utils.process import ShellCommandException
 from mlflow.utils.virtualenv import _create_virtualenv, _get_mlflow_virtualenv_root, _get_virtualenv_name
 
-from rothamsted.tracking.failures import one_line
+from rothamsted.tracking.failures import one_line, without_password
 from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
 from rothamsted.tracking.projects.fetch import ProjectError, fetch, folder_digest
 
@@ -86,6 +86,11 @@ class Project:
         return f"{self.name or self.folder.name}:{self.entry_point}"
 
     @property
+    def source_name(self) -> str:
+        """What MLflow shows as the source of a run, as `mlflow run` has it."""
+        return without_password(self.uri)
+
+    @property
     def source_tags(self) -> dict[str, str]:
         """Where the project is from, for the record."""
         commit = {"rothamsted.project_commit": self.commit} if self.commit else {}
@@ -125,10 +130,6 @@ class Project:
             return self._entry.compute_command(_as_texts(parameters), storage)
         except (MlflowException, OSError) as error:
             raise ProjectError(f"{self._place}: {one_line(error)}") from None
-
-    def arguments_for(self, parameters: Mapping[str, Any]) -> list[str] | None:
-        """The command as an argument list, which needs no shell; None where it does need one."""
-        return argument_list(self.command_for(parameters))
 
     def launched(self, parameters: Mapping[str, Any], scratch: Path, prefix: str = "") -> list[str] | str:
         """What is started for one replicate: an argument list, or a text for a shell; a project needs no `scratch`."""

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.retrying import reading
 from rothamsted.tracking.sql.statements import EXPERIMENTS
-from rothamsted.tracking.sql.store import prepare_connection, sql_engine
+from rothamsted.tracking.sql.store import begin, prepare_connection, sql_engine
 
 _COLUMNS = ("experiment_id", "name", "lifecycle_stage", "artifact_location")
+_FORGET_TAG = sa.text("DELETE FROM experiment_tags WHERE experiment_id = :experiment_id AND key = :key")
+_PUT_TAG = sa.text("INSERT INTO experiment_tags (experiment_id, key, value) VALUES (:experiment_id, :key, :value)")
 _WORKSPACE = "default"  # MLflow's own while workspaces are off, and they are off where this is asked
 
 
@@ -46,3 +48,18 @@ def experiments(uri: str, *, experiment_id: str | None = None, name: str | None 
             ]
 
     return reading(f"{without_password(uri)}: cannot read experiments", read)
+
+
+def put_experiment_tag(uri: str, experiment_id: str, key: str, value: str) -> None:
+    """Set a tag of an experiment."""
+    place = {"experiment_id": int(experiment_id), "key": key}
+
+    def write() -> None:
+        with sql_engine(uri).connect() as connection:
+            prepare_connection(connection)
+            begin(connection)
+            connection.execute(_FORGET_TAG, place)
+            connection.execute(_PUT_TAG, {**place, "value": value})
+            connection.commit()
+
+    reading(f"{without_password(uri)}: cannot write a tag of experiment {experiment_id}", write)

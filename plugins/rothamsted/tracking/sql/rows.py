@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.batch import Batch, RunOpening, State
 from rothamsted.tracking.checked import stored
+from rothamsted.tracking.entities import dataset_entity
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
 
+_IN_ORDER = ("runs", "states", "names", "first_tags", "tags", "params", "metrics", "latest", "datasets", "inputs")
 RUN_NAME_TAG = "mlflow.runName"
 
 
@@ -25,13 +28,14 @@ def rows_of(batch: Batch, artifact_uris: Mapping[str, str]) -> Rows:
         batch: What is to be written.
         artifact_uris: Where the artifacts of each run go that the batch opens.
     """
-    rows: Rows = {name: [] for name in ("runs", "states", "names", "first_tags", "tags", "params", "metrics")}
+    rows: Rows = {name: [] for name in _IN_ORDER}
     for run_id in sorted(batch.runs):
         waiting = batch.runs[run_id]
         state = waiting.state
         if waiting.opening is not None:
             state = state or (RunStatus.RUNNING, None)
             rows["runs"].append(_run_row(run_id, waiting.opening, state, artifact_uris[run_id]))
+            _add_dataset(rows, run_id, waiting.opening)
             rows["first_tags"] += _pairs(run_id, waiting.opening.tags)
         if state is not None:
             rows["states"].append({"run": run_id, "new_status": state[0].value, "new_end_time": state[1]})
@@ -62,6 +66,18 @@ def _run_row(run_id: str, opening: RunOpening, state: State, artifact_uri: str) 
         "artifact_uri": artifact_uri,
         "experiment_id": int(opening.experiment_id),
     }
+
+
+def _add_dataset(rows: Rows, run_id: str, opening: RunOpening) -> None:
+    """The data of a new run; those that another run used before have a row already."""
+    if opening.dataset is None:
+        return
+    found = dataset_entity(opening.dataset)
+    place = {"experiment_id": int(opening.experiment_id), "name": found.name, "digest": found.digest}
+    about = {"dataset_uuid": uuid.uuid4().hex, "dataset_source_type": found.source_type, "dataset_source": found.source}
+    rows["datasets"].append({**place, **about})
+    of_dataset = {f"of_{key}": value for key, value in place.items()}
+    rows["inputs"].append({"of_run": run_id, "new_uuid": uuid.uuid4().hex, **of_dataset})
 
 
 def _pairs(run_id: str, texts: Mapping[str, str]) -> list[Row]:

@@ -24,6 +24,14 @@ _TEXTS = (
 _NUMBERS = "start_time end_time deleted_time experiment_id"
 _RUN: dict[str, type] = {**dict.fromkeys(_TEXTS.split(), str), **dict.fromkeys(_NUMBERS.split(), int)}
 _POINT: dict[str, type] = {"run_uuid": str, "key": str, "value": float, "timestamp": int, "step": int, "is_nan": bool}
+_DATASET: dict[str, type] = {
+    "experiment_id": int,
+    **dict.fromkeys(["dataset_uuid", "name", "digest", "dataset_source_type", "dataset_source"], str),
+}
+_INPUT: dict[str, type] = {
+    "step": int,
+    **dict.fromkeys(["input_uuid", "source_type", "source_id", "destination_type", "destination_id"], str),
+}
 _PAIR: dict[str, type] = {"run_uuid": str, "key": str, "value": str}
 
 # table -> the columns that we write, with the Python type of each, and the primary key that tells equal rows
@@ -33,6 +41,8 @@ WRITTEN: dict[str, tuple[Mapping[str, type], frozenset[str]]] = {
     "params": (_PAIR, frozenset({"key", "run_uuid"})),
     "metrics": (_POINT, frozenset(_POINT)),
     "latest_metrics": (_POINT, frozenset({"key", "run_uuid"})),
+    "datasets": (_DATASET, frozenset({"experiment_id", "name", "digest"})),
+    "inputs": (_INPUT, frozenset({"source_type", "source_id", "destination_type", "destination_id"})),
 }
 _EXPERIMENT = {
     "experiment_id": int,
@@ -46,7 +56,9 @@ def _table(name: str, columns: Mapping[str, type]) -> sa.TableClause:
     return sa.table(name, *(sa.column(column, _TYPES[kind]) for column, kind in columns.items()))
 
 
-RUNS, TAGS, PARAMS, METRICS, LATEST = (_table(name, columns) for name, (columns, _) in WRITTEN.items())
+RUNS, TAGS, PARAMS, METRICS, LATEST, DATASETS, INPUTS = (
+    _table(name, columns) for name, (columns, _) in WRITTEN.items()
+)
 EXPERIMENTS = _table("experiments", _EXPERIMENT)
 
 DIALECTS = ("sqlite", "postgresql")
@@ -54,6 +66,7 @@ _HOLDERS_SQLITE = "SELECT run_uuid, value FROM tags WHERE key = ? AND run_uuid I
 _HOLDERS_POSTGRESQL = (
     "SELECT run_uuid, value FROM tags WHERE key = %s AND run_uuid = ANY(%s) ORDER BY run_uuid FOR UPDATE"
 )
+_INPUT_ORDER = ["input_uuid", "source_type", "source_id", "destination_type", "destination_id", "step"]
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -69,6 +82,8 @@ class Statements:
     params: sa.Executable
     metrics: sa.Executable
     latest: sa.Executable
+    datasets: sa.Executable
+    inputs: sa.Executable  # of datasets, which may have been there
 
 
 def statements(dialect: str) -> Statements:
@@ -96,7 +111,18 @@ def statements(dialect: str) -> Statements:
             set_={name: latest.excluded[name] for name in ("value", "timestamp", "step", "is_nan")},
             where=_recency(latest.excluded) > _recency(LATEST.c),
         ),
+        datasets=insert(DATASETS).on_conflict_do_nothing(),
+        inputs=insert(INPUTS).from_select(_INPUT_ORDER, _input()).on_conflict_do_nothing(),
     )
+
+
+def _input() -> sa.Select[Any]:
+    """An input of a run: its data, by their name and digest."""
+    c, given = DATASETS.c, sa.bindparam
+    of_dataset = [c[key] == given(f"of_{key}", type_=c[key].type) for key in ("experiment_id", "name", "digest")]
+    ids = [given("new_uuid", type_=sa.String), c.dataset_uuid, given("of_run", type_=sa.String)]
+    kinds = [sa.literal_column("'DATASET'"), sa.literal_column("'RUN'")]
+    return sa.select(ids[0], kinds[0], ids[1], kinds[1], ids[2], sa.literal_column("0")).where(*of_dataset)
 
 
 class DriverStatement:

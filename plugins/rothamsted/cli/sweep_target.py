@@ -1,0 +1,52 @@
+"""What the word after `sweep` and `check` is: a sweep file, or what is trained, described by keys alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rothamsted.cli.after_dashes import COMMAND
+from rothamsted.cli.arguments import take
+from rothamsted.mlproject import FILE_NAME, study_commands
+
+FILES = (".yaml", ".yml", ".json")
+RETURNED = "value"  # the metric that a returned number is
+_OBJECTIVE = ("objective", "metric")
+
+
+def take_file(found: dict[str, str], root: Path, *, default: str | None = None) -> str | None:
+    """Remove `config` and return the sweep file; None where what is trained is named in place of a file.
+
+    `train.py:train` and an entry point become the key `study`, and name, metric and sampler get what a call gives them.
+
+    Args:
+        found: the keys of the command line.
+        root: of the project.
+        default: the file where nothing is named.
+    """
+    word = take(found, "config")
+    if word is None:
+        return None if COMMAND in found or "study" in found else default
+    if not _is_target(word, root):
+        return word
+    found["study"] = word
+    found.setdefault("name", word.rpartition(":")[2].removesuffix(".py") or word)
+    if not any(key.partition(".")[0] in _OBJECTIVE for key in found):
+        found["metric"] = _only_metric(word, root)
+    if "trials" in found and not any(key.partition(".")[0] == "sampler" for key in found):
+        found["sampler"] = "tpe"
+    return None
+
+
+def _is_target(word: str, root: Path) -> bool:
+    if word.endswith(FILES) or (Path(word).is_file() and not word.endswith(".py")):
+        return False
+    is_entry = (root / FILE_NAME).is_file() and word in study_commands(root)
+    return is_entry or word.endswith(".py") or ":" in word
+
+
+def _only_metric(target: str, root: Path) -> str:
+    """The metric that is meant where none is named: the only one that is declared, else what is returned."""
+    from rothamsted.studies import find
+
+    declared = find(target, root).metrics
+    return next(iter(declared)) if len(declared) == 1 else RETURNED

@@ -1,0 +1,131 @@
+"""Let a search go on as another file of its sweep says: its file, space, directions and trials, in one transaction.
+
+Optuna takes one distribution a parameter, and its samplers and plots pass over trials with another one. So what the
+trials that are there have is written anew as the grown space has it: the values stay what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.distributions import distribution_to_json
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from rothamsted import tags
+from rothamsted.search import distributions as dist
+from rothamsted.search.sql.clock import database_now
+from rothamsted.search.sql.studies import DIRECTIONS
+from rothamsted.search.sql.tables import (
+    ATTRIBUTES,
+    PARAMS,
+    STUDIES,
+    TRIALS,
+    VALUES,
+    lock_study,
+    set_attributes_of_trials,
+    set_study_attribute,
+    study_attribute,
+)
+from rothamsted.search.sweep_lease import SweepLease
+from rothamsted.space import Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grown:
+    """One growth of a search.
+
+    Attributes:
+        attributes: of the search from now on, its file among them.
+        entry: what is kept of the growth, beside its time.
+        before, after: the space.
+        directions: one an objective.
+        told_anew: attributes for each trial that was told something, where all of them are told anew; None: nothing is.
+    """
+
+    attributes: Mapping[str, Any]
+    entry: Mapping[str, Any]
+    before: Space
+    after: Space
+    directions: Sequence[str]
+    told_anew: Mapping[str, Any] | None
+
+
+def grow(lease: SweepLease, study_names: Sequence[str], grown: Grown) -> None:
+    """Write a growth under the lease of the sweep: all of it, or nothing.
+
+    Args:
+        lease: of the sweep.
+        study_names: of the search and of its confirmation, which may not be there yet.
+        grown: what changes.
+
+    Raises:
+        SweepLeaseLostError: another process decides; nothing was written.
+    """
+
+    def write(tx: sa.Connection) -> None:
+        for index, name in enumerate(study_names):
+            study_id = tx.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == name)).scalar()
+            if study_id is not None:
+                lock_study(tx, study_id)
+                _widen(tx, study_id, grown.before, grown.after)
+                _direct(tx, study_id, grown.directions)
+                _tell_anew(tx, study_id, grown)
+            if study_id is not None and index == 0:
+                entry = {"at": database_now(tx), **grown.entry}
+                history = study_attribute(tx, study_id, tags.GROWN) or []
+                for key, value in {**grown.attributes, tags.GROWN: [*history, entry]}.items():
+                    set_study_attribute(tx, study_id, key, value)
+
+    lease.decide(write)
+
+
+def _widen(tx: sa.Connection, study_id: int, before: Space, after: Space) -> None:
+    """Write the parameters of all trials as the grown space stores them: a choice by its place in the list."""
+    rows = sa.select(PARAMS.c.param_id, PARAMS.c.param_name, PARAMS.c.param_value).join(
+        TRIALS, TRIALS.c.trial_id == PARAMS.c.trial_id
+    )
+    of_study = tx.execute(rows.where(TRIALS.c.study_id == study_id)).all()
+    old, new = dist.distributions_of(before), dist.distributions_of(after)
+    texts = {name: distribution_to_json(new[name]) for name in new if new[name] != old.get(name)}
+    changed = []
+    for param_id, name, stored in of_study:
+        if name in texts:
+            value = dist.from_stored({name: stored}, before)[name]
+            again = dist.to_stored(value, after.domains[name], new[name])
+            changed.append({"of_param": param_id, "again": again, "text": texts[name]})
+    if changed:
+        update = sa.update(PARAMS).where(PARAMS.c.param_id == sa.bindparam("of_param"))
+        tx.execute(update.values(param_value=sa.bindparam("again"), distribution_json=sa.bindparam("text")), changed)
+
+
+def _direct(tx: sa.Connection, study_id: int, directions: Sequence[str]) -> None:
+    """Make these the directions of a study, one an objective."""
+    query = sa.select(DIRECTIONS.c.direction).where(DIRECTIONS.c.study_id == study_id).order_by(DIRECTIONS.c.objective)
+    if [one.name.lower() for one in tx.execute(query).scalars()] == list(directions):
+        return
+    tx.execute(sa.delete(DIRECTIONS).where(DIRECTIONS.c.study_id == study_id))
+    rows = [
+        {"study_id": study_id, "objective": i, "direction": StudyDirection[direction.upper()]}
+        for i, direction in enumerate(directions)
+    ]
+    tx.execute(sa.insert(DIRECTIONS), rows)
+
+
+def _tell_anew(tx: sa.Connection, study_id: int, grown: Grown) -> None:
+    """Put every trial that was told something back to waiting, without its values."""
+    if grown.told_anew is None:
+        return
+    has_result = sa.select(ATTRIBUTES.c.trial_id).where(ATTRIBUTES.c.key == tags.RESULT)
+    of_told = (
+        TRIALS.c.study_id == study_id,
+        TRIALS.c.state.in_((TrialState.COMPLETE, TrialState.FAIL)),
+        TRIALS.c.trial_id.in_(has_result),
+    )
+    told = list(tx.execute(sa.select(TRIALS.c.trial_id).where(*of_told)).scalars())
+    tx.execute(sa.delete(VALUES).where(VALUES.c.trial_id.in_(sa.select(TRIALS.c.trial_id).where(*of_told))))
+    tx.execute(sa.update(TRIALS).where(*of_told).values(state=TrialState.WAITING, datetime_complete=None))
+    set_attributes_of_trials(tx, dict.fromkeys(told, grown.told_anew))

@@ -1,0 +1,112 @@
+"""Numbers such as `1e-3`, which YAML 1.1 reads as text: what they are is settled where a type is expected.
+
+A reader of files makes an `Exponent` of each. Whoever knows the type keeps the number, makes a whole number of it where
+only those are taken (`1e3`), or gives the text back where text is expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
+_OF_NUMBERS = ("int_", "float_", "greater_", "less_", "finite_", "multiple_", "bool_")  # pydantic's kinds of errors
+
+
+class Exponent(float):
+    """A number, and the text that stands for it in a file.
+
+    Attributes:
+        text: as it is written.
+    """
+
+    text: str
+
+    def __new__(cls, text: str) -> Exponent:
+        """The number that a text such as 1e-3 or .5e+2 stands for."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    def __reduce__(self) -> tuple[type[Exponent], tuple[str]]:
+        """As pickle and copy take it."""
+        return Exponent, (self.text,)
+
+
+def has_exponent(value: Any) -> bool:
+    """Whether a plain value holds a number whose kind is not settled."""
+    return isinstance(value, Exponent) or any(map(has_exponent, _members(value)))
+
+
+def as_number(value: Any) -> Any:
+    """The value with plain numbers."""
+    return _each(value, float)
+
+
+def as_whole(value: Any) -> Any:
+    """The value with whole numbers for those that are whole."""
+    return _each(value, lambda one: int(one) if one.is_integer() else float(one))
+
+
+def as_text(value: Any) -> Any:
+    """The value with the texts as they are written."""
+    return _each(value, lambda one: one.text)
+
+
+def settled(value: Any, fits: Callable[[Any], bool]) -> Any:
+    """The value as numbers, as whole numbers or as text, whichever fits first; as numbers where nothing does."""
+    if not has_exponent(value):
+        return value
+    return next((made for make in (as_number, as_whole, as_text) if fits(made := make(value))), as_number(value))
+
+
+def validated(model: type[M], data: Mapping[str, Any]) -> M:
+    """Validate data against a model, which says of each number with an exponent what it is.
+
+    Raises:
+        ValidationError: as of the model.
+    """
+    while True:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            mended = _mended(data, error)
+            if mended is None:
+                raise
+            data = mended
+
+
+def _mended(data: Mapping[str, Any], error: ValidationError) -> Mapping[str, Any] | None:
+    """The data with those numbers whole, or text, that the schema takes in no other way; None: there are none."""
+    for detail in error.errors():
+        found = detail["input"]
+        if not isinstance(found, Exponent):
+            continue
+        if detail["type"] == "int_type" and found.is_integer():
+            return _replaced(data, found, int(found))
+        if not detail["type"].startswith(_OF_NUMBERS):
+            return _replaced(data, found, found.text)
+    return None
+
+
+def _replaced(value: Any, old: Exponent, new: Any) -> Any:
+    """The value with another thing in the place of this very object."""
+    return _each(value, lambda one: new if one is old else one)
+
+
+def _each(value: Any, make: Callable[[Exponent], Any]) -> Any:
+    if isinstance(value, Exponent):
+        return make(value)
+    if isinstance(value, Mapping):
+        return {key: _each(member, make) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_each(member, make) for member in value)
+    return value
+
+
+def _members(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else []

@@ -1,0 +1,152 @@
+"""Translate a Hydra config with a sweeper (the basic one, or Optuna's) into a sweep file of ours.
+
+Grammar: https://hydra.cc/docs/advanced/override_grammar/extended/ and https://hydra.cc/docs/plugins/optuna_sweeper/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rothamsted.space import SpaceError, domain_to_plain
+from rothamsted.space.hydra import domains_from_hydra
+from rothamsted.spec.document import Document, parse_document
+from rothamsted.starters.starter import Starter, name_from, read_text
+
+_SAMPLERS = {
+    "TPESampler": "tpe",
+    "RandomSampler": "random",
+    "CmaEsSampler": "cmaes",
+    "NSGAIISampler": "nsgaii",
+    "NSGAIIISampler": "nsgaiii",
+    "QMCSampler": "qmc",
+    "GPSampler": "gp",
+    "GridSampler": "grid",
+}
+_OPTUNA = ("sampler", "direction", "n_trials", "n_jobs", "study_name", "storage")
+_IGNORED = ("_target_", "max_batch_size")  # which sweeper it is, and how many it starts at once
+
+
+def from_hydra(path: str, *, here: Path) -> Starter:
+    """The starter that a Hydra config becomes.
+
+    Args:
+        path: the config, with `hydra.sweeper`, or the sweeper's own file with `params` at its top.
+        here: where the program with `@hydra.main` is looked for.
+
+    Raises:
+        SpecError: the file is missing or no YAML mapping.
+    """
+    document = parse_document(read_text(path), path, reads_exponents=True)
+    hydra = document.data.get("hydra")
+    sweeper = hydra.get("sweeper") if isinstance(hydra, Mapping) else None
+    at: tuple[str, ...] = ("hydra", "sweeper") if isinstance(sweeper, Mapping) else ()
+    values = sweeper if isinstance(sweeper, Mapping) else document.data
+    left: list[str] = []
+    guessed = ["replicates: 3; Hydra trains each condition once. The config must have a seed"]
+    space = _space(document, at, values, left)
+    is_optuna = any(key in values for key in _OPTUNA) or "optuna" in str(values.get("_target_", ""))
+    _leave_others(document, at, values, left)
+    document_of_ours = {
+        "name": name_from(str(values.get("study_name") or Path(path).stem)),
+        "command": _command(path, here, left),
+        "seed_parameter": "seed",
+        "space": space,
+        "objective": _objective(values, guessed),
+        **_sampler(document, at, values, left, guessed, is_optuna=is_optuna),
+        "execution": {"workers": values["n_jobs"]} if isinstance(values.get("n_jobs"), int) else None,
+        "replicates": 3,
+    }
+    return Starter(
+        comment=[f"From the Hydra sweeper of {path}"],
+        document={key: value for key, value in document_of_ours.items() if value not in (None, {})},
+        left=left,
+        guessed=guessed,
+    )
+
+
+def _space(document: Document, at: tuple[str, ...], values: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
+    """The domains of `params`; a mapping of the same grammar, or, in old files, `search_space`."""
+    space: dict[str, Any] = {}
+    params = values.get("params") or {}
+    for name, raw in params.items():
+        text = str(raw) if not isinstance(raw, list) else ",".join(map(str, raw))
+        try:
+            [domain] = domains_from_hydra(f"{name}={text}").values()
+        except SpaceError as error:
+            left.append(str(document.error((*at, "params", name), f"{error.reason}; give {name} a domain in space")))
+        else:
+            space[name] = domain_to_plain(domain)
+    for name in values.get("search_space") or {}:
+        path = (*at, "search_space", name)
+        left.append(str(document.error(path, f"is the form before Hydra 1.2; give {name} a domain in space")))
+    return space
+
+
+def _leave_others(document: Document, at: tuple[str, ...], values: Mapping[str, Any], left: list[str]) -> None:
+    known = ("params", "search_space", *_OPTUNA, *_IGNORED)
+    for key in values if at else ():
+        if key not in known:
+            left.append(str(document.error((*at, key), "has no counterpart")))
+    if values.get("storage") is not None:
+        left.append(
+            str(document.error((*at, "storage"), "holds trials of Hydra's; the sweep begins a search of its own"))
+        )
+
+
+def _objective(values: Mapping[str, Any], guessed: list[str]) -> Any:
+    guessed.append(
+        'objective.metric: value; Hydra takes what the function returns: print it as {"value": …}, or log it'
+    )
+    directions = values.get("direction", "minimize")
+    several = directions if isinstance(directions, list) else [directions]
+    names = ["value"] if len(several) == 1 else [f"value_{n}" for n in range(len(several))]
+    found = [{"metric": name, "direction": direction} for name, direction in zip(names, several, strict=True)]
+    return found[0] if len(found) == 1 else found
+
+
+def _sampler(
+    document: Document,
+    at: tuple[str, ...],
+    values: Mapping[str, Any],
+    left: list[str],
+    guessed: list[str],
+    *,
+    is_optuna: bool,
+) -> dict[str, Any]:
+    """The basic sweeper takes every combination; Optuna's has TPE by default."""
+    if not is_optuna:
+        return {"sampler": "grid"}
+    sampler = values.get("sampler") or {}
+    target = str(sampler.get("_target_", "")).rpartition(".")[2] if isinstance(sampler, Mapping) else ""
+    name = _SAMPLERS.get(target or "TPESampler")
+    if name is None:
+        left.append(str(document.error((*at, "sampler"), f"{target} has no counterpart; sampler tpe stands in")))
+    seed = sampler.get("seed") if isinstance(sampler, Mapping) else None
+    found: dict[str, Any] = {"sampler": {"name": name or "tpe", **({"seed": seed} if isinstance(seed, int) else {})}}
+    for key in sampler if isinstance(sampler, Mapping) else ():
+        if key not in ("_target_", "seed"):
+            left.append(str(document.error((*at, "sampler", key), "has no counterpart")))
+    if name != "grid":
+        found["trials"] = values.get("n_trials", 20)
+        if "n_trials" not in values:
+            guessed.append("trials: 20, Hydra's default")
+    return found
+
+
+def _command(path: str, here: Path, left: list[str]) -> str | None:
+    """The one program here that Hydra runs."""
+    programs = [
+        file
+        for file in sorted([*here.glob("*.py"), *here.glob("*/*.py")])
+        if re.search(r"@hydra\.main\b", file.read_text(encoding="utf-8", errors="replace"))
+    ]
+    if len(programs) != 1:
+        found = ", ".join(str(one.relative_to(here)) for one in programs) or "none"
+        left.append(
+            f"{path}: which program? with @hydra.main there are: {found}; give command: python PROGRAM {{overrides}}"
+        )
+        return None
+    return f"python {programs[0].relative_to(here)} {{overrides}}"

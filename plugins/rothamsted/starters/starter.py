@@ -1,0 +1,93 @@
+"""A sweep file that is about to be written: its contents, and what could not be said in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rothamsted.errors import SpecError, UserError
+
+FLOW_WIDTH = 1000  # characters: each key stays on its line
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Starter:
+    """A sweep file about to be written.
+
+    Attributes:
+        comment: its first lines, without the #.
+        document: key -> value, in the order in which they are written.
+        left: what could not be translated, a line each with its place: it stands in the file, too.
+        guessed: what was filled in because the source does not say it, a line each.
+        beside: other files that it needs: path -> text.
+    """
+
+    comment: Sequence[str]
+    document: Mapping[str, Any]
+    left: Sequence[str] = ()
+    guessed: Sequence[str] = ()
+    beside: Mapping[Path, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The file: a comment, then a key a line; a space with a line for each parameter."""
+        lines = [f"# {line}" for line in self.comment]
+        for heading, marks in (("Not translated:", self.left), ("Filled in, look at it:", self.guessed)):
+            lines += [f"# {heading}", *(f"#   {mark}" for mark in marks)] if marks else []
+        for key, value in self.document.items():
+            if key == "space" and isinstance(value, Mapping) and value:
+                lines += ["space:", *(f"  {_yaml({name: domain})}" for name, domain in value.items())]
+            else:
+                lines.append(_yaml({key: value}))
+        return "\n".join([*lines, ""])
+
+
+def _yaml(value: Mapping[str, Any]) -> str:
+    """One key with its value on one line."""
+    [(key, inner)] = value.items()
+    flow = yaml.safe_dump(inner, default_flow_style=True, sort_keys=False, allow_unicode=True, width=FLOW_WIDTH)
+    name = yaml.safe_dump(key, default_flow_style=True).removesuffix("...\n").strip()
+    return f"{name}: {flow.removesuffix('...' + chr(10)).strip()}"
+
+
+def name_from(text: str) -> str:
+    """A text as the name of a sweep: letters, digits, '.', '_' and '-', at most 60."""
+    return _NOT_IN_NAMES.sub("-", text).strip("-._")[:60] or "sweep"
+
+
+def read_text(path: str) -> str:
+    """The text of a file to translate.
+
+    Raises:
+        UserError: there is none, or it is no text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise SpecError(f"{path}: {reason}; give the file to translate") from None
+
+
+def write_starter(starter: Starter, path: Path) -> None:
+    """Write the file, and those beside it; none of them is there yet.
+
+    Raises:
+        UserError: one of them is there, or cannot be written.
+    """
+    files = {path: starter.text, **starter.beside}
+    for one in files:
+        if one.exists():
+            raise UserError(f"{one}: is there already and is not overwritten; give another with output=FILE")
+    for one, text in files.items():
+        try:
+            one.parent.mkdir(parents=True, exist_ok=True)
+            with one.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise UserError(f"{one}: cannot be written: {error.strerror}; give another with output=FILE") from error

@@ -1,0 +1,96 @@
+"""Let a sweep that was started before grow: its search goes on as the new file says, and keeps what was added when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rothamsted import tags
+from rothamsted.errors import ResumeError
+from rothamsted.holders import is_alive
+from rothamsted.records import Outcome
+from rothamsted.search import Queue, SearchRecord, SweepLease
+from rothamsted.search.growing import Grown, grow
+from rothamsted.search.storage import SPEC_KEY
+from rothamsted.spec import Growth, Sweep, from_resolved, resolved
+from rothamsted.sweeping.stage import first_stage
+
+WAIT_SECONDS = 20.0  # for workers of a session that has just ended: they give back what they train
+LOOK_SECONDS = 0.2
+
+
+def grow_search(
+    queue: Queue,
+    lease: SweepLease,
+    sweep: Sweep,
+    whole: Sweep,
+    record: SearchRecord,
+    grown: Growth,
+    say: Callable[[str], None],
+) -> None:
+    """Write a growth into the search, in one transaction; told again after a crash, it finds nothing to do.
+
+    Args:
+        queue: of the search.
+        lease: of the sweep, held.
+        sweep: what is run.
+        whole: with its stages.
+        record: what the search knew before.
+        grown: what is more.
+        say: told in a line what has grown.
+
+    Raises:
+        ResumeError: other processes still train as the old file says.
+    """
+    if grown.is_structural:
+        _wait_for_workers(queue, whole.name, grown)
+    old = from_resolved({**record.spec, "storage": whole.storage})
+    trials = queue.trials([tags.RESULT])
+    told = [one.attributes[tags.RESULT]["replicates"] for one in trials if tags.RESULT in one.attributes]
+    entry = {
+        "changes": list(grown.changes),
+        "remarks": list(grown.remarks),
+        "n_conditions": len(told),
+        "n_replicates": sum(map(len, told)),
+        "has_results": any(one["outcome"] != Outcome.FAILED for of_trial in told for one in of_trial),
+        "is_rescored": any(line.startswith(("objective", "constraints", "early_stopping")) for line in grown.changes),
+        "before": dict(record.spec),
+    }
+    grow(
+        lease,
+        [sweep.name, sweep.confirm_name],
+        Grown(
+            attributes={SPEC_KEY: resolved(whole)},
+            entry=entry,
+            before=first_stage(old).search_space,
+            after=sweep.search_space,
+            directions=[objective.direction for objective in sweep.objectives],
+            told_anew={} if entry["is_rescored"] else None,
+        ),
+    )
+    say(f"sweep {whole.name} has grown: {'; '.join(grown.changes)}")
+
+
+def check_joined(name: str, grown: Growth) -> None:
+    """Refuse to help a living session as another file says; more trials and confirmations are for the next session.
+
+    Raises:
+        ResumeError: the file has grown.
+    """
+    if grown.is_structural:
+        raise ResumeError(
+            f"sweep '{name}': {'; '.join(grown.changes)}: another process runs it as it was; "
+            "stop that one, or wait for its end, and give this command again"
+        )
+
+
+def _wait_for_workers(queue: Queue, name: str, grown: Growth) -> None:
+    """Wait a little for workers that are about to end; they would train and read as the old file says."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while living := [worker for worker in queue.leases.holders() if is_alive(worker)]:
+        if time.monotonic() > deadline:
+            raise ResumeError(
+                f"sweep '{name}': {'; '.join(grown.changes)}: {len(living)} workers still train as it was "
+                f"({living[0]}); stop them, or wait for their end, and give this command again"
+            )
+        time.sleep(LOOK_SECONDS)

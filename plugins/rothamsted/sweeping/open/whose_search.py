@@ -1,0 +1,47 @@
+"""Find the search database of a sweep: at home, or where an earlier version of this program left it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rothamsted import places
+from rothamsted.search import find_search
+from rothamsted.spec import Sweep
+
+
+def search_of(storage: str, name: str, *, root: Path, tracking_uri: str) -> str:
+    """The absolute address of the search database of a sweep.
+
+    Before, a relative path started in the folder where the program ran. A file there that has this very sweep is
+    used on, so that no second search of the same name begins.
+
+    Args:
+        storage: as the file or the command line has it.
+        name: of the sweep.
+        root: of the project.
+        tracking_uri: of MLflow.
+
+    Raises:
+        StoreError: a file in the project's folder cannot be read.
+    """
+    at_home = places.absolute_storage(storage, places.home(tracking_uri))
+    earlier = (places.absolute_storage(storage, folder) for folder in dict.fromkeys((root, Path.cwd())))
+    others = [url for url in earlier if url != at_home and _is_there(url)]
+    if not others or find_search(at_home, name) is not None:
+        return at_home
+    return next((url for url in others if find_search(url, name) is not None), at_home)
+
+
+def with_search(sweep: Sweep, *, root: Path, tracking_uri: str) -> Sweep:
+    """The sweep with absolute addresses of its search, and of the one that it starts warm from."""
+    storage = search_of(sweep.storage, sweep.name, root=root, tracking_uri=tracking_uri)
+    warm = sweep.warm_start
+    if warm is not None and warm.storage is not None:
+        own = search_of(warm.storage, warm.sweep, root=root, tracking_uri=tracking_uri)
+        warm = warm.model_copy(update={"storage": own})
+    return sweep.model_copy(update={"storage": storage, "warm_start": warm})
+
+
+def _is_there(url: str) -> bool:
+    path = places.sqlite_file(url)
+    return path is not None and path.is_file()

@@ -1,0 +1,80 @@
+"""What of measurements becomes metrics of MLflow: of a replicate as they come, of a trial over its replicates."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from rothamsted.analysis.points import metric_points as of_metric
+from rothamsted.metric import Metric, declared
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult
+from rothamsted.spec import Sweep
+from rothamsted.statistics import align
+from rothamsted.statistics.crossed import crossing_of
+from rothamsted.sweeping.scores import constrained
+
+_THROUGHPUT = frozenset({"samples_per_second"})
+
+
+def metric_points(measured: Measured, *, but: Collection[str] = ()) -> list[MetricPoint]:
+    """One measurement as MLflow metrics, without those of `but`."""
+    at, step = measured.timestamp_ms, measured.step
+    points = [MetricPoint(key, float(value), at, step) for key, value in measured.metrics.items() if key not in but]
+    if measured.epoch is not None:
+        points.append(MetricPoint("epoch", float(measured.epoch), measured.timestamp_ms, measured.step))
+    return points
+
+
+def closing_points(ending: Ending, *, once: Collection[str] = ()) -> list[MetricPoint]:
+    """What is known at a replicate's end only, with its last measurement; the same whoever writes it down.
+
+    And of the metrics of `once` the last value.
+    """
+    if not ending.history:
+        return []
+    last = ending.history[-1]
+    values = {**{key: last.metrics[key] for key in sorted(once) if key in last.metrics}, **ending.closing}
+    return [MetricPoint(key, float(value), last.timestamp_ms, last.step) for key, value in values.items()]
+
+
+def written_once(sweep: Sweep) -> frozenset[str]:
+    """What a replicate's run has at its end only, and no curve of: throughput, unless the sweep judges by it."""
+    return _THROUGHPUT - judged_metrics(sweep)
+
+
+def curve_points(
+    results: Sequence[ReplicateResult],
+    sweep: Sweep,
+    metrics: Mapping[str, Metric],
+    *,
+    timestamp_ms: int,
+    crossed: Mapping[str, int] | None = None,
+) -> list[MetricPoint]:
+    """`<metric>/mean`, `/ci_low`, ... over the replicates with a score: the curves of what the sweep judges by.
+
+    Of every other metric the mean of the last values.
+    """
+    histories = [r.history for r in results if r.outcome is Outcome.FINISHED and r.history]
+    if not histories:
+        return []
+    points: list[MetricPoint] = []
+    judged = judged_metrics(sweep)
+    cells = [r.replicate for r in results if r.outcome is Outcome.FINISHED and r.history]
+    for metric in dict.fromkeys(key for history in histories for m in history for key in m.metrics):
+        steps, values = align(histories, metric)
+        points += of_metric(
+            metric,
+            steps,
+            values,
+            is_judged=metric in judged,
+            level=sweep.statistics.level,
+            timestamp_ms=timestamp_ms,
+            known=declared(metrics, metric),
+            crossing=crossing_of(crossed or {}, cells),
+        )
+    return points
+
+
+def judged_metrics(sweep: Sweep) -> frozenset[str]:
+    """What objectives, constraints and early stopping look at."""
+    stopping = [sweep.stopping[0]] if sweep.stopping is not None else []
+    return frozenset([*(one.metric for one in sweep.objectives), *constrained(sweep), *stopping])

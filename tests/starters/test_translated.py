@@ -1,0 +1,223 @@
+"""Files of W&B, Hydra and Optuna become sweep files: what is said there stands here, and what cannot be is named."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rothamsted.errors import SpecError, UserError
+from rothamsted.starters.from_hydra import from_hydra
+from rothamsted.starters.from_optuna import from_optuna
+from rothamsted.starters.from_wandb import from_wandb
+from rothamsted.starters.starter import Starter, write_starter
+
+WANDB = """\
+program: train.py
+method: bayes
+name: my sweep
+project: demo
+run_cap: 40
+metric: {name: val/loss, goal: minimize, target: 0.1}
+parameters:
+  lr: {distribution: log_uniform_values, min: 1e-5, max: 1e-1}
+  layers: {min: 1, max: 5}
+  dropout: {distribution: q_uniform, min: 0, max: 0.5, q: 0.1}
+  opt: {values: [adam, sgd]}
+  epochs: {value: 10}
+  noise: {distribution: normal, mu: 0, sigma: 1}
+  net: {parameters: {width: {values: [32, 64]}}}
+early_terminate: {type: hyperband, min_iter: 3, eta: 2, strict: true}
+command: ["${env}", python3, "${program}", "${args}", --debug]
+entity: me
+"""
+HYDRA = """\
+defaults: [{override hydra/sweeper: optuna}]
+hydra:
+  sweeper:
+    sampler: {_target_: optuna.samplers.RandomSampler, seed: 123, multivariate: true}
+    direction: maximize
+    study_name: sphere
+    n_trials: 20
+    n_jobs: 2
+    params:
+      x: range(-5.0,5.0,step=0.5)
+      y: choice(-5,0,5)
+      lr: tag(log, interval(0.001, 1))
+      z: glob(*)
+      opt: adam,sgd
+seed: 0
+"""
+APP = "import hydra\n\n\n@hydra.main(version_base=None, config_path='.', config_name='conf')\ndef main(cfg): ...\n"
+OPTUNA = """\
+import optuna
+
+
+def objective(trial):
+    lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
+    n = trial.suggest_int("n", 1, 10)
+    kind = trial.suggest_categorical("kind", ["a", "b"])
+    if kind == "a":
+        n += trial.suggest_int("more", 0, 8, step=4)
+    width = trial.suggest_int("width", LOW, 10)
+    trial.report(1.0, 1)
+    return lr * n
+
+
+study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+study.optimize(objective, n_trials=50, n_jobs=2, timeout=600, callbacks=[print])
+"""
+
+
+def written(starter: Starter) -> dict[str, Any]:
+    """The file that is written, as YAML reads it."""
+    return yaml.safe_load(starter.text)
+
+
+def test_a_wandb_sweep_says_the_same_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sweep.yaml").write_text(WANDB)
+    starter = from_wandb("sweep.yaml")
+    assert written(starter) == {
+        "name": "my-sweep",
+        "command": "python3 train.py {parameters} --debug",
+        "parameters": {"epochs": 10},
+        "space": {
+            "lr": {"low": 1e-5, "high": 0.1, "log": True},
+            "layers": {"low": 1, "high": 5},  # whole ends: int_uniform to W&B, whole numbers here
+            "dropout": {"low": 0.0, "high": 0.5, "step": 0.1},
+            "opt": ["adam", "sgd"],
+            "net.width": [32, 64],
+        },
+        "objective": {"metric": "val/loss", "direction": "minimize"},
+        "sampler": "gp",  # bayes of W&B is a Gaussian process
+        "trials": 40,
+        "pruner": {"name": "asha", "min_resource": 3, "reduction_factor": 2},
+        "experiment": "demo",
+        "replicates": 3,
+    }
+
+
+def test_what_a_wandb_sweep_says_and_a_sweep_cannot_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(WANDB)
+    starter = from_wandb(str(path))
+    places = [line.removeprefix(str(path)) for line in starter.left]
+    assert [place.partition(": has")[0].partition(": distribution")[0] for place in places] == [
+        ":13: parameters.noise.mu",
+        ":13: parameters.noise.sigma",
+        ":13: parameters.noise",
+        ":6: metric.target",
+        ":15: early_terminate.strict",
+        ":17: entity",
+    ]
+    assert all(f"#   {line}" in starter.text for line in starter.left)
+
+
+def test_exponents_of_e_and_a_grid_of_ranges_are_read_as_wandb_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "program: t.py\nmethod: grid\nmetric: {name: a, goal: maximize}\n"
+        "parameters: {lr: {distribution: log_uniform, min: -4, max: 0}, n: {values: [1]}}\nrun_cap: 5\n"
+    )
+    starter = from_wandb(str(path))
+    document = written(starter)
+    assert document["space"]["lr"] == {"low": pytest.approx(math.exp(-4)), "high": 1.0, "log": True, "points": 5}
+    assert (document["sampler"], document["command"]) == ("grid", "python t.py {parameters}")
+    assert "trials" not in document
+    assert any("run_cap: a grid has its own number" in line for line in starter.left)
+    assert any("space.lr.points: 5" in line for line in starter.guessed)
+
+
+def test_a_hydra_sweeper_says_the_same_here(tmp_path: Path) -> None:
+    (tmp_path / "conf.yaml").write_text(HYDRA)
+    (tmp_path / "app.py").write_text(APP)
+    starter = from_hydra(str(tmp_path / "conf.yaml"), here=tmp_path)
+    assert written(starter) == {
+        "name": "sphere",
+        "command": "python app.py {overrides}",
+        "seed_parameter": "seed",
+        "space": {
+            "x": {"low": -5.0, "high": 4.5, "step": 0.5},  # the stop of a range is not part of it
+            "y": [-5, 0, 5],
+            "lr": {"low": 0.001, "high": 1.0, "log": True},
+            "opt": ["adam", "sgd"],
+        },
+        "objective": {"metric": "value", "direction": "maximize"},
+        "sampler": {"name": "random", "seed": 123},
+        "trials": 20,
+        "execution": {"workers": 2},
+        "replicates": 3,
+    }
+    assert ["conf.yaml:13: hydra.sweeper.params.z: glob" in starter.left[0], len(starter.left)] == [True, 2]
+    assert "hydra.sweeper.sampler.multivariate: has no counterpart" in starter.left[1]
+
+
+def test_the_basic_sweeper_of_hydra_is_a_grid_and_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "conf.yaml").write_text("hydra: {sweeper: {params: {lr: '0.1,0.2', n: 'range(1,4)'}}}\n")
+    starter = from_hydra(str(tmp_path / "conf.yaml"), here=tmp_path)
+    document = written(starter)
+    assert document["space"] == {"lr": [0.1, 0.2], "n": {"low": 1, "high": 3, "step": 1}}
+    assert document["sampler"] == "grid"
+    assert "give command: python PROGRAM {overrides}" in starter.left[0]
+
+
+def test_an_optuna_objective_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("opt.py").write_text(OPTUNA)
+    starter = from_optuna("opt.py")
+    assert written(starter) == {
+        "name": "opt",
+        "study": "opt_study.py:train",
+        "space": {
+            "lr": {"low": 1e-5, "high": 0.1, "log": True},
+            "n": {"low": 1, "high": 10},
+            "kind": ["a", "b"],
+            "more": {"low": 0, "high": 8, "step": 4},
+        },
+        "objective": {"metric": "value", "direction": "maximize"},
+        "sampler": "random",
+        "trials": 50,
+        "timeout": 600,
+        "execution": {"workers": 2},
+        "replicates": 3,
+    }
+    lines = [line.partition(": ")[0] for line in starter.left]
+    assert lines == ["opt.py:9", "opt.py:10", "opt.py:11", "opt.py:16"]  # more, width, report, callbacks
+
+
+def test_the_file_beside_gives_the_objective_the_values_of_the_condition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("paraboloid.py").write_text(
+        "def objective(trial):\n"
+        "    x = trial.suggest_float('x', -5.0, 5.0)\n"
+        "    return (x - 1) ** 2 + trial.suggest_int('n', 0, 3)\n"
+    )
+    starter = from_optuna("paraboloid.py")
+    write_starter(starter, Path("s.yaml"))
+    namespace: dict[str, Any] = {}
+    exec(compile(Path("paraboloid_study.py").read_text(), "paraboloid_study.py", "exec"), namespace)
+    assert namespace["train"](seed=0, x=3.0, n=2) == {"value": 6.0}  # (3 - 1)^2 + 2
+
+
+def test_nothing_is_overwritten_and_a_mistake_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "there.yaml"
+    path.write_text("mine")
+    starter = Starter(comment=[], document={"name": "a"}, beside={tmp_path / "beside.py": ""})
+    with pytest.raises(UserError, match="is there already and is not overwritten"):
+        write_starter(starter, path)
+    assert (path.read_text(), (tmp_path / "beside.py").exists()) == ("mine", False)
+    with pytest.raises(SpecError, match="No such file or directory; give the file to translate"):
+        from_wandb(str(tmp_path / "missing.yaml"))
+    (tmp_path / "bad.py").write_text("def f(:\n")
+    with pytest.raises(SpecError, match=r"bad\.py:1: is not Python"):
+        from_optuna(str(tmp_path / "bad.py"))
+    (tmp_path / "other.py").write_text("x = 1\n")
+    with pytest.raises(SpecError, match=r"no call such as trial\.suggest_float"):
+        from_optuna(str(tmp_path / "other.py"))
