@@ -6,14 +6,17 @@ The console script, MLflow's backend, stages and the contest of a promotion all 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 
 from rich.console import Console
 
 from rothamsted.analysis.analyze import QUICK, analyze, settings_of
 from rothamsted.executors import Executor
-from rothamsted.promoting import policy_of, with_decision
+from rothamsted.promoting import with_decision
+from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.result import SessionResult
@@ -25,6 +28,8 @@ from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
 from rothamsted.unsaved import is_unsaved
+
+_DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "sklearn.ensemble", "jinja2")
 
 
 def run(
@@ -56,7 +61,8 @@ def run(
 def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> SessionResult:
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
     say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
-    session = Coordinator(opened=opened, executor=executor, console=console, until=until).run()
+    meanwhile = _import_what_draws if opened.sweep.execution.report else None
+    session = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile).run()
     data, settings = opened.data(), settings_of(opened.sweep.statistics)
     if session.decided:
         analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)
@@ -85,3 +91,10 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
         is_complete=session.is_complete,
         analysis=analysis,
     )
+
+
+def _import_what_draws() -> None:
+    """Import what the report takes while workers train, so that nobody waits for it at the end."""
+    for name in _DRAWING:
+        with suppress(ImportError):  # said by the report, where it is missed
+            import_module(name)

@@ -236,6 +236,8 @@ PLOTS: Registry[Any] = Registry(
     from_function=f"{_PLOTS}.contract:of_function",
 )
 
+FIGURE_FORMATS = ("png", "svg", "pdf")
+
 # By kind, as `--help` and CONTRIBUTING.md go through them.
 REGISTRIES: Mapping[str, Registry[Any]] = {
     one.kind: one for one in (SAMPLERS, PRUNERS, EXECUTORS, INTERVALS, CORRECTIONS, TESTS, RULES, PLOTS)

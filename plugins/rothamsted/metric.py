@@ -15,6 +15,8 @@ from rothamsted.errors import StudyError
 
 DIRECTIONS = ("minimize", "maximize")
 TEST_PREFIX = "test/"  # of metrics on rows that no choice used
+# What a trial shows of a metric over its replicates.
+SUMMARY_KEYS = ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")
 
 
 @dataclass(frozen=True, kw_only=True)

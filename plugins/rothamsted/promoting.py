@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.errors import StudyError
 from rothamsted.result import SessionResult
-from rothamsted.spec import Sweep
 from rothamsted.sweeping.coordinator.coordinator import STOPPED
 from rothamsted.sweeping.open.contest import open_contest
 from rothamsted.sweeping.opened import Opened, Place
@@ -20,22 +18,6 @@ if TYPE_CHECKING:  # imported where they are called: most sweeps promote nothing
 
 Work = Callable[[Opened], SessionResult]  # trains all that an opened sweep asks for, and publishes it
 Say = Callable[[str], None]  # prints a line
-
-
-def policy_of(sweep: Sweep, root: Path) -> Policy | None:
-    """The policy that a sweep's file names; None: it names none.
-
-    Raises:
-        SpecError: the policy has a mistake, or cannot judge this sweep.
-    """
-    if sweep.promote is None:
-        return None
-    from rothamsted.promotion.judge.applies import check_sweep
-    from rothamsted.promotion.judge.policy_file import load_policy
-
-    policy = load_policy(sweep.promote, root)
-    check_sweep(sweep, policy, names=(sweep.name,))
-    return policy
 
 
 def with_decision(result: SessionResult, policy: Policy | None, place: Place, *, work: Work, say: Say) -> SessionResult:

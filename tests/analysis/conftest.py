@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from rothamsted.tracking.sql.engines import let_go
 from tests.sweeping.conftest import Project, empty_project, project
 
 __all__ = ["empty_project", "project", "swept", "uri"]
@@ -58,3 +59,4 @@ def uri(tmp_path: Path, new_mlflow: Callable[[Path], str]) -> Iterator[str]:
     engine = SqlAlchemyStore._engine_map.pop(address, None)
     if engine is not None:
         engine.dispose()
+    let_go(address)

@@ -17,6 +17,7 @@ from rothamsted.promotion.ledger.decision import PromotionOutcome
 from rothamsted.promotion.promote import promote
 from rothamsted.tracking import migrate
 from rothamsted.tracking.registry.registered import ModelRegistry, open_registry
+from rothamsted.tracking.sql.engines import engine_of, let_go
 from tests.promotion.running import run_trials
 from tests.promotion.store import CODE, ByHand, log_sweep, policy
 
@@ -118,8 +119,7 @@ def postgres_store(postgres_server: str, tmp_path_factory: pytest.TempPathFactor
     admin.dispose()
     uri = str(sa.engine.make_url(postgres_server).set(database="promotion").render_as_string(hide_password=False))
     migrate(uri)
-    engine = SqlAlchemyStore._engine_map[uri]
-    with engine.begin() as connection:
+    with engine_of(uri).begin() as connection:
         places = "UPDATE experiments SET artifact_location = :folder || experiment_id"  # it was the working directory's
         connection.execute(sa.text(places), {"folder": f"{tmp_path_factory.mktemp('mlruns')}/"})
     yield uri
@@ -139,6 +139,7 @@ def _let_go(uri: str) -> None:
     for store in (SqlAlchemyStore, RegistryStore):
         if uri in store._engine_map:
             store._engine_map[uri].dispose()
+    let_go(uri)
 
 
 def _remove(folder: Path) -> None:

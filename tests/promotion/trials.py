@@ -24,7 +24,6 @@ from rothamsted.promotion import promote as promoting
 from rothamsted.promotion.judge.earlier_verdicts import read_verdicts
 from rothamsted.promotion.ledger.changes import read_changes
 from rothamsted.tracking import Recorder, find_runs
-from rothamsted.tracking import run_files as artifacts
 from rothamsted.tracking.registry import change as registry_change
 from rothamsted.tracking.registry import model_lock as registry_lock
 from rothamsted.tracking.registry import registered as registries
@@ -121,7 +120,7 @@ WRITES: list[tuple[Any, str]] = [
     (registries.ModelRegistry, "link_logged_model"),
     (registries.MlflowClient, "set_model_version_tag"),
     (registries.ModelRegistry, "describe_version"),
-    (artifacts.MlflowClient, "log_text"),
+    (Recorder, "log_text"),
     (Recorder, "flush"),
     (registry_change, "put_alias"),
     (registries.MlflowClient, "set_registered_model_tag"),

@@ -21,6 +21,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from rothamsted.tracking import Recorder, migrate, open_recorder
 from rothamsted.tracking.client_writer import ClientWriter
+from rothamsted.tracking.sql.engines import let_go
 from tests.tracking.stores import Store
 
 SERVER_START_SECONDS = 90
@@ -31,7 +32,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Making MLflow's tables takes two seconds: once, then the file is copied."""
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
     migrate(f"sqlite:///{path}")
-    SqlAlchemyStore._engine_map[f"sqlite:///{path}"].dispose()  # the last to close empties the log into the file
+    for_mlflow = SqlAlchemyStore._engine_map.pop(f"sqlite:///{path}", None)
+    if for_mlflow is not None:
+        for_mlflow.dispose()
+    let_go(f"sqlite:///{path}")  # the last to close empties the log into the file
     return path
 
 
@@ -44,6 +48,7 @@ def sqlite_uri(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
     engine = SqlAlchemyStore._engine_map.pop(uri, None)
     if engine is not None:
         engine.dispose()
+    let_go(uri)
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +61,7 @@ def postgresql_uri(postgres_server: str) -> Iterator[str]:
     migrate(uri)
     yield uri
     SqlAlchemyStore._engine_map.pop(uri).dispose()
+    let_go(uri)
 
 
 @pytest.fixture(scope="session")

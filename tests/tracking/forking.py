@@ -5,10 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import sys
 
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import open_recorder
+from rothamsted.tracking.sql.engines import engine_of
 
 START_MS = 1_700_000_000_000
 
@@ -46,10 +45,10 @@ def write(uri: str, experiment_id: str) -> list[int | None]:
 def share(uri: str, experiment_id: str) -> bool:
     """Whether a child uses its parent's pool of connections (the same id after a fork)."""
     write_runs(uri, experiment_id, 1)
-    pool = SqlAlchemyStore._engine_map[uri].pool
+    pool = engine_of(uri).pool
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
-    child = context.Process(target=lambda: answers.put(SqlAlchemyStore._engine_map[uri].pool is pool))
+    child = context.Process(target=lambda: answers.put(engine_of(uri).pool is pool))
     child.start()
     is_same = answers.get(timeout=30)
     child.join(timeout=30)

@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import open_recorder, read_history
+from rothamsted.tracking.sql.engines import engine_of
 from tests.tracking.stores import (
     DATA,
     END_MS,
@@ -62,7 +62,7 @@ def test_sql_rows_are_those_that_mlflow_writes(sqlite_uri: str, tmp_path: Path) 
     experiment_id = MlflowClient(sqlite_uri).create_experiment("rows", artifact_location=str(tmp_path / "a"))
     store = Store(kind="sqlite", uri=sqlite_uri, experiment_id=experiment_id, open=lambda: open_recorder(sqlite_uri))
     ours, theirs = written_by_recorder(store), written_by_mlflow(store)
-    with SqlAlchemyStore._engine_map[sqlite_uri].connect() as connection:
+    with engine_of(sqlite_uri).connect() as connection:
         for model in (SqlRun, SqlTag, SqlParam, SqlMetric, SqlLatestMetric):
             assert _rows(connection, model, ours) == _rows(connection, model, theirs)
 

@@ -14,13 +14,13 @@ import pytest
 import sqlalchemy as sa
 from mlflow import MlflowClient
 from mlflow.store.tracking.dbmodels.models import SqlRun
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking import Recorder, find_runs, open_recorder, read_history
 from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.sql import store as sql_store
+from rothamsted.tracking.sql.engines import engine_of
 from rothamsted.tracking.sql.sql_writer import SqlWriter, new_run_id
 from tests.conftest import ROOT
 from tests.forked import FORKED
@@ -126,7 +126,7 @@ def test_a_flush_is_one_transaction(sqlite_uri: str, experiment_id: str) -> None
     with pytest.raises(StoreError, match="refused"):
         recorder.flush()
     query = sa.select(sa.func.count()).select_from(SqlRun)
-    with SqlAlchemyStore._engine_map[sqlite_uri].connect() as connection:
+    with engine_of(sqlite_uri).connect() as connection:
         assert connection.execute(query).scalar() == 0
 
 

@@ -42,6 +42,28 @@ def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
     return found[-1], f"{len(found)} sweeps are called {reference}; this is the newest (others by run id: {others})"
 
 
+def find_compared(reference: str, *, uri: str) -> FoundRun:
+    """Return the run that a name or a run id means to `compare`: of a sweep, or any other.
+
+    Raises:
+        StoreError: There is none, or several that are no sweep have this name.
+    """
+    if _RUN_ID.fullmatch(reference):
+        run = tracking.find_run(reference, uri=uri)
+        if run is None:
+            raise StoreError(f"compare: there is no run {reference}")
+        return run
+    if sweeps := tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri, limit=1):
+        return sweeps[0]
+    named = tracking.find_runs(None, {"mlflow.runName": reference}, uri=uri, limit=5)
+    if not named:
+        raise StoreError(f"compare: there is no sweep and no run called '{reference}'")
+    if len(named) > 1:
+        ids = ", ".join(run.run_id for run in named)
+        raise StoreError(f"compare: several runs are called '{reference}'; name one by its id: {ids}")
+    return named[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Staged:
     """A sweep with its stages, as far as they have begun; one without stages is its own first and last."""

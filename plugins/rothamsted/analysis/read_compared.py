@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
+from rothamsted.analysis.find import find_compared
 from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_sweep import read_sweep
@@ -25,7 +25,6 @@ from rothamsted.metric import Metric
 from rothamsted.spec import Statistics
 from rothamsted.tracking import FoundRun
 
-_RUN_ID = re.compile(r"[0-9a-f]{32}")
 _STATUS = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "interrupted"}
 
 
@@ -118,22 +117,12 @@ def read_compared(
 def _find(reference: str | Dataset, objective: Objective | None, over: str | None, *, uri: str) -> Subject:
     if isinstance(reference, Dataset):
         return replace(_of_dataset(reference, over), is_held=True)
-    if _RUN_ID.fullmatch(reference):
-        run = tracking.find_run(reference, uri=uri)
-        if run is None:
-            raise StoreError(f"compare: there is no run {reference}")
-        if run.tags.get(tags.ROLE) != "sweep":
-            return _of_run(run, uri=uri)
-        return _of_sweep(run.run_id, objective, over, uri=uri)
-    if tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri, limit=1):
+    run = find_compared(reference, uri=uri)
+    if reference != run.run_id and run.tags.get(tags.ROLE) == "sweep" and run.tags.get(tags.SWEEP) == reference:
         return _of_sweep(reference, objective, over, uri=uri)
-    named = tracking.find_runs(None, {"mlflow.runName": reference}, uri=uri, limit=5)
-    if not named:
-        raise StoreError(f"compare: there is no sweep and no run called '{reference}'")
-    if len(named) > 1:
-        ids = ", ".join(run.run_id for run in named)
-        raise StoreError(f"compare: several runs are called '{reference}'; name one by its id: {ids}")
-    return _of_run(named[0], uri=uri)
+    if run.tags.get(tags.ROLE) != "sweep":
+        return _of_run(run, uri=uri)
+    return _of_sweep(run.run_id, objective, over, uri=uri)
 
 
 def _independent(subject: Subject) -> Subject:

@@ -1,6 +1,7 @@
 """The commands that look at finished runs: analyze, report, compare, power. None of them trains anything.
 
-Apart from the commands that run sweeps: these read a tracking store, and need no study and no search.
+Apart from the commands that run sweeps: these read a tracking store, and need no study and no search. What reads and
+analyses is imported when the command line has no mistake.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from rothamsted import tags, tracking
+from rothamsted.analysis.find import find_compared
+from rothamsted.catalog import FIGURE_FORMATS
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.figures import figures, take_plots
 from rothamsted.cli.screen import Screen, screen_of
 from rothamsted.cli.settings import (
+    find_named,
     names_of,
     take_dataset,
     take_number,
@@ -30,7 +34,6 @@ from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.places import REPORTS, command_folder, output_folder
 from rothamsted.records import RunStatus
-from rothamsted.reporting.plots import FORMATS
 
 FIGURE_KEYS = ("format", "where", "size")
 
@@ -47,11 +50,20 @@ def report(arguments: Sequence[str]) -> int:
         return figures(found)
     for key in FIGURE_KEYS:
         if take(found, key) is not None:
-            raise UserError(f"rothamsted report: {key} is of figures; give format={','.join(FORMATS)} with it")
+            raise UserError(f"rothamsted report: {key} is of figures; give format={','.join(FIGURE_FORMATS)} with it")
     return _analyze("report", found, screen_of(arguments, command="report"))
 
 
 def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
+    request = dict(found)
+    plots, folder = take_plots(found, command), take(found, "folder")
+    export, names_file = take(found, "export"), take(found, "export_names")
+    if names_file is not None and export is None:
+        raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
+    asked, over = take_settings(found, command), take_over(found, command)
+    uri = open_store()
+    find_named(found, uri)
+
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
@@ -60,15 +72,8 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
-    request = dict(found)
-    plots, folder = take_plots(found, command), take(found, "folder")
-    export, names_file = take(found, "export"), take(found, "export_names")
-    if names_file is not None and export is None:
-        raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
     export_names = Names() if names_file is None else read_names(Path(names_file))
     options = take_plot_options(found, command)
-    asked, over = take_settings(found, command), take_over(found, command)
-    uri = open_store()
     dataset = take_dataset(found, command, uri=uri, has_samples=options.axis == "samples")
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, command)
@@ -124,11 +129,6 @@ def export(arguments: Sequence[str]) -> int:
 
 def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
-    from rothamsted.analysis.analyze import settings_of
-    from rothamsted.analysis.read_compared import read_compared
-    from rothamsted.publish.comparison import comparison_html, comparison_text
-    from rothamsted.publish.pages import copy_page, write_page
-
     found, screen = pairs(arguments, command="compare"), screen_of(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder")
     asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
@@ -136,6 +136,14 @@ def compare(arguments: Sequence[str]) -> int:
     if len(references) < 2:
         raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
     uri = open_store()
+    for reference in references:
+        find_compared(reference, uri=uri)
+
+    from rothamsted.analysis.analyze import settings_of
+    from rothamsted.analysis.read_compared import read_compared
+    from rothamsted.publish.comparison import comparison_html, comparison_text
+    from rothamsted.publish.pages import copy_page, write_page
+
     dataset, subjects = read_compared(references, uri=uri, objective=objective, over=over)
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "compare")
@@ -159,13 +167,15 @@ def compare(arguments: Sequence[str]) -> int:
 
 def power(arguments: Sequence[str]) -> int:
     """How many replicates it takes to see a difference, from the spread of an earlier sweep."""
-    from rothamsted.analysis.analyze import settings_of
-    from rothamsted.publish.power import power_text
-
     found, screen = pairs(arguments, command="power"), screen_of(arguments, command="power")
     difference = take_number(found, "difference", float, "power")
     asked, over = take_settings(found, "power"), take_over(found, "power")
     uri = open_store()
+    find_named(found, uri)
+
+    from rothamsted.analysis.analyze import settings_of
+    from rothamsted.publish.power import power_text
+
     dataset = take_dataset(found, "power", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "power")

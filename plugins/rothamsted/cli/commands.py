@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from rothamsted import places, tags
 from rothamsted.cli.after_dashes import COMMAND
@@ -23,17 +21,16 @@ from rothamsted.mlproject import find_home
 from rothamsted.spec import plan
 from rothamsted.spec.field_values import seconds
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
 
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
-    from rothamsted import api, tracking
-    from rothamsted.cli.sweep_ending import ended, executor_of
-    from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
+    from rothamsted.promotion.judge.applies import policy_of
     from rothamsted.sweeping.open.from_file import load, opening_comment
-    from rothamsted.sweeping.opened import Place
-    from rothamsted.unsaved import unsaved
 
     found, screen = pairs(arguments, command="sweep"), screen_of(arguments, command="sweep")
     is_saved = take_truth(found, "save", "sweep")
@@ -41,6 +38,14 @@ def sweep(arguments: Sequence[str]) -> int:
     given = take_file(found, root, default="sweeps/quickstart.yaml")
     path = None if given is None else places.input_file(given)
     spec, study = load(path, found, root)
+    policy_of(spec, root)
+
+    from rothamsted import api, tracking  # once the file has no mistake: what runs it takes long to import
+    from rothamsted.cli.sweep_ending import ended, executor_of
+    from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
+    from rothamsted.sweeping.opened import Place
+    from rothamsted.unsaved import unsaved
+
     console = screen.console
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
@@ -60,8 +65,7 @@ def sweep(arguments: Sequence[str]) -> int:
 
 def check(arguments: Sequence[str]) -> int:
     """Validate a sweep file and print its plan."""
-    from rothamsted.promoting import policy_of
-    from rothamsted.sweeping.open.check import print_plan
+    from rothamsted.promotion.judge.applies import policy_of
     from rothamsted.sweeping.open.from_file import load
 
     found, screen = pairs(arguments, command="check"), screen_of(arguments, command="check")
@@ -73,6 +77,9 @@ def check(arguments: Sequence[str]) -> int:
     is_timed = take_truth(found, "time", "check")
     spec, study = load(path, found, root)
     policy_of(spec, root)
+
+    from rothamsted.sweeping.open.check import print_plan
+
     print_plan(spec, study, console=screen.console, is_timed=is_timed)
     size = plan(spec, n_preview=0)
     screen.give({"sweep": spec.name, "n_conditions": size.n_conditions, "n_replicates": size.n_replicates})
@@ -81,16 +88,17 @@ def check(arguments: Sequence[str]) -> int:
 
 def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
-    from rothamsted.studies import stop_on_signals
-    from rothamsted.sweeping.open.whose_search import search_of
-    from rothamsted.sweeping.worker.entry import work
-    from rothamsted.tracking import tracking_uri
-
     found, screen = pairs(arguments, command="worker"), screen_of(arguments, command="worker")
     name = take(found, "sweep")
     storage = take(found, "storage") or places.STORAGE
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
+
+    from rothamsted.studies import stop_on_signals
+    from rothamsted.sweeping.open.whose_search import search_of
+    from rothamsted.sweeping.worker.entry import work
+    from rothamsted.tracking import tracking_uri
+
     storage = search_of(storage, name, root=find_home(Path.cwd()), tracking_uri=tracking_uri())
     _wait_for(name, storage, take(found, "wait"))
     printed = _Printed(screen.console)

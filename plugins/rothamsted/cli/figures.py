@@ -12,9 +12,10 @@ from dataclasses import replace
 from rich.console import Console
 
 from rothamsted import tags, tracking
-from rothamsted.catalog import PLOTS
+from rothamsted.catalog import FIGURE_FORMATS, PLOTS
 from rothamsted.cli.arguments import take
 from rothamsted.cli.settings import (
+    find_named,
     names_of,
     take_dataset,
     take_number,
@@ -25,7 +26,6 @@ from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.places import FIGURES, output_folder
 from rothamsted.registries import NameOf
-from rothamsted.reporting.plots import FORMATS
 
 SIZES = (50, 500)  # mm
 
@@ -49,14 +49,16 @@ def figures(found: dict[str, str]) -> int:
     Args:
         found: The keys, `format` among them.
     """
+    formats, plots = _formats(found), take_plots(found, "report")
+    given, where, width_mm = take(found, "folder"), _where(found), _size(found)
+    asked = take_settings(found, "report")
+    uri = open_store()
+    find_named(found, uri)
+
     from rothamsted.analysis.analyze import analyze, settings_of
     from rothamsted.publish.figures import write_figures
 
-    formats, plots = _formats(found), take_plots(found, "report")
-    given, where, width_mm = take(found, "folder"), _where(found), _size(found)
     options = take_plot_options(found, "report")
-    asked = take_settings(found, "report")
-    uri = open_store()
     dataset = take_dataset(found, "report", uri=uri, has_samples=options.axis == "samples")
     analysis = analyze(dataset, replace(settings_of(dataset.statistics), **asked))
     folder = output_folder(given, usual=FIGURES, tracking_uri=uri)
@@ -83,8 +85,8 @@ def figures(found: dict[str, str]) -> int:
 def _formats(found: dict[str, str]) -> list[str]:
     formats = list(dict.fromkeys(names_of(take(found, "format"))))
     for one in formats:
-        if one not in FORMATS:
-            raise UserError(f"rothamsted report: format={one} is not known; there are: {', '.join(FORMATS)}")
+        if one not in FIGURE_FORMATS:
+            raise UserError(f"rothamsted report: format={one} is not known; there are: {', '.join(FIGURE_FORMATS)}")
     return formats
 
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -17,22 +18,21 @@ from rothamsted import tags, tracking
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.cli.screen import screen_of
-from rothamsted.cli.settings import take_number
+from rothamsted.cli.settings import find_named, take_number
 from rothamsted.cli.store import open_store
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_home
-from rothamsted.promotion.judge.policy import Aliases, Policy
-from rothamsted.promotion.ledger.decision import PromotionOutcome
+from rothamsted.tracking.registry.names import check_model
+
+if TYPE_CHECKING:  # what judges is imported when the command line has no mistake
+    from rothamsted.promotion.judge.policy import Aliases, Policy
+    from rothamsted.promotion.ledger.decision import PromotionOutcome
 
 NOT_YET = 3  # exit status
 
 
 def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
-    from rothamsted import api, promoting
-    from rothamsted.publish.console import sayer
-    from rothamsted.sweeping.opened import Place
-
     found = pairs(arguments, command="promote")
     sweep, policy_file = take(found, "sweep"), take(found, "policy")
     dry_run = take_truth(found, "dry_run", "promote")
@@ -41,6 +41,12 @@ def promote(arguments: Sequence[str]) -> int:
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
     root, uri = find_home(Path.cwd()), open_store()
+    find_named({"sweep": sweep}, uri)
+
+    from rothamsted import api, promoting
+    from rothamsted.publish.console import sayer
+    from rothamsted.sweeping.opened import Place
+
     screen = screen_of(arguments, command="promote")
     console = screen.console
     place = Place(root=root, tracking_uri=uri, outer_run_id=tracking.current_run_id())
@@ -69,16 +75,19 @@ def show_decision(outcome: PromotionOutcome, uri: str, console: Console) -> None
 
 def rollback(arguments: Sequence[str]) -> int:
     """Make the previous champion of a registered model the champion again."""
-    from rothamsted.promotion.ledger.rollback import rollback as roll_back
-    from rothamsted.tracking.registry.registered import open_registry
-
     found, screen = pairs(arguments, command="rollback"), screen_of(arguments, command="rollback")
     model, reason = take(found, "model"), take(found, "reason", "") or ""
     policy_file = take(found, "policy")
     if model is None:
         raise UserError("rothamsted rollback: which model? give model=NAME")
+    uri = open_store()
+    check_model(model, uri=uri)
+
+    from rothamsted.promotion.ledger.rollback import rollback as roll_back
+    from rothamsted.tracking.registry.registered import open_registry
+
     aliases = _aliases(model, policy_file)
-    done = roll_back(model, registry=open_registry(open_store()), aliases=aliases, reason=reason)
+    done = roll_back(model, registry=open_registry(uri), aliases=aliases, reason=reason)
     left = f"version {done.next_before}" if done.next_before else "nothing: there was no champion before it"
     screen.console.print(
         f"{model}: {aliases.champion} is version {done.new} again, was version {done.old}; reason: {done.reason}.\n"
@@ -93,12 +102,16 @@ def rollback(arguments: Sequence[str]) -> int:
 
 def registry(arguments: Sequence[str]) -> int:
     """Print the history of a registered model: versions, verdicts, champions."""
+    found, screen = pairs(arguments, command="registry"), screen_of(arguments, command="registry")
+    model, policy_file = take(found, "model"), take(found, "policy")
+    uri = open_store()
+    if model is not None:
+        check_model(model, uri=uri)
+
     from rothamsted.promotion.ledger.timeline import changes_table, history, versions_table
     from rothamsted.tracking.registry.registered import open_registry
 
-    found, screen = pairs(arguments, command="registry"), screen_of(arguments, command="registry")
-    model, policy_file = take(found, "model"), take(found, "policy")
-    opened = open_registry(open_store())
+    opened = open_registry(uri)
     if model is None:
         opened.check_reachable()
         known = ", ".join(opened.model_names()) or "none yet"
@@ -167,6 +180,7 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
     Raises:
         SpecError: A policy with a mistake in it, or several that disagree.
     """
+    from rothamsted.promotion.judge.policy import Aliases
     from rothamsted.promotion.judge.policy_file import FOLDER, load_policy
 
     root = find_home(Path.cwd())

@@ -1,6 +1,7 @@
 """What analyze, report, compare and power share: which runs, how they are analysed, and the recorder.
 
-Apart from the commands because all four take the same keys, and refuse the same mistakes.
+Apart from the commands because all four take the same keys, and refuse the same mistakes. The analysis is imported
+where it is used: a mistake is told before.
 """
 
 from __future__ import annotations
@@ -8,27 +9,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from rothamsted.analysis.read_runs import read_runs
-from rothamsted.analysis.read_sweep import read_sweep
-from rothamsted.analysis.settings import Settings
-from rothamsted.analysis.values import Axis, Dataset, Objective
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.cli.arguments import take
 from rothamsted.errors import UserError
 from rothamsted.registries import NameOf
-from rothamsted.reporting.plots import PlotOptions
-from rothamsted.spec import Task
+from rothamsted.spec import Objective, Task
 from rothamsted.spec.document import parse_override
-from rothamsted.statistics import BEST_METHODS, DEFAULT_POWER, parse_reduction
-from rothamsted.statistics.centres import MEAN
-from rothamsted.statistics.smoothing import smoothing_named
+from rothamsted.spec.rules_over import MEAN
+from rothamsted.spec.run_sections import BestMethod
+
+if TYPE_CHECKING:
+    from rothamsted.analysis.settings import Settings
+    from rothamsted.analysis.values import Axis, Dataset
+    from rothamsted.reporting.plots import PlotOptions
 
 _T = TypeVar("_T")
 _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precision", "recall")
+
+
+def find_named(found: Mapping[str, str], uri: str) -> None:
+    """Refuse a sweep that is not there, before what analyses it is imported; see `find_sweep`."""
+    from rothamsted.analysis.find import find_sweep
+
+    if found.get("sweep"):
+        find_sweep(found["sweep"], uri=uri)
 
 
 def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: bool = False) -> Dataset:
@@ -37,6 +45,9 @@ def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: 
     Raises:
         UserError: Neither or both are given, a key is missing, or what they name is not there.
     """
+    from rothamsted.analysis.read_runs import read_runs
+    from rothamsted.analysis.read_sweep import read_sweep
+
     sweep, experiment = take(found, "sweep"), take(found, "experiment")
     curves = names_of(take(found, "metrics"))
     if (sweep is None) == (experiment is None):
@@ -96,6 +107,8 @@ def take_objective(found: dict[str, str], command: str) -> Objective | None:
         return None
     if direction is None:
         direction = "maximize" if any(word in metric.lower() for word in _HIGHER_IS_BETTER) else "minimize"
+    from rothamsted.statistics import parse_reduction
+
     parse_reduction(reduce)
     return Objective(metric=metric, direction=one_of(direction, "direction", command, _DIRECTIONS), reduce=reduce)
 
@@ -123,6 +136,8 @@ def with_over(dataset: Dataset, over: str | None, settings: Settings, command: s
     Raises:
         UserError: Something in the settings, or in the dataset, is about means alone.
     """
+    from rothamsted.analysis.settings import Settings
+
     found = dataset
     if over is not None:
         found = replace(dataset, objective=dataset.objective.model_copy(update={"over": over}))
@@ -153,12 +168,12 @@ def take_settings(found: dict[str, str], command: str) -> dict[str, Any]:
     readers: dict[str, Callable[[str], Any]] = {
         "level": lambda key: take_share(found, key, 0.95, command),
         "interval": lambda key: _name(found, key, NameOf(INTERVALS), command),
-        "best": lambda key: one_of(take(found, key) or "", key, command, {name: name for name in BEST_METHODS}),
+        "best": lambda key: one_of(take(found, key) or "", key, command, {name: name for name in get_args(BestMethod)}),
         "smallest_difference": lambda key: take_number(found, key, float, command),
         "reference": lambda key: take_number(found, key, int, command),
         "correction": lambda key: _name(found, key, NameOf(CORRECTIONS), command),
         "test": lambda key: _name(found, key, NameOf(TESTS, also=("auto",)), command),
-        "power": lambda key: take_share(found, key, DEFAULT_POWER, command),
+        "power": lambda key: take_share(found, key, 0.8, command),
     }
     return {key: read(key) for key, read in readers.items() if key in found}
 
@@ -168,6 +183,9 @@ def take_plot_options(found: dict[str, str], command: str) -> PlotOptions:
 
     An x of step, epoch, samples or seconds is the axis of curves, any other a factor.
     """
+    from rothamsted.reporting.plots import PlotOptions
+    from rothamsted.statistics.smoothing import smoothing_named
+
     second = take(found, "second_direction")
     over = take(found, "over", "best") or "best"
     x, smoothing = take(found, "x"), take(found, "smoothing", "none") or "none"

@@ -7,10 +7,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rothamsted.metric import Metric
-from rothamsted.statistics import Interval
+
+if TYPE_CHECKING:
+    from rothamsted.statistics import Interval
 
 Decision = Literal["promoted", "kept", "undecided"]
 

@@ -1,17 +1,19 @@
 """From a sweep file and the command line to a checked Sweep: the one way in.
 
-Apart from the parts it calls, so that the order of the checks stands in one place: keys before values,
-the study before its parameters, each parameter before the sweep as a whole.
+Apart from the parts it calls, so that the order of the checks stands in one place: keys before values, all that
+the study need not be asked for before the study, which may take seconds to import, the study before its parameters,
+each parameter before the sweep as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from rothamsted.errors import SpecError
 from rothamsted.metric import Metric
 from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
@@ -42,6 +44,8 @@ from rothamsted.spec.rules_command import check_placeholders
 from rothamsted.spec.schema import FILE_KEYS, Sweep
 from rothamsted.spec.taken import Take, take_parameters
 from rothamsted.spec.target import (
+    PROJECT_KEYS,
+    UNDECLARED,
     ProjectParameters,
     StudyParameters,
     Target,
@@ -54,6 +58,9 @@ from rothamsted.suggest import known_names
 
 KEYS = (*FILE_KEYS, *OBJECTIVE_KEYS, PARAMETERS_FILE)
 SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
+_READ_APART = frozenset(  # by themselves, or with the study or the project
+    {"space", "parameters", "enqueue", "pruner", PARAMETERS_FILE, "study", "project", *PROJECT_KEYS, UNDECLARED}
+)
 
 
 def load_sweep(
@@ -94,6 +101,7 @@ def load_sweep(
     document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
     check_available(document)
     document = with_command_defaults(document)
+    _check_values(document)
     target = find_target(document, parameter_names, known_studies, project_parameters)
     document = take_parameters(flatten_parameters(document, target), taken)
     document = add_parameters_file(document, target, root or Path.cwd(), in_own_names)
@@ -189,11 +197,27 @@ def _validate(document: Document) -> Sweep:
     try:
         return validated(Sweep, data)
     except ValidationError as error:
-        found = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
-        path = _path(found[0]["loc"], data)
-        others = {_path(detail["loc"], data) for detail in found} - {path}
-        more = f" (and {len(others)} more)" if others else ""
-        raise document.error(path, f"{_reason(found[0])}{more}") from None
+        raise _first_of(error.errors(), document, data) from None
+
+
+def _check_values(document: Document) -> None:
+    """Refuse the values that no study is needed to refuse; what is missing may still come from the study."""
+    read_pruner(document)
+    data = {key: value for key, value in document.data.items() if value is not None and key not in _READ_APART}
+    try:
+        Sweep.model_validate(data)
+    except ValidationError as error:
+        wrong = [detail for detail in error.errors() if detail["type"] != "missing"]
+        if wrong:
+            raise _first_of(wrong, document, data) from None
+
+
+def _first_of(details: Sequence[Any], document: Document, data: Mapping[str, Any]) -> SpecError:
+    found = sorted(details, key=lambda detail: detail["type"] != "extra_forbidden")
+    path = _path(found[0]["loc"], data)
+    others = {_path(detail["loc"], data) for detail in found} - {path}
+    more = f" (and {len(others)} more)" if others else ""
+    return document.error(path, f"{_reason(found[0])}{more}")
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> KeyPath:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from rothamsted.metric import SUMMARY_KEYS as SUMMARY_KEYS
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.crossed import Crossing, independent_values
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments, t_quantile, within_range
 from rothamsted.statistics.resolution import least_sd
-
-SUMMARY_KEYS = ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")
 
 
 def summarize(

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.objectives import OBJECTIVE
 from rothamsted.errors import SpecError
@@ -19,7 +19,9 @@ from rothamsted.foreign.pool import Pool
 from rothamsted.foreign.process import Launch, Running, start
 from rothamsted.metric import Metric
 from rothamsted.spec import Sweep
-from rothamsted.tracking.projects.project import Project, open_project
+
+if TYPE_CHECKING:  # imports MLflow, which a study of ours needs not
+    from rothamsted.tracking.projects.project import Project
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,8 @@ def open_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
     if sweep.command is not None:
         command = open_command(sweep.command, root, sweep.seed_parameter)
         return ForeignStudy(name=command.study_name, project=command)
+    from rothamsted.tracking.projects.project import open_project
+
     project = open_project(sweep.project or "", sweep.entry_point or "main", sweep.version, root=root)
     return ForeignStudy(name=project.study_name, project=project)
 

@@ -167,18 +167,6 @@ def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: in
     return set_fields(study.config, values, place=f"sweep {sweep.name}")
 
 
-def stage_config(
-    study: Study, sweep: Sweep, stage: int, condition: Mapping[str, Any], seed: int | None = None
-) -> BaseModel:
-    """The config of a replicate in a stage, by its position.
-
-    Without a seed that of the first training seed on the study's own split: it stands for the data of all replicates.
-    """
-    varied = {"seed": sweep.stage_seeds(stage)[0]} if seed is None else sweep.varied_by(seed)
-    values = {**sweep.stage_parameters(stage), **condition, **varied}
-    return set_fields(study.config, values, place=f"sweep {sweep.name}")
-
-
 def with_rows(study: Study | ForeignStudy, rows: Mapping[str, int]) -> Study | ForeignStudy:
     """What a sweep trains, with the number of rows of its shares as they were found when the sweep was opened."""
     return study.with_rows(rows) if rows and isinstance(study, Study) else study

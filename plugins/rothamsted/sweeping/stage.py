@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from rothamsted.spec import Sweep, from_resolved, resolved
-from rothamsted.studies import Study
+from rothamsted.studies import Study, set_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,3 +98,15 @@ def stage_replicates(sweep: Sweep, index: int) -> dict[str, Any]:
         return resolved(sweep)["replicates"]
     vary = {} if sweep.replicates.vary is None else {"vary": resolved(sweep)["replicates"]["vary"]}
     return {"seeds": list(sweep.stage_seeds(index)), **vary}
+
+
+def stage_config(
+    study: Study, sweep: Sweep, stage: int, condition: Mapping[str, Any], seed: int | None = None
+) -> BaseModel:
+    """The config of a replicate in a stage, by its position.
+
+    Without a seed that of the first training seed on the study's own split: it stands for the data of all replicates.
+    """
+    varied = {"seed": sweep.stage_seeds(stage)[0]} if seed is None else sweep.varied_by(seed)
+    values = {**sweep.stage_parameters(stage), **condition, **varied}
+    return set_fields(study.config, values, place=f"sweep {sweep.name}")

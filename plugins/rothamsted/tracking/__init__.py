@@ -3,26 +3,31 @@
 Apart, so that no other part of the engine knows how MLflow keeps a run.
 """
 
-import rothamsted.tracking.before_mlflow  # noqa: F401  (first: it sets what MLflow reads when it is imported)
-from rothamsted.tracking.address import (
-    current_run_id,
-    run_link,
-    run_path,
-    sweep_link,
-    sweep_path,
-    tracking_uri,
-    ui_address,
-    ui_command,
-)
-from rothamsted.tracking.curve_reader import Curve, read_curves
-from rothamsted.tracking.environment import environment_text, git_commit
-from rothamsted.tracking.experiment import experiment_id, save_view
-from rothamsted.tracking.opening import open_recorder
-from rothamsted.tracking.reach import check_reachable
-from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history
-from rothamsted.tracking.recorder import Recorder
-from rothamsted.tracking.run_files import list_files, read_text
-from rothamsted.tracking.sql.store import migrate
+from typing import TYPE_CHECKING
+
+import rothamsted.tracking.before_mlflow  # noqa: F401  (it sets what MLflow reads when it is imported)
+from rothamsted.first_use import at_first_use
+
+if TYPE_CHECKING:  # the same for type checkers
+    from rothamsted.tracking.address import (
+        current_run_id,
+        run_link,
+        run_path,
+        sweep_link,
+        sweep_path,
+        tracking_uri,
+        ui_address,
+        ui_command,
+    )
+    from rothamsted.tracking.curve_reader import Curve, read_curves
+    from rothamsted.tracking.environment import environment_text, git_commit
+    from rothamsted.tracking.experiment import experiment_id, save_view
+    from rothamsted.tracking.opening import open_recorder
+    from rothamsted.tracking.reach import check_reachable
+    from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history
+    from rothamsted.tracking.recorder import Recorder
+    from rothamsted.tracking.run_files import list_files, read_text
+    from rothamsted.tracking.sql.store import migrate
 
 __all__ = [
     "Curve",
@@ -51,3 +56,32 @@ __all__ = [
     "ui_address",
     "ui_command",
 ]
+
+_HOMES = {
+    "Curve": "curve_reader",
+    "FoundRun": "reader",
+    "Recorder": "recorder",
+    "check_reachable": "reach",
+    "current_run_id": "address",
+    "environment_text": "environment",
+    "experiment_id": "experiment",
+    "find_experiment": "reader",
+    "find_run": "reader",
+    "find_runs": "reader",
+    "git_commit": "environment",
+    "list_files": "run_files",
+    "migrate": "sql.store",
+    "open_recorder": "opening",
+    "read_curves": "curve_reader",
+    "read_history": "reader",
+    "read_text": "run_files",
+    "run_link": "address",
+    "run_path": "address",
+    "save_view": "experiment",
+    "sweep_link": "address",
+    "sweep_path": "address",
+    "tracking_uri": "address",
+    "ui_address": "address",
+    "ui_command": "address",
+}
+__getattr__, __dir__ = at_first_use(__name__, _HOMES, globals())

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import pathname2url
 
-import mlflow
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -25,6 +26,15 @@ TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 opens its pages f
 
 def tracking_uri() -> str:
     """Return MLflow's tracking URI: as set, else MLFLOW_TRACKING_URI, else `mlflow.db` in ROTHAMSTED_HOME or here."""
+    if "mlflow" not in sys.modules:  # nobody has told MLflow another one, and importing it takes a second
+        if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+            return uri
+        if os.environ.get(places.HOME):
+            return f"sqlite:///{places.home('sqlite:///mlflow.db') / 'mlflow.db'}"
+        if not any(folder.name.isdigit() for folder in Path("mlruns").glob("*/")):
+            return f"sqlite:///{pathname2url(str(Path('mlflow.db').absolute()))}"
+    import mlflow
+
     if os.environ.get(places.HOME) and not mlflow.is_tracking_uri_set():
         return f"sqlite:///{places.home('sqlite:///mlflow.db') / 'mlflow.db'}"
     return mlflow.get_tracking_uri()

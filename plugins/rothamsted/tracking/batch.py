@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from mlflow import MlflowClient
+from typing import TYPE_CHECKING, Protocol
 
 from rothamsted.records import DatasetUsed, MetricPoint, RunStatus
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 State = tuple[RunStatus, int | None]  # status, end in milliseconds since 1970
 
@@ -105,7 +106,15 @@ class Writer(Protocol):
     """A way to write to one kind of store. `Recorder` buffers, checks, locks and tries again; this one writes."""
 
     place: str  # tracking URI, without its password
-    client: MlflowClient  # for artifacts
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's client, for artifacts that do not lie on this machine."""
+        ...
+
+    def artifact_uri(self, run_id: str) -> str | None:
+        """Return where the artifacts of a run lie; None where only `client` knows."""
+        ...
 
     def new_run_id(self) -> str:
         """Return an id for a new run; "" where the store gives ids. Nothing is written."""
@@ -125,6 +134,10 @@ class Writer(Protocol):
 
     def holder(self, run_id: str) -> str | None:
         """Return the run's tag `rothamsted.holder`, as it is now."""
+        ...
+
+    def tag(self, run_id: str, key: str) -> str | None:
+        """Return a tag of a run, as it is now; None where it has none."""
         ...
 
     def write(self, batch: Batch, fence: Fence) -> frozenset[str]:

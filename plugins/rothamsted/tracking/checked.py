@@ -7,24 +7,21 @@ lies in a buffer it would fail a whole transaction of other runs' results.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from mlflow.exceptions import MlflowException
-from mlflow.utils.validation import (
-    MAX_ENTITY_KEY_LENGTH,
-    MAX_PARAM_VAL_LENGTH,
-    MAX_TAG_VAL_LENGTH,
-    _validate_metric_name,
-)
-
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint
+from rothamsted.tracking.failures import is_of_mlflow
 
 MAX_RUN_NAME_LENGTH = 250  # column runs.name of MLflow's schema
 LARGEST_FLOAT = 1.7976931348623157e308  # MLflow stores infinity as this, in either sign
 _INT64 = 2**63
+# What every MLflow takes is taken without asking it: importing MLflow takes a second.
+_SURE_NAME = re.compile(r"(?!.*\.\.?(?:/|$))[A-Za-z0-9_](?:[A-Za-z0-9_. -]|/(?![/ ]|$)){0,99}")
+_SURE_LENGTH = 500
 
 
 def checked_key(kind: str, key: str) -> str:
@@ -55,12 +52,12 @@ def checked_metric(point: MetricPoint) -> MetricPoint:
 
 def checked_param(key: str, value: Any) -> str:
     """Return the text that MLflow keeps for the value of a param."""
-    return _checked_text("param", key, value, MAX_PARAM_VAL_LENGTH)
+    return _checked_text("param", key, value)
 
 
 def checked_tag(key: str, value: Any) -> str:
     """Return the text that MLflow keeps for the value of a tag."""
-    return _checked_text("tag", key, value, MAX_TAG_VAL_LENGTH)
+    return _checked_text("tag", key, value)
 
 
 def checked_run_name(name: str) -> str:
@@ -101,9 +98,15 @@ def restored(value: float) -> float:
 @lru_cache(maxsize=8192)
 def _name_complaint(key: str) -> str | None:
     """Say what is wrong with a name; MLflow has one rule for metrics, params and tags."""
+    if isinstance(key, str) and _SURE_NAME.fullmatch(key):
+        return None
+    from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
+
     try:
         _validate_metric_name(key)
-    except (MlflowException, TypeError) as error:
+    except Exception as error:
+        if not isinstance(error, TypeError) and not is_of_mlflow(error):
+            raise
         return f"MLflow refuses the name: {' '.join(str(error).split())}"
     if len(key) > MAX_ENTITY_KEY_LENGTH:
         return f"the name has {len(key)} characters, at most {MAX_ENTITY_KEY_LENGTH} are allowed"
@@ -128,16 +131,22 @@ def _as_int(key: str, part: str, value: Any) -> int:
     raise StoreError(f"metric {key!r}: {part} is {value!r}, must be a whole number")
 
 
-def _checked_text(kind: str, key: str, value: Any, limit: int) -> str:
+def _checked_text(kind: str, key: str, value: Any) -> str:
     checked_key(kind, key)
     text = value if isinstance(value, str) else str(value)
-    if len(text) > limit:
+    if len(text) > _SURE_LENGTH and len(text) > (limit := _longest(kind)):
         raise StoreError(
             f"{kind} {key!r}: its value has {len(text)} characters, MLflow keeps at most {limit}; "
             "log it as an artifact (log_text)"
         )
     _check_encodable(kind, key, text)
     return text
+
+
+def _longest(kind: str) -> int:
+    from mlflow.utils import validation
+
+    return validation.MAX_PARAM_VAL_LENGTH if kind == "param" else validation.MAX_TAG_VAL_LENGTH
 
 
 def _check_encodable(kind: str, key: str, text: str) -> None:

@@ -81,7 +81,15 @@ class ClientWriter:
 
     def holder(self, run_id: str) -> str | None:
         """See `Writer.holder`."""
-        return self._run(run_id).data.tags.get(names.HOLDER)
+        return self.tag(run_id, names.HOLDER)
+
+    def tag(self, run_id: str, key: str) -> str | None:
+        """See `Writer.tag`."""
+        return self._run(run_id).data.tags.get(key)
+
+    def artifact_uri(self, run_id: str) -> str | None:
+        """See `Writer.artifact_uri`: the client finds the way."""
+        return None
 
     def write(self, batch: Batch, fence: Fence) -> frozenset[str]:
         """See `Writer.write`; run by run, and each request is safe to be sent twice."""

@@ -26,7 +26,7 @@ from rothamsted.tracking.registry.registered import open_registry
 from rothamsted.tracking.retrying import reading
 from rothamsted.tracking.sql.schema import client_of, why_not_sql
 from rothamsted.tracking.sql.statements import RUNS, TAGS
-from rothamsted.tracking.sql.store import begin, prepare_connection, sql_store
+from rothamsted.tracking.sql.store import begin, prepare_connection, sql_engine
 
 _PARENT = "mlflow.parentRunId"
 _IDS_A_STATEMENT = 1000  # SQLite takes 32,766 parameters in one statement
@@ -94,7 +94,7 @@ def delete_family(family: RunFamily, *, uri: str) -> None:
         return
     for folder in family.folders:  # first, as their places stand in the rows
         _delete_artifacts(folder)
-    with sql_store(uri).engine.connect() as connection:
+    with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
         begin(connection)
         _delete_rows(connection, "logged_models", _MODELS.c.model_id, family.model_ids)
@@ -106,7 +106,7 @@ def delete_family(family: RunFamily, *, uri: str) -> None:
 
 
 def _from_sql(uri: str, roots: set[str]) -> tuple[list[str], list[str], list[str]]:
-    with sql_store(uri).engine.connect() as connection:
+    with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
         related = sa.select(TAGS.c.run_uuid, TAGS.c.value).where(TAGS.c.key.in_((_PARENT, tags.CONTINUES)))
         run_ids = _with_all_below(roots, {(child, parent) for child, parent in connection.execute(related)})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
+from typing import Any
 
-from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -33,10 +34,17 @@ def store_error(what: str, error: BaseException) -> StoreError:
 
 def is_away(error: BaseException) -> bool:
     """Whether the store may answer later: it is locked, restarting, full, cut off, or its server says 5xx."""
-    if isinstance(error, MlflowException):
-        return error.get_http_status_code() >= _FIRST_SERVER_ERROR
+    if is_of_mlflow(error):
+        raised: Any = error
+        return raised.get_http_status_code() >= _FIRST_SERVER_ERROR
     is_cut = isinstance(error, DBAPIError) and error.connection_invalidated
     return is_cut or isinstance(error, OperationalError | PoolTimeoutError)
+
+
+def is_of_mlflow(error: BaseException) -> bool:
+    """Whether MLflow raised it, which it cannot have done where it was never imported."""
+    module = sys.modules.get("mlflow.exceptions")
+    return module is not None and isinstance(error, module.MlflowException)
 
 
 def one_line(error: BaseException) -> str:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
-from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.recorder import Recorder
 from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
 from rothamsted.tracking.sql.schema import why_not_sql
@@ -36,10 +35,11 @@ def open_recorder(
     """
     uri = tracking_uri or current_tracking_uri()
     retrying = Retrying(wait_seconds=wait_seconds, clock=clock, sleep=sleep)
-    if not uri.startswith(DIALECTS):
-        return Recorder(ClientWriter(uri), retrying)
     reason = why_not_sql(uri)
-    if reason:
+    if reason is None:
+        return Recorder(SqlWriter(uri), retrying)
+    if uri.startswith(DIALECTS):
         _logger.warning("%s: runs go to the store one call at a time, about ten times slower", reason)
-        return Recorder(ClientWriter(uri), retrying)
-    return Recorder(SqlWriter(uri), retrying)
+    from rothamsted.tracking.client_writer import ClientWriter  # imports MLflow, which SQL needs not
+
+    return Recorder(ClientWriter(uri), retrying)

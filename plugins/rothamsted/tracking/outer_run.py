@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-
 from rothamsted.errors import StoreError
-from rothamsted.tracking.address import sqlite_path
 from rothamsted.tracking.checked import checked_param
-from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID
-from rothamsted.tracking.failures import one_line
+from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID, existing, refused
 from rothamsted.tracking.reader import FoundRun, find_run
+from rothamsted.tracking.sql.schema import is_empty
 
 
 def check_experiment(uri: str, *, default_name: str | None = None) -> None:
@@ -30,20 +26,16 @@ def check_experiment(uri: str, *, default_name: str | None = None) -> None:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", None if wanted_id else default_name)
     if name is not None and not name.strip():
         raise StoreError("MLFLOW_EXPERIMENT_NAME: is empty; unset it, or give the experiment a name")
-    path = sqlite_path(uri)
-    if path is not None and not path.exists():
+    if is_empty(uri):
         if wanted_id not in (None, DEFAULT_EXPERIMENT_ID):
             raise StoreError(f"MLFLOW_EXPERIMENT_ID: {uri} is new and has no experiment {wanted_id}; unset it")
         return
-    client = MlflowClient(uri)
     try:
-        if name is not None:
-            found = client.get_experiment_by_name(name)
-        else:
-            found = client.get_experiment(wanted_id or DEFAULT_EXPERIMENT_ID)
-    except MlflowException as error:
-        place = "MLFLOW_EXPERIMENT_NAME" if name is not None else "MLFLOW_EXPERIMENT_ID"
-        raise StoreError(f"{place}: {one_line(error)}") from error
+        found = existing(uri, name=name, experiment_id=None if name is not None else wanted_id or DEFAULT_EXPERIMENT_ID)
+    except Exception as error:
+        raise refused(error, has_name=name is not None) from error
+    if found is None and name is None:
+        raise StoreError(f"MLFLOW_EXPERIMENT_ID: No Experiment with id={wanted_id or DEFAULT_EXPERIMENT_ID} exists")
     if found is not None and found.lifecycle_stage != "active":
         raise StoreError(
             f"experiment {found.name!r} (id {found.experiment_id}) is deleted; restore it with "
@@ -57,8 +49,7 @@ def check_outer_run(run_id: str, uri: str) -> FoundRun:
     Raises:
         StoreError: there is none.
     """
-    path = sqlite_path(uri)
-    found = None if path is not None and not path.exists() else find_run(run_id, uri=uri)
+    found = find_run(run_id, uri=uri)
     if found is None:
         raise StoreError(f"MLFLOW_RUN_ID: there is no run {run_id} in the tracking store; unset MLFLOW_RUN_ID")
     return found

@@ -14,9 +14,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 import sqlalchemy as sa
-from mlflow import environment_variables
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
@@ -92,6 +89,9 @@ def _check_postgresql(uri: str) -> None:
 
 def _check_server(uri: str) -> None:
     """Ask for one experiment: that needs the store behind the server, and the right to read it."""
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
     place = without_password(uri)
     try:
         response: Any = http_request(
@@ -131,6 +131,8 @@ def _check_files(uri: str) -> None:
 
 def _takes_folders() -> bool:
     """Whether MLflow writes runs to plain folders: an older one always, a newer one when told so."""
+    from mlflow import environment_variables
+
     setting = getattr(environment_variables, "MLFLOW_ALLOW_FILE_STORE", None)
     return setting is None or setting.get()
 

@@ -7,42 +7,25 @@ Infinity comes back as infinity: MLflow itself stores and returns the largest fl
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
-from mlflow import MlflowClient
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
+from typing import TYPE_CHECKING
 
 from rothamsted.errors import StoreError
-from rothamsted.records import MetricPoint, RunStatus
+from rothamsted.records import MetricPoint
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.checked import restored
 from rothamsted.tracking.failures import without_password
+from rothamsted.tracking.found import FoundRun as FoundRun
 from rothamsted.tracking.retrying import reading
+from rothamsted.tracking.sql import runs as sql_runs
+from rothamsted.tracking.sql.experiments import experiments
 from rothamsted.tracking.sql.logged import logged_points
-from rothamsted.tracking.sql.schema import client_of, why_not_sql
+from rothamsted.tracking.sql.schema import client_of, is_empty, why_not_sql
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 _PAGE = 1000  # runs; more make one answer of a server large
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundRun:
-    """A run as the store has it."""
-
-    run_id: str
-    experiment_id: str
-    name: str
-    status: str  # MLflow's word, see `RunStatus`; also SCHEDULED
-    start_ms: int
-    end_ms: int | None
-    tags: Mapping[str, str]
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]  # the latest value of each
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run ended by itself, with its result recorded."""
-        return self.status == RunStatus.FINISHED
 
 
 def find_runs(
@@ -60,7 +43,13 @@ def find_runs(
         uri: Tracking URI; MLflow's own by default.
         limit: Stop after so many.
     """
-    client, place = _client(uri)
+    uri = uri or tracking_uri()
+    what = f"{without_password(uri)}: cannot search runs"
+    if is_empty(uri):
+        return []
+    if why_not_sql(uri) is None:
+        return reading(what, lambda: sql_runs.runs_with(uri, tags, experiment_ids=experiment_ids, limit=limit))
+    client = client_of(uri)
 
     def search() -> list[FoundRun]:
         found: list[FoundRun] = []
@@ -72,12 +61,20 @@ def find_runs(
                 break
         return found
 
-    return reading(f"{place}: cannot search runs", search)
+    return reading(what, search)
 
 
 def find_run(run_id: str, *, uri: str | None = None) -> FoundRun | None:
     """Return the run of this id; None where there is none, or it is deleted."""
-    client, place = _client(uri)
+    uri = uri or tracking_uri()
+    what = f"{without_password(uri)}: cannot read run {run_id}"
+    if is_empty(uri):
+        return None
+    if why_not_sql(uri) is None:
+        return reading(what, lambda: sql_runs.run_of(uri, run_id))
+    from mlflow.exceptions import MlflowException
+
+    client = client_of(uri)
 
     def get() -> FoundRun | None:
         try:
@@ -88,7 +85,7 @@ def find_run(run_id: str, *, uri: str | None = None) -> FoundRun | None:
             raise
         return _found(run) if run.info.lifecycle_stage == "active" else None
 
-    return reading(f"{place}: cannot read run {run_id}", get)
+    return reading(what, get)
 
 
 def find_experiment(name: str, *, uri: str | None = None) -> str:
@@ -97,12 +94,20 @@ def find_experiment(name: str, *, uri: str | None = None) -> str:
     Raises:
         StoreError: there is none of this name; the message names those that exist.
     """
-    client, place = _client(uri)
+    uri = uri or tracking_uri()
+    place = without_password(uri)
     what = f"{place}: cannot read experiments"
-    found = reading(what, lambda: client.get_experiment_by_name(name))
+    if is_empty(uri):
+        raise StoreError(f"{place}: no experiment called {name!r}; there are no runs here yet")
+    if why_not_sql(uri) is None:
+        active = [one for one in experiments(uri) if one.lifecycle_stage == "active"]
+        found, known = next((one for one in active if one.name == name), None), [one.name for one in active]
+    else:
+        client = client_of(uri)
+        found = reading(what, lambda: client.get_experiment_by_name(name))
+        known = reading(what, lambda: [one.name for one in client.search_experiments(max_results=_PAGE)])
     if found is not None and found.lifecycle_stage == "active":
         return found.experiment_id
-    known = reading(what, lambda: [one.name for one in client.search_experiments(max_results=_PAGE)])
     raise StoreError(f"{place}: no experiment called {name!r}; known: {', '.join(sorted(known))}")
 
 

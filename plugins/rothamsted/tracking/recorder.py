@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlflow.tracking.context.default_context import DefaultRunContext
-
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
 from rothamsted.records import DatasetUsed, MetricPoint, RunStatus
@@ -21,7 +19,8 @@ from rothamsted.tracking.checked import checked_metric, checked_param, checked_t
 from rothamsted.tracking.entities import put_dataset
 from rothamsted.tracking.holds import Holds, checked_token
 from rothamsted.tracking.retrying import Retrying
-from rothamsted.tracking.run_files import put_file, put_table, put_text
+from rothamsted.tracking.run_context import context_tags
+from rothamsted.tracking.run_files import TABLES_TAG, put_file, put_text, table_text, with_table
 
 
 class Recorder:
@@ -40,7 +39,7 @@ class Recorder:
         self._batch = Batch()
         self._writable: set[str] = set()  # runs known to exist and to be active, until they end
         self._holds = Holds()
-        self._context_tags = DefaultRunContext().tags()
+        self._context_tags = context_tags()
         self._is_closed = False
 
     # ---- runs ----
@@ -199,15 +198,21 @@ class Recorder:
 
     def log_text(self, run_id: str, text: str, path: str) -> None:
         """Store a text as the artifact `path` of a run, at once; nothing where the run is lost."""
-        self._store(run_id, lambda: put_text(self._writer.client, run_id, text, path))
+        self._store(run_id, lambda: put_text(self._writer, run_id, text, path))
 
     def log_file(self, run_id: str, local_path: str | Path, folder: str = "") -> None:
         """Store a file, or all of a folder, among the artifacts of a run, at once; nothing where it is lost."""
-        self._store(run_id, lambda: put_file(self._writer.client, run_id, local_path, folder))
+        self._store(run_id, lambda: put_file(self._writer, run_id, local_path, folder))
 
     def log_table(self, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str) -> None:
         """Store a table (.json) that MLflow's UI shows as a table, at once; an older one is replaced."""
-        self._store(run_id, lambda: put_table(self._writer.client, run_id, columns, rows, path))
+        self.log_text(run_id, table_text(columns, rows), path)
+        with self._lock:
+            if run_id not in self._holds.lost:
+                there = self._retrying.until_done(lambda: self._writer.tag(run_id, TABLES_TAG))
+                if (listed := with_table(there, path)) != there:
+                    self.log(run_id, tags={TABLES_TAG: listed})
+                    self.flush()
 
     # ---- writing ----
 

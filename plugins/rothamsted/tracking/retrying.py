@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.failures import StoreAwayError, store_error
+from rothamsted.tracking.failures import StoreAwayError, is_of_mlflow, store_error
 
 _T = TypeVar("_T")
 
@@ -65,7 +64,9 @@ def reading(what: str, task: Callable[[], _T]) -> _T:
     def attempt() -> _T:
         try:
             return task()
-        except (MlflowException, SQLAlchemyError) as error:
+        except Exception as error:
+            if not isinstance(error, SQLAlchemyError) and not is_of_mlflow(error):
+                raise
             raise store_error(what, error) from error
 
     return Retrying().until_done(attempt)

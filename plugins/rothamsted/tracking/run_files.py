@@ -1,99 +1,149 @@
-"""Files and texts into the artifacts of a run, by MLflow's public client.
+"""Artifacts of a run: a text, a file or a folder, and tables as MLflow's UI shows them.
 
-Apart, because both recorders do it alike: an artifact goes to a folder or a bucket, not to the store.
+Apart, because both recorders do it alike: an artifact goes to a folder or a bucket, not to the store. What lies in a
+folder of this machine is written and read here, as MLflow writes it; MLflow itself takes a second to import.
 """
 
 from __future__ import annotations
 
 import json
+import posixpath
+import shutil
 import tempfile
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
-from mlflow.utils.uri import is_local_uri
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.failures import one_line
-from rothamsted.tracking.sql.schema import client_of
+from rothamsted.tracking.batch import Writer
+from rothamsted.tracking.failures import is_of_mlflow, one_line
+from rothamsted.tracking.sql.runs import artifact_uri
+from rothamsted.tracking.sql.schema import client_of, is_empty, why_not_sql
+
+TABLES_TAG = "mlflow.loggedArtifacts"  # where MLflow's UI looks for tables
 
 
-def put_text(client: MlflowClient, run_id: str, text: str, path: str) -> None:
+def put_text(writer: Writer, run_id: str, text: str, path: str) -> None:
     """Store a text under `path`, slashes making folders."""
+    near = _near(writer.artifact_uri(run_id), path)
     try:
-        client.log_text(run_id, text, path)
-    except (MlflowException, OSError) as error:
-        raise StoreError(f"run {run_id}: cannot store artifact {path!r}: {one_line(error)}") from error
+        if near is None:
+            writer.client.log_text(run_id, text, path)
+        else:
+            _write(near, text)
+    except Exception as error:
+        raise _refused(f"run {run_id}: cannot store artifact {path!r}", error) from error
 
 
-def put_file(client: MlflowClient, run_id: str, local_path: str | Path, folder: str) -> None:
+def put_file(writer: Writer, run_id: str, local_path: str | Path, folder: str) -> None:
     """Store a file, or the contents of a folder, under `folder` (empty: at the top)."""
     local_path = Path(local_path)
     if not local_path.exists():
         raise StoreError(f"run {run_id}: cannot store {local_path}: there is no such file")
+    is_folder = local_path.is_dir()
+    near = _near(writer.artifact_uri(run_id), posixpath.join(folder, *([] if is_folder else [local_path.name])))
     try:
-        if local_path.is_dir():
-            client.log_artifacts(run_id, str(local_path), folder or None)
+        if near is not None and is_folder:
+            shutil.copytree(local_path, near, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        elif near is not None:
+            near.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(local_path, near)
+        elif is_folder:
+            writer.client.log_artifacts(run_id, str(local_path), folder or None)
         else:
-            client.log_artifact(run_id, str(local_path), folder or None)
-    except (MlflowException, OSError) as error:
-        raise StoreError(f"run {run_id}: cannot store artifact {local_path.name!r}: {one_line(error)}") from error
+            writer.client.log_artifact(run_id, str(local_path), folder or None)
+    except Exception as error:
+        raise _refused(f"run {run_id}: cannot store artifact {local_path.name!r}", error) from error
+
+
+def table_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table in the form of `mlflow.log_table`, which MLflow's UI shows as a table: columns and data.
+
+    Written whole, so that writing again replaces the rows instead of adding to them.
+    """
+    return json.dumps({"columns": list(columns), "data": [list(row) for row in rows]}, default=str)
+
+
+def with_table(listed: str | None, path: str) -> str | None:
+    """Return the tag `TABLES_TAG` of a run with a table listed in it."""
+    tables = json.loads(listed or "[]")
+    if any(entry.get("path") == path for entry in tables):
+        return listed
+    return json.dumps([*tables, {"path": path, "type": "table"}])
 
 
 def read_text(run_id: str, path: str, *, uri: str) -> str | None:
     """Return a text artifact of a run; None where there is none under this path."""
-    client = client_of(uri)
     try:
-        near = _near(client.get_run(run_id).info.artifact_uri, path)
+        place = _place(run_id, uri)
+        near = _near(place, path)
         if near is not None:
-            return near.read_text(encoding="utf-8")
+            return near.read_text(encoding="utf-8") if near.is_file() else None
+        client = client_of(uri)
         names = {item.path for item in client.list_artifacts(run_id, str(Path(path).parent).lstrip(".") or None)}
         if path not in names:
             return None
         with tempfile.TemporaryDirectory() as folder:
             return Path(client.download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
-    except (MlflowException, OSError) as error:
-        raise StoreError(f"run {run_id}: cannot read artifact {path!r}: {one_line(error)}") from error
-
-
-def _near(artifact_uri: str | None, path: str) -> Path | None:
-    """The file of an artifact that lies on this machine.
-
-    Read as it is: through the client, one read asks the store five times, since it looks at the run's models too.
-    """
-    if artifact_uri is None or not is_local_uri(artifact_uri, is_tracking_or_registry_uri=False):
-        return None
-    folder = Path(local_file_uri_to_path(artifact_uri)).resolve()
-    found = (folder / path).resolve()
-    return found if found.is_relative_to(folder) and found.is_file() else None
-
-
-def put_table(
-    client: MlflowClient, run_id: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str
-) -> None:
-    """Store a table under `path` (.json) in the form that MLflow's UI shows as a table.
-
-    The form is that of `mlflow.log_table`: columns and data in one JSON text, and the path in a tag; written
-    here whole, so that writing again replaces the rows instead of adding to them.
-    """
-    text = json.dumps({"columns": list(columns), "data": [list(row) for row in rows]}, default=str)
-    put_text(client, run_id, text, path)
-    try:
-        listed = json.loads(client.get_run(run_id).data.tags.get(MLFLOW_LOGGED_ARTIFACTS, "[]"))
-        if all(entry.get("path") != path for entry in listed):
-            listed.append({"path": path, "type": "table"})
-            client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps(listed))
-    except MlflowException as error:
-        raise StoreError(f"run {run_id}: cannot list table {path!r} on its run: {one_line(error)}") from error
+    except Exception as error:
+        raise _refused(f"run {run_id}: cannot read artifact {path!r}", error) from error
 
 
 def list_files(run_id: str, folder: str, *, uri: str) -> list[str]:
     """Return the paths of the artifacts in a folder of a run, sorted; empty where there is no such folder."""
     try:
+        near = _near(_place(run_id, uri), folder)
+        if near is not None:
+            found = near.iterdir() if near.is_dir() else []
+            return sorted(posixpath.join(folder, one.name) for one in found if one.is_file())
         return sorted(item.path for item in client_of(uri).list_artifacts(run_id, folder) if not item.is_dir)
-    except (MlflowException, OSError) as error:
-        raise StoreError(f"run {run_id}: cannot list artifacts in {folder!r}: {one_line(error)}") from error
+    except Exception as error:
+        raise _refused(f"run {run_id}: cannot list artifacts in {folder!r}", error) from error
+
+
+def _place(run_id: str, uri: str) -> str | None:
+    """Where the artifacts of a run lie.
+
+    Read as it is: through the client, one read asks the store five times, since it looks at the run's models too.
+    """
+    if is_empty(uri) or why_not_sql(uri) is not None:
+        return client_of(uri).get_run(run_id).info.artifact_uri
+    found = artifact_uri(uri, run_id)
+    if found is None:
+        raise StoreError(f"run {run_id}: there is no such run")
+    return found
+
+
+def _near(place: str | None, path: str) -> Path | None:
+    """The file of an artifact that lies on this machine; None elsewhere, and for a path that MLflow refuses."""
+    if place is None or (path and (posixpath.normpath(path) != path or path.startswith((".", "/")))):
+        return None
+    if place.startswith("/"):
+        folder = Path(place)
+    elif place.startswith("file:///") and not any(urlparse(place)[3:]):
+        folder = Path(url2pathname(urlparse(place).path))
+    else:
+        return None
+    found = (folder / path).resolve()
+    return found if found.is_relative_to(folder.resolve()) else None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write at once and whole: whoever reads sees the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".artifact.uploading.{uuid.uuid4().hex}")
+    try:
+        new.write_text(text, encoding="utf-8", newline="")
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _refused(what: str, error: Exception) -> Exception:
+    """The error to be raised for one of MLflow or the file system; any other as it is."""
+    if isinstance(error, OSError) or is_of_mlflow(error):
+        return StoreError(f"{what}: {one_line(error)}")
+    return error

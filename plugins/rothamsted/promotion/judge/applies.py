@@ -5,10 +5,25 @@ This is asked before a sweep starts, and again before its winners are judged."""
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from rothamsted.errors import PromotionError
 from rothamsted.promotion.judge.policy import Policy
+from rothamsted.promotion.judge.policy_file import load_policy
 from rothamsted.spec import Sweep
+
+
+def policy_of(sweep: Sweep, root: Path) -> Policy | None:
+    """The policy that a sweep's file names; None: it names none.
+
+    Raises:
+        SpecError: the policy has a mistake, or cannot judge this sweep.
+    """
+    if sweep.promote is None:
+        return None
+    policy = load_policy(sweep.promote, root)
+    check_sweep(sweep, policy, names=(sweep.name,))
+    return policy
 
 
 def check_sweep(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.analysis.values import Analysis
-from rothamsted.catalog import PLOTS
+from rothamsted.catalog import FIGURE_FORMATS, PLOTS
 from rothamsted.errors import UserError
 from rothamsted.reporting.plots.contract import Plot, PlotOptions
 from rothamsted.reporting.plots.fit import fit_labels
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DEFAULTS = PlotOptions()
-FORMATS = ("png", "svg", "pdf")
+FORMATS = FIGURE_FORMATS
 DPI = 300  # of a PNG
 _INCH = 25.4  # mm
 _UNSAID = {"png": ("Software",), "svg": ("Date",), "pdf": ("CreationDate", "Producer", "Creator")}

@@ -6,6 +6,7 @@ workers going, and one of them takes the lease when it runs out.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class Coordinator:
     executor: Executor
     console: Console
     until: float | None = None  # unix seconds; None: for as long as the file says
+    meanwhile: Callable[[], None] | None = None  # done once, in a thread of its own, when training has started
     progress: Progress = field(init=False)
     _is_over: bool = False
     _failed_starts: int = 0  # workers in a row that died without running anything
@@ -207,6 +209,9 @@ class Coordinator:
         self._ids[worker] = said["worker"]
         kind = said["event"]
         if kind == "start":
+            if self.meanwhile is not None:
+                threading.Thread(target=self.meanwhile, daemon=True).start()
+                self.meanwhile = None
             self._started_at.setdefault(worker, time.monotonic() + self._set_up_seconds())
             self.progress.on_start(worker, said)
         elif kind == "set_up":

@@ -17,7 +17,8 @@ from rothamsted.studies import Study, digest_of_data, rows_of_shares
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.growth import check_confirm_study, check_later_stages, growth_since
-from rothamsted.sweeping.opened import Place, stage_config
+from rothamsted.sweeping.opened import Place
+from rothamsted.sweeping.stage import stage_config
 from rothamsted.sweeping.trial_summary import as_params
 from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
 

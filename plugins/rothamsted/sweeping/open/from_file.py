@@ -1,6 +1,7 @@
 """From a sweep file to a sweep and its study: the schema asks the study which parameters there are.
 
-Apart because `spec` knows no study and `study` knows no sweep file.
+Apart because `spec` knows no study and `study` knows no sweep file. What a foreign project takes is imported where
+there is one: it needs MLflow, and a mistake in a file is to be told before MLflow is imported.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rothamsted.errors import SpecError, UserError
 from rothamsted.metric import Metric
@@ -19,12 +20,10 @@ from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.spec.document import Document
 from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
-from rothamsted.sweeping.foreign_study import ForeignStudy, checked_foreign, open_foreign
-from rothamsted.sweeping.open.parent import take_from
-from rothamsted.sweeping.open.whose_search import search_of, with_search
-from rothamsted.sweeping.opened import stage_config
-from rothamsted.tracking import tracking_uri
-from rothamsted.tracking.projects.project import open_project
+from rothamsted.sweeping.stage import stage_config
+
+if TYPE_CHECKING:
+    from rothamsted.sweeping.foreign_study import ForeignStudy
 
 
 def load(
@@ -51,6 +50,10 @@ def load(
     project = _Project(root=root, known=known)
 
     def taken(own: str, name: str, take: str, storage: str) -> Mapping[str, Any]:
+        from rothamsted.sweeping.open.parent import take_from
+        from rothamsted.sweeping.open.whose_search import search_of
+        from rothamsted.tracking import tracking_uri
+
         there = search_of(storage, name, root=root, tracking_uri=tracking_uri())
         return take_from(own, name, take, there, metrics_of=project.metrics_of_other)
 
@@ -66,7 +69,10 @@ def load(
         metrics_of=lambda name: project.study(name).known_metrics,
         taken=taken,
     )
-    study = checked_foreign(sweep, root) if sweep.is_foreign else project.study(str(sweep.study))
+    from rothamsted.sweeping.open.whose_search import with_search
+    from rothamsted.tracking import tracking_uri
+
+    study = _checked_foreign(sweep, root) if sweep.is_foreign else project.study(str(sweep.study))
     sweep = with_search(sweep, root=root, tracking_uri=tracking_uri())
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
@@ -112,6 +118,8 @@ class _Project:
 
     def parameters_of(self, uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
         """The parameters that a foreign project declares."""
+        from rothamsted.tracking.projects.project import open_project
+
         declared = open_project(uri, entry_point, version, root=self.root).parameters
         return {name: float if one.type == "float" else None for name, one in declared.items()}
 
@@ -137,7 +145,11 @@ def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
     Raises:
         UserError: its study or project is not there any more.
     """
-    return open_foreign(sweep, root) if sweep.is_foreign else find(str(sweep.study), root)
+    if not sweep.is_foreign:
+        return find(str(sweep.study), root)
+    from rothamsted.sweeping.foreign_study import open_foreign
+
+    return open_foreign(sweep, root)
 
 
 def opening_comment(path: Path) -> str:
@@ -155,8 +167,8 @@ def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
         if index == 0 or stage.resume is not True:
             continue
         place = f"sweep {sweep.name}: stages[{index}].resume"
-        if isinstance(study, ForeignStudy) or study.extends is None:
-            what = "a foreign project" if isinstance(study, ForeignStudy) else f"study '{study.name}'"
+        if not isinstance(study, Study) or study.extends is None:
+            what = f"study '{study.name}'" if isinstance(study, Study) else "a foreign project"
             raise SpecError(f"{place}: {what} cannot go on from a shorter training; give resume: auto")
         if sweep.execution.population > 1:
             raise SpecError(f"{place}: needs replicates that train alone; give execution: {{population: 1}}")
@@ -168,3 +180,9 @@ def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
                 f"{place}: to study '{study.name}' stage {index + 1} is no longer training of the same kind than "
                 f"stage {index}, so it cannot go on from it; give resume: auto, or change its parameters"
             )
+
+
+def _checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
+    from rothamsted.sweeping.foreign_study import checked_foreign
+
+    return checked_foreign(sweep, root)

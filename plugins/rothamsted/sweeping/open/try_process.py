@@ -21,7 +21,7 @@ from rothamsted.sweeping.scores import sources_of
 from rothamsted.sweeping.told_replicates import as_history, with_artifacts
 from rothamsted.sweeping.trial_summary import now_ms
 from rothamsted.tracking import open_recorder
-from rothamsted.tracking.projects.project import run_variables
+from rothamsted.tracking.projects.command import run_variables
 from rothamsted.tracking.temporary import new_store
 
 GRACE_SECONDS = 2.0  # of a process that is only tried

@@ -25,7 +25,7 @@ from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.population_judge import PopulationJudge
 from rothamsted.sweeping.worker.trial import ReplicateRun
 from rothamsted.tracking import find_run, read_history
-from rothamsted.tracking.projects.project import run_variables
+from rothamsted.tracking.projects.command import run_variables
 
 LOOK_SECONDS = 0.5  # between two looks at what the process has logged
 SCRATCH = Path(".rothamsted", "output")  # a folder a process

@@ -33,7 +33,7 @@ from rothamsted.sweeping.worker.start_state import start_of
 from rothamsted.sweeping.worker.trial import ReplicateRun, TrialRun
 from rothamsted.sweeping.worker.trial_runs import name_runs
 from rothamsted.sweeping.worker.waiting import WaitingForDecisions
-from rothamsted.tracking.projects.project import run_variables
+from rothamsted.tracking.projects.command import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
 IDLE_SECONDS = 0.25  # between two looks at the queue while others still run

@@ -10,6 +10,7 @@ import shutil
 from string import Formatter
 
 from rothamsted.spec.command import joined_lines
+from rothamsted.tracking.address import absolute_uri
 
 _READ_BY_A_SHELL = frozenset("|&;<>()$`\\*?[]{}~!#\n")
 _READ_IN_DOUBLE_QUOTES = frozenset("$`\\!")
@@ -75,3 +76,18 @@ def _is_plain(command: str) -> bool:
         elif character in "'\"":
             quote = character
     return not quote
+
+
+def run_variables(run_id: str, experiment_id: str, tracking_uri: str) -> dict[str, str]:
+    """What `mlflow run` adds to a command's environment; a local store's path made absolute, since the folder changes.
+
+    Raises:
+        StoreError: the tracking URI is none.
+    """
+    tracking_uri = absolute_uri(tracking_uri)
+    ids = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_TRACKING_URI": tracking_uri}
+    if not tracking_uri.startswith("databricks"):
+        return ids
+    from mlflow.utils.databricks_utils import get_databricks_env_vars
+
+    return ids | get_databricks_env_vars(tracking_uri)

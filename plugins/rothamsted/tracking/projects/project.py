@@ -22,12 +22,10 @@ from mlflow.projects._project_spec import Project as Specification
 from mlflow.projects.backend.local import _env_type_to_env_manager
 from mlflow.projects.utils import load_project
 from mlflow.utils.conda import get_or_create_conda_env
-from mlflow.utils.databricks_utils import get_databricks_env_vars
 from mlflow.utils.environment import _PythonEnv
 from mlflow.utils.process import ShellCommandException
 from mlflow.utils.virtualenv import _create_virtualenv, _get_mlflow_virtualenv_root, _get_virtualenv_name
 
-from rothamsted.tracking.address import absolute_uri
 from rothamsted.tracking.failures import one_line, without_password
 from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
 from rothamsted.tracking.projects.fetch import ProjectError, fetch, folder_digest
@@ -230,17 +228,6 @@ def open_project(uri: str, entry_point: str = "main", version: str | None = None
         _entry=entry,
         _specification=specification,
     )
-
-
-def run_variables(run_id: str, experiment_id: str, tracking_uri: str) -> dict[str, str]:
-    """What `mlflow run` adds to a command's environment; a local store's path made absolute, since the folder changes.
-
-    Raises:
-        StoreError: the tracking URI is none.
-    """
-    tracking_uri = absolute_uri(tracking_uri)
-    ids = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_TRACKING_URI": tracking_uri}
-    return ids | get_databricks_env_vars(tracking_uri)
 
 
 def _specification(folder: Path, place: str) -> Specification:

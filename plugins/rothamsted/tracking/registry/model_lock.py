@@ -20,7 +20,7 @@ from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.registry.registered import ModelRegistry
 from rothamsted.tracking.sql.models import hold_model, model_tag, put_model_tag, remove_model_tag
 from rothamsted.tracking.sql.schema import why_not_sql
-from rothamsted.tracking.sql.store import begin, prepare_connection, sql_store
+from rothamsted.tracking.sql.store import begin, prepare_connection, sql_engine
 
 LOCK_TAG = "rothamsted.lock"
 LEASE_SECONDS = 120.0  # writing a verdict takes one to three; clocks of machines may differ by less than this
@@ -91,7 +91,7 @@ def is_sql(registry: ModelRegistry) -> bool:
 def transaction(registry: ModelRegistry) -> Iterator[sa.Connection]:
     """A transaction on the registry's tables, committed at the end of the block, undone by any error."""
     try:
-        with sql_store(registry.uri).engine.connect() as connection:
+        with sql_engine(registry.uri).connect() as connection:
             prepare_connection(connection)
             begin(connection)
             yield connection

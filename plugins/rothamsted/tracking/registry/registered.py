@@ -34,6 +34,7 @@ from rothamsted.tracking.registry.found import (
     short,
     version_of,
 )
+from rothamsted.tracking.registry.names import no_model
 from rothamsted.tracking.sql.schema import check_schema
 from rothamsted.tracking.sql.statements import DIALECTS
 
@@ -81,8 +82,7 @@ class ModelRegistry:
         """
         found = self.find_model(name)
         if found is None:
-            known = ", ".join(self.model_names()) or "none; promote a sweep to make one"
-            raise StoreError(f"{self.place}: no registered model is called {name!r}; there are: {known}")
+            raise no_model(name, self.model_names(), self.uri)
         return found
 
     def model_names(self) -> list[str]:

@@ -13,7 +13,7 @@ from rothamsted.tracking.checked import restored
 from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.retrying import reading
 from rothamsted.tracking.sql.statements import METRICS
-from rothamsted.tracking.sql.store import prepare_connection, sql_store
+from rothamsted.tracking.sql.store import prepare_connection, sql_engine
 
 _RUNS_A_QUERY = 1000  # SQLite takes 32,766 parameters in one statement
 Row = tuple[str, str, int, int, float]  # run, key, step, milliseconds, value
@@ -31,7 +31,7 @@ def logged_points(uri: str, run_ids: list[str], keys: Collection[str] | None) ->
 
 
 def _rows(uri: str, query: sa.Select) -> list[Row]:
-    with sql_store(uri).engine.connect() as connection:
+    with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
         return [
             (run_id, key, step, time_ms, float("nan") if is_nan else restored(value))

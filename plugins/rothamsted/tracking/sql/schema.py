@@ -6,50 +6,29 @@ asking, as soon as its store is opened.
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mlflow
 import sqlalchemy as sa
-from mlflow import MlflowClient
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
-from mlflow.exceptions import MlflowException
-from mlflow.store.db import utils as mlflow_db
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import absolute_uri, sqlite_path
 from rothamsted.tracking.failures import one_line, store_error, without_password
-from rothamsted.tracking.sql.statements import DIALECTS
+from rothamsted.tracking.sql.engines import engine_of
+from rothamsted.tracking.sql.statements import DIALECTS, WRITTEN
 
-_TEXTS = (
-    "run_uuid name source_type source_name entry_point_name user_id status source_version lifecycle_stage artifact_uri"
-)
-_NUMBERS = "start_time end_time deleted_time experiment_id"
-_RUN: dict[str, type] = {**dict.fromkeys(_TEXTS.split(), str), **dict.fromkeys(_NUMBERS.split(), int)}
-_POINT: dict[str, type] = {"run_uuid": str, "key": str, "value": float, "timestamp": int, "step": int, "is_nan": bool}
-_DATASET: dict[str, type] = {
-    "experiment_id": int,
-    **dict.fromkeys(["dataset_uuid", "name", "digest", "dataset_source_type", "dataset_source"], str),
-}
-_INPUT: dict[str, type] = {
-    "step": int,
-    **dict.fromkeys(["input_uuid", "source_type", "source_id", "destination_type", "destination_id"], str),
-}
-_PAIR: dict[str, type] = {"run_uuid": str, "key": str, "value": str}
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-# table -> the columns that we write, with the Python type of each, and the primary key that tells equal rows
-WRITTEN: dict[str, tuple[Mapping[str, type], frozenset[str]]] = {
-    "runs": (_RUN, frozenset({"run_uuid"})),
-    "tags": (_PAIR, frozenset({"key", "run_uuid"})),
-    "params": (_PAIR, frozenset({"key", "run_uuid"})),
-    "metrics": (_POINT, frozenset(_POINT)),
-    "latest_metrics": (_POINT, frozenset({"key", "run_uuid"})),
-    "datasets": (_DATASET, frozenset({"experiment_id", "name", "digest"})),
-    "inputs": (_INPUT, frozenset({"source_type", "source_id", "destination_type", "destination_id"})),
-}
+_REVISION = re.compile(r"^(down_)?revision(?:\s*:[^=]+)?\s*=\s*(.+)$", re.MULTILINE)
 _OLDEST_TABLES = {"experiments", "runs"}  # those that every MLflow has had
 
 # What was seen in this process, by database: asked for once.
@@ -67,8 +46,16 @@ def check_schema(uri: str) -> None:
     path = sqlite_path(uri)
     if path is not None and not path.exists():  # looking would make the file
         return
-    if _is_made(mlflow_engine(uri), without_password(uri)):
+    if _is_made(engine_of(uri), without_password(uri)):
         _good.add(absolute_uri(uri))
+
+
+def is_empty(uri: str) -> bool:
+    """Whether a SQL store has no tables yet, so that there is nothing to be read; see `check_schema`."""
+    if not uri.startswith(DIALECTS):
+        return False
+    check_schema(uri)
+    return not _is_known_good(uri)
 
 
 def make_tables(uri: str) -> None:
@@ -77,18 +64,32 @@ def make_tables(uri: str) -> None:
     Raises:
         StoreError: they are of another version of MLflow or of another program, or cannot be made.
     """
-    from mlflow.utils.file_utils import ExclusiveFileLock
-
     if _is_known_good(uri):
         return
-    place, engine = without_password(uri), mlflow_engine(uri)
-    with ExclusiveFileLock(_lock_path(engine)):  # as MLflow does: workers may start at once
-        if not _is_made(engine, place):
-            try:
-                mlflow_db._initialize_tables(engine)
-            except Exception as error:  # alembic's own errors have no common class
-                raise StoreError(f"{place}: cannot make MLflow's tables: {one_line(error)}") from error
+    place, engine = without_password(uri), engine_of(uri)
+    if not _is_made(engine, place) or not _has_experiment(engine, place):
+        _make(uri, engine, place)
     _good.add(absolute_uri(uri))
+
+
+def _make(uri: str, engine: sa.Engine, place: str) -> None:
+    """Have MLflow make its tables, and in them its first experiment."""
+    from mlflow.store.db import utils as mlflow_db
+    from mlflow.tracking._tracking_service.utils import _get_store
+    from mlflow.utils.file_utils import ExclusiveFileLock
+
+    with ExclusiveFileLock(_lock_path(engine)):  # as MLflow does: workers may start at once
+        try:
+            if not _is_made(engine, place):
+                mlflow_db._initialize_tables(engine)
+        except StoreError:
+            raise
+        except Exception as error:  # alembic's own errors have no common class
+            raise StoreError(f"{place}: cannot make MLflow's tables: {one_line(error)}") from error
+    try:
+        _get_store(uri)
+    except Exception as error:  # those of MLflow, SQLAlchemy and the driver
+        raise store_error(f"{place}: cannot open the tracking store", error) from error
 
 
 def why_not_sql(uri: str) -> str | None:
@@ -99,27 +100,21 @@ def why_not_sql(uri: str) -> str | None:
     """
     if not uri.startswith(DIALECTS):
         return "the store is no SQLite or PostgreSQL database"
-    if MLFLOW_ENABLE_WORKSPACES.get():
+    if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1"):
         return "MLflow workspaces are on"
     make_tables(uri)
     database = absolute_uri(uri)
     if database not in _misfits:
-        reason = misfit(mlflow_engine(uri))
-        line = None if reason is None else f"the tables of MLflow {mlflow.__version__} are unknown: {reason}"
+        reason = misfit(engine_of(uri))
+        line = None if reason is None else f"the tables of MLflow {version('mlflow')} are unknown: {reason}"
         _misfits[database] = line
     return _misfits[database]
 
 
-def mlflow_engine(uri: str) -> sa.Engine:
-    """Return the engine of MLflow's own store for a SQL URI, which is one a process."""
-    try:
-        return SqlAlchemyStore._get_or_create_engine(uri)
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        raise StoreError(f"{without_password(uri)}: cannot open the tracking store: {one_line(error)}") from error
-
-
 def client_of(uri: str) -> MlflowClient:
     """Return MLflow's client for a store; see `check_schema` for what is refused."""
+    from mlflow import MlflowClient
+
     check_schema(uri)
     return MlflowClient(uri)
 
@@ -134,15 +129,16 @@ def complaint(tables: Collection[str], revision: str | None, place: str) -> str 
     """
     if revision is None and not _OLDEST_TABLES & set(tables):
         return None
-    if revision == _newest_revision():
+    newest, known = mlflow_revisions()
+    if revision == newest:
         return None
-    if revision is None or revision in _known_revisions():
+    if revision is None or revision in known:
         return (
             f"{place}: its tables (revision {revision or 'none'}) are of an older MLflow than the installed "
-            f"{mlflow.__version__}; make a copy of the database, then run: mlflow db upgrade {shlex.quote(place)}"
+            f"{version('mlflow')}; make a copy of the database, then run: mlflow db upgrade {shlex.quote(place)}"
         )
     return (
-        f"{place}: its tables (revision {revision}) are of a newer MLflow than the installed {mlflow.__version__} or "
+        f"{place}: its tables (revision {revision}) are of a newer MLflow than the installed {version('mlflow')} or "
         "of another program; install that MLflow, or give runs a database of their own by another tracking URI"
     )
 
@@ -191,17 +187,35 @@ def read_revision(connection: sa.Connection) -> str | None:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
+def _has_experiment(engine: sa.Engine, place: str) -> bool:
+    """Whether MLflow has opened this store before: it makes its first experiment when it does."""
+    try:
+        with engine.connect() as connection:
+            return connection.execute(sa.text("SELECT 1 FROM experiments LIMIT 1")).scalar() is not None
+    except SQLAlchemyError as error:
+        raise store_error(f"{place}: cannot read", error) from error
+
+
 @cache
-def _newest_revision() -> str:
-    """Asked for once a process: alembic compiles and runs each of MLflow's migrations to know it."""
-    return mlflow_db._get_latest_schema_revision()
+def mlflow_revisions() -> tuple[str, frozenset[str]]:
+    """The newest revision of the installed MLflow's tables, and all that there were.
 
-
-def _known_revisions() -> set[str]:
-    from alembic.script import ScriptDirectory  # takes long, and is asked for rarely
+    Read from the text of its migrations: MLflow takes a second to import, and alembic runs each of them.
+    """
+    spec = find_spec("mlflow")
+    folder = Path((spec.submodule_search_locations or [""])[0] if spec else "") / "store" / "db_migrations" / "versions"
+    revisions, earlier = set[str](), set[str]()
+    for path in folder.glob("*.py"):
+        for is_down, value in _REVISION.findall(path.read_text(encoding="utf-8")):
+            (earlier if is_down else revisions).update(re.findall(r"[\"'](\w+)[\"']", value))
+    heads = revisions - earlier
+    if len(heads) == 1:
+        return heads.pop(), frozenset(revisions)
+    from alembic.script import ScriptDirectory  # MLflow writes its migrations in another way than it did
+    from mlflow.store.db import utils as mlflow_db
 
     scripts = ScriptDirectory.from_config(mlflow_db._get_alembic_config(""))
-    return {script.revision for script in scripts.walk_revisions()}
+    return mlflow_db._get_latest_schema_revision(), frozenset(one.revision for one in scripts.walk_revisions())
 
 
 def _kind(column_type: sa.types.TypeEngine[object]) -> type:

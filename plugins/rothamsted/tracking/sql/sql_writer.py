@@ -11,21 +11,23 @@ import os
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
 
 import sqlalchemy as sa
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.utils.uri import append_to_uri_path
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
 from rothamsted.tracking.batch import Batch, Fence, RunOpening
 from rothamsted.tracking.failures import store_error, without_password
+from rothamsted.tracking.sql.experiments import experiments
 from rothamsted.tracking.sql.rows import Row, rows_of
 from rothamsted.tracking.sql.statements import LATEST, METRICS, RUNS, TAGS, DriverStatement, Holders, statements
-from rothamsted.tracking.sql.store import begin, count_rows, prepare_connection, sql_store
+from rothamsted.tracking.sql.store import begin, count_rows, prepare_connection, sql_engine
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 RUNS_A_COUNT = 500  # between two counts of the rows, see `count_rows`
 _MAX_ARTIFACT_URI_LENGTH = 200  # column runs.artifact_uri; SQLite does not enforce it
@@ -36,15 +38,24 @@ class SqlWriter:
 
     def __init__(self, uri: str) -> None:
         self.place = without_password(uri)
-        self.client = MlflowClient(uri)
-        self._store = sql_store(uri)
-        self._engine: sa.Engine = self._store.engine
+        self._uri = uri
+        self._client: MlflowClient | None = None
+        self._engine: sa.Engine = sql_engine(uri)
         self._dialect = self._engine.dialect.name
         self._statements = statements(self._dialect)
         self._driver_statements: dict[str, DriverStatement] = {}
         self._holders = Holders(self._dialect)
         self._artifact_roots: dict[str, str] = {}  # by experiment
         self._n_opened = 0  # runs
+
+    @property
+    def client(self) -> MlflowClient:
+        """See `Writer.client`; MLflow is imported for the first that asks."""
+        if self._client is None:
+            from mlflow import MlflowClient
+
+            self._client = MlflowClient(self._uri)
+        return self._client
 
     def new_run_id(self) -> str:
         """See `Writer.new_run_id`."""
@@ -65,7 +76,15 @@ class SqlWriter:
 
     def holder(self, run_id: str) -> str | None:
         """See `Writer.holder`."""
-        return self._scalar(sa.select(TAGS.c.value).where(TAGS.c.key == names.HOLDER, TAGS.c.run_uuid == run_id))
+        return self.tag(run_id, names.HOLDER)
+
+    def tag(self, run_id: str, key: str) -> str | None:
+        """See `Writer.tag`."""
+        return self._scalar(sa.select(TAGS.c.value).where(TAGS.c.key == key, TAGS.c.run_uuid == run_id))
+
+    def artifact_uri(self, run_id: str) -> str | None:
+        """See `Writer.artifact_uri`."""
+        return self._scalar(sa.select(RUNS.c.artifact_uri).where(RUNS.c.run_uuid == run_id))
 
     def write(self, batch: Batch, fence: Fence) -> frozenset[str]:
         """See `Writer.write`.
@@ -147,7 +166,7 @@ class SqlWriter:
         root = self._artifact_roots.get(experiment_id)
         if root is None:
             root = self._artifact_roots[experiment_id] = self._artifact_root(experiment_id)
-        uri = append_to_uri_path(root, run_id, "artifacts")
+        uri = _below(root, run_id)
         if len(uri) > _MAX_ARTIFACT_URI_LENGTH and self._dialect != "sqlite":
             raise StoreError(
                 f"experiment {experiment_id}: its artifact location is too long by "
@@ -156,13 +175,25 @@ class SqlWriter:
         return uri
 
     def _artifact_root(self, experiment_id: str) -> str:
-        try:
-            experiment = self._store.get_experiment(experiment_id)
-        except (MlflowException, SQLAlchemyError) as error:
-            raise store_error(f"{self.place}: experiment {experiment_id!r}", error) from error
+        found = experiments(self._uri, experiment_id=experiment_id)
+        if not found:
+            raise StoreError(
+                f"{self.place}: experiment {experiment_id!r}: No Experiment with id={experiment_id} exists"
+            )
+        experiment = found[0]
         if experiment.lifecycle_stage != "active":
             raise StoreError(f"{self.place}: experiment {experiment.name!r} is deleted; restore it or name another")
         return experiment.artifact_location
+
+
+def _below(root: str, run_id: str) -> str:
+    """Where the artifacts of a run go, as MLflow says it."""
+    parsed = urlparse(root)
+    if not parsed.query and not parsed.fragment and not parsed.params:
+        return f"{root.rstrip('/')}/{run_id}/artifacts"
+    from mlflow.utils.uri import append_to_uri_path  # knows what a query means to each kind of store
+
+    return append_to_uri_path(root, run_id, "artifacts")
 
 
 def new_run_id() -> str:

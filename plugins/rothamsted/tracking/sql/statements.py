@@ -14,33 +14,59 @@ from operator import itemgetter
 from typing import Any, cast
 
 import sqlalchemy as sa
-from mlflow.store.tracking.dbmodels.models import (
-    SqlDataset,
-    SqlInput,
-    SqlLatestMetric,
-    SqlMetric,
-    SqlParam,
-    SqlRun,
-    SqlTag,
-)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rothamsted import tags as names
 
-RUNS = cast(sa.Table, SqlRun.__table__)
-TAGS = cast(sa.Table, SqlTag.__table__)
-PARAMS = cast(sa.Table, SqlParam.__table__)
-METRICS = cast(sa.Table, SqlMetric.__table__)
-DATASETS = cast(sa.Table, SqlDataset.__table__)
-INPUTS = cast(sa.Table, SqlInput.__table__)
-LATEST = cast(sa.Table, SqlLatestMetric.__table__)
+_TEXTS = (
+    "run_uuid name source_type source_name entry_point_name user_id status source_version lifecycle_stage artifact_uri"
+)
+_NUMBERS = "start_time end_time deleted_time experiment_id"
+_RUN: dict[str, type] = {**dict.fromkeys(_TEXTS.split(), str), **dict.fromkeys(_NUMBERS.split(), int)}
+_POINT: dict[str, type] = {"run_uuid": str, "key": str, "value": float, "timestamp": int, "step": int, "is_nan": bool}
+_DATASET: dict[str, type] = {
+    "experiment_id": int,
+    **dict.fromkeys(["dataset_uuid", "name", "digest", "dataset_source_type", "dataset_source"], str),
+}
+_INPUT: dict[str, type] = {
+    "step": int,
+    **dict.fromkeys(["input_uuid", "source_type", "source_id", "destination_type", "destination_id"], str),
+}
+_PAIR: dict[str, type] = {"run_uuid": str, "key": str, "value": str}
+
+# table -> the columns that we write, with the Python type of each, and the primary key that tells equal rows
+WRITTEN: dict[str, tuple[Mapping[str, type], frozenset[str]]] = {
+    "runs": (_RUN, frozenset({"run_uuid"})),
+    "tags": (_PAIR, frozenset({"key", "run_uuid"})),
+    "params": (_PAIR, frozenset({"key", "run_uuid"})),
+    "metrics": (_POINT, frozenset(_POINT)),
+    "latest_metrics": (_POINT, frozenset({"key", "run_uuid"})),
+    "datasets": (_DATASET, frozenset({"experiment_id", "name", "digest"})),
+    "inputs": (_INPUT, frozenset({"source_type", "source_id", "destination_type", "destination_id"})),
+}
+_EXPERIMENT = {
+    "experiment_id": int,
+    **dict.fromkeys(("name", "lifecycle_stage", "artifact_location", "workspace"), str),
+}
+# Wide enough for both databases; these tables are made by MLflow, never by us.
+_TYPES: Mapping[type, Any] = {str: sa.Text(), int: sa.BigInteger(), float: sa.Double(), bool: sa.Boolean()}
+
+
+def _table(name: str, columns: Mapping[str, type]) -> sa.TableClause:
+    return sa.table(name, *(sa.column(column, _TYPES[kind]) for column, kind in columns.items()))
+
+
+RUNS, TAGS, PARAMS, METRICS, LATEST, DATASETS, INPUTS = (
+    _table(name, columns) for name, (columns, _) in WRITTEN.items()
+)
+EXPERIMENTS = _table("experiments", _EXPERIMENT)
 
 DIALECTS = ("sqlite", "postgresql")
 _HOLDERS_SQLITE = "SELECT run_uuid, value FROM tags WHERE key = ? AND run_uuid IN ({})"
 _HOLDERS_POSTGRESQL = (
     "SELECT run_uuid, value FROM tags WHERE key = %s AND run_uuid = ANY(%s) ORDER BY run_uuid FOR UPDATE"
 )
-_INPUT = ["input_uuid", "source_type", "source_id", "destination_type", "destination_id", "step"]
+_INPUT_ORDER = ["input_uuid", "source_type", "source_id", "destination_type", "destination_id", "step"]
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -86,7 +112,7 @@ def statements(dialect: str) -> Statements:
             where=_recency(latest.excluded) > _recency(LATEST.c),
         ),
         datasets=insert(DATASETS).on_conflict_do_nothing(),
-        inputs=insert(INPUTS).from_select(_INPUT, _input()).on_conflict_do_nothing(),
+        inputs=insert(INPUTS).from_select(_INPUT_ORDER, _input()).on_conflict_do_nothing(),
     )
 
 

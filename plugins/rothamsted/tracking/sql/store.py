@@ -1,22 +1,18 @@
-"""MLflow's own store object over SQLite or PostgreSQL: its engine, WAL mode, and forks."""
+"""MLflow's tables in SQLite or PostgreSQL as they are opened and written: WAL mode, settings, transactions."""
 
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow.tracking._tracking_service.utils import _get_store
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import sqlite_path
 from rothamsted.tracking.failures import one_line, without_password
-from rothamsted.tracking.sql.schema import make_tables, mlflow_engine
+from rothamsted.tracking.sql.engines import engine_of
+from rothamsted.tracking.sql.schema import make_tables
 from rothamsted.tracking.sql.statements import DIALECTS
 
 _logger = logging.getLogger(__name__)
@@ -32,23 +28,20 @@ _KEEP_ARTIFACTS = (
 ROWS_SAMPLED = 400  # of an index; sqlite.org/lang_analyze.html advises 100 to 1,000
 _IS_PREPARED = "rothamsted.is_prepared"  # in what SQLAlchemy keeps for as long as the file is open
 
-# Connections made before a fork. Closing them in the child would touch files and sockets that the parent is
-# still using, so the child keeps them, unused, until it ends.
-_inherited: list[Any] = []
 
-
-def sql_store(uri: str) -> Any:
-    """Return MLflow's store for a SQL URI, with its tables made where there are none.
+def sql_engine(uri: str) -> sa.Engine:
+    """Return the engine of a SQL store, with MLflow's tables made where there are none.
 
     Raises:
         StoreError: it cannot be opened, or its tables are of another MLflow or another program.
     """
+    make_tables(uri)
+    engine = engine_of(uri)
     try:
-        make_tables(uri)
-        _use_wal(mlflow_engine(uri))
-        return _get_store(uri)
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        _use_wal(engine)
+    except (SQLAlchemyError, OSError) as error:
         raise StoreError(f"{without_password(uri)}: cannot open the tracking store: {one_line(error)}") from error
+    return engine
 
 
 def migrate(uri: str, *, artifacts: Path | None = None) -> None:
@@ -62,9 +55,9 @@ def migrate(uri: str, *, artifacts: Path | None = None) -> None:
             puts them, a folder mlruns of the working directory.
     """
     if uri.startswith(DIALECTS):
-        sql_store(uri)
+        engine = sql_engine(uri)
         if artifacts is not None:
-            with mlflow_engine(uri).begin() as connection:
+            with engine.begin() as connection:
                 place = {"place": f"{artifacts.as_uri()}/", "id": int(DEFAULT_EXPERIMENT_ID)}
                 connection.execute(sa.text(_KEEP_ARTIFACTS), place)
 
@@ -117,12 +110,3 @@ def _use_wal(engine: sa.Engine) -> None:
         mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar()
     if mode != "wal":
         _logger.warning("%s: no write-ahead mode on this file system (it stays %s): slower", engine.url, mode)
-
-
-def _let_go_after_fork() -> None:
-    for engine in SqlAlchemyStore._engine_map.values():
-        _inherited.append(engine.pool)
-        engine.dispose(close=False)
-
-
-os.register_at_fork(after_in_child=_let_go_after_fork)

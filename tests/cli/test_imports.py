@@ -1,0 +1,129 @@
+"""What a command imports: a mistake, and help, are told before anything heavy is imported.
+
+Counted modules, not time: the same on every machine and under every load.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rothamsted.cli.usage import USAGES
+
+ROOT = Path(__file__).parents[2]
+QUICKSTART = (ROOT / "sweeps" / "quickstart.yaml").read_text(encoding="utf-8")
+HEAVY = frozenset({"mlflow", "optuna", "torch", "jax", "sklearn", "pandas", "scipy", "matplotlib", "statsmodels"})
+PROGRAM = """
+import sys
+from rothamsted.cli.main import main
+try:
+    status = main(sys.argv[1:])
+except SystemExit as error:
+    status = error.code
+print("\\n" + str(status), *sorted(set(name.partition(".")[0] for name in sys.modules)))
+"""
+
+# what -> how the quickstart's file is changed
+FILES = {
+    "a wrong key": lambda text: f"{text}trails: 5\n",
+    "no YAML": lambda text: f"{text}x: [1\n",
+    "an unknown sampler": lambda text: text.replace("name: grid", "name: gird"),
+    "an unknown pruner": lambda text: f"{text}pruner: {{name: ashaa}}\n",
+    "an unknown executor": lambda text: text.replace("executor: local", "executor: locl"),
+    "an unknown interval": lambda text: text.replace("interval: t", "interval: tt"),
+    "an unknown study": lambda text: text.replace("study: batch_size", "study: batch_sise"),
+    "an unknown parameter": lambda text: text.replace("optimizer.lr:", "optimizer.lrr:"),
+    "a fixed value that is none": lambda text: text.replace("depth: 3", "depth: many"),
+    "a range upside down": lambda text: text.replace("low: 3.0e-2", "low: 30.0"),
+    "a policy that is not there": lambda text: f"{text}promote: registry/nothing.yaml\nmodels: confirmed\n",
+    "a number out of bounds": lambda text: text.replace("count: 3", "count: 0"),
+}
+WORDS = {
+    "a misspelt command": ["sweeep"],
+    "a missing file": ["sweep", "nothing.yaml"],
+    "a missing file to check": ["check", "nothing.yaml"],
+    "a wrong key on the command line": ["sweep", "sweeps/quickstart.yaml", "trails=5"],
+    "a worker without a name": ["worker"],
+    "a wrong key of a worker": ["worker", "nmae=a"],
+    "a wrong key of a report": ["report", "a", "plto=forest"],
+    "an unknown sweep": ["report", "nothing"],
+    "an unknown sweep to analyze": ["analyze", "nothing"],
+    "an unknown plot": ["report", "a", "plots=foest"],
+    "an unknown format": ["report", "a", "format=pgn"],
+    "a level that is none": ["analyze", "a", "level=2"],
+    "an unknown run to compare": ["compare", "a", "b"],
+    "a difference that is no number": ["power", "a", "difference=x"],
+    "an unknown sweep to promote": ["promote", "nothing"],
+    "an unknown model": ["registry", "nothing"],
+    "an unknown model to roll back": ["rollback", "nothing"],
+    "an unknown data set": ["prepare_data", "nothing"],
+    "an unknown field of a study": ["batch_size", "optimizer.lrr=1"],
+}
+
+
+@pytest.fixture(scope="module")
+def tracking_uri(new_mlflow: object, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with MLflow's tables and no runs."""
+    return new_mlflow(tmp_path_factory.mktemp("imports"))  # type: ignore[operator]
+
+
+def told(words: Sequence[str], uri: str) -> tuple[str, set[str], str]:
+    """The exit status, the packages imported, and what a person reads."""
+    environment = {"MLFLOW_TRACKING_URI": uri, "PATH": "/usr/bin:/bin", "HOME": str(Path.home())}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    status, *packages = done.stdout.splitlines()[-1].split()
+    return status, set(packages), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_a_mistake_in_a_sweep_file_is_told_without_heavy_imports(what: str, tracking_uri: str, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(FILES[what](QUICKSTART), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") != QUICKSTART
+    for command in ("sweep", "check"):
+        status, packages, text = told([command, str(path)], tracking_uri)
+        assert (status, packages & HEAVY) == ("2", set()), text
+
+
+@pytest.mark.parametrize("what", WORDS)
+def test_a_mistake_on_the_command_line_is_told_without_heavy_imports(what: str, tracking_uri: str) -> None:
+    status, packages, text = told(WORDS[what], tracking_uri)
+    assert (status, packages & HEAVY) == ("2", set()), text
+
+
+def test_help_is_told_without_heavy_imports(tracking_uri: str) -> None:
+    for words in ([], ["--help"], *([command, "--help"] for command in USAGES)):
+        _, packages, text = told(words, tracking_uri)
+        assert packages & HEAVY == set(), text
+
+
+WORKER = """
+import sys
+from importlib import import_module
+import_module("rothamsted.sweeping.worker.entry")
+before = {name.partition(".")[0] for name in sys.modules}
+study = import_module(f"projects.{sys.argv[1]}.__main__").STUDY
+training = study.train([study.config()])
+next(training)
+training.close()
+print(*sorted(before))
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize(("study", "own", "others"), [("batch_size", "jax", "torch"), ("emnist_mlp", "torch", "jax")])
+def test_a_worker_imports_what_its_study_needs_alone(study: str, own: str, others: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER, study], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
+    )
+    engine, trained = (set(line.split()) for line in done.stdout.splitlines()[-2:])
+    assert engine & {"mlflow", "torch", "jax", "sklearn", "pandas", "matplotlib"} == set()
+    assert own in trained
+    assert trained & {"mlflow", others} == set()
