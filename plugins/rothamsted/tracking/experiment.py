@@ -20,7 +20,7 @@ from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.sql.schema import client_of
 from rothamsted.tracking.sql.store import DEFAULT_EXPERIMENT_ID
 
-_SHARED_VIEW = "mlflow.sharedViewState."  # of MLflow 3.17's UI
+SHARED_VIEW = "mlflow.sharedViewState."  # of MLflow 3.17's UI
 
 
 def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:
@@ -61,7 +61,7 @@ def save_view(uri: str, experiment_id: str, key: str, view: Mapping[str, Any]) -
     """
     text = json.dumps(view, separators=(",", ":"))
     try:
-        client_of(uri).set_experiment_tag(experiment_id, f"{_SHARED_VIEW}{key}", text)
+        client_of(uri).set_experiment_tag(experiment_id, f"{SHARED_VIEW}{key}", text)
     except MlflowException as error:
         raise StoreError(f"experiment {experiment_id}: cannot keep the view of a sweep: {one_line(error)}") from error
 
