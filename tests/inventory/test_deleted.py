@@ -40,7 +40,8 @@ def test_what_a_sweep_left_goes_and_what_others_left_stays(project: Project) -> 
     finished(project, {"name": "gone", **CONFIRMED})
     assert files(project.root / "mlruns") > kept
     assert main(["delete", "gone", "--yes"]) == 0
-    assert {name: rows(project.root / name) for name in before} == before
+    for name, counts in before.items():
+        assert sorted(rows(project.root / name).items()) == sorted(counts.items())
     assert files(project.root / "mlruns") == kept
 
 

@@ -122,11 +122,16 @@ def _pair(word: str, left: list[str], command: str) -> tuple[str, str] | None:
     if not word.startswith("--") or word == "--":
         is_pair = separator and _KEY.fullmatch(key) and not Path(word).exists()
         return (key, value) if is_pair else None
+    is_of_mlflow = "_" in key  # --dry_run VALUE, as `mlflow run` passes -P dry_run=VALUE; --dry-run is bare
     key = _own_key(key, command)
     if separator:
         return key, value
     for switch, said in USAGES[command].switches.items():
-        if key == (switch if said else f"no_{switch}") and left[:1] not in (["true"], ["false"]):
+        if (
+            not (is_of_mlflow and left)
+            and key == (switch if said else f"no_{switch}")
+            and left[:1] not in (["true"], ["false"])
+        ):
             return switch, "true" if said else "false"
     if not left or left[0].startswith("--"):
         raise UserError(f"rothamsted {command}: --{key} has no value; write {key}=VALUE")

@@ -14,12 +14,20 @@ from typing import Any
 import sqlalchemy as sa
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.store.tracking.dbmodels.models import Base, SqlInput, SqlLoggedModel
+from mlflow.store.tracking.dbmodels.models import (
+    Base,
+    SqlDataset,
+    SqlExperimentTag,
+    SqlInput,
+    SqlInputTag,
+    SqlLoggedModel,
+)
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from rothamsted import tags
 from rothamsted.errors import StoreError
+from rothamsted.tracking.experiment import SHARED_VIEW
 from rothamsted.tracking.failures import one_line, without_password
 from rothamsted.tracking.reader import find_runs
 from rothamsted.tracking.registry.registered import open_registry
@@ -32,6 +40,9 @@ _PARENT = "mlflow.parentRunId"
 _IDS_A_STATEMENT = 1000  # SQLite takes 32,766 parameters in one statement
 _MODELS: Any = SqlLoggedModel.__table__
 _INPUTS: Any = SqlInput.__table__
+_INPUT_TAGS: Any = SqlInputTag.__table__
+_DATASETS: Any = SqlDataset.__table__
+_EXPERIMENT_TAGS: Any = SqlExperimentTag.__table__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +110,9 @@ def delete_family(family: RunFamily, *, uri: str) -> None:
         begin(connection)
         _delete_rows(connection, "logged_models", _MODELS.c.model_id, family.model_ids)
         for some in _portions(family.run_ids):
-            of_run = sa.or_(_INPUTS.c.source_id.in_(some), _INPUTS.c.destination_id.in_(some))
-            connection.execute(sa.delete(_INPUTS).where(of_run))
+            _delete_inputs(connection, some)
+            views = [f"{SHARED_VIEW}{run_id}" for run_id in some]
+            connection.execute(sa.delete(_EXPERIMENT_TAGS).where(_EXPERIMENT_TAGS.c.key.in_(views)))
         _delete_rows(connection, "runs", RUNS.c.run_uuid, family.run_ids)
         connection.commit()
 
@@ -160,6 +172,19 @@ def _versions_of(run_ids: set[str], model_ids: set[str], *, uri: str) -> list[st
                 held = f" ({', '.join(aliases[version.version])})" if version.version in aliases else ""
                 found.append(f"{name} version {version.version}{held}")
     return found
+
+
+def _delete_inputs(connection: sa.Connection, run_ids: Sequence[str]) -> None:
+    """Delete what links runs with data sets and models, and the data sets that no other run has."""
+    of_run = sa.or_(_INPUTS.c.source_id.in_(run_ids), _INPUTS.c.destination_id.in_(run_ids))
+    linked = connection.execute(sa.select(_INPUTS.c.input_uuid, _INPUTS.c.source_id).where(of_run)).all()
+    sources = sorted({source for _, source in linked})
+    for some in _portions([one for one, _ in linked]):
+        connection.execute(sa.delete(_INPUT_TAGS).where(_INPUT_TAGS.c.input_uuid.in_(some)))
+        connection.execute(sa.delete(_INPUTS).where(_INPUTS.c.input_uuid.in_(some)))
+    for some in _portions(sources):
+        is_used = sa.exists().where(_INPUTS.c.source_id == _DATASETS.c.dataset_uuid)
+        connection.execute(sa.delete(_DATASETS).where(_DATASETS.c.dataset_uuid.in_(some), ~is_used))
 
 
 def _delete_artifacts(folder: str) -> None:

@@ -17,7 +17,7 @@ from rothamsted.tracking.sql.experiments import FoundExperiment, experiments, pu
 from rothamsted.tracking.sql.schema import client_of, why_not_sql
 from rothamsted.tracking.sql.store import DEFAULT_EXPERIMENT_ID as DEFAULT_EXPERIMENT_ID
 
-_SHARED_VIEW = "mlflow.sharedViewState."  # of MLflow 3.17's UI
+SHARED_VIEW = "mlflow.sharedViewState."  # of MLflow 3.17's UI
 
 
 def experiment_id(uri: str | None = None, *, default_name: str | None = None) -> str:
@@ -73,7 +73,7 @@ def save_view(uri: str, experiment_id: str, key: str, view: Mapping[str, Any]) -
 
     It is what the UI's own button "Share" writes: a tag of the experiment.
     """
-    name, text = f"{_SHARED_VIEW}{key}", json.dumps(view, separators=(",", ":"))
+    name, text = f"{SHARED_VIEW}{key}", json.dumps(view, separators=(",", ":"))
     if why_not_sql(uri) is None:
         put_experiment_tag(uri, experiment_id, name, text)
         return
