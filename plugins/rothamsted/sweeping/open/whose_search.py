@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rothamsted import places
-from rothamsted.search import find_search
 from rothamsted.spec import Sweep
 
 
@@ -27,7 +26,11 @@ def search_of(storage: str, name: str, *, root: Path, tracking_uri: str) -> str:
     at_home = places.absolute_storage(storage, places.home(tracking_uri))
     earlier = (places.absolute_storage(storage, folder) for folder in dict.fromkeys((root, Path.cwd())))
     others = [url for url in earlier if url != at_home and _is_there(url)]
-    if not others or find_search(at_home, name) is not None:
+    if not others:
+        return at_home
+    from rothamsted.search import find_search  # imports Optuna, which a mistake in a file need not wait for
+
+    if find_search(at_home, name) is not None:
         return at_home
     return next((url for url in others if find_search(url, name) is not None), at_home)
 

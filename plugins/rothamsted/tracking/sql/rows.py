@@ -9,7 +9,7 @@ from typing import Any
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.batch import Batch, RunOpening, State
 from rothamsted.tracking.checked import stored
-from rothamsted.tracking.entities import dataset_entity
+from rothamsted.tracking.entities import DATASET_SOURCE_TYPE, dataset_source
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -72,9 +72,13 @@ def _add_dataset(rows: Rows, run_id: str, opening: RunOpening) -> None:
     """The data of a new run; those that another run used before have a row already."""
     if opening.dataset is None:
         return
-    found = dataset_entity(opening.dataset)
-    place = {"experiment_id": int(opening.experiment_id), "name": found.name, "digest": found.digest}
-    about = {"dataset_uuid": uuid.uuid4().hex, "dataset_source_type": found.source_type, "dataset_source": found.source}
+    used = opening.dataset
+    place = {"experiment_id": int(opening.experiment_id), "name": used.name, "digest": used.digest}
+    about = {
+        "dataset_uuid": uuid.uuid4().hex,
+        "dataset_source_type": DATASET_SOURCE_TYPE,
+        "dataset_source": dataset_source(used),
+    }
     rows["datasets"].append({**place, **about})
     of_dataset = {f"of_{key}": value for key, value in place.items()}
     rows["inputs"].append({"of_run": run_id, "new_uuid": uuid.uuid4().hex, **of_dataset})
