@@ -13,7 +13,7 @@ from rothamsted.errors import SpecError, UserError
 from rothamsted.starters.from_hydra import from_hydra
 from rothamsted.starters.from_optuna import from_optuna
 from rothamsted.starters.from_wandb import from_wandb
-from rothamsted.starters.starter import Starter, write_starter
+from rothamsted.starters.starter import StarterSweep, write_starter
 
 WANDB = """\
 program: train.py
@@ -72,7 +72,7 @@ study.optimize(objective, n_trials=50, n_jobs=2, timeout=600, callbacks=[print])
 """
 
 
-def written(starter: Starter) -> dict[str, Any]:
+def written(starter: StarterSweep) -> dict[str, Any]:
     """The file that is written, as YAML reads it."""
     return yaml.safe_load(starter.text)
 
@@ -209,7 +209,7 @@ def test_the_file_beside_gives_the_objective_the_values_of_the_condition(
 def test_nothing_is_overwritten_and_a_mistake_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "there.yaml"
     path.write_text("mine")
-    starter = Starter(comment=[], document={"name": "a"}, beside={tmp_path / "beside.py": ""})
+    starter = StarterSweep(comment=[], document={"name": "a"}, beside={tmp_path / "beside.py": ""})
     with pytest.raises(UserError, match="is there already and is not overwritten"):
         write_starter(starter, path)
     assert (path.read_text(), (tmp_path / "beside.py").exists()) == ("mine", False)

@@ -20,7 +20,7 @@ _COMMON = {word: name for name, (words, _) in COMMON.items() for word in words}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class GivenWords:
     """A command line, sorted.
 
     Attributes:
@@ -34,7 +34,7 @@ class Line:
     common: frozenset[str]
 
 
-def read_line(arguments: Sequence[str], *, command: str) -> Line:
+def read_line(arguments: Sequence[str], *, command: str) -> GivenWords:
     """Sort `a=1 --b 2 --c=3 --yes FILE -q` into keys, words and what every command takes.
 
     Raises:
@@ -56,7 +56,7 @@ def read_line(arguments: Sequence[str], *, command: str) -> Line:
             raise UserError(f"rothamsted {command}: {pair[0]} is given twice; give it once")
         else:
             keys[pair[0]] = pair[1]
-    return Line(keys=keys, words=free, common=frozenset(common))
+    return GivenWords(keys=keys, words=free, common=frozenset(common))
 
 
 def pairs(arguments: Sequence[str], *, command: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from rothamsted.cli.screen import Screen
-from rothamsted.inventory.progress import Progress
+from rothamsted.inventory.progress import SweepProgress
 from rothamsted.inventory.sweeps import ListedSweep
 from rothamsted.wording import estimate, with_basis
 
@@ -16,7 +16,7 @@ BAR = 30  # characters
 LOOK_SECONDS = 2.0  # between two looks
 
 
-def progress_lines(progress: Progress, *, now: Callable[[], float] = time.time) -> list[str]:
+def progress_lines(progress: SweepProgress, *, now: Callable[[], float] = time.time) -> list[str]:
     """How far a sweep is.
 
     Args:
@@ -42,7 +42,9 @@ def progress_lines(progress: Progress, *, now: Callable[[], float] = time.time) 
     return [*lines, *([f"  note: {listed.note}"] if listed.note else [])]
 
 
-def watch(read: Callable[[], Progress], screen: Screen, *, sleep: Callable[[float], None] = time.sleep) -> Progress:
+def watch(
+    read: Callable[[], SweepProgress], screen: Screen, *, sleep: Callable[[float], None] = time.sleep
+) -> SweepProgress:
     """Show how far a sweep is, again and again, until nobody works on it; returns the last.
 
     On a terminal one live picture; elsewhere a picture whenever something has changed.
@@ -62,7 +64,7 @@ def watch(read: Callable[[], Progress], screen: Screen, *, sleep: Callable[[floa
             sleep(LOOK_SECONDS)
 
 
-def _watch_plainly(read: Callable[[], Progress], screen: Screen, sleep: Callable[[float], None]) -> Progress:
+def _watch_plainly(read: Callable[[], SweepProgress], screen: Screen, sleep: Callable[[float], None]) -> SweepProgress:
     before = None
     while True:
         progress = read()
@@ -76,7 +78,7 @@ def _watch_plainly(read: Callable[[], Progress], screen: Screen, sleep: Callable
         sleep(LOOK_SECONDS)
 
 
-def _is_over(progress: Progress) -> bool:
+def _is_over(progress: SweepProgress) -> bool:
     return progress.listed.state != "running" and not progress.n_running
 
 

@@ -15,7 +15,7 @@ from rothamsted.mlproject import find_home
 from rothamsted.suggest import known_names
 
 if TYPE_CHECKING:
-    from rothamsted.starters.starter import Starter
+    from rothamsted.starters.starter import StarterSweep
 
 NOT_YET = 3  # exit status
 
@@ -83,7 +83,7 @@ def init(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _starter(source: str | None, tool: str | None, root: Path) -> Starter:
+def _starter(source: str | None, tool: str | None, root: Path) -> StarterSweep:
     """What a file becomes, or the first sweep of a study that is here."""
     from rothamsted.starters import from_here, from_hydra, from_optuna, from_wandb
     from rothamsted.studies import find
@@ -91,7 +91,7 @@ def _starter(source: str | None, tool: str | None, root: Path) -> Starter:
     if tool is None:
         target = from_here.choose(source, root)
         return from_here.from_here(target, find(target, root))
-    translators: Mapping[str, Callable[[str], Starter]] = {
+    translators: Mapping[str, Callable[[str], StarterSweep]] = {
         "optuna": from_optuna.from_optuna,
         "wandb": from_wandb.from_wandb,
         "hydra": partial(from_hydra.from_hydra, here=root),

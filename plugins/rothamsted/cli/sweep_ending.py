@@ -8,7 +8,7 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.results import plain_analysis
 from rothamsted.cli.screen import Screen
-from rothamsted.cli.told_events import TellingExecutor
+from rothamsted.cli.told_events import EventExecutor
 from rothamsted.executors import Executor
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep
@@ -21,7 +21,7 @@ NOT_YET = 3  # exit status: the time is over, or the sweep is not finished
 def executor_of(sweep: Sweep, screen: Screen) -> Executor:
     """The executor that the file names; with --json each event is a line, too."""
     executor = EXECUTORS[sweep.execution.executor]()
-    return TellingExecutor(executor=executor, tell=screen.give) if screen.is_json else executor
+    return EventExecutor(executor=executor, tell=screen.give) if screen.is_json else executor
 
 
 def ended(result: SessionResult, place: Place, screen: Screen, *, is_saved: bool) -> int:

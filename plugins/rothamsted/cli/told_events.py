@@ -12,7 +12,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TellingExecutor:
+class EventExecutor:
     """Another executor, whose workers' events are told, too.
 
     Attributes:
@@ -25,11 +25,11 @@ class TellingExecutor:
 
     def start(self, job: Job, n_workers: int) -> Crew:
         """Start the other executor's workers."""
-        return TellingCrew(crew=self.executor.start(job, n_workers), tell=self.tell)
+        return EventCrew(crew=self.executor.start(job, n_workers), tell=self.tell)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TellingCrew:
+class EventCrew:
     """Another executor's crew."""
 
     crew: Crew

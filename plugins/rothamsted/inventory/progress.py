@@ -16,7 +16,7 @@ _NOTHING = CountedTrials()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class SweepProgress:
     """How far a sweep is.
 
     Attributes:
@@ -57,7 +57,7 @@ class Progress:
         }
 
 
-def progress_of(listed: ListedSweep, run: FoundRun | None, *, storage: str) -> Progress:
+def progress_of(listed: ListedSweep, run: FoundRun | None, *, storage: str) -> SweepProgress:
     """Read how far a sweep is now, from its search alone.
 
     Args:
@@ -71,7 +71,7 @@ def progress_of(listed: ListedSweep, run: FoundRun | None, *, storage: str) -> P
     conditions = search.trials if search is not None else _NOTHING
     fresh = now.confirmation.trials if now.confirmation is not None else _NOTHING
     sweep = now.sweep
-    return Progress(
+    return SweepProgress(
         listed=now,
         conditions=conditions,
         n_conditions=sweep.n_trials if sweep is not None else conditions.n,

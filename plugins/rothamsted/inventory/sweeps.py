@@ -21,7 +21,7 @@ STATES: Sequence[State] = ("running", "finished", "unfinished", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Best:
+class ListedBest:
     """The best condition so far, by the mean of the search, or as fresh seeds confirmed it.
 
     Attributes:
@@ -70,7 +70,7 @@ class ListedSweep:
     sweep: Sweep | None = None
     n_done: int | None = None
     n_all: int | None = None
-    best: Best | None = None
+    best: ListedBest | None = None
     started_ms: int = 0
     note: str = ""
 
@@ -90,7 +90,7 @@ class ListedSweep:
             "n_all": self.n_all,
             "metric": self.metric,
             "direction": self.sweep.objective.direction if self.sweep is not None else "",
-            "best": None if best is None else {key: getattr(best, key) for key in Best.__dataclass_fields__},
+            "best": None if best is None else {key: getattr(best, key) for key in ListedBest.__dataclass_fields__},
             "started_ms": self.started_ms,
             "run_id": self.run_id,
             "experiment_id": self.experiment_id,
@@ -195,7 +195,7 @@ def _state(run: FoundRun | None, search: ListedSearch | None) -> State:
     return "finished" if status == RunStatus.FINISHED else "unfinished"
 
 
-def _best(sweep: Sweep, search: ListedSearch, confirmation: ListedSearch | None) -> Best | None:
+def _best(sweep: Sweep, search: ListedSearch, confirmation: ListedSearch | None) -> ListedBest | None:
     """The best trial's condition; as fresh seeds confirmed it, where they have."""
     if search.best is None or sweep.task is not None:
         return None
@@ -204,7 +204,7 @@ def _best(sweep: Sweep, search: ListedSearch, confirmation: ListedSearch | None)
     summary = (confirmed or search.best.attributes.get(tags.RESULT, {})).get("summary", {})
     if not summary:
         return None
-    return Best(
+    return ListedBest(
         values=from_stored(search.best.stored, sweep.search_space),
         value=summary.get("value", summary.get("mean")),
         low=summary.get("ci_low"),

@@ -47,7 +47,7 @@ def _refusal(old: Sweep, new: Sweep) -> str:
 def _of_domain(old: Domain, new: Domain, *, is_cut: bool) -> str:
     if old == new:
         return ""
-    if not _is_same_when(old.when, new.when):
+    if not _has_equal_when(old.when, new.when):
         return "its `when` may not change"
     if isinstance(old, Choice) and isinstance(new, Choice):
         gone = _missing(old.values, new.values)
@@ -68,7 +68,7 @@ def _of_domain(old: Domain, new: Domain, *, is_cut: bool) -> str:
     return ""
 
 
-def _is_same_when(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def _has_equal_when(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return {name: tuple(values) for name, values in old.items()} == {n: tuple(v) for n, v in new.items()}
 
 

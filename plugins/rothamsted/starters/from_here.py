@@ -9,7 +9,7 @@ from typing import Any
 
 from rothamsted.errors import UserError
 from rothamsted.mlproject import FILE_NAME, study_commands
-from rothamsted.starters.starter import Starter, name_from
+from rothamsted.starters.starter import StarterSweep, name_from
 from rothamsted.studies import Study, flatten
 from rothamsted.studies.contract import DRIVER_METRICS
 from rothamsted.suggest import known_names
@@ -57,7 +57,7 @@ def choose(target: str | None, root: Path) -> str:
     return found[0]
 
 
-def from_here(target: str, study: Study) -> Starter:
+def from_here(target: str, study: Study) -> StarterSweep:
     """The starter of a study.
 
     Args:
@@ -77,7 +77,7 @@ def from_here(target: str, study: Study) -> Starter:
         "confirm": {"replicates": 10},
     }
     varied = " and ".join(space)
-    return Starter(
+    return StarterSweep(
         comment=[
             f"Question: which {varied} is best for {study.name}?",
             "Cost, expected result and source: write them here, the report shows them.",

@@ -13,7 +13,7 @@ from typing import Any
 from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.space.hydra import domains_from_hydra
 from rothamsted.spec.document import Document, parse_document
-from rothamsted.starters.starter import Starter, name_from, read_text
+from rothamsted.starters.starter import StarterSweep, name_from, read_text
 
 _SAMPLERS = {
     "TPESampler": "tpe",
@@ -29,7 +29,7 @@ _OPTUNA = ("sampler", "direction", "n_trials", "n_jobs", "study_name", "storage"
 _IGNORED = ("_target_", "max_batch_size")  # which sweeper it is, and how many it starts at once
 
 
-def from_hydra(path: str, *, here: Path) -> Starter:
+def from_hydra(path: str, *, here: Path) -> StarterSweep:
     """The starter that a Hydra config becomes.
 
     Args:
@@ -59,7 +59,7 @@ def from_hydra(path: str, *, here: Path) -> Starter:
         "execution": {"workers": values["n_jobs"]} if isinstance(values.get("n_jobs"), int) else None,
         "replicates": 3,
     }
-    return Starter(
+    return StarterSweep(
         comment=[f"From the Hydra sweeper of {path}"],
         document={key: value for key, value in document_of_ours.items() if value not in (None, {})},
         left=left,

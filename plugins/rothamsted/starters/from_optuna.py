@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import SpecError
-from rothamsted.starters.starter import Starter, name_from, read_text
+from rothamsted.starters.starter import StarterSweep, name_from, read_text
 
 GUESSED_TRIALS = 30
 _KINDS = {
@@ -53,7 +53,7 @@ class _Read:
     workers: int | None = None
 
 
-def from_optuna(path: str) -> Starter:
+def from_optuna(path: str) -> StarterSweep:
     """The starter that a script with an Optuna objective becomes.
 
     Raises:
@@ -74,7 +74,7 @@ def from_optuna(path: str) -> Starter:
     return _starter(path, read)
 
 
-def _starter(path: str, read: _Read) -> Starter:
+def _starter(path: str, read: _Read) -> StarterSweep:
     script = Path(path)
     beside = script.with_name(f"{script.stem}_study.py")
     guessed = ["replicates: 3; Optuna trains each condition once. The seed sets all global generators"]
@@ -97,7 +97,7 @@ def _starter(path: str, read: _Read) -> Starter:
         "execution": {"workers": read.workers} if read.workers and read.workers > 0 else None,
         "replicates": 3,
     }
-    return Starter(
+    return StarterSweep(
         comment=[f"From the Optuna objective {read.objective} of {path}"],
         document={key: value for key, value in document.items() if value is not None},
         left=read.left,

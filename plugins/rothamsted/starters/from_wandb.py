@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.spec.document import Document, KeyPath, parse_document
-from rothamsted.starters.starter import Starter, name_from, read_text
+from rothamsted.starters.starter import StarterSweep, name_from, read_text
 
 GUESSED_TRIALS = 30
 _SAMPLERS = {"grid": "grid", "random": "random", "bayes": "gp"}  # bayes is a Gaussian process there, too
@@ -28,7 +28,7 @@ _UNIFORM = ("uniform", "int_uniform", "q_uniform")
 _LOG = ("log_uniform_values", "q_log_uniform_values", "log_uniform", "q_log_uniform")
 
 
-def from_wandb(path: str) -> Starter:
+def from_wandb(path: str) -> StarterSweep:
     """The starter that a W&B sweep file becomes.
 
     Raises:
@@ -48,7 +48,7 @@ class _Translation:
         self._fixed: dict[str, Any] = {}
         self._space: dict[str, Any] = {}
 
-    def starter(self) -> Starter:
+    def starter(self) -> StarterSweep:
         """The whole file."""
         data = self._from.data
         name = name_from(str(data.get("name") or Path(self._from.source).stem))
@@ -70,7 +70,7 @@ class _Translation:
             if key not in (*_KNOWN, "early_terminate"):
                 self._leave((key,), "has no counterpart")
         comment = [str(data["description"]).strip()] if data.get("description") else []
-        return Starter(
+        return StarterSweep(
             comment=[*comment, f"From the W&B sweep {self._from.source}"],
             document={key: value for key, value in document.items() if value not in (None, {})},
             left=self._left,

@@ -17,7 +17,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Starter:
+class StarterSweep:
     """A sweep file about to be written.
 
     Attributes:
@@ -83,7 +83,7 @@ def read_text(path: str) -> str:
         raise SpecError(f"{path}: {reason}; give the file to translate") from None
 
 
-def write_starter(starter: Starter, path: Path) -> None:
+def write_starter(starter: StarterSweep, path: Path) -> None:
     """Write the file, and those beside it; none of them is there yet.
 
     Raises:

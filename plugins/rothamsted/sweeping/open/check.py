@@ -21,7 +21,7 @@ from rothamsted.spec.schema import Objective
 from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.studies import Study
 from rothamsted.studies.function.printed import hidden
-from rothamsted.studies.same_bits import repeat
+from rothamsted.studies.repeated import repeat
 from rothamsted.sweeping.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweeping.open.asked import digest_of_first_data
 from rothamsted.sweeping.open.estimate import MOST_SECONDS, middle_of, tried

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from rothamsted import tags
 from rothamsted.records import MetricPoint, Outcome, ReplicateResult
-from rothamsted.studies.same_bits import TIMES
+from rothamsted.studies.repeated import TIMES
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.worker.trial import TrialRun
 from rothamsted.tracking import read_history
