@@ -105,8 +105,9 @@ NAMES = {
     "cmaes": "cmaes",
 }
 # What is used without an import: an option of Optuna's, programs.
-WITHOUT_IMPORT = {"cmaes", "plotly", "optuna-dashboard", "uv", "pandas", "cloudpickle"}
-OPTIONAL = {"tensorboard"}  # an extra; whoever asks for it is told what to install
+WITHOUT_IMPORT = {"cmaes", "plotly", "optuna-dashboard", "uv"}
+# tensorboard is an extra, and whoever asks for it is told what to install; torch is there where a user's model is.
+OPTIONAL = {"tensorboard", "torch"}
 
 
 def imported(folder: Path) -> set[str]:

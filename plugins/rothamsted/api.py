@@ -27,6 +27,7 @@ from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
+from rothamsted.unsaved import is_unsaved
 
 _DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "sklearn.ensemble", "jinja2")
 
@@ -68,7 +69,14 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
         opened.end_run(session.status)
     else:
         analysis = analyze(data, settings, parts=QUICK)  # whoever decides writes it down
-    show(analysis, console, left=session.left, tracking_uri=opened.tracking_uri, storage=opened.sweep.storage)
+    show(
+        analysis,
+        console,
+        left=session.left,
+        tracking_uri=opened.tracking_uri,
+        storage=opened.sweep.storage,
+        is_kept=not is_unsaved(opened.sweep.storage),
+    )
     if session.is_complete and session.decided and opened.sweep.execution.report and not opened.labels:
         published = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
         show_report(published, opened.sweep.name, console)

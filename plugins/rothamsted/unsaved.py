@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
 from rothamsted.errors import UserError
 from rothamsted.spec import Sweep
 
+_live: WeakSet[UnsavedDatabases] = WeakSet()
 _OF_ANOTHER_STORE = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
@@ -73,8 +75,14 @@ def open_unsaved() -> UnsavedDatabases:
     from rothamsted.tracking.sql.store import migrate
 
     made = UnsavedDatabases(_folder=tempfile.TemporaryDirectory(prefix="rothamsted-", ignore_cleanup_errors=True))
+    _live.add(made)
     migrate(made.tracking_uri, artifacts=made.folder / "mlruns")
     return made
+
+
+def is_unsaved(storage: str) -> bool:
+    """Whether a search lies in temporary databases of this process, where nobody looks later."""
+    return any(one.storage == storage for one in _live)
 
 
 @contextmanager

@@ -49,12 +49,14 @@ def test_a_plot_that_is_not_there_or_shows_nothing_says_so(toys: rt.Result) -> N
         toys.plot(where={"x": 7})
 
 
-def test_the_report_is_one_file_and_the_export_has_each_condition(toys: rt.Result, tmp_path: Path) -> None:
+def test_the_report_is_one_file_and_the_export_has_each_condition(
+    toys: rt.Result, project: Project, tmp_path: Path
+) -> None:
     path = toys.report(tmp_path / "own.html")
     assert path == tmp_path / "own.html"
     assert "lr=1, x=0" in path.read_text()
     assert toys.report(tmp_path).name == "toys.html"
-    assert toys.report() == Path("reports/toys.html")
+    assert toys.report() == project.root / "reports" / "toys.html"  # beside the tracking store
     exported = json.loads(toys.export(tmp_path / "out").read_text())
     assert exported[toys.best.label]["aggregated_metrics"]["objective"]["mean"] == toys.best.mean
 

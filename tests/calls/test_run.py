@@ -93,11 +93,14 @@ def test_out_of_time_is_not_complete_and_the_same_call_goes_on(project: Project)
     assert rt.sweep("toy", {"lr": [0.1, 1.0]}, timeout=600, **slow).is_complete
 
 
-def test_a_sweep_that_is_not_saved_gives_its_frames_and_leaves_nothing(project: Project) -> None:
+def test_a_sweep_that_is_not_saved_gives_its_frames_and_leaves_nothing(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = sorted(one.name for one in project.root.iterdir())
     result = rt.sweep("toy", {"lr": [0.1, 1.0]}, save=False, **TOY)
     assert list(result.curves("train_loss")["step"].unique()) == [4, 8, 12, 16, 20]
     assert len(result.replicates) == 6
+    assert "optuna-dashboard" not in capsys.readouterr().out  # nobody is sent to what is gone soon
     assert sorted(one.name for one in project.root.iterdir()) == before
     folder = Path(result.sweep.spec.storage.removeprefix("sqlite:///")).parent
     assert folder.exists()

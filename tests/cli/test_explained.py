@@ -67,6 +67,7 @@ def test_an_example_is_taken_in_a_sweep_file_and_holds_its_key(key: str, tmp_pat
         parameter_names=lambda study: PARAMETERS if study == "batch_size" else None,
         project_parameters=lambda uri, entry, version: {**PARAMETERS, "random_state": None},
         root=tmp_path,
+        taken=lambda own, other, take, storage: {"values": {"width": 64}},
     )
     assert sweep.name in ("example", "first")
 

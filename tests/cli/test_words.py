@@ -158,3 +158,16 @@ def test_train_takes_every_combination_as_hydra_does() -> None:
     ]
     with pytest.raises(UserError, match=r"rothamsted train -m: lr\.points: a grid cannot cut a range"):
         combinations(["lr=interval(0,1)"])
+
+
+def test_every_combination_is_trained_and_the_worst_status_returned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bowl.py").write_text(
+        "def bowl(seed: int, x: float = 0.0):\n    if x == 3.0:\n        raise ValueError('three')\n    return x\n"
+    )
+    words = ["train", "bowl.py:bowl", "seed=0", "-m", "--no-save"]
+    assert main([*words, "x=1.0,2.0"]) == 0
+    assert capsys.readouterr().out.count("finished; 1 measurement") == 2
+    assert main([*words, "x=3.0,4.0"]) == 1

@@ -79,6 +79,12 @@ def test_short_keys_and_an_objective_say_the_same_in_file_and_on_the_command_lin
     assert loaded(FILE + "reduce: {mean_of_last: 3}\n").objective.reduce == "mean:3"
 
 
+def test_another_metric_needs_a_direction_of_its_own_and_the_same_one_does_not() -> None:
+    assert loaded(FILE, {"metric": "val_loss"}).objective.direction == "minimize"
+    with pytest.raises(SpecError, match="direction: is missing, and no study declares it; give direction: minimize"):
+        loaded(FILE, {"metric": "acc"})
+
+
 def test_short_keys_go_with_a_study_too(sweep_file: SweepFile) -> None:
     sweep = sweep_file.load_changed(
         "objective: {metric: val_loss, direction: minimize}", "metric: a\ndirection: maximize"

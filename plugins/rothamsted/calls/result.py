@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rothamsted import places
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.only import matching, only
 from rothamsted.analysis.values import Analysis, Axis, Dataset
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from rothamsted.promotion.judge.policy import Policy
     from rothamsted.search import OptunaStudy
 
-FOLDER = "reports"
 _KINDS = {"intervals": "forest", "bands": "curves"}  # the names of a call -> those of `catalog.PLOTS`
 _AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "seconds": "seconds"}
 Read = Callable[[Collection[str]], Dataset]  # the dataset with the curves of these metrics; none: the usual ones
@@ -222,7 +222,8 @@ class Result:
         """Write the report, one HTML file; returns its path.
 
         Args:
-            path: of the file, or of a folder for it; None: the folder reports.
+            path: of the file, or of a folder for it; None: the folder reports beside the tracking store, or here where
+                nothing is kept there.
 
         Raises:
             UserError: it cannot be written.
@@ -230,7 +231,9 @@ class Result:
         from rothamsted.publish.pages import copy_page, report_html
 
         html = report_html(self.analysis)
-        place = Path(FOLDER if path is None else path)
+        is_kept = bool(self._tracking_uri) and self._databases is None
+        beside = places.home(self._tracking_uri) if is_kept else Path()
+        place = beside / places.REPORTS if path is None else Path(path)
         if place.suffix == ".html":
             return copy_page(html, place.parent, place.stem)
         return copy_page(html, place, self.name)

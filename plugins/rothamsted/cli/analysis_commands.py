@@ -13,14 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from rothamsted import tags, tracking
 from rothamsted.analysis.find import find_compared
 from rothamsted.catalog import FIGURE_FORMATS
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.figures import figures, take_plots
-from rothamsted.cli.screen import screen_of
+from rothamsted.cli.screen import Screen, screen_of
 from rothamsted.cli.settings import (
     find_named,
     names_of,
@@ -42,7 +40,7 @@ FIGURE_KEYS = ("format", "where", "size")
 
 def analyze(arguments: Sequence[str]) -> int:
     """Compute all statistics of a sweep, or of any runs, again, and write them to MLflow."""
-    return _analyze("analyze", pairs(arguments, command="analyze"))
+    return _analyze("analyze", pairs(arguments, command="analyze"), screen_of(arguments, command="analyze"))
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -53,10 +51,10 @@ def report(arguments: Sequence[str]) -> int:
     for key in FIGURE_KEYS:
         if take(found, key) is not None:
             raise UserError(f"rothamsted report: {key} is of figures; give format={','.join(FIGURE_FORMATS)} with it")
-    return _analyze("report", found)
+    return _analyze("report", found, screen_of(arguments, command="report"))
 
 
-def _analyze(command: str, found: dict[str, str]) -> int:
+def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     request = dict(found)
     plots, folder = take_plots(found, command), take(found, "folder")
     export, names_file = take(found, "export"), take(found, "export_names")
@@ -70,7 +68,7 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
     from rothamsted.publish.export import Names, read_names, write_export
-    from rothamsted.publish.pages import copy_page, report_html, write_page, write_picture
+    from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page, write_picture
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
@@ -92,7 +90,7 @@ def _analyze(command: str, found: dict[str, str]) -> int:
     write_page(recorder, run_id, html)
     _link_outer(recorder, dataset.experiment_id, run_id, dataset.name)
     recorder.close()
-    console = Console()
+    console = screen.console
     console.print(description(analysis), markup=False, soft_wrap=True)
     if folder is not None:
         console.print(
@@ -103,6 +101,10 @@ def _analyze(command: str, found: dict[str, str]) -> int:
         console.print(f"export: {written}", markup=False, soft_wrap=True)
     link = tracking.run_link(uri, dataset.experiment_id, run_id)
     console.print(f"in MLflow: {tracking.ui_command(uri)}    # then {link}", markup=False, soft_wrap=True)
+    if screen.is_json:
+        from rothamsted.cli.results import plain_analysis
+
+        screen.give({**plain_analysis(analysis), "run_id": run_id, "artifact": REPORT})
     return 0
 
 
@@ -127,7 +129,7 @@ def export(arguments: Sequence[str]) -> int:
 
 def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
-    found = pairs(arguments, command="compare")
+    found, screen = pairs(arguments, command="compare"), screen_of(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder")
     asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
     objective, over = take_objective(found, "compare"), take_over(found, "compare")
@@ -146,7 +148,7 @@ def compare(arguments: Sequence[str]) -> int:
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "compare")
     html = comparison_html(dataset, subjects, settings)
-    console = Console()
+    console = screen.console
     console.print(comparison_text(dataset, settings), markup=False, soft_wrap=True)
     outer = tracking.current_run_id()
     if outer is not None:  # `mlflow run . -e compare` has opened a run for it
@@ -155,12 +157,17 @@ def compare(arguments: Sequence[str]) -> int:
             write_page(recorder, outer, html, "report/comparison.html")
     written = copy_page(html, output_folder(folder, usual=REPORTS, tracking_uri=uri), dataset.name[:80])
     console.print(f"comparison: {written}", markup=False, soft_wrap=True)
+    if screen.is_json:
+        from rothamsted.analysis.analyze import analyze as analyze_dataset
+        from rothamsted.cli.results import plain_analysis
+
+        screen.give({**plain_analysis(analyze_dataset(dataset, settings)), "page": str(written)})
     return 0
 
 
 def power(arguments: Sequence[str]) -> int:
     """How many replicates it takes to see a difference, from the spread of an earlier sweep."""
-    found = pairs(arguments, command="power")
+    found, screen = pairs(arguments, command="power"), screen_of(arguments, command="power")
     difference = take_number(found, "difference", float, "power")
     asked, over = take_settings(found, "power"), take_over(found, "power")
     uri = open_store()
@@ -172,7 +179,9 @@ def power(arguments: Sequence[str]) -> int:
     dataset = take_dataset(found, "power", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "power")
-    Console().print(power_text(dataset, difference, settings), markup=False, soft_wrap=True)
+    text = power_text(dataset, difference, settings)
+    screen.console.print(text, markup=False, soft_wrap=True)
+    screen.give({"sweep": dataset.name, "difference": difference, "text": text})
     return 0
 
 

@@ -14,24 +14,30 @@ from rothamsted.studies import Study, load_study
 from rothamsted.suggest import known_names
 
 _EACH = {"-m", "--multirun"}  # as Hydra writes it: train every combination
+_STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM
 _BARE = ("--no-save", "--help")  # options of a study without a value
 
 
 def train(arguments: Sequence[str]) -> int:
     """Train a study once: `rothamsted train batch_size optimizer.lr=0.1 --no-save`."""
     if not arguments or arguments[0].startswith("-"):
-        known = ", ".join(sorted(study_commands(find_root(Path.cwd())))) or "none"
-        raise UserError(
-            f"rothamsted train: which study? write rothamsted train STUDY [FIELD=VALUE ...]; known: {known}"
-        )
+        from rothamsted.starters.from_here import find_here
+
+        known = ", ".join(find_here(find_home(Path.cwd()))) or "none"
+        raise UserError(f"rothamsted train: which study? write rothamsted train STUDY [FIELD=VALUE ...]; here: {known}")
     name, words = arguments[0], list(arguments[1:])
     if not _EACH & set(words):
         return entry_point(name, words)
-    statuses = []
+    worst = 0
     for one in combinations([word for word in words if word not in _EACH]):
         print(f"train {name} {' '.join(one)}", flush=True)
-        statuses.append(entry_point(name, one))
-    return max(statuses)
+        try:
+            entry_point(name, one)
+        except SystemExit as ended:  # a study's own command line ends with its status
+            worst = max(worst, int(ended.code or 0))
+        if worst in _STOPPED:
+            break
+    return worst
 
 
 def combinations(words: Sequence[str]) -> list[list[str]]:
@@ -58,8 +64,10 @@ def combinations(words: Sequence[str]) -> list[list[str]]:
 
 def entry_point(name: str, arguments: Sequence[str]) -> int:
     """Run a study by hand: `rothamsted batch_size optimizer.lr=0.1`, or with --optimizer.lr 0.1."""
-    from rothamsted.studies import main
+    from rothamsted.studies import find, is_script, main
 
+    if is_script(name):
+        return main(find(name, find_home(Path.cwd())), as_options(arguments)) or 0
     root = find_root(Path.cwd())
     known = study_commands(root)
     if name not in known:
@@ -72,8 +80,10 @@ def entry_point(name: str, arguments: Sequence[str]) -> int:
 
 def is_study(name: str) -> bool:
     """Whether the MLproject here, if there is one, has a study of this name."""
+    from rothamsted.studies import is_script
+
     root = find_home(Path.cwd())
-    return (root / FILE_NAME).is_file() and name in study_commands(root)
+    return is_script(name) or ((root / FILE_NAME).is_file() and name in study_commands(root))
 
 
 def as_options(words: Sequence[str]) -> list[str]:

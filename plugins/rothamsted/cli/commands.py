@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rothamsted import places, tags
 from rothamsted.cli.after_dashes import COMMAND
@@ -18,7 +18,11 @@ from rothamsted.cli.screen import screen_of
 from rothamsted.cli.sweep_target import take_file
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home
+from rothamsted.spec import plan
 from rothamsted.spec.field_values import seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
 
@@ -64,7 +68,7 @@ def check(arguments: Sequence[str]) -> int:
     from rothamsted.promotion.judge.applies import policy_of
     from rothamsted.sweeping.open.from_file import load
 
-    found = pairs(arguments, command="check")
+    found, screen = pairs(arguments, command="check"), screen_of(arguments, command="check")
     root = find_home(Path.cwd())
     path = take_file(found, root)
     if path is None and COMMAND not in found and "study" not in found:
@@ -74,17 +78,17 @@ def check(arguments: Sequence[str]) -> int:
     spec, study = load(path, found, root)
     policy_of(spec, root)
 
-    from rich.console import Console
-
     from rothamsted.sweeping.open.check import print_plan
 
-    print_plan(spec, study, console=Console(), is_timed=is_timed)
+    print_plan(spec, study, console=screen.console, is_timed=is_timed)
+    size = plan(spec, n_preview=0)
+    screen.give({"sweep": spec.name, "n_conditions": size.n_conditions, "n_replicates": size.n_replicates})
     return 0
 
 
 def worker(arguments: Sequence[str]) -> int:
     """Work on a sweep that was started before, until nothing is left."""
-    found = pairs(arguments, command="worker")
+    found, screen = pairs(arguments, command="worker"), screen_of(arguments, command="worker")
     name = take(found, "sweep")
     storage = take(found, "storage") or places.STORAGE
     if name is None:
@@ -97,10 +101,11 @@ def worker(arguments: Sequence[str]) -> int:
 
     storage = search_of(storage, name, root=find_home(Path.cwd()), tracking_uri=tracking_uri())
     _wait_for(name, storage, take(found, "wait"))
-    printed = _Printed()
+    printed = _Printed(screen.console)
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
-    print(f"sweep {name}: {why.value}; replicates that ended here: {printed.n_ended}")
+    screen.say(f"sweep {name}: {why.value}; replicates that ended here: {printed.n_ended}")
+    screen.give({"sweep": name, "why": why.value, "n_ended": printed.n_ended})
     return 0
 
 
@@ -132,11 +137,9 @@ def _wait_for(
 class _Printed:
     """Events of a worker by hand, a line for each replicate that ended."""
 
-    def __init__(self) -> None:
-        from rich.console import Console
-
+    def __init__(self, console: Console) -> None:
         self.n_ended = 0
-        self._console = Console()
+        self._console = console
 
     def show(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "end":

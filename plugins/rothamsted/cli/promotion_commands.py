@@ -7,7 +7,6 @@ sweep, a policy for something else, evidence that was altered) is one line and e
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from rothamsted.cli.screen import screen_of
 from rothamsted.cli.settings import find_named, take_number
 from rothamsted.cli.store import open_store
 from rothamsted.errors import SpecError, UserError
-from rothamsted.mlproject import find_root
+from rothamsted.mlproject import find_home
 from rothamsted.tracking.registry.names import check_model
 
 if TYPE_CHECKING:  # what judges is imported when the command line has no mistake
@@ -30,7 +29,6 @@ if TYPE_CHECKING:  # what judges is imported when the command line has no mistak
     from rothamsted.promotion.ledger.decision import PromotionOutcome
 
 NOT_YET = 3  # exit status
-WIDTH = 160  # characters of a table, where no terminal says how wide it is
 
 
 def promote(arguments: Sequence[str]) -> int:
@@ -42,7 +40,7 @@ def promote(arguments: Sequence[str]) -> int:
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
-    root, uri = find_root(Path.cwd()), open_store()
+    root, uri = find_home(Path.cwd()), open_store()
     find_named({"sweep": sweep}, uri)
 
     from rothamsted import api, promoting
@@ -77,7 +75,7 @@ def show_decision(outcome: PromotionOutcome, uri: str, console: Console) -> None
 
 def rollback(arguments: Sequence[str]) -> int:
     """Make the previous champion of a registered model the champion again."""
-    found = pairs(arguments, command="rollback")
+    found, screen = pairs(arguments, command="rollback"), screen_of(arguments, command="rollback")
     model, reason = take(found, "model"), take(found, "reason", "") or ""
     policy_file = take(found, "policy")
     if model is None:
@@ -91,19 +89,20 @@ def rollback(arguments: Sequence[str]) -> int:
     aliases = _aliases(model, policy_file)
     done = roll_back(model, registry=open_registry(uri), aliases=aliases, reason=reason)
     left = f"version {done.next_before}" if done.next_before else "nothing: there was no champion before it"
-    Console().print(
+    screen.console.print(
         f"{model}: {aliases.champion} is version {done.new} again, was version {done.old}; reason: {done.reason}.\n"
         f"Another rollback would go back to {left}.",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+    screen.give({"model": model, **dataclasses.asdict(done)})
     return 0
 
 
 def registry(arguments: Sequence[str]) -> int:
     """Print the history of a registered model: versions, verdicts, champions."""
-    found = pairs(arguments, command="registry")
+    found, screen = pairs(arguments, command="registry"), screen_of(arguments, command="registry")
     model, policy_file = take(found, "model"), take(found, "policy")
     uri = open_store()
     if model is not None:
@@ -118,12 +117,13 @@ def registry(arguments: Sequence[str]) -> int:
         known = ", ".join(opened.model_names()) or "none yet"
         raise UserError(f"rothamsted registry: which model? give model=NAME; there are: {known}")
     told = history(model, registry=opened, aliases=_aliases(model, policy_file))
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = screen.console
     console.print(versions_table(told))
     if told.changes:
         console.print(changes_table(told))
     for mark in told.marks:
         console.print(f"note: {mark}", markup=False, highlight=False, soft_wrap=True)
+    screen.give({"model": model, **dataclasses.asdict(told)})
     return 0
 
 
@@ -183,7 +183,7 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
     from rothamsted.promotion.judge.policy import Aliases
     from rothamsted.promotion.judge.policy_file import FOLDER, load_policy
 
-    root = find_root(Path.cwd())
+    root = find_home(Path.cwd())
     if policy_file is not None:
         return load_policy(policy_file, root).aliases
     policies = [load_policy(path.relative_to(root), root) for path in sorted((root / FOLDER).glob("*.yaml"))]

@@ -105,7 +105,7 @@ USAGES: Mapping[str, Usage] = {
     "train": Usage(
         does="Train a study once, by hand.",
         keys={
-            "study": "its name in MLproject",
+            "study": "its name in MLproject, or a script's function, train.py:train",
             "config": "YAML or JSON file of fields",
             "output": "folder for the files of the trained model",
             "save": "leave nothing behind: no MLflow run, no files",

@@ -24,7 +24,9 @@ from rothamsted.wording import number as written_number
 MOST_SHOWN = 10  # conditions of a table; the CSV files have all
 
 
-def show(analysis: Analysis, console: Console, *, left: str = "", tracking_uri: str, storage: str) -> None:
+def show(
+    analysis: Analysis, console: Console, *, left: str = "", tracking_uri: str, storage: str, is_kept: bool = True
+) -> None:
     """Print what a sweep has found.
 
     Args:
@@ -33,6 +35,7 @@ def show(analysis: Analysis, console: Console, *, left: str = "", tracking_uri: 
         left: What is still to do, in words; empty: nothing.
         tracking_uri: Where its runs are.
         storage: Database URL of its search.
+        is_kept: The databases stay, so that somebody can look there.
     """
     dataset = analysis.dataset
     for mark in analysis.marks:
@@ -57,7 +60,7 @@ def show(analysis: Analysis, console: Console, *, left: str = "", tracking_uri: 
         _line(console, text)
     if left:
         console.print(f"{left}: give the same command again to go on", soft_wrap=True)
-    if dataset.kind == "sweep":
+    if dataset.kind == "sweep" and is_kept:
         _where(dataset, console, tracking_uri, storage)
 
 

@@ -109,8 +109,6 @@ def override_sweep_keys(
             _set_in_space(editor, rest, parse_override(key, overrides[key]))
         elif key == "command":
             editor.put((key,), overrides[key])  # as it is: it has blanks and braces that YAML would read
-        elif key in OBJECTIVE_KEYS:
-            _set_key(editor, ("objective", key), parse_override(key, overrides[key]))
         else:
             _set_key(editor, tuple(key.split(".")), parse_override(key, overrides[key]))
     return editor.document(document.source), GivenParameters(values=parameters, below=frozenset(below))
@@ -213,7 +211,7 @@ class _Editor:
 
 def _set_key(editor: _Editor, path: KeyPath, value: Any) -> None:
     key = str(path[0])
-    if path == ("metric",) and value is not None:
+    if path == ("metric",) and value not in (None, editor.get(("objective", "metric"))):
         path, value = ("objective",), {"metric": value}  # the direction was that of another metric
     elif len(path) == 1 and key in OBJECTIVE_KEYS:
         path = ("objective", key)
