@@ -51,6 +51,7 @@ class SweepRun:
             is_outer: the run that MLflow opened around this process becomes the sweep's.
             parent_id: the run to nest it under.
         """
+        used = dataset_of(self.sweep, self.study, self.data_digest)
         if is_outer:
             named = {"mlflow.runName": self.sweep.name}  # MLflow gave it a random one
             recorder.log(run_id, params=self._params(), tags={**self._tags(), **named})
@@ -63,9 +64,10 @@ class SweepRun:
                 tags=self._tags(),
                 params=self._params(),
                 start_ms=now_ms(),
+                dataset=used,
             )
         recorder.flush()
-        if (used := dataset_of(self.sweep, self.study, self.data_digest)) is not None:
+        if is_outer and used is not None:
             recorder.log_dataset(run_id, used)
         self._log_file(recorder, run_id)
         recorder.log_text(run_id, tracking.environment_text(), f"{self._folder}/environment.txt")
