@@ -103,6 +103,7 @@ def _record(project: Project, name: str) -> dict[str, Any]:
         columns = "SELECT run_uuid, key, step, CASE WHEN is_nan THEN 'nan' ELSE value END FROM"
         points = rows(columns + " metrics WHERE run_uuid IN ({runs})")
         latest = rows(columns + " latest_metrics WHERE run_uuid IN ({runs})")
+    names = {run_id: "/".join(_path(run_id, names, said)) for run_id in names}
     runs = {run_id for run_id in names if said[run_id][tags.ROLE] != "sweep"}
     return {
         "n_sweep_runs": len(names) - len(runs),
@@ -110,6 +111,13 @@ def _record(project: Project, name: str) -> dict[str, Any]:
         "points": _counted(points, runs, names),
         "latest": _counted(latest, runs, names),
     }
+
+
+def _path(run_id: str, names: Mapping[str, str], said: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The names of a run and of those above it, below the sweep's: each trial has a "seed 0"."""
+    parent = said[run_id].get("mlflow.parentRunId", "")
+    above = _path(parent, names, said) if said.get(parent, {}).get(tags.ROLE, "sweep") != "sweep" else []
+    return [*above, names[run_id]]
 
 
 def _counted(points: list[tuple[Any, ...]], runs: set[str], names: Mapping[str, str]) -> Counter[tuple[Any, ...]]:
