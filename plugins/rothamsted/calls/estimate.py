@@ -10,7 +10,7 @@ from typing import Any
 from rothamsted.analysis.ranking import members_of
 from rothamsted.analysis.values import Analysis, ConditionSummary, Interval, Phase
 from rothamsted.errors import UserError
-from rothamsted.wording import number as written_number
+from rothamsted.wording import estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,10 @@ class ConditionEstimate:
     model: str
 
     def __repr__(self) -> str:
-        mean, low, high = (written_number(value) for value in (self.mean, self.ci_low, self.ci_high))
-        return f"{self.label}: {mean} [{low}, {high}], n = {self.n}" + (f", {self.verdict}" if self.verdict else "")
+        written = estimate(self.mean, self.ci_low, self.ci_high)
+        return f"{self.label}: {written.value} {written.interval}, n = {self.n}" + (
+            f", {self.verdict}" if self.verdict else ""
+        )
 
 
 def best_of(analysis: Analysis) -> ConditionEstimate:

@@ -10,6 +10,7 @@ import inspect
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -172,12 +173,14 @@ class Study:
         return self.function.call(*args, **kwargs)
 
     def main(self, argv: Sequence[str] | None = None) -> None:
-        """The study's command line; it ends the process. Does nothing while another process imports the script."""
+        """The study's command line; it ends the process. At the top level of a file that is only imported: nothing."""
+        caller = sys._getframe(1)
+        is_imported = caller.f_code.co_name == "<module>" and caller.f_globals.get("__name__") != "__main__"
+        if is_imported:
+            return
         from rothamsted.studies.by_hand import main
-        from rothamsted.studies.scripts import is_importing
 
-        if not is_importing():
-            main(self, argv)
+        main(self, argv)
 
     @property
     def known_metrics(self) -> Mapping[str, Metric]:

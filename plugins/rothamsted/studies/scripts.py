@@ -5,19 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 
 from rothamsted.errors import StudyError, UserError
 
 _imported: set[str] = set()
-_importing: ContextVar[bool] = ContextVar("rothamsted_importing", default=False)
-
-
-def is_importing() -> bool:
-    """Whether a script is only being imported for its functions."""
-    return _importing.get()
 
 
 def is_script_module(name: str) -> bool:
@@ -45,7 +38,6 @@ def import_script(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     _imported.add(spec.name)
-    token = _importing.set(True)
     try:
         spec.loader.exec_module(module)
     except UserError:
@@ -57,8 +49,6 @@ def import_script(path: Path) -> ModuleType:
             f"{path}: importing it raised {type(error).__name__}: {' '.join(str(error).split())}{_at(error, path)}; "
             'what is not a definition belongs below if __name__ == "__main__":'
         ) from error
-    finally:
-        _importing.reset(token)
     return module
 
 

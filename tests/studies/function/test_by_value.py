@@ -87,3 +87,12 @@ def test_a_scripts_function_is_the_same_study_in_a_process_that_has_no_script(fo
     assert first == "other minimize ['seed', 'lr', 'path', 'opt.lr', 'opt.kind', 'net.depth', 'net.mode']"
     # By hand: 2 * 0.25 * 0.5 * 3.
     assert second == "finished  0.75"
+
+
+def test_main_at_the_top_of_a_file_does_nothing_where_the_file_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "taught.py").write_text(
+        "from rothamsted import study\n\n\n@study\ndef taught(seed: int):\n    return 1.0 * seed\n\n\ntaught.main()\n"
+    )
+    (tmp_path / "other.py").write_text("from taught import taught\n\nprint('value', taught(seed=3))\n")
+    done = subprocess.run([sys.executable, "other.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.returncode) == ("value 3.0\n", 0), done.stderr
