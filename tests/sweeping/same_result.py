@@ -29,7 +29,8 @@ def check_readers_agree(storage: str, tracking_uri: str) -> None:
         has_confirmation = sweep.confirm is not None and find_search(storage, sweep.confirm_name) is not None
         confirmation = confirm_queue_of(sweep) if has_confirmation else None
         run_id = str(record.attributes[tags.RUN_ID])
-        searched = read_search(queue_of(sweep), sweep, confirmation=confirmation, run_id=run_id)
+        grown = record.attributes.get(tags.GROWN, [])
+        searched = read_search(queue_of(sweep), sweep, confirmation=confirmation, run_id=run_id, growths=grown)
         if searched.is_complete:
             assert_same_result(searched, read_sweep(run_id, uri=tracking_uri))
 

@@ -45,7 +45,8 @@ def data(project: Project, name: str, storage: str = "") -> Dataset:
     record = find_search(storage, name)
     assert record is not None
     sweep = from_resolved({**record.spec, "storage": storage})
-    return read_search(queue_of(sweep), sweep, confirmation=confirm_queue_of(sweep))
+    grown = record.attributes.get(tags.GROWN, [])
+    return read_search(queue_of(sweep), sweep, confirmation=confirm_queue_of(sweep), growths=grown)
 
 
 def scores(project: Project, name: str, storage: str = "") -> dict[tuple[Any, ...], float]:

@@ -41,6 +41,7 @@ def read_search(
     experiment_id: str = "",
     question: str = "",
     metrics: Mapping[str, Metric] | None = None,
+    growths: Sequence[Mapping[str, Any]] = (),
 ) -> Dataset:
     """Return the dataset of a sweep as its search has it: every condition that has been told something.
 
@@ -52,11 +53,12 @@ def read_search(
         experiment_id: MLflow's folder of the run.
         question: The sweep file's opening comment.
         metrics: What its study declares of its metrics.
+        growths: What was added to it when, in order.
     """
     fresh = confirmation.trials([tags.CONFIRMS, tags.RESULT]) if confirmation is not None else []
     trials = queue.trials(KEYS)
     found = dataset_of(sweep, trials, fresh, run_id=run_id, experiment_id=experiment_id, question=question)
-    grown = (*growth_marks(queue.attribute(tags.GROWN, [])), *parent_marks(sweep))
+    grown = (*growth_marks(growths), *parent_marks(sweep))
     found = replace(found, metrics=metrics or {}, marks=(*found.marks, *grown))
     if confirmation is None or sweep.confirm is None or not found.is_complete:
         return found

@@ -131,6 +131,7 @@ class Opened:
             experiment_id=self.experiment_id,
             question=self.question,
             metrics=self.study.known_metrics,
+            growths=self.growths,
         )
 
     def end_run(self, status: RunStatus) -> None:

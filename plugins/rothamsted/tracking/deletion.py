@@ -213,7 +213,7 @@ def _delete_rows(connection: sa.Connection, table: str, key: sa.ColumnElement[st
                     connection.execute(sa.update(other).where(of_ids).values({reference.parent.name: None}))
                 else:
                     connection.execute(sa.delete(other).where(of_ids))
-        connection.execute(sa.delete(own[table]).where(key.in_(some)))
+        connection.execute(sa.delete(own[table]).where(own[table].c[key.name].in_(some)))
 
 
 def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
