@@ -17,10 +17,9 @@ from rothamsted.catalog import EXECUTORS
 from rothamsted.errors import UserError
 from rothamsted.records import Outcome
 from rothamsted.result import SessionResult
-from rothamsted.suggest import known_names
 from rothamsted.sweeping.coordinator.coordinator import STOPPED
 from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
-from rothamsted.sweeping.open.if_exists import IF_EXISTS, IfExists, check_code, free_name
+from rothamsted.sweeping.open.if_exists import IfExists, named
 from rothamsted.sweeping.opened import Place
 from rothamsted.unsaved import UnsavedDatabases, only_here, open_unsaved
 
@@ -64,15 +63,12 @@ def sweep(
 
 def run(described: DescribedSweep, *, if_exists: IfExists = "resume", save: bool = True) -> Result:
     """Run a described sweep, or go on with it; see `sweep`."""
-    if if_exists not in IF_EXISTS:
-        raise UserError(f"{PLACE}: if_exists={if_exists!r}: {known_names(str(if_exists), IF_EXISTS)}")
     databases = None if save else open_unsaved()
     if databases is not None:
         described = described.with_spec(databases.takes(described.spec))
-    elif if_exists == "new":
-        described = described.renamed(free_name(described.spec))
-    elif if_exists == "resume":
-        check_code(described.spec, described.study, described.root)
+    else:
+        spec = named(described.spec, described.study, described.root, str(if_exists), place=PLACE)
+        described = described if spec is described.spec else described.renamed(spec.name)
     with nullcontext() if databases is None else only_here(databases):
         ended, uri = _session(described, databases)
         _check_ended(ended, uri)

@@ -33,7 +33,7 @@ def sweep(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.open.from_file import load, opening_comment
 
     found, screen = pairs(arguments, command="sweep"), screen_of(arguments, command="sweep")
-    is_saved = take_truth(found, "save", "sweep")
+    is_saved, if_exists = take_truth(found, "save", "sweep"), take(found, "if_exists", "resume")
     root = find_home(Path.cwd())
     given = take_file(found, root, default="sweeps/quickstart.yaml")
     path = None if given is None else places.input_file(given)
@@ -43,9 +43,12 @@ def sweep(arguments: Sequence[str]) -> int:
     from rothamsted import api, tracking  # once the file has no mistake: what runs it takes long to import
     from rothamsted.cli.sweep_ending import ended, executor_of
     from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
+    from rothamsted.sweeping.open.if_exists import named
     from rothamsted.sweeping.opened import Place
     from rothamsted.unsaved import unsaved
 
+    if is_saved:
+        spec = named(spec, study, root, str(if_exists), place="rothamsted sweep")
     console = screen.console
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)

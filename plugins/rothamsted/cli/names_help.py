@@ -44,7 +44,8 @@ def help_text(command: str) -> str:
     usage = USAGES[command]
     words = " ".join(key.upper() for key in usage.words) + (" ..." if usage.several else "")
     width = max(map(len, map(usage.written, usage.keys)))
-    lines = [f"usage: rothamsted {command} {words} [KEY=VALUE ...]".replace("  ", " "), "", usage.does, ""]
+    last = " [-- COMMAND]" if usage.takes_command else ""
+    lines = [f"usage: rothamsted {command} {words} [KEY=VALUE ...]{last}".replace("  ", " "), "", usage.does, ""]
     lines += [f"  {usage.written(key):{width}}  {meaning}" for key, meaning in usage.keys.items()]
     if usage.others:
         lines += ["", f"Also: {usage.others}."]

@@ -20,6 +20,7 @@ class Usage:
         several: what several words of the last kind mean: none may be given; the command is run once for `each`; or
             it takes them `together`, joined by commas.
         switches: keys that are true or false -> what the bare option says: `--yes` is yes=true, `--no-save` save=false.
+        takes_command: whether a command may follow after --.
         others: which other keys are taken, in words; empty: none.
         example: what follows the command's name.
         completes: what the words name, for completion: file, sweep, command, key, study, shell, or nothing.
@@ -30,6 +31,7 @@ class Usage:
     words: tuple[str, ...] = ()
     several: Literal["", "each", "together"] = ""
     switches: Mapping[str, bool] = field(default_factory=dict)
+    takes_command: bool = False
     others: str = ""
     example: str = ""
     completes: str = ""
@@ -64,9 +66,12 @@ USAGES: Mapping[str, Usage] = {
             "config": "the sweep file; by default sweeps/quickstart.yaml",
             "command": "what trains one replicate, with placeholders; also written last, after --",
             "all": "a folder: run each sweep file in it, one after the other",
+            "if_exists": "where the name was started before: resume (refuses changed code), new (takes a free name), "
+            "or resume_with_changed_code",
             "save": "leave nothing behind: the databases are temporary ones",
         },
         words=("config",),
+        takes_command=True,
         several="each",
         switches={"save": False},
         others=_FILE,
@@ -77,6 +82,7 @@ USAGES: Mapping[str, Usage] = {
         does="Validate a sweep file, train one replicate to see how long it takes, and print the plan.",
         keys={"config": "the sweep file", "time": "train nothing"},
         words=("config",),
+        takes_command=True,
         several="each",
         switches={"time": False},
         others=_FILE,

@@ -7,15 +7,39 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from rothamsted import tags
-from rothamsted.errors import ResumeError
+from rothamsted.errors import ResumeError, SpecError
 from rothamsted.search import find_search
 from rothamsted.spec import Sweep
 from rothamsted.studies import Study
+from rothamsted.suggest import known_names
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import digest_of_target, started_record
 
 IfExists = Literal["resume", "new", "resume_with_changed_code"]
 IF_EXISTS: tuple[str, ...] = get_args(IfExists)
+
+
+def named(sweep: Sweep, study: Study | ForeignStudy, root: Path, if_exists: str, *, place: str) -> Sweep:
+    """The sweep under the name that it gets.
+
+    Args:
+        sweep: as it was described.
+        study: what it trains.
+        root: of the project.
+        if_exists: one of IF_EXISTS.
+        place: what a mistake is said of.
+
+    Raises:
+        ResumeError: it would go on with other code.
+        SpecError: there is no such choice.
+    """
+    if if_exists not in IF_EXISTS:
+        raise SpecError(f"{place}: if_exists={if_exists!r}: {known_names(if_exists, IF_EXISTS)}")
+    if if_exists == "new":
+        return sweep.model_copy(update={"name": free_name(sweep)})
+    if if_exists == "resume":
+        check_code(sweep, study, root)
+    return sweep
 
 
 def free_name(sweep: Sweep) -> str:
