@@ -60,7 +60,8 @@ def run(
 
 def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> SessionResult:
     """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
-    say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
+    if not opened.labels:
+        say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
     meanwhile = _import_what_draws if opened.sweep.execution.report else None
     session = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile).run()
     data, settings = opened.data(), settings_of(opened.sweep.statistics)

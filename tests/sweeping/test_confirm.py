@@ -223,9 +223,9 @@ def test_keeping_more_confirms_only_those_that_are_new(project: Project) -> None
 
 
 def test_other_seeds_for_a_confirmation_are_refused(project: Project) -> None:
-    project.start(CONFIRM)
-    with pytest.raises(ResumeError, match="confirm"):
-        project.start({**CONFIRM, "confirm": {"keep": 2, "replicates": 5}})
+    project.work(project.start(CONFIRM))  # on seeds 3 to 6
+    with pytest.raises(ResumeError, match="confirm.*confirmed replicates keep their seeds"):
+        project.start({**CONFIRM, "confirm": {"keep": 2, "seeds": [4, 5, 6, 7]}})
 
 
 def test_a_diverged_condition_is_not_confirmed(project: Project) -> None:

@@ -106,7 +106,9 @@ def test_the_runs_of_a_contest_say_what_they_are(here: Project) -> None:
     [champion, _], [challenger, *_] = (of[:2] for of in runs_of(here, contest(here)))
     kept = (tags.ROLE, tags.PHASE, tags.SWEEP, tags.CONTESTANT, tags.SEED)
     assert [champion.tags[key] for key in kept] == ["replicate", "contest", "toys.contest", "champion", "7"]
-    assert (champion.name, challenger.name) == ("champion replicate 0", "challenger replicate 0")
+    above = [find_run(one.tags["mlflow.parentRunId"], uri=here.tracking_uri) for one in (champion, challenger)]
+    assert [one.name for one in above if one is not None] == ["champion", "challenger"]
+    assert (champion.name, challenger.name) == ("seed 7", "seed 7")
 
 
 def test_a_contest_is_no_sweep_to_whoever_looks_for_one(here: Project) -> None:
