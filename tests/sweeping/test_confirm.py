@@ -224,7 +224,7 @@ def test_keeping_more_confirms_only_those_that_are_new(project: Project) -> None
 
 def test_other_seeds_for_a_confirmation_are_refused(project: Project) -> None:
     project.work(project.start(CONFIRM))  # on seeds 3 to 6
-    with pytest.raises(ResumeError, match="confirm.*confirmed replicates keep their seeds"):
+    with pytest.raises(ResumeError, match=r"confirm.*confirmed replicates keep their seeds"):
         project.start({**CONFIRM, "confirm": {"keep": 2, "seeds": [4, 5, 6, 7]}})
 
 

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from scipy.stats import trim_mean
 
 from rothamsted import tags
-from rothamsted.errors import ResumeError
+from rothamsted.analysis.ranking import ranked
 from rothamsted.tracking import find_runs
 from tests.sweeping.conftest import Project
 from tests.sweeping.search_run import Ran, run
@@ -84,7 +84,13 @@ def test_with_means_a_sentence_names_the_seed_that_failed_and_the_way_out(projec
     assert said in " ".join(found.printed.split())
 
 
-def test_another_number_over_seeds_is_another_objective_for_a_sweep_that_has_begun(project: Project) -> None:
-    project.start(changes("median"))
-    with pytest.raises(ResumeError, match=r"objective\.over"):
-        project.start(changes("mean"))
+def test_another_number_over_seeds_is_another_objective_by_which_what_is_finished_is_ranked_anew(
+    project: Project,
+) -> None:
+    opened = project.start(changes("median"))
+    project.work(opened)
+    assert ranked(opened.data())[0] == BEST  # the mean of its seeds is spoilt by one bad seed
+    again = project.start(changes("mean"))
+    begun = [event["phase"] for event in project.work(again) if event["event"] == "start"]
+    assert "search" not in begun  # only the other winner is confirmed
+    assert ranked(again.data())[0] != BEST

@@ -93,7 +93,7 @@ REFUSED: dict[str, tuple[dict[str, Any] | None, Any, str]] = {
     "no such sweep": (None, "rates", "there is no sweep called 'rates' in sqlite:///"),
     "nothing confirmed": (PARENT, "rates", "confirms nothing; add confirm to it and give its command again, or say"),
     "itself": (PARENT, "starts", "'starts' is this very sweep; name another one"),
-    "another word": (PARENT, {"sweep": "rates", "take": "winner"}, "take: must be confirmed or best, not 'winner'"),
+    "another word": (PARENT, {"sweep": "rates", "take": "winner"}, "take: must be 'confirmed' or 'best', not 'winner'"),
     "a parameter that is none here": (
         {**CONFIRMED, "space": {"optimizer.momentum": [0.0, 0.5]}},
         {"sweep": "rates", "values": {"momentun": 0.5}},

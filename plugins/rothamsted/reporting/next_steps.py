@@ -11,6 +11,7 @@ from statistics import median
 
 from rothamsted.analysis.commands import fetch_line, is_entry_point, name_beside, resolved_path, run_line
 from rothamsted.analysis.values import Analysis, Best
+from rothamsted.statistics.best_power import MOST_SEEDS
 from rothamsted.wording import count, duration, number
 
 MOST_CONFIRMED = 5  # conditions that are proposed for a confirmation
@@ -94,7 +95,7 @@ def _more_seeds(analysis: Analysis) -> NextStep | None:
 
 def _too_many(analysis: Analysis, best: Best) -> NextStep:
     """No number of seeds that can be tried decides what is open: ask how large a loss matters."""
-    words = "The open conditions are too close to the best to be told apart by more seeds. Use any of them"
+    words = f"To tell the open conditions from the best would take more than {MOST_SEEDS} seeds. Use any of them"
     seen = analysis.detectable
     if seen is None or analysis.dataset.kind != "sweep" or analysis.dataset.crossed:  # of crossed there is no plan
         return NextStep(words=f"{words}.")
@@ -153,4 +154,5 @@ def _is_staged(analysis: Analysis) -> bool:
 
 
 def _is_in_project(analysis: Analysis) -> bool:
-    return is_entry_point(analysis.dataset.design.get("study"))
+    design = analysis.dataset.design
+    return not {"project", "command"} & design.keys() and is_entry_point(str(design.get("study", "")))
