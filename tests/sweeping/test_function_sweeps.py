@@ -216,7 +216,6 @@ def f(seed, kind="sklearn"):
     script.work(opened)
     notes = [{k: v for k, v in run.tags.items() if "model" in k} for run in replicates(script)]
     assert all(tags.MODEL in note for note in notes), notes
-    mlflow.set_tracking_uri(script.tracking_uri)
     lines, net = (mlflow.pyfunc.load_model(note[tags.MODEL]) for note in notes)
     assert lines.predict(np.array([[0.5]])) == pytest.approx([1.0])
     assert np.shape(net.predict(np.zeros((3, 1), np.float32))) == (3, 1)

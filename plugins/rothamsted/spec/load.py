@@ -19,7 +19,7 @@ from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
 from rothamsted.spec.directions import with_declared_directions
 from rothamsted.spec.document import Document, KeyPath, read_document
-from rothamsted.spec.exponents import validated
+from rothamsted.spec.exponents import has_exponent, validated
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
 from rothamsted.spec.overrides import (
@@ -202,10 +202,11 @@ def _validate(document: Document) -> Sweep:
 
 def _check_values(document: Document) -> None:
     """Refuse the values that no study is needed to refuse; what is missing may still come from the study."""
-    read_pruner(document)
+    if not has_exponent(document.data.get("pruner")):  # what such a number is, is settled later
+        read_pruner(document)
     data = {key: value for key, value in document.data.items() if value is not None and key not in _READ_APART}
     try:
-        Sweep.model_validate(data)
+        validated(Sweep, data)
     except ValidationError as error:
         wrong = [detail for detail in error.errors() if detail["type"] != "missing"]
         if wrong:

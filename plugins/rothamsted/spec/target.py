@@ -114,7 +114,7 @@ def with_command_defaults(document: Document) -> Document:
     Raises:
         SpecError: the command cannot be read.
     """
-    if not isinstance(document.data.get(COMMAND), str):
+    if document.data.get(COMMAND) is None:
         return document
     command = _read(document)
     found = {"name": command.name, **({"seed_parameter": SEED} if command.passes_seed(SEED) else {})}
