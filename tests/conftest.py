@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -24,6 +25,8 @@ KEPT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a server of tests needs none of its eight job processes
 }
 os.environ.update(KEPT)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a suite in the background: what tests start must heed Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("rothamsted", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("rothamsted")
 ROOT = Path(__file__).resolve().parent.parent
