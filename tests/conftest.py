@@ -68,6 +68,16 @@ def _no_inherited_mlflow_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _no_connections_to_files_that_are_gone() -> None:
+    """A process of the suite opens a thousand databases; those of earlier tests are let go, with their files."""
+    engines = sys.modules.get("rothamsted.tracking.sql.engines")
+    for uri in list(engines._engines) if engines is not None else []:
+        path = uri.removeprefix("sqlite:///")
+        if path != uri and not Path(path).exists():
+            engines.let_go(uri)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _migrations_are_loaded_once() -> Iterator[None]:
     """Alembic compiles and runs all migrations of MLflow or Optuna whenever a store is opened: here once a process."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from rothamsted.foreign import keeper
 from rothamsted.foreign.pool import Pool
 from rothamsted.foreign.process import Launch, LaunchError, Running, start, watch
 from rothamsted.system import System
@@ -175,3 +179,19 @@ def test_a_pool_is_not_needed_to_stop_what_it_started(
     pool.close()
     assert running.poll() is None
     assert running.stop(5.0) == -signal.SIGTERM
+
+
+def test_a_word_is_heard_in_a_process_that_has_two_thousand_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 3000:
+        pytest.skip("this system allows fewer open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 3000), hard))
+    with contextlib.ExitStack() as files:
+        for _ in range(2000):
+            files.enter_context(open(os.devnull))  # noqa: PTH123
+        ours, theirs = map(files.enter_context, socket.socketpair())
+        assert ours.fileno() > 1024  # what select() takes at most
+        assert keeper.ready([ours], 0.0) == []
+        theirs.send(b"x")
+        assert keeper.ready([ours], 5.0) == [ours]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -19,12 +19,12 @@ import contextlib
 import ctypes
 import json
 import os
-import select
+import selectors
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ class _Subreaper:
         """Wait for the command's end or for a word; its exit status if it ended, and whether there is a word."""
         if self._pidfd < 0:
             self._pidfd = os.pidfd_open(pid)
-        readable, _, _ = select.select([self._pidfd, *channels], [], [], seconds)
+        readable = ready([self._pidfd, *channels], seconds)
         return (_reap(pid), False) if self._pidfd in readable else (None, bool(readable))
 
     def left(self) -> list[int]:
@@ -148,6 +148,14 @@ class _Subreaper:
         return self.left()
 
 
+def ready(channels: Sequence[socket.socket | int], seconds: float | None) -> list[socket.socket | int]:
+    """Those of some channels that have something to read, waited for; a process may have thousands of open files."""
+    with selectors.DefaultSelector() as selector:
+        for channel in channels:
+            selector.register(channel, selectors.EVENT_READ)
+        return [key.fileobj for key, _ in selector.select(seconds)]  # type: ignore[misc]
+
+
 class Marked:
     """Any Unix: what the command starts is in its session, below it, or has the mark in its environment."""
 
@@ -162,7 +170,7 @@ class Marked:
         """As above; the end is asked for twenty times a second."""
         self._pid = pid
         at_most = _TICK_SECONDS if seconds is None else min(seconds, _TICK_SECONDS)
-        readable, _, _ = select.select(channels, [], [], at_most)
+        readable = ready(channels, at_most)
         ended, status = os.waitpid(pid, os.WNOHANG)
         return (os.waitstatus_to_exitcode(status), False) if ended else (None, bool(readable))
 

@@ -7,7 +7,6 @@ Each has a keeper (`keeper`) between it and its owner, which ends everything tha
 from __future__ import annotations
 
 import contextlib
-import select
 import signal
 import socket
 import subprocess
@@ -152,7 +151,7 @@ class Running:
         return read_tail(self.launch.log_path)
 
     def _is_readable(self, seconds: float) -> bool:
-        return bool(select.select([self.channel], [], [], seconds)[0])
+        return bool(keeper.ready([self.channel], seconds))
 
 
 @dataclass(frozen=True, kw_only=True)

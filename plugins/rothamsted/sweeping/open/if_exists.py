@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from rothamsted import tags
 from rothamsted.errors import ResumeError, SpecError
-from rothamsted.search import find_search
+from rothamsted.search import check_storage, find_search
 from rothamsted.spec import Sweep
 from rothamsted.studies import Study
 from rothamsted.suggest import known_names
@@ -35,6 +35,7 @@ def named(sweep: Sweep, study: Study | ForeignStudy, root: Path, if_exists: str,
     """
     if if_exists not in IF_EXISTS:
         raise SpecError(f"{place}: if_exists={if_exists!r}: {known_names(if_exists, IF_EXISTS)}")
+    check_storage(sweep.storage)
     if if_exists == "new":
         return sweep.model_copy(update={"name": free_name(sweep)})
     if if_exists == "resume":
