@@ -14,6 +14,7 @@ from typing import Any, Literal
 from rothamsted.errors import StudyError
 
 DIRECTIONS = ("minimize", "maximize")
+RETURNED = "value"  # the metric of a number that a function returns
 TEST_PREFIX = "test/"  # of metrics on rows that no choice used
 # What a trial shows of a metric over its replicates.
 SUMMARY_KEYS = ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max", "n")

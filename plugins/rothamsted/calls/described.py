@@ -15,6 +15,7 @@ from rich.console import Console
 from rothamsted.calls.keys import SweepKeys, takes_keys, with_keys
 from rothamsted.calls.spaces import is_short_of
 from rothamsted.errors import UserError
+from rothamsted.metric import RETURNED
 from rothamsted.mlproject import find_home
 from rothamsted.space import DomainError, domain_from_plain
 from rothamsted.spec import Sweep as CheckedSweep
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 FILES = (".yaml", ".yml", ".json")
 PLACE = "rt.sweep"  # what errors call the arguments of a call
 _TARGETS = "a function, 'train.py:train', a sweep file such as 'sweep.yaml', or the name of an entry point"
-RETURNED = "value"  # the metric that a returned number is
 
 
 @takes_keys

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rothamsted.cli.after_dashes import COMMAND
 from rothamsted.cli.arguments import take
+from rothamsted.metric import RETURNED
 from rothamsted.mlproject import FILE_NAME, study_commands
 
 FILES = (".yaml", ".yml", ".json")
-RETURNED = "value"  # the metric that a returned number is
 _OBJECTIVE = ("objective", "metric")
 
 

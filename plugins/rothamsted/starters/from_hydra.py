@@ -13,18 +13,8 @@ from typing import Any
 from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.space.hydra import domains_from_hydra
 from rothamsted.spec.document import Document, parse_document
-from rothamsted.starters.starter import StarterSweep, name_from, read_text
+from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from, read_text
 
-_SAMPLERS = {
-    "TPESampler": "tpe",
-    "RandomSampler": "random",
-    "CmaEsSampler": "cmaes",
-    "NSGAIISampler": "nsgaii",
-    "NSGAIIISampler": "nsgaiii",
-    "QMCSampler": "qmc",
-    "GPSampler": "gp",
-    "GridSampler": "grid",
-}
 _OPTUNA = ("sampler", "direction", "n_trials", "n_jobs", "study_name", "storage")
 _IGNORED = ("_target_", "max_batch_size")  # which sweeper it is, and how many it starts at once
 
@@ -121,7 +111,7 @@ def _sampler(
         return {"sampler": "grid"}
     sampler = values.get("sampler") or {}
     target = str(sampler.get("_target_", "")).rpartition(".")[2] if isinstance(sampler, Mapping) else ""
-    name = _SAMPLERS.get(target or "TPESampler")
+    name = SAMPLERS.get(target or "TPESampler")
     if name is None:
         left.append(str(document.error((*at, "sampler"), f"{target} has no counterpart; sampler tpe stands in")))
     seed = sampler.get("seed") if isinstance(sampler, Mapping) else None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import SpecError
-from rothamsted.starters.starter import StarterSweep, name_from, read_text
+from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from, read_text
 
 GUESSED_TRIALS = 30
 _KINDS = {
@@ -24,17 +24,6 @@ _KINDS = {
     "suggest_discrete_uniform": float,
     "suggest_int": int,
     "suggest_categorical": None,
-}
-_SAMPLERS = {
-    "TPESampler": "tpe",
-    "RandomSampler": "random",
-    "CmaEsSampler": "cmaes",
-    "NSGAIISampler": "nsgaii",
-    "NSGAIIISampler": "nsgaiii",
-    "QMCSampler": "qmc",
-    "GPSampler": "gp",
-    "GridSampler": "grid",
-    "BruteForceSampler": "exhaustive",
 }
 _PRUNED = "trial.report and trial.should_prune do nothing here: a pruner needs a function that yields its metric"
 
@@ -206,7 +195,7 @@ def _read_create(named: Mapping[str, ast.expr], place: str, read: _Read) -> None
             found = [node.value for node in ast.walk(value) if isinstance(node, ast.Constant)] or words
             read.directions = [str(one) for one in found]
         elif key == "sampler":
-            name = next((ours for theirs, ours in _SAMPLERS.items() if f"{theirs}(" in text), "")
+            name = next((ours for theirs, ours in SAMPLERS.items() if f"{theirs}(" in text), "")
             read.sampler = name
             if not name:
                 read.left.append(f"{place}: sampler {text} has no counterpart; sampler tpe stands in")

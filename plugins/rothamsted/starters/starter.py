@@ -16,6 +16,19 @@ FLOW_WIDTH = 1000  # characters: each key stays on its line
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+SAMPLERS = {  # a class of Optuna -> its name in a sweep file
+    "TPESampler": "tpe",
+    "RandomSampler": "random",
+    "CmaEsSampler": "cmaes",
+    "NSGAIISampler": "nsgaii",
+    "NSGAIIISampler": "nsgaiii",
+    "QMCSampler": "qmc",
+    "GPSampler": "gp",
+    "GridSampler": "grid",
+    "BruteForceSampler": "exhaustive",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class StarterSweep:
     """A sweep file about to be written.

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
+from rothamsted.metric import RETURNED
 from rothamsted.reported import Reported, made, report
 from rothamsted.studies.function.files import contents_of
 from rothamsted.studies.function.handover import items_of
@@ -20,7 +21,6 @@ from rothamsted.studies.function.seeding import seed_generators
 from rothamsted.studies.function.signature import SEED, STATE, Signature
 from rothamsted.studies.function.state import packed, unpacked
 
-VALUE = "value"  # the metric of a number that is returned
 EXAMPLE = '{"val_loss": 0.1}'
 RUNNING = np.zeros(1, bool)  # nobody says that a function has diverged: its objective does, at the end
 
@@ -121,7 +121,7 @@ def _result_of(result: Any, place: str, *, has_measured: bool) -> tuple[Reported
     if isinstance(result, tuple) and len(result) == 2 and (_is_number(result[0]) or isinstance(result[0], Mapping)):
         metrics, model = result
     if _is_number(metrics):
-        return made({VALUE: metrics}), model
+        return made({RETURNED: metrics}), model
     if isinstance(metrics, Mapping):
         if metrics or has_measured:
             return (made(metrics) if metrics else None), model

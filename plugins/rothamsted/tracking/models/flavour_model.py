@@ -48,8 +48,8 @@ def flavour_model(returned: Any, code: tuple[str, ...]) -> FlavourModel:
     if sklearn is not None and isinstance(model, sklearn.BaseEstimator):
         return FlavourModel(model=model, flavour="sklearn", input_example=example, code=code)
     raise ModelError(
-        f"is a {type(model).__name__}; return a scikit-learn estimator, a torch module, (model, input_example), "
-        "or a model with predict, parameters, input_example and pip_requirements"
+        f"is a {type(model).__name__}; return a scikit-learn estimator or a torch module, or (model, "
+        "input_example) of one"
     )
 
 
