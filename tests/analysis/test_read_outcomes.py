@@ -146,7 +146,7 @@ def test_trials_written_again_at_the_same_level_are_as_the_engine_wrote_them(pro
     before = written()
     assert any(key == "objective.learning_rate/mean" for key, _ in before[ids[0]])
     with tracking.open_recorder(uri) as recorder:
-        rewrite_sweep_trials(recorder, found, level=0.95, uri=uri)
+        rewrite_sweep_trials(recorder, found, Settings(), uri=uri)
     after = written()
     assert {run: set(points) for run, points in after.items()} == {run: set(points) for run, points in before.items()}
     for run_id, points in before.items():

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import make_url
 
 from rothamsted import places
+from rothamsted.errors import StoreError
 from rothamsted.sweeping.open.whose_search import search_of
 from tests.conftest import ROOT
 from tests.places.git_over_http import commit, served
@@ -154,3 +155,17 @@ def test_where_no_tracking_store_is_none_is_made_and_the_way_out_is_said(words: 
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert f"{tmp_path}/mlflow.db: there is no such file; give the command in the folder where" in done.stderr
     assert made_in(tmp_path) == {"MLproject"}
+
+
+def test_an_old_file_that_cannot_be_read_is_said_and_a_strangers_study_of_the_name_is_left_alone(tmp_path: Path) -> None:
+    project, user = tmp_path / "project", tmp_path / "user"
+    project.mkdir()
+    user.mkdir()
+    own = f"sqlite:///{user / 'mlflow.db'}"
+    at_home = f"sqlite:///{user}/optuna.db"
+    old = project / "optuna.db"
+    optuna.create_study(storage=f"sqlite:///{old}", study_name="toys")
+    assert search_of(places.STORAGE, "toys", root=project, tracking_uri=own) == at_home
+    old.write_bytes(b"SQLite format 3\0, and nothing of it")
+    with pytest.raises(StoreError, match="optuna.db"):
+        search_of(places.STORAGE, "toys", root=project, tracking_uri=own)

@@ -64,6 +64,11 @@ class Ran:
         ]
         return sorted(found, key=lambda run: [int(run.tags.get(key, 0)) for key in (tags.TRIAL, tags.REPLICATE)])
 
+    def all_runs(self, role: str) -> list[FoundRun]:
+        """Runs of a role, of the search and on fresh seeds."""
+        wanted = {tags.ROLE: role, tags.SWEEP: self.context.sweep.name}
+        return find_runs(None, wanted, uri=self.project.tracking_uri)
+
     def steps(self, run: FoundRun, metric: str) -> list[int]:
         return [m.step for m in MlflowClient(self.project.tracking_uri).get_metric_history(run.run_id, metric)]
 

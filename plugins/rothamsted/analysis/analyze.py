@@ -21,6 +21,7 @@ from rothamsted.analysis.no_effect import twin_marks
 from rothamsted.analysis.outlying_marks import outlying_marks
 from rothamsted.analysis.over_tasks import grid_of, over_tasks
 from rothamsted.analysis.pareto import pareto_of
+from rothamsted.analysis.points import of_curves
 from rothamsted.analysis.ranking import (
     MeanOfCondition,
     adjusted_of,
@@ -34,7 +35,7 @@ from rothamsted.analysis.settings import Settings as Settings
 from rothamsted.analysis.settings import settings_of as settings_of
 from rothamsted.analysis.shown_means import with_adjusted
 from rothamsted.analysis.sources import sources_in
-from rothamsted.analysis.summaries import metric_summaries, objective_summary, of_curves, summary_of_values, tested
+from rothamsted.analysis.summaries import metric_summaries, objective_summary, summary_of_values, tested
 from rothamsted.analysis.values import (
     Analysis,
     ConditionSummary,
@@ -96,7 +97,7 @@ def analyze(
         detectable=detectable_in(dataset, ranking, near_best(ranking, best.members if best else ()), settings, gaps)
         if "comparisons" in parts
         else None,
-        bands=bands_of(dataset, ranking, level=settings.level, method=of_curves(settings), gaps=gaps)
+        bands=bands_of(dataset, ranking, level=settings.level, method=of_curves(settings.interval), gaps=gaps)
         if "curves" in parts
         else {},
         gaps=gaps,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from rothamsted.catalog import INTERVALS
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.records import MetricPoint
 from rothamsted.statistics import describe, summarize
@@ -38,6 +39,7 @@ def summary_points(
     known: Metric = UNKNOWN,
     crossing: Crossing | None = None,
     over: str = MEAN,
+    interval: str = "t",
     keys: Collection[str] = CURVE,
 ) -> list[MetricPoint]:
     """Summarize a metric over replicates, step by step.
@@ -46,12 +48,13 @@ def summary_points(
         metric: Its name.
         steps: (point,)
         values: (replicate, point); NaN where a replicate has none.
-        level: Nominal coverage of ci_low to ci_high (Student's t).
+        level: Nominal coverage of ci_low to ci_high.
         timestamp_ms: Of all points.
         known: What is known of the metric: the interval keeps to its range.
         crossing: Which combination each replicate is, where they are crossed.
         over: What stands for the values, as `objective.over`: of another than the mean ci_low and ci_high are those of
             that number, which is a statistic of its own where it is no median: iqm, quantile_0.1.
+        interval: Of a mean, as `statistics.interval`.
         keys: Statistics to write; that of `over` is written, too.
 
     Returns:
@@ -59,7 +62,7 @@ def summary_points(
     """
     points = []
     step_list = [int(step) for step in steps]
-    found = summarize(values, level, known, crossing)
+    found = summarize(values, level, known, crossing, method=interval)
     if over != MEAN:
         found |= _of_centre(values, over, level, known)
     for statistic in [name for name in found if name in {*keys, statistic_of(over)}]:
@@ -73,8 +76,13 @@ def summary_points(
     return points
 
 
+def of_curves(interval: str) -> str:
+    """The kind of interval at the points of curves: values between two measurements are no shares of rows."""
+    return "t" if INTERVALS[interval].is_of_rows else interval
+
+
 def metric_points(
-    metric: str, steps: np.ndarray, values: np.ndarray, *, is_judged: bool, **how: Any
+    metric: str, steps: np.ndarray, values: np.ndarray, *, is_judged: bool, interval: str, **how: Any
 ) -> list[MetricPoint]:
     """Summarize a study's own metric: its curve where the sweep judges by it, else the mean of the last values.
 
@@ -83,10 +91,11 @@ def metric_points(
         steps: (point,)
         values: (replicate, point); NaN where a replicate has none.
         is_judged: An objective, a constraint or early stopping looks at it.
+        interval: As `statistics.interval`; see `of_curves`.
         how: As `summary_points` takes it.
     """
     if is_judged:
-        return summary_points(metric, steps, values, **how)
+        return summary_points(metric, steps, values, **how, interval=of_curves(interval))
     if metric in UNSHOWN or not len(steps):
         return []
     last = values.shape[1] - 1 - np.argmax(np.isfinite(values[:, ::-1]), axis=1)  # (replicate,)

@@ -11,7 +11,6 @@ from rothamsted.analysis.race_words import race_note
 from rothamsted.analysis.ranking import scores_of
 from rothamsted.analysis.settings import Settings
 from rothamsted.analysis.values import Condition, ConditionSummary, Dataset, Replicate
-from rothamsted.catalog import INTERVALS
 from rothamsted.metric import Metric, declared
 from rothamsted.statistics import describe
 from rothamsted.statistics.centres import MEAN
@@ -65,11 +64,6 @@ def objective_summary(
     return summary_of_values(condition, replicates, scores_of(replicates), settings, metric, over)
 
 
-def of_curves(settings: Settings) -> str:
-    """The kind of interval at the points of curves: values between two measurements are no shares of rows."""
-    return "t" if INTERVALS[settings.interval].is_of_rows else settings.interval
-
-
 def tested(
     dataset: Dataset, condition: Condition, replicates: Sequence[Replicate], settings: Settings
 ) -> dict[str, ConditionSummary]:
@@ -89,13 +83,14 @@ def metric_summaries(
     """The final value of every metric of every condition, the objective's own metric among them."""
     names = sorted({name for r in dataset.replicates for name in r.metrics})
     summaries: dict[str, tuple[ConditionSummary, ...]] = {}
-    quick = settings if settings.interval == "t" else Settings(level=settings.level)
+    judged, quick = {dataset.objective.metric, *(one.metric for one in dataset.others)}, Settings(level=settings.level)
     for name in names:
+        how = settings if name in judged else quick
         rows = []
         for condition in dataset.conditions:
             replicates = members[condition.number]
             finished = [r.metrics.get(name, np.nan) for r in replicates if r.outcome == "finished"]
             values = np.array(finished, dtype=float)
-            rows.append(summary_of_values(condition, replicates, values, quick, declared(dataset.metrics, name)))
+            rows.append(summary_of_values(condition, replicates, values, how, declared(dataset.metrics, name)))
         summaries[name] = tuple(rows)
     return summaries

@@ -84,7 +84,7 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     recorder = tracking.open_recorder(uri)
     run_id = dataset.run_id or _summary_run(recorder, dataset.experiment_id, dataset.name, request, uri=uri)
     if command == "analyze" and dataset.kind == "sweep":
-        rewrite_sweep_trials(recorder, dataset, level=settings.level, uri=uri)
+        rewrite_sweep_trials(recorder, dataset, settings, uri=uri)
     picture = write_picture(recorder, analysis, run_id)
     write_record(recorder, analysis, run_id, picture=picture)
     write_page(recorder, run_id, html)

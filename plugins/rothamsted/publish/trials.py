@@ -1,4 +1,4 @@
-"""The runs of trials written again: means and intervals of every metric at every step, at another level.
+"""The runs of trials written again: means and intervals of every metric at every step, as an analysis has them.
 
 Apart from the sweep's own run because there are many trials, and all of their curves have to be read.
 """
@@ -16,6 +16,7 @@ import numpy as np
 from rothamsted import tracking
 from rothamsted.analysis.objectives import OBJECTIVE, objective_key
 from rothamsted.analysis.points import CURVE, SPREAD, metric_points, summary_points
+from rothamsted.analysis.settings import Settings
 from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.metric import declared
 from rothamsted.records import MetricPoint
@@ -27,7 +28,7 @@ _AXES = frozenset({"epoch"})  # curves that are the same in every replicate by c
 
 
 def rewrite_trials(
-    recorder: Recorder, dataset: Dataset, trials: Mapping[str, tracking.FoundRun], *, level: float, uri: str
+    recorder: Recorder, dataset: Dataset, trials: Mapping[str, tracking.FoundRun], how: Settings, *, uri: str
 ) -> int:
     """Write the means and intervals of all trials again; returns how many trials were written.
 
@@ -37,7 +38,7 @@ def rewrite_trials(
         recorder: Of the store that the runs are in.
         dataset: The sweep.
         trials: Run id -> run, of all its trials.
-        level: Nominal coverage of the intervals.
+        how: Which intervals are written.
         uri: Tracking URI.
     """
     members = _finished_by_trial(dataset, trials, uri=uri)
@@ -47,7 +48,7 @@ def rewrite_trials(
         curves = tracking.read_curves(ids, uri=uri)
         for trial in some:
             run = trials[trial]
-            points = list(_points(dataset, members[trial], curves, level, run))
+            points = list(_points(dataset, members[trial], curves, how, run))
             recorder.replace_metrics(trial, points)
             n_written += 1
     return n_written
@@ -71,12 +72,16 @@ def _points(
     dataset: Dataset,
     replicates: Sequence[Replicate],
     curves: Mapping[str, Mapping[str, Curve]],
-    level: float,
+    settings: Settings,
     trial: tracking.FoundRun,
 ) -> Iterator[MetricPoint]:
     of_runs = [curves[r.run_id] for r in replicates]
     numbers = [r.number for r in replicates]
-    how: dict[str, Any] = {"level": level, "timestamp_ms": trial.end_ms or trial.start_ms}
+    how: dict[str, Any] = {
+        "level": settings.level,
+        "interval": settings.interval,
+        "timestamp_ms": trial.end_ms or trial.start_ms,
+    }
     names = {name for of_run in of_runs for name in of_run}
     for metric in sorted(name for name in names - _AXES - {OBJECTIVE} if not name.startswith(f"{OBJECTIVE}.")):
         have = [metric in of_run for of_run in of_runs]

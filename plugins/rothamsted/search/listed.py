@@ -17,7 +17,8 @@ from rothamsted.search.sql.listed import (
     best_trials,
     counted_trials,
 )
-from rothamsted.search.storage import SPEC_KEY, in_storage
+from rothamsted.search.sql.named import SPEC_KEY
+from rothamsted.search.storage import in_storage
 from rothamsted.search.sweep_lease import SWEEP_LEASE
 
 _KEYS = (

@@ -22,10 +22,10 @@ from rothamsted.errors import StoreError
 from rothamsted.search.patience import Database, Patient, one_line, patiently
 from rothamsted.search.queue import Queue
 from rothamsted.search.sql import studies
+from rothamsted.search.sql.named import SPEC_KEY
 from rothamsted.space import Space
 
 CONNECT_SECONDS = 5  # a database that does not answer by then is called unreachable
-SPEC_KEY = "rothamsted:spec"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 Direction = Literal["minimize", "maximize"]
 OptunaStudy = optuna.Study  # for those who may not import Optuna themselves
@@ -80,28 +80,14 @@ def find_search(url: str, name: str) -> SearchRecord | None:
     sweep left it behind, or somebody made it for the sweep to fill.
 
     Raises:
-        StoreError: tables of another version, a study that is not a sweep's, or a database that stays away.
+        StoreError: tables of another version, a study that is not a sweep's, or a storage that cannot be read.
     """
-    parsed = _parse(url)
-    if _is_sqlite_url(parsed) and not Path(parsed.database or "").exists():
-        return None
-
-    def read(connection: sa.Connection) -> dict[str, Any] | None:
-        if not studies.has_tables(connection):
-            return None
-        _check_tables(connection, parsed)
-        return studies.study_attributes(connection, name)
-
-    engine = _engine(parsed)
-    try:
-        attributes = Database(engine).read(read)
-    finally:
-        engine.dispose()
+    attributes = in_storage(url, lambda tx: studies.study_attributes(tx, name), empty=None)
     if attributes is None:
         return None
     if SPEC_KEY not in attributes:
         raise StoreError(
-            f"storage {_shown(parsed)}: holds an Optuna study called '{name}' that is not a sweep of ours; "
+            f"storage {_shown(_parse(url))}: holds an Optuna study called '{name}' that is not a sweep of ours; "
             "give the sweep another name, or another -P storage="
         )
     return SearchRecord(spec=attributes[SPEC_KEY], attributes=attributes)

@@ -189,7 +189,7 @@ class Statistics(BaseModel):
 
     Attributes:
         level: of every interval and every test.
-        interval: of analysis and report; the intervals at each step of a trial's run are Student's t.
+        interval: of means, in tables, plots, notes and runs; by rows (wilson), the points of curves have t.
         best: how it is found which conditions can be the best, and which are worse.
         smallest_difference: a loss that does not matter, in units of the objective: a condition that is shown to be
             within it of the best is as good.

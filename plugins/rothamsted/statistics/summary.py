@@ -6,27 +6,42 @@ millisecond.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rothamsted.metric import SUMMARY_KEYS as SUMMARY_KEYS
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.crossed import Crossing, independent_values
-from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level, moments, t_quantile, within_range
+from rothamsted.statistics.intervals import (
+    DEFAULT_LEVEL,
+    check_level,
+    mean_interval,
+    moments,
+    t_quantile,
+    within_range,
+)
 from rothamsted.statistics.resolution import least_sd
 
 
 def summarize(
-    values: np.ndarray, level: float = DEFAULT_LEVEL, metric: Metric = UNKNOWN, crossing: Crossing | None = None
+    values: np.ndarray,
+    level: float = DEFAULT_LEVEL,
+    metric: Metric = UNKNOWN,
+    crossing: Crossing | None = None,
+    *,
+    method: str = "t",
 ) -> dict[str, np.ndarray]:
     """Summarize each point over its replicates.
 
     Args:
         values: (replicate, point). NaN marks a missing value; NaN and infinity are left out, and `n` says how
             many were not.
-        level: Nominal coverage of ci_low to ci_high, Student's t interval for the mean (see `mean_interval`).
+        level: Nominal coverage of ci_low to ci_high, the interval for the mean (see `mean_interval`).
         metric: What is known of the metric: ci_low and ci_high keep to its range, and equal values on an end of it
             have none; of a share of known rows they are as far apart as half a step of standard deviation makes them.
         crossing: Of crossed replicates: sem, ci_low, ci_high and n are those of the independent ones.
+        method: A name of `catalog.INTERVALS`; all points at once by Student's t, one by one by another.
 
     Returns:
         For each key of SUMMARY_KEYS an array (point,). `sd` divides by n - 1, `sem` is sd / sqrt(n). What is
@@ -46,6 +61,8 @@ def summarize(
     for end in (metric.low, metric.high):
         if end is not None:
             ci_low, ci_high = (np.where((low == end) & (high == end), np.nan, bound) for bound in (ci_low, ci_high))
+    if method != "t":
+        ci_low, ci_high = _ends_by(method, values, level, metric)
     found = {
         "mean": mean,
         "sd": sd,
@@ -59,8 +76,15 @@ def summarize(
     }
     if crossing is None:
         return found
-    own = summarize(independent_values(values, crossing), level, metric)
+    own = summarize(independent_values(values, crossing), level, metric, method=method)
     return found | {key: own[key] for key in ("sem", "ci_low", "ci_high", "n")}
+
+
+def _ends_by(method: str, values: np.ndarray, level: float, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of each column's interval by a method; NaN where there is none."""
+    of_all = [mean_interval(column, level=level, method=method, metric=metric) for column in values.T]
+    ends = np.array([(one.low, one.high) if one else (math.nan, math.nan) for one in of_all]).reshape(-1, 2)
+    return ends[:, 0], ends[:, 1]
 
 
 def _order_statistics(values: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -67,6 +67,7 @@ def curve_points(
             values,
             is_judged=metric in judged,
             level=sweep.statistics.level,
+            interval=sweep.statistics.interval,
             timestamp_ms=timestamp_ms,
             known=declared(metrics, metric),
             crossing=crossing_of(crossed or {}, cells),

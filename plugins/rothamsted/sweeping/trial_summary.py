@@ -17,7 +17,7 @@ from rothamsted.analysis.race_words import race_note
 from rothamsted.metric import TEST_PREFIX, Metric, declared
 from rothamsted.records import Ending, MetricPoint, Outcome, ReplicateResult, RunStatus
 from rothamsted.search import Told
-from rothamsted.spec import Objective, Sweep
+from rothamsted.spec import Objective, Statistics, Sweep
 from rothamsted.statistics import describe, summarize
 from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.statistics.crossed import Crossing, crossing_of
@@ -58,6 +58,7 @@ def objective_points(
             key, level = objective_key(index, objective.metric), sweep.statistics.level
             at, known = np.array([step]), declared(metrics, objective.metric)
             how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": known, "over": objective.over}
+            how["interval"] = sweep.statistics.interval
             points += summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep), keys=keys)
     return points
 
@@ -92,13 +93,12 @@ def told(
 
     A trial that was pruned has no values: what it reported last stands for it.
     """
-    level = sweep.statistics.level
     n_by_outcome = Counter(r.outcome.value for r in results)
     counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
     summaries = [
         summary_of(
             _scores(counted, index),
-            level,
+            sweep.statistics,
             declared(metrics, objective.metric),
             _crossing(counted, sweep),
             over=objective.over,
@@ -145,7 +145,7 @@ def _crossing(results: Sequence[ReplicateResult], sweep: Sweep) -> Crossing | No
 
 
 def summary_of(
-    scores: np.ndarray, level: float, metric: Metric, crossing: Crossing | None = None, *, over: str = MEAN
+    scores: np.ndarray, how: Statistics, metric: Metric, crossing: Crossing | None = None, *, over: str = MEAN
 ) -> dict[str, Any]:
     """Statistics, interval and its kind of the scores (replicate,); empty without any, None where undefined.
 
@@ -154,10 +154,11 @@ def summary_of(
     """
     if not len(scores):
         return {}
-    found: dict[str, Any] = {k: _finite(v[0]) for k, v in summarize(scores[:, None], level, metric, crossing).items()}
+    all_found = summarize(scores[:, None], how.level, metric, crossing, method=how.interval)
+    found: dict[str, Any] = {name: _finite(column[0]) for name, column in all_found.items()}
     if over == MEAN:
-        return {**found, "method": scale_of(scores, metric)}
-    own = describe(scores, level=level, metric=metric, over=over)
+        return {**found, "method": scale_of(scores, metric) if how.interval == "t" else how.interval}
+    own = describe(scores, level=how.level, metric=metric, over=over)
     low, high = (own.interval.low, own.interval.high) if own.interval else (None, None)
     method = own.interval.method if own.interval else ""
     return {**found, "ci_low": low, "ci_high": high, "method": method, "over": over, "value": _finite(own.centre)}

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rothamsted.analysis.bands import Smooth, band_of, curves_of
+from rothamsted.analysis.points import of_curves
 from rothamsted.analysis.ranking import members_of
-from rothamsted.analysis.settings import Settings
-from rothamsted.analysis.summaries import of_curves
 from rothamsted.analysis.values import Analysis, Axis, Band
 from rothamsted.metric import declared
 from rothamsted.reporting.plots.contract import NotApplicable
@@ -72,7 +71,7 @@ def computed(analysis: Analysis, number: int, metric: str, axis: Axis, smooth: S
         metric,
         axis,
         level=analysis.level,
-        method=of_curves(Settings(interval=analysis.interval)),
+        method=of_curves(analysis.interval),
         metric=declared(analysis.dataset.metrics, metric),
         smooth=smooth,
     )

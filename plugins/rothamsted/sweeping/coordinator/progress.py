@@ -197,11 +197,11 @@ class Progress:
             return []
         values = self.best.conditions[0].values
         shown = ", ".join(f"{key}={short(value)}" for key, value in values.items())
-        level = self.sweep.statistics.level
+        how = self.sweep.statistics
         metric = declared(self.metrics, self.sweep.objective.metric)
         scores = scores_of(independent(self.best).replicates)
-        summary = summary_of(scores, level, metric, over=self.sweep.objective.over)
-        return [f"best so far: {shown}: {describe_estimate(summary, level)}"]
+        summary = summary_of(scores, how, metric, over=self.sweep.objective.over)
+        return [f"best so far: {shown}: {describe_estimate(summary, how.level)}"]
 
 
 def _best(found: Dataset) -> Dataset | None:

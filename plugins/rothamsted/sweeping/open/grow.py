@@ -11,7 +11,7 @@ from rothamsted.holders import is_alive
 from rothamsted.records import Outcome
 from rothamsted.search import Queue, SearchRecord, SweepLease
 from rothamsted.search.growing import Grown, grow
-from rothamsted.search.storage import SPEC_KEY
+from rothamsted.search.sql.named import SPEC_KEY
 from rothamsted.spec import Growth, Sweep, from_resolved, resolved
 from rothamsted.sweeping.stage import first_stage
 

@@ -15,7 +15,8 @@ from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
 from rothamsted.holders import is_alive, new_worker_id
 from rothamsted.search import Queue, SearchRecord, check_storage
-from rothamsted.search.storage import SPEC_KEY, Direction, create_study
+from rothamsted.search.sql.named import SPEC_KEY
+from rothamsted.search.storage import Direction, create_study
 from rothamsted.search.sweep_lease import SweepLease
 from rothamsted.spec import Growth, Sweep, resolved
 from rothamsted.studies import Study

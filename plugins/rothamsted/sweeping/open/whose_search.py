@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from rothamsted import places
+from rothamsted.search.sql.named import has_sweep
 from rothamsted.spec import Sweep
 
 
@@ -25,14 +28,8 @@ def search_of(storage: str, name: str, *, root: Path, tracking_uri: str) -> str:
     """
     at_home = places.absolute_storage(storage, places.home(tracking_uri))
     earlier = (places.absolute_storage(storage, folder) for folder in dict.fromkeys((root, Path.cwd())))
-    others = [url for url in earlier if url != at_home and _is_there(url)]
-    if not others:
-        return at_home
-    from rothamsted.search import find_search  # imports Optuna, which a mistake in a file need not wait for
-
-    if find_search(at_home, name) is not None:
-        return at_home
-    return next((url for url in others if find_search(url, name) is not None), at_home)
+    others = [url for url in earlier if url != at_home and _has_sweep(url, name)]
+    return at_home if not others or _has_sweep(at_home, name) else others[0]
 
 
 def with_search(sweep: Sweep, *, root: Path, tracking_uri: str) -> Sweep:
@@ -45,6 +42,11 @@ def with_search(sweep: Sweep, *, root: Path, tracking_uri: str) -> Sweep:
     return sweep.model_copy(update={"storage": storage, "warm_start": warm})
 
 
-def _is_there(url: str) -> bool:
+def _has_sweep(url: str, name: str) -> bool:
     path = places.sqlite_file(url)
-    return path is not None and path.is_file()
+    with suppress(sqlite3.Error):  # the search itself says what it is
+        if path is not None:
+            return has_sweep(path, name)
+    from rothamsted.search import find_search  # imports Optuna, which a mistake in a file need not wait for
+
+    return find_search(url, name) is not None
