@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sqlite3
 from collections.abc import Collection
 from functools import cache
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import absolute_uri, sqlite_path
 from rothamsted.tracking.failures import one_line, store_error, without_password
+from rothamsted.tracking.sql import fresh
 from rothamsted.tracking.sql.engines import engine_of
 from rothamsted.tracking.sql.statements import DIALECTS, WRITTEN
 
@@ -73,12 +75,25 @@ def make_tables(uri: str) -> None:
 
 
 def _make(uri: str, engine: sa.Engine, place: str) -> None:
-    """Have MLflow make its tables, and in them its first experiment."""
+    """Make MLflow's tables, and in them its first experiment, as MLflow makes them."""
+    if fresh.makes(engine, mlflow_revisions()[0]):
+        with fresh.locked(_lock_path(engine)):
+            if not _is_made(engine, place):
+                try:
+                    fresh.make(engine)
+                except (SQLAlchemyError, sqlite3.Error) as error:
+                    raise StoreError(f"{place}: cannot make MLflow's tables: {one_line(error)}") from error
+        if _has_experiment(engine, place):
+            return
+    _have_made(uri, engine, place)
+
+
+def _have_made(uri: str, engine: sa.Engine, place: str) -> None:
+    """Have MLflow make them."""
     from mlflow.store.db import utils as mlflow_db
     from mlflow.tracking._tracking_service.utils import _get_store
-    from mlflow.utils.file_utils import ExclusiveFileLock
 
-    with ExclusiveFileLock(_lock_path(engine)):  # as MLflow does: workers may start at once
+    with fresh.locked(_lock_path(engine)):
         try:
             if not _is_made(engine, place):
                 mlflow_db._initialize_tables(engine)
