@@ -57,7 +57,7 @@ def locked(path: str) -> Iterator[None]:
     """Hold the file that every MLflow process holds while it makes tables: workers may start at once."""
     import fcntl
 
-    with open(path, "w") as file:
+    with Path(path).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
             yield
