@@ -20,7 +20,8 @@ NOT_YET = 3  # exit status: the time is over, or the sweep is not finished
 
 def executor_of(sweep: Sweep, screen: Screen, early: EarlyWorkers | None = None) -> Executor:
     """The executor that the file names, with the workers that were started; with --json each event is a line, too."""
-    executor = EXECUTORS[sweep.execution.executor]() if early is None else LocalExecutor(early=early)
+    executor = EXECUTORS[sweep.execution.executor]()
+    executor = LocalExecutor(early=early) if early is not None else executor
     return EventExecutor(executor=executor, tell=screen.give) if screen.is_json else executor
 
 

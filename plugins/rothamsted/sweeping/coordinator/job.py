@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rothamsted import places
-from rothamsted.executors import EarlyWorkers, Job
+from rothamsted.catalog import EXECUTORS
+from rothamsted.executors import EarlyWorkers, Job, LocalExecutor
 from rothamsted.executors.crew import GRACE_SECONDS
 from rothamsted.spec import Sweep, n_workers
 
@@ -32,7 +33,7 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: st
 
 def early_workers(sweep: Sweep) -> EarlyWorkers | None:
     """Processes that import what a sweep's workers need; None where its executor has no processes of this machine."""
-    if sweep.execution.executor != "local":
+    if EXECUTORS[sweep.execution.executor] is not LocalExecutor:
         return None
     module = ENTRY.partition(":")[0]
     return EarlyWorkers(n_workers=n_workers(sweep), imports=[module], flags=_flags(sweep))
