@@ -29,7 +29,7 @@ from projects.language_model.device import (
 from projects.language_model.evaluate import Validation, measure_test, validate
 from projects.language_model.model import Transformer, count_parameters
 from projects.language_model.state import Progress, array_of, flat_state, put_weights, restore
-from projects.language_model.trained import TrainedModel
+from projects.language_model.trained import EXAMPLES, TrainedModel
 from projects.language_model.updates import Stretch, Updater, make_optimizer
 
 _log = logging.getLogger(__name__)
@@ -150,12 +150,12 @@ class _Run(NamedTuple):
             test_metrics={} if found is None else _named("test/", found),
             tokenizer_json=self.tokens.tokenizer_json,
             end_token=self.tokens.end,
-            **self._tokens_as_example(),
+            input_example=self._example(),
         )
 
-    def _tokens_as_example(self) -> dict[str, np.ndarray]:
-        """The first validation tokens, where nobody can write a prompt."""
-        return {} if self.tokens.tokenizer_json else {"input_example": np.array(self.tokens.val[:2], np.int64)[None]}
+    def _example(self) -> np.ndarray:
+        """Prompts, or the first validation tokens where nobody can write one."""
+        return np.array(EXAMPLES) if self.tokens.tokenizer_json else np.array(self.tokens.val[:2], np.int64)[None]
 
     @property
     def _nothing_found(self) -> Validation:

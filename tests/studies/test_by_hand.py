@@ -188,7 +188,7 @@ def test_a_name_is_that_of_the_run_and_of_its_folder(run_toy: RunToy, home: Path
 
 @pytest.mark.parametrize("name", ["../out", "a/b", ".hidden", "", "a b"])
 def test_a_name_that_is_no_folders_is_refused(name: str) -> None:
-    with pytest.raises(StudyError, match=r"^--name: must be letters, digits, '_', '-' and '\.'"):
+    with pytest.raises(StudyError, match=r"^--name: the name must be letters, digits, '_', '-' and '\.'"):
         ByHand(name=name)
 
 

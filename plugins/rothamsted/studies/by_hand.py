@@ -82,7 +82,8 @@ def run_by_hand(
     options = options or ByHand()
     if options.is_mirrored:
         check_tensorboard()
-    check_new(options)
+    if options.name is not None and options.output == (folder := name_folder(options.name)):
+        check_new(folder, place="--name")
     checkpoint = _checkpoint(study, config, options)
     data_digest = digest_of_data(study, config)  # before a run is opened: missing data leave nothing behind
     record = _open_record(study, config, options, data_digest, root or Path.cwd()) if options.is_saved else None
@@ -171,16 +172,14 @@ class _Files(NamedTuple):
             self.event_file.log(measured)
 
 
-def check_new(options: ByHand) -> None:
-    """Refuse a name whose folder has the files of another run, unless that run is to go on.
+def check_new(folder: Path, *, place: str) -> None:
+    """Refuse the folder of a name that has the files of another run, unless that run is to go on.
 
     Raises:
-        StudyError: it has.
+        StudyError: it has; begins with `place`.
     """
-    if options.name is None or options.output is None or options.output != name_folder(options.name):
-        return
-    if (options.output / CONFIG).exists() and not (options.output / STATE).exists():
-        raise StudyError(f"--name: {options.output} has the files of another run; give another name or remove it")
+    if (folder / CONFIG).exists() and not (folder / STATE).exists():
+        raise StudyError(f"{place}: {folder} has the files of another run; give another name or remove it")
 
 
 def _running_exports(options: ByHand, config: BaseModel) -> RunningExports | None:

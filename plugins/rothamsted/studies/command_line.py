@@ -47,16 +47,24 @@ class ByHand:
             raise StudyError(f"--no-save leaves nothing behind; give it without {others}")
         if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
             raise StudyError(f"--checkpoint-every: must be 0 or more seconds, not {self.checkpoint_seconds!r}")
-        if self.name is not None and not _NAME.fullmatch(self.name):
-            raise StudyError(
-                f"--name: must be letters, digits, '_', '-' and '.', the first no '.', not {self.name!r}; "
-                "it is a folder's name, too"
-            )
+        if self.name is not None:
+            check_name(self.name, place="--name")
 
     @property
     def checkpoint_folder(self) -> Path | None:
         """Where checkpoints are kept: where it is said, else in the folder of the exports."""
         return self.checkpoint_dir or (self.output / STATE if self.output else None)
+
+
+def check_name(name: str, *, place: str) -> None:
+    """Refuse the name of a run that cannot be a folder's.
+
+    Raises:
+        StudyError: begins with `place`.
+    """
+    if not _NAME.fullmatch(name):
+        rule = "letters, digits, '_', '-' and '.', the first no '.'"
+        raise StudyError(f"{place}: the name must be {rule}, not {name!r}; it is a folder's name, too")
 
 
 def name_folder(name: str) -> Path:
