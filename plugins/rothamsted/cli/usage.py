@@ -209,7 +209,8 @@ USAGES: Mapping[str, Usage] = {
     "compare": Usage(
         does="Put runs or sweeps side by side; the first is what the others are compared with.",
         keys={
-            "runs": "names of sweeps or ids of runs, a,b,c",
+            "runs": "names of sweeps, names or ids of runs, a,b,c",
+            "names": "what they are called on the page, A,B,C; by default their own names",
             **{key: RUNS[key] for key in ("metric", "direction", "reduce")},
             **HOW,
             "folder": "where the page goes; by default reports",
