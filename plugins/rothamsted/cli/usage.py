@@ -113,7 +113,8 @@ USAGES: Mapping[str, Usage] = {
         keys={
             "study": "its name in MLproject, or a script's function, train.py:train",
             "config": "YAML or JSON file of fields",
-            "output": "folder for the files of the trained model",
+            "name": "of the run, and of its folder runs/NAME",
+            "output": "folder for the run's files, in place of that of a name",
             "save": "leave nothing behind: no MLflow run, no files",
             "multirun": "or -m: lr=0.1,0.2 n=1,2 trains every combination, one after the other",
         },
