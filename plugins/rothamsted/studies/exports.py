@@ -167,7 +167,7 @@ def _json_of_metrics(history: Sequence[Measured]) -> dict[str, bytes]:
 
 def _write(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
     for name, content in contents.items():
-        write_atomically(folder / name, content)
+        write_atomically(folder / name, content, outlives_a_power_cut=False)  # a disk may take a second for it
     return [folder / name for name in contents]
 
 
