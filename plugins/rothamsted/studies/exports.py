@@ -22,7 +22,7 @@ from rothamsted.studies.run_curves import figure_files, loss_curves_data, metric
 
 RUNNING = "running"  # the outcome in the summary of a run that has not ended, or that was killed
 CONFIG = "config.json"
-SHARE_OF_TIME = 0.05  # most of a run's time that writing files again takes, the lines of metrics.csv apart
+SHARE_OF_TIME = 0.01  # most of a run's time that writing files again takes, the lines of metrics.csv apart
 
 
 def write_exports(folder: Path, config: Mapping[str, Any], ending: Ending) -> list[Path]:
@@ -52,7 +52,7 @@ class RunningExports:
     """The same files while a run goes on, so that one that is killed has left them.
 
     Each measurement is a line of metrics.csv at once. The other files are written again after a measurement unless
-    that would take more than a twentieth of the time: small runs have them after each, and figures follow in seconds.
+    that would take more than a hundredth of the time: short runs have them after each, and figures follow in a minute.
     """
 
     folder: Path

@@ -82,8 +82,11 @@ def lr_schedule_figure(curves: Sequence[ExportedCurve]) -> Figure:
 def _panels(n: int) -> tuple[Figure, Sequence[Axes]]:
     from matplotlib.figure import Figure  # no pyplot: no global state, no display
 
-    figure = Figure(figsize=(n * PANEL_INCHES[0], PANEL_INCHES[1]), layout="constrained")
+    figure = Figure(figsize=(n * PANEL_INCHES[0], PANEL_INCHES[1]))
     panels = figure.subplots(1, n, sharey=True, squeeze=False)[0]
+    figure.subplots_adjust(
+        left=0.12 / n, right=0.98, top=0.96, bottom=0.12, wspace=0.06
+    )  # constrained takes twice as long
     for axes in panels:
         axes.grid(visible=True, alpha=0.3)
     return figure, panels
