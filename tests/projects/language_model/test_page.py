@@ -30,7 +30,8 @@ COMMANDS = {mark: [line.partition(" #")[0].rstrip() for line in text.splitlines(
 @pytest.fixture
 def folder(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project with the page's files, tokens for its config and two texts."""
-    shutil.copy(ROOT / "MLproject", tmp_path)
+    for name in ("MLproject", "conda.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
     for name in ("projects", "sweeps"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in FILES.items():
