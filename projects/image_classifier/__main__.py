@@ -102,6 +102,9 @@ STUDY = Study(
         "samples_seen": Metric(low=0, label="training samples seen"),
         "best_epoch": Metric(low=0, label="epoch of the best weights"),
         "epochs_to_90": Metric(direction="minimize", low=0, label="epochs to 90 % of the best accuracy"),
+        "val_accuracy_sd": Metric(
+            direction="minimize", low=0, label="sd of validation accuracy over the last third of the epochs"
+        ),
         "grad_norm": Metric(low=0, label="norm of the gradient"),
     },
     rows=rows,

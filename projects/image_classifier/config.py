@@ -78,8 +78,14 @@ class ScheduleConfig(_Section, frozen=True):
     )
     warmup_epochs: float = Field(default=0.0, ge=0, description="epochs of linear warm-up")
     factor: float = Field(default=0.3, gt=0, lt=1, description="step, plateau: what the rate is multiplied by")
-    step_epochs: int = Field(default=5, ge=1, description="step: epochs between two reductions")
-    patience: int = Field(default=2, ge=0, description="plateau: epochs without improvement that are waited for")
+    step_epochs: int | None = Field(
+        default=None, ge=1, description="step: epochs between two reductions; none: half of the epochs"
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=0,
+        description="plateau: epochs without improvement that are waited for; none: a fifth of the epochs",
+    )
 
     @model_validator(mode="after")
     def _no_field_without_effect(self) -> Self:
@@ -91,6 +97,32 @@ class ScheduleConfig(_Section, frozen=True):
         }
         self._refuse_changed(idle[self.name], f"on schedule {self.name!r}")
         return self
+
+    def step_in(self, epochs: int) -> int:
+        """Epochs between two reductions of `step` in a training of so many epochs."""
+        return self.step_epochs if self.step_epochs is not None else max(1, epochs // 2)
+
+    def patience_in(self, epochs: int) -> int:
+        """Epochs without improvement that `plateau` waits for in a training of so many epochs."""
+        return self.patience if self.patience is not None else epochs // 5
+
+    def problem_in(self, epochs: int) -> str:
+        """Why this schedule cannot act in a training of so many epochs; empty: it can.
+
+        `plateau` acts first after the epoch that sets the mark, `patience` more, and one that is too many.
+        """
+        step, patience = self.step_in(epochs), self.patience_in(epochs)
+        if self.name == "step" and step >= epochs:
+            return (
+                f"schedule.step_epochs: the rate falls after every {step} epochs, and there are {epochs}: the schedule "
+                "has no effect; make it smaller than epochs, or take another schedule"
+            )
+        if self.name == "plateau" and patience + 2 >= epochs:
+            return (
+                f"schedule.patience: {patience} needs {patience + 3} epochs or more to act, and there are {epochs}: "
+                "the schedule has no effect; wait for fewer, or take another schedule"
+            )
+        return ""
 
 
 class AugmentConfig(_Section, frozen=True):
@@ -166,6 +198,8 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
                 f"schedule.warmup_epochs: {self.schedule.warmup_epochs:g} leaves nothing of {self.epochs} epochs for "
                 "the cosine; make it shorter"
             )
+        if problem := self.schedule.problem_in(self.epochs):
+            raise ValueError(problem)
         return self
 
 
@@ -174,6 +208,12 @@ def is_longer(new: Config, old: Config) -> bool:
 
     The two differ in `epochs` alone, the learning rate does not depend on it, and no clock ends the training.
     """
-    if new.schedule.name == "cosine" or new.stopping.time_limit is not None:
+    schedule = new.schedule
+    depends = {
+        "cosine": True,
+        "step": schedule.step_in(new.epochs) != schedule.step_in(old.epochs),
+        "plateau": schedule.patience_in(new.epochs) != schedule.patience_in(old.epochs),
+    }
+    if depends.get(schedule.name, False) or new.stopping.time_limit is not None:
         return False
     return new.epochs >= old.epochs and new.model_copy(update={"epochs": old.epochs}) == old

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
@@ -44,7 +45,7 @@ class Progress:
         self.plateau_waited += 1
         if val_loss < self.plateau_best:
             self.plateau_best, self.plateau_waited = val_loss, 0
-        elif self.plateau_waited > config.schedule.patience:
+        elif self.plateau_waited > config.schedule.patience_in(config.epochs):
             self.n_reductions, self.plateau_waited = self.n_reductions + 1, 0
 
     def is_over(self, config: Config) -> bool:
@@ -58,6 +59,12 @@ class Progress:
         """The first epoch whose val_accuracy was at least 90 % of the best so far."""
         wanted = 0.9 * max(self.accuracies)
         return float(next(epoch for epoch, value in enumerate(self.accuracies, start=1) if value >= wanted))
+
+    def sd_of_last_third(self) -> float:
+        """How restless val_accuracy is: its sd (n - 1) over the last third of the epochs, of two at least; else NaN."""
+        n_last = max(2, math.ceil(len(self.accuracies) / 3))
+        last = self.accuracies[-n_last:]
+        return statistics.stdev(last) if len(last) > 1 else math.nan
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """As `from_arrays` reads it."""

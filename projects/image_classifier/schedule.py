@@ -28,7 +28,7 @@ def _constant(schedule: ScheduleConfig, epoch: float, epochs: int, n_reductions:
 
 
 def _step(schedule: ScheduleConfig, epoch: float, epochs: int, n_reductions: int) -> float:
-    return schedule.factor ** (int(epoch) // schedule.step_epochs)
+    return schedule.factor ** (int(epoch) // schedule.step_in(epochs))
 
 
 def _plateau(schedule: ScheduleConfig, epoch: float, epochs: int, n_reductions: int) -> float:

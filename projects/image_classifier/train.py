@@ -45,8 +45,9 @@ class Measurement:
     `metrics` are val_loss, val_accuracy, val_f1 (mean over classes) and class_accuracy/NAME on all validation images;
     train_loss and train_accuracy, measured likewise on as many training images, and generalization_gap (train less
     val accuracy); batch_loss (mean over the epoch's augmented batches), learning_rate (of the last update),
-    samples_seen; best_val_loss, best_val_accuracy, best_epoch (by `monitor`) and epochs_to_90 (the first epoch at
-    90 % of the best accuracy), all so far; grad_norm where gradients are cut.
+    samples_seen; best_val_loss, best_val_accuracy, best_epoch (by `monitor`), epochs_to_90 (the first epoch at 90 %
+    of the best accuracy) and val_accuracy_sd (over the last third of the epochs), all so far; grad_norm where
+    gradients are cut.
     """
 
     step: int
@@ -180,6 +181,7 @@ class _Run:
             "best_val_accuracy": max(self.progress.accuracies),
             "best_epoch": float(self.progress.best_epoch),
             "epochs_to_90": self.progress.epochs_to_90(),
+            "val_accuracy_sd": self.progress.sd_of_last_third(),
         }
         if self.config.optimizer.clip_norm is not None:
             metrics["grad_norm"] = result.grad_norm

@@ -27,6 +27,16 @@ from tests.projects.image_classifier.training import tiny
         ({"data__name": "folder"}, "needs the folder of the images"),
         ({"model__blocks": 4}, "4 halvings need a side of 16 pixels, data.image_size is 12"),
         ({"schedule__name": "cosine", "schedule__warmup_epochs": 3.0}, "leaves nothing of 3 epochs"),
+        (
+            {"schedule__name": "step", "schedule__step_epochs": 5},
+            "schedule.step_epochs: the rate falls after every 5 epochs, and there are 3: the schedule has no effect",
+        ),
+        ({"schedule__name": "step", "epochs": 1}, "the rate falls after every 1 epochs, and there are 1"),
+        (
+            {"schedule__name": "plateau", "schedule__patience": 1},
+            "schedule.patience: 1 needs 4 epochs or more to act, and there are 3: the schedule has no effect",
+        ),
+        ({"schedule__name": "plateau", "epochs": 2}, "0 needs 3 epochs or more to act, and there are 2"),
         ({"batch_size": 1}, "greater than or equal to 2, not 1"),
         ({"optimizer__learning_rate": 1.0}, "optimizer.learning_rate is not a field of Config; did you mean"),
     ],
@@ -38,9 +48,15 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name(fields: dict[str, Any
 
 def test_more_epochs_are_the_same_training_unless_the_rate_or_a_clock_depends_on_the_end() -> None:
     assert is_longer(tiny(epochs=5), tiny(epochs=3))
-    assert is_longer(tiny(epochs=5, schedule__name="plateau"), tiny(epochs=3, schedule__name="plateau"))
+    for given in (
+        {"schedule__name": "plateau", "schedule__patience": 0},
+        {"schedule__name": "step", "schedule__step_epochs": 2},
+    ):
+        assert is_longer(tiny(epochs=5, **given), tiny(epochs=3, **given))
     assert not is_longer(tiny(epochs=3), tiny(epochs=5))
     assert not is_longer(tiny(epochs=5, schedule__name="cosine"), tiny(epochs=3, schedule__name="cosine"))
+    for name in ("step", "plateau"):  # whose own defaults fit the number of epochs
+        assert not is_longer(tiny(epochs=25, schedule__name=name), tiny(epochs=3, schedule__name=name))
     assert not is_longer(tiny(epochs=5, stopping__time_limit=9.0), tiny(epochs=3, stopping__time_limit=9.0))
     assert not is_longer(tiny(epochs=5, seed=1), tiny(epochs=3, seed=2))
 
