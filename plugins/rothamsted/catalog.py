@@ -55,8 +55,8 @@ SAMPLERS: Registry[SamplerRow] = Registry(
 )
 
 _WARMUP: Mapping[str, Option] = {
-    "warmup_steps": Option(kind="int", default=0, low=0),
-    "interval_steps": Option(kind="int", default=1, low=1),
+    "warmup_steps": Option(kind="int", default=0, low=0, in_epochs=True),
+    "interval_steps": Option(kind="int", default=1, low=1, in_epochs=True),
 }
 _AGAINST_OTHERS: Mapping[str, Option] = {
     "startup_trials": Option(kind="int", default=5, low=0),
@@ -75,7 +75,7 @@ PRUNERS: Registry[PrunerRow] = Registry(
         "asha": PrunerRow(
             make=f"{_PRUNERS}:asha",
             options={
-                "min_resource": Option(kind="int", default=1, low=1),
+                "min_resource": Option(kind="int", default=1, low=1, in_epochs=True),
                 "reduction_factor": Option(kind="int", default=4, low=2),
                 "min_early_stopping_rate": Option(kind="int", default=0, low=0),
             },
@@ -83,8 +83,8 @@ PRUNERS: Registry[PrunerRow] = Registry(
         "hyperband": PrunerRow(
             make=f"{_PRUNERS}:hyperband",
             options={
-                "min_resource": Option(kind="int", default=1, low=1),
-                "max_resource": Option(kind="int", is_required=True, low=1),
+                "min_resource": Option(kind="int", default=1, low=1, in_epochs=True),
+                "max_resource": Option(kind="int", is_required=True, low=1, in_epochs=True),
                 "reduction_factor": Option(kind="int", default=3, low=2),
             },
         ),

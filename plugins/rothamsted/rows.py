@@ -5,6 +5,7 @@ The rows themselves stand in `catalog`; CONTRIBUTING.md has a recipe for each ki
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -57,6 +58,7 @@ class Option:
         kind: int, float (an int will do), or pruner: a mapping with a name and options of its own.
         default: None with `is_required` false means: left out, there is none.
         low, high: bounds of the value, both included.
+        in_epochs: it is a number of steps, and a file may give epochs in their place: "3 epochs".
     """
 
     kind: Literal["int", "float", "pruner"]
@@ -64,6 +66,18 @@ class Option:
     is_required: bool = False
     low: float | None = None
     high: float | None = None
+    in_epochs: bool = False
+
+
+def epochs_in(value: Any) -> int | None:
+    """The number in a text such as "3 epochs"; None: it is another value.
+
+    Example:
+        >>> epochs_in("3 epochs"), epochs_in("1 epoch"), epochs_in(3), epochs_in("soon")
+        (3, 1, None, None)
+    """
+    found = re.fullmatch(r"(\d+) epochs?", value) if isinstance(value, str) else None
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,7 @@ def test_todays_sweeps_are_resolved_as_before(sweep_file: SweepFile) -> None:
 
 VARIANTS: dict[str, dict[str, str]] = {
     "pruner": {**TPE, "pruner": "median", "pruner.startup_trials": "3"},
+    "pruner in epochs": {**TPE, "pruner": "{name: hyperband, min_resource: 3 epochs, max_resource: 27 epochs}"},
     "wrapped pruner": {**TPE, "pruner": "{name: patient, patience: 5, wrapped: median}"},
     "threshold": {"pruner": "{name: threshold, upper: 3}"},
     "early stopping": {"early_stopping": "{patience: 10, min_delta: 1e-3}"},
@@ -103,6 +104,14 @@ def test_every_pruner_of_the_catalog_has_its_defaults_written_out(sweep_file: Sw
     defaults = {key: option.default for key, option in PRUNERS[name].options.items() if option.default is not None}
     assert pruner is not None
     assert pruner.plain == {"name": name, **defaults, **required}
+
+
+def test_numbers_that_are_left_out_beside_epochs_are_of_epochs(sweep_file: SweepFile) -> None:
+    plain = {"name": "median", "startup_trials": 5, "warmup_steps": "3 epochs", "interval_steps": "1 epoch"}
+    pruner = sweep_file.load(overrides={"pruner": "median", "pruner.warmup_steps": "3 epochs"}).pruner
+    assert pruner is not None
+    assert pruner.plain == {**plain, "min_trials": 1}
+    assert pruner.in_epochs
 
 
 def test_a_pruner_named_on_the_command_line_takes_no_options_of_another(sweep_file: SweepFile) -> None:
@@ -170,6 +179,20 @@ MISTAKES = {
     "an option out of bounds": ("pruner: {name: percentile, percentile: 120}", "must be at most 100, not 120"),
     "a missing option": ("pruner: {name: patient}", "pruner.patience: is missing: pruner patient needs it"),
     "neither of two options": ("pruner: threshold", "pruner: pruner threshold needs lower or upper; give one"),
+    "two units": (
+        "pruner: {name: hyperband, min_resource: 30, max_resource: 9 epochs}",
+        "pruner.min_resource: is in steps, and max_resource in epochs: '9 epochs'; give both in one unit",
+    ),
+    "epochs upside down": (
+        "pruner: {name: hyperband, min_resource: 10 epochs, max_resource: 9 epochs}",
+        "pruner.min_resource: '10 epochs' is above max_resource '9 epochs'; swap them",
+    ),
+    "no epoch": ("pruner: {name: asha, min_resource: 0 epochs}", "pruner.min_resource: must be 1 or more, not 0"),
+    "another unit": (
+        "pruner: {name: asha, min_resource: 3 minutes}",
+        """must be a whole number of steps, or of epochs as in "3 epochs", not '3 minutes'""",
+    ),
+    "trials in epochs": ("pruner: {name: median, startup_trials: 3 epochs}", "must be a whole number, not '3 epochs'"),
     "bounds upside down": ("pruner: {name: threshold, lower: 2, upper: 1}", "pruner.lower: 2.0 is above upper 1.0"),
     "a wrapped pruner over replicates": (
         "pruner: {name: patient, patience: 2, wrapped: wilcoxon}",

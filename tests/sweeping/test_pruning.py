@@ -100,6 +100,40 @@ def test_a_sweep_prunes_what_plain_optuna_prunes(project: Project, name: str) ->
         assert ran.steps(one, "val_loss") == sorted(theirs.intermediate_values)  # trained no further than that
 
 
+def test_a_pruner_in_epochs_sees_one_value_an_epoch_whatever_the_steps_of_an_epoch(project: Project) -> None:
+    # Two measurements an epoch: a pruner in steps would be told both.
+    # Authority: Optuna's own pruner in memory, told the first value of each whole epoch.
+    points = {"steps": 20, "n_points": 20, "steps_per_epoch": 2}
+    options = {"name": "hyperband", "min_resource": "1 epochs", "max_resource": "10 epochs", "reduction_factor": 2}
+    ran = run(project, {**SWEEP, "parameters": points, "pruner": options})
+    study = optuna.create_study(study_name="toys", pruner=OPTUNAS.HyperbandPruner(1, 10, 2))
+    for lr in LRS:
+        trial = study.ask()
+        for epoch in range(1, 11):
+            trial.report(loss(lr, 2 * epoch, 0), epoch)
+            if trial.should_prune():
+                study.tell(trial, state=TrialState.PRUNED)
+                break
+        else:
+            study.tell(trial, loss(lr, 20, 0))
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert [trial.state for trial in ran.trials] == [trial.state for trial in study.trials]
+    for mine, theirs in zip(ran.trials, study.trials, strict=True):
+        assert mine.intermediate_values == pytest.approx(theirs.intermediate_values, rel=1e-9)
+    stopped = next(trial.number for trial in ran.trials if trial.state == TrialState.PRUNED)
+    [one] = ran.runs("trial", stopped)
+    assert one.tags[tags.PRUNED_BECAUSE].startswith(f"at epoch {max(ran.trials[stopped].intermediate_values)} by prun")
+
+
+def test_a_pruner_in_epochs_is_refused_where_nothing_is_measured_by_epochs(project: Project) -> None:
+    parameters = {"steps": 20, "n_points": 10, "steps_per_epoch": 0}
+    ran = run(project, {**SWEEP, "parameters": parameters, "pruner": {"name": "asha", "min_resource": "2 epochs"}})
+    [one] = ran.runs("trial", 0)
+    assert one.tags[tags.REASON] == (
+        "pruner: counts epochs, and no measurement says its epoch; give its numbers in steps"
+    )
+
+
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Callable[[Path], str]) -> Iterator[Ran]:
     """By hand: after two finished conditions the third and the fifth are worse than the median at step 4."""

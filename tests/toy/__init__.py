@@ -57,6 +57,7 @@ class Config(BaseModel):
     data: Data = Data()
     steps: int = Field(default=20, ge=1, description="steps to train")
     n_points: int = Field(default=10, ge=1, description="measurements; the last one is after the last step")
+    steps_per_epoch: int | None = Field(default=None, ge=0, description="none: all steps are one epoch; 0: no epochs")
     own_noise: float = Field(default=0.0, ge=0, description="sd of noise that each condition has for itself")
     sleep_seconds: float = Field(default=0.0, ge=0, description="sleep at every step")
     diverge_above: float = Field(default=1e6, gt=0, description="a train loss above this is divergence")
@@ -117,6 +118,11 @@ def train(
     return [Model(float(value)) for value in w]
 
 
+def _epoch(config: Config, step: int) -> float | None:
+    n_steps = config.steps if config.steps_per_epoch is None else config.steps_per_epoch
+    return step / n_steps if n_steps else None
+
+
 def _measurement(
     config: Config,
     step: int,
@@ -129,7 +135,7 @@ def _measurement(
 ) -> Measurement:
     return Measurement(
         step=step,
-        epoch=step / config.steps,
+        epoch=_epoch(config, step),
         metrics={
             "train_loss": np.where(diverged, np.nan, loss),
             "val_loss": np.where(diverged, np.nan, loss + noise),

@@ -13,6 +13,7 @@ import optuna
 from optuna.pruners import BasePruner
 
 from rothamsted.catalog import PRUNERS
+from rothamsted.rows import epochs_in
 
 
 def median(**options: Any) -> BasePruner:
@@ -51,12 +52,20 @@ def wilcoxon(*, startup_steps: int, **options: Any) -> BasePruner:
 
 
 def make_pruner(pruner: Mapping[str, Any]) -> BasePruner:
-    """Optuna's pruner from `name` and options as a sweep file gives them; what is left out has its default."""
-    given = {key: value for key, value in pruner.items() if key != "name"}
+    """Optuna's pruner from `name` and options as a sweep file gives them; what is left out has its default.
+
+    Of one that counts epochs ("3 epochs") the steps that it is told of are epochs.
+    """
+    given = {key: _count(value) for key, value in pruner.items() if key != "name"}
     defaults = {key: option.default for key, option in PRUNERS[pruner["name"]].options.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return PRUNERS.function(pruner["name"])(**{**defaults, **given})
+
+
+def _count(value: Any) -> Any:
+    n_epochs = epochs_in(value)
+    return value if n_epochs is None else n_epochs
 
 
 def _against_others(options: Mapping[str, Any]) -> dict[str, Any]:

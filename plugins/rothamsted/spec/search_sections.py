@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from rothamsted.catalog import PRUNERS, SAMPLERS
 from rothamsted.expression import Expression
 from rothamsted.registries import NameOf
+from rothamsted.rows import epochs_in
 from rothamsted.spec.field_values import (
     ExpressionText,
     Name,
@@ -103,7 +104,7 @@ class Pruner(BaseModel):
     Attributes:
         name: of `rothamsted.catalog.PRUNERS`.
         options: all of its options, defaults among them; those without a value are left out. `wrapped` is a
-            mapping with a name and options again.
+            mapping with a name and options again. Numbers of steps may be of epochs, "3 epochs".
     """
 
     model_config = CONFIG
@@ -115,6 +116,12 @@ class Pruner(BaseModel):
     def plain(self) -> dict[str, Any]:
         """As a file writes it: the options beside the name."""
         return {"name": self.name, **self.options}
+
+    @property
+    def in_epochs(self) -> bool:
+        """Whether it counts epochs, and so sees one value an epoch."""
+        wrapped = self.options.get("wrapped", {})
+        return any(epochs_in(value) is not None for value in (*self.options.values(), *wrapped.values()))
 
 
 class EarlyStopping(BaseModel):

@@ -54,12 +54,14 @@ def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
 
     Raises:
         StudyError: the metric of an objective, a constraint or early stopping was never measured; names the nearest
-            of those that were.
+            of those that were. Or a pruner counts epochs, and there are none.
     """
     scores_of(history, sweep)
     last_values(history, sweep)
     if sweep.stopping is not None and not any(sweep.stopping[0] in one.metrics for one in history):
         raise StudyError(f"early_stopping: {_never_logged(sweep.stopping[0], history)}")
+    if sweep.pruner is not None and sweep.pruner.in_epochs and not any(one.epoch for one in history):
+        raise StudyError("pruner: counts epochs, and no measurement says its epoch; give its numbers in steps")
 
 
 def is_unscored(reason: str) -> bool:

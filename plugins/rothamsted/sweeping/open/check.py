@@ -104,7 +104,9 @@ def _stopping(sweep: Sweep) -> dict[str, str]:
 
 def _pruner(plain: Mapping[str, Any]) -> str:
     options = [
-        f"{key} ({_pruner(value)})" if isinstance(value, Mapping) else f"{key} {value:g}"
+        f"{key} ({_pruner(value)})"
+        if isinstance(value, Mapping)
+        else f"{key} {value if isinstance(value, str) else format(value, 'g')}"
         for key, value in plain.items()
         if key != "name"
     ]

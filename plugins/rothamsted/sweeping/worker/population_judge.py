@@ -45,7 +45,7 @@ class PopulationJudge:
         stopped: dict[int, Stopped] = {}
         for trial in {id(self.members[m][0]): self.members[m][0] for m in running}.values():
             own = [m for m in running if self.members[m][0] is trial]
-            if reason := trial.judged(self._last[own[0]].step):
+            if reason := trial.judged(self._last[own[0]]):
                 stopped |= {m: Stopped(outcome=Outcome.PRUNED, reason=reason) for m in own}
             if trial.lease.is_lost:
                 stopped |= dict.fromkeys(own, LOST)

@@ -199,10 +199,10 @@ class TrialRun:
             history=ending.history,
         )
 
-    def judged(self, step: int) -> str:
-        """Why the trial is pruned at a step that has just been measured; empty: it goes on, or is lost."""
+    def judged(self, measured: Measured) -> str:
+        """Why the trial is pruned by what has just been measured; empty: it goes on, or is lost."""
         with suppress(LostError):
-            if self.lease.confirm() and (reason := self.judge.at_step(step)):
+            if self.lease.confirm() and (reason := self.judge.at(measured)):
                 self.prune(reason)
                 return reason
         return ""

@@ -2,7 +2,8 @@
 
 Apart from the worker, which trains: here measurements become the values that a pruner judges. A pruner over steps
 sees a trial as the mean (or what `objective.over` names) over the replicates that have reached a step, and a replicate
-that runs after others joins their means as it goes. A pruner over replicates sees each finished replicate's objective.
+that runs after others joins their means as it goes. A pruner that counts epochs sees one value an epoch. A pruner over
+replicates sees each finished replicate's objective.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from rothamsted.spec import Sweep
 from rothamsted.statistics.centres import MEAN, centre_of, words_of
 from rothamsted.sweeping.opened import Opened
 
+EPOCH_SLACK = 1e-6  # 3 x (1 / 3) is an epoch
+
 
 @dataclass(kw_only=True)
 class TrialJudge:
@@ -34,7 +37,8 @@ class TrialJudge:
     context: Opened
     lease: Lease
     prunes: bool
-    _curves: dict[int, dict[int, float]] = field(default_factory=dict)  # replicate -> step -> value
+    _curves: dict[int, dict[int, float]] = field(default_factory=dict)  # replicate -> step or epoch -> value
+    _is_new: bool = False  # a value has come that the pruner has not been asked about
     _reported: set[int] = field(default_factory=set)  # replicates whose score the search has
 
     @property
@@ -49,7 +53,9 @@ class TrialJudge:
         """Remember what a replicate has measured."""
         value = measured.metrics.get(self.context.sweep.objective.metric)
         if self.over == "steps" and value is not None and math.isfinite(value):  # a diverged one is judged as that
-            self._curves.setdefault(replicate, {})[measured.step] = float(value)
+            curve, point = self._curves.setdefault(replicate, {}), self._point(measured)
+            if point is not None and not (self._in_epochs and point in curve):  # the first of an epoch's counts
+                curve[point], self._is_new = float(value), True
 
     def remember(self, results: Iterable[ReplicateResult]) -> None:
         """Remember the measurements of replicates that have ended."""
@@ -57,15 +63,16 @@ class TrialJudge:
             for measured in result.history:
                 self.note(result.replicate, measured)
 
-    def at_step(self, step: int) -> str:
-        """Why the trial is pruned at a step that has just been measured; empty: it goes on.
+    def at(self, measured: Measured) -> str:
+        """Why the trial is pruned at a step, or an epoch, that has just been measured; empty: it goes on.
 
         Raises:
             LostError: the trial is not ours any more; nothing is written.
         """
-        if self.over != "steps":
+        step = self._point(measured)
+        if self.over != "steps" or step is None or not self._is_new:
             return ""
-        means = self._means(step)
+        self._is_new, means = False, self._means(step)
         if step not in means:
             return ""
         self.lease.report(step, means[step])
@@ -74,7 +81,8 @@ class TrialJudge:
         n = sum(step in curve for curve in self._curves.values())
         objective = self.context.sweep.objective
         metric, over = objective.metric, f", the {words_of(objective.over)} over {n} replicates" if n > 1 else ""
-        return f"at step {step} by pruner {self._name}: {metric} {means[step]:.6g}{over}"
+        unit = "epoch" if self._in_epochs else "step"
+        return f"at {unit} {step} by pruner {self._name}: {metric} {means[step]:.6g}{over}"
 
     def after_replicates(self, results: Sequence[ReplicateResult], *, is_over: bool) -> str:
         """Why the trial is pruned after the replicates that have finished so far; empty: it goes on.
@@ -93,6 +101,18 @@ class TrialJudge:
         if is_over or not self.context.queue.should_prune(self.lease, max(scores), scores):
             return ""
         return f"after {len(scores)} replicates by pruner {self._name}"
+
+    @property
+    def _in_epochs(self) -> bool:
+        pruner = self.context.sweep.pruner
+        return pruner is not None and pruner.in_epochs
+
+    def _point(self, measured: Measured) -> int | None:
+        """Where the pruner sees a measurement: at its step, or at the whole epochs that are over; None: nowhere."""
+        if not self._in_epochs:
+            return measured.step
+        n_epochs = math.floor(measured.epoch + EPOCH_SLACK) if measured.epoch is not None else 0
+        return n_epochs or None
 
     @property
     def _name(self) -> str:
