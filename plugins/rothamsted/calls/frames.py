@@ -117,6 +117,11 @@ def curves_frame(dataset: Dataset, metric: str, ranking: Sequence[int]) -> pd.Da
     return _frame(dataset, of, {"seed": kind, "step": "i", "epoch": "f", "seconds": "f", "value": "f"}, rows)
 
 
+def has_samples(dataset: Dataset, metric: str) -> bool:
+    """Whether the curves of a metric know the samples seen at each step."""
+    return any(one.series[metric].samples is not None for one in dataset.replicates if metric in one.series)
+
+
 def bands_frame(analysis: Analysis, metric: str, axis: Axis) -> pd.DataFrame:
     """A row a point of the mean curve of a condition; see `Result.bands`."""
     dataset = analysis.dataset.cells or analysis.dataset

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rothamsted.search import OptunaStudy
 
 _KINDS = {"intervals": "forest", "bands": "curves"}  # the names of a call -> those of `catalog.PLOTS`
-_AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "seconds": "seconds"}
+_AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "samples": "samples", "seconds": "seconds"}
 Read = Callable[[Collection[str]], Dataset]  # the dataset with the curves of these metrics; none: the usual ones
 
 
@@ -142,7 +142,7 @@ class Result:
 
         Args:
             metric: None: the objective's.
-            by: the axis: step, epoch or seconds.
+            by: the axis: step, epoch, samples (where `samples_seen` was logged) or seconds.
 
         Raises:
             UserError: nobody logged it, or there is no such axis.
@@ -151,6 +151,8 @@ class Result:
             raise UserError(f"bands: by={by!r} is no axis; {known_names(str(by), _AXES)}")
         name = metric or self._metric
         dataset = self.with_curves([name])
+        if by == "samples" and self._read is not None and not frames.has_samples(dataset, name):
+            dataset = self._read([name])
         found = self.analysis if dataset is self.dataset else replace(self.analysis, dataset=dataset, bands={})
         return frames.bands_frame(found, name, _AXES[by])
 
