@@ -40,7 +40,7 @@ _READERS: Mapping[Any, str] = {  # what a value is read by -> what it takes
 _NONE = re.compile(r"\bNone\b")  # as the docstrings have it, which are for programmers
 _PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Any: "any value"}
 _FILE_OF_PARAMETERS = "a JSON or YAML file of parameters, below all that the file and the command line say"
-_OWN_SHORT_FORMS = "names for the command line, each for a key of the file, or for several whose values take commas"
+_OWN_SHORT_FORMS = "names for the command line, each for a key, or for a range by its width in decades: lr_range=2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def explained_keys() -> Mapping[str, Explained]:
     )
     found[OWN_SHORT_FORMS] = Explained(
         key=OWN_SHORT_FORMS,
-        type="a mapping of names to a key of this file or a list of keys",
+        type="a mapping of names to a key or {decades: space.NAME}",
         default="none",
         meaning=_OWN_SHORT_FORMS,
         example=EXAMPLES[OWN_SHORT_FORMS],
