@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ COMMANDS = [shlex.split(line, comments=True) for kind, text in BLOCKS if kind ==
 TABLED = [shlex.split(one) for one in re.findall(r"\| `(rothamsted [^`]+)` \|$", PAGE, re.MULTILINE)]
 
 HERE = ["execution.executor=in_process", "execution.workers=1", "execution.report=false", "replicates=2"]
-FEW = ["sampler=random", "trials=3"]  # of any space, also of several files
+FEW = ["sampler=random", "trials=2", "stages=null", "confirm=null"]  # of any space, also of several files
 # What makes a sweep of the page small: its words without these stand in the page.
 SMALL = {
     "fixed-batch-64": [*HERE, "steps=6", "evals=3", "space.gamma.points=3", "space.optimizer.lr.points=4"],
@@ -31,16 +31,12 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, migrated_mlflow: Path) -> Iterator[Path]:
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_mlflow: Callable[[Path], str]) -> Path:
     """The project's root as the working directory, and databases of its own."""
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "mlflow.db").write_bytes(migrated_mlflow.read_bytes())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        patch.setenv("ROTHAMSTED_HOME", str(folder))
-        yield folder
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", new_mlflow(tmp_path))
+    return tmp_path
 
 
 def words_of(command: list[str], home: Path) -> list[str]:

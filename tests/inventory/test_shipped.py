@@ -110,7 +110,11 @@ def test_all_sweeps_are_reported_with_a_page_each_and_an_index_that_leads_to_the
 ) -> None:
     shipped(project, "fixed_toy", "small_toy")
     assert main(["sweep", "--all", "sweeps/toy", HERE]) == 0
-    for words in (["--all", "folder=every"], ["fixed-toy", "small-toy", "folder=named"]):
+    for words in (
+        ["--all", "folder=every"],
+        ["fixed-toy", "small-toy", "folder=named"],
+        ["sweep=fixed-toy,small-toy", "folder=c"],
+    ):
         capsys.readouterr()
         assert main(["report", *words, "plots=curves"]) == 0
         folder = project.root / words[-1].partition("=")[2]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rothamsted.cli.arguments import each_alone, pairs, read_line, take, take_truth
+from rothamsted.cli.arguments import each_alone, pairs, read_line, take, take_many, take_truth
 from rothamsted.cli.screen import screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.cli.usage import COMMON
@@ -29,6 +29,9 @@ def lines_of(arguments: Sequence[str]) -> list[list[str]]:
     """
     line = read_line(arguments, command="report")
     keys = dict(line.keys)
+    if "," in keys.get("sweep", ""):  # as `mlflow run` names several: -P sweep=a,b
+        names = take_many(keys, "sweep")
+        return lines_of([*names, *_options(keys, line.common)])
     if not take_truth(keys, "all", "report"):
         return [] if len(line.words) < 2 or keys.get("format") else each_alone(arguments, command="report")
     named = next(iter([*line.words, *(keys[key] for key in ("sweep", "experiment") if keys.get(key))]), None)
@@ -42,8 +45,11 @@ def lines_of(arguments: Sequence[str]) -> list[list[str]]:
     sweeps = [one for one in list_sweeps(uri=uri, storage=search_at(None, uri)) if one.run_id and one.n_done != 0]
     if not sweeps:
         raise UserError(f"rothamsted report: no sweep in {uri} has a condition that ended")
-    rest = [f"--{key}={value}" for key, value in keys.items()] + [COMMON[name][0][-1] for name in line.common]
-    return [[f"--sweep={one.run_id}", *rest] for one in sweeps]
+    return [[f"--sweep={one.run_id}", *_options(keys, line.common)] for one in sweeps]
+
+
+def _options(keys: Mapping[str, str], common: Collection[str]) -> list[str]:
+    return [f"--{key}={value}" for key, value in keys.items()] + [COMMON[name][0][-1] for name in common]
 
 
 def report_all(
