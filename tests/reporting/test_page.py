@@ -93,7 +93,7 @@ def test_intervals_of_different_kinds_name_their_own() -> None:
     first, second, third = made.objective
     boot = replace(second, interval=pages.interval(0.41, 0.39, 0.43, 3, method="bca"))
     found = page(replace(made, objective=(first, boot, third))).table("val_loss by condition")
-    assert (found.rows[0][6], found.rows[1][6]) == ("Interval", "[0.390, 0.430] bca, 95 %")
+    assert (found.rows[0][6], found.rows[1][6]) == ("Interval", "[0.390, 0.430] (BCa bootstrap, 95 %)")
 
 
 def test_failures_that_differ_in_numbers_only_are_one_row() -> None:

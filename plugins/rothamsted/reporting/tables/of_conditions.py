@@ -28,6 +28,7 @@ from rothamsted.reporting.tables.cells import (
     limit_note,
     mean_estimate,
     methods_of,
+    remarks,
     setting_cell,
     summary_cells,
     verdict_cells,
@@ -197,7 +198,7 @@ def metrics_table(analysis: Analysis, condition: int) -> DataTable:
         caption=f"Final values of the other metrics of condition{GAP}{condition}. Others: statistics/metrics.csv.",
         columns=columns("Metric", "Mean", header, "sd", "n", numeric_from=1),
         rows=rows,
-        notes=collected([f"{name}: {one.note}" for name, one in found if one.note]),
+        notes=remarks(found),
     )
 
 
