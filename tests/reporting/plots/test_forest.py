@@ -83,3 +83,14 @@ def test_conditions_without_a_mean_are_named_and_not_drawn() -> None:
 def test_without_any_mean_there_is_no_forest() -> None:
     with pytest.raises(NotApplicable, match="no condition has a mean"):
         forest_data(analysis_of(rates(2), [[math.nan], [INF]]), OPTIONS)
+
+
+def test_rows_that_are_folded_away_do_not_flatten_those_in_sight() -> None:
+    # The first 20 lie between 0.01 and 0.03, the others reach 1000: on one log axis they would have a tenth of it.
+    means = [0.01 + 0.001 * i for i in range(20)] + [10.0 ** (3 * i / 20) for i in range(1, 21)]
+    chart = chart_of(forest_data(analysis_of(rates(40), [[m, 1.01 * m] for m in means]), OPTIONS))
+    seen, folded = chart.rows[: chart.n_shown], chart.rows[chart.n_shown :]
+    assert seen[-1].place - seen[0].place > 0.5
+    assert folded[-1].place - folded[0].place > 0.5
+    assert all(float(label) < 0.1 for _, label in chart.ticks)
+    assert max(float(label) for _, label in chart.folded_ticks) > 100

@@ -96,7 +96,7 @@ def forest_data(analysis: Analysis, options: PlotOptions) -> Forest:
     factors = dataset.factors if 0 < len(dataset.factors) <= MOST_COLUMNS else ()
     rows = tuple(_rows(analysis, factors))
     is_log = _is_log(rows)
-    low, high = _ends(rows, is_log=is_log)
+    low, high = ends(rows, is_log=is_log)
     methods = {one.interval.method for one in analysis.objective if one.interval}
     return Forest(
         metric=dataset.objective.metric,
@@ -187,7 +187,7 @@ def _is_log(rows: Sequence[ForestRow]) -> bool:
     return is_spread([row.mean for row in rows], LOG_SPAN) and not any(row.low <= 0 for row in rows)
 
 
-def _ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
+def ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
     """The ends of the axis: all means and intervals, but those that are so far out that they flatten the others."""
     means = np.array([row.mean for row in rows if math.isfinite(row.mean)])
     bounds = np.array([bound for row in rows for bound in (row.low, row.high) if math.isfinite(bound)])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from rothamsted.reporting.parts import ChartRow, IntervalChart
 from rothamsted.reporting.plots.axes import log_ticks
-from rothamsted.reporting.plots.forest import Forest, ForestRow
+from rothamsted.reporting.plots.forest import Forest, ForestRow, ends
 from rothamsted.reporting.plots.labels import distinct_numbers, percent
 from rothamsted.wording import MINUS, count
 
@@ -21,15 +23,17 @@ def chart_of(data: Forest) -> IntervalChart:
     rows = data.rows[:MOST_ROWS]
     n_shown = len(rows) if len(rows) <= IN_SIGHT + 2 else IN_SIGHT
     hidden = len(data.rows) - len(rows)
+    seen, folded = _on_own_axis(data, rows[:n_shown]), _on_own_axis(data, rows[n_shown:])
     return IntervalChart(
         caption=f"{data.metric}, {'lower' if data.is_lower_better else 'higher'} is better, best first",
         columns=data.columns,
         metric=f"{data.centre} {data.metric}",
         interval=f"{percent(data.level)} interval",
         has_verdicts=data.has_verdicts,
-        rows=tuple(_shown_row(row, data) for row in rows),
+        rows=tuple(_shown_row(row, part) for part in (seen, folded) for row in part.rows),
         n_shown=n_shown,
-        ticks=_ticks(data),
+        ticks=_ticks(seen),
+        folded_ticks=_ticks(folded) if folded.rows else (),
         notes=tuple(
             one
             for one in (
@@ -41,6 +45,14 @@ def chart_of(data: Forest) -> IntervalChart:
             if one
         ),
     )
+
+
+def _on_own_axis(data: Forest, rows: Sequence[ForestRow]) -> Forest:
+    """Some rows on an axis of their own: rows that are folded away, or left out, do not flatten those in sight."""
+    if not rows or len(rows) == len(data.rows):
+        return replace(data, rows=tuple(rows))
+    low, high = ends(rows, is_log=data.is_log)
+    return replace(data, rows=tuple(rows), low=low, high=high)
 
 
 def _shown_row(row: ForestRow, data: Forest) -> ChartRow:
