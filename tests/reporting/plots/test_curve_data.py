@@ -93,7 +93,7 @@ def test_a_loss_stands_for_an_objective_that_was_measured_once() -> None:
     analysis = dataclasses.replace(once, bands={**bands, "train_loss": {"step": (line(0, 4, 3),)}})
     data = curves_data(analysis, NO_OPTIONS, axis="step")
     assert (data.metric, data.curves[0].mean.tolist()) == ("train_loss", [4.0, 3.0])
-    assert curves_caption(data).startswith("val_loss has no curve, so train_loss is drawn in its place")
+    assert curves_caption(data).startswith("There is no curve of val_loss: train_loss is drawn instead")
 
 
 def test_without_a_loss_any_other_curve_stands_for_the_objective_but_not_the_learning_rate() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -94,3 +95,13 @@ def test_rows_that_are_folded_away_do_not_flatten_those_in_sight() -> None:
     assert folded[-1].place - folded[0].place > 0.5
     assert all(float(label) < 0.1 for _, label in chart.ticks)
     assert max(float(label) for _, label in chart.folded_ticks) > 100
+
+
+def test_labels_of_a_narrow_axis_do_not_touch() -> None:
+    # Seven columns leave about 96 points of a laptop for the axis; a letter is 6.7 wide.
+    values = [{f"factor_{k}": 0.1 * (i + k) for k in range(6)} for i in range(4)]
+    rows = [[0.070, 0.075], [0.09, 0.1], [0.11, 0.12], [0.13, 0.14]]
+    chart = chart_of(forest_data(analysis_of(values, rows, with_comparisons=False, log=()), OPTIONS))
+    ends = [(96 * at - 3.35 * len(text), 96 * at + 3.35 * len(text)) for at, text in chart.ticks]
+    assert len(ends) >= 2
+    assert all(left[1] < right[0] for left, right in pairwise(ends))

@@ -225,7 +225,7 @@ def curves_caption(data: Curves) -> str:
     shown = f"The best {len(data.curves)} of {words(data.n_conditions, 'condition')} with curves" if rest else ""
     return joined(
         [
-            f"{data.instead_of} has no curve, so {data.metric} is drawn in its place" if data.instead_of else "",
+            f"There is no curve of {data.instead_of}: {data.metric} is drawn instead" if data.instead_of else "",
             f"{shown or words(len(data.curves), 'condition')}; means over {n} replicates"
             + (
                 f" with {level_words(data.level)} at each point, not for whole curves" if has_band else "; no intervals"

@@ -15,6 +15,9 @@ from rothamsted.wording import MINUS, count
 
 MOST_ROWS = 50  # those that are folded included
 IN_SIGHT = 20  # rows that are not folded
+NARROW, WIDE = 96.0, 220.0  # width of the axis on a laptop, beside more than WIDE_COLUMNS columns and beside fewer
+WIDE_COLUMNS = 4
+LETTER = 6.7  # width of a letter of its labels
 EDGE = 0.02  # share of the axis that is left free at each end
 
 
@@ -83,7 +86,7 @@ def _place(value: float, data: Forest) -> float:
 
 
 def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
-    """A few round numbers along the axis, those that do not touch their neighbour."""
+    """A few round numbers along the axis."""
     if data.is_log:
         found = log_ticks(data.low, data.high, most=5) or [data.low, data.high]
     else:
@@ -94,4 +97,15 @@ def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
         gap = min((b - a for a, b in pairwise(found)), default=math.inf)
         found = [round(tick / gap * 1e6) * gap / 1e6 if math.isfinite(gap) else tick for tick in found]
     labels = [text.replace("-", MINUS) for text in distinct_numbers(found)]
-    return tuple((_place(tick, data), text) for tick, text in zip(found, labels, strict=True))
+    placed = [(_place(tick, data), text) for tick, text in zip(found, labels, strict=True)]
+    return _apart(placed, NARROW if len(data.columns) > WIDE_COLUMNS else WIDE)
+
+
+def _apart(ticks: Sequence[tuple[float, str]], width: float) -> tuple[tuple[float, str], ...]:
+    """The ticks whose labels do not touch the one before where the axis is so wide, in points."""
+    kept: list[tuple[float, str]] = []
+    for at, text in ticks:
+        room = LETTER * (len(text) + len(kept[-1][1])) / 2 + LETTER if kept else 0.0
+        if not kept or (at - kept[-1][0]) * width >= room:
+            kept.append((at, text))
+    return tuple(kept)

@@ -35,7 +35,7 @@ from rothamsted.reporting.tables.cells import (
     verdict_columns,
 )
 from rothamsted.reporting.tables.csv_tables import conditions_by_number, in_order_of_rank
-from rothamsted.reporting.verdicts import METHODS
+from rothamsted.reporting.verdicts import METHODS, comparison_words, intervals_words
 from rothamsted.wording import (
     GAP,
     MISSING,
@@ -110,12 +110,12 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
     metric = analysis.dataset.objective.metric
     unequal = [f"No. {row.condition}: {row.note}" for row in ordered[:MOST_ROWS] if row.note]
     return DataTable(
-        caption=f"Differences in {metric} from condition{GAP}{family.reference}: {family.test}, {family.correction}.",
+        caption=f"Differences in {metric} from condition{GAP}{family.reference}: {comparison_words(family)}.",
         columns=(*head, *comparison_columns(family.level)),
         rows=rows,
         notes=(
-            "Difference: condition minus reference. Its interval is not corrected for the number of comparisons; the "
-            "last column is. P(better): how often a replicate of the condition beat one of the reference, with the "
+            f"Difference: condition minus reference, with {intervals_words(family)}.",
+            "P(better): how often a replicate of the condition beat one of the reference, with the "
             "interval for the probability of that (Wilson for pairs, else Newcombe's method 5).",
             *([f"Not paired: {family.why_unpaired}."] if family.why_unpaired else []),
             *limit_note(len(ordered), "comparison", "comparisons.csv"),
