@@ -129,3 +129,10 @@ def test_six_rates_over_five_widths_are_six_schedules() -> None:
 def test_without_a_learning_rate_curve_there_is_no_schedule() -> None:
     with pytest.raises(NotApplicable, match="curves read: val_loss"):
         schedule_data(with_bands([line(0, 1, 2)]), NO_OPTIONS)
+
+
+def test_curves_of_one_replicate_are_not_called_means() -> None:
+    single = band(0, np.arange(3), np.array([[4.0, 2.0, 1.0]]))
+    said = curves_caption(curves_data(with_bands([single]), NO_OPTIONS, axis="step"))
+    assert "one replicate each; no intervals" in said
+    assert "means over" not in said
