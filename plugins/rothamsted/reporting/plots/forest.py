@@ -71,6 +71,7 @@ class Forest:
     has_verdicts: bool
     left_out: str  # conditions without a mean, with why; empty: none
     centre: str = "mean"  # what stands for a condition over its seeds
+    is_adjusted: bool = False  # the order is by means adjusted for missing seeds, which are not the means shown
     order: str = ""  # of the values that share a column: the names of the factors
 
     @property
@@ -111,6 +112,7 @@ def forest_data(analysis: Analysis, options: PlotOptions) -> Forest:
         method=" or ".join(sorted(METHODS.get(one, one) for one in methods)),
         has_verdicts=analysis.best is not None,
         centre=analysis.over_words,
+        is_adjusted=any(one.n_missing for one in analysis.objective if one.condition in set(analysis.ranking)),
         left_out=left_out_words(dataset, analysis.ranking),
         order="" if factors else BETWEEN.join(factor.name for factor in dataset.factors),
     )

@@ -41,6 +41,9 @@ def chart_of(data: Forest) -> IntervalChart:
             one
             for one in (
                 f"Axis: {data.label}{', logarithmic' if data.is_log else ''}.",
+                f"Order: by means adjusted for missing seeds; shown: {data.centre}s as measured."
+                if data.is_adjusted
+                else "",
                 f"Condition: {data.order}." if data.order else "",
                 f"{count(hidden, 'more condition')}: statistics/conditions.csv." if hidden else "",
                 f"Not shown: {data.left_out}." if data.left_out else "",
