@@ -86,6 +86,13 @@ def test_the_profile_is_rliables() -> None:
         assert (found.share <= found.high).all()
 
 
+def test_the_band_of_a_profile_draws_one_run_less_than_there_are() -> None:
+    # By hand: 2 of 5 runs are above 2.5; of 4 drawn ones X are, binomial with 0.4: P(X = 0) = 0.13 is above 0.05, and
+    # P(X <= 2) = 0.82 and P(X <= 3) = 0.97 lie about 0.95. Of 5 drawn ones the upper end would be 4 of 5.
+    found = profile([np.arange(5.0)], np.array([2.5]), direction="maximize", rng=rng(), level=0.9)
+    assert (found.share.item(), found.low.item(), found.high.item()) == (0.4, 0.0, 0.75)
+
+
 def test_where_less_is_better_the_profile_counts_the_runs_below() -> None:
     upward = profile(list(A.T), THRESHOLDS, direction="maximize", rng=rng())
     downward = profile(list(-A.T), -THRESHOLDS, direction="minimize", rng=rng())
