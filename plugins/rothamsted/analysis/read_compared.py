@@ -55,8 +55,8 @@ def read_compared(
 ) -> tuple[Dataset, tuple[Subject, ...]]:
     """Return the dataset whose conditions are the subjects, in the order in which they were named.
 
-    A sweep stands for its best condition: by its confirmed replicates where it has them, else by those of the
-    search. A run of a trial stands for its replicates, another run for itself.
+    Of a sweep its best condition is compared: its confirmed replicates where it has some, else those of the search.
+    Of a trial's run its replicates are compared, of any other run the run itself.
 
     Args:
         references: Names of sweeps, names or ids of runs, datasets; two or more.

@@ -22,6 +22,7 @@ from rothamsted.spec.comment import headed
 from rothamsted.wording import GAP, count, level_percent, percent, setting, with_uncertainty
 
 SHOWN_GAPS = frozenset({"objective", "best", "confirmed", "comparisons", "sources"})  # where the part would stand
+MOST_PRINTED = 30  # rows of the other metrics on paper; statistics/metrics.csv has them all
 IN_HEADER = ("", "Question", "Cost")  # of the sweep file's comment: shown above, or planned and not what ran
 
 
@@ -104,7 +105,7 @@ def results(analysis: Analysis) -> tuple[Part, ...]:
     if best is None or not analysis.metrics:
         return parts
     metrics = shown_tables.metrics_table(analysis, best)
-    return (*parts, *fold_table(metrics)) if metrics.rows else parts
+    return (*parts, *fold_table(metrics, is_printed=len(metrics.rows) <= MOST_PRINTED)) if metrics.rows else parts
 
 
 def setup(analysis: Analysis) -> tuple[Part, ...]:
