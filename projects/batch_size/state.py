@@ -58,7 +58,7 @@ def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
             or type.
     """
     state = without_kept(state)
-    check_fits(state, flat_state(start, {}), owner="this population")
+    check_fits(state, flat_state(start, {}), owner="this population", has="these configs have")
     n_members = len(start.diverged)
     leaves = [state[name] if n_members > 1 else state[name][0] for name in _named_leaves(start)]
     shape = jax.tree.structure((start.members, start.origin.parameters))

@@ -72,7 +72,7 @@ def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
             or type.
     """
     state = without_kept(state)
-    check_fits(state, flat_state(start, {}), owner="this population")
+    check_fits(state, flat_state(start, {}), owner="this population", has="these configs have")
     is_alone = len(start.diverged) == 1
     leaves = [state[name][0] if is_alone else state[name] for name in _named_leaves(start.members)]
     members = jax.device_put(jax.tree.unflatten(jax.tree.structure(start.members), leaves))

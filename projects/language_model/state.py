@@ -54,7 +54,7 @@ def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
     expected = flat_state(progress)
     kept = {name.removeprefix(KEPT): np.array(array) for name, array in state.items() if name.startswith(KEPT)}
     state = without_kept(state)
-    check_fits(state, expected, owner="this model")
+    check_fits(state, expected, owner="this model", has="this model has")
     progress.step = int(state["step"])
     progress.kept_step, progress.kept = int(state["kept_step"]), kept
     progress.has_diverged = bool(state["has_diverged"])

@@ -42,13 +42,14 @@ def without_kept(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: array for name, array in state.items() if not name.startswith(KEPT)}
 
 
-def check_fits(state: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], *, owner: str) -> None:
+def check_fits(state: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], *, owner: str, has: str) -> None:
     """Refuse a state of another training.
 
     Args:
         state: That training shall go on from, without what is kept.
         expected: The state at step 0 of the same training, which gives names, shapes and types.
         owner: Whose state it should be, for the error: "this model".
+        has: And what an array of it is like: "this model has".
 
     Raises:
         ValueError: An array is missing, left over, or has another shape or type.
@@ -60,6 +61,6 @@ def check_fits(state: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarra
         found = np.asarray(state[name])
         if (found.shape, found.dtype) != (array.shape, array.dtype):
             raise ValueError(
-                f"state: {name} is {found.dtype}{list(found.shape)} where {owner} has "
+                f"state: {name} is {found.dtype}{list(found.shape)} where {has} "
                 f"{array.dtype}{list(array.shape)}; start without a state"
             )
