@@ -14,11 +14,7 @@ import torch
 from projects.language_model.model import Transformer
 from projects.training.state import KEPT, check_fits, without_kept
 
-<<<<<<< HEAD
-=======
-KEPT = "kept/"
 SCALE, SINCE_SCALED, N_STEPS = "scaler/scale", "scaler/updates_since_change", "scaler/steps"
->>>>>>> main
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's, as torch calls them
 
 
