@@ -21,9 +21,11 @@ from projects.batch_size.data import DataProblem, Dataset, load_dataset
 from projects.batch_size.model import initial_parameters
 from projects.batch_size.optimizer import Hyper
 from projects.batch_size.program import Origin, Program, compiled_program
-from projects.batch_size.state import Kept, Progress, flat_state, keep, kept_in, restored
+from projects.batch_size.state import Progress, flat_state, keep, restored
 from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.trained import TrainedModel
+from projects.training.measured import evenly_measured
+from projects.training.state import Kept, kept_in
 
 N_EXAMPLE_ROWS = 5
 
@@ -118,8 +120,7 @@ class _Run(NamedTuple):
         return cls(configs, key, data, n_steps, n_rows, program, hyper, seeds)
 
     def measured_steps(self) -> list[int]:
-        n_points = min(self.key.evals, self.n_steps)
-        return [round(point * self.n_steps / n_points) for point in range(n_points + 1)]
+        return evenly_measured(self.key.evals, self.n_steps)
 
     def epoch(self, step: int) -> float | None:
         return None if self.key.data.online else float(self._rows_until(step)) / len(self.data.train_x)

@@ -147,6 +147,7 @@ class Dataset:
     question: str = ""  # the sweep file's opening comment
     run_id: str = ""  # the sweep's run, or the summary run
     experiment_id: str = ""
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # parameters that are the same in every condition
     design: Mapping[str, str] = field(default_factory=dict)  # sampler, seeds, fixed parameters: shown as they are
     provenance: Mapping[str, str] = field(default_factory=dict)  # commit, data digest, versions, host
     how_to_reproduce: tuple[str, ...] = ()  # command lines

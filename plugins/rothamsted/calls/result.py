@@ -240,14 +240,18 @@ class Result:
         return copy_page(html, place, self.name)
 
     def export(self, folder: str | Path) -> Path:
-        """Write aggregated_results.json and a JSON file for each replicate to a folder; returns the former's path.
+        """Write aggregated_results.json and a folder for each replicate to a folder; returns the former's path.
+
+        A replicate has config.json and results.json, with the curves of all metrics.
 
         Raises:
             UserError: the folder cannot be written.
         """
-        from rothamsted.publish.export import write_export
+        from rothamsted.analysis.curves import all_series
+        from rothamsted.publish.export import NO_CURVES, write_export
 
-        return write_export(self.analysis, Path(folder))
+        curves = all_series(self.dataset, uri=self._tracking_uri) if self._tracking_uri else NO_CURVES
+        return write_export(self.analysis, Path(folder), curves=curves)
 
     def promote(self, policy: str | Path | Policy, *, dry_run: bool = False) -> str:
         """Judge the confirmed winner by a policy; returns the decision: promoted, kept or undecided.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ from rothamsted.records import RunStatus
 
 if TYPE_CHECKING:
     from rothamsted.analysis.values import Analysis
+    from rothamsted.publish.export import Names
 
 
 def analyze(arguments: Sequence[str]) -> int:
@@ -78,7 +79,7 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
-    from rothamsted.publish.export import Names, read_names, write_export
+    from rothamsted.publish.export import Names, read_names
     from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page, write_picture
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
@@ -107,8 +108,8 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
     if page is not None:
         console.print(f"report: {page}", markup=False, soft_wrap=True)
     if export is not None:
-        written = write_export(analysis, command_folder() / export, export_names)
-        console.print(f"export: {written}", markup=False, soft_wrap=True)
+        for text in _exported(analysis, command_folder() / export, export_names, uri=uri):
+            console.print(text, markup=False, soft_wrap=True)
     link = tracking.run_link(uri, dataset.experiment_id, run_id)
     console.print(f"in MLflow: {tracking.ui_command(uri)}    # then {link}", markup=False, soft_wrap=True)
     if screen.is_json:
@@ -122,19 +123,31 @@ def export(arguments: Sequence[str]) -> int:
     """Write the results of a sweep, or of any runs, into a folder as JSON."""
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
-    from rothamsted.publish.export import Names, read_names, write_export
+    from rothamsted.publish.export import AGGREGATED, Names, read_names
 
     found, screen = pairs(arguments, command="export"), screen_of(arguments, command="export")
     folder, names_file = take(found, "folder", "export") or "export", take(found, "names")
     names = Names() if names_file is None else read_names(Path(names_file))
     asked, over = take_settings(found, "export"), take_over(found, "export")
-    dataset = take_dataset(found, "export", uri=open_store())
+    uri = open_store()
+    dataset = take_dataset(found, "export", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
     analysis = analyze_dataset(with_over(dataset, over, settings, "export"), settings)
-    written = write_export(analysis, Path(folder), names)
-    screen.say(f"export: {written}")
-    screen.give({"sweep": dataset.name, "folder": str(written)})
+    for text in _exported(analysis, Path(folder), names, uri=uri):
+        screen.say(text)
+    screen.give({"sweep": dataset.name, "folder": str(Path(folder) / AGGREGATED)})
     return 0
+
+
+def _exported(analysis: Analysis, folder: Path, names: Names, *, uri: str) -> Iterator[str]:
+    """Write an export with the curves of everything that was logged, and its plots; a line for each file or gap."""
+    from rothamsted.analysis.curves import all_series
+    from rothamsted.publish.export import write_export
+    from rothamsted.publish.named_plots import write_named_plots
+
+    yield f"export: {write_export(analysis, folder, names, all_series(analysis.dataset, uri=uri))}"
+    for figure in write_named_plots(analysis, folder, names):
+        yield f"plot: {figure.paths[0]}" if figure.paths else f"no plot {figure.plot}: {figure.text}"
 
 
 def compare(arguments: Sequence[str]) -> int:

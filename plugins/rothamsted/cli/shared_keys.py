@@ -39,5 +39,5 @@ FIGURES = {
 OUT = {
     "folder": "a copy of the page goes there",
     "export": "folder for the results as JSON",
-    "export_names": "JSON file with other names for the exported fields",
+    "export_names": "YAML or JSON file of other names for fields, conditions and plots",
 }

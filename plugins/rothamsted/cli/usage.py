@@ -210,7 +210,7 @@ USAGES: Mapping[str, Usage] = {
             **RUNS,
             **HOW,
             "folder": "where to; by default export",
-            "names": "JSON file with other names for the fields",
+            "names": "YAML or JSON file of other names for fields, conditions and plots",
         },
         words=("sweep",),
         several="each",

@@ -71,7 +71,7 @@ def write_figures(
         paths = {kind: folder / f"{stem}.{kind}" for kind in rendered.files}
         figures.append(WrittenFigure(plot=name, paths=tuple(paths.values()), text=rendered.caption + said))
         contents |= {paths[kind]: content for kind, content in rendered.files.items()}
-    _write(folder, contents)
+    write_contents(folder, contents)
     return figures
 
 
@@ -89,7 +89,12 @@ def narrowed(analysis: Analysis, where: Mapping[str, str]) -> tuple[Analysis, st
     return only(analysis, kept), said
 
 
-def _write(folder: Path, contents: Mapping[Path, bytes]) -> None:
+def write_contents(folder: Path, contents: Mapping[Path, bytes]) -> None:
+    """Write files of a folder, which is made where missing.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
