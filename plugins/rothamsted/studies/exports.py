@@ -20,6 +20,8 @@ from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured
 from rothamsted.studies.contract import RESERVED_METRICS
 
+CONFIG_FILE = "config.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedCurve:
@@ -41,7 +43,7 @@ def write_exports(folder: Path, config: BaseModel, ending: Ending) -> list[Path]
         "metrics.csv": metrics_csv(ending.history),
         "metrics.json": _json(metrics_by_name(ending.history)),
         "summary.json": _json(summary(ending)),
-        "config.json": _json(config.model_dump(mode="json")),
+        CONFIG_FILE: config_text(config),
     }
     losses = loss_curves_data(ending.history)
     rates = learning_rate_data(ending.history)
@@ -56,6 +58,11 @@ def write_exports(folder: Path, config: BaseModel, ending: Ending) -> list[Path]
     except OSError as error:
         raise StudyError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
     return [folder / name for name in contents]
+
+
+def config_text(config: BaseModel) -> str:
+    """Return a config as the file that `--config` takes: JSON, with every field."""
+    return _json(config.model_dump(mode="json"))
 
 
 def metrics_csv(history: Sequence[Measured]) -> str:
