@@ -23,7 +23,7 @@ from rothamsted.studies.fields import field_names, field_types, flatten, set_fie
 from rothamsted.studies.find import find, is_script, load_study, study_module
 from rothamsted.studies.keep import Keep
 from rothamsted.studies.prepare import describe_datasets, prepare_data
-from rothamsted.studies.provenance import source_tags, study_tags
+from rothamsted.studies.provenance import source_tags, study_tags, without_origin
 from rothamsted.studies.signals import StopRequest, stop_on_signals
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "stop_on_signals",
     "study_module",
     "study_tags",
+    "without_origin",
     "write_artifacts",
     "write_exports",
 ]
