@@ -58,7 +58,7 @@ def cells(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest
 
 def data_of(outputs: Any) -> dict[str, Any]:
     """What the value of the cell is shown as."""
-    [shown] = [one.data for one in outputs if one.output_type in ("execute_result", "display_data")]
+    [shown] = [one.data for one in outputs if one.output_type == "execute_result"]
     return shown
 
 

@@ -183,6 +183,12 @@ def _open(target: Any, keys: Mapping[str, Any], root: Path) -> _Opened:
     Raises:
         UserError: nothing, or a thing that cannot be swept.
     """
+    if isinstance(target, DescribedSweep):
+        known = (
+            {} if target._study is None or not isinstance(target._study, Study) else {target.spec.study: target._study}
+        )
+        document = Document(source=PLACE, data=dict(target.plain), places={})
+        return _Opened(document=document, known=known, source=target.source, question=target.question)
     if isinstance(target, Path) or (isinstance(target, str) and target.endswith(FILES)):
         document = read_sweep_file(target)
         text = Path(target).read_text(encoding="utf-8-sig")

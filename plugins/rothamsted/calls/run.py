@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from rich.console import Console
 
-from rothamsted import api, tracking
+from rothamsted import api, tags, tracking
 from rothamsted.calls.described import PLACE, DescribedSweep
 from rothamsted.calls.keys import SweepKeys, takes_keys
 from rothamsted.calls.loaded import result_of
@@ -91,6 +91,7 @@ def _session(described: DescribedSweep, databases: UnsavedDatabases | None) -> t
         outer_run_id=tracking.current_run_id(),
         source=described.source,
         question=described.question,
+        started=tags.BY_CALL,
     )
     return api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console), uri
 

@@ -120,6 +120,7 @@ class SweepRun:
             **own,
             tags.CODE_DIGEST: "+".join(self.code_digests),
             "rothamsted.host": socket.gethostname(),
+            **({tags.STARTED: self.place.started} if self.place.started else {}),
             **({tags.PARENT_SWEEP: parent_words(self.sweep)} if parent_words(self.sweep) else {}),
             **({tags.STAGE_OF: self.stage_of} if self.stage_of is not None else {}),
         }
