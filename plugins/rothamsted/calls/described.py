@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FILES = (".yaml", ".yml", ".json")
 PLACE = "rt.sweep"  # what errors call the arguments of a call
-_TARGETS = "a function, 'train.py:train', a sweep file such as 'sweep.yaml', or the name of an entry point"
+_TARGETS = "a function, a Sweep, 'train.py:train', a sweep file such as 'sweep.yaml', or the name of an entry point"
 
 
 @takes_keys
@@ -42,7 +42,8 @@ class DescribedSweep:
     """A sweep that is described and checked, and not run.
 
     Args:
-        target: a function, "train.py:train", a sweep file ("sweep.yaml"), or the name of an entry point.
+        target: a function, "train.py:train", a sweep file ("sweep.yaml"), the name of an entry point, or a sweep
+            that is described already, such as `rt.load("digits").sweep`.
         space: parameter -> domain: `uniform`, `loguniform`, `integers`, `choice`, a list, a range, an array.
         keys: the keys of a sweep file; see `SweepKeys`. Beside a file they override what it says.
 
@@ -184,9 +185,8 @@ def _open(target: Any, keys: Mapping[str, Any], root: Path) -> _Opened:
         UserError: nothing, or a thing that cannot be swept.
     """
     if isinstance(target, DescribedSweep):
-        known = (
-            {} if target._study is None or not isinstance(target._study, Study) else {target.spec.study: target._study}
-        )
+        study = target._study
+        known = {str(target.spec.study): study} if isinstance(study, Study) else {}
         document = Document(source=PLACE, data=dict(target.plain), places={})
         return _Opened(document=document, known=known, source=target.source, question=target.question)
     if isinstance(target, Path) or (isinstance(target, str) and target.endswith(FILES)):
