@@ -157,6 +157,20 @@ def test_compare_gives_the_interval_that_the_file_of_a_sweep_asks_for(project: P
     assert own.split("toys: ")[1].split("]")[0] in call("analyze", "--sweep", "toys").stdout
 
 
+def test_compare_says_that_files_ask_for_different_intervals(project: Project, call: Call) -> None:
+    for name, interval in (("a", "percentile"), ("b", "t")):
+        seeds = {"replicates": {"count": 6}}  # fewer cannot be resampled
+        changes = {"name": name, "space": {"lr": [0.1]}, "statistics": {"interval": interval}, **seeds}
+        done = project.cli("sweep", "--config", str(project.write(changes)), "--execution.workers", "1")
+        assert done.returncode == 0, done.stderr
+    said = "Their files ask for different statistics.interval (a: percentile, b: t)."
+    for more, method in ([], "t"), (["interval=percentile"], "percentile"):
+        text = call("compare", "a", "b", *more).stdout
+        assert said in text
+        rows = [line for line in text.splitlines() if line.strip().startswith(("a: ", "b: ")) and "[" in line]
+        assert [f", {method}, n" in row for row in rows] == [True, True], text
+
+
 def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call: Call) -> None:
     done = call("power", "--sweep", "toys", "--difference", "0.01")
     assert done.returncode == 0, done.stderr

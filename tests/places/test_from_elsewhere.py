@@ -159,7 +159,9 @@ def test_where_no_tracking_store_is_none_is_made_and_the_way_out_is_said(words: 
     assert made_in(tmp_path) == {"MLproject"}
 
 
-def test_an_old_file_that_cannot_be_read_is_said_and_a_strangers_study_of_the_name_is_left_alone(tmp_path: Path) -> None:
+def test_an_old_file_that_cannot_be_read_is_said_and_a_strangers_study_is_left_alone(
+    tmp_path: Path,
+) -> None:
     project, user = tmp_path / "project", tmp_path / "user"
     project.mkdir()
     user.mkdir()
@@ -169,5 +171,5 @@ def test_an_old_file_that_cannot_be_read_is_said_and_a_strangers_study_of_the_na
     optuna.create_study(storage=f"sqlite:///{old}", study_name="toys")
     assert search_of(places.STORAGE, "toys", root=project, tracking_uri=own) == at_home
     old.write_bytes(b"SQLite format 3\0, and nothing of it")
-    with pytest.raises(StoreError, match="optuna.db"):
+    with pytest.raises(StoreError, match="not a database"):
         search_of(places.STORAGE, "toys", root=project, tracking_uri=own)

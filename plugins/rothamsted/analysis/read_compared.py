@@ -110,6 +110,7 @@ def read_compared(
         metrics=_agreed([subject.metrics for subject in subjects]),
         searches=tuple(subject.search for subject in subjects if subject.search is not None),
         statistics=_agreed_statistics([one.statistics for one in subjects if one.statistics is not None]),
+        marks=_disagreements(subjects),
     )
     return dataset, tuple(subjects)
 
@@ -226,6 +227,20 @@ def _agreed_statistics(said: Sequence[Statistics]) -> Statistics:
         if said and all(getattr(one, key) == getattr(said[0], key) for one in said)
     }
     return usual.model_copy(update=agreed)
+
+
+def _disagreements(subjects: Sequence[Subject]) -> tuple[str, ...]:
+    """That sweeps' files ask for several levels or kinds of interval, so that some have another one in their report."""
+    said = {}
+    for key in ("level", "interval"):
+        asked = {one.name: getattr(one.statistics, key) for one in subjects if one.statistics is not None}
+        if len(set(asked.values())) > 1:
+            said[key] = ", ".join(f"{name}: {value}" for name, value in asked.items())
+    return tuple(
+        f"Their files ask for different statistics.{key} ({values}). All have the same here, so some have another "
+        f"interval in their own report; {key}=VALUE chooses it."
+        for key, values in said.items()
+    )
 
 
 def _common_objective(subjects: Sequence[Subject]) -> Objective:

@@ -75,7 +75,7 @@ def comparison_text(dataset: Dataset, settings: Settings) -> str:
         f"{dataset.objective.metric} ({dataset.objective.direction}, {dataset.objective.reduce}{over_text(dataset)})"
     ]
     lines += [f"  {labels[s.condition]}: {estimate_text(s.interval, s)}" for s in analysis.objective]
-    lines += _expected_best(dataset)
+    lines += [*analysis.marks, *_expected_best(dataset)]
     if analysis.comparisons is None:
         return "\n".join([*lines, f"not compared: {analysis.gaps.get('comparisons', '')}"])
     found = analysis.comparisons
