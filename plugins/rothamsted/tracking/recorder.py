@@ -1,8 +1,7 @@
 """The recorder: how runs, params, metrics and artifacts get into MLflow.
 
-It buffers, checks, locks and tries again; behind it stands one of two writers, one for SQL stores (many rows in
-one transaction) and one for every other store (MLflow's public client). No caller can tell which.
-"""
+It buffers, checks, locks and tries again; behind it is a writer for SQL stores (many rows in one transaction), or one
+for every other store (MLflow's public client). No caller can tell which."""
 
 from __future__ import annotations
 
