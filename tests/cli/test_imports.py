@@ -27,6 +27,7 @@ except SystemExit as error:
 print("\\n" + str(status), *sorted(set(name.partition(".")[0] for name in sys.modules)))
 """
 
+LIGHT = frozenset({"numpy", "sqlalchemy"})  # a third of a second together
 # what -> how the quickstart's file is changed
 FILES = {
     "a wrong key": lambda text: f"{text}trails: 5\n",
@@ -71,11 +72,17 @@ def tracking_uri(new_mlflow: object, tmp_path_factory: pytest.TempPathFactory) -
     return new_mlflow(tmp_path_factory.mktemp("imports"))  # type: ignore[operator]
 
 
-def told(words: Sequence[str], uri: str) -> tuple[str, set[str], str]:
+def told(words: Sequence[str], uri: str | None, folder: Path = ROOT) -> tuple[str, set[str], str]:
     """The exit status, the packages imported, and what a person reads."""
-    environment = {"MLFLOW_TRACKING_URI": uri, "PATH": "/usr/bin:/bin", "HOME": str(Path.home())}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(Path.home())}
+    environment |= {} if uri is None else {"MLFLOW_TRACKING_URI": uri}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", PROGRAM, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     status, *packages = done.stdout.splitlines()[-1].split()
@@ -96,6 +103,31 @@ def test_a_mistake_in_a_sweep_file_is_told_without_heavy_imports(what: str, trac
 def test_a_mistake_on_the_command_line_is_told_without_heavy_imports(what: str, tracking_uri: str) -> None:
     status, packages, text = told(WORDS[what], tracking_uri)
     assert (status, packages & HEAVY) == ("2", set()), text
+
+
+NO_STORE = (
+    "a wrong key of a report",
+    "an unknown plot",
+    "an unknown format",
+    "a level that is none",
+    "a difference that is no number",
+)
+
+
+@pytest.mark.parametrize("what", NO_STORE)
+def test_a_mistake_that_needs_no_store_is_told_without_numpy_and_sqlalchemy(what: str, tracking_uri: str) -> None:
+    status, packages, text = told(WORDS[what], tracking_uri)
+    assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
+
+
+@pytest.mark.parametrize("command", ["report", "analyze", "promote", "registry", "delete"])
+def test_an_unknown_name_is_told_without_mlflow_beside_the_files_of_runs(
+    command: str, new_mlflow: object, tmp_path: Path
+) -> None:
+    new_mlflow(tmp_path)  # type: ignore[operator]
+    (tmp_path / "mlruns" / "0" / "0af1").mkdir(parents=True)  # as the first run of this store leaves it
+    status, packages, text = told([command, "nothing"], None, folder=tmp_path)
+    assert (status, packages & (HEAVY - {"optuna"})) == ("2", set()), text
 
 
 def test_help_is_told_without_heavy_imports(tracking_uri: str) -> None:

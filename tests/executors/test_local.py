@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from rothamsted.errors import UserError
-from rothamsted.executors import Crew, Job, LocalExecutor
+from rothamsted.executors import Crew, EarlyWorkers, Job, LocalExecutor
+from rothamsted.executors.early import shared_out
 from rothamsted.executors.followed import MOST_EVENT_BYTES, Followed
-from rothamsted.executors.local import worker_environment
 from tests.conftest import ROOT
 from tests.executors.test_executor_contract import SECONDS, all_of, death_of, first_said, job, texts
 
@@ -228,9 +228,54 @@ def test_a_worker_does_not_outlive_a_killed_coordinator_even_where_it_hears_noth
 
 def test_the_cores_are_shared_out_where_nobody_has_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    given = worker_environment(3, {"MKL_NUM_THREADS": "5", "A": "own"}, {"A": "job"})
+    given = shared_out(3, {"MKL_NUM_THREADS": "5", "A": "own"})
     # By hand: 8 cores for 3 workers are 2 each.
-    assert given == {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "5", "A": "job"}
+    assert given == {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "5", "A": "own"}
+
+
+# ---- those that are started before their job is known ----
+
+
+def early_of(local: LocalExecutor, n_workers: int = 2, **others: Any) -> EarlyWorkers:
+    return EarlyWorkers(n_workers=n_workers, imports=["tests.executors.workers"], own=local.environment, **others)
+
+
+def test_a_job_is_done_by_the_processes_that_have_been_started_with_its_own_variables(local: LocalExecutor) -> None:
+    asked = Job(
+        entry="tests.executors.workers:say_variables",
+        arguments={"names": ["A", "OMP_NUM_THREADS"]},
+        environment={"A": "job"},
+    )
+    with early_of(local) as early:
+        pids = {process.pid for process in early._waiting}
+        with LocalExecutor(environment=local.environment, early=early).start(asked, 2) as crew:
+            assert {followed.pid for followed in crew._living.values()} == pids
+            found = [event.said["found"] for event in all_of(crew) if event.death is None]
+    assert found == [{"A": "job", "OMP_NUM_THREADS": shared_out(2, {})["OMP_NUM_THREADS"]}] * 2
+
+
+def test_processes_that_nobody_takes_are_gone_afterwards(local: LocalExecutor) -> None:
+    with early_of(local) as early:
+        pids = [process.pid for process in early._waiting]
+    assert len(pids) == 2
+    assert all(is_gone(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("change", [{"n_workers": 3}, {"flags": ("-P",)}])
+def test_processes_that_were_started_otherwise_are_not_taken(local: LocalExecutor, change: dict[str, Any]) -> None:
+    with early_of(local, **{"n_workers": 1, **change}) as early:
+        pids = {process.pid for process in early._waiting}
+        environment = {**(local.environment or {}), "OMP_NUM_THREADS": "1", "A": "set since"}
+        with LocalExecutor(environment=environment, early=early).start(job("say", texts=["here"]), 1) as crew:
+            events = all_of(crew)
+    assert texts(events) == ["here"]
+    assert {event.said["pid"] for event in events if event.death is None}.isdisjoint(pids)
+
+
+def test_a_module_that_cannot_be_imported_early_is_the_jobs_to_miss(local: LocalExecutor) -> None:
+    early = EarlyWorkers(n_workers=1, imports=["no_such_module_here"], own=local.environment)
+    with early, LocalExecutor(environment=local.environment, early=early).start(job("say", texts=["on"]), 1) as crew:
+        assert texts(all_of(crew)) == ["on"]
 
 
 def test_python_flags_of_a_job_are_those_of_its_workers(local: LocalExecutor, tmp_path: Path) -> None:

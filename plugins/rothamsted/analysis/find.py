@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
-from rothamsted.tracking import FoundRun
+
+if TYPE_CHECKING:
+    from rothamsted.tracking import FoundRun
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 

@@ -24,13 +24,20 @@ from rothamsted.spec.field_values import seconds
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from rothamsted.cli.screen import Screen
+    from rothamsted.executors import EarlyWorkers
+    from rothamsted.spec import Sweep
+    from rothamsted.studies import Study
+    from rothamsted.sweeping.foreign_study import ForeignStudy
+
 LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
 
 
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
     from rothamsted.promotion.judge.applies import policy_of
-    from rothamsted.sweeping.open.from_file import load, opening_comment
+    from rothamsted.sweeping.coordinator.job import early_workers
+    from rothamsted.sweeping.open.from_file import load
 
     found, screen = pairs(arguments, command="sweep"), screen_of(arguments, command="sweep")
     is_saved, if_exists = take_truth(found, "save", "sweep"), take(found, "if_exists", "resume")
@@ -40,32 +47,47 @@ def sweep(arguments: Sequence[str]) -> int:
     spec, study = load(path, found, root)
     policy_of(spec, root)
 
+    with (early_workers(spec) if is_saved else None) or nullcontext() as early:
+        return _run(spec, study, root, str(path or ""), screen, str(if_exists) if is_saved else None, early)
+
+
+def _run(
+    spec: Sweep,
+    study: Study | ForeignStudy,
+    root: Path,
+    path: str,
+    screen: Screen,
+    if_exists: str | None,
+    early: EarlyWorkers | None,
+) -> int:
+    """Run a sweep that has no mistake; without `if_exists` nothing is kept."""
     from rothamsted import api, tracking  # once the file has no mistake: what runs it takes long to import
     from rothamsted.cli.sweep_ending import ended, executor_of
     from rothamsted.sweeping.foreign_study import prepare_environment, warnings_of
+    from rothamsted.sweeping.open.from_file import opening_comment
     from rothamsted.sweeping.open.if_exists import named
     from rothamsted.sweeping.opened import Place
     from rothamsted.unsaved import unsaved
 
-    if is_saved:
-        spec = named(spec, study, root, str(if_exists), place="rothamsted sweep")
+    if if_exists is not None:
+        spec = named(spec, study, root, if_exists, place="rothamsted sweep")
     console = screen.console
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
     prepare_environment(spec, study, lambda line: console.print(line, soft_wrap=True, markup=False))
-    with nullcontext() if is_saved else unsaved() as databases:
+    with nullcontext() if if_exists is not None else unsaved() as databases:
         spec = spec if databases is None else databases.takes(spec)
         uri = tracking.tracking_uri() if databases is None else databases.tracking_uri
         place = Place(
             root=root,
             tracking_uri=uri,
             outer_run_id=tracking.current_run_id(),
-            source=path or "",
+            source=path,
             question=opening_comment(Path(path)) if path else "",
             started=tracking.project_address(tracking.current_run_id(), uri=uri),
         )
-        result = api.run(spec, study, place, executor=executor_of(spec, screen), console=console)
-        return ended(result, place, screen, is_saved=is_saved)
+        result = api.run(spec, study, place, executor=executor_of(spec, screen, early), console=console)
+        return ended(result, place, screen, is_saved=if_exists is not None)
 
 
 def check(arguments: Sequence[str]) -> int:

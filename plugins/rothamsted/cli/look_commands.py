@@ -90,14 +90,16 @@ def status(arguments: Sequence[str]) -> int:
 
 def delete(arguments: Sequence[str]) -> int:
     """Delete sweeps with all that belongs to them, after saying what that is."""
-    from rothamsted.inventory import belongings
-
     found, screen = pairs(arguments, command="delete"), screen_of(arguments, command="delete")
     names, is_sure = take_many(found, "sweep"), take_truth(found, "yes", "delete")
     if not names:
         raise UserError("rothamsted delete: which sweep? write rothamsted delete NAME; rothamsted list has the names")
     given, uri = take(found, "storage"), open_store()
     storage = search_at(given, uri)
+    for name in names:
+        find_listed(name, uri=uri, storage=storage)
+    from rothamsted.inventory import belongings  # what deletes imports MLflow: names that are wrong are told before
+
     every = [belongings.belongings_of(name, uri=uri, storage=storage, home=places.home(uri)) for name in names]
     screen.say(*[line for one in every for line in one.lines])
     if not is_sure and not _is_agreed(screen):

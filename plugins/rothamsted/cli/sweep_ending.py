@@ -9,7 +9,7 @@ from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.results import plain_analysis
 from rothamsted.cli.screen import Screen
 from rothamsted.cli.told_events import EventExecutor
-from rothamsted.executors import Executor
+from rothamsted.executors import EarlyWorkers, Executor, LocalExecutor
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep
 from rothamsted.sweeping.opened import Place
@@ -18,9 +18,10 @@ from rothamsted.wording import with_basis
 NOT_YET = 3  # exit status: the time is over, or the sweep is not finished
 
 
-def executor_of(sweep: Sweep, screen: Screen) -> Executor:
-    """The executor that the file names; with --json each event is a line, too."""
+def executor_of(sweep: Sweep, screen: Screen, early: EarlyWorkers | None = None) -> Executor:
+    """The executor that the file names, with the workers that were started; with --json each event is a line, too."""
     executor = EXECUTORS[sweep.execution.executor]()
+    executor = LocalExecutor(early=early) if early is not None else executor
     return EventExecutor(executor=executor, tell=screen.give) if screen.is_json else executor
 
 

@@ -39,7 +39,8 @@ class Job:
 
     def as_json(self) -> str:
         """What a worker needs to begin, on one line."""
-        return json.dumps({"entry": self.entry, "arguments": self.arguments, "grace_seconds": self.grace_seconds})
+        given = {"entry": self.entry, "arguments": self.arguments, "grace_seconds": self.grace_seconds}
+        return json.dumps({**given, "environment": dict(self.environment)})
 
 
 @dataclass(frozen=True, kw_only=True)

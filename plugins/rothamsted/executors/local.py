@@ -12,7 +12,6 @@ import itertools
 import os
 import queue
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +19,8 @@ from typing import Self
 
 import psutil
 
-from rothamsted.errors import UserError
 from rothamsted.executors.crew import Event, Job
+from rothamsted.executors.early import EarlyWorkers, shared_out, start_process
 from rothamsted.executors.followed import Followed
 
 POLL_SECONDS = 0.2
@@ -35,9 +34,11 @@ class LocalExecutor:
 
     Attributes:
         environment: the whole environment of a worker before the job's own variables; None: this process's.
+        early: processes that have been started already; taken first.
     """
 
     environment: Mapping[str, str] | None = None
+    early: EarlyWorkers | None = None
 
     def start(self, job: Job, n_workers: int) -> LocalCrew:
         """Start so many processes.
@@ -46,7 +47,7 @@ class LocalExecutor:
             UserError: the system gives no more processes, or no room for one.
         """
         own = os.environ if self.environment is None else self.environment
-        crew = LocalCrew(job=job, n_workers=n_workers, environment=worker_environment(n_workers, own, job.environment))
+        crew = LocalCrew(job=job, n_workers=n_workers, environment=shared_out(n_workers, own), early=self.early)
         try:
             crew.refill()
         except BaseException:
@@ -61,7 +62,8 @@ class LocalCrew:
 
     job: Job
     n_workers: int
-    environment: Mapping[str, str]
+    environment: Mapping[str, str]  # without the job's variables
+    early: EarlyWorkers | None = None
     _living: dict[str, Followed] = field(default_factory=dict)  # by name; those whose end has not been told
     _events: queue.Queue[Event] = field(default_factory=queue.Queue)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -126,38 +128,19 @@ class LocalCrew:
     # ---- within ----
 
     def _start(self) -> subprocess.Popen[bytes]:
-        order = f"{self.job.as_json()}\n".encode()
-        try:
-            popen = subprocess.Popen(
-                [sys.executable, *self.job.python_flags, "-m", "rothamsted.executors.process", "worker"],
-                env=dict(self.environment),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,  # Ctrl-C reaches the coordinator only, which asks workers to stop
-            )
-        except OSError as error:
-            raise UserError(
-                f"executor local: a worker cannot be started ({error.strerror or error}); end other programs, or "
-                "give fewer execution.workers"
-            ) from error
+        flags = self.job.python_flags
+        popen = self.early.take(self.environment, flags) if self.early is not None else None
+        if popen is None:
+            popen = start_process({**self.environment, **self.job.environment}, flags)
         if popen.stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # it has died already, and is told as any death
-                popen.stdin.write(order)
+                popen.stdin.write(f"{self.job.as_json()}\n".encode())
         return popen
 
     def _kill_who_stays(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for one in self._living.values():
                 one.kill(f"it was asked to leave and had not left after {self._grace:g} s")
-
-
-def worker_environment(n_workers: int, own: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
-    """An environment with the cores shared out among the workers, where nobody has said so."""
-    n_threads = max(1, (os.cpu_count() or 1) // n_workers)
-    shared = {name: str(n_threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    return {**shared, **own, **extra}
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

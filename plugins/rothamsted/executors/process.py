@@ -7,6 +7,7 @@ stop in the first seconds is obeyed at once.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import logging
 import os
@@ -65,12 +66,16 @@ class _Events:
 
 
 def main() -> int:
-    """Do one job; its exit status, 2 for a mistake of the user."""
+    """Import the modules that the command line names, then do one job; its exit status, 2 for a mistake of the user."""
     stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.on_signal)
     tie, events = _own_pipes()
+    for name in sys.argv[2:]:
+        with contextlib.suppress(Exception):  # the job imports it again, and says what is wrong
+            importlib.import_module(name)
     job = json.loads(_first_line(tie))
+    os.environ.update(job["environment"])  # a process that was started before its job was known lacks them
     threading.Thread(target=_leave_with_parent, args=(tie, stop, job["grace_seconds"]), daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from rothamsted.errors import SpecError
 from rothamsted.space.values import identity, is_equal_value, is_number
 
@@ -125,6 +123,8 @@ class Range:
             return tuple(self._step_value(index) for index in range(self._n_steps()))
         if self.points is None:
             raise DomainError("points", "a grid cannot cut a range without points; give points, or a step")
+        import numpy as np  # a tenth of a second: a mistake is told without it
+
         spaced = (np.geomspace if self.log else np.linspace)(self.low, self.high, self.points).tolist()
         if self.is_integer:
             return tuple(dict.fromkeys(min(max(round(value), int(self.low)), int(self.high)) for value in spaced))

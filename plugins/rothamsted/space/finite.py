@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from rothamsted.space.domains import MAX_GRID_POINTS, Choice, Domain, Range
 from rothamsted.space.equal import condition_key
 from rothamsted.space.space import Condition, Space
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MOST_DRAWS = 1000  # at random, before the conditions that are left are listed
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from rothamsted.errors import SpecError
 from rothamsted.space.dependencies import activating_choices, ancestors, topological_order
 from rothamsted.space.domains import Domain, DomainError
 from rothamsted.space.values import is_equal_value
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Condition = dict[str, Any]  # one assignment of the active parameters, without seed
 
@@ -112,6 +113,8 @@ class Space:
             unit: (parameter,) numbers in [0, 1], one a parameter in the order given. The coordinates of
                 inactive parameters are passed over, so that a sequence of points keeps its structure.
         """
+        import numpy as np
+
         if np.shape(unit) != (len(self),):
             raise ValueError(f"from_unit takes {len(self)} coordinates, not an array of shape {np.shape(unit)}")
         if not np.all((unit >= 0) & (unit <= 1)):

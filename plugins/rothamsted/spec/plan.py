@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -74,3 +75,11 @@ def _known_conditions(sweep: Sweep) -> Iterator[Condition]:
     is_grid = sweep.sampler.name == "grid"
     grid = without(sweep.search_space.iterate_grid(), sweep.enqueue) if is_grid else iter(())
     return chain(sweep.enqueue, grid)
+
+
+def n_workers(sweep: Sweep) -> int:
+    """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
+    wanted = sweep.execution.workers
+    n_cores = os.cpu_count() or 1
+    size = plan(sweep, n_preview=0)
+    return max(1, min(n_cores if wanted == "auto" else wanted, max(size.n_trainings, size.n_confirm_trainings)))

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from rothamsted.statistics.effects import rounding
 from rothamsted.statistics.intervals import moments
@@ -75,14 +73,16 @@ def mean_of(values: np.ndarray) -> float:
 
 def linked(is_there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the group of conditions that each belongs to, and how many of the group's seeds it lacks."""
-    n_conditions, n_seeds = is_there.shape
-    rows, columns = np.nonzero(is_there)
-    links = coo_array((np.ones(len(rows)), (rows, n_conditions + columns)), shape=(n_conditions + n_seeds,) * 2)
-    _, label = connected_components(links, directed=False)
-    group, of_seed = label[:n_conditions], label[n_conditions:]
-    n_of_group = np.bincount(of_seed, minlength=len(label))
+    n_conditions = len(is_there)
+    label, before = np.arange(n_conditions), None
+    while before is None or not np.array_equal(label, before):  # each takes the least label that it is linked to
+        before = label
+        of_seed = np.where(is_there, label[:, None], n_conditions).min(axis=0, initial=n_conditions)
+        label = np.minimum(label, np.where(is_there, of_seed, n_conditions).min(axis=1, initial=n_conditions))
+    group = np.unique(label, return_inverse=True)[1].reshape(n_conditions)
+    n_of_group = np.bincount(of_seed, minlength=n_conditions + 1)[label]
     n = is_there.sum(axis=1)
-    return group, np.where(n > 0, n_of_group[group] - n, 0)
+    return group, np.where(n > 0, n_of_group - n, 0)
 
 
 def _shifts(x: np.ndarray, raw: np.ndarray) -> np.ndarray:

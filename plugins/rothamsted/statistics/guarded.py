@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from rothamsted.statistics.compare import Answer, Question
 from rothamsted.statistics.effects import greatest, rounding
@@ -74,12 +74,12 @@ def _p_value(t: float, skewness: float, df: float) -> float:
     """P-value against "no more than the null", of t standard errors above it."""
     bent = GUARD * min(skewness, 0.0)
     hall = t + bent * t**2 / 3 + bent**2 * t**3 / 27 + bent / 6
-    return float(student.sf(min(t, hall), df))
+    return float(stdtr(df, -min(t, hall)))
 
 
 def _reach(skewness: float, df: float, tail: float) -> float:
     """How far below the mean the lower limit lies, in standard errors: both transformations inverted."""
-    plain = float(student.isf(tail, df))
+    plain = -float(stdtrit(df, tail))
     bent = GUARD * min(skewness, 0.0)
     if not bent:
         return plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from rothamsted.holders import new_worker_id
 from rothamsted.records import DatasetUsed, RunStatus
 from rothamsted.search import Queue, find_search, open_queue
 from rothamsted.search.sweep_lease import SweepLease
-from rothamsted.spec import Sweep, from_resolved, plan
+from rothamsted.spec import Sweep, from_resolved
 from rothamsted.studies import Study, set_fields
 from rothamsted.sweeping.foreign_study import ForeignStudy, parameters_of
 from rothamsted.sweeping.stage import EarlierStage, first_stage, keeps_states
@@ -173,14 +172,6 @@ def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: in
 def with_rows(study: Study | ForeignStudy, rows: Mapping[str, int]) -> Study | ForeignStudy:
     """What a sweep trains, with the number of rows of its shares as they were found when the sweep was opened."""
     return study.with_rows(rows) if rows and isinstance(study, Study) else study
-
-
-def n_workers(sweep: Sweep) -> int:
-    """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
-    wanted = sweep.execution.workers
-    n_cores = os.cpu_count() or 1
-    size = plan(sweep, n_preview=0)
-    return max(1, min(n_cores if wanted == "auto" else wanted, max(size.n_trainings, size.n_confirm_trainings)))
 
 
 def queue_of(sweep: Sweep, *, create: bool = False) -> Queue:

@@ -31,7 +31,7 @@ def tracking_uri() -> str:
             return uri
         if os.environ.get(places.HOME):
             return f"sqlite:///{places.home('sqlite:///mlflow.db') / 'mlflow.db'}"
-        if not any(folder.name.isdigit() for folder in Path("mlruns").glob("*/")):
+        if not any(path.parent.name.isdigit() for path in Path("mlruns").glob("*/meta.yaml")):  # runs as files
             return f"sqlite:///{pathname2url(str(Path('mlflow.db').absolute()))}"
     import mlflow
 

@@ -12,6 +12,7 @@ from projects.batch_size.data.config import DataConfig
 from projects.batch_size.data.dataset import Dataset, seal
 from projects.batch_size.data.split import TEST_SEED, stratified_order
 from projects.files.problem import DataProblem
+from projects.files.scans import read_scans
 
 MEAN, STD = 0.3053, 0.3760  # of all 1,797 x 64 pixels divided by 16
 N_VAL = 360  # a fifth
@@ -33,9 +34,7 @@ def load_digits(config: DataConfig) -> Dataset:
     Raises:
         DataProblem: the two parts together are larger than the data set.
     """
-    from sklearn.datasets import load_digits as read_scans  # a second to import, so only where it is used
-
-    pixels, labels = (np.asarray(part) for part in read_scans(return_X_y=True))
+    pixels, labels = read_scans()
     x = (pixels / 16 - MEAN) / STD
     n_val = N_VAL if config.n_val is None else config.n_val
     n_train = len(labels) - n_val - N_TEST if config.n_train is None else config.n_train

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from projects.files.problem import DataProblem
+from projects.files.scans import read_scans
 from projects.image_classifier.data.config import DataConfig
 from projects.image_classifier.data.dataset import ImageSet, Part, seal
 
@@ -133,9 +134,7 @@ def printed(character: str, font: str) -> Mask:
 @lru_cache(maxsize=1)
 def _scans() -> dict[int, list[Mask]]:
     """scikit-learn's scans by digit, enlarged to the mask, in the order of the file."""
-    from sklearn.datasets import load_digits  # a second to import, so only where it is used
-
-    scans, labels = (np.asarray(part) for part in load_digits(return_X_y=True))
+    scans, labels = read_scans()
     pixels = np.round(scans.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     side = round(MASK_SIDE * 0.9)
     place = ((MASK_SIDE - side) // 2, (MASK_SIDE - side) // 2)

@@ -11,17 +11,22 @@ from typing import Any
 
 import optuna
 import sqlalchemy as sa
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 
+from rothamsted.migrations import revisions_in
 from rothamsted.search.sql import tables
 from rothamsted.search.sql.tables import STUDIES, STUDY_ATTRIBUTES, TRIALS, set_study_attribute
 
 REVISION = "v3.2.0.a"  # alembic's, of the tables that this engine writes: those of Optuna 3.2 to 5.0
 VERSIONS = models.VersionInfoModel.__table__
 DIRECTIONS = models.StudyDirectionModel.__table__
+REVISIONS = sa.Table(  # alembic's own, as alembic makes it
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 LOCK = 0x726F7468  # PostgreSQL's advisory lock of who makes tables and studies: 'roth'
 WRITTEN = (
     STUDIES,
@@ -121,11 +126,14 @@ def _make_tables(tx: sa.Connection) -> None:
         versions = {"schema_version": models.SCHEMA_VERSION, "library_version": optuna.__version__}
         tx.execute(sa.insert(VERSIONS).values(versions))
     if _revision(tx) is None:
-        MigrationContext.configure(tx).stamp(_scripts(), REVISION)
+        REVISIONS.create(tx, checkfirst=True)
+        tx.execute(sa.insert(REVISIONS).values(version_num=REVISION))
 
 
 def _revision(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not sa.inspect(connection).has_table(REVISIONS.name):
+        return None
+    return connection.execute(sa.select(REVISIONS.c.version_num)).scalar()
 
 
 def _version_before_revisions(connection: sa.Connection) -> str | None:
@@ -137,13 +145,14 @@ def _version_before_revisions(connection: sa.Connection) -> str | None:
 
 
 @cache
-def _scripts() -> ScriptDirectory:
-    """Optuna's migrations; kept, because alembic compiles and runs each of their files to know the newest."""
-    return ScriptDirectory(str(Path(models.__file__).parent / "alembic"))
+def _newest() -> str:
+    """The newest revision of the installed Optuna's tables."""
+    heads, _ = revisions_in(Path(models.__file__).parent / "alembic" / "versions")
+    return ", ".join(sorted(heads))
 
 
 def _why_not_makeable() -> str | None:
-    newest = _scripts().get_current_head()
+    newest = _newest()
     if newest == REVISION:
         return None
     return (

@@ -19,7 +19,7 @@ from rothamsted.executors import Crew, Death, Event, Executor
 from rothamsted.holders import is_alive
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import SweepLeaseLostError
-from rothamsted.spec import plan
+from rothamsted.spec import n_workers, plan
 from rothamsted.studies import StopRequest, stop_on_signals
 from rothamsted.studies.function.by_value import given_to_workers
 from rothamsted.sweeping.checkpoint_folders import checkpoints_of
@@ -29,7 +29,7 @@ from rothamsted.sweeping.coordinator.hopeless import Hopeless
 from rothamsted.sweeping.coordinator.job import grace_of_processes, job_of
 from rothamsted.sweeping.coordinator.progress import Progress
 from rothamsted.sweeping.open.start import LEASE_SECONDS
-from rothamsted.sweeping.opened import Opened, n_workers
+from rothamsted.sweeping.opened import Opened
 
 POLL_SECONDS = 0.2  # between two looks at the clock while no worker says anything
 DECIDE_SECONDS = 1.0  # between two looks at the search while workers train

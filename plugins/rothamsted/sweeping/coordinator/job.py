@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from rothamsted import places
-from rothamsted.executors import Job
+from rothamsted.catalog import EXECUTORS
+from rothamsted.executors import EarlyWorkers, Job, LocalExecutor
 from rothamsted.executors.crew import GRACE_SECONDS
-from rothamsted.spec import Sweep
+from rothamsted.spec import Sweep, n_workers
 
 ENTRY = "rothamsted.sweeping.worker.entry:work"  # by name: the coordinator knows no worker
 
@@ -25,10 +26,22 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: st
         entry=ENTRY,
         arguments={**arguments, "tells_warnings": True},
         environment={"MLFLOW_TRACKING_URI": tracking_uri, places.HOME: str(places.home(tracking_uri))},
-        # -P: a file in a stranger's folder does not stand in for a module of the engine.
-        python_flags=("-P",) if sweep.is_foreign else (),
+        python_flags=_flags(sweep),
         grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
     )
+
+
+def early_workers(sweep: Sweep) -> EarlyWorkers | None:
+    """Processes that import what a sweep's workers need; None where its executor has no processes of this machine."""
+    if EXECUTORS[sweep.execution.executor] is not LocalExecutor:
+        return None
+    module = ENTRY.partition(":")[0]
+    return EarlyWorkers(n_workers=n_workers(sweep), imports=[module], flags=_flags(sweep))
+
+
+def _flags(sweep: Sweep) -> tuple[str, ...]:
+    """-P: a file in a stranger's folder does not stand in for a module of the engine."""
+    return ("-P",) if sweep.is_foreign else ()
 
 
 def grace_of_processes(sweep: Sweep) -> float:

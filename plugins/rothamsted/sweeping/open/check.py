@@ -16,7 +16,7 @@ from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.catalog import SAMPLERS
 from rothamsted.foreign.command_line import CommandLine
 from rothamsted.space import domain_words, unplaced
-from rothamsted.spec import Plan, Sweep, plan
+from rothamsted.spec import Plan, Sweep, n_workers, plan
 from rothamsted.spec.schema import Objective
 from rothamsted.statistics.centres import MEAN, words_of
 from rothamsted.studies import Study
@@ -26,7 +26,6 @@ from rothamsted.sweeping.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweeping.open.asked import digest_of_first_data
 from rothamsted.sweeping.open.estimate import MOST_SECONDS, middle_of, tried
 from rothamsted.sweeping.open.warm_start import known_from
-from rothamsted.sweeping.opened import n_workers
 
 
 def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, is_timed: bool = True) -> None:

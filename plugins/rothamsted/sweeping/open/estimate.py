@@ -16,11 +16,11 @@ from pydantic import BaseModel
 from rothamsted.errors import DataError, StudyError
 from rothamsted.metric import Metric, declared
 from rothamsted.records import Measured, Outcome
-from rothamsted.spec import Plan, Sweep
+from rothamsted.spec import Plan, Sweep, n_workers
 from rothamsted.studies import Study, drive
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.try_process import try_process
-from rothamsted.sweeping.opened import config_of, n_workers
+from rothamsted.sweeping.opened import config_of
 from rothamsted.sweeping.scores import check_measured, scored
 from rothamsted.sweeping.stage import stage_alone
 

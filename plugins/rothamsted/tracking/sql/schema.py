@@ -7,8 +7,8 @@ asking, as soon as its store is opened.
 from __future__ import annotations
 
 import os
-import re
 import shlex
+import sqlite3
 from collections.abc import Collection
 from functools import cache
 from importlib.metadata import version
@@ -20,15 +20,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
+from rothamsted.migrations import revisions_in
 from rothamsted.tracking.address import absolute_uri, sqlite_path
 from rothamsted.tracking.failures import one_line, store_error, without_password
+from rothamsted.tracking.sql import fresh
 from rothamsted.tracking.sql.engines import engine_of
 from rothamsted.tracking.sql.statements import DIALECTS, WRITTEN
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_REVISION = re.compile(r"^(down_)?revision(?:\s*:[^=]+)?\s*=\s*(.+)$", re.MULTILINE)
 _OLDEST_TABLES = {"experiments", "runs"}  # those that every MLflow has had
 
 # What was seen in this process, by database: asked for once.
@@ -73,12 +74,25 @@ def make_tables(uri: str) -> None:
 
 
 def _make(uri: str, engine: sa.Engine, place: str) -> None:
-    """Have MLflow make its tables, and in them its first experiment."""
+    """Make MLflow's tables, and in them its first experiment, as MLflow makes them."""
+    if fresh.makes(engine, mlflow_revisions()[0]):
+        with fresh.locked(_lock_path(engine)):
+            if not _is_made(engine, place):
+                try:
+                    fresh.make(engine)
+                except (SQLAlchemyError, sqlite3.Error) as error:
+                    raise StoreError(f"{place}: cannot make MLflow's tables: {one_line(error)}") from error
+        if _has_experiment(engine, place):
+            return
+    _have_made(uri, engine, place)
+
+
+def _have_made(uri: str, engine: sa.Engine, place: str) -> None:
+    """Have MLflow make them."""
     from mlflow.store.db import utils as mlflow_db
     from mlflow.tracking._tracking_service.utils import _get_store
-    from mlflow.utils.file_utils import ExclusiveFileLock
 
-    with ExclusiveFileLock(_lock_path(engine)):  # as MLflow does: workers may start at once
+    with fresh.locked(_lock_path(engine)):
         try:
             if not _is_made(engine, place):
                 mlflow_db._initialize_tables(engine)
@@ -200,17 +214,13 @@ def _has_experiment(engine: sa.Engine, place: str) -> bool:
 def mlflow_revisions() -> tuple[str, frozenset[str]]:
     """The newest revision of the installed MLflow's tables, and all that there were.
 
-    Read from the text of its migrations: MLflow takes a second to import, and alembic runs each of them.
+    Read from the text of its migrations: MLflow takes a second to import.
     """
     spec = find_spec("mlflow")
     folder = Path((spec.submodule_search_locations or [""])[0] if spec else "") / "store" / "db_migrations" / "versions"
-    revisions, earlier = set[str](), set[str]()
-    for path in folder.glob("*.py"):
-        for is_down, value in _REVISION.findall(path.read_text(encoding="utf-8")):
-            (earlier if is_down else revisions).update(re.findall(r"[\"'](\w+)[\"']", value))
-    heads = revisions - earlier
+    heads, revisions = revisions_in(folder)
     if len(heads) == 1:
-        return heads.pop(), frozenset(revisions)
+        return min(heads), revisions
     from alembic.script import ScriptDirectory  # MLflow writes its migrations in another way than it did
     from mlflow.store.db import utils as mlflow_db
 

@@ -1,0 +1,104 @@
+"""Worker processes of this machine, and those that are started before their job is known.
+
+What a worker imports takes a second: it does so while the sweep is being opened.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from rothamsted.errors import UserError
+
+
+def start_process(
+    environment: Mapping[str, str], flags: Sequence[str], imports: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a worker, which waits for its job on its standard input.
+
+    Args:
+        environment: all of it.
+        flags: of its interpreter.
+        imports: modules that it imports before it looks for a job.
+
+    Raises:
+        UserError: the system gives no more processes, or no room for one.
+    """
+    try:
+        return subprocess.Popen(
+            [sys.executable, *flags, "-m", "rothamsted.executors.process", "worker", *imports],
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C reaches the coordinator only, which asks workers to stop
+        )
+    except OSError as error:
+        raise UserError(
+            f"executor local: a worker cannot be started ({error.strerror or error}); end other programs, or "
+            "give fewer execution.workers"
+        ) from error
+
+
+def shared_out(n_workers: int, own: Mapping[str, str]) -> dict[str, str]:
+    """An environment with the cores shared out among the workers, where nobody has said so."""
+    n_threads = max(1, (os.cpu_count() or 1) // n_workers)
+    shared = {name: str(n_threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    return {**shared, **own}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EarlyWorkers:
+    """Processes that import and wait; a context manager, after which those that nobody has taken are gone.
+
+    Attributes:
+        n_workers: how many.
+        imports: modules.
+        flags: of their interpreters.
+        own: the environment before the job's variables; None: this process's.
+
+    Example:
+        >>> with EarlyWorkers(n_workers=1, imports=["json"]) as early:
+        ...     process = early.take(shared_out(1, os.environ), ())
+        ...     early.take(shared_out(1, os.environ), ()) is None
+        True
+        >>> _, _ = process.communicate()  # without a job it leaves
+        >>> process.returncode
+        0
+    """
+
+    n_workers: int
+    imports: Sequence[str]
+    flags: Sequence[str] = ()
+    own: Mapping[str, str] | None = None
+    _waiting: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _environment: dict[str, str] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        self._environment.update(shared_out(self.n_workers, os.environ if self.own is None else self.own))
+        try:
+            for _ in range(self.n_workers):
+                self._waiting.append(start_process(self._environment, self.flags, self.imports))
+        except UserError:
+            self._end()  # who starts the crew tries again, and says so
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._end()
+
+    def take(self, environment: Mapping[str, str], flags: Sequence[str]) -> subprocess.Popen[bytes] | None:
+        """One that was started with this environment and these flags; None where there is none."""
+        if self._environment != environment or tuple(self.flags) != tuple(flags):
+            return None
+        return self._waiting.pop() if self._waiting else None
+
+    def _end(self) -> None:
+        for process in self._waiting:
+            process.kill()
+            process.communicate()
+        self._waiting.clear()
