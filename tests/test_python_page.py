@@ -37,7 +37,7 @@ def run(script: str, folder: Path) -> str:
 def test_the_page_has_an_example_of_each_capability() -> None:
     titles = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
     assert set(CAPABILITIES) <= set(titles)
-    assert len(BLOCKS) == 15
+    assert len(BLOCKS) == 16
 
 
 def test_every_block_of_the_page_runs(folder: Path) -> None:
@@ -46,6 +46,7 @@ def test_every_block_of_the_page_runs(folder: Path) -> None:
     assert "\\begin{tabular}" in told
     assert told.rstrip().endswith("True")  # the sweep of the file is the described one
     assert (folder / "acc.png").stat().st_size > 10_000
+    assert "\n100,2.0," in told  # the last line of the tracker's metrics.csv: step, epoch
     assert (folder / "reports" / "svm.html").is_file()
     assert (folder / "exported" / "aggregated_results.json").is_file()
 

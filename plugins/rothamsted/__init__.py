@@ -14,6 +14,7 @@ _HOMES = {  # name -> module that has it
     "Metric": "rothamsted.metric",
     "Result": "rothamsted.calls.result",
     "Sweep": "rothamsted.calls.described",
+    "Tracker": "rothamsted.studies.tracker",
     "UserError": "rothamsted.errors",
     "analyze": "rothamsted.calls.analyzed",
     "choice": "rothamsted.calls.spaces",

@@ -13,6 +13,7 @@ from rothamsted.errors import UserError as UserError
 from rothamsted.metric import Metric as Metric
 from rothamsted.reported import report as report
 from rothamsted.studies.function import study as study
+from rothamsted.studies.tracker import Tracker as Tracker
 
 __version__: str
 __all__: list[str]

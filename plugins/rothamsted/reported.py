@@ -89,6 +89,11 @@ def report(
         print(_line(reported))
 
 
+def is_listened_to() -> bool:
+    """Whether reports of this context go to somebody: a sweep, or a file that it has named."""
+    return _sink.get() is not None or bool(os.environ.get(FILE_VARIABLE))
+
+
 def made(given: Mapping[str, Any]) -> Reported:
     """A report from one mapping, as a study yields it.
 

@@ -20,6 +20,8 @@ def written_text(model: Transformer, tokens: Tokens, config: Config, step: int) 
     """A sample of text, by the path of its artifact; a function of weights, seed and step."""
     if config.sample_tokens == 0:
         return {}
+    if tokens.tokenizer_json is None:
+        return {"samples/why_none.txt": f"{tokens.why_no_text}\n"} if step == 0 else {}
     seed = int(np.random.default_rng([config.seed, _SAMPLES, step]).integers(2**63))
     written = generate(
         model,
@@ -36,9 +38,8 @@ def written_text(model: Transformer, tokens: Tokens, config: Config, step: int) 
 
 def kept_weights(model: Transformer, config: Config, *, step: int, val_loss: float, is_kept: bool) -> dict[str, bytes]:
     """The weights, by the path of their artifact: at multiples of `checkpoint_interval`; `best` are those kept."""
-    if config.checkpoint_interval is None:
-        return {}
-    names = [f"step_{step:06d}"] if step % config.checkpoint_interval == 0 and step else []
+    interval = config.checkpoint_interval
+    names = [f"step_{step:06d}"] if interval is not None and step % interval == 0 and step else []
     names += ["best"] if is_kept else []
     if not names:
         return {}

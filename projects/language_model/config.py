@@ -12,6 +12,8 @@ from projects.language_model.shape import FeedForward, Norm, Position, Shape
 
 MADE_HERE = "stories"  # the data set that needs no file
 MULTIPLE_OF = 64  # of the default d_ff, as in CS336 (assignment 1, 2025): matrix units like it
+SMALLEST_OF_TEXT, LARGEST = 257, 2**16  # vocabularies: the bytes and the end of a text; what uint16 holds
+TOKEN_FILES = (".bin", ".npy")
 FLOOR = 0.1  # the default min_learning_rate as a part of learning_rate
 
 
@@ -35,10 +37,14 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         description="stories: made on the fly; tinystories: text in data/tinystories; another name: give both paths",
     )
     train_data_path: str | None = Field(
-        default=None, min_length=1, description="text (.txt, .txt.gz) or uint16 tokens (.bin, .npy) to train on"
+        default=None,
+        min_length=1,
+        description="text (.txt, .txt.gz) or tokens (.npy of any integer type, .bin of uint16) to train on",
     )
     val_data_path: str | None = Field(default=None, min_length=1, description="the same for validation")
-    vocab_size: int = Field(default=512, ge=257, le=2**16, description="entries of the byte-level BPE vocabulary")
+    vocab_size: int = Field(
+        default=512, ge=2, le=LARGEST, description="entries of the vocabulary; of one made from text at least 257"
+    )
     context_length: int = Field(default=64, ge=2, description="tokens a training sequence")
     d_model: int = Field(default=128, ge=1, description="width of the residual stream")
     num_layers: int = Field(default=2, ge=1, description="transformer blocks")
@@ -70,9 +76,12 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     beta1: float = Field(default=0.9, ge=0, lt=1, description="decay of AdamW's first moment")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="decay of AdamW's second moment")
     grad_clip: float | None = Field(default=1.0, gt=0, description="largest norm of the gradient; none: not clipped")
-    device: str = Field(default="auto", description="auto: cuda where there is one, else cpu; also cuda:1")
-    dtype: Literal["float32", "bfloat16", "float64"] = Field(
-        default="float32", description="bfloat16: autocast, weights stay float32; float64: for checks"
+    device: str | None = Field(
+        default="auto", description="auto or none: cuda where there is one, else mps, else cpu; also cuda:1"
+    )
+    dtype: Literal["float32", "bfloat16", "float16", "float64"] = Field(
+        default="float32",
+        description="bfloat16, float16 (with a scaled loss): autocast, weights stay float32; float64: for checks",
     )
     compile: bool = Field(default=False, description="compile the model with torch.compile")
     threads: int | None = Field(
@@ -86,7 +95,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     checkpoint_interval: int | None = Field(
         default=None,
         ge=1,
-        description="updates between two sets of weights kept as artifacts, beside the best; none: none",
+        description="updates between two sets of weights kept as artifacts, beside the best; none: the best alone",
     )
     sample_tokens: int = Field(default=48, ge=0, description="tokens of text written at each evaluation; 0: none")
     sample_prompt: str = Field(default="Once upon a time", min_length=1, description="how the written text begins")
@@ -97,9 +106,9 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
     @field_validator("device")
     @classmethod
-    def _is_a_device(cls, name: str) -> str:
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-            raise ValueError("must be auto, cpu, cuda, or cuda:N for the GPU of number N")
+    def _is_a_device(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+            raise ValueError("must be auto, cpu, mps, cuda, or cuda:N for the GPU of number N")
         return name
 
     @model_validator(mode="after")
@@ -177,7 +186,17 @@ def _batch_problem(config: Config) -> str | None:
     return None
 
 
+def has_given_tokens(config: Config) -> bool:
+    """Whether a config trains on token files that somebody else made."""
+    return bool(config.train_data_path and config.train_data_path.endswith(TOKEN_FILES))
+
+
 def _data_problem(config: Config) -> str | None:
+    if config.vocab_size < SMALLEST_OF_TEXT and not has_given_tokens(config):
+        return (
+            f"vocab_size: must be greater than or equal to {SMALLEST_OF_TEXT} where text is made into tokens (256 "
+            f"bytes and the end of a text), not {config.vocab_size}"
+        )
     given = [name for name in ("train_data_path", "val_data_path") if getattr(config, name) is not None]
     if len(given) == 1:
         return f"{given[0]}: is given alone; give train_data_path and val_data_path, or neither"

@@ -39,6 +39,8 @@ def open_device(config: Config) -> torch.device:
         DeviceProblem: there is no such device, or it lacks the precision or the compiler that is asked for.
     """
     device = torch.device(_name(config))
+    if device.type == "mps":
+        _check_mps(config)
     if device.type == "cuda":
         _check_cuda(config, device)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may sum in another order
@@ -57,15 +59,27 @@ def open_device(config: Config) -> torch.device:
 
 def precision(config: Config, device: torch.device) -> AbstractContextManager[object]:
     """The context in which the model runs forward."""
-    if config.dtype == "bfloat16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
+    if config.dtype in ("bfloat16", "float16"):
+        return torch.autocast(device.type, dtype=getattr(torch, config.dtype))
     return nullcontext()
+
+
+def loss_scaler(config: Config, device: torch.device) -> torch.amp.GradScaler | None:
+    """What keeps small gradients of float16 above zero; other precisions need none. Micikevicius, arXiv:1710.03740."""
+    return torch.amp.GradScaler(device.type) if config.dtype == "float16" else None
+
+
+def in_double(x: torch.Tensor) -> torch.Tensor:
+    """In float64, where it is or, from an Apple GPU, which has no float64, in main memory."""
+    return x.cpu().double() if x.device.type == "mps" else x.double()
 
 
 def synchronize(device: torch.device) -> None:
     """Wait until the device has done what it was told, so that a clock can be read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def peak_memory_mib(device: torch.device) -> float:
@@ -82,13 +96,13 @@ def peak_flops(device_name: str, dtype: str) -> float | None:
         return None
     for name, (bfloat16, float32) in PEAKS.items():
         if name in device_name.split(",")[0]:
-            return bfloat16 if dtype == "bfloat16" else float32
+            return float32 if dtype == "float32" else bfloat16  # tensor cores are as fast in float16
     return None
 
 
 def device_name(device: torch.device) -> str:
     """What torch calls the device."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def flops_per_token(shape: Shape, n_parameters: int) -> float:
@@ -102,9 +116,18 @@ def flops_per_token(shape: Shape, n_parameters: int) -> float:
 
 
 def _name(config: Config) -> str:
-    if config.device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return config.device
+    if config.device not in (None, "auto"):
+        return config.device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() and config.dtype != "float64" else "cpu"
+
+
+def _check_mps(config: Config) -> None:
+    if not torch.backends.mps.is_available():
+        raise DeviceProblem("device: 'mps' is not there, torch finds no Apple GPU; set it to cpu or auto")
+    if config.dtype == "float64":
+        raise DeviceProblem("dtype: an Apple GPU has no float64; set dtype to float32 or device to cpu")
 
 
 def _check_cuda(config: Config, device: torch.device) -> None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from projects.language_model.config import Config
 from projects.language_model.data import Tokens, make_batch
-from projects.language_model.device import precision
+from projects.language_model.device import in_double, precision
 from projects.language_model.model import Transformer
 
 
@@ -20,7 +20,7 @@ class Validation(NamedTuple):
 
     loss: float  # nats a token
     perplexity: float
-    bits_per_byte: float  # of the text between end-of-text tokens; comparable across vocabularies
+    bits_per_byte: float | None  # of the text between end-of-text tokens; None: the text of tokens is not known
 
 
 def validate(model: Transformer, tokens: Tokens, config: Config, device: torch.device) -> Validation:
@@ -38,22 +38,24 @@ def measure_test(model: Transformer, tokens: Tokens, config: Config, device: tor
 def _measured(
     model: Transformer, tokens: Tokens, starts: np.ndarray, config: Config, device: torch.device
 ) -> Validation:
-    bytes_of = torch.from_numpy(tokens.bytes_of)
+    bytes_of = None if tokens.bytes_of is None else torch.from_numpy(tokens.bytes_of)
     n_tokens, n_bytes, nats, nats_of_text = 0, 0, 0.0, 0.0
     for first in range(0, len(starts), config.batch_size):
         inputs, targets = make_batch(tokens.val, starts[first : first + config.batch_size], config.context_length)
         with precision(config, device):
             logits = model(torch.from_numpy(inputs).to(device))  # (b, t, v)
-        goal = torch.from_numpy(targets)
-        each = functional.cross_entropy(logits.flatten(0, 1).double(), goal.flatten().to(device), reduction="none")
+        goal, scores = torch.from_numpy(targets), in_double(logits.flatten(0, 1))
+        each = functional.cross_entropy(scores, goal.flatten().to(scores.device), reduction="none")
         losses = each.cpu().view_as(goal)  # (b, t)
-        sizes = bytes_of[goal]  # (b, t)
         n_tokens += goal.numel()
-        n_bytes += int(sizes.sum())
         nats += float(losses.sum())
-        nats_of_text += float(losses[sizes > 0].sum())
+        if bytes_of is not None:
+            sizes = bytes_of[goal]  # (b, t)
+            n_bytes += int(sizes.sum())
+            nats_of_text += float(losses[sizes > 0].sum())
     loss = nats / n_tokens
-    return Validation(loss, _exp(loss), nats_of_text / (max(n_bytes, 1) * math.log(2)))
+    bits_per_byte = None if bytes_of is None else nats_of_text / (max(n_bytes, 1) * math.log(2))
+    return Validation(loss, _exp(loss), bits_per_byte)
 
 
 def measured_starts(n_tokens: int, config: Config) -> np.ndarray:

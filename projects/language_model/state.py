@@ -14,6 +14,7 @@ import torch
 from projects.language_model.model import Transformer
 
 KEPT = "kept/"
+SCALE, SINCE_SCALED, N_STEPS = "scaler/scale", "scaler/updates_since_change", "scaler/steps"
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's, as torch calls them
 
 
@@ -27,6 +28,7 @@ class Progress:
     kept_step: int = -1  # whose weights the model gets; below 0: the last ones
     kept: dict[str, np.ndarray] = field(default_factory=dict)  # those weights
     has_diverged: bool = False
+    scaler: torch.amp.GradScaler | None = None  # of the loss, in float16
 
 
 def flat_state(progress: Progress) -> dict[str, np.ndarray]:
@@ -42,7 +44,8 @@ def flat_state(progress: Progress) -> dict[str, np.ndarray]:
         for moment in MOMENTS:
             value = of_parameter.get(moment)
             state[f"{moment}/{name}"] = np.zeros_like(state[f"parameters/{name}"]) if value is None else array_of(value)
-    return state | {f"{KEPT}{name}": array.copy() for name, array in progress.kept.items()}
+    kept = {f"{KEPT}{name}": array.copy() for name, array in progress.kept.items()}
+    return state | _scaler_state(progress) | kept
 
 
 def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
@@ -72,8 +75,25 @@ def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
             parameter.copy_(torch.from_numpy(np.array(state[f"parameters/{name}"])))
             if progress.step:
                 moments = {moment: _like(parameter, state[f"{moment}/{name}"]) for moment in MOMENTS}
-                step = torch.tensor(float(progress.step), device=parameter.device)
+                n_steps = float(state.get(N_STEPS, np.asarray(progress.step)))
+                step = torch.tensor(n_steps, device=parameter.device)
                 progress.optimizer.state[parameter] = {"step": step, **moments}
+    if progress.scaler is not None:
+        of_scaler = {"scale": float(state[SCALE]), "_growth_tracker": int(state[SINCE_SCALED])}
+        progress.scaler.load_state_dict({**progress.scaler.state_dict(), **of_scaler})
+
+
+def _scaler_state(progress: Progress) -> dict[str, np.ndarray]:
+    """How the loss is scaled, and how many updates were made: one whose gradient overflows is not."""
+    if progress.scaler is None:
+        return {}
+    of_scaler = progress.scaler.state_dict()
+    steps = next((float(of_one["step"]) for of_one in progress.optimizer.state.values()), 0.0)
+    return {
+        SCALE: np.asarray(of_scaler["scale"], np.float64),
+        SINCE_SCALED: np.asarray(of_scaler["_growth_tracker"], np.int64),
+        N_STEPS: np.asarray(steps, np.float64),
+    }
 
 
 def put_weights(model: Transformer, arrays: Mapping[str, np.ndarray]) -> None:

@@ -5,6 +5,7 @@ The study contract of docs/design.md, with no word of who drives it.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,21 @@ import torch
 from projects.language_model.artifacts import kept_weights, written_text
 from projects.language_model.config import Config, n_updates, shape_of
 from projects.language_model.data import Tokens, load_tokens
-from projects.language_model.device import device_name, flops_per_token, open_device, peak_flops, peak_memory_mib
+from projects.language_model.device import (
+    device_name,
+    flops_per_token,
+    loss_scaler,
+    open_device,
+    peak_flops,
+    peak_memory_mib,
+)
 from projects.language_model.evaluate import Validation, measure_test, validate
 from projects.language_model.model import Transformer, count_parameters
 from projects.language_model.state import Progress, array_of, flat_state, put_weights, restore
-from projects.language_model.trained import TrainedModel
+from projects.language_model.trained import EXAMPLES, TrainedModel
 from projects.language_model.updates import Stretch, Updater, make_optimizer
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +40,11 @@ class Measurement:
     """One measurement of the one member.
 
     `metrics`, each an array of one value: train_loss (mean over the updates since the last measurement, each before
-    it), val_loss, val_perplexity, val_bits_per_byte (NaN between evaluations), learning_rate and grad_norm (of the
-    last update, before clipping), tokens_seen, samples_seen (sequences), parameters, parameters_without_embedding; at
-    step 0 loss and gradient are those of the first batch. Measured on the machine, so that equal runs differ in them:
-    tokens_per_second (of training alone), peak_memory_mib, and mfu, which is there where the device's peak is known.
+    it), val_loss, val_perplexity, val_bits_per_byte (NaN between evaluations; absent without a vocabulary),
+    learning_rate and grad_norm (of the last update, before clipping), tokens_seen, samples_seen (sequences),
+    parameters, parameters_without_embedding; at step 0 loss and gradient are those of the first batch. Measured on the
+    machine, so that equal runs differ in them: tokens_per_second (of training alone), peak_memory_mib, and mfu, which
+    is there where the device's peak is known.
     """
 
     step: int
@@ -101,12 +112,16 @@ class _Run(NamedTuple):
     @classmethod
     def of(cls, config: Config) -> _Run:
         device = open_device(config)
-        return cls(config, device, load_tokens(config), peak_flops(device_name(device), config.dtype))
+        tokens = load_tokens(config)
+        if tokens.why_no_text:
+            _log.warning("%s", tokens.why_no_text)
+        return cls(config, device, tokens, peak_flops(device_name(device), config.dtype))
 
     def start(self) -> Progress:
         model = Transformer(shape_of(self.config), torch.Generator().manual_seed(self.config.seed))
         model = model.to(self.device, torch.float64 if self.config.dtype == "float64" else torch.float32)
-        return Progress(model=model, optimizer=make_optimizer(model, self.config))
+        scaler = loss_scaler(self.config, self.device)
+        return Progress(model=model, optimizer=make_optimizer(model, self.config), scaler=scaler)
 
     def measured(self, now: Progress, stretch: Stretch) -> Measurement:
         """Evaluate where it is time, and put everything together."""
@@ -129,14 +144,22 @@ class _Run(NamedTuple):
         """The model, of the weights that were kept; training is over, and the network gets them."""
         put_weights(now.model, now.kept)
         found = measure_test(now.model, self.tokens, self.config, self.device)
-        names = {"test/loss": "loss", "test/perplexity": "perplexity", "test/bits_per_byte": "bits_per_byte"}
         return TrainedModel(
             shape=now.model.shape,
             parameters={name: array_of(parameter) for name, parameter in now.model.named_parameters()},
-            test_metrics={} if found is None else {name: getattr(found, part) for name, part in names.items()},
+            test_metrics={} if found is None else _named("test/", found),
             tokenizer_json=self.tokens.tokenizer_json,
             end_token=self.tokens.end,
+            input_example=self._example(),
         )
+
+    def _example(self) -> np.ndarray:
+        """Prompts, or the first validation tokens where nobody can write one."""
+        return np.array(EXAMPLES) if self.tokens.tokenizer_json else np.array(self.tokens.val[:2], np.int64)[None]
+
+    @property
+    def _nothing_found(self) -> Validation:
+        return Validation(math.nan, math.nan, None if self.tokens.bytes_of is None else math.nan)
 
     def _validation(self, now: Progress) -> Validation | None:
         is_due = now.step % self.config.eval_interval == 0 or now.step == n_updates(self.config)
@@ -147,9 +170,7 @@ class _Run(NamedTuple):
         n_sequences = now.step * self.config.batch_size
         metrics = {
             "train_loss": stretch.train_loss,
-            "val_loss": math.nan if found is None else found.loss,
-            "val_perplexity": math.nan if found is None else found.perplexity,
-            "val_bits_per_byte": math.nan if found is None else found.bits_per_byte,
+            **_named("val_", found or self._nothing_found),
             "learning_rate": stretch.learning_rate,
             "grad_norm": stretch.grad_norm,
             "samples_seen": n_sequences,
@@ -170,6 +191,11 @@ class _Run(NamedTuple):
         is_readable = found is not None and not now.has_diverged
         text = written_text(now.model, self.tokens, self.config, now.step) if is_readable else {}
         return [{**weights, **text}]
+
+
+def _named(prefix: str, found: Validation) -> dict[str, float]:
+    """The parts of an evaluation by the names of their metrics; what cannot be known is left out."""
+    return {f"{prefix}{name}": value for name, value in found._asdict().items() if value is not None}
 
 
 def _keep(now: Progress, mask: np.ndarray) -> None:

@@ -34,33 +34,39 @@ class TrainedModel:
 
     shape: Shape
     parameters: Mapping[str, np.ndarray]  # name as in `Transformer` -> float32 or float64
-    tokenizer_json: str = field(repr=False)
+    tokenizer_json: str | None = field(repr=False)  # None: it takes and gives numbers of tokens
     end_token: int
     n_tokens: int = N_TOKENS
     test_metrics: Mapping[str, float] = field(default_factory=dict)  # on text that no choice used; empty: none is left
-    input_example: np.ndarray = field(default_factory=lambda: np.array(EXAMPLES), repr=False)  # (prompt,) text
+    input_example: np.ndarray = field(default_factory=lambda: np.array(EXAMPLES), repr=False)  # text, or tokens
     pip_requirements: tuple[str, ...] = field(default_factory=_requirements)
 
     def predict(self, x: Any) -> np.ndarray:
         """Complete prompts, each with at most `n_tokens` of the likeliest tokens, to the end of its story.
 
         Args:
-            x: Texts, (prompt,) or (prompt, 1).
+            x: Texts, (prompt,) or (prompt, 1); without a tokenizer numbers of tokens, (prompt, token).
 
         Returns:
-            What follows each prompt, (prompt,) text.
+            What follows each prompt, (prompt,) text, or (prompt, n_tokens) numbers.
         """
+        if self.tokenizer_json is None:
+            return np.array([self._continued(row.tolist()) for row in np.asarray(x, np.int64)])
         prompts = [str(prompt) for prompt in np.asarray(x).reshape(-1)]
         return np.array([self.complete(prompt) for prompt in prompts], dtype=str)
 
     def complete(self, prompt: str, **how: Any) -> str:
         """What follows one prompt; `how` as in `generate`. An empty prompt begins a story."""
         tokens = self._tokenizer.encode(prompt).ids or [self.end_token]
-        written = generate(self._model, tokens, **{"n_tokens": self.n_tokens, "end": self.end_token, **how})
-        return self._tokenizer.decode(written)
+        return self._tokenizer.decode(self._continued(tokens, **how))
+
+    def _continued(self, tokens: list[int], **how: Any) -> list[int]:
+        return generate(self._model, tokens, **{"n_tokens": self.n_tokens, "end": self.end_token, **how})
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
+        if self.tokenizer_json is None:
+            raise ValueError("tokenizer_json: the model was trained on tokens alone; give numbers of tokens to predict")
         return Tokenizer.from_str(self.tokenizer_json)
 
     @cached_property

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from projects.language_model.config import Config
 from projects.language_model.data import Tokens, make_batch
-from projects.language_model.device import precision, synchronize
+from projects.language_model.device import loss_scaler, precision, synchronize
 from projects.language_model.model import Transformer
 from projects.language_model.schedule import learning_rate_at
 from projects.language_model.state import Progress
@@ -65,36 +65,44 @@ class Updater:
         while now.step < step:
             loss, grad_norm = self._update(now, now.step + 1)
             losses.append(loss)
-        train_loss, norm = float(torch.stack(losses).double().mean()), float(grad_norm)  # waits for the device
+        train_loss, norm = float(torch.stack(losses).cpu().double().mean()), float(grad_norm)  # waits for the device
         seconds = time.perf_counter() - began
         n_tokens = (step - first) * self._config.batch_size * self._config.context_length
         return Stretch(train_loss, learning_rate_at(self._config, step), norm, n_tokens / seconds)
 
     def look(self, now: Progress) -> Stretch:
         """Loss and gradient of the first batch, before any update."""
-        loss, grad_norm = self._differentiate(now, 1)
+        loss, grad_norm = self._differentiate(now, 1, loss_scaler(self._config, self._device))
         return Stretch(float(loss), learning_rate_at(self._config, 0), float(grad_norm), float("nan"))
 
     def warm_up(self, now: Progress) -> None:
         """Compile what training calls, where it is compiled; nothing but gradients changes, which no update reads."""
-        self._differentiate(now, 1)
+        self._differentiate(now, 1, loss_scaler(self._config, self._device))
 
     def _update(self, now: Progress, update: int) -> tuple[torch.Tensor, torch.Tensor]:
-        loss, grad_norm = self._differentiate(now, update)
+        loss, grad_norm = self._differentiate(now, update, now.scaler)
         for group in now.optimizer.param_groups:
             group["lr"] = learning_rate_at(self._config, update)
-        now.optimizer.step()
+        if now.scaler is None:
+            now.optimizer.step()
+        else:
+            now.scaler.step(now.optimizer)  # makes no update where a gradient is not finite
+            now.scaler.update()
         now.step = update
         return loss, grad_norm
 
-    def _differentiate(self, now: Progress, update: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _differentiate(
+        self, now: Progress, update: int, scaler: torch.amp.GradScaler | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss of an update's batch, and the norm of its gradient, which is left clipped on the parameters."""
         now.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), dtype=_loss_dtype(self._config), device=self._device)
         for inputs, targets in self._parts(update):
             loss = self._loss(inputs, targets) / self._config.accumulation_steps
-            loss.backward()
+            (loss if scaler is None else scaler.scale(loss)).backward()
             total += loss.detach()
+        if scaler is not None:
+            scaler.unscale_(now.optimizer)
         largest = float("inf") if self._config.grad_clip is None else self._config.grad_clip
         return total, torch.nn.utils.clip_grad_norm_(now.model.parameters(), largest)
 

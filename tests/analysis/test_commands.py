@@ -138,9 +138,12 @@ def test_a_run_called_like_a_script_is_text_in_the_report(project: Project, call
 
 def test_compare_puts_a_sweep_and_a_run_side_by_side(swept: Project, call: Call) -> None:
     stranger = log_run(swept.tracking_uri, {"lr": 0.5, "seed": 0}, [1.0, 0.9], metric="val_loss")
-    done = call("compare", "--runs", f"toys,{stranger}")
+    done = call("compare", "--runs", f"toys,{stranger}", "--names", "Ours,A stranger's")
     assert done.returncode == 0, done.stderr
-    assert "toys: " in done.stdout
+    assert "Ours: " in done.stdout
+    assert "A stranger's: 0.9" in done.stdout
+    refused = call("compare", "--runs", f"toys,{stranger}", "--names", "Ours")
+    assert refused.stderr == "error: rothamsted compare: 1 names for 2 runs; give one each, names=A,B\n"
     assert "0.9 (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}1: no interval)" in done.stdout
     assert list((swept.root / "reports").glob("*.html"))
 

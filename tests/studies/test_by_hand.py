@@ -17,6 +17,7 @@ import pytest
 from rothamsted.errors import DataError, StoreError, StudyError
 from rothamsted.records import Outcome
 from rothamsted.studies import ByHand, Study, flatten, run_by_hand
+from rothamsted.studies.command_line import parse
 from rothamsted.studies.signals import StopRequest
 from rothamsted.tracking import FoundRun, find_runs, read_history, read_text, tracking_uri
 from tests.studies.conftest import RunToy, toy_command, toy_environment
@@ -68,7 +69,8 @@ def test_a_run_is_logged_with_params_metrics_and_status(home: Path) -> None:
 def test_a_run_carries_its_exports_as_artifacts(home: Path) -> None:
     ending = run_by_hand(STUDY, TEN, ByHand(output=home / "out"))
     folder = artifacts(only_run(), home)
-    names = {"metrics.csv", "metrics.json", "summary.json", "config.json", "loss.svg", "learning_rate.svg"}
+    figures = {f"{figure}.{kind}" for figure in ("loss", "lr_schedule") for kind in ("svg", "png")}
+    names = {"metrics.csv", "metrics.json", "summary.json", "config.json", *figures}
     assert {path.name for path in (home / "out").iterdir()} == names
     assert {path.name for path in folder.iterdir()} == names | {"origin.json"}
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
@@ -171,6 +173,57 @@ def test_a_run_resumed_inside_mlflow_run_has_the_whole_history(home: Path, monke
     assert logged(outer) == expected(TEN)
     [run] = [run for run in find_runs(None, {}) if run.run_id == outer]
     assert run.tags["rothamsted.continues"] == first
+
+
+# ---- a name and a folder ----
+
+
+def test_a_name_is_that_of_the_run_and_of_its_folder(run_toy: RunToy, home: Path) -> None:
+    done = run_toy("--name", "base-1")
+    assert done.returncode == 0, done.stderr
+    assert only_run().name == "base-1"
+    assert json.loads((home / "runs" / "base-1" / "summary.json").read_text())["outcome"] == "finished"
+    again = run_toy("--name", "base-1")
+    assert again.returncode == 2
+    assert again.stderr == ("error: --name: runs/base-1 has the files of another run; give another name or remove it\n")
+    assert len(find_runs(None, {})) == 1
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", ".hidden", "", "a b"])
+def test_a_name_that_is_no_folders_is_refused(name: str) -> None:
+    with pytest.raises(StudyError, match=r"^--name: the name must be letters, digits, '_', '-' and '\.'"):
+        ByHand(name=name)
+
+
+def test_a_study_with_a_field_called_name_keeps_it(home: Path) -> None:
+    class Named(Config):
+        name: str = "all"
+
+    study = Study(name="toy", config=Named, train=train, rtol=0.0)
+    config, options = parse(study, ["--name", "mine"])
+    assert (config.name, options) == ("mine", ByHand())  # type: ignore[attr-defined]
+
+
+def test_a_run_that_is_killed_has_left_its_files_and_goes_on_from_its_folder(run_toy: RunToy, home: Path) -> None:
+    fields = ("--seed", 3, "--steps", 40, "--n_points", 10, "--optimizer.momentum", 0.9)
+    kill = ("--kill_at_step", 30, "--kill_marker", home / "marker")
+    command = (*fields, *kill, "--name", "killed", "--checkpoint-every", 0)
+    assert run_toy(*command).returncode == -signal.SIGKILL
+    folder = home / "runs" / "killed"
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    steps = [step for step, _ in expected(TEN)["epoch"]]
+    assert [int(row["step"]) for row in rows] == steps[: len(rows)]
+    assert len(rows) >= 6  # it dies on the way to step 30, of 40 in 10 points
+    assert json.loads((folder / "summary.json").read_text())["outcome"] == "running"
+    assert {"loss.svg", "loss.png", "lr_schedule.svg", "lr_schedule.png", "config.json", "metrics.json"} <= {
+        path.name for path in folder.iterdir()
+    }
+    done = run_toy(*command)
+    assert (done.returncode, only_run().status) == (0, "FINISHED"), done.stderr
+    assert logged(only_run().run_id) == expected(TEN)
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    assert [int(row["step"]) for row in rows] == steps
+    assert not (folder / "state").exists()
 
 
 # ---- nothing left behind ----

@@ -131,10 +131,13 @@ def compare(arguments: Sequence[str]) -> int:
     """Put runs or sweeps side by side."""
     found, screen = pairs(arguments, command="compare"), screen_of(arguments, command="compare")
     references, folder = names_of(take(found, "runs")), take(found, "folder")
+    labels = names_of(take(found, "names"))
     asked = {"reference": 0, **take_settings(found, "compare")}  # the first that is named
     objective, over = take_objective(found, "compare"), take_over(found, "compare")
     if len(references) < 2:
         raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
+    if labels and len(labels) != len(references):
+        raise UserError(f"rothamsted compare: {len(labels)} names for {len(references)} runs; give one each, names=A,B")
     uri = open_store()
     for reference in references:
         find_compared(reference, uri=uri)
@@ -144,7 +147,7 @@ def compare(arguments: Sequence[str]) -> int:
     from rothamsted.publish.comparison import comparison_html, comparison_text
     from rothamsted.publish.pages import copy_page, write_page
 
-    dataset, subjects = read_compared(references, uri=uri, objective=objective, over=over)
+    dataset, subjects = read_compared(references, uri=uri, objective=objective, over=over, names=labels)
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "compare")
     html = comparison_html(dataset, subjects, settings)

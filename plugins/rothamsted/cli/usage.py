@@ -114,7 +114,8 @@ USAGES: Mapping[str, Usage] = {
         keys={
             "study": "its name in MLproject, or a script's function, train.py:train",
             "config": "YAML or JSON file of fields",
-            "output": "folder for the files of the trained model",
+            "name": "of the run, and of its folder runs/NAME",
+            "output": "folder for the run's files, in place of that of a name",
             "save": "leave nothing behind: no MLflow run, no files",
             "multirun": "or -m: lr=0.1,0.2 n=1,2 trains every combination, one after the other",
         },
@@ -210,7 +211,8 @@ USAGES: Mapping[str, Usage] = {
     "compare": Usage(
         does="Put runs or sweeps side by side; the first is what the others are compared with.",
         keys={
-            "runs": "names of sweeps or ids of runs, a,b,c",
+            "runs": "names of sweeps, names or ids of runs, a,b,c",
+            "names": "what they are called on the page, A,B,C; by default their own names",
             **{key: RUNS[key] for key in ("metric", "direction", "reduce")},
             **HOW,
             "folder": "where the page goes; by default reports",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Contents = Mapping[str, str | bytes]  # relative path, slashes making folders -> text (as UTF-8) or bytes
 ENGINE_FILES = frozenset(  # of a run by hand, and of one that failed: at the top of a run's artifacts
-    {"metrics.csv", "metrics.json", "summary.json", "config.json", "loss.svg", "learning_rate.svg"}
-    | {"traceback.txt", "output.txt"}
+    {"metrics.csv", "metrics.json", "summary.json", "config.json", "traceback.txt", "output.txt"}
+    | {f"{figure}.{kind}" for figure in ("loss", "lr_schedule") for kind in ("svg", "png")}
 )
 
 

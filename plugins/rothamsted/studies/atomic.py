@@ -12,8 +12,13 @@ from pathlib import Path
 from rothamsted.errors import StudyError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, outlives_a_power_cut: bool = True) -> None:
     """Write to a file beside `path`, bring it to the disk, and move it into place in one step.
+
+    Args:
+        path: where it is to be; its folder is made where it is missing.
+        content: all of it.
+        outlives_a_power_cut: wait for the disk; without it the file outlives a kill of the process all the same.
 
     Raises:
         StudyError: the folder cannot be written, or the disk is full.
@@ -24,9 +29,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if outlives_a_power_cut:
+                os.fsync(file.fileno())
         unfinished.replace(path)
-        _sync_folder(path.parent)
+        if outlives_a_power_cut:
+            _sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):  # not there, or its folder is not
             unfinished.unlink()

@@ -11,19 +11,21 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from pydantic import BaseModel
 
-from rothamsted.errors import UserError
+from rothamsted.errors import StudyError, UserError
 from rothamsted.records import Ending, Measured, Outcome, RunStatus
 from rothamsted.studies.artifacts import Contents, write_artifacts
 from rothamsted.studies.atomic import check_writable
 from rothamsted.studies.checkpoint import Checkpoint
-from rothamsted.studies.command_line import ByHand, parse
+from rothamsted.studies.command_line import STATE, ByHand, name_folder, parse
 from rothamsted.studies.contract import Study, digest_of_data
-from rothamsted.studies.driver import OnArtifacts, drive
+from rothamsted.studies.driver import drive
+from rothamsted.studies.exports import CONFIG_FILE, RunningExports, write_exports
 from rothamsted.studies.fields import flatten
+from rothamsted.studies.provenance import study_tags
 from rothamsted.studies.signals import StopRequest, stop_on_signals
 from rothamsted.studies.tensorboard import FOLDER, EventFile, check_tensorboard
 from rothamsted.studies.terminal import Display, closing_line, line
@@ -80,6 +82,8 @@ def run_by_hand(
     options = options or ByHand()
     if options.is_mirrored:
         check_tensorboard()
+    if options.name is not None and options.output == (folder := name_folder(options.name)):
+        check_new(folder, place="--name")
     checkpoint = _checkpoint(study, config, options)
     data_digest = digest_of_data(study, config)  # before a run is opened: missing data leave nothing behind
     record = _open_record(study, config, options, data_digest, root or Path.cwd()) if options.is_saved else None
@@ -87,15 +91,15 @@ def run_by_hand(
         with Display(console=Console(), clock=time.perf_counter) as display:
             _announce(display, record)
             event_file = _event_file(study, config, options, record)
-            keep = _keep_artifacts(record, options.output, event_file)
-            ending = _train(study, config, checkpoint, record, event_file, display, keep, should_stop or StopRequest())
+            files = _Files(record, _running_exports(options, config), event_file)
+            ending = _train(study, config, checkpoint, files, display, should_stop or StopRequest())
             if ending.history:
                 display.say(line(ending.history[-1]))
             display.say(closing_line(ending))
         if options.output:
             _export(options.output, config, ending)
         if record:
-            record.end(config, ending)
+            record.end(config.model_dump(mode="json"), ending)
     except BaseException as error:
         if record:
             record.abandon(RunStatus.KILLED if isinstance(error, KeyboardInterrupt) else RunStatus.FAILED)
@@ -108,20 +112,12 @@ def _train(
     study: Study,
     config: BaseModel,
     checkpoint: Checkpoint | None,
-    record: RunRecord | None,
-    event_file: EventFile | None,
+    files: _Files,
     display: Display,
-    keep: OnArtifacts | None,
     should_stop: StopRequest,
 ) -> Ending:
-    def note(member: int, measured: Measured) -> None:
-        if record:
-            record.log(member, measured)
-        if event_file:
-            event_file.log(measured)
-
     def note_and_show(member: int, measured: Measured) -> None:
-        note(member, measured)
+        files.note(member, measured)
         display.show(member, measured)
 
     try:
@@ -129,16 +125,67 @@ def _train(
             study,
             [config],
             on_measurement=note_and_show,
-            on_restored=note,
-            on_artifacts=keep,
+            on_restored=files.restore,
+            on_artifacts=files.keep if files.record else None,
             checkpoint=checkpoint,
             should_stop=should_stop,
             keep=study.keeps(config) if study.keeps else None,
         )
     finally:
-        if event_file:
-            event_file.close()
+        if files.event_file:
+            files.event_file.close()
     return ending
+
+
+class _Files(NamedTuple):
+    """Where a run is written while it goes on; each is None where it is not asked for."""
+
+    record: RunRecord | None
+    exports: RunningExports | None
+    event_file: EventFile | None
+
+    def restore(self, member: int, measured: Measured) -> None:
+        """Take a measurement that a checkpoint brought back."""
+        self._log(member, measured)
+        if self.exports:
+            self.exports.restore(measured)
+
+    def note(self, member: int, measured: Measured) -> None:
+        """Take a new measurement."""
+        self._log(member, measured)
+        if self.exports:
+            self.exports.add(measured)
+
+    def keep(self, member: int, measured: Measured, contents: Contents) -> None:
+        """Take the artifacts of a measurement, into the run and the folder of the exports."""
+        if self.record:
+            self.record.keep(contents)
+        if self.exports:
+            write_artifacts(self.exports.folder, contents)
+        if self.event_file:
+            self.event_file.show(measured, contents)
+
+    def _log(self, member: int, measured: Measured) -> None:
+        if self.record:
+            self.record.log(member, measured)
+        if self.event_file:
+            self.event_file.log(measured)
+
+
+def check_new(folder: Path, *, place: str) -> None:
+    """Refuse the folder of a name that has the files of another run, unless that run is to go on.
+
+    Raises:
+        StudyError: it has; begins with `place`.
+    """
+    if (folder / CONFIG_FILE).exists() and not (folder / STATE).exists():
+        raise StudyError(f"{place}: {folder} has the files of another run; give another name or remove it")
+
+
+def _running_exports(options: ByHand, config: BaseModel) -> RunningExports | None:
+    if options.output is None:
+        return None
+    return RunningExports(folder=options.output, config=config.model_dump(mode="json"), clock=time.perf_counter)
 
 
 def _event_file(study: Study, config: BaseModel, options: ByHand, record: RunRecord | None) -> EventFile | None:
@@ -149,51 +196,37 @@ def _event_file(study: Study, config: BaseModel, options: ByHand, record: RunRec
     return EventFile(folder, flatten(config), started_seconds=time.time())
 
 
-def _keep_artifacts(record: RunRecord | None, folder: Path | None, event_file: EventFile | None) -> OnArtifacts | None:
-    """Puts artifacts into the run and the folder of the exports; None where nothing is saved."""
-    if record is None:
-        return None
-
-    def keep(member: int, measured: Measured, contents: Contents) -> None:
-        record.keep(contents)
-        if folder is not None:
-            write_artifacts(folder, contents)
-        if event_file is not None:
-            event_file.show(measured, contents)
-
-    return keep
-
-
 def _checkpoint(study: Study, config: BaseModel, options: ByHand) -> Checkpoint | None:
     """Where checkpoints go. Refuses folders that cannot be used now, not after hours of training."""
-    for folder in filter(None, (options.checkpoint_dir, options.output)):
+    for folder in filter(None, (options.checkpoint_folder, options.output)):
         check_writable(folder)
-    if options.checkpoint_dir is None:
+    if options.checkpoint_folder is None:
         return None
-    checkpoint = Checkpoint(folder=options.checkpoint_dir, every_seconds=options.checkpoint_seconds)
+    checkpoint = Checkpoint(folder=options.checkpoint_folder, every_seconds=options.checkpoint_seconds)
     checkpoint.load(study.name, [config])  # refuses another config's
     return checkpoint
 
 
 def _open_record(study: Study, config: BaseModel, options: ByHand, data_digest: str | None, root: Path) -> RunRecord:
     from rothamsted.studies.run_record import (
+        checkpoint_key,
         open_record,  # imports MLflow: seconds that --help need not wait for
     )
 
+    folder = options.checkpoint_folder
+    named = {"mlflow.runName": options.name} if options.name else {}
     return open_record(
-        study,
-        config,
-        checkpoint_dir=options.checkpoint_dir,
-        data_digest=data_digest,
+        name=options.name or study.name,
+        params=flatten(config),
+        tags=study_tags(study, data_digest) | named,
         root=root,
         clock=time.perf_counter,
+        make_key=(lambda: checkpoint_key(folder, study, config)) if folder else None,
     )
 
 
 def _export(folder: Path, config: BaseModel, ending: Ending) -> None:
-    from rothamsted.studies.exports import write_exports
-
-    write_exports(folder, config, ending)
+    write_exports(folder, config.model_dump(mode="json"), ending)
 
 
 def _announce(display: Display, record: RunRecord | None) -> None:
@@ -206,10 +239,10 @@ def _announce(display: Display, record: RunRecord | None) -> None:
 def _close(options: ByHand, record: RunRecord | None, ending: Ending, display: Display) -> None:
     """After the run is on record: forget a run that has ended, say where everything is."""
     is_over = ending.outcome in (Outcome.FINISHED, Outcome.DIVERGED)
-    if record and options.checkpoint_dir and is_over:
+    if record and options.checkpoint_folder and is_over:
         from rothamsted.studies.run_record import forget
 
-        forget(options.checkpoint_dir)
+        forget(options.checkpoint_folder)
     if record:
         from rothamsted.tracking import run_link, ui_command
 
@@ -219,7 +252,7 @@ def _close(options: ByHand, record: RunRecord | None, ending: Ending, display: D
         display.say(f"files: {options.output}")
     if options.is_mirrored:
         display.say(f"in TensorBoard: tensorboard --logdir {(options.output or Path()) / FOLDER}")
-    if options.checkpoint_dir and not is_over:
+    if options.checkpoint_folder and not is_over:
         display.say("go on: start the same command again")
 
 

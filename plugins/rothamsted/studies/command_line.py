@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 DEFAULT_CHECKPOINT_SECONDS = 60.0
+STATE = "state"  # the folder of a run's checkpoints in that of its exports
+_NAME = re.compile(r"(?!\.)[\w.-]{1,100}", re.ASCII)
 SET_EXAMPLE = "'model.hidden=[256,128] model.dropout=0.2'"
 
 
@@ -32,25 +34,50 @@ class ByHand:
     """How a study is run by hand, beside its config."""
 
     is_saved: bool = True  # False: no MLflow, no files
+    name: str | None = None  # of the run in MLflow; None: the study's
     checkpoint_dir: Path | None = None
     checkpoint_seconds: float = DEFAULT_CHECKPOINT_SECONDS  # 0: after every measurement
-    output: Path | None = None  # the exports are written here too
+    output: Path | None = None  # the exports are written here too, while the run goes on and at its end
     is_mirrored: bool = False  # into TensorBoard's files, below `output` or the working directory
 
     def __post_init__(self) -> None:
         """Refuse options that contradict each other."""
-        if not self.is_saved and (self.checkpoint_dir or self.output or self.is_mirrored):
-            others = "--checkpoint-dir, --output and --tensorboard"
+        if not self.is_saved and (self.name or self.checkpoint_dir or self.output or self.is_mirrored):
+            others = "--name, --checkpoint-dir, --output and --tensorboard"
             raise StudyError(f"--no-save leaves nothing behind; give it without {others}")
         if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
             raise StudyError(f"--checkpoint-every: must be 0 or more seconds, not {self.checkpoint_seconds!r}")
+        if self.name is not None:
+            check_name(self.name, place="--name")
+
+    @property
+    def checkpoint_folder(self) -> Path | None:
+        """Where checkpoints are kept: where it is said, else in the folder of the exports."""
+        return self.checkpoint_dir or (self.output / STATE if self.output else None)
+
+
+def check_name(name: str, *, place: str) -> None:
+    """Refuse the name of a run that cannot be a folder's.
+
+    Raises:
+        StudyError: begins with `place`.
+    """
+    if not _NAME.fullmatch(name):
+        rule = "letters, digits, '_', '-' and '.', the first no '.'"
+        raise StudyError(f"{place}: the name must be {rule}, not {name!r}; it is a folder's name, too")
+
+
+def name_folder(name: str) -> Path:
+    """The folder of a run that is called so."""
+    return Path("runs") / name
 
 
 OPTIONS = (
-    *("no_save", "checkpoint_dir", "checkpoint_every", "output", "tensorboard"),
+    *("name", "no_save", "checkpoint_dir", "checkpoint_every", "output", "tensorboard"),
     *("set", "config", "print_config", "help"),
 )
 
+_NAME_OPTION = "name"
 _FLAGS = ("--no-save", "--help", "--print_config")  # options without a value
 
 
@@ -71,11 +98,13 @@ def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
         raise StudyError(_one_line(study, str(error))) from error
     fields = {name: given[name] for name in study.config.model_fields if name in given}
     config = set_fields(study.config, fields)
+    name = None if _NAME_OPTION in fields else given.get(_NAME_OPTION)
     options = ByHand(
         is_saved=not given["no_save"],
+        name=name,
         checkpoint_dir=given["checkpoint_dir"],
         checkpoint_seconds=given["checkpoint_every"],
-        output=given["output"],
+        output=given["output"] or (name_folder(name) if name else None),
         is_mirrored=given["tensorboard"],
     )
     return config, options
@@ -93,22 +122,26 @@ def _parser(study: Study) -> ArgumentParser:
     )
     parser.add_argument("--config", action="config", help="YAML or JSON file of fields; options after it override it")
     parser.add_argument("--set", metavar="FIELDS", help=f"fields in Hydra's grammar: {SET_EXAMPLE}")
-    _add_options(parser)
+    _add_options(parser, has_name=_NAME_OPTION not in study.config.model_fields)
     parser.add_class_arguments(study.config)
     for name, fields in (parser.groups or {}).items():  # titles that jsonargparse makes from class names
         fields.title = f"fields of {name}" if "." in name or name in study.config.model_fields else "fields"
     return parser
 
 
-def _add_options(parser: ArgumentParser) -> None:
+def _add_options(parser: ArgumentParser, *, has_name: bool) -> None:
     group = parser.add_argument_group("running by hand")
+    if has_name:  # a study may have a field of this name
+        group.add_argument(
+            "--name", type=str | None, default=None, metavar="NAME", help="call the run so, and write into runs/NAME"
+        )
     group.add_argument("--no-save", action="store_true", help="leave nothing behind: no MLflow run, no files")
     group.add_argument(
         "--checkpoint-dir",
         type=Path | None,
         default=None,
         metavar="DIR",
-        help="keep checkpoints here; a run that was stopped goes on from them",
+        help="keep checkpoints here, by default in state/ of --output; a run that was stopped goes on from them",
     )
     group.add_argument(
         "--checkpoint-every",
@@ -122,7 +155,7 @@ def _add_options(parser: ArgumentParser) -> None:
         type=Path | None,
         default=None,
         metavar="DIR",
-        help="write metrics.csv and the other exports here too",
+        help="write metrics.csv and the other exports here too, from the first measurement on",
     )
     group.add_argument(
         "--tensorboard",
@@ -169,7 +202,8 @@ def _checked_file(study: Study, path: str) -> str | None:
         raise StudyError(f"--config: there is no file {path!r}; give a JSON or YAML file of fields")
     document = read_document(path)
     known = field_names(study.config)
-    options = {name: value for name, value in document.data.items() if name in OPTIONS}
+    own = study.config.model_fields
+    options = {name: value for name, value in document.data.items() if name in OPTIONS and name not in own}
     fields = {name: value for name, value in document.data.items() if name not in options}
     if (named := in_own_names(study.config, fields, place=path)) is not None:
         return json.dumps(options | named)
@@ -221,7 +255,7 @@ def _program(study: Study) -> str:
 
 
 def _check_names(study: Study) -> None:
-    if taken := sorted(set(OPTIONS) & set(study.config.model_fields)):
+    if taken := sorted((set(OPTIONS) - {_NAME_OPTION}) & set(study.config.model_fields)):
         raise StudyError(
             f"study {study.name!r}: field {taken[0]} is named like an option of running by hand; rename it"
         )

@@ -1,6 +1,6 @@
 """What a run leaves behind for people without MLflow: metrics (CSV and JSON), summary, config and its curves.
 
-It is apart because it sees a history and writes files, and knows nothing of training or of MLflow.
+It sees a history and writes files, while a run goes on and at its end, and knows nothing of training or of MLflow.
 """
 
 from __future__ import annotations
@@ -9,82 +9,124 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
-from rothamsted.records import Ending, Measured
+from rothamsted.records import Ending, Measured, Outcome
+from rothamsted.studies.atomic import write_atomically
 from rothamsted.studies.contract import RESERVED_METRICS
+from rothamsted.studies.run_curves import figure_files, loss_curves_data, metric_names
 
+RUNNING = "running"  # the outcome in the summary of a run that has not ended, or that was killed
 CONFIG_FILE = "config.json"
+SHARE_OF_TIME = 0.01  # most of a run's time that writing files again takes, the lines of metrics.csv apart
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExportedCurve:
-    """One metric over steps, ready to draw: finite values only."""
+def write_exports(folder: Path, config: Mapping[str, Any], ending: Ending) -> list[Path]:
+    """Write metrics.csv, metrics.json, summary.json, config.json; loss and lr_schedule as SVG and PNG where they apply.
 
-    name: str
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
-    n_not_finite: int  # values left out because they are NaN or inf
-
-
-def write_exports(folder: Path, config: BaseModel, ending: Ending) -> list[Path]:
-    """Write metrics.csv, metrics.json, summary.json, config.json; loss.svg, learning_rate.svg where they apply.
+    Args:
+        folder: made where it is missing.
+        config: field -> value, as JSON has it.
+        ending: what the run measured, and how it ended.
 
     Raises:
         StudyError: the folder cannot be written.
     """
     contents = {
-        "metrics.csv": metrics_csv(ending.history),
-        "metrics.json": _json(metrics_by_name(ending.history)),
+        "metrics.csv": metrics_csv(ending.history).encode(),
         "summary.json": _json(summary(ending)),
-        CONFIG_FILE: config_text(config),
+        CONFIG_FILE: _json(config),
+        **_json_of_metrics(ending.history),
+        **figure_files(ending.history),
     }
-    losses = loss_curves_data(ending.history)
-    rates = learning_rate_data(ending.history)
-    if any(curve.values for curve in losses):
-        contents["loss.svg"] = curves_svg(losses, y_label="loss", is_log=True)
-    if any(curve.values for curve in rates):
-        contents["learning_rate.svg"] = curves_svg(rates, y_label="learning rate", is_log=False)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StudyError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
-    return [folder / name for name in contents]
+    return _write(folder, contents)
+
+
+@final
+@dataclass(kw_only=True)
+class RunningExports:
+    """The same files while a run goes on, so that one that is killed has left them.
+
+    Each measurement is a line of metrics.csv at once. The other files are written again after a measurement unless
+    that would take more than a hundredth of the time: short runs have them after each, and figures follow in a minute.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    clock: Callable[[], float]
+    _history: list[Measured] = field(default_factory=list)
+    _names: list[str] = field(default_factory=list)  # columns of the file as it is
+    _next: dict[str, float] = field(default_factory=dict)  # kind -> the clock from which on it is written
+
+    def restore(self, measured: Measured) -> None:
+        """Take a measurement from before a restart."""
+        self._history.append(measured)
+
+    def add(self, measured: Measured) -> None:
+        """Take a measurement and write.
+
+        Raises:
+            StudyError: the folder cannot be written.
+        """
+        self._history.append(measured)
+        self._add_line(measured)
+        self._again("numbers", self._numbers)
+        self._again("figures", lambda: figure_files(self._history))
+
+    def _numbers(self) -> dict[str, bytes]:
+        last = self._history[-1]
+        so_far = Ending(outcome=Outcome.INTERRUPTED, history=tuple(self._history), seconds=last.seconds)
+        return {
+            "summary.json": _json({**summary(so_far), "outcome": RUNNING}),
+            CONFIG_FILE: _json(self.config),
+            **_json_of_metrics(self._history),
+        }
+
+    def _add_line(self, measured: Measured) -> None:
+        if not self._names or set(measured.metrics) - set(self._names):
+            self._names = metric_names(self._history)
+            _write(self.folder, {"metrics.csv": metrics_csv(self._history).encode()})
+            return
+        path = self.folder / "metrics.csv"
+        try:
+            with path.open("a", encoding="utf-8", newline="") as file:
+                file.write(_line(measured, _columns(self._names)))
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+
+    def _again(self, kind: str, make: Callable[[], Mapping[str, bytes]]) -> None:
+        began = self.clock()
+        if began < self._next.get(kind, began):
+            return
+        _write(self.folder, make())
+        ended = self.clock()
+        self._next[kind] = ended + (ended - began) / SHARE_OF_TIME
 
 
 def config_text(config: BaseModel) -> str:
     """Return a config as the file that `--config` takes: JSON, with every field."""
-    return _json(config.model_dump(mode="json"))
+    return _json(config.model_dump(mode="json")).decode()
 
 
 def metrics_csv(history: Sequence[Measured]) -> str:
     """One row a measurement; numbers as Python writes them, so they read back to the same bits."""
-    names = _names(history)
-    own = [name for name in names if name not in RESERVED_METRICS]
-    others = [name for name in names if name in RESERVED_METRICS]
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["step", "epoch", *others, *own])
-    for measured in history:
-        epoch = "" if measured.epoch is None else repr(measured.epoch)
-        rows.writerow([measured.step, epoch, *(repr(measured.metrics[name]) for name in [*others, *own])])
-    return text.getvalue()
+    columns = _columns(metric_names(history))
+    return _row(["step", "epoch", *columns]) + "".join(_line(measured, columns) for measured in history)
 
 
 def metrics_by_name(history: Sequence[Measured]) -> dict[str, Any]:
-    """The same numbers by column: step, epoch, and each metric under `metrics`, one value a measurement."""
+    """The same numbers by column: step, epoch, and each metric under `metrics`, one value a measurement or null."""
+    names = metric_names(history)
     return {
         "step": [measured.step for measured in history],
         "epoch": [measured.epoch for measured in history],
-        "metrics": {name: [measured.metrics[name] for measured in history] for name in _names(history)},
+        "metrics": {name: [measured.metrics.get(name) for measured in history] for name in names},
     }
 
 
@@ -109,57 +151,40 @@ def summary(ending: Ending) -> dict[str, Any]:
     }
 
 
-def loss_curves_data(history: Sequence[Measured]) -> list[ExportedCurve]:
-    """The losses over steps: every metric whose name ends in `loss`."""
-    return [_curve(history, name) for name in _names(history) if name.endswith("loss")]
+def _columns(names: Sequence[str]) -> list[str]:
+    """The driver's own metrics first."""
+    return sorted(names, key=lambda name: name not in RESERVED_METRICS)
 
 
-def learning_rate_data(history: Sequence[Measured]) -> list[ExportedCurve]:
-    """The learning rate over steps: every metric whose name ends in `learning_rate`, or is `lr`."""
-    names = [name for name in _names(history) if name.endswith("learning_rate") or name == "lr"]
-    return [_curve(history, name) for name in names]
+def _line(measured: Measured, columns: Sequence[str]) -> str:
+    epoch = "" if measured.epoch is None else repr(measured.epoch)
+    values = [repr(measured.metrics[name]) if name in measured.metrics else "" for name in columns]
+    return _row([measured.step, epoch, *values])
 
 
-def curves_svg(curves: Sequence[ExportedCurve], *, y_label: str, is_log: bool) -> str:
-    """Draw curves over steps; a log axis is taken only where every value is above zero."""
-    import matplotlib
-    from matplotlib.figure import Figure  # no pyplot: no global state, no display
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for curve in curves:
-        left_out = f" ({curve.n_not_finite} not finite)" if curve.n_not_finite else ""
-        marker = "." if len(curve.steps) <= 50 else ""
-        axes.plot(curve.steps, curve.values, label=curve.name + left_out, marker=marker)
-    if is_log and all(value > 0 for curve in curves for value in curve.values):
-        axes.set_yscale("log")
-    axes.set(xlabel="step", ylabel=y_label)
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend()
+def _row(values: Sequence[Any]) -> str:
     text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "rothamsted"}):  # equal data, equal bytes
-        figure.savefig(text, format="svg", metadata={"Date": None})
+    csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
 
 
-def _curve(history: Sequence[Measured], name: str) -> ExportedCurve:
-    points = [(measured.step, measured.metrics[name]) for measured in history]
-    finite = [(step, value) for step, value in points if math.isfinite(value)]
-    return ExportedCurve(
-        name=name,
-        steps=tuple(step for step, _ in finite),
-        values=tuple(value for _, value in finite),
-        n_not_finite=len(points) - len(finite),
-    )
+def _json_of_metrics(history: Sequence[Measured]) -> dict[str, bytes]:
+    return {"metrics.json": _json(metrics_by_name(history))}
 
 
-def _names(history: Sequence[Measured]) -> list[str]:
-    return list(history[0].metrics) if history else []
+def _write(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    for name, content in contents.items():
+        write_atomically(folder / name, content, outlives_a_power_cut=False)  # a disk may take a second for it
+    return [folder / name for name in contents]
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _unwritable(folder: Path, error: OSError) -> StudyError:
+    return StudyError(f"{folder}: cannot be written ({error.strerror or error}); give another folder")
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
     """Strict JSON: it has no NaN or inf, so they are written as the text that Python's float() reads."""
-    return json.dumps(_strict(value), indent=2, allow_nan=False) + "\n"
+    return (json.dumps(_strict(value), indent=2, allow_nan=False) + "\n").encode()
 
 
 def _strict(value: Any) -> Any:

@@ -22,14 +22,19 @@ def failure_of(error: BaseException, study: Study) -> dict[str, Any]:
     text = " ".join(str(error).split())
     reason = text if is_user_error else f"{type(error).__name__}: {text}".removesuffix(": ")
     if study.function is None:
-        return {"reason": reason, "traceback": _formatted(error), "is_user_error": is_user_error}
+        return {"reason": reason, "traceback": traceback_text(error), "is_user_error": is_user_error}
     if isinstance(error, UserError):  # of the engine, about what the function gave
         return {"reason": text, "traceback": "", "is_user_error": True}
     error = error.with_traceback(_without_engine(error.__traceback__))
-    return {"reason": f"{reason}{_place(error, study)}", "traceback": _formatted(error), "is_user_error": is_user_error}
+    return {
+        "reason": f"{reason}{_place(error, study)}",
+        "traceback": traceback_text(error),
+        "is_user_error": is_user_error,
+    }
 
 
-def _formatted(error: BaseException) -> str:
+def traceback_text(error: BaseException) -> str:
+    """The traceback as Python prints it."""
     return "".join(traceback.format_exception(error))
 
 

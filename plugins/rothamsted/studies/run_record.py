@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from pydantic import BaseModel
 
@@ -25,7 +25,7 @@ from rothamsted.studies.contract import Study
 from rothamsted.studies.driver import unix_now_ms
 from rothamsted.studies.exports import write_exports
 from rothamsted.studies.fields import flatten
-from rothamsted.studies.provenance import source_tags, study_tags, without_origin
+from rothamsted.studies.provenance import source_tags, without_origin
 from rothamsted.tags import ORIGIN_FILE
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class RunRecord:
         self._unwritten |= contents
         self._try_to_flush()
 
-    def end(self, config: BaseModel, ending: Ending) -> None:
+    def end(self, config: Mapping[str, Any], ending: Ending) -> None:
         """Write how training ended, and its exports as artifacts."""
         tags = {"rothamsted.outcome": str(ending.outcome), "rothamsted.reason": ending.reason}
         tags["rothamsted.kept"] = "" if ending.kept is None else str(ending.kept)
@@ -118,18 +118,26 @@ class RunRecord:
 
 
 def open_record(
-    study: Study,
-    config: BaseModel,
     *,
-    checkpoint_dir: Path | None,
-    data_digest: str | None,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str],
     root: Path,
     clock: Callable[[], float],
+    make_key: Callable[[], str] | None = None,
 ) -> RunRecord:
     """Open the run that a training is to be logged in.
 
     That is the run of `mlflow run` where it started this process, else the run that the checkpoints belong
     to, else a new one.
+
+    Args:
+        name: what MLflow shows; of the run of `mlflow run` it stays as it is.
+        params: kept as text.
+        tags: beside those of the code.
+        root: the folder whose git commit is noted.
+        clock: seconds that only grow.
+        make_key: gives the key of the checkpoints, by which their run is found; called when the store has been reached.
 
     Raises:
         StoreError: the tracking store cannot be reached or written; then nothing has been created.
@@ -138,18 +146,18 @@ def open_record(
 
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
-    key = _key(checkpoint_dir, study, config) if checkpoint_dir else None
+    key = make_key() if make_key else None
     tracking.migrate(uri)
     experiment_id = tracking.experiment_id(uri)
-    tags, origin = without_origin(source_tags(root) | study_tags(study, data_digest))
+    tags, origin = without_origin(source_tags(root) | dict(tags))
     tags |= {KEY_TAG: key} if key else {}
-    params = {name: str(value) for name, value in flatten(config).items()}
+    params = {name: str(value) for name, value in params.items()}
     found = tracking.find_runs(None, {KEY_TAG: key}, uri=uri)[-1:] if key else []
     run_id = tracking.current_run_id() or next((run.run_id for run in found), None)
     recorder = tracking.open_recorder(uri)
     if run_id is None:
         run_id = recorder.open_run(
-            experiment_id=experiment_id, name=study.name, tags=tags, params=params, start_ms=unix_now_ms()
+            experiment_id=experiment_id, name=name, tags=tags, params=params, start_ms=unix_now_ms()
         )
         logged = set()
     else:
@@ -190,7 +198,7 @@ def _go_on(
     return {(point.key, point.step) for point in tracking.read_history([run_id], uri=uri)[run_id]}
 
 
-def _key(checkpoint_dir: Path, study: Study, config: BaseModel) -> str:
+def checkpoint_key(checkpoint_dir: Path, study: Study, config: BaseModel) -> str:
     """The key of the run that the folder's checkpoints belong to; a new one if it is of another config."""
     path = checkpoint_dir / NOTE
     identity = {"study": study.name, "config": flatten(config)}

@@ -9,30 +9,29 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from projects.files.problem import DataProblem
-from projects.language_model.config import MADE_HERE, Config
+from projects.language_model.config import MADE_HERE, TOKEN_FILES, Config, has_given_tokens
 from projects.language_model.data.stories import VERSION, write_stories
 from projects.language_model.data.text import file_digest, read_stories
 from projects.language_model.data.tokenize import Text, read_meta, tokens_folder
-from projects.language_model.data.vocabulary import end_token, token_bytes
+from projects.language_model.data.vocabulary import end_token, read_vocabulary, token_bytes, vocabulary_files
 
 N_TRAIN_STORIES, N_VAL_STORIES = 4000, 400  # of the made ones
 STORIES_SEED = 0
-TOKEN_FILES = (".bin", ".npy")
-_MAXIMUM_AT_ONCE = 1 << 20
+_LOOKED_AT_ONCE = 1 << 20
 
 
 class Tokens(NamedTuple):
     """Training and validation tokens of one data set."""
 
-    train: np.ndarray  # (token,) uint16, memory-mapped
-    val: np.ndarray  # (token,) uint16, memory-mapped
-    tokenizer_json: str
-    end: int  # the token that ends a story
-    bytes_of: np.ndarray  # (vocabulary,) int64: bytes of text that a token stands for
-    digest: str  # sha256 of the digests of the three files
+    train: np.ndarray  # (token,) integers, memory-mapped
+    val: np.ndarray  # (token,) integers, memory-mapped
+    tokenizer_json: str | None  # None: nobody knows what text the tokens stand for
+    end: int  # the token that ends a story; below 0: none is known to
+    bytes_of: np.ndarray | None  # (vocabulary,) int64: bytes of text that a token stands for
+    digest: str  # sha256 of the digests of the files
+    why_no_text: str = ""  # why there is no tokenizer
 
 
 def load_tokens(config: Config) -> Tokens:
@@ -42,7 +41,7 @@ def load_tokens(config: Config) -> Tokens:
         DataProblem: a file is missing or cannot be used, the vocabulary does not match, or there are fewer tokens
             than a sequence of `context_length` needs.
     """
-    if config.train_data_path and Path(config.train_data_path).suffix in TOKEN_FILES:
+    if has_given_tokens(config):
         tokens = _given_tokens(config, *_given_paths(config))
     else:
         tokens = _made_tokens(tokens_folder(_text(config), config.vocab_size, data_folder(config)))
@@ -59,7 +58,7 @@ def make_batch(tokens: np.ndarray, starts: np.ndarray, context_length: int) -> t
     """Cut sequences out of a token file.
 
     Args:
-        tokens: (token,) uint16.
+        tokens: (token,) integers.
         starts: where each sequence begins, (sequence,).
         context_length: tokens a sequence.
 
@@ -116,60 +115,75 @@ def _given_paths(config: Config) -> tuple[Path, Path]:
 def _made_tokens(folder: Path) -> Tokens:
     files = [folder / "train.bin", folder / "val.bin", folder / "tokenizer.json"]
     digests = [read_meta(folder)["sha256"][path.name] for path in files]
-    return _tokens(_open(files[0]), _open(files[1]), files[2], digests)
+    return _tokens(_open(files[0]), _open(files[1]), files[2:], digests)
 
 
 def _given_tokens(config: Config, train: Path, val: Path) -> Tokens:
-    """Token files that somebody else made, with the tokenizer.json that lies beside the training tokens."""
-    tokenizer = train.parent / "tokenizer.json"
-    for path, what in ((train, "tokens"), (val, "tokens"), (tokenizer, "the vocabulary of the tokens beside it")):
+    """Token files that somebody else made, with the vocabulary that lies beside the training tokens, if one does."""
+    for path in (train, val):
         if not path.is_file():
-            raise DataProblem(f"{path}: there is no such file, which would hold {what}; put it there")
-    tokens = _tokens(_open(train), _open(val), tokenizer, [file_digest(path) for path in (train, val, tokenizer)])
-    n_entries = len(tokens.bytes_of)
+            raise DataProblem(f"{path}: there is no such file, which would hold tokens; put it there")
+    vocabulary = vocabulary_files(train.parent)
+    digests = [file_digest(path) for path in (train, val, *vocabulary)]
+    tokens = _tokens(_open(train), _open(val), vocabulary, digests)
+    n_entries = config.vocab_size if tokens.bytes_of is None else len(tokens.bytes_of)
     if n_entries != config.vocab_size:
         raise DataProblem(
-            f"vocab_size: is {config.vocab_size}, and {tokenizer} has {n_entries} entries; set it to {n_entries}"
+            f"vocab_size: is {config.vocab_size}, and {vocabulary[0]} has {n_entries} entries; set it to {n_entries}"
         )
     for path in (train, val):
-        if (largest := _largest_of(path.absolute(), file_digest(path))) >= n_entries:
-            raise DataProblem(
-                f"{path}: holds token {largest}, and {tokenizer} has {n_entries} entries; "
-                "give the vocabulary that made the tokens"
-            )
-    return tokens
+        _check_within(path, n_entries, vocabulary)
+    return tokens if vocabulary else tokens._replace(why_no_text=_why_no_text(train.parent))
 
 
-def _tokens(train: np.ndarray, val: np.ndarray, tokenizer_path: Path, digests: list[str]) -> Tokens:
-    try:
-        tokenizer_json = tokenizer_path.read_text(encoding="utf-8")
-        tokenizer = Tokenizer.from_str(tokenizer_json)
-    except Exception as error:  # tokenizers raises Exception itself
-        raise DataProblem(
-            f"{tokenizer_path}: is no tokenizer ({error}); make it with the tokenizers package"
-        ) from error
-    return Tokens(
-        train,
-        val,
-        tokenizer_json,
-        end_token(tokenizer, source=str(tokenizer_path)),
-        token_bytes(tokenizer),
-        hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
+def _why_no_text(folder: Path) -> str:
+    return (
+        f"{folder}: holds no vocabulary of the tokens, so bits per byte are not measured and no samples are written; "
+        "put tokenizer.json there, or vocab.json and merges.txt"
     )
 
 
+def _check_within(path: Path, n_entries: int, vocabulary: list[Path]) -> None:
+    smallest, largest = _range_of(path.absolute(), file_digest(path))
+    if smallest < 0:
+        raise DataProblem(f"{path}: holds token {smallest}; tokens are numbers from 0 on, make the file again")
+    if largest >= n_entries and vocabulary:
+        raise DataProblem(
+            f"{path}: holds token {largest}, and {vocabulary[0]} has {n_entries} entries; "
+            "give the vocabulary that made the tokens"
+        )
+    if largest >= n_entries:
+        raise DataProblem(
+            f"vocab_size: {n_entries} entries are too few for token {largest} of {path}; "
+            f"set it to {largest + 1} or more"
+        )
+
+
+def _tokens(train: np.ndarray, val: np.ndarray, vocabulary: list[Path], digests: list[str]) -> Tokens:
+    digest = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    if not vocabulary:
+        return Tokens(train, val, None, -1, None, digest)
+    tokenizer = read_vocabulary(vocabulary)
+    end = end_token(tokenizer, source=str(vocabulary[0]))
+    return Tokens(train, val, tokenizer.to_str(), end, token_bytes(tokenizer), digest)
+
+
 def _open(path: Path) -> np.ndarray:
+    kind = "integer" if path.suffix == ".npy" else "uint16"
     try:
         array = np.load(path, mmap_mode="r") if path.suffix == ".npy" else np.memmap(path, dtype="<u2", mode="r")
     except (OSError, ValueError) as error:  # an empty file, one of odd length, one that is no .npy
-        raise DataProblem(f"{path}: is no file of uint16 tokens ({error}); make it again") from error
-    if array.dtype != np.dtype("<u2") or array.ndim != 1:
-        raise DataProblem(f"{path}: holds {array.dtype} of shape {array.shape}, not one row of uint16 tokens")
+        raise DataProblem(f"{path}: is no file of {kind} tokens ({error}); make it again") from error
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        raise DataProblem(
+            f"{path}: holds {array.dtype} of shape {array.shape}, not one row of integer tokens; save them as one"
+        )
     return array
 
 
 @lru_cache(maxsize=16)
-def _largest_of(path: Path, digest: str) -> int:
-    """`digest` is part of the key: a changed file is looked through again."""
+def _range_of(path: Path, digest: str) -> tuple[int, int]:
+    """The smallest and the largest token; `digest` is part of the key: a changed file is looked through again."""
     array = _open(path)
-    return max(int(array[at : at + _MAXIMUM_AT_ONCE].max()) for at in range(0, len(array), _MAXIMUM_AT_ONCE))
+    parts = [array[at : at + _LOOKED_AT_ONCE] for at in range(0, len(array), _LOOKED_AT_ONCE)]
+    return min((int(part.min()) for part in parts), default=0), max((int(part.max()) for part in parts), default=0)

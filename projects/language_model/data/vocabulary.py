@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from projects.files.problem import DataProblem
 
 END = "<|endoftext|>"
+TOKENIZER, VOCAB, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
 N_BYTES = 256
 
 
@@ -28,9 +30,7 @@ def train_vocabulary(stories: Iterable[str], vocab_size: int, *, source: str) ->
     Raises:
         DataProblem: the text is empty, or too small for so many entries.
     """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = _byte_level(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         special_tokens=[END],
@@ -43,6 +43,43 @@ def train_vocabulary(stories: Iterable[str], vocab_size: int, *, source: str) ->
         raise DataProblem(
             f"vocab_size: {vocab_size} entries are more than the text of {source} gives; set it to {found} or less"
         )
+    return tokenizer
+
+
+def vocabulary_files(folder: Path) -> list[Path]:
+    """The files of the vocabulary that lies in a folder: tokenizer.json, else GPT-2's two; none where it has none.
+
+    Raises:
+        DataProblem: of GPT-2's two files there is one alone.
+    """
+    if (tokenizer := folder / TOKENIZER).is_file():
+        return [tokenizer]
+    pair = [folder / VOCAB, folder / MERGES]
+    there = [path for path in pair if path.is_file()]
+    if len(there) == 1:
+        [other] = [path.name for path in pair if path not in there]
+        raise DataProblem(f"{there[0]}: lies there without {other}; put the two there, or a {TOKENIZER}, or neither")
+    return there
+
+
+def read_vocabulary(files: Sequence[Path]) -> Tokenizer:
+    """The vocabulary of some files: tokenizer.json, or vocab.json and merges.txt as GPT-2 has them.
+
+    Raises:
+        DataProblem: they hold none.
+    """
+    try:
+        if len(files) == 1:
+            return Tokenizer.from_str(files[0].read_text(encoding="utf-8"))
+        vocab, merges = files
+        tokenizer = _byte_level(models.BPE.from_file(str(vocab), str(merges)))
+    except Exception as error:  # tokenizers raises Exception itself
+        names = " and ".join(str(path) for path in files)
+        raise DataProblem(
+            f"{names}: {'are' if len(files) > 1 else 'is'} no tokenizer ({error}); make it with the tokenizers package"
+        ) from error
+    if tokenizer.token_to_id(END) is not None:
+        tokenizer.add_special_tokens([END])
     return tokenizer
 
 
@@ -64,8 +101,9 @@ def token_bytes(tokenizer: Tokenizer) -> np.ndarray:
     In byte-level BPE a token is written with one character for each of its bytes.
     """
     special = {number for number, added in tokenizer.get_added_tokens_decoder().items() if added.special}
-    sizes = np.zeros(tokenizer.get_vocab_size(), np.int64)
-    for text, number in tokenizer.get_vocab().items():
+    numbers = tokenizer.get_vocab()
+    sizes = np.zeros(1 + max(numbers.values()), np.int64)  # numbers may be left out
+    for text, number in numbers.items():
         sizes[number] = 0 if number in special else len(text)
     return sizes
 
@@ -78,6 +116,14 @@ def encode(tokenizer_json: str, text: str) -> list[int]:
 def decode(tokenizer_json: str, tokens: Sequence[int]) -> str:
     """The text of tokens; bytes that are no whole character become the replacement character."""
     return _tokenizer(tokenizer_json).decode(list(tokens))
+
+
+def _byte_level(model: models.BPE) -> Tokenizer:
+    """A tokenizer that splits text as GPT-2 does."""
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
 
 
 @lru_cache(maxsize=4)

@@ -29,6 +29,11 @@ def test_a_config_that_ships_is_valid_says_what_it_is_for_and_has_the_usual_keys
     assert Config(**fields).description
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem != "tiny"], ids=lambda path: path.stem)
+def test_a_config_that_names_a_source_says_where_it_departs_from_it(path: Path) -> None:
+    assert "\n# Departs: " in path.read_text()
+
+
 def test_tiny_is_the_default() -> None:
     (tiny,) = (path for path in FILES if path.stem == "tiny")
     fields = yaml.safe_load(tiny.read_text())
@@ -88,7 +93,7 @@ def test_a_json_file_of_the_usual_keys_runs_as_it_is(tmp_path: Path) -> None:
         ({"dataset": "books"}, "dataset: 'books' is not known here (stories, tinystories); give train_data_path"),
         ({"vocab_size": 256}, "greater than or equal to 257"),
         ({"vocab_size": 70_000}, "less than or equal to 65536"),
-        ({"device": "gpu"}, "must be auto, cpu, cuda, or cuda:N"),
+        ({"device": "gpu"}, "must be auto, cpu, mps, cuda, or cuda:N"),
         ({"learning_rat": 0.1}, "Extra inputs are not permitted"),
     ],
     ids=str,

@@ -160,10 +160,10 @@ class TestRefusals:
         np.array([1, 2, 300] * 100, "<u2").tofile(tmp_path / "train.bin")
         assert "train.bin: holds token 300, and " in self.refused(config)
 
-    def test_a_token_file_without_its_vocabulary(self, tmp_path: Path, tokens: Tokens) -> None:
+    def test_a_token_file_that_is_not_there(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens)
-        (tmp_path / "tokenizer.json").unlink()
-        assert "there is no such file, which would hold the vocabulary" in self.refused(config)
+        (tmp_path / "val.npy").unlink()
+        assert "val.npy: there is no such file, which would hold tokens; put it there" in self.refused(config)
 
     def test_a_vocabulary_that_is_none(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens)
@@ -175,10 +175,37 @@ class TestRefusals:
         (tmp_path / "train.bin").write_bytes(b"")
         assert "train.bin: is no file of uint16 tokens" in self.refused(config)
 
-    def test_tokens_of_another_type(self, tmp_path: Path, tokens: Tokens) -> None:
+    def test_tokens_that_are_no_integers_or_no_row(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens)
-        np.save(tmp_path / "val.npy", np.arange(50))
-        assert "val.npy: holds int64 of shape (50,), not one row of uint16" in self.refused(config)
+        for array, holds in ((np.ones(50), "float64 of shape (50,)"), (np.ones((5, 9), int), "int64 of shape (5, 9)")):
+            np.save(tmp_path / "val.npy", array)
+            assert f"val.npy: holds {holds}, not one row of integer tokens" in self.refused(config)
+
+    def test_a_negative_token(self, tmp_path: Path, tokens: Tokens) -> None:
+        config = of_tokens(tmp_path, tokens)
+        np.save(tmp_path / "val.npy", np.arange(-1, 40))
+        assert "val.npy: holds token -1; tokens are numbers from 0 on" in self.refused(config)
+
+    def test_tokens_without_a_vocabulary_beyond_vocab_size(self, tmp_path: Path, tokens: Tokens) -> None:
+        config = of_tokens(tmp_path, tokens)
+        (tmp_path / "tokenizer.json").unlink()
+        np.save(tmp_path / "val.npy", np.full(50, 300))
+        message = self.refused(config)
+        assert message.startswith("vocab_size: 300 entries are too few for token 300 of ")
+        assert message.endswith("set it to 301 or more")
+
+    def test_one_of_the_two_files_of_gpt_2(self, tmp_path: Path, tokens: Tokens) -> None:
+        config = of_tokens(tmp_path, tokens)
+        (tmp_path / "tokenizer.json").rename(tmp_path / "vocab.json")
+        assert "vocab.json: lies there without merges.txt; put the two there" in self.refused(config)
+
+    def test_files_of_gpt_2_that_are_none(self, tmp_path: Path, tokens: Tokens) -> None:
+        config = of_tokens(tmp_path, tokens)
+        (tmp_path / "tokenizer.json").rename(tmp_path / "vocab.json")
+        (tmp_path / "merges.txt").write_text("one two three")
+        message = self.refused(config)
+        assert "vocab.json and " in message
+        assert "merges.txt: are no tokenizer" in message
 
     def test_text_beside_tokens(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens, val_data_path=str(write_text(tmp_path / "val.txt", STORIES)))

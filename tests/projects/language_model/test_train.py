@@ -147,7 +147,8 @@ def test_bfloat16_trains_to_about_the_loss_of_float32() -> None:
 
 def test_text_is_written_at_each_evaluation_the_same_in_equal_runs() -> None:
     def texts() -> list[dict]:
-        return [one.artifacts()[0] for one in taken(small(eval_interval=8))]
+        found = [one.artifacts()[0] for one in taken(small(eval_interval=8))]
+        return [{path: text for path, text in part.items() if path.startswith("samples/")} for part in found]
 
     first = texts()
     assert [list(part) for part in first] == [["samples/step_000000.txt"], [], ["samples/step_000008.txt"],
@@ -185,6 +186,11 @@ def test_weights_are_kept_periodically_and_where_the_validation_loss_is_lowest(t
     model.load_state_dict({name: torch.from_numpy(array) for name, array in parameters.items()})
     found = validate(model, load_tokens(config), config, torch.device("cpu"))
     assert (shape, found.loss) == (shape_of(config), min(loss for loss in losses.values() if not math.isnan(loss)))
+
+
+def test_the_best_weights_are_kept_without_being_asked_for() -> None:
+    artifacts = [one.artifacts()[0] for one in taken(small())]  # that of step 4 counts
+    assert ["checkpoints/best.safetensors" in part for part in artifacts] == [False, True, False, False]
 
 
 def test_the_model_has_the_weights_that_were_kept_and_its_figures_on_text_between_the_validation_sequences() -> None:

@@ -103,14 +103,23 @@ def _drained(generator: Generator[Any, Any, Any]) -> Any:
 
 
 def _measured(reported: Reported, step: int, signature: Signature, place: str) -> FunctionMeasurement:
-    state, artifacts = reported.state, reported.artifacts
+    state = reported.state
     if state is not None and not signature.takes_state:
         raise StudyError(f"{place}: reports a state and cannot go on from one; give it a parameter state=None")
+    packing = None if state is None else partial(packed, state, step=step, place=place)
+    return measurement_of(reported, step, state=packing, place=place)
+
+
+def measurement_of(
+    reported: Reported, step: int, *, state: Callable[[], dict[str, np.ndarray]] | None, place: str
+) -> FunctionMeasurement:
+    """A report as the measurement of one member; `place` is who reports, as errors call it."""
+    artifacts = reported.artifacts
     return FunctionMeasurement(
         step=step,
         epoch=reported.epoch,
         metrics={name: np.array([value]) for name, value in reported.metrics.items()},
-        state=None if state is None else partial(packed, state, step=step, place=place),
+        state=state,
         artifacts=(lambda: [contents_of(artifacts, place)]) if artifacts else None,
     )
 

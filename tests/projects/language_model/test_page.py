@@ -1,0 +1,95 @@
+"""The study's page: its files, written into a copy of the project, and its commands, run as it says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from projects.language_model.__main__ import STUDY
+from rothamsted.studies.command_line import parse
+from rothamsted.tracking import find_runs
+from tests.conftest import ROOT
+from tests.projects.language_model.test_brought import PUBLISHED
+
+PAGE = (ROOT / "docs" / "studies" / "language_model.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+BLOCKS = dict(re.findall(r"^```bash (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+COMMANDS = {mark: [line.partition(" #")[0].rstrip() for line in text.splitlines()] for mark, text in BLOCKS.items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with the page's files, tokens for its config and two texts."""
+    for name in ("MLproject", "conda.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("projects", "sweeps"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "tokens").mkdir()
+    for part in ("train", "val"):
+        np.save(tmp_path / "tokens" / f"{part}.npy", np.random.default_rng(0).integers(0, 10_000, 2000))
+    (tmp_path / "texts").mkdir()
+    for part in ("train", "valid"):
+        (tmp_path / "texts" / f"TinyStoriesV2-GPT4-{part}.txt").write_text("A cat sat.\n<|endoftext|>\n" * 9)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", new_mlflow(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    return tmp_path
+
+
+def run(command: str, folder: Path) -> str:
+    done = subprocess.run(command, shell=True, cwd=folder, env=os.environ, capture_output=True, text=True, timeout=550)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+def test_the_page_has_its_commands_and_the_published_file() -> None:
+    assert {mark: len(lines) for mark, lines in COMMANDS.items()} == {"run": 4, "slow": 4, "gpu": 3}
+    assert json.loads(FILES["baseline.json"]) == json.loads(PUBLISHED)
+
+
+def test_the_commands_of_the_page_run(folder: Path) -> None:
+    told = {command: run(command, folder) for command in COMMANDS["run"]}
+    compared = next(text for command, text in told.items() if command.startswith("rothamsted compare"))
+    assert "Baseline: " in compared
+    assert "No norm: " in compared
+    assert [path.name for path in (folder / "reports").iterdir()] == ["Baseline-vs-No-norm.html"]
+    figures = {f"{figure}.{kind}" for figure in ("loss", "lr_schedule") for kind in ("svg", "png")}
+    numbers = {"metrics.csv", "metrics.json", "summary.json", "config.json"}
+    assert {path.name for path in (folder / "runs" / "base").iterdir()} == figures | numbers | {
+        "samples",
+        "checkpoints",
+    }
+    assert (folder / "runs" / "base" / "checkpoints" / "best.safetensors").is_file()
+    rows = list(csv.DictReader((folder / "runs" / "own-loop" / "metrics.csv").read_text().splitlines()))
+    assert [row["step"] for row in rows] == [*map(str, range(20, 201, 20)), "201"]
+    assert {"base", "no-norm", "own-loop"} <= {found.name for found in find_runs(None, {})}
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_that_take_longer_run(folder: Path) -> None:
+    told = {command: run(command, folder) for command in COMMANDS["slow"]}
+    brought = next(text for command, text in told.items() if "baseline.json" in command)
+    assert "tokens: holds no vocabulary of the tokens" in brought
+    assert (folder / "data" / "tinystories" / "valid.txt").is_file()
+
+
+@pytest.mark.parametrize("command", COMMANDS["gpu"][1:])
+def test_the_configs_that_need_a_gpu_are_read_as_the_page_gives_them(command: str, folder: Path) -> None:
+    program, *words = shlex.split(command)[2:]
+    config, options = parse(STUDY, words)
+    assert program == "projects.language_model"
+    assert (config.device, config.dtype, config.compile) == ("cuda", "bfloat16", True)  # type: ignore[attr-defined]
+    assert options.output == Path("runs") / str(options.name)
