@@ -12,12 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.find import find_compared
 from rothamsted.catalog import FIGURE_FORMATS
 from rothamsted.cli.arguments import pairs, take
-from rothamsted.cli.figures import figures, take_plots
+from rothamsted.cli.figures import figures, take_plots, take_where
 from rothamsted.cli.screen import Screen, screen_of
 from rothamsted.cli.settings import (
     find_named,
@@ -35,12 +36,14 @@ from rothamsted.errors import UserError
 from rothamsted.places import REPORTS, command_folder, output_folder
 from rothamsted.records import RunStatus
 
-FIGURE_KEYS = ("format", "where", "size")
+if TYPE_CHECKING:
+    from rothamsted.analysis.values import Analysis
 
 
 def analyze(arguments: Sequence[str]) -> int:
     """Compute all statistics of a sweep, or of any runs, again, and write them to MLflow."""
-    return _analyze("analyze", pairs(arguments, command="analyze"), screen_of(arguments, command="analyze"))
+    write_analysis("analyze", pairs(arguments, command="analyze"), screen_of(arguments, command="analyze"))
+    return 0
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -48,15 +51,23 @@ def report(arguments: Sequence[str]) -> int:
     found = pairs(arguments, command="report")
     if found.get("format"):
         return figures(found)
-    for key in FIGURE_KEYS:
+    write_analysis("report", found, screen_of(arguments, command="report"))
+    return 0
+
+
+def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple[Analysis, Path | None]:
+    """Analyse the runs that the keys name, and write everything to MLflow.
+
+    Returns:
+        What was found, and the copy of the page; None: no folder was given.
+    """
+    for key in ("format", "size"):
         if take(found, key) is not None:
-            raise UserError(f"rothamsted report: {key} is of figures; give format={','.join(FIGURE_FORMATS)} with it")
-    return _analyze("report", found, screen_of(arguments, command="report"))
-
-
-def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
+            raise UserError(
+                f"rothamsted {command}: {key} is of figures; give format={','.join(FIGURE_FORMATS)} with it"
+            )
     request = dict(found)
-    plots, folder = take_plots(found, command), take(found, "folder")
+    plots, folder, where = take_plots(found, command), take(found, "folder"), take_where(found)
     export, names_file = take(found, "export"), take(found, "export_names")
     if names_file is not None and export is None:
         raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
@@ -80,7 +91,7 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     analysis = analyze_dataset(dataset, settings)
     if "reference" in asked and analysis.comparisons is None:
         raise UserError(f"rothamsted {command}: {analysis.gaps['comparisons']}")
-    html = report_html(analysis, plots=plots, options=options)
+    html = report_html(analysis, plots=plots, options=options, where=where)
     recorder = tracking.open_recorder(uri)
     run_id = dataset.run_id or _summary_run(recorder, dataset.experiment_id, dataset.name, request, uri=uri)
     if command == "analyze" and dataset.kind == "sweep":
@@ -92,10 +103,9 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     recorder.close()
     console = screen.console
     console.print(description(analysis), markup=False, soft_wrap=True)
-    if folder is not None:
-        console.print(
-            f"report: {copy_page(html, command_folder() / folder, dataset.name)}", markup=False, soft_wrap=True
-        )
+    page = None if folder is None else copy_page(html, command_folder() / folder, dataset.name)
+    if page is not None:
+        console.print(f"report: {page}", markup=False, soft_wrap=True)
     if export is not None:
         written = write_export(analysis, command_folder() / export, export_names)
         console.print(f"export: {written}", markup=False, soft_wrap=True)
@@ -105,7 +115,7 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
         from rothamsted.cli.results import plain_analysis
 
         screen.give({**plain_analysis(analysis), "run_id": run_id, "artifact": REPORT})
-    return 0
+    return analysis, page
 
 
 def export(arguments: Sequence[str]) -> int:

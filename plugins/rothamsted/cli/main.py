@@ -85,6 +85,11 @@ def _run(command: str, arguments: Sequence[str]) -> int:
         if len(lines := files_of(arguments)) > 1:
             return run_all(lines, run=lambda line: _guarded(lambda: COMMANDS["sweep"](line)), worst=worst)
         return COMMANDS["sweep"](lines[0])
+    if command == "report":
+        from rothamsted.cli.several_reports import lines_of, report_all
+
+        if lines := lines_of(arguments):
+            return report_all(lines, guarded=_guarded, worst=worst)
     lines = each_alone(arguments, command=command)
     if len(lines) == 1:
         return COMMANDS[command](lines[0])

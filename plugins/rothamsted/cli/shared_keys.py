@@ -33,7 +33,7 @@ PLOTS = {
 }
 FIGURES = {
     "format": "png, svg or pdf, a,b: write figures to folder (figures) in place of the page",
-    "where": "with format: only conditions with these values, 'gamma=1 batch_size=64'",
+    "where": "plots show only conditions with these values, 'gamma=1 batch_size=64'",
     "size": "with format: width in mm",
 }
 OUT = {

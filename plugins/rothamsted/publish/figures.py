@@ -56,11 +56,8 @@ def write_figures(
         UserError: A plot that was named has nothing to show, or `where` names what is not there.
         StoreError: The folder cannot be written.
     """
-    kept = matching(analysis.dataset, where)
-    drawn = only(analysis, kept) if where else analysis
+    drawn, said = narrowed(analysis, where)
     values = [f"{name}={value}" for name, value in where.items()]
-    n = f"{len(kept)} of {len(analysis.dataset.conditions)}"
-    said = f" Only conditions with {', '.join(values)}: {n}." if where else ""
     figures, contents = [], {}
     for name in plots or list(PLOTS):
         try:
@@ -76,6 +73,20 @@ def write_figures(
         contents |= {paths[kind]: content for kind, content in rendered.files.items()}
     _write(folder, contents)
     return figures
+
+
+def narrowed(analysis: Analysis, where: Mapping[str, str]) -> tuple[Analysis, str]:
+    """The analysis with the conditions that have these values alone, and the sentence that says so.
+
+    Raises:
+        UserError: `where` names what is not there.
+    """
+    if not where:
+        return analysis, ""
+    kept = matching(analysis.dataset, where)
+    values = ", ".join(f"{name}={value}" for name, value in where.items())
+    said = f" Only conditions with {values}: {len(kept)} of {len(analysis.dataset.conditions)}."
+    return only(analysis, kept), said
 
 
 def _write(folder: Path, contents: Mapping[Path, bytes]) -> None:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from rothamsted import __version__
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError
+from rothamsted.publish.figures import narrowed
 from rothamsted.reporting.page.report_page import render_report
-from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, render, render_files
+from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, Rendered, render, render_files
 from rothamsted.tracking import Recorder
 
 REPORT = "report/report.html"
@@ -25,13 +28,35 @@ PICTURE_DPI = 110  # about 750 pixels wide, as wide as a description
 INTERVALS = "forest"  # the plot of it
 
 
-def report_html(analysis: Analysis, *, plots: Sequence[str] = (), options: PlotOptions | None = None) -> str:
-    """The report of an analysis; without names, every plot that applies to it."""
+def report_html(
+    analysis: Analysis,
+    *,
+    plots: Sequence[str] = (),
+    options: PlotOptions | None = None,
+    where: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The report of an analysis.
+
+    Args:
+        analysis: Of all conditions.
+        plots: Names; none: every plot that applies.
+        options: What the plots show.
+        where: Parameter -> value, as it is written: the plots show conditions with these values alone, and say so.
+
+    Raises:
+        UserError: `where` names what is not there.
+    """
     chosen = options or PlotOptions()
+    drawn, said = narrowed(analysis, where)
+
+    def draw(name: str) -> Rendered:
+        rendered = render(name, drawn, chosen)
+        return replace(rendered, caption=rendered.caption + said)
+
     return render_report(
         analysis,
         plots=list(plots) or [name for name, _ in PLOTS.items()],
-        render=lambda name: render(name, analysis, chosen),
+        render=draw,
         generated_at=now_text(),
         version=__version__,
     )

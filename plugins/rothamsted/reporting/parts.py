@@ -29,6 +29,7 @@ class Cell:
     text: str
     sort: str = ""  # a number where its column is numeric; empty goes last
     hint: str = ""  # shown when pointed at
+    link: str = ""  # address of a page beside this one; empty: no link
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rothamsted.analysis.values import Analysis, Objective
 from rothamsted.reporting.parts import Commands, DataTable, Part, facts, folded, gap, paragraphs
-from rothamsted.reporting.sections.first_screen import headed
 from rothamsted.reporting.sentences import (
     LUCK_MEANING,
     METHODS,
@@ -19,6 +18,7 @@ from rothamsted.reporting.sentences import (
 )
 from rothamsted.reporting.tables import of_conditions as shown_tables
 from rothamsted.reporting.tables import of_effects as effect_tables
+from rothamsted.spec.comment import headed
 from rothamsted.wording import GAP, count, level_percent, percent, setting, with_uncertainty
 
 SHOWN_GAPS = frozenset({"objective", "best", "confirmed", "comparisons", "sources"})  # where the part would stand
