@@ -127,6 +127,7 @@ def read_sweep(
         varied=found.sweep.varied,
         crossed=found.sweep.replicates.crossed,
         n_repeated=len(once.moved),
+        started=found.run.tags.get(tags.STARTED, ""),
     )
 
 

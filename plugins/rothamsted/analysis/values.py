@@ -165,6 +165,7 @@ class Dataset:
     sampler: str = ""  # what proposed the conditions; empty: not known
     searches: tuple[SearchScores, ...] = ()  # of a comparison: those of the sweeps that are compared
     task: Task | None = None  # the factor over whose values conditions are compared; None: there is none
+    started: str = ""  # how, where not by a command in the project: see `tags.STARTED`
     cells: Dataset | None = None  # the runs as they were made, where conditions are compared over tasks
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rothamsted.cli.after_dashes import COMMAND
 from rothamsted.cli.arguments import take
 from rothamsted.inventory.shipped import not_found, shipped_named, shipped_sweeps
-from rothamsted.metric import RETURNED
 from rothamsted.mlproject import FILE_NAME, study_commands
 
 FILES = (".yaml", ".yml", ".json")
@@ -35,11 +35,14 @@ def take_file(found: dict[str, str], root: Path, *, default: str | None = None) 
     if not _is_target(word, root):
         return _file_of(word, root)
     found["study"] = word
-    found.setdefault("name", word.rpartition(":")[2].removesuffix(".py") or word)
-    if not any(key.partition(".")[0] in _OBJECTIVE for key in found):
-        found["metric"] = _only_metric(word, root)
-    if "trials" in found and not any(key.partition(".")[0] == "sampler" for key in found):
-        found["sampler"] = "tpe"
+    from rothamsted.studies import find
+    from rothamsted.sweeping.open.usual import usual_metric, usual_name, usual_sampler
+
+    found.setdefault("name", usual_name(word))
+    if not _says(found, *_OBJECTIVE) and (metric := usual_metric(find(word, root))) is not None:
+        found["metric"] = metric
+    if "trials" in found and not _says(found, "sampler"):
+        found["sampler"] = usual_sampler(has_trials=True, is_finite=True)
     return None
 
 
@@ -67,9 +70,6 @@ def _is_target(word: str, root: Path) -> bool:
     return is_entry or word.endswith(".py") or ":" in word
 
 
-def _only_metric(target: str, root: Path) -> str:
-    """The metric that is meant where none is named: the only one that is declared, else what is returned."""
-    from rothamsted.studies import find
-
-    declared = find(target, root).metrics
-    return next(iter(declared)) if len(declared) == 1 else RETURNED
+def _says(found: Mapping[str, str], *keys: str) -> bool:
+    """Whether the command line gives one of these keys, or one below."""
+    return any(key.partition(".")[0] in keys for key in found)

@@ -94,7 +94,8 @@ USAGES: Mapping[str, Usage] = {
         does="Write a sweep file to start from: for a study of this folder, or out of one of Optuna, W&B or Hydra.",
         keys={
             "source": "a study's name, a script, or the file to translate; by default what is found here",
-            "from": "optuna, wandb or hydra: translate the file of that tool",
+            "from": "optuna, wandb or hydra: translate the file of that tool; of Optuna a storage, too",
+            "study": "the name of a study in an Optuna storage (sqlite:///old.db); by default the only one",
             "output": "the file to write; by default NAME.yaml. An existing file is not overwritten",
         },
         words=("source",),
