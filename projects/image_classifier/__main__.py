@@ -31,9 +31,9 @@ def data_digest(config: Config) -> str:
     from projects.image_classifier.data.load import load_images
 
     if config.model.weights is not None:
-        from projects.image_classifier.weights import check_there
+        from projects.image_classifier.weights import check_there, weights_path
 
-        check_there(Path(config.model.weights).expanduser())
+        check_there(weights_path(config.model.weights))
     return load_images(config.data).digest
 
 
@@ -109,6 +109,7 @@ STUDY = Study(
     },
     rows=rows,
     keeps=keeps,
+    monitor="monitor",
 )
 
 if __name__ == "__main__":

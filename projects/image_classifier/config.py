@@ -33,7 +33,8 @@ class ModelConfig(_Section, frozen=True):
     weights: str | None = Field(
         default=None,
         min_length=1,
-        description="efficientnet_b0: file to start from, torchvision's .pth or .safetensors; none: random weights",
+        description="efficientnet_b0: file to start from, torchvision's .pth or .safetensors; imagenet: the one that "
+        "torchvision publishes, in data/efficientnet_b0 and checked by its digest; none: random weights",
     )
     head: Literal["new", "kept"] = Field(
         default="new", description="with weights: draw the classifier anew, or keep it (needs as many classes)"
@@ -169,7 +170,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     )
     monitor: Literal["val_loss", "val_accuracy", "val_f1"] = Field(
         default="val_loss",
-        description="what stopping.patience waits for; by hand also the metric whose best epoch is kept",
+        description="what stopping.patience waits for, and whose best epoch is kept; in a sweep its objective's metric",
     )
     checkpoints: Literal["none", "best", "all"] = Field(
         default="best", description="weights as artifacts, safetensors: of the epoch that is kept, or of every epoch"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import nn
 
 from projects.image_classifier.config import Config, ModelConfig, OptimizerConfig
 from projects.image_classifier.models import build_network
 from projects.image_classifier.randomness import Stream, seed_of
-from projects.image_classifier.weights import load_weights
+from projects.image_classifier.weights import load_weights, weights_path
 
 # Channels last: a third faster than PyTorch's own order for these networks on a CPU, and what tensor cores want.
 MEMORY_FORMAT = torch.channels_last
@@ -33,7 +31,7 @@ def start_network(config: Config, n_classes: int, device: torch.device) -> nn.Mo
         torch.manual_seed(seed_of(config.seed, Stream.WEIGHTS))
         network = build_network(config.model.family, n_classes, family_settings(config.model))
     if config.model.weights is not None:
-        path = Path(config.model.weights).expanduser()
+        path = weights_path(config.model.weights)
         load_weights(network, path, keeps_head=config.model.head == "kept")
     if config.model.frozen:
         network.get_submodule("features").requires_grad_(False)

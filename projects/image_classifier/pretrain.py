@@ -16,12 +16,19 @@ from projects.image_classifier.config import Config, ModelConfig, OptimizerConfi
 from projects.image_classifier.data.config import DataConfig
 from projects.image_classifier.models import build_network
 from projects.image_classifier.train import train
-from projects.image_classifier.weights import load_weights, read_weights
+from projects.image_classifier.weights import (
+    FOLDER,
+    IMAGENET,
+    PUBLISHED,
+    PUBLISHED_SHA256,
+    load_weights,
+    read_weights,
+    weights_path,
+)
 
-URL = "https://download.pytorch.org/models/efficientnet_b0_rwightman-7f5810bc.pth"
-SHA256 = "7f5810bc96def8f7552d5b7e68d53c4786f81167d28291b21c0d90e1fca14934"  # its first digits are in the file's name
+URL = f"https://download.pytorch.org/models/{PUBLISHED}"
 N_IMAGENET_CLASSES = 1000
-TARGET = Path("data") / "efficientnet_b0" / "weights.safetensors"
+TARGET = FOLDER / "weights.safetensors"
 
 
 def prepare_b0_weights(
@@ -32,13 +39,14 @@ def prepare_b0_weights(
     n_train: int = 4000,
     seed: int = 0,
     url: str = URL,
-    sha256: str = SHA256,
+    sha256: str = PUBLISHED_SHA256,
 ) -> Path:
     """Make the file that `model.weights` names.
 
     Args:
-        source: `torchvision` downloads the weights that torchvision publishes (ImageNet, 21 MB); a path takes such
-            a file from there; `letters` or None trains on the made letters, without any file.
+        source: `torchvision` takes the weights that torchvision publishes (ImageNet, 21 MB) from beside the target or
+            from PyTorch's downloads, else downloads them; a path takes such a file from there; `letters` or None
+            trains on the made letters, without any file.
         target: the .safetensors file to write; TARGET where it is None.
         epochs: of training on letters.
         n_train: letters to train on.
@@ -57,7 +65,7 @@ def prepare_b0_weights(
     else:
         path = Path(source).expanduser()
         if source == "torchvision":
-            path = download(url, target.parent / url.rsplit("/", 1)[1], checksum=sha256)
+            path = _published(url, sha256, target.parent)
         weights = _checked(path)
     write_atomically(target, save({name: value.contiguous() for name, value in weights.items()}))
     return target
@@ -88,6 +96,18 @@ def _trained_on_letters(epochs: int, n_train: int, seed: int) -> dict[str, torch
             f"val_accuracy {measured.metrics['val_accuracy'][0]:.3f}",
             flush=True,
         )
+
+
+def _published(url: str, sha256: str, folder: Path) -> Path:
+    """The published file, checked by its digest: one that is here already, or downloaded into a folder."""
+    name = url.rsplit("/", 1)[1]
+    here = weights_path(IMAGENET)
+    if name == PUBLISHED and here.is_file() and not (folder / name).is_file():
+        return here  # read_weights checks its digest
+    try:
+        return download(url, folder / name, checksum=sha256)
+    except DataProblem as problem:
+        raise DataProblem(f"{problem}; or copy the file from elsewhere to {folder / name}") from problem
 
 
 def _checked(path: Path) -> dict[str, torch.Tensor]:

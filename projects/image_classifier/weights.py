@@ -1,8 +1,15 @@
-"""Weights from a file into a network: torchvision's .pth or safetensors, checked name by name and shape by shape."""
+"""Weights from a file into a network: torchvision's .pth or safetensors, checked name by name and shape by shape.
+
+A file under the name that torchvision publishes its weights by is what was published, or it is refused: PyTorch ends
+such names with the first digits of the sha256.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import pickle
+import re
 from pathlib import Path
 
 import torch
@@ -12,6 +19,11 @@ from projects.files.problem import DataProblem
 
 _WAY_OUT = "give torchvision's efficientnet_b0 weights (.pth), or a .safetensors file with the same names"
 _HEAD = "classifier.1."
+IMAGENET = "imagenet"  # as `model.weights`: the file below, wherever it lies
+PUBLISHED = "efficientnet_b0_rwightman-7f5810bc.pth"
+PUBLISHED_SHA256 = "7f5810bc96def8f7552d5b7e68d53c4786f81167d28291b21c0d90e1fca14934"
+FOLDER = Path("data") / "efficientnet_b0"
+_DIGITS_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.pth")
 
 
 def load_weights(network: nn.Module, path: Path, *, keeps_head: bool) -> None:
@@ -46,15 +58,34 @@ def load_weights(network: nn.Module, path: Path, *, keeps_head: bool) -> None:
     network.load_state_dict(found)
 
 
+def weights_path(name: str) -> Path:
+    """The file that `model.weights` names; of `imagenet` the published one, here or where PyTorch keeps downloads."""
+    if name != IMAGENET:
+        return Path(name).expanduser()
+    ours = FOLDER / PUBLISHED
+    torchs = Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser() / "hub" / "checkpoints" / PUBLISHED
+    return torchs if torchs.is_file() and not ours.is_file() else ours
+
+
 def check_there(path: Path) -> None:
-    """Refuse a file of weights that is missing.
+    """Refuse a file of weights that is missing, or that is not what its published name says.
 
     Raises:
-        DataProblem: with the command that makes one.
+        DataProblem: with the command that makes one, or both digests.
     """
     if not path.is_file():
+        made = "mlflow run . -e prepare_data --env-manager local -P dataset=b0_weights"
+        if path.name == PUBLISHED:
+            raise DataProblem(
+                f"{path}: is not there; copy it there, or with a network run: {made} -P source=torchvision"
+            )
+        raise DataProblem(f"{path}: is not there; {_WAY_OUT}, or run: {made}")
+    published = PUBLISHED_SHA256 if path.name == PUBLISHED else _digits_in(path.name)
+    found = _sha256(path) if published else ""
+    if found != PUBLISHED_SHA256 and not found.startswith(published):  # torchvision renamed it once: was …-3dd342df.pth
         raise DataProblem(
-            f"{path}: is not there; {_WAY_OUT}, or run: mlflow run . -e prepare_data -P dataset=b0_weights"
+            f"{path}: has the sha256 {found}, and {published} was published under this name: damaged, or another file; "
+            "copy it again, or rename a file that is your own"
         )
 
 
@@ -78,3 +109,16 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise DataProblem(f"{path}: holds no dictionary of arrays by name; {_WAY_OUT}")
     return found
+
+
+def _digits_in(name: str) -> str:
+    found = _DIGITS_IN_NAME.search(name)
+    return found[1] if found else ""
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataProblem(f"{path}: cannot be read ({error.strerror}); {_WAY_OUT}") from error

@@ -248,10 +248,13 @@ class Result:
             UserError: the folder cannot be written.
         """
         from rothamsted.analysis.curves import all_series
-        from rothamsted.publish.export import NO_CURVES, write_export
+        from rothamsted.analysis.kept_configs import kept_configs
+        from rothamsted.publish.export import write_export
 
-        curves = all_series(self.dataset, uri=self._tracking_uri) if self._tracking_uri else NO_CURVES
-        return write_export(self.analysis, Path(folder), curves=curves)
+        if not (uri := self._tracking_uri):
+            return write_export(self.analysis, Path(folder))
+        curves, configs = all_series(self.dataset, uri=uri), kept_configs(self.dataset, uri=uri)
+        return write_export(self.analysis, Path(folder), curves=curves, configs=configs)
 
     def promote(self, policy: str | Path | Policy, *, dry_run: bool = False) -> str:
         """Judge the confirmed winner by a policy; returns the decision: promoted, kept or undecided.

@@ -142,10 +142,12 @@ def export(arguments: Sequence[str]) -> int:
 def _exported(analysis: Analysis, folder: Path, names: Names, *, uri: str) -> Iterator[str]:
     """Write an export with the curves of everything that was logged, and its plots; a line for each file or gap."""
     from rothamsted.analysis.curves import all_series
+    from rothamsted.analysis.kept_configs import kept_configs
     from rothamsted.publish.export import write_export
     from rothamsted.publish.named_plots import write_named_plots
 
-    yield f"export: {write_export(analysis, folder, names, all_series(analysis.dataset, uri=uri))}"
+    curves, configs = (read(analysis.dataset, uri=uri) for read in (all_series, kept_configs))
+    yield f"export: {write_export(analysis, folder, names, curves, configs)}"
     for figure in write_named_plots(analysis, folder, names):
         yield f"plot: {figure.paths[0]}" if figure.paths else f"no plot {figure.plot}: {figure.text}"
 

@@ -29,6 +29,7 @@ AGGREGATED = "aggregated_results.json"
 INDIVIDUAL = "individual_results"
 METRIC = "{metric}"  # in the name of a file: the metric's name in the export
 NO_CURVES: Mapping[str, Mapping[str, Series]] = {}
+NO_CONFIGS: Mapping[str, str] = {}
 _STATISTICS = {"mean": "mean", "std": "sd", "sem": "sem", "median": "median", "min": "min", "max": "max"}
 
 
@@ -169,6 +170,7 @@ def write_export(
     folder: Path,
     names: Names = Names(),
     curves: Mapping[str, Mapping[str, Series]] = NO_CURVES,
+    configs: Mapping[str, str] = NO_CONFIGS,
 ) -> Path:
     """Write `aggregated_results.json` and a folder for each replicate to a folder; returns the former's path.
 
@@ -177,6 +179,7 @@ def write_export(
         folder: Where to.
         names: What things are called.
         curves: Run -> metric -> curve, written into results.json.
+        configs: Run -> the text of its config.json; of others it has what the sweep's file sets.
 
     Raises:
         StoreError: The folder cannot be written.
@@ -195,7 +198,8 @@ def write_export(
                 own.mkdir(parents=True, exist_ok=True)
                 own_curves = {names.of(name): _curve(series) for name, series in curves.get(one.run_id, {}).items()}
                 (own / "results.json").write_text(_json({**result, "curves": own_curves}), encoding="utf-8")
-                (own / "config.json").write_text(_json(_config(analysis, condition, one)), encoding="utf-8")
+                config = configs.get(one.run_id) or _json(_config(analysis, condition, one))
+                (own / "config.json").write_text(config, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"export {folder}: cannot be written: {error.strerror}; give another folder") from error
     return path

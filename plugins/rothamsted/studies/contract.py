@@ -137,6 +137,7 @@ class Study:
         metrics: what is known of the metrics that it logs, by name; a name may end in * (class_accuracy/*).
         rows: config -> over how many rows each share among its metrics is taken, by name, where the data say.
         keeps: config -> whose weights a run by hand keeps; in a sweep its objective says. None: the last.
+        monitor: dotted name of the field with the metric that ends training; in a sweep it is the objective's metric.
         function: what the study was made of; None: a study of the full contract. A function need not say how many
             samples it has seen, and measures at each step what it likes.
     """
@@ -154,6 +155,7 @@ class Study:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     rows: Callable[[Any], Mapping[str, int]] | None = None
     keeps: Callable[[Any], Keep] | None = None
+    monitor: str = ""
     function: FunctionLike | None = None
 
     def __post_init__(self) -> None:
@@ -165,6 +167,8 @@ class Study:
         if not (math.isfinite(self.rtol) and self.rtol >= 0):
             raise StudyError(f"study {self.name!r}: rtol must be a finite number of at least 0, not {self.rtol!r}")
         check_metrics(f"study {self.name!r}", self.metrics)
+        if self.monitor and self.monitor not in field_names(self.config):
+            raise StudyError(f"study {self.name!r}: monitor {self.monitor!r} is no field of {self.config.__name__}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that the study was made of, as if it were none."""

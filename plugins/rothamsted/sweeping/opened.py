@@ -22,7 +22,7 @@ from rothamsted.search.sweep_lease import SweepLease
 from rothamsted.spec import Sweep, from_resolved
 from rothamsted.studies import Study, set_fields
 from rothamsted.sweeping.foreign_study import ForeignStudy, parameters_of
-from rothamsted.sweeping.stage import EarlierStage, first_stage, keeps_states
+from rothamsted.sweeping.stage import EarlierStage, first_stage, keeps_states, monitored
 from rothamsted.tracking import Recorder, current_run_id, open_recorder
 
 DIGEST_CHARACTERS = 16  # of a SHA-256; MLflow keeps 36
@@ -164,8 +164,8 @@ def dataset_of(sweep: Sweep, study: Study | ForeignStudy, data_digest: str | Non
 
 
 def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
-    """Fixed parameters, then the condition, then what the replicate of a seed sets."""
-    values = {**sweep.parameters, **condition, **sweep.varied_by(seed)}
+    """What the objective sets, fixed parameters, then the condition, then what the replicate of a seed sets."""
+    values = {**monitored(study, sweep), **sweep.parameters, **condition, **sweep.varied_by(seed)}
     return set_fields(study.config, values, place=f"sweep {sweep.name}")
 
 

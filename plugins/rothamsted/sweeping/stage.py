@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from rothamsted.spec import Sweep, from_resolved, resolved
-from rothamsted.studies import Study, set_fields
+from rothamsted.spec.field_types import misfit
+from rothamsted.studies import Study, field_types, set_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,14 @@ def stage_replicates(sweep: Sweep, index: int) -> dict[str, Any]:
     return {"seeds": list(sweep.stage_seeds(index)), **vary}
 
 
+def monitored(study: Study, sweep: Sweep) -> dict[str, str]:
+    """The field by which training itself ends, set to the objective's metric; nothing where it does not take that."""
+    metric = sweep.objective.metric
+    if not study.monitor or misfit(field_types(study.config)[study.monitor], metric) is not None:
+        return {}
+    return {study.monitor: metric}
+
+
 def stage_config(
     study: Study, sweep: Sweep, stage: int, condition: Mapping[str, Any], seed: int | None = None
 ) -> BaseModel:
@@ -108,5 +117,5 @@ def stage_config(
     Without a seed that of the first training seed on the study's own split: it stands for the data of all replicates.
     """
     varied = {"seed": sweep.stage_seeds(stage)[0]} if seed is None else sweep.varied_by(seed)
-    values = {**sweep.stage_parameters(stage), **condition, **varied}
+    values = {**monitored(study, sweep), **sweep.stage_parameters(stage), **condition, **varied}
     return set_fields(study.config, values, place=f"sweep {sweep.name}")

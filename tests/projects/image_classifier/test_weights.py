@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save
 
 from projects.files.problem import DataProblem
+from projects.image_classifier import weights
+from projects.image_classifier.__main__ import data_digest
 from projects.image_classifier.config import Config
 from projects.image_classifier.models import build_network
 from projects.image_classifier.network import start_network
@@ -110,6 +112,63 @@ def test_published_weights_are_downloaded_checked_and_converted(
     assert all(torch.equal(value, published[name]) for name, value in read_weights(path).items())
     with pytest.raises(DataProblem, match=r"must end in \.safetensors"):
         prepare_b0_weights(target=tmp_path / "weights.pth")
+
+
+def test_the_published_weights_are_a_local_file_by_name_and_must_have_the_published_digest(
+    published: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Authority: the file is published at https://download.pytorch.org/models under a name that ends in its digest.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    config = set_fields(Config, {"model.family": "efficientnet_b0", "model.weights": "imagenet"})
+    ours = Path("data/efficientnet_b0/efficientnet_b0_rwightman-7f5810bc.pth")
+    with pytest.raises(DataProblem, match=rf"^{ours}: is not there; copy it there, or with a network run: mlflow run"):
+        data_digest(config)
+    for path in (tmp_path / "torch" / "hub" / "checkpoints" / ours.name, ours):  # ours is looked at first
+        path.parent.mkdir(parents=True)
+        path.write_bytes(pth(published))
+        with pytest.raises(DataProblem, match=r"has the sha256 \w{64}, and 7f5810bc\w{56} was published") as refused:
+            data_digest(config)
+        assert str(refused.value).startswith(str(path))
+        assert "\n" not in str(refused.value)
+        with pytest.raises(DataProblem, match="7f5810bc"):
+            start_network(config, 10, torch.device("cpu"))
+    monkeypatch.setattr(weights, "PUBLISHED_SHA256", hashlib.sha256(pth(published)).hexdigest())
+    network = start_network(config, 3, torch.device("cpu"))
+    assert torch.equal(network.state_dict()["features.0.0.weight"], published["features.0.0.weight"])
+
+
+def test_any_file_that_pytorch_publishes_is_checked_by_the_digits_in_its_name(
+    published: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    data = pth(published)
+    right, wrong = tmp_path / f"own-{hashlib.sha256(data).hexdigest()[:8]}.pth", tmp_path / "own-00000000.pth"
+    for path in (right, wrong):
+        path.write_bytes(data)
+    assert len(read_weights(right)) == len(published)
+    with pytest.raises(DataProblem, match="and 00000000 was published under this name"):
+        read_weights(wrong)
+
+
+def test_without_a_network_one_line_says_where_the_file_is_to_be_put(
+    published: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = pth(published)
+    with serve(Site(files={})) as site:
+        gone = site.url  # nobody listens there from here on
+    offline = {
+        "source": "torchvision",
+        "target": tmp_path / "weights.safetensors",
+        "url": f"{gone}/b0-1234.pth",
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    with pytest.raises(DataProblem, match="the server cannot be reached") as refused:
+        prepare_b0_weights(**offline)
+    assert str(refused.value).endswith(f"; or copy the file from elsewhere to {tmp_path / 'b0-1234.pth'}")
+    assert "\n" not in str(refused.value)
+    (tmp_path / "b0-1234.pth").write_bytes(data)
+    assert len(read_weights(prepare_b0_weights(**offline))) == len(published)
 
 
 def test_weights_are_made_from_letters_where_there_is_no_file(

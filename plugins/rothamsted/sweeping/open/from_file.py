@@ -20,7 +20,7 @@ from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.spec.document import Document
 from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
-from rothamsted.sweeping.stage import stage_config
+from rothamsted.sweeping.stage import monitored, stage_config
 
 if TYPE_CHECKING:
     from rothamsted.sweeping.foreign_study import ForeignStudy
@@ -74,6 +74,7 @@ def load(
 
     study = _checked_foreign(sweep, root) if sweep.is_foreign else project.study(str(sweep.study))
     sweep = with_search(sweep, root=root, tracking_uri=tracking_uri())
+    check_monitor(sweep, study)
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()
@@ -155,6 +156,23 @@ def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
 def opening_comment(path: Path) -> str:
     """The comment that a sweep file opens with: its question, cost, expected result and source."""
     return comment.opening_comment(path.read_text(encoding="utf-8"))
+
+
+def check_monitor(sweep: Sweep, study: Study | ForeignStudy) -> None:
+    """Refuse trainings that end by another metric than the one that the sweep judges them by.
+
+    Raises:
+        SpecError: names the place and the way out.
+    """
+    for name, metric in monitored(study, sweep).items() if isinstance(study, Study) else ():
+        fixed = [sweep.parameters, *(stage.parameters for stage in sweep.stages)]
+        others = [one[name] for one in fixed if one.get(name, metric) != metric]
+        if others or name in sweep.space:
+            found = repr(others[0]) if others else "the space"
+            raise SpecError(
+                f"sweep {sweep.name}: {name}: is the objective's metric {metric} in a sweep, not {found}; leave it "
+                "out, or end trainings by another metric with early_stopping: {patience: 5, metric: …}"
+            )
 
 
 def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
