@@ -146,7 +146,7 @@ def _exported(analysis: Analysis, folder: Path, names: Names, *, uri: str) -> It
     from rothamsted.publish.export import write_export
     from rothamsted.publish.named_plots import write_named_plots
 
-    curves, configs = (read(analysis.dataset, uri=uri) for read in (all_series, kept_configs))
+    curves, configs = all_series(analysis.dataset, uri=uri), kept_configs(analysis.dataset, uri=uri)
     yield f"export: {write_export(analysis, folder, names, curves, configs)}"
     for figure in write_named_plots(analysis, folder, names):
         yield f"plot: {figure.paths[0]}" if figure.paths else f"no plot {figure.plot}: {figure.text}"

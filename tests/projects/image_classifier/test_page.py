@@ -25,7 +25,7 @@ BLOCKS = dict(re.findall(r"^```bash (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.
 COMMANDS = {mark: [line.partition("  #")[0].rstrip() for line in text.splitlines()] for mark, text in BLOCKS.items()}
 SMALL = {"data.n_train": 60, "data.n_val": 40, "data.n_test": 40, "model.width": 4}
 SHORT = {  # of a command, for its time
-    "rothamsted sweep quick": " ".join(
+    "rothamsted sweep image_classifier/quick": " ".join(
         [
             *(f"parameters.{name}={value}" for name, value in SMALL.items()),
             "space.optimizer.weight_decay=[0.0] space.optimizer.lr=[0.003] replicates=2 confirm.replicates=2",
