@@ -69,7 +69,7 @@ def home(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.
 def test_the_report_names_a_schedule_that_never_acted(home: Home) -> None:
     fields = {"data.n_train": 200, "model.width": 8, "optimizer.lr": 0.01}
     found = home.run({"parameters": {**SWEEP["parameters"], **fields}})
-    # In the second epoch the loss falls by 0.1 and more: a plateau, which could act in the third, is not met. A step is.
+    # In the second epoch the loss falls by 0.1 and more: a plateau, which could act in the third, is not met.
     assert twin_marks(found) == [
         "Conditions 0 and 2 gave the same bits at every common seed: schedule.name made no difference there."
     ]
