@@ -74,7 +74,7 @@ def check_there(path: Path) -> None:
         DataProblem: with the command that makes one, or both digests.
     """
     if not path.is_file():
-        made = "mlflow run . -e prepare_data --env-manager local -P dataset=b0_weights"
+        made = "mlflow run . -e prepare_data -P dataset=b0_weights"
         if path.name == PUBLISHED:
             raise DataProblem(
                 f"{path}: is not there; copy it there, or with a network run: {made} -P source=torchvision"
