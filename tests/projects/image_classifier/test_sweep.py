@@ -15,6 +15,7 @@ from rothamsted.analysis.no_effect import twin_marks
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset
 from rothamsted.errors import SpecError
+from rothamsted.spec import Sweep
 from rothamsted.sweeping.open.from_file import load
 from rothamsted.sweeping.open.start import open_sweep
 from rothamsted.sweeping.opened import Place
@@ -43,7 +44,7 @@ class Home:
     def __init__(self, root: Path, uri: str) -> None:
         self.root, self.uri = root, uri
 
-    def load(self, changes: Mapping[str, Any]) -> Any:
+    def load(self, changes: Mapping[str, Any]) -> tuple[Sweep, Any]:
         path = self.root / "sweep.yaml"
         document = {**SWEEP, "storage": f"sqlite:///{self.root / 'optuna.db'}", **changes}
         path.write_text("# Question: which?\n" + yaml.safe_dump(document))
@@ -51,7 +52,8 @@ class Home:
 
     def run(self, changes: Mapping[str, Any]) -> Dataset:
         place = Place(root=ROOT, tracking_uri=self.uri, outer_run_id=None, source="sweep.yaml")
-        with open_sweep(*self.load(changes), place, say=lambda line: None) as opened:
+        sweep, study = self.load(changes)
+        with open_sweep(sweep, study, place, say=lambda line: None) as opened:
             Worker(context=opened, emit=lambda event: None, should_stop=lambda: False, on_idle=deciding(opened)).run()
         return read_sweep("pictures", uri=self.uri)
 
