@@ -61,6 +61,26 @@ def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = ""
         raise StudyError(place + describe(config_type, error)) from error
 
 
+def aliases_of(config_type: type[BaseModel]) -> Mapping[str, str]:
+    """Other names of a config's fields, which its class says in `ALIASES`: dotted name -> dotted name of the field."""
+    return getattr(config_type, "ALIASES", {})
+
+
+def renamed(config_type: type[BaseModel], flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names and values, each by the name of its field.
+
+    Raises:
+        StudyError: a field is given by two of its names.
+    """
+    aliases, names = aliases_of(config_type), {}
+    for name in flat:
+        field = aliases.get(name, name)
+        if field in names:
+            raise StudyError(f"{names[field]} and {name} are the same field; give one of the two")
+        names[field] = name
+    return {field: flat[name] for field, name in names.items()}
+
+
 def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place: str) -> dict[str, Any] | None:
     """A file's fields by their own names, where it spells some in another way that the config takes.
 
@@ -76,7 +96,14 @@ def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place
         StudyError: all are known, but a value breaks a rule.
     """
     known = frozenset(field_names(config_type))
-    if all(name in known for name, _ in spread(data, known)):
+    flat = dict(spread(data, known))
+    if flat.keys() & aliases_of(config_type).keys():
+        data = {}
+        for name, value in renamed(config_type, flat).items():
+            _put(data, name, value, f"{place}: ")
+        if all(name in known for name, _ in spread(data, known)):
+            return data
+    elif flat.keys() <= known:
         return None
     try:
         return config_type.model_validate(data).model_dump(mode="json", exclude_unset=True)
