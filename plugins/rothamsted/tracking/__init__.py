@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the same for type checkers
     from rothamsted.tracking.reach import check_reachable
     from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history
     from rothamsted.tracking.recorder import Recorder
-    from rothamsted.tracking.run_files import list_files, read_text
+    from rothamsted.tracking.run_files import list_files, read_bytes, read_text
     from rothamsted.tracking.sql.store import migrate
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "list_files",
     "migrate",
     "open_recorder",
+    "read_bytes",
     "read_curves",
     "read_history",
     "read_text",
@@ -74,6 +75,7 @@ _HOMES = {
     "open_recorder": "opening",
     "read_curves": "curve_reader",
     "read_history": "reader",
+    "read_bytes": "run_files",
     "read_text": "run_files",
     "run_link": "address",
     "run_path": "address",

@@ -106,7 +106,7 @@ def test_groups_are_files_that_hydra_composes_and_the_command_line_wins() -> Non
     assert (found.data.name, found.data.path) == ("emnist", "/somewhere")
     assert (found.epochs, found.evals) == (3, 20)
     assert (found.optimizer.schedule, found.optimizer.warmup_fraction) == ("cosine", 0.05)
-    assert config("model=baseline").model.hidden_dims == (512, 256, 128)
+    assert config("model=baseline").model.hidden_dims == (128, 128, 128)
 
 
 @pytest.mark.parametrize("path", sorted((CONF).glob("*/*.yaml")), ids=lambda path: path.stem)
@@ -176,7 +176,7 @@ def test_optuna_as_sweeper_is_a_sweep_by_tpe() -> None:
         "sampler.seed=3",
         "execution.workers=2",
         "if_exists=new",
-        "model.hidden_dims=[512, 256, 128]",
+        "model.hidden_dims=[128, 128, 128]",
         "--no-save",
     ]
 
