@@ -47,7 +47,7 @@ def test_plots_are_written_to_a_folder_and_nothing_is_recorded(swept: Project, c
 def test_the_pictures_of_the_best_conditions_first_replicate_lie_beside_the_plots(swept: Project, call: Call) -> None:
     best = min(
         (run for run in find_runs(None, {"rothamsted.role": "trial"}, uri=swept.tracking_uri)),
-        key=lambda run: run.metrics["value"],
+        key=lambda run: run.metrics["val_loss/mean"],
     )
     client = MlflowClient(swept.tracking_uri)
     for run in find_runs(None, {"rothamsted.role": "replicate"}, uri=swept.tracking_uri):
