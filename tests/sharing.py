@@ -30,6 +30,7 @@ FIRST = {
     "tests/search/test_sampler_contract.py": "samplers",
     "tests/studies/test_by_hand.py": "by hand",
     "tests/projects/batch_size/": "",  # compilation by JAX
+    "tests/test_batch_size_page.py": "",  # a dozen commands, every sweep of the study
     "tests/foreign/": "",
     "tests/test_benchmarks.py": "benchmarks",  # a measured sweep
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from packaging.utils import canonicalize_name
 from tests.conftest import ROOT
 
 DOCUMENT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")["page"]
 EXTRAS: dict[str, list[str]] = DOCUMENT["project"]["optional-dependencies"]
 
 
@@ -177,6 +180,29 @@ def test_the_package_index_would_take_the_wheel(wheel: Path) -> None:
         [sys.executable, "-m", "twine", "check", "--strict", str(wheel)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, "PASSED" in done.stdout) == (0, True), done.stdout
+
+
+def test_the_page_of_the_package_is_the_readme(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    metadata = message_from_bytes(archive.read(name))
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert PAGE(README, None) == README
+    assert PAGE(README, DOCUMENT["project"].get("urls", {}).get("Repository")).strip() in archive.read(name).decode()
+
+
+def test_with_an_address_every_picture_and_link_of_the_page_is_absolute_and_leads_to_a_file() -> None:
+    # PyPI shows no relative picture; the address is written into pyproject.toml when there is one.
+    page = PAGE(README, "https://example.org/me/rothamsted/")
+    targets = re.findall(r"\]\(([^)]+)\)", page)
+    assert targets
+    assert all(target.startswith(("https://", "http://", "#")) for target in targets)
+    ours = [one.removeprefix("https://example.org/me/rothamsted/") for one in targets if "example.org" in one]
+    assert len(ours) > 10
+    assert all((ROOT / one.split("/", 2)[2].partition("#")[0]).exists() for one in ours)
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page)
+    assert len(pictures) == README.count("![")
+    assert all(one.startswith("https://example.org/me/rothamsted/raw/main/docs/images/") for one in pictures)
 
 
 def test_the_version_is_the_same_everywhere() -> None:

@@ -16,6 +16,8 @@ from rothamsted.errors import UserError
 from rothamsted.executors import InProcessExecutor
 from rothamsted.sweeping.open.from_file import load
 from rothamsted.sweeping.opened import Place
+from rothamsted.tracking.sql import schema
+from rothamsted.tracking.sql.experiments import experiments
 from tests.sweeping.conftest import Project, empty_project
 
 __all__ = ["empty_project"]
@@ -49,6 +51,17 @@ def test_temporary_databases_go_with_the_object_that_holds_them() -> None:
     del databases
     gc.collect()
     assert not folder.exists()
+
+
+def test_the_tables_are_made_once_a_process_and_artifacts_lie_in_each_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = unsaved.open_unsaved()
+    made: list[str] = []
+    monkeypatch.setattr(schema, "_make", lambda uri, engine, place: made.append(uri))
+    second = unsaved.open_unsaved()
+    assert made == []
+    for one in (first, second):
+        [experiment] = experiments(one.tracking_uri, experiment_id="0")
+        assert experiment.artifact_location == f"{(one.folder / 'mlruns').as_uri()}/0"
 
 
 def test_temporary_databases_go_at_the_end_of_the_process() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
@@ -14,6 +15,7 @@ from rothamsted.errors import UserError
 from rothamsted.spec import Sweep
 
 _live: WeakSet[UnsavedDatabases] = WeakSet()
+_empty_store: list[bytes] = []  # one, once this process has made one
 _OF_ANOTHER_STORE = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
@@ -76,7 +78,13 @@ def open_unsaved() -> UnsavedDatabases:
 
     made = UnsavedDatabases(_folder=tempfile.TemporaryDirectory(prefix="rothamsted-", ignore_cleanup_errors=True))
     _live.add(made)
+    store = made.folder / "mlflow.db"
+    if _empty_store:  # making MLflow's tables takes seconds
+        store.write_bytes(_empty_store[0])
     migrate(made.tracking_uri, artifacts=made.folder / "mlruns")
+    if not _empty_store:
+        with closing(sqlite3.connect(store)) as connection:
+            _empty_store.append(connection.serialize())
     return made
 
 

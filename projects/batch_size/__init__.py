@@ -1,8 +1,8 @@
 """The study of batch size: MLPs across width, learning rate, feature-learning strength and batch.
 
-Importing any part of it settles how JAX runs, before JAX starts its backend (`jax_settings`).
+Importing any part of it settles how JAX runs, before JAX starts its backend (`training.jax_settings`).
 """
 
-from projects.batch_size.jax_settings import apply_jax_settings
+from projects.training.jax_settings import apply_jax_settings
 
 apply_jax_settings()

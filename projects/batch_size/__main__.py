@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from projects.batch_size.batches import n_rows_of
 from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS, RTOL, VARIES, Config, is_longer, static_key
 from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
@@ -45,6 +46,15 @@ def rows(config: Config) -> dict[str, int]:
     return {"train_accuracy": n_measured, "val_accuracy": n_val, **of_test}
 
 
+def extends(new: Config, old: Config) -> bool:
+    """Whether training `new` goes on from the end of `old`: not after a last batch that `new` would have filled."""
+    if not is_longer(new, old):
+        return False
+    if old.epochs is None or new.epochs == old.epochs:
+        return True
+    return n_rows_of(old.epochs, len(load_dataset(old.data).train_x)) % old.batch_size == 0
+
+
 def _into_own_folder(
     name: Literal["mnist", "mnist1m"], prepare: Callable[[str | None, Path], Path]
 ) -> Callable[..., Path]:
@@ -63,7 +73,7 @@ STUDY = Study(
     varies=VARIES,
     rtol=RTOL,
     static_key=static_key,
-    extends=is_longer,
+    extends=extends,
     datasets={
         "mnist": _into_own_folder("mnist", prepare_mnist),
         "mnist1m": _into_own_folder("mnist1m", prepare_mnist1m),

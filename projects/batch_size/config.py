@@ -93,7 +93,10 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     batch_size: int = Field(default=32, ge=1, description="rows a step")
     steps: int = Field(default=300, ge=1, description="updates, unless epochs is given")
     epochs: float | None = Field(
-        default=None, gt=0, description="passes over the training rows; sets the number of steps"
+        default=None,
+        gt=0,
+        description="passes over the training rows, each row once a pass; sets the number of steps, and the last "
+        "batch has the rows that are left",
     )
     evals: int = Field(
         default=10,
@@ -141,7 +144,8 @@ def static_key(config: Config) -> Config:
 def is_longer(new: Config, old: Config) -> bool:
     """Whether training `new` is training `old` and then some: it may go on from the end of `old`.
 
-    The two differ in how long they train and how often they measure, and no learning rate depends on the end.
+    The two differ in how long they train and how often they measure, and no learning rate depends on the end. That
+    `epochs` may end in a batch that is not full is no question of configs: see `extends` of the study.
     """
     optimizer = new.optimizer
     if optimizer.schedule != "constant" or optimizer.warmup_fraction:

@@ -72,7 +72,7 @@ def network(parameters: Parameters, x: jax.Array, scales: Sequence[LayerScales],
     return preactivations(parameters, x, scales, activation)[-1]
 
 
-def loss_of(out: jax.Array, y: jax.Array, loss: str) -> jax.Array:
+def loss_of(out: jax.Array, y: jax.Array, loss: str, counts: jax.Array | None = None) -> jax.Array:
     """The mean loss.
 
     Args:
@@ -80,11 +80,17 @@ def loss_of(out: jax.Array, y: jax.Array, loss: str) -> jax.Array:
         y: Classes (row,) or targets (row, output).
         loss: `cross_entropy` (nats, mean over rows) or `mse` (mean over rows and outputs, classes as one-hot
             rows).
+        counts: (row,), 1 where a row counts and 0 where it fills a place; None: all count.
     """
     if loss == "cross_entropy":
-        return optax.softmax_cross_entropy_with_integer_labels(out, y).mean()
-    targets = jax.nn.one_hot(y, out.shape[1], dtype=out.dtype) if y.ndim == 1 else y
-    return jnp.mean((out - targets) ** 2)
+        losses = optax.softmax_cross_entropy_with_integer_labels(out, y)  # (row,)
+    else:
+        targets = jax.nn.one_hot(y, out.shape[1], dtype=out.dtype) if y.ndim == 1 else y
+        losses = (out - targets) ** 2  # (row, output)
+    if counts is None:
+        return jnp.mean(losses)
+    of_rows = losses if losses.ndim == 1 else jnp.mean(losses, axis=1)
+    return jnp.sum(of_rows * counts) / jnp.sum(counts)
 
 
 def accuracy_of(out: jax.Array, y: jax.Array) -> jax.Array:

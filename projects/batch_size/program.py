@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from projects.batch_size.arrays import Arrays, Rows
+from projects.batch_size.batches import NO_ROW
 from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS, Config
 from projects.batch_size.data.teacher import sample_teacher
 from projects.batch_size.model import Parameters, accuracy_of, loss_of, network
@@ -77,6 +78,7 @@ def compiled_program(
     n_steps: int,
     has_classes: bool,
     is_population: bool,
+    has_part: bool,
 ) -> Program:
     """The functions of one static key; compiled at their first call.
 
@@ -87,6 +89,7 @@ def compiled_program(
         n_steps: Updates of a whole run, for the schedule.
         has_classes: Whether there is an accuracy.
         is_population: Whether arguments have a leading member axis.
+        has_part: Whether the last batch may have places without a row.
     """
     scales = layer_scales(key, n_features, n_outputs)
     names = _metric_names(has_classes)
@@ -99,7 +102,7 @@ def compiled_program(
         return _outputs_on_all_rows(key, scales, parameters, arrays)
 
     def advance(members, origin, hyper, seed, rows, arrays, first_step, n_updates):
-        recipe = _Recipe(key, scales, n_steps, origin, hyper, seed, arrays)
+        recipe = _Recipe(key, scales, n_steps, has_part, origin, hyper, seed, arrays)
 
         def update(index: jax.Array, now: Members) -> Members:
             return recipe.update(now, first_step + index, rows, index)
@@ -145,14 +148,15 @@ class _Recipe(NamedTuple):
     key: Config
     scales: Sequence[LayerScales]
     n_steps: int
+    has_part: bool
     origin: Origin
     hyper: Hyper
     seed: jax.Array
     arrays: Arrays
 
     def update(self, now: Members, step: jax.Array, rows: jax.Array | None, index: jax.Array) -> Members:
-        batch, origin_out = self._batch(step, rows, index)
-        gradient, _ = jax.grad(self._loss, has_aux=True)(now.parameters, batch, origin_out)
+        batch, origin_out, counts = self._batch(step, rows, index)
+        gradient, _ = jax.grad(self._loss, has_aux=True)(now.parameters, batch, origin_out, counts)
         rule: Any = direction(self.key.optimizer, self.hyper)
         updates, state = rule.update(gradient, now.optimizer, now.parameters)
         lr = self._lr(step)
@@ -180,26 +184,33 @@ class _Recipe(NamedTuple):
         is_finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
         return jnp.stack([*(values[name] for name in names), is_finite.astype(train_loss.dtype)])
 
-    def _loss(self, parameters: Parameters, rows: Rows, origin_out: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+    def _loss(
+        self, parameters: Parameters, rows: Rows, origin_out: jax.Array | None, counts: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
         """The loss, and f = (f(x; theta) - f(x; theta_0)) / gamma, (row, output)."""
         out = network(parameters, rows.x, self.scales, self.key.activation)
         if origin_out is None and self.origin.parameters is not None:
             origin_out = network(self.origin.parameters, rows.x, self.scales, self.key.activation)
         out = (out if origin_out is None else out - origin_out) / self.hyper.gamma
-        return loss_of(out, rows.y, self.key.loss), out
+        return loss_of(out, rows.y, self.key.loss, counts), out
 
     def _lr(self, step: jax.Array) -> jax.Array:
         lr = self.hyper.lr
         return jnp.asarray(lr) * lr_factor(self.key.optimizer, step, self.n_steps, lr.dtype)
 
-    def _batch(self, step: jax.Array, rows: jax.Array | None, index: jax.Array) -> tuple[Rows, jax.Array | None]:
-        """The rows of one step and, where they are kept, the network's outputs on them at theta_0."""
+    def _batch(
+        self, step: jax.Array, rows: jax.Array | None, index: jax.Array
+    ) -> tuple[Rows, jax.Array | None, jax.Array | None]:
+        """The rows of one step; where they are kept, the network's outputs on them at theta_0; which rows count."""
         if rows is None:
-            return self._draw(_BATCHES, step, self.key.batch_size), None
-        chosen = rows[index]  # (row,)
+            return self._draw(_BATCHES, step, self.key.batch_size), None, None
+        chosen, counts = rows[index], None  # (row,)
+        if self.has_part:
+            counts = (chosen != NO_ROW).astype(self.hyper.gamma.dtype)
+            chosen = jnp.where(chosen == NO_ROW, chosen[0], chosen)  # a row of this batch: no NaN comes in by a filler
         kept = self.origin.outputs
         batch = Rows(self.arrays.train.x[chosen], self.arrays.train.y[chosen])
-        return batch, None if kept is None else kept.train[chosen]
+        return batch, None if kept is None else kept.train[chosen], counts
 
     def _measured_rows(self) -> Rows:
         if self.arrays.measured is not None:

@@ -15,15 +15,17 @@ import jax
 import numpy as np
 
 from projects.batch_size.arrays import Arrays, device_arrays
-from projects.batch_size.batches import batch_rows
+from projects.batch_size.batches import batch_rows, n_rows_of
 from projects.batch_size.config import Config, precision_of, shared_static_key
 from projects.batch_size.data import DataProblem, Dataset, load_dataset
 from projects.batch_size.model import initial_parameters
 from projects.batch_size.optimizer import Hyper
 from projects.batch_size.program import Origin, Program, compiled_program
-from projects.batch_size.state import Kept, Progress, flat_state, keep, kept_in, restored
+from projects.batch_size.state import Progress, flat_state, keep, restored
 from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.trained import TrainedModel
+from projects.training.measured import evenly_measured
+from projects.training.state import Kept, kept_in
 
 N_EXAMPLE_ROWS = 5
 
@@ -94,6 +96,7 @@ class _Run(NamedTuple):
     key: Config
     data: Dataset
     n_steps: int
+    n_rows: int  # that the run sees, each as often as it is seen
     program: Program
     hyper: Hyper
     seeds: np.ndarray  # () or (member,)
@@ -102,7 +105,7 @@ class _Run(NamedTuple):
     def of(cls, configs: Sequence[Config]) -> _Run:
         key = shared_static_key(configs)
         data = load_dataset(key.data)
-        n_steps = _n_steps(key, data)
+        n_steps, n_rows = _length(key, data)
         program = compiled_program(
             key,
             n_features=data.train_x.shape[1],
@@ -110,17 +113,17 @@ class _Run(NamedTuple):
             n_steps=n_steps,
             has_classes=data.n_classes is not None,
             is_population=len(configs) > 1,
+            has_part=n_rows < n_steps * key.batch_size,
         )
         hyper = _stacked([_hyper(config) for config in configs])
         seeds = _stacked([np.uint32(config.seed) for config in configs])
-        return cls(configs, key, data, n_steps, program, hyper, seeds)
+        return cls(configs, key, data, n_steps, n_rows, program, hyper, seeds)
 
     def measured_steps(self) -> list[int]:
-        n_points = min(self.key.evals, self.n_steps)
-        return [round(point * self.n_steps / n_points) for point in range(n_points + 1)]
+        return evenly_measured(self.key.evals, self.n_steps)
 
     def epoch(self, step: int) -> float | None:
-        return None if self.key.data.online else step * self.key.batch_size / len(self.data.train_x)
+        return None if self.key.data.online else float(self._rows_until(step)) / len(self.data.train_x)
 
     def start(self) -> Progress:
         dtype = np.dtype(precision_of(self.key))
@@ -156,11 +159,11 @@ class _Run(NamedTuple):
             )
             values = np.asarray(measured).reshape(len(self.configs), -1)  # (member, metric + 1)
         metrics = dict(zip(self.program.metric_names, values.T[:-1].astype(np.float64), strict=True))
-        metrics["samples_seen"] = np.full(len(values), float(step * self.key.batch_size))
+        metrics["samples_seen"] = np.full(len(values), float(self._rows_until(step)))
         reached = self._steps_to_target(now.steps_to_target, metrics["val_loss"], step)
         if self.key.target_loss is not None:
             metrics["steps_to_target"] = reached
-            metrics["samples_to_target"] = reached * self.key.batch_size
+            metrics["samples_to_target"] = np.minimum(reached * self.key.batch_size, self.n_rows)  # NaN stays NaN
         diverged = now.diverged | (values[:, -1] != 1)
         return Progress(step, members, now.origin, diverged, reached), metrics
 
@@ -188,8 +191,13 @@ class _Run(NamedTuple):
         of_seed = {}
         for seed in {config.seed for config in self.configs}:
             of_seed[seed] = np.zeros(shape, np.int32)
-            of_seed[seed][:n_steps] = batch_rows(seed, first_step, n_steps, self.key.batch_size, len(self.data.train_x))
+            of_seed[seed][:n_steps] = batch_rows(
+                seed, first_step, n_steps, self.key.batch_size, len(self.data.train_x), self.n_rows
+            )
         return _stacked([of_seed[config.seed] for config in self.configs])
+
+    def _rows_until(self, step: int) -> int:
+        return min(step * self.key.batch_size, self.n_rows)
 
     def _steps_to_target(self, so_far: np.ndarray, val_loss: np.ndarray, step: int) -> np.ndarray:
         if self.key.target_loss is None:
@@ -212,18 +220,20 @@ class _Run(NamedTuple):
         )
 
 
-def _n_steps(config: Config, data: Dataset) -> int:
+def _length(config: Config, data: Dataset) -> tuple[int, int]:
+    """Updates, and the rows that they see; with epochs the last update has the rows that are left."""
     n_train = len(data.train_x)
     if config.data.online:
-        return config.steps
+        return config.steps, config.steps * config.batch_size
     if config.batch_size > n_train:
         raise DataProblem(
             f"batch_size: {config.batch_size} rows a step is more than the {n_train} training rows of "
             f"{config.data.name!r}; make it smaller or data.n_train larger"
         )
     if config.epochs is None:
-        return config.steps
-    return max(1, round(config.epochs * n_train / config.batch_size))
+        return config.steps, config.steps * config.batch_size
+    n_rows = n_rows_of(config.epochs, n_train)
+    return -(-n_rows // config.batch_size), n_rows
 
 
 def _longest_stretch(steps: Sequence[int]) -> int:

@@ -19,6 +19,7 @@ from projects.emnist_mlp.data.split import stratified_order
 from projects.emnist_mlp.member import N_EXAMPLE_ROWS, Arrays, Member, placed
 from projects.emnist_mlp.trained import TrainedModel
 from projects.pictures.grid import picture_grid
+from projects.training.measured import evenly_measured
 
 N_PICTURED, N_COLUMNS = 48, 8
 
@@ -71,7 +72,7 @@ def train(
     if state is not None:
         done, diverged = _restore(members, state)
         yield None
-    for step in _measured_steps(first.evals, n_steps):
+    for step in evenly_measured(first.evals, n_steps):
         if step <= done:
             continue
         if diverged.all():
@@ -94,11 +95,6 @@ def train(
             artifacts=partial(_pictures, members, data.classes) if step == 0 and first.pictures else None,
         )
     return [member.model(data.validation.x[:N_EXAMPLE_ROWS]) for member in members]
-
-
-def _measured_steps(evals: int, n_steps: int) -> list[int]:
-    n_points = min(evals, n_steps)
-    return [round(point * n_steps / n_points) for point in range(n_points + 1)]
 
 
 def _arrays(config: Config, data: Dataset) -> Arrays:

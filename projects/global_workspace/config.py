@@ -11,7 +11,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from projects.global_workspace.data.config import DOMAINS, DataConfig
+from projects.global_workspace.data.config import DOMAINS, TARGET_NAMES, DataConfig
+from projects.global_workspace.original import in_this_studys_words
 
 # The original's names of the two domains, which its files use.
 ALIASES = {"v": "visual", "attr": "attributes"}
@@ -29,11 +30,6 @@ def _domain_names(value: Any, place: str) -> Any:
     names = []
     for entry in value:
         if isinstance(entry, Mapping):
-            if "checkpoint_path" in entry:
-                raise ValueError(
-                    f"{place}: checkpoint_path has no effect here, data.visual_vae and data.attribute_vae make the "
-                    "latents; leave it out"
-                )
             entry = entry.get("name")
         names.append(_full_name(entry))
     wrong = [name for name in names if name not in DOMAINS]
@@ -42,8 +38,17 @@ def _domain_names(value: Any, place: str) -> Any:
     return tuple(name for name in DOMAINS if name in names)
 
 
+def _is_named(own: Any) -> bool:
+    """Whether a list names a target in place of the numbers of its bits."""
+    return isinstance(own, (list, tuple)) and bool(own) and set(map(str, own)) <= set(TARGET_NAMES)
+
+
 class Indices(BaseModel, frozen=True, extra="forbid"):
-    """For each domain the numbers of the bits of one kind that count, from 0; none: all there are."""
+    """For each domain the numbers of the bits of one kind that count, from 0; none: all there are.
+
+    The name of a target (`xor_target_normalized`) stands for all its bits; a domain beside it that is not named has
+    none, as in the original.
+    """
 
     visual: tuple[int, ...] | None = Field(default=None, description="of the visual domain; none: all")
     attributes: tuple[int, ...] | None = Field(default=None, description="of the attribute domain; none: all")
@@ -51,7 +56,13 @@ class Indices(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="before")
     @classmethod
     def _spell_out(cls, value: Any) -> Any:
-        return {_full_name(name): own for name, own in value.items()} if isinstance(value, Mapping) else value
+        if not isinstance(value, Mapping):
+            return value
+        numbers = {_full_name(name): own for name, own in value.items()}
+        named = {domain for domain, own in numbers.items() if _is_named(own)}
+        if not named:
+            return numbers
+        return {domain: None if domain in named else numbers.get(domain) or () for domain in {*DOMAINS, *numbers}}
 
     def of(self, domain: str, n: int) -> tuple[int, ...]:
         """The numbers for one domain, of `n` that there are."""
@@ -209,23 +220,10 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         "synergy; none: all rows",
     )
     optimizer: OptimizerConfig = Field(default=OptimizerConfig())
-    loss_configs: LossConfig = Field(default=LossConfig(), description="coefficients; a file may give a list of one")
-
-    @field_validator("loss_configs", mode="before")
-    @classmethod
-    def _from_the_original(cls, value: Any) -> Any:
-        """The original gives a list of them, where a weight that is not named is 0."""
-        if not isinstance(value, list):
-            return value
-        if len(value) != 1:
-            raise ValueError(
-                f"training.loss_configs: one run trains one of them, not {len(value)}; keep one, or sweep over "
-                "training.loss_configs.weights"
-            )
-        only = value[0]
-        if isinstance(only, Mapping) and isinstance(only.get("weights"), Mapping):
-            only = {**only, "weights": {**dict.fromkeys(LossWeights.model_fields, 0.0), **only["weights"]}}
-        return only
+    grad_clip: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="longest gradient, over all weights; none: as it is"
+    )
+    loss_configs: LossConfig = Field(default=LossConfig(), description="coefficients; a file may give a list of them")
 
 
 class Config(BaseModel, frozen=True, extra="forbid"):
@@ -239,11 +237,17 @@ class Config(BaseModel, frozen=True, extra="forbid"):
     synergy: SynergyConfig = Field(default=SynergyConfig())
     training: TrainingConfig = Field(default=TrainingConfig())
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_the_original(cls, value: Any) -> Any:
+        return in_this_studys_words(value) if isinstance(value, Mapping) else value
+
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
-        self.synergy.feature_indices.check("synergy.feature_indices", self.data.n_synergy, "synergy targets")
-        self.synergy.unique_indices.check("synergy.unique_indices", self.data.n_unique, "unique bits")
-        self.synergy.redundant_indices.check("synergy.redundant_indices", self.data.n_redundant, "redundant bits")
+        synergy, count = self.synergy, self.data.count
+        synergy.feature_indices.check("synergy.feature_indices", count("synergy"), "synergy targets")
+        synergy.unique_indices.check("synergy.unique_indices", count("unique"), "unique bits")
+        synergy.redundant_indices.check("synergy.redundant_indices", count("redundant"), "redundant bits")
         weights = self.training.loss_configs.weights
         if not any((*weights.model_dump().values(), self.synergy.loss_scale)):
             raise ValueError("training.loss_configs.weights and synergy.loss_scale are all 0: nothing would be trained")
@@ -253,4 +257,5 @@ class Config(BaseModel, frozen=True, extra="forbid"):
 
     def targets_of(self, domain: str) -> tuple[int, ...]:
         """The synergy targets that a domain's decoder gives."""
-        return self.synergy.feature_indices.of(domain, self.data.n_synergy) if domain in self.synergy.domains else ()
+        n = self.data.count("synergy")
+        return self.synergy.feature_indices.of(domain, n) if domain in self.synergy.domains else ()

@@ -11,9 +11,9 @@ from projects.global_workspace.data.config import DOMAINS
 def bits_of(config: Config, kind: str) -> tuple[Sequence[int], ...]:
     """The bits of a kind that count: of unique ones for each domain, of the others one list of either's."""
     if kind == "unique":
-        return tuple(config.synergy.unique_indices.of(domain, config.data.n_unique) for domain in DOMAINS)
+        return tuple(config.synergy.unique_indices.of(domain, config.data.count("unique")) for domain in DOMAINS)
     if kind == "redundant":
-        named = [config.synergy.redundant_indices.of(domain, config.data.n_redundant) for domain in DOMAINS]
+        named = [config.synergy.redundant_indices.of(domain, config.data.count("redundant")) for domain in DOMAINS]
     else:
         named = [config.targets_of(domain) for domain in DOMAINS]
     return (sorted({index for own in named for index in own}),)

@@ -28,7 +28,7 @@ METRIC_NAMES = (
     "train/objective",
     *(f"{part}/{name}" for part in ("train", "validation") for name in ("loss", *TERMS)),
     "reconstruction/synergy_mse",
-    "reconstruction/other_mse",
+    "reconstruction/vectors_mse",
     "learning_rate",
 )
 
@@ -139,6 +139,8 @@ class _Recipe(NamedTuple):
         matched = free if pairs is None else _chosen(self.arrays.train, pairs)
         shares = self._shares(step, len(matched.targets))
         gradient = jax.grad(self._objective)(now.parameters, free, matched, shares)
+        if (longest := self.key.training.grad_clip) is not None:
+            gradient, _ = optax.clip_by_global_norm(longest).update(gradient, optax.EmptyState())
         updates, state = self.rule.update(gradient, now.optimizer)
         lr, decay = self._lr(step), self.hyper.weight_decay
         moved = jax.tree.map(lambda old, change: old - lr * (change + decay * old), now.parameters, updates)

@@ -18,6 +18,8 @@ from projects.global_workspace.probed import bits_of
 from projects.global_workspace.probes import Reading, normalised_cross_entropy, random_features, read_bits
 from projects.global_workspace.program import Looks
 
+# Part of a domain's vector -> its columns: what no target is made of but the bits, and what the targets are made of.
+_COLUMNS = {"features": "latent", "sources": "synergy"}
 # Metric -> part of the decomposition whose first source is the visual bit, the second the attribute bit.
 _PARTS = {
     "pid/synergistic": "synergistic",
@@ -37,7 +39,8 @@ def readout_names(config: Config) -> tuple[str, ...]:
         "decoder/synergy_accuracy",
         "decoder/synergy_normalised_cross_entropy",
         "readout/reconstruction_synergy_mse",
-        "readout/reconstruction_other_mse",
+        "readout/reconstruction_vectors_mse",
+        *(f"readout/reconstruction_{domain}_{part}_mse" for domain in DOMAINS for part in _COLUMNS),
         *(f"readout/translation_to_{domain}_mse" for domain in DOMAINS),
         *(f"readout/cycle_{domain}_mse" for domain in DOMAINS),
         *(f"readout/variance_{domain}" for domain in DOMAINS),
@@ -73,7 +76,7 @@ def readouts(config: Config, data: WorkspaceData, split: Split, fitted: Looks, s
     return (
         found
         | _decoder_figures(config, split, seen)
-        | _errors(split, seen)
+        | _errors(data, split, seen)
         | _information(data, split, kinds["synergy"][0], readings["synergy"].predicted)
     )
 
@@ -118,12 +121,15 @@ def _decoder_figures(config: Config, split: Split, seen: Looks) -> dict[str, flo
     }
 
 
-def _errors(split: Split, seen: Looks) -> dict[str, float]:
+def _errors(data: WorkspaceData, split: Split, seen: Looks) -> dict[str, float]:
     """Mean squared errors of vectors, and the variance of the truth: the error of always answering its mean."""
-    others = [_mse(seen.vectors[domain], split.domains[domain]) for domain in DOMAINS]
-    found = {"readout/reconstruction_other_mse": float(np.mean(others))}
+    whole = [_mse(seen.vectors[domain], split.domains[domain]) for domain in DOMAINS]
+    found = {"readout/reconstruction_vectors_mse": float(np.mean(whole))}
     for domain in DOMAINS:
-        true = split.domains[domain]
+        true, decoded = split.domains[domain], np.asarray(seen.vectors[domain])
+        for part, kind in _COLUMNS.items():
+            own = sorted(set(data.columns[kind][domain]))
+            found[f"readout/reconstruction_{domain}_{part}_mse"] = _mse(decoded[:, own], true[:, own])
         found[f"readout/translation_to_{domain}_mse"] = _mse(seen.translated[domain], true)
         found[f"readout/cycle_{domain}_mse"] = _mse(seen.cycled[domain], true)
         found[f"readout/variance_{domain}"] = float(np.mean(np.var(true, axis=0, dtype=np.float64)))
@@ -135,17 +141,14 @@ def _mse(predicted: ArrayLike, true: np.ndarray) -> float:
 
 
 def _information(data: WorkspaceData, split: Split, targets: Sequence[int], predicted: np.ndarray) -> dict[str, float]:
-    """What the linear probe's answer takes from the two bits that make each target, in bits; means over targets.
+    """What the linear probe's answer takes from what the views give to each target, in bits; means over targets.
 
-    The decomposition of I(answer; visual bit, attribute bit) by counts of the rows, with the unique information
+    The decomposition of I(answer; visual source, attribute source) by counts of the rows, with the unique information
     of Bertschinger et al. (2014). A workspace that holds the exclusive or openly gives a synergy of 1 bit, one that
     does not gives about 0.
     """
     parts = []
     for column, target in enumerate(targets):
-        bits = []
-        for domain in DOMAINS:
-            index = data.columns["synergy"][domain][target]
-            bits.append((split.domains[domain][:, index] > 0).astype(int))
-        parts.append(decompose_samples(predicted[:, column].astype(int), *bits))
+        given = [data.source(split, domain, target) for domain in DOMAINS]
+        parts.append(decompose_samples(predicted[:, column].astype(int), *given))
     return {metric: float(np.mean([getattr(own, part) for own in parts])) for metric, part in _PARTS.items()}

@@ -13,6 +13,8 @@ import jax
 import numpy as np
 
 from projects.global_workspace.program import Members
+from projects.training import state as training_state
+from projects.training.state import Kept, check_fits, held, without_kept
 
 
 class Progress(NamedTuple):
@@ -24,24 +26,9 @@ class Progress(NamedTuple):
     best_loss: np.ndarray  # (member,) lowest validation loss measured after the first update; NaN before
 
 
-Kept = dict[int, dict[str, np.ndarray]]  # member -> the parameters that its model gets, named as in `flat_state`
-KEPT = "kept/"
-
-
 def keep(progress: Progress, kept: Kept, mask: np.ndarray) -> None:
     """Let the models of some members have the parameters as they are now."""
-    arrays = flat_state(progress, {})
-    for member in np.flatnonzero(mask).tolist():
-        kept[member] = {name: arrays[name][member] for name in arrays if name.startswith("parameters/")}
-
-
-def kept_in(state: Mapping[str, np.ndarray]) -> Kept:
-    """What had been kept where a state of `flat_state` was taken."""
-    kept: Kept = {}
-    for name in (name for name in state if name.startswith(KEPT)):
-        member, parameter = name.removeprefix(KEPT).split("/", 1)
-        kept.setdefault(int(member), {})[parameter] = state[name]
-    return kept
+    training_state.keep(flat_state(progress, {}), kept, mask)
 
 
 def with_kept(now: Progress, kept: Kept) -> Progress:
@@ -70,8 +57,7 @@ def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:
     for name, leaf in _named_leaves(progress.members).items():
         array = np.array(leaf)
         state[name] = array[None] if is_alone else array
-    held = {f"{KEPT}{member}/{name}": array for member, own in kept.items() for name, array in own.items()}
-    return state | held
+    return state | held(kept)
 
 
 def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
@@ -85,18 +71,8 @@ def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
         ValueError: The state is of another population: an array is missing, left over, or has another shape
             or type.
     """
-    expected = flat_state(start, {})
-    state = {name: array for name, array in state.items() if not name.startswith(KEPT)}
-    if set(state) != set(expected):
-        names = ", ".join(sorted(set(state) ^ set(expected)))
-        raise ValueError(f"state: has other arrays than this population ({names}); start without a state")
-    for name, array in expected.items():
-        found = state[name]
-        if (found.shape, found.dtype) != (array.shape, array.dtype):
-            raise ValueError(
-                f"state: {name} is {found.dtype}{list(found.shape)} where these configs have "
-                f"{array.dtype}{list(array.shape)}; start without a state"
-            )
+    state = without_kept(state)
+    check_fits(state, flat_state(start, {}), owner="this population", has="these configs have")
     is_alone = len(start.diverged) == 1
     leaves = [state[name][0] if is_alone else state[name] for name in _named_leaves(start.members)]
     members = jax.device_put(jax.tree.unflatten(jax.tree.structure(start.members), leaves))

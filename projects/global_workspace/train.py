@@ -25,8 +25,10 @@ from projects.global_workspace.model import fixed_shares, initial_parameters, ma
 from projects.global_workspace.population import shared_static_key
 from projects.global_workspace.program import METRIC_NAMES, Hyper, Program, compiled_program
 from projects.global_workspace.readouts import readout_names, readouts
-from projects.global_workspace.state import Progress, flat_state, keep, kept_in, restored, with_kept
+from projects.global_workspace.state import Progress, flat_state, keep, restored, with_kept
 from projects.global_workspace.trained import TrainedModel
+from projects.training.measured import evenly_measured
+from projects.training.state import kept_in
 
 N_EXAMPLE_ROWS = 5
 
@@ -111,8 +113,7 @@ class _Run(NamedTuple):
         return cls(configs, key, data, n_steps, program, hyper, _stacked([np.uint32(c.seed) for c in configs]))
 
     def measured_steps(self) -> list[int]:
-        n_points = min(self.key.evals, self.n_steps)
-        return [round(point * self.n_steps / n_points) for point in range(n_points + 1)]
+        return evenly_measured(self.key.evals, self.n_steps)
 
     def start(self) -> Progress:
         parameters = jax.device_put(_stacked([initial_parameters(config, self.data.dims) for config in self.configs]))

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from projects.language_model.model import Transformer
+from projects.training.state import KEPT, check_fits, without_kept
 
-KEPT = "kept/"
 SCALE, SINCE_SCALED, N_STEPS = "scaler/scale", "scaler/updates_since_change", "scaler/steps"
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's, as torch calls them
 
@@ -56,17 +56,8 @@ def restore(progress: Progress, state: Mapping[str, np.ndarray]) -> None:
     """
     expected = flat_state(progress)
     kept = {name.removeprefix(KEPT): np.array(array) for name, array in state.items() if name.startswith(KEPT)}
-    state = {name: array for name, array in state.items() if not name.startswith(KEPT)}
-    if set(state) != set(expected):
-        names = ", ".join(sorted(set(state) ^ set(expected)))
-        raise ValueError(f"state: has other arrays than this model ({names}); start without a state")
-    for name, array in expected.items():
-        found = np.asarray(state[name])
-        if (found.shape, found.dtype) != (array.shape, array.dtype):
-            raise ValueError(
-                f"state: {name} is {found.dtype}{list(found.shape)} where this model has "
-                f"{array.dtype}{list(array.shape)}; start without a state"
-            )
+    state = without_kept(state)
+    check_fits(state, expected, owner="this model", has="this model has")
     progress.step = int(state["step"])
     progress.kept_step, progress.kept = int(state["kept_step"]), kept
     progress.has_diverged = bool(state["has_diverged"])

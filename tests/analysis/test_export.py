@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rothamsted import tags
 from rothamsted.analysis.analyze import analyze
 from rothamsted.cli.main import main
 from rothamsted.errors import UserError
-from rothamsted.publish.export import Names, export_of, read_names, write_export
-from tests.analysis.runs import dataset
+from rothamsted.publish.export import AGGREGATED, INDIVIDUAL, Names, export_of, read_names, write_export
+from rothamsted.tracking import find_runs, read_text
+from tests.analysis.runs import dataset, log_run
 from tests.sweeping.conftest import Project
 
 NAN = math.nan
@@ -62,7 +66,60 @@ def test_a_template_that_does_not_tell_conditions_apart_is_refused(condition: st
         export_of(analyze(dataset({0: [1.0, 2.0], 1: [4.0, 5.0]})), Names(condition=condition))
 
 
-@pytest.mark.parametrize("text", ["{a: 1}", "names: {a: 1}", "condition: [x]", "[1]", "names: {"])
+def test_conditions_that_rounding_makes_equal_have_their_numbers_in_full() -> None:
+    factors = {0: {"scale": 0.01}, 1: {"scale": 0.03}, 2: {"scale": 0.5}}
+    given = dataset({0: [1.0], 1: [2.0], 2: [3.0]}, factors=factors)
+    assert list(export_of(analyze(given), Names(condition="s_{scale:.1f}"))) == ["s_0.01", "s_0.03", "s_0.5"]
+
+
+def test_conditions_with_one_label_have_their_numbers_in_full(tmp_path: Path) -> None:
+    near = 0.1 + 1e-12
+    given = dataset({0: [1.0, 2.0], 1: [4.0, 5.0]}, factors={0: {"lr": 0.1}, 1: {"lr": near}})
+    assert given.conditions[0].label == given.conditions[1].label
+    found = json.loads(write_export(analyze(given), tmp_path).read_text())
+    assert [entry["lr"] for entry in found.values()] == [0.1, near]
+
+
+@pytest.mark.parametrize(
+    "names", [("..", "../..", ".", "/etc"), ("a/b", "a b", "a_b", "A_b"), ("x" * 300, "x" * 299), ("ü", "ö", "%", "")]
+)
+def test_no_two_conditions_share_a_folder_and_none_leaves_the_export(names: tuple[str, ...], tmp_path: Path) -> None:
+    given = dataset(
+        {number: [float(number), 2.5] for number in range(len(names))},
+        factors={number: {"name": name} for number, name in enumerate(names)},
+    )
+    write_export(analyze(given), tmp_path / "out", Names(condition="{name}"))
+    folders = sorted((tmp_path / "out" / "individual_results").iterdir())
+    read = sorted(json.loads((folder / "config.json").read_text())["name"] for folder in folders)
+    assert read == sorted([*names, *names])
+    assert len({folder.name.casefold() for folder in folders}) == 2 * len(names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [AGGREGATED, INDIVIDUAL]
+
+
+def test_numbers_are_read_back_bit_for_bit(tmp_path: Path) -> None:
+    value, rate = 0.1 + 0.2, 1e-3 * 10 ** (1 / 3)
+    given = replace(
+        dataset({0: [value, 5e-324], 1: [4.0, 5.0]}, factors={0: {"opt.lr": rate}, 1: {"opt.lr": 1.0}}),
+        fixed={"opt.name": "sgd", "hidden": [8, 4]},
+    )
+    write_export(analyze(given), tmp_path, Names(condition="lr_{lr:.1f}", names={"opt.lr": "lr", "loss": "best"}))
+    own = tmp_path / "individual_results" / "lr_0.0_run_0"
+    results = json.loads((own / "results.json").read_text())
+    assert (results["best"], results["lr"], results["seed"]) == (value, rate, 0)
+    config = {"opt": {"name": "sgd", "lr": rate}, "hidden": [8, 4], "seed": 0}
+    assert json.loads((own / "config.json").read_text()) == config
+    assert json.loads((own.parent / "lr_0.0_run_1" / "results.json").read_text())["best"] == 5e-324
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{a: 1}", "names: {a: 1}", "condition: [x]", "[1]", "names: {"),
+        *("plots: [a]", "plots: {a: {x: lr}}", "plots: {a: {plot: trends, y: lr}}"),
+        "plots: {a: {plot: trends, metrics: [a, b]}}",
+    ],
+)
 def test_a_file_of_names_that_says_something_else_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "names.yaml"
     path.write_text(text)
@@ -76,8 +133,10 @@ def test_files_hold_what_the_export_says(tmp_path: Path) -> None:
     found = export_of(analysis)
     assert json.loads(path.read_text()) == found
     files = sorted((tmp_path / "out" / "individual_results").rglob("*.json"))
-    assert len(files) == 4
-    assert json.loads(files[0].read_text()) in next(iter(found.values()))["individual_results"]
+    assert [path.name for path in files] == ["config.json", "results.json"] * 4
+    results = json.loads(files[1].read_text())
+    assert results.pop("curves") == {}  # none is given
+    assert results in next(iter(found.values()))["individual_results"]
 
 
 def test_analyze_exports_a_sweep(swept: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,3 +149,69 @@ def test_analyze_exports_a_sweep(swept: Project, capsys: pytest.CaptureFixture[s
     assert (entry["rate"], entry["n_runs"], entry["aggregated_metrics"]["best_val_loss"]["n"]) == (0.1, 3, 3)
     assert main(["analyze", "--sweep", "toys", "--export_names", str(names)]) == 2
     assert "goes with export=DIR" in capsys.readouterr().err
+
+
+NAMES = """
+condition: "dim_{dim}_scale_{scale:.1f}"
+names: {x: dim, lr: scale, val_loss: best/val_loss}
+plots:
+  "{metric}_vs_dimensions": {plot: trends, x: x, group: lr, metrics: [val_loss, train_loss]}
+  "{metric}_vs_synergy_scale": {plot: trends, x: lr, group: x, metrics: [val_loss]}
+  "heatmap_{metric}": {plot: heatmap, x: x, group: lr, metrics: [val_loss]}
+  statistical_summary: {plot: completion}
+  nothing: {plot: outcomes}
+"""
+
+
+def test_export_writes_curves_of_all_metrics_and_plots_under_their_names(
+    swept: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (swept.root / "names.yaml").write_text(NAMES)
+    capsys.readouterr()
+    assert main(["export", "toys", "folder=out", "names=names.yaml"]) == 0
+    printed = capsys.readouterr().out
+    assert sorted(path.name for path in (swept.root / "out" / "plots").iterdir()) == [
+        *("best_val_loss_vs_dimensions.png", "best_val_loss_vs_synergy_scale.png", "heatmap_best_val_loss.png"),
+        *("statistical_summary.png", "train_loss_vs_dimensions.png"),
+    ]
+    assert all(path.read_bytes()[:4] == b"\x89PNG" for path in (swept.root / "out" / "plots").iterdir())
+    assert "no plot nothing: all 18 replicates of 6 conditions finished" in printed
+    own = swept.root / "out" / "individual_results" / "dim_0.5_scale_0.1_run_2"
+    results = json.loads((own / "results.json").read_text())
+    run = next(run for run in find_runs(None, {}, uri=swept.tracking_uri) if run.run_id == results["run_id"])
+    logged = {"best/val_loss" if name == "val_loss" else name for name in run.metrics}
+    assert set(results["curves"]) == logged - {"objective", "epoch", "seconds", "samples_seen"}
+    curve = results["curves"]["best/val_loss"]
+    assert (len(curve["step"]), curve["value"][-1]) == (len(curve["value"]), run.metrics["val_loss"])
+    config = json.loads((own / "config.json").read_text())
+    assert config == {"steps": 20, "n_points": 5, "lr": 0.1, "x": 0.5, "seed": results["seed"]}
+
+
+@pytest.mark.parametrize(
+    ("plots", "said"),
+    [("{a: {plot: trend}}", "did you mean trends?"), ("{a: {plot: trends, metrics: [los]}}", "no run has the metric")],
+)
+def test_a_plot_that_cannot_be_drawn_is_refused_in_one_line(
+    plots: str, said: str, swept: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (swept.root / "names.yaml").write_text(f"plots: {plots}\n")
+    capsys.readouterr()
+    assert main(["export", "toys", "folder=out", "names=names.yaml"]) == 2
+    err = capsys.readouterr().err
+    assert (err.count("\n"), said in err) == (1, True), err
+
+
+def test_curves_of_all_metrics_that_are_asked_for_reach_the_table_and_the_report(project: Project) -> None:
+    for lr in (0.1, 0.2):
+        for seed in range(3):
+            more = {"accuracy": [0.1, 0.5, 0.7 + 0.1 * lr], "norm": [3.0, 2.0, 1.0 + seed]}
+            log_run(project.tracking_uri, {"lr": lr, "seed": seed}, [1.0, 0.5 + lr, lr + 0.01 * seed], more=more)
+    keys = ["--experiment", "strangers", "--group_by", "lr", "--replicate_by", "seed", "--metric", "loss"]
+    assert main(["report", *keys, "--metrics", "loss,accuracy,norm", "--folder", "r"]) == 0
+    [run] = find_runs(None, {tags.ROLE: "summary"}, uri=project.tracking_uri)
+    table = read_text(run.run_id, "statistics/curves.csv", uri=project.tracking_uri) or ""
+    metrics = [row["metric"] for row in csv.DictReader(table.splitlines())]
+    assert list(dict.fromkeys(metrics)) == ["loss", "accuracy", "norm"]
+    page = (project.root / "r" / "strangers.html").read_text()
+    for metric in ("accuracy", "norm"):
+        assert f"<b>Learning curves by step: {metric}.</b>" in page

@@ -118,10 +118,24 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(
     assert not (swept.root / "figures").exists()
 
 
-@pytest.mark.parametrize(("key", "value"), [("where", "x=0.5"), ("size", "85")])
-def test_a_key_of_figures_without_a_format_is_refused(swept: Project, call: Call, key: str, value: str) -> None:
-    status, _, err = call("report", "--sweep", "toys", f"--{key}", value)
-    assert (status, err) == (2, f"error: rothamsted report: {key} is of figures; give format=png,svg,pdf with it\n")
+def test_a_key_of_figures_without_a_format_is_refused(swept: Project, call: Call) -> None:
+    status, _, err = call("report", "--sweep", "toys", "--size", "85")
+    assert (status, err) == (2, "error: rothamsted report: size is of figures; give format=png,svg,pdf with it\n")
+
+
+def test_the_page_shows_the_curve_of_one_condition_by_its_values(swept: Project, call: Call) -> None:
+    # steps is 20 in the file: a fixed parameter may be named, at its value.
+    keys = ("report", "--sweep", "toys", "--plots", "curves", "--folder", "f")
+    status, _, err = call(*keys, "--where", "x=0.5 steps=20 lr=0.1")
+    assert status == 0, err
+    page = (swept.root / "f" / "toys.html").read_text()
+    assert "Only conditions with x=0.5, steps=20, lr=0.1: 1 of 6." in page
+    assert "means over 3 replicates" in page
+
+
+def test_a_fixed_parameter_at_another_value_is_refused(swept: Project, call: Call) -> None:
+    status, _, err = call("report", "--sweep", "toys", "--plots", "curves", "--where", "lr=0.1 steps=64")
+    assert (status, err) == (2, "error: where: steps is never 64; it is 20 in every condition\n")
 
 
 def test_curves_by_samples_of_runs_of_strangers(project: Project, call: Call) -> None:

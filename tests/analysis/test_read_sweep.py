@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+import socket
+from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
+from rothamsted import tags
 from rothamsted.analysis.find import find_sweep
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Dataset, Objective
 from rothamsted.errors import StoreError
-from rothamsted.tracking import find_runs
+from rothamsted.tracking import find_runs, read_text
 from tests.sweeping.conftest import Project, stop_in_replicate
 
 
@@ -57,6 +62,22 @@ def test_the_question_design_and_provenance_come_along(project: Project) -> None
     assert found.design["replicates"] == "3 a condition, the same seeds in each: 0, 1, 2"
     assert found.design["fixed: steps"] == "20"
     assert "command" in found.provenance
+
+
+def test_digests_and_the_machine_are_read_from_the_artifact_or_the_tags_of_an_older_record(project: Project) -> None:
+    found = finish(project)
+    [run] = find_runs(None, {tags.ROLE: "sweep"}, uri=project.tracking_uri)
+    assert not run.tags.keys() & set(tags.ORIGIN)
+    assert found.provenance["host"] == socket.gethostname()
+    # As it was on record before: all of it tags, and no artifact.
+    origin = json.loads(read_text(run.run_id, "sweep/origin.json", uri=project.tracking_uri) or "")
+    assert origin.keys() == {tags.CODE_DIGEST, tags.DATA_SHA, "rothamsted.host"}
+    client = MlflowClient(project.tracking_uri)
+    for name, text in origin.items():
+        client.set_tag(run.run_id, name, text)
+    folder = Path(client.get_run(run.run_id).info.artifact_uri.removeprefix("file://"))
+    (folder / "sweep" / "origin.json").unlink()
+    assert read_sweep("toys", uri=project.tracking_uri).provenance == found.provenance
 
 
 def test_a_sweep_of_one_replicate_is_read_like_any_other(project: Project) -> None:

@@ -77,6 +77,14 @@ def test_a_curve_has_a_row_a_measurement_and_a_band_one_a_point(toys: rt.Result)
     assert list(toys.bands("train_loss", by="epoch")["x"].unique()) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
 
 
+def test_curves_and_bands_know_the_samples_seen(toys: rt.Result) -> None:
+    curves = toys.curves(samples=True)
+    assert list(curves.columns)[-4:] == ["epoch", "samples", "seconds", "value"]
+    assert curves["samples"].tolist() == (8.0 * curves["step"]).tolist()  # the toy sees 8 samples a step
+    assert "samples" not in toys.curves().columns
+    assert sorted(toys.bands(by="samples")["x"].unique()) == sorted(curves["samples"].unique())
+
+
 def test_a_metric_that_was_read_without_its_curve_is_read_when_it_is_asked_for(toys: rt.Result) -> None:
     assert set(toys.curves("learning_rate")["value"]) == {0.01, 0.1, 1.0}
     with pytest.raises(rt.UserError, match=r"metric 'val_los' was not logged; did you mean .*val_loss"):

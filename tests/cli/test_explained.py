@@ -46,7 +46,7 @@ BESIDE = {  # what an example needs beside it
 
 def test_every_key_has_a_type_a_meaning_and_an_example() -> None:
     keys = explained_keys()
-    assert {key.partition(".")[0] for key in keys} == {*FILE_KEYS, *OBJECTIVE_KEYS, "parameters_file"}
+    assert {key.partition(".")[0] for key in keys} == {*FILE_KEYS, *OBJECTIVE_KEYS, "parameters_file", "short_forms"}
     assert [key for key, one in keys.items() if not (one.type and one.meaning and one.example and one.default)] == []
     assert set(EXAMPLES) <= set(keys)
 

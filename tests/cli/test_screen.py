@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 
 from rothamsted.cli.screen import Screen, screen_of
+from tests.conftest import ROOT
 
 
 def test_json_has_null_for_what_is_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,3 +48,13 @@ def test_no_colour_goes_into_a_pipe_or_where_none_is_wanted(
     monkeypatch.setenv("FORCE_COLOR", "1")  # as a terminal
     Screen().console.print("[red]word[/red]")
     assert "\x1b[31m" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["sweep", "--help"], ["explain"]])
+def test_whoever_reads_a_part_of_the_output_sees_no_traceback(words: list[str]) -> None:
+    command = [sys.executable, "-m", "rothamsted", *words]
+    reader, writer = os.pipe()
+    os.close(reader)  # nobody reads: the first line that is written meets a closed pipe
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=120)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

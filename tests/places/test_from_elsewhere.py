@@ -110,7 +110,9 @@ def test_a_git_address_leaves_everything_with_the_user(address: str, tmp_path: P
     assert "nothing is left to do" in run(user, address, "worker", "-P", "sweep=toys")
     run(user, address, "report", "-P", "sweep=toys", "-P", "folder=pages")
     run(user, address, "report", "-P", "sweep=toys", "-P", "format=svg", "-P", "plots=forest")
-    assert (user / "pages" / "toys.html").is_file()
+    page = (user / "pages" / "toys.html").read_text()  # what it proposes is run from the same address
+    assert f"mlflow run {address}" in page
+    assert "mlflow run . " not in page
     assert [path.suffix for path in (user / places.FIGURES).iterdir()] == [".svg"]
 
 

@@ -292,7 +292,7 @@ def effects() -> FactorEffects:
             LevelMean(factor="width", level="wide", n=15, mean=0.36, low=0.34, high=0.38),
         ),
         variance_shares={"lr": 0.81, "interaction": 0.07, "seed": 0.004, "residual": 0.116},
-        method="type II, seed as block",
+        method="analysis of variance, Type II, seed as block",
     )
 
 

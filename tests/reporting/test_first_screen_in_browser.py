@@ -109,6 +109,29 @@ def test_a_phone_shows_question_winner_interval_and_verdicts_and_does_not_scroll
     assert below < 1.5 * PHONE["height"]
 
 
+@pytest.mark.parametrize("name", ["tpe_with_repeats", "failures"])
+def test_two_things_to_do_next_are_both_seen_on_a_laptop(name: str, shown: Callable[..., Any]) -> None:
+    made = analyze(asked(name))
+    steps = next_steps(made)
+    assert [bool(step.lines) for step in steps] == [True, True]
+    page = shown(made, LAPTOP)
+    assert len(seen(page, ".next pre")) == 2
+    for block, code in zip(page.locator(".next pre").all(), page.locator(".next code").all(), strict=True):
+        n_lines = len(code.inner_text().strip().splitlines())
+        assert block.evaluate("one => one.clientHeight") < (n_lines + 1.5) * 17.4  # none is broken by the window
+
+
+def test_the_caption_of_a_wide_table_is_read_on_a_phone_without_scrolling(shown: Callable[..., Any]) -> None:
+    page = shown(analyze(asked("grid")), PHONE)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    widths = (
+        "Array.from(document.querySelectorAll('.table caption span')).map(one => one.getBoundingClientRect().right)"
+    )
+    found = page.evaluate(widths)
+    assert len(found) >= 2
+    assert max(found) <= PHONE["width"]
+
+
 def test_long_names_do_not_push_the_verdicts_off_a_laptop(shown: Callable[..., Any]) -> None:
     found = asked("grid")
     long = {factor.name: f"model.workspace_dimension_of_{factor.name}" for factor in found.factors}

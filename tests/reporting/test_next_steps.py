@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rothamsted import tags
 from rothamsted.analysis.values import Analysis
 from rothamsted.publish.console import show_next
 from rothamsted.reporting.next_steps import NextStep, next_steps
@@ -50,27 +51,64 @@ def test_all_conditions_that_may_be_the_best_are_confirmed_together() -> None:
     assert "confirm.keep=2" in last(step)
 
 
-def test_what_is_open_gets_the_seeds_that_decide_it_in_a_sweep_of_its_own() -> None:
+def test_what_is_open_gets_the_seeds_that_decide_it_under_the_same_name() -> None:
     best = pages.best_set(2, 0, worse=(1,), more_seeds={0: 7})
     [step] = next_steps(made(best=best, confirmed=confirmed()))
-    # By hand: 3 conditions times 7 seeds, 2 s each.
+    # By hand: 3 conditions times 4 further seeds, 2 s each.
     assert (
         plain(step.words)
-        == "About 7 seeds a condition would decide what is open (now 3): 21 replicates, 42 s of training."
+        == "About 7 seeds a condition would decide what is open (now 3): 12 replicates, 24 s of training more, in the "
+        "same sweep."
     )
+    assert last(step) == "-P config=from-toys/resolved.json -P replicates.count=7 -P replicates.seeds=null"
+
+
+def test_more_seeds_are_others_than_those_of_the_confirmation_which_keeps_its_own() -> None:
+    best = pages.best_set(2, 0, worse=(1,), more_seeds={0: 5})
+    analysis = made(best=best, confirmed=confirmed())
+    fresh = [replace(pages.replicate(2, seed, 0.1, phase="confirm"), seed=str(seed)) for seed in (3, 4)]
+    [step] = next_steps(pages.with_dataset(analysis, replicates=(*analysis.dataset.replicates, *fresh)))
     assert last(step) == (
-        "-P config=from-toys/resolved.json -P name=toys-7-seeds -P replicates.count=7 -P replicates.seeds=null "
-        "-P confirm.seeds=null"
+        "-P config=from-toys/resolved.json -P replicates.count=5 -P 'replicates.seeds=[0, 1, 2, 5, 6]' "
+        "-P 'confirm.seeds=[3, 4]'"
     )
+
+
+def test_a_sweep_that_a_call_started_goes_on_with_a_call() -> None:
+    best = pages.best_set(2, 0, worse=(1,), more_seeds={0: 7})
+    by_call = {"started": tags.BY_CALL, "design": {"study": "train.py:train"}}
+    confirm, more = next_steps(made(best=best, of_dataset=by_call))
+    assert confirm.lines == ("rt.sweep(rt.load('toys').sweep, confirm={'keep': 2, 'replicates': 10})",)
+    assert more.lines == ("rt.sweep(rt.load('toys').sweep, replicates=7)",)
+    [go_on] = next_steps(made(of_dataset={**by_call, "is_complete": False}))
+    assert go_on.lines == ("rt.sweep(rt.load('toys').sweep)",)
+    in_a_cell = {"started": tags.BY_CALL, "design": {"study": ":train"}}
+    _, more = next_steps(made(best=best, of_dataset=in_a_cell))
+    assert more.lines == ("rt.sweep(train, ..., replicates=7)  # ...: the rest as in your call",)
+
+
+@pytest.mark.parametrize(
+    ("started", "project"),
+    [
+        ("https://example.org/toys.git#below", "'https://example.org/toys.git#below' --version abc123"),
+        ("git@example.org:toys.git", "git@example.org:toys.git --version abc123"),
+        ("/data/their toys", "'/data/their toys'"),
+    ],
+)
+def test_a_sweep_from_elsewhere_is_told_with_that_address(started: str, project: str) -> None:
+    best = pages.best_set(2, 0, worse=(1,), more_seeds={0: 7})
+    from_there = {"started": started, "design": {"study": "toy"}, "provenance": {"git commit": "abc123"}}
+    for step in next_steps(made(best=best, of_dataset=from_there)):
+        assert step.lines[-1].startswith(f"mlflow run {project} -e sweep --env-manager local -P config=from-toys/")
 
 
 def test_over_tasks_nothing_is_confirmed_and_every_task_is_counted() -> None:
-    # By hand: 7 seeds of 6 conditions on 4 tasks; a file with tasks refuses a confirmation.
+    # By hand: 4 further seeds of 6 conditions on 4 tasks; a file with tasks refuses a confirmation.
     found = over_tasks()
     best = replace(found.best, more_seeds={0: 7}, verdicts=pages.best_set(20, 0).verdicts)  # type: ignore[type-var]
     steps = next_steps(replace(found, best=best, dataset=replace(found.dataset, run_id="abc")))
     assert len(steps) == 1
-    assert "168 replicates" in plain(steps[0].words)
+    assert "96 replicates" in plain(steps[0].words)
     assert "confirm" not in " ".join(steps[0].lines)
 
 
@@ -79,7 +117,8 @@ def test_after_crossed_replicates_more_seeds_vary_together() -> None:
     best = pages.best_set(2, 0, worse=(1,), more_seeds={0: 7})
     crossed = {"crossed": {"seed": 3, "data.seed": 3}}
     [step] = next_steps(made(best=best, confirmed=confirmed(), of_dataset=crossed))
-    assert "-P replicates.count=7 -P 'replicates.vary=[seed, data.seed]' -P replicates.seeds=null" in last(step)
+    assert "-P name=toys-7-seeds -P replicates.count=7" in last(step)
+    assert """-P 'replicates.vary=["seed", "data.seed"]' -P replicates.seeds=null""" in last(step)
 
 
 def test_what_no_number_of_seeds_decides_is_asked_for_a_difference_that_matters() -> None:

@@ -93,7 +93,17 @@ def test_intervals_of_different_kinds_name_their_own() -> None:
     first, second, third = made.objective
     boot = replace(second, interval=pages.interval(0.41, 0.39, 0.43, 3, method="bca"))
     found = page(replace(made, objective=(first, boot, third))).table("val_loss by condition")
-    assert (found.rows[0][6], found.rows[1][6]) == ("Interval", "[0.390, 0.430] bca, 95 %")
+    assert (found.rows[0][6], found.rows[1][6]) == ("Interval", "[0.390, 0.430] (BCa bootstrap, 95 %)")
+
+
+def test_a_remark_on_many_metrics_stands_once_with_their_names() -> None:
+    made = pages.with_metrics(full(), {f"metric_{i}": {1: 0.5} for i in range(9)})
+    noted = {
+        name: tuple(replace(one, note="all 2 values are equal") for one in all_) for name, all_ in made.metrics.items()
+    }
+    said = [one for one in source(replace(made, metrics=noted)).splitlines() if "all 2 values are equal" in one]
+    assert len([one for one in said if 'class="note"' in one]) == 1
+    assert "metric_4, metric_5 and 3 more: all 2 values are equal." in said[-1]
 
 
 def test_failures_that_differ_in_numbers_only_are_one_row() -> None:

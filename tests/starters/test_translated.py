@@ -6,12 +6,15 @@ import math
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
 
-from rothamsted.errors import SpecError, UserError
+from rothamsted.cli.main import main
+from rothamsted.errors import SpecError, StoreError, UserError
 from rothamsted.starters.from_hydra import from_hydra
 from rothamsted.starters.from_optuna import from_optuna
+from rothamsted.starters.from_optuna_storage import from_optuna_storage
 from rothamsted.starters.from_wandb import from_wandb
 from rothamsted.starters.starter import StarterSweep, write_starter
 
@@ -187,6 +190,74 @@ def test_an_optuna_objective_is_used_as_it_is(tmp_path: Path, monkeypatch: pytes
     }
     lines = [line.partition(": ")[0] for line in starter.left]
     assert lines == ["opt.py:9", "opt.py:10", "opt.py:11", "opt.py:16"]  # more, width, report, callbacks
+
+
+def old_study(name: str = "old", *, n_trials: int = 8, **keys: Any) -> optuna.Study:
+    """A study of Optuna in `old.db`, whose best value is at the least lr."""
+
+    def objective(trial: optuna.Trial) -> float:
+        lr = trial.suggest_float("opt.lr", 1e-4, 1e-1, log=True)
+        depth = trial.suggest_int("depth", 2, 6)
+        width = trial.suggest_int("width", 8, 64, step=8)
+        return lr + depth + width + (trial.suggest_categorical("kind", ["a", None]) == "a")
+
+    sampler = optuna.samplers.RandomSampler(seed=1)
+    study = optuna.create_study(study_name=name, storage="sqlite:///old.db", sampler=sampler, **keys)
+    study.optimize(objective, n_trials=n_trials)
+    return study
+
+
+def test_a_study_in_a_storage_becomes_a_file_that_tries_its_best_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = old_study()
+    best = sorted(study.trials, key=lambda trial: trial.value)[:3]  # authority: Optuna's own trials
+    assert main(["init", "sqlite:///old.db", "from=optuna", "output=new.yaml"]) == 3  # what is trained is missing
+    assert "what was trained is not in the storage" in capsys.readouterr().out
+    assert yaml.safe_load(Path("new.yaml").read_text()) == {
+        "name": "old",
+        "space": {
+            "opt.lr": {"low": 1e-4, "high": 0.1, "log": True},
+            "depth": {"low": 2, "high": 6},
+            "width": {"low": 8, "high": 64, "step": 8},
+            "kind": ["a", None],
+        },
+        "enqueue": [trial.params for trial in best],
+        "objective": {"metric": "value", "direction": "minimize"},
+        "sampler": "tpe",
+        "trials": 30,
+        "replicates": 3,
+    }
+    Path("train.py").write_text(
+        "import dataclasses\n@dataclasses.dataclass\nclass Opt:\n    lr: float = 0.1\n"
+        "def train(seed: int, opt: Opt, depth: int, width: int, kind: str | None):\n    return opt.lr + seed\n"
+    )
+    Path("new.yaml").write_text(f"study: train.py:train\n{Path('new.yaml').read_text()}")
+    assert main(["check", "new.yaml"]) == 0
+
+
+def test_one_of_several_studies_is_named_and_what_its_trials_lack_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old_study(directions=["maximize"])
+    several = optuna.create_study(study_name="two", storage="sqlite:///old.db", directions=["minimize", "maximize"])
+    several.set_metric_names(["loss", "accuracy"])
+    with pytest.raises(StoreError, match=r"has 2 studies; add study=NAME; known: old, two"):
+        from_optuna_storage("sqlite:///old.db", None)
+    with pytest.raises(StoreError, match=r"no study called 'olt' here; did you mean old"):
+        from_optuna_storage("sqlite:///old.db", "olt")
+    with pytest.raises(StoreError, match="'two' has no finished trial"):
+        from_optuna_storage("sqlite:///old.db", "two")
+    with pytest.raises(StoreError, match=r"none\.db: has no study of Optuna"):
+        from_optuna_storage("sqlite:///none.db", None)
+    assert not Path("none.db").exists()
+    several.optimize(lambda trial: (trial.suggest_float("x", 0, trial.number + 1), 1.0), n_trials=2)
+    starter = from_optuna_storage("sqlite:///old.db", "two")
+    assert [one["metric"] for one in written(starter)["objective"]] == ["loss", "accuracy"]
+    assert written(starter)["space"] == {"x": {"low": 0.0, "high": 2.0}}
+    assert starter.left[1:] == ["x was suggested with several domains; the last one is kept"]
 
 
 def test_the_file_beside_gives_the_objective_the_values_of_the_condition(

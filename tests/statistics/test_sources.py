@@ -47,6 +47,20 @@ def test_a_published_example_has_its_shares() -> None:
     assert sum(found.values()) == pytest.approx(1)
 
 
+def test_a_published_examples_intervals_are_weerahandis() -> None:
+    # By hand from the same mean squares, of 5, 3 and 15 degrees of freedom: each over a drawn chi-square over its
+    # degrees of freedom, and the shares of the components of these. Another seed, ten times the draws.
+    df = np.array([5, 3, 15])
+    drawn_squares = np.array([11.24, 32.49, 1.02]) * df / np.random.default_rng(9).chisquare(df, (200_000, 3))
+    targets, judges, rest = drawn_squares.T
+    parts = np.maximum([targets - rest, judges - rest], 0) / [[4], [6]]
+    expected = np.quantile(parts / (parts.sum(axis=0) + rest), [0.025, 0.975], axis=1)
+    found = shares_by_source(RATINGS.reshape(1, -1), {"target": 6, "judge": 4})
+    assert found is not None
+    ends = np.array([(one.low, one.high) for one in found.shares[:2]]).T
+    assert ends == pytest.approx(expected, abs=0.01)
+
+
 def test_units_and_levels_of_conditions_do_not_matter() -> None:
     values = drawn(np.random.default_rng(0), 5, 3, 4, common=0.5)
     turned = values * np.array([[1e-3], [1.0], [7.0], [1e6], [2.0]]) + np.arange(5)[:, None]

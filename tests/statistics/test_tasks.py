@@ -40,6 +40,36 @@ def test_the_mean_is_rliables() -> None:
     assert aggregate(list(A.T), "mean", rng=rng()).estimate == pytest.approx(0.5216666666666666, rel=1e-12)
 
 
+# Scores of rliable's published tests, runs by tasks: tests/rliable/metrics_test.py (X, Y), tests/library_test.py (Z).
+X, Y = np.array([[1.0, 2], [2, 2], [1, 1], [2, 1]]), np.array([[1.0, 1], [2, 2], [3, 3]])
+Z = np.arange(80.0).reshape(5, 16)
+
+
+def test_rliables_published_examples_hold_here() -> None:
+    # metrics_test.py asserts: mean and IQM 1.5 of X and 2 of Y, probability of improvement of X over Y 1/3.
+    for scores, expected in ((X, 1.5), (Y, 2.0)):
+        for how in ("mean", "iqm"):
+            assert aggregate(list(scores.T), how, rng=rng()).estimate == pytest.approx(expected, rel=1e-12)
+    found = probability_of_improvement(list(X.T), list(Y.T), direction="maximize", rng=rng())
+    assert found.estimate == pytest.approx(1 / 3, rel=1e-12)
+
+
+def test_profiles_of_rliables_published_example_hold_here() -> None:
+    # library_test.py draws profiles of Z at the first four thresholds; the shares are those of rliable 1.2.0, and by
+    # hand: 79 of 0, 1, ..., 79 are above 0, 0.25 and 0.5, 78 above 1.
+    thresholds = np.array([0.0, 0.25, 0.5, 1.0, 10.0, 31.5, 50.0, 70.0])
+    found = profile(list(Z.T), thresholds, direction="maximize", rng=rng())
+    assert found.share == pytest.approx((0.9875, 0.9875, 0.9875, 0.975, 0.8625, 0.6, 0.3625, 0.1125), abs=1e-12)
+
+
+def test_intervals_are_wider_than_rliables_by_the_root_of_n_over_n_minus_1() -> None:
+    # rliable 1.2.0, get_interval_estimates of the IQM of Z, 20,000 resamples of all 5 runs, seed 0: 32.43 to 46.45.
+    # Here n - 1 = 4 of 5 runs are drawn, because n of n spread too little (Rao & Wu 1988): wider by sqrt(5 / 4).
+    found = aggregate(list(Z.T), "iqm", rng=rng(), n_resamples=20_000)
+    assert found.estimate == pytest.approx(39.5)
+    assert (found.high - found.low) / (46.450625 - 32.425) == pytest.approx(math.sqrt(5 / 4), rel=0.03)
+
+
 def test_a_task_with_more_runs_does_not_count_more() -> None:
     # By hand: three copies of each run of a task are the same task, so that 2 and 6 runs are as 6 and 6.
     few, many = np.array([0.0, 1.0]), np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
@@ -54,6 +84,13 @@ def test_the_profile_is_rliables() -> None:
         assert found.share == pytest.approx(expected, abs=1e-8)
         assert (found.low <= found.share).all()
         assert (found.share <= found.high).all()
+
+
+def test_the_band_of_a_profile_draws_one_run_less_than_there_are() -> None:
+    # By hand: 2 of 5 runs are above 2.5; of 4 drawn ones X are, binomial with 0.4: P(X = 0) = 0.13 is above 0.05, and
+    # P(X <= 2) = 0.82 and P(X <= 3) = 0.97 lie about 0.95. Of 5 drawn ones the upper end would be 4 of 5.
+    found = profile([np.arange(5.0)], np.array([2.5]), direction="maximize", rng=rng(), level=0.9)
+    assert (found.share.item(), found.low.item(), found.high.item()) == (0.4, 0.0, 0.75)
 
 
 def test_where_less_is_better_the_profile_counts_the_runs_below() -> None:

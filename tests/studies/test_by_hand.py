@@ -19,7 +19,7 @@ from rothamsted.records import Outcome
 from rothamsted.studies import ByHand, Study, flatten, run_by_hand
 from rothamsted.studies.command_line import parse
 from rothamsted.studies.signals import StopRequest
-from rothamsted.tracking import FoundRun, find_runs, read_history
+from rothamsted.tracking import FoundRun, find_runs, read_history, read_text, tracking_uri
 from tests.studies.conftest import RunToy, toy_command, toy_environment
 from tests.studies.test_driver import own_metrics, trained
 from tests.toy import STUDY, Config, Optimizer, ToyError, train
@@ -71,7 +71,8 @@ def test_a_run_carries_its_exports_as_artifacts(home: Path) -> None:
     folder = artifacts(only_run(), home)
     figures = {f"{figure}.{kind}" for figure in ("loss", "lr_schedule") for kind in ("svg", "png")}
     names = {"metrics.csv", "metrics.json", "summary.json", "config.json", *figures}
-    assert {path.name for path in folder.iterdir()} == names == {path.name for path in (home / "out").iterdir()}
+    assert {path.name for path in (home / "out").iterdir()} == names
+    assert {path.name for path in folder.iterdir()} == names | {"origin.json"}
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
     assert [float(row["val_loss"]) for row in rows] == [m.metrics["val_loss"] for m in ending.history]
 
@@ -91,7 +92,9 @@ def test_a_run_names_its_commit_and_its_data(home: Path) -> None:
     run_by_hand(STUDY, Config())
     tags = only_run().tags
     assert tags["mlflow.source.git.commit"] == commit.stdout.strip()
-    assert tags["rothamsted.data_digest"] == STUDY.data_digest(Config())  # type: ignore[misc]
+    origin = json.loads(read_text(only_run().run_id, "origin.json", uri=tracking_uri()) or "")
+    assert origin["rothamsted.data_digest"] == STUDY.data_digest(Config())  # type: ignore[misc]
+    assert not origin.keys() & tags.keys()
     assert tags["rothamsted.study"] == "toy"
 
 

@@ -128,3 +128,12 @@ def test_batch_size_does_not_go_on_from_another_training(changed: dict, why_not:
 def test_batch_size_goes_on_where_only_the_length_differs() -> None:
     assert is_longer(BatchSize(epochs=3.0, evals=5), BatchSize(epochs=1.0))
     assert is_longer(BatchSize(steps=300), BatchSize(steps=300))
+
+
+def test_batch_size_goes_on_from_whole_epochs_only_where_their_last_batch_was_full() -> None:
+    of_rows = {"batch_size": 32, "data": {"n_train": 320}}
+    full, longer = BatchSize(epochs=1.0, **of_rows), BatchSize(epochs=3.0, **of_rows)
+    assert BATCH_SIZE.extends(longer, full)
+    cut = {"batch_size": 32, "data": {"n_train": 330}}  # the last batch of an epoch has 10 rows
+    assert not BATCH_SIZE.extends(BatchSize(epochs=3.0, **cut), BatchSize(epochs=1.0, **cut))
+    assert BATCH_SIZE.extends(BatchSize(epochs=1.0, evals=5, **cut), BatchSize(epochs=1.0, evals=5, **cut))

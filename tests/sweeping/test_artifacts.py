@@ -10,6 +10,7 @@ import pytest
 from rothamsted import tags
 from rothamsted.errors import SpecError, StoreError
 from rothamsted.search import find_search
+from rothamsted.studies import CONFIG_FILE
 from rothamsted.sweeping.open.from_file import load
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sketch import picture
@@ -35,8 +36,9 @@ def folder(project: Project, run: FoundRun) -> Path:
 
 
 def files(project: Project, run: FoundRun) -> set[str]:
+    """Its artifacts, beside the config that every replicate keeps."""
     at = folder(project, run)
-    return {str(path.relative_to(at)) for path in at.rglob("*") if path.is_file()}
+    return {str(path.relative_to(at)) for path in at.rglob("*") if path.is_file()} - {CONFIG_FILE}
 
 
 @pytest.mark.parametrize("population", [1, 4])

@@ -59,6 +59,11 @@ elif how == "slow":
     for step in range(1, 1000):
         report(val_loss=lr, step=step)
         time.sleep(0.05)
+elif how == "slow_rothamsted":
+    import rothamsted
+    for step in range(1, 1000):
+        rothamsted.report(val_loss=lr, step=step)
+        time.sleep(0.05)
 elif how == "same":
     report(val_loss=lr)
 """
@@ -161,12 +166,78 @@ def test_training_is_stopped_early_from_outside_by_its_lines(home: Home) -> None
 
 
 @pytest.mark.usefixtures("script")
+@pytest.mark.parametrize("program", ["slow", "slow_rothamsted"])
+def test_a_pruner_ends_a_command_that_reports_lines_and_knows_nothing_of_it(home: Home, program: str) -> None:
+    run = home.one(of(program, pruner={"name": "threshold", "upper": 0.2}))
+    curve = read_history([run.run_id], ["val_loss"], uri=home.uri)[run.run_id]
+    assert (run.status, run.tags[tags.OUTCOME], len(curve) < 999) == ("KILLED", "pruned", True)
+    assert run.tags[tags.PRUNED_BECAUSE].startswith("at step 1 by pruner threshold: val_loss 0.25")
+    assert "objective" not in run.metrics
+
+
+@pytest.mark.usefixtures("script")
 def test_a_seed_without_effect_stops_the_sweep(home: Home) -> None:
     with pytest.raises(UserError, match=r"the seed does not reach the command's program.*the program is given it as"):
         home.run(of("same"))
 
 
 # ---- what reaches it ----
+
+PARSERS = {  # how people write the command line of a training; each prints the sum of what it was given
+    "argparse": """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--opt.lr", type=float)
+parser.add_argument("--seed", type=int)
+given = vars(parser.parse_args())
+print('{"val_loss": %r}' % (given["opt.lr"] + given["seed"]))
+""",
+    "click": """
+import click
+
+@click.command()
+@click.option("--opt.lr", "lr", type=float)
+@click.option("--seed", type=int)
+def train(lr, seed):
+    print('{"val_loss": %r}' % (lr + seed))
+
+train()
+""",
+    "tyro": """
+import dataclasses
+import tyro
+
+@dataclasses.dataclass
+class Opt:
+    lr: float = 0.1
+
+def train(opt: Opt, seed: int) -> None:
+    print('{"val_loss": %r}' % (opt.lr + seed))
+
+tyro.cli(train)
+""",
+    "hydra": """
+import hydra
+
+@hydra.main(version_base=None, config_path=".", config_name="conf")
+def train(cfg):
+    print('{"val_loss": %r}' % (cfg.opt.lr + cfg.seed))
+
+train()
+""",
+}
+
+
+@pytest.mark.parametrize("parser", sorted(PARSERS))
+def test_a_script_is_swept_with_the_parser_that_it_has(home: Home, parser: str) -> None:
+    pytest.importorskip(parser)
+    (home.root / "train.py").write_text(PARSERS[parser])
+    (home.root / "conf.yaml").write_text("opt: {lr: 0.1}\nseed: 0\nhydra: {run: {dir: .}, output_subdir: null}\n")
+    words = "{overrides}" if parser == "hydra" else "{parameters}"
+    command = f"python train.py {words}"
+    home.run({**SWEEP, "command": command, "space": {"opt.lr": [0.25, 0.5]}, "replicates": {"count": 2}})
+    # The sum of a rate and a seed, by each script.
+    assert sorted(run.metrics["val_loss"] for run in home.runs()) == [0.25, 0.5, 1.25, 1.5]
 
 
 def test_all_the_ways_to_pass_parameters_reach_the_program(home: Home) -> None:

@@ -241,7 +241,8 @@ def test_a_repository_is_swept_at_the_version_that_is_asked_for(home: Home) -> N
     (home.root / "frugal" / "train.py").write_text("raise SystemExit('a later version')\n")
     git("commit", "-am", "second")
     run = home.one({"project": (home.root / "frugal").as_uri(), "version": "v1"})
-    assert (run.status, home.runs("sweep")[0].tags["rothamsted.project_commit"]) == ("FINISHED", commit)
+    origin = json.loads(read_text(home.runs("sweep")[0].run_id, "sweep/origin.json", uri=home.uri) or "")
+    assert (run.status, origin["rothamsted.project_commit"]) == ("FINISHED", commit)
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def logged_models(folder: Path, new_mlflow: Callable[[Path], str]) -> Iterator[S
     new_mlflow(folder)
     with toy_project(folder) as project:
         add_line_study(project)
-        for name in ("batch_size", "files"):
+        for name in ("batch_size", "files", "training"):
             shutil.copytree(
                 ROOT / "projects" / name, folder / "projects" / name, ignore=shutil.ignore_patterns("__pycache__")
             )

@@ -138,12 +138,16 @@ def test_a_model_requires_what_its_study_says_and_mlflow(store: Store, name: str
 
 
 @pytest.mark.parametrize("name", ["jax", "torch"])
-def test_a_model_carries_the_source_of_its_study_and_nothing_else(store: Store, name: str) -> None:
+def test_a_model_carries_the_source_of_its_study_and_what_that_imports_and_nothing_else(
+    store: Store, name: str
+) -> None:
     code = model_folder(store, name) / "code"
     found = {path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file()}
     package = {"jax": ROOT / "projects" / "batch_size", "torch": ROOT / "tests" / "torch_toy"}[name]
     inside = {"jax": "projects/batch_size", "torch": "projects/line"}[name]
     sources = {f"{inside}/{path.relative_to(package).as_posix()}" for path in package.rglob("*.py")}
+    for shared in {"jax": ("files", "training"), "torch": ()}[name]:
+        sources |= {f"projects/{shared}/{path.name}" for path in (ROOT / "projects" / shared).glob("*.py")}
     assert found - {path for path in found if "__pycache__" in path} == (
         sources | {"projects/__init__.py", "rothamsted_served_model.py"}
     )

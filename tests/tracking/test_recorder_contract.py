@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking import open_recorder, read_history
+from rothamsted.tracking import open_recorder, read_history, read_text
 from rothamsted.tracking.sql.engines import engine_of
 from tests.tracking.stores import (
     DATA,
@@ -195,3 +195,14 @@ def test_texts_files_and_folders_become_artifacts(store: Store, tmp_path: Path) 
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_a_text_that_was_added_is_an_artifact_after_the_flush(store: Store) -> None:
+    with store.open() as recorder:
+        run_id = recorder.open_run(
+            experiment_id=store.experiment_id, name="a run", tags={}, params={}, start_ms=START_MS
+        )
+        recorder.add_text(run_id, "{}\n", "config.json")
+        recorder.flush()
+        assert read_text(run_id, "config.json", uri=store.uri) == "{}\n"
+    assert [item.path for item in store.client.list_artifacts(run_id)] == ["config.json"]

@@ -5,24 +5,64 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from typing import Any
+
+from rothamsted.tags import BY_CALL
 
 LONGEST_NAME = 100  # letters, as the sweep file allows
 FILE = "resolved.json"  # the sweep as it ran: every key written out, changes of the command line applied
 
 
-def run_line(entry: str, parameters: Mapping[str, str], *, is_in_project: bool = True) -> str:
+def run_line(entry: str, parameters: Mapping[str, str], *, is_in_project: bool = True, project: str = ".") -> str:
     """One call of an entry point: `mlflow run . -e promote --env-manager local -P sweep=quickstart`.
 
     Args:
         entry: Of MLproject, or a command of `rothamsted`, which are the same.
         parameters: Name -> value.
         is_in_project: What is trained is an entry point of this project; else there may be no MLproject with this one.
+        project: What `mlflow run` is given, see `project_of`.
     """
     if not is_in_project:
         given = [f"--{name} {shlex.quote(value)}" for name, value in parameters.items()]
         return " ".join([f"rothamsted {entry}", *given])
     given = [f"-P {shlex.quote(f'{name}={value}')}" for name, value in parameters.items()]
-    return " ".join([f"mlflow run . -e {entry} --env-manager local", *given])
+    return " ".join([f"mlflow run {project} -e {entry} --env-manager local", *given])
+
+
+def call_line(name: str, study: str, changes: Mapping[str, Any]) -> str:
+    """The call that goes on with a sweep: `rt.sweep(rt.load("digits").sweep, replicates=7)`.
+
+    Args:
+        name: Of the sweep.
+        study: As its file has it; a function that is in no file is named, and its call has the rest.
+        changes: Dotted key -> value.
+    """
+    sections: dict[str, Any] = {}
+    for key, value in changes.items():
+        section, _, below = key.partition(".")
+        if below and value is not None:
+            sections.setdefault(section, {})[below] = value
+        elif not below:
+            sections[section] = value
+    if sections.get("replicates", {}).keys() == {"count"}:
+        sections["replicates"] = sections["replicates"]["count"]
+    keys = "".join(f", {key}={value!r}" for key, value in sections.items())
+    if study.startswith(":"):
+        return f"rt.sweep({study[1:]}, ...{keys})  # ...: the rest as in your call"
+    return f"rt.sweep(rt.load({name!r}).sweep{keys})"
+
+
+def project_of(started: str, commit: str) -> str:
+    """What `mlflow run` is given, as a shell reads it: the folder that the reader is in, or an address at a commit.
+
+    Args:
+        started: How the sweep was, see `tags.STARTED`.
+        commit: That it ran; empty: not known.
+    """
+    if started in ("", BY_CALL):
+        return "."
+    is_folder = started.startswith("/")
+    return " ".join([shlex.quote(started), *([f"--version {commit}"] if commit and not is_folder else [])])
 
 
 def is_entry_point(study: str | None) -> bool:

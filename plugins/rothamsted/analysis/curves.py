@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from rothamsted import tracking
-from rothamsted.analysis.values import Series
+from rothamsted.analysis.values import Dataset, Series
 from rothamsted.tracking import Curve
 
 SECONDS, EPOCH, SAMPLES = "seconds", "epoch", "samples_seen"  # metrics that are axes
@@ -41,6 +41,13 @@ def read_series(
         }
         for run_id, of_run in curves.items()
     }
+
+
+def all_series(dataset: Dataset, *, uri: str) -> dict[str, dict[str, Series]]:
+    """Return the curves of everything that the runs of a dataset have logged: run -> metric -> series."""
+    runs = [one for one in dataset.replicates if one.run_id]
+    metrics = {name for one in runs for name in one.metrics}
+    return read_series({one.run_id: one.started_ms for one in runs}, metrics, uri=uri)
 
 
 def default_curves(objective: str, known: Collection[str]) -> list[str]:

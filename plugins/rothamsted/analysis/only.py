@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rothamsted.analysis.typed import shown, typed
+from rothamsted.analysis.typed import fixed_parameters, shown, typed
 from rothamsted.analysis.values import Analysis, Band, Condition, Dataset, Factor
 from rothamsted.errors import UserError
 from rothamsted.space import identity
@@ -21,14 +21,19 @@ def matching(dataset: Dataset, where: Mapping[str, str]) -> tuple[int, ...]:
 
     Args:
         dataset: Whose conditions.
-        where: Parameter -> value as it is written: 1 is 1.0, and a number may have the six digits of the labels.
+        where: Parameter -> value as it is written: 1 is 1.0, and a number may have the six digits of the labels. A
+            parameter that the sweep's file fixes may be among them, at that value.
 
     Raises:
         UserError: A parameter, a value or a combination that is not there; the text says which there are.
     """
     factors = {factor.name: factor for factor in dataset.factors}
-    kept = list(dataset.conditions)
+    kept, fixed = list(dataset.conditions), fixed_parameters(dataset)
     for name, text in where.items():
+        if name not in factors and name in fixed:
+            if not _is(fixed[name], text):
+                raise UserError(f"where: {name} is never {text}; it is {shown(fixed[name])} in every condition")
+            continue
         if name not in factors:
             raise UserError(f"where: {name!r} is not a parameter that differs here; {known_names(name, factors)}")
         levels = [level for level in factors[name].levels if _is(level, text)]

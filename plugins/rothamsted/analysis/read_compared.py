@@ -18,7 +18,7 @@ from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.search_scores import search_of
-from rothamsted.analysis.typed import factors_of, label, typed
+from rothamsted.analysis.typed import factors_of, fixed_parameters, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, SearchScores
 from rothamsted.errors import StoreError
 from rothamsted.metric import Metric
@@ -55,8 +55,8 @@ def read_compared(
 ) -> tuple[Dataset, tuple[Subject, ...]]:
     """Return the dataset whose conditions are the subjects, in the order in which they were named.
 
-    A sweep stands for its best condition: by its confirmed replicates where it has them, else by those of the
-    search. A run of a trial stands for its replicates, another run for itself.
+    Of a sweep its best condition is compared: its confirmed replicates where it has some, else those of the search.
+    Of a trial's run its replicates are compared, of any other run the run itself.
 
     Args:
         references: Names of sweeps, names or ids of runs, datasets; two or more.
@@ -164,13 +164,12 @@ def _of_dataset(dataset: Dataset, over: str | None) -> Subject:
     fresh = [r for r in members if r.phase == "confirm"]
     what = f"its best condition, {best.label}"
     about = f"{what}, {len(fresh)} fresh seeds" if fresh else f"{what}, as the search saw it (optimistic)"
-    fixed = {name.removeprefix("fixed: "): typed(v) for name, v in dataset.design.items() if name.startswith("fixed: ")}
     return Subject(
         name=dataset.name,
         kind="sweep",
         about=about,
         run_id=dataset.run_id,
-        parameters={**fixed, **best.values},
+        parameters={**fixed_parameters(dataset), **best.values},
         replicates=tuple(fresh or members),
         objective=dataset.objective,
         metrics=dataset.metrics,

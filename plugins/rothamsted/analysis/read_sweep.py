@@ -110,6 +110,7 @@ def read_sweep(
         question=found.question,
         run_id=found.run.run_id,
         experiment_id=found.run.experiment_id,
+        fixed=found.sweep.stage_parameters(0),
         design=design_of(found.sweep),
         looked_by=looked_by(found.sweep),
         sampler=found.sweep.sampler.name,
@@ -126,6 +127,7 @@ def read_sweep(
         varied=found.sweep.varied,
         crossed=found.sweep.replicates.crossed,
         n_repeated=len(once.moved),
+        started=found.run.tags.get(tags.STARTED, ""),
     )
 
 

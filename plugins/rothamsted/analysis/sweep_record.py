@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.analysis.commands import fetch_line, is_entry_point, name_beside, resolved_path, run_line
+from rothamsted.analysis.commands import fetch_line, is_entry_point, name_beside, project_of, resolved_path, run_line
 from rothamsted.analysis.parent_words import parent_words
 from rothamsted.analysis.replicates_words import replicates_words
 from rothamsted.analysis.sweep_runs import SweepRuns
@@ -132,12 +132,13 @@ def how_to_reproduce(found: SweepRuns) -> tuple[str, ...]:
     commit = found.run.tags.get("mlflow.source.git.commit")
     again = {"config": resolved_path(found.sweep.name), "name": name_beside(found.sweep.name, "again")}
     is_dirty = found.run.tags.get("rothamsted.git_dirty") == "true"
+    project = project_of(found.run.tags.get(tags.STARTED, ""), commit or "")
     return (
         *(["# The code had changes that were not committed: the commit alone may give other numbers."] * is_dirty),
         *([f"# The file has the values that were taken: {words}."] if (words := parent_words(found.sweep)) else []),
-        *([f"git checkout {commit}"] if commit else []),
+        *([f"git checkout {commit}"] if commit and project == "." else []),
         fetch_line(found.sweep.name, found.run.run_id),
-        run_line("sweep", again, is_in_project=is_entry_point(found.sweep.study)),
+        run_line("sweep", again, is_in_project=is_entry_point(found.sweep.study), project=project),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rothamsted import tags, tracking
@@ -58,7 +58,7 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
     source = tracking.read_text(run.run_id, files[0], uri=uri) if files else None
     return SweepRuns(
         sweep=sweep,
-        run=run,
+        run=with_origin(run, uri=uri),
         trials={run_id: trial for run_id, trial in trials.items() if run_id not in earlier},
         replicates=sessions,
         question=opening_comment(source or ""),
@@ -66,6 +66,12 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
         metrics=_metrics(run.run_id, listed, uri=uri),
         growths=_growths(run.run_id, listed, uri=uri),
     )
+
+
+def with_origin(run: FoundRun, *, uri: str) -> FoundRun:
+    """The run of a sweep with its digests and its machine among its tags, where they stood once."""
+    text = tracking.read_text(run.run_id, f"sweep/{tags.ORIGIN_FILE}", uri=uri)
+    return run if text is None else replace(run, tags={**run.tags, **json.loads(text)})
 
 
 def _metrics(run_id: str, listed: Sequence[str], *, uri: str) -> dict[str, Metric]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from rothamsted.analysis.values import Condition, Factor
+from rothamsted.analysis.values import Condition, Dataset, Factor
 from rothamsted.space import Choice, Range, identity
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
@@ -54,6 +54,12 @@ def short(value: Any) -> str:
 def label(values: Mapping[str, Any]) -> str:
     """A condition in one line."""
     return ", ".join(f"{name}={shown(value)}" for name, value in values.items()) or "all defaults"
+
+
+def fixed_parameters(dataset: Dataset) -> dict[str, Any]:
+    """The parameters that a sweep's file fixes, by name."""
+    start = "fixed: "
+    return {name.removeprefix(start): typed(text) for name, text in dataset.design.items() if name.startswith(start)}
 
 
 def factors_of(conditions: Sequence[Condition], domains: Mapping[str, Range | Choice] | None = None) -> list[Factor]:

@@ -147,6 +147,7 @@ class Dataset:
     question: str = ""  # the sweep file's opening comment
     run_id: str = ""  # the sweep's run, or the summary run
     experiment_id: str = ""
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # parameters that are the same in every condition
     design: Mapping[str, str] = field(default_factory=dict)  # sampler, seeds, fixed parameters: shown as they are
     provenance: Mapping[str, str] = field(default_factory=dict)  # commit, data digest, versions, host
     how_to_reproduce: tuple[str, ...] = ()  # command lines
@@ -164,6 +165,7 @@ class Dataset:
     sampler: str = ""  # what proposed the conditions; empty: not known
     searches: tuple[SearchScores, ...] = ()  # of a comparison: those of the sweeps that are compared
     task: Task | None = None  # the factor over whose values conditions are compared; None: there is none
+    started: str = ""  # how, where not by a command in the project: see `tags.STARTED`
     cells: Dataset | None = None  # the runs as they were made, where conditions are compared over tasks
 
 

@@ -15,7 +15,6 @@ from rich.console import Console
 from rothamsted.calls.keys import SweepKeys, takes_keys, with_keys
 from rothamsted.calls.spaces import is_short_of
 from rothamsted.errors import UserError
-from rothamsted.metric import RETURNED
 from rothamsted.mlproject import find_home
 from rothamsted.space import DomainError, domain_from_plain
 from rothamsted.spec import Sweep as CheckedSweep
@@ -27,13 +26,14 @@ from rothamsted.studies import Study, find
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.from_file import find_target, load
 from rothamsted.sweeping.open.if_exists import IfExists
+from rothamsted.sweeping.open.usual import usual_metric, usual_name, usual_sampler
 
 if TYPE_CHECKING:
     from rothamsted.calls.result import Result
 
 FILES = (".yaml", ".yml", ".json")
 PLACE = "rt.sweep"  # what errors call the arguments of a call
-_TARGETS = "a function, 'train.py:train', a sweep file such as 'sweep.yaml', or the name of an entry point"
+_TARGETS = "a function, a Sweep, 'train.py:train', a sweep file such as 'sweep.yaml', or the name of an entry point"
 
 
 @takes_keys
@@ -42,7 +42,8 @@ class DescribedSweep:
     """A sweep that is described and checked, and not run.
 
     Args:
-        target: a function, "train.py:train", a sweep file ("sweep.yaml"), or the name of an entry point.
+        target: a function, "train.py:train", a sweep file ("sweep.yaml"), the name of an entry point, or a sweep
+            that is described already, such as `rt.load("digits").sweep`.
         space: parameter -> domain: `uniform`, `loguniform`, `integers`, `choice`, a list, a range, an array.
         keys: the keys of a sweep file; see `SweepKeys`. Beside a file they override what it says.
 
@@ -183,6 +184,11 @@ def _open(target: Any, keys: Mapping[str, Any], root: Path) -> _Opened:
     Raises:
         UserError: nothing, or a thing that cannot be swept.
     """
+    if isinstance(target, DescribedSweep):
+        study = target._study
+        known = {str(target.spec.study): study} if isinstance(study, Study) else {}
+        document = Document(source=PLACE, data=dict(target.plain), places={})
+        return _Opened(document=document, known=known, source=target.source, question=target.question)
     if isinstance(target, Path) or (isinstance(target, str) and target.endswith(FILES)):
         document = read_sweep_file(target)
         text = Path(target).read_text(encoding="utf-8-sig")
@@ -204,15 +210,16 @@ def _with_defaults(document: Document, opened: _Opened) -> Document:
     """What a call without a file leaves out: name, metric, sampler."""
     data = dict(document.data)
     for study in opened.known.values():
-        data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "_", study.name))
+        data.setdefault("name", usual_name(study.name))
         told = data.get("objective")
-        declared = [name for name in study.metrics if "*" not in name]
-        usual = declared if len(declared) == 1 else [RETURNED] * (study.function is not None)
-        if usual and (told is None or (isinstance(told, Mapping) and not {"metric", "expression"} & set(told))):
-            data["objective"] = {"metric": usual[0], **(told or {})}
+        usual = usual_metric(study)
+        if usual is not None and (
+            told is None or (isinstance(told, Mapping) and not {"metric", "expression"} & set(told))
+        ):
+            data["objective"] = {"metric": usual, **(told or {})}
     if "sampler" not in data:
-        is_grid = data.get("trials") is None and all(map(_is_finite, (data.get("space") or {}).values()))
-        data["sampler"] = {"name": "grid" if is_grid else "tpe"}
+        is_finite = all(map(_is_finite, (data.get("space") or {}).values()))
+        data["sampler"] = {"name": usual_sampler(has_trials=data.get("trials") is not None, is_finite=is_finite)}
     first = ("name", "study", "command", "project")
     ordered = {key: data[key] for key in (*first, *(key for key in data if key not in first)) if key in data}
     return Document(source=document.source, data=ordered, places=document.places)

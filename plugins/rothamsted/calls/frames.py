@@ -101,7 +101,13 @@ def replicates_frame(analysis: Analysis) -> pd.DataFrame:
     return _frame(dataset, [conditions[one.condition] for one in ordered], columns, rows)
 
 
-def curves_frame(dataset: Dataset, metric: str, ranking: Sequence[int]) -> pd.DataFrame:
+def has_curve(dataset: Dataset, metric: str, *, samples: bool) -> bool:
+    """Whether some replicate has a curve of a metric, and with `samples` knows the samples seen at each point."""
+    found = [one.series[metric] for one in dataset.replicates if metric in one.series]
+    return any(not samples or one.samples is not None for one in found)
+
+
+def curves_frame(dataset: Dataset, metric: str, ranking: Sequence[int], *, has_samples: bool = False) -> pd.DataFrame:
     """A row a measurement of one metric, those of the best condition first; see `Result.curves`."""
     conditions, place = {one.number: one for one in dataset.conditions}, {n: rank for rank, n in enumerate(ranking)}
     kind = _kind_of_seeds(dataset.replicates)
@@ -111,10 +117,13 @@ def curves_frame(dataset: Dataset, metric: str, ranking: Sequence[int]) -> pd.Da
         if series is None:
             continue
         seed = _seed(one) if kind != "s" else one.seed
-        for step, epoch, seconds, value in zip(series.steps, series.epochs, series.seconds, series.values, strict=True):
-            rows.append((seed, int(step), float(epoch), float(seconds), float(value)))
+        samples = [] if not has_samples else [series.samples if series.samples is not None else series.steps * math.nan]
+        floats = (series.epochs, *samples, series.seconds, series.values)
+        for step, *others in zip(series.steps, *floats, strict=True):
+            rows.append((seed, int(step), *map(float, others)))
             of.append(conditions[one.condition])
-    return _frame(dataset, of, {"seed": kind, "step": "i", "epoch": "f", "seconds": "f", "value": "f"}, rows)
+    names = ("epoch", *(["samples"] if has_samples else []), "seconds", "value")
+    return _frame(dataset, of, {"seed": kind, "step": "i", **dict.fromkeys(names, "f")}, rows)
 
 
 def bands_frame(analysis: Analysis, metric: str, axis: Axis) -> pd.DataFrame:

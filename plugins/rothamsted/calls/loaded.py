@@ -72,7 +72,7 @@ def result_of(
     """
 
     def read(curves: Collection[str]) -> Dataset:
-        return read_sweep(run_id, uri=uri, curves=curves or None)
+        return read_sweep(run_id, uri=uri, curves=curves or None, has_samples=bool(curves))
 
     dataset = read(())
     if databases is not None:  # whatever may be asked later: the databases may be gone by then

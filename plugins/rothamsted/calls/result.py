@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rothamsted.search import OptunaStudy
 
 _KINDS = {"intervals": "forest", "bands": "curves"}  # the names of a call -> those of `catalog.PLOTS`
-_AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "seconds": "seconds"}
+_AXES: Mapping[str, Axis] = {"step": "step", "epoch": "epoch", "samples": "samples", "seconds": "seconds"}
 Read = Callable[[Collection[str]], Dataset]  # the dataset with the curves of these metrics; none: the usual ones
 
 
@@ -128,21 +128,22 @@ class Result:
         """A row a replicate: factors, phase, seed, outcome, objective, every metric, seconds, run, model."""
         return frames.replicates_frame(self.analysis)
 
-    def curves(self, metric: str | None = None) -> pd.DataFrame:
-        """A row a measurement of a metric; None: the objective's.
+    def curves(self, metric: str | None = None, *, samples: bool = False) -> pd.DataFrame:
+        """A row a measurement of a metric; None: the objective's. With `samples` a column of the samples seen, too.
 
         Raises:
             UserError: nobody logged it.
         """
         name = metric or self._metric
-        return frames.curves_frame(self.with_curves([name]), name, self.analysis.ranking)
+        dataset = self.with_curves([name], samples=samples)
+        return frames.curves_frame(dataset, name, self.analysis.ranking, has_samples=samples)
 
     def bands(self, metric: str | None = None, *, by: str = "step") -> pd.DataFrame:
         """A row a point of each condition's mean curve, with the interval for the mean and the replicates behind it.
 
         Args:
             metric: None: the objective's.
-            by: the axis: step, epoch or seconds.
+            by: the axis: step, epoch, samples (where `samples_seen` was logged) or seconds.
 
         Raises:
             UserError: nobody logged it, or there is no such axis.
@@ -150,7 +151,7 @@ class Result:
         if by not in _AXES:
             raise UserError(f"bands: by={by!r} is no axis; {known_names(str(by), _AXES)}")
         name = metric or self._metric
-        dataset = self.with_curves([name])
+        dataset = self.with_curves([name], samples=by == "samples")
         found = self.analysis if dataset is self.dataset else replace(self.analysis, dataset=dataset, bands={})
         return frames.bands_frame(found, name, _AXES[by])
 
@@ -239,14 +240,18 @@ class Result:
         return copy_page(html, place, self.name)
 
     def export(self, folder: str | Path) -> Path:
-        """Write aggregated_results.json and a JSON file for each replicate to a folder; returns the former's path.
+        """Write aggregated_results.json and a folder for each replicate to a folder; returns the former's path.
+
+        A replicate has config.json and results.json, with the curves of all metrics.
 
         Raises:
             UserError: the folder cannot be written.
         """
-        from rothamsted.publish.export import write_export
+        from rothamsted.analysis.curves import all_series
+        from rothamsted.publish.export import NO_CURVES, write_export
 
-        return write_export(self.analysis, Path(folder))
+        curves = all_series(self.dataset, uri=self._tracking_uri) if self._tracking_uri else NO_CURVES
+        return write_export(self.analysis, Path(folder), curves=curves)
 
     def promote(self, policy: str | Path | Policy, *, dry_run: bool = False) -> str:
         """Judge the confirmed winner by a policy; returns the decision: promoted, kept or undecided.
@@ -274,14 +279,14 @@ class Result:
         state = "" if self.is_complete else ", not complete"
         return f"Result({self.name!r}{state}, {len(self.dataset.conditions)} conditions; best: {best})"
 
-    def with_curves(self, metrics: Collection[str]) -> Dataset:
-        """The dataset with the curves of some metrics, read now where they were not.
+    def with_curves(self, metrics: Collection[str], *, samples: bool = False) -> Dataset:
+        """The dataset with the curves of some metrics, and the samples seen if asked for, read now where they were not.
 
         Raises:
             UserError: nobody logged one of them.
         """
         replicates = self.dataset.replicates
-        if all(any(metric in one.series for one in replicates) for metric in metrics):
+        if all(frames.has_curve(self.dataset, metric, samples=samples) for metric in metrics):
             return self.dataset
         known = sorted({name for one in replicates for name in (*one.metrics, *one.series)})
         for metric in metrics:

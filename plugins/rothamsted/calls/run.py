@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from rich.console import Console
 
-from rothamsted import api, tracking
+from rothamsted import api, tags, tracking
 from rothamsted.calls.described import PLACE, DescribedSweep
 from rothamsted.calls.keys import SweepKeys, takes_keys
 from rothamsted.calls.loaded import result_of
@@ -42,7 +42,8 @@ def sweep(
     After Ctrl-C, a timeout or a crash the same call goes on.
 
     Args:
-        target: a function, "train.py:train", a sweep file ("sweep.yaml"), or the name of an entry point.
+        target: a function, "train.py:train", a sweep file ("sweep.yaml"), the name of an entry point, or a sweep
+            that is described already, such as `rt.load("digits").sweep`.
         space: parameter -> domain: `uniform`, `loguniform`, `integers`, `choice`, a list, a range, an array.
         if_exists: what to do where a sweep of this name is there: "resume" goes on, and refuses changed keys or code;
             "new" takes the next free name; "resume_with_changed_code" goes on with the code as it is now.
@@ -91,6 +92,7 @@ def _session(described: DescribedSweep, databases: UnsavedDatabases | None) -> t
         outer_run_id=tracking.current_run_id(),
         source=described.source,
         question=described.question,
+        started=tags.BY_CALL,
     )
     return api.run(spec, study, place, executor=EXECUTORS[spec.execution.executor](), console=console), uri
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.find import find_compared
 from rothamsted.catalog import FIGURE_FORMATS
 from rothamsted.cli.arguments import pairs, take
-from rothamsted.cli.figures import figures, take_plots
+from rothamsted.cli.figures import figures, take_plots, take_where
 from rothamsted.cli.screen import Screen, screen_of
 from rothamsted.cli.settings import (
     find_named,
@@ -35,12 +36,15 @@ from rothamsted.errors import UserError
 from rothamsted.places import REPORTS, command_folder, output_folder
 from rothamsted.records import RunStatus
 
-FIGURE_KEYS = ("format", "where", "size")
+if TYPE_CHECKING:
+    from rothamsted.analysis.values import Analysis
+    from rothamsted.publish.export import Names
 
 
 def analyze(arguments: Sequence[str]) -> int:
     """Compute all statistics of a sweep, or of any runs, again, and write them to MLflow."""
-    return _analyze("analyze", pairs(arguments, command="analyze"), screen_of(arguments, command="analyze"))
+    write_analysis("analyze", pairs(arguments, command="analyze"), screen_of(arguments, command="analyze"))
+    return 0
 
 
 def report(arguments: Sequence[str]) -> int:
@@ -48,15 +52,23 @@ def report(arguments: Sequence[str]) -> int:
     found = pairs(arguments, command="report")
     if found.get("format"):
         return figures(found)
-    for key in FIGURE_KEYS:
+    write_analysis("report", found, screen_of(arguments, command="report"))
+    return 0
+
+
+def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple[Analysis, Path | None]:
+    """Analyse the runs that the keys name, and write everything to MLflow.
+
+    Returns:
+        What was found, and the copy of the page; None: no folder was given.
+    """
+    for key in ("format", "size"):
         if take(found, key) is not None:
-            raise UserError(f"rothamsted report: {key} is of figures; give format={','.join(FIGURE_FORMATS)} with it")
-    return _analyze("report", found, screen_of(arguments, command="report"))
-
-
-def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
+            raise UserError(
+                f"rothamsted {command}: {key} is of figures; give format={','.join(FIGURE_FORMATS)} with it"
+            )
     request = dict(found)
-    plots, folder = take_plots(found, command), take(found, "folder")
+    plots, folder, where = take_plots(found, command), take(found, "folder"), take_where(found)
     export, names_file = take(found, "export"), take(found, "export_names")
     if names_file is not None and export is None:
         raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
@@ -67,7 +79,7 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
-    from rothamsted.publish.export import Names, read_names, write_export
+    from rothamsted.publish.export import Names, read_names
     from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page, write_picture
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
@@ -80,7 +92,7 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     analysis = analyze_dataset(dataset, settings)
     if "reference" in asked and analysis.comparisons is None:
         raise UserError(f"rothamsted {command}: {analysis.gaps['comparisons']}")
-    html = report_html(analysis, plots=plots, options=options)
+    html = report_html(analysis, plots=plots, options=options, where=where)
     recorder = tracking.open_recorder(uri)
     run_id = dataset.run_id or _summary_run(recorder, dataset.experiment_id, dataset.name, request, uri=uri)
     if command == "analyze" and dataset.kind == "sweep":
@@ -92,39 +104,50 @@ def _analyze(command: str, found: dict[str, str], screen: Screen) -> int:
     recorder.close()
     console = screen.console
     console.print(description(analysis), markup=False, soft_wrap=True)
-    if folder is not None:
-        console.print(
-            f"report: {copy_page(html, command_folder() / folder, dataset.name)}", markup=False, soft_wrap=True
-        )
+    page = None if folder is None else copy_page(html, command_folder() / folder, dataset.name)
+    if page is not None:
+        console.print(f"report: {page}", markup=False, soft_wrap=True)
     if export is not None:
-        written = write_export(analysis, command_folder() / export, export_names)
-        console.print(f"export: {written}", markup=False, soft_wrap=True)
+        for text in _exported(analysis, command_folder() / export, export_names, uri=uri):
+            console.print(text, markup=False, soft_wrap=True)
     link = tracking.run_link(uri, dataset.experiment_id, run_id)
     console.print(f"in MLflow: {tracking.ui_command(uri)}    # then {link}", markup=False, soft_wrap=True)
     if screen.is_json:
         from rothamsted.cli.results import plain_analysis
 
         screen.give({**plain_analysis(analysis), "run_id": run_id, "artifact": REPORT})
-    return 0
+    return analysis, page
 
 
 def export(arguments: Sequence[str]) -> int:
     """Write the results of a sweep, or of any runs, into a folder as JSON."""
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
-    from rothamsted.publish.export import Names, read_names, write_export
+    from rothamsted.publish.export import AGGREGATED, Names, read_names
 
     found, screen = pairs(arguments, command="export"), screen_of(arguments, command="export")
     folder, names_file = take(found, "folder", "export") or "export", take(found, "names")
     names = Names() if names_file is None else read_names(Path(names_file))
     asked, over = take_settings(found, "export"), take_over(found, "export")
-    dataset = take_dataset(found, "export", uri=open_store())
+    uri = open_store()
+    dataset = take_dataset(found, "export", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
     analysis = analyze_dataset(with_over(dataset, over, settings, "export"), settings)
-    written = write_export(analysis, Path(folder), names)
-    screen.say(f"export: {written}")
-    screen.give({"sweep": dataset.name, "folder": str(written)})
+    for text in _exported(analysis, Path(folder), names, uri=uri):
+        screen.say(text)
+    screen.give({"sweep": dataset.name, "folder": str(Path(folder) / AGGREGATED)})
     return 0
+
+
+def _exported(analysis: Analysis, folder: Path, names: Names, *, uri: str) -> Iterator[str]:
+    """Write an export with the curves of everything that was logged, and its plots; a line for each file or gap."""
+    from rothamsted.analysis.curves import all_series
+    from rothamsted.publish.export import write_export
+    from rothamsted.publish.named_plots import write_named_plots
+
+    yield f"export: {write_export(analysis, folder, names, all_series(analysis.dataset, uri=uri))}"
+    for figure in write_named_plots(analysis, folder, names):
+        yield f"plot: {figure.paths[0]}" if figure.paths else f"no plot {figure.plot}: {figure.text}"
 
 
 def compare(arguments: Sequence[str]) -> int:

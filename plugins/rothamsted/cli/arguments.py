@@ -37,6 +37,9 @@ class GivenWords:
 def read_line(arguments: Sequence[str], *, command: str) -> GivenWords:
     """Sort `a=1 --b 2 --c=3 --yes FILE -q` into keys, words and what every command takes.
 
+    `--space` takes every domain that follows it: `--space gamma=0.1,1 lr=interval(0.01,1) trials=20` is the space of
+    gamma and lr.
+
     Raises:
         UserError: a key without value or given twice.
     """
@@ -55,7 +58,7 @@ def read_line(arguments: Sequence[str], *, command: str) -> GivenWords:
         elif pair[0] in keys:
             raise UserError(f"rothamsted {command}: {pair[0]} is given twice; give it once")
         else:
-            keys[pair[0]] = pair[1]
+            keys[pair[0]] = _whole_space(pair[1], left) if word == "--space" else pair[1]
     return GivenWords(keys=keys, words=free, common=frozenset(common))
 
 
@@ -136,6 +139,25 @@ def _pair(word: str, left: list[str], command: str) -> tuple[str, str] | None:
     if not left or left[0].startswith("--"):
         raise UserError(f"rothamsted {command}: --{key} has no value; write {key}=VALUE")
     return key, left.pop(0)
+
+
+def _whole_space(text: str, left: list[str]) -> str:
+    """The value of `--space` with the domains that stand after it, which are taken from `left`."""
+    found = [text]
+    while left and _is_domain(left[0]):
+        found.append(left.pop(0))
+    return " ".join(found)
+
+
+def _is_domain(word: str) -> bool:
+    """Whether a word is `name=a,b` or `name=interval(a,b)` of Hydra's sweep grammar; `name=[a,b]` is one value."""
+    key, _, value = word.partition("=")
+    if not _KEY.fullmatch(key):
+        return False
+    before, outside = "", re.sub(r"'[^']*'|\"[^\"]*\"", "", value)
+    while outside != before:
+        before, outside = outside, re.sub(r"[\[({][^\[\](){}]*[\])}]", "", outside)
+    return "," in outside or re.match(r"[a-z]+\(", value) is not None
 
 
 def _own_key(key: str, command: str) -> str:

@@ -77,12 +77,14 @@ def _run(
     prepare_environment(spec, study, lambda line: console.print(line, soft_wrap=True, markup=False))
     with nullcontext() if if_exists is not None else unsaved() as databases:
         spec = spec if databases is None else databases.takes(spec)
+        uri = tracking.tracking_uri() if databases is None else databases.tracking_uri
         place = Place(
             root=root,
-            tracking_uri=tracking.tracking_uri() if databases is None else databases.tracking_uri,
+            tracking_uri=uri,
             outer_run_id=tracking.current_run_id(),
             source=path,
             question=opening_comment(Path(path)) if path else "",
+            started=tracking.project_address(tracking.current_run_id(), uri=uri),
         )
         result = api.run(spec, study, place, executor=executor_of(spec, screen, early), console=console)
         return ended(result, place, screen, is_saved=if_exists is not None)

@@ -80,10 +80,15 @@ _rothamsted() {{
   case "$words[2]" in
 {cases}
   esac
+  if [[ $PREFIX == *=* ]]; then
+    compset -P '*='
+    _files  # the value of a key
+    return
+  fi
   compadd -S '' -- ${{(M)list:#*=}}
   compadd -- ${{list:#*=}}
   [[ $names == sweeps ]] && compadd -- ${{(f)"$({_SWEEPS})"}}
-  [[ $names == files || "$PREFIX" == *=* ]] && _files
+  [[ $names == files ]] && _files
 }}
 compdef _rothamsted rothamsted
 """

@@ -50,7 +50,7 @@ def figures(found: dict[str, str]) -> int:
         found: The keys, `format` among them.
     """
     formats, plots = _formats(found), take_plots(found, "report")
-    given, where, width_mm = take(found, "folder"), _where(found), _size(found)
+    given, where, width_mm = take(found, "folder"), take_where(found), _size(found)
     asked = take_settings(found, "report")
     uri = open_store()
     find_named(found, uri)
@@ -92,8 +92,8 @@ def _formats(found: dict[str, str]) -> list[str]:
     return formats
 
 
-def _where(found: dict[str, str]) -> Mapping[str, str]:
-    """`gamma=1 "name=a b"` as {"gamma": "1", "name": "a b"}."""
+def take_where(found: dict[str, str]) -> Mapping[str, str]:
+    """The conditions that are drawn: `gamma=1 "name=a b"` as {"gamma": "1", "name": "a b"}."""
     text = take(found, "where") or ""
     try:
         words = shlex.split(text)

@@ -6,6 +6,7 @@ import datetime
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from rothamsted import places, tracking
 from rothamsted.cli.arguments import pairs, take, take_many, take_truth
@@ -14,32 +15,64 @@ from rothamsted.cli.screen import Screen, screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import UserError
 from rothamsted.inventory.progress import progress_of
+from rothamsted.inventory.shipped import FOLDER, ShippedSweep, shipped_sweeps
 from rothamsted.inventory.sweeps import STATES, ListedSweep, find_listed
 from rothamsted.inventory.sweeps import list_sweeps as all_sweeps
+from rothamsted.mlproject import find_home
 from rothamsted.suggest import known_names
 
 NOT_YET = 3  # exit status
 
 
 def list_sweeps(arguments: Sequence[str]) -> int:
-    """List the sweeps of both databases."""
+    """List the sweeps of both databases, and the sweep files of the project."""
     found, screen = pairs(arguments, command="list"), screen_of(arguments, command="list")
     wanted = [state for state in (take(found, "state") or "").split(",") if state]
     for state in wanted:
         if state not in STATES:
             raise UserError(f"rothamsted list: state={state} is not one; {known_names(state, STATES)}")
-    given, uri = take(found, "storage"), open_store()
+    given, shipped = take(found, "storage"), [] if wanted else shipped_sweeps(find_home(Path.cwd()))
+    try:
+        uri = open_store()
+    except UserError as none_yet:
+        if not shipped:
+            raise
+        screen.give({"sweeps": [], "shipped": [one.plain for one in shipped]})
+        _show_shipped(shipped, screen)
+        screen.say("", f"none has run here: {none_yet}")
+        return 0
     storage = search_at(given, uri)
     sweeps = [one for one in all_sweeps(uri=uri, storage=storage) if not wanted or one.state in wanted]
-    screen.give({"sweeps": [one.plain for one in sweeps]})
+    screen.give({"sweeps": [one.plain for one in sweeps], "shipped": [one.plain for one in shipped]})
     if screen.is_quiet:
         screen.show(*[one.name for one in sweeps])
-    elif not sweeps:
+        return 0
+    if shipped:
+        _show_shipped(shipped, screen)
+        screen.say("")
+    if sweeps:
+        _show_table(sweeps, screen)
+    else:
         of_state = f" that is {' or '.join(wanted)}" if wanted else ""
         screen.say(f"no sweep{of_state} in {uri} and {storage}; rothamsted init writes a first sweep file")
-    else:
-        _show_table(sweeps, screen)
     return 0
+
+
+def _show_shipped(shipped: Sequence[ShippedSweep], screen: Screen) -> None:
+    """The sweep files of the folder: what to call them, what they ask, what they cost."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if screen.is_json or screen.is_quiet:
+        return
+    console = screen.console
+    table = Table(box=None if not console.is_terminal else Table().box, pad_edge=False)
+    for header, ratio in (("sweep file", None), ("question", 3), ("cost", 2)):
+        table.add_column(header, overflow="fold", no_wrap=ratio is None, ratio=ratio)
+    for one in shipped:
+        table.add_row(*map(escape, (one.short, one.question, one.cost)))
+    console.print(table)
+    screen.say(f"to start one, or several: rothamsted sweep {shipped[0].short}; all of a folder: --all {FOLDER}/FOLDER")
 
 
 def _show_table(sweeps: Sequence[ListedSweep], screen: Screen) -> None:

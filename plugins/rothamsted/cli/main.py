@@ -47,6 +47,16 @@ COMMANDS: dict[str, Command] = {name: _later(name) for name in USAGES}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script."""
+    try:
+        status = _status(argv)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `rothamsted list | head`: whoever reads has enough, and nobody would see a traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _status(argv: Sequence[str] | None) -> int:
     arguments = with_command(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -85,6 +95,11 @@ def _run(command: str, arguments: Sequence[str]) -> int:
         if len(lines := files_of(arguments)) > 1:
             return run_all(lines, run=lambda line: _guarded(lambda: COMMANDS["sweep"](line)), worst=worst)
         return COMMANDS["sweep"](lines[0])
+    if command == "report":
+        from rothamsted.cli.several_reports import lines_of, report_all
+
+        if lines := lines_of(arguments):
+            return report_all(lines, guarded=_guarded, worst=worst)
     lines = each_alone(arguments, command=command)
     if len(lines) == 1:
         return COMMANDS[command](lines[0])

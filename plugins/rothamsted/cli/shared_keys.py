@@ -33,11 +33,11 @@ PLOTS = {
 }
 FIGURES = {
     "format": "png, svg or pdf, a,b: write figures to folder (figures) in place of the page",
-    "where": "with format: only conditions with these values, 'gamma=1 batch_size=64'",
+    "where": "plots show only conditions with these values, 'gamma=1 batch_size=64'",
     "size": "with format: width in mm",
 }
 OUT = {
     "folder": "a copy of the page goes there",
     "export": "folder for the results as JSON",
-    "export_names": "JSON file with other names for the exported fields",
+    "export_names": "YAML or JSON file of other names for fields, conditions and plots",
 }

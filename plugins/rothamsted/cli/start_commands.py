@@ -63,10 +63,11 @@ def init(arguments: Sequence[str]) -> int:
 
     found, screen = pairs(arguments, command="init"), screen_of(arguments, command="init")
     source, tool, output = take(found, "source"), take(found, "from"), take(found, "output")
+    study = take(found, "study")
     root = find_home(Path.cwd())
     if source is not None and tool is None and output is None and source.endswith((".yaml", ".yml")):
         source, output = None, source  # `init mine.yaml`: the file to write
-    starter = _starter(source, tool, root)
+    starter = _starter(source, tool, root, study=study)
     path = Path(output or f"{starter.document['name']}.yaml")
     write_starter(starter, path)
     for one in (path, *starter.beside):
@@ -83,11 +84,18 @@ def init(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _starter(source: str | None, tool: str | None, root: Path) -> StarterSweep:
-    """What a file becomes, or the first sweep of a study that is here."""
-    from rothamsted.starters import from_here, from_hydra, from_optuna, from_wandb
+def _starter(source: str | None, tool: str | None, root: Path, *, study: str | None) -> StarterSweep:
+    """What a file or a study of Optuna becomes, or the first sweep of a study that is here."""
+    from rothamsted.starters import from_here, from_hydra, from_optuna, from_optuna_storage, from_wandb
     from rothamsted.studies import find
 
+    is_storage = source is not None and "://" in source
+    if study is not None and not is_storage:
+        raise UserError(
+            "rothamsted init: study= names a study of an Optuna storage; give its address, sqlite:///old.db"
+        )
+    if source is not None and is_storage and tool == "optuna":
+        return from_optuna_storage.from_optuna_storage(source, study)
     if tool is None:
         target = from_here.choose(source, root)
         return from_here.from_here(target, find(target, root))
@@ -99,7 +107,7 @@ def _starter(source: str | None, tool: str | None, root: Path) -> StarterSweep:
     if tool not in translators:
         raise UserError(f"rothamsted init: from={tool} is not known; {known_names(tool, translators)}")
     if source is None:
-        what = "script with the objective" if tool == "optuna" else "YAML file"
+        what = "script with the objective, or storage" if tool == "optuna" else "YAML file"
         raise UserError(f"rothamsted init: which {what}? write rothamsted init FILE from={tool}")
     return translators[tool](source)
 

@@ -63,7 +63,8 @@ USAGES: Mapping[str, Usage] = {
     "sweep": Usage(
         does="Run a sweep, or go on with it.",
         keys={
-            "config": "the sweep file; by default sweeps/quickstart.yaml",
+            "config": "the sweep file, or the name of one below sweeps/, such as batch_size/fixed_batch; by default "
+            "sweeps/quickstart.yaml",
             "command": "what trains one replicate, with placeholders; also written last, after --",
             "all": "a folder: run each sweep file in it, one after the other",
             "if_exists": "where the name was started before: resume (refuses changed code), new (takes a free name), "
@@ -80,7 +81,7 @@ USAGES: Mapping[str, Usage] = {
     ),
     "check": Usage(
         does="Validate a sweep file, train one replicate to see how long it takes, and print the plan.",
-        keys={"config": "the sweep file", "time": "train nothing"},
+        keys={"config": "the sweep file, or the name of one below sweeps/", "time": "train nothing"},
         words=("config",),
         takes_command=True,
         several="each",
@@ -93,7 +94,8 @@ USAGES: Mapping[str, Usage] = {
         does="Write a sweep file to start from: for a study of this folder, or out of one of Optuna, W&B or Hydra.",
         keys={
             "source": "a study's name, a script, or the file to translate; by default what is found here",
-            "from": "optuna, wandb or hydra: translate the file of that tool",
+            "from": "optuna, wandb or hydra: translate the file of that tool; of Optuna a storage, too",
+            "study": "the name of a study in an Optuna storage (sqlite:///old.db); by default the only one",
             "output": "the file to write; by default NAME.yaml. An existing file is not overwritten",
         },
         words=("source",),
@@ -138,9 +140,10 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "list": Usage(
-        does="List the sweeps of both databases: state, conditions that ended, the best so far, when they began.",
+        does="List the sweep files of the project, with question and cost, and the sweeps of both databases: state, "
+        "conditions that ended, the best so far, when they began.",
         keys={
-            "state": "only those that are running, finished, unfinished or failed, a,b",
+            "state": "only sweeps of the databases that are running, finished, unfinished or failed, a,b",
             "storage": _STORAGE,
         },
         example="state=running",
@@ -190,9 +193,17 @@ USAGES: Mapping[str, Usage] = {
     ),
     "report": Usage(
         does="Write the report of a sweep, or of any runs, as one HTML page; with format=pdf its plots as figures.",
-        keys={**RUNS, **HOW, **PLOTS, **OUT, **FIGURES},
+        keys={
+            **RUNS,
+            "all": "every sweep that is there; with several a page each and an index",
+            **HOW,
+            **PLOTS,
+            **OUT,
+            **FIGURES,
+        },
         words=("sweep",),
         several="each",
+        switches={"all": True},
         example="quickstart plots=forest,curves format=pdf folder=figures",
         completes="sweep",
     ),
@@ -202,7 +213,7 @@ USAGES: Mapping[str, Usage] = {
             **RUNS,
             **HOW,
             "folder": "where to; by default export",
-            "names": "JSON file with other names for the fields",
+            "names": "YAML or JSON file of other names for fields, conditions and plots",
         },
         words=("sweep",),
         several="each",

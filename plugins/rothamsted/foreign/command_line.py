@@ -82,6 +82,10 @@ class CommandLine:
             where = f"{self.folder}, where the command runs"
             raise LaunchError(f"command: there is no file {script!r} in {where}; go to its folder, or correct the path")
 
+    def config_text(self, values: Mapping[str, Any]) -> str:
+        """The parameters of one replicate as JSON: dotted names as objects where the command reads the file."""
+        return json.dumps(nested(values) if self.command.has_config else dict(values), indent=2) + "\n"
+
     def launched(self, values: Mapping[str, Any], scratch: Path, prefix: str = "") -> list[str] | str:
         """The argument list of one replicate, with the files that it names.
 
@@ -91,7 +95,7 @@ class CommandLine:
             prefix: nothing: a command has no environment of its own.
         """
         if self.command.has_config:
-            text = json.dumps(nested(values), indent=2) + "\n"
+            text = self.config_text(values)
             scratch.mkdir(parents=True, exist_ok=True)
             (scratch / CONFIG_FILE).write_text(text, encoding="utf-8")
         if self.command.has_output:

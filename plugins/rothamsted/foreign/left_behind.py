@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rothamsted.foreign.command_line import CONFIG_FILE, OUTPUT_FOLDER
+from rothamsted.foreign.command_line import OUTPUT_FOLDER
 from rothamsted.foreign.process import Exit
 from rothamsted.foreign.report_lines import VARIABLE, ReportFile, points_of_last_line
 from rothamsted.records import MetricPoint, RunStatus
@@ -69,12 +69,10 @@ class LeftBehind:
             self.recorder.flush()
 
     def keep_files(self) -> None:
-        """Keep its output, its config and the content of its folder as artifacts."""
+        """Keep its output and the content of its folder as artifacts."""
         if self.log_path.is_file() and self.log_path.stat().st_size:
             text = self.log_path.read_text(encoding="utf-8", errors="replace")
             self.recorder.log_text(self.run_id, text, OUTPUT)
-        if (self.folder / CONFIG_FILE).is_file():
-            self.recorder.log_file(self.run_id, self.folder / CONFIG_FILE)
         for path in sorted((self.folder / OUTPUT_FOLDER).glob("*")):
             self.recorder.log_file(self.run_id, path, path.name if path.is_dir() else "")
 

@@ -1,4 +1,4 @@
-"""The curves of the objective's metric as one long table: what the report draws, for other programs.
+"""The curves of all metrics that were read with curves, as one long table: what the report draws, for other programs.
 
 Apart from the report's tables because it is long, and only its CSV file is written.
 """
@@ -14,12 +14,13 @@ _COLUMNS = ("condition", "label", "metric", "axis", "x", "mean", "ci_low", "ci_h
 
 
 def curves_table(analysis: Analysis) -> Table:
-    """One row a condition, axis and point: mean, interval and the replicates alive there."""
+    """One row a metric, condition, axis and point: mean, interval, replicates there; the objective's come first."""
     labels = {condition.number: condition.label for condition in analysis.dataset.conditions}
-    metric = analysis.dataset.objective.metric
+    objective = analysis.dataset.objective.metric
     rows = [
         (band.condition, labels[band.condition], metric, axis, x, mean, _finite(low), _finite(high), int(n))
-        for axis, bands in analysis.bands.get(metric, {}).items()
+        for metric in sorted(analysis.bands, key=lambda name: (name != objective, name))
+        for axis, bands in analysis.bands[metric].items()
         for band in bands
         for x, mean, low, high, n in zip(
             band.x.tolist(), band.mean.tolist(), band.low.tolist(), band.high.tolist(), band.n.tolist(), strict=True

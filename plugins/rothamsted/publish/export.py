@@ -1,8 +1,10 @@
-"""An analysis as JSON files for other programs: one entry a condition, one file a replicate.
+"""An analysis as JSON files for other programs: one entry a condition, one folder a replicate.
 
 Apart from the tables because these nest: `aggregated_results.json` maps each condition to its parameters, its number
-of runs and all metrics with mean, std and interval. A file of names gives parameters, metrics and conditions the names
-that an older program looks for.
+of runs and all metrics with mean, std and interval; `individual_results/CONDITION_run_N/` has config.json, with which
+the run is made again, and results.json with its metrics and their curves. A file of names gives parameters, metrics,
+conditions and plots the names that an older program looks for. Numbers are written so that they are read back bit for
+bit.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +21,32 @@ from typing import Any
 import yaml
 
 from rothamsted.analysis.ranking import members_of
-from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Replicate
+from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Replicate, Series
 from rothamsted.errors import StoreError, UserError
+from rothamsted.publish.folder_names import folder_names
 
 AGGREGATED = "aggregated_results.json"
 INDIVIDUAL = "individual_results"
+METRIC = "{metric}"  # in the name of a file: the metric's name in the export
+NO_CURVES: Mapping[str, Mapping[str, Series]] = {}
 _STATISTICS = {"mean": "mean", "std": "sd", "sem": "sem", "median": "median", "min": "min", "max": "max"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedPlot:
+    """A plot that is written under a name of its own.
+
+    Attributes:
+        plot: Its name among the report's.
+        x: Parameter along the horizontal axis; None: as the plot chooses.
+        group: Parameter of the lines or rows; None: as the plot chooses.
+        metrics: One file a metric; none: one of the objective.
+    """
+
+    plot: str
+    x: str | None = None
+    group: str | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,26 +57,42 @@ class Names:
         condition: template of a condition's key with its parameters' (new) names in braces: "dim_{dim}_lr_{lr:.1f}";
             empty: the condition's label, "dim=8, lr=0.1".
         names: name of a parameter or metric -> name in the export; others keep theirs.
+        plots: name of a file, with {metric} in it where there are several -> what is drawn, see `NamedPlot`.
     """
 
     condition: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    plots: Mapping[str, NamedPlot] = field(default_factory=dict)
 
     def of(self, name: str) -> str:
         """The name in the export."""
         return self.names.get(name, name)
 
-    def key(self, condition: Condition) -> str:
-        """The key of a condition.
+    def keys(self, conditions: Sequence[Condition]) -> dict[int, str]:
+        """Number of each condition -> its key; those that rounding would make equal have their numbers in full.
 
         Raises:
-            UserError: The template asks for what the condition does not have, or cannot be filled.
+            UserError: The template asks for what a condition does not have, cannot be filled, or gives a key twice.
         """
-        if not self.condition:
+        found = {one.number: self._filled(self.condition, one) for one in conditions}
+        in_full = re.sub(r"\{([^{}:!]+)[^{}]*\}", r"{\1}", self.condition)
+        counts = Counter(key.casefold() for key in found.values())
+        clashing = [one for one in conditions if counts[found[one.number].casefold()] > 1]
+        for one in clashing:
+            written = ", ".join(f"{name}={value!r}" for name, value in one.values.items())
+            found[one.number] = self._filled(in_full, one) if in_full else written
+        for key, n in Counter(found.values()).items():
+            if n > 1:
+                reason = f"{self.condition!r} gives {key!r} twice; tell conditions apart"
+                raise UserError(f"export_names: condition: {reason}")
+        return found
+
+    def _filled(self, template: str, condition: Condition) -> str:
+        if not template:
             return condition.label or str(condition.number)
         values = {self.of(name): value for name, value in condition.values.items()}
         try:
-            return self.condition.format_map(values)
+            return template.format_map(values)
         except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
             raise UserError(
                 f"export_names: condition: {self.condition!r} cannot be filled ({type(error).__name__}: {error}) from "
@@ -62,7 +101,7 @@ class Names:
 
 
 def read_names(path: Path) -> Names:
-    """Read a YAML or JSON file with `names` and `condition`, either of them optional.
+    """Read a YAML or JSON file with `names`, `condition` and `plots`, each of them optional.
 
     Raises:
         UserError: It cannot be read, or has other keys or values.
@@ -71,13 +110,29 @@ def read_names(path: Path) -> Names:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"export_names={path}: cannot be read: {error}") from error
-    if not isinstance(found, dict) or set(found) - {"names", "condition"}:
-        raise UserError(f"export_names={path}: takes the keys names and condition, not {found!r}")
+    if not isinstance(found, dict) or set(found) - {"names", "condition", "plots"}:
+        raise UserError(f"export_names={path}: takes the keys names, condition and plots, not {found!r}")
     names, condition = found.get("names") or {}, found.get("condition") or ""
     is_text = isinstance(names, dict) and all(isinstance(word, str) for pair in names.items() for word in pair)
     if not (is_text and isinstance(condition, str)):
         raise UserError(f"export_names={path}: names maps names to names, condition is text, not {found!r}")
-    return Names(condition=condition, names=names)
+    return Names(condition=condition, names=names, plots=_named_plots(found.get("plots") or {}, path))
+
+
+def _named_plots(found: Any, path: Path) -> dict[str, NamedPlot]:
+    plots = {}
+    for file, one in found.items() if isinstance(found, dict) else [("plots", found)]:
+        known = {"plot", "x", "group", "metrics"}
+        is_text = isinstance(one, dict) and all(isinstance(one.get(key, ""), str) for key in ("plot", "x", "group"))
+        if not (isinstance(one, dict) and is_text and set(one) <= known and "plot" in one):
+            raise UserError(f"export_names={path}: plots: {file} takes plot, x, group and metrics, not {one!r}")
+        metrics = one.get("metrics") or []
+        if not isinstance(metrics, list) or (len(metrics) > 1 and METRIC not in str(file)):
+            raise UserError(
+                f"export_names={path}: plots: {file}: metrics is a list; {METRIC} in the name tells them apart"
+            )
+        plots[str(file)] = NamedPlot(**{**one, "metrics": tuple(map(str, metrics))})
+    return plots
 
 
 def export_of(analysis: Analysis, names: Names = Names()) -> dict[str, dict[str, Any]]:
@@ -86,15 +141,18 @@ def export_of(analysis: Analysis, names: Names = Names()) -> dict[str, dict[str,
     Statistics are those of the analysis, of the search's finished replicates; what does not exist (an interval of
     one value, NaN) is None. `objective` is the number that conditions are ranked by.
 
+    Args:
+        analysis: What was computed.
+        names: What things are called.
+
     Raises:
         UserError: Two conditions or two metrics get one name.
     """
     members = members_of(analysis.dataset)
+    keys = names.keys(analysis.dataset.conditions)
     entries: dict[str, dict[str, Any]] = {}
     for condition in analysis.dataset.conditions:
-        key = names.key(condition)
-        if key in entries:
-            raise UserError(f"export_names: condition: {names.condition!r} gives {key!r} twice; tell conditions apart")
+        key = keys[condition.number]
         finished = [one for one in members[condition.number] if one.outcome == "finished"]
         entries[key] = {
             **_renamed(condition.values, names),
@@ -106,8 +164,19 @@ def export_of(analysis: Analysis, names: Names = Names()) -> dict[str, dict[str,
     return entries
 
 
-def write_export(analysis: Analysis, folder: Path, names: Names = Names()) -> Path:
-    """Write `aggregated_results.json` and a file for each replicate to a folder; returns the former's path.
+def write_export(
+    analysis: Analysis,
+    folder: Path,
+    names: Names = Names(),
+    curves: Mapping[str, Mapping[str, Series]] = NO_CURVES,
+) -> Path:
+    """Write `aggregated_results.json` and a folder for each replicate to a folder; returns the former's path.
+
+    Args:
+        analysis: What was computed.
+        folder: Where to.
+        names: What things are called.
+        curves: Run -> metric -> curve, written into results.json.
 
     Raises:
         StoreError: The folder cannot be written.
@@ -118,14 +187,37 @@ def write_export(analysis: Analysis, folder: Path, names: Names = Names()) -> Pa
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(_json(entries), encoding="utf-8")
-        for key, entry in entries.items():
-            own = folder / INDIVIDUAL / re.sub(r"[^\w.=-]+", "_", key)
-            own.mkdir(parents=True, exist_ok=True)
-            for number, result in enumerate(entry["individual_results"]):
-                (own / f"run_{number}.json").write_text(_json(result), encoding="utf-8")
+        named = folder_names(entries)
+        for condition, (key, entry) in zip(analysis.dataset.conditions, entries.items(), strict=True):
+            replicates = members_of(analysis.dataset)[condition.number]
+            for number, (one, result) in enumerate(zip(replicates, entry["individual_results"], strict=True)):
+                own = folder / INDIVIDUAL / f"{named[key]}_run_{number}"
+                own.mkdir(parents=True, exist_ok=True)
+                own_curves = {names.of(name): _curve(series) for name, series in curves.get(one.run_id, {}).items()}
+                (own / "results.json").write_text(_json({**result, "curves": own_curves}), encoding="utf-8")
+                (own / "config.json").write_text(_json(_config(analysis, condition, one)), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"export {folder}: cannot be written: {error.strerror}; give another folder") from error
     return path
+
+
+def _config(analysis: Analysis, condition: Condition, one: Replicate) -> dict[str, Any]:
+    """The settings of one run under their own names, nested: `--config` takes it."""
+    seed = {"seed": int(one.seed) if one.seed.isdecimal() else one.seed}
+    nested: dict[str, Any] = {}
+    for name, value in {**analysis.dataset.fixed, **condition.values, **seed, **one.varied}.items():
+        *parents, leaf = name.split(".")
+        part = nested
+        for parent in parents:
+            below = part.setdefault(parent, {})
+            part = below if isinstance(below, dict) else part
+        part[leaf] = _plain(value)
+    return nested
+
+
+def _curve(series: Series) -> dict[str, list[Any]]:
+    values = {"step": series.steps, "epoch": series.epochs, "seconds": series.seconds, "value": series.values}
+    return {name: [_plain(value) for value in column.tolist()] for name, column in values.items()}
 
 
 def _aggregated(

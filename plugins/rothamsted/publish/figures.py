@@ -59,11 +59,8 @@ def write_figures(
         UserError: A plot that was named has nothing to show, or `where` names what is not there.
         StoreError: The folder cannot be written.
     """
-    kept = matching(analysis.dataset, where)
-    drawn = only(analysis, kept) if where else analysis
+    drawn, said = narrowed(analysis, where)
     values = [f"{name}={value}" for name, value in where.items()]
-    n = f"{len(kept)} of {len(analysis.dataset.conditions)}"
-    said = f" Only conditions with {', '.join(values)}: {n}." if where else ""
     figures, contents = [], {}
     for name in plots or list(PLOTS):
         try:
@@ -77,7 +74,7 @@ def write_figures(
         paths = {kind: folder / f"{stem}.{kind}" for kind in rendered.files}
         figures.append(WrittenFigure(plot=name, paths=tuple(paths.values()), text=rendered.caption + said))
         contents |= {paths[kind]: content for kind, content in rendered.files.items()}
-    _write(folder, contents)
+    write_contents(folder, contents)
     return figures
 
 
@@ -101,11 +98,30 @@ def copy_pictures(analysis: Analysis, folder: Path, *, uri: str) -> list[Written
             contents[target] = content
             text = f"{path} of a replicate of the best condition, number {first.condition}, seed {first.seed}."
             figures.append(WrittenFigure(plot=path, paths=(target,), text=text))
-    _write(folder, contents)
+    write_contents(folder, contents)
     return figures
 
 
-def _write(folder: Path, contents: Mapping[Path, bytes]) -> None:
+def narrowed(analysis: Analysis, where: Mapping[str, str]) -> tuple[Analysis, str]:
+    """The analysis with the conditions that have these values alone, and the sentence that says so.
+
+    Raises:
+        UserError: `where` names what is not there.
+    """
+    if not where:
+        return analysis, ""
+    kept = matching(analysis.dataset, where)
+    values = ", ".join(f"{name}={value}" for name, value in where.items())
+    said = f" Only conditions with {values}: {len(kept)} of {len(analysis.dataset.conditions)}."
+    return only(analysis, kept), said
+
+
+def write_contents(folder: Path, contents: Mapping[Path, bytes]) -> None:
+    """Write files of a folder, which is made where missing.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():

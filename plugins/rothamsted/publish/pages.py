@@ -7,34 +7,72 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from rothamsted import __version__
+from rothamsted.analysis.curves import default_curves
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError
+from rothamsted.publish.figures import narrowed
 from rothamsted.reporting.page.report_page import render_report
-from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, render, render_files
+from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, Rendered, render, render_files
 from rothamsted.tracking import Recorder
 
 REPORT = "report/report.html"
 PICTURE = "report/intervals.png"
 PICTURE_DPI = 110  # about 750 pixels wide, as wide as a description
 INTERVALS = "forest"  # the plot of it
+CURVES = "curves"  # the plot of the objective's, and in `name-N` of a further metric's
 
 
-def report_html(analysis: Analysis, *, plots: Sequence[str] = (), options: PlotOptions | None = None) -> str:
-    """The report of an analysis; without names, every plot that applies to it."""
+def report_html(
+    analysis: Analysis,
+    *,
+    plots: Sequence[str] = (),
+    options: PlotOptions | None = None,
+    where: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The report of an analysis.
+
+    Curves of metrics that were asked for follow those of the objective, each in a figure of its own.
+
+    Args:
+        analysis: Of all conditions.
+        plots: Names; none: every plot that applies.
+        options: What the plots show.
+        where: Parameter -> value, as it is written: the plots show conditions with these values alone, and say so.
+
+    Raises:
+        UserError: `where` names what is not there.
+    """
     chosen = options or PlotOptions()
-    return render_report(
-        analysis,
-        plots=list(plots) or [name for name, _ in PLOTS.items()],
-        render=lambda name: render(name, analysis, chosen),
-        generated_at=now_text(),
-        version=__version__,
-    )
+    narrow, said = narrowed(analysis, where)
+    names = list(plots) or [name for name, _ in PLOTS.items()]
+    further = {f"{CURVES}-{n}": metric for n, metric in enumerate(_further_curves(analysis), start=1)}
+    if CURVES in names:
+        at = names.index(CURVES) + 1
+        names[at:at] = list(further)
+
+    def drawn(name: str) -> Rendered:
+        if name not in further:
+            found = render(name, narrow, chosen)
+        else:
+            found = render(CURVES, narrow, replace(chosen, metric=further[name]))
+            found = replace(found, name=name, title=f"{found.title}: {further[name]}")
+        return replace(found, caption=found.caption + said)
+
+    return render_report(analysis, plots=names, render=drawn, generated_at=now_text(), version=__version__)
+
+
+def _further_curves(analysis: Analysis) -> list[str]:
+    """The metrics with curves beyond those that are read without being asked for."""
+    usual = default_curves(analysis.dataset.objective.metric, {*analysis.metrics, *analysis.bands})
+    return [name for name in analysis.bands if name not in usual]
 
 
 def write_page(recorder: Recorder, run_id: str, html: str, path: str = REPORT) -> None:

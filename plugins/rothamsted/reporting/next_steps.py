@@ -1,4 +1,4 @@
-"""Say what to do after a sweep, as commands that can be pasted: one place for the report and the terminal.
+"""Say what to do after a sweep, as commands or calls that can be pasted: one place for the report and the terminal.
 
 What is said follows from the verdicts alone: a sweep that has not ended is ended, a best condition is confirmed on
 fresh seeds, what is open gets the seeds that decide it, and what is decided is promoted.
@@ -6,12 +6,24 @@ fresh seeds, what is open gets the seeds that decide it, and what is decided is 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
-from rothamsted.analysis.commands import fetch_line, is_entry_point, name_beside, resolved_path, run_line
+from rothamsted.analysis.commands import (
+    call_line,
+    fetch_line,
+    is_entry_point,
+    name_beside,
+    project_of,
+    resolved_path,
+    run_line,
+)
 from rothamsted.analysis.values import Analysis, Best
 from rothamsted.statistics.best_power import MOST_SEEDS
+from rothamsted.tags import BY_CALL
 from rothamsted.wording import count, duration, number
 
 MOST_CONFIRMED = 5  # conditions that are proposed for a confirmation
@@ -41,15 +53,7 @@ def next_steps(analysis: Analysis) -> tuple[NextStep, ...]:
 
 
 def _go_on(analysis: Analysis) -> NextStep:
-    dataset = analysis.dataset
-    same = {"config": resolved_path(dataset.name)}
-    return NextStep(
-        words="The sweep has not ended. Go on with it:",
-        lines=(
-            fetch_line(dataset.name, dataset.run_id),
-            run_line("sweep", same, is_in_project=_is_in_project(analysis)),
-        ),
-    )
+    return NextStep(words="The sweep has not ended. Go on with it:", lines=_changed(analysis, {}))
 
 
 def _confirm(analysis: Analysis) -> NextStep | None:
@@ -61,7 +65,7 @@ def _confirm(analysis: Analysis) -> NextStep | None:
         return None
     n_kept = min(len(analysis.best.members) if analysis.best else 1, MOST_CONFIRMED)
     which = "the best condition" if n_kept == 1 else f"the {n_kept} best conditions"
-    changes = {"confirm.keep": str(n_kept), "confirm.replicates": str(FRESH_SEEDS)}
+    changes = {"confirm.keep": n_kept, "confirm.replicates": FRESH_SEEDS}
     cost = _cost(analysis, n_kept * FRESH_SEEDS)
     return NextStep(
         words=f"Confirm {which}: train again on {FRESH_SEEDS} fresh seeds, for an estimate that the choice has no part "
@@ -85,12 +89,28 @@ def _more_seeds(analysis: Analysis) -> NextStep | None:
     words = f"About {count(n_seeds, 'seed')} a condition would decide {which} (now {now})"
     if not _can_go_on(analysis) or _is_staged(analysis):
         return NextStep(words=f"{words}.")
-    seeds = {"name": name_beside(analysis.dataset.name, f"{n_seeds}-seeds"), "replicates.count": str(n_seeds)}
     if crossed := analysis.dataset.crossed:  # all combinations of so many would be many trainings for as few values
-        seeds["replicates.vary"] = f"[{', '.join(crossed)}]"
-    free = {"replicates.seeds": "null"} | ({"confirm.seeds": "null"} if _has_confirmation(analysis) else {})
-    cost = _cost(analysis, n_seeds * n_conditions)
-    return NextStep(words=f"{words}: {cost}.", lines=_changed(analysis, {**seeds, **free}))
+        name = name_beside(analysis.dataset.name, f"{n_seeds}-seeds")
+        seeds = {"name": name, "replicates.count": n_seeds, "replicates.vary": list(crossed), "replicates.seeds": None}
+        seeds |= {"confirm.seeds": None} if _has_confirmation(analysis) else {}
+        return NextStep(words=f"{words}: {_cost(analysis, n_seeds * n_conditions)}.", lines=_changed(analysis, seeds))
+    more = f"{words}: {_cost(analysis, (n_seeds - now) * n_conditions)} more, in the same sweep."
+    return NextStep(words=more, lines=_changed(analysis, _grown(analysis, n_seeds)))
+
+
+def _grown(analysis: Analysis, n_seeds: int) -> dict[str, Any]:
+    """The keys by which a sweep grows to so many seeds: its own first, then others than those of its confirmation."""
+    of_phase = {
+        phase: sorted({int(one.seed) for one in analysis.dataset.replicates if one.phase == phase})
+        for phase in ("search", "confirm")
+    }
+    own, fresh = of_phase["search"], of_phase["confirm"]
+    first = max([*own, *fresh]) + 1
+    seeds = [*own, *range(first, first + n_seeds - len(own))]
+    if not fresh and seeds == list(range(n_seeds)):
+        return {"replicates.count": n_seeds, "replicates.seeds": None}
+    kept = {"confirm.seeds": fresh} if fresh else {}
+    return {"replicates.count": n_seeds, "replicates.seeds": seeds, **kept}
 
 
 def _too_many(analysis: Analysis, best: Best) -> NextStep:
@@ -103,7 +123,7 @@ def _too_many(analysis: Analysis, best: Best) -> NextStep:
     asked = {"sweep": analysis.dataset.name, "difference": loss}
     return NextStep(
         words=f"{words}, or ask how many seeds show a loss of half of what this sweep could show ({loss}):",
-        lines=(run_line("power", asked, is_in_project=_is_in_project(analysis)),),
+        lines=(run_line("power", asked, is_in_project=_is_in_project(analysis), project=_project(analysis)),),
     )
 
 
@@ -118,15 +138,24 @@ def _promote(analysis: Analysis) -> NextStep | None:
         return None
     return NextStep(
         words="Judge the confirmed condition against the model in use, and register it if it is better:",
-        lines=(run_line("promote", {"sweep": dataset.name}),),
+        lines=(run_line("promote", {"sweep": dataset.name}, project=_project(analysis)),),
     )
 
 
-def _changed(analysis: Analysis, changes: dict[str, str]) -> tuple[str, ...]:
-    """The sweep's own file with changes."""
+def _changed(analysis: Analysis, changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The sweep's own file with changes; the call with them where a call started it."""
     dataset = analysis.dataset
-    given = {"config": resolved_path(dataset.name), **changes}
-    return fetch_line(dataset.name, dataset.run_id), run_line("sweep", given, is_in_project=_is_in_project(analysis))
+    if dataset.started == BY_CALL:
+        return (call_line(dataset.name, dataset.design.get("study", ""), changes),)
+    given = {"config": resolved_path(dataset.name)}
+    given |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()}
+    where = {"is_in_project": _is_in_project(analysis), "project": _project(analysis)}
+    return fetch_line(dataset.name, dataset.run_id), run_line("sweep", given, **where)
+
+
+def _project(analysis: Analysis) -> str:
+    """What `mlflow run` is given."""
+    return project_of(analysis.dataset.started, analysis.dataset.provenance.get("git commit", ""))
 
 
 def _cost(analysis: Analysis, n: int) -> str:

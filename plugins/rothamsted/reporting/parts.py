@@ -29,6 +29,7 @@ class Cell:
     text: str
     sort: str = ""  # a number where its column is numeric; empty goes last
     hint: str = ""  # shown when pointed at
+    link: str = ""  # address of a page beside this one; empty: no link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +132,10 @@ class IntervalChart:
     has_verdicts: bool
     rows: tuple[ChartRow, ...]
     n_shown: int  # rows in sight
-    ticks: tuple[tuple[float, str], ...]  # place on the axis, label
+    ticks: tuple[tuple[float, str], ...]  # of the rows in sight: place on the axis, label
+    folded_ticks: tuple[
+        tuple[float, str], ...
+    ] = ()  # of the rows that are folded away, which have an axis of their own
     notes: tuple[str, ...] = ()
     kind: Literal["chart"] = field(default="chart", init=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rothamsted.analysis.values import Analysis, Best
+from rothamsted.analysis.values import Analysis, Best, Comparisons
 from rothamsted.wording import GAP, count, joined, level_percent, number
 
 METHODS = {
@@ -12,7 +12,25 @@ METHODS = {
     "trimmed": "Yuen's tests of trimmed means of all pairs, corrected by Bonferroni and Holm",
     "bounds": "order statistics of both conditions of each pair, corrected by Bonferroni and Holm",
 }
+CORRECTIONS = {"holm": "Holm", "bonferroni": "Bonferroni", "bh": "Benjamini-Hochberg"}
+TOGETHER = ("dunnett", "tukey")  # procedures whose intervals hold together
 OPEN = "open: more seeds are needed to say"
+
+
+def comparison_words(family: Comparisons) -> str:
+    """How conditions were compared with a reference: "paired t, corrected by Holm"."""
+    if family.correction in TOGETHER:  # the test is the correction
+        return family.test
+    if family.correction == "none":
+        return f"{family.test}, not corrected for the number of comparisons"
+    return f"{family.test}, corrected by {CORRECTIONS.get(family.correction, family.correction)}"
+
+
+def intervals_words(family: Comparisons) -> str:
+    """What the intervals of the differences hold for."""
+    if family.correction in TOGETHER:
+        return f"intervals that all hold together with {level_percent(family.level)} confidence"
+    return f"{level_percent(family.level)} intervals, each for itself: not corrected for the number of comparisons"
 
 
 def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool = True) -> str:

@@ -5,6 +5,10 @@ Apart, because it is read from the file when a sweep starts and from the record 
 
 from __future__ import annotations
 
+import re
+
+_HEADWORD = re.compile(r"([A-Z][A-Za-z ]{2,24}):\s+(.*)")  # "Cost: 60 replicates of 0.02 s"
+
 
 def opening_comment(text: str) -> str:
     """Return the comment lines at the top of a sweep file, without their marks."""
@@ -14,3 +18,17 @@ def opening_comment(text: str) -> str:
             break
         lines.append(line.lstrip("#").strip())
     return "\n".join(lines)
+
+
+def headed(question: str) -> list[tuple[str, str]]:
+    """The lines of a sweep file's opening comment: headword, which may be empty, and text."""
+    items: list[tuple[str, str]] = []
+    for line in question.splitlines():
+        found = _HEADWORD.fullmatch(line.strip())
+        if found:
+            items.append((found[1], found[2]))
+        elif items and line.strip():
+            items[-1] = (items[-1][0], f"{items[-1][1]} {line.strip()}")
+        elif line.strip():
+            items.append(("", line.strip()))
+    return items

@@ -21,6 +21,7 @@ EXAMPLES: Mapping[str, str] = {
     "parameters_from.values": "parameters_from: {sweep: widths, values: {width: 64}}",
     "parameters_from.open_against": "parameters_from: {sweep: widths, values: {width: 64}, open_against: [width=128]}",
     "parameters_file": "parameters_file: configs/small.yaml",
+    "short_forms": "short_forms: {eta: optimizer.lr}",
     "space": "space: {optimizer.lr: {low: 0.001, high: 1.0, log: true, points: 4}, batch_size: [16, 64]}",
     "objective": "objective: {metric: val_loss, direction: minimize}",
     "metric": "metric: val_loss",

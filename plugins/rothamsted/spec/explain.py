@@ -21,6 +21,7 @@ from rothamsted.spec.load import KEYS
 from rothamsted.spec.overrides import OBJECTIVE_KEYS, SHORT_FORMS
 from rothamsted.spec.parameters_file import PARAMETERS_FILE
 from rothamsted.spec.schema import Sweep
+from rothamsted.spec.short_forms import OWN_SHORT_FORMS
 from rothamsted.suggest import known_names
 
 _READERS: Mapping[Any, str] = {  # what a value is read by -> what it takes
@@ -39,6 +40,7 @@ _READERS: Mapping[Any, str] = {  # what a value is read by -> what it takes
 _NONE = re.compile(r"\bNone\b")  # as the docstrings have it, which are for programmers
 _PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Any: "any value"}
 _FILE_OF_PARAMETERS = "a JSON or YAML file of parameters, below all that the file and the command line say"
+_OWN_SHORT_FORMS = "names for the command line, each for a key, or for a range by its width in decades: lr_range=2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,13 @@ def explained_keys() -> Mapping[str, Explained]:
         default="none",
         meaning=_FILE_OF_PARAMETERS,
         example=EXAMPLES[PARAMETERS_FILE],
+    )
+    found[OWN_SHORT_FORMS] = Explained(
+        key=OWN_SHORT_FORMS,
+        type="a mapping of names to a key or {decades: space.NAME}",
+        default="none",
+        meaning=_OWN_SHORT_FORMS,
+        example=EXAMPLES[OWN_SHORT_FORMS],
     )
     for key in OBJECTIVE_KEYS:
         long = found[f"objective.{key}"]

@@ -42,6 +42,7 @@ from rothamsted.spec.pruner import read_pruner
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
 from rothamsted.spec.rules_command import check_placeholders
 from rothamsted.spec.schema import FILE_KEYS, Sweep
+from rothamsted.spec.short_forms import OWN_SHORT_FORMS, with_short_forms
 from rothamsted.spec.taken import Take, take_parameters
 from rothamsted.spec.target import (
     PROJECT_KEYS,
@@ -56,7 +57,7 @@ from rothamsted.spec.target import (
 from rothamsted.spec.varied import check_varied_fields
 from rothamsted.suggest import known_names
 
-KEYS = (*FILE_KEYS, *OBJECTIVE_KEYS, PARAMETERS_FILE)
+KEYS = (*FILE_KEYS, *OBJECTIVE_KEYS, PARAMETERS_FILE, OWN_SHORT_FORMS)
 SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
 _READ_APART = frozenset(  # by themselves, or with the study or the project
     {"space", "parameters", "enqueue", "pruner", PARAMETERS_FILE, "study", "project", *PROJECT_KEYS, UNDECLARED}
@@ -81,7 +82,8 @@ def load_sweep(
     Args:
         path: the sweep file; or its contents, as they were read or made; None: the command line has all there is.
         overrides: key -> text from the command line: any key of a sweep file, dotted; `space` in Hydra's
-            sweep grammar; any parameter of the study, which fixes it and takes it out of the space.
+            sweep grammar; any parameter of the study, which fixes it and takes it out of the space; one of the
+            file's own `short_forms`.
         parameter_names: study -> {dotted parameter: its type}, or None where there is no such study.
         project_parameters: foreign project, entry point, version -> {declared parameter: its type, None where it
             takes any plain value}, or None where it has no such entry point; None: there are no foreign projects.
@@ -98,7 +100,8 @@ def load_sweep(
     """
     document = path if isinstance(path, Document) else read_sweep_file(path)
     _check_keys(document)
-    document, given = override_sweep_keys(expand_short_forms(document), overrides or {}, SWEEP_KEYS)
+    document, written = with_short_forms(document, overrides or {}, SWEEP_KEYS)
+    document, given = override_sweep_keys(expand_short_forms(document), written, SWEEP_KEYS)
     check_available(document)
     document = with_command_defaults(document)
     _check_values(document)

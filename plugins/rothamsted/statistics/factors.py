@@ -259,7 +259,7 @@ def _method(model: anova.Model, level: float, errors: Errors) -> str:
     effects = "main effects" if order == 1 else f"interactions of up to {order} factors"
     block = ", seed as block" if any(term.is_block for term in model.terms) else ""
     if errors == "own":
-        against = "F and t intervals at {} from the spread of each condition by itself (Brunner, Dette and Munk)"
+        against = "F tests and {} t intervals from the spread of each condition by itself (Brunner, Dette and Munk)"
     else:
-        against = "t intervals at {} from the pooled residual"
-    return f"analysis of variance, Type II, {effects}{block}; {against.format(f'{level:g}')}"
+        against = "{} t intervals from the pooled residual"
+    return f"analysis of variance, Type II, {effects}{block}; {against.format(f'{100 * level:g} %')}"

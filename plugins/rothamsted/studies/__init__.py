@@ -18,16 +18,17 @@ from rothamsted.studies.contract import (
     rows_of_shares,
 )
 from rothamsted.studies.driver import OnArtifacts, drive
-from rothamsted.studies.exports import write_exports
+from rothamsted.studies.exports import CONFIG_FILE, config_text, write_exports
 from rothamsted.studies.fields import field_names, field_types, flatten, set_fields
 from rothamsted.studies.find import find, is_script, load_study, study_module
 from rothamsted.studies.keep import Keep
 from rothamsted.studies.multirun import has_several
 from rothamsted.studies.prepare import describe_datasets, prepare_data
-from rothamsted.studies.provenance import source_tags, study_tags
+from rothamsted.studies.provenance import source_tags, study_tags, without_origin
 from rothamsted.studies.signals import StopRequest, stop_on_signals
 
 __all__ = [
+    "CONFIG_FILE",
     "ByHand",
     "Checkpoint",
     "Contents",
@@ -39,6 +40,7 @@ __all__ = [
     "StopRequest",
     "Study",
     "check_population",
+    "config_text",
     "describe_datasets",
     "digest_of_data",
     "drive",
@@ -60,6 +62,7 @@ __all__ = [
     "stop_on_signals",
     "study_module",
     "study_tags",
+    "without_origin",
     "write_artifacts",
     "write_exports",
 ]

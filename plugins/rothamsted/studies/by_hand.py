@@ -23,7 +23,7 @@ from rothamsted.studies.checkpoint import Checkpoint
 from rothamsted.studies.command_line import STATE, ByHand, name_folder, parse
 from rothamsted.studies.contract import Study, digest_of_data
 from rothamsted.studies.driver import drive
-from rothamsted.studies.exports import CONFIG, RunningExports, write_exports
+from rothamsted.studies.exports import CONFIG_FILE, RunningExports, write_exports
 from rothamsted.studies.fields import flatten
 from rothamsted.studies.multirun import combinations, has_several, numbered
 from rothamsted.studies.provenance import study_tags
@@ -205,7 +205,7 @@ def check_new(folder: Path, *, place: str) -> None:
     Raises:
         StudyError: it has; begins with `place`.
     """
-    if (folder / CONFIG).exists() and not (folder / STATE).exists():
+    if (folder / CONFIG_FILE).exists() and not (folder / STATE).exists():
         raise StudyError(f"{place}: {folder} has the files of another run; give another name or remove it")
 
 

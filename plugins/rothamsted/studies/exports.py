@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from pydantic import BaseModel
+
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.studies.atomic import write_atomically
@@ -21,7 +23,7 @@ from rothamsted.studies.contract import RESERVED_METRICS
 from rothamsted.studies.run_curves import figure_files, loss_curves_data, metric_names
 
 RUNNING = "running"  # the outcome in the summary of a run that has not ended, or that was killed
-CONFIG = "config.json"
+CONFIG_FILE = "config.json"
 SHARE_OF_TIME = 0.01  # most of a run's time that writing files again takes, the lines of metrics.csv apart
 
 
@@ -39,7 +41,7 @@ def write_exports(folder: Path, config: Mapping[str, Any], ending: Ending) -> li
     contents = {
         "metrics.csv": metrics_csv(ending.history).encode(),
         "summary.json": _json(summary(ending)),
-        CONFIG: _json(config),
+        CONFIG_FILE: _json(config),
         **_json_of_metrics(ending.history),
         **figure_files(ending.history),
     }
@@ -82,7 +84,7 @@ class RunningExports:
         so_far = Ending(outcome=Outcome.INTERRUPTED, history=tuple(self._history), seconds=last.seconds)
         return {
             "summary.json": _json({**summary(so_far), "outcome": RUNNING}),
-            CONFIG: _json(self.config),
+            CONFIG_FILE: _json(self.config),
             **_json_of_metrics(self._history),
         }
 
@@ -105,6 +107,11 @@ class RunningExports:
         _write(self.folder, make())
         ended = self.clock()
         self._next[kind] = ended + (ended - began) / SHARE_OF_TIME
+
+
+def config_text(config: BaseModel) -> str:
+    """Return a config as the file that `--config` takes: JSON, with every field."""
+    return _json(config.model_dump(mode="json")).decode()
 
 
 def metrics_csv(history: Sequence[Measured]) -> str:

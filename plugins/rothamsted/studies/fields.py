@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -55,6 +57,7 @@ def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = ""
     tree: dict[str, Any] = {}
     for name, value in spread(flat, frozenset(field_names(config_type))):
         _put(tree, name, value, place)
+    tree = in_own_names(config_type, tree, place=place.removesuffix(": ")) or tree
     try:
         return config_type.model_validate(_with_defaults(config_type, tree))
     except ValidationError as error:
@@ -89,28 +92,39 @@ def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place
         data: what the file holds, nested.
         place: the file, put in front of an error.
 
+    What the config warns of on the way, such as a key that has no effect here, is a note on standard error.
+
     Returns:
-        The fields that the file sets, nested; None where all are named already, or one is not known in any spelling.
+        The fields that the file sets, nested; None where all are named already, or none is known in another spelling.
 
     Raises:
-        StudyError: all are known, but a value breaks a rule.
+        StudyError: one is not known in any spelling, or a value breaks a rule.
     """
     known = frozenset(field_names(config_type))
     flat = dict(spread(data, known))
     if flat.keys() & aliases_of(config_type).keys():
         data = {}
         for name, value in renamed(config_type, flat).items():
-            _put(data, name, value, f"{place}: ")
+            _put(data, name, value, f"{place}: " if place else "")
         if all(name in known for name, _ in spread(data, known)):
             return data
-    elif flat.keys() <= known:
+    other = {name for name, _ in spread(data, known) if name not in known}
+    if not other:
         return None
+    place = f"{place}: " if place else ""
     try:
-        return config_type.model_validate(data).model_dump(mode="json", exclude_unset=True)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            config = config_type.model_validate(data)
     except ValidationError as error:
-        if any(detail["type"] in ("extra_forbidden", "missing") for detail in error.errors()):
+        details = error.errors()
+        strange = {".".join(map(str, detail["loc"])) for detail in details if detail["type"] == "extra_forbidden"}
+        if other <= strange or any(detail["type"] == "missing" for detail in details):
             return None  # what is missing may be given elsewhere
-        raise StudyError(f"{place}: {describe(config_type, error)}") from error
+        raise StudyError(f"{place}{describe(config_type, error)}") from error
+    for one in said:
+        print(f"note: {place}{one.message}", file=sys.stderr)
+    return config.model_dump(mode="json", exclude_unset=True)
 
 
 def describe(config_type: type[BaseModel], error: ValidationError) -> str:

@@ -6,9 +6,12 @@ It is apart because runs made by MLflow's client get none of the tags that its f
 from __future__ import annotations
 
 import getpass
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from rothamsted import tags
 from rothamsted.studies.contract import Study
 
 
@@ -20,20 +23,26 @@ def source_tags(root: Path) -> dict[str, str]:
     """
     from rothamsted.tracking import git_commit  # imports MLflow: only where a run is written
 
-    tags = {"mlflow.source.name": " ".join(sys.orig_argv[1:])[:500], "mlflow.source.type": "LOCAL"}
+    found = {"mlflow.source.name": " ".join(sys.orig_argv[1:])[:500], "mlflow.source.type": "LOCAL"}
     if user := _user():
-        tags["mlflow.user"] = user
-    if found := git_commit(root):
-        commit, is_dirty = found
-        tags["mlflow.source.git.commit"] = commit
-        tags["rothamsted.git_dirty"] = str(is_dirty).lower()
-    return tags
+        found["mlflow.user"] = user
+    if code := git_commit(root):
+        commit, is_dirty = code
+        found["mlflow.source.git.commit"] = commit
+        found["rothamsted.git_dirty"] = str(is_dirty).lower()
+    return found
 
 
 def study_tags(study: Study, data_digest: str | None) -> dict[str, str]:
     """Tags that name the study and the data that it trained on."""
-    tags = {"rothamsted.study": study.name}
-    return tags if data_digest is None else tags | {"rothamsted.data_digest": data_digest}
+    found = {tags.STUDY: study.name}
+    return found if data_digest is None else found | {tags.DATA_SHA: data_digest}
+
+
+def without_origin(found: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Split what is known of a run: its tags, which people read, and the text of its artifact `tags.ORIGIN_FILE`."""
+    origin = {name: found[name] for name in tags.ORIGIN if name in found}
+    return {name: text for name, text in found.items() if name not in origin}, json.dumps(origin, indent=2) + "\n"
 
 
 def _user() -> str | None:

@@ -25,7 +25,8 @@ from rothamsted.studies.contract import Study
 from rothamsted.studies.driver import unix_now_ms
 from rothamsted.studies.exports import write_exports
 from rothamsted.studies.fields import flatten
-from rothamsted.studies.provenance import source_tags
+from rothamsted.studies.provenance import source_tags, without_origin
+from rothamsted.tags import ORIGIN_FILE
 
 if TYPE_CHECKING:
     from rothamsted.tracking import Recorder
@@ -148,7 +149,8 @@ def open_record(
     key = make_key() if make_key else None
     tracking.migrate(uri)
     experiment_id = tracking.experiment_id(uri)
-    tags = source_tags(root) | dict(tags) | ({KEY_TAG: key} if key else {})
+    tags, origin = without_origin(source_tags(root) | dict(tags))
+    tags |= {KEY_TAG: key} if key else {}
     params = {name: str(value) for name, value in params.items()}
     found = tracking.find_runs(None, {KEY_TAG: key}, uri=uri)[-1:] if key else []
     run_id = tracking.current_run_id() or next((run.run_id for run in found), None)
@@ -164,6 +166,7 @@ def open_record(
         elif found:
             experiment_id = found[0].experiment_id
         logged = _go_on(recorder, run_id, params, tags, uri)
+    recorder.add_text(run_id, origin, ORIGIN_FILE)
     recorder.flush()
     return RunRecord(
         recorder=recorder,

@@ -6,6 +6,7 @@ Apart from logging models, because two sweeps are compared by these digests also
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,8 @@ MOST_BYTES = 20_000_000  # of all files of a study: what is larger holds data, a
 
 def study_code(study: str, root: Path) -> StudyCode:
     """Read the source files of a study: its package without caches and hidden files, `__init__` of those above.
+
+    Packages beside it that its code imports, and that are no studies themselves, belong to it.
 
     Args:
         study: the study's entry point in MLproject.
@@ -76,12 +79,29 @@ def _source_files(module: str, root: Path) -> list[Path]:
     parts = module.split(".")
     above = [root.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts))]
     package = root.joinpath(*parts)
-    if package.is_dir():
-        own = [path for path in package.rglob("*") if path.is_file() and not _is_by_product(path.relative_to(package))]
-    else:
-        own = [package.with_suffix(".py")]
-    there = [*(path for path in above if path.is_file()), *own]
-    return sorted(there, key=lambda path: path.relative_to(root).as_posix())
+    own = _package_files(package) if package.is_dir() else [package.with_suffix(".py")]
+    there = [*(path for path in above if path.is_file()), *own, *_shared(".".join(parts[:-1]), own, root)]
+    return sorted(set(there), key=lambda path: path.relative_to(root).as_posix())
+
+
+def _shared(parent: str, own: Sequence[Path], root: Path) -> list[Path]:
+    """The files of the packages beside a study that its code imports and that are no study: no `__main__`."""
+    imported = re.compile(rf"^\s*(?:from|import)\s+{re.escape(parent)}\.(\w+)", re.MULTILINE)
+    found: dict[Path, list[Path]] = {}
+    waiting = list(own) if parent else []
+    while waiting:
+        path = waiting.pop()
+        names = imported.findall(path.read_text(encoding="utf-8", errors="replace")) if path.suffix == ".py" else []
+        for package in (root.joinpath(*parent.split("."), name) for name in names):
+            is_shared = (package / "__init__.py").is_file() and not (package / "__main__.py").exists()
+            if is_shared and package not in found:
+                found[package] = _package_files(package)
+                waiting += found[package]
+    return [path for files in found.values() for path in files]
+
+
+def _package_files(package: Path) -> list[Path]:
+    return [path for path in package.rglob("*") if path.is_file() and not _is_by_product(path.relative_to(package))]
 
 
 def _is_by_product(path: Path) -> bool:

@@ -40,6 +40,7 @@ class Place:
         outer_run_id: the run that MLflow opened around this process, if it did.
         source: the path of the sweep file, for the record; empty where there is none.
         question: the sweep file's opening comment.
+        started: how, where not by a command in the project: see `tags.STARTED`.
     """
 
     root: Path
@@ -47,6 +48,7 @@ class Place:
     outer_run_id: str | None = None
     source: str = ""
     question: str = ""
+    started: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the same for type checkers
     from rothamsted.tracking.environment import environment_text, git_commit
     from rothamsted.tracking.experiment import experiment_id, save_view
     from rothamsted.tracking.opening import open_recorder
+    from rothamsted.tracking.outer_run import project_address
     from rothamsted.tracking.reach import check_reachable
     from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history
     from rothamsted.tracking.recorder import Recorder
@@ -44,6 +45,7 @@ __all__ = [
     "list_files",
     "migrate",
     "open_recorder",
+    "project_address",
     "read_bytes",
     "read_curves",
     "read_history",
@@ -73,6 +75,7 @@ _HOMES = {
     "list_files": "run_files",
     "migrate": "sql.store",
     "open_recorder": "opening",
+    "project_address": "outer_run",
     "read_curves": "curve_reader",
     "read_history": "reader",
     "read_bytes": "run_files",

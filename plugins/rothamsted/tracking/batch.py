@@ -36,6 +36,7 @@ class Waiting:
     params: dict[str, str] = field(default_factory=dict)  # a param keeps its first value
     metrics: list[MetricPoint] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)  # metrics whose older points go
+    texts: dict[str, str] = field(default_factory=dict)  # small artifacts by path, stored once the rest is written
 
 
 class Batch:
@@ -72,6 +73,10 @@ class Batch:
     def without(self, run_ids: Collection[str]) -> Batch:
         """Return the batch of the other runs."""
         return Batch({run_id: waiting for run_id, waiting in self.runs.items() if run_id not in run_ids})
+
+    def texts(self) -> Batch:
+        """Return what is left once the rows are written: the texts."""
+        return Batch({run_id: Waiting(texts=dict(one.texts)) for run_id, one in self.runs.items() if one.texts})
 
     def ended(self) -> set[str]:
         """Return the runs that this batch brings to their end."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
+from rothamsted import places
 from rothamsted.errors import StoreError
 from rothamsted.tracking.checked import checked_param
 from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID, existing, refused
+from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.reader import FoundRun, find_run
 from rothamsted.tracking.sql.schema import is_empty
+
+BY_SSH = re.compile(r"[^/]+@[^/]+:")  # git@host:path
 
 
 def check_experiment(uri: str, *, default_name: str | None = None) -> None:
@@ -53,6 +59,21 @@ def check_outer_run(run_id: str, uri: str) -> FoundRun:
     if found is None:
         raise StoreError(f"MLFLOW_RUN_ID: there is no run {run_id} in the tracking store; unset MLFLOW_RUN_ID")
     return found
+
+
+def project_address(run_id: str | None, *, uri: str) -> str:
+    """Return what `mlflow run` was given: a git URI, or a folder elsewhere; "" for the user's own folder.
+
+    Args:
+        run_id: that MLflow opened around this process; None: it did not.
+        uri: of the tracking store.
+    """
+    found = None if run_id is None else find_run(run_id, uri=uri)
+    given = "" if found is None else without_password(found.tags.get("mlflow.source.name", ""))
+    if "://" in given or BY_SSH.match(given):
+        return given
+    is_elsewhere = Path(given).is_absolute() and places.command_folder().resolve() != Path.cwd().resolve()
+    return given if is_elsewhere else ""
 
 
 def check_params(params: Mapping[str, str]) -> None:

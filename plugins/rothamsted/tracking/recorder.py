@@ -1,8 +1,7 @@
 """The recorder: how runs, params, metrics and artifacts get into MLflow.
 
-It buffers, checks, locks and tries again; behind it stands one of two writers, one for SQL stores (many rows in
-one transaction) and one for every other store (MLflow's public client). No caller can tell which.
-"""
+It buffers, checks, locks and tries again; behind it is a writer for SQL stores (many rows in one transaction), or one
+for every other store (MLflow's public client). No caller can tell which."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from rothamsted.tracking.entities import put_dataset
 from rothamsted.tracking.holds import Holds, checked_token
 from rothamsted.tracking.retrying import Retrying
 from rothamsted.tracking.run_context import context_tags
-from rothamsted.tracking.run_files import TABLES_TAG, put_file, put_text, table_text, with_table
+from rothamsted.tracking.run_files import TABLES_TAG, put_file, put_text, put_texts, table_text, with_table
 
 
 class Recorder:
@@ -200,6 +199,12 @@ class Recorder:
         """Store a text as the artifact `path` of a run, at once; nothing where the run is lost."""
         self._store(run_id, lambda: put_text(self._writer, run_id, text, path))
 
+    def add_text(self, run_id: str, text: str, path: str) -> None:
+        """Store a small text as the artifact `path` of a run with the next flush: no write to the store of its own."""
+        with self._lock:
+            if self._may_write(run_id):
+                self._batch.of(run_id).texts[path] = text
+
     def log_file(self, run_id: str, local_path: str | Path, folder: str = "") -> None:
         """Store a file, or all of a folder, among the artifacts of a run, at once; nothing where it is lost."""
         self._store(run_id, lambda: put_file(self._writer, run_id, local_path, folder))
@@ -234,9 +239,10 @@ class Recorder:
             fence = self._holds.fence(batch.runs)
             lost = self._retrying.until_done(lambda: self._writer.write(batch, fence), wait_seconds=wait_seconds)
             self._writable -= batch.ended()
-            self._batch = Batch()
+            self._batch = batch.texts()
             self._holds.written(fence)
             self._lose(lost)
+            put_texts(self._writer, self._batch)
             self._holds.forget_released(self._batch.runs)
 
     def close(self) -> None:

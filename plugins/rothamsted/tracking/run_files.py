@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.batch import Writer
+from rothamsted.tracking.batch import Batch, Writer
 from rothamsted.tracking.failures import is_of_mlflow, one_line
 from rothamsted.tracking.sql.runs import artifact_uri
 from rothamsted.tracking.sql.schema import client_of, is_empty, why_not_sql
@@ -36,6 +36,14 @@ def put_text(writer: Writer, run_id: str, text: str, path: str) -> None:
             _write(near, text)
     except Exception as error:
         raise _refused(f"run {run_id}: cannot store artifact {path!r}", error) from error
+
+
+def put_texts(writer: Writer, batch: Batch) -> None:
+    """Store the texts of a batch, whose runs are there. One that is refused stays in it, with those after it."""
+    for run_id, waiting in list(batch.runs.items()):
+        for path, text in waiting.texts.items():
+            put_text(writer, run_id, text, path)
+        del batch.runs[run_id]
 
 
 def put_file(writer: Writer, run_id: str, local_path: str | Path, folder: str) -> None:

@@ -10,7 +10,15 @@ from pydantic import BaseModel, Field, model_validator
 
 DOMAINS = ("visual", "attributes")
 N_VECTOR = 11  # numbers of an attribute vector: see attributes.py
+TARGET_NAMES = ("xor_target_normalized", "xor_target_bin")  # columns of a folder of exclusive-or targets
 N_ROWS = MappingProxyType({"train": 8192, "val": 1024, "test": 1024})  # of simple_shapes, where none are asked for
+
+
+# Fields that a folder of exclusive-or targets, or anything else, does not look at.
+_IGNORED = {
+    True: ("n_synergy", "n_unique", "n_redundant", "seed", "attribute_form", "visual_vae", "attribute_vae"),
+    False: ("n_bins",),
+}
 
 
 class VisualVaeConfig(BaseModel, frozen=True, extra="forbid"):
@@ -47,10 +55,16 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     bits occur equally often and what a domain knows is exact, not only so on average.
     """
 
-    name: Literal["simple_shapes", "folder"] = Field(
-        default="simple_shapes", description="simple_shapes: drawn from the seed; folder: the published set's files"
+    name: Literal["simple_shapes", "folder", "xor_targets"] = Field(
+        default="simple_shapes",
+        description="simple_shapes: drawn from the seed; folder: the published set's files; xor_targets: a folder with "
+        "targets of its own",
     )
-    path: str | None = Field(default=None, min_length=1, description="folder: where train_labels.npy, train/ … lie")
+    path: str | None = Field(
+        default=None,
+        min_length=1,
+        description="folder: where train_labels.npy, train/ … lie; xor_targets: where train_xor_targets.npy … lie",
+    )
     n_train: int | None = Field(
         default=None, ge=1, description="training rows; none: 8,192, or as many of the folder's as fit"
     )
@@ -62,6 +76,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     )
     n_unique: int = Field(default=1, ge=0, description="bits that only one domain carries, in each domain")
     n_redundant: int = Field(default=1, ge=0, description="bits that both domains carry")
+    n_bins: int = Field(default=8, ge=2, description="xor_targets: values of the target; each of its bits is a target")
     attribute_form: Literal["vector", "vae"] = Field(
         default="vector", description="attribute domain: the vector of 11 numbers, or the latent of its VAE"
     )
@@ -70,15 +85,27 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def block_size(self) -> int:
-        """Rows that hold every combination of all bits once."""
+        """Rows that hold every combination of all bits once; 1 where the bits are those of a folder."""
+        if self.name == "xor_targets":
+            return 1
         return int(2 ** (2 * self.n_synergy + 2 * self.n_unique + self.n_redundant))
+
+    def count(self, kind: Literal["synergy", "unique", "redundant"]) -> int:
+        """Bits of a kind: targets, unique ones of each domain, redundant ones."""
+        if self.name == "xor_targets":
+            return (self.n_bins - 1).bit_length() if kind == "synergy" else 0
+        return int(getattr(self, f"n_{kind}"))
 
     @model_validator(mode="after")
     def _no_field_without_effect(self) -> DataConfig:
-        if (self.name == "folder") != (self.path is not None):
+        if (self.name != "simple_shapes") != (self.path is not None):
             raise ValueError(
                 f"path={self.path!r} with name={self.name!r}: a folder needs its path, nothing else has one"
             )
+        ignored = _IGNORED[self.name == "xor_targets"]
+        for field in ignored:
+            if getattr(self, field) != DataConfig.model_fields[field].default:
+                raise ValueError(f"{field} has no effect on name={self.name!r}; leave it out")
         if self.attribute_form == "vector" and self.attribute_vae != AttributeVaeConfig():
             raise ValueError(
                 "attribute_vae has no effect on attribute_form='vector'; leave it out or set attribute_form='vae'"

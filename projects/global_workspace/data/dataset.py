@@ -18,12 +18,14 @@ class Split:
         synergy: int8 (n, n_synergy): targets, each the exclusive or of one bit of either domain.
         unique: domain -> int8 (n, n_unique): bits that this domain alone carries.
         redundant: int8 (n, n_redundant): bits that both domains carry.
+        sources: domain -> int16 (n, n_synergy): what the domain gives to each target, where it is no bit of its vector.
     """
 
     domains: Mapping[str, np.ndarray]
     synergy: np.ndarray
     unique: Mapping[str, np.ndarray]
     redundant: np.ndarray
+    sources: Mapping[str, np.ndarray] | None = None
 
     @property
     def n(self) -> int:
@@ -57,6 +59,12 @@ class WorkspaceData:
     columns: Mapping[str, Mapping[str, tuple[int, ...]]]
     digest: str
 
+    def source(self, split: Split, domain: str, target: int) -> np.ndarray:
+        """What a domain gives to a target, a whole number for each item of one part, (n,)."""
+        if split.sources is not None:
+            return split.sources[domain][:, target]
+        return (split.domains[domain][:, self.columns["synergy"][domain][target]] > 0).astype(int)
+
 
 def seal(splits: Mapping[str, Split], columns: Mapping[str, Mapping[str, tuple[int, ...]]]) -> WorkspaceData:
     """Lock the arrays of the parts "train", "val", "test" and take their digest."""
@@ -81,5 +89,7 @@ def _arrays(split: Split) -> Iterator[tuple[str, np.ndarray]]:
     for domain in sorted(split.domains):
         yield f"domains.{domain}", split.domains[domain]
         yield f"unique.{domain}", split.unique[domain]
+        if split.sources is not None:
+            yield f"sources.{domain}", split.sources[domain]
     yield "synergy", split.synergy
     yield "redundant", split.redundant

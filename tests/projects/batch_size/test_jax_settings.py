@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from projects.batch_size.jax_settings import ONE_THREAD_FLAG, apply_jax_settings, default_cache_folder
+from projects.training.jax_settings import ONE_THREAD_FLAG, apply_jax_settings, default_cache_folder
 
 ROOT = Path(__file__).parents[3]
 

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from projects.batch_size.batches import NO_ROW, batch_rows
 from projects.batch_size.config import RTOL, Config, static_key
 from projects.batch_size.data import DataProblem, load_dataset
 from projects.batch_size.program import compiled_program
@@ -132,6 +133,7 @@ def test_what_varies_does_not_compile_again() -> None:
         n_steps=24,
         has_classes=True,
         is_population=False,
+        has_part=False,
     )
     assert program.advance._cache_size() == 1  # pyright: ignore[reportFunctionMemberAccess]
 
@@ -222,6 +224,47 @@ def test_epochs_set_the_steps() -> None:
     config = Config(width=16, epochs=2, batch_size=20, evals=2, data={"n_train": 100})
     measurements, _ = run([config])
     assert [(m.step, m.epoch) for m in measurements] == [(0, 0.0), (5, 1.0), (10, 2.0)]
+
+
+def test_eight_epochs_are_eight_visits_to_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+
+    def counted(seed: int, first_step: int, n_steps: int, batch_size: int, n_train: int, n_rows: int) -> np.ndarray:
+        seen.append(batch_rows(seed, first_step, n_steps, batch_size, n_train, n_rows))
+        return seen[-1]
+
+    monkeypatch.setattr("projects.batch_size.train.batch_rows", counted)
+    measurements, _ = run([Config(width=16, epochs=8, batch_size=32, evals=3)])
+    rows = np.concatenate([batch.ravel() for batch in seen])
+    np.testing.assert_array_equal(np.bincount(rows[rows != NO_ROW]), np.full(1257, 8))  # the rows of digits
+    last = measurements[-1]
+    # By hand: 8 * 1257 = 10,056 rows are 314 batches of 32 and one of 8.
+    assert (last.step, last.epoch, last.metrics["samples_seen"][0]) == (315, 8.0, 10_056.0)
+
+
+def test_epochs_go_on_bit_for_bit_where_they_were_stopped() -> None:
+    config = Config(width=16, epochs=2.5, batch_size=48, evals=5)
+    whole, _ = run([config])
+    for stopped in whole[:-1]:
+        resumed, _ = run([config], stopped.state())
+        expected, found = whole[-1].state(), resumed[-1].state()
+        for name, array in expected.items():
+            np.testing.assert_array_equal(found[name], array)
+
+
+def test_a_member_sees_in_a_population_what_it_sees_alone_to_the_last_row() -> None:
+    config = Config(width=16, epochs=1, batch_size=100, evals=2, precision="float64")
+    configs = [config, config.model_copy(update={"seed": 1})]
+    together, alone = run(configs)[0][-1], run(configs[1:])[0][-1]
+    assert together.metrics["samples_seen"].tolist() == [1257.0, 1257.0]
+    assert together.metrics["val_loss"][1] == pytest.approx(alone.metrics["val_loss"][0], rel=1e-9)
+
+
+def test_a_target_reached_in_the_last_batch_counts_the_rows_that_were_seen() -> None:
+    config = Config(width=16, epochs=1, batch_size=500, evals=1, target_loss=100.0, centered=False)
+    measured = run([config])[0][-1].metrics
+    assert measured["samples_seen"][0] == 1257.0
+    assert measured["samples_to_target"][0] <= 1257.0
 
 
 def test_steps_that_evals_do_not_divide_end_at_the_last_step() -> None:

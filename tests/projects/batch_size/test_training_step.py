@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from projects.batch_size.batches import batch_rows
+from projects.batch_size.batches import NO_ROW, batch_rows, n_rows_of
 from projects.batch_size.config import Config
 from projects.batch_size.data import load_dataset
 from projects.batch_size.parameterization import layer_scales
@@ -48,8 +48,10 @@ class TorchModel:
         return torch.nn.functional.mse_loss(out, torch.nn.functional.one_hot(classes, 10).double())
 
     def train(self, optimizer: torch.optim.Optimizer, n_steps: int) -> None:
-        rows = batch_rows(self.config.seed, 0, n_steps, self.config.batch_size, len(self.data.train_x))
-        for chosen in rows:
+        n_train, epochs = len(self.data.train_x), self.config.epochs
+        n_rows = None if epochs is None else n_rows_of(epochs, n_train)
+        rows = batch_rows(self.config.seed, 0, n_steps, self.config.batch_size, n_train, n_rows)
+        for chosen in (batch[batch != NO_ROW] for batch in rows):
             optimizer.zero_grad()
             self.loss(self.data.train_x[chosen], self.data.train_y[chosen]).backward()
             optimizer.step()
@@ -115,6 +117,18 @@ def test_adam_with_weight_decay_matches_pytorch(parameterization: str) -> None:
     )
     for ours, authority in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, authority, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+def test_a_last_batch_of_a_few_rows_is_their_mean_as_in_pytorch(loss: str) -> None:
+    config = Config(**{**SMALL, "batch_size": 48}, loss=loss, epochs=1, evals=1, optimizer={"lr": 0.05})
+    measurements, _ = run([config])
+    assert measurements[-1].step == 3  # by hand: 48 + 48 + 4 rows
+    model = TorchModel(config, measurements[0].state())
+    model.train(torch.optim.SGD(model.groups(0.05)), 3)
+    for layer, weight in enumerate(model.weights):
+        ours = measurements[-1].state()[f"parameters/{layer}/weight"][0]
+        np.testing.assert_allclose(ours, weight.detach().numpy(), rtol=1e-9, atol=1e-12)
 
 
 def test_momentum_matches_pytorch() -> None:

@@ -85,10 +85,6 @@ def test_a_wrong_value_beside_the_originals_spelling_is_what_the_error_says(tmp_
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "one domain": ({"model.domains": ["v"]}, "a workspace joins visual and attributes, not only visual"),
     "unknown domain": ({"model.domains": ["v", "text"]}, "takes visual and attributes"),
-    "checkpoint": (
-        {"model.domains": [{"name": "v", "checkpoint_path": "a.ckpt"}, "attr"]},
-        "checkpoint_path has no effect here",
-    ),
     "too narrow padding": ({"model.max_workspace_dim": 4}, "max_workspace_dim=4 is less than workspace_dim=12"),
     "idle temperature": ({"model.temperature": 1.0}, "has no effect on selection 'fixed'"),
     "nothing fused": ({"model.fusion_weights": {"v": 0, "attr": 0}}, "nothing would enter the workspace"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from projects.files.problem import DataProblem
-from projects.global_workspace.config import Config
+from projects.global_workspace import arrays
+from projects.global_workspace.config import TERMS, Config
+from projects.global_workspace.data.config import DataConfig
+from projects.global_workspace.data.dataset import WorkspaceData
 from projects.global_workspace.population import RTOL, static_key
 from projects.global_workspace.program import compiled_program
 from projects.global_workspace.readouts import readout_names
@@ -128,15 +133,64 @@ def test_the_validation_loss_does_not_know_the_scale_of_the_prior() -> None:
     assert difference == pytest.approx(9.9 / 6 * small["train/synergy"], rel=1e-4)
 
 
+def test_losses_of_training_and_validation_measure_the_same_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On equal rows every loss and every term of it is equal, whatever the prior's scale, to the last bit.
+    def same_rows(config: DataConfig) -> WorkspaceData:
+        data = made_up_data(config)
+        return replace(data, validation=data.train)
+
+    for module in ("train", "arrays"):
+        monkeypatch.setattr(f"projects.global_workspace.{module}.load_data", same_rows)
+    arrays.device_arrays.cache_clear()
+    for measured in values_of(run([quick(synergy__loss_scale=3.0)])[0]):
+        for name in ("loss", *TERMS):
+            assert measured[f"train/{name}"] == measured[f"validation/{name}"], name
+    arrays.device_arrays.cache_clear()
+
+
+def test_test_rows_choose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other test rows change what is below test/ alone: no measurement of training, no probe that may choose.
+    expected, (model,) = run([quick()])
+
+    def other_test_rows(config: DataConfig) -> WorkspaceData:
+        data = made_up_data(config)
+        return replace(data, test=data.validation)
+
+    for module in ("train", "arrays"):
+        monkeypatch.setattr(f"projects.global_workspace.{module}.load_data", other_test_rows)
+    arrays.device_arrays.cache_clear()
+    found, (other,) = run([quick()])
+    arrays.device_arrays.cache_clear()
+    np.testing.assert_equal(values_of(found), values_of(expected))
+    assert other.test_metrics != model.test_metrics
+    last = values_of(found)[-1]
+    for name in ("probe/synergy_accuracy", "decoder/synergy_accuracy", "pid/synergistic"):
+        assert other.test_metrics[f"test/{name}"] == last[name]  # of the same rows, now
+
+
+def test_a_gradient_is_cut_to_the_longest_that_is_allowed() -> None:
+    # Adam divides by the gradient's own size unless eps is far above it: then the first moves are as long as it.
+    slow = {"training__optimizer__eps": 1.0, "training__optimizer__schedule": "constant"}
+    ends = [values_of(run([quick(**slow, training__grad_clip=most)])[0]) for most in (None, 1e6, 1e-6)]
+    moved = [abs(values[1]["train/objective"] - values[0]["train/objective"]) for values in ends]
+    assert moved[0] == moved[1] > 100 * moved[2]
+
+
 def test_the_trained_model_predicts_what_was_measured() -> None:
     measurements, (model,) = run([quick()])
     data, last = made_up_data(quick().data), values_of(measurements)[-1]
-    measured = {"validation": last["readout/reconstruction_other_mse"]}
-    measured["test"] = model.test_metrics["test/reconstruction_other_mse"]
+    measured = {"validation": last["readout/reconstruction_vectors_mse"]}
+    measured["test"] = model.test_metrics["test/reconstruction_vectors_mse"]
     for part, rows in (("validation", data.validation), ("test", data.test)):
         out = model.predict(rows.domains)
         errors = [np.mean((out[domain] - rows.domains[domain]) ** 2) for domain in ("visual", "attributes")]
         assert np.mean(errors) == pytest.approx(measured[part], rel=1e-4)
+    for domain in ("visual", "attributes"):  # the name says over which columns of the test rows a mean is
+        for part, kind in (("features", "latent"), ("sources", "synergy")):
+            own = list(data.columns[kind][domain])
+            error = np.mean((out[domain] - rows.domains[domain])[:, own] ** 2)
+            found = model.test_metrics[f"test/reconstruction_{domain}_{part}_mse"]
+            assert error == pytest.approx(found, rel=1e-4)
     assert out["workspace"].shape == (64, 5)
     assert out["synergy"].shape == (64, 1)
 

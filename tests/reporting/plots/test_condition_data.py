@@ -54,6 +54,23 @@ def test_a_row_that_exploded_is_cut_at_the_edge_and_does_not_flatten_the_others(
     assert "1 row beyond the axis" in differences_caption(data)
 
 
+@pytest.mark.parametrize(
+    ("test", "correction", "said"),
+    [
+        ("paired t", "holm", "95 % intervals, each for itself: not corrected for the number of comparisons."),
+        ("Dunnett's", "dunnett", "intervals that all hold together with 95 % confidence."),
+    ],
+)
+def test_a_caption_of_differences_says_what_its_intervals_hold_for(test: str, correction: str, said: str) -> None:
+    # Dunnett (1955), JASA 50(272): his limits are simultaneous; those of single t tests are not.
+    made = analysis_of(rates(3), [[1.0, 1.1], [1.2, 1.3], [0.5, 0.6]])
+    assert made.comparisons is not None
+    family = dataclasses.replace(made.comparisons, test=test, correction=correction)
+    caption = differences_caption(differences_data(dataclasses.replace(made, comparisons=family), NO_OPTIONS))
+    assert f"Condition minus reference, with {said}" in caption.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert ("corrected by Holm" in caption) == (correction == "holm")
+
+
 def test_a_comparison_without_a_finite_difference_is_counted_not_drawn() -> None:
     analysis = analysis_of(rates(3), [[1.0, 1.1]] * 3, with_comparisons=False)
     rows = (comparison(1, 0, 0.5, 0.4, 0.6, 0.01), comparison(2, 0, NAN, NAN, NAN, NAN))

@@ -93,7 +93,7 @@ def test_a_loss_stands_for_an_objective_that_was_measured_once() -> None:
     analysis = dataclasses.replace(once, bands={**bands, "train_loss": {"step": (line(0, 4, 3),)}})
     data = curves_data(analysis, NO_OPTIONS, axis="step")
     assert (data.metric, data.curves[0].mean.tolist()) == ("train_loss", [4.0, 3.0])
-    assert curves_caption(data).startswith("val_loss has no curve, so train_loss is drawn in its place")
+    assert curves_caption(data).startswith("There is no curve of val_loss: train_loss is drawn instead")
 
 
 def test_without_a_loss_any_other_curve_stands_for_the_objective_but_not_the_learning_rate() -> None:
@@ -129,3 +129,10 @@ def test_six_rates_over_five_widths_are_six_schedules() -> None:
 def test_without_a_learning_rate_curve_there_is_no_schedule() -> None:
     with pytest.raises(NotApplicable, match="curves read: val_loss"):
         schedule_data(with_bands([line(0, 1, 2)]), NO_OPTIONS)
+
+
+def test_curves_of_one_replicate_are_not_called_means() -> None:
+    single = band(0, np.arange(3), np.array([[4.0, 2.0, 1.0]]))
+    said = curves_caption(curves_data(with_bands([single]), NO_OPTIONS, axis="step"))
+    assert "one replicate each; no intervals" in said
+    assert "means over" not in said

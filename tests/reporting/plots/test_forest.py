@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from rothamsted.analysis.analyze import analyze
 from rothamsted.reporting.plots import NotApplicable, PlotOptions
 from rothamsted.reporting.plots.forest import forest_caption, forest_data
 from rothamsted.reporting.plots.forest_chart import chart_of
 from tests.reporting import pages
 from tests.reporting.analyses import analysis_of
+from tests.reporting.test_one_verdict import SWEEPS
 
 OPTIONS = PlotOptions()
 INF = math.inf
@@ -83,3 +86,32 @@ def test_conditions_without_a_mean_are_named_and_not_drawn() -> None:
 def test_without_any_mean_there_is_no_forest() -> None:
     with pytest.raises(NotApplicable, match="no condition has a mean"):
         forest_data(analysis_of(rates(2), [[math.nan], [INF]]), OPTIONS)
+
+
+def test_rows_that_are_folded_away_do_not_flatten_those_in_sight() -> None:
+    # The first 20 lie between 0.01 and 0.03, the others reach 1000: on one log axis they would have a tenth of it.
+    means = [0.01 + 0.001 * i for i in range(20)] + [10.0 ** (3 * i / 20) for i in range(1, 21)]
+    chart = chart_of(forest_data(analysis_of(rates(40), [[m, 1.01 * m] for m in means]), OPTIONS))
+    seen, folded = chart.rows[: chart.n_shown], chart.rows[chart.n_shown :]
+    assert seen[-1].place - seen[0].place > 0.5
+    assert folded[-1].place - folded[0].place > 0.5
+    assert all(float(label) < 0.1 for _, label in chart.ticks)
+    assert max(float(label) for _, label in chart.folded_ticks) > 100
+
+
+def test_labels_of_a_narrow_axis_do_not_touch() -> None:
+    # Seven columns leave about 96 points of a laptop for the axis; a letter is 6.7 wide.
+    values = [{f"factor_{k}": 0.1 * (i + k) for k in range(6)} for i in range(4)]
+    rows = [[0.070, 0.075], [0.09, 0.1], [0.11, 0.12], [0.13, 0.14]]
+    chart = chart_of(forest_data(analysis_of(values, rows, with_comparisons=False, log=()), OPTIONS))
+    ends = [(96 * at - 3.35 * len(text), 96 * at + 3.35 * len(text)) for at, text in chart.ticks]
+    assert len(ends) >= 2
+    assert all(left[1] < right[0] for left, right in pairwise(ends))
+
+
+def test_an_order_that_differs_from_the_means_shown_is_explained() -> None:
+    # failures: conditions 4 and 6 lack the hardest seed; their means look better than their place.
+    chart = chart_of(forest_data(analyze(SWEEPS["failures"]()), OPTIONS))
+    whole = chart_of(forest_data(analyze(SWEEPS["grid"]()), OPTIONS))
+    said = "Order: by means adjusted for missing seeds; shown: means as measured."
+    assert (said in chart.notes, said in whole.notes) == (True, False)

@@ -28,7 +28,6 @@ from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Sweep
 from rothamsted.tracking import FoundRun
 
-DATA_DIGEST = "rothamsted.data_digest"
 COMMIT = "mlflow.source.git.commit"
 RESULTS = "statistics/confirmed_replicates.csv"  # what the sweep wrote down when its confirmation ended
 _ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED)
@@ -248,7 +247,7 @@ def _evidence(found: SweepRuns, trial: FoundRun, replicates: Sequence[FoundRun])
 
 
 def _data_digest(found: SweepRuns, replicates: Sequence[FoundRun]) -> str:
-    digests = _digests(found, replicates, DATA_DIGEST)
+    digests = _digests(found, replicates, tags.DATA_SHA)
     if len(digests) > 1:
         raise PromotionError(
             f"sweep {found.sweep.name}: the replicates of one condition trained on different data (digests "

@@ -38,6 +38,7 @@ from rothamsted.reporting.tables.cells import (
     mean_estimate,
     summary_cells,
 )
+from rothamsted.reporting.verdicts import comparison_words, intervals_words
 from rothamsted.wording import MISSING, count, digits_of, estimate, joined, level_percent, setting
 
 LEAST_DIGITS = 12  # of a parameter: 0.30000000000000004 was meant as 0.3
@@ -183,11 +184,11 @@ def _differences(comparison: Comparison) -> tuple[Part, ...]:
     alpha = 1 - family.level
     rows = [Row(cells=(*_pair(row, names), *comparison_cells(row, alpha))) for row in family.rows]
     table = DataTable(
-        caption=f"Differences in {comparison.objective.metric}: {family.test}, {family.correction}.",
+        caption=f"Differences in {comparison.objective.metric}: {comparison_words(family)}.",
         columns=(Column(title="First"), Column(title="Second"), *comparison_columns(family.level)),
         rows=tuple(rows),
         notes=(
-            "Difference: first minus second; its interval is not corrected for the number of comparisons.",
+            f"Difference: first minus second, with {intervals_words(family)}.",
             *([f"Not paired: {family.why_unpaired}."] if family.why_unpaired else []),
             *collected([f"{names.get(row.condition, row.condition)}: {row.note}" for row in family.rows if row.note]),
         ),

@@ -166,8 +166,8 @@ def over_words(others: Sequence[str], over: Over) -> str:
     if over == "mean":
         return f"Each value is the mean over all conditions that differ in {names}, so it has no interval here"
     return (
-        f"Each value is that of the best condition over {names}; having been picked, it is on the hopeful side, "
-        "and its interval does not know of the picking"
+        f"Each value is that of the best condition over {names}. It was chosen because it looked best, so its true "
+        "mean is probably not as good, and the interval does not allow for that choice"
     )
 
 

@@ -222,11 +222,12 @@ def curves_caption(data: Curves) -> str:
     first = sorted({curve.n_most for curve in data.curves})
     is_cut = any(2 * min(curve.n_first, curve.n_last) < curve.n_most for curve in data.curves)
     n = f"{first[0]}" if len(first) == 1 else f"{first[0]} to {first[-1]}"
+    over = "one replicate each" if first == [1] else f"means over {n} replicates"
     shown = f"The best {len(data.curves)} of {words(data.n_conditions, 'condition')} with curves" if rest else ""
     return joined(
         [
-            f"{data.instead_of} has no curve, so {data.metric} is drawn in its place" if data.instead_of else "",
-            f"{shown or words(len(data.curves), 'condition')}; means over {n} replicates"
+            f"There is no curve of {data.instead_of}: {data.metric} is drawn instead" if data.instead_of else "",
+            f"{shown or words(len(data.curves), 'condition')}; {over}"
             + (
                 f" with {level_words(data.level)} at each point, not for whole curves" if has_band else "; no intervals"
             ),

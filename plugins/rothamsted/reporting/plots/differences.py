@@ -13,6 +13,7 @@ from rothamsted.reporting.plots.contract import NotApplicable, Plot, PlotOptions
 from rothamsted.reporting.plots.labels import percent, wrapped
 from rothamsted.reporting.plots.look import BLUE, GREY, SMALL, WIDTH, interval_bars
 from rothamsted.reporting.plots.view import by_number, by_rank, condition_label, is_lower_better, metric_label
+from rothamsted.reporting.verdicts import comparison_words, intervals_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +39,7 @@ class Differences:
     n_rows: int  # of the family, shown or not
     n_undefined: int  # rows without a finite difference
     how: str  # the procedure
+    intervals: str  # what they hold for
     level: float
 
 
@@ -70,7 +72,8 @@ def differences_data(analysis: Analysis, options: PlotOptions) -> Differences:
         edge=_edge(chosen),
         n_rows=len(rows),
         n_undefined=len(rows) - len(finite),
-        how=f"{family.test}, corrected by {family.correction}",
+        how=comparison_words(family),
+        intervals=intervals_words(family),
         level=family.level,
     )
 
@@ -139,7 +142,7 @@ def differences_caption(data: Differences) -> str:
     n_far = int((np.abs(data.difference) > data.edge).sum())
     level = percent(data.level)
     said = [
-        f"Condition minus reference, with {level} intervals that are not corrected for the number of comparisons",
+        f"Condition minus reference, with {data.intervals}",
         f"Filled: shown to differ from the reference (level {level}, {data.how}); open: not shown to differ",
     ]
     return joined(

@@ -71,6 +71,7 @@ class Forest:
     has_verdicts: bool
     left_out: str  # conditions without a mean, with why; empty: none
     centre: str = "mean"  # what stands for a condition over its seeds
+    is_adjusted: bool = False  # the order is by means adjusted for missing seeds, which are not the means shown
     order: str = ""  # of the values that share a column: the names of the factors
 
     @property
@@ -96,7 +97,7 @@ def forest_data(analysis: Analysis, options: PlotOptions) -> Forest:
     factors = dataset.factors if 0 < len(dataset.factors) <= MOST_COLUMNS else ()
     rows = tuple(_rows(analysis, factors))
     is_log = _is_log(rows)
-    low, high = _ends(rows, is_log=is_log)
+    low, high = ends(rows, is_log=is_log)
     methods = {one.interval.method for one in analysis.objective if one.interval}
     return Forest(
         metric=dataset.objective.metric,
@@ -111,6 +112,7 @@ def forest_data(analysis: Analysis, options: PlotOptions) -> Forest:
         method=" or ".join(sorted(METHODS.get(one, one) for one in methods)),
         has_verdicts=analysis.best is not None,
         centre=analysis.over_words,
+        is_adjusted=any(one.n_missing for one in analysis.objective if one.condition in set(analysis.ranking)),
         left_out=left_out_words(dataset, analysis.ranking),
         order="" if factors else BETWEEN.join(factor.name for factor in dataset.factors),
     )
@@ -187,7 +189,7 @@ def _is_log(rows: Sequence[ForestRow]) -> bool:
     return is_spread([row.mean for row in rows], LOG_SPAN) and not any(row.low <= 0 for row in rows)
 
 
-def _ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
+def ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
     """The ends of the axis: all means and intervals, but those that are so far out that they flatten the others."""
     means = np.array([row.mean for row in rows if math.isfinite(row.mean)])
     bounds = np.array([bound for row in rows for bound in (row.low, row.high) if math.isfinite(bound)])

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from rothamsted.reporting.parts import ChartRow, IntervalChart
 from rothamsted.reporting.plots.axes import log_ticks
-from rothamsted.reporting.plots.forest import Forest, ForestRow
+from rothamsted.reporting.plots.forest import Forest, ForestRow, ends
 from rothamsted.reporting.plots.labels import distinct_numbers, percent
 from rothamsted.wording import MINUS, count
 
 MOST_ROWS = 50  # those that are folded included
 IN_SIGHT = 20  # rows that are not folded
+NARROW, WIDE = 96.0, 220.0  # width of the axis on a laptop, beside more than WIDE_COLUMNS columns and beside fewer
+WIDE_COLUMNS = 4
+LETTER = 6.7  # width of a letter of its labels
 EDGE = 0.02  # share of the axis that is left free at each end
 
 
@@ -21,19 +26,24 @@ def chart_of(data: Forest) -> IntervalChart:
     rows = data.rows[:MOST_ROWS]
     n_shown = len(rows) if len(rows) <= IN_SIGHT + 2 else IN_SIGHT
     hidden = len(data.rows) - len(rows)
+    seen, folded = _on_own_axis(data, rows[:n_shown]), _on_own_axis(data, rows[n_shown:])
     return IntervalChart(
         caption=f"{data.metric}, {'lower' if data.is_lower_better else 'higher'} is better, best first",
         columns=data.columns,
         metric=f"{data.centre} {data.metric}",
         interval=f"{percent(data.level)} interval",
         has_verdicts=data.has_verdicts,
-        rows=tuple(_shown_row(row, data) for row in rows),
+        rows=tuple(_shown_row(row, part) for part in (seen, folded) for row in part.rows),
         n_shown=n_shown,
-        ticks=_ticks(data),
+        ticks=_ticks(seen),
+        folded_ticks=_ticks(folded) if folded.rows else (),
         notes=tuple(
             one
             for one in (
                 f"Axis: {data.label}{', logarithmic' if data.is_log else ''}.",
+                f"Order: by means adjusted for missing seeds; shown: {data.centre}s as measured."
+                if data.is_adjusted
+                else "",
                 f"Condition: {data.order}." if data.order else "",
                 f"{count(hidden, 'more condition')}: statistics/conditions.csv." if hidden else "",
                 f"Not shown: {data.left_out}." if data.left_out else "",
@@ -41,6 +51,14 @@ def chart_of(data: Forest) -> IntervalChart:
             if one
         ),
     )
+
+
+def _on_own_axis(data: Forest, rows: Sequence[ForestRow]) -> Forest:
+    """Some rows on an axis of their own: rows that are folded away, or left out, do not flatten those in sight."""
+    if not rows or len(rows) == len(data.rows):
+        return replace(data, rows=tuple(rows))
+    low, high = ends(rows, is_log=data.is_log)
+    return replace(data, rows=tuple(rows), low=low, high=high)
 
 
 def _shown_row(row: ForestRow, data: Forest) -> ChartRow:
@@ -71,7 +89,7 @@ def _place(value: float, data: Forest) -> float:
 
 
 def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
-    """A few round numbers along the axis, those that do not touch their neighbour."""
+    """A few round numbers along the axis."""
     if data.is_log:
         found = log_ticks(data.low, data.high, most=5) or [data.low, data.high]
     else:
@@ -82,4 +100,15 @@ def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
         gap = min((b - a for a, b in pairwise(found)), default=math.inf)
         found = [round(tick / gap * 1e6) * gap / 1e6 if math.isfinite(gap) else tick for tick in found]
     labels = [text.replace("-", MINUS) for text in distinct_numbers(found)]
-    return tuple((_place(tick, data), text) for tick, text in zip(found, labels, strict=True))
+    placed = [(_place(tick, data), text) for tick, text in zip(found, labels, strict=True)]
+    return _apart(placed, NARROW if len(data.columns) > WIDE_COLUMNS else WIDE)
+
+
+def _apart(ticks: Sequence[tuple[float, str]], width: float) -> tuple[tuple[float, str], ...]:
+    """The ticks whose labels do not touch the one before where the axis is so wide, in points."""
+    kept: list[tuple[float, str]] = []
+    for at, text in ticks:
+        room = LETTER * (len(text) + len(kept[-1][1])) / 2 + LETTER if kept else 0.0
+        if not kept or (at - kept[-1][0]) * width >= room:
+            kept.append((at, text))
+    return tuple(kept)

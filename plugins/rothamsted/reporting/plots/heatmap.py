@@ -279,7 +279,7 @@ def heatmap_caption(data: Heatmap) -> str:
         [
             f"Colour: {shown} over replicates, {data.bright} is brighter{is_better}{scale}",
             _marked_words(data),
-            over_words(data.others, data.over).replace(", and its interval does not know of the picking", ""),
+            over_words(data.others, data.over).replace(", and the interval does not allow for that choice", ""),
             f"Hatched: a replicate diverged; a number there is the {shown} of the others"
             * bool(data.is_diverged.any()),
             f"Grey: {words(n_grey, 'cell')} without a finite {shown}" if n_grey else "",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,11 +46,16 @@ class Outcomes:
     n_affected: int  # conditions that lost a replicate, shown or not
 
 
-def outcomes_data(analysis: Analysis, options: PlotOptions) -> Outcomes:
+def outcomes_data(analysis: Analysis, options: PlotOptions, *, of_all: bool = False) -> Outcomes:
     """Count the outcomes of the search's replicates.
 
+    Args:
+        analysis: What was computed.
+        options: None counts.
+        of_all: Whether conditions that lost none are shown, too, and also where nothing was lost at all.
+
     Raises:
-        NotApplicable: There is no replicate, or all finished.
+        NotApplicable: There is no replicate, or all finished and conditions that lost none are not shown.
     """
     by_condition: dict[int, Counter[str]] = {c.number: Counter() for c in analysis.dataset.conditions}
     for replicate in searched(analysis):
@@ -58,12 +64,13 @@ def outcomes_data(analysis: Analysis, options: PlotOptions) -> Outcomes:
     total = sum(by_condition.values(), Counter())
     if not total.total():
         raise NotApplicable("there is no replicate to count")
-    if set(total) == {FINISHED}:
+    if set(total) == {FINISHED} and not of_all:
         n = f"{words(total.total(), 'replicate')} of {words(len(by_condition), 'condition')}"
         raise NotApplicable(f"all {n} finished: nothing was lost")
     lost = {number: counts.total() - counts[FINISHED] for number, counts in by_condition.items()}
     affected = sorted((number for number in lost if lost[number]), key=lambda number: (-lost[number], number))
-    shown = affected[:MOST_ROWS]
+    rest = [number for number in by_condition if not lost[number]] if of_all else []
+    shown = [*affected, *rest][:MOST_ROWS]
     occurring = tuple(name for name in OUTCOMES if total[name])
     conditions = by_number(analysis)
     return Outcomes(
@@ -104,11 +111,13 @@ def outcomes_draw(data: Outcomes, figure: Figure) -> None:
 def outcomes_caption(data: Outcomes) -> str:
     """Say how many there are in all, and which conditions are shown."""
     counts = ", ".join(f"{n:,} {name}" for name, n in zip(data.outcomes, data.totals, strict=True))
-    rest, whole = data.n_affected - len(data.labels), data.n_conditions - data.n_affected
+    n_shown, whole = len(data.labels), data.n_conditions - data.n_affected
+    rest, is_cut = max(data.n_affected - n_shown, 0), data.n_affected < n_shown < data.n_conditions
     return joined(
         [
             f"{words(sum(data.totals), 'replicate')} of {words(data.n_conditions, 'condition')}: {counts}",
-            f"The {len(data.labels)} conditions that lost most are shown; {rest} more lost some" if rest else "",
+            f"The {n_shown} conditions that lost most are shown; {rest} more lost some" if rest else "",
+            f"{words(n_shown, 'condition')} are shown" if is_cut else "",
             f"{words(whole, 'condition')} lost none" if whole else "",
         ]
     )
@@ -123,3 +132,4 @@ def _whole_ticks(axes: Axes, most: int) -> None:
 
 
 PLOT = Plot(title="Completion and failures", data=outcomes_data, draw=outcomes_draw, caption=outcomes_caption)
+OF_ALL = replace(PLOT, data=partial(outcomes_data, of_all=True))

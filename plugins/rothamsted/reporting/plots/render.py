@@ -84,6 +84,7 @@ def render_files(
     options: PlotOptions = DEFAULTS,
     width_mm: float | None = None,
     dpi: int = DPI,
+    plot: Plot | None = None,
 ) -> RenderedFiles:
     """Draw one plot once, as files for a paper.
 
@@ -96,21 +97,22 @@ def render_files(
         options: What a reader has chosen.
         width_mm: Width of the figure; None: 173 mm, the column of a report.
         dpi: Dots an inch of a PNG.
+        plot: One that is not among PLOTS; None: the one of the name.
 
     Raises:
         NotApplicable: This analysis has nothing that the plot could show.
         UserError: No such plot, metric or factor.
     """
-    plot: Plot = PLOTS[name]
-    data = plot.data(analysis, options)
+    chosen: Plot = PLOTS[name] if plot is None else plot
+    data = chosen.data(analysis, options)
     width = WIDTH if width_mm is None else width_mm / _INCH
     with _figure(width) as figure:
-        plot.draw(data, figure)
+        chosen.draw(data, figure)
         if width_mm is not None:  # a plot of another package may have set its own
             figure.set_size_inches(width, figure.get_figheight())
         fit_labels(figure)
-        files = {kind: _file(figure, kind, name=name, title=plot.title, dpi=dpi) for kind in formats}
-    return RenderedFiles(caption=plot.caption(data), files=files)
+        files = {kind: _file(figure, kind, name=name, title=chosen.title, dpi=dpi) for kind in formats}
+    return RenderedFiles(caption=chosen.caption(data), files=files)
 
 
 def drawn(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS, *, axes: Axes | None = None) -> Figure:

@@ -12,6 +12,7 @@ from rothamsted.errors import UserError
 from rothamsted.metric import declared
 from rothamsted.reporting.plots.contract import Better, NotApplicable
 from rothamsted.reporting.plots.labels import clean, named, percent
+from rothamsted.wording import SCALES
 
 LEARNING_RATES = ("learning_rate", "lr")  # last part of a metric's name: optimizer/learning_rate, opt.lr, lr-Adam
 ABSENT = object()  # the level of a factor that does not apply to a condition; None is a value like others
@@ -211,11 +212,11 @@ def level_words(level: float) -> str:
 
 
 def replicate_words(analysis: Analysis, metric: str, shown: Iterable[int]) -> str:
-    """Say what points and bars are: `Means over 5 replicates with 95 % intervals (t)`."""
+    """Say what points and bars are: `Means over 5 replicates with 95 % intervals (t on the log scale)`."""
     kept = set(shown)
     chosen = [s for s in summaries(analysis, metric) if s.condition in kept]
     counts = sorted({summary.n for summary in chosen})
-    methods = sorted({summary.interval.method for summary in chosen if summary.interval})
+    methods = sorted({SCALES.get(s.interval.method, s.interval.method) for s in chosen if s.interval})
     if not counts or counts == [1]:
         return "One replicate each: no intervals"
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rothamsted.analysis.values import Analysis, Objective
 from rothamsted.reporting.parts import Commands, DataTable, Part, facts, folded, gap, paragraphs
-from rothamsted.reporting.sections.first_screen import headed
 from rothamsted.reporting.sentences import (
     LUCK_MEANING,
     METHODS,
@@ -19,9 +18,11 @@ from rothamsted.reporting.sentences import (
 )
 from rothamsted.reporting.tables import of_conditions as shown_tables
 from rothamsted.reporting.tables import of_effects as effect_tables
+from rothamsted.spec.comment import headed
 from rothamsted.wording import GAP, count, level_percent, percent, setting, with_uncertainty
 
 SHOWN_GAPS = frozenset({"objective", "best", "confirmed", "comparisons", "sources"})  # where the part would stand
+MOST_PRINTED = 30  # rows of the other metrics on paper; statistics/metrics.csv has them all
 IN_HEADER = ("", "Question", "Cost")  # of the sweep file's comment: shown above, or planned and not what ran
 
 
@@ -104,7 +105,7 @@ def results(analysis: Analysis) -> tuple[Part, ...]:
     if best is None or not analysis.metrics:
         return parts
     metrics = shown_tables.metrics_table(analysis, best)
-    return (*parts, *fold_table(metrics)) if metrics.rows else parts
+    return (*parts, *fold_table(metrics, is_printed=len(metrics.rows) <= MOST_PRINTED)) if metrics.rows else parts
 
 
 def setup(analysis: Analysis) -> tuple[Part, ...]:

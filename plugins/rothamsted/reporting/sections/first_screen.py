@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from rothamsted.analysis.values import Analysis, Confirmed
 from rothamsted.reporting.next_steps import next_steps
 from rothamsted.reporting.parts import BestAnswer, Commands, FirstScreen, IntervalChart, ShownStep
@@ -18,11 +16,11 @@ from rothamsted.reporting.sentences import (
     without_mean,
 )
 from rothamsted.reporting.verdicts import verdict_words
+from rothamsted.spec.comment import headed
 from rothamsted.statistics import Interval
 from rothamsted.statistics.centres import with_article
 from rothamsted.wording import GAP, count, estimate, level_percent, number
 
-HEADWORD = re.compile(r"([A-Z][A-Za-z ]{2,24}):\s+(.*)")  # "Cost: 60 replicates of 0.02 s"
 CHOSEN = "It was chosen because it looked best, so its true mean is probably not as good."
 
 
@@ -45,20 +43,6 @@ def first_screen(analysis: Analysis, chart: IntervalChart | None) -> FirstScreen
         steps=steps,
         chart=chart,
     )
-
-
-def headed(question: str) -> list[tuple[str, str]]:
-    """The lines of a sweep file's opening comment: headword, which may be empty, and text."""
-    items: list[tuple[str, str]] = []
-    for line in question.splitlines():
-        found = HEADWORD.fullmatch(line.strip())
-        if found:
-            items.append((found[1], found[2]))
-        elif items and line.strip():
-            items[-1] = (items[-1][0], f"{items[-1][1]} {line.strip()}")
-        elif line.strip():
-            items.append(("", line.strip()))
-    return items
 
 
 def question_of(analysis: Analysis) -> str:

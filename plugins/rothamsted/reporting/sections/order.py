@@ -48,7 +48,7 @@ class Shown:
     def drawn(self, section: str) -> tuple[Part, ...]:
         """The figures of a section: those that are always looked at, the others folded away."""
         own = self.placed.get(section, ())
-        seen = [one for one in own if one.name in IN_SIGHT or section == "pareto"]
+        seen = [one for one in own if one.name.partition("-")[0] in IN_SIGHT or section == "pareto"]
         rest = [one for one in own if one not in seen]
         more = "more " if seen else ""
         return (*seen, *folded(count(len(rest), f"{more}figure"), rest, is_printed=False))

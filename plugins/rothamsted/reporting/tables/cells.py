@@ -16,6 +16,7 @@ from rothamsted.wording import (
     Estimate,
     count,
     estimate,
+    joined,
     level_percent,
     p_value,
     probability,
@@ -26,6 +27,7 @@ from rothamsted.wording import (
 
 MOST_ROWS = 50
 MOST_NOTES = 10
+MOST_NAMED = 6  # metrics that share a remark
 
 
 def mean_estimate(one: ConditionSummary) -> tuple[Estimate, float]:
@@ -40,10 +42,10 @@ def summary_cells(one: ConditionSummary, is_uniform: bool) -> tuple[Cell, ...]:
     """Mean, interval, sd and n of one summary; where intervals differ in kind each names its own."""
     written, width = mean_estimate(one)
     sd, bounds = one.statistics.get("sd", math.nan), one.interval
-    basis = f" {bounds.method}, {level_percent(bounds.level)}" if bounds and not is_uniform else ""
+    how = f" ({METHODS.get(bounds.method, bounds.method)}, {level_percent(bounds.level)})" if bounds else ""
     return (
         numeric(written.value, one.value),
-        numeric(written.interval + basis, width, hint=one.note),
+        numeric(written.interval + ("" if is_uniform else how), width, hint=one.note),
         numeric(with_uncertainty(sd, sd), sd),
         numeric(str(one.n), one.n),
     )
@@ -159,3 +161,16 @@ def collected(notes: Sequence[str]) -> tuple[str, ...]:
     if len(notes) <= MOST_NOTES:
         return tuple(notes)
     return (*notes[:MOST_NOTES], f"And {count(len(notes) - MOST_NOTES, 'more remark')} of this kind.")
+
+
+def remarks(found: Iterable[tuple[str, ConditionSummary]]) -> tuple[str, ...]:
+    """The remarks on some metrics, each once, with the metrics that it is about."""
+    by_note: dict[str, list[str]] = {}
+    for name, one in found:
+        if one.note:
+            by_note.setdefault(one.note, []).append(name)
+    return collected([f"{joined(_few(names))}: {note}." for note, names in by_note.items()])
+
+
+def _few(names: list[str]) -> list[str]:
+    return names if len(names) <= MOST_NAMED else [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]

@@ -28,13 +28,14 @@ from rothamsted.reporting.tables.cells import (
     limit_note,
     mean_estimate,
     methods_of,
+    remarks,
     setting_cell,
     summary_cells,
     verdict_cells,
     verdict_columns,
 )
 from rothamsted.reporting.tables.csv_tables import conditions_by_number, in_order_of_rank
-from rothamsted.reporting.verdicts import METHODS
+from rothamsted.reporting.verdicts import METHODS, comparison_words, intervals_words
 from rothamsted.wording import (
     GAP,
     MISSING,
@@ -109,12 +110,12 @@ def comparisons(analysis: Analysis, family: Comparisons) -> DataTable:
     metric = analysis.dataset.objective.metric
     unequal = [f"No. {row.condition}: {row.note}" for row in ordered[:MOST_ROWS] if row.note]
     return DataTable(
-        caption=f"Differences in {metric} from condition{GAP}{family.reference}: {family.test}, {family.correction}.",
+        caption=f"Differences in {metric} from condition{GAP}{family.reference}: {comparison_words(family)}.",
         columns=(*head, *comparison_columns(family.level)),
         rows=rows,
         notes=(
-            "Difference: condition minus reference. Its interval is not corrected for the number of comparisons; the "
-            "last column is. P(better): how often a replicate of the condition beat one of the reference, with the "
+            f"Difference: condition minus reference, with {intervals_words(family)}.",
+            "P(better): how often a replicate of the condition beat one of the reference, with the "
             "interval for the probability of that (Wilson for pairs, else Newcombe's method 5).",
             *([f"Not paired: {family.why_unpaired}."] if family.why_unpaired else []),
             *limit_note(len(ordered), "comparison", "comparisons.csv"),
@@ -197,7 +198,7 @@ def metrics_table(analysis: Analysis, condition: int) -> DataTable:
         caption=f"Final values of the other metrics of condition{GAP}{condition}. Others: statistics/metrics.csv.",
         columns=columns("Metric", "Mean", header, "sd", "n", numeric_from=1),
         rows=rows,
-        notes=collected([f"{name}: {one.note}" for name, one in found if one.note]),
+        notes=remarks(found),
     )
 
 

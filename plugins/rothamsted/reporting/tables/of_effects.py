@@ -6,6 +6,7 @@ import math
 
 from rothamsted.analysis.values import EffectRow, Factor, FactorEffects, LevelMean
 from rothamsted.reporting.parts import Column, DataTable, Row, columns, numeric, text
+from rothamsted.reporting.sentences import capital
 from rothamsted.reporting.tables.cells import limit_note
 from rothamsted.wording import (
     digits_of,
@@ -52,7 +53,7 @@ def variance_table(effects: FactorEffects, level: float, over: str = "") -> Data
     is_tested = not effects.untested
     p_values = "p-values are not corrected for the number of sources" if is_tested else "no p-values: see the note"
     return DataTable(
-        caption=" ".join(part for part in (f"Analysis of variance ({effects.method}); {p_values}.", over) if part),
+        caption=" ".join(part for part in (f"{capital(effects.method)}; {p_values}.", over) if part),
         columns=columns(*titles, numeric_from=1, hints=hints),
         rows=rows,
         notes=tuple(note for note in (spread_words(effects), effects.note) if note),

@@ -14,7 +14,7 @@ from rothamsted.analysis.growth_words import growth_line
 from rothamsted.analysis.parent_words import parent_words
 from rothamsted.metric import metrics_to_plain
 from rothamsted.spec import Sweep, resolved
-from rothamsted.studies import Study, source_tags, study_tags
+from rothamsted.studies import Study, source_tags, study_tags, without_origin
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import sweep_params
 from rothamsted.sweeping.open.contestants import Contestants
@@ -51,21 +51,23 @@ class SweepRun:
             is_outer: the run that MLflow opened around this process becomes the sweep's.
             parent_id: the run to nest it under.
         """
+        of_run, origin = without_origin(self._tags())
         used = dataset_of(self.sweep, self.study, self.data_digest)
         if is_outer:
             named = {"mlflow.runName": self.sweep.name}  # MLflow gave it a random one
-            recorder.log(run_id, params=self._params(), tags={**self._tags(), **named})
+            recorder.log(run_id, params=self._params(), tags={**of_run, **named})
         else:
             run_id = recorder.open_run(
                 run_id=run_id,
                 experiment_id=experiment_id,
                 name=self.sweep.name,
                 parent_id=self.stage_of if self.stage_of is not None else parent_id,
-                tags=self._tags(),
+                tags=of_run,
                 params=self._params(),
                 start_ms=now_ms(),
                 dataset=used,
             )
+        recorder.add_text(run_id, origin, f"{self._folder}/{tags.ORIGIN_FILE}")
         recorder.flush()
         if is_outer and used is not None:
             recorder.log_dataset(run_id, used)
@@ -78,7 +80,8 @@ class SweepRun:
     def resume(self, recorder: tracking.Recorder, run_id: str) -> None:
         """Set the run back to running, with the digest of the code and the declared metrics as they are now."""
         recorder.resume_run(run_id)
-        recorder.log(run_id, tags={tags.CODE_DIGEST: "+".join(self.code_digests)})
+        _, origin = without_origin(self._tags())
+        recorder.add_text(run_id, origin, f"{self._folder}/{tags.ORIGIN_FILE}")
         recorder.flush()
         self._log_metrics(recorder, run_id)
         if self.growths:
@@ -117,6 +120,7 @@ class SweepRun:
             **own,
             tags.CODE_DIGEST: "+".join(self.code_digests),
             "rothamsted.host": socket.gethostname(),
+            **({tags.STARTED: self.place.started} if self.place.started else {}),
             **({tags.PARENT_SWEEP: parent_words(self.sweep)} if parent_words(self.sweep) else {}),
             **({tags.STAGE_OF: self.stage_of} if self.stage_of is not None else {}),
         }

@@ -128,6 +128,7 @@ class TrialRun:
             logged = self.runs.logged(run_id)
         else:
             run_id, logged = self.runs.open_replicate(self.run_id, replicate, attempt)
+            self.runs.add_config(run_id, config)
         if not self.assignment.has_run:
             self.run_id = run_id
         return ReplicateRun(

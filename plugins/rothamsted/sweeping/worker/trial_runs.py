@@ -13,6 +13,7 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.search import Lease, LostError
 from rothamsted.search.lease import DEATHS, RUNS
+from rothamsted.studies import CONFIG_FILE, config_text
 from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.attempts import Attempts
 from rothamsted.sweeping.foreign_study import ForeignStudy
@@ -99,6 +100,12 @@ class TrialRuns:
             return run_id, frozenset()
         self.context.recorder.flush()
         return run_id, self.logged(run_id)
+
+    def add_config(self, run_id: str, config: Any) -> None:
+        """Keep what a replicate is trained with as the file that a training by hand takes as `--config`."""
+        study = self.context.study
+        text = study.project.config_text(config) if isinstance(study, ForeignStudy) else config_text(config)
+        self.context.recorder.add_text(run_id, text, CONFIG_FILE)
 
     def logged(self, run_id: str) -> frozenset[tuple[str, int]]:
         """What a run has logged, by metric and step."""

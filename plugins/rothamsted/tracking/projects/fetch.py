@@ -20,9 +20,9 @@ from mlflow.projects.utils import _fetch_git_repo, _parse_file_uri, _parse_subdi
 from rothamsted.errors import UserError
 from rothamsted.tracking.environment import git_commit
 from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.outer_run import BY_SSH
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_BY_SSH = re.compile(r"[^/]+@[^/]+:")
 _ANSWER_SECONDS = 60
 _BY_PRODUCTS = frozenset({"__pycache__", "mlruns", "mlartifacts"})
 _DATABASE = re.compile(r".*\.(db|db-wal|db-shm|db-journal|pyc)")
@@ -59,7 +59,7 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
     local = root / _parse_file_uri(place)
     if local.exists() and version is None and not _is_bare_repository(local):
         top, commit = local.resolve(), None
-    elif local.exists() or "://" in place or _BY_SSH.match(place):
+    elif local.exists() or "://" in place or BY_SSH.match(place):
         top, commit = _fetch_git(str(local.resolve()) if local.exists() else place, version, cache)
     else:
         raise ProjectError(f"project {uri!r}: is neither a folder of {root} nor a git URI; correct the path")

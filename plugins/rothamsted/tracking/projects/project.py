@@ -6,6 +6,7 @@ Apart, because only this knows MLflow's projects API; what runs the command (`ro
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shlex
 import tempfile
@@ -130,6 +131,10 @@ class Project:
             return self._entry.compute_command(_as_texts(parameters), storage)
         except (MlflowException, OSError) as error:
             raise ProjectError(f"{self._place}: {one_line(error)}") from None
+
+    def config_text(self, parameters: Mapping[str, Any]) -> str:
+        """The parameters of one replicate as JSON, under the names that the entry point has for them."""
+        return json.dumps(dict(parameters), indent=2) + "\n"
 
     def launched(self, parameters: Mapping[str, Any], scratch: Path, prefix: str = "") -> list[str] | str:
         """What is started for one replicate: an argument list, or a text for a shell; a project needs no `scratch`."""

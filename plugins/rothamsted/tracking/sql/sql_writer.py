@@ -46,6 +46,7 @@ class SqlWriter:
         self._driver_statements: dict[str, DriverStatement] = {}
         self._holders = Holders(self._dialect)
         self._artifact_roots: dict[str, str] = {}  # by experiment
+        self._artifact_uris: dict[str, str] = {}  # of runs that were opened here
         self._n_opened = 0  # runs
 
     @property
@@ -64,7 +65,7 @@ class SqlWriter:
     def create(self, opening: RunOpening) -> str:
         """See `Writer.create`: the run itself is a row of the next batch."""
         run_id = opening.run_id or new_run_id()
-        self._artifact_uri(opening.experiment_id, run_id)
+        self._artifact_uris[run_id] = self._artifact_uri(opening.experiment_id, run_id)
         return run_id
 
     def check(self, run_id: str) -> None:
@@ -84,7 +85,9 @@ class SqlWriter:
 
     def artifact_uri(self, run_id: str) -> str | None:
         """See `Writer.artifact_uri`."""
-        return self._scalar(sa.select(RUNS.c.artifact_uri).where(RUNS.c.run_uuid == run_id))
+        return self._artifact_uris.get(run_id) or self._scalar(
+            sa.select(RUNS.c.artifact_uri).where(RUNS.c.run_uuid == run_id)
+        )
 
     def write(self, batch: Batch, fence: Fence) -> frozenset[str]:
         """See `Writer.write`.

@@ -1,4 +1,4 @@
-"""How JAX runs in this study: one thread a training, and compiled functions kept between processes.
+"""How JAX runs in a study: one thread a training, and compiled functions kept between processes.
 
 Apart, and free of JAX itself, because JAX reads these settings when it is imported and when its backend
 starts.
@@ -12,7 +12,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 # One thread a training: sums are cut the same way however many workers share the machine, so numbers do not
-# depend # on them, and two workers on two cores do not fight for the cores.
+# depend on them, and two workers on two cores do not fight for the cores.
 ONE_THREAD_FLAG = "--xla_cpu_multi_thread_eigen=false"
 
 
