@@ -15,7 +15,8 @@ from rothamsted.studies import Study
 from rothamsted.studies.command_line import parse
 from rothamsted.studies.config_groups import groups_of
 from rothamsted.studies.fields import aliases_of, flatten
-from rothamsted.studies.multirun import EACH, SWEEPER, is_hydras_own, split_pairs, written
+from rothamsted.studies.given_words import is_hydras_own
+from rothamsted.studies.multirun import EACH, SWEEPER, split_pairs, written
 
 _SAMPLER = f"{SWEEPER}/sampler"
 _KEYS = {  # of Hydra's sweeper -> of a sweep

@@ -21,6 +21,7 @@ OPTIONS = (
     *("set", "config", "print_config", "help", "cfg", "multirun"),
 )
 FLAGS = ("--no-save", "--help", "--print_config", "--multirun")  # options without a value
+_HYDRAS_OWN = re.compile(r"(?:--)?\+{0,2}hydra[./][\w./]+=")
 SET_EXAMPLE = "'model.hidden=[256,128] model.dropout=0.2'"
 
 
@@ -30,6 +31,8 @@ def options_of(study: Study, argv: Sequence[str]) -> list[str]:
     Raises:
         StudyError: a file that is missing or names what is no field, or text that Hydra cannot read.
     """
+    if own := next((word for word in argv if is_hydras_own(word)), None):
+        raise StudyError(f"{own} is a setting of Hydra itself; hydra/sweeper goes with -m, others have no counterpart")
     composed, words = compose_groups(study, as_options(argv))
     words = _with_set(study, _config_first(study, _in_own_names(study, words)))
     return [*(["--config", json.dumps(composed)] if composed else []), *words]
@@ -43,6 +46,11 @@ def as_options(argv: Sequence[str]) -> list[str]:
         is_field = re.match(r"[A-Za-z_][\w.]*=", word) and not takes_value(before)
         words.append(f"--{word}" if is_field else word)
     return words
+
+
+def is_hydras_own(word: str) -> bool:
+    """Whether a word sets Hydra itself, such as hydra/launcher=joblib."""
+    return _HYDRAS_OWN.match(word) is not None
 
 
 def takes_value(option: str) -> bool:

@@ -9,12 +9,11 @@ from dataclasses import replace
 
 from rothamsted.errors import StudyError
 from rothamsted.studies.command_line import ByHand, name_folder
-from rothamsted.studies.given_words import OPTIONS, takes_value
+from rothamsted.studies.given_words import OPTIONS, is_hydras_own, takes_value
 
 EACH = ("-m", "--multirun")
 SWEEPER = "hydra/sweeper"
 _PAIR = re.compile(r"(?:--)?[A-Za-z_][\w.]*=.*", re.DOTALL)
-_HYDRAS_OWN = re.compile(r"(?:--)?\+{0,2}hydra[./]")
 
 
 def has_several(words: Sequence[str]) -> bool:
@@ -51,11 +50,6 @@ def combinations(words: Sequence[str]) -> list[list[str]]:
 def written(key: str, value: object) -> str:
     """`key=value` as the study's command line reads it."""
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-
-
-def is_hydras_own(word: str) -> bool:
-    """Whether a word sets Hydra itself, such as hydra/launcher=joblib."""
-    return _HYDRAS_OWN.match(word) is not None
 
 
 def split_pairs(words: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,25 @@ def test_what_a_search_cannot_take_is_refused(words: list[str], reason: str) -> 
 
     with pytest.raises(UserError, match=f"^rothamsted train -m: {reason}"):
         line()
+
+
+@pytest.mark.parametrize("name", ["batch_size", "global_workspace", "image_classifier", "language_model"])
+def test_every_study_has_these_habits(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    study = import_module(f"projects.{name}.__main__").STUDY
+    lines = combinations(["-m", "seed=1,2", "--no-save"])
+    assert [parse(study, line)[0].model_dump()["seed"] for line in lines] == [1, 2]
+    with pytest.raises(SystemExit):
+        parse(study, ["seed=3", "--cfg", "job"])
+    assert yaml.safe_load(capsys.readouterr().out) == parse(study, ["seed=3"])[0].model_dump(mode="json")
+    search = as_search(["-m", "hydra/sweeper=optuna", "evals=range(1,4)", "--no-save"])
+    assert search is not None
+    metric = study.keeps(study.config()).metric
+    assert sweep_line(study, name, search)[1:3] == ["space=evals=range(1,4)", f"metric={metric}"]
+
+
+def test_a_setting_of_hydra_goes_with_m() -> None:
+    with pytest.raises(StudyError, match=r"^hydra/sweeper=optuna is a setting of Hydra itself; .* goes with -m"):
+        config("hydra/sweeper=optuna")
 
 
 def test_the_defaults_stand_in_one_place_the_config() -> None:
