@@ -78,6 +78,23 @@ def sweep_line(study: Study, target: str, search: HydraSearch) -> list[str]:
     Raises:
         UserError: no field has several values, a config group has, or an option is one of a run by hand.
     """
+    searched, fixed = _sorted(study, search)
+    config, _ = parse(study, fixed)
+    varied = {pair.partition("=")[0] for pair in searched}
+    settings = {**_objective(study, config), **search.settings}
+    if "name" not in settings:
+        settings["if_exists"] = "new"  # each of Hydra's searches without a study_name is a new one
+    return [
+        target,
+        f"space={' '.join(searched)}",
+        *(f"{key}={value}" for key, value in settings.items()),
+        *(written(name, value) for name, value in _changed(study, config).items() if name not in varied),
+        *(["--no-save"] if "--no-save" in search.others else []),
+    ]
+
+
+def _sorted(study: Study, search: HydraSearch) -> tuple[list[str], list[str]]:
+    """The words of the fields that are searched, and those that fix something."""
     from rothamsted.space import Choice, DomainError, SpaceError
     from rothamsted.space.hydra import domains_from_hydra
 
@@ -98,18 +115,7 @@ def sweep_line(study: Study, target: str, search: HydraSearch) -> list[str]:
             searched.append(_own(study, pair))
     if not searched:
         raise UserError("rothamsted train -m: no field has several values; write for example 'lr=interval(0,1)'")
-    config, _ = parse(study, fixed)
-    varied = {pair.partition("=")[0] for pair in searched}
-    settings = {**_objective(study, config), **search.settings}
-    if "name" not in settings:
-        settings["if_exists"] = "new"  # each of Hydra's searches without a study_name is a new one
-    return [
-        target,
-        f"space={' '.join(searched)}",
-        *(f"{key}={value}" for key, value in settings.items()),
-        *(written(name, value) for name, value in _changed(study, config).items() if name not in varied),
-        *(["--no-save"] if "--no-save" in search.others else []),
-    ]
+    return searched, fixed
 
 
 def _own(study: Study, pair: str) -> str:

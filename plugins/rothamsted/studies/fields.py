@@ -102,16 +102,13 @@ def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place
     """
     known = frozenset(field_names(config_type))
     flat = dict(spread(data, known))
-    if flat.keys() & aliases_of(config_type).keys():
-        data = {}
-        for name, value in renamed(config_type, flat).items():
-            _put(data, name, value, f"{place}: " if place else "")
-        if all(name in known for name, _ in spread(data, known)):
-            return data
+    place = f"{place}: " if place else ""
+    has_aliases = bool(flat.keys() & aliases_of(config_type).keys())
+    if has_aliases:
+        data = _nested(renamed(config_type, flat), place)
     other = {name for name, _ in spread(data, known) if name not in known}
     if not other:
-        return None
-    place = f"{place}: " if place else ""
+        return dict(data) if has_aliases else None
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
@@ -219,6 +216,13 @@ def spread(flat: Mapping[str, Any], leaves: frozenset[str], prefix: str = "") ->
             yield from spread(value, leaves, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _nested(flat: Mapping[str, Any], place: str) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        _put(tree, name, value, place)
+    return tree
 
 
 def _put(tree: dict[str, Any], name: str, value: Any, place: str) -> None:
