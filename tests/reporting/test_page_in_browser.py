@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rothamsted.reporting.page.index_page import IndexRow, render_index
 from rothamsted.reporting.page.report_page import render_report
 from tests.reporting import pages
 from tests.reporting.pages import ATTACK
@@ -133,3 +134,26 @@ def test_a_dark_page_is_printed_on_white(browser: Any, report: str) -> None:
     found = opened.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
     opened.close()
     assert found == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+
+
+def test_a_laptop_shows_all_columns_of_the_index_of_reports(browser: Any, tmp_path: Path) -> None:
+    row = IndexRow(
+        page="language-model-quick.html",
+        name="language-model-quick",
+        question="Does one learning rate serve small networks of every width and depth? Many small runs side by side.",
+        state="not complete",
+        n_conditions=45,
+        n_replicates=135,
+        best="width=128, depth=3, optimizer.lr=0.0078125",
+        metric="validation/accuracy",
+        estimate="0.077 [0.051, 0.116]",
+        basis="n = 3, as the search saw it",
+    )
+    path = tmp_path / "index.html"
+    path.write_text(render_index([row] * 3, generated_at="now", version="0.1.0"), encoding="utf-8")
+    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened.goto(path.as_uri())
+    hidden = opened.evaluate("[...document.querySelectorAll('.scroll')].map(e => e.scrollWidth - e.clientWidth)")
+    assert hidden
+    assert max(hidden) <= 0
+    opened.close()

@@ -166,3 +166,12 @@ def test_importing_the_plots_loads_no_drawing_library_no_store_and_no_search() -
     code = f"import sys, rothamsted.reporting.plots; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(PLOTS))
+def test_a_figure_that_is_laid_out_first_is_the_one_that_matplotlib_lays_out_as_it_saves(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = drawn_once(name).svg
+    monkeypatch.setattr(sys.modules[render.__module__], "place_all", lambda figure: None)
+    assert render(name, world(home_of(name))).svg == quick
