@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
@@ -105,6 +105,18 @@ class AugmentConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False)
 
 class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """One training run of a multi-layer perceptron on characters."""
+
+    # the names of a Hydra project, in which a file of conf/training holds the optimizer with its `params`
+    ALIASES: ClassVar[dict[str, str]] = {
+        **{f"training.{name}": name for name in ("batch_size", "epochs", "steps", "evals", "device", "seed")},
+        "training.optimizer.name": "optimizer.name",
+        **{
+            f"training.optimizer.params.{name}": f"optimizer.{name}"
+            for name in OptimizerConfig.model_fields
+            if name != "name"
+        },
+        **{f"training.regularization.{name}": f"regularization.{name}" for name in RegularizationConfig.model_fields},
+    }
 
     model: ModelConfig = Field(default=ModelConfig())
     optimizer: OptimizerConfig = Field(default=OptimizerConfig())

@@ -155,5 +155,5 @@ def _pictures(members: Sequence[Member], classes: tuple[str, ...]) -> Artifacts:
         x, y = (part[:N_PICTURED].cpu() for part in member.batch(0))
         images = (x * 255).round().to(torch.uint8).numpy()
         titles = [classes[int(label)] for label in y]
-        sheets.append({"samples/first_batch.png": picture_grid(images, titles, N_COLUMNS)})
+        sheets.append({"samples/epoch0.png": picture_grid(images, titles, N_COLUMNS)})
     return sheets

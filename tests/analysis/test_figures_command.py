@@ -44,6 +44,21 @@ def test_plots_are_written_to_a_folder_and_nothing_is_recorded(swept: Project, c
     assert [(r.run_id, r.tags, r.metrics) for r in find_runs(None, {}, uri=swept.tracking_uri)] == before
 
 
+def test_the_pictures_of_the_best_conditions_first_replicate_lie_beside_the_plots(swept: Project, call: Call) -> None:
+    best = min(
+        (run for run in find_runs(None, {"rothamsted.role": "trial"}, uri=swept.tracking_uri)),
+        key=lambda run: run.metrics["val_loss/mean"],
+    )
+    client = MlflowClient(swept.tracking_uri)
+    for run in find_runs(None, {"rothamsted.role": "replicate"}, uri=swept.tracking_uri):
+        own = run.tags["mlflow.parentRunId"] == best.run_id and run.tags["rothamsted.replicate"] == "0"
+        client.log_text(run.run_id, "best" if own else "other", "samples/epoch0.png")
+    status, out, err = call("report", "--sweep", "toys", "--format", "png", "--folder", "f")
+    assert status == 0, err
+    assert (swept.root / "f" / "toys-samples_epoch0.png").read_text() == "best"
+    assert "samples/epoch0.png of a replicate of the best condition" in out
+
+
 def test_the_run_that_mlflow_opens_around_the_command_has_the_figures(
     swept: Project, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from rothamsted.cli.arguments import each_alone, pairs, read_line
-from rothamsted.cli.by_hand import as_options, combinations
 from rothamsted.cli.main import COMMANDS, main, worst
 from rothamsted.cli.several_sweeps import files_of
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
+from rothamsted.studies.given_words import as_options
+from rothamsted.studies.multirun import combinations
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_train_takes_every_combination_as_hydra_does() -> None:
         ["lr=0.2", "name=a", "n=1", "--no-save"],
         ["lr=0.2", "name=a", "n=2", "--no-save"],
     ]
-    with pytest.raises(UserError, match=r"rothamsted train -m: lr\.points: a grid cannot cut a range"):
+    with pytest.raises(UserError, match=r"-m: lr\.points: a grid cannot cut a range.*add hydra/sweeper=optuna"):
         combinations(["lr=interval(0,1)"])
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from rothamsted.cli.arguments import pairs, take
+from rothamsted.cli.hydra_search import as_search, sweep_line
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.mlproject import FILE_NAME, find_home, find_root, study_commands
-from rothamsted.studies import Study, load_study
+from rothamsted.studies import Study, has_several, load_study
 from rothamsted.suggest import known_names
-
-_EACH = {"-m", "--multirun"}  # as Hydra writes it: train every combination
-_STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM
-_BARE = ("--no-save", "--help")  # options of a study without a value
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -26,48 +23,33 @@ def train(arguments: Sequence[str]) -> int:
         known = ", ".join(find_here(find_home(Path.cwd()))) or "none"
         raise UserError(f"rothamsted train: which study? write rothamsted train STUDY [FIELD=VALUE ...]; here: {known}")
     name, words = arguments[0], list(arguments[1:])
-    if not _EACH & set(words):
+    if not has_several(words):
         return entry_point(name, words)
-    worst = 0
-    for one in combinations([word for word in words if word not in _EACH]):
-        print(f"train {name} {' '.join(one)}", flush=True)
-        try:
-            entry_point(name, one)
-        except SystemExit as ended:  # a study's own command line ends with its status
-            worst = max(worst, int(ended.code or 0))
-        if worst in _STOPPED:
-            break
-    return worst
+    if (searched := as_search(words)) is not None:
+        from rothamsted.cli.commands import sweep
 
-
-def combinations(words: Sequence[str]) -> list[list[str]]:
-    """`lr=0.1,0.2 n=1,2 --no-save` as four lines, as Hydra's -m takes it.
-
-    Raises:
-        UserError: what is no combination: a range without steps, or words that Hydra cannot read.
-    """
-    from rothamsted.space import DomainError, Space, SpaceError
-    from rothamsted.space.hydra import domains_from_hydra
-
-    pairs_of = [word for n, word in enumerate(words) if _is_pair(word, words[n - 1] if n else "")]
-    others = [word for n, word in enumerate(words) if not _is_pair(word, words[n - 1] if n else "")]
+        line = sweep_line(_study(name), name, searched)
+        print(f"the same as: rothamsted sweep {shlex.join(line)}", flush=True)
+        return sweep(line)
     try:
-        grid = Space(domains_from_hydra(" ".join(pairs_of))).grid()
-    except (SpaceError, DomainError) as error:
-        raise UserError(f"rothamsted train -m: {str(error).removeprefix('space.')}") from None
-    written = [
-        [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in condition.items()]
-        for condition in grid
-    ]
-    return [[*one, *others] for one in written]
+        return entry_point(name, words)
+    except SystemExit as ended:  # a study's own command line ends with its status
+        return int(ended.code or 0)
 
 
 def entry_point(name: str, arguments: Sequence[str]) -> int:
     """Run a study by hand: `rothamsted batch_size optimizer.lr=0.1`, or with --optimizer.lr 0.1."""
-    from rothamsted.studies import find, is_script, main
+    from rothamsted.studies import main
+
+    return main(_study(name), arguments) or 0
+
+
+def _study(name: str) -> Study:
+    """A study of the project here, or of a script."""
+    from rothamsted.studies import find, is_script
 
     if is_script(name):
-        return main(find(name, find_home(Path.cwd())), as_options(arguments)) or 0
+        return find(name, find_home(Path.cwd()))
     root = find_root(Path.cwd())
     known = study_commands(root)
     if name not in known:
@@ -75,7 +57,7 @@ def entry_point(name: str, arguments: Sequence[str]) -> int:
             f"rothamsted {name}: no such command, and no study of {root / 'MLproject'}; "
             + known_names(name, [*USAGES, *sorted(known)])
         )
-    return main(load_study(known[name], root), as_options(arguments)) or 0
+    return load_study(known[name], root)
 
 
 def is_study(name: str) -> bool:
@@ -84,20 +66,6 @@ def is_study(name: str) -> bool:
 
     root = find_home(Path.cwd())
     return is_script(name) or ((root / FILE_NAME).is_file() and name in study_commands(root))
-
-
-def as_options(words: Sequence[str]) -> list[str]:
-    """`lr=0.1 --set 'a=1 b=2'` as `--lr=0.1 --set 'a=1 b=2'`, which the study's own command line takes."""
-    found: list[str] = []
-    for word in words:
-        found.append(f"--{word}" if _is_pair(word, found[-1] if found else "") else word)
-    return found
-
-
-def _is_pair(word: str, before: str) -> bool:
-    """Whether a word is `field=value`, and not the value of the option before it."""
-    is_value = before.startswith("--") and "=" not in before and before not in _BARE
-    return "=" in word and word.partition("=")[0].replace(".", "_").isidentifier() and not is_value
 
 
 def prepare_data(arguments: Sequence[str]) -> int:

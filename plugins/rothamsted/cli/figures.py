@@ -56,7 +56,7 @@ def figures(found: dict[str, str]) -> int:
     find_named(found, uri)
 
     from rothamsted.analysis.analyze import analyze, settings_of
-    from rothamsted.publish.figures import write_figures
+    from rothamsted.publish.figures import copy_pictures, write_figures
 
     options = take_plot_options(found, "report")
     dataset = take_dataset(found, "report", uri=uri, has_samples=options.axis == "samples")
@@ -65,6 +65,8 @@ def figures(found: dict[str, str]) -> int:
     written = write_figures(
         analysis, folder, plots=plots, formats=formats, where=where, options=options, width_mm=width_mm
     )
+    if "png" in formats and not plots and not where:
+        written += copy_pictures(analysis, folder, uri=uri)
     outer = tracking.current_run_id()
     if outer is not None:
         with tracking.open_recorder(uri) as recorder:

@@ -118,7 +118,9 @@ USAGES: Mapping[str, Usage] = {
             "name": "of the run, and of its folder runs/NAME",
             "output": "folder for the run's files, in place of that of a name",
             "save": "leave nothing behind: no MLflow run, no files",
-            "multirun": "or -m: lr=0.1,0.2 n=1,2 trains every combination, one after the other",
+            "multirun": "or -m: lr=0.1,0.2 n=1,2 trains every combination, one after the other; with "
+            "hydra/sweeper=optuna a search by TPE of 'lr=interval(0,1)'",
+            "cfg": "job: print the config, train nothing",
         },
         words=("study",),
         switches={"save": False, "multirun": True},

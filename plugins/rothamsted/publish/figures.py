@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rothamsted import tracking
 from rothamsted.analysis.only import matching, only
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError, UserError
 from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, render_files
+
+PICTURES = ("samples", "pictures")  # folders of a run in which studies keep pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,30 @@ def write_figures(
         paths = {kind: folder / f"{stem}.{kind}" for kind in rendered.files}
         figures.append(WrittenFigure(plot=name, paths=tuple(paths.values()), text=rendered.caption + said))
         contents |= {paths[kind]: content for kind, content in rendered.files.items()}
+    write_contents(folder, contents)
+    return figures
+
+
+def copy_pictures(analysis: Analysis, folder: Path, *, uri: str) -> list[WrittenFigure]:
+    """Copy the PNG pictures that the best condition's first replicate kept: SWEEP-samples_epoch0.png.
+
+    Raises:
+        StoreError: The folder cannot be written, or the store does not answer.
+    """
+    dataset = analysis.dataset
+    own = [one for one in dataset.replicates if analysis.ranking and one.condition == analysis.ranking[0]]
+    first = min(own, key=lambda one: (one.phase != "search", one.number), default=None)
+    if first is None or not first.run_id:
+        return []
+    figures, contents = [], {}
+    listed = [path for below in PICTURES for path in tracking.list_files(first.run_id, below, uri=uri)]
+    for path in (path for path in listed if path.endswith(".png")):
+        content = tracking.read_bytes(first.run_id, path, uri=uri)
+        if content is not None:
+            target = folder / _file_name(f"{dataset.name}-{path.replace('/', '_')}")
+            contents[target] = content
+            text = f"{path} of a replicate of the best condition, number {first.condition}, seed {first.seed}."
+            figures.append(WrittenFigure(plot=path, paths=(target,), text=text))
     write_contents(folder, contents)
     return figures
 

@@ -22,6 +22,7 @@ from rothamsted.studies.exports import CONFIG_FILE, config_text, write_exports
 from rothamsted.studies.fields import field_names, field_types, flatten, set_fields
 from rothamsted.studies.find import find, is_script, load_study, study_module
 from rothamsted.studies.keep import Keep
+from rothamsted.studies.multirun import has_several
 from rothamsted.studies.prepare import describe_datasets, prepare_data
 from rothamsted.studies.provenance import source_tags, study_tags, without_origin
 from rothamsted.studies.signals import StopRequest, stop_on_signals
@@ -47,6 +48,7 @@ __all__ = [
     "field_types",
     "find",
     "flatten",
+    "has_several",
     "is_script",
     "load_study",
     "log_artifacts",

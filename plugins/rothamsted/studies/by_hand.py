@@ -25,6 +25,7 @@ from rothamsted.studies.contract import Study, digest_of_data
 from rothamsted.studies.driver import drive
 from rothamsted.studies.exports import CONFIG_FILE, RunningExports, write_exports
 from rothamsted.studies.fields import flatten
+from rothamsted.studies.multirun import combinations, has_several, numbered
 from rothamsted.studies.provenance import study_tags
 from rothamsted.studies.signals import StopRequest, stop_on_signals
 from rothamsted.studies.tensorboard import FOLDER, EventFile, check_tensorboard
@@ -43,17 +44,43 @@ def main(study: Study, argv: Sequence[str] | None = None) -> NoReturn:
     traceback), 130 stopped by Ctrl-C, 143 stopped by SIGTERM.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        config, options = parse(study, sys.argv[1:] if argv is None else argv)
-        with stop_on_signals(_tell_stopping) as request:
-            ending = run_by_hand(study, config, options, should_stop=request)
+        status = _train_each(study, words) if has_several(words) else _train_one(study, *parse(study, words))
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        status = _tell(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(_exit_status(ending, request))
+        status = 130
+    sys.exit(status)
+
+
+def _train_one(study: Study, config: BaseModel, options: ByHand) -> int:
+    with stop_on_signals(_tell_stopping) as request:
+        ending = run_by_hand(study, config, options, should_stop=request)
+    return _exit_status(ending, request)
+
+
+def _train_each(study: Study, words: Sequence[str]) -> int:
+    """Train every combination, all of them read before the first is trained; the worst exit status."""
+    lines = combinations(words)
+    read = [parse(study, one) for one in lines]
+    worst = 0
+    for number, (one, (config, options)) in enumerate(zip(lines, read)):
+        print(f"train {study.name} {' '.join(one)}", flush=True)
+        try:
+            status = _train_one(study, config, numbered(options, number))
+        except UserError as error:
+            status = _tell(error)
+        worst = max(worst, status)
+        if status >= 128:  # stopped by a signal
+            break
+    return worst
+
+
+def _tell(error: UserError) -> int:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return USER_ERROR
 
 
 def run_by_hand(

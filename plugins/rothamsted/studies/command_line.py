@@ -5,7 +5,6 @@ It is apart because it is jsonargparse's only user, and turns whatever is mistyp
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
@@ -18,7 +17,8 @@ from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
 from rothamsted.studies.contract import Study
-from rothamsted.studies.fields import closest, field_names, in_own_names, set_fields, spread
+from rothamsted.studies.fields import closest, field_names, set_fields
+from rothamsted.studies.given_words import OPTIONS, SET_EXAMPLE, options_of
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 DEFAULT_CHECKPOINT_SECONDS = 60.0
 STATE = "state"  # the folder of a run's checkpoints in that of its exports
 _NAME = re.compile(r"(?!\.)[\w.-]{1,100}", re.ASCII)
-SET_EXAMPLE = "'model.hidden=[256,128] model.dropout=0.2'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +71,9 @@ def name_folder(name: str) -> Path:
     return Path("runs") / name
 
 
-OPTIONS = (
-    *("name", "no_save", "checkpoint_dir", "checkpoint_every", "output", "tensorboard"),
-    *("set", "config", "print_config", "help"),
-)
-
 _NAME_OPTION = "name"
-_FLAGS = ("--no-save", "--help", "--print_config")  # options without a value
+_EACH_HINT = "; to train each of several values, add -m"
+_SEVERAL = re.compile(r"not '(?:[^'\[{]*,[^']*|(?:choice|range|interval|tag)\(.*)'$")  # values, refused as one
 
 
 def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
@@ -86,18 +81,26 @@ def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
 
     Raises:
         StudyError: an option that is unknown or whose value breaks a rule, or a file that cannot be read.
-        SystemExit: status 0, after --help or --print_config.
+        SystemExit: status 0, after --help, --print_config or --cfg.
     """
     from jsonargparse import ArgumentError
 
     _check_names(study)
     parser = _parser(study)
     try:
-        given = parser.parse_args(_with_set(study, _config_first(study, _as_options(argv)))).as_dict()
+        given = parser.parse_args(options_of(study, argv)).as_dict()
     except ArgumentError as error:
-        raise StudyError(_one_line(study, str(error))) from error
+        line = _one_line(study, str(error))
+        raise StudyError(
+            f"{line}; to train each of several values, add -m" if _SEVERAL.search(line) else line
+        ) from error
     fields = {name: given[name] for name in study.config.model_fields if name in given}
     config = set_fields(study.config, fields)
+    if given["cfg"]:
+        import yaml
+
+        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
+        raise SystemExit(0)
     name = None if _NAME_OPTION in fields else given.get(_NAME_OPTION)
     options = ByHand(
         is_saved=not given["no_save"],
@@ -131,6 +134,10 @@ def _parser(study: Study) -> ArgumentParser:
 
 def _add_options(parser: ArgumentParser, *, has_name: bool) -> None:
     group = parser.add_argument_group("running by hand")
+    group.add_argument(
+        "-m", "--multirun", action="store_true", help="train every combination of lr=0.1,0.2 width='choice(8,16)'"
+    )
+    group.add_argument("--cfg", "-c", choices=["job"], help="job: print the config in place of training it")
     if has_name:  # a study may have a field of this name
         group.add_argument(
             "--name", type=str | None, default=None, metavar="NAME", help="call the run so, and write into runs/NAME"
@@ -164,83 +171,6 @@ def _add_options(parser: ArgumentParser, *, has_name: bool) -> None:
         metavar="true",
         help="mirror the run into files of TensorBoard, in tensorboard/ of --output or of this folder",
     )
-
-
-def _as_options(argv: Sequence[str]) -> list[str]:
-    """The words with each `lr=0.1` as `--lr=0.1`, unless it is the value of the option before it."""
-    words: list[str] = []
-    for n, word in enumerate(argv):
-        before = argv[n - 1] if n else ""
-        is_value = before.startswith("--") and "=" not in before and before not in _FLAGS
-        is_field = re.match(r"[A-Za-z_][\w.]*=", word) and not is_value
-        words.append(f"--{word}" if is_field else word)
-    return words
-
-
-def _config_first(study: Study, argv: Sequence[str]) -> list[str]:
-    """The files before all else, so that what the command line says itself wins wherever it stands."""
-    first: list[str] = []
-    others = list(argv)
-    while (at := next((n for n, word in enumerate(others) if word.partition("=")[0] == "--config"), None)) is not None:
-        n_words = 1 if "=" in others[at] else 2
-        words = others[at : at + n_words]
-        del others[at : at + n_words]
-        path = words[0].partition("=")[2] if n_words == 1 else "".join(words[1:])
-        first += ["--config", spelled] if (spelled := _checked_file(study, path)) is not None else words
-    return first + others
-
-
-def _checked_file(study: Study, path: str) -> str | None:
-    """A file's fields as JSON, where it spells them in another way that the config takes; None: as the fields are.
-
-    Raises:
-        StudyError: with the place: the file is missing or no mapping, or names what is no field.
-    """
-    from rothamsted.spec.document import read_document
-
-    if not Path(path).is_file():
-        raise StudyError(f"--config: there is no file {path!r}; give a JSON or YAML file of fields")
-    document = read_document(path)
-    known = field_names(study.config)
-    own = study.config.model_fields
-    options = {name: value for name, value in document.data.items() if name in OPTIONS and name not in own}
-    fields = {name: value for name, value in document.data.items() if name not in options}
-    if (named := in_own_names(study.config, fields, place=path)) is not None:
-        return json.dumps(options | named)
-    for name, _ in spread(fields, frozenset(known)):
-        if name not in known:
-            where = next((path for path in document.places if ".".join(map(str, path)) == name), ())
-            raise document.error(where, f"is not a field of {study.config.__name__}; {closest(name, known)}")
-
-
-def _with_set(study: Study, argv: Sequence[str]) -> list[str]:
-    """The words with each --set written out as options of their own."""
-    words, left = [], list(argv)
-    while left:
-        word = left.pop(0)
-        key, separator, text = word.partition("=")
-        if key != "--set" or not (separator or left):
-            words.append(word)
-            continue
-        for name, value in _set_values(study, text if separator else left.pop(0)).items():
-            if any(other.partition("=")[0] == f"--{name}" for other in (*words, *left)):
-                raise StudyError(f"--set: {name} is given as --{name}, too; give one of the two")
-            words.append(f"--{name}={value if isinstance(value, str) else json.dumps(value)}")
-    return words
-
-
-def _set_values(study: Study, text: str) -> dict[str, Any]:
-    from rothamsted.space import SpaceError
-    from rothamsted.space.hydra import values_from_hydra
-
-    known = field_names(study.config)
-    try:
-        values = dict(spread(values_from_hydra(text), frozenset(known)))
-    except SpaceError as error:
-        raise StudyError(f"--set: {'.'.join((*error.key, ''))[:-1]}: {error.reason}".replace(": : ", ": ")) from error
-    if unknown := next((name for name in values if name not in known), None):
-        raise StudyError(f"--set: {unknown} is not a field of {study.config.__name__}; {closest(unknown, known)}")
-    return values
 
 
 def _program(study: Study) -> str:

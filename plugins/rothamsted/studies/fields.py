@@ -64,6 +64,26 @@ def set_fields(config_type: type[C], flat: Mapping[str, Any], *, place: str = ""
         raise StudyError(place + describe(config_type, error)) from error
 
 
+def aliases_of(config_type: type[BaseModel]) -> Mapping[str, str]:
+    """Other names of a config's fields, which its class says in `ALIASES`: dotted name -> dotted name of the field."""
+    return getattr(config_type, "ALIASES", {})
+
+
+def renamed(config_type: type[BaseModel], flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names and values, each by the name of its field.
+
+    Raises:
+        StudyError: a field is given by two of its names.
+    """
+    aliases, names = aliases_of(config_type), {}
+    for name in flat:
+        field = aliases.get(name, name)
+        if field in names:
+            raise StudyError(f"{names[field]} and {name} are the same field; give one of the two")
+        names[field] = name
+    return {field: flat[name] for field, name in names.items()}
+
+
 def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place: str) -> dict[str, Any] | None:
     """A file's fields by their own names, where it spells some in another way that the config takes.
 
@@ -81,10 +101,14 @@ def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place
         StudyError: one is not known in any spelling, or a value breaks a rule.
     """
     known = frozenset(field_names(config_type))
+    flat = dict(spread(data, known))
+    place = f"{place}: " if place else ""
+    has_aliases = bool(flat.keys() & aliases_of(config_type).keys())
+    if has_aliases:
+        data = _nested(renamed(config_type, flat), place)
     other = {name for name, _ in spread(data, known) if name not in known}
     if not other:
-        return None
-    place = f"{place}: " if place else ""
+        return dict(data) if has_aliases else None
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
@@ -192,6 +216,13 @@ def spread(flat: Mapping[str, Any], leaves: frozenset[str], prefix: str = "") ->
             yield from spread(value, leaves, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _nested(flat: Mapping[str, Any], place: str) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        _put(tree, name, value, place)
+    return tree
 
 
 def _put(tree: dict[str, Any], name: str, value: Any, place: str) -> None:

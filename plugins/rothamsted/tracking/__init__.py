@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the same for type checkers
     from rothamsted.tracking.reach import check_reachable
     from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history
     from rothamsted.tracking.recorder import Recorder
-    from rothamsted.tracking.run_files import list_files, read_text
+    from rothamsted.tracking.run_files import list_files, read_bytes, read_text
     from rothamsted.tracking.sql.store import migrate
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "migrate",
     "open_recorder",
     "project_address",
+    "read_bytes",
     "read_curves",
     "read_history",
     "read_text",
@@ -77,6 +78,7 @@ _HOMES = {
     "project_address": "outer_run",
     "read_curves": "curve_reader",
     "read_history": "reader",
+    "read_bytes": "run_files",
     "read_text": "run_files",
     "run_link": "address",
     "run_path": "address",

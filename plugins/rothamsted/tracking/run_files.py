@@ -85,17 +85,23 @@ def with_table(listed: str | None, path: str) -> str | None:
 
 def read_text(run_id: str, path: str, *, uri: str) -> str | None:
     """Return a text artifact of a run; None where there is none under this path."""
+    found = read_bytes(run_id, path, uri=uri)
+    return None if found is None else found.decode("utf-8")
+
+
+def read_bytes(run_id: str, path: str, *, uri: str) -> bytes | None:
+    """Return an artifact of a run as it is; None where there is none under this path."""
     try:
         place = _place(run_id, uri)
         near = _near(place, path)
         if near is not None:
-            return near.read_text(encoding="utf-8") if near.is_file() else None
+            return near.read_bytes() if near.is_file() else None
         client = client_of(uri)
         names = {item.path for item in client.list_artifacts(run_id, str(Path(path).parent).lstrip(".") or None)}
         if path not in names:
             return None
         with tempfile.TemporaryDirectory() as folder:
-            return Path(client.download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
+            return Path(client.download_artifacts(run_id, path, folder)).read_bytes()
     except Exception as error:
         raise _refused(f"run {run_id}: cannot read artifact {path!r}", error) from error
 

@@ -23,7 +23,7 @@ from projects.emnist_mlp.data.fonts import DISTORTION, distorted, read_fonts
 from projects.files.download import write_atomically
 from projects.files.problem import DataProblem
 
-IMAGES, METADATA = "images.npz", "metadata.json"
+IMAGES, TENSORS, METADATA = "images.npz", "images.pt", "metadata.json"
 WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=synthetic_emnist"
 
 
@@ -34,15 +34,17 @@ def prepare_synthetic(
     seed: int = 0,
     augmentations: str = "affine,elastic,noise",
     per_class: int = 200,
+    pt: bool = False,
 ) -> Path:
     """Write distorted copies of a data set's training images, and metadata.json about them. Equal calls, equal bytes.
 
     Args:
-        source: folder of EMNIST Balanced; None: the characters drawn from fonts.
+        source: fonts (the drawn characters), emnist (data/emnist), or a folder of EMNIST Balanced; None: fonts.
         target: the folder to fill; None: data/synthetic_emnist.
         seed: of parents and distortions.
         augmentations: any of affine, elastic and noise, with commas.
         per_class: copies of each class.
+        pt: write images.pt, too: tensors `images` (uint8), `labels` and `parents` (int64) for `torch.load`.
 
     Returns:
         The folder.
@@ -53,7 +55,7 @@ def prepare_synthetic(
     strength = _strength(augmentations)
     if per_class < 1 or seed < 0:
         raise DataProblem(f"per_class must be 1 or more and seed 0 or more, got {per_class} and {seed}; change them")
-    found = read_folder(Path(source).expanduser()) if source else read_fonts(DataConfig())
+    found, read_from = _read_source(source)
     parents = _parents(found.train.y, per_class, np.random.default_rng(seed))
     copies = Rows(distorted(found.train.x[parents], strength, seed=seed, part=2), found.train.y[parents])
     folder = target or FOLDER / "synthetic_emnist"
@@ -61,8 +63,12 @@ def prepare_synthetic(
     np.savez_compressed(packed, x=copies.x, y=copies.y, parent=parents)
     data = packed.getvalue()
     write_atomically(folder / IMAGES, data)
+    if pt:
+        write_atomically(folder / TENSORS, _tensors(copies, parents))
+    else:
+        (folder / TENSORS).unlink(missing_ok=True)  # of an earlier call, with other images
     metadata = {
-        "source": {"name": found.name, "folder": source, "train_digest": train_digest(found)},
+        "source": {"name": found.name, "folder": read_from, "train_digest": train_digest(found)},
         "seed": seed,
         "augmentations": strength,
         "per_class": per_class,
@@ -73,6 +79,23 @@ def prepare_synthetic(
     }
     write_atomically(folder / METADATA, json.dumps(metadata, indent=2).encode() + b"\n")
     return folder
+
+
+def _read_source(source: str | None) -> tuple[Source, str | None]:
+    """The data set to copy, and the folder of its files; None: it was drawn."""
+    if source in (None, "fonts"):
+        return read_fonts(DataConfig()), None
+    folder = str(FOLDER / "emnist") if source == "emnist" else source
+    return read_folder(Path(folder).expanduser()), folder
+
+
+def _tensors(copies: Rows, parents: np.ndarray) -> bytes:
+    import torch
+
+    packed = io.BytesIO()
+    arrays = {"images": copies.x, "labels": copies.y, "parents": parents}
+    torch.save({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}, packed)
+    return packed.getvalue()
 
 
 def read_expansion(folder: Path, source: Source, allowed: np.ndarray) -> Rows:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from projects.emnist_mlp.data import DataConfig, DataProblem, load_dataset
 from projects.emnist_mlp.data.emnist import read_folder
 from projects.emnist_mlp.data.split import split_rows
-from projects.emnist_mlp.data.synthetic import IMAGES, METADATA, prepare_synthetic, train_digest
+from projects.emnist_mlp.data.synthetic import IMAGES, METADATA, TENSORS, prepare_synthetic, train_digest
 from tests.conftest import ROOT
 from tests.projects.emnist_mlp.files import idx_files, write
 
@@ -91,6 +92,26 @@ def test_the_metadata_say_where_the_images_come_from(folder: Path, tmp_path: Pat
     assert set(found["versions"]) == {"numpy", "torch"}
 
 
+def test_copies_are_also_tensors_where_that_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    target = prepare_synthetic(source=str(folder), target=tmp_path / "out", per_class=2, pt=True)
+    tensors = torch.load(target / TENSORS, weights_only=True)
+    with np.load(target / IMAGES) as made:
+        for name, array in (("images", made["x"]), ("labels", made["y"]), ("parents", made["parent"])):
+            np.testing.assert_array_equal(tensors[name].numpy(), array)
+            assert tensors[name].numpy().dtype == array.dtype
+    prepare_synthetic(source=str(folder), target=target, per_class=1)
+    assert not (target / TENSORS).exists()  # they would be those of the call before
+
+
+def test_the_source_may_be_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, tmp_path / "data" / "emnist", dirs_exist_ok=True)
+    by_name = prepare_synthetic(source="emnist", target=tmp_path / "a", per_class=1)
+    by_folder = prepare_synthetic(source="data/emnist", target=tmp_path / "b", per_class=1)
+    assert (by_name / METADATA).read_bytes() == (by_folder / METADATA).read_bytes()
+    assert json.loads((by_name / METADATA).read_text())["source"]["folder"] == "data/emnist"
+
+
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
@@ -137,7 +158,7 @@ def test_a_damaged_expansion_is_one_line(damage: str, rule: str, folder: Path, t
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("dvc") is None, reason="dvc is not installed (pip install -e '.[dvc]')")
-def test_the_dvc_stage_makes_the_expansion_and_again_only_where_settings_change(tmp_path: Path) -> None:
+def test_the_dvc_stage_makes_the_expansion_and_again_only_where_settings_change(folder: Path, tmp_path: Path) -> None:
     for name in ("MLproject", "dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("projects", ".dvc"):
@@ -156,6 +177,15 @@ def test_the_dvc_stage_makes_the_expansion_and_again_only_where_settings_change(
     second = json.loads((made / METADATA).read_text())
     assert second["seed"] == 1
     assert second["images_sha256"] != first["images_sha256"]
+    params.write_text(params.read_text().replace("source: fonts", f"source: {folder}").replace("pt: false", "pt: true"))
+    assert "Running stage 'synth_emnist'" in _repro(tmp_path)
+    third = json.loads((made / METADATA).read_text())
+    assert third["source"] == {
+        "name": "emnist",
+        "folder": str(folder),
+        "train_digest": train_digest(read_folder(folder)),
+    }
+    assert (made / TENSORS).is_file()
 
 
 def _repro(folder: Path) -> str:

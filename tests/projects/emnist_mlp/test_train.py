@@ -212,7 +212,7 @@ def test_the_first_measurement_has_a_picture_of_the_first_batch_of_each_member()
     assert [m.artifacts is None for m in measurements] == [False, True, True, True, True]
     assert measurements[0].artifacts is not None
     sheets = measurements[0].artifacts()
-    pictures = [sheet["samples/first_batch.png"] for sheet in sheets]
+    pictures = [sheet["samples/epoch0.png"] for sheet in sheets]
     assert pictures[0] != pictures[1]
     assert all(Image.open(io.BytesIO(data)).format == "PNG" for data in pictures if isinstance(data, bytes))
 
