@@ -22,7 +22,7 @@ import yaml
 import rothamsted
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SHARED = REPOSITORY / "projects" / "files"  # what studies read their data with
+SHARED = tuple(REPOSITORY / "projects" / name for name in ("files", "training"))  # what studies have in common
 MLPROJECT = """
 name: benchmark
 entry_points:
@@ -97,7 +97,7 @@ def benchmark_project(package: Path) -> Iterator[BenchmarkProject]:
         (root / "MLproject").write_text(MLPROJECT.format(study=package.name), encoding="utf-8")
         (root / "projects").mkdir()
         (root / "projects" / "__init__.py").write_text('"""The study that is measured."""\n', encoding="utf-8")
-        for folder in (package, SHARED):
+        for folder in (package, *SHARED):
             shutil.copytree(folder, root / "projects" / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
         yield BenchmarkProject(root=root, study=package.name)
 

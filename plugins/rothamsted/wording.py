@@ -220,7 +220,7 @@ def _exponent(value: float, digits: int = MOST_DIGITS) -> int:
 
 def _uncertainty(value: float, low: float, high: float) -> float:
     """Return half the width of an interval; where one end is far nearer to the estimate, its distance."""
-    half, near = abs(high - low) / 2, min(abs(value - low), abs(high - value))
+    half, near = abs(high / 2 - low / 2), min(abs(value - low), abs(high - value))
     return near if low < value < high and near * LOPSIDED < half else half
 
 

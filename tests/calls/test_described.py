@@ -94,7 +94,7 @@ def test_a_finite_space_without_trials_is_a_grid_and_any_other_is_searched(
             {},
             r"rt\.sweep: space\.data\.seed\.low: must be a whole number.*rt\.integers",
         ),
-        ({"ls": [1.0]}, {}, r"rt\.sweep: space\.ls: is not a parameter of study 'toy'; the nearest of 18: lr"),
+        ({"ls": [1.0]}, {}, r"rt\.sweep: space\.ls: is not a parameter of study 'toy'; the nearest of 19: lr"),
         ({"lr": [0.1]}, {"parameters": {"lr": 0.2}}, r"rt\.sweep: space\.lr: is fixed at 0\.2 by parameters, too"),
         ({"lr": [0.1]}, {"trails": 3}, r"rt\.sweep: trails is not an argument; did you mean"),
         ({"lr": [0.1]}, {"keys": {"exekution": {}}}, r"rt\.sweep: keys: exekution is not a key"),

@@ -6,13 +6,17 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from rothamsted.cli.main import main
-from rothamsted.cli.progress_lines import progress_lines
+from rothamsted.cli.progress_lines import START_LOOKS, progress_lines, watch
+from rothamsted.cli.screen import Screen
 from rothamsted.inventory.progress import progress_of
 from rothamsted.inventory.sweeps import find_listed, list_sweeps
+from rothamsted.search.sql.listed import CountedTrials
+from rothamsted.tracking import find_run
 from tests.inventory.test_listed import TWO, finished
 from tests.sweeping.conftest import Project, stop_in_replicate
 
@@ -59,3 +63,18 @@ def test_a_sweep_that_is_over_is_shown_once(project: Project, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert said.count("toys: finished") == 1
     assert "the search's own estimate, at lr=1" in said
+
+
+def test_a_sweep_that_is_just_being_made_is_waited_for(project: Project) -> None:
+    # Its search is there, with no lease, no run and no trial: nobody works on it yet.
+    finished(project, {})
+    listed = find_listed("toys", uri=project.tracking_uri, storage=project.storage)
+    whole = progress_of(listed, find_run(listed.run_id, uri=project.tracking_uri), storage=project.storage)
+    new = replace(whole, listed=replace(whole.listed, state="unfinished"), conditions=CountedTrials())
+    reads = iter([new, new, whole])
+    waited: list[float] = []
+    assert watch(lambda: next(reads), Screen(), sleep=waited.append) is whole
+    assert len(waited) == 2
+    waited.clear()
+    assert watch(lambda: new, Screen(), sleep=waited.append) is new  # whoever made it has died
+    assert len(waited) == START_LOOKS

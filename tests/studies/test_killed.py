@@ -81,6 +81,7 @@ def test_a_batch_size_run_killed_and_started_again_ends_with_the_same_bits(home:
     from projects.batch_size.config import OptimizerConfig
 
     own = Config(steps=12, evals=6, width=8, batch_size=8, optimizer=OptimizerConfig(name="adam", lr=0.01))
-    [reference] = run(own, study=STUDY)
+    assert STUDY.keeps is not None
+    [reference] = run(own, study=STUDY, keep=STUDY.keeps(own))  # a run by hand keeps its best weights, too
     assert reference.outcome is Outcome.FINISHED
     assert rows_without_times((home / "files" / "metrics.csv").read_text()) == bits([reference])[0]

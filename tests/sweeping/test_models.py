@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from rothamsted.publish.console import models_text
 from rothamsted.studies.source_code import MOST_BYTES, code_digest, study_code
 from rothamsted.sweeping.open.from_file import load
 from rothamsted.sweeping.opened import Opened
-from rothamsted.tracking import FoundRun, find_run, find_runs
+from rothamsted.tracking import FoundRun, find_run, find_runs, read_text
 from tests.sweeping.conftest import Project, stop_in_replicate
 from tests.sweeping.in_this_process import in_this_process, use
 from tests.sweeping.line_project import SWEEP, add_line_study
@@ -227,7 +228,8 @@ def test_what_became_of_a_model_is_known_when_another_worker_ends_its_condition(
 def sweep_digest(lines: Project, context: Opened) -> str:
     found = find_run(context.sweep_run_id, uri=lines.tracking_uri)
     assert found is not None
-    return found.tags[tags.CODE_DIGEST]
+    origin = read_text(found.run_id, f"sweep/{tags.ORIGIN_FILE}", uri=lines.tracking_uri)
+    return json.loads(origin or "{}")[tags.CODE_DIGEST]
 
 
 def test_a_sweep_names_the_code_of_its_study(lines: Project) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from rothamsted import places, tracking
@@ -14,7 +13,7 @@ from rothamsted.cli.progress_lines import best_words, progress_lines, watch
 from rothamsted.cli.screen import Screen, screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import UserError
-from rothamsted.inventory.progress import progress_of
+from rothamsted.inventory.progress import SweepProgress, progress_of
 from rothamsted.inventory.shipped import FOLDER, ShippedSweep, shipped_sweeps
 from rothamsted.inventory.sweeps import STATES, ListedSweep, find_listed
 from rothamsted.inventory.sweeps import list_sweeps as all_sweeps
@@ -113,7 +112,14 @@ def status(arguments: Sequence[str]) -> int:
     storage = search_at(given, uri)
     listed = find_listed(name, uri=uri, storage=storage)
     run = tracking.find_run(listed.run_id, uri=uri) if listed.run_id else None
-    read = partial(progress_of, listed, run, storage=storage)
+
+    def read() -> SweepProgress:
+        nonlocal listed, run
+        if run is None:  # a sweep that has just been started gets its run in a moment
+            listed = find_listed(listed.name, uri=uri, storage=storage)
+            run = tracking.find_run(listed.run_id, uri=uri) if listed.run_id else None
+        return progress_of(listed, run, storage=storage)
+
     progress = watch(read, screen) if is_watched else read()
     if not is_watched:
         screen.show(*progress_lines(progress))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from rothamsted.wording import estimate, with_basis
 
 BAR = 30  # characters
 LOOK_SECONDS = 2.0  # between two looks
+START_LOOKS = 15  # that a sweep has to make its first trial
 
 
 def progress_lines(progress: SweepProgress, *, now: Callable[[], float] = time.time) -> list[str]:
@@ -56,29 +58,34 @@ def watch(
     if screen.is_json or not console.is_terminal:
         return _watch_plainly(read, screen, sleep)
     with Live(Text(""), console=console, auto_refresh=False) as live:
-        while True:
+        for look in itertools.count():
             progress = read()
             live.update(Text("\n".join(progress_lines(progress))), refresh=True)
-            if _is_over(progress):
-                return progress
+            if _is_over(progress, look):
+                break
             sleep(LOOK_SECONDS)
+    return progress
 
 
 def _watch_plainly(read: Callable[[], SweepProgress], screen: Screen, sleep: Callable[[float], None]) -> SweepProgress:
     before = None
-    while True:
+    for look in itertools.count():
         progress = read()
-        if _is_over(progress):
+        if _is_over(progress, look):
             screen.show(*progress_lines(progress))
-            return progress
+            break
         if (seen := {**progress.plain, "seconds_left": None}) != before:
             screen.show(*progress_lines(progress))
             screen.give(progress.plain)
         before = seen
         sleep(LOOK_SECONDS)
+    return progress
 
 
-def _is_over(progress: SweepProgress) -> bool:
+def _is_over(progress: SweepProgress, look: int) -> bool:
+    """Nobody works on it; in the first looks one that has no trial yet may just be starting."""
+    if progress.listed.state == "unfinished" and not progress.conditions.n and look < START_LOOKS:
+        return False
     return progress.listed.state != "running" and not progress.n_running
 
 
