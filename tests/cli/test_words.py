@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.studies.given_words import as_options
 from rothamsted.studies.multirun import combinations
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -135,14 +137,14 @@ def test_of_several_commands_the_worst_status_is_returned() -> None:
 def test_a_folder_is_all_its_sweep_files_in_order(tmp_path: Path) -> None:
     for name in ("b.yaml", "a.yml", "notes.txt", "c.yaml"):
         (tmp_path / name).touch()
-    lines = files_of([f"all={tmp_path}", "trials=3"])
+    lines = files_of([f"all={tmp_path}", "trials=3"], command="sweep")
     assert [pairs(line, command="sweep") for line in lines] == [
         {"config": str(tmp_path / name), "trials": "3"} for name in ("a.yml", "b.yaml", "c.yaml")
     ]
     with pytest.raises(UserError, match=r"a\.yaml stands beside all=.*; give one of the two"):
-        files_of(["a.yaml", f"all={tmp_path}"])
+        files_of(["a.yaml", f"all={tmp_path}"], command="check")
     with pytest.raises(UserError, match="is no folder; give a folder with sweep files"):
-        files_of(["--all", str(tmp_path / "missing")])
+        files_of(["--all", str(tmp_path / "missing")], command="sweep")
 
 
 def test_a_word_with_an_equals_sign_is_a_field_of_the_study_that_is_trained_by_hand() -> None:
@@ -172,3 +174,12 @@ def test_every_combination_is_trained_and_the_worst_status_returned(
     assert main([*words, "x=1.0,2.0"]) == 0
     assert capsys.readouterr().out.count("finished; 1 measurement") == 2
     assert main([*words, "x=3.0,4.0"]) == 1
+
+
+def test_all_sweep_files_of_a_folder_are_checked_one_by_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["check", "--all", "sweeps/batch_size", "--time=false"]) == 0
+    found = re.findall(r"^sweep: +(\S+) \(study batch_size\)$", capsys.readouterr().out, re.MULTILINE)
+    assert len(set(found)) == len(list((ROOT / "sweeps" / "batch_size").glob("*.yaml"))) > 3

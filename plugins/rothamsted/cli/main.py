@@ -92,7 +92,7 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     if command == "sweep":
         from rothamsted.cli.several_sweeps import files_of, run_all
 
-        if len(lines := files_of(arguments)) > 1:
+        if len(lines := files_of(arguments, command=command)) > 1:
             return run_all(lines, run=lambda line: _guarded(lambda: COMMANDS["sweep"](line)), worst=worst)
         return COMMANDS["sweep"](lines[0])
     if command == "report":
@@ -100,7 +100,12 @@ def _run(command: str, arguments: Sequence[str]) -> int:
 
         if lines := lines_of(arguments):
             return report_all(lines, guarded=_guarded, worst=worst)
-    lines = each_alone(arguments, command=command)
+    if command == "check":
+        from rothamsted.cli.several_sweeps import files_of
+
+        lines = files_of(arguments, command=command)
+    else:
+        lines = each_alone(arguments, command=command)
     if len(lines) == 1:
         return COMMANDS[command](lines[0])
     return worst([_guarded(lambda line=line: COMMANDS[command](line)) for line in lines])

@@ -14,24 +14,24 @@ _WORDS = {0: "done", 1: "failed", 2: "not started: a mistake", 3: "not finished"
 _STOPPED = (130, 143)
 
 
-def files_of(arguments: Sequence[str]) -> list[list[str]]:
+def files_of(arguments: Sequence[str], *, command: str) -> list[list[str]]:
     """The arguments of each sweep, where several files are named or `all=FOLDER` is given; else they alone.
 
     Raises:
         UserError: a folder without sweep files, or a folder beside files.
     """
-    line = read_line(arguments, command="sweep")
+    line = read_line(arguments, command=command)
     keys = dict(line.keys)
     folder = take(keys, "all")
     if folder is None:
-        return each_alone(arguments, command="sweep")
+        return each_alone(arguments, command=command)
     if line.words or "config" in keys:
         word = line.words[0] if line.words else keys["config"]
-        raise UserError(f"rothamsted sweep: {word} stands beside all={folder}; give one of the two")
+        raise UserError(f"rothamsted {command}: {word} stands beside all={folder}; give one of the two")
     files = sorted(path for pattern in ("*.yaml", "*.yml") for path in Path(folder).glob(pattern))
     if not files:
         what = "holds no sweep file (*.yaml)" if Path(folder).is_dir() else "is no folder"
-        raise UserError(f"rothamsted sweep: all={folder}: {what}; give a folder with sweep files")
+        raise UserError(f"rothamsted {command}: all={folder}: {what}; give a folder with sweep files")
     rest = [f"--{key}={value}" for key, value in keys.items()] + [f"--{name}" for name in line.common]
     return [[f"--config={path}", *rest] for path in files]
 

@@ -81,7 +81,11 @@ USAGES: Mapping[str, Usage] = {
     ),
     "check": Usage(
         does="Validate a sweep file, train one replicate to see how long it takes, and print the plan.",
-        keys={"config": "the sweep file, or the name of one below sweeps/", "time": "train nothing"},
+        keys={
+            "config": "the sweep file, or the name of one below sweeps/",
+            "all": "all sweep files of this folder, one after the other",
+            "time": "train nothing",
+        },
         words=("config",),
         takes_command=True,
         several="each",
