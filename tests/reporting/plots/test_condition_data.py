@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestRegressor
 
 from rothamsted.analysis.values import Comparisons, Confirmed
-from rothamsted.reporting.plots import NotApplicable, PlotOptions
+from rothamsted.reporting.plots import NotApplicable, PlotOptions, importance
 from rothamsted.reporting.plots.differences import differences_caption, differences_data
 from rothamsted.reporting.plots.history import history_data
 from rothamsted.reporting.plots.importance import importance_caption, importance_data
@@ -250,3 +251,19 @@ def test_an_outcome_of_an_unknown_name_is_counted_as_other() -> None:
 def test_a_sweep_that_lost_nothing_has_no_outcomes_to_draw_and_says_so() -> None:
     with pytest.raises(NotApplicable, match="all 120 replicates of 40 conditions finished"):
         outcomes_data(random_search(), NO_OPTIONS)
+
+
+def test_the_out_of_bag_r2_is_that_of_scikit_learn() -> None:
+    # Authority: sklearn.ensemble.RandomForestRegressor with oob_score=True, of the same seed.
+    rng = np.random.default_rng(0)
+    columns = rng.uniform(size=(40, 3))
+    columns[3, 1] = np.nan  # a factor that does not apply
+    target = columns[:, 0] + 0.1 * rng.normal(size=40)
+    known = RandomForestRegressor(importance.N_TREES, oob_score=True, min_samples_leaf=2, random_state=3)
+    found, _ = importance._forest(columns, np.array([0, 1, 1]), target, 3)
+    assert found == pytest.approx(known.fit(columns, target).oob_score_, rel=1e-12)
+
+
+def test_a_condition_that_every_tree_has_seen_is_in_no_r2() -> None:
+    target, predicted = np.array([1.0, 2.0, 3.0, 50.0]), np.array([2.0, 4.0, 6.0, 0.0])
+    assert importance.out_of_bag_r2(target, predicted, np.array([2.0, 2.0, 2.0, 0.0])) == 1.0

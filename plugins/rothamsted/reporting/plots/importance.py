@@ -111,20 +111,41 @@ def _forest(columns: np.ndarray, owners: np.ndarray, target: np.ndarray, seed: i
     """Fit one forest; return its out-of-bag R² and the rise of the error (factor,) as a share of the variance."""
     from sklearn.ensemble import RandomForestRegressor
 
-    forest = RandomForestRegressor(N_TREES, oob_score=True, min_samples_leaf=2, random_state=seed, n_jobs=1)
+    forest = RandomForestRegressor(N_TREES, min_samples_leaf=2, random_state=seed, n_jobs=1)
     forest.fit(columns, target)
     rng = np.random.default_rng(seed)
     n_factors = int(owners.max()) + 1
-    rises = np.zeros((N_TREES, n_factors))
+    rises, predicted, n_unseen = np.zeros((N_TREES, n_factors)), np.zeros(len(target)), np.zeros(len(target))
     for tree, drawn, rise in zip(forest.estimators_, forest.estimators_samples_, rises, strict=True):
         unseen = np.setdiff1d(np.arange(len(target)), drawn)
         if len(unseen) > 1:
-            rise[:] = _rises(tree, columns[unseen].astype(np.float32), owners, target[unseen], rng)
-    return float(forest.oob_score_), rises.mean(axis=0) / target.var()
+            rise[:], own = _rises(tree, columns[unseen].astype(np.float32), owners, target[unseen], rng)
+            predicted[unseen] += own
+            n_unseen[unseen] += 1
+    return out_of_bag_r2(target, predicted, n_unseen), rises.mean(axis=0) / target.var()
 
 
-def _rises(tree: Any, columns: np.ndarray, owners: np.ndarray, target: np.ndarray, rng: Any) -> np.ndarray:
-    """Shuffle the columns of each factor together; return the rise of the mean squared error, (factor,)."""
+def out_of_bag_r2(target: np.ndarray, predicted: np.ndarray, n_unseen: np.ndarray) -> float:
+    """R² of each condition's mean prediction by the trees that have not seen it.
+
+    Args:
+        target: (condition,)
+        predicted: (condition,) sum of these predictions.
+        n_unseen: (condition,) how many they are; without any a condition is left out.
+    """
+    is_known = n_unseen > 0
+    true, mean = target[is_known], predicted[is_known] / n_unseen[is_known]
+    return 1 - float(((true - mean) ** 2).sum() / ((true - true.mean()) ** 2).sum())
+
+
+def _rises(
+    tree: Any, columns: np.ndarray, owners: np.ndarray, target: np.ndarray, rng: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shuffle the columns of each factor together.
+
+    Returns:
+        The rise of the mean squared error (factor,), and what the tree predicts without shuffling (condition,).
+    """
     n_factors, n = int(owners.max()) + 1, len(target)
     shuffled = np.repeat(columns[None], n_factors + 1, axis=0)  # (factor or untouched, condition, column)
     for place in range(n_factors):
@@ -132,7 +153,7 @@ def _rises(tree: Any, columns: np.ndarray, owners: np.ndarray, target: np.ndarra
         shuffled[place][:, owners == place] = columns[order][:, owners == place]
     predicted = tree.predict(shuffled.reshape(-1, columns.shape[1]), check_input=False).reshape(-1, n)
     errors = ((predicted - target) ** 2).mean(axis=1)
-    return errors[:-1] - errors[-1]
+    return errors[:-1] - errors[-1], predicted[-1]
 
 
 def importance_draw(data: Importance, figure: Figure) -> None:
