@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field, model_validator
 
 from projects.batch_size.data import DataConfig
+from projects.training.population import shared_key
 
 # Traced or used on the host only: members of one compiled call may differ in these.
 VARIES = frozenset(
@@ -164,14 +165,7 @@ def shared_static_key(configs: Sequence[Config]) -> Config:
     Raises:
         ValueError: There is no member, or members differ in a field that may not vary.
     """
-    if not configs:
-        raise ValueError("train: configs is empty; give one config or more")
-    first = static_key(configs[0])
-    for index, config in enumerate(configs[1:], start=1):
-        key = static_key(config)
-        if key != first:
-            raise ValueError(_difference(index, first, key))
-    return first
+    return shared_key(configs, static_key, _difference)
 
 
 def _difference(index: int, first: Config, other: Config) -> str:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from projects.global_workspace.config import Config
+from projects.training.population import shared_key
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -59,18 +60,15 @@ def shared_static_key(configs: Sequence[Config]) -> Config:
     Raises:
         ValueError: There is no member, or members differ in a field that may not vary.
     """
-    if not configs:
-        raise ValueError("train: configs is empty; give one config or more")
-    first = static_key(configs[0])
-    for index, config in enumerate(configs[1:], start=1):
-        key = static_key(config)
-        if key != first:
-            fields = [name for name in Config.model_fields if getattr(first, name) != getattr(key, name)]
-            raise ValueError(
-                f"train: members 0 and {index} cannot share a compiled call, they differ in {', '.join(fields)}; "
-                "group them by static_key (model.workspace_dim varies with the same max_workspace_dim only)"
-            )
-    return first
+    return shared_key(configs, static_key, _difference)
+
+
+def _difference(index: int, first: Config, key: Config) -> str:
+    fields = [name for name in Config.model_fields if getattr(first, name) != getattr(key, name)]
+    return (
+        f"train: members 0 and {index} cannot share a compiled call, they differ in {', '.join(fields)}; "
+        "group them by static_key (model.workspace_dim varies with the same max_workspace_dim only)"
+    )
 
 
 def is_longer(new: Config, old: Config) -> bool:
