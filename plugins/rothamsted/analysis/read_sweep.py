@@ -137,7 +137,7 @@ def _varied(replicate: Replicate, sweep: Sweep) -> dict[str, int]:
 
 
 def _unconfirmed(found: SweepRuns, replicates: Sequence[Replicate], number_of: Mapping[str, int]) -> frozenset[int]:
-    """The conditions whose confirmation has begun, and has not all the replicates that it shall have."""
+    """The conditions whose confirmation has begun but still lacks replicates."""
     begun = {number_of[t.run_id] for t in found.trials.values() if t.tags.get(tags.PHASE) == "confirm"}
     n_ended = Counter(r.condition for r in replicates if r.phase == "confirm" and r.outcome in _ENDED)
     return frozenset(number for number in begun if n_ended[number] < len(found.sweep.confirm_seeds))

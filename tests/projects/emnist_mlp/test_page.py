@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,33 +15,19 @@ from projects.emnist_mlp.config import Config
 from rothamsted.tracking import find_runs
 from tests.conftest import ROOT
 from tests.projects.emnist_mlp.files import idx_files, write
+from tests.projects.pages import commands_of, copied_project, page_of, run
 
-PAGE = (ROOT / "docs" / "studies" / "emnist_mlp.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^```bash (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-COMMANDS = {mark: [line.partition("  #")[0].rstrip() for line in text.splitlines()] for mark, text in BLOCKS.items()}
+PAGE = page_of("emnist_mlp")
+COMMANDS = commands_of(PAGE)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project with a small EMNIST beside it."""
-    for name in ("MLproject", "conda.yaml", "dvc.yaml", "params.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("projects", "sweeps", ".dvc"):
-        ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     write(tmp_path / "emnist-files", idx_files())
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", new_mlflow(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    return tmp_path
-
-
-def run(command: str, folder: Path) -> str:
-    done = subprocess.run(command, shell=True, cwd=folder, env=os.environ, capture_output=True, text=True, timeout=550)
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout + done.stderr
+    of_dvc = ("dvc.yaml", "params.yaml")
+    return copied_project(tmp_path, monkeypatch, new_mlflow, page=PAGE, more_files=of_dvc, more_folders=[".dvc"])
 
 
 def test_the_page_has_its_commands() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,13 +14,11 @@ import pytest
 from PIL import Image
 
 from rothamsted.tracking import find_runs
-from tests.conftest import ROOT
+from tests.projects import pages
 from tests.projects.image_classifier.test_cifar10 import FILES, PIXELS, binary
 
-PAGE = (ROOT / "docs" / "studies" / "image_classifier.md").read_text(encoding="utf-8")
-FILES_OF_PAGE = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-BLOCKS = dict(re.findall(r"^```bash (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-COMMANDS = {mark: [line.partition("  #")[0].rstrip() for line in text.splitlines()] for mark, text in BLOCKS.items()}
+PAGE = pages.page_of("image_classifier")
+FILES_OF_PAGE, COMMANDS = pages.files_of(PAGE), pages.commands_of(PAGE)
 SMALL = {"data.n_train": 60, "data.n_val": 40, "model.width": 4}
 SHORT = {  # of a command, for its time
     "rothamsted sweep image_classifier/quick": " ".join(
@@ -39,12 +35,6 @@ SHORT = {  # of a command, for its time
 @pytest.fixture
 def project(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project with the page's file, a folder of photos and CIFAR-10's files, made small."""
-    for name in ("MLproject", "conda.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("projects", "sweeps"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, text in FILES_OF_PAGE.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
     rng = np.random.default_rng(0)
     for label in ("cat", "dog"):
         (tmp_path / "photos" / label).mkdir(parents=True)
@@ -55,26 +45,20 @@ def project(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pyte
     cifar10.mkdir()
     for name in (name for files in FILES.values() for name, _ in files):
         (cifar10 / name).write_bytes(binary(PIXELS[name]))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", new_mlflow(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens: there is no network
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    return tmp_path
+    return pages.copied_project(tmp_path, monkeypatch, new_mlflow, page=PAGE)
 
 
 def done(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = f"{command} {SHORT.get(' '.join(command.split()[:3]), '')}" if "source=" not in command else command
-    return subprocess.run(command, shell=True, cwd=folder, env=os.environ, capture_output=True, text=True, timeout=900)
+    return pages.done(command, folder)
 
 
 def run(command: str, folder: Path) -> str:
-    ended = done(command, folder)
-    assert ended.returncode == 0, f"{command}\n{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"
-    return ended.stdout + ended.stderr
+    return pages.printed(done(command, folder), command)
 
 
 def config_of(run_id: str) -> dict[str, object]:

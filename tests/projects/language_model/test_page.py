@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import re
 import shlex
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,41 +14,23 @@ import pytest
 from projects.language_model.__main__ import STUDY
 from rothamsted.studies.command_line import parse
 from rothamsted.tracking import find_runs
-from tests.conftest import ROOT
 from tests.projects.language_model.test_brought import PUBLISHED
+from tests.projects.pages import commands_of, copied_project, files_of, page_of, run
 
-PAGE = (ROOT / "docs" / "studies" / "language_model.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-BLOCKS = dict(re.findall(r"^```bash (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-COMMANDS = {mark: [line.partition(" #")[0].rstrip() for line in text.splitlines()] for mark, text in BLOCKS.items()}
+PAGE = page_of("language_model")
+FILES, COMMANDS = files_of(PAGE), commands_of(PAGE)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project with the page's files, tokens for its config and two texts."""
-    for name in ("MLproject", "conda.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("projects", "sweeps"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "tokens").mkdir()
     for part in ("train", "val"):
         np.save(tmp_path / "tokens" / f"{part}.npy", np.random.default_rng(0).integers(0, 10_000, 2000))
     (tmp_path / "texts").mkdir()
     for part in ("train", "valid"):
         (tmp_path / "texts" / f"TinyStoriesV2-GPT4-{part}.txt").write_text("A cat sat.\n<|endoftext|>\n" * 9)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", new_mlflow(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    return tmp_path
-
-
-def run(command: str, folder: Path) -> str:
-    done = subprocess.run(command, shell=True, cwd=folder, env=os.environ, capture_output=True, text=True, timeout=550)
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout + done.stderr
+    return copied_project(tmp_path, monkeypatch, new_mlflow, page=PAGE)
 
 
 def test_the_page_has_its_commands_and_the_published_file() -> None:
