@@ -223,6 +223,17 @@ def test_a_worker_does_not_outlive_a_killed_coordinator_even_where_it_hears_noth
     wait_until(lambda: is_gone(pid))
 
 
+@pytest.mark.parametrize("status", [0, 7])
+def test_a_worker_ends_all_that_it_was_asked_to_and_takes_nothing_down(
+    local: LocalExecutor, tmp_path: Path, status: int
+) -> None:
+    path = tmp_path / "notes"
+    with local.start(job("leave_work_for_the_end", path=str(path), status=status), 1) as crew:
+        death = death_of(all_of(crew))
+    assert path.read_text().split("\n") == ["thread", "asked", ""]
+    assert (death.exit_code, death.last_lines) == (status, "unsaid")
+
+
 # ---- what they are given ----
 
 
