@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from rothamsted.cli.usage import USAGES
+from rothamsted.records import MetricPoint
 from rothamsted.search.storage import create_study
+from rothamsted.tracking import open_recorder
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = (ROOT / "sweeps" / "quickstart.yaml").read_text(encoding="utf-8")
@@ -146,6 +148,21 @@ def test_a_worker_for_an_unknown_sweep_is_told_without_numpy_and_sqlalchemy(tmp_
     status, packages, text = told(["worker", "nothing"], f"sqlite:///{tmp_path}/mlflow.db")
     assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
     assert "no sweep called 'nothing' here; start it with mlflow run . -e sweep" in text
+
+
+def test_a_metric_that_nothing_has_logged_is_told_without_numpy_and_sqlalchemy(
+    new_mlflow: object, tmp_path: Path
+) -> None:
+    tracking_uri = new_mlflow(tmp_path)  # type: ignore[operator]
+    with open_recorder(tracking_uri) as recorder:
+        for name, role, metrics in (("s", "sweep", []), ("r", "replicate", ["loss", "epoch"]), ("t", "trial", ["own"])):
+            tags = {"rothamsted.role": role, "rothamsted.sweep": "swept"}
+            run_id = recorder.open_run(experiment_id="0", name=name, tags=tags, params={}, start_ms=1)
+            recorder.replace_metrics(run_id, [MetricPoint(metric, 1.0, 1, 0) for metric in metrics])
+    for words in (["report", "swept", "metric=lss"], ["analyze", "swept", "metrics=loss,own,lss"]):
+        status, packages, text = told(words, tracking_uri)
+        assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
+        assert "sweep swept: no replicate has the metric 'lss'; logged: loss" in text
 
 
 @pytest.mark.parametrize("what", NO_STORE)

@@ -34,15 +34,22 @@ _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precisi
 
 
 def open_named(found: Mapping[str, str]) -> str:
-    """The tracking URI; a sweep that is not there is refused before what analyses it is imported.
+    """The tracking URI; a sweep or a metric that is not there is refused before what analyses it is imported.
 
     Raises:
         UserError: There is none, or the store does not answer.
     """
     from rothamsted.analysis.find import find_sweep, refuse_unknown_sweep
+    from rothamsted.analysis.logged import refuse_unknown_metrics
 
-    name = found.get("sweep")
-    uri = open_store(lambda uri: refuse_unknown_sweep(name, uri=uri) if name else None)
+    name, metrics = found.get("sweep"), [*filter(None, [found.get("metric")]), *names_of(found.get("metrics"))]
+
+    def refuse(uri: str) -> None:
+        if name:
+            refuse_unknown_sweep(name, uri=uri)
+            refuse_unknown_metrics(metrics, name, uri=uri)
+
+    uri = open_store(refuse)
     if name:
         find_sweep(name, uri=uri)
     return uri

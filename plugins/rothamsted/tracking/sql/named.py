@@ -21,6 +21,13 @@ _RUN = f"""
     SELECT 1 FROM runs WHERE run_uuid = :name OR name = :name
     UNION ALL SELECT 1 FROM tags WHERE key IN ('{tags.SWEEP}', 'mlflow.runName') AND value = :name LIMIT 1
 """
+_LOGGED = f"""
+    SELECT latest_metrics.key, MAX(role.value = 'replicate')
+    FROM latest_metrics JOIN tags AS swept ON swept.run_uuid = latest_metrics.run_uuid
+    JOIN tags AS role ON role.run_uuid = swept.run_uuid AND role.key = '{tags.ROLE}'
+    WHERE swept.key = '{tags.SWEEP}' AND swept.value = :sweep
+    GROUP BY latest_metrics.key
+"""
 MODELS = "SELECT name FROM registered_models WHERE workspace = 'default' ORDER BY name"
 
 
@@ -32,6 +39,15 @@ def named_sweeps(uri: str) -> list[tuple[str, str]] | None:
 def lacks_run(uri: str, reference: str) -> bool:
     """Whether this is an SQLite file with MLflow's tables, and no run or sweep in it has this name or id."""
     return _rows(uri, _RUN, {"name": reference}) == []
+
+
+def logged_metrics(uri: str, sweep: str) -> dict[str, bool] | None:
+    """The metrics that runs of the sweeps of this name have, and whether replicates of their own have them.
+
+    None: this is no SQLite file with MLflow's tables.
+    """
+    rows = _rows(uri, _LOGGED, {"sweep": sweep})
+    return None if rows is None else {name: bool(is_of_replicate) for name, is_of_replicate in rows}
 
 
 def named_models(uri: str) -> list[str] | None:
