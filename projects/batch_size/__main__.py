@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from projects.batch_size.batches import n_rows_of
 from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS, RTOL, VARIES, Config, is_longer, static_key
 from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
 from projects.batch_size.data.mnist1m import prepare_mnist1m
+from projects.training.batches import n_rows_of
 from rothamsted.studies import Keep, Metric, Study, main
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ import jax
 import numpy as np
 
 from projects.batch_size.arrays import Arrays, device_arrays
-from projects.batch_size.batches import batch_rows, n_rows_of
 from projects.batch_size.config import Config, precision_of, shared_static_key
 from projects.batch_size.data import DataProblem, Dataset, load_dataset
 from projects.batch_size.model import initial_parameters
@@ -24,10 +23,12 @@ from projects.batch_size.program import Origin, Program, compiled_program
 from projects.batch_size.state import Progress, flat_state, keep, restored
 from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.trained import TrainedModel
+from projects.training.batches import batch_rows, n_rows_of
 from projects.training.measured import evenly_measured
 from projects.training.state import Kept, kept_in
 
 N_EXAMPLE_ROWS = 5
+_BATCHES = 1  # a stream of the seed; 0 draws the initial weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +193,7 @@ class _Run(NamedTuple):
         for seed in {config.seed for config in self.configs}:
             of_seed[seed] = np.zeros(shape, np.int32)
             of_seed[seed][:n_steps] = batch_rows(
-                seed, first_step, n_steps, self.key.batch_size, len(self.data.train_x), self.n_rows
+                [seed, _BATCHES], first_step, n_steps, self.key.batch_size, len(self.data.train_x), self.n_rows
             )
         return _stacked([of_seed[config.seed] for config in self.configs])
 

@@ -19,6 +19,7 @@ from projects.emnist_mlp.data.split import stratified_order
 from projects.emnist_mlp.member import N_EXAMPLE_ROWS, Arrays, Member, placed
 from projects.emnist_mlp.trained import TrainedModel
 from projects.pictures.grid import picture_grid
+from projects.training.batches import rows_seen
 from projects.training.measured import evenly_measured
 
 N_PICTURED, N_COLUMNS = 48, 8
@@ -83,11 +84,12 @@ def train(
         done = step
         found = [member.measure(step) for member in members]
         metrics = {name: np.array([of_member[name] for of_member in found]) for name in found[0]}
-        metrics["samples_seen"] = np.full(len(members), float(step * first.batch_size))
+        n_seen = rows_seen(step, first.batch_size, len(data.train.y))
+        metrics["samples_seen"] = np.full(len(members), float(n_seen))
         diverged = diverged | ~np.isfinite(metrics["train/loss"])
         yield Measurement(
             step=step,
-            epoch=step / (len(data.train.y) // first.batch_size),
+            epoch=n_seen / len(data.train.y),
             metrics=metrics,
             diverged=diverged.copy(),
             state=partial(_state, members, step, diverged),

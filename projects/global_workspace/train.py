@@ -16,7 +16,7 @@ import numpy as np
 
 from projects.files.problem import DataProblem
 from projects.global_workspace.arrays import Arrays, device_arrays, first_rows
-from projects.global_workspace.batches import batch_rows, pair_rows
+from projects.global_workspace.batches import free_rows, pair_rows
 from projects.global_workspace.config import Config
 from projects.global_workspace.data.dataset import Split, WorkspaceData
 from projects.global_workspace.data.load import load_data
@@ -27,6 +27,7 @@ from projects.global_workspace.program import METRIC_NAMES, Hyper, Program, comp
 from projects.global_workspace.readouts import readout_names, readouts
 from projects.global_workspace.state import Progress, flat_state, keep, restored, with_kept
 from projects.global_workspace.trained import TrainedModel
+from projects.training.batches import rows_seen, steps_per_epoch
 from projects.training.measured import evenly_measured
 from projects.training.state import kept_in
 
@@ -81,7 +82,7 @@ def train(
             now, metrics = run.advance(now, step)
             yield Measurement(
                 step=step,
-                epoch=step * run.key.training.batch_size / run.data.train.n,
+                epoch=run.rows_until(step) / run.data.train.n,
                 metrics=metrics,
                 diverged=now.diverged.copy(),
                 state=partial(flat_state, now, kept),
@@ -106,14 +107,23 @@ class _Run(NamedTuple):
         key = shared_static_key(configs)
         data = load_data(key.data)
         _check_rows(configs, data.train.n)
-        n_steps = key.training.epochs * (data.train.n // key.training.batch_size)
+        n_steps = key.training.epochs * steps_per_epoch(key.training.batch_size, data.train.n)
         dims = tuple(sorted(data.dims.items()))
-        program = compiled_program(key, dims=dims, n_steps=n_steps, is_population=len(configs) > 1)
+        program = compiled_program(
+            key,
+            dims=dims,
+            n_steps=n_steps,
+            is_population=len(configs) > 1,
+            has_part=data.train.n % key.training.batch_size > 0,
+        )
         hyper = _stacked([_hyper(config) for config in configs])
         return cls(configs, key, data, n_steps, program, hyper, _stacked([np.uint32(c.seed) for c in configs]))
 
     def measured_steps(self) -> list[int]:
         return evenly_measured(self.key.evals, self.n_steps)
+
+    def rows_until(self, step: int) -> int:
+        return rows_seen(step, self.key.training.batch_size, self.data.train.n)
 
     def start(self) -> Progress:
         parameters = jax.device_put(_stacked([initial_parameters(config, self.data.dims) for config in self.configs]))
@@ -133,7 +143,7 @@ class _Run(NamedTuple):
         best = np.fmin(now.best_loss, metrics["validation/loss"]) if step else now.best_loss
         progress = Progress(step, members, diverged, best)
         metrics["validation/best_loss"] = best.copy()
-        metrics["samples_seen"] = np.full(len(values), float(step * self.key.training.batch_size))
+        metrics["samples_seen"] = np.full(len(values), float(self.rows_until(step)))
         is_over = step == self.n_steps
         found = self._readouts(progress, self.data.validation, self._arrays().validation) if is_over else {}
         nothing = np.full(len(self.configs), np.nan)
@@ -177,7 +187,7 @@ class _Run(NamedTuple):
         n_train, size = self.data.train.n, self.key.training.batch_size
         rows, pairs = [], []
         for config in self.configs:
-            own = batch_rows(config.seed, first_step, n_steps, size, n_train)
+            own = free_rows(config.seed, first_step, n_steps, size, n_train)
             rows.append(_padded(own, longest))
             if (n_pairs := config.training.n_pairs) is not None:
                 pairs.append(_padded(pair_rows(config.seed, first_step, n_steps, size, n_pairs, n_train), longest))
