@@ -5,8 +5,7 @@ The study contract of docs/design.md, with no word of who drives it. What is com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -29,25 +28,11 @@ from projects.global_workspace.state import Progress, flat_state, keep, restored
 from projects.global_workspace.trained import TrainedModel
 from projects.training.batches import rows_seen, steps_per_epoch
 from projects.training.measured import evenly_measured
+from projects.training.measurement import Measurement
 from projects.training.state import kept_in
+from projects.training.trees import stacked
 
 N_EXAMPLE_ROWS = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One measurement of every member.
-
-    `metrics` are those of `program.METRIC_NAMES`, validation/best_loss (the lowest so far, step 0 left out),
-    samples_seen, and after the last step those of `readouts.readout_names` on validation rows, NaN before.
-    """
-
-    step: int
-    epoch: float
-    metrics: dict[str, np.ndarray]  # name -> (member,)
-    diverged: np.ndarray  # (member,) bool: a training loss or a parameter was NaN or infinite
-    state: Callable[[], dict[str, np.ndarray]]
-    keep: Callable[[np.ndarray], None]  # a model gets the weights of the step at which this was called last
 
 
 def train(
@@ -58,6 +43,9 @@ def train(
     The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
     the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set
     up.
+
+    Metrics are those of `program.METRIC_NAMES`, validation/best_loss (the lowest so far, step 0 left out),
+    samples_seen, and after the last step those of `readouts.readout_names` on validation rows, NaN before.
 
     Args:
         configs: Members; equal in `population.static_key`.
@@ -116,8 +104,8 @@ class _Run(NamedTuple):
             is_population=len(configs) > 1,
             has_part=data.train.n % key.training.batch_size > 0,
         )
-        hyper = _stacked([_hyper(config) for config in configs])
-        return cls(configs, key, data, n_steps, program, hyper, _stacked([np.uint32(c.seed) for c in configs]))
+        hyper = stacked([_hyper(config) for config in configs])
+        return cls(configs, key, data, n_steps, program, hyper, stacked([np.uint32(c.seed) for c in configs]))
 
     def measured_steps(self) -> list[int]:
         return evenly_measured(self.key.evals, self.n_steps)
@@ -126,7 +114,7 @@ class _Run(NamedTuple):
         return rows_seen(step, self.key.training.batch_size, self.data.train.n)
 
     def start(self) -> Progress:
-        parameters = jax.device_put(_stacked([initial_parameters(config, self.data.dims) for config in self.configs]))
+        parameters = jax.device_put(stacked([initial_parameters(config, self.data.dims) for config in self.configs]))
         n_members = len(self.configs)
         return Progress(0, self.program.start(parameters), np.zeros(n_members, bool), np.full(n_members, np.nan))
 
@@ -191,7 +179,7 @@ class _Run(NamedTuple):
             rows.append(_padded(own, longest))
             if (n_pairs := config.training.n_pairs) is not None:
                 pairs.append(_padded(pair_rows(config.seed, first_step, n_steps, size, n_pairs, n_train), longest))
-        return _stacked(rows), _stacked(pairs) if pairs else None
+        return stacked(rows), stacked(pairs) if pairs else None
 
     def _model(self, arrays: Mapping[str, np.ndarray], member: int, test: Mapping[str, float]) -> TrainedModel:
         prefix, width = "parameters/", self.configs[member].model.workspace_dim
@@ -240,10 +228,3 @@ def _member(tree: Any, member: int) -> Any:
 
 def _padded(rows: np.ndarray, n_steps: int) -> np.ndarray:
     return np.pad(rows, ((0, n_steps - len(rows)), (0, 0)))
-
-
-def _stacked(members: Sequence[Any]) -> Any:
-    """One tree for a population: a member's own where it is alone, else with a leading member axis."""
-    if len(members) == 1:
-        return members[0]
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *members)

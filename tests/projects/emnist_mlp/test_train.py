@@ -14,7 +14,7 @@ from PIL import Image
 from projects.emnist_mlp.config import Config, is_longer
 from projects.emnist_mlp.data import DataProblem, load_dataset
 from projects.emnist_mlp.member import Member
-from projects.emnist_mlp.train import Measurement
+from projects.training.measurement import Measurement
 from tests.projects.emnist_mlp.training import HELD_STEP, SMALL, quick, run, taken
 
 pytestmark = pytest.mark.usefixtures("at_home")
