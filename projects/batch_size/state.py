@@ -13,7 +13,6 @@ import jax
 import numpy as np
 
 from projects.batch_size.program import Members, Origin
-from projects.training import state as training_state
 from projects.training.state import Kept, held
 from projects.training.trees import flat_arrays, leaves_in, named_leaves
 
@@ -26,11 +25,6 @@ class Progress(NamedTuple):
     origin: Origin  # what a centred model subtracts
     diverged: np.ndarray  # (member,) bool
     steps_to_target: np.ndarray  # (member,) steps; NaN where the target loss has not been reached
-
-
-def keep(progress: Progress, kept: Kept, mask: np.ndarray) -> None:
-    """Let the models of some members have the parameters as they are now."""
-    training_state.keep(flat_state(progress, {}), kept, mask)
 
 
 def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:

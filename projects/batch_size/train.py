@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,10 +19,11 @@ from projects.batch_size.data import DataProblem, Dataset, load_dataset
 from projects.batch_size.model import initial_parameters
 from projects.batch_size.optimizer import Hyper
 from projects.batch_size.program import Origin, Program, compiled_program
-from projects.batch_size.state import Progress, flat_state, keep, restored
+from projects.batch_size.state import Progress, flat_state, restored
 from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.trained import TrainedModel
 from projects.training.batches import batch_rows, n_rows_of
+from projects.training.loop import measured
 from projects.training.measured import evenly_measured
 from projects.training.measurement import Measurement
 from projects.training.state import Kept, kept_in
@@ -63,19 +63,7 @@ def train(
     if state is not None:
         run.advance(now, now.step)  # no update: it is compiled before the clock of training starts
         yield None
-    for step in run.measured_steps():
-        if now.step < step or (step == 0 and state is None):
-            if now.diverged.all():
-                break
-            now, metrics = run.advance(now, step)
-            yield Measurement(
-                step=step,
-                epoch=run.epoch(step),
-                metrics=metrics,
-                diverged=now.diverged.copy(),
-                state=partial(flat_state, now, kept),
-                keep=partial(keep, now, kept),
-            )
+    now = yield from measured(run, now, kept, flat_state, is_resumed=state is not None)
     return run.models(now, kept)
 
 
@@ -137,7 +125,7 @@ class _Run(NamedTuple):
     def advance(self, now: Progress, step: int) -> tuple[Progress, dict[str, np.ndarray]]:
         rows = self._rows(now.step, step - now.step)
         with self._precision():
-            members, measured = self.program.advance(
+            members, numbers = self.program.advance(
                 now.members,
                 now.origin,
                 self.hyper,
@@ -147,7 +135,7 @@ class _Run(NamedTuple):
                 np.int32(now.step),
                 np.int32(step - now.step),
             )
-            values = np.asarray(measured).reshape(len(self.configs), -1)  # (member, metric + 1)
+            values = np.asarray(numbers).reshape(len(self.configs), -1)  # (member, metric + 1)
         metrics = dict(zip(self.program.metric_names, values.T[:-1].astype(np.float64), strict=True))
         metrics["samples_seen"] = np.full(len(values), float(self._rows_until(step)))
         reached = self._steps_to_target(now.steps_to_target, metrics["val_loss"], step)

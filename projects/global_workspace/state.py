@@ -13,7 +13,6 @@ import jax
 import numpy as np
 
 from projects.global_workspace.program import Members
-from projects.training import state as training_state
 from projects.training.state import Kept, held
 from projects.training.trees import flat_arrays, leaves_in, named_leaves
 
@@ -25,11 +24,6 @@ class Progress(NamedTuple):
     members: Members
     diverged: np.ndarray  # (member,) bool
     best_loss: np.ndarray  # (member,) lowest validation loss measured after the first update; NaN before
-
-
-def keep(progress: Progress, kept: Kept, mask: np.ndarray) -> None:
-    """Let the models of some members have the parameters as they are now."""
-    training_state.keep(flat_state(progress, {}), kept, mask)
 
 
 def with_kept(now: Progress, kept: Kept) -> Progress:

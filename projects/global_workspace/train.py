@@ -6,7 +6,6 @@ The study contract of docs/design.md, with no word of who drives it. What is com
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -24,9 +23,10 @@ from projects.global_workspace.model import fixed_shares, initial_parameters, ma
 from projects.global_workspace.population import shared_static_key
 from projects.global_workspace.program import METRIC_NAMES, Hyper, Program, compiled_program
 from projects.global_workspace.readouts import readout_names, readouts
-from projects.global_workspace.state import Progress, flat_state, keep, restored, with_kept
+from projects.global_workspace.state import Progress, flat_state, restored, with_kept
 from projects.global_workspace.trained import TrainedModel
 from projects.training.batches import rows_seen, steps_per_epoch
+from projects.training.loop import measured
 from projects.training.measured import evenly_measured
 from projects.training.measurement import Measurement
 from projects.training.state import kept_in
@@ -63,19 +63,7 @@ def train(
     run.warm_up(now)
     if state is not None:
         yield None
-    for step in run.measured_steps():
-        if now.step < step or (step == 0 and state is None):
-            if now.diverged.all():
-                break
-            now, metrics = run.advance(now, step)
-            yield Measurement(
-                step=step,
-                epoch=run.rows_until(step) / run.data.train.n,
-                metrics=metrics,
-                diverged=now.diverged.copy(),
-                state=partial(flat_state, now, kept),
-                keep=partial(keep, now, kept),
-            )
+    now = yield from measured(run, now, kept, flat_state, is_resumed=state is not None)
     return run.models(with_kept(now, kept))
 
 
@@ -110,7 +98,10 @@ class _Run(NamedTuple):
     def measured_steps(self) -> list[int]:
         return evenly_measured(self.key.evals, self.n_steps)
 
-    def rows_until(self, step: int) -> int:
+    def epoch(self, step: int) -> float:
+        return self._rows_until(step) / self.data.train.n
+
+    def _rows_until(self, step: int) -> int:
         return rows_seen(step, self.key.training.batch_size, self.data.train.n)
 
     def start(self) -> Progress:
@@ -124,14 +115,14 @@ class _Run(NamedTuple):
         self._looks(now, self._arrays().validation)
 
     def advance(self, now: Progress, step: int) -> tuple[Progress, dict[str, np.ndarray]]:
-        members, measured = self._updated(now, step)
-        values = np.asarray(measured).reshape(len(self.configs), -1)  # (member, metric + 1)
+        members, numbers = self._updated(now, step)
+        values = np.asarray(numbers).reshape(len(self.configs), -1)  # (member, metric + 1)
         metrics = dict(zip(METRIC_NAMES, values.T[:-1].astype(np.float64), strict=True))
         diverged = now.diverged | (values[:, -1] != 1)
         best = np.fmin(now.best_loss, metrics["validation/loss"]) if step else now.best_loss
         progress = Progress(step, members, diverged, best)
         metrics["validation/best_loss"] = best.copy()
-        metrics["samples_seen"] = np.full(len(values), float(self.rows_until(step)))
+        metrics["samples_seen"] = np.full(len(values), float(self._rows_until(step)))
         is_over = step == self.n_steps
         found = self._readouts(progress, self.data.validation, self._arrays().validation) if is_over else {}
         nothing = np.full(len(self.configs), np.nan)

@@ -17,6 +17,7 @@ from rothamsted.expression import Expression, ExpressionError
 from rothamsted.suggest import known_names
 
 Direction = Literal["minimize", "maximize"]
+_BRACED = re.compile(r"\{[^{}]*\}")
 _BETTER_HIGH = ("acc", "f1", "auc", "score", "reward", "precision", "recall", "r2")
 _BETTER_LOW = ("loss", "error", "err", "mse", "mae", "rmse", "nll", "perplexity", "ppl", "seconds", "time")
 
@@ -54,9 +55,12 @@ def score_of(
     if not names or names == {text} or (missing and _is_name(text)):
         return None
     if missing:
-        raise StoreError(
-            f"{place}: metric={text}: no replicate has the metric {missing[0]!r}; {known_names(missing[0], known)}"
-        )
+        hint = known_names(missing[0], known)
+        unbraced = [name for name in known if not name.isidentifier() and name in _BRACED.sub("", text)]
+        if unbraced:
+            longest = max(unbraced, key=len)
+            hint = f"{longest} is a name and no arithmetic: write {{{longest}}}"
+        raise StoreError(f"{place}: metric={text}: no replicate has the metric {missing[0]!r}; {hint}")
     if is_direction_guessed:
         raise StoreError(
             f"{place}: direction is missing: is more {text} better? give direction=maximize or direction=minimize"
