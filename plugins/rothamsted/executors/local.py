@@ -7,7 +7,6 @@ its end means that this process is gone.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import queue
@@ -17,15 +16,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-import psutil
-
+from rothamsted.executors import below
 from rothamsted.executors.crew import Event, Job
-from rothamsted.executors.early import EarlyWorkers, shared_out, start_process
+from rothamsted.executors.early import EarlyWorkers, give_job, shared_out, start_process
 from rothamsted.executors.followed import Followed
 
 POLL_SECONDS = 0.2
-# What a worker started in sessions of their own, a stranger's project below its keeper, ends by itself for so long.
-DESCENDANTS_SECONDS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +71,13 @@ class LocalCrew:
 
     def __exit__(self, *raised: object) -> None:
         self._kill_at = time.monotonic()
-        below = [child for one in self._living.values() for child in _descendants(one.pid)]
+        left_behind = [child for one in self._living.values() for child in below.descendants(one.pid)]
         for one in self._living.values():
             one.kill("the sweep's own process has left")
         for one in self._living.values():
             one.thread.join()
         self._living.clear()
-        _wait_for(below)
+        below.wait_for(left_behind)
 
     @property
     def n_alive(self) -> int:
@@ -132,35 +128,10 @@ class LocalCrew:
         popen = self.early.take(self.environment, flags) if self.early is not None else None
         if popen is None:
             popen = start_process({**self.environment, **self.job.environment}, flags)
-        if popen.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # it has died already, and is told as any death
-                popen.stdin.write(f"{self.job.as_json()}\n".encode())
+        give_job(popen, self.job)
         return popen
 
     def _kill_who_stays(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for one in self._living.values():
                 one.kill(f"it was asked to leave and had not left after {self._grace:g} s")
-
-
-def _descendants(pid: int) -> list[psutil.Process]:
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).children(recursive=True)
-    return []
-
-
-def _wait_for(processes: list[psutil.Process]) -> None:
-    """Let what the workers left behind end by itself (a keeper asks its command first), then kill it."""
-    deadline = time.monotonic() + DESCENDANTS_SECONDS
-    while (left := [one for one in processes if _is_alive(one)]) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    for one in left:
-        with contextlib.suppress(psutil.Error):
-            one.kill()
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

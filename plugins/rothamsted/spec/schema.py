@@ -28,6 +28,7 @@ from rothamsted.spec.field_values import (
     seconds,
 )
 from rothamsted.spec.run_sections import (
+    CLUSTER_KEYS,
     PROJECT_EXECUTION_KEYS,
     STUDY_EXECUTION_KEYS,
     Confirm,
@@ -54,6 +55,7 @@ __all__ = [
     "FILE_KEYS",
     "MAX_CONDITIONS",
     "MAX_SEED",
+    "CLUSTER_KEYS",
     "PROJECT_EXECUTION_KEYS",
     "STUDY_EXECUTION_KEYS",
     "Confirm",

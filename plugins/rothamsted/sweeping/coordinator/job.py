@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from rothamsted import places
 from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import EarlyWorkers, Job, LocalExecutor
 from rothamsted.executors.crew import GRACE_SECONDS
-from rothamsted.spec import Sweep, n_workers
+from rothamsted.spec import Sweep, most_workers, n_workers
 
 ENTRY = "rothamsted.sweeping.worker.entry:work"  # by name: the coordinator knows no worker
 
@@ -27,6 +30,12 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: st
         arguments={**arguments, "tells_warnings": True},
         environment={"MLFLOW_TRACKING_URI": tracking_uri, places.HOME: str(places.home(tracking_uri))},
         python_flags=_flags(sweep),
+        options=_options(sweep),
+        most=most_workers(sweep) if sweep.execution.workers == "auto" else None,
+        files=tuple(
+            str(path) for uri in (sweep.storage, tracking_uri) if (path := places.sqlite_file(uri)) is not None
+        ),
+        folders=_shared(sweep, places.home(tracking_uri)),
         grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
     )
 
@@ -37,6 +46,18 @@ def early_workers(sweep: Sweep) -> EarlyWorkers | None:
         return None
     module = ENTRY.partition(":")[0]
     return EarlyWorkers(n_workers=n_workers(sweep), imports=[module], flags=_flags(sweep))
+
+
+def _options(sweep: Sweep) -> dict[str, Any]:
+    """What the file says to its executor alone."""
+    given = sweep.execution.model_dump(include={"address", "resources", "runtime_env"}, exclude_none=True)
+    return {key: value for key, value in given.items() if value != {}}
+
+
+def _shared(sweep: Sweep, home: Path) -> tuple[str, ...]:
+    """Home, and the folder of checkpoints where that lies elsewhere."""
+    checkpoints = home / sweep.execution.checkpoint_dir
+    return (str(home),) if checkpoints.is_relative_to(home) else (str(home), str(checkpoints))
 
 
 def _flags(sweep: Sweep) -> tuple[str, ...]:
