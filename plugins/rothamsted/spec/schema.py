@@ -51,11 +51,11 @@ from rothamsted.spec.search_sections import (
 from rothamsted.spec.task_section import Task
 
 __all__ = [
+    "CLUSTER_KEYS",
     "CONFIRM_SUFFIX",
     "FILE_KEYS",
     "MAX_CONDITIONS",
     "MAX_SEED",
-    "CLUSTER_KEYS",
     "PROJECT_EXECUTION_KEYS",
     "STUDY_EXECUTION_KEYS",
     "Confirm",
