@@ -148,7 +148,8 @@ def test_a_sweep_whose_head_is_gone_ends_and_goes_on_elsewhere(project: Project,
         wait_until(lambda: has_checkpoint(project) and len(workers()) == 2)
         nodes.shutdown()
         text = said(process)
-    assert process.returncode not in (0, None), text
+    assert process.returncode == 2, text
+    assert text.splitlines()[-1].startswith("error: execution.executor: ray: the head of the cluster at")
     assert "Traceback" not in text
     wait_until(lambda: workers() == [])
     done = project.cli("sweep", str(project.write(SLOWER)))

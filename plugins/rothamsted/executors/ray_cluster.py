@@ -157,16 +157,29 @@ def _address(given: str) -> str | None:
     return "auto" if find_gcs_addresses() else None
 
 
-def _refuse_silence(address: str) -> None:
-    """Ray itself waits for minutes where nobody answers."""
+def head_of(found: Any) -> str:
+    """Where the head of the cluster answers, as this process has reached it."""
+    given = str(_given.get("address", ""))
+    return given if given.startswith("ray://") else found.get_runtime_context().gcs_address
+
+
+def silence_of(address: str) -> str:
+    """Why nobody answers at an address; empty: somebody does."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
     except (OSError, ValueError, OverflowError) as error:
+        return _line(error)
+    return ""
+
+
+def _refuse_silence(address: str) -> None:
+    """Ray itself waits for minutes where nobody answers."""
+    if why := silence_of(address):
         raise UserError(
-            f"execution.address: {address}: nobody answers there ({_line(error)}); start a cluster with "
+            f"execution.address: {address}: nobody answers there ({why}); start a cluster with "
             "ray start --head, or give the address that it prints"
-        ) from error
+        )
 
 
 def _refuse_other(found: Any, wanted: Mapping[str, Any]) -> None:

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from rothamsted.errors import UserError
 from rothamsted.executors import ray_cluster
 from rothamsted.executors.crew import Death, Event, Job
 from rothamsted.executors.early import shared_out
 from rothamsted.executors.ray_worker import NodeWorker
 
 POLL_SECONDS = 0.2
-GROW_SECONDS = 5.0  # between two looks for new nodes, where the number of workers is auto
+LOOK_SECONDS = 5.0  # between two looks at the head, and for new nodes where the number of workers is auto
+HEAD_SECONDS = 20.0  # a head that is silent for so long is gone
 LEAVE_SECONDS = 15.0  # for an actor to end its process, before Ray ends the actor
 _THREADS = 6  # of an actor: one waits for events, the others answer
 _CARRIED = ("MLFLOW_", "ROTHAMSTED_", "PG")  # variables with access to the two databases, which every node needs
@@ -47,7 +49,8 @@ class RayExecutor:
             UserError: there is no such cluster.
         """
         job.as_json()  # refused here, not on a node
-        crew = RayCrew(job=job, n_workers=n_workers, ray=ray_cluster.connect(job, job.most or n_workers))
+        found = ray_cluster.connect(job, job.most or n_workers)
+        crew = RayCrew(job=job, n_workers=n_workers, ray=found, head=ray_cluster.head_of(found))
         try:
             crew.refill()
         except BaseException:
@@ -77,12 +80,13 @@ class RayCrew:
     job: Job
     n_workers: int
     ray: Any
+    head: str  # where the head of the cluster answers
     _living: dict[str, _Remote] = field(default_factory=dict)
     _heard: deque[Event] = field(default_factory=deque)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _kill_at: float | None = None  # on the monotonic clock; None: nobody was asked to leave
     _grace: float = 0.0
-    _grown_at: float = float("-inf")
+    _looked_at: float = field(default_factory=time.monotonic)
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +110,7 @@ class RayCrew:
         deadline = time.monotonic() + seconds
         while self._living or self._heard:
             self._kill_who_stays()
-            self._grow()
+            self._look_around()
             left = deadline - time.monotonic()
             if not self._heard:
                 self._listen(min(max(left, 0.0), POLL_SECONDS))
@@ -127,7 +131,7 @@ class RayCrew:
 
     def refill(self) -> None:
         """Start as many as are missing: as the file says, or as there is room for."""
-        while self._kill_at is None and len(self._living) < self._wanted():
+        while self._kill_at is None and self._has_head(HEAD_SECONDS) and len(self._living) < self._wanted():
             name = f"worker {next(self._numbers)}"
             actor = self._new_actor(name)
             self._living[name] = _Remote(name=name, actor=actor, begun=actor.begin.remote())
@@ -150,10 +154,13 @@ class RayCrew:
             return self.n_workers
         return max(1, min(ray_cluster.room(self.ray, self.job), self.job.most))
 
-    def _grow(self) -> None:
+    def _look_around(self) -> None:
+        """Whether the head is still there, and, where the number of workers is auto, nodes that are new."""
         now = time.monotonic()
-        if self.job.most is not None and self._kill_at is None and now - self._grown_at > GROW_SECONDS:
-            self._grown_at = now
+        if now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        if self._has_head(HEAD_SECONDS) and self.job.most is not None:
             self.refill()
 
     def _new_actor(self, name: str) -> Any:
@@ -206,7 +213,30 @@ class RayCrew:
         else:
             one.begun = one.actor.begin.remote()
 
+    def _has_head(self, seconds: float = 0.0) -> bool:
+        """Whether the head answers, asked before what Ray would wait for without end.
+
+        Args:
+            seconds: to wait for it to come back.
+
+        Raises:
+            UserError: it did not, and was waited for.
+        """
+        deadline = time.monotonic() + seconds
+        while ray_cluster.silence_of(self.head):
+            if not seconds:
+                return False
+            if time.monotonic() > deadline:  # Ray itself would end this process without a word to us, later
+                raise UserError(
+                    f"execution.executor: ray: the head of the cluster at {self.head} does not answer any more; start "
+                    "it again, or give another executor, and give the command again: nothing that is finished is lost"
+                )
+            time.sleep(POLL_SECONDS)
+        return True
+
     def _end_actor(self, one: _Remote) -> None:
+        if not self._has_head():
+            return
         with contextlib.suppress(Exception):  # it is gone already
             self.ray.kill(one.actor)
 
