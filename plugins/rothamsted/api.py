@@ -42,7 +42,8 @@ def run(
         UserError: in one line, before anything has been made.
     """
     policy = policy_of(sweep, place.root)
-    for line in ask_first(executor, job_of(sweep, tracking_uri=place.tracking_uri, until=None), n_workers(sweep)):
+    asked = job_of(sweep, tracking_uri=place.tracking_uri, until=None, uses_gpu=study.uses_gpu)
+    for line in ask_first(executor, asked, n_workers(sweep)):
         console.print(line, soft_wrap=True, markup=False)
     until = time.time() + sweep.timeout if sweep.timeout else None  # of all stages together
     say, stage = sayer(console), follow_up.first_of(sweep, place.question)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rothamsted.errors import UserError
-from rothamsted.executors import below
+from rothamsted.executors import below, devices
 from rothamsted.executors.crew import Death, Event, Job
 from rothamsted.executors.early import give_job, start_process
 from rothamsted.executors.followed import Followed
@@ -48,7 +48,9 @@ class NodeWorker:
         if self.folder is not None:
             os.chdir(self.folder)
         try:
-            popen = start_process({**os.environ, **self.environment, **self.job.environment}, self.job.python_flags)
+            seen = {devices.NAME: name} if (name := devices.name_here(os.environ)) else {}
+            own = {**os.environ, **self.environment, **self.job.environment, **seen}
+            popen = start_process(own, self.job.python_flags)
         except UserError as error:
             self._tell(Event(worker=self.name, death=Death(exit_code=2, last_lines=f"error: {error}")))
             return socket.gethostname()

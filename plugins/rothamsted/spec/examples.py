@@ -81,6 +81,8 @@ EXAMPLES: Mapping[str, str] = {
     "execution": "execution: {workers: 4, timeout_per_trial: 10m}",
     "execution.executor": "execution: {executor: local}",
     "execution.workers": "execution: {workers: 4}",
+    "execution.devices": "execution: {devices: [0, 1]}",
+    "execution.workers_per_device": "execution: {workers_per_device: 2}",
     "execution.address": "execution: {executor: ray, address: auto}",
     "execution.resources": "execution: {executor: ray, resources: {CPU: 1, GPU: 0.25, memory: 4GB}}",
     "execution.runtime_env": "execution: {executor: ray, runtime_env: {working_dir: .}}",

@@ -115,6 +115,18 @@ def read_workers(raw: Any) -> Any:
     return raw
 
 
+def read_devices(raw: Any) -> Any:
+    """Which GPUs: auto, none, or a list of numbers."""
+    if raw in ("auto", "none"):
+        return raw
+    is_list = isinstance(raw, list | tuple) and raw and all(isinstance(n, int) and not isinstance(n, bool) for n in raw)
+    if not is_list or len(set(raw)) != len(raw):
+        raise PydanticCustomError(
+            "devices", "Input should be auto, none, or a list of different numbers such as [0, 1]"
+        )
+    return tuple(raw)
+
+
 def read_resources(raw: Any) -> Any:
     """What a worker takes: resource -> an amount above 0; memory may be a size such as 4GB."""
     if not isinstance(raw, dict):

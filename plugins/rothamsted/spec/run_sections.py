@@ -19,6 +19,7 @@ from rothamsted.spec.field_values import (
     Seconds,
     Seed,
     Text,
+    read_devices,
     read_resources,
     read_resume,
     read_vary,
@@ -151,6 +152,9 @@ class Execution(BaseModel):
     Attributes:
         executor: what starts the workers, and where; it may change when a sweep goes on.
         workers: how many; auto is one a core, on a cluster as many as it has room for.
+        devices: GPUs of this machine: auto gives each worker one, where there are some and what is trained can use
+            one; or their numbers; none hides them.
+        workers_per_device: how many workers share a GPU.
         address: of a Ray cluster: auto is the one of RAY_ADDRESS or of this machine, else one that is started here, as
             with local; or ray://HOST:10001.
         resources: what one worker takes of a Ray cluster: CPU (a core where nothing is said), GPU (a part of one, too),
@@ -176,6 +180,10 @@ class Execution(BaseModel):
 
     executor: Annotated[str, NameOf(EXECUTORS)] = "local"
     workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
+    devices: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...] | Literal["auto", "none"], BeforeValidator(read_devices)
+    ] = "auto"
+    workers_per_device: Annotated[int, Field(ge=1, le=64)] = 1
     address: Text | None = None
     resources: Annotated[dict[Text, float], BeforeValidator(read_resources)] = Field(default_factory=dict)
     runtime_env: dict[Text, Any] = Field(default_factory=dict)
@@ -199,6 +207,8 @@ class Execution(BaseModel):
 PROJECT_EXECUTION_KEYS = ("env_manager", "environment", "memory_limit", "grace_seconds", "warm_pool")
 # Keys of `execution` that the executors of this machine have no use for.
 CLUSTER_KEYS = ("address", "resources", "runtime_env")
+# Keys of `execution` for the GPUs of this machine; a cluster shares out its own.
+DEVICE_KEYS = ("devices", "workers_per_device")
 # Keys of `execution` that a foreign project has no use for: it logs its own artifacts.
 STUDY_EXECUTION_KEYS = ("artifacts", "tensorboard")
 

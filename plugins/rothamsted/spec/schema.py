@@ -29,6 +29,7 @@ from rothamsted.spec.field_values import (
 )
 from rothamsted.spec.run_sections import (
     CLUSTER_KEYS,
+    DEVICE_KEYS,
     PROJECT_EXECUTION_KEYS,
     STUDY_EXECUTION_KEYS,
     Confirm,
@@ -53,6 +54,7 @@ from rothamsted.spec.task_section import Task
 __all__ = [
     "CLUSTER_KEYS",
     "CONFIRM_SUFFIX",
+    "DEVICE_KEYS",
     "FILE_KEYS",
     "MAX_CONDITIONS",
     "MAX_SEED",
