@@ -59,7 +59,9 @@ def test_workers_that_share_a_gpu_do_not_take_its_memory_at_once(tmp_path: Path)
 
 
 def test_more_workers_than_gpus_are_shared_out_evenly_where_the_file_says_how_many(tmp_path: Path) -> None:
-    assert [one[0] for one in seen(machine(tmp_path, TWO), 4)] == ["GPU-aaaa", "GPU-aaaa", "GPU-bbbb", "GPU-bbbb"]
+    found = seen(machine(tmp_path, TWO), 4)
+    assert [one[0] for one in found] == ["GPU-aaaa", "GPU-aaaa", "GPU-bbbb", "GPU-bbbb"]
+    assert {one[2] for one in found} == {"false"}
 
 
 def test_some_of_the_gpus_by_number_and_by_what_this_process_sees(tmp_path: Path) -> None:
@@ -91,7 +93,6 @@ def test_what_is_used_is_said_and_what_is_not_there_refused(tmp_path: Path) -> N
 
 def test_a_driver_that_fails_is_one_line_with_a_way_out(tmp_path: Path) -> None:
     executor = LocalExecutor(environment=machine(tmp_path, None))
-    with pytest.raises(
-        UserError, match="nvidia-smi fails .*version mismatch.*; mend the driver, or give execution.dev"
-    ):
+    why = r"nvidia-smi fails .*version mismatch.*; mend the driver, or give execution.devices=none"
+    with pytest.raises(UserError, match=why):
         executor.check(Job(entry="a:b"), 2)

@@ -21,9 +21,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 NAME = "ROTHAMSTED_DEVICE"  # of a worker: what its device is called
 _QUERY = ("--query-gpu=index,uuid,name", "--format=csv,noheader")
 _NO_GPU = {VISIBLE: "", "JAX_PLATFORMS": "cpu"}
-_SHARED = {
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false"
-}  # JAX takes three quarters of a GPU's memory at its first operation
+_SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # else JAX takes three quarters of its memory at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,20 +65,21 @@ def find_devices(environment: Mapping[str, str] | None = None) -> tuple[Device, 
     rows = csv.reader(done.stdout.splitlines(), skipinitialspace=True)
     devices = tuple(Device(index=int(row[0]), uuid=row[1], name=row[2]) for row in rows if len(row) == 3)
     visible = own.get(VISIBLE)
-    return (
-        devices
-        if visible is None
-        else tuple(one for word in visible.split(",") for one in _named(word.strip(), devices))
-    )
+    if visible is None:
+        return devices
+    return tuple(one for word in visible.split(",") for one in _named(word.strip(), devices))
 
 
-def slots_of(options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> tuple[Mapping[str, str], ...]:
+def slots_of(
+    options: Mapping[str, Any], environment: Mapping[str, str] | None = None, n_workers: int = 0
+) -> tuple[Mapping[str, str], ...]:
     """The variables of each worker that the GPUs have room for; empty where workers get no GPU of their own.
 
     Args:
         options: of the job: `devices` (auto, none, or numbers), `workers_per_device`, and `uses_gpu`, whether what is
             trained can use one.
         environment: the variables of this process; None: its own.
+        n_workers: how many there will be, where the file says it: more than there is room for share.
 
     Raises:
         UserError: a number that is not there.
@@ -90,7 +89,7 @@ def slots_of(options: Mapping[str, Any], environment: Mapping[str, str] | None =
         return ()
     found = find_devices(environment)
     devices = found if wanted == "auto" else [_numbered(number, found) for number in wanted]
-    more = _SHARED if per_device > 1 else {}
+    more = _SHARED if per_device > 1 or n_workers > len(devices) else {}
     return tuple(
         {VISIBLE: one.uuid or str(one.index), NAME: f"{one.name} (GPU {one.index})", **more}
         for _ in range(per_device)

@@ -52,7 +52,7 @@ class LocalExecutor:
             UserError: the system gives no more processes, or no room for one.
         """
         own = os.environ if self.environment is None else self.environment
-        slots = devices.slots_of(job.options, self.environment)
+        slots = devices.slots_of(job.options, self.environment, n_workers if job.most is None else 0)
         n_workers = min(job.most, len(slots)) if slots and job.most is not None else n_workers
         shared = shared_out(n_workers, own)
         crew = LocalCrew(job=job, n_workers=n_workers, environment=shared, early=self.early, slots=slots)

@@ -121,9 +121,7 @@ def read_devices(raw: Any) -> Any:
         return raw
     is_list = isinstance(raw, list | tuple) and raw and all(isinstance(n, int) and not isinstance(n, bool) for n in raw)
     if not is_list or len(set(raw)) != len(raw):
-        raise PydanticCustomError(
-            "devices", "Input should be auto, none, or a list of different numbers such as [0, 1]"
-        )
+        raise PydanticCustomError("devices", "Input should be auto, none, or a list of numbers such as [0, 1]")
     return tuple(raw)
 
 
