@@ -82,6 +82,7 @@ STUDY = Study(
     },
     rows=rows,
     keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ STUDY = Study(
     },
     rows=rows,
     keeps=lambda config: Keep(metric="validation/loss", direction="minimize"),
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ STUDY = Study(
     },
     rows=rows,
     keeps=lambda config: Keep(metric="probe/synergy_accuracy", direction="maximize", reduce="last"),
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

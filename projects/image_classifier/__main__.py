@@ -96,6 +96,7 @@ STUDY = Study(
     rows=rows,
     keeps=keeps,
     monitor="monitor",
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ STUDY = Study(
         "mfu": Metric(direction="maximize", low=0, label="share of the device's peak"),
     },
     keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":
