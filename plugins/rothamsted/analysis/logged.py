@@ -12,10 +12,14 @@ BOOKKEEPING = frozenset({SECONDS, EPOCH, SAMPLES, "objective"})  # metrics that 
 
 
 def refuse_unknown_metrics(wanted: Collection[str], sweep: str, *, uri: str) -> None:
-    """Refuse a metric that a SQLite file of MLflow's is known not to have of a sweep, as `read_sweep` does."""
+    """Refuse a metric that a SQLite file of MLflow's is known not to have of a sweep, as `read_sweep` does.
+
+    What may be arithmetic on metrics is left to who reads the sweep.
+    """
     logged = (logged_metrics(uri, sweep) if wanted else None) or {}
     of_replicates = [name for name, is_of_replicate in logged.items() if is_of_replicate]
-    check_metrics([name for name in wanted if name not in logged], of_replicates, f"sweep {sweep}")
+    missing = [name for name in wanted if name.isidentifier() and name not in logged]
+    check_metrics(missing, of_replicates, f"sweep {sweep}")
 
 
 def check_metrics(wanted: Collection[str], known: Collection[str], place: str) -> None:
