@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from rothamsted.analysis.axes import OFF
 from rothamsted.analysis.points import metric_points as of_metric
 from rothamsted.metric import Metric, declared
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult
 from rothamsted.spec import Sweep
 from rothamsted.statistics import align
 from rothamsted.statistics.crossed import crossing_of
-from rothamsted.sweeping.scores import constrained
+from rothamsted.sweeping.scores import constrained, sources_of
 
 _THROUGHPUT = frozenset({"samples_per_second"})
 
@@ -22,6 +23,13 @@ def metric_points(measured: Measured, *, but: Collection[str] = ()) -> list[Metr
     if measured.epoch is not None:
         points.append(MetricPoint("epoch", float(measured.epoch), measured.timestamp_ms, measured.step))
     return points
+
+
+def written_with_corners(sweep: Sweep) -> frozenset[str]:
+    """The axes of which a replicate's run has few points, see `analysis.axes`: those that the sweep does not judge by."""
+    if sweep.is_foreign:
+        return frozenset()
+    return frozenset(OFF) - sources_of(judged_metrics(sweep), sweep)
 
 
 def closing_points(ending: Ending, *, once: Collection[str] = ()) -> list[MetricPoint]:
