@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ small
 
 
 @pytest.fixture
-def cells(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def cells(tmp_path: Path, new_mlflow: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The outputs of each cell, run by a kernel of its own in an empty folder."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", new_mlflow(tmp_path))
     for name in ("HOME", "IPYTHONDIR", "JUPYTER_DATA_DIR"):
@@ -91,7 +91,8 @@ def test_a_notebook_sweeps_its_own_function_and_shows_the_result(cells: list[Any
     view = data_of(swept)["text/html"]
     assert "<svg" in view
     # Once: the view has the verdict, the conditions and where to look, so that nothing of it is printed above.
-    assert "can be the best" in view and "optuna-dashboard" in view
+    assert "can be the best" in view
+    assert "optuna-dashboard" in view
     above = text_of(swept)
     assert "12 done" in above
     assert [words for words in ("can be the best", "optuna-dashboard", "Best conditions") if words in above] == []

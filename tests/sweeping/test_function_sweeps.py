@@ -250,8 +250,11 @@ def f(seed, kind="plain"):
     script.work(script.start({**SWEEP, **changes, "study": "others.py:f", "replicates": {"count": 1}, "models": "all"}))
     plain, asked = (run.tags for run in replicates(script))
     # The way out is the one that the other replicate takes.
-    assert plain[tags.MODEL_PROBLEM].startswith("is a Threshold, which no flavour takes; return a scikit-learn estimator")
-    assert "mlflow.pyfunc.PythonModel" in plain[tags.MODEL_PROBLEM] and tags.MODEL not in plain
+    assert plain[tags.MODEL_PROBLEM].startswith(
+        "is a Threshold, which no flavour takes; return a scikit-learn estimator"
+    )
+    assert "mlflow.pyfunc.PythonModel" in plain[tags.MODEL_PROBLEM]
+    assert tags.MODEL not in plain
     model = mlflow.pyfunc.load_model(asked[tags.MODEL])
     assert model.predict(np.array([[0.4], [0.6]])).tolist() == [[False], [True]]
     assert model.metadata.signature is not None

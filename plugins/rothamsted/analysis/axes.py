@@ -1,4 +1,4 @@
-"""The metrics that are axes of curves, written with few points: those between which they run straight are left out.
+"""The metrics that are axes of curves, written with few points: those on a straight line are left out.
 
 Seconds, epochs and samples seen say where a measurement stands and are no result, yet a point of a metric takes four
 rows in MLflow's database, and as many bytes as a point of a loss. A reader gets what was left out by interpolation.
@@ -6,7 +6,7 @@ rows in MLflow's database, and as many bytes as a point of a loss. A reader gets
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,7 +28,7 @@ class FewPoints:
         of: the metrics that are written with few points.
     """
 
-    of: frozenset[str] = frozenset()
+    of: Set[str] = frozenset()
     _corners: dict[tuple[str, str], _Corners] = field(default_factory=dict)  # by run and metric
 
     def written(self, run_id: str, points: Sequence[MetricPoint]) -> list[MetricPoint]:

@@ -35,8 +35,8 @@ def read_series(
         metrics: Those that a run did not log are absent from its answer.
         uri: Tracking URI.
         has_samples: Whether the samples seen are read, too.
-        is_thinned: Whether the runs are a sweep's, whose axes were written with few points: one that is read as a metric
-            has all of them.
+        is_thinned: Whether the runs are a sweep's, whose axes were written with few points: one that is read as a
+            metric has all of them.
     """
     fills = {*OFF}.intersection(metrics) if is_thinned else set()
     wanted = None if fills else {*metrics, SECONDS, EPOCH, *([SAMPLES] if has_samples else [])}

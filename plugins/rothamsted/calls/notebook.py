@@ -16,6 +16,7 @@ from rothamsted import tracking
 from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.values import Analysis
 from rothamsted.publish.console import models_text
+from rothamsted.publish.description import confirmed_text, is_raced, luck_text, race_text
 from rothamsted.reporting.next_steps import next_steps
 from rothamsted.reporting.plots import NotApplicable, render_svg
 from rothamsted.reporting.verdicts import verdict_words
@@ -50,8 +51,10 @@ def html_of(analysis: Analysis, conditions: pd.DataFrame, *, tracking_uri: str, 
     dataset = analysis.dataset
     lines = [f"<h4>{escape(dataset.name)}</h4>"]
     lines += [f"<p>{escape(mark)}</p>" for mark in analysis.marks]
+    lines += [f"<p>{escape(race_text(dataset))}</p>"] if is_raced(dataset) else []
     if words := verdict_words(analysis):
         lines.append(f"<p><b>{escape(words)}</b></p>")
+    lines += [f"<p>{escape(line)}</p>" for line in _confirmed(analysis)]
     try:
         lines.append(f'<div style="max-width:50em">{render_svg("forest", analysis)}</div>')
     except NotApplicable as reason:
@@ -68,6 +71,26 @@ def html_of(analysis: Analysis, conditions: pd.DataFrame, *, tracking_uri: str, 
         lines += [_where(dataset.experiment_id, dataset.run_id, tracking_uri, storage)]
         lines += [_step(step.words, step.lines) for step in next_steps(analysis) if step.lines]
     return "\n".join(lines)
+
+
+def _confirmed(analysis: Analysis) -> list[str]:
+    """The estimates to report, and how much of the search's was luck; without any, what its own are worth."""
+    labels = {one.number: one.label for one in analysis.dataset.conditions}
+    if not analysis.confirmed:
+        is_sweep = analysis.dataset.kind == "sweep" and analysis.ranking
+        return (
+            [
+                f"The search's own estimates: the best was chosen for looking best, so its {analysis.over_words} is "
+                "optimistic."
+            ]
+            if is_sweep
+            else []
+        )
+    return [
+        f"Confirmed on fresh seeds: {labels[one.condition]}: {confirmed_text(one)}; luck in the search: "
+        f"{luck_text(one.luck)}"
+        for one in analysis.confirmed[:N_ROWS]
+    ]
 
 
 def _where(experiment_id: str, run_id: str, tracking_uri: str, storage: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from rothamsted.analysis.axes import OFF
+from rothamsted.analysis.axes import OFF, FewPoints
 from rothamsted.analysis.points import metric_points as of_metric
 from rothamsted.metric import Metric, declared
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult
@@ -25,11 +25,9 @@ def metric_points(measured: Measured, *, but: Collection[str] = ()) -> list[Metr
     return points
 
 
-def written_with_corners(sweep: Sweep) -> frozenset[str]:
-    """The axes of which a replicate's run has few points, see `analysis.axes`: those that the sweep does not judge by."""
-    if sweep.is_foreign:
-        return frozenset()
-    return frozenset(OFF) - sources_of(judged_metrics(sweep), sweep)
+def few_points(sweep: Sweep) -> FewPoints:
+    """Of the axes that the sweep does not judge by; of a foreign project's metrics of none."""
+    return FewPoints(of=frozenset() if sweep.is_foreign else OFF.keys() - sources_of(judged_metrics(sweep), sweep))
 
 
 def closing_points(ending: Ending, *, once: Collection[str] = ()) -> list[MetricPoint]:

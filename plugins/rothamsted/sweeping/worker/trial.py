@@ -20,7 +20,7 @@ from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.sweeping import trial_summary as aggregate
 from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.opened import Opened
-from rothamsted.sweeping.run_points import closing_points, curve_points, metric_points, written_once, written_with_corners
+from rothamsted.sweeping.run_points import closing_points, curve_points, few_points, metric_points, written_once
 from rothamsted.sweeping.scores import check_measured, last_values, scored, scores_of
 from rothamsted.sweeping.told_replicates import with_histories
 from rothamsted.sweeping.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
@@ -89,7 +89,7 @@ class TrialRun:
             models=TrialModels(logger=models, context=context, kept=assignment.models, notes=dict(earlier.notes)),
             run_id=earlier.run_id,
             once=written_once(context.sweep),
-            axes=FewPoints(of=written_with_corners(context.sweep)),
+            axes=few_points(context.sweep),
             pruned=lease.attributes.get(tags.PRUNED, ""),
         )
         trial.results.update(earlier.results)
