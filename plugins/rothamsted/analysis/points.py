@@ -84,6 +84,12 @@ def looks_of(n_replicates: int) -> list[int]:
     return sorted({round(n) for n in np.linspace(2, n_replicates, MOST_LOOKS)})
 
 
+def with_spread(points: list[MetricPoint], over: str) -> list[MetricPoint]:
+    """The spread at step 0: MLflow's UI draws a single point there as a bar with its number, else as a dot."""
+    once = {*SPREAD} - {statistic_of(over)}
+    return [p._replace(step=0) if p.key.rpartition("/")[2] in once else p for p in points]
+
+
 def of_curves(interval: str) -> str:
     """The kind of interval at the points of curves: values between two measurements are no shares of rows."""
     return "t" if INTERVALS[interval].is_of_rows else interval

@@ -12,7 +12,7 @@ import numpy as np
 
 from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
-from rothamsted.analysis.points import CURVE, SPREAD, looks_of, summary_points
+from rothamsted.analysis.points import CURVE, SPREAD, looks_of, summary_points, with_spread
 from rothamsted.analysis.race_words import race_note
 from rothamsted.metric import TEST_PREFIX, Metric, declared
 from rothamsted.records import Ending, MetricPoint, Outcome, ReplicateResult, RunStatus
@@ -49,7 +49,7 @@ def objective_points(
 ) -> list[MetricPoint]:
     """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates.
 
-    With the spread over replicates at the last look only.
+    With the spread over replicates at the last look only, once.
     """
     keys = (*CURVE, *SPREAD) if is_last else CURVE
     points = []
@@ -59,7 +59,8 @@ def objective_points(
             at, known = np.array([step]), declared(metrics, objective.metric)
             how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": known, "over": objective.over}
             how["interval"] = sweep.statistics.interval
-            points += summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep), keys=keys)
+            of_one = summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep), keys=keys)
+            points += with_spread(of_one, objective.over)
     return points
 
 
