@@ -83,7 +83,7 @@ def work(
         tracking_uri=opened.tracking_uri,
         storage=opened.sweep.storage,
         is_kept=not is_unsaved(opened.sweep.storage),
-        is_given=is_given,
+        is_given=is_given and not session.exit_status,  # one that was stopped raises in a call, and gives none
     )
     if session.is_complete and session.decided and opened.sweep.execution.report and not opened.labels:
         published = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
