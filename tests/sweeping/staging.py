@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,10 @@ import pytest
 from rich.console import Console
 
 from rothamsted import api, tags
-from rothamsted.analysis.axes import SAMPLES
 from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import Event, Job
-from rothamsted.records import MetricPoint
 from rothamsted.result import SessionResult
 from rothamsted.sweeping.open.from_file import load
-from rothamsted.sweeping.told_replicates import as_history, with_axes
 from rothamsted.tracking import FoundRun, find_runs, read_history
 from tests.sweeping.conftest import Project
 from tests.sweeping.in_this_process import WatchedExecutor
@@ -106,27 +103,13 @@ def replicates(project: Project, name: str) -> dict[tuple[str, str], FoundRun]:
 
 
 def curves(project: Project, name: str) -> dict[tuple[str, str], list[tuple[str, int, float]]]:
-    """(trial, seed) -> all that can be compared of what was logged, in order, with the samples that were left out."""
+    """(trial, seed) -> all that can be compared of what was logged, in order."""
     runs = replicates(project, name)
     histories = read_history([run.run_id for run in runs.values()], uri=project.tracking_uri)
     return {
-        place: sorted(
-            (key, step, value)
-            for key, step, value in [
-                *((p.key, p.step, p.value) for p in histories[run.run_id]),
-                *_left_out(histories[run.run_id]),
-            ]
-            if key not in NOT_COMPARED
-        )
+        place: sorted((p.key, p.step, p.value) for p in histories[run.run_id] if p.key not in NOT_COMPARED)
         for place, run in runs.items()
     }
-
-
-def _left_out(points: Sequence[MetricPoint]) -> list[tuple[str, int, float]]:
-    """The samples seen at the steps where they were not written, as the engine reads them; see `analysis.axes`."""
-    written = {point.step for point in points if point.key == SAMPLES}
-    read = with_axes(as_history(points))
-    return [(SAMPLES, one.step, one.metrics[SAMPLES]) for one in read if one.step not in written]
 
 
 def states(project: Project, name: str) -> list[str]:

@@ -10,22 +10,17 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from rothamsted import tracking
-from rothamsted.analysis.axes import EPOCH, OFF, SAMPLES, SECONDS, at_steps
 from rothamsted.analysis.values import Dataset, Series
 from rothamsted.tracking import Curve
 
+SECONDS, EPOCH, SAMPLES = "seconds", "epoch", "samples_seen"  # metrics that are axes
 BOOKKEEPING = frozenset({SECONDS, EPOCH, SAMPLES, "objective"})  # metrics that are no result
 LEARNING_RATES = ("learning_rate", "lr")
 LOSSES = ("val_loss", "validation/loss", "train_loss", "train/loss", "loss")  # the first of them is a run's progress
 
 
 def read_series(
-    starts_ms: Mapping[str, int],
-    metrics: Collection[str],
-    *,
-    uri: str,
-    has_samples: bool = False,
-    is_thinned: bool = False,
+    starts_ms: Mapping[str, int], metrics: Collection[str], *, uri: str, has_samples: bool = False
 ) -> dict[str, dict[str, Series]]:
     """Return the curves of some metrics: run -> metric -> series.
 
@@ -35,15 +30,12 @@ def read_series(
         metrics: Those that a run did not log are absent from its answer.
         uri: Tracking URI.
         has_samples: Whether the samples seen are read, too.
-        is_thinned: Whether the runs are a sweep's, whose axes were written with few points: one that is read as a
-            metric has all of them.
     """
-    fills = {*OFF}.intersection(metrics) if is_thinned else set()
-    wanted = None if fills else {*metrics, SECONDS, EPOCH, *([SAMPLES] if has_samples else [])}
+    wanted = {*metrics, SECONDS, EPOCH, *([SAMPLES] if has_samples else [])}
     curves = tracking.read_curves(list(starts_ms), wanted, uri=uri)
     return {
         run_id: {
-            name: _series(_filled(curve, of_run) if name in fills else curve, of_run, starts_ms[run_id], has_samples)
+            name: _series(curve, of_run, starts_ms[run_id], has_samples=has_samples)
             for name, curve in of_run.items()
             if name in metrics
         }
@@ -69,15 +61,7 @@ def default_curves(objective: str, known: Collection[str]) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name in known]
 
 
-def _filled(axis: Curve, of_run: Mapping[str, Curve]) -> Curve:
-    """An axis at every step of its run that lies between its first and its last."""
-    all_steps = np.unique(np.concatenate([one.steps for one in of_run.values()]))
-    steps = all_steps[(all_steps >= axis.steps[0]) & (all_steps <= axis.steps[-1])]
-    times = np.interp(steps, axis.steps, axis.times_ms).astype(np.int64)
-    return Curve(steps=steps, values=at_steps(axis, steps), times_ms=times)
-
-
-def _series(curve: Curve, of_run: Mapping[str, Curve], start_ms: int, has_samples: bool) -> Series:
+def _series(curve: Curve, of_run: Mapping[str, Curve], start_ms: int, *, has_samples: bool) -> Series:
     seconds = of_run.get(SECONDS)
     elapsed = (curve.times_ms - start_ms) / 1000.0 if seconds is None else _at(curve.steps, seconds)
     return Series(
@@ -90,5 +74,8 @@ def _series(curve: Curve, of_run: Mapping[str, Curve], start_ms: int, has_sample
 
 
 def _at(steps: np.ndarray, other: Curve | None) -> np.ndarray:
-    """The values of an axis at these steps; NaN where it has none."""
-    return at_steps(other, steps) if other is not None and len(other.steps) else np.full(len(steps), np.nan)
+    """The values of another curve at these steps; NaN where it has none."""
+    if other is None or not len(other.steps):
+        return np.full(len(steps), np.nan)
+    place = np.minimum(np.searchsorted(other.steps, steps), len(other.steps) - 1)
+    return np.where(other.steps[place] == steps, other.values[place], np.nan)

@@ -79,8 +79,7 @@ def read_sweep(
     check_metrics([*([wanted.metric] if objective is not None else []), *(curves or [])], known, place)
     names = list(dict.fromkeys([*(o.metric for o in objectives), *(curves or default_curves(wanted.metric, known))]))
     starts = {run.run_id: run.start_ms for run in found.replicates}
-    shown = [name for name in names if name in known]
-    series = read_series(starts, shown, uri=uri, has_samples=has_samples, is_thinned=not found.sweep.is_foreign)
+    series = read_series(starts, [name for name in names if name in known], uri=uri, has_samples=has_samples)
     conditions, number_of = _conditions(found)
     is_own, is_foreign = objective is None, found.sweep.is_foreign
     replicates = [

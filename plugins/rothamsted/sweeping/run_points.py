@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from rothamsted.analysis.axes import OFF, FewPoints
 from rothamsted.analysis.points import metric_points as of_metric
 from rothamsted.metric import Metric, declared
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult
 from rothamsted.spec import Sweep
 from rothamsted.statistics import align
 from rothamsted.statistics.crossed import crossing_of
-from rothamsted.sweeping.scores import constrained, sources_of
+from rothamsted.sweeping.scores import constrained
 
 _THROUGHPUT = frozenset({"samples_per_second"})
 
@@ -23,11 +22,6 @@ def metric_points(measured: Measured, *, but: Collection[str] = ()) -> list[Metr
     if measured.epoch is not None:
         points.append(MetricPoint("epoch", float(measured.epoch), measured.timestamp_ms, measured.step))
     return points
-
-
-def few_points(sweep: Sweep) -> FewPoints:
-    """Of the axes that the sweep does not judge by; of a foreign project's metrics of none."""
-    return FewPoints(of=frozenset() if sweep.is_foreign else OFF.keys() - sources_of(judged_metrics(sweep), sweep))
 
 
 def closing_points(ending: Ending, *, once: Collection[str] = ()) -> list[MetricPoint]:

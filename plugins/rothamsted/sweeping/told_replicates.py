@@ -7,9 +7,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from rothamsted.analysis.axes import EPOCH, OFF, SECONDS
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite
 from rothamsted.foreign.results import read_objective_artifact
 from rothamsted.records import Measured, MetricPoint, Outcome, ReplicateResult
@@ -48,35 +45,12 @@ def _scores(told: Mapping[str, Any]) -> tuple[list[float | None], list[str]]:
 
 
 def with_histories(
-    results: Sequence[ReplicateResult], sweep: Sweep, *, tracking_uri: str, of: Container[Outcome] = (Outcome.FINISHED,)
+    results: Sequence[ReplicateResult], *, tracking_uri: str, of: Container[Outcome] = (Outcome.FINISHED,)
 ) -> list[ReplicateResult]:
     """The results with the measurements of replicates that ended so, read back where they are missing."""
     missing = {r.run_id for r in results if r.outcome in of and not r.history}
     histories = read_history(missing, uri=tracking_uri) if missing else {}
-    read = as_history if sweep.is_foreign else lambda points: with_axes(as_history(points))
-    return [replace(r, history=read(histories[r.run_id])) if r.run_id in missing else r for r in results]
-
-
-def with_axes(history: tuple[Measured, ...]) -> tuple[Measured, ...]:
-    """The measurements with what the record leaves out of them: axes between two points, see `analysis.axes`."""
-    steps = np.array([one.step for one in history])
-    added: list[dict[str, float]] = [{} for _ in history]
-    for name in OFF:
-        there = [(one.step, one.metrics[name]) for one in history if name in one.metrics]
-        if name == EPOCH:
-            there = [(one.step, one.epoch) for one in history if one.epoch is not None]
-        if there:
-            own, values = zip(*there, strict=True)
-            filled = np.interp(steps, own, values, left=np.nan, right=np.nan)
-            for more, value in zip(added, filled.tolist(), strict=True):
-                more |= {name: value} if math.isfinite(value) else {}
-    return tuple(_with_axes(one, more) for one, more in zip(history, added, strict=True))
-
-
-def _with_axes(one: Measured, axes: dict[str, float]) -> Measured:
-    epoch = axes.pop(EPOCH, None) if one.epoch is None else one.epoch
-    axes.pop(EPOCH, None)
-    return replace(one, metrics={**axes, **one.metrics}, epoch=epoch, seconds=axes.get(SECONDS, one.seconds))
+    return [replace(r, history=as_history(histories[r.run_id])) if r.run_id in missing else r for r in results]
 
 
 def with_artifacts(

@@ -137,7 +137,7 @@ class ConfirmedRuns:
         opened = self._opened
         recorder = opened.recorder
         ended = [result_of_told(one) for one in result["replicates"]]
-        results = with_histories(ended, opened.sweep, tracking_uri=opened.tracking_uri)
+        results = with_histories(ended, tracking_uri=opened.tracking_uri)
         stamp = last_ms(results)
         metrics = opened.study.known_metrics
         points = curve_points(results, opened.sweep, metrics, timestamp_ms=stamp)

@@ -78,7 +78,7 @@ def _check_logged(sweep: Sweep, grown: Growth, told: list[ReplicateResult], trac
         ResumeError: names the metric, and the nearest of those that were logged.
     """
     finished = [one for one in told if one.outcome is Outcome.FINISHED]
-    for one in with_histories(finished, sweep, tracking_uri=tracking_uri):
+    for one in with_histories(finished, tracking_uri=tracking_uri):
         try:
             check_measured([scored(measured, sweep) for measured in one.history], first_stage(sweep))
         except StudyError as error:

@@ -31,7 +31,7 @@ def rescore(context: Opened, lease: Lease, earlier: Earlier) -> None:
         known.setdefault(replicate, failed_result(replicate, run, context.sweep))
     ended = [one for one in known.values() if _is_trained(one)]
     every = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED)
-    for one in with_histories(ended, context.sweep, tracking_uri=context.tracking_uri, of=every):
+    for one in with_histories(ended, tracking_uri=context.tracking_uri, of=every):
         result = _scored_anew(one, context)
         if result is None:
             continue

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.axes import FewPoints
 from rothamsted.analysis.objectives import not_finite, objective_key
 from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
@@ -20,7 +19,7 @@ from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.sweeping import trial_summary as aggregate
 from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.opened import Opened
-from rothamsted.sweeping.run_points import closing_points, curve_points, few_points, metric_points, written_once
+from rothamsted.sweeping.run_points import closing_points, curve_points, metric_points, written_once
 from rothamsted.sweeping.scores import check_measured, last_values, scored, scores_of
 from rothamsted.sweeping.told_replicates import with_histories
 from rothamsted.sweeping.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
@@ -64,7 +63,6 @@ class TrialRun:
     run_id: str = ""
     results: dict[int, ReplicateResult] = field(default_factory=dict)
     once: frozenset[str] = frozenset()  # metrics of which a replicate's run has the last value only
-    axes: FewPoints = field(default_factory=FewPoints)  # metrics of which it has the points where they bend
     pruned: str = ""  # why the trial was pruned
     killed: dict[int, str] = field(default_factory=dict)  # replicates whose worker was ended on purpose, and why
 
@@ -89,7 +87,6 @@ class TrialRun:
             models=TrialModels(logger=models, context=context, kept=assignment.models, notes=dict(earlier.notes)),
             run_id=earlier.run_id,
             once=written_once(context.sweep),
-            axes=few_points(context.sweep),
             pruned=lease.attributes.get(tags.PRUNED, ""),
         )
         trial.results.update(earlier.results)
@@ -107,9 +104,7 @@ class TrialRun:
             trial.run_id = next(iter(trial.results.values())).run_id
         if trial.judge.over == "steps" and earlier.results:
             trial.judge.remember(
-                with_histories(
-                    list(earlier.results.values()), context.sweep, tracking_uri=context.tracking_uri, of=JUDGED
-                )
+                with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri, of=JUDGED)
             )
         return trial
 
@@ -142,7 +137,7 @@ class TrialRun:
 
     def log(self, replicate: ReplicateRun, measured: Measured) -> None:
         """Buffer one measurement of a replicate."""
-        points = self.axes.written(replicate.run_id, metric_points(measured, but=self.once))
+        points = metric_points(measured, but=self.once)
         if replicate.logged:
             points = [p for p in points if (p.key, p.step) not in replicate.logged]
         self.context.recorder.log(replicate.run_id, metrics=points)
@@ -174,7 +169,6 @@ class TrialRun:
             scores, step = scores_of(ending.history, sweep), ending.history[-1].step
             keys = [objective_key(index, objective.metric) for index, objective in enumerate(sweep.objectives)]
             extra = [MetricPoint(key, score, now_ms(), step) for key, score in zip(keys, scores, strict=True)]
-        extra += self.axes.rest(replicate.run_id)
         extra += closing_points(ending, once=self.once)
         extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
         run_tags = {tags.OUTCOME: ending.outcome.value}
@@ -257,7 +251,7 @@ class TrialRun:
         recorder, results = self.context.recorder, self.ended()
         is_first = not self.earlier.told
         if is_first or self.assignment.is_final:
-            results = with_histories(results, self.context.sweep, tracking_uri=self.context.tracking_uri)
+            results = with_histories(results, tracking_uri=self.context.tracking_uri)
         stamp = last_ms(results) if is_first else now_ms()
         sweep, metrics = self.context.sweep, self.context.study.known_metrics
         points = [] if self.pruned else aggregate.points_at_looks(results, sweep, metrics, timestamp_ms=stamp)
