@@ -35,7 +35,7 @@ METHODS = SCALES | {
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
 }
-LUCK_MEANING = "The search's estimate is optimistic, because the condition was chosen by it."
+LUCK_MEANING = "On average a search's estimate of its winner is optimistic, because the winner was chosen by it."
 OTHER_SOURCES = {
     "residual": "is unexplained",
     "seed": "is due to the seed",

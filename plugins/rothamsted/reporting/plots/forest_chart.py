@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -15,9 +16,11 @@ from rothamsted.wording import MINUS, count
 
 MOST_ROWS = 50  # those that are folded included
 IN_SIGHT = 20  # rows that are not folded
-NARROW, WIDE = 96.0, 220.0  # width of the axis on a laptop, beside more than WIDE_COLUMNS columns and beside fewer
-WIDE_COLUMNS = 4
+LAPTOP = 735.0  # width of the chart on a laptop: eight thirteenths of the page
+NARROW = 90.0  # least width of the axis in it
+PADDING = 13.0  # of a cell, left and right together
 LETTER = 6.7  # width of a letter of its labels
+CELL_LETTER = 7.6  # of the table's cells, most of them figures
 EDGE = 0.02  # share of the axis that is left free at each end
 
 
@@ -101,7 +104,17 @@ def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
         found = [round(tick / gap * 1e6) * gap / 1e6 if math.isfinite(gap) else tick for tick in found]
     labels = [text.replace("-", MINUS) for text in distinct_numbers(found)]
     placed = [(_place(tick, data), text) for tick, text in zip(found, labels, strict=True)]
-    return _apart(placed, NARROW if len(data.columns) > WIDE_COLUMNS else WIDE)
+    return _apart(placed, _axis_width(data))
+
+
+def _axis_width(data: Forest) -> float:
+    """What the other columns leave for the axis, by their longest words."""
+    names = (max(re.split(r"(?<=[._\s])", name), key=len) for name in (*data.columns, data.metric))
+    rows = [row for row in data.rows if len(row.cells) == len(data.columns)]  # that of fresh seeds has one for all
+    texts = ([*row.cells, row.written.value, row.written.interval, row.verdict] for row in rows)
+    cells = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    letters = [*(max(n, len(name)) for n, name in zip(cells[:-2], names, strict=True)), *cells[-2:]]
+    return max(NARROW, LAPTOP - sum(CELL_LETTER * n + PADDING for n in letters))
 
 
 def _apart(ticks: Sequence[tuple[float, str]], width: float) -> tuple[tuple[float, str], ...]:
