@@ -87,8 +87,10 @@ def pareto_words(analysis: Analysis) -> str:
     members, n_ranked = analysis.pareto.members, len(analysis.ranking)
     shown = [f"{number}" for number in members[:10]] + ([f"{len(members) - 10} more"] if len(members) > 10 else [])
     which = f"condition{GAP}{shown[0]} is" if len(members) == 1 else f"conditions {joined(shown)} are"
+    of = f"All {count(n_ranked, 'ranked condition')} are"
+    of = of if len(members) == n_ranked > 1 else f"Of {count(n_ranked, 'ranked condition')}, {which}"
     return (
-        f"Of {count(n_ranked, 'ranked condition')}, {which} in the Pareto set of {metrics}: no other condition is at "
+        f"{of} in the Pareto set of {metrics}: no other condition is at "
         "least as good in all of them and better in one, by the means."
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rothamsted.analysis.values import Analysis, Best, Comparisons
+from rothamsted.reporting.sentences import of_first
 from rothamsted.wording import GAP, count, joined, level_percent, number
 
 METHODS = {
@@ -48,7 +49,12 @@ def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool
     n_can = len(found.others)
     can = f"{count(n_can, 'other condition')} cannot be ruled out as {best}" if n_can else f"No other can be {best}"
     plan = open_words(analysis) if with_plan else ""
-    parts = [f"{can} ({level_percent(found.level)} confidence).", _counts(found), plan]
+    parts = [
+        of_first(analysis, "verdicts are"),
+        f"{can} ({level_percent(found.level)} confidence).",
+        _counts(found),
+        plan,
+    ]
     return " ".join(part for part in parts if part)
 
 
