@@ -95,13 +95,6 @@ def pareto_words(analysis: Analysis) -> str:
     )
 
 
-def of_first(analysis: Analysis, what: str) -> str:
-    """Say that a part of the report looks at the first of several objectives; empty with one."""
-    if not analysis.dataset.others:
-        return ""
-    return f"There are several objectives: {what} by the first alone, {analysis.dataset.objective.metric}."
-
-
 def luck_words(confirmed: Confirmed) -> str:
     """The search's estimate of a condition, and how far that of fresh seeds is from it, with the interval."""
     luck = confirmed.luck

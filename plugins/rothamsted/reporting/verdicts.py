@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rothamsted.analysis.values import Analysis, Best, Comparisons
-from rothamsted.reporting.sentences import of_first
 from rothamsted.wording import GAP, count, joined, level_percent, number
 
 METHODS = {
@@ -34,6 +33,13 @@ def intervals_words(family: Comparisons) -> str:
     return f"{level_percent(family.level)} intervals, each for itself: not corrected for the number of comparisons"
 
 
+def of_first(analysis: Analysis, what: str) -> str:
+    """Say that a part of the report looks at the first of several objectives; empty with one."""
+    if not analysis.dataset.others:
+        return ""
+    return f"There are several objectives: {what} by the first alone, {analysis.dataset.objective.metric}."
+
+
 def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool = True) -> str:
     """How many conditions can still be the best, and how many are worse, as good or open; empty with one condition.
 
@@ -53,6 +59,7 @@ def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool
         of_first(analysis, "verdicts are"),
         f"{can} ({level_percent(found.level)} confidence).",
         _counts(found),
+        _dropped(analysis, found),
         plan,
     ]
     return " ".join(part for part in parts if part)
@@ -80,6 +87,13 @@ def open_words(analysis: Analysis) -> str:
         return f"What is open is too close to be decided by more seeds (now {n_now} a condition)."
     which = "what is open" if len(known) == len(found.more_seeds) else f"{len(known)} of these"
     return f"About {count(max(known), 'seed')} a condition would decide {which} (now {n_now})."
+
+
+def _dropped(analysis: Analysis, found: Best) -> str:
+    """How many conditions have no verdict because a race dropped them; empty without a race."""
+    dropped = {one.number for one in analysis.dataset.conditions if one.dropped_after}
+    n_dropped = len(dropped - found.verdicts.keys())
+    return f"The race dropped {n_dropped} more, because they looked worse." if n_dropped else ""
 
 
 def _counts(found: Best) -> str:
