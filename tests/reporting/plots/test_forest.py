@@ -117,6 +117,14 @@ def test_labels_of_a_narrow_axis_do_not_touch(values: list[dict[str, Any]]) -> N
     assert all(left[1] < right[0] for left, right in pairwise(ends))
 
 
+def test_where_not_all_ticks_of_a_log_axis_have_room_those_of_decades_stay() -> None:
+    # By hand: of 0.1, 0.2, 0.5, 1, 2 and 5 on a narrow axis those that do not touch would be 0.1, 0.5, 2.
+    values = [{"parameterization": f"standard_of_width_{i}", "schedule": f"cosine_restarts_{i}"} for i in range(6)]
+    rows = [[mean, 1.01 * mean] for mean in (0.06, 0.1, 0.3, 0.9, 2.0, 7.0)]
+    chart = chart_of(forest_data(analysis_of(values, rows, with_comparisons=False, log=()), OPTIONS))
+    assert [label for _, label in chart.ticks] == ["0.1", "1"]
+
+
 def test_an_order_that_differs_from_the_means_shown_is_explained() -> None:
     # failures: conditions 4 and 6 lack the hardest seed; their means look better than their place.
     chart = chart_of(forest_data(analyze(SWEEPS["failures"]()), OPTIONS))

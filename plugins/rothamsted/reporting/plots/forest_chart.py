@@ -21,6 +21,7 @@ NARROW = 90.0  # least width of the axis in it
 PADDING = 13.0  # of a cell, left and right together
 LETTER = 6.7  # width of a letter of its labels
 CELL_LETTER = 7.6  # of the table's cells, most of them figures
+MOST_TICKS = 9  # of a log axis: 1, 2 and 5 of three decades; those of decades where not all have room
 EDGE = 0.02  # share of the axis that is left free at each end
 
 
@@ -94,7 +95,7 @@ def _place(value: float, data: Forest) -> float:
 def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
     """A few round numbers along the axis."""
     if data.is_log:
-        found = log_ticks(data.low, data.high, most=5) or [data.low, data.high]
+        found = log_ticks(data.low, data.high, most=MOST_TICKS) or [data.low, data.high]
     else:
         from matplotlib.ticker import MaxNLocator
 
@@ -104,7 +105,10 @@ def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
         found = [round(tick / gap * 1e6) * gap / 1e6 if math.isfinite(gap) else tick for tick in found]
     labels = [text.replace("-", MINUS) for text in distinct_numbers(found)]
     placed = [(_place(tick, data), text) for tick, text in zip(found, labels, strict=True)]
-    return _apart(placed, _axis_width(data))
+    width = _axis_width(data)
+    kept = _apart(placed, width)
+    decades = [one for one, tick in zip(placed, found, strict=True) if data.is_log and math.log10(tick).is_integer()]
+    return _apart(decades, width) if len(kept) < len(placed) and len(decades) > 1 else kept
 
 
 def _axis_width(data: Forest) -> float:
