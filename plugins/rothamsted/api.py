@@ -52,7 +52,8 @@ def run(
         passed = None if stage.is_last else open_passed(stage.sweep, study, here, stage=stage.link)
         say(follow_up.announcement(stage, is_passed=passed is not None))
         with passed or open_sweep(stage.sweep, study, here, stage=stage.link, say=say) as opened:
-            result = None if passed is not None else work(opened, executor, console, until=until)
+            given = {"until": until, "is_given": stage.is_last}
+            result = None if passed is not None else work(opened, executor, console, **given)
             if result is not None and (stage.is_last or result.exit_status or not result.is_complete):
                 break
             following = follow_up.next_of(stage, sweep, opened, say=say, question=place.question)
@@ -62,8 +63,13 @@ def run(
     return with_decision(result, policy, place, work=partial(work, executor=executor, console=console), say=say)
 
 
-def work(opened: Opened, executor: Executor, console: Console, *, until: float | None = None) -> SessionResult:
-    """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it."""
+def work(
+    opened: Opened, executor: Executor, console: Console, *, until: float | None = None, is_given: bool = False
+) -> SessionResult:
+    """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it.
+
+    With `is_given` its result is what the call gives, which a notebook shows by itself.
+    """
     if not opened.labels:
         say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
     meanwhile = _import_what_draws if opened.sweep.execution.report else None
@@ -81,6 +87,7 @@ def work(opened: Opened, executor: Executor, console: Console, *, until: float |
         tracking_uri=opened.tracking_uri,
         storage=opened.sweep.storage,
         is_kept=not is_unsaved(opened.sweep.storage),
+        is_given=is_given and not session.exit_status,  # one that was stopped raises in a call, and gives none
     )
     if session.is_complete and session.decided and opened.sweep.execution.report and not opened.labels:
         published = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)

@@ -114,6 +114,17 @@ def test_a_trial_page_draws_the_curves_of_a_metric_in_one_section(new_page: Any,
     assert {"mean", "ci_low", "ci_high"} <= titles
 
 
+def test_a_trial_page_charts_how_its_objective_settled_as_replicates_came(new_page: Any, shown: Shown) -> None:
+    page = new_page  # its charts stay with it
+    open_run(page, shown, shown.runs.trials[shown.best_trial])
+    page.get_by_role("tab", name="Model metrics").click()
+    page.get_by_placeholder("Search metric charts").fill("objective/")
+    charts = page.get_by_test_id("experiment-view-compare-runs-card")
+    for name in ("mean", "ci_low", "ci_high", "n"):
+        # MLflow draws a curve over steps, here numbers of replicates; a bar has no steps.
+        charts.filter(has_text=f"(objective/{name})").filter(has_text="Step").first.wait_for()
+
+
 def test_a_diverged_trial_counts_its_diverged_replicates(page: Any, shown: Shown) -> None:
     open_run(page, shown, shown.runs.trials[shown.diverged_trial])
     assert tags_of(page)["rothamsted.n_diverged"] == str(N_REPLICATES)

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from rothamsted.cli.usage import USAGES
+from rothamsted.records import MetricPoint
+from rothamsted.search.storage import create_study
+from rothamsted.tracking import open_recorder
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = (ROOT / "sweeps" / "quickstart.yaml").read_text(encoding="utf-8")
@@ -59,6 +62,12 @@ WORDS = {
     "an unknown run to compare": ["compare", "a", "b"],
     "a difference that is no number": ["power", "a", "difference=x"],
     "an unknown sweep to promote": ["promote", "nothing"],
+    "an unknown sweep to export": ["export", "nothing"],
+    "an unknown sweep to measure": ["power", "nothing", "difference=1"],
+    "an unknown sweep to look at": ["status", "nothing"],
+    "an unknown sweep to open": ["open", "nothing"],
+    "an unknown sweep to delete": ["delete", "nothing"],
+    "a state that is none": ["list", "state=runing"],
     "an unknown model": ["registry", "nothing"],
     "an unknown model to roll back": ["rollback", "nothing"],
     "an unknown data set": ["prepare_data", "nothing"],
@@ -111,7 +120,49 @@ NO_STORE = (
     "an unknown format",
     "a level that is none",
     "a difference that is no number",
+    "a state that is none",
 )
+NAMES = (
+    "an unknown sweep",
+    "an unknown sweep to analyze",
+    "an unknown run to compare",
+    "an unknown sweep to promote",
+    "an unknown sweep to export",
+    "an unknown sweep to measure",
+    "an unknown sweep to look at",
+    "an unknown sweep to open",
+    "an unknown sweep to delete",
+    "an unknown model",
+    "an unknown model to roll back",
+)
+
+
+@pytest.mark.parametrize("what", NAMES)
+def test_a_name_that_is_not_there_is_told_without_numpy_and_sqlalchemy(what: str, tracking_uri: str) -> None:
+    status, packages, text = told(WORDS[what], tracking_uri)
+    assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
+
+
+def test_a_worker_for_an_unknown_sweep_is_told_without_numpy_and_sqlalchemy(tmp_path: Path) -> None:
+    create_study(f"sqlite:///{tmp_path}/optuna.db", "there", ["minimize"], attributes={})
+    status, packages, text = told(["worker", "nothing"], f"sqlite:///{tmp_path}/mlflow.db")
+    assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
+    assert "no sweep called 'nothing' here; start it with mlflow run . -e sweep" in text
+
+
+def test_a_metric_that_nothing_has_logged_is_told_without_numpy_and_sqlalchemy(
+    new_mlflow: object, tmp_path: Path
+) -> None:
+    tracking_uri = new_mlflow(tmp_path)  # type: ignore[operator]
+    with open_recorder(tracking_uri) as recorder:
+        for name, role, metrics in (("s", "sweep", []), ("r", "replicate", ["loss", "epoch"]), ("t", "trial", ["own"])):
+            tags = {"rothamsted.role": role, "rothamsted.sweep": "swept"}
+            run_id = recorder.open_run(experiment_id="0", name=name, tags=tags, params={}, start_ms=1)
+            recorder.replace_metrics(run_id, [MetricPoint(metric, 1.0, 1, 0) for metric in metrics])
+    for words in (["report", "swept", "metric=lss"], ["analyze", "swept", "metrics=loss,own,lss"]):
+        status, packages, text = told(words, tracking_uri)
+        assert (status, packages & (HEAVY | LIGHT)) == ("2", set()), text
+        assert "sweep swept: no replicate has the metric 'lss'; logged: loss" in text
 
 
 @pytest.mark.parametrize("what", NO_STORE)
@@ -156,6 +207,6 @@ def test_a_worker_imports_what_its_study_needs_alone(study: str, own: str, other
         [sys.executable, "-c", WORKER, study], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
     )
     engine, trained = (set(line.split()) for line in done.stdout.splitlines()[-2:])
-    assert engine & {"mlflow", "torch", "jax", "sklearn", "pandas", "matplotlib"} == set()
+    assert engine & {"mlflow", "torch", "jax", "sklearn", "pandas", "matplotlib", "scipy"} == set()
     assert own in trained
     assert trained & {"mlflow", others} == set()

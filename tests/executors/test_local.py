@@ -223,6 +223,17 @@ def test_a_worker_does_not_outlive_a_killed_coordinator_even_where_it_hears_noth
     wait_until(lambda: is_gone(pid))
 
 
+@pytest.mark.parametrize("status", [0, 7])
+def test_a_worker_ends_all_that_it_was_asked_to_and_takes_nothing_down(
+    local: LocalExecutor, tmp_path: Path, status: int
+) -> None:
+    path = tmp_path / "notes"
+    with local.start(job("leave_work_for_the_end", path=str(path), status=status), 1) as crew:
+        death = death_of(all_of(crew))
+    assert path.read_text().split("\n") == ["thread", "asked", ""]
+    assert (death.exit_code, death.last_lines) == (status, "unsaid")
+
+
 # ---- what they are given ----
 
 
@@ -237,6 +248,7 @@ def test_the_cores_are_shared_out_where_nobody_has_said_so(monkeypatch: pytest.M
 
 
 def early_of(local: LocalExecutor, n_workers: int = 2, **others: Any) -> EarlyWorkers:
+    others = {"n_cores": 8, **others}
     return EarlyWorkers(n_workers=n_workers, imports=["tests.executors.workers"], own=local.environment, **others)
 
 
@@ -252,6 +264,17 @@ def test_a_job_is_done_by_the_processes_that_have_been_started_with_its_own_vari
             assert {followed.pid for followed in crew._living.values()} == pids
             found = [event.said["found"] for event in all_of(crew) if event.death is None]
     assert found == [{"A": "job", "OMP_NUM_THREADS": shared_out(2, {})["OMP_NUM_THREADS"]}] * 2
+
+
+@pytest.mark.parametrize(("n_cores", "n_early"), [(1, 1), (2, 1), (3, 2), (4, 3), (8, 3)])
+def test_one_core_is_left_to_the_process_that_opens_the_sweep(local: LocalExecutor, n_cores: int, n_early: int) -> None:
+    with early_of(local, n_workers=3, n_cores=n_cores) as early:
+        pids = {process.pid for process in early._waiting}
+        with LocalExecutor(environment=local.environment, early=early).start(job("say", texts=["here"]), 3) as crew:
+            taken = {followed.pid for followed in crew._living.values()}
+            assert texts(all_of(crew)) == ["here"] * 3
+    assert (len(pids), len(taken)) == (n_early, 3)
+    assert pids < taken or pids == taken
 
 
 def test_processes_that_nobody_takes_are_gone_afterwards(local: LocalExecutor) -> None:

@@ -5,10 +5,12 @@ They run in processes of their own or in a thread, so each says its process id w
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -84,6 +86,32 @@ def close_everything(*, emit: Emit, should_stop: ShouldStop) -> None:
     emit({"event": "said", "text": "unheard"})
     time.sleep(0.3)
     os._exit(3)
+
+
+class _Remains:
+    """Says when it is taken down."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __del__(self) -> None:
+        _note(self._path, "taken down")
+
+
+def _note(path: str, text: str) -> None:
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+
+
+def leave_work_for_the_end(*, path: str, status: int, emit: Emit, should_stop: ShouldStop) -> None:
+    """A function to be called at the end, a thread that is still at work, an object, and something unsaid."""
+    atexit.register(_note, path, "asked")
+    global _remains
+    _remains = _Remains(path)
+    threading.Thread(target=lambda: (time.sleep(0.3), _note(path, "thread"))).start()
+    sys.stderr.write("unsaid")
+    if status:
+        raise SystemExit(status)
 
 
 def print_without_end(*, n_bytes: int, emit: Emit, should_stop: ShouldStop) -> None:

@@ -84,7 +84,10 @@ def test_a_sweep_that_a_call_started_goes_on_with_a_call() -> None:
     assert go_on.lines == ("rt.sweep(rt.load('toys').sweep)",)
     in_a_cell = {"started": tags.BY_CALL, "design": {"study": ":train"}}
     _, more = next_steps(made(best=best, of_dataset=in_a_cell))
-    assert more.lines == ("rt.sweep(train, ..., replicates=7)  # ...: the rest as in your call",)
+    assert more.lines == ("rt.sweep(rt.load('toys').sweep, replicates=7)",)  # the cell's function is found by its name
+    of_lambda = {"started": tags.BY_CALL, "design": {"study": ":<lambda>"}}
+    _, more = next_steps(made(best=best, of_dataset=of_lambda))
+    assert more.lines == ("rt.sweep(result.sweep, replicates=7)  # result: what your call gave",)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from rothamsted.errors import StudyError
-from rothamsted.studies import load_study, study_module
+from rothamsted.studies import find, load_study, study_module
 from tests.conftest import ROOT
 from tests.toy import STUDY
 
@@ -81,3 +82,19 @@ def test_a_main_that_does_not_import_is_refused_with_its_error(project: Path) ->
     command = add_study(project, "import no_such_library_at_all\n")
     with pytest.raises(StudyError, match="ModuleNotFoundError: No module named 'no_such_library_at_all'"):
         load_study(command, project.parent)
+
+
+def test_a_function_of_a_cell_is_found_by_its_name_where_its_cell_has_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = ModuleType("__main__")  # as a kernel's: it has no file
+    exec("def train(seed: int, lr: float = 0.1):\n    return lr", vars(notebook))
+    monkeypatch.setitem(sys.modules, "__main__", notebook)
+    assert find(":train", tmp_path).config(lr=0.5).model_dump() == {"seed": 0, "lr": 0.5}
+    with pytest.raises(StudyError, match=r"run the cell that defines other, or put it in a file"):
+        find(":other", tmp_path)
+
+
+def test_a_program_is_no_notebook_whatever_it_defines(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no file holds it"):
+        find(":main", tmp_path)

@@ -219,3 +219,42 @@ def f(seed, kind="sklearn"):
     lines, net = (mlflow.pyfunc.load_model(note[tags.MODEL]) for note in notes)
     assert lines.predict(np.array([[0.5]])) == pytest.approx([1.0])
     assert np.shape(net.predict(np.zeros((3, 1), np.float32))) == (3, 1)
+
+
+def test_any_other_model_is_logged_as_a_python_model_of_mlflow_and_else_says_so_in_a_line(script: Project) -> None:
+    text = """
+import mlflow
+import numpy as np
+
+
+class Threshold:
+    at = 0.5
+
+
+class Asked(mlflow.pyfunc.PythonModel):
+    pip_requirements = ("numpy",)
+
+    def __init__(self, own):
+        self.own = own
+
+    def predict(self, context, model_input, params=None):
+        return np.asarray(model_input) > self.own.at
+
+
+def f(seed, kind="plain"):
+    own = Threshold()
+    return np.random.rand(), own if kind == "plain" else (Asked(own), np.zeros((2, 1)))
+"""
+    (script.root / "others.py").write_text(text)
+    changes = {"space": {"kind": ["plain", "asked"]}, "objective": {**SWEEP["objective"], "metric": "value"}}
+    script.work(script.start({**SWEEP, **changes, "study": "others.py:f", "replicates": {"count": 1}, "models": "all"}))
+    plain, asked = (run.tags for run in replicates(script))
+    # The way out is the one that the other replicate takes.
+    assert plain[tags.MODEL_PROBLEM].startswith(
+        "is a Threshold, which no flavour takes; return a scikit-learn estimator"
+    )
+    assert "mlflow.pyfunc.PythonModel" in plain[tags.MODEL_PROBLEM]
+    assert tags.MODEL not in plain
+    model = mlflow.pyfunc.load_model(asked[tags.MODEL])
+    assert model.predict(np.array([[0.4], [0.6]])).tolist() == [[False], [True]]
+    assert model.metadata.signature is not None

@@ -34,7 +34,8 @@ def call_line(name: str, study: str, changes: Mapping[str, Any]) -> str:
 
     Args:
         name: Of the sweep.
-        study: As its file has it; a function that is in no file is named, and its call has the rest.
+        study: As its file has it. A function that has no name in a file or in a notebook's cells is not found again, so
+            that the call begins with the result.
         changes: Dotted key -> value.
     """
     sections: dict[str, Any] = {}
@@ -47,8 +48,8 @@ def call_line(name: str, study: str, changes: Mapping[str, Any]) -> str:
     if sections.get("replicates", {}).keys() == {"count"}:
         sections["replicates"] = sections["replicates"]["count"]
     keys = "".join(f", {key}={value!r}" for key, value in sections.items())
-    if study.startswith(":"):
-        return f"rt.sweep({study[1:]}, ...{keys})  # ...: the rest as in your call"
+    if study.startswith(":<") or study == ":":
+        return f"rt.sweep(result.sweep{keys})  # result: what your call gave"
     return f"rt.sweep(rt.load({name!r}).sweep{keys})"
 
 

@@ -10,11 +10,10 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from rothamsted import tracking
+from rothamsted.analysis.logged import EPOCH, SAMPLES, SECONDS
 from rothamsted.analysis.values import Dataset, Series
 from rothamsted.tracking import Curve
 
-SECONDS, EPOCH, SAMPLES = "seconds", "epoch", "samples_seen"  # metrics that are axes
-BOOKKEEPING = frozenset({SECONDS, EPOCH, SAMPLES, "objective"})  # metrics that are no result
 LEARNING_RATES = ("learning_rate", "lr")
 LOSSES = ("val_loss", "validation/loss", "train_loss", "train/loss", "loss")  # the first of them is a run's progress
 

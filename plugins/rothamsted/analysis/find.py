@@ -6,16 +6,31 @@ Apart, because every command that takes `sweep=` takes both, and says the same w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
+from rothamsted.tracking.sql.named import lacks_run, named_sweeps
 
 if TYPE_CHECKING:
     from rothamsted.tracking import FoundRun
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def refuse_unknown_sweep(reference: str, *, uri: str) -> None:
+    """Refuse the name of a sweep that a SQLite file of MLflow's is known not to have, as `find_sweep` does."""
+    sweeps = None if _RUN_ID.fullmatch(reference) else named_sweeps(uri)
+    if sweeps is not None and not any(name == reference for name, _ in sweeps):
+        raise _no_sweep(reference, [name for name, _ in sweeps])
+
+
+def refuse_unknown_run(reference: str, *, uri: str) -> None:
+    """Refuse the name of a run that a SQLite file of MLflow's is known not to have, as `find_compared` does."""
+    if not _RUN_ID.fullmatch(reference) and lacks_run(uri, reference):
+        raise _no_run(reference)
 
 
 def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
@@ -35,10 +50,10 @@ def find_sweep(reference: str, *, uri: str) -> tuple[FoundRun, str]:
         if run is not None and run.tags.get(tags.ROLE) == "sweep":
             return run, ""
         what = "is no sweep" if run is not None else "does not exist"
-        raise StoreError(f"sweep: run {reference} {what}; {_known(uri)}")
+        raise StoreError(f"sweep: run {reference} {what}; {_known(_names(uri))}")
     found = tracking.find_runs(None, {tags.ROLE: "sweep", tags.SWEEP: reference}, uri=uri)
     if not found:
-        raise StoreError(f"sweep: there is none called '{reference}' in this tracking store; {_known(uri)}")
+        raise _no_sweep(reference, _names(uri))
     if len(found) == 1:
         return found[0], ""
     others = ", ".join(run.run_id for run in found[:-1][-3:])
@@ -60,7 +75,7 @@ def find_compared(reference: str, *, uri: str) -> FoundRun:
         return sweeps[0]
     named = tracking.find_runs(None, {"mlflow.runName": reference}, uri=uri, limit=5)
     if not named:
-        raise StoreError(f"compare: there is no sweep and no run called '{reference}'")
+        raise _no_run(reference)
     if len(named) > 1:
         ids = ", ".join(run.run_id for run in named)
         raise StoreError(f"compare: several runs are called '{reference}'; name one by its id: {ids}")
@@ -102,10 +117,20 @@ def find_last_stage(reference: str, *, uri: str) -> Staged:
     return Staged(first=first, last=last, mark="; ".join([*filter(None, [mark]), *([on] if last is not run else [])]))
 
 
-def _known(uri: str) -> str:
-    names = sorted(
-        {run.tags.get(tags.SWEEP, run.name) for run in tracking.find_runs(None, {tags.ROLE: "sweep"}, uri=uri)}
-    )
+def _no_run(reference: str) -> StoreError:
+    return StoreError(f"compare: there is no sweep and no run called '{reference}'")
+
+
+def _no_sweep(reference: str, names: Iterable[str]) -> StoreError:
+    return StoreError(f"sweep: there is none called '{reference}' in this tracking store; {_known(names)}")
+
+
+def _names(uri: str) -> list[str]:
+    return [run.tags.get(tags.SWEEP, run.name) for run in tracking.find_runs(None, {tags.ROLE: "sweep"}, uri=uri)]
+
+
+def _known(there: Iterable[str]) -> str:
+    names = sorted(set(there))
     if not names:
         return "no sweep has been run here; start one with mlflow run . -e sweep"
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""

@@ -24,6 +24,7 @@ from rothamsted.statistics.crossed import Crossing
 
 CURVE = ("mean", "ci_low", "ci_high", "n")  # of a metric, at each step
 SPREAD = ("sd", "sem", "median", "min", "max")  # of the objective, once
+MOST_LOOKS = 10
 UNSHOWN = frozenset(  # what says nothing of a result
     {"epoch", "samples_seen", "samples_per_second", "learning_rate", "seconds", "setup_seconds"}
 )
@@ -74,6 +75,19 @@ def summary_points(
             if math.isfinite(value)
         ]
     return points
+
+
+def looks_of(n_replicates: int) -> list[int]:
+    """The numbers of replicates at which a condition's objective is written: as they come, ten at most, and all."""
+    if n_replicates <= MOST_LOOKS:
+        return list(range(min(2, n_replicates), n_replicates + 1)) if n_replicates else []
+    return sorted({round(n) for n in np.linspace(2, n_replicates, MOST_LOOKS)})
+
+
+def with_spread(points: list[MetricPoint], over: str) -> list[MetricPoint]:
+    """The spread at step 0: MLflow's UI draws a single point there as a bar with its number, else as a dot."""
+    once = {*SPREAD} - {statistic_of(over)}
+    return [p._replace(step=0) if p.key.rpartition("/")[2] in once else p for p in points]
 
 
 def of_curves(interval: str) -> str:

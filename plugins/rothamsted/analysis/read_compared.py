@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
+from rothamsted.analysis.curves import default_curves, read_series
 from rothamsted.analysis.find import find_compared
+from rothamsted.analysis.logged import BOOKKEEPING
 from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.read_sweep import read_sweep

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from rothamsted import tracking
-from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
+from rothamsted.analysis.curves import default_curves, read_series
+from rothamsted.analysis.logged import BOOKKEEPING, check_metrics
 from rothamsted.analysis.objectives import not_finite, objective_of
-from rothamsted.analysis.read_sweep import check_metrics
 from rothamsted.analysis.scored import score_of, with_score
 from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, Series

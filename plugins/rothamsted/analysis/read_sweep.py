@@ -15,9 +15,10 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.analysis.conditions import in_order, make_condition, values_key
 from rothamsted.analysis.constraints import violations
-from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
+from rothamsted.analysis.curves import default_curves, read_series
 from rothamsted.analysis.equal_conditions import counted_once
 from rothamsted.analysis.growth_words import growth_marks
+from rothamsted.analysis.logged import BOOKKEEPING, check_metrics
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key, objective_of
 from rothamsted.analysis.parent_words import parent_marks
 from rothamsted.analysis.race_words import race_mark
@@ -36,14 +37,13 @@ from rothamsted.analysis.sweep_record import (
 from rothamsted.analysis.sweep_runs import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import factors_of, typed_in
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate, Series
-from rothamsted.errors import StoreError
 from rothamsted.expression import Expression
 from rothamsted.metric import declared
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Objective, Sweep
 from rothamsted.tracking import FoundRun
 
-__all__ = ["SweepRuns", "check_metrics", "read_sweep", "read_sweep_runs"]
+__all__ = ["SweepRuns", "read_sweep", "read_sweep_runs"]
 
 _ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED)
 
@@ -171,18 +171,6 @@ def _never_mark(wanted: Objective, known: Collection[str]) -> str:
         return ""
     logged = ", ".join(sorted(set(known) - BOOKKEEPING)) or "nothing but bookkeeping"
     return f"No replicate has logged {wanted.metric}; logged: {logged}."
-
-
-def check_metrics(wanted: Collection[str], known: Collection[str], place: str) -> None:
-    """Refuse a metric that no replicate has logged.
-
-    Raises:
-        StoreError: with the metrics that exist; nothing is refused where there is none at all.
-    """
-    results = sorted(set(known) - BOOKKEEPING)
-    for name in wanted:
-        if known and name not in known:
-            raise StoreError(f"{place}: no replicate has the metric '{name}'; logged: {', '.join(results)}")
 
 
 def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:

@@ -275,7 +275,9 @@ class Result:
     def _repr_html_(self) -> str:
         from rothamsted.calls.notebook import html_of
 
-        return html_of(self.analysis, self.conditions, tracking_uri="" if self._databases else self._tracking_uri)
+        where = "" if self._databases else self._tracking_uri
+        storage = self._described.spec.storage if where and self._described is not None else ""
+        return html_of(self.analysis, self.conditions, tracking_uri=where, storage=storage)
 
     def __repr__(self) -> str:
         best = repr(self.best) if self.analysis.ranking else "no condition has a mean"

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rothamsted import tags, tracking
-from rothamsted.analysis.find import find_compared
+from rothamsted.analysis.find import find_compared, refuse_unknown_run
 from rothamsted.catalog import FIGURE_FORMATS
 from rothamsted.cli.arguments import pairs, take
 from rothamsted.cli.figures import figures, take_plots, take_where
 from rothamsted.cli.screen import Screen, screen_of
 from rothamsted.cli.settings import (
-    find_named,
     names_of,
+    open_named,
     take_dataset,
     take_number,
     take_objective,
@@ -73,8 +73,9 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
     if names_file is not None and export is None:
         raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
     asked, over = take_settings(found, command), take_over(found, command)
-    uri = open_store()
-    find_named(found, uri)
+    uri = open_named(found)
+    options = take_plot_options(found, command)
+    dataset = take_dataset(found, command, uri=uri, has_samples=options.axis == "samples", where=where)
 
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
@@ -85,8 +86,6 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
     from rothamsted.publish.rewrite import rewrite_sweep_trials
 
     export_names = Names() if names_file is None else read_names(Path(names_file))
-    options = take_plot_options(found, command)
-    dataset = take_dataset(found, command, uri=uri, has_samples=options.axis == "samples")
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, command)
     analysis = analyze_dataset(dataset, settings)
@@ -121,16 +120,17 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
 
 def export(arguments: Sequence[str]) -> int:
     """Write the results of a sweep, or of any runs, into a folder as JSON."""
+    found, screen = pairs(arguments, command="export"), screen_of(arguments, command="export")
+    folder, names_file = take(found, "folder", "export") or "export", take(found, "names")
+    asked, over = take_settings(found, "export"), take_over(found, "export")
+    uri = open_named(found)
+    dataset = take_dataset(found, "export", uri=uri)
+
     from rothamsted.analysis.analyze import analyze as analyze_dataset
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.export import AGGREGATED, Names, read_names
 
-    found, screen = pairs(arguments, command="export"), screen_of(arguments, command="export")
-    folder, names_file = take(found, "folder", "export") or "export", take(found, "names")
     names = Names() if names_file is None else read_names(Path(names_file))
-    asked, over = take_settings(found, "export"), take_over(found, "export")
-    uri = open_store()
-    dataset = take_dataset(found, "export", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
     analysis = analyze_dataset(with_over(dataset, over, settings, "export"), settings)
     for text in _exported(analysis, Path(folder), names, uri=uri):
@@ -163,7 +163,12 @@ def compare(arguments: Sequence[str]) -> int:
         raise UserError("rothamsted compare: name two or more runs or sweeps, runs=a,b")
     if labels and len(labels) != len(references):
         raise UserError(f"rothamsted compare: {len(labels)} names for {len(references)} runs; give one each, names=A,B")
-    uri = open_store()
+
+    def refuse(uri: str) -> None:
+        for reference in references:
+            refuse_unknown_run(reference, uri=uri)
+
+    uri = open_store(refuse)
     for reference in references:
         find_compared(reference, uri=uri)
 
@@ -198,13 +203,12 @@ def power(arguments: Sequence[str]) -> int:
     found, screen = pairs(arguments, command="power"), screen_of(arguments, command="power")
     difference = take_number(found, "difference", float, "power")
     asked, over = take_settings(found, "power"), take_over(found, "power")
-    uri = open_store()
-    find_named(found, uri)
+    uri = open_named(found)
+    dataset = take_dataset(found, "power", uri=uri)
 
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.power import power_text
 
-    dataset = take_dataset(found, "power", uri=uri)
     settings = replace(settings_of(dataset.statistics), **asked)
     dataset = with_over(dataset, over, settings, "power")
     text = power_text(dataset, difference, settings)

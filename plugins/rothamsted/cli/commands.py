@@ -121,13 +121,18 @@ def worker(arguments: Sequence[str]) -> int:
     if name is None:
         raise UserError("rothamsted worker: which sweep? write rothamsted worker NAME")
 
-    from rothamsted.studies import stop_on_signals
-    from rothamsted.sweeping.open.whose_search import search_of
-    from rothamsted.sweeping.worker.entry import work
+    from rothamsted.sweeping.open.whose_search import refuse_unstarted, search_of
     from rothamsted.tracking import tracking_uri
 
     storage = search_of(storage, name, root=find_home(Path.cwd()), tracking_uri=tracking_uri())
-    _wait_for(name, storage, take(found, "wait"))
+    wait = take(found, "wait")
+    if wait is None:
+        refuse_unstarted(storage, name)
+    _wait_for(name, storage, wait)
+
+    from rothamsted.studies import stop_on_signals
+    from rothamsted.sweeping.worker.entry import work
+
     printed = _Printed(screen.console)
     with stop_on_signals(lambda signal_name: None) as stop:
         why = work(sweep=name, storage=storage, emit=printed.show, should_stop=stop)
@@ -145,10 +150,11 @@ def _wait_for(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Wait until a sweep has been started; afterwards whoever opens it says that it is not there."""
-    from rothamsted.search import find_search
-
     if wait is None:
         return
+
+    from rothamsted.search import find_search
+
     try:
         until = clock() + float(seconds(wait if not wait.isdigit() else float(wait)))
     except ValueError as error:

@@ -9,20 +9,17 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
-from rich.console import Console
-
 from rothamsted import tags, tracking
 from rothamsted.catalog import FIGURE_FORMATS, PLOTS
 from rothamsted.cli.arguments import take
 from rothamsted.cli.settings import (
-    find_named,
     names_of,
+    open_named,
     take_dataset,
     take_number,
     take_plot_options,
     take_settings,
 )
-from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.places import FIGURES, output_folder
 from rothamsted.registries import NameOf
@@ -52,14 +49,16 @@ def figures(found: dict[str, str]) -> int:
     formats, plots = _formats(found), take_plots(found, "report")
     given, where, width_mm = take(found, "folder"), take_where(found), _size(found)
     asked = take_settings(found, "report")
-    uri = open_store()
-    find_named(found, uri)
+    uri = open_named(found)
+
+    options = take_plot_options(found, "report")
+    dataset = take_dataset(found, "report", uri=uri, has_samples=options.axis == "samples", where=where)
+
+    from rich.console import Console
 
     from rothamsted.analysis.analyze import analyze, settings_of
     from rothamsted.publish.figures import copy_pictures, write_figures
 
-    options = take_plot_options(found, "report")
-    dataset = take_dataset(found, "report", uri=uri, has_samples=options.axis == "samples")
     analysis = analyze(dataset, replace(settings_of(dataset.statistics), **asked))
     folder = output_folder(given, usual=FIGURES, tracking_uri=uri)
     written = write_figures(

@@ -6,19 +6,21 @@ import datetime
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rothamsted import places, tracking
 from rothamsted.cli.arguments import pairs, take, take_many, take_truth
-from rothamsted.cli.progress_lines import best_words, progress_lines, watch
 from rothamsted.cli.screen import Screen, screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import UserError
-from rothamsted.inventory.progress import SweepProgress, progress_of
-from rothamsted.inventory.shipped import FOLDER, ShippedSweep, shipped_sweeps
-from rothamsted.inventory.sweeps import STATES, ListedSweep, find_listed
-from rothamsted.inventory.sweeps import list_sweeps as all_sweeps
+from rothamsted.inventory.names import STATES, refuse_unknown
 from rothamsted.mlproject import find_home
 from rothamsted.suggest import known_names
+
+if TYPE_CHECKING:  # what reads searches is imported when the command line has no mistake: it imports Optuna
+    from rothamsted.inventory.progress import SweepProgress
+    from rothamsted.inventory.shipped import ShippedSweep
+    from rothamsted.inventory.sweeps import ListedSweep
 
 NOT_YET = 3  # exit status
 
@@ -30,6 +32,10 @@ def list_sweeps(arguments: Sequence[str]) -> int:
     for state in wanted:
         if state not in STATES:
             raise UserError(f"rothamsted list: state={state} is not one; {known_names(state, STATES)}")
+
+    from rothamsted.inventory.shipped import shipped_sweeps
+    from rothamsted.inventory.sweeps import list_sweeps as all_sweeps
+
     given, shipped = take(found, "storage"), [] if wanted else shipped_sweeps(find_home(Path.cwd()))
     try:
         uri = open_store()
@@ -62,6 +68,8 @@ def _show_shipped(shipped: Sequence[ShippedSweep], screen: Screen) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from rothamsted.inventory.shipped import FOLDER
+
     if screen.is_json or screen.is_quiet:
         return
     console = screen.console
@@ -92,6 +100,8 @@ def _show_table(sweeps: Sequence[ListedSweep], screen: Screen) -> None:
 
 
 def _row(one: ListedSweep) -> tuple[str, ...]:
+    from rothamsted.cli.progress_lines import best_words
+
     done, of_all = ("?" if n is None else str(n) for n in (one.n_done, one.n_all))
     started = (
         datetime.datetime.fromtimestamp(one.started_ms / 1000).strftime("%Y-%m-%d %H:%M") if one.started_ms else ""
@@ -108,8 +118,14 @@ def status(arguments: Sequence[str]) -> int:
     name, is_watched = take(found, "sweep"), take_truth(found, "watch", "status")
     if name is None:
         raise UserError("rothamsted status: which sweep? write rothamsted status NAME; rothamsted list has the names")
-    given, uri = take(found, "storage"), open_store()
+    given = take(found, "storage")
+    uri = open_store(lambda uri: refuse_unknown([name], uri=uri, storage=search_at(given, uri)))
     storage = search_at(given, uri)
+
+    from rothamsted.cli.progress_lines import progress_lines, watch
+    from rothamsted.inventory.progress import progress_of
+    from rothamsted.inventory.sweeps import find_listed
+
     listed = find_listed(name, uri=uri, storage=storage)
     run = tracking.find_run(listed.run_id, uri=uri) if listed.run_id else None
 
@@ -133,10 +149,15 @@ def delete(arguments: Sequence[str]) -> int:
     names, is_sure = take_many(found, "sweep"), take_truth(found, "yes", "delete")
     if not names:
         raise UserError("rothamsted delete: which sweep? write rothamsted delete NAME; rothamsted list has the names")
-    given, uri = take(found, "storage"), open_store()
+    given = take(found, "storage")
+    uri = open_store(lambda uri: refuse_unknown(names, uri=uri, storage=search_at(given, uri)))
     storage = search_at(given, uri)
+
+    from rothamsted.inventory.sweeps import find_listed
+
     for name in names:
         find_listed(name, uri=uri, storage=storage)
+
     from rothamsted.inventory import belongings  # what deletes imports MLflow: names that are wrong are told before
 
     every = [belongings.belongings_of(name, uri=uri, storage=storage, home=places.home(uri)) for name in names]

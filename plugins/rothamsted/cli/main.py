@@ -16,6 +16,7 @@ from rothamsted.cli.after_dashes import with_command
 from rothamsted.cli.arguments import each_alone, read_line
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
+from rothamsted.leaving import leave_at_the_end
 
 Command = Callable[[Sequence[str]], int]
 INTERRUPTED = 130
@@ -46,7 +47,11 @@ COMMANDS: dict[str, Command] = {name: _later(name) for name in USAGES}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console script."""
+    """The console script, which is this process; with words, a command within another one's process."""
+    return leave_at_the_end(lambda: _main(None)) if argv is None else _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     try:
         status = _status(argv)
         sys.stdout.flush()

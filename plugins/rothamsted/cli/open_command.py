@@ -7,16 +7,19 @@ import signal
 import webbrowser
 from collections.abc import Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rothamsted import tracking
 from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.cli.screen import screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import UserError
+from rothamsted.inventory.names import refuse_unknown
 from rothamsted.inventory.servers import dashboard_command, free_port, mlflow_command, serving, stay
-from rothamsted.inventory.sweeps import ListedSweep, find_listed
-from rothamsted.search.listed import list_searches
 from rothamsted.tracking.address import absolute_uri
+
+if TYPE_CHECKING:  # what reads searches is imported when the command line has no mistake: it imports Optuna
+    from rothamsted.inventory.sweeps import ListedSweep
 
 MLFLOW, DASHBOARD = "MLflow", "optuna-dashboard"
 
@@ -26,8 +29,13 @@ def open_sweep(arguments: Sequence[str]) -> int:
     found, screen = pairs(arguments, command="open"), screen_of(arguments, command="open")
     name, opens_page = take(found, "sweep"), take_truth(found, "browser", "open")
     given, wanted = take(found, "storage"), _port(take(found, "port"))
-    uri = open_store()
+    names = [name] if name is not None else []
+    uri = open_store(lambda uri: refuse_unknown(names, uri=uri, storage=search_at(given, uri)))
     storage = search_at(given, uri)
+
+    from rothamsted.inventory.sweeps import find_listed
+    from rothamsted.search.listed import list_searches
+
     listed = find_listed(name, uri=uri, storage=storage) if name is not None else None
     if listed is not None and listed.sweep is not None:
         storage = listed.sweep.storage

@@ -12,19 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from rothamsted import tags, tracking
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.cli.screen import screen_of
-from rothamsted.cli.settings import find_named, take_number
+from rothamsted.cli.settings import open_named, take_number
 from rothamsted.cli.store import open_store
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_home
-from rothamsted.tracking.registry.names import check_model
+from rothamsted.tracking.registry.names import check_model, refuse_unknown_model
 
 if TYPE_CHECKING:  # what judges is imported when the command line has no mistake
+    from rich.console import Console
+
     from rothamsted.promotion.judge.policy import Aliases, Policy
     from rothamsted.promotion.ledger.decision import PromotionOutcome
 
@@ -40,8 +40,7 @@ def promote(arguments: Sequence[str]) -> int:
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
-    root, uri = find_home(Path.cwd()), open_store()
-    find_named({"sweep": sweep}, uri)
+    root, uri = find_home(Path.cwd()), open_named({"sweep": sweep})
 
     from rothamsted import api, promoting
     from rothamsted.publish.console import sayer
@@ -80,7 +79,7 @@ def rollback(arguments: Sequence[str]) -> int:
     policy_file = take(found, "policy")
     if model is None:
         raise UserError("rothamsted rollback: which model? give model=NAME")
-    uri = open_store()
+    uri = open_store(lambda uri: refuse_unknown_model(model, uri=uri))
     check_model(model, uri=uri)
 
     from rothamsted.promotion.ledger.rollback import rollback as roll_back
@@ -104,7 +103,7 @@ def registry(arguments: Sequence[str]) -> int:
     """Print the history of a registered model: versions, verdicts, champions."""
     found, screen = pairs(arguments, command="registry"), screen_of(arguments, command="registry")
     model, policy_file = take(found, "model"), take(found, "policy")
-    uri = open_store()
+    uri = open_store(lambda uri: refuse_unknown_model(model, uri=uri) if model is not None else None)
     if model is not None:
         check_model(model, uri=uri)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS
 from rothamsted.cli.arguments import take
+from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.registries import NameOf
 from rothamsted.spec import Objective, Task
@@ -31,20 +33,50 @@ _T = TypeVar("_T")
 _HIGHER_IS_BETTER = ("acc", "accuracy", "f1", "auc", "score", "reward", "precision", "recall")
 
 
-def find_named(found: Mapping[str, str], uri: str) -> None:
-    """Refuse a sweep that is not there, before what analyses it is imported; see `find_sweep`."""
-    from rothamsted.analysis.find import find_sweep
+def open_named(found: Mapping[str, str]) -> str:
+    """The tracking URI; a sweep or a metric that is not there is refused before what analyses it is imported.
 
-    if found.get("sweep"):
-        find_sweep(found["sweep"], uri=uri)
+    Raises:
+        UserError: There is none, or the store does not answer.
+    """
+    from rothamsted.analysis.find import find_sweep, refuse_unknown_sweep
+    from rothamsted.analysis.logged import refuse_unknown_metrics
+
+    name, metrics = found.get("sweep"), [*filter(None, [found.get("metric")]), *names_of(found.get("metrics"))]
+
+    def refuse(uri: str) -> None:
+        if name:
+            refuse_unknown_sweep(name, uri=uri)
+            refuse_unknown_metrics(metrics, name, uri=uri)
+
+    uri = open_store(refuse)
+    if name:
+        find_sweep(name, uri=uri)
+    return uri
 
 
-def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: bool = False) -> Dataset:
+def take_dataset(
+    found: dict[str, str],
+    command: str,
+    *,
+    uri: str,
+    has_samples: bool = False,
+    where: Mapping[str, str] = MappingProxyType({}),
+) -> Dataset:
     """Read the runs that `sweep=` or `experiment=` names, with the samples seen on request; removes the keys.
 
     Raises:
-        UserError: Neither or both are given, a key is missing, or what they name is not there.
+        UserError: Neither or both are given, a key is missing, or what they or `where` name is not there.
     """
+    dataset = _read_dataset(found, command, uri=uri, has_samples=has_samples)
+    if where:
+        from rothamsted.analysis.only import matching
+
+        matching(dataset, where)  # a mistake is told before anything is analysed
+    return dataset
+
+
+def _read_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: bool) -> Dataset:
     from rothamsted.analysis.read_runs import read_runs
     from rothamsted.analysis.read_sweep import read_sweep
 

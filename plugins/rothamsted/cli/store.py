@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rothamsted import places, tracking
 from rothamsted.errors import UserError
 
 
-def open_store() -> str:
+def open_store(refuse: Callable[[str], None] = lambda uri: None) -> str:
     """The tracking URI, after a look whether anybody answers there.
+
+    Args:
+        refuse: Given the URI, raises where what the command names is known not to be there. It is asked first, as
+            the look imports SQLAlchemy, for which a wrong name need not wait.
 
     Raises:
         UserError: nobody does, or there is no such file.
@@ -19,6 +25,7 @@ def open_store() -> str:
             f"tracking store {uri}: there is no such file; give the command in the folder where the sweep was run, or "
             f"set MLFLOW_TRACKING_URI, or {places.HOME} to the folder of mlflow.db"
         )
+    refuse(uri)
     tracking.check_reachable(uri)
     return uri
 

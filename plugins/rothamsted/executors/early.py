@@ -66,8 +66,10 @@ class EarlyWorkers:
     """Processes that import and wait; a context manager, after which those that nobody has taken are gone.
 
     Attributes:
-        n_workers: how many.
+        n_workers: how many the crew has, which share out the cores.
         imports: modules.
+        n_cores: of the machine; None: as the system says. One is left to this process, which opens the sweep while
+            they import: started at once, as many as there are cores would take it from the first replicate.
         flags: of their interpreters.
         own: the environment before the job's variables; None: this process's.
 
@@ -83,6 +85,7 @@ class EarlyWorkers:
 
     n_workers: int
     imports: Sequence[str]
+    n_cores: int | None = None
     flags: Sequence[str] = ()
     own: Mapping[str, str] | None = None
     _waiting: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -91,7 +94,7 @@ class EarlyWorkers:
     def __enter__(self) -> Self:
         self._environment.update(shared_out(self.n_workers, os.environ if self.own is None else self.own))
         try:
-            for _ in range(self.n_workers):
+            for _ in range(min(self.n_workers, max(1, (self.n_cores or os.cpu_count() or 1) - 1))):
                 self._waiting.append(start_process(self._environment, self.flags, self.imports))
         except UserError:
             self._end()  # who starts the crew tries again, and says so

@@ -21,6 +21,7 @@ from typing import Any
 
 from rothamsted.errors import UserError
 from rothamsted.executors.crew import find_entry
+from rothamsted.leaving import leave_at_the_end
 
 
 class _Stop:
@@ -121,4 +122,4 @@ def _leave_with_parent(tie: int, stop: _Stop, grace_seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(leave_at_the_end(main))

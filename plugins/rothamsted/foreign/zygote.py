@@ -18,7 +18,6 @@ the system anew in each child, as `random` does by itself.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import importlib.util
@@ -27,7 +26,6 @@ import runpy
 import signal
 import socket
 import sys
-import threading
 import types
 from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
@@ -36,8 +34,8 @@ from typing import Any
 
 from rothamsted.foreign import keeper
 from rothamsted.foreign.imports import Import, imports_of_file, imports_of_module, is_within
+from rothamsted.threads_left import threads_left
 
-_FORK_SAFE_THREADS = frozenset({"jemalloc_bg_thd"})
 _ALSO = {"torch": "torch._dynamo"}  # its first use imports it, which takes a second or two
 
 
@@ -71,7 +69,7 @@ def _prepare(script: list[str], folder: Path) -> str:
     for name, also in _ALSO.items():
         if name in sys.modules:
             importlib.import_module(also)
-    return _own_module(folder) or _threads_left()
+    return _own_module(folder) or threads_left()
 
 
 def _first_on_path(script: list[str]) -> str:
@@ -92,23 +90,6 @@ def _own_module(folder: Path) -> str:
         if source and Path(source).is_absolute() and is_within([source], folder):  # torch.ops says "_ops.py"
             return f"importing ahead ran the project's own module {name}"
     return ""
-
-
-def _threads_left() -> str:
-    """Fork once, to let the libraries' own handlers end their threads, and name a thread that is left."""
-    if threading.active_count() > 1:
-        names = ", ".join(thread.name for thread in threading.enumerate()[1:])
-        return f"an import starts a thread of Python's ({names}), which a fork would lose"
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    names = []
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):  # it has just ended
-            names.append(task.joinpath("comm").read_text(encoding="utf-8").strip())
-    left = [name for name in names if name not in _FORK_SAFE_THREADS]
-    return f"an import starts {len(left) - 1} threads, which a fork would lose" if len(left) > 1 else ""
 
 
 def _serve(control: socket.socket) -> None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.errors import SpecError, StoreError
+from rothamsted.errors import SpecError
 from rothamsted.holders import is_alive
+from rothamsted.inventory.names import State, no_such_sweep
 from rothamsted.records import RunStatus
 from rothamsted.search.distributions import from_stored
 from rothamsted.search.listed import ListedSearch, list_searches
 from rothamsted.spec import Sweep, from_resolved
-from rothamsted.suggest import known_names
 from rothamsted.tracking import FoundRun
-
-State = Literal["running", "finished", "unfinished", "failed"]
-STATES: Sequence[State] = ("running", "finished", "unfinished", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +134,7 @@ def find_listed(reference: str, *, uri: str, storage: str) -> ListedSweep:
     for one in sweeps:
         if reference in (one.name, one.run_id):
             return one
-    names = [one.name for one in sweeps]
-    what = known_names(reference, names, word="there are") if names else "there is none yet"
-    raise StoreError(f"sweep {reference}: is not in {uri} or {storage}; {what}")
+    raise no_such_sweep(reference, [one.name for one in sweeps], uri=uri, storage=storage)
 
 
 def sorted_searches(searches: Sequence[ListedSearch]) -> tuple[list[ListedSearch], dict[str, ListedSearch]]:

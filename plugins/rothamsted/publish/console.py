@@ -25,9 +25,16 @@ MOST_SHOWN = 10  # conditions of a table; the CSV files have all
 
 
 def show(
-    analysis: Analysis, console: Console, *, left: str = "", tracking_uri: str, storage: str, is_kept: bool = True
+    analysis: Analysis,
+    console: Console,
+    *,
+    left: str = "",
+    tracking_uri: str,
+    storage: str,
+    is_kept: bool = True,
+    is_given: bool = False,
 ) -> None:
-    """Print what a sweep has found.
+    """Print what a sweep has found. A notebook shows the result that a call gives by itself: it is not printed there.
 
     Args:
         analysis: Of the sweep or contest.
@@ -36,7 +43,12 @@ def show(
         tracking_uri: Where its runs are.
         storage: Database URL of its search.
         is_kept: The databases stay, so that somebody can look there.
+        is_given: A call gives the result to whoever made it.
     """
+    if console.is_jupyter and is_given:
+        if left:
+            console.print(f"{left}: run the cell again to go on", soft_wrap=True)
+        return
     dataset = analysis.dataset
     for mark in analysis.marks:
         _line(console, mark)
@@ -187,7 +199,7 @@ def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) 
 
 def show_report(published: tuple[str, Analysis] | None, name: str, console: Console) -> None:
     """Say what to do next, and where the report of a sweep of this name is; None: none was written."""
-    if published is not None:
+    if published is not None and not console.is_jupyter:
         artifact, whole = published
         show_next(whole, console)
         as_file = f"as a file: rothamsted report {name} folder=reports"

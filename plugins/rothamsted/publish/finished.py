@@ -16,29 +16,12 @@ from rothamsted.search import Queue
 from rothamsted.tracking import Recorder
 
 
-def publish(recorder: Recorder, dataset: Dataset, settings: Settings, *, is_quick: bool) -> Analysis:
-    """Analyse a sweep and write tables, metrics, tags and description to its run, `dataset.run_id`.
-
-    Args:
-        recorder: Of the tracking store.
-        dataset: From the search or from the record: what is written has the same columns.
-        settings: Of the analysis.
-        is_quick: Leave out what takes time (comparisons, effects, curves, the picture).
-    """
-    analysis = analyze(dataset, settings, parts=QUICK if is_quick else ALL)
-    picture = ""
-    if not is_quick:
-        from rothamsted.publish.pages import write_picture  # plots: a second of imports
-
-        picture = write_picture(recorder, analysis, dataset.run_id)
-    write_record(recorder, analysis, dataset.run_id, picture=picture)
-    return analysis
-
-
 def publish_ended(
     recorder: Recorder, dataset: Dataset, settings: Settings, *, queue: Queue, confirmation: Queue | None = None
 ) -> Analysis:
     """Publish a sweep that ended or was stopped, from what its search knows, and say it in optuna-dashboard, too.
+
+    What takes time is left out: comparisons, effects, curves, the picture.
 
     Args:
         recorder: Of the tracking store.
@@ -47,7 +30,8 @@ def publish_ended(
         queue: Of the search.
         confirmation: Of the replicates on fresh seeds; None: there are none.
     """
-    analysis = publish(recorder, dataset, settings, is_quick=True)
+    analysis = analyze(dataset, settings, parts=QUICK)
+    write_record(recorder, analysis, dataset.run_id)
     if confirmation is not None:
         replicates = confirmed_replicates_table(dataset)  # from the search alone: runs may be altered later
         recorder.log_text(dataset.run_id, to_csv(replicates), f"statistics/{replicates.name}.csv")
@@ -71,13 +55,15 @@ def publish_finished(run_id: str, settings: Settings, *, uri: str) -> tuple[str,
     Returns:
         The report's artifact, and what it shows; None where the sweep is not finished, and nothing was written.
     """
-    from rothamsted.publish.pages import REPORT, report_html, write_page  # plots: a second of imports
+    from rothamsted.publish.pages import REPORT, begun_report, write_page, write_picture  # plots: a second of imports
 
     dataset = read_sweep(run_id, uri=uri)
     if not dataset.is_complete:
         return None
-    with tracking.open_recorder(uri) as recorder:
-        analysis = publish(recorder, dataset, settings, is_quick=False)
+    analysis = analyze(dataset, settings, parts=ALL)
+    with begun_report(analysis) as finish, tracking.open_recorder(uri) as recorder:
+        picture = write_picture(recorder, analysis, dataset.run_id)
+        write_record(recorder, analysis, dataset.run_id, picture=picture)
         write_confirmed_metrics(recorder, dataset, uri=uri)
-        write_page(recorder, run_id, report_html(analysis))
+        write_page(recorder, run_id, finish())
     return REPORT, analysis

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +20,9 @@ from rothamsted.analysis.curves import default_curves
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError
 from rothamsted.publish.figures import narrowed
-from rothamsted.reporting.page.report_page import render_report
+from rothamsted.reporting.page.report_page import FIRST, render_report
 from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, Rendered, render, render_files
+from rothamsted.reporting.plots.side_by_side import SideBySide
 from rothamsted.tracking import Recorder
 
 REPORT = "report/report.html"
@@ -37,7 +39,20 @@ def report_html(
     options: PlotOptions | None = None,
     where: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """The report of an analysis.
+    """The report of an analysis; see `begun_report`."""
+    with begun_report(analysis, plots=plots, options=options, where=where) as finish:
+        return finish()
+
+
+@contextmanager
+def begun_report(
+    analysis: Analysis,
+    *,
+    plots: Sequence[str] = (),
+    options: PlotOptions | None = None,
+    where: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Callable[[], str]]:
+    """The report of an analysis, whose plots other processes begin to draw, where there may be some.
 
     Curves of metrics that were asked for follow those of the objective, each in a figure of its own.
 
@@ -46,6 +61,9 @@ def report_html(
         plots: Names; none: every plot that applies.
         options: What the plots show.
         where: Parameter -> value, as it is written: the plots show conditions with these values alone, and say so.
+
+    Yields:
+        What draws the rest, and gives the page.
 
     Raises:
         UserError: `where` names what is not there.
@@ -58,15 +76,32 @@ def report_html(
         at = names.index(CURVES) + 1
         names[at:at] = list(further)
 
-    def drawn(name: str) -> Rendered:
-        if name not in further:
-            found = render(name, narrow, chosen)
-        else:
-            found = render(CURVES, narrow, replace(chosen, metric=further[name]))
-            found = replace(found, name=name, title=f"{found.title}: {further[name]}")
+    def drawn(name: str) -> Rendered | NotApplicable:
+        try:
+            if name not in further:
+                found = render(name, narrow, chosen)
+            else:
+                found = render(CURVES, narrow, replace(chosen, metric=further[name]))
+                found = replace(found, name=name, title=f"{found.title}: {further[name]}")
+        except NotApplicable as reason:
+            return reason
         return replace(found, caption=found.caption + said)
 
-    return render_report(analysis, plots=names, render=drawn, generated_at=now_text(), version=__version__)
+    with SideBySide(do=drawn, names=[name for name in dict.fromkeys(names) if name != FIRST]) as drawing:
+
+        def finish() -> str:
+            figures, at = drawing.results(), now_text()
+            return render_report(
+                analysis, plots=names, render=lambda name: _shown(figures[name]), generated_at=at, version=__version__
+            )
+
+        yield finish
+
+
+def _shown(drawn: Rendered | NotApplicable) -> Rendered:
+    if isinstance(drawn, NotApplicable):
+        raise drawn
+    return drawn
 
 
 def _further_curves(analysis: Analysis) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rothamsted import tracking
 from rothamsted.analysis.objectives import OBJECTIVE, objective_key
-from rothamsted.analysis.points import CURVE, SPREAD, metric_points, summary_points
+from rothamsted.analysis.points import CURVE, SPREAD, looks_of, metric_points, summary_points, with_spread
 from rothamsted.analysis.settings import Settings
 from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.metric import declared
@@ -95,8 +95,14 @@ def _points(
         scores = np.array([(r.objective, *r.others)[index] for r in replicates])[:, None]
         if np.isfinite(scores).any():
             crossing = crossing_of(dataset.crossed, numbers)
-            more: dict[str, Any] = {"known": known, "crossing": crossing, "over": one.over, "keys": (*CURVE, *SPREAD)}
-            yield from summary_points(key, np.array([0]), scores, **how, **more)
+            more: dict[str, Any] = {"known": known, "over": one.over}
+            n_all = 1 + max(numbers)
+            for n in [n_all] if dataset.crossed else looks_of(n_all):
+                seen, at = scores[[number < n for number in numbers]], np.array([n])
+                own = {"crossing": crossing, "keys": (*CURVE, *SPREAD) if n == n_all else CURVE}
+                yield from with_spread(
+                    summary_points(key, at, seen, **how, **more, **own) if len(seen) else [], one.over
+                )
 
 
 def side_by_side(curves: Sequence[Curve], n_replicates: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,11 +19,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import bdtr, stdtr, stdtrit
 
 from rothamsted.statistics.best_findings import Findings, behind_best_other, bounded_low, decide, greatest_high
 from rothamsted.statistics.centre_intervals import TAILS
 from rothamsted.statistics.centres import LEAST_N_IQM, QUARTER, Centre
+from rothamsted.statistics.special import bdtr, stdtr, stdtrit
 
 MOST_NEEDED = 1_000
 

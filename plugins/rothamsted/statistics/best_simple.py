@@ -8,9 +8,9 @@ two variances (Mickey & Brown 1966, Annals of Mathematical Statistics 37(3)).
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from rothamsted.statistics.best_findings import Findings, behind_best_other, bounded_low, decide, greatest_high
+from rothamsted.statistics.special import stdtr, stdtrit
 from rothamsted.statistics.spread_model import fit_seeds
 
 N_ALTERNATIONS = 200  # three conditions with gaps take more of them than thirty

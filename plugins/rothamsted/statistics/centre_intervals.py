@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import bdtr
 
 from rothamsted.metric import UNKNOWN, Metric
 from rothamsted.statistics.centres import LEAST_N_IQM, Centre, centre_of, n_trimmed, parse_over
@@ -26,6 +25,7 @@ from rothamsted.statistics.intervals import (
 )
 from rothamsted.statistics.ranges import scale_of
 from rothamsted.statistics.resolution import least_sd
+from rothamsted.statistics.special import bdtr
 
 ORDER, TRIMMED = "order statistics", "trimmed t"
 TAILS = 1.4  # a trimmed t of few values errs so much more often than it says: simulated, see docs/statistics.md

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
-from scipy.special import chdtri, gammaln, nctdtr, ndtri
 
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, Interval, check_level
 from rothamsted.statistics.reduce import Direction
+from rothamsted.statistics.special import chdtri, gammaln, nctdtr, ndtri
 
 EffectKind = Literal["pooled", "z", "av"]
 Sizes = TypeVar("Sizes", float, np.ndarray)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import fdtrc
 
 from rothamsted.statistics import anova, unequal
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
 from rothamsted.statistics.level_means import LevelMean as LevelMean
 from rothamsted.statistics.level_means import level_means
 from rothamsted.statistics.observations import Observations, free_name, observe
+from rothamsted.statistics.special import fdtrc
 from rothamsted.statistics.variance import shares_of
 
 Errors = Literal["pooled", "own"]  # one variance of all conditions, or one of each

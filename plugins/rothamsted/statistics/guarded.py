@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from rothamsted.statistics.compare import Answer, Question
 from rothamsted.statistics.effects import greatest, rounding
+from rothamsted.statistics.special import stdtr, stdtrit
 
 GUARD = 1.75  # stretches the observed skewness, of which few values show too little: holds for ten exponential ones
 

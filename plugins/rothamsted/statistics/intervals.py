@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import stdtrit
 
 from rothamsted.catalog import INTERVALS
 from rothamsted.metric import UNKNOWN, Metric
@@ -18,6 +17,7 @@ from rothamsted.statistics.bootstrap import least_n_to_resample
 from rothamsted.statistics.ranges import cut, end_of_range, in_range, kept_in_range, scale_of
 from rothamsted.statistics.resolution import least_sd, why_this_wide
 from rothamsted.statistics.shares import overdispersion, why_no_share
+from rothamsted.statistics.special import stdtrit
 
 DEFAULT_LEVEL = 0.95
 N_RESAMPLES = 9999  # ends of a 95 % interval then move by some 0.7 % of its width from seed to seed

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
+from rothamsted.statistics.special import stdtr, stdtrit
 from rothamsted.statistics.spread_model import SpreadModel
 
 N_LEADERS = 3  # one leader is noisy, many are worse than the best

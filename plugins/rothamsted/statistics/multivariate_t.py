@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import chdtri, log_ndtr, ndtr
+
+from rothamsted.statistics.special import chdtri, log_ndtr, ndtr
 
 _STEP_Z = 0.2  # of the shared mean, in standard errors of a group's own
 _STEP_LOG_S = 0.12  # of the logarithm of the standard deviation; with few degrees of freedom it spans a wide range

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ncfdtr, stdtrit
 
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, check_level
+from rothamsted.statistics.special import ncfdtr, stdtrit
 from rothamsted.statistics.spread import DEFAULT_SD_LEVEL, upper_limit
 
 DEFAULT_POWER = 0.8

@@ -24,12 +24,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr
 
 from rothamsted.statistics.intervals import check_level, moments
 from rothamsted.statistics.reduce import Direction
 from rothamsted.statistics.resolution import smallest_step
 from rothamsted.statistics.sequential import one_sided_levels, schedule_looks
+from rothamsted.statistics.special import stdtr
 
 N_LEADERS = 3  # one leader doubles the noise of a difference, many are worse than the best; 3 to 5 cost least
 

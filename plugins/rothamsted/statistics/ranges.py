@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logit
 
 from rothamsted.metric import Metric
+from rothamsted.statistics.special import expit, logit
 
 Scale = Literal["t", "log", "logit"]
 

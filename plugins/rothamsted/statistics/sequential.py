@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import bdtrik, erf, stdtr, stdtrit
+
+from rothamsted.statistics.special import bdtrik, erf, stdtr, stdtrit
 
 _N_SERIES = 200_000
 _N_NUMBERS_AT_ONCE = 2_000_000  # 16 MB an array

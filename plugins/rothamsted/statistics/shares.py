@@ -7,9 +7,9 @@ differ by more. Wilson (1927), Journal of the American Statistical Association 2
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import chdtrc, ndtri
 
 from rothamsted.metric import Metric
+from rothamsted.statistics.special import chdtrc, ndtri
 from rothamsted.wording import p_value
 
 TOLERANCE = 1e-3  # rows: float32 has an accuracy on 10,000 rows to that

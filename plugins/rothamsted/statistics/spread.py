@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtri
 
 from rothamsted.statistics.intervals import check_level
+from rothamsted.statistics.special import chdtri
 from rothamsted.statistics.variance import two_way_components
 
 DEFAULT_SD_LEVEL = 0.8  # a plan from this upper limit reaches its power in 80 % of pilots: Browne (1995)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import polygamma, psi
+
+from rothamsted.statistics.special import polygamma, psi
 
 FLOOR = 1e-5  # least variance, as a share of the median one
 LEAST_WEIGHT = 1e-3  # least scale of a condition, as a share of the mean of those that are not far

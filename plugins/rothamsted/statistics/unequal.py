@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import fdtrc, polygamma
 
 from rothamsted.statistics import anova
 from rothamsted.statistics.observations import Observations
+from rothamsted.statistics.special import fdtrc, polygamma
 
 FEWEST = 3  # replicates in the middle condition: with two, one noisy condition makes 13 % false alarms of 5 %
 MOST_INVERTED = 200  # conditions; above it their equations are solved as if none were redundant

@@ -59,10 +59,7 @@ def is_script(target: str) -> bool:
 def _of_script(target: str, root: Path) -> Study:
     text, _, name = target.rpartition(":") if not target.endswith(".py") else (target, "", "")
     if not text:
-        raise StudyError(
-            f"study {target!r}: is a function of a notebook or a prompt, and no file holds it; "
-            "put it in a file and name that: train.py:train"
-        )
+        return _of_cell(name)
     module, path = _module_of(text, root)
     if name:
         if (found := getattr(module, name, None)) is None:
@@ -71,6 +68,18 @@ def _of_script(target: str, root: Path) -> Study:
             raise StudyError(f"{path}: {name} must be a function, not {found!r}; name another")
         return as_study(found)
     return _only_study(module, path)
+
+
+def _of_cell(name: str) -> Study:
+    """The function of this name in the notebook, or at the prompt, that asks."""
+    main = sys.modules.get("__main__")
+    found = getattr(main, name, None) if getattr(main, "__file__", None) is None else None
+    if not isinstance(found, (FunctionType, Study)):
+        raise StudyError(
+            f"study ':{name}': is a function of a notebook or a prompt, and no file holds it; "
+            f"run the cell that defines {name}, or put it in a file and name that: train.py:train"
+        )
+    return as_study(found)
 
 
 def _module_of(text: str, root: Path) -> tuple[ModuleType, str]:

@@ -18,6 +18,7 @@ from rothamsted.errors import StoreError
 from rothamsted.holders import new_worker_id
 from rothamsted.records import DatasetUsed, RunStatus
 from rothamsted.search import Queue, find_search, open_queue
+from rothamsted.search.sql.named import unstarted
 from rothamsted.search.sweep_lease import SweepLease
 from rothamsted.spec import Sweep, from_resolved
 from rothamsted.studies import Study, set_fields
@@ -222,10 +223,7 @@ def open_started(
     """
     record = find_search(storage, name)
     if record is None:
-        raise StoreError(
-            f"storage {storage}: no sweep called '{name}' here; start it with "
-            "mlflow run . -e sweep, or name its storage with -P storage="
-        )
+        raise unstarted(storage, name)
     if tags.CONFIRMATION_OF in record.attributes:
         of = record.attributes[tags.CONFIRMATION_OF]
         raise StoreError(f"'{name}' is the confirmation of sweep '{of}', whose workers do both; write --sweep {of}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
-from rothamsted.analysis.points import CURVE, SPREAD, summary_points
+from rothamsted.analysis.points import CURVE, SPREAD, looks_of, summary_points, with_spread
 from rothamsted.analysis.race_words import race_note
 from rothamsted.metric import TEST_PREFIX, Metric, declared
 from rothamsted.records import Ending, MetricPoint, Outcome, ReplicateResult, RunStatus
@@ -49,7 +49,7 @@ def objective_points(
 ) -> list[MetricPoint]:
     """`objective/mean`, `objective/ci_low`, ...: what the search saw of this condition; in a race, by replicates.
 
-    With the spread over replicates at the last look only.
+    With the spread over replicates at the last look only, once.
     """
     keys = (*CURVE, *SPREAD) if is_last else CURVE
     points = []
@@ -59,19 +59,30 @@ def objective_points(
             at, known = np.array([step]), declared(metrics, objective.metric)
             how: dict[str, Any] = {"level": level, "timestamp_ms": timestamp_ms, "known": known, "over": objective.over}
             how["interval"] = sweep.statistics.interval
-            points += summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep), keys=keys)
+            of_one = summary_points(key, at, scores[:, None], **how, crossing=_crossing(results, sweep), keys=keys)
+            points += with_spread(of_one, objective.over)
     return points
 
 
 def points_at_looks(
-    results: Sequence[ReplicateResult], sweep: Sweep, metrics: Mapping[str, Metric], *, timestamp_ms: int
+    results: Sequence[ReplicateResult],
+    sweep: Sweep,
+    metrics: Mapping[str, Metric],
+    *,
+    timestamp_ms: int,
+    is_fresh: bool = False,
 ) -> list[MetricPoint]:
-    """The objective's summary, at step 0; in a race at each number of replicates that was looked at."""
-    racing = sweep.replicates.racing
-    if racing is None:
-        return objective_points(results, sweep, metrics, timestamp_ms=timestamp_ms)
+    """The objective's summary at each number of replicates, as a chart of how it settles; in a race at those looked at.
+
+    Of crossed replicates there is the last alone: the first few are no whole crossing. With `is_fresh` they are those
+    of a confirmation, which does not race.
+    """
+    racing = None if is_fresh else sweep.replicates.racing
     n_ended = 1 + max((r.replicate for r in results), default=-1)
-    looks = [n for n in schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step) if n <= n_ended]
+    if racing is not None:
+        looks = [n for n in schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step) if n <= n_ended]
+    else:
+        looks = [n_ended] if sweep.replicates.crossed else looks_of(n_ended)
     points: list[MetricPoint] = []
     for n in looks:
         seen, is_last = [r for r in results if r.replicate < n], n == looks[-1]

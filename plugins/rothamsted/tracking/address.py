@@ -12,9 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import pathname2url
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
 from rothamsted import places
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import without_password
@@ -99,6 +96,9 @@ def sqlite_path(uri: str) -> Path | None:
     """Return the file of a SQLite URI; None for another kind of store and for a database in memory."""
     if not uri.startswith("sqlite"):
         return None
+    from sqlalchemy.engine import make_url  # a quarter of a second, which a wrong name need not wait for
+    from sqlalchemy.exc import ArgumentError
+
     try:
         name = make_url(uri).database
     except ArgumentError as error:
@@ -119,6 +119,8 @@ def absolute_uri(uri: str, folder: Path | None = None) -> str:
     folder = Path.cwd() if folder is None else folder
     path = sqlite_path(uri)
     if path is not None:
+        from sqlalchemy.engine import make_url
+
         return make_url(uri).set(database=str(folder / path)).render_as_string(hide_password=False)
     if "://" in uri or uri == "databricks":
         return uri

@@ -6,9 +6,6 @@ import re
 import sys
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
 from rothamsted.errors import StoreError
 
 _LONGEST = 300
@@ -37,6 +34,9 @@ def is_away(error: BaseException) -> bool:
     if is_of_mlflow(error):
         raised: Any = error
         return raised.get_http_status_code() >= _FIRST_SERVER_ERROR
+    from sqlalchemy.exc import DBAPIError, OperationalError  # here, as a wrong name is told without SQLAlchemy
+    from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
     is_cut = isinstance(error, DBAPIError) and error.connection_invalidated
     return is_cut or isinstance(error, OperationalError | PoolTimeoutError)
 

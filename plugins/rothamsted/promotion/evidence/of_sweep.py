@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rothamsted import tags, tracking
-from rothamsted.analysis.curves import BOOKKEEPING, read_series
+from rothamsted.analysis.curves import read_series
 from rothamsted.analysis.find import Staged, find_last_stage
+from rothamsted.analysis.logged import BOOKKEEPING
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_of
 from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs

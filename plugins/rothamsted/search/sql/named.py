@@ -6,11 +6,20 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from rothamsted import places, tags
+from rothamsted.errors import StoreError
+
 SPEC_KEY = "rothamsted:spec"  # attribute of an Optuna study that is a sweep's: its resolved file
-_NAMED = (
-    "SELECT 1 FROM studies JOIN study_user_attributes USING (study_id) WHERE study_name = ? AND key = ? LIMIT 1",
-    "SELECT 1 FROM sqlite_master WHERE name = 'study_user_attributes'",
-)
+_SWEEP = "SELECT 1 FROM studies JOIN study_user_attributes USING (study_id) WHERE study_name = ? AND key = ? LIMIT 1"
+_STUDY = "SELECT 1 FROM studies WHERE study_name = ?"
+_SEARCHES = f"""
+    SELECT study_name FROM studies JOIN study_user_attributes AS spec USING (study_id)
+    WHERE spec.key = '{SPEC_KEY}' AND NOT EXISTS (
+        SELECT 1 FROM study_user_attributes AS other
+        WHERE other.study_id = studies.study_id AND other.key IN ('{tags.CONFIRMATION_OF}', '{tags.CONTEST}'))
+    ORDER BY study_id DESC
+"""
+_TABLES = "SELECT 1 FROM sqlite_master WHERE name = 'study_user_attributes'"
 
 
 def has_sweep(path: Path, name: str) -> bool:
@@ -21,6 +30,44 @@ def has_sweep(path: Path, name: str) -> bool:
     """
     if not path.is_file():
         return False
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        named, tables = _NAMED
-        return bool(connection.execute(tables).fetchone() and connection.execute(named, (name, SPEC_KEY)).fetchone())
+    with _reading(path) as connection:
+        return bool(connection.execute(_TABLES).fetchone() and connection.execute(_SWEEP, (name, SPEC_KEY)).fetchone())
+
+
+def lacks_study(path: Path, name: str) -> bool:
+    """Whether a file has tables of Optuna's, and no study of this name in them.
+
+    Raises:
+        sqlite3.Error: the file cannot be read, or is no database.
+    """
+    if not path.is_file():
+        return False
+    with _reading(path) as connection:
+        return bool(connection.execute(_TABLES).fetchone()) and not connection.execute(_STUDY, (name,)).fetchone()
+
+
+def unstarted(storage: str, name: str) -> StoreError:
+    """What is said of a sweep that a search database lacks."""
+    return StoreError(
+        f"storage {storage}: no sweep called '{name}' here; start it with "
+        "mlflow run . -e sweep, or name its storage with -P storage="
+    )
+
+
+def named_searches(url: str) -> list[str] | None:
+    """The names of sweeps that have a search in an SQLite file, the newest first; none where the file is missing.
+
+    None: this is no SQLite file with tables of Optuna's.
+    """
+    path = places.sqlite_file(url)
+    if path is None or not path.is_file():
+        return None if path is None else []
+    try:
+        with _reading(path) as connection:
+            return [name for (name,) in connection.execute(_SEARCHES)]
+    except sqlite3.Error:
+        return None
+
+
+def _reading(path: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))

@@ -21,8 +21,8 @@ from rothamsted.sweeping.trial_summary import (
     as_params,
     last_ms,
     now_ms,
-    objective_points,
     outcome_tags,
+    points_at_looks,
     told,
 )
 from rothamsted.tracking import find_runs
@@ -141,7 +141,7 @@ class ConfirmedRuns:
         stamp = last_ms(results)
         metrics = opened.study.known_metrics
         points = curve_points(results, opened.sweep, metrics, timestamp_ms=stamp)
-        points += objective_points(results, opened.sweep, metrics, timestamp_ms=stamp)
+        points += points_at_looks(results, opened.sweep, metrics, timestamp_ms=stamp, is_fresh=True)
         recorder.replace_metrics(result["run_id"], points)
         has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
         recorder.log(result["run_id"], tags=outcome_tags(results))

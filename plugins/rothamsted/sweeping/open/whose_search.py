@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rothamsted import places
-from rothamsted.search.sql.named import has_sweep
+from rothamsted.search.sql.named import has_sweep, lacks_study, unstarted
 from rothamsted.spec import Sweep
 
 
@@ -30,6 +30,22 @@ def search_of(storage: str, name: str, *, root: Path, tracking_uri: str) -> str:
     earlier = (places.absolute_storage(storage, folder) for folder in dict.fromkeys((root, Path.cwd())))
     others = [url for url in earlier if url != at_home and _has_sweep(url, name)]
     return at_home if not others or _has_sweep(at_home, name) else others[0]
+
+
+def refuse_unstarted(storage: str, name: str) -> None:
+    """Refuse a sweep that an SQLite file of searches lacks, before what works on it is imported.
+
+    Args:
+        storage: the absolute address of the search database; what is no such file is left to who opens it.
+        name: of the sweep.
+
+    Raises:
+        StoreError: the file has no study of this name.
+    """
+    path = places.sqlite_file(storage)
+    with suppress(sqlite3.Error):  # who opens it says what it is
+        if path is not None and lacks_study(path, name):
+            raise unstarted(storage, name)
 
 
 def with_search(sweep: Sweep, *, root: Path, tracking_uri: str) -> Sweep:

@@ -1,10 +1,11 @@
-"""Log the trained model of a function by MLflow's own flavour: scikit-learn and torch.
+"""Log the trained model of a function by MLflow's own flavour: scikit-learn, torch, and any other as its PythonModel.
 
 Apart from the models of the full contract, which predict by themselves: here MLflow knows how to save and to ask.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ class FlavourModel:
 
     Attributes:
         model: the estimator or module.
-        flavour: sklearn or pytorch.
+        flavour: sklearn, pytorch or pyfunc.
         input_example: some rows of input; None: MLflow then knows no signature.
         code: names of modules that are pickled with the model: another process does not find them by name.
     """
@@ -47,9 +48,12 @@ def flavour_model(returned: Any, code: tuple[str, ...]) -> FlavourModel:
     sklearn = sys.modules.get("sklearn.base")
     if sklearn is not None and isinstance(model, sklearn.BaseEstimator):
         return FlavourModel(model=model, flavour="sklearn", input_example=example, code=code)
+    pyfunc = sys.modules.get("mlflow.pyfunc")
+    if pyfunc is not None and isinstance(model, pyfunc.PythonModel):
+        return FlavourModel(model=model, flavour="pyfunc", input_example=example, code=code)
     raise ModelError(
-        f"is a {type(model).__name__}; return a scikit-learn estimator or a torch module, or (model, "
-        "input_example) of one"
+        f"is a {type(model).__name__}, which no flavour takes; return a scikit-learn estimator, a torch module or an "
+        "mlflow.pyfunc.PythonModel whose predict asks it, or (model, input_example) of one"
     )
 
 
@@ -72,6 +76,9 @@ def _predicted(one: FlavourModel) -> Any:
     try:
         if one.flavour == "sklearn":
             return one.model.predict(one.input_example)
+        if one.flavour == "pyfunc":
+            takes_context = "context" in inspect.signature(one.model.predict).parameters
+            return one.model.predict(*([None] if takes_context else []), one.input_example)
         import torch
 
         device = next((parameter.device for parameter in one.model.parameters()), None)
@@ -101,6 +108,12 @@ def _save(one: FlavourModel, predicted: Any, path: Path, mlflow_model: Any) -> N
             mlflow.sklearn.save_model(
                 one.model, str(path), serialization_format="cloudpickle", pip_requirements=needs, **known
             )
+        elif one.flavour == "pyfunc":
+            import mlflow.pyfunc
+
+            needs = mlflow.pyfunc.get_default_pip_requirements()
+            more = getattr(one.model, "pip_requirements", ())  # what its predict needs, nobody else knows
+            mlflow.pyfunc.save_model(str(path), python_model=one.model, pip_requirements=[*needs, *more], **known)
         else:
             import cloudpickle
             import mlflow.pytorch

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 
-import sqlalchemy as sa
-
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import without_password
-from rothamsted.tracking.retrying import reading
-from rothamsted.tracking.sql.schema import is_empty, why_not_sql
-from rothamsted.tracking.sql.store import prepare_connection, sql_engine
+from rothamsted.tracking.sql.named import MODELS, named_models
 
-_NAMES = sa.text("SELECT name FROM registered_models WHERE workspace = 'default' ORDER BY name")
+
+def refuse_unknown_model(name: str, *, uri: str) -> None:
+    """Refuse a model that a SQLite file of MLflow's is known not to have, as `check_model` does."""
+    place = os.environ.get("MLFLOW_REGISTRY_URI") or uri
+    names = named_models(place)
+    if names is not None and name not in names:
+        raise no_model(name, names, place)
 
 
 def check_model(name: str, *, uri: str) -> None:
@@ -21,6 +23,9 @@ def check_model(name: str, *, uri: str) -> None:
     Raises:
         StoreError: there is none; the message names those that exist.
     """
+    from rothamsted.tracking.retrying import reading
+    from rothamsted.tracking.sql.schema import is_empty, why_not_sql
+
     place = os.environ.get("MLFLOW_REGISTRY_URI") or uri
     names: list[str] = []
     if not is_empty(place):
@@ -38,6 +43,10 @@ def no_model(name: str, names: list[str], place: str) -> StoreError:
 
 
 def _names(uri: str) -> list[str]:
+    import sqlalchemy as sa
+
+    from rothamsted.tracking.sql.store import prepare_connection, sql_engine
+
     with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
-        return list(connection.execute(_NAMES).scalars())
+        return list(connection.execute(sa.text(MODELS)).scalars())

@@ -1,0 +1,40 @@
+"""What a wrong name or state of a sweep is told by: nothing that takes long to import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from rothamsted.errors import StoreError
+from rothamsted.search.sql.named import named_searches
+from rothamsted.suggest import known_names
+from rothamsted.tracking.sql.named import named_sweeps
+
+State = Literal["running", "finished", "unfinished", "failed"]
+STATES: Sequence[State] = ("running", "finished", "unfinished", "failed")
+
+
+def refuse_unknown(references: Sequence[str], *, uri: str, storage: str) -> None:
+    """Refuse a sweep that neither database has, where both are SQLite files that can be read.
+
+    Args:
+        references: names of sweeps, or ids of their runs.
+        uri: tracking URI.
+        storage: database URL of the search.
+
+    Raises:
+        StoreError: there is no such sweep; the message names the nearest.
+    """
+    runs, searches = named_sweeps(uri), named_searches(storage)
+    if runs is None or searches is None:
+        return
+    known = {*(word for run in runs for word in run), *searches}
+    for reference in references:
+        if reference not in known:
+            raise no_such_sweep(reference, [*(name for name, _ in runs), *searches], uri=uri, storage=storage)
+
+
+def no_such_sweep(reference: str, names: Sequence[str], *, uri: str, storage: str) -> StoreError:
+    """What is said of a sweep that is not there, with the names of those that are."""
+    what = known_names(reference, names, word="there are") if names else "there is none yet"
+    return StoreError(f"sweep {reference}: is not in {uri} or {storage}; {what}")
