@@ -30,7 +30,7 @@ from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
 from rothamsted.unsaved import is_unsaved
 
-_DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "sklearn.ensemble", "rothamsted.publish.pages")
+_DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "rothamsted.publish.pages")
 
 
 def run(

@@ -59,9 +59,12 @@ def test_the_description_and_the_metrics_of_the_sweep_s_run_have_the_interval() 
     # By scipy: FRESH against SEARCH at 0.95.
     bounds = ttest_ind(FRESH, SEARCH, equal_var=False).confidence_interval(0.95)
     made = analyze(dataset({0: SEARCH, 1: [9.0, 9.1, 9.3]}, confirm={0: FRESH}), Settings())
-    text = f"better than on fresh seeds by +0.057 [{bounds.low:.3f}, {bounds.high:.3f}] (95 %, Welch, n = 3 and 5)."
+    text = f"0.057 [{bounds.low:.3f}, {bounds.high:.3f}] better than on fresh seeds (95 %, Welch, n = 3 and 5)."
     assert text in plain(description(made))
-    assert "The search's estimate is optimistic, because the condition was chosen by it." in description(made)
+    assert (
+        "On average a search's estimate of its winner is optimistic, because the winner was chosen by it."
+        in description(made)
+    )
     metrics = {point.key: point.value for point in _metrics(made)}
     assert (metrics["luck/ci_low"], metrics["luck/ci_high"]) == pytest.approx((bounds.low, bounds.high))
 
@@ -77,8 +80,9 @@ def test_the_terminal_says_the_same_interval_at_the_level_of_the_sweep() -> None
     # By scipy, as above.
     bounds = ttest_ind(FRESH, SEARCH, equal_var=False).confidence_interval(0.9)
     made = analyze(dataset({0: SEARCH, 1: [9.0, 9.1, 9.3]}, confirm={0: FRESH}), Settings(level=0.9))
-    text = f"+0.057 [{bounds.low:.3f}, {bounds.high:.3f}] (90 %, Welch, n = 3 and 5)"
-    assert text in plain(description(made))
+    shown = f"0.057 [{bounds.low:.3f}, {bounds.high:.3f}]"
+    assert f"{shown} better than on fresh seeds (90 %, Welch, n = 3 and 5)" in plain(description(made))
+    text = f"+{shown} (90 %, Welch, n = 3 and 5)"
     console = Console(width=300, record=True, file=io.StringIO())
     console.print(confirmed_table(made))
     assert text in plain(console.export_text())

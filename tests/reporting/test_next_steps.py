@@ -142,6 +142,16 @@ def test_a_confirmed_winner_with_a_model_is_promoted_unless_it_was_judged() -> N
     assert next_steps(analysis) == ()  # no model
 
 
+def test_what_can_be_pasted_comes_before_what_cannot() -> None:
+    # A stage is not given more seeds by itself: that is said without a command.
+    found = pages.best_set(2, 0, worse=(1,), more_seeds={0: 7})
+    analysis = made(best=found, confirmed=confirmed(), of_dataset={"looked_by": ("stages",)})
+    model = pages.replicate(2, 100, 0.14, phase="confirm", model="models:/m-1")
+    first, second = next_steps(pages.with_dataset(analysis, replicates=(*analysis.dataset.replicates, model)))
+    assert first.words.startswith("Judge the confirmed condition")
+    assert (plain(second.words), second.lines) == ("About 7 seeds a condition would decide what is open (now 3).", ())
+
+
 def test_a_sweep_that_has_not_ended_goes_on_before_anything_else() -> None:
     [step] = next_steps(made(of_dataset={"is_complete": False}))
     assert last(step) == "-P config=from-toys/resolved.json"

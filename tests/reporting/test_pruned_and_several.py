@@ -19,7 +19,9 @@ from rothamsted.reporting.sections.completion import failures, pruned_conditions
 from rothamsted.reporting.sections.first_screen import first_screen
 from rothamsted.reporting.sections.order import sections
 from rothamsted.reporting.sections.pareto_set import pareto_section, uncertain
-from rothamsted.reporting.sentences import without_mean
+from rothamsted.reporting.sentences import pareto_words, without_mean
+from rothamsted.reporting.tables.of_effects import means_tables
+from rothamsted.reporting.verdicts import verdict_words
 from tests.analysis.runs import dataset
 from tests.reporting import worlds
 
@@ -195,3 +197,27 @@ def test_a_history_of_pruned_trials_only_does_not_apply() -> None:
 
 def _results(made: Analysis) -> DataTable:
     return next(part for part in unfolded(made, "results") if isinstance(part, DataTable))
+
+
+def test_verdicts_and_a_set_of_all_conditions_are_said_without_contradiction() -> None:
+    # By hand: what costs less loses more, so no condition beats another, and by loss alone 0 is the best.
+    values = {n: [n / 4, n / 4 + 0.01, n / 4 - 0.01] for n in range(3)}
+    made = analyze(dataset(values, others={"cost": ("minimize", {n: [3.0 - n] * 3 for n in range(3)})}))
+    assert verdict_words(made).startswith(
+        "There are several objectives: verdicts are by the first alone, loss. No other"
+    )
+    assert pareto_words(made).startswith(
+        "All 3\N{NO-BREAK SPACE}ranked conditions are in the Pareto set of loss and cost"
+    )
+
+
+def test_a_lone_factor_has_no_table_of_levels_which_would_be_the_conditions_again() -> None:
+    assert made_tables({n: {"x": n} for n in range(4)}) == 0
+    assert made_tables({n: {"x": n % 2, "y": n // 2} for n in range(4)}) == 2
+
+
+def made_tables(factors: dict[int, dict[str, Any]]) -> int:
+    """How many tables of levels an analysis of such conditions has."""
+    effects = analyze(dataset({n: [n, n + 0.2, n - 0.1] for n in factors}, factors=factors)).effects
+    assert effects is not None
+    return len(means_tables(effects, "loss", 0.95))

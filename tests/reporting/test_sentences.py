@@ -50,18 +50,18 @@ def test_without_fresh_seeds_the_mean_of_the_best_is_called_too_good() -> None:
 @pytest.mark.parametrize(
     ("others", "worse", "expected"),
     [
-        ((), (0, 1, 3), "No other can be the best (95 % confidence). All the other 3 are worse."),
+        ((), (0, 1, 3), "No other can be the best (95 % confidence). The other 3 are worse."),
         (
             (0,),
             (1, 3),
             "1 other condition cannot be ruled out as the best (95 % confidence). "
-            "Of the other 3, 2 are worse and 1 is open: more seeds are needed to say.",
+            "Of the other 3, 2 are worse and this 1 is open: more seeds are needed to say.",
         ),
         (
             (0, 1, 3),
             (),
             "3 other conditions cannot be ruled out as the best (95 % confidence). "
-            "All the other 3 are open: more seeds are needed to say.",
+            "These 3 are open: more seeds are needed to say.",
         ),
     ],
 )
@@ -76,7 +76,19 @@ def test_what_is_open_and_outside_the_set_is_said_to_be_unlikely_the_best() -> N
     found = pages.best_set(2, 0, worse=(1,))
     outside = pages.against_best(0.2, is_in_set=False, p=0.03)
     words = plain(verdict_words(four(best=replace(found, verdicts={**found.verdicts, 3: outside}))))
-    assert "2 are open: more seeds are needed to say (1 of them probably not the best)." in words
+    assert (
+        "1 is worse and 2 are open, this 1 and 1 that is probably not the best: more seeds are needed to say." in words
+    )
+
+
+def test_where_all_that_is_open_is_outside_the_set_it_is_said_of_all_of_it() -> None:
+    found = pages.best_set(2, worse=(1,))
+    outside = pages.against_best(0.2, is_in_set=False, p=0.03)
+    words = plain(verdict_words(four(best=replace(found, verdicts={**found.verdicts, 0: outside, 3: outside}))))
+    assert words == (
+        "No other can be the best (95 % confidence). Of the other 3, 1 is worse and 2 are open, but probably not the "
+        "best: more seeds are needed to say."
+    )
 
 
 def test_a_verdict_says_how_many_seeds_would_decide() -> None:
@@ -139,7 +151,7 @@ def test_the_confirmed_estimate_is_the_answer_and_the_one_to_report() -> None:
     assert answer(confirmed((0.11, 0.14))) == (
         "Best condition, confirmed on fresh seeds\ncondition 2: lr=0.3\nval_loss 0.140 [0.130, 0.150]\n"
         "mean of 10 fresh seeds with its 95 % interval\n"
-        "This is the estimate to report: these seeds had no part in the choice. "
+        "This is the estimate to report: nothing was chosen by these seeds. "
         "The search had 0.110 [0.090, 0.130] (95 %, t, n = 3)."
     )
 

@@ -233,6 +233,25 @@ def test_intervals_of_level_means_hold_where_spreads_differ_and_values_are_missi
     assert covered(100) >= 0.93 - 3.5 * (0.93 * 0.07 / 100) ** 0.5
 
 
+def one_factor(n_simulations: int) -> tuple[float, float]:
+    """Coverage of the means of six conditions with four seeds, and the narrowest of their intervals: sd is 1."""
+    rng, hits, widths = np.random.default_rng(3), [], []
+    a, s = grid(6, 4)
+    for _ in range(n_simulations):
+        of_seed = rng.normal(size=4)
+        found = own(a + rng.normal(size=24) + of_seed[s], s, a=a)
+        hits += [one.low <= i + of_seed.mean() <= one.high for i, one in enumerate(found.means)]
+        widths += [one.high - one.low for one in found.means]
+    return float(np.mean(hits)), min(widths)
+
+
+def test_the_mean_of_one_condition_has_an_interval_with_a_width() -> None:
+    # Variances without the seeds' part may be estimated below zero; six means a simulation are one sweep's.
+    coverage, narrowest = one_factor(150)
+    assert narrowest > 0.1
+    assert coverage >= 0.93 - 3.5 * (0.93 * 0.07 / 150) ** 0.5
+
+
 @pytest.mark.slow
 def test_intervals_of_level_means_in_the_long_run() -> None:
     assert covered(3000) >= 0.93 - 3.5 * (0.93 * 0.07 / 3000) ** 0.5

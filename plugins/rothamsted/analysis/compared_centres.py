@@ -16,7 +16,7 @@ from rothamsted.analysis.better import with_better
 from rothamsted.analysis.compared import compared_rows, joined_tests
 from rothamsted.analysis.values import ComparisonRow, Comparisons
 from rothamsted.statistics import correct
-from rothamsted.statistics.centre_differences import centre_difference
+from rothamsted.statistics.centre_differences import CentreDifference, centre_difference
 from rothamsted.statistics.pairing import pairing
 from rothamsted.statistics.reduce import Direction
 
@@ -55,24 +55,7 @@ def compare_centres_with(
         labels[found.label] += 1
         few = "" if math.isfinite(found.low) else f"{found.n} replicates are too few for an interval at {level:g}"
         why = "" if pairs.is_paired else f"{found.label}, not paired: {pairs.why}"
-        rows.append(
-            ComparisonRow(
-                condition=number,
-                reference=reference,
-                n=found.n,
-                difference=found.estimate,
-                low=found.low,
-                high=found.high,
-                p_value=found.p_value,
-                p_corrected=found.p_value,
-                effect=math.nan,  # of means
-                effect_low=math.nan,
-                effect_high=math.nan,
-                probability_better=math.nan,
-                is_different=False,
-                note="; ".join(part for part in (few, why) if part),
-            )
-        )
+        rows.append(_row(number, reference, found, note="; ".join(part for part in (few, why) if part)))
     corrected = correct(np.array([row.p_value for row in rows]), CORRECTION)
     family = Comparisons(
         reference=reference,
@@ -92,4 +75,24 @@ def compare_centres_with(
             replace(row, probability_better=row.better.n_better / row.better.n_compared) if row.better else row
             for row in found.rows
         ),
+    )
+
+
+def _row(condition: int, reference: int, found: CentreDifference, *, note: str) -> ComparisonRow:
+    """One difference, before the correction; an effect in standard deviations is of means alone."""
+    return ComparisonRow(
+        condition=condition,
+        reference=reference,
+        n=found.n,
+        difference=found.estimate,
+        low=found.low,
+        high=found.high,
+        p_value=found.p_value,
+        p_corrected=found.p_value,
+        effect=math.nan,
+        effect_low=math.nan,
+        effect_high=math.nan,
+        probability_better=math.nan,
+        is_different=False,
+        note=note,
     )

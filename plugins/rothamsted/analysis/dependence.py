@@ -11,7 +11,7 @@ from rothamsted.analysis.values import Dataset
 
 LOOKS = ("stages", "pruning", "racing")  # of `Dataset.looked_by`, beside a sampler's name
 FRESH = (
-    "The estimate of a confirmed condition on fresh seeds holds in full: these seeds had no part in choosing it.",
+    "The estimate of a confirmed condition on fresh seeds holds in full: nothing was chosen by these seeds.",
     "Only fresh seeds (confirm: in the sweep file) would give an estimate that does not depend on the choices.",
 )
 BY_SAMPLER = (

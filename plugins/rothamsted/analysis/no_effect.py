@@ -73,7 +73,7 @@ def twin_marks(dataset: Dataset) -> list[str]:
     found = [twins for twins in twins_of(dataset) if twins.factors]
     said = [_said(twins) for twins in found[:MOST_SAID]]
     more = len(found) - len(said)
-    return [*said, *([f"So it is with {more} more groups of conditions."] if more else [])]
+    return [*said, *([f"The same holds for {more} more groups of conditions."] if more else [])]
 
 
 def _said(twins: Twins) -> str:

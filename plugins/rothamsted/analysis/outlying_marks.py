@@ -49,6 +49,6 @@ def _consequence(dataset: Dataset) -> str:
         return f"The {words_of(over)} over seeds, by which conditions are compared here, moves little with one of them."
     return (
         f"Where one seed in ten fails like this, a 95 % t interval of the mean covers only {COVERED} of the time (3 to "
-        "10 seeds), and means rank by who had no bad seed. The way out: objective.over: median, or iqm; for what has "
-        "run, analyze with over_seeds=median."
+        "10 seeds), and by means the first is a condition that had no bad seed. The way out: objective.over: median or "
+        "iqm; for what has run, analyze with over_seeds=median."
     )

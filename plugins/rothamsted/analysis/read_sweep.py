@@ -76,10 +76,7 @@ def read_sweep(
     score = _score(objective, found.sweep, known, place, is_direction_guessed=is_direction_guessed)
     if score is not None:  # read as the sweep has it, with the curves that the score is made of
         objective, curves = None, list(dict.fromkeys([*Expression(score.expression or "").names, *(curves or [])]))
-    if objective is not None and is_direction_guessed:
-        said = declared(found.metrics, objective.metric).direction
-        objective = objective.model_copy(update={"direction": said or objective.direction})
-    objectives = list(found.sweep.objectives) if objective is None else [objective]
+    objectives = _objectives(found, objective, is_direction_guessed=is_direction_guessed)
     wanted = objectives[0]
     check_metrics([*([wanted.metric] if objective is not None else []), *(curves or [])], known, place)
     names = list(dict.fromkeys([*(o.metric for o in objectives), *(curves or default_curves(wanted.metric, known))]))
@@ -94,12 +91,11 @@ def read_sweep(
     replicates = [replace(one, varied=_varied(one, found.sweep)) for one in replicates]
     once = counted_once(conditions, replicates, found.sweep.space)
     stages = stages_of(found.run, uri=uri)
-    raced = race_mark(once.conditions, level=found.sweep.statistics.level)
     marks = (
         found.mark,
         progress_mark(found),
         stage_mark(stages),
-        raced,
+        race_mark(once.conditions, level=found.sweep.statistics.level),
         *once.marks,
         *growth_marks(found.growths),
         *parent_marks(found.sweep),
@@ -147,6 +143,14 @@ def _score(
     if own is not None and is_direction_guessed:
         objective, is_direction_guessed = objective.model_copy(update={"direction": own.direction}), False
     return score_of(objective, known, place, is_direction_guessed=is_direction_guessed)
+
+
+def _objectives(found: SweepRuns, objective: Objective | None, *, is_direction_guessed: bool) -> list[Objective]:
+    """The sweep's own objectives, or the one that is asked for in their place, in the direction that is declared."""
+    if objective is None:
+        return list(found.sweep.objectives)
+    said = declared(found.metrics, objective.metric).direction if is_direction_guessed else None
+    return [objective.model_copy(update={"direction": said or objective.direction})]
 
 
 def _varied(replicate: Replicate, sweep: Sweep) -> dict[str, int]:

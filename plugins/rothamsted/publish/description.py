@@ -12,7 +12,7 @@ from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
 from rothamsted.reporting.sections.tasks import task_words
-from rothamsted.reporting.sentences import LUCK_MEANING, luck_estimate, with_interval
+from rothamsted.reporting.sentences import LUCK_MEANING, luck_estimate, luck_words, with_interval
 from rothamsted.reporting.verdicts import verdict_of, verdict_words
 from rothamsted.statistics import Interval
 from rothamsted.statistics.centres import words_of
@@ -166,12 +166,6 @@ def _objectives(analysis: Analysis) -> list[str]:
     return [*lines, f"Pareto set of {names}: {len(found.members)} conditions, trials {shown}{sure}.", ""]
 
 
-def _searched(one: Confirmed) -> str:
-    if one.search is not None:
-        return f"was {estimate_text(one.search)}"
-    return f"had n = {one.luck.n_search}, no interval"
-
-
 def _confirmed(analysis: Analysis) -> list[str]:
     labels = {condition.number: condition.label for condition in analysis.dataset.conditions}
     lines = []
@@ -179,8 +173,7 @@ def _confirmed(analysis: Analysis) -> list[str]:
         lines += [
             f"**Confirmed on fresh seeds**, trial {one.condition} ({labels[one.condition]}): "
             f"{over_text(analysis)}{analysis.dataset.objective.metric} {confirmed_text(one)}. "
-            "This is the estimate to report. "
-            f"The search's estimate {_searched(one)}; better than on fresh seeds by {luck_text(one.luck)}.",
+            f"This is the estimate to report. {luck_words(one)}".rstrip(),
             "",
         ]
     return [*lines, LUCK_MEANING, ""] if lines else lines

@@ -49,7 +49,8 @@ def next_steps(analysis: Analysis) -> tuple[NextStep, ...]:
     if not analysis.ranking:
         return (NextStep(words="Read below why no condition has a score, repair that, and run the sweep again."),)
     steps = (_confirm(analysis), _more_seeds(analysis), _promote(analysis))
-    return tuple(step for step in steps if step is not None)[:MOST_STEPS]
+    useful = sorted((step for step in steps if step is not None), key=lambda step: not step.lines)  # what can be pasted
+    return tuple(useful[:MOST_STEPS])
 
 
 def _go_on(analysis: Analysis) -> NextStep:
@@ -68,8 +69,8 @@ def _confirm(analysis: Analysis) -> NextStep | None:
     changes = {"confirm.keep": n_kept, "confirm.replicates": FRESH_SEEDS}
     cost = _cost(analysis, n_kept * FRESH_SEEDS)
     return NextStep(
-        words=f"Confirm {which}: train again on {FRESH_SEEDS} fresh seeds, for an estimate that the choice has no part "
-        f"in ({cost}).",
+        words=f"Confirm {which}: train again on {FRESH_SEEDS} fresh seeds ({cost}). The winner was not chosen by these "
+        "seeds, so the new mean is not optimistic.",
         lines=_changed(analysis, changes),
     )
 

@@ -35,7 +35,7 @@ METHODS = SCALES | {
     "bca": "BCa bootstrap",
     "wilson": "Wilson",
 }
-LUCK_MEANING = "The search's estimate is optimistic, because the condition was chosen by it."
+LUCK_MEANING = "On average a search's estimate of its winner is optimistic, because the winner was chosen by it."
 OTHER_SOURCES = {
     "residual": "is unexplained",
     "seed": "is due to the seed",
@@ -87,17 +87,12 @@ def pareto_words(analysis: Analysis) -> str:
     members, n_ranked = analysis.pareto.members, len(analysis.ranking)
     shown = [f"{number}" for number in members[:10]] + ([f"{len(members) - 10} more"] if len(members) > 10 else [])
     which = f"condition{GAP}{shown[0]} is" if len(members) == 1 else f"conditions {joined(shown)} are"
+    of = f"All {count(n_ranked, 'ranked condition')} are"
+    of = of if len(members) == n_ranked > 1 else f"Of {count(n_ranked, 'ranked condition')}, {which}"
     return (
-        f"Of {count(n_ranked, 'ranked condition')}, {which} in the Pareto set of {metrics}: no other condition is at "
+        f"{of} in the Pareto set of {metrics}: no other condition is at "
         "least as good in all of them and better in one, by the means."
     )
-
-
-def of_first(analysis: Analysis, what: str) -> str:
-    """Say that a part of the report looks at the first of several objectives; empty with one."""
-    if not analysis.dataset.others:
-        return ""
-    return f"There are several objectives: {what} by the first alone, {analysis.dataset.objective.metric}."
 
 
 def luck_words(confirmed: Confirmed) -> str:

@@ -14,7 +14,7 @@ METHODS = {
 }
 CORRECTIONS = {"holm": "Holm", "bonferroni": "Bonferroni", "bh": "Benjamini-Hochberg"}
 TOGETHER = ("dunnett", "tukey")  # procedures whose intervals hold together
-OPEN = "open: more seeds are needed to say"
+MORE_SEEDS = "more seeds are needed to say"
 
 
 def comparison_words(family: Comparisons) -> str:
@@ -33,6 +33,13 @@ def intervals_words(family: Comparisons) -> str:
     return f"{level_percent(family.level)} intervals, each for itself: not corrected for the number of comparisons"
 
 
+def of_first(analysis: Analysis, what: str) -> str:
+    """Say that a part of the report looks at the first of several objectives; empty with one."""
+    if not analysis.dataset.others:
+        return ""
+    return f"There are several objectives: {what} by the first alone, {analysis.dataset.objective.metric}."
+
+
 def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool = True) -> str:
     """How many conditions can still be the best, and how many are worse, as good or open; empty with one condition.
 
@@ -48,7 +55,13 @@ def verdict_words(analysis: Analysis, best: str = "the best", *, with_plan: bool
     n_can = len(found.others)
     can = f"{count(n_can, 'other condition')} cannot be ruled out as {best}" if n_can else f"No other can be {best}"
     plan = open_words(analysis) if with_plan else ""
-    parts = [f"{can} ({level_percent(found.level)} confidence).", _counts(found), plan]
+    parts = [
+        of_first(analysis, "verdicts are"),
+        f"{can} ({level_percent(found.level)} confidence).",
+        _counts(found),
+        _dropped(analysis, found),
+        plan,
+    ]
     return " ".join(part for part in parts if part)
 
 
@@ -76,19 +89,38 @@ def open_words(analysis: Analysis) -> str:
     return f"About {count(max(known), 'seed')} a condition would decide {which} (now {n_now})."
 
 
+def _dropped(analysis: Analysis, found: Best) -> str:
+    """How many conditions have no verdict because a race dropped them; empty without a race."""
+    dropped = {one.number for one in analysis.dataset.conditions if one.dropped_after}
+    n_dropped = len(dropped - found.verdicts.keys())
+    return f"The race dropped {n_dropped} more, because they looked worse." if n_dropped else ""
+
+
 def _counts(found: Best) -> str:
     """How many of the others have each verdict."""
     within = f" (it loses less than {number(found.smallest_difference)})" if found.smallest_difference else ""
     n_others = len(found.verdicts) - 1
-    n_unlikely = sum(not found.verdicts[condition].is_in_set for condition in found.having("open"))
-    which = f"{n_unlikely} of them" if n_others > 1 else "and"
-    unlikely = f" ({which} probably not the best)" if n_unlikely else ""
-    words = {"worse": "worse", "as good": f"as good{within}", "open": f"{OPEN}{unlikely}"}
+    these, opened = _open_words(found)
+    words = {"worse": "worse", "as good": f"as good{within}", "open": opened}
     if n_others == 1:
         [said] = [one.verdict for condition, one in found.verdicts.items() if condition != found.winner]
         return f"The other is {words[said]}." if said else ""
     each = [(len(found.having(verdict)), said) for verdict, said in words.items()]
     if alike := next((said for n, said in each if n == n_others), ""):
-        return f"All the other {n_others} are {alike}."
-    parts = [f"{n} {'is' if n == 1 else 'are'} {said}" for n, said in each if n]
+        is_just_named = alike == opened and these and n_others > 1
+        return f"{these.capitalize() if is_just_named else 'The other '}{n_others} are {alike}."
+    parts = [f"{these if said == opened else ''}{n} {'is' if n == 1 else 'are'} {said}" for n, said in each if n]
     return f"Of the other {n_others}, {joined(parts)}." if parts else ""
+
+
+def _open_words(found: Best) -> tuple[str, str]:
+    """What goes before the number of open conditions where they are those just named, and what is said of them."""
+    is_in_set = [found.verdicts[condition].is_in_set for condition in found.having("open")]
+    n_likely, n_unlikely = sum(is_in_set), len(is_in_set) - sum(is_in_set)
+    these = ("this " if n_likely == 1 else "these ") if n_likely == len(found.others) else ""
+    if not n_unlikely:
+        return these, f"open: {MORE_SEEDS}"
+    if not n_likely:
+        return "", f"open, but probably not the best: {MORE_SEEDS}"
+    are = "is" if n_unlikely == 1 else "are"
+    return "", f"open, {these}{n_likely} and {n_unlikely} that {are} probably not the best: {MORE_SEEDS}"

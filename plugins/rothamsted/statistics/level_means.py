@@ -39,7 +39,7 @@ def level_means(
     means = []
     for factor in observed.factors:
         estimates, factors = anova.marginal_means(model, factor)
-        own = _errors(model, factor, factors, errors)
+        own = _errors(model, observed, factor, factors, errors)
         counts = np.bincount(factor.codes, minlength=len(factor.levels))
         for code, name in enumerate(factor.levels):
             mean, (variance, df) = float(estimates[code]), own[code]
@@ -55,7 +55,11 @@ def level_means(
 
 
 def _errors(
-    model: anova.Model, factor: Coded, factors: np.ndarray, errors: Literal["pooled"] | unequal.Cells | None
+    model: anova.Model,
+    observed: Observations,
+    factor: Coded,
+    factors: np.ndarray,
+    errors: Literal["pooled"] | unequal.Cells | None,
 ) -> list[tuple[float, float]]:
     """Return variance and degrees of freedom of the mean of each level; NaN where unknown."""
     if errors is None or model.is_exact or not model.residual_df:
@@ -63,4 +67,4 @@ def _errors(
     if isinstance(errors, str):
         pooled = model.residual_squares / model.residual_df
         return [(float(pooled * times), float(model.residual_df)) for times in factors]
-    return unequal.mean_errors(errors, model, anova.mean_weights(model, factor)[0])
+    return unequal.mean_errors(errors, observed, model, anova.mean_weights(model, factor)[0])

@@ -123,11 +123,17 @@ def term_test(cells: Cells, observed: Observations, model: anova.Model, term: an
     return TermTest(f=f, df=df_own, error_df=error_df, p_value=float(fdtrc(df_own, error_df, f)))
 
 
-def mean_errors(cells: Cells, model: anova.Model, weights: np.ndarray) -> list[tuple[float, float]]:
+def mean_errors(
+    cells: Cells, observed: Observations, model: anova.Model, weights: np.ndarray
+) -> list[tuple[float, float]]:
     """Return the variance, in the model's units, and the degrees of freedom of each level's mean.
+
+    Never less than from how the mean differs between seeds: a level of one condition or few may have variances that
+    are estimated near zero or below, and its interval no width.
 
     Args:
         cells: The conditions.
+        observed: What they are of.
         model: Their model.
         weights: (rank, level), see `anova.mean_weights`.
     """
@@ -136,7 +142,16 @@ def mean_errors(cells: Cells, model: anova.Model, weights: np.ndarray) -> list[t
     rank = len(model.triangle)
     columns = np.hstack(cells.columns)[:, model.order[:rank]]
     places = columns @ solve_triangular(model.triangle[:, :rank], weights)  # (coordinate, level)
-    return [_error(cells, _held(cells, place[:, None])) for place in places.T]
+    return [_mean_error(cells, observed, place[:, None]) for place in places.T]
+
+
+def _mean_error(cells: Cells, observed: Observations, place: np.ndarray) -> tuple[float, float]:
+    value, df = _error(cells, _held(cells, place))
+    of_seeds = _seed_error(cells, observed, place)
+    if observed.block is None or value >= of_seeds:
+        return value, df
+    own = len(observed.block.levels) - 1.0
+    return of_seeds, own if math.isnan(df) else max(df, own)
 
 
 def spreads(observed: Observations) -> np.ndarray:

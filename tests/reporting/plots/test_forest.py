@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,14 +100,29 @@ def test_rows_that_are_folded_away_do_not_flatten_those_in_sight() -> None:
     assert max(float(label) for _, label in chart.folded_ticks) > 100
 
 
-def test_labels_of_a_narrow_axis_do_not_touch() -> None:
-    # Seven columns leave about 96 points of a laptop for the axis; a letter is 6.7 wide.
-    values = [{f"factor_{k}": 0.1 * (i + k) for k in range(6)} for i in range(4)]
-    rows = [[0.070, 0.075], [0.09, 0.1], [0.11, 0.12], [0.13, 0.14]]
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{f"factor_{k}": 0.1 * (i + k) for k in range(6)} for i in range(4)],
+        [{"parameterization": name, "optimizer.lr": 0.0009765625} for name in ("standard", "mup", "none", "half")],
+    ],
+    ids=["many columns", "long names"],
+)
+def test_labels_of_a_narrow_axis_do_not_touch(values: list[dict[str, Any]]) -> None:
+    # Many columns or long names leave about 100 points of a laptop for the axis; a letter is 6.7 wide.
+    rows = [[0.00020, 0.00040], [0.0030, 0.0033], [0.01, 0.012], [0.23, 0.24]]
     chart = chart_of(forest_data(analysis_of(values, rows, with_comparisons=False, log=()), OPTIONS))
-    ends = [(96 * at - 3.35 * len(text), 96 * at + 3.35 * len(text)) for at, text in chart.ticks]
+    ends = [(100 * at - 3.35 * len(text), 100 * at + 3.35 * len(text)) for at, text in chart.ticks]
     assert len(ends) >= 2
     assert all(left[1] < right[0] for left, right in pairwise(ends))
+
+
+def test_where_not_all_ticks_of_a_log_axis_have_room_those_of_decades_stay() -> None:
+    # By hand: of 0.1, 0.2, 0.5, 1, 2 and 5 on a narrow axis those that do not touch would be 0.1, 0.5, 2.
+    values = [{"parameterization": f"standard_of_width_{i}", "schedule": f"cosine_restarts_{i}"} for i in range(6)]
+    rows = [[mean, 1.01 * mean] for mean in (0.06, 0.1, 0.3, 0.9, 2.0, 7.0)]
+    chart = chart_of(forest_data(analysis_of(values, rows, with_comparisons=False, log=()), OPTIONS))
+    assert [label for _, label in chart.ticks] == ["0.1", "1"]
 
 
 def test_an_order_that_differs_from_the_means_shown_is_explained() -> None:

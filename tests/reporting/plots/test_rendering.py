@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from functools import cache
 
 import pytest
@@ -151,14 +152,24 @@ def test_an_option_that_makes_no_sense_is_refused_with_its_rule(given: dict, rul
         PlotOptions(**given)
 
 
+@pytest.mark.parametrize("options", [PlotOptions(x="depht"), PlotOptions(group="depht")], ids=["x", "group"])
+def test_a_misspelled_factor_is_refused_by_plots_that_have_no_use_for_it(options: PlotOptions) -> None:
+    with pytest.raises(UserError, match="'depht' is not a factor that varies here; there are: "):
+        render("curves", grid(), options)
+
+
 @pytest.mark.slow
-def test_all_plots_of_a_thousand_runs_take_under_eight_seconds_and_three_megabytes() -> None:
+def test_all_plots_of_a_thousand_runs_take_under_four_seconds_and_one_and_a_half_megabytes() -> None:
+    # In a fresh process a report of 1,000 runs takes 2.1 s; a busy machine is given twice as many.
     analysis = grid(20, (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096))
     assert len(analysis.dataset.replicates) == 1_000
-    started = time.process_time()
-    sizes = [len(render_svg(name, analysis)) for name in PLOTS]
-    assert time.process_time() - started < 8
-    assert sum(sizes) < 3_000_000
+    started, sizes = time.process_time(), []
+    for name in PLOTS:
+        with suppress(NotApplicable):
+            sizes.append(len(render_svg(name, analysis)))
+    assert time.process_time() - started < 4
+    assert len(sizes) > 8
+    assert sum(sizes) < 1_500_000
 
 
 def test_importing_the_plots_loads_no_drawing_library_no_store_and_no_search() -> None:

@@ -70,13 +70,13 @@ def best_draw(data: BestByBudget, figure: Figure) -> None:
 
 
 def best_caption(data: BestByBudget) -> str:
-    """Say what is expected over what, and that it flatters."""
+    """Say what is expected over what, and that it is optimistic."""
     n_without = sum(one.n_without for one in data.curves)
     return joined(
         [
             "Mean over all choices of k of the conditions that were tried; in the band lies the best of the middle "
             f"{percent(BAND)} of these choices (it is no confidence interval)",
-            "Means are the search's own, so a best one flatters",
+            "Means are the search's own, so the best one is optimistic",
             f"{words(n_without, 'condition')} without a score counted as the worst" if n_without else "",
             *(f"Without a curve: {one}" for one in data.without),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -15,9 +16,12 @@ from rothamsted.wording import MINUS, count
 
 MOST_ROWS = 50  # those that are folded included
 IN_SIGHT = 20  # rows that are not folded
-NARROW, WIDE = 96.0, 220.0  # width of the axis on a laptop, beside more than WIDE_COLUMNS columns and beside fewer
-WIDE_COLUMNS = 4
+LAPTOP = 735.0  # width of the chart on a laptop: eight thirteenths of the page
+NARROW = 90.0  # least width of the axis in it
+PADDING = 13.0  # of a cell, left and right together
 LETTER = 6.7  # width of a letter of its labels
+CELL_LETTER = 7.6  # of the table's cells, most of them figures
+MOST_TICKS = 9  # of a log axis: 1, 2 and 5 of three decades; those of decades where not all have room
 EDGE = 0.02  # share of the axis that is left free at each end
 
 
@@ -91,7 +95,7 @@ def _place(value: float, data: Forest) -> float:
 def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
     """A few round numbers along the axis."""
     if data.is_log:
-        found = log_ticks(data.low, data.high, most=5) or [data.low, data.high]
+        found = log_ticks(data.low, data.high, most=MOST_TICKS) or [data.low, data.high]
     else:
         from matplotlib.ticker import MaxNLocator
 
@@ -101,7 +105,20 @@ def _ticks(data: Forest) -> tuple[tuple[float, str], ...]:
         found = [round(tick / gap * 1e6) * gap / 1e6 if math.isfinite(gap) else tick for tick in found]
     labels = [text.replace("-", MINUS) for text in distinct_numbers(found)]
     placed = [(_place(tick, data), text) for tick, text in zip(found, labels, strict=True)]
-    return _apart(placed, NARROW if len(data.columns) > WIDE_COLUMNS else WIDE)
+    width = _axis_width(data)
+    kept = _apart(placed, width)
+    decades = [one for one, tick in zip(placed, found, strict=True) if data.is_log and math.log10(tick).is_integer()]
+    return _apart(decades, width) if len(kept) < len(placed) and len(decades) > 1 else kept
+
+
+def _axis_width(data: Forest) -> float:
+    """What the other columns leave for the axis, by their longest words."""
+    names = (max(re.split(r"(?<=[._\s])", name), key=len) for name in (*data.columns, data.metric))
+    rows = [row for row in data.rows if len(row.cells) == len(data.columns)]  # that of fresh seeds has one for all
+    texts = ([*row.cells, row.written.value, row.written.interval, row.verdict] for row in rows)
+    cells = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    letters = [*(max(n, len(name)) for n, name in zip(cells[:-2], names, strict=True)), *cells[-2:]]
+    return max(NARROW, LAPTOP - sum(CELL_LETTER * n + PADDING for n in letters))
 
 
 def _apart(ticks: Sequence[tuple[float, str]], width: float) -> tuple[tuple[float, str], ...]:

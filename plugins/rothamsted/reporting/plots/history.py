@@ -112,7 +112,7 @@ def history_draw(data: SearchHistory, figure: Figure) -> None:
         interval_bars(axes, data.trials, (data.mean, data.low, data.high), color=PALE, capsize=0)
     (points,) = axes.plot(data.trials, data.mean, "o", color=BLUE, markersize=3.5, zorder=3)
     (steps,) = axes.step(data.trials, data.best_so_far, where="post", color=RED, zorder=4)
-    handles, labels = [points, steps], ["condition", "best so far (hopeful)"]
+    handles, labels = [points, steps], ["condition", "best so far (optimistic)"]
     if data.fresh is not None:
         axes.axhspan(data.fresh.low, data.fresh.high, color=GREEN, alpha=0.18, linewidth=0)
         handles.append(axes.axhline(data.fresh.mean, color=GREEN, linestyle=(0, (4, 2))))
@@ -136,7 +136,7 @@ def history_draw(data: SearchHistory, figure: Figure) -> None:
 
 
 def history_caption(data: SearchHistory) -> str:
-    """Say what the points are, and why the running best flatters."""
+    """Say what the points are, and why the running best is optimistic."""
     fresh = ""
     if data.fresh is not None:
         fresh = f"Green: the winner on {data.fresh.n} fresh seeds, with its {percent(data.level)} interval"
@@ -144,8 +144,7 @@ def history_caption(data: SearchHistory) -> str:
     return joined(
         [
             data.points + bars,
-            f"The best so far is the luckiest {data.centre} of all so far: it is too hopeful, the more so the more "
-            "were tried",
+            "The best so far is the best partly by chance: it is optimistic, the more so the more were tried",
             fresh,
             f"{words(len(data.without), 'condition')} without a finite {data.centre}" if len(data.without) else "",
             f"{words(len(data.pruned), 'condition')} pruned, marked at the top: they were stopped before the end, and "

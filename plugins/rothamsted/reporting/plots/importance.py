@@ -7,7 +7,7 @@ Breiman (2001), Machine Learning 45, section 10.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from rothamsted.reporting.plots.contract import NotApplicable, Plot, PlotOptions
 from rothamsted.reporting.plots.labels import named, shorten
 from rothamsted.reporting.plots.look import BLUE, interval_bars, sized
 from rothamsted.reporting.plots.view import ABSENT, by_number, level_keys, metric_label, metric_of, scores, varying
+from rothamsted.statistics.regression_trees import grow, predict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +28,7 @@ FEWEST_CONDITIONS = 12  # below it, a tree's out-of-bag set has four conditions 
 # conditions, 90 to 100 % stayed below 0, and 95 to 100 % below 0.1.
 LEAST_R2 = 0.1
 N_TREES = 60  # of one forest
+MOST_DRAWN = 1_000  # conditions that a tree is grown on, and that it is tested on: more cost time and tell nothing new
 N_FORESTS = 5  # their spread shows what the forest's own randomness does
 MOST_BARS = 15
 
@@ -108,21 +110,35 @@ def _columns(analysis: Analysis, factors: list[Factor], numbers: list[int]) -> t
 
 
 def _forest(columns: np.ndarray, owners: np.ndarray, target: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
-    """Fit one forest; return its out-of-bag R² and the rise of the error (factor,) as a share of the variance."""
-    from sklearn.ensemble import RandomForestRegressor
+    """Grow one forest; return its out-of-bag R² and the rise of the error (factor,) as a share of the variance."""
+    rng, n = np.random.default_rng(seed), len(target)
+    drawn = rng.multinomial(min(n, MOST_DRAWN), np.full(n, 1 / n), size=N_TREES)
+    trees = grow(columns, target, drawn, rng)
+    tree, row = _unseen(drawn, rng)
+    n_unseen, n_factors = np.bincount(tree, minlength=N_TREES), int(owners.max()) + 1
+    filled = np.where(np.isnan(columns), -np.inf, columns)
 
-    forest = RandomForestRegressor(N_TREES, min_samples_leaf=2, random_state=seed, n_jobs=1)
-    forest.fit(columns, target)
-    rng = np.random.default_rng(seed)
-    n_factors = int(owners.max()) + 1
-    rises, predicted, n_unseen = np.zeros((N_TREES, n_factors)), np.zeros(len(target)), np.zeros(len(target))
-    for tree, drawn, rise in zip(forest.estimators_, forest.estimators_samples_, rises, strict=True):
-        unseen = np.setdiff1d(np.arange(len(target)), drawn)
-        if len(unseen) > 1:
-            rise[:], own = _rises(tree, columns[unseen].astype(np.float32), owners, target[unseen], rng)
-            predicted[unseen] += own
-            n_unseen[unseen] += 1
-    return out_of_bag_r2(target, predicted, n_unseen), rises.mean(axis=0) / target.var()
+    def squared(place: int, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Predictions, with a factor's values from other rows, and the mean squared error of each tree."""
+        predicted = predict(trees, tree, lambda at, c: filled[np.where(owners[c] == place, other[at], row[at]), c])
+        return predicted, np.bincount(tree, (predicted - target[row]) ** 2, N_TREES) / np.maximum(n_unseen, 1)
+
+    own, error = squared(-1, row)
+    rises = np.empty((n_factors, N_TREES))
+    for place in range(n_factors):
+        rises[place] = squared(place, row[np.lexsort((rng.random(len(row)), tree))])[1] - error
+    known = out_of_bag_r2(target, np.bincount(row, own, n), np.bincount(row, minlength=n))
+    return known, rises[:, n_unseen > 1].mean(axis=1) / target.var()
+
+
+def _unseen(drawn: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Trees and the conditions that each has not seen, sorted by tree; of very many some at random."""
+    tree, row = np.nonzero(drawn == 0)
+    sizes = np.bincount(tree, minlength=len(drawn))
+    shuffled = np.lexsort((rng.random(len(tree)), tree))
+    is_kept = np.arange(len(tree)) - np.repeat(np.cumsum(sizes) - sizes, sizes) < MOST_DRAWN
+    kept = np.sort(shuffled[is_kept])
+    return tree[kept], row[kept]
 
 
 def out_of_bag_r2(target: np.ndarray, predicted: np.ndarray, n_unseen: np.ndarray) -> float:
@@ -136,24 +152,6 @@ def out_of_bag_r2(target: np.ndarray, predicted: np.ndarray, n_unseen: np.ndarra
     is_known = n_unseen > 0
     true, mean = target[is_known], predicted[is_known] / n_unseen[is_known]
     return 1 - float(((true - mean) ** 2).sum() / ((true - true.mean()) ** 2).sum())
-
-
-def _rises(
-    tree: Any, columns: np.ndarray, owners: np.ndarray, target: np.ndarray, rng: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    """Shuffle the columns of each factor together.
-
-    Returns:
-        The rise of the mean squared error (factor,), and what the tree predicts without shuffling (condition,).
-    """
-    n_factors, n = int(owners.max()) + 1, len(target)
-    shuffled = np.repeat(columns[None], n_factors + 1, axis=0)  # (factor or untouched, condition, column)
-    for place in range(n_factors):
-        order = rng.permutation(n)
-        shuffled[place][:, owners == place] = columns[order][:, owners == place]
-    predicted = tree.predict(shuffled.reshape(-1, columns.shape[1]), check_input=False).reshape(-1, n)
-    errors = ((predicted - target) ** 2).mean(axis=1)
-    return errors[:-1] - errors[-1], predicted[-1]
 
 
 def importance_draw(data: Importance, figure: Figure) -> None:

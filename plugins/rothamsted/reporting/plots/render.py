@@ -19,6 +19,7 @@ from rothamsted.reporting.plots.contract import Plot, PlotOptions
 from rothamsted.reporting.plots.fit import fit_labels
 from rothamsted.reporting.plots.look import STYLE, WIDTH
 from rothamsted.reporting.plots.svg import tidy_svg
+from rothamsted.reporting.plots.view import factor_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Re
         UserError: No such plot, metric or factor.
     """
     plot: Plot = PLOTS[name]
-    data = plot.data(analysis, options)
+    data = _data(plot, analysis, options)
     buffer = io.StringIO()
     with _figure() as figure:
         plot.draw(data, figure)
@@ -105,7 +106,7 @@ def render_files(
         UserError: No such plot, metric or factor.
     """
     chosen: Plot = PLOTS[name] if plot is None else plot
-    data = chosen.data(analysis, options)
+    data = _data(chosen, analysis, options)
     width = WIDTH if width_mm is None else width_mm / _INCH
     with _figure(width) as figure:
         chosen.draw(data, figure)
@@ -130,7 +131,7 @@ def drawn(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS, *, axe
         UserError: No such plot, metric or factor; or axes that no grid has placed.
     """
     plot: Plot = PLOTS[name]
-    data = plot.data(analysis, options)
+    data = _data(plot, analysis, options)
     with _figure() as figure:
         if axes is not None:
             whole: Any = axes.get_figure(root=True)
@@ -139,6 +140,14 @@ def drawn(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS, *, axe
         plot.draw(data, figure)
         fit_labels(figure)
         return figure
+
+
+def _data(plot: Plot, analysis: Analysis, options: PlotOptions) -> Any:
+    """What a plot takes from an analysis; plots that have no use for x and group refuse a misspelled factor, too."""
+    for name in (options.x, options.group):
+        if name is not None:
+            factor_named(analysis, name)
+    return plot.data(analysis, options)
 
 
 def _in_place_of(axes: Axes) -> Any:

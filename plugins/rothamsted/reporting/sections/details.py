@@ -12,12 +12,12 @@ from rothamsted.reporting.sentences import (
     effects_words,
     luck_words,
     numbered,
-    of_first,
     sentence,
     shares_words,
 )
 from rothamsted.reporting.tables import of_conditions as shown_tables
 from rothamsted.reporting.tables import of_effects as effect_tables
+from rothamsted.reporting.verdicts import of_first
 from rothamsted.spec.comment import headed
 from rothamsted.wording import GAP, count, level_percent, percent, setting, with_uncertainty
 

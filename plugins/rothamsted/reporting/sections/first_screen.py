@@ -110,9 +110,9 @@ def _basis(interval: Interval | None, n: int, noun: str, what: str) -> str:
 def _search_words(analysis: Analysis, again: Confirmed) -> str:
     """What the search thought of the confirmed condition, and why that is not the estimate to report."""
     if again.search is None:
-        return "This is the estimate to report: these seeds had no part in the choice."
+        return "This is the estimate to report: nothing was chosen by these seeds."
     return (
-        f"This is the estimate to report: these seeds had no part in the choice. The search had "
+        f"This is the estimate to report: nothing was chosen by these seeds. The search had "
         f"{with_interval(again.search)}."
     )
 

@@ -47,11 +47,12 @@ def rank_words(found: Tasks) -> str:
     k = len(found.compared)
     words = (
         f"By their ranks on {count(ranks.n, 'task')} the conditions {differ} (Friedman's test, {p_value(ranks.p_value)}"
-        f"{'; ' + ranks.note if ranks.note else ''}); two of them do where their mean ranks differ by "
-        f"{number(ranks.critical_difference, 3)} or more (Nemenyi's test of all pairs, {level_percent(ranks.level)})"
+        f"{'; ' + ranks.note if ranks.note else ''}); two of them differ where their mean ranks "
+        f"are {number(ranks.critical_difference, 3)} or more apart (Nemenyi's test of all pairs, "
+        f"{level_percent(ranks.level)})"
     )
     return (
-        f"{words}, which mean ranks of {k} conditions never do." if ranks.critical_difference > k - 1 else f"{words}."
+        f"{words}, which mean ranks of {k} conditions never are." if ranks.critical_difference > k - 1 else f"{words}."
     )
 
 

@@ -259,10 +259,11 @@ def _marks_note(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[
         return ()
     n_hidden = len(set(best.members) - {one.condition for one in shown})
     hidden = f" {count(n_hidden, 'of them is', 'of them are')} not among the rows shown." if n_hidden else ""
-    member = "; ○ cannot be ruled out as the best" if best.others else ""
+    member = f"; ○ cannot be ruled out as the best ({level_percent(best.level)} confidence)" if best.others else ""
+    is_unlikely = any(not best.verdicts[condition].is_in_set for condition in best.having("open"))
+    unlikely = " Unlikely: ruled out as the best, but not shown to be worse." if is_unlikely else ""
     return (
-        f"● best {analysis.over_words}{member} ({level_percent(best.level)} confidence). Unlikely: ruled out as the "
-        f"best, but not shown to be worse.{hidden}",
+        f"● best {analysis.over_words}{member}.{unlikely}{hidden}",
         f"Worse by: limits for how much worse the condition is than the best of the others. All limits hold together "
         f"with {level_percent(best.level)} confidence ({METHODS[best.method]}).",
         *best.warnings,

@@ -82,7 +82,9 @@ def _tested_with(row: EffectRow) -> str:
 
 
 def means_tables(effects: FactorEffects, metric: str, level: float) -> tuple[DataTable, ...]:
-    """The main effects: one table a factor, a row a level."""
+    """The main effects: one table a factor, a row a level; none of a lone factor, whose levels are the conditions."""
+    if sum(row.kind == "factor" for row in effects.rows) < 2:
+        return ()
     by_factor: dict[str, list[LevelMean]] = {}
     for one in effects.means:
         by_factor.setdefault(one.factor, []).append(one)
