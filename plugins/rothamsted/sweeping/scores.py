@@ -12,9 +12,10 @@ from functools import lru_cache
 from rothamsted.analysis import constraints
 from rothamsted.analysis.constraints import constraint_of
 from rothamsted.analysis.objectives import counted, number_of
+from rothamsted.analysis.values import Replicate
 from rothamsted.errors import StudyError
 from rothamsted.expression import Expression
-from rothamsted.records import Measured, ReplicateResult
+from rothamsted.records import Measured
 from rothamsted.spec import Objective, Sweep
 from rothamsted.studies import Keep
 from rothamsted.suggest import known_names
@@ -107,7 +108,7 @@ def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
     return last
 
 
-def violations(results: Sequence[ReplicateResult], sweep: Sweep) -> tuple[float, ...]:
+def violations(results: Sequence[Replicate], sweep: Sweep) -> tuple[float, ...]:
     """How far each constraint is from holding, as Optuna is told it: a number, at most 0 where it holds.
 
     Without a replicate that finished there is nothing to judge, and every constraint counts as violated.

@@ -17,10 +17,10 @@ from rothamsted.foreign.process import Exit, Running, watch
 from rothamsted.foreign.report_lines import ReportError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Stopped
 from rothamsted.sweeping.foreign_study import Starter
+from rothamsted.sweeping.histories import as_history, with_artifacts
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.run_points import metric_points
 from rothamsted.sweeping.scores import scored, scores_of, sources_of
-from rothamsted.sweeping.told_replicates import as_history, with_artifacts
 from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.population_judge import PopulationJudge
 from rothamsted.sweeping.worker.trial import ReplicateRun

@@ -26,8 +26,8 @@ from rothamsted.studies import Study
 from rothamsted.studies.scripts import is_script_module
 from rothamsted.studies.source_code import study_code
 from rothamsted.studies.trained import missing_parts
+from rothamsted.sweeping.histories import PARAMETERS, PREDICT_MS
 from rothamsted.sweeping.opened import Opened
-from rothamsted.sweeping.told_replicates import PARAMETERS, PREDICT_MS
 
 TIMED_CALLS, TIMED_SECONDS = 5, 0.1  # of predict: at most so many, and none after so long
 STOPPED = "it was stopped early, and a study returns its model at its end; remove early_stopping to have one"
