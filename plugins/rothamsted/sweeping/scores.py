@@ -11,11 +11,11 @@ from functools import lru_cache
 
 from rothamsted.analysis import constraints
 from rothamsted.analysis.constraints import constraint_of
-from rothamsted.analysis.objectives import counted, number_of
+from rothamsted.analysis.objectives import counted, not_finite, number_of
 from rothamsted.analysis.values import Replicate
 from rothamsted.errors import StudyError
 from rothamsted.expression import Expression
-from rothamsted.records import Measured
+from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.spec import Objective, Sweep
 from rothamsted.studies import Keep
 from rothamsted.suggest import known_names
@@ -63,6 +63,24 @@ def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
         raise StudyError(f"early_stopping: {_never_logged(sweep.stopping[0], history)}")
     if sweep.pruner is not None and sweep.pruner.in_epochs and not any(one.epoch for one in history):
         raise StudyError("pruner: counts epochs, and no measurement says its epoch; give its numbers in steps")
+
+
+def completed(ending: Ending, sweep: Sweep) -> Ending:
+    """An ending with its composite metrics.
+
+    One that lacks a metric that the file asks for has failed; one whose objective is not finite, diverged.
+    """
+    ending = replace(ending, history=tuple(scored(measured, sweep) for measured in ending.history))
+    if ending.outcome is not Outcome.FINISHED:
+        return ending
+    try:
+        check_measured(ending.history, sweep)
+        scores = scores_of(ending.history, sweep)
+    except StudyError as error:
+        return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
+    if reason := not_finite(scores, [objective.metric for objective in sweep.objectives]):
+        return replace(ending, outcome=Outcome.DIVERGED, reason=reason, model=None)
+    return ending
 
 
 def is_unscored(reason: str) -> bool:

@@ -11,10 +11,17 @@ from rothamsted import tags
 from rothamsted.analysis.told_replicates import replicates_of
 from rothamsted.analysis.values import Replicate
 from rothamsted.records import MetricPoint, Outcome
+from rothamsted.studies import Study
 from rothamsted.studies.repeated import TIMES
+from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.worker.trial import TrialRun
 from rothamsted.tracking import read_history
+
+
+def may_be_copies(study: Study | ForeignStudy) -> bool:
+    """Whether nobody has promised that the seed reaches what is trained: a study of the full contract does."""
+    return isinstance(study, ForeignStudy) or study.function is not None
 
 
 def seed_without_effect(trial: TrialRun, replicate: int) -> str:

@@ -23,7 +23,7 @@ from rothamsted.sweeping.run_points import metric_points
 from rothamsted.sweeping.scores import scored, scores_of, sources_of
 from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.population_judge import PopulationJudge
-from rothamsted.sweeping.worker.trial import ReplicateRun
+from rothamsted.sweeping.worker.trial_runs import ReplicateRun
 from rothamsted.tracking import find_run, read_history
 from rothamsted.tracking.projects.command import run_variables
 

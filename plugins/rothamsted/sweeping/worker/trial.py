@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.objectives import not_finite, objective_key
+from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.values import Replicate
-from rothamsted.errors import StudyError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.sweeping import trial_summary as aggregate
@@ -23,32 +22,20 @@ from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.histories import History, histories_of
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.run_points import closing_points, curve_points, metric_points, written_once
-from rothamsted.sweeping.scores import check_measured, last_values, scored, scores_of
+from rothamsted.sweeping.scores import last_values, scores_of
 from rothamsted.sweeping.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
 from rothamsted.sweeping.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
 from rothamsted.sweeping.worker.earlier import Earlier, restore
 from rothamsted.sweeping.worker.model_log import ModelLogger, Trained, TrialModels
 from rothamsted.sweeping.worker.rescored import rescore
 from rothamsted.sweeping.worker.trial_judge import TrialJudge
-from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
+from rothamsted.sweeping.worker.trial_runs import ReplicateRun, TrialRuns, by_text
 from rothamsted.tracking import run_link
 
 JUDGED = (Outcome.FINISHED, Outcome.DIVERGED)  # whose curves a pruner sees
 TRACEBACK = "traceback.txt"
 OUTPUT = "output.txt"
 _REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BECAUSE}  # where an ending's reason goes
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplicateRun:
-    """One replicate that is about to run."""
-
-    replicate: int
-    seed: int
-    config: Any  # of the study; of a foreign project the parameters of its entry point
-    run_id: str
-    attempt: int
-    logged: frozenset[tuple[str, int]]  # (metric, step) that an earlier session has logged already
 
 
 @dataclass(kw_only=True)
@@ -145,24 +132,6 @@ class TrialRun:
         if replicate.logged:
             points = [p for p in points if (p.key, p.step) not in replicate.logged]
         self.context.recorder.log(replicate.run_id, metrics=points)
-
-    def complete(self, ending: Ending) -> Ending:
-        """An ending with its composite metrics.
-
-        One that lacks a metric that the file asks for has failed; one whose objective is not finite, diverged.
-        """
-        sweep = self.context.sweep
-        ending = replace(ending, history=tuple(scored(m, sweep) for m in ending.history))
-        if ending.outcome is not Outcome.FINISHED:
-            return ending
-        try:
-            check_measured(ending.history, sweep)
-            scores = scores_of(ending.history, sweep)
-        except StudyError as error:
-            return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
-        if reason := not_finite(scores, [objective.metric for objective in sweep.objectives]):
-            return replace(ending, outcome=Outcome.DIVERGED, reason=reason, model=None)
-        return ending
 
     def end(self, replicate: ReplicateRun, ending: Ending) -> Replicate:
         """Write how a replicate ended, its ending being complete; whether its result is kept is the worker's."""

@@ -36,6 +36,18 @@ def name_runs(context: Opened, lease: Lease) -> dict[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplicateRun:
+    """One replicate that is about to run."""
+
+    replicate: int
+    seed: int
+    config: Any  # of the study; of a foreign project the parameters of its entry point
+    run_id: str
+    attempt: int
+    logged: frozenset[tuple[str, int]]  # (metric, step) that an earlier session has logged already
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialRuns:
     """The runs of a trial in the hands of one worker. Whatever is written to the search raises LostError if it is lost.
 
