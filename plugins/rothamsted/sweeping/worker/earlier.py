@@ -24,7 +24,6 @@ from rothamsted.sweeping.attempts import Attempts
 from rothamsted.sweeping.histories import History
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.scores import constrained
-from rothamsted.sweeping.worker.model_log import ModelNote
 from rothamsted.tracking import FoundRun, find_run, find_runs
 
 TRIAL_RUN = "trial"  # beside the replicates' numbers, among the ids of a trial's runs
@@ -46,7 +45,6 @@ class Earlier:
     told: frozenset[int] = frozenset()  # replicates that the search was told of
     interrupted: dict[int, FoundRun] = field(default_factory=dict)  # runs that can go on, by replicate
     failed: dict[int, FoundRun] = field(default_factory=dict)  # runs of failures that were not told, by replicate
-    notes: dict[int, ModelNote] = field(default_factory=dict)  # what became of models, by replicate
 
     @property
     def open(self) -> list[int]:
@@ -89,8 +87,6 @@ def told_before(context: Opened, lease: Lease, assignment: Assignment) -> Earlie
     earlier.told = frozenset(r.number for r in told)
     done = [r for r in told if r.outcome != Outcome.FAILED or attempts.is_given_up(r.number)]
     earlier.results.update({r.number: r for r in done})
-    notes = {r.number: ModelNote(uri=r.model, problem=r.model_problem) for r in done if r.model or r.model_problem}
-    earlier.notes.update(notes)
     if assignment.has_run:
         is_lone = any(r.run_id == attributes[tags.RUN_ID] for r in told)
         earlier.run_id = "" if is_lone else attributes[tags.RUN_ID]
@@ -122,8 +118,6 @@ def _keep(earlier: Earlier, replicate: int, run: FoundRun, assignment: Assignmen
     outcome = run.tags.get(tags.OUTCOME)
     if (run.status, outcome) in _ENDED:
         earlier.results[replicate] = _result_of_run(replicate, run, assignment, sweep)
-        if note := ModelNote.from_tags(run.tags):
-            earlier.notes[replicate] = note
     elif run.status != RunStatus.FAILED or (sweep.is_foreign and outcome is None):
         earlier.interrupted[replicate] = run  # nobody has said how it ended; a foreign process may set the status
     else:
@@ -147,6 +141,8 @@ def _result_of_run(replicate: int, run: FoundRun, assignment: Assignment, sweep:
         reason="" if is_finished else reason,
         stopped_early=run.tags.get(tags.STOPPED_EARLY, "") if is_finished else "",
         attempt=int(run.tags.get(tags.ATTEMPT, 1)),
+        model=run.tags.get(tags.MODEL, ""),
+        model_problem=run.tags.get(tags.MODEL_PROBLEM, ""),
     )
 
 

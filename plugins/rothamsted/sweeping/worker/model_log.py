@@ -18,7 +18,7 @@ import numpy as np
 from rothamsted import tags
 from rothamsted.analysis.ranking import means_of, ranked
 from rothamsted.analysis.read_search import KEYS, dataset_of
-from rothamsted.analysis.values import Dataset
+from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.errors import UserError
 from rothamsted.records import MetricPoint
 from rothamsted.search import ToldTrial
@@ -42,9 +42,9 @@ class ModelNote:
     problem: str = ""
 
     @classmethod
-    def from_tags(cls, run_tags: Mapping[str, str]) -> ModelNote | None:
-        """The note that a run's tags hold; None where there is nothing to be said."""
-        note = cls(uri=run_tags.get(tags.MODEL, ""), problem=run_tags.get(tags.MODEL_PROBLEM, ""))
+    def of(cls, replicate: Replicate) -> ModelNote | None:
+        """What became of the model of a replicate that has ended; None where there is nothing to be said."""
+        note = cls(uri=replicate.model, problem=replicate.model_problem)
         return note if note.uri or note.problem else None
 
     def as_told(self) -> dict[str, str]:

@@ -26,7 +26,7 @@ from rothamsted.sweeping.scores import last_values, scores_of
 from rothamsted.sweeping.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
 from rothamsted.sweeping.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
 from rothamsted.sweeping.worker.earlier import Earlier, restore
-from rothamsted.sweeping.worker.model_log import ModelLogger, Trained, TrialModels
+from rothamsted.sweeping.worker.model_log import ModelLogger, ModelNote, Trained, TrialModels
 from rothamsted.sweeping.worker.rescored import rescore
 from rothamsted.sweeping.worker.trial_judge import TrialJudge
 from rothamsted.sweeping.worker.trial_runs import ReplicateRun, TrialRuns, by_text
@@ -67,6 +67,7 @@ class TrialRun:
         earlier = restore(context, lease, assignment)
         if context.is_rescored:
             rescore(context, lease, assignment, earlier)
+        notes = {number: note for number, one in earlier.results.items() if (note := ModelNote.of(one)) is not None}
         trial = cls(
             context=context,
             lease=lease,
@@ -74,7 +75,7 @@ class TrialRun:
             earlier=earlier,
             runs=TrialRuns(context=context, lease=lease, assignment=assignment),
             judge=TrialJudge(context=context, lease=lease, prunes=assignment.prunes),
-            models=TrialModels(logger=models, context=context, kept=assignment.models, notes=dict(earlier.notes)),
+            models=TrialModels(logger=models, context=context, kept=assignment.models, notes=notes),
             run_id=earlier.run_id,
             once=written_once(context.sweep),
             pruned=lease.attributes.get(tags.PRUNED, ""),
