@@ -15,6 +15,7 @@ from projects.image_classifier.config import Config
 from projects.image_classifier.data.load import load_images
 from projects.image_classifier.models import build_network
 from projects.image_classifier.network import family_settings
+from projects.training.batches import steps_per_epoch
 
 ROWS_MEASURED_AT_ONCE = 4096
 
@@ -36,7 +37,7 @@ def classify_images(config: Config) -> None:
     for _ in range(config.epochs):
         network.train()
         order = torch.randperm(len(y))
-        for rows in order[: len(y) // config.batch_size * config.batch_size].split(config.batch_size):
+        for rows in order.split(config.batch_size):
             optimizer.zero_grad()
             functional.cross_entropy(network(prepared(x[rows])), y[rows]).backward()
             optimizer.step()
@@ -63,7 +64,7 @@ def classify_characters(config: CharactersConfig) -> None:
     def scores_of(images: torch.Tensor) -> torch.Tensor:
         return network((images.float().flatten(1) / 255 - mean) / std)
 
-    n_steps, n_batches = n_steps_of(config, len(y)), len(y) // config.batch_size
+    n_steps, n_batches = n_steps_of(config, len(y)), steps_per_epoch(config.batch_size, len(y))
     measured = {round(point * n_steps / config.evals) for point in range(1, config.evals + 1)}
     for step in range(n_steps):
         if step % n_batches == 0:

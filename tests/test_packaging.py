@@ -110,7 +110,7 @@ NAMES = {
 # What is used without an import: an option of Optuna's, programs.
 WITHOUT_IMPORT = {"cmaes", "plotly", "optuna-dashboard", "uv"}
 # tensorboard is an extra, and whoever asks for it is told what to install; torch is there where a user's model is.
-OPTIONAL = {"tensorboard", "torch"}
+OPTIONAL = {"ray", "tensorboard", "torch"}
 
 
 def imported(folder: Path) -> set[str]:

@@ -14,15 +14,16 @@ from importlib import import_module
 from rich.console import Console
 
 from rothamsted.analysis.analyze import QUICK, analyze, settings_of
-from rothamsted.executors import Executor
+from rothamsted.executors import Executor, ask_first
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.result import SessionResult
-from rothamsted.spec import Sweep
+from rothamsted.spec import Sweep, n_workers
 from rothamsted.studies import Study
 from rothamsted.sweeping.coordinator.coordinator import Coordinator
+from rothamsted.sweeping.coordinator.job import job_of
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Opened, Place
@@ -41,6 +42,9 @@ def run(
         UserError: in one line, before anything has been made.
     """
     policy = policy_of(sweep, place.root)
+    asked = job_of(sweep, tracking_uri=place.tracking_uri, until=None, uses_gpu=study.uses_gpu)
+    for line in ask_first(executor, asked, n_workers(sweep)):
+        console.print(line, soft_wrap=True, markup=False)
     until = time.time() + sweep.timeout if sweep.timeout else None  # of all stages together
     say, stage = sayer(console), follow_up.first_of(sweep, place.question)
     while True:

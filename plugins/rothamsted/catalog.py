@@ -119,6 +119,7 @@ EXECUTORS: Registry[Any] = Registry(
     {
         "local": "rothamsted.executors.local:LocalExecutor",
         "in_process": "rothamsted.executors.in_process:InProcessExecutor",
+        "ray": "rothamsted.executors.ray_crew:RayExecutor",
     },
 )
 

@@ -27,6 +27,7 @@ RESUMED_FROM_STEP = "rothamsted.resumed_from_step"  # step at which the stage be
 MODEL = "rothamsted.model"  # URI of the model that the run's training made: models:/m-...
 MODEL_PROBLEM = "rothamsted.model_problem"  # one line, where its model could not be logged
 KEPT = "rothamsted.kept"  # whose weights a model has, on it and on its run: step 40, best val_accuracy
+DEVICE = "rothamsted.device"  # on a replicate: the GPU that its worker was given; none without
 CODE_DIGEST = "rothamsted.code_digest"  # SHA-256 of the study's source files; several joined by +
 STARTED = "rothamsted.started"  # on a sweep's run: "call", or the address that `mlflow run` was given, where not `.`
 BY_CALL = "call"  # value of STARTED of a sweep that a Python call started

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import numpy as np
-
-from projects.batch_size.batches import n_rows_of
 from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS, RTOL, VARIES, Config, is_longer, static_key
 from projects.batch_size.data import DataConfig, DataProblem, load_dataset
 from projects.batch_size.data.config import data_folder
 from projects.batch_size.data.mnist import prepare_mnist
 from projects.batch_size.data.mnist1m import prepare_mnist1m
+from projects.training.batches import n_rows_of
+from projects.training.late import imported_late
 from rothamsted.studies import Keep, Metric, Study, main
-
-if TYPE_CHECKING:
-    from projects.batch_size.train import Measurement
-    from projects.batch_size.trained import TrainedModel
-
-
-def train(
-    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement | None, None, list[TrainedModel]]:
-    """`projects.batch_size.train.train`; JAX is imported when it starts, so that --help does without."""
-    from projects.batch_size.train import train as train_members
-
-    return (yield from train_members(configs, state))
 
 
 def data_digest(config: Config) -> str:
@@ -69,7 +55,7 @@ def _into_own_folder(
 STUDY = Study(
     name="batch_size",
     config=Config,
-    train=train,
+    train=imported_late("projects.batch_size.train"),
     varies=VARIES,
     rtol=RTOL,
     static_key=static_key,
@@ -96,6 +82,7 @@ STUDY = Study(
     },
     rows=rows,
     keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

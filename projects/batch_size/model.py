@@ -16,6 +16,7 @@ import optax
 
 from projects.batch_size.config import Config
 from projects.batch_size.parameterization import LayerScales
+from projects.training.counted import mean_over_rows
 
 ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "gelu": jax.nn.gelu, "linear": lambda h: h}
 
@@ -87,10 +88,7 @@ def loss_of(out: jax.Array, y: jax.Array, loss: str, counts: jax.Array | None = 
     else:
         targets = jax.nn.one_hot(y, out.shape[1], dtype=out.dtype) if y.ndim == 1 else y
         losses = (out - targets) ** 2  # (row, output)
-    if counts is None:
-        return jnp.mean(losses)
-    of_rows = losses if losses.ndim == 1 else jnp.mean(losses, axis=1)
-    return jnp.sum(of_rows * counts) / jnp.sum(counts)
+    return mean_over_rows(losses, counts)
 
 
 def accuracy_of(out: jax.Array, y: jax.Array) -> jax.Array:

@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import optax
 
 from projects.batch_size.arrays import Arrays, Rows
-from projects.batch_size.batches import NO_ROW
 from projects.batch_size.config import MOST_MEASURED_TRAIN_ROWS, Config
 from projects.batch_size.data.teacher import sample_teacher
 from projects.batch_size.model import Parameters, accuracy_of, loss_of, network
 from projects.batch_size.optimizer import Hyper, apply_direction, direction
 from projects.batch_size.parameterization import LayerScales, layer_scales
 from projects.batch_size.schedule import lr_factor
+from projects.training.counted import filled
 
 N_WARM_PROGRAMS = 32  # in a worker; an older one comes back from JAX's persistent cache
 ORIGIN_CHUNK_ROWS = 8192  # the hidden units of a million rows would not fit in memory
@@ -206,8 +206,7 @@ class _Recipe(NamedTuple):
             return self._draw(_BATCHES, step, self.key.batch_size), None, None
         chosen, counts = rows[index], None  # (row,)
         if self.has_part:
-            counts = (chosen != NO_ROW).astype(self.hyper.gamma.dtype)
-            chosen = jnp.where(chosen == NO_ROW, chosen[0], chosen)  # a row of this batch: no NaN comes in by a filler
+            chosen, counts = filled(chosen, self.hyper.gamma.dtype)
         kept = self.origin.outputs
         batch = Rows(self.arrays.train.x[chosen], self.arrays.train.y[chosen])
         return batch, None if kept is None else kept.train[chosen], counts

@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from projects.batch_size.program import Members, Origin
-from projects.training import state as training_state
-from projects.training.state import Kept, check_fits, held, without_kept
+from projects.training.state import Kept, held
+from projects.training.trees import flat_arrays, leaves_in, named_leaves
 
 
 class Progress(NamedTuple):
@@ -27,56 +27,34 @@ class Progress(NamedTuple):
     steps_to_target: np.ndarray  # (member,) steps; NaN where the target loss has not been reached
 
 
-def keep(progress: Progress, kept: Kept, mask: np.ndarray) -> None:
-    """Let the models of some members have the parameters as they are now."""
-    training_state.keep(flat_state(progress, {}), kept, mask)
-
-
 def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:
     """The arrays from which training goes on bit for bit, and those that are kept for the models."""
-    n_members = len(progress.diverged)
-    state = {
+    return {
         "step": np.asarray(progress.step, np.int64),
         "diverged": progress.diverged.copy(),
         "steps_to_target": progress.steps_to_target.copy(),
+        **flat_arrays(_named_leaves(progress), len(progress.diverged)),
+        **held(kept),
     }
-    for name, leaf in _named_leaves(progress).items():
-        array = np.array(leaf)
-        state[name] = array if n_members > 1 else array[None]
-    return state | held(kept)
 
 
 def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
-    """The population that `flat_state` wrote down; outputs at theta_0 are left to be computed again.
+    """The population that `flat_state` wrote down, given the same one at step 0.
 
-    Args:
-        start: The same population at step 0, which gives names, shapes and types.
-        state: From `flat_state`.
-
-    Raises:
-        ValueError: The state is of another population: an array is missing, left over, or has another shape
-            or type.
+    Outputs at theta_0 are left to be computed again. A state of another population is a ValueError, see `leaves_in`.
     """
-    state = without_kept(state)
-    check_fits(state, flat_state(start, {}), owner="this population", has="these configs have")
-    n_members = len(start.diverged)
-    leaves = [state[name] if n_members > 1 else state[name][0] for name in _named_leaves(start)]
+    leaves = leaves_in(state, list(_named_leaves(start)), flat_state(start, {}), len(start.diverged))
     shape = jax.tree.structure((start.members, start.origin.parameters))
     members, origin = jax.tree.unflatten(shape, leaves)
-    return Progress(
-        int(state["step"]),
-        members,
-        Origin(origin, None),
-        state["diverged"].copy(),
-        state["steps_to_target"].copy(),
-    )
+    diverged, reached = (state[name].copy() for name in ("diverged", "steps_to_target"))
+    return Progress(int(state["step"]), members, Origin(origin, None), diverged, reached)
 
 
 def _named_leaves(progress: Progress) -> dict[str, Any]:
     """Leaves by path, in the order in which JAX flattens them: parameters, optimiser state, theta_0."""
-    trees = {"parameters": progress.members.parameters, "optimizer": progress.members.optimizer}
-    leaves = {}
-    for tree_name, tree in {**trees, "origin": progress.origin.parameters}.items():
-        for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-            leaves[f"{tree_name}/{jax.tree_util.keystr(path, simple=True, separator='/')}"] = leaf
-    return leaves
+    members = progress.members
+    return {
+        **named_leaves({"parameters": members.parameters}),
+        **named_leaves({"optimizer": members.optimizer}),
+        **named_leaves({"origin": progress.origin.parameters}),
+    }

@@ -5,47 +5,32 @@ The study contract of docs/design.md, with no word of who drives it. What is com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from projects.batch_size.arrays import Arrays, device_arrays
-from projects.batch_size.batches import batch_rows, n_rows_of
 from projects.batch_size.config import Config, precision_of, shared_static_key
 from projects.batch_size.data import DataProblem, Dataset, load_dataset
 from projects.batch_size.model import initial_parameters
 from projects.batch_size.optimizer import Hyper
 from projects.batch_size.program import Origin, Program, compiled_program
-from projects.batch_size.state import Progress, flat_state, keep, restored
+from projects.batch_size.state import Progress, flat_state, restored
 from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.trained import TrainedModel
+from projects.training.batches import batch_rows, n_rows_of
+from projects.training.loop import measured
 from projects.training.measured import evenly_measured
+from projects.training.measurement import Measurement
 from projects.training.state import Kept, kept_in
+from projects.training.trees import stacked
 
 N_EXAMPLE_ROWS = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One measurement of every member.
-
-    `metrics` are train_loss and train_accuracy (on at most 1,024 training rows, where data are online on rows
-    drawn for it), val_loss and val_accuracy, learning_rate (of the last update), grad_norm (of the measured
-    training loss), weight_norm, samples_seen; with a target_loss also steps_to_target and samples_to_target,
-    NaN until val_loss has been measured at or below it. There are accuracies where there are classes.
-    """
-
-    step: int
-    epoch: float | None
-    metrics: dict[str, np.ndarray]  # name -> (member,)
-    diverged: np.ndarray  # (member,) bool: a training loss or a parameter was NaN or infinite
-    state: Callable[[], dict[str, np.ndarray]]
-    keep: Callable[[np.ndarray], None]  # a model gets the weights of the step at which this was called last
+_BATCHES = 1  # a stream of the seed; 0 draws the initial weights
 
 
 def train(
@@ -56,6 +41,11 @@ def train(
     The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
     the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set
     up.
+
+    Metrics are train_loss and train_accuracy (on at most 1,024 training rows, where data are online on rows drawn for
+    it), val_loss and val_accuracy, learning_rate (of the last update), grad_norm (of the measured training loss),
+    weight_norm, samples_seen; with a target_loss also steps_to_target and samples_to_target, NaN until val_loss has
+    been measured at or below it. There are accuracies where there are classes.
 
     Args:
         configs: Members; equal in `static_key`.
@@ -73,19 +63,7 @@ def train(
     if state is not None:
         run.advance(now, now.step)  # no update: it is compiled before the clock of training starts
         yield None
-    for step in run.measured_steps():
-        if now.step < step or (step == 0 and state is None):
-            if now.diverged.all():
-                break
-            now, metrics = run.advance(now, step)
-            yield Measurement(
-                step=step,
-                epoch=run.epoch(step),
-                metrics=metrics,
-                diverged=now.diverged.copy(),
-                state=partial(flat_state, now, kept),
-                keep=partial(keep, now, kept),
-            )
+    now = yield from measured(run, now, kept, flat_state, is_resumed=state is not None)
     return run.models(now, kept)
 
 
@@ -115,8 +93,8 @@ class _Run(NamedTuple):
             is_population=len(configs) > 1,
             has_part=n_rows < n_steps * key.batch_size,
         )
-        hyper = _stacked([_hyper(config) for config in configs])
-        seeds = _stacked([np.uint32(config.seed) for config in configs])
+        hyper = stacked([_hyper(config) for config in configs])
+        seeds = stacked([np.uint32(config.seed) for config in configs])
         return cls(configs, key, data, n_steps, n_rows, program, hyper, seeds)
 
     def measured_steps(self) -> list[int]:
@@ -129,7 +107,7 @@ class _Run(NamedTuple):
         dtype = np.dtype(precision_of(self.key))
         drawn = [initial_parameters(config, self.program.scales, dtype) for config in self.configs]
         with self._precision():
-            parameters = jax.device_put(_stacked(drawn))
+            parameters = jax.device_put(stacked(drawn))
             members = self.program.start(parameters, self.hyper)
         n_members = len(self.configs)
         origin = Origin(parameters if self.key.centered else None, None)
@@ -147,7 +125,7 @@ class _Run(NamedTuple):
     def advance(self, now: Progress, step: int) -> tuple[Progress, dict[str, np.ndarray]]:
         rows = self._rows(now.step, step - now.step)
         with self._precision():
-            members, measured = self.program.advance(
+            members, numbers = self.program.advance(
                 now.members,
                 now.origin,
                 self.hyper,
@@ -157,7 +135,7 @@ class _Run(NamedTuple):
                 np.int32(now.step),
                 np.int32(step - now.step),
             )
-            values = np.asarray(measured).reshape(len(self.configs), -1)  # (member, metric + 1)
+            values = np.asarray(numbers).reshape(len(self.configs), -1)  # (member, metric + 1)
         metrics = dict(zip(self.program.metric_names, values.T[:-1].astype(np.float64), strict=True))
         metrics["samples_seen"] = np.full(len(values), float(self._rows_until(step)))
         reached = self._steps_to_target(now.steps_to_target, metrics["val_loss"], step)
@@ -192,9 +170,9 @@ class _Run(NamedTuple):
         for seed in {config.seed for config in self.configs}:
             of_seed[seed] = np.zeros(shape, np.int32)
             of_seed[seed][:n_steps] = batch_rows(
-                seed, first_step, n_steps, self.key.batch_size, len(self.data.train_x), self.n_rows
+                [seed, _BATCHES], first_step, n_steps, self.key.batch_size, len(self.data.train_x), self.n_rows
             )
-        return _stacked([of_seed[config.seed] for config in self.configs])
+        return stacked([of_seed[config.seed] for config in self.configs])
 
     def _rows_until(self, step: int) -> int:
         return min(step * self.key.batch_size, self.n_rows)
@@ -244,10 +222,3 @@ def _hyper(config: Config) -> Hyper:
     dtype = np.dtype(precision_of(config)).type
     own = config.optimizer
     return Hyper(*map(dtype, (own.lr, config.gamma, own.momentum, own.beta1, own.beta2, own.weight_decay)))
-
-
-def _stacked(members: Sequence[Any]) -> Any:
-    """One tree for a population: a member's own where it is alone, else with a leading member axis."""
-    if len(members) == 1:
-        return members[0]
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *members)

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from projects.emnist_mlp.config import MOST_MEASURED_TRAIN_ROWS, RTOL, VARIES, Config, is_longer
 from projects.emnist_mlp.data import DataProblem, load_dataset
 from projects.emnist_mlp.data.config import FOLDER
 from projects.emnist_mlp.data.emnist import prepare_emnist
 from projects.emnist_mlp.data.synthetic import prepare_synthetic
+from projects.training.late import imported_late
 from rothamsted.studies import Keep, Metric, Study, main
-
-if TYPE_CHECKING:
-    from projects.emnist_mlp.train import Measurement
-    from projects.emnist_mlp.trained import TrainedModel
-
-
-def train(
-    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement | None, None, list[TrainedModel]]:
-    """`projects.emnist_mlp.train.train`; torch is imported when it starts, so that --help does without."""
-    from projects.emnist_mlp.train import train as train_members
-
-    return (yield from train_members(configs, state))
 
 
 def data_digest(config: Config) -> str:
@@ -52,7 +36,7 @@ def prepare_balanced(*, source: str | None = None, target: Path | None = None) -
 STUDY = Study(
     name="emnist_mlp",
     config=Config,
-    train=train,
+    train=imported_late("projects.emnist_mlp.train"),
     varies=VARIES,
     rtol=RTOL,
     extends=is_longer,
@@ -75,6 +59,7 @@ STUDY = Study(
     },
     rows=rows,
     keeps=lambda config: Keep(metric="validation/loss", direction="minimize"),
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from projects.emnist_mlp.activations import ACTIVATIONS
 from projects.emnist_mlp.data.config import DataConfig
+from projects.training.batches import steps_per_epoch
 
 # Members of one population may differ in these: they are trained in turn, each on its own.
 VARIES = frozenset(
@@ -123,8 +124,8 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     regularization: RegularizationConfig = Field(default=RegularizationConfig())
     augment: AugmentConfig = Field(default=AugmentConfig())
     data: DataConfig = Field(default=DataConfig())
-    batch_size: int = Field(default=128, ge=1, description="rows a step; rows left over sit an epoch out")
-    epochs: float = Field(default=10.0, gt=0, description="passes over the training rows, unless steps is given")
+    batch_size: int = Field(default=128, ge=1, description="rows a step; the last of an epoch has those left")
+    epochs: float = Field(default=10.0, gt=0, description="passes over all training rows, unless steps is given")
     steps: int | None = Field(default=None, ge=1, description="updates, for runs that differ in their number of rows")
     evals: int = Field(default=10, ge=1, description="measurements after the one at step 0, evenly spaced")
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="where to compute")
@@ -139,7 +140,7 @@ def n_steps_of(config: Config, n_train: int) -> int:
     """Updates of a whole run on `n_train` rows."""
     if config.steps is not None:
         return config.steps
-    return max(1, math.floor(config.epochs * (n_train // config.batch_size) + 1e-9))
+    return max(1, math.floor(config.epochs * steps_per_epoch(config.batch_size, n_train) + 1e-9))
 
 
 def is_longer(new: Config, old: Config) -> bool:

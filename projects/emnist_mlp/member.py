@@ -13,9 +13,10 @@ from projects.emnist_mlp.config import Config
 from projects.emnist_mlp.data.dataset import Rows
 from projects.emnist_mlp.distort import Strength, distort
 from projects.emnist_mlp.network import Network
-from projects.emnist_mlp.streams import Purpose, generator_of, order_of
+from projects.emnist_mlp.streams import Purpose, generator_of
 from projects.emnist_mlp.trained import TrainedModel
 from projects.emnist_mlp.updates import decay, lr_at, make_rule, penalty
+from projects.training.batches import batch_rows, steps_per_epoch
 
 N_EXAMPLE_ROWS = 5
 _CHUNK_ROWS = 4096  # measured at a time
@@ -52,7 +53,7 @@ class Member:
         self._config, self._arrays, self._n_steps = config, arrays, n_steps
         self._strength = Strength(config.augment.affine, config.augment.elastic, config.augment.noise)
         self._n_train = len(arrays.train.y)
-        self._order: tuple[int, torch.Tensor] | None = None  # of the present epoch
+        self._epoch: tuple[int, torch.Tensor] | None = None  # the present one, and its rows (step, row)
         self._network = Network(
             n_inputs=arrays.train.x[0].numel(),
             hidden_dims=config.model.hidden_dims,
@@ -83,11 +84,14 @@ class Member:
 
     def batch(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The images (row, 28, 28), 0 to 1, distorted as the config says, and classes (row,) of one update."""
-        epoch, offset = divmod(index, self._n_train // self._config.batch_size)
-        if self._order is None or self._order[0] != epoch:
-            order = torch.from_numpy(order_of(self._config.seed, epoch, self._n_train))
-            self._order = epoch, order.to(self._config.device)
-        rows = self._order[1][offset * self._config.batch_size : (offset + 1) * self._config.batch_size]
+        size = self._config.batch_size
+        n_steps = steps_per_epoch(size, self._n_train)
+        epoch, offset = divmod(index, n_steps)
+        if self._epoch is None or self._epoch[0] != epoch:
+            stream = [self._config.seed, Purpose.BATCHES]
+            rows = batch_rows(stream, epoch * n_steps, n_steps, size, self._n_train, ends_with_epoch=True)
+            self._epoch = epoch, torch.from_numpy(rows).long().to(self._config.device)
+        rows = self._epoch[1][offset, : self._n_train - offset * size]  # of the last batch those that there are
         x = self._arrays.train.x[rows].float().div_(255)
         if self._config.augment.is_on:
             generator = generator_of(self._config.seed, Purpose.DISTORTION, index, self._config.device)

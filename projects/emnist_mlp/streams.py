@@ -25,8 +25,3 @@ def generator_of(seed: int, purpose: Purpose, index: int, device: str | torch.de
     """torch's generator for one purpose at one step."""
     state = np.random.SeedSequence([seed, purpose, index]).generate_state(1, np.uint64)
     return torch.Generator(device).manual_seed(int(state[0] >> np.uint64(1)))
-
-
-def order_of(seed: int, epoch: int, n_rows: int) -> np.ndarray:
-    """The order of the rows in one epoch: a fresh permutation, int64 (row,)."""
-    return np.random.default_rng([seed, Purpose.BATCHES, epoch]).permutation(n_rows)

@@ -5,8 +5,7 @@ The study contract of docs/design.md, with no word of who drives it. What one tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -19,29 +18,11 @@ from projects.emnist_mlp.data.split import stratified_order
 from projects.emnist_mlp.member import N_EXAMPLE_ROWS, Arrays, Member, placed
 from projects.emnist_mlp.trained import TrainedModel
 from projects.pictures.grid import picture_grid
+from projects.training.batches import rows_seen
 from projects.training.measured import evenly_measured
+from projects.training.measurement import Artifacts, Measurement
 
 N_PICTURED, N_COLUMNS = 48, 8
-
-Artifacts = Sequence[Mapping[str, str | bytes]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One measurement of every member.
-
-    `metrics` are train/ and validation/ with loss (cross-entropy, without smoothing and penalties) and
-    accuracy (0 to 1), gap/accuracy (train less validation), learning_rate (of the last update), weight_norm,
-    samples_seen. Training rows are at most 4,096, without dropout and distortions.
-    """
-
-    step: int
-    epoch: float | None
-    metrics: dict[str, np.ndarray]  # name -> (member,)
-    diverged: np.ndarray  # (member,) bool: a training loss was NaN or infinite
-    state: Callable[[], dict[str, np.ndarray]]
-    keep: Callable[[np.ndarray], None]  # a model gets the weights of the step at which this was called last
-    artifacts: Callable[[], Artifacts] | None = None
 
 
 def train(
@@ -51,6 +32,10 @@ def train(
 
     The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after the last
     step. Ends early when every member has diverged. After a resume None comes first, when everything is set up.
+
+    Metrics are train/ and validation/ with loss (cross-entropy, without smoothing and penalties) and accuracy (0 to
+    1), gap/accuracy (train less validation), learning_rate (of the last update), weight_norm, samples_seen. Training
+    rows are at most 4,096, without dropout and distortions. A member diverges where its training loss is not finite.
 
     Args:
         configs: Members; equal in all that may not vary.
@@ -83,11 +68,12 @@ def train(
         done = step
         found = [member.measure(step) for member in members]
         metrics = {name: np.array([of_member[name] for of_member in found]) for name in found[0]}
-        metrics["samples_seen"] = np.full(len(members), float(step * first.batch_size))
+        n_seen = rows_seen(step, first.batch_size, len(data.train.y))
+        metrics["samples_seen"] = np.full(len(members), float(n_seen))
         diverged = diverged | ~np.isfinite(metrics["train/loss"])
         yield Measurement(
             step=step,
-            epoch=step / (len(data.train.y) // first.batch_size),
+            epoch=n_seen / len(data.train.y),
             metrics=metrics,
             diverged=diverged.copy(),
             state=partial(_state, members, step, diverged),

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
-
 from projects.files.problem import DataProblem
 from projects.global_workspace.config import TERMS, Config
 from projects.global_workspace.data.prepare import prepare_simple_shapes
 from projects.global_workspace.population import RTOL, VARIES, is_longer, static_key
+from projects.training.late import imported_late
 from rothamsted.studies import Keep, Metric, Study, main
-
-if TYPE_CHECKING:
-    from projects.global_workspace.train import Measurement
-    from projects.global_workspace.trained import TrainedModel
-
-
-def train(
-    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement | None, None, list[TrainedModel]]:
-    """`projects.global_workspace.train.train`; JAX is imported when it starts, so that --help does without."""
-    from projects.global_workspace.train import train as train_members
-
-    return (yield from train_members(configs, state))
 
 
 def data_digest(config: Config) -> str:
@@ -50,7 +33,7 @@ def rows(config: Config) -> dict[str, int]:
 STUDY = Study(
     name="global_workspace",
     config=Config,
-    train=train,
+    train=imported_late("projects.global_workspace.train"),
     varies=VARIES,
     rtol=RTOL,
     static_key=static_key,
@@ -80,6 +63,7 @@ STUDY = Study(
     },
     rows=rows,
     keeps=lambda config: Keep(metric="probe/synergy_accuracy", direction="maximize", reduce="last"),
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

@@ -211,8 +211,8 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
 class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     """How long and on what."""
 
-    epochs: int = Field(default=30, ge=1, description="passes over the training rows")
-    batch_size: int = Field(default=256, ge=2, description="rows a step")
+    epochs: int = Field(default=30, ge=1, description="passes over the training rows, each row once a pass")
+    batch_size: int = Field(default=256, ge=2, description="rows a step; the last of an epoch has those left")
     n_pairs: int | None = Field(
         default=None,
         ge=2,

@@ -18,6 +18,9 @@ import optax
 from projects.global_workspace.config import TERMS
 from projects.global_workspace.data.config import DOMAINS
 from projects.global_workspace.model import Parameters, decode, encode, fuse, logit_scale
+from projects.training.counted import mean_over_rows
+
+_NOBODY = -1e9  # the logit of an item that only fills a place: its share is 0, and nothing becomes infinite
 
 
 class Rows(NamedTuple):
@@ -25,6 +28,7 @@ class Rows(NamedTuple):
 
     domains: dict[str, jax.Array]  # (row, d) by domain
     targets: jax.Array  # (row, target): 0 or 1
+    counts: jax.Array | None = None  # (row,): 1, or 0 where a row fills a place of its batch; None: all count
 
 
 class Coefficients(NamedTuple):
@@ -69,7 +73,7 @@ def terms_of(
         **fused_terms(parameters, paired, matched, shares, parts),
         **one_domain_terms(parameters, mask, alone, free, parts),
         "translation": translation_term(parameters, paired, matched, parts),
-        "contrastive": contrastive_term(paired, logit_scale(parameters)),
+        "contrastive": contrastive_term(paired, logit_scale(parameters), matched.counts),
     }
 
 
@@ -88,10 +92,10 @@ def one_domain_terms(
     for domain, other in (DOMAINS, DOMAINS[::-1]):
         z = jnp.tanh(alone[domain])  # (row, workspace)
         x = rows.domains[domain]
-        there.append(mse(decode(parameters, domain, z, parts.dims[domain]).vector, x))
+        there.append(mse(decode(parameters, domain, z, parts.dims[domain]).vector, x, rows.counts))
         translated = decode(parameters, other, z, parts.dims[other]).vector
         again = jnp.tanh(encode(parameters, other, translated, mask))
-        back.append(mse(decode(parameters, domain, again, parts.dims[domain]).vector, x))
+        back.append(mse(decode(parameters, domain, again, parts.dims[domain]).vector, x, rows.counts))
     return {"demi_cycle": mean(there), "cycle": mean(back)}
 
 
@@ -100,7 +104,7 @@ def translation_term(parameters: Parameters, paired: Mapping[str, jax.Array], ro
     errors = []
     for source, target in (DOMAINS, DOMAINS[::-1]):
         decoded = decode(parameters, target, jnp.tanh(paired[source]), parts.dims[target])
-        errors.append(mse(decoded.vector, rows.domains[target]))
+        errors.append(mse(decoded.vector, rows.domains[target], rows.counts))
     return mean(errors)
 
 
@@ -120,14 +124,15 @@ def fused_terms(
     errors, entropies = [], []
     for domain in DOMAINS:
         decoded = decode(parameters, domain, z, parts.dims[domain])
-        errors.append(mse(decoded.vector, rows.domains[domain]))
+        errors.append(mse(decoded.vector, rows.domains[domain], rows.counts))
         if parts.targets[domain]:
             targets = rows.targets[:, jnp.array(parts.targets[domain])]
-            entropies.append(optax.sigmoid_binary_cross_entropy(decoded.logits, targets).mean())
+            losses = optax.sigmoid_binary_cross_entropy(decoded.logits, targets)  # (row, target)
+            entropies.append(mean_over_rows(losses, rows.counts))
     return {"fusion": mean(errors), "synergy": mean(entropies)}
 
 
-def contrastive_term(paired: Mapping[str, jax.Array], scale: jax.Array) -> jax.Array:
+def contrastive_term(paired: Mapping[str, jax.Array], scale: jax.Array, counts: jax.Array | None = None) -> jax.Array:
     """Cross-entropy of finding an item's other half among the batch by cosine, mean of both directions.
 
     CLIP's loss (Radford et al., arXiv:2103.00020), on the encodings before fusion.
@@ -135,7 +140,10 @@ def contrastive_term(paired: Mapping[str, jax.Array], scale: jax.Array) -> jax.A
     first, second = (unit_rows(paired[domain]) for domain in DOMAINS)
     logits = scale * first @ second.T  # (row, row)
     own = jnp.arange(len(first))
-    ways = [optax.softmax_cross_entropy_with_integer_labels(way, own).mean() for way in (logits, logits.T)]
+    ways = []
+    for way in (logits, logits.T):
+        found = way if counts is None else jnp.where(counts[None, :] > 0, way, _NOBODY)
+        ways.append(mean_over_rows(optax.softmax_cross_entropy_with_integer_labels(found, own), counts))
     return (ways[0] + ways[1]) / 2
 
 
@@ -150,6 +158,6 @@ def mean(values: Sequence[jax.Array]) -> jax.Array:
     return jnp.stack(values).mean()
 
 
-def mse(predicted: jax.Array, true: jax.Array) -> jax.Array:
-    """Mean squared error over rows and columns."""
-    return jnp.mean((predicted - true) ** 2)
+def mse(predicted: jax.Array, true: jax.Array, counts: jax.Array | None = None) -> jax.Array:
+    """Mean squared error over rows (those that count) and columns."""
+    return mean_over_rows((predicted - true) ** 2, counts)

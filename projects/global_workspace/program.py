@@ -22,6 +22,7 @@ from projects.global_workspace.data.config import DOMAINS
 from projects.global_workspace.losses import Coefficients, Parts, Rows, mean, mse, terms_of, total
 from projects.global_workspace.model import Parameters, decode, encode, fixed_shares, fuse, random_shares
 from projects.global_workspace.schedule import lr_factor
+from projects.training.counted import filled
 
 N_WARM_PROGRAMS = 32  # in a worker; an older one comes back from JAX's persistent cache
 METRIC_NAMES = (
@@ -75,7 +76,9 @@ class Looks(NamedTuple):
 
 
 @lru_cache(maxsize=N_WARM_PROGRAMS)
-def compiled_program(key: Config, *, dims: tuple[tuple[str, int], ...], n_steps: int, is_population: bool) -> Program:
+def compiled_program(
+    key: Config, *, dims: tuple[tuple[str, int], ...], n_steps: int, is_population: bool, has_part: bool
+) -> Program:
     """The functions of one static key; compiled at their first call.
 
     Args:
@@ -83,6 +86,7 @@ def compiled_program(key: Config, *, dims: tuple[tuple[str, int], ...], n_steps:
         dims: Domain and size of its vector.
         n_steps: Updates of a whole run, for the schedule.
         is_population: Whether arguments have a leading member axis.
+        has_part: Whether the last batch of an epoch has places without a row.
     """
     parts = Parts(dict(dims), {domain: key.targets_of(domain) for domain in DOMAINS})
     rule = optax.scale_by_adam(*(getattr(key.training.optimizer, name) for name in ("beta1", "beta2", "eps")))
@@ -91,7 +95,7 @@ def compiled_program(key: Config, *, dims: tuple[tuple[str, int], ...], n_steps:
         return Members(parameters, rule.init(parameters))  # type: ignore[arg-type]  # optax's types know no TypedDict
 
     def advance(members, hyper, seed, rows, pairs, arrays, first_step, n_updates):
-        recipe = _Recipe(key, parts, rule, n_steps, hyper, seed, arrays)
+        recipe = _Recipe(key, parts, rule, n_steps, has_part, hyper, seed, arrays)
 
         def update(index: jax.Array, now: Members) -> Members:
             return recipe.update(now, first_step + index, rows[index], None if pairs is None else pairs[index])
@@ -130,12 +134,16 @@ class _Recipe(NamedTuple):
     parts: Parts
     rule: optax.GradientTransformation
     n_steps: int
+    has_part: bool
     hyper: Hyper
     seed: jax.Array
     arrays: Arrays
 
     def update(self, now: Members, step: jax.Array, rows: jax.Array, pairs: jax.Array | None) -> Members:
-        free = _chosen(self.arrays.train, rows)
+        counts = None
+        if self.has_part:
+            rows, counts = filled(rows, jnp.float32)
+        free = _chosen(self.arrays.train, rows)._replace(counts=counts)
         matched = free if pairs is None else _chosen(self.arrays.train, pairs)
         shares = self._shares(step, len(matched.targets))
         gradient = jax.grad(self._objective)(now.parameters, free, matched, shares)

@@ -7,14 +7,14 @@ member axis, also for one member.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from projects.global_workspace.program import Members
-from projects.training import state as training_state
-from projects.training.state import Kept, check_fits, held, without_kept
+from projects.training.state import Kept, held
+from projects.training.trees import flat_arrays, leaves_in, named_leaves
 
 
 class Progress(NamedTuple):
@@ -26,18 +26,13 @@ class Progress(NamedTuple):
     best_loss: np.ndarray  # (member,) lowest validation loss measured after the first update; NaN before
 
 
-def keep(progress: Progress, kept: Kept, mask: np.ndarray) -> None:
-    """Let the models of some members have the parameters as they are now."""
-    training_state.keep(flat_state(progress, {}), kept, mask)
-
-
 def with_kept(now: Progress, kept: Kept) -> Progress:
     """The population with the parameters that its models get in place of the last ones."""
     if not kept:
         return now
     arrays, is_alone = flat_state(now, {}), len(now.diverged) == 1
     leaves = []
-    for name in _named_leaves(now.members):
+    for name in named_leaves(now.members):
         array = arrays[name].copy()
         for member, own in kept.items():
             if name in own:
@@ -48,40 +43,21 @@ def with_kept(now: Progress, kept: Kept) -> Progress:
 
 def flat_state(progress: Progress, kept: Kept) -> dict[str, np.ndarray]:
     """The arrays from which training goes on bit for bit, and those that are kept for the models."""
-    is_alone = len(progress.diverged) == 1
-    state = {
+    return {
         "step": np.asarray(progress.step, np.int64),
         "diverged": progress.diverged.copy(),
         "best_loss": progress.best_loss.copy(),
+        **flat_arrays(named_leaves(progress.members), len(progress.diverged)),
+        **held(kept),
     }
-    for name, leaf in _named_leaves(progress.members).items():
-        array = np.array(leaf)
-        state[name] = array[None] if is_alone else array
-    return state | held(kept)
 
 
 def restored(start: Progress, state: Mapping[str, np.ndarray]) -> Progress:
-    """The population that `flat_state` wrote down.
-
-    Args:
-        start: The same population at step 0, which gives names, shapes and types.
-        state: From `flat_state`.
+    """The population that `flat_state` wrote down, given the same one at step 0.
 
     Raises:
-        ValueError: The state is of another population: an array is missing, left over, or has another shape
-            or type.
+        ValueError: The state is of another population, see `leaves_in`.
     """
-    state = without_kept(state)
-    check_fits(state, flat_state(start, {}), owner="this population", has="these configs have")
-    is_alone = len(start.diverged) == 1
-    leaves = [state[name][0] if is_alone else state[name] for name in _named_leaves(start.members)]
+    leaves = leaves_in(state, list(named_leaves(start.members)), flat_state(start, {}), len(start.diverged))
     members = jax.device_put(jax.tree.unflatten(jax.tree.structure(start.members), leaves))
     return Progress(int(state["step"]), members, state["diverged"].copy(), state["best_loss"].copy())
-
-
-def _named_leaves(members: Members) -> dict[str, Any]:
-    """Leaves by path (parameters/encoders/visual/0/weight), in the order in which JAX flattens them."""
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-        for path, leaf in jax.tree_util.tree_leaves_with_path(members)
-    }

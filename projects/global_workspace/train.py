@@ -5,9 +5,7 @@ The study contract of docs/design.md, with no word of who drives it. What is com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Generator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -16,7 +14,7 @@ import numpy as np
 
 from projects.files.problem import DataProblem
 from projects.global_workspace.arrays import Arrays, device_arrays, first_rows
-from projects.global_workspace.batches import batch_rows, pair_rows
+from projects.global_workspace.batches import free_rows, pair_rows
 from projects.global_workspace.config import Config
 from projects.global_workspace.data.dataset import Split, WorkspaceData
 from projects.global_workspace.data.load import load_data
@@ -25,28 +23,16 @@ from projects.global_workspace.model import fixed_shares, initial_parameters, ma
 from projects.global_workspace.population import shared_static_key
 from projects.global_workspace.program import METRIC_NAMES, Hyper, Program, compiled_program
 from projects.global_workspace.readouts import readout_names, readouts
-from projects.global_workspace.state import Progress, flat_state, keep, restored, with_kept
+from projects.global_workspace.state import Progress, flat_state, restored, with_kept
 from projects.global_workspace.trained import TrainedModel
+from projects.training.batches import rows_seen, steps_per_epoch
+from projects.training.loop import measured
 from projects.training.measured import evenly_measured
+from projects.training.measurement import Measurement
 from projects.training.state import kept_in
+from projects.training.trees import stacked
 
 N_EXAMPLE_ROWS = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One measurement of every member.
-
-    `metrics` are those of `program.METRIC_NAMES`, validation/best_loss (the lowest so far, step 0 left out),
-    samples_seen, and after the last step those of `readouts.readout_names` on validation rows, NaN before.
-    """
-
-    step: int
-    epoch: float
-    metrics: dict[str, np.ndarray]  # name -> (member,)
-    diverged: np.ndarray  # (member,) bool: a training loss or a parameter was NaN or infinite
-    state: Callable[[], dict[str, np.ndarray]]
-    keep: Callable[[np.ndarray], None]  # a model gets the weights of the step at which this was called last
 
 
 def train(
@@ -57,6 +43,9 @@ def train(
     The first measurement is at step 0, before any update; then `evals` follow, evenly spaced, the last after
     the last step. Ends early when every member has diverged. After a resume None comes first, when everything is set
     up.
+
+    Metrics are those of `program.METRIC_NAMES`, validation/best_loss (the lowest so far, step 0 left out),
+    samples_seen, and after the last step those of `readouts.readout_names` on validation rows, NaN before.
 
     Args:
         configs: Members; equal in `population.static_key`.
@@ -74,19 +63,7 @@ def train(
     run.warm_up(now)
     if state is not None:
         yield None
-    for step in run.measured_steps():
-        if now.step < step or (step == 0 and state is None):
-            if now.diverged.all():
-                break
-            now, metrics = run.advance(now, step)
-            yield Measurement(
-                step=step,
-                epoch=step * run.key.training.batch_size / run.data.train.n,
-                metrics=metrics,
-                diverged=now.diverged.copy(),
-                state=partial(flat_state, now, kept),
-                keep=partial(keep, now, kept),
-            )
+    now = yield from measured(run, now, kept, flat_state, is_resumed=state is not None)
     return run.models(with_kept(now, kept))
 
 
@@ -106,17 +83,29 @@ class _Run(NamedTuple):
         key = shared_static_key(configs)
         data = load_data(key.data)
         _check_rows(configs, data.train.n)
-        n_steps = key.training.epochs * (data.train.n // key.training.batch_size)
+        n_steps = key.training.epochs * steps_per_epoch(key.training.batch_size, data.train.n)
         dims = tuple(sorted(data.dims.items()))
-        program = compiled_program(key, dims=dims, n_steps=n_steps, is_population=len(configs) > 1)
-        hyper = _stacked([_hyper(config) for config in configs])
-        return cls(configs, key, data, n_steps, program, hyper, _stacked([np.uint32(c.seed) for c in configs]))
+        program = compiled_program(
+            key,
+            dims=dims,
+            n_steps=n_steps,
+            is_population=len(configs) > 1,
+            has_part=data.train.n % key.training.batch_size > 0,
+        )
+        hyper = stacked([_hyper(config) for config in configs])
+        return cls(configs, key, data, n_steps, program, hyper, stacked([np.uint32(c.seed) for c in configs]))
 
     def measured_steps(self) -> list[int]:
         return evenly_measured(self.key.evals, self.n_steps)
 
+    def epoch(self, step: int) -> float:
+        return self._rows_until(step) / self.data.train.n
+
+    def _rows_until(self, step: int) -> int:
+        return rows_seen(step, self.key.training.batch_size, self.data.train.n)
+
     def start(self) -> Progress:
-        parameters = jax.device_put(_stacked([initial_parameters(config, self.data.dims) for config in self.configs]))
+        parameters = jax.device_put(stacked([initial_parameters(config, self.data.dims) for config in self.configs]))
         n_members = len(self.configs)
         return Progress(0, self.program.start(parameters), np.zeros(n_members, bool), np.full(n_members, np.nan))
 
@@ -126,14 +115,14 @@ class _Run(NamedTuple):
         self._looks(now, self._arrays().validation)
 
     def advance(self, now: Progress, step: int) -> tuple[Progress, dict[str, np.ndarray]]:
-        members, measured = self._updated(now, step)
-        values = np.asarray(measured).reshape(len(self.configs), -1)  # (member, metric + 1)
+        members, numbers = self._updated(now, step)
+        values = np.asarray(numbers).reshape(len(self.configs), -1)  # (member, metric + 1)
         metrics = dict(zip(METRIC_NAMES, values.T[:-1].astype(np.float64), strict=True))
         diverged = now.diverged | (values[:, -1] != 1)
         best = np.fmin(now.best_loss, metrics["validation/loss"]) if step else now.best_loss
         progress = Progress(step, members, diverged, best)
         metrics["validation/best_loss"] = best.copy()
-        metrics["samples_seen"] = np.full(len(values), float(step * self.key.training.batch_size))
+        metrics["samples_seen"] = np.full(len(values), float(self._rows_until(step)))
         is_over = step == self.n_steps
         found = self._readouts(progress, self.data.validation, self._arrays().validation) if is_over else {}
         nothing = np.full(len(self.configs), np.nan)
@@ -177,11 +166,11 @@ class _Run(NamedTuple):
         n_train, size = self.data.train.n, self.key.training.batch_size
         rows, pairs = [], []
         for config in self.configs:
-            own = batch_rows(config.seed, first_step, n_steps, size, n_train)
+            own = free_rows(config.seed, first_step, n_steps, size, n_train)
             rows.append(_padded(own, longest))
             if (n_pairs := config.training.n_pairs) is not None:
                 pairs.append(_padded(pair_rows(config.seed, first_step, n_steps, size, n_pairs, n_train), longest))
-        return _stacked(rows), _stacked(pairs) if pairs else None
+        return stacked(rows), stacked(pairs) if pairs else None
 
     def _model(self, arrays: Mapping[str, np.ndarray], member: int, test: Mapping[str, float]) -> TrainedModel:
         prefix, width = "parameters/", self.configs[member].model.workspace_dim
@@ -230,10 +219,3 @@ def _member(tree: Any, member: int) -> Any:
 
 def _padded(rows: np.ndarray, n_steps: int) -> np.ndarray:
     return np.pad(rows, ((0, n_steps - len(rows)), (0, 0)))
-
-
-def _stacked(members: Sequence[Any]) -> Any:
-    """One tree for a population: a member's own where it is alone, else with a leading member axis."""
-    if len(members) == 1:
-        return members[0]
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *members)

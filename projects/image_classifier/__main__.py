@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from projects.files.problem import DataProblem
 from projects.image_classifier.config import Config, is_longer
+from projects.training.late import imported_late
 from rothamsted.studies import Keep, Metric, Study, main
-
-if TYPE_CHECKING:
-    from projects.image_classifier.train import Measurement
-    from projects.image_classifier.trained import TrainedModel
-
-
-def train(
-    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement | None, None, list[TrainedModel]]:
-    """`projects.image_classifier.train.train`; PyTorch is imported when it starts, so that --help does without."""
-    from projects.image_classifier.train import train as train_one
-
-    return (yield from train_one(configs, state))
 
 
 def data_digest(config: Config) -> str:
@@ -79,7 +65,7 @@ _PARTS = {"train": "training", "val": "validation", "best_val": "best validation
 STUDY = Study(
     name="image_classifier",
     config=Config,
-    train=train,
+    train=imported_late("projects.image_classifier.train"),
     rtol=0.0,
     extends=is_longer,
     datasets={"cifar10": prepare_cifar10, "b0_weights": prepare_b0_weights},
@@ -110,6 +96,7 @@ STUDY = Study(
     rows=rows,
     keeps=keeps,
     monitor="monitor",
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

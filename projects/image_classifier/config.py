@@ -162,8 +162,8 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """One training run of an image classifier."""
 
     seed: int = Field(default=0, ge=0, lt=2**32, description="of weights, order of images, augmentation and dropout")
-    epochs: int = Field(default=10, ge=1, description="passes over the training images")
-    batch_size: int = Field(default=32, ge=2, description="images a batch; those left over sit an epoch out")
+    epochs: int = Field(default=10, ge=1, description="passes over the training images, each image once a pass")
+    batch_size: int = Field(default=32, ge=2, description="images a batch; the last of an epoch has those left")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="part of each label spread over all classes")
     class_weights: Literal["none", "balanced"] = Field(
         default="none", description="balanced: a class counts in the training loss by one over its frequency"

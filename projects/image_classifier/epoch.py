@@ -37,8 +37,8 @@ class Mixture(NamedTuple):
 
 
 def steps_per_epoch(config: Config, n_train: int) -> int:
-    """Updates in one epoch; images that fill no update sit it out."""
-    return n_train // (config.batch_size * config.optimizer.accumulate)
+    """Updates in one epoch."""
+    return len(_updates(torch.arange(n_train), config))
 
 
 def train_epoch(
@@ -64,26 +64,38 @@ def train_epoch(
         lr_at: learning rate of the update that begins after so many passes.
     """
     set_training(network, config)
-    n_rows, n_steps = config.batch_size * config.optimizer.accumulate, steps_per_epoch(config, len(images.labels))
-    order = order_of(config.seed, epoch, len(images.labels))
+    updates = _updates(order_of(config.seed, epoch, len(images.labels)), config)
     losses, norms = [], []
-    for step in range(n_steps):
+    for step, batches in enumerate(updates):
         for group in optimizer.param_groups:
-            group["lr"] = lr_at(epoch + step / n_steps)
+            group["lr"] = lr_at(epoch + step / len(updates))
         seed_device(images.labels.device, seed_of(config.seed, Stream.DROPOUT, epoch, step))
         generator = generator_of(config.seed, Stream.AUGMENT, epoch, step)
         optimizer.zero_grad(set_to_none=True)
-        for rows in order[step * n_rows : (step + 1) * n_rows].split(config.batch_size):
+        n_rows = sum(map(len, batches))
+        for rows in batches:
             batch = training_batch(images, rows, config, generator)
             with mixed(config, batch.images.device):
                 scores = network(prepare(batch.images)).float()  # (row, class)
             loss = _loss(scores, batch, class_weights, config.label_smoothing)
-            (loss / config.optimizer.accumulate).backward()
+            (loss * (len(rows) / n_rows)).backward()
             losses.append(loss.detach())
         if config.optimizer.clip_norm is not None:
             norms.append(nn.utils.clip_grad_norm_(network.parameters(), config.optimizer.clip_norm))
         optimizer.step()
     return EpochResult(_mean(losses), _mean(norms))
+
+
+def _updates(order: torch.Tensor, config: Config) -> list[list[torch.Tensor]]:
+    """The batches of each update of an epoch: every image once, in this order.
+
+    The last batch has the images that are left. A single one goes into the batch before it: batch norm needs two.
+    """
+    batches = list(order.split(config.batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    size = config.optimizer.accumulate
+    return [batches[start : start + size] for start in range(0, len(batches), size)]
 
 
 def training_batch(images: Images, rows: torch.Tensor, config: Config, generator: torch.Generator) -> Mixture:

@@ -146,7 +146,7 @@ class _Run:
         is_diverged = not (math.isfinite(result.batch_loss) and math.isfinite(metrics["val_loss"]))
         is_last = is_diverged or self.progress.is_over(self.config)
         return Measurement(
-            step=self.progress.epoch * self._n_steps(),
+            step=self.progress.epoch * steps_per_epoch(self.config, len(self.data.train.labels)),
             epoch=float(self.progress.epoch),
             metrics={name: np.array([value]) for name, value in metrics.items()},
             diverged=np.array([is_diverged]),
@@ -158,12 +158,8 @@ class _Run:
     def _prepared(self, images: torch.Tensor) -> torch.Tensor:
         return standardized(images, self.mean, self.std)
 
-    def _n_steps(self) -> int:
-        return steps_per_epoch(self.config, len(self.data.train.labels))
-
     def _measured(self, result: EpochResult) -> dict[str, float]:
         val, measured = self._scores(self.val_images), self._scores(self.measured_images)
-        n_rows = self.config.batch_size * self.config.optimizer.accumulate
         metrics = {
             "train_loss": measured.loss,
             "train_accuracy": measured.accuracy,
@@ -173,7 +169,7 @@ class _Run:
             "generalization_gap": measured.accuracy - val.accuracy,
             "batch_loss": result.batch_loss,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "samples_seen": float(self.progress.epoch * self._n_steps() * n_rows),
+            "samples_seen": float(self.progress.epoch * len(self.data.train.labels)),
         }
         self.progress.record(metrics, self.config)
         metrics |= {

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from projects.files.problem import DataProblem
 from projects.language_model.config import Config
 from projects.language_model.problem import DeviceProblem
+from projects.training.late import imported_late
 from rothamsted.studies import Keep, Metric, Study, main
-
-if TYPE_CHECKING:
-    from projects.language_model.train import Measurement
-    from projects.language_model.trained import TrainedModel
-
-
-def train(
-    configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
-) -> Generator[Measurement | None, None, list[TrainedModel]]:
-    """`projects.language_model.train.train`; torch is imported when it starts, so that --help does without."""
-    from projects.language_model.train import train as train_one
-
-    return (yield from train_one(configs, state))
 
 
 def data_digest(config: Config) -> str:
@@ -52,7 +36,7 @@ def prepare(
 STUDY = Study(
     name="language_model",
     config=Config,
-    train=train,
+    train=imported_late("projects.language_model.train"),
     rtol=0.0,
     datasets={"tinystories": prepare},
     data_digest=data_digest,
@@ -76,6 +60,7 @@ STUDY = Study(
         "mfu": Metric(direction="maximize", low=0, label="share of the device's peak"),
     },
     keeps=lambda config: Keep(metric="val_loss", direction="minimize"),
+    uses_gpu=True,
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What trainings of several studies have in common: kept weights, states that fit, when to measure, how JAX runs.
+"""What trainings of several studies have in common: batches, the loop of a population, kept weights, states, JAX.
 
-It is no study: it has no config, no entry point and no loop of its own. A logged model carries it with its study.
+It is no study: it has no config and no entry point. A logged model carries it with its study.
 """

@@ -6,30 +6,50 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rothamsted.catalog import EXECUTORS as EXECUTOR_ROWS
 from rothamsted.errors import UserError
 from rothamsted.executors import Crew, Death, Event, Executor, InProcessExecutor, Job, LocalExecutor
 from tests.conftest import ROOT
+from tests.executors.cluster import cluster
 
 SECONDS = 60.0  # until a test is lost
 EXECUTORS: dict[str, Callable[[], Executor]] = {
     "local": lambda: LocalExecutor(environment={**os.environ, "PYTHONPATH": str(ROOT)}),
     "in_process": InProcessExecutor,
+    "ray": lambda: EXECUTOR_ROWS["ray"](),
 }
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of a Ray cluster of two nodes, whose Python finds this package."""
+    with cluster(PYTHONPATH=str(ROOT)) as found:
+        yield found.address
 
 
 @pytest.fixture(params=sorted(EXECUTORS))
 def executor(request: pytest.FixtureRequest) -> Executor:
+    if request.param == "ray":
+        _options["address"] = request.getfixturevalue("address")
     return EXECUTORS[request.param]()
 
 
-def job(entry: str, **arguments: Any) -> Job:
-    return Job(entry=f"tests.executors.workers:{entry}", arguments=arguments)
+_options: dict[str, Any] = {}  # only Ray looks at them
+
+
+def job(entry: str, environment: dict[str, str] | None = None, **arguments: Any) -> Job:
+    return Job(
+        entry=f"tests.executors.workers:{entry}",
+        arguments=arguments,
+        environment=environment or {},
+        options=dict(_options),
+    )
 
 
 def all_of(crew: Crew) -> list[Event]:
@@ -78,10 +98,7 @@ def test_a_job_is_plain_data_and_says_so_at_once(executor: Executor) -> None:
 
 def test_a_worker_has_the_variables_of_its_job_and_this_process_has_them_not_after_it(executor: Executor) -> None:
     name = "ROTHAMSTED_TEST_OF_EXECUTORS"
-    one = Job(
-        entry="tests.executors.workers:say_variables", arguments={"names": [name]}, environment={name: "1e-3 = x"}
-    )
-    with executor.start(one, 1) as crew:
+    with executor.start(job("say_variables", {name: "1e-3 = x"}, names=[name]), 1) as crew:
         [said, _] = all_of(crew)
     assert said.said["found"] == {name: "1e-3 = x"}
     assert name not in os.environ
@@ -103,7 +120,7 @@ def test_a_mistake_of_the_user_is_exit_status_2(executor: Executor) -> None:
 
 
 def test_an_entry_that_is_not_there_is_a_death_and_not_a_wait(executor: Executor) -> None:
-    with executor.start(Job(entry="tests.executors.workers:nobody"), 1) as crew:
+    with executor.start(job("nobody"), 1) as crew:
         death = death_of(all_of(crew))
     assert death.exit_code == 1
     assert "nobody" in death.last_lines

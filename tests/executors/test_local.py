@@ -176,7 +176,7 @@ def test_what_a_worker_started_ends_with_it_and_holds_nobody_up(local: LocalExec
 def test_after_the_crew_what_workers_started_in_sessions_of_their_own_is_gone_too(
     local: LocalExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rothamsted.executors.local.DESCENDANTS_SECONDS", 0.2)
+    monkeypatch.setattr("rothamsted.executors.below.SECONDS", 0.2)
     with local.start(job("leave_a_child", in_own_session=True, dies_by=0), 1) as crew:
         here = first_said(crew)
     assert is_gone(here.said["pid"])

@@ -259,7 +259,11 @@ BAD_INPUT = {
         (),
         "must be a finite number, not '1.0e-3'",
     ),
-    "an executor that nobody has": ({"execution": {"executor": "ray"}}, (), "there is no executor 'ray'; known: local"),
+    "an executor that nobody has": (
+        {"execution": {"executor": "slurm"}},
+        (),
+        "there is no executor 'slurm'; known: local",
+    ),
     "a race with nothing to race for": ({"replicates": {"racing": {"min": 5, "max": 4}}}, (), "nothing to race for"),
     "a fresh seed that the search has": ({"confirm": {"seeds": [2, 9]}}, (), "is a seed of the search"),
     "a word that belongs to no key": ({}, ("trials",), "trials"),

@@ -13,9 +13,11 @@ from rothamsted import tracking
 from rothamsted.analysis.curves import BOOKKEEPING, default_curves, read_series
 from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.read_sweep import check_metrics
+from rothamsted.analysis.scored import score_of, with_score
 from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate, Series
 from rothamsted.errors import StoreError
+from rothamsted.expression import Expression
 from rothamsted.records import RunStatus
 from rothamsted.space import identity
 from rothamsted.tracking import FoundRun
@@ -37,6 +39,7 @@ def read_runs(
     uri: str,
     curves: Collection[str] | None = None,
     has_samples: bool = False,
+    is_direction_guessed: bool = False,
 ) -> Dataset:
     """Return the runs of an experiment as a dataset.
 
@@ -45,10 +48,11 @@ def read_runs(
         group_by: Parameters (or tags) whose values make a condition.
         replicate_by: Parameter (or tag) that tells replicates apart and pairs them over conditions, usually the
             seed; None: runs of one condition are replicates, and nothing pairs them.
-        objective: What conditions are compared by.
+        objective: What conditions are compared by; its metric may be arithmetic on metrics, see `score_of`.
         uri: Tracking URI.
         curves: Metrics to read with their curves.
         has_samples: Whether curves know the samples seen at each step.
+        is_direction_guessed: Whether nobody has said the objective's direction.
 
     Raises:
         StoreError: No such experiment, no runs, a field or metric that no run has.
@@ -61,16 +65,18 @@ def read_runs(
     fields = [*group_by, *([replicate_by] if replicate_by else [])]
     _check_fields(fields, runs, place)
     known = sorted({name for run in runs for name in run.metrics})
-    check_metrics([objective.metric, *(curves or [])], known, place)
+    score = score_of(objective, known, place, is_direction_guessed=is_direction_guessed)
+    needed = [objective.metric] if score is None else sorted(Expression(score.expression or "").names)
+    check_metrics([*needed, *(curves or [])], known, place)
     kept, marks = _with_fields(runs, fields)
     hidden = _hidden_parameters(kept, group_by, replicate_by)
     kept, repeated = _latest_of_each(kept, group_by, replicate_by)
-    names = list(dict.fromkeys([objective.metric, *(curves or default_curves(objective.metric, known))]))
+    names = list(dict.fromkeys([*needed, *(curves or default_curves(needed[0], known))]))
     starts = {run.run_id: run.start_ms for run in kept}
     series = read_series(starts, names, uri=uri, has_samples=has_samples)
     conditions, replicates = _grouped(kept, group_by, replicate_by, objective, series)
     n_running = sum(r.outcome == "running" for r in replicates)
-    return Dataset(
+    dataset = Dataset(
         name=experiment,
         kind="runs",
         objective=objective,
@@ -86,6 +92,7 @@ def read_runs(
         is_complete=not n_running,
         marks=(*marks, *_marks(repeated, hidden, n_running, replicate_by)),
     )
+    return dataset if score is None else with_score(dataset, score)
 
 
 def _grouped(

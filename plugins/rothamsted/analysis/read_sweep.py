@@ -22,6 +22,7 @@ from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key,
 from rothamsted.analysis.parent_words import parent_marks
 from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.read_promotions import read_promotions
+from rothamsted.analysis.scored import score_of, with_score
 from rothamsted.analysis.sweep_record import (
     design_of,
     how_to_reproduce,
@@ -36,6 +37,7 @@ from rothamsted.analysis.sweep_runs import SweepRuns, read_sweep_runs
 from rothamsted.analysis.typed import factors_of, typed_in
 from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate, Series
 from rothamsted.errors import StoreError
+from rothamsted.expression import Expression
 from rothamsted.metric import declared
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.spec import Objective, Sweep
@@ -60,7 +62,7 @@ def read_sweep(
     Args:
         reference: Name of the sweep, or id of its run.
         uri: Tracking URI.
-        objective: Another one than the sweep's own.
+        objective: Another one than the sweep's own; its metric may be arithmetic on metrics, see `score_of`.
         is_direction_guessed: Whether a direction that the study declares wins over the objective's.
         curves: Metrics to read with their curves; None for the objective's, its partner's and the learning rate's.
         has_samples: Whether curves know the samples seen at each step.
@@ -71,6 +73,9 @@ def read_sweep(
     found = read_sweep_runs(reference, uri=uri)
     known = sorted({name for run in found.replicates for name in run.metrics})
     place = f"sweep {found.sweep.name}"
+    score = _score(objective, found.sweep, known, place, is_direction_guessed=is_direction_guessed)
+    if score is not None:  # read as the sweep has it, with the curves that the score is made of
+        objective, curves = None, list(dict.fromkeys([*Expression(score.expression or "").names, *(curves or [])]))
     if objective is not None and is_direction_guessed:
         said = declared(found.metrics, objective.metric).direction
         objective = objective.model_copy(update={"direction": said or objective.direction})
@@ -100,7 +105,7 @@ def read_sweep(
         *parent_marks(found.sweep),
         _never_mark(wanted, known),
     )
-    return Dataset(
+    dataset = Dataset(
         name=found.sweep.name,
         kind="sweep",
         objective=wanted,
@@ -129,6 +134,19 @@ def read_sweep(
         n_repeated=len(once.moved),
         started=found.run.tags.get(tags.STARTED, ""),
     )
+    return dataset if score is None else with_score(dataset, score)
+
+
+def _score(
+    objective: Objective | None, sweep: Sweep, known: Collection[str], place: str, *, is_direction_guessed: bool
+) -> Objective | None:
+    """Another composite score than the sweep's own, where one is asked for."""
+    if objective is None:
+        return None
+    own = next((one for one in sweep.objectives if one.expression == objective.metric), None)
+    if own is not None and is_direction_guessed:
+        objective, is_direction_guessed = objective.model_copy(update={"direction": own.direction}), False
+    return score_of(objective, known, place, is_direction_guessed=is_direction_guessed)
 
 
 def _varied(replicate: Replicate, sweep: Sweep) -> dict[str, int]:

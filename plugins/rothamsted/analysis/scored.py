@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -10,9 +12,12 @@ import numpy as np
 
 from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.values import Dataset, Objective, Replicate, Series
-from rothamsted.expression import Expression
+from rothamsted.errors import StoreError
+from rothamsted.expression import Expression, ExpressionError
+from rothamsted.suggest import known_names
 
 Direction = Literal["minimize", "maximize"]
+_BRACED = re.compile(r"\{[^{}]*\}")
 _BETTER_HIGH = ("acc", "f1", "auc", "score", "reward", "precision", "recall", "r2")
 _BETTER_LOW = ("loss", "error", "err", "mse", "mae", "rmse", "nll", "perplexity", "ppl", "seconds", "time")
 
@@ -23,6 +28,50 @@ def direction_by_name(metric: str) -> Direction | None:
     if any(word in words for word in _BETTER_HIGH):
         return "maximize"
     return "minimize" if any(word in words for word in _BETTER_LOW) else None
+
+
+def score_of(
+    objective: Objective, known: Collection[str], place: str, *, is_direction_guessed: bool
+) -> Objective | None:
+    """The composite score that an objective's metric spells; None where it is the name of a metric.
+
+    Args:
+        objective: Its metric is a name, or arithmetic on names: `val_acc - max(0, train_acc - val_acc - 3)`.
+        known: The metrics that are logged; a name of theirs is a name, whatever it reads like (`train/acc`).
+        place: As errors call what is analysed.
+        is_direction_guessed: Whether nobody has said which way is better: a score has no name to guess by.
+
+    Raises:
+        StoreError: It is arithmetic on a metric that nobody has logged, or has no direction.
+    """
+    text = objective.metric
+    if text in known or not known:
+        return None
+    try:
+        names = Expression(text).names
+    except ExpressionError:
+        return None
+    missing = sorted(names - set(known))
+    if not names or names == {text} or (missing and _is_name(text)):
+        return None
+    if missing:
+        hint = known_names(missing[0], known)
+        unbraced = [name for name in known if not name.isidentifier() and name in _BRACED.sub("", text)]
+        if unbraced:
+            longest = max(unbraced, key=len)
+            hint = f"{longest} is a name and no arithmetic: write {{{longest}}}"
+        raise StoreError(f"{place}: metric={text}: no replicate has the metric {missing[0]!r}; {hint}")
+    if is_direction_guessed:
+        raise StoreError(
+            f"{place}: direction is missing: is more {text} better? give direction=maximize or direction=minimize"
+        )
+    values = {**objective.model_dump(exclude={"metric", "name"}), "expression": text}
+    return Objective.model_validate(values)
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text reads like the name of one metric: `val/los` is no division."""
+    return re.fullmatch(r"[A-Za-z_][\w./]*", text) is not None
 
 
 def with_score(dataset: Dataset, objective: Objective) -> Dataset:

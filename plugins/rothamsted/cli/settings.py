@@ -80,6 +80,7 @@ def take_dataset(found: dict[str, str], command: str, *, uri: str, has_samples: 
         uri=uri,
         curves=curves or None,
         has_samples=has_samples,
+        is_direction_guessed=is_guessed,
     )
     return replace(dataset, task=task)
 

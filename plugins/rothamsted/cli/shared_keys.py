@@ -7,7 +7,7 @@ RUNS = {
     "replicate_by": "with experiment: the parameter that differs between replicates, such as seed",
     "task": "the parameter whose values are tasks, such as data sets: conditions are compared over them",
     "task_scale": "how tasks are put on one scale: range, none, or the ends of each, {mnist: [0.1, 1.0]}",
-    "metric": "the metric to judge by; by default the sweep's objective",
+    "metric": "the metric to judge by, or arithmetic on metrics, acc - 0.1 * seconds; by default the sweep's objective",
     "direction": "minimize or maximize",
     "reduce": "how a curve becomes one number: last, best, mean_of_last:5",
     "metrics": "metrics whose curves are drawn, too, a,b",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from rothamsted.executors import Crew, Event, Executor, Job
+from rothamsted.executors import Crew, Event, Executor, Job, ask_first
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -22,6 +22,10 @@ class EventExecutor:
 
     executor: Executor
     tell: Tell
+
+    def check(self, job: Job, n_workers: int) -> list[str]:
+        """What the other executor says."""
+        return ask_first(self.executor, job, n_workers)
 
     def start(self, job: Job, n_workers: int) -> Crew:
         """Start the other executor's workers."""

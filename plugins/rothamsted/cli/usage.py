@@ -229,7 +229,8 @@ USAGES: Mapping[str, Usage] = {
         keys={
             "runs": "names of sweeps, names or ids of runs, a,b,c",
             "names": "what they are called on the page, A,B,C; by default their own names",
-            **{key: RUNS[key] for key in ("metric", "direction", "reduce")},
+            "metric": "the metric to compare; by default the objective that they have in common",
+            **{key: RUNS[key] for key in ("direction", "reduce")},
             **HOW,
             "folder": "where the page goes; by default reports",
         },

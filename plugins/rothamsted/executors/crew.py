@@ -11,7 +11,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 GRACE_SECONDS = 30.0  # a worker writes a checkpoint at its next measurement, then leaves
 
@@ -27,6 +27,10 @@ class Job:
         environment: variables that a worker has in addition.
         python_flags: of the worker's interpreter, such as "-P"; where a worker has an interpreter of its own.
         grace_seconds: how long a worker may take to leave after its parent has died, or where nothing else is said.
+        options: what the sweep file says to its executor alone, such as the address of a cluster.
+        most: where the file leaves the number of workers to the executor: how many are of use. None: the file says it.
+        files: databases that are files, which processes of one machine share and no others.
+        folders: where workers leave what others of them go on with; each must see them.
     """
 
     entry: str
@@ -34,6 +38,10 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     python_flags: tuple[str, ...] = ()
     grace_seconds: float = GRACE_SECONDS
+    options: Mapping[str, Any] = field(default_factory=dict)
+    most: int | None = None
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
     def as_json(self) -> str:
         """What a worker needs to begin, on one line."""
@@ -130,6 +138,28 @@ class Executor(Protocol):
             UserError: it cannot have so many.
         """
         ...
+
+
+@runtime_checkable
+class AsksFirst(Protocol):
+    """An executor that can refuse a job before anything is made for it."""
+
+    def check(self, job: Job, n_workers: int) -> list[str]:
+        """Ask for what the job needs; returns lines to show.
+
+        Raises:
+            UserError: it cannot have it.
+        """
+        ...
+
+
+def ask_first(executor: Executor, job: Job, n_workers: int) -> list[str]:
+    """What an executor says to a job before it is started; nothing where it asks for nothing.
+
+    Raises:
+        UserError: it cannot do the job.
+    """
+    return executor.check(job, n_workers) if isinstance(executor, AsksFirst) else []
 
 
 def find_entry(entry: str) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ What a worker imports takes a second: it does so while the sweep is being opened
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from rothamsted.errors import UserError
+from rothamsted.executors.crew import Job
 
 
 def start_process(
@@ -43,6 +45,13 @@ def start_process(
             f"executor local: a worker cannot be started ({error.strerror or error}); end other programs, or "
             "give fewer execution.workers"
         ) from error
+
+
+def give_job(process: subprocess.Popen[bytes], job: Job) -> None:
+    """Tell a worker that waits what it does."""
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):  # it has died already, and is told as any death
+            process.stdin.write(f"{job.as_json()}\n".encode())
 
 
 def shared_out(n_workers: int, own: Mapping[str, str]) -> dict[str, str]:

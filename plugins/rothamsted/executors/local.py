@@ -7,25 +7,21 @@ its end means that this process is gone.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import queue
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Self
 
-import psutil
-
+from rothamsted.executors import below, devices
 from rothamsted.executors.crew import Event, Job
-from rothamsted.executors.early import EarlyWorkers, shared_out, start_process
+from rothamsted.executors.early import EarlyWorkers, give_job, shared_out, start_process
 from rothamsted.executors.followed import Followed
 
 POLL_SECONDS = 0.2
-# What a worker started in sessions of their own, a stranger's project below its keeper, ends by itself for so long.
-DESCENDANTS_SECONDS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +36,26 @@ class LocalExecutor:
     environment: Mapping[str, str] | None = None
     early: EarlyWorkers | None = None
 
+    def check(self, job: Job, n_workers: int) -> list[str]:
+        """Look for the GPUs that the job asks for; returns a line where workers get one of their own.
+
+        Raises:
+            UserError: one is not there.
+        """
+        slots = devices.slots_of(job.options, self.environment)
+        return [devices.said_of(slots)] if slots else []
+
     def start(self, job: Job, n_workers: int) -> LocalCrew:
-        """Start so many processes.
+        """Start so many processes; where the number is left to us, as many as the GPUs have room for.
 
         Raises:
             UserError: the system gives no more processes, or no room for one.
         """
         own = os.environ if self.environment is None else self.environment
-        crew = LocalCrew(job=job, n_workers=n_workers, environment=shared_out(n_workers, own), early=self.early)
+        slots = devices.slots_of(job.options, self.environment, n_workers if job.most is None else 0)
+        n_workers = min(job.most, len(slots)) if slots and job.most is not None else n_workers
+        shared = shared_out(n_workers, own)
+        crew = LocalCrew(job=job, n_workers=n_workers, environment=shared, early=self.early, slots=slots)
         try:
             crew.refill()
         except BaseException:
@@ -64,6 +72,8 @@ class LocalCrew:
     n_workers: int
     environment: Mapping[str, str]  # without the job's variables
     early: EarlyWorkers | None = None
+    slots: Sequence[Mapping[str, str]] = ()  # variables by which workers see a GPU each
+    _taken: dict[str, int] = field(default_factory=dict)  # worker -> its slot
     _living: dict[str, Followed] = field(default_factory=dict)  # by name; those whose end has not been told
     _events: queue.Queue[Event] = field(default_factory=queue.Queue)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -75,13 +85,13 @@ class LocalCrew:
 
     def __exit__(self, *raised: object) -> None:
         self._kill_at = time.monotonic()
-        below = [child for one in self._living.values() for child in _descendants(one.pid)]
+        left_behind = [child for one in self._living.values() for child in below.descendants(one.pid)]
         for one in self._living.values():
             one.kill("the sweep's own process has left")
         for one in self._living.values():
             one.thread.join()
         self._living.clear()
-        _wait_for(below)
+        below.wait_for(left_behind)
 
     @property
     def n_alive(self) -> int:
@@ -103,6 +113,7 @@ class LocalCrew:
             n_waiting -= 1
             if event.death is not None:
                 del self._living[event.worker]
+                self._taken.pop(event.worker, None)
             yield event
 
     def end(self, worker: str, why: str) -> None:
@@ -114,7 +125,7 @@ class LocalCrew:
         """Start as many as are missing."""
         while self._kill_at is None and len(self._living) < self.n_workers:
             name = f"worker {next(self._numbers)}"
-            followed = Followed(name=name, popen=self._start(), tell=self._events.put)
+            followed = Followed(name=name, popen=self._start(self._seen_by(name)), tell=self._events.put)
             self._living[name] = followed
             followed.thread.start()
 
@@ -127,40 +138,23 @@ class LocalCrew:
 
     # ---- within ----
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _seen_by(self, worker: str) -> Mapping[str, str]:
+        """The variables by which a worker sees its GPU: the one that fewest others have."""
+        if not self.slots:
+            return devices.without_gpu(self.job.options)
+        taken = list(self._taken.values())
+        self._taken[worker] = min(range(len(self.slots)), key=lambda slot: (taken.count(slot), slot))
+        return self.slots[self._taken[worker]]
+
+    def _start(self, seen: Mapping[str, str]) -> subprocess.Popen[bytes]:
         flags = self.job.python_flags
         popen = self.early.take(self.environment, flags) if self.early is not None else None
         if popen is None:
-            popen = start_process({**self.environment, **self.job.environment}, flags)
-        if popen.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # it has died already, and is told as any death
-                popen.stdin.write(f"{self.job.as_json()}\n".encode())
+            popen = start_process({**self.environment, **self.job.environment, **seen}, flags)
+        give_job(popen, replace(self.job, environment={**self.job.environment, **seen}))
         return popen
 
     def _kill_who_stays(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for one in self._living.values():
                 one.kill(f"it was asked to leave and had not left after {self._grace:g} s")
-
-
-def _descendants(pid: int) -> list[psutil.Process]:
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).children(recursive=True)
-    return []
-
-
-def _wait_for(processes: list[psutil.Process]) -> None:
-    """Let what the workers left behind end by itself (a keeper asks its command first), then kill it."""
-    deadline = time.monotonic() + DESCENDANTS_SECONDS
-    while (left := [one for one in processes if _is_alive(one)]) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    for one in left:
-        with contextlib.suppress(psutil.Error):
-            one.kill()
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

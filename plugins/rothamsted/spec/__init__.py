@@ -4,7 +4,7 @@ from rothamsted.spec.document import dotted
 from rothamsted.spec.grown import Begun, Growth, growth
 from rothamsted.spec.load import SWEEP_KEYS, from_resolved, load_sweep
 from rothamsted.spec.not_yet import NOT_YET, NotYet
-from rothamsted.spec.plan import Plan, n_workers, plan
+from rothamsted.spec.plan import Plan, most_workers, n_workers, plan
 from rothamsted.spec.resolved import PLACE_KEYS, difference, digest, resolved, seeds_of
 from rothamsted.spec.schema import (
     FILE_KEYS,
@@ -51,6 +51,7 @@ __all__ = [
     "from_resolved",
     "growth",
     "load_sweep",
+    "most_workers",
     "n_workers",
     "plan",
     "resolved",

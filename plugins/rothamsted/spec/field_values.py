@@ -6,6 +6,7 @@ pydantic turns into one line at the key's place.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -112,6 +113,33 @@ def read_workers(raw: Any) -> Any:
     if raw != "auto" and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
         raise PydanticCustomError("workers", "Input should be a whole number above 0, or auto for one per core")
     return raw
+
+
+def read_devices(raw: Any) -> Any:
+    """Which GPUs: auto, none, or a list of numbers."""
+    if raw in ("auto", "none"):
+        return raw
+    is_list = isinstance(raw, list | tuple) and raw and all(isinstance(n, int) and not isinstance(n, bool) for n in raw)
+    if not is_list or len(set(raw)) != len(raw):
+        raise PydanticCustomError("devices", "Input should be auto, none, or a list of numbers such as [0, 1]")
+    return tuple(raw)
+
+
+def read_resources(raw: Any) -> Any:
+    """What a worker takes: resource -> an amount above 0; memory may be a size such as 4GB."""
+    if not isinstance(raw, dict):
+        raise PydanticCustomError("resources", "Input should be a mapping such as {CPU: 1, GPU: 0.25, memory: 4GB}")
+    found = {key: n_bytes(value) if key == "memory" else value for key, value in raw.items()}
+    for key, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise PydanticCustomError(
+                "resources", "{key}: should be a number above 0, not {value}", {"key": key, "value": repr(value)}
+            )
+        if key in ("CPU", "GPU") and value > 1 and value != int(value):
+            raise PydanticCustomError(
+                "resources", "{key}: above 1 only whole numbers, not {value}", {"key": key, "value": value}
+            )
+    return {key: float(value) for key, value in found.items()}
 
 
 def read_resume(raw: Any) -> Any:

@@ -29,6 +29,7 @@ from rothamsted.spec.overrides import (
     fix_parameters,
     override_sweep_keys,
 )
+from rothamsted.spec.own_names import with_own_names
 from rothamsted.spec.parameters import (
     check_parameters,
     enqueued_values,
@@ -74,6 +75,7 @@ def load_sweep(
     known_studies: Iterable[str] = (),
     root: Path | None = None,
     in_own_names: OwnNames | None = None,
+    aliases_of: Callable[[str], Mapping[str, str]] = lambda study: {},
     metrics_of: Callable[[str], Mapping[str, Metric]] = lambda study: {},
     taken: Take | None = None,
 ) -> Sweep:
@@ -92,6 +94,7 @@ def load_sweep(
         known_studies: studies to name where the one asked for does not exist.
         root: of the project, to which a `parameters_file` is relative; None: the working directory.
         in_own_names: what a `parameters_file` holds, by the names of the study's fields; see `add_parameters_file`.
+        aliases_of: study -> other names of its parameters -> their own.
         taken: finds the winner of another sweep, for `parameters_from`; None: there are no other sweeps.
         metrics_of: study -> what it declares of its metrics, which gives the direction of an objective without one.
 
@@ -101,11 +104,15 @@ def load_sweep(
     document = path if isinstance(path, Document) else read_sweep_file(path)
     _check_keys(document)
     document, written = with_short_forms(document, overrides or {}, SWEEP_KEYS)
-    document, given = override_sweep_keys(expand_short_forms(document), written, SWEEP_KEYS)
+    in_file = expand_short_forms(document)
+    document, given = override_sweep_keys(in_file, written, SWEEP_KEYS)
     check_available(document)
     document = with_command_defaults(document)
     _check_values(document)
-    target = find_target(document, parameter_names, known_studies, project_parameters)
+    target = find_target(document, parameter_names, known_studies, project_parameters, aliases_of)
+    if target.aliases:  # once more, now that each parameter can be called by its own name, in the file and beside it
+        document, given = override_sweep_keys(with_own_names(in_file, target), written, SWEEP_KEYS, target.aliases)
+        document = with_own_names(document, target)
     document = take_parameters(flatten_parameters(document, target), taken)
     document = add_parameters_file(document, target, root or Path.cwd(), in_own_names)
     document = settle_exponents(fix_parameters(document, _known_parameters(given, target, document)), target)

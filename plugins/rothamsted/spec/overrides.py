@@ -11,10 +11,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.spec.document import Document, KeyPath, parse_override
+from rothamsted.spec.own_names import own_key
 
 COMMAND_LINE = "command line"
 SET = "set"  # parameters in Hydra's grammar, of the command line only
@@ -28,6 +30,7 @@ SHORT_FORMS = {
     "warm_start": "sweep",
     "parameters_from": "sweep",
 }
+_AT = Document(source=COMMAND_LINE, data={}, places={})
 OBJECTIVE_KEYS = ("metric", "direction", "reduce")  # `metric: loss` is `objective: {metric: loss}`
 REPLACED = frozenset({"pruner"})  # given by name, as a whole: the options of another pruner are not its own
 
@@ -81,9 +84,18 @@ def _expanded(key: str, value: Any) -> Any:
 
 
 def override_sweep_keys(
-    document: Document, overrides: Mapping[str, str], sweep_keys: Collection[str]
+    document: Document,
+    overrides: Mapping[str, str],
+    sweep_keys: Collection[str],
+    aliases: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Document, GivenParameters]:
     """Set the keys of the sweep file that the command line gives.
+
+    Args:
+        document: short forms written out.
+        overrides: key -> text.
+        sweep_keys: all keys of a sweep file.
+        aliases: other names of parameters -> their own, by which the document has them.
 
     Returns:
         The changed document, and the overrides that are no sweep key.
@@ -104,9 +116,9 @@ def override_sweep_keys(
         elif first not in sweep_keys:
             parameters[key] = parse_override(key, overrides[key])
         elif key == "space":
-            _override_space(editor, overrides[key])
+            _override_space(editor, overrides[key], aliases)
         elif first == "space":
-            _set_in_space(editor, rest, parse_override(key, overrides[key]))
+            _set_in_space(editor, own_key(rest, aliases), parse_override(key, overrides[key]))
         elif key == "command":
             editor.put((key,), overrides[key])  # as it is: it has blanks and braces that YAML would read
         else:
@@ -251,8 +263,7 @@ def _fixed_in_hydra(text: str) -> dict[str, Any]:
     try:
         return values_from_hydra(text)
     except SpaceError as error:
-        at = Document(source=COMMAND_LINE, data={}, places={})
-        raise at.error((SET, *error.key), error.reason) from None
+        raise _AT.error((SET, *error.key), error.reason) from None
 
 
 def _refuse_twice(overrides: Mapping[str, str]) -> None:
@@ -260,20 +271,21 @@ def _refuse_twice(overrides: Mapping[str, str]) -> None:
     for name in _fixed_in_hydra(overrides[SET]) if SET in overrides else ():
         for other in (name, f"parameters.{name}"):
             if other in overrides:
-                at = Document(source=COMMAND_LINE, data={}, places={})
-                raise at.error((SET, name), f"is given by {other}={overrides[other]}, too; give one of the two")
+                raise _AT.error((SET, name), f"is given by {other}={overrides[other]}, too; give one of the two")
 
 
-def _override_space(editor: _Editor, text: str) -> None:
+def _override_space(editor: _Editor, text: str, aliases: Mapping[str, str]) -> None:
     """Replace the domains that Hydra's grammar names; the others stay, and so do `when` and `points`."""
     from rothamsted.space.hydra import domains_from_hydra
 
     try:
         domains = domains_from_hydra(text)
     except SpaceError as error:
-        at = Document(source=COMMAND_LINE, data={}, places={})
-        raise at.error(("space", *error.key), error.reason) from None
-    for name, domain in domains.items():
+        raise _AT.error(("space", *error.key), error.reason) from None
+    for written, domain in domains.items():
+        name = aliases.get(written, written)
+        if name != written and name in domains:
+            raise _AT.error(("space", written), f"is the same parameter as {name}; give one of the two")
         before = editor.get(("space", name))
         plain = domain_to_plain(domain)
         kept = {key: before[key] for key in ("points", "when") if isinstance(before, Mapping) and key in before}

@@ -6,7 +6,7 @@ Apart from the rules, which look at the sweep as a whole: here each parameter is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_plain, is_equal_value
@@ -161,11 +161,15 @@ def _flat(
     document: Document, path: KeyPath, raw: Mapping[str, Any], target: Target, places: dict[KeyPath, str]
 ) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for at, value in _leaves(path, raw, target.parameters, len(path)):
-        name = dotted(at[len(path) :])
+    given: dict[str, str] = {}  # own name -> as it is written
+    for at, value in _leaves(path, raw, (*target.parameters, *target.aliases), len(path)):
+        written = dotted(at[len(path) :])
+        name = target.aliases.get(written, written)
+        if name in given and given[name] != written:
+            raise document.error(at, f"is the same parameter as {given[name]}; give one of the two")
         if name in flat:
             raise document.error(at, f"{name} is given twice, once dotted and once nested; remove one")
-        flat[name] = value
+        flat[name], given[name] = value, written
         known = next((document.places[at[:n]] for n in range(len(at), 0, -1) if at[:n] in document.places), None)
         places[(*path, name)] = known or document.source
     return flat
@@ -180,7 +184,7 @@ def _mapping(document: Document, key: str) -> dict[str, Any]:
     return raw
 
 
-def _leaves(path: KeyPath, raw: Mapping[str, Any], names: Mapping[str, Any], start: int) -> list[tuple[KeyPath, Any]]:
+def _leaves(path: KeyPath, raw: Mapping[str, Any], names: Iterable[str], start: int) -> list[tuple[KeyPath, Any]]:
     leaves = []
     for key, value in raw.items():
         name = dotted((*path[start:], key))

@@ -65,6 +65,10 @@ def plan(sweep: Sweep) -> Plan:
 def n_workers(sweep: Sweep) -> int:
     """How many local workers a sweep wants: as many as it says, or one a core; never more than replicates."""
     wanted = sweep.execution.workers
-    n_cores = os.cpu_count() or 1
+    return min((os.cpu_count() or 1) if wanted == "auto" else wanted, most_workers(sweep))
+
+
+def most_workers(sweep: Sweep) -> int:
+    """How many workers could train at once: one a replicate."""
     size = plan(sweep)
-    return max(1, min(n_cores if wanted == "auto" else wanted, max(size.n_trainings, size.n_confirm_trainings)))
+    return max(1, size.n_trainings, size.n_confirm_trainings)

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from rothamsted.space import domain_to_plain
-from rothamsted.spec.schema import FILE_KEYS, PROJECT_EXECUTION_KEYS, STUDY_EXECUTION_KEYS, Sweep
+from rothamsted.spec.schema import (
+    CLUSTER_KEYS,
+    DEVICE_KEYS,
+    FILE_KEYS,
+    PROJECT_EXECUTION_KEYS,
+    STUDY_EXECUTION_KEYS,
+    Sweep,
+)
 
 # Keys that say where and how a sweep runs, not what it measures: they may change when it goes on.
 PLACE_KEYS = frozenset({"execution", "storage", "experiment", "models"})
@@ -94,9 +101,9 @@ def _stage(sweep: Sweep, number: int) -> dict[str, Any]:
 
 
 def _execution(sweep: Sweep, plain: Mapping[str, Any]) -> dict[str, Any]:
-    """What only foreign projects, or only studies, have stands there where it is not the default."""
+    """What only foreign projects, studies or clusters have stands there where it is not the default."""
     given = sweep.execution.model_dump(mode="json", exclude_defaults=True)
-    unsaid = {*PROJECT_EXECUTION_KEYS, *STUDY_EXECUTION_KEYS} - set(given)
+    unsaid = {*PROJECT_EXECUTION_KEYS, *STUDY_EXECUTION_KEYS, *CLUSTER_KEYS, *DEVICE_KEYS} - set(given)
     return {key: value for key, value in plain.items() if key not in unsaid}
 
 

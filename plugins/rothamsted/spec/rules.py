@@ -14,7 +14,7 @@ from rothamsted.spec.rules_over import check_over
 from rothamsted.spec.rules_search import check_search
 from rothamsted.spec.rules_stages import check_stages
 from rothamsted.spec.rules_task import check_task
-from rothamsted.spec.schema import MAX_SEED, Confirm, Replicates, Sweep
+from rothamsted.spec.schema import CLUSTER_KEYS, DEVICE_KEYS, MAX_SEED, Confirm, Replicates, Sweep
 from rothamsted.spec.varied import check_varied
 
 MAX_CHECKED_GRID = 2_000  # conditions: a larger grid is checked at its values one at a time
@@ -44,6 +44,22 @@ def check_rules(sweep: Sweep, document: Document) -> None:
     _check_models(sweep, document)
     check_task(sweep, document)
     check_command(sweep, document)
+    _check_executor(sweep, document)
+
+
+def _check_executor(sweep: Sweep, document: Document) -> None:
+    """Executors of this machine have no cluster, and a cluster shares out its GPUs itself."""
+    execution = sweep.execution
+    for key in DEVICE_KEYS if execution.executor == "ray" else ():
+        if key in execution.model_fields_set:
+            reason = "is for GPUs of this machine; on a cluster give execution.resources: {GPU: 1}"
+            raise document.error(("execution", key), reason)
+    for key in CLUSTER_KEYS if execution.executor in ("local", "in_process") else ():
+        if getattr(execution, key):
+            reason = (
+                f"is for a cluster, and execution.executor is {execution.executor}; give executor: ray, or remove it"
+            )
+            raise document.error(("execution", key), reason)
 
 
 def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) -> None:

@@ -14,7 +14,17 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from rothamsted.catalog import CORRECTIONS, EXECUTORS, INTERVALS, TESTS
 from rothamsted.registries import NameOf
-from rothamsted.spec.field_values import Bytes, Seconds, Seed, Text, read_resume, read_vary, read_workers
+from rothamsted.spec.field_values import (
+    Bytes,
+    Seconds,
+    Seed,
+    Text,
+    read_devices,
+    read_resources,
+    read_resume,
+    read_vary,
+    read_workers,
+)
 from rothamsted.spec.search_sections import CONFIG
 
 BestMethod = Literal["leaders", "simple"]  # `statistics.BEST_METHODS`
@@ -141,7 +151,15 @@ class Execution(BaseModel):
 
     Attributes:
         executor: what starts the workers, and where; it may change when a sweep goes on.
-        workers: how many; auto is one a core.
+        workers: how many; auto is one a core, on a cluster as many as it has room for.
+        devices: GPUs of this machine: auto gives each worker one, where there are some and what is trained can use
+            one; or their numbers; none hides them.
+        workers_per_device: how many workers share a GPU.
+        address: of a Ray cluster: auto is the one of RAY_ADDRESS or of this machine, else one that is started here, as
+            with local; or ray://HOST:10001.
+        resources: what one worker takes of a Ray cluster: CPU (a core where nothing is said), GPU (a part of one, too),
+            memory (bytes, or 4GB), and what nodes have besides.
+        runtime_env: what Ray prepares on its nodes before workers start, such as {working_dir: .}.
         population: replicates trained in one compiled call, at most.
         timeout_per_trial: seconds; a replicate that takes longer has failed.
         retries: how often a failed replicate is tried again.
@@ -162,6 +180,13 @@ class Execution(BaseModel):
 
     executor: Annotated[str, NameOf(EXECUTORS)] = "local"
     workers: Annotated[int | Literal["auto"], BeforeValidator(read_workers)] = "auto"
+    devices: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...] | Literal["auto", "none"], BeforeValidator(read_devices)
+    ] = "auto"
+    workers_per_device: Annotated[int, Field(ge=1, le=64)] = 1
+    address: Text | None = None
+    resources: Annotated[dict[Text, float], BeforeValidator(read_resources)] = Field(default_factory=dict)
+    runtime_env: dict[Text, Any] = Field(default_factory=dict)
     population: Annotated[int, Field(ge=1)] = 1
     timeout_per_trial: Seconds | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 0
@@ -180,6 +205,10 @@ class Execution(BaseModel):
 
 # Keys of `execution` that a study has no use for: it is trained in the worker itself.
 PROJECT_EXECUTION_KEYS = ("env_manager", "environment", "memory_limit", "grace_seconds", "warm_pool")
+# Keys of `execution` that the executors of this machine have no use for.
+CLUSTER_KEYS = ("address", "resources", "runtime_env")
+# Keys of `execution` for the GPUs of this machine; a cluster shares out its own.
+DEVICE_KEYS = ("devices", "workers_per_device")
 # Keys of `execution` that a foreign project has no use for: it logs its own artifacts.
 STUDY_EXECUTION_KEYS = ("artifacts", "tensorboard")
 

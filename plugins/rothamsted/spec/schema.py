@@ -28,6 +28,8 @@ from rothamsted.spec.field_values import (
     seconds,
 )
 from rothamsted.spec.run_sections import (
+    CLUSTER_KEYS,
+    DEVICE_KEYS,
     PROJECT_EXECUTION_KEYS,
     STUDY_EXECUTION_KEYS,
     Confirm,
@@ -50,7 +52,9 @@ from rothamsted.spec.search_sections import (
 from rothamsted.spec.task_section import Task
 
 __all__ = [
+    "CLUSTER_KEYS",
     "CONFIRM_SUFFIX",
+    "DEVICE_KEYS",
     "FILE_KEYS",
     "MAX_CONDITIONS",
     "MAX_SEED",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rothamsted.errors import UserError
@@ -39,6 +39,8 @@ class Target:
             {parameters}.
         undeclared: parameters that the file says need not be declared.
         seed_parameter: the one that comes from the replicates.
+        is_command: it is a command.
+        aliases: other names of parameters -> their own.
     """
 
     label: str
@@ -48,6 +50,7 @@ class Target:
     undeclared: frozenset[str] = frozenset()
     seed_parameter: str | None = "seed"
     is_command: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def takes(self, name: str) -> bool:
         """Whether a parameter can be given to it."""
@@ -68,6 +71,7 @@ def find_target(
     parameter_names: StudyParameters,
     known_studies: Iterable[str],
     project_parameters: ProjectParameters | None,
+    aliases_of: Callable[[str], Mapping[str, str]] = lambda study: {},
 ) -> Target:
     """The study, the foreign project or the command of a sweep file.
 
@@ -82,7 +86,7 @@ def find_target(
     if document.data.get("project") is None:
         _check_study_keys(document)
         study, names = _find_study(document, parameter_names, known_studies)
-        return Target(label=f"study '{study}'", parameters=names)
+        return Target(label=f"study '{study}'", parameters=names, aliases=aliases_of(study))
     _check_project_keys(document)
     project: str = document.data["project"]
     if project_parameters is None:

@@ -138,6 +138,7 @@ class Study:
         rows: config -> over how many rows each share among its metrics is taken, by name, where the data say.
         keeps: config -> whose weights a run by hand keeps; in a sweep its objective says. None: the last.
         monitor: dotted name of the field with the metric that ends training; in a sweep it is the objective's metric.
+        uses_gpu: whether its training uses a GPU where there is one; workers then get one each.
         function: what the study was made of; None: a study of the full contract. A function need not say how many
             samples it has seen, and measures at each step what it likes.
     """
@@ -156,6 +157,7 @@ class Study:
     rows: Callable[[Any], Mapping[str, int]] | None = None
     keeps: Callable[[Any], Keep] | None = None
     monitor: str = ""
+    uses_gpu: bool = False
     function: FunctionLike | None = None
 
     def __post_init__(self) -> None:

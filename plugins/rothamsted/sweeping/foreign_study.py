@@ -42,6 +42,11 @@ class ForeignStudy:
         return {}
 
     @property
+    def uses_gpu(self) -> bool:
+        """Nobody can tell of a stranger's program; so each worker has a GPU of its own where there are some."""
+        return True
+
+    @property
     def code_digest(self) -> str:
         """SHA-256 of the project's files; of a command of its text and script."""
         return self.project.digest

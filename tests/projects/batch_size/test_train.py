@@ -1,15 +1,17 @@
 """The training loop keeps the study contract: resume, populations, divergence, metrics, models."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
 
-from projects.batch_size.batches import NO_ROW, batch_rows
 from projects.batch_size.config import RTOL, Config, static_key
 from projects.batch_size.data import DataProblem, load_dataset
 from projects.batch_size.program import compiled_program
 from projects.batch_size.tested import metrics_on_test_rows
 from projects.batch_size.train import train
+from projects.training.batches import NO_ROW, batch_rows
 from tests.projects.batch_size.training import run
 
 QUICK = {"width": 16, "steps": 24, "evals": 4}
@@ -229,8 +231,8 @@ def test_epochs_set_the_steps() -> None:
 def test_eight_epochs_are_eight_visits_to_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
 
-    def counted(seed: int, first_step: int, n_steps: int, batch_size: int, n_train: int, n_rows: int) -> np.ndarray:
-        seen.append(batch_rows(seed, first_step, n_steps, batch_size, n_train, n_rows))
+    def counted(*arguments: Any) -> np.ndarray:
+        seen.append(batch_rows(*arguments))
         return seen[-1]
 
     monkeypatch.setattr("projects.batch_size.train.batch_rows", counted)

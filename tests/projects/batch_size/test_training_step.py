@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from projects.batch_size.batches import NO_ROW, batch_rows, n_rows_of
 from projects.batch_size.config import Config
 from projects.batch_size.data import load_dataset
 from projects.batch_size.parameterization import layer_scales
+from projects.training.batches import NO_ROW, batch_rows, n_rows_of
 from tests.projects.batch_size.training import run
 
 SMALL = {
@@ -50,7 +50,7 @@ class TorchModel:
     def train(self, optimizer: torch.optim.Optimizer, n_steps: int) -> None:
         n_train, epochs = len(self.data.train_x), self.config.epochs
         n_rows = None if epochs is None else n_rows_of(epochs, n_train)
-        rows = batch_rows(self.config.seed, 0, n_steps, self.config.batch_size, n_train, n_rows)
+        rows = batch_rows([self.config.seed, 1], 0, n_steps, self.config.batch_size, n_train, n_rows)
         for chosen in (batch[batch != NO_ROW] for batch in rows):
             optimizer.zero_grad()
             self.loss(self.data.train_x[chosen], self.data.train_y[chosen]).backward()

@@ -7,22 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from projects.batch_size.config import Config
-from projects.batch_size.train import Measurement, train
+from projects.batch_size.train import train
 from projects.batch_size.trained import TrainedModel
+from projects.training.measurement import Measurement
+from tests.projects.driven import to_the_end
 
 
 def run(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
 ) -> tuple[list[Measurement], list[TrainedModel]]:
     """Every measurement, and the trained models."""
-    training, measurements = train(configs, state), []
-    while True:
-        try:
-            measurement = next(training)
-        except StopIteration as ended:
-            return measurements, ended.value
-        if measurement is not None:  # which says that everything is set up
-            measurements.append(measurement)
+    return to_the_end(train(configs, state))
 
 
 def parameters_at(config: Config, point: int = -1) -> dict[str, np.ndarray]:

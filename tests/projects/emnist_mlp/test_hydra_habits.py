@@ -20,6 +20,7 @@ from rothamsted.errors import StudyError, UserError
 from rothamsted.studies.command_line import ByHand, parse
 from rothamsted.studies.fields import flatten
 from rothamsted.studies.multirun import combinations, numbered
+from rothamsted.sweeping.open.from_file import load
 from rothamsted.tracking import find_runs
 from tests.conftest import ROOT
 
@@ -233,3 +234,21 @@ def test_the_defaults_stand_in_one_place_the_config() -> None:
     # Without a word that names a file nothing is composed.
     assert not (CONF / "config.yaml").exists()
     assert flatten(config()) == flatten(Config())
+
+
+def test_a_sweep_takes_the_originals_names_and_a_composed_config(project: Path) -> None:
+    composed = train(project, "data=emnist", "training=long", "--cfg", "job")
+    assert composed.returncode == 0, composed.stderr
+    (project / "long.yaml").write_text(composed.stdout)
+    (project / "sweep.yaml").write_text(
+        "study: emnist_mlp\n"
+        "parameters: {training.batch_size: 64, training: {optimizer: {params: {momentum: 0.9}}}}\n"
+        "space: {training.optimizer.params.lr: [0.001, 0.003], training.optimizer.name: [sgd, rmsprop]}\n"
+        "objective: {metric: validation/loss, direction: minimize}\n"
+    )
+    given = {"parameters_file": "long.yaml", "training.epochs": "3", "name": "theirs"}
+    sweep, _ = load("sweep.yaml", given, project, known={"emnist_mlp": STUDY})
+    assert sorted(sweep.space) == ["optimizer.lr", "optimizer.name"]
+    wanted = {"batch_size": 64, "optimizer.momentum": 0.9, "epochs": 3, "data.name": "emnist", "evals": 20}
+    assert {name: sweep.parameters[name] for name in wanted} == wanted
+    assert not [name for name in sweep.parameters if name.startswith("training.")]

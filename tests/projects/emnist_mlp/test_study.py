@@ -31,7 +31,7 @@ def test_a_driven_run_finishes_with_a_model_and_a_picture() -> None:
     seen = []
     (ending,) = drive(STUDY, [quick()], on_measurement=lambda member, measured: seen.append(measured.step))
     assert ending.outcome is Outcome.FINISHED
-    assert seen == [0, 4, 7, 10, 14]
+    assert seen == [0, 4, 8, 12, 16]
     assert ending.model.predict(ending.model.input_example).shape == (5, 47)
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from projects.emnist_mlp.config import Config, is_longer
 from projects.emnist_mlp.data import DataProblem, load_dataset
-from projects.emnist_mlp.train import Measurement
+from projects.emnist_mlp.member import Member
+from projects.training.measurement import Measurement
 from tests.projects.emnist_mlp.training import HELD_STEP, SMALL, quick, run, taken
 
 pytestmark = pytest.mark.usefixtures("at_home")
@@ -103,7 +104,7 @@ def test_the_state_of_the_global_generators_has_no_part() -> None:
 
 @pytest.mark.parametrize(
     ("short", "long"),
-    [(quick(epochs=2, evals=2), quick(epochs=4, evals=4)), (quick(steps=14, evals=2), quick(steps=28, evals=4))],
+    [(quick(epochs=2, evals=2), quick(epochs=4, evals=4)), (quick(steps=13, evals=2), quick(steps=26, evals=4))],
     ids=["epochs", "steps"],
 )
 def test_a_longer_training_goes_on_from_a_shorter_one(short: Config, long: Config) -> None:
@@ -130,11 +131,30 @@ def test_another_training_is_no_longer_one(new: Config) -> None:
 
 def test_steps_and_epochs_are_counted_as_by_hand() -> None:
     measurements, _ = run([quick(epochs=2.5, evals=3)])
-    # By hand: 6 x 47 = 282 rows, a tenth (28) for validation, 254 // 32 = 7 steps an epoch, 17 steps in 2.5 epochs;
-    # thirds of 17 rounded to whole steps.
-    assert [m.step for m in measurements] == [0, 6, 11, 17]
-    assert measurements[-1].epoch == pytest.approx(17 / 7)
-    assert measurements[-1].metrics["samples_seen"].tolist() == [17 * 32]
+    # By hand: 6 x 47 = 282 rows, a tenth (28) for validation; 254 are 7 steps of 32 and one of 30, 20 in 2.5 epochs;
+    # thirds of 20 rounded to whole steps.
+    assert [m.step for m in measurements] == [0, 7, 13, 20]
+    assert measurements[-1].epoch == pytest.approx((2 * 254 + 4 * 32) / 254)
+    assert measurements[-1].metrics["samples_seen"].tolist() == [2 * 254 + 4 * 32]
+
+
+def test_every_row_is_seen_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, batches = quick(epochs=3, batch_size=50), []
+    seen = Member.batch
+
+    def noted(self: Member, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        x, y = seen(self, index)
+        batches.append(x.flatten(1).sum(dim=1).numpy())
+        return x, y
+
+    monkeypatch.setattr(Member, "batch", noted)
+    last = run([config])[0][-1]
+    assert (last.step, last.epoch, last.metrics["samples_seen"].tolist()) == (18, 3.0, [3 * 254])
+    assert [len(batch) for batch in batches] == [50, 50, 50, 50, 50, 4] * 3  # 254 rows
+    # An image is known by its ink.
+    ink = np.sort(load_dataset(config.data).train.x.reshape(254, -1).sum(axis=1) / 255)
+    for epoch in range(3):
+        np.testing.assert_allclose(np.sort(np.concatenate(batches[6 * epoch : 6 * epoch + 6])), ink, rtol=1e-5)
 
 
 def test_metric_names_stay_the_same_and_say_where_they_are_measured() -> None:
@@ -201,7 +221,7 @@ def test_a_member_that_diverges_ends_its_run_early_and_leaves_the_others_alone()
     good = quick(optimizer={"name": "sgd", "lr": 0.1})
     alone, _ = run([bad])
     assert alone[-1].diverged.tolist() == [True]
-    assert alone[-1].step < 14
+    assert alone[-1].step < 16
     together, _ = run([good, bad])
     assert together[-1].diverged.tolist() == [False, True]
     assert together[-1].metrics["validation/loss"][0] == run([good])[0][-1].metrics["validation/loss"][0]

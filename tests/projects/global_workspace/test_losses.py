@@ -96,6 +96,27 @@ def test_contrastive_is_a_mean_over_both_directions() -> None:
     assert float(contrastive_term(paired, jnp.float32(1.0))) == pytest.approx((rows + math.log(2)) / 2, rel=1e-6)
 
 
+def test_rows_that_fill_a_place_have_no_part_in_any_term_nor_in_its_gradient() -> None:
+    config = quick(model__workspace_dim=3, model__max_workspace_dim=4, model__hidden_dim=4)
+    rng = np.random.default_rng(0)
+    domains = {domain: jnp.asarray(rng.standard_normal((5, 2)), jnp.float32) for domain in BOTH.dims}
+    whole = Rows(domains, jnp.asarray(rng.integers(0, 2, (5, 1)), jnp.float32))
+    index = jnp.array([0, 1, 2, 0, 0])
+    padded = jax.tree.map(lambda x: x[index], whole)._replace(counts=jnp.array([1.0, 1.0, 1.0, 0.0, 0.0]))
+    alone = jax.tree.map(lambda x: x[:3], whole)
+    mask = jnp.array([1.0, 1.0, 1.0, 0.0])
+
+    def sums(parameters: Parameters, rows: Rows) -> jax.Array:
+        found = terms_of(parameters, mask, rows, rows, SHARES, BOTH)
+        return jnp.stack([found[term] for term in TERMS])
+
+    start = initial_parameters(config, BOTH.dims)
+    for of in (sums, jax.jacrev(sums)):
+        compiled = jax.jit(of, compiler_options=QUICKLY_COMPILED)
+        for mine, theirs in zip(*(jax.tree.leaves(compiled(start, rows)) for rows in (padded, alone)), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
 def test_a_row_of_zeros_has_no_direction_and_no_gradient() -> None:
     zeros = jnp.zeros((2, 3))
     assert not unit_rows(zeros).any()

@@ -9,21 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from projects.global_workspace.batches import batch_rows, matched_rows, pair_rows
+from projects.global_workspace.batches import free_rows, matched_rows, pair_rows
 from projects.global_workspace.config import OptimizerConfig
 from projects.global_workspace.model import random_shares
 from projects.global_workspace.probes import chance_accuracy, normalised_cross_entropy, random_features, read_bits
 from projects.global_workspace.schedule import lr_factor
+from projects.training.batches import NO_ROW
 
 
 def test_an_epoch_holds_each_row_once() -> None:
-    rows = batch_rows(seed=3, first_step=0, n_steps=4, batch_size=8, n_train=32)
-    assert sorted(rows.ravel()) == list(range(32))
-
-
-def test_batches_do_not_depend_on_where_one_begins() -> None:
-    whole = batch_rows(3, 0, 11, 8, 35)
-    np.testing.assert_array_equal(batch_rows(3, 5, 6, 8, 35), whole[5:])
+    rows = free_rows(seed=3, first_step=0, n_steps=5, batch_size=8, n_train=35)  # the last batch has three
+    assert sorted(rows.ravel()) == [NO_ROW] * 5 + list(range(35))
 
 
 def test_pairs_are_matched_rows_only_and_those_of_more_pairs_begin_with_those_of_fewer() -> None:
@@ -31,6 +27,11 @@ def test_pairs_are_matched_rows_only_and_those_of_more_pairs_begin_with_those_of
     assert drawn.shape == (20, 8)
     assert set(drawn.ravel()) == set(matched_rows(1, 20, 100))
     np.testing.assert_array_equal(matched_rows(1, 20, 100), matched_rows(1, 50, 100)[:20])
+
+
+def test_every_pair_is_seen_equally_often() -> None:
+    drawn = pair_rows(seed=1, first_step=0, n_steps=5, batch_size=8, n_pairs=20, n_train=100)
+    assert np.bincount(drawn.ravel(), minlength=100)[matched_rows(1, 20, 100)].tolist() == [2] * 20
 
 
 def test_a_batch_of_fewer_pairs_than_its_size_holds_them_all() -> None:

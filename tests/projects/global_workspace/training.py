@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from projects.global_workspace.config import Config
-from projects.global_workspace.train import Measurement, train
+from projects.global_workspace.train import train
 from projects.global_workspace.trained import TrainedModel
+from projects.training.measurement import Measurement
 from rothamsted.studies import set_fields
+from tests.projects.driven import to_the_end
 from tests.projects.global_workspace.made_up import SMALL
 
 # One padded program serves most tests: compiling takes seconds, training milliseconds.
@@ -40,14 +42,7 @@ def run(
     configs: Sequence[Config], state: Mapping[str, np.ndarray] | None = None
 ) -> tuple[list[Measurement], list[TrainedModel]]:
     """Every measurement, and the trained models."""
-    training, measurements = train(configs, state), []
-    while True:
-        try:
-            measurement = next(training)
-        except StopIteration as ended:
-            return measurements, ended.value
-        if measurement is not None:  # which says that everything is set up
-            measurements.append(measurement)
+    return to_the_end(train(configs, state))
 
 
 def values_of(measurements: Sequence[Measurement], member: int = 0) -> list[dict[str, float]]:

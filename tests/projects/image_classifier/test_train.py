@@ -19,7 +19,7 @@ from projects.image_classifier.__main__ import STUDY
 from projects.image_classifier.config import Config
 from projects.image_classifier.data.load import load_images
 from projects.image_classifier.device import Images
-from projects.image_classifier.epoch import Mixture, _loss, train_epoch, training_batch
+from projects.image_classifier.epoch import Mixture, _loss, _updates, train_epoch, training_batch
 from projects.image_classifier.randomness import generator_of
 from projects.image_classifier.train import _class_weights, train
 from rothamsted.records import Outcome
@@ -79,6 +79,25 @@ def test_metrics_are_the_same_names_in_every_measurement_and_agree_with_each_oth
         assert values["generalization_gap"] == pytest.approx(values["train_accuracy"] - values["val_accuracy"])
         assert values["samples_seen"] == measured.step * 10
     assert [measured.step for measured in measurements] == [4, 8, 12]  # 40 images, batches of 10
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "accumulate", "sizes"),
+    [  # of 40 images; one that would be alone goes into the batch before it
+        (16, 1, [[16], [16], [8]]),
+        (13, 1, [[13], [13], [14]]),
+        (12, 2, [[12, 12], [12, 4]]),
+        (13, 2, [[13, 13], [14]]),
+    ],
+)
+def test_every_image_is_seen_once_an_epoch(batch_size: int, accumulate: int, sizes: list[list[int]]) -> None:
+    config = tiny(batch_size=batch_size, optimizer__accumulate=accumulate)
+    updates = _updates(torch.arange(40), config)
+    assert [[len(rows) for rows in batches] for batches in updates] == sizes
+    assert torch.cat([rows for batches in updates for rows in batches]).tolist() == list(range(40))
+    measurements, _ = run(config)
+    assert [measured.step for measured in measurements] == [len(sizes) * epoch for epoch in (1, 2, 3)]
+    assert [measured.metrics["samples_seen"].tolist() for measured in measurements] == [[40.0], [80.0], [120.0]]
 
 
 def test_a_training_that_no_longer_improves_ends_after_its_patience() -> None:
@@ -157,12 +176,13 @@ def test_taking_the_files_changes_nothing_in_the_training() -> None:
     assert curves(seen) == curves(run(config)[0])
 
 
-def test_averaged_gradients_of_two_batches_are_those_of_one_of_twice_the_size() -> None:
+@pytest.mark.parametrize(("whole", "half"), [(20, 10), (40, 24)], ids=["equal", "24 and 16 of 40 images"])
+def test_averaged_gradients_of_two_batches_are_those_of_one_of_their_rows(whole: int, half: int) -> None:
     # Without batch norm, which sees each batch by itself, the two are one update up to rounding.
     part = load_images(tiny().data).train
     images = Images(torch.from_numpy(part.images.copy()), torch.from_numpy(part.labels.copy()))
     ends = []
-    for batch_size, accumulate in ((20, 1), (10, 2)):
+    for batch_size, accumulate in ((whole, 1), (half, 2)):
         config = tiny(batch_size=batch_size, optimizer__accumulate=accumulate)
         torch.manual_seed(0)
         network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 12 * 12, 10))

@@ -11,6 +11,7 @@ from projects.image_classifier.config import Config
 from projects.image_classifier.train import Measurement, train
 from projects.image_classifier.trained import TrainedModel
 from rothamsted.studies import set_fields
+from tests.projects.driven import to_the_end
 
 TINY = {
     "epochs": 3,
@@ -30,22 +31,19 @@ def tiny(**fields: Any) -> Config:
 
 def run(config: Config, state: Mapping[str, np.ndarray] | None = None) -> tuple[list[Measurement], TrainedModel]:
     """Every measurement, and the trained model, which has the weights of the second epoch where there are so many."""
-    training, measurements = train([config], state), []
-    while True:
-        try:
-            measured = next(training)
-        except StopIteration as ended:
-            return measurements, ended.value[0]
-        if measured is not None:  # None says that everything is set up
-            measured.keep(np.array([measured.epoch == 2]))
-            measurements.append(measured)
+    measurements, (model,) = to_the_end(train([config], state), _keep_the_second)
+    return measurements, model
+
+
+def _keep_the_second(measured: Measurement) -> None:
+    measured.keep(np.array([measured.epoch == 2]))
 
 
 def measured_epochs(config: Config) -> Iterator[Measurement]:
     """The measurements of `run` one by one: what they offer is that of the present moment."""
     for measured in train([config]):
         if measured is not None:
-            measured.keep(np.array([measured.epoch == 2]))
+            _keep_the_second(measured)
             yield measured
 
 

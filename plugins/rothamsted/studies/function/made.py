@@ -19,6 +19,7 @@ from rothamsted.studies.function.signature import SEED, signature_of
 from rothamsted.studies.function.source import digest_of_function, target_of_function
 from rothamsted.studies.function.training import training_of
 
+_OF_GPUS = frozenset({"torch", "jax", "tensorflow", "cupy", "flax", "lightning"})  # libraries that compute on them
 _NOTHING: Mapping[str, Metric] = {}
 
 
@@ -124,6 +125,7 @@ def _made(
         train=training_of(function, signature, own.lines, place),
         rtol=0.0,
         metrics=metrics,
+        uses_gpu=_uses_gpu(function),
         function=own,
     )
     for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
@@ -131,6 +133,13 @@ def _made(
             object.__setattr__(made, attribute, value)
     object.__setattr__(made, "__wrapped__", inspect.unwrap(function))
     return made
+
+
+def _uses_gpu(function: Any) -> bool:
+    """Whether what a function refers to by name is of a library that computes on GPUs."""
+    known = getattr(inspect.unwrap(function), "__globals__", {}).values()
+    found = {getattr(one, "__module__", None) or getattr(one, "__name__", "") for one in known}
+    return any(isinstance(name, str) and name.partition(".")[0] in _OF_GPUS for name in found)
 
 
 def _name_of(function: Any) -> str:

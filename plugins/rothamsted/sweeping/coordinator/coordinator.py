@@ -127,7 +127,13 @@ class Coordinator:
         folder = checkpoints_of(opened.home, sweep, opened.sweep_run_id)
         is_here = sweep.execution.executor == "in_process"
         with given_to_workers(opened.study, folder, is_here=is_here) as function:
-            job = job_of(sweep, tracking_uri=opened.tracking_uri, until=self.until, function=function)
+            job = job_of(
+                sweep,
+                tracking_uri=opened.tracking_uri,
+                until=self.until,
+                uses_gpu=opened.study.uses_gpu,
+                function=function,
+            )
             with self.executor.start(job, n_workers(sweep)) as crew:
                 self._attend(crew, job.grace_seconds, stop)
 

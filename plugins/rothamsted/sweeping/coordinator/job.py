@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from rothamsted import places
 from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import EarlyWorkers, Job, LocalExecutor
 from rothamsted.executors.crew import GRACE_SECONDS
-from rothamsted.spec import Sweep, n_workers
+from rothamsted.spec import Sweep, most_workers, n_workers
+from rothamsted.spec.schema import CLUSTER_KEYS, DEVICE_KEYS
 
 ENTRY = "rothamsted.sweeping.worker.entry:work"  # by name: the coordinator knows no worker
 
 
-def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: str | None = None) -> Job:
+def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, uses_gpu: bool, function: str | None = None) -> Job:
     """What an executor gives to each worker of a sweep.
 
     Args:
         sweep: what they work on.
         tracking_uri: where its runs go.
         until: unix seconds after which no further trial is claimed.
+        uses_gpu: what is trained can use a GPU.
         function: where a worker reads the study's function; None: it finds the study as the sweep names it.
     """
     arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
@@ -27,6 +32,12 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, function: st
         arguments={**arguments, "tells_warnings": True},
         environment={"MLFLOW_TRACKING_URI": tracking_uri, places.HOME: str(places.home(tracking_uri))},
         python_flags=_flags(sweep),
+        options=_options(sweep, uses_gpu),
+        most=most_workers(sweep) if sweep.execution.workers == "auto" else None,
+        files=tuple(
+            str(path) for uri in (sweep.storage, tracking_uri) if (path := places.sqlite_file(uri)) is not None
+        ),
+        folders=_shared(sweep, places.home(tracking_uri)),
         grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
     )
 
@@ -37,6 +48,19 @@ def early_workers(sweep: Sweep) -> EarlyWorkers | None:
         return None
     module = ENTRY.partition(":")[0]
     return EarlyWorkers(n_workers=n_workers(sweep), imports=[module], flags=_flags(sweep))
+
+
+def _options(sweep: Sweep, uses_gpu: bool) -> dict[str, Any]:
+    """What the file says to its executor alone."""
+    keys = {*CLUSTER_KEYS, *DEVICE_KEYS}
+    given = sweep.execution.model_dump(mode="json", include=keys, exclude_defaults=True)
+    return {**given, "uses_gpu": uses_gpu}
+
+
+def _shared(sweep: Sweep, home: Path) -> tuple[str, ...]:
+    """Home, and the folder of checkpoints where that lies elsewhere."""
+    checkpoints = home / sweep.execution.checkpoint_dir
+    return (str(home),) if checkpoints.is_relative_to(home) else (str(home), str(checkpoints))
 
 
 def _flags(sweep: Sweep) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ def load(
         known_studies=project.known_studies(),
         root=root,
         in_own_names=project.in_own_names,
+        aliases_of=lambda name: fields.aliases_of(project.study(name).config),
         metrics_of=lambda name: project.study(name).known_metrics,
         taken=taken,
     )

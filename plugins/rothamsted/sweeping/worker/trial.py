@@ -117,6 +117,8 @@ class TrialRun:
         if found is not None:
             run_id = found.run_id
             self.context.recorder.resume_run(run_id)
+            if found.tags.get(tags.REASON):  # why it stopped then says nothing of how it ends
+                self.context.recorder.log(run_id, tags={tags.REASON: ""})
             logged = self.runs.logged(run_id)
         else:
             run_id, logged = self.runs.open_replicate(self.run_id, replicate, attempt)

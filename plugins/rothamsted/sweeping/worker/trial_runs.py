@@ -6,11 +6,13 @@ Whoever takes the trial over finds every run by its id, and what an older claim 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rothamsted import tags
+from rothamsted.executors.devices import NAME as DEVICE_NAME
 from rothamsted.search import Lease, LostError
 from rothamsted.search.lease import DEATHS, RUNS
 from rothamsted.studies import CONFIG_FILE, config_text
@@ -98,6 +100,7 @@ class TrialRuns:
         is_new = key in self.lease.named or key not in self.lease.runs
         own = {tags.REPLICATE: key, tags.SEED: str(seed), **self._varied_tag(seed)}
         own |= {tags.ATTEMPT: str(attempt)} if attempt > 1 else {}
+        own |= {tags.DEVICE: name} if (name := os.environ.get(DEVICE_NAME)) else {}
         own |= self._source() if role == "trial" else {}
         run_id = self._open(
             key,
