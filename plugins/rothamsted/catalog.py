@@ -136,32 +136,27 @@ INTERVALS: Registry[IntervalRow] = Registry(
     row=IntervalRow,
 )
 
-_ANY, _EACH = "probability of any false finding", "probability of each false finding"
-
 CORRECTIONS: Registry[CorrectionRow] = Registry(
     "correction",
     {
-        "holm": CorrectionRow(make=f"{_STATISTICS}.corrections:holm", label="Holm", controls=_ANY, is_family_wise=True),
+        "holm": CorrectionRow(make=f"{_STATISTICS}.corrections:holm", label="Holm", is_family_wise=True),
         "bonferroni": CorrectionRow(
-            make=f"{_STATISTICS}.corrections:bonferroni", label="Bonferroni", controls=_ANY, is_family_wise=True
+            make=f"{_STATISTICS}.corrections:bonferroni", label="Bonferroni", is_family_wise=True
         ),
         "bh": CorrectionRow(
             make=f"{_STATISTICS}.corrections:bh",
             label="Benjamini-Hochberg",
-            controls="share of false findings among the findings",
         ),
-        "none": CorrectionRow(make=f"{_STATISTICS}.corrections:none", label="none", controls=_EACH),
+        "none": CorrectionRow(make=f"{_STATISTICS}.corrections:none", label="none"),
         "dunnett": CorrectionRow(
             make=f"{_STATISTICS}.families:dunnett_of_first",
             label="Dunnett's",
-            controls=_ANY,
             is_family_wise=True,
             is_joint=True,
         ),
         "tukey": CorrectionRow(
             make=f"{_STATISTICS}.families:tukey_of_first",
             label="Tukey's",
-            controls=_ANY,
             is_family_wise=True,
             is_joint=True,
         ),

@@ -27,3 +27,14 @@ class PromotionError(UserError):
 
 class ResumeError(UserError):
     """A sweep that cannot go on under this name as it is asked to."""
+
+
+def raised(error: BaseException) -> str:
+    """What was raised, in one line.
+
+    Example:
+        >>> raised(ValueError("no such file"))
+        'ValueError: no such file'
+    """
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

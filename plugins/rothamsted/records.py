@@ -104,20 +104,3 @@ class Ending:
     traceback: str = ""  # where training raised; empty otherwise
     output: str = ""  # what training has printed, where the study keeps that
     is_user_error: bool = False  # failed by one of the study's `user_errors`: the reason says what to do
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplicateResult:
-    """One replicate of a trial as the engine keeps it."""
-
-    replicate: int
-    seed: int
-    run_id: str
-    outcome: Outcome
-    objective: float | None  # None unless finished; of several objectives the first
-    others: tuple[float, ...] = ()  # the further objectives
-    last: Mapping[str, float] = field(default_factory=dict)  # the last values that constraints look at
-    tested: Mapping[str, float] = field(default_factory=dict)  # of a confirmation: its model's test metrics
-    reason: str = ""  # one line, where it failed, diverged, or stopped early
-    attempt: int = 1  # 1, 2, ...: grows with each retry
-    history: tuple[Measured, ...] = field(default=(), repr=False)

@@ -133,14 +133,12 @@ class CorrectionRow:
     Attributes:
         make: the function.
         label: how a table names it.
-        controls: what stays below 1 - level.
         is_family_wise: that is the probability of any false finding, as a promotion demands.
         is_joint: it is joint.
     """
 
     make: Make
     label: str
-    controls: str = "what its package says"
     is_family_wise: bool = False
     is_joint: bool = False
 

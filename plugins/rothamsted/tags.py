@@ -53,7 +53,6 @@ CONTEST = "rothamsted:duel"  # Optuna, of a contest: its contestants and their l
 OPENING = "rothamsted:opening"  # Optuna, of a sweep that is being started: ids of its experiment and its run
 RESULT = "rothamsted:result"  # Optuna: the trial's replicates and their summary
 EXPERIMENT_ID = "rothamsted:experiment_id"
-TRACKING_URI = "rothamsted:tracking_uri"
 DATA_DIGEST = "rothamsted:data_digest"
 ROWS = "rothamsted:rows"  # Optuna, of the sweep: metric -> over how many rows it is a share
 CODE_DIGESTS = "rothamsted:code_digests"  # Optuna, of the sweep: of the study's code in each session, without repeats

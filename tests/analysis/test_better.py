@@ -7,8 +7,8 @@ import pytest
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.values import ComparisonRow
 from rothamsted.reporting.tables.cells import better_text
-from rothamsted.statistics import proportion_interval
 from tests.analysis.test_analyze import dataset
+from tests.statistics.proportions import proportion_interval
 
 
 def row_of(values: dict[int, list[float]], *, has_seeds: bool, test: str = "auto") -> ComparisonRow:

@@ -67,16 +67,6 @@ def test_a_version_carries_its_tags_from_the_start(two_versions: ModelRegistry) 
     assert [version.tags for version in two_versions.versions("toy")] == [{"number": "1"}, {"number": "2"}]
 
 
-def test_a_version_is_found_by_its_tags(two_versions: ModelRegistry) -> None:
-    found = two_versions.find_version("toy", {"number": "2"})
-    assert found is not None
-    assert found.version == "2"
-
-
-def test_no_version_is_found_by_tags_that_none_has(two_versions: ModelRegistry) -> None:
-    assert two_versions.find_version("toy", {"number": "3"}) is None
-
-
 def test_a_change_moves_aliases_and_writes_its_tags(two_versions: ModelRegistry) -> None:
     with held(two_versions) as lock:
         apply(two_versions, PROMOTE_2, lock)

@@ -23,6 +23,7 @@ from rothamsted.search import Told, open_queue
 from rothamsted.search.patience import Database, patiently
 from rothamsted.space import Range, Space
 from tests.search.cutting_proxy import cutting_proxy
+from tests.search.ended_trials import finished_trials
 
 
 class Clock:
@@ -271,7 +272,7 @@ def test_workers_of_a_queue_wait_for_a_server_that_is_stopped_and_started_again(
     is_back.set()
     for worker in workers:
         worker.join(timeout=120)
-    trials = open_queue(server.url, "s", **options).finished_trials()
+    trials = finished_trials(open_queue(server.url, "s", **options))
     assert {trial.number: trial.value for trial in trials} == told
     assert sorted(told) == list(range(n_trials))
 

@@ -16,6 +16,7 @@ from rothamsted.search.distributions import distributions_of
 from rothamsted.search.samplers import sampler_named
 from rothamsted.space import Range, Space
 from rothamsted.space.by_hand import size_of_union
+from tests.search.ended_trials import finished_trials
 from tests.search.test_sampler_contract import NUMERIC, n_of, one, plain_optuna, queue_at, run
 
 GRID = Space({"x": Range(low=0.0, high=1.0, points=3), "y": Range(low=0.0, high=1.0, points=2)})
@@ -104,7 +105,7 @@ def test_known_trials_are_no_trials_of_the_search(tmp_path: Path) -> None:
     queue = queue_at(tmp_path, "tpe", space=NUMERIC)
     assert queue.set_known(known_trials(20)) == 20
     run(queue, 2, one)
-    assert [trial.number for trial in queue.finished_trials()] == [0, 1]
+    assert [trial.number for trial in finished_trials(queue)] == [0, 1]
     assert queue.counts().total == 2
     study = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path}/3.db")
     assert len(study.trials) == 2

@@ -17,6 +17,7 @@ from rothamsted.search.lease import renew
 from rothamsted.search.sql.leases import LEASE, RUNS
 from rothamsted.search.sql.tables import ATTRIBUTES
 from rothamsted.space import Range, Space
+from tests.search.ended_trials import finished_trials
 from tests.search.putting_back import put_back
 
 SPACE = Space({"x": Range(low=0.0, high=1.0, points=80)})
@@ -61,7 +62,7 @@ def test_a_holder_that_lost_its_trial_writes_nothing_of_it(storage_url: str) -> 
             write()
     old.release()
     assert new.tell(Told(value=1.0))
-    [trial] = queue.finished_trials()
+    [trial] = finished_trials(queue)
     assert (trial.value, trial.user_attrs, trial.intermediate_values) == (1.0, {}, {})
 
 
@@ -102,7 +103,7 @@ def test_the_ids_of_a_trials_runs_stand_in_the_search_with_its_lease_and_go_with
     [new] = queue.claim("b", n_trials=1, names=lambda lease: {} if "trial" in lease.runs else {"trial": "another"})
     assert (old.runs, new.runs) == ({"trial": "run of 0"}, {"trial": "run of 0"})
     new.tell(Told(value=1.0))
-    assert RUNS not in queue.finished_trials()[0].user_attrs
+    assert RUNS not in finished_trials(queue)[0].user_attrs
 
 
 def test_one_statement_renews_all_that_a_worker_holds(storage_url: str) -> None:
@@ -212,7 +213,7 @@ def test_attributes_that_are_no_json_to_the_database_do_not_hinder_leases(storag
     queue.leases.end(["a"])
     [new] = queue.claim("b", n_trials=1)
     assert new.tell(Told(value=None))
-    assert queue.finished_trials()[0].state == TrialState.FAIL
+    assert finished_trials(queue)[0].state == TrialState.FAIL
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def test_a_trial_whose_lease_ran_out_goes_to_one_other_worker(storage_url: str) 
     time.sleep(0.1)
     second = queue.claim("b", n_trials=1)
     assert [c.number for c in second] == [0]
-    assert second[0].is_continued
+    assert second[0].token == 2
     assert second[0].condition == first[0].condition
     assert queue.claim("c", n_trials=1) == []
 
@@ -205,7 +205,7 @@ def test_a_trial_that_is_put_back_can_be_claimed_and_told_again(storage_url: str
     take_step(lease, queue, extend={1: {}})
     [again] = queue.claim("a", n_trials=2)
     assert again.number == 1
-    assert again.is_continued
+    assert again.token == 2
     again.tell(Told(value=2.0))
     assert [t.value for t in optuna_study(storage_url).trials] == [1.0, 2.0]
 

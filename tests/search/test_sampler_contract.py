@@ -18,6 +18,7 @@ from rothamsted.search.ask import _suggest
 from rothamsted.search.distributions import distributions_of
 from rothamsted.search.samplers import sampler_named, seed_of_trial
 from rothamsted.space import Choice, Range, Space
+from tests.search.ended_trials import finished_trials
 
 NUMERIC = Space(
     {"x": Range(low=-5.0, high=5.0, points=5), "n": Range(low=1, high=64, log=True, points=4, is_integer=True)}
@@ -255,5 +256,5 @@ def test_a_failed_trial_has_no_values_and_a_pruned_one_is_counted(tmp_path: Path
     queue.enqueue(2)
     for claimed, told in zip(queue.claim("w", n_trials=2, limit=2), [Told(), Told(state="pruned")], strict=True):
         claimed.tell(told)
-    assert [trial.state for trial in queue.finished_trials()] == [TrialState.FAIL, TrialState.PRUNED]
+    assert [trial.state for trial in finished_trials(queue)] == [TrialState.FAIL, TrialState.PRUNED]
     assert (queue.counts().failed, queue.counts().pruned) == (1, 1)

@@ -6,6 +6,7 @@ import pytest
 
 from rothamsted.search import Queue, SweepLease, SweepLeaseLostError, Told, open_queue, take_step
 from rothamsted.space import Choice, Space
+from tests.search.ended_trials import finished_trials
 
 SPACE = Space({"x": Choice(values=(1, 2, 3))})
 
@@ -44,7 +45,7 @@ def test_a_step_puts_trials_back_with_their_attributes_and_says_so(ended: Queue)
 def test_a_trial_that_is_put_back_keeps_what_it_was_told_and_was_not_taken_over(ended: Queue) -> None:
     extend(ended, held(ended), 4)
     [claimed] = ended.claim("w", n_trials=3)
-    assert (claimed.attributes["told"], claimed.is_continued, claimed.is_taken_over) == (1, True, False)
+    assert (claimed.attributes["told"], claimed.token, claimed.is_taken_over) == (1, 2, False)
 
 
 def test_the_token_of_a_trial_that_is_put_back_is_higher_than_before(ended: Queue) -> None:
@@ -104,11 +105,11 @@ def test_who_decides_is_known_to_everybody_and_how_it_left_too(ended: Queue) -> 
 
 
 def test_what_a_trial_was_told_after_a_later_step_is_what_is_read(ended: Queue) -> None:
-    assert [t.value for t in ended.finished_trials()] == [0.0, 1.0, 2.0]
+    assert [t.value for t in finished_trials(ended)] == [0.0, 1.0, 2.0]
     extend(ended, held(ended), 4)
     for claimed in ended.claim("w", n_trials=3, limit=2):
         claimed.tell(Told(value=10.0 + claimed.number))
-    assert [t.value for t in ended.finished_trials()] == [0.0, 11.0, 12.0]
+    assert [t.value for t in finished_trials(ended)] == [0.0, 11.0, 12.0]
 
 
 def test_a_step_of_a_trial_that_runs_leaves_it_alone(storage_url: str) -> None:

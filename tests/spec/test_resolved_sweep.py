@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 import yaml
 
 from rothamsted.spec import Begun, Plan, difference, digest, from_resolved, growth, plan, resolved
 from rothamsted.spec.schema import FILE_KEYS
-from tests.spec.conftest import TOY_SWEEP, SweepFile
+from tests.spec.conftest import SweepFile
 
 VARIANTS: tuple[dict[str, str], ...] = (
     {},
@@ -213,15 +212,3 @@ def test_a_plan_counts_the_confirmation(sweep_file: SweepFile) -> None:
     planned = plan(sweep_file.load(overrides=CONFIRM))
     assert (planned.n_trainings, planned.n_confirmed, planned.n_confirm_trainings) == (36, 2, 10)
     assert planned.n_runs == 1 + 12 + 36 + 2 + 10
-
-
-def test_a_plan_shows_the_first_conditions_of_a_grid(sweep_file: SweepFile) -> None:
-    expected: tuple[dict[str, Any], ...] = (
-        {"lr": 0.001, "optimizer.name": "sgd"},
-        {"lr": 0.001, "optimizer.name": "heavy_ball", "optimizer.momentum": 0.0},
-    )
-    assert plan(sweep_file.load(), n_preview=2).preview == expected
-
-
-def test_a_plan_shows_no_condition_of_a_sampler_that_has_not_proposed_one(sweep_file: SweepFile) -> None:
-    assert plan(sweep_file.load(TOY_SWEEP, BUDGET)).preview == ()

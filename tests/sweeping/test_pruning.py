@@ -166,7 +166,11 @@ def test_pruned_is_a_state_of_its_own_in_every_record(pruned: Ran) -> None:
 
 
 def test_a_pruned_condition_is_never_ranked_and_never_confirmed(pruned: Ran) -> None:
-    confirmed = {row.user_attrs[tags.CONFIRMS]["trial"] for row in pruned.context.confirm_queue.finished_trials()}
+    confirmed = {
+        row.attributes[tags.CONFIRMS]["trial"]
+        for row in pruned.context.confirm_queue.trials([tags.CONFIRMS])
+        if row.is_over
+    }
     assert confirmed == {0, 1, 3, 5}  # keep: 6, but two were pruned
 
 

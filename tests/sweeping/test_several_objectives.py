@@ -96,7 +96,7 @@ def test_the_confirmation_takes_the_pareto_set_in_the_order_of_the_first_objecti
     # Authority: Optuna's best_trials, sorted by the first value.
     expected = [t.number for t in sorted(ran.study.best_trials, key=lambda t: t.values[0])][:2]
     queue = ran.context.confirm_queue
-    confirmed = [trial.user_attrs[tags.CONFIRMS]["trial"] for trial in queue.finished_trials()]
+    confirmed = [trial.attributes[tags.CONFIRMS]["trial"] for trial in queue.trials([tags.CONFIRMS]) if trial.is_over]
     assert list(dict.fromkeys(confirmed)) == expected
     assert optuna.load_study(study_name="toys.confirm", storage=ran.project.storage).metric_names == NAMES
 

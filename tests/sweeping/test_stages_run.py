@@ -24,6 +24,7 @@ from rothamsted.studies import Checkpoint, Study, drive
 from rothamsted.sweeping.open.from_file import find_target, load
 from rothamsted.sweeping.opened import open_started
 from rothamsted.tracking import find_runs
+from tests.search.ended_trials import finished_trials
 from tests.sweeping.conftest import Project
 from tests.sweeping.in_this_process import WatchedExecutor, in_this_process, use
 from tests.sweeping.power_cut import PowerCut, power
@@ -88,7 +89,7 @@ def test_what_goes_on_is_decided_once(here: Project, monkeypatch: pytest.MonkeyP
     run(here)
     # A result of the first stage changes after that: by its results another condition would go on now.
     queue = reopened(here, "toys").queue
-    [trial] = [one for one in queue.finished_trials() if one.number == 3]
+    [trial] = [one for one in finished_trials(queue) if one.number == 3]
     result = trial.user_attrs[tags.RESULT]
     changed = {**result, "replicates": [{**one, "objective": 1e3} for one in result["replicates"]]}
     with contextlib.closing(sqlite3.connect(here.root / "optuna.db")) as connection, connection:

@@ -18,8 +18,8 @@ from rothamsted import tags
 from rothamsted.analysis.ranking import means_of, ranked
 from rothamsted.analysis.read_search import KEYS, dataset_of
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.analysis.told_replicates import told_replicates
 from rothamsted.search import ToldTrial
-from rothamsted.sweeping.told_replicates import result_of_told
 from rothamsted.sweeping.worker.work import Worker
 from rothamsted.tracking import FoundRun, find_runs
 from tests.sweeping.conftest import Events, Project, stop_in_replicate
@@ -169,8 +169,8 @@ def test_an_older_record_that_calls_nan_finished_is_read_as_diverged(project: Pr
     found = dataset_of(context.sweep, trials)
     assert counts_of(found) == [{"finished": 3}, {"finished": 2, "diverged": 1}]
     assert ranked(found) == [0]
-    told = trials[1].attributes[tags.RESULT]["replicates"][0]
-    assert (result_of_told(told).outcome, result_of_told(told).objective) == ("diverged", None)
+    told = told_replicates(trials[1].attributes, context.sweep, trial=1)[0]
+    assert (told.outcome, told.has_score) == ("diverged", False)
     run = next(r for r in runs(project, "replicate") if (r.tags[tags.TRIAL], r.tags[tags.REPLICATE]) == ("1", "0"))
     client = MlflowClient(project.tracking_uri)
     client.log_metric(run.run_id, "objective", math.nan, step=1_000_000)

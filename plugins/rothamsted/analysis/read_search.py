@@ -5,9 +5,9 @@ What the record has and the search has not: curves, metrics, times, where the nu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from rothamsted import tags
@@ -17,15 +17,14 @@ from rothamsted.analysis.equal_conditions import counted_once
 from rothamsted.analysis.growth_words import growth_marks
 from rothamsted.analysis.independent import independent
 from rothamsted.analysis.no_effect import distinct
-from rothamsted.analysis.objectives import not_finite
 from rothamsted.analysis.parent_words import parent_marks
 from rothamsted.analysis.race_words import race_mark
 from rothamsted.analysis.ranking import ranked
 from rothamsted.analysis.sweep_record import design_of, looked_by
+from rothamsted.analysis.told_replicates import replicates_of
 from rothamsted.analysis.typed import factors_of
-from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate
+from rothamsted.analysis.values import Condition, Dataset, Replicate
 from rothamsted.metric import Metric
-from rothamsted.records import Outcome
 from rothamsted.search import Queue, ToldTrial
 from rothamsted.spec import Sweep
 
@@ -82,10 +81,10 @@ def dataset_of(
     """Return the dataset of these trials of a sweep's search, and of its confirmation."""
     told = [trial for trial in trials if tags.RESULT in trial.attributes]
     confirm_runs = {one["trial"]: one["run_id"] for one in (trial.attributes[tags.CONFIRMS] for trial in fresh)}
-    metrics = [objective.metric for objective in sweep.objectives]
-    fresh_told = [trial for trial in fresh if tags.RESULT in trial.attributes]
-    replicates = [one for trial in (*told, *fresh_told) for one in _replicates(trial, metrics, sweep)]
-    conditions = [_condition(sweep, trial, confirm_runs.get(trial.number, "")) for trial in told]
+    of_trial = {trial.number: replicates_of(trial, sweep) for trial in told}
+    of_fresh = [one for trial in fresh for one in replicates_of(trial, sweep)]
+    replicates = [*chain.from_iterable(of_trial.values()), *of_fresh]
+    conditions = [_condition(sweep, t, of_trial[t.number], confirm_runs.get(t.number, "")) for t in told]
     once = counted_once(conditions, replicates, sweep.space)
     n_over = sum(trial.is_over for trial in trials)
     open_trials = [trial for trial in (*trials, *fresh) if not trial.is_over]
@@ -122,10 +121,9 @@ def dataset_of(
     )
 
 
-def _condition(sweep: Sweep, trial: ToldTrial, confirm_run_id: str) -> Condition:
-    result = trial.attributes[tags.RESULT]
+def _condition(sweep: Sweep, trial: ToldTrial, replicates: Sequence[Replicate], confirm_run_id: str) -> Condition:
     verdict = trial.attributes.get(tags.VERDICT, {}).get("verdict")
-    pruned = result.get("pruned", "")
+    pruned = trial.attributes[tags.RESULT].get("pruned", "")
     racing = tags.RACING if sweep.replicates.racing is not None and not pruned else ""
     return make_condition(
         trial.number,
@@ -135,54 +133,7 @@ def _condition(sweep: Sweep, trial: ToldTrial, confirm_run_id: str) -> Condition
         name=trial.attributes.get(tags.CONTESTANT, ""),
         run_id=trial.attributes.get(tags.RUN_ID, ""),
         confirm_run_id=confirm_run_id,
-        violations=violations(sweep.constraints, [one["last"] for one in result["replicates"] if one.get("last")]),
-    )
-
-
-def _replicates(trial: ToldTrial, metrics: Sequence[str], sweep: Sweep) -> list[Replicate]:
-    """The replicates that a trial was told of; the trial of a confirmation is one replicate of a condition."""
-    item: Mapping[str, Any] | None = trial.attributes.get(tags.CONFIRMS)
-    result = trial.attributes[tags.RESULT]
-    phase: Phase = "search" if item is None else "confirm"
-    number = trial.number if item is None else item["trial"]
-    models = result.get("models", {})
-    found = [
-        _replicate(one, number, phase, trial.ended_ms, models.get(str(one["replicate"]), {}), metrics)
-        for one in result["replicates"]
-    ]
-    return [replace(one, varied=sweep.varied_by(int(one.seed))) for one in found]
-
-
-def _replicate(
-    told: Mapping[str, Any],
-    condition: int,
-    phase: Phase,
-    ended_ms: int,
-    model: Mapping[str, str],
-    metrics: Sequence[str],
-) -> Replicate:
-    """One of them; a finished one of an older sweep whose objective is not finite has diverged."""
-    objective, reason, outcome = told["objective"], told.get("reason", ""), told["outcome"]
-    if outcome == Outcome.FINISHED and (why := not_finite((objective, *told.get("others", ())), metrics)):
-        outcome, reason = Outcome.DIVERGED.value, why
-    is_finished = outcome == Outcome.FINISHED
-    return Replicate(
-        run_id=told["run_id"],
-        condition=condition,
-        seed=str(told["seed"]),
-        outcome=outcome,
-        objective=float(objective) if is_finished and objective is not None else math.nan,
-        seconds=math.nan,
-        phase=phase,
-        reason="" if is_finished else reason,
-        stopped_early=reason if is_finished else "",
-        others=tuple(told.get("others", ())) if is_finished else (),
-        tested=told.get("tested", {}),
-        ended_ms=ended_ms,
-        number=told["replicate"],
-        attempt=told.get("attempt", 1),
-        model=model.get("uri", ""),
-        model_problem=model.get("problem", ""),
+        violations=violations(sweep.constraints, [one.last for one in replicates if one.last]),
     )
 
 

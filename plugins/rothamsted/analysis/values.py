@@ -51,6 +51,7 @@ class Replicate:
     stopped_early: str = ""  # why, where it did not improve any more: its score counts, its curve is shorter
     metrics: Mapping[str, float] = field(default_factory=dict)  # the latest value of each; none from the search
     tested: Mapping[str, float] = field(default_factory=dict)  # test metrics of its model, as the search was told
+    last: Mapping[str, float] = field(default_factory=dict)  # what constraints look at, as the search was told
     series: Mapping[str, Series] = field(default_factory=dict)  # only of the metrics that were read with curves
     started_ms: int = 0  # milliseconds since 1970; 0: unknown
     ended_ms: int = 0  # milliseconds since 1970; 0: it runs, or is unknown. From the search: when its trial was told
@@ -59,6 +60,11 @@ class Replicate:
     model: str = ""  # URI of its model; empty: none was logged
     model_problem: str = ""  # one line, where its model could not be logged
     varied: Mapping[str, int] = field(default_factory=dict)  # parameters that it sets, and to what
+
+    @property
+    def has_score(self) -> bool:
+        """Whether it has the objective's number."""
+        return not math.isnan(self.objective)
 
     @property
     def test_metrics(self) -> dict[str, float]:

@@ -108,7 +108,7 @@ def check(arguments: Sequence[str]) -> int:
     from rothamsted.sweeping.open.check import print_plan
 
     print_plan(spec, study, console=screen.console, is_timed=is_timed)
-    size = plan(spec, n_preview=0)
+    size = plan(spec)
     screen.give({"sweep": spec.name, "n_conditions": size.n_conditions, "n_replicates": size.n_replicates})
     return 0
 

@@ -15,8 +15,6 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 GRACE_SECONDS = 30.0  # a worker writes a checkpoint at its next measurement, then leaves
 
-Emit = Callable[[Mapping[str, Any]], None]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Job:

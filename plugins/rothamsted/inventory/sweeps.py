@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rothamsted import tags, tracking
@@ -94,15 +94,6 @@ class ListedSweep:
             "storage": self.sweep.storage if self.sweep is not None else "",
             "note": self.note,
         }
-
-
-@dataclass(kw_only=True)
-class _Found:
-    """What both databases have of one sweep, while it is put together."""
-
-    run: FoundRun | None = None
-    search: ListedSearch | None = None
-    confirmations: dict[str, ListedSearch] = field(default_factory=dict)
 
 
 def list_sweeps(*, uri: str, storage: str) -> list[ListedSweep]:

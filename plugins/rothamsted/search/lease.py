@@ -74,11 +74,6 @@ class Lease:
     _is_over: bool = False  # told or given back: no renewal says anything about it any more
 
     @property
-    def is_continued(self) -> bool:
-        """Whether it was claimed before: taken over, or put back."""
-        return self.token > 1
-
-    @property
     def is_lost(self) -> bool:
         """Whether it is known that somebody else has the trial."""
         return self._is_lost and not self._is_over

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from rothamsted.errors import StoreError
+from rothamsted.tracking import failures
 
 T = TypeVar("T")
 
@@ -173,9 +174,7 @@ def why_away(error: BaseException) -> str | None:
 
 def one_line(error: BaseException) -> str:
     """What the database said, without statements and links."""
-    cause = _cause(error) or error
-    text = str(getattr(cause, "orig", None) or cause).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    return failures.one_line(_cause(error) or error)
 
 
 def _cause(error: BaseException | None) -> exc.SQLAlchemyError | None:

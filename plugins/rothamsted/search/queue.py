@@ -227,12 +227,6 @@ class Queue:
 
     # ---- readers ----
 
-    def finished_trials(self) -> list[optuna.trial.FrozenTrial]:
-        """All trials that are complete, pruned or failed, in order."""
-        # Not by the study: it caches what is finished, and a trial that went on after it would be stale.
-        trials = self._backend.get_all_trials(self.study_id, deepcopy=False)
-        return sorted((t for t in trials if t.state.is_finished()), key=lambda trial: trial.number)
-
     def trials(self, keys: Collection[str]) -> list[ToldTrial]:
         """Every trial in order, with its condition and these of its user attributes, in two queries.
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
-from urllib.parse import quote
 
 import optuna
 import sqlalchemy as sa
@@ -23,10 +19,9 @@ from rothamsted.search.patience import Database, Patient, one_line, patiently
 from rothamsted.search.queue import Queue
 from rothamsted.search.sql import studies
 from rothamsted.search.sql.named import SPEC_KEY
+from rothamsted.search.storage_url import check_sqlite, engine_arguments, engine_of, is_sqlite_url, parsed_url, shown
 from rothamsted.space import Space
 
-CONNECT_SECONDS = 5  # a database that does not answer by then is called unreachable
-DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 Direction = Literal["minimize", "maximize"]
 OptunaStudy = optuna.Study  # for those who may not import Optuna themselves
 T = TypeVar("T")
@@ -50,13 +45,13 @@ def check_storage(url: str) -> None:
         StoreError: bad URL, another database than SQLite and PostgreSQL, missing driver, folder missing or read-only,
             file no database, server silent, tables of another version than those that are written here.
     """
-    parsed = _parse(url)
-    if _is_sqlite_url(parsed):
-        _check_sqlite(url, parsed.database)
+    parsed = parsed_url(url)
+    if is_sqlite_url(parsed):
+        check_sqlite(url, parsed.database)
         if not Path(str(parsed.database)).exists():
             return
     try:
-        engine = _engine(parsed)
+        engine = engine_of(parsed)
         try:
             with engine.connect() as connection:
                 _check_tables(connection, parsed)
@@ -64,11 +59,11 @@ def check_storage(url: str) -> None:
             engine.dispose()
     except ImportError as error:
         raise StoreError(
-            f"storage {_shown(parsed)}: its driver is not installed ({error}); pip install 'rothamsted[postgres]'"
+            f"storage {shown(parsed)}: its driver is not installed ({error}); pip install 'rothamsted[postgres]'"
         ) from error
     except exc.SQLAlchemyError as error:
         raise StoreError(
-            f"storage {_shown(parsed)}: cannot be reached ({one_line(error)}); start the database, "
+            f"storage {shown(parsed)}: cannot be reached ({one_line(error)}); start the database, "
             "or give another with -P storage=sqlite:///optuna.db"
         ) from error
 
@@ -87,7 +82,7 @@ def find_search(url: str, name: str) -> SearchRecord | None:
         return None
     if SPEC_KEY not in attributes:
         raise StoreError(
-            f"storage {_shown(_parse(url))}: holds an Optuna study called '{name}' that is not a sweep of ours; "
+            f"storage {shown(parsed_url(url))}: holds an Optuna study called '{name}' that is not a sweep of ours; "
             "give the sweep another name, or another -P storage="
         )
     return SearchRecord(spec=attributes[SPEC_KEY], attributes=attributes)
@@ -105,10 +100,10 @@ def in_storage(url: str, transaction: Callable[[sa.Connection], T], *, empty: T,
     Raises:
         StoreError: the storage cannot be read, or has tables of another version.
     """
-    parsed = _parse(url)
-    if _is_sqlite_url(parsed) and not Path(parsed.database or "").exists():
+    parsed = parsed_url(url)
+    if is_sqlite_url(parsed) and not Path(parsed.database or "").exists():
         return empty
-    engine = _engine(parsed)
+    engine = engine_of(parsed)
 
     def checked(connection: sa.Connection) -> T:
         if not studies.has_tables(connection):
@@ -120,7 +115,7 @@ def in_storage(url: str, transaction: Callable[[sa.Connection], T], *, empty: T,
         database = Database(engine)
         return database.run(checked) if writes else database.read(checked)
     except exc.DatabaseError as error:  # a file that is no database, a server that does not let us in
-        raise StoreError(f"storage {_shown(parsed)}: cannot be read ({one_line(error)}); give another") from error
+        raise StoreError(f"storage {shown(parsed)}: cannot be read ({one_line(error)}); give another") from error
     finally:
         engine.dispose()
 
@@ -142,18 +137,18 @@ def create_study(
     Raises:
         StoreError: a study of this name has other directions, or the database stays away.
     """
-    parsed = _parse(url)
-    engine = _engine(parsed)
+    parsed = parsed_url(url)
+    engine = engine_of(parsed)
     database = Database(engine)
     try:
-        if _is_sqlite_url(parsed):
+        if is_sqlite_url(parsed):
             database.patiently(lambda: _use_wal(engine))
         others = database.run(lambda tx: studies.make_study(tx, name, directions, attributes or {}))
     finally:
         engine.dispose()
     if others is not None:
         raise StoreError(
-            f"storage {_shown(parsed)}: holds an Optuna study called '{name}' with other directions than "
+            f"storage {shown(parsed)}: holds an Optuna study called '{name}' with other directions than "
             f"{', '.join(directions)}; give the sweep another name, or another -P storage="
         )
 
@@ -192,8 +187,8 @@ def open_queue(
         raise ValueError(f"search {name}: a pruner judges one objective, not {len(wanted)}")
     if create:
         create_study(url, name, wanted)
-    parsed = _parse(url)
-    storage, study = patiently(lambda: _load(url, parsed, name), place=_shown(parsed))
+    parsed = parsed_url(url)
+    storage, study = patiently(lambda: _load(url, parsed, name), place=shown(parsed))
     return Queue(study=study, backend=storage, space=space, sampler=sampler, seed=seed, pruner=pruner)
 
 
@@ -205,68 +200,19 @@ def load_study(url: str, name: str) -> OptunaStudy:
     """
     check_storage(url)
     if find_search(url, name) is None:
-        raise StoreError(f"storage {_shown(_parse(url))}: no sweep called '{name}' here; start it first")
+        raise StoreError(f"storage {shown(parsed_url(url))}: no sweep called '{name}' here; start it first")
     return optuna.load_study(storage=url, study_name=name)
 
 
 def dashboard_command(url: str) -> str:
     """The shell command that opens optuna-dashboard on this storage; a password is not printed."""
-    return f"optuna-dashboard {shlex.quote(_shown(_parse(url)))}"
-
-
-def _parse(url: str) -> sa.engine.URL:
-    try:
-        parsed = sa.engine.make_url(url)
-    except exc.ArgumentError as error:
-        raise StoreError(
-            f"storage '{url}': not a database URL; write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
-        ) from error
-    if parsed.drivername not in DRIVERS:
-        raise StoreError(
-            f"storage {_shown(parsed)}: {parsed.drivername} cannot hold a search, SQLite and PostgreSQL can; "
-            "write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
-        )
-    if _is_sqlite_url(parsed) and parsed.database in (None, "", ":memory:"):
-        raise StoreError(f"storage '{url}': names no file, and workers share the storage; write sqlite:///optuna.db")
-    return parsed
-
-
-def _check_sqlite(url: str, database: str | None) -> None:
-    path = Path(str(database))
-    folder = path.parent
-    if not folder.is_dir():
-        raise StoreError(f"storage {url}: folder {folder} does not exist; make it, or give another -P storage=")
-    if not _is_writable(folder) or (path.exists() and not _is_writable(path)):
-        where = path if path.exists() and not _is_writable(path) else folder
-        raise StoreError(f"storage {url}: {where} is read-only; give another -P storage=sqlite:///FILE")
-    if path.exists() and not _is_sqlite(path):
-        raise StoreError(f"storage {url}: {path} is not an SQLite database; give another -P storage=")
-
-
-def _is_sqlite(path: Path) -> bool:
-    """Asked of SQLite: to open and close the file here would end the locks of this process's connections to it.
-
-    See https://www.sqlite.org/howtocorrupt.html, section 2.2.
-    """
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-            connection.execute("PRAGMA schema_version")
-    except sqlite3.DatabaseError as error:
-        return "not a database" not in str(error)
-    return True
-
-
-def _is_writable(path: Path) -> bool:
-    """Whether a file could be made or changed there; root passes os.access even on a read-only mount."""
-    mounted_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-    mode = path.stat().st_mode
-    return os.access(path, os.W_OK) and not mounted_read_only and bool(mode & 0o222)
+    return f"optuna-dashboard {shlex.quote(shown(parsed_url(url)))}"
 
 
 def _check_tables(connection: sa.Connection, parsed: sa.engine.URL) -> None:
-    reason = studies.why_unusable(connection, _shown(parsed))
+    reason = studies.why_unusable(connection, shown(parsed))
     if reason is not None:
-        raise StoreError(f"storage {_shown(parsed)}: {reason}")
+        raise StoreError(f"storage {shown(parsed)}: {reason}")
 
 
 def _load(url: str, parsed: sa.engine.URL, name: str) -> tuple[RDBStorage, optuna.Study]:
@@ -275,25 +221,15 @@ def _load(url: str, parsed: sa.engine.URL, name: str) -> tuple[RDBStorage, optun
     A call that is repeated writes the same again: a parameter that is there is left alone, an attribute replaced.
     """
     storage = RDBStorage(
-        url, engine_kwargs=_engine_arguments(parsed), skip_table_creation=True, skip_compatibility_check=True
+        url, engine_kwargs=engine_arguments(parsed), skip_table_creation=True, skip_compatibility_check=True
     )
-    if _is_sqlite_url(parsed):
+    if is_sqlite_url(parsed):
         _tune_sqlite(storage.engine)
     patient = cast(RDBStorage, Patient(storage, Database(storage.engine)))
     try:
         return patient, optuna.load_study(storage=_CachedStorage(patient), study_name=name)
     except KeyError as error:
-        raise StoreError(f"storage {_shown(parsed)}: no sweep called '{name}' here; start it first") from error
-
-
-def _engine(parsed: sa.engine.URL) -> sa.Engine:
-    return sa.create_engine(parsed, **_engine_arguments(parsed))
-
-
-def _engine_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
-    if _is_sqlite_url(parsed):
-        return {"connect_args": {"timeout": 60}}  # seconds to wait for another writer
-    return {"connect_args": {"connect_timeout": CONNECT_SECONDS}, "pool_pre_ping": True}
+        raise StoreError(f"storage {shown(parsed)}: no sweep called '{name}' here; start it first") from error
 
 
 def _tune_sqlite(engine: sa.Engine) -> None:
@@ -310,11 +246,3 @@ def _use_wal(engine: sa.Engine) -> None:
     """Write-ahead mode, a property of the file: readers do not block a writer."""
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-
-
-def _is_sqlite_url(parsed: sa.engine.URL) -> bool:
-    return parsed.get_backend_name() == "sqlite"
-
-
-def _shown(parsed: sa.engine.URL) -> str:
-    return parsed.render_as_string(hide_password=True)

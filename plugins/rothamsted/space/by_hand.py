@@ -5,11 +5,11 @@ Apart from `space`, because only a plan and a queue ask.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rothamsted.space.space import Condition, Space
-from rothamsted.space.values import identity, is_equal_value
+from rothamsted.space.space import Space
+from rothamsted.space.values import is_equal_value
 
 
 def is_on_grid(space: Space, condition: Mapping[str, Any]) -> bool:
@@ -23,9 +23,3 @@ def is_on_grid(space: Space, condition: Mapping[str, Any]) -> bool:
 def size_of_union(space: Space, first: Sequence[Mapping[str, Any]]) -> int:
     """How many conditions the grid and the conditions named by hand make together, each counted once."""
     return space.size_of_grid() + sum(not is_on_grid(space, condition) for condition in first)
-
-
-def without(conditions: Iterable[Condition], first: Sequence[Mapping[str, Any]]) -> Iterator[Condition]:
-    """The conditions that were not named by hand, in their order."""
-    named = {identity(condition) for condition in first}
-    return (condition for condition in conditions if identity(condition) not in named)

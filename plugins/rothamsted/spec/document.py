@@ -67,15 +67,28 @@ def read_document(path: str | Path, *, source: str | None = None) -> Document:
         SpecError: the file is missing or unreadable, is not YAML, or holds what YAML misreads.
     """
     source = source or str(path)
+    return parse_document(read_text(path, source, way_out="give the path of a sweep file"), source)
+
+
+def read_text(path: str | Path, source: str, *, way_out: str) -> str:
+    """The text of a file that a person wrote.
+
+    Args:
+        path: the file.
+        source: what errors call it.
+        way_out: what to give instead of a file that is not there.
+
+    Raises:
+        SpecError: it is missing, unreadable or no UTF-8.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        return Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise SpecError(f"{source}: there is no such file; give the path of a sweep file") from None
+        raise SpecError(f"{source}: there is no such file; {way_out}") from None
     except UnicodeDecodeError as error:
         raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except OSError as error:
-        raise SpecError(f"{source}: cannot be read: {error.strerror}; give the path of a sweep file") from None
-    return parse_document(text, source)
+        raise SpecError(f"{source}: cannot be read: {error.strerror}; {way_out}") from None
 
 
 def parse_document(text: str, source: str) -> Document:

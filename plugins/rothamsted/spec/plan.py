@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
 
-from rothamsted.space import Condition
-from rothamsted.space.by_hand import without
 from rothamsted.spec.schema import Sweep
 
 
@@ -29,8 +25,6 @@ class Plan:
             replicate the trial's run is the replicate's. Of a race the least.
         n_stage_runs: those of the later stages.
         n_runs_most: the same where a race drops nothing.
-        preview: the first conditions that are enqueued or of a grid; other samplers propose theirs when the sweep
-            runs.
     """
 
     n_conditions: int
@@ -43,11 +37,10 @@ class Plan:
     n_runs: int
     n_stage_runs: int
     n_runs_most: int
-    preview: tuple[Condition, ...]
 
 
-def plan(sweep: Sweep, *, n_preview: int = 5) -> Plan:
-    """The size of a sweep, and the first conditions of a grid."""
+def plan(sweep: Sweep) -> Plan:
+    """The size of a sweep."""
     n_conditions, n_replicates, n_most = sweep.n_trials, sweep.replicates.n_first, len(sweep.replicates.values)
     n_confirmed = min(sweep.confirm.keep, n_conditions) if sweep.confirm is not None else 0
     n_confirm_trainings = n_confirmed * len(sweep.confirm_seeds)
@@ -66,15 +59,7 @@ def plan(sweep: Sweep, *, n_preview: int = 5) -> Plan:
         n_runs=n_other_runs + (n_conditions * n_replicates if n_most > 1 else 0),
         n_stage_runs=n_stage_runs,
         n_runs_most=n_other_runs + (n_conditions * n_most if n_most > 1 else 0),
-        preview=tuple(islice(_known_conditions(sweep), n_preview)),
     )
-
-
-def _known_conditions(sweep: Sweep) -> Iterator[Condition]:
-    """The conditions that stand fast before anything runs: those named by hand, then those of a grid."""
-    is_grid = sweep.sampler.name == "grid"
-    grid = without(sweep.search_space.iterate_grid(), sweep.enqueue) if is_grid else iter(())
-    return chain(sweep.enqueue, grid)
 
 
 def n_workers(sweep: Sweep) -> int:
@@ -85,5 +70,5 @@ def n_workers(sweep: Sweep) -> int:
 
 def most_workers(sweep: Sweep) -> int:
     """How many workers could train at once: one a replicate."""
-    size = plan(sweep, n_preview=0)
+    size = plan(sweep)
     return max(1, size.n_trainings, size.n_confirm_trainings)

@@ -15,14 +15,7 @@ from rothamsted.statistics.effects import Effect, cohens_d, probability_better
 from rothamsted.statistics.factors import EffectRow, FactorEffects, LevelMean, factor_effects
 from rothamsted.statistics.families import Family, dunnett, tukey
 from rothamsted.statistics.intervals import DEFAULT_LEVEL, Interval, mean_interval, t_quantile
-from rothamsted.statistics.power import (
-    DEFAULT_POWER,
-    ReplicationPlan,
-    detectable_difference,
-    power_of,
-    replicates_needed,
-)
-from rothamsted.statistics.proportions import proportion_interval
+from rothamsted.statistics.power import DEFAULT_POWER, power_of
 from rothamsted.statistics.racing import Race, race
 from rothamsted.statistics.ranks import RankComparison, compare_ranks, critical_difference
 from rothamsted.statistics.reduce import Reduction, parse_reduction, reduce_curve
@@ -53,7 +46,6 @@ __all__ = [
     "Race",
     "RankComparison",
     "Reduction",
-    "ReplicationPlan",
     "StopDecision",
     "align",
     "band",
@@ -64,7 +56,6 @@ __all__ = [
     "correct",
     "critical_difference",
     "describe",
-    "detectable_difference",
     "detectable_loss",
     "dunnett",
     "factor_effects",
@@ -75,10 +66,8 @@ __all__ = [
     "power_of",
     "power_of_best",
     "probability_better",
-    "proportion_interval",
     "race",
     "reduce_curve",
-    "replicates_needed",
     "sd_of_paired_differences",
     "seeds_to_decide",
     "seeds_to_show",

@@ -72,7 +72,6 @@ def name_folder(name: str) -> Path:
 
 
 _NAME_OPTION = "name"
-_EACH_HINT = "; to train each of several values, add -m"
 _SEVERAL = re.compile(r"not '(?:[^'\[{]*,[^']*|(?:choice|range|interval|tag)\(.*)'$")  # values, refused as one
 
 

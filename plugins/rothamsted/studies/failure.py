@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rothamsted.errors import UserError
+from rothamsted.errors import UserError, raised
 from rothamsted.studies.contract import Study
 
 _ENGINE = str(Path(__file__).parent.parent)
@@ -20,7 +20,7 @@ def failure_of(error: BaseException, study: Study) -> dict[str, Any]:
     """
     is_user_error = isinstance(error, study.user_errors)
     text = " ".join(str(error).split())
-    reason = text if is_user_error else f"{type(error).__name__}: {text}".removesuffix(": ")
+    reason = text if is_user_error else raised(error)
     if study.function is None:
         return {"reason": reason, "traceback": traceback_text(error), "is_user_error": is_user_error}
     if isinstance(error, UserError):  # of the engine, about what the function gave

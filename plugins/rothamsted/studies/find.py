@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from rothamsted.errors import StudyError, UserError
+from rothamsted.errors import StudyError, UserError, raised
 from rothamsted.mlproject import study_commands
 from rothamsted.studies.contract import Study
 from rothamsted.studies.function import as_study
@@ -154,9 +154,7 @@ def load_study(command: str, root: Path) -> Study:
     except StudyError:
         raise
     except Exception as error:
-        raise StudyError(
-            f"{place}: importing {name} raised {type(error).__name__}: {error}; mend that first"
-        ) from error
+        raise StudyError(f"{place}: importing {name} raised {raised(error)}; mend that first") from error
     found = getattr(loaded, "STUDY", None)
     if found is None and any(isinstance(value, Study) for value in vars(loaded).values()):
         return _only_study(loaded, name)
@@ -174,9 +172,7 @@ def _check_place(place: str, name: str, module: str, root: Path) -> None:
     except StudyError:
         raise
     except Exception as error:
-        raise StudyError(
-            f"{place}: importing {module} raised {type(error).__name__}: {error}; mend that first"
-        ) from error
+        raise StudyError(f"{place}: importing {module} raised {raised(error)}; mend that first") from error
     if spec is None or spec.origin is None:
         expected = root.joinpath(*module.split("."), "__main__.py")
         raise StudyError(f"{place}: there is no {name} under {root}; add {expected}")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from rothamsted.errors import StudyError, UserError
+from rothamsted.errors import StudyError, UserError, raised
 
 _imported: set[str] = set()
 
@@ -46,7 +46,7 @@ def import_script(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise StudyError(
-            f"{path}: importing it raised {type(error).__name__}: {' '.join(str(error).split())}{_at(error, path)}; "
+            f"{path}: importing it raised {raised(error)}{_at(error, path)}; "
             'what is not a definition belongs below if __name__ == "__main__":'
         ) from error
     return module

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, final
 
-from rothamsted.errors import StudyError, UserError
+from rothamsted.errors import StudyError, UserError, raised
 from rothamsted.records import Outcome
 from rothamsted.reported import Reported, is_listened_to, made, report, reporting_to
 from rothamsted.studies.artifacts import artifacts_of, write_artifacts
@@ -186,5 +186,4 @@ def _how(error: BaseException | None) -> dict[str, str]:
         return {}
     if isinstance(error, KeyboardInterrupt):
         return {"reason": "interrupted"}
-    reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-    return {"reason": reason, "traceback": traceback_text(error)}
+    return {"reason": raised(error), "traceback": traceback_text(error)}

@@ -2,51 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from rothamsted.errors import StudyError
 from rothamsted.metric import TEST_PREFIX
 
-
-class TrainedModelLike(Protocol):
-    """What a study's generator returns, one a member: a model that predicts where the engine is not installed.
-
-    Its arrays lie in main memory, so that it loads where there is no accelerator. It is pickled by reference, so
-    its class is defined at the top of a module of the study that imports nothing which prediction does not need;
-    not in `__main__`, which imports the engine.
-
-    It may also have `test_metrics: Mapping[str, float]`, names that begin with test/: how these weights do on rows that
-    no choice used, neither of steps nor of conditions. The engine logs them once, with the last measurement.
-    """
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """Name -> array: what was trained."""
-        ...
-
-    @property
-    def input_example(self) -> Any:
-        """A few rows of input as `predict` takes them: a NumPy array of numbers or text, or a mapping of names to such.
-
-        Text is an array of it, np.array(["Once upon"]): what predict is asked with over HTTP comes as one, too.
-        """
-        ...
-
-    @property
-    def pip_requirements(self) -> Sequence[str]:
-        """Packages that `predict` needs, as lines of a requirements file: numpy==2.3.0."""
-        ...
-
-    def predict(self, x: Any, /) -> Any:
-        """The output for some rows of input: a NumPy array of numbers or text, or a mapping of names to such.
-
-        The same for the same input: what is random in it is drawn from a seed.
-        """
-        ...
-
-
-MODEL_PARTS = ("predict", "parameters", "input_example", "pip_requirements")
+MODEL_PARTS = ("predict", "parameters", "input_example", "pip_requirements")  # docs/design.md says what each is
 
 
 def missing_parts(model: Any) -> list[str]:

@@ -5,11 +5,13 @@ It is made from the trial's attributes and the sweep's file alone. A worker does
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rothamsted import tags
+from rothamsted.analysis.values import Replicate
 from rothamsted.search import Lease
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.run_names import confirmation_name, trial_name
@@ -59,6 +61,19 @@ class Assignment:
     def phase(self) -> str:
         """Shown in messages and on the terminal."""
         return self.tags[tags.PHASE]
+
+    def replicate(self, number: int, run_id: str, outcome: str, **more: Any) -> Replicate:
+        """One of its replicates as it ended; without a score unless it is given."""
+        return Replicate(
+            **{"objective": math.nan, **more},
+            run_id=run_id,
+            condition=self.of,
+            seed=str(self.seeds[number]),
+            outcome=outcome,
+            seconds=math.nan,
+            phase="confirm" if self.is_fresh else "search",
+            number=number,
+        )
 
 
 def assignment_of(opened: Opened, claimed: Lease) -> Assignment:

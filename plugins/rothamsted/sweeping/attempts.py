@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rothamsted import tags
+from rothamsted.analysis.told_replicates import told_outcomes
 from rothamsted.records import Outcome
 
 MOST_CRASHES = 3  # of one replicate, in one session of its sweep
@@ -55,8 +56,8 @@ class Attempts:
 
 def failed_replicates(attributes: Mapping[str, Any]) -> list[int]:
     """The replicates of a trial that it was told as failed."""
-    told = attributes.get(tags.RESULT, {"replicates": ()})["replicates"]
-    return [one["replicate"] for one in told if one["outcome"] == Outcome.FAILED]
+    outcomes = told_outcomes(attributes[tags.RESULT]) if tags.RESULT in attributes else {}
+    return [replicate for replicate, outcome in outcomes.items() if outcome == Outcome.FAILED]
 
 
 def to_try_again(attributes: Mapping[str, Any], *, retries: int) -> dict[str, Any] | None:

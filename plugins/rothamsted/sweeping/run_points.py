@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from rothamsted.analysis.points import metric_points as of_metric
+from rothamsted.analysis.values import Replicate
 from rothamsted.metric import Metric, declared
-from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome
 from rothamsted.spec import Sweep
 from rothamsted.statistics import align
 from rothamsted.statistics.crossed import crossing_of
@@ -42,7 +43,8 @@ def written_once(sweep: Sweep) -> frozenset[str]:
 
 
 def curve_points(
-    results: Sequence[ReplicateResult],
+    results: Sequence[Replicate],
+    histories: Mapping[str, Sequence[Measured]],
     sweep: Sweep,
     metrics: Mapping[str, Metric],
     *,
@@ -53,14 +55,14 @@ def curve_points(
 
     Of every other metric the mean of the last values.
     """
-    histories = [r.history for r in results if r.outcome is Outcome.FINISHED and r.history]
-    if not histories:
+    finished = [r for r in results if r.outcome == Outcome.FINISHED and histories.get(r.run_id)]
+    if not finished:
         return []
     points: list[MetricPoint] = []
     judged = judged_metrics(sweep)
-    cells = [r.replicate for r in results if r.outcome is Outcome.FINISHED and r.history]
-    for metric in dict.fromkeys(key for history in histories for m in history for key in m.metrics):
-        steps, values = align(histories, metric)
+    cells, curves = [r.number for r in finished], [histories[r.run_id] for r in finished]
+    for metric in dict.fromkeys(key for curve in curves for m in curve for key in m.metrics):
+        steps, values = align(curves, metric)
         points += of_metric(
             metric,
             steps,

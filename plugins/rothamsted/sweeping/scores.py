@@ -11,10 +11,11 @@ from functools import lru_cache
 
 from rothamsted.analysis import constraints
 from rothamsted.analysis.constraints import constraint_of
-from rothamsted.analysis.objectives import counted, number_of
+from rothamsted.analysis.objectives import counted, not_finite, number_of
+from rothamsted.analysis.values import Replicate
 from rothamsted.errors import StudyError
 from rothamsted.expression import Expression
-from rothamsted.records import Measured, ReplicateResult
+from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.spec import Objective, Sweep
 from rothamsted.studies import Keep
 from rothamsted.suggest import known_names
@@ -64,6 +65,24 @@ def check_measured(history: Sequence[Measured], sweep: Sweep) -> None:
         raise StudyError("pruner: counts epochs, and no measurement says its epoch; give its numbers in steps")
 
 
+def completed(ending: Ending, sweep: Sweep) -> Ending:
+    """An ending with its composite metrics.
+
+    One that lacks a metric that the file asks for has failed; one whose objective is not finite, diverged.
+    """
+    ending = replace(ending, history=tuple(scored(measured, sweep) for measured in ending.history))
+    if ending.outcome is not Outcome.FINISHED:
+        return ending
+    try:
+        check_measured(ending.history, sweep)
+        scores = scores_of(ending.history, sweep)
+    except StudyError as error:
+        return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
+    if reason := not_finite(scores, [objective.metric for objective in sweep.objectives]):
+        return replace(ending, outcome=Outcome.DIVERGED, reason=reason, model=None)
+    return ending
+
+
 def is_unscored(reason: str) -> bool:
     """Whether a replicate failed only because it had not measured what the sweep's file asks for."""
     return reason.startswith(("objective: ", "constraint ", "early_stopping: ")) and "never logged" in reason
@@ -107,7 +126,7 @@ def last_values(history: Sequence[Measured], sweep: Sweep) -> dict[str, float]:
     return last
 
 
-def violations(results: Sequence[ReplicateResult], sweep: Sweep) -> tuple[float, ...]:
+def violations(results: Sequence[Replicate], sweep: Sweep) -> tuple[float, ...]:
     """How far each constraint is from holding, as Optuna is told it: a number, at most 0 where it holds.
 
     Without a replicate that finished there is nothing to judge, and every constraint counts as violated.

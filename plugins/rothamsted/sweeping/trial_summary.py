@@ -14,8 +14,10 @@ from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.points import CURVE, SPREAD, looks_of, summary_points, with_spread
 from rothamsted.analysis.race_words import race_note
+from rothamsted.analysis.told_replicates import as_told
+from rothamsted.analysis.values import Replicate
 from rothamsted.metric import TEST_PREFIX, Metric, declared
-from rothamsted.records import Ending, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.search import Told
 from rothamsted.spec import Objective, Statistics, Sweep
 from rothamsted.statistics import describe, summarize
@@ -39,7 +41,7 @@ def kept_tags(ending: Ending) -> dict[str, str]:
 
 
 def objective_points(
-    results: Sequence[ReplicateResult],
+    results: Sequence[Replicate],
     sweep: Sweep,
     metrics: Mapping[str, Metric],
     *,
@@ -65,7 +67,7 @@ def objective_points(
 
 
 def points_at_looks(
-    results: Sequence[ReplicateResult],
+    results: Sequence[Replicate],
     sweep: Sweep,
     metrics: Mapping[str, Metric],
     *,
@@ -78,20 +80,20 @@ def points_at_looks(
     of a confirmation, which does not race.
     """
     racing = None if is_fresh else sweep.replicates.racing
-    n_ended = 1 + max((r.replicate for r in results), default=-1)
+    n_ended = 1 + max((r.number for r in results), default=-1)
     if racing is not None:
         looks = [n for n in schedule_looks(n_min=racing.min, n_max=racing.max, step=racing.step) if n <= n_ended]
     else:
         looks = [n_ended] if sweep.replicates.crossed else looks_of(n_ended)
     points: list[MetricPoint] = []
     for n in looks:
-        seen, is_last = [r for r in results if r.replicate < n], n == looks[-1]
+        seen, is_last = [r for r in results if r.number < n], n == looks[-1]
         points += objective_points(seen, sweep, metrics, timestamp_ms=timestamp_ms, step=n, is_last=is_last)
     return points
 
 
 def told(
-    results: Sequence[ReplicateResult],
+    results: Sequence[Replicate],
     sweep: Sweep,
     metrics: Mapping[str, Metric],
     *,
@@ -104,7 +106,7 @@ def told(
 
     A trial that was pruned has no values: what it reported last stands for it.
     """
-    n_by_outcome = Counter(r.outcome.value for r in results)
+    n_by_outcome = Counter(r.outcome for r in results)
     counted = [] if pruned else results  # what stopped it chose which of its replicates have a score
     summaries = [
         summary_of(
@@ -118,14 +120,14 @@ def told(
     ]
     broken = violations(results, sweep)
     values = tuple(
-        _worst(objective) if n_by_outcome[Outcome.DIVERGED.value] else value_of(summary)
+        _worst(objective) if n_by_outcome[Outcome.DIVERGED] else value_of(summary)
         for objective, summary in zip(sweep.objectives, summaries, strict=True)
     )
     has_values = not pruned and all(value is not None for value in values)
     result = {
         "summary": summaries[0],
         "outcomes": dict(n_by_outcome),
-        "replicates": [_replicate(r) for r in results],
+        "replicates": [as_told(r) for r in results],
     }
     if len(summaries) > 1:
         result["others"] = [
@@ -143,16 +145,16 @@ def told(
     )
 
 
-def _scores(results: Sequence[ReplicateResult], index: int) -> np.ndarray:
-    found = [r.objective if index == 0 else r.others[index - 1] for r in results if r.objective is not None]
+def _scores(results: Sequence[Replicate], index: int) -> np.ndarray:
+    found = [r.objective if index == 0 else r.others[index - 1] for r in results if r.has_score]
     return np.array(found, dtype=float)
 
 
-def _crossing(results: Sequence[ReplicateResult], sweep: Sweep) -> Crossing | None:
+def _crossing(results: Sequence[Replicate], sweep: Sweep) -> Crossing | None:
     """Which combination each scored replicate is, of a search whose replicates are crossed; None on fresh seeds."""
-    if not {r.seed for r in results} <= set(sweep.replicates.values):
+    if not {int(r.seed) for r in results} <= set(sweep.replicates.values):
         return None
-    return crossing_of(sweep.replicates.crossed, [r.replicate for r in results if r.objective is not None])
+    return crossing_of(sweep.replicates.crossed, [r.number for r in results if r.has_score])
 
 
 def summary_of(
@@ -182,22 +184,6 @@ def value_of(summary: Mapping[str, Any]) -> float | None:
 
 def _worst(objective: Objective) -> float:
     return math.inf if objective.direction == "minimize" else -math.inf
-
-
-def _replicate(result: ReplicateResult) -> dict[str, Any]:
-    more: dict[str, Any] = {"others": list(result.others)} if result.others else {}
-    more |= {"attempt": result.attempt} if result.attempt > 1 else {}
-    return {
-        "replicate": result.replicate,
-        "seed": result.seed,
-        "run_id": result.run_id,
-        "outcome": result.outcome.value,
-        "objective": result.objective,
-        **more,
-        **({"last": dict(result.last)} if result.last else {}),
-        **({"tested": dict(result.tested)} if result.tested else {}),
-        **({"reason": result.reason[:500]} if result.reason else {}),
-    }
 
 
 def describe_estimate(summary: Mapping[str, Any], level: float) -> str:
@@ -244,32 +230,32 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def closing_status(results: Iterable[ReplicateResult], pruned: str) -> RunStatus:
+def closing_status(results: Iterable[Replicate], pruned: str = "") -> RunStatus:
     """The status of a trial's run whose replicates have all ended."""
     if pruned:
         return RunStatus.KILLED
-    has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
+    has_score = any(r.has_score or r.outcome == Outcome.DIVERGED for r in results)
     return RunStatus.FINISHED if has_score else RunStatus.FAILED
 
 
-def closing_tags(results: Sequence[ReplicateResult], more: Mapping[str, str], pruned: str) -> dict[str, str]:
+def closing_tags(results: Sequence[Replicate], more: Mapping[str, str], pruned: str) -> dict[str, str]:
     """How a trial's replicates ended, and why it was pruned or what more its assignment says."""
     if pruned:
         more = {tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: pruned[:500]}
     return {**outcome_tags(results), **more}
 
 
-def outcome_tags(results: Iterable[ReplicateResult]) -> dict[str, str]:
+def outcome_tags(results: Iterable[Replicate]) -> dict[str, str]:
     """How many replicates ended how, and the best of these outcomes, as tags of their trial's run."""
     counts = Counter(result.outcome for result in results)
     best = next(o for o in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED, Outcome.FAILED) if counts[o])
     return {f"rothamsted.n_{o.value}": str(counts[o]) for o in Outcome if counts[o]} | {tags.OUTCOME: best.value}
 
 
-def last_ms(results: Iterable[ReplicateResult]) -> int:
+def last_ms(results: Iterable[Replicate], histories: Mapping[str, Sequence[Measured]]) -> int:
     """The time of the last measurement behind a summary: the same whenever it is written; now without any."""
-    finished = (r.history[-1].timestamp_ms for r in results if r.outcome is Outcome.FINISHED and r.history)
-    return max(finished, default=now_ms())
+    finished = [histories.get(r.run_id) for r in results if r.outcome == Outcome.FINISHED]
+    return max((history[-1].timestamp_ms for history in finished if history), default=now_ms())
 
 
 def as_params(values: Mapping[str, Any]) -> dict[str, str]:

@@ -18,7 +18,7 @@ import pytest
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.judge.verdict import decide
 from rothamsted.promotion.types import Decision
-from rothamsted.statistics import ReplicationPlan, replicates_needed
+from rothamsted.statistics import power_of
 from tests.promotion.contestants import evidence, policy
 
 N_FAST = 300
@@ -144,23 +144,27 @@ def test_of_several_challengers_that_are_no_better_any_is_promoted_as_rarely(cor
 @pytest.mark.parametrize("n_contests", [FAST, FULL])
 def test_the_planned_replicates_have_the_planned_power(n_contests: int) -> None:
     # Planned for an improvement of 0.6 beyond the smallest that matters; `ReplicationPlan.reached` is exact theory.
-    plan = _plan(0.6)
-    rule = _rule(smallest_improvement=0.2, replicates=plan.n)
-    rate = _contests(rule, 0.8, n_contests, n=plan.n)["promoted"]
-    assert abs(rate - plan.reached) <= _beyond(plan.reached, n_contests)
+    n, reached = _plan(0.6)
+    rule = _rule(smallest_improvement=0.2, replicates=n)
+    rate = _contests(rule, 0.8, n_contests, n=n)["promoted"]
+    assert abs(rate - reached) <= _beyond(reached, n_contests)
 
 
 @pytest.mark.parametrize("n_contests", [FAST, FULL])
 def test_a_plan_for_non_inferiority_has_its_power_too(n_contests: int) -> None:
-    plan = _plan(0.5)  # equal models, a margin of 0.5
-    rule = _rule(kind="non_inferiority", margin=0.5, replicates=plan.n)
-    rate = _contests(rule, 0.0, n_contests, n=plan.n)["promoted"]
-    assert abs(rate - plan.reached) <= _beyond(plan.reached, n_contests)
+    n, reached = _plan(0.5)  # equal models, a margin of 0.5
+    rule = _rule(kind="non_inferiority", margin=0.5, replicates=n)
+    rate = _contests(rule, 0.0, n_contests, n=n)["promoted"]
+    assert abs(rate - reached) <= _beyond(reached, n_contests)
 
 
-def _plan(distance: float) -> ReplicationPlan:
-    """Pairs of sd 1 for a one-sided test at 0.95: one tail of a two-sided test at 0.9."""
-    return replicates_needed(1.0, distance, sd_of_differences=1.0, level=0.9)
+def _plan(distance: float) -> tuple[int, float]:
+    """The fewest pairs of sd 1 with a power of 0.8, and the power.
+
+    For a one-sided test at 0.95: one tail of a two-sided test at 0.9.
+    """
+    reached = ((n, power_of(n, 1.0, distance, level=0.9)) for n in range(2, 1000))
+    return next((n, power) for n, power in reached if power >= 0.8)
 
 
 N_CONDITIONS = 50

@@ -107,7 +107,7 @@ def _power_of_pairs(samples: Samples, distance: float, alpha: float) -> Callable
             return 0.0
         if distance >= _CERTAIN * sd:
             return 1.0
-        return power_of(n, sd, distance, sd_of_differences=sd, level=1 - 2 * alpha)
+        return power_of(n, sd, distance, level=1 - 2 * alpha)
 
     return power
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.registries import UNKNOWN_NAME
-from rothamsted.spec.document import KeyPath, parse_document
+from rothamsted.spec.document import KeyPath, parse_document, read_text
 from rothamsted.spec.exponents import validated
 from rothamsted.suggest import known_names
 
@@ -66,14 +66,7 @@ def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
 
 def _read(path: str | Path, root: Path) -> str:
     way_out = f"give the path of a policy file, such as {FOLDER}/NAME.yaml"
-    try:
-        return (root / path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SpecError(f"{path}: there is no such file; {way_out}") from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}; {way_out}") from None
+    return read_text(root / path, str(path), way_out=way_out)
 
 
 def _below(path: str | Path, root: Path) -> str:

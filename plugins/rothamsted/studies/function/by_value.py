@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rothamsted.errors import StudyError
+from rothamsted.errors import StudyError, raised
 from rothamsted.studies.atomic import write_atomically
 from rothamsted.studies.contract import Study
 from rothamsted.studies.function.signature import types_of
@@ -71,7 +71,7 @@ def read_function(path: str) -> Study:
             one.__annotations__ = hints
     except Exception as error:
         raise StudyError(
-            f"the study's function cannot be read by a worker: {type(error).__name__}: {error}; "
+            f"the study's function cannot be read by a worker: {raised(error)}; "
             "a module that it uses must be found there, too"
         ) from error
     return study(**declared)(function)
@@ -99,11 +99,7 @@ def _unpicklable(function: Any, error: Exception) -> str:
             cloudpickle.dumps(value, protocol=5)
         except Exception as own:
             return (
-                f"the workers cannot be given {name}, a {type(value).__name__} that it uses ({_said(own)}); "
+                f"the workers cannot be given {name}, a {type(value).__name__} that it uses ({raised(own)[:200]}); "
                 "make it inside the function, or give execution: {executor: in_process}"
             )
-    return f"cannot be sent to the workers ({_said(error)}); make what it needs inside the function"
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+    return f"cannot be sent to the workers ({raised(error)[:200]}); make what it needs inside the function"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rothamsted.errors import StudyError
+from rothamsted.errors import StudyError, raised
 
 _TABLES: Mapping[str, tuple[str, Mapping[str, Any]]] = {  # ending -> method of a DataFrame, its options
     "csv": ("to_csv", {"index": False}),
@@ -40,7 +40,7 @@ def _content(name: str, value: Any, place: str) -> str | bytes:
         if write is not None:
             return write()
     except Exception as error:
-        raise StudyError(f"{place}: cannot be made: {type(error).__name__}: {error}") from error
+        raise StudyError(f"{place}: cannot be made: {raised(error)}") from error
     raise StudyError(
         f"{place}: is a {type(value).__name__}; give text, bytes, a Path, a figure or an image "
         f"(a.png), or a DataFrame ({', '.join(f'a.{ending}' for ending in _TABLES)})"

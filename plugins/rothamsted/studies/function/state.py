@@ -12,7 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from rothamsted.errors import StudyError
+from rothamsted.errors import StudyError, raised
 from rothamsted.studies.function.seeding import generator_states, restore_generators
 
 _KEY = "pickle"
@@ -53,8 +53,7 @@ def unpacked(arrays: Mapping[str, np.ndarray], place: str) -> tuple[RestoredStat
         whole = pickle.loads(arrays[_KEY].tobytes())
     except Exception as error:
         raise StudyError(
-            f"{place}: its checkpoint cannot be read: {type(error).__name__}: {error}; "
-            "remove the checkpoint to start again"
+            f"{place}: its checkpoint cannot be read: {raised(error)}; remove the checkpoint to start again"
         ) from error
     return RestoredState(whole["state"], lambda: restore_generators(whole["generators"])), int(whole["step"])
 
@@ -95,11 +94,7 @@ def _unstorable(state: Mapping[str, Any], error: Exception) -> str:
             _pickled(value)
         except Exception as own:
             return (
-                f"state[{name!r}] is a {type(value).__name__} that cannot be stored ({_said(own)}); "
+                f"state[{name!r}] is a {type(value).__name__} that cannot be stored ({raised(own)[:200]}); "
                 "give arrays, tensors, state_dict() or plain values, and make the rest anew"
             )
-    return f"its state cannot be stored ({_said(error)}); give arrays, tensors, state_dict() or plain values"
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+    return f"its state cannot be stored ({raised(error)[:200]}); give arrays, tensors, state_dict() or plain values"

@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.records import Outcome, RunStatus
-from rothamsted.search import take_step
+from rothamsted.analysis.told_replicates import replicates_of, told_replicates
+from rothamsted.records import RunStatus
+from rothamsted.search import ToldTrial, take_step
+from rothamsted.sweeping.histories import histories_of
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.phases.phase import Confirming
 from rothamsted.sweeping.run_names import confirmation_name
 from rothamsted.sweeping.run_points import curve_points
-from rothamsted.sweeping.told_replicates import result_of_told, with_histories
 from rothamsted.sweeping.trial_summary import (
     as_params,
+    closing_status,
     last_ms,
     now_ms,
     outcome_tags,
@@ -70,7 +72,7 @@ class ConfirmedRuns:
         for trial, result in ended.items():
             # whoever gave the run its id may have stopped before the run was there
             self._open(int(trial), conditions[int(trial)], result["run_id"])
-            self._write_summary(result)
+            self._write_summary(int(trial), result)
         self._opened.recorder.flush()
         take_step(self._opened.lease, self._queue, note={tags.CONFIRMED: {**closed, **ended}})
 
@@ -117,32 +119,31 @@ class ConfirmedRuns:
         name = self._opened.sweep.name
         return {tags.SWEEP: name, tags.PHASE: "confirm", tags.TRIAL: str(trial), tags.ROLE: "confirmation"}
 
-    def _by_condition(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Trial of the search -> attributes of its replicates' trials here."""
-        found: dict[str, list[Mapping[str, Any]]] = {}
+    def _by_condition(self) -> dict[str, list[ToldTrial]]:
+        """Trial of the search -> its replicates' trials here."""
+        found: dict[str, list[ToldTrial]] = {}
         for trial in self._queue.trials([tags.CONFIRMS, tags.RESULT]):
-            found.setdefault(str(trial.attributes[tags.CONFIRMS]["trial"]), []).append(trial.attributes)
+            found.setdefault(str(trial.attributes[tags.CONFIRMS]["trial"]), []).append(trial)
         return found
 
-    def _result_of(self, of_condition: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    def _result_of(self, of_condition: Sequence[ToldTrial]) -> dict[str, Any] | None:
         """The result of a condition over its replicates, as the search keeps one; None while some have not ended."""
-        if not all(tags.RESULT in attributes for attributes in of_condition):
+        if not all(tags.RESULT in trial.attributes for trial in of_condition):
             return None
-        results = [result_of_told(one) for attributes in of_condition for one in attributes[tags.RESULT]["replicates"]]
-        in_order = sorted(results, key=lambda r: r.replicate)
-        said = told(in_order, self._opened.sweep, self._opened.study.known_metrics, run_id="", link="")
-        return {**said.attributes[tags.RESULT], "run_id": of_condition[0][tags.CONFIRMS]["run_id"]}
+        sweep, metrics = self._opened.sweep, self._opened.study.known_metrics
+        results = [one for trial in of_condition for one in replicates_of(trial, sweep)]
+        said = told(sorted(results, key=lambda r: r.number), sweep, metrics, run_id="", link="")
+        return {**said.attributes[tags.RESULT], "run_id": of_condition[0].attributes[tags.CONFIRMS]["run_id"]}
 
-    def _write_summary(self, result: Mapping[str, Any]) -> None:
+    def _write_summary(self, trial: int, result: Mapping[str, Any]) -> None:
         opened = self._opened
         recorder = opened.recorder
-        ended = [result_of_told(one) for one in result["replicates"]]
-        results = with_histories(ended, tracking_uri=opened.tracking_uri)
-        stamp = last_ms(results)
+        results = told_replicates({tags.RESULT: result}, opened.sweep, trial=trial)
+        histories = histories_of(results, {}, tracking_uri=opened.tracking_uri)
+        stamp = last_ms(results, histories)
         metrics = opened.study.known_metrics
-        points = curve_points(results, opened.sweep, metrics, timestamp_ms=stamp)
+        points = curve_points(results, histories, opened.sweep, metrics, timestamp_ms=stamp)
         points += points_at_looks(results, opened.sweep, metrics, timestamp_ms=stamp, is_fresh=True)
         recorder.replace_metrics(result["run_id"], points)
-        has_score = any(r.objective is not None or r.outcome is Outcome.DIVERGED for r in results)
         recorder.log(result["run_id"], tags=outcome_tags(results))
-        recorder.end_run(result["run_id"], RunStatus.FINISHED if has_score else RunStatus.FAILED, now_ms())
+        recorder.end_run(result["run_id"], closing_status(results), now_ms())

@@ -81,7 +81,7 @@ class Coordinator:
     _looked_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        sweep, size = self.opened.sweep, plan(self.opened.sweep, n_preview=0)
+        sweep, size = self.opened.sweep, plan(self.opened.sweep)
         self._decider = Decider(self.opened)
         limit = sweep.timeout
         self.until = time.time() + limit if limit and self.until is None else self.until

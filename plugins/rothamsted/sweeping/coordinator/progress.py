@@ -20,6 +20,7 @@ from rothamsted import tags
 from rothamsted.analysis.independent import independent
 from rothamsted.analysis.ranking import only, ranked, scores_of
 from rothamsted.analysis.read_search import dataset_of
+from rothamsted.analysis.told_replicates import told_outcomes
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Dataset
 from rothamsted.metric import Metric, declared
@@ -114,8 +115,8 @@ class Progress:
 
         Its replicates may have got other outcomes than they had, by a file that has changed.
         """
-        for one in event["result"]["replicates"]:
-            self.ended[event["is_fresh"], event["trial"], one["replicate"]] = one["outcome"]
+        for replicate, outcome in told_outcomes(event["result"]).items():
+            self.ended[event["is_fresh"], event["trial"], replicate] = outcome
         if event["is_fresh"]:
             return
         verdict = {tags.VERDICT: {"verdict": event["race"]}} if event["race"] else {}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from rothamsted import tags
+from rothamsted.analysis.told_replicates import told_outcomes
 from rothamsted.errors import ResumeError
 from rothamsted.holders import is_alive
 from rothamsted.records import Outcome
@@ -46,13 +47,13 @@ def grow_search(
         _wait_for_workers(queue, whole.name, grown)
     old = from_resolved({**record.spec, "storage": whole.storage})
     trials = queue.trials([tags.RESULT])
-    told = [one.attributes[tags.RESULT]["replicates"] for one in trials if tags.RESULT in one.attributes]
+    told = [told_outcomes(one.attributes[tags.RESULT]) for one in trials if tags.RESULT in one.attributes]
     entry = {
         "changes": list(grown.changes),
         "remarks": list(grown.remarks),
         "n_conditions": len(told),
         "n_replicates": sum(map(len, told)),
-        "has_results": any(one["outcome"] != Outcome.FAILED for of_trial in told for one in of_trial),
+        "has_results": any(outcome != Outcome.FAILED for of_trial in told for outcome in of_trial.values()),
         "is_rescored": any(line.startswith(("objective", "constraints", "early_stopping")) for line in grown.changes),
         "before": dict(record.spec),
     }

@@ -6,15 +6,17 @@ Apart from `start`, because nothing here creates anything: it is asked before an
 from __future__ import annotations
 
 from rothamsted import tags
+from rothamsted.analysis.told_replicates import replicates_of
+from rothamsted.analysis.values import Replicate
 from rothamsted.errors import ResumeError, StoreError, StudyError
-from rothamsted.records import Outcome, ReplicateResult
+from rothamsted.records import Outcome
 from rothamsted.search import SearchRecord, find_search
 from rothamsted.spec import Begun, Growth, Sweep, from_resolved, growth
 from rothamsted.spec.schema import CONFIRM_SUFFIX
+from rothamsted.sweeping.histories import histories_of
 from rothamsted.sweeping.opened import confirm_queue_of, queue_of
 from rothamsted.sweeping.scores import check_measured, scored
 from rothamsted.sweeping.stage import first_stage, stage_name
-from rothamsted.sweeping.told_replicates import result_of_told, with_histories
 
 CONFIRM_STUDY = "rothamsted:confirm_study"
 _CAME_TO_A_RESULT = frozenset({Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED})
@@ -46,17 +48,17 @@ def growth_since(sweep: Sweep, record: SearchRecord, data_digest: str | None, *,
     return grown
 
 
-def _told(old: Sweep) -> list[ReplicateResult]:
+def _told(old: Sweep) -> list[Replicate]:
     """All replicates that the search and its confirmation were told of."""
     first = first_stage(old)
     queues = [queue_of(first)]
     if first.confirm is not None and find_search(old.storage, first.confirm_name) is not None:
         queues += [queue for queue in [confirm_queue_of(first)] if queue is not None]
-    told = [trial.attributes.get(tags.RESULT) for queue in queues for trial in queue.trials([tags.RESULT])]
-    return [result_of_told(one) for result in told if result is not None for one in result["replicates"]]
+    told = [trial for queue in queues for trial in queue.trials([tags.CONFIRMS, tags.RESULT])]
+    return [one for trial in told for one in replicates_of(trial, first)]
 
 
-def _begun(old: Sweep, record: SearchRecord, told: list[ReplicateResult]) -> Begun:
+def _begun(old: Sweep, record: SearchRecord, told: list[Replicate]) -> Begun:
     """How far a sweep is."""
     confirmation = find_search(old.storage, old.confirm_name) if old.confirm is not None else None
     first = first_stage(old)
@@ -71,16 +73,17 @@ def _begun(old: Sweep, record: SearchRecord, told: list[ReplicateResult]) -> Beg
     )
 
 
-def _check_logged(sweep: Sweep, grown: Growth, told: list[ReplicateResult], tracking_uri: str) -> None:
+def _check_logged(sweep: Sweep, grown: Growth, told: list[Replicate], tracking_uri: str) -> None:
     """Refuse an objective or a constraint that a finished replicate cannot be judged by.
 
     Raises:
         ResumeError: names the metric, and the nearest of those that were logged.
     """
-    finished = [one for one in told if one.outcome is Outcome.FINISHED]
-    for one in with_histories(finished, tracking_uri=tracking_uri):
+    finished = [one for one in told if one.outcome == Outcome.FINISHED]
+    histories = histories_of(finished, {}, tracking_uri=tracking_uri)
+    for one in finished:
         try:
-            check_measured([scored(measured, sweep) for measured in one.history], first_stage(sweep))
+            check_measured([scored(measured, sweep) for measured in histories[one.run_id]], first_stage(sweep))
         except StudyError as error:
             raise ResumeError(
                 f"sweep '{sweep.name}': {'; '.join(grown.changes)}: the {len(finished)} finished replicates get their "

@@ -17,8 +17,8 @@ from rothamsted.foreign.report_lines import ReportError
 from rothamsted.records import Measured
 from rothamsted.spec import Sweep
 from rothamsted.sweeping.foreign_study import ForeignStudy, Starter, parameters_of
+from rothamsted.sweeping.histories import as_history, with_artifacts
 from rothamsted.sweeping.scores import sources_of
-from rothamsted.sweeping.told_replicates import as_history, with_artifacts
 from rothamsted.sweeping.trial_summary import now_ms
 from rothamsted.tracking import open_recorder
 from rothamsted.tracking.projects.command import run_variables

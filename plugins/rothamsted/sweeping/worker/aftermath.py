@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from rothamsted import tags
-from rothamsted.records import Outcome, ReplicateResult, RunStatus
+from rothamsted.analysis.values import Replicate
+from rothamsted.records import Outcome, RunStatus
 from rothamsted.search.lease import DEATHS
 from rothamsted.sweeping.assignment import Assignment
 from rothamsted.sweeping.opened import Opened
@@ -14,22 +15,22 @@ from rothamsted.sweeping.worker.earlier import Earlier, abandon, failed_result
 from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
 
 
-def count_failures(runs: TrialRuns, earlier: Earlier) -> dict[int, ReplicateResult]:
+def count_failures(runs: TrialRuns, earlier: Earlier) -> dict[int, Replicate]:
     """Replicates that failed in earlier hands: results of those that had their last attempt; the others start anew.
 
     Raises:
         LostError: the trial is not ours any more.
     """
-    results: dict[int, ReplicateResult] = {}
+    results: dict[int, Replicate] = {}
     for replicate, run in earlier.failed.items():
         n_failed = int(run.tags.get(tags.ATTEMPT, 1))  # the run's own failure included
         failures = {**runs.attempts.failures, replicate: n_failed - 1}
         runs.lease.attributes = {**runs.lease.attributes, tags.ATTEMPTS: by_text(failures)}
         if runs.attempts.has_crashed_out(replicate):
-            results[replicate] = failed_result(replicate, run, runs.context.sweep)
+            results[replicate] = failed_result(replicate, run, runs.assignment, runs.context.sweep)
         elif n_failed >= runs.attempts.limit:
             runs.fail_for_good(replicate)
-            results[replicate] = failed_result(replicate, run, runs.context.sweep)
+            results[replicate] = failed_result(replicate, run, runs.assignment, runs.context.sweep)
         else:
             runs.fail(replicate)
     return results
@@ -70,17 +71,11 @@ def start_anew(runs: TrialRuns, earlier: Earlier, *, keep: Collection[int]) -> N
         runs.rename(left)
 
 
-def end_pruned(context: Opened, assignment: Assignment, earlier: Earlier, reason: str) -> dict[int, ReplicateResult]:
+def end_pruned(context: Opened, assignment: Assignment, earlier: Earlier, reason: str) -> dict[int, Replicate]:
     """End the runs of replicates whose worker died after it had pruned their trial; returns their results."""
-    results: dict[int, ReplicateResult] = {}
+    results: dict[int, Replicate] = {}
     for replicate, run in earlier.interrupted.items():
         context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.PRUNED.value, tags.PRUNED_BECAUSE: reason[:500]})
         context.recorder.end_run(run.run_id, RunStatus.KILLED, now_ms())
-        results[replicate] = ReplicateResult(
-            replicate=replicate,
-            seed=assignment.seeds[replicate],
-            run_id=run.run_id,
-            outcome=Outcome.PRUNED,
-            objective=None,
-        )
+        results[replicate] = assignment.replicate(replicate, run.run_id, Outcome.PRUNED.value)
     return results

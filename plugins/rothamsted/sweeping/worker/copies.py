@@ -8,11 +8,20 @@ from __future__ import annotations
 from itertools import pairwise
 
 from rothamsted import tags
-from rothamsted.records import MetricPoint, Outcome, ReplicateResult
+from rothamsted.analysis.told_replicates import replicates_of
+from rothamsted.analysis.values import Replicate
+from rothamsted.records import MetricPoint, Outcome
+from rothamsted.studies import Study
 from rothamsted.studies.repeated import TIMES
+from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.worker.trial import TrialRun
 from rothamsted.tracking import read_history
+
+
+def may_be_copies(study: Study | ForeignStudy) -> bool:
+    """Whether nobody has promised that the seed reaches what is trained: a study of the full contract does."""
+    return isinstance(study, ForeignStudy) or study.function is not None
 
 
 def seed_without_effect(trial: TrialRun, replicate: int) -> str:
@@ -25,8 +34,8 @@ def seed_without_effect(trial: TrialRun, replicate: int) -> str:
         trial: of a foreign project or a function, with the replicate that has just ended.
         replicate: that one.
     """
-    finished = [one for one in trial.ended() if one.outcome is Outcome.FINISHED]
-    own = next((one for one in finished if one.replicate == replicate), None)
+    finished = [one for one in trial.ended() if one.outcome == Outcome.FINISHED]
+    own = next((one for one in finished if one.number == replicate), None)
     if own is None or any(_scores(one) != _scores(own) for one in finished):
         return ""
     twin = next((one for one in finished if one.seed != own.seed), None)
@@ -40,7 +49,7 @@ def seed_without_effect(trial: TrialRun, replicate: int) -> str:
     return _said(trial, twin, own)
 
 
-def _said(trial: TrialRun, twin: ReplicateResult, own: ReplicateResult) -> str:
+def _said(trial: TrialRun, twin: Replicate, own: Replicate) -> str:
     sweep = trial.context.sweep
     if not sweep.is_foreign:
         return (
@@ -64,15 +73,14 @@ def _said(trial: TrialRun, twin: ReplicateResult, own: ReplicateResult) -> str:
     )
 
 
-def _scores(one: ReplicateResult) -> tuple[float | None, ...]:
+def _scores(one: Replicate) -> tuple[float, ...]:
     return (one.objective, *one.others)
 
 
 def _has_effect_elsewhere(context: Opened) -> bool:
     """Whether replicates of some condition that has ended differ."""
     for told in context.queue.trials([tags.RESULT]):
-        result = told.attributes.get(tags.RESULT, {"replicates": ()})
-        scores = [one["objective"] for one in result["replicates"] if one["outcome"] == Outcome.FINISHED]
+        scores = [one.objective for one in replicates_of(told, context.sweep) if one.outcome == Outcome.FINISHED]
         if any(one != other for one, other in pairwise(scores)):
             return True
     return False

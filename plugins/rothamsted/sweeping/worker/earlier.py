@@ -6,23 +6,24 @@ and the record what became of them.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from rothamsted import tags
 from rothamsted.analysis.objectives import not_finite, objective_key
-from rothamsted.records import Outcome, ReplicateResult, RunStatus
+from rothamsted.analysis.told_replicates import told_replicates
+from rothamsted.analysis.values import Replicate
+from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import Lease
 from rothamsted.search.lease import RUNS
 from rothamsted.spec import Sweep
 from rothamsted.sweeping.assignment import Assignment
 from rothamsted.sweeping.attempts import Attempts
+from rothamsted.sweeping.histories import History
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.scores import constrained
-from rothamsted.sweeping.told_replicates import result_of_told
-from rothamsted.sweeping.worker.model_log import ModelNote
 from rothamsted.tracking import FoundRun, find_run, find_runs
 
 TRIAL_RUN = "trial"  # beside the replicates' numbers, among the ids of a trial's runs
@@ -39,11 +40,11 @@ class Earlier:
 
     run_id: str = ""  # of the trial
     lone_run_id: str = ""  # of what was the trial's only replicate, before the sweep grew
-    results: dict[int, ReplicateResult] = field(default_factory=dict)  # by replicate, without histories
+    results: dict[int, Replicate] = field(default_factory=dict)  # by replicate
+    histories: dict[str, History] = field(default_factory=dict)  # by run: those that had to be read
     told: frozenset[int] = frozenset()  # replicates that the search was told of
     interrupted: dict[int, FoundRun] = field(default_factory=dict)  # runs that can go on, by replicate
     failed: dict[int, FoundRun] = field(default_factory=dict)  # runs of failures that were not told, by replicate
-    notes: dict[int, ModelNote] = field(default_factory=dict)  # what became of models, by replicate
 
     @property
     def open(self) -> list[int]:
@@ -59,7 +60,7 @@ def restore(context: Opened, lease: Lease, assignment: Assignment) -> Earlier:
     Raises:
         LostError: the trial is not ours any more.
     """
-    earlier = told_before(lease.attributes, assignment, retries=context.sweep.execution.retries)
+    earlier = told_before(context, lease, assignment)
     if not lease.is_taken_over:
         return earlier
     runs = lease.runs or _found_by_tags(context, lease, assignment)
@@ -72,22 +73,20 @@ def restore(context: Opened, lease: Lease, assignment: Assignment) -> Earlier:
         if run is not None and key == TRIAL_RUN:
             earlier.run_id = run_id
         elif run is not None and int(key) in assignment.seeds:
-            _keep(earlier, int(key), run, context.sweep)
+            _keep(earlier, int(key), run, assignment, context.sweep)
     return earlier
 
 
-def told_before(attributes: Mapping[str, Any], assignment: Assignment, *, retries: int) -> Earlier:
+def told_before(context: Opened, lease: Lease, assignment: Assignment) -> Earlier:
     """What the search was told of a trial; a failed replicate is done when it has had all its attempts."""
-    earlier, result = Earlier(), attributes.get(tags.RESULT)
-    if result is None:
+    earlier, attributes = Earlier(), lease.attributes
+    if tags.RESULT not in attributes:
         return earlier
-    attempts = Attempts.of(attributes, retries=retries)
-    told = [result_of_told(one) for one in result["replicates"]]
-    earlier.told = frozenset(r.replicate for r in told)
-    done = [r for r in told if r.outcome is not Outcome.FAILED or attempts.is_given_up(r.replicate)]
-    earlier.results.update({r.replicate: r for r in done})
-    notes = {int(replicate): ModelNote(**note) for replicate, note in result.get("models", {}).items()}
-    earlier.notes.update({replicate: note for replicate, note in notes.items() if replicate in earlier.results})
+    attempts = Attempts.of(attributes, retries=context.sweep.execution.retries)
+    told = told_replicates(attributes, context.sweep, trial=lease.number)
+    earlier.told = frozenset(r.number for r in told)
+    done = [r for r in told if r.outcome != Outcome.FAILED or attempts.is_given_up(r.number)]
+    earlier.results.update({r.number: r for r in done})
     if assignment.has_run:
         is_lone = any(r.run_id == attributes[tags.RUN_ID] for r in told)
         earlier.run_id = "" if is_lone else attributes[tags.RUN_ID]
@@ -115,41 +114,41 @@ def _found_by_tags(context: Opened, lease: Lease, assignment: Assignment) -> dic
     return runs
 
 
-def _keep(earlier: Earlier, replicate: int, run: FoundRun, sweep: Sweep) -> None:
+def _keep(earlier: Earlier, replicate: int, run: FoundRun, assignment: Assignment, sweep: Sweep) -> None:
     outcome = run.tags.get(tags.OUTCOME)
     if (run.status, outcome) in _ENDED:
-        earlier.results[replicate] = _result_of_run(replicate, run, sweep)
-        if note := ModelNote.from_tags(run.tags):
-            earlier.notes[replicate] = note
+        earlier.results[replicate] = _result_of_run(replicate, run, assignment, sweep)
     elif run.status != RunStatus.FAILED or (sweep.is_foreign and outcome is None):
         earlier.interrupted[replicate] = run  # nobody has said how it ended; a foreign process may set the status
     else:
         earlier.failed[replicate] = run
 
 
-def _result_of_run(replicate: int, run: FoundRun, sweep: Sweep) -> ReplicateResult:
+def _result_of_run(replicate: int, run: FoundRun, assignment: Assignment, sweep: Sweep) -> Replicate:
     metrics = [objective.metric for objective in sweep.objectives]
     keys = [objective_key(index, metric) for index, metric in enumerate(metrics)]
     outcome, reason = Outcome(run.tags[tags.OUTCOME]), run.tags.get(tags.REASON, "")
     if outcome is Outcome.FINISHED and (why := not_finite([run.metrics.get(key) for key in keys], metrics)):
         outcome, reason = Outcome.DIVERGED, why
     is_finished = outcome is Outcome.FINISHED
-    return ReplicateResult(
-        replicate=replicate,
-        seed=int(run.tags[tags.SEED]),
-        run_id=run.run_id,
-        outcome=outcome,
-        objective=run.metrics.get(keys[0]) if outcome is not Outcome.DIVERGED else None,
+    return assignment.replicate(
+        replicate,
+        run.run_id,
+        outcome.value,
+        objective=run.metrics.get(keys[0], math.nan) if is_finished else math.nan,
         others=tuple(run.metrics[key] for key in keys[1:]) if is_finished else (),
         last={name: run.metrics[name] for name in constrained(sweep)} if is_finished else {},
-        reason=run.tags.get(tags.STOPPED_EARLY, "") if is_finished else reason,
+        reason="" if is_finished else reason,
+        stopped_early=run.tags.get(tags.STOPPED_EARLY, "") if is_finished else "",
         attempt=int(run.tags.get(tags.ATTEMPT, 1)),
+        model=run.tags.get(tags.MODEL, ""),
+        model_problem=run.tags.get(tags.MODEL_PROBLEM, ""),
     )
 
 
-def failed_result(replicate: int, run: FoundRun, sweep: Sweep) -> ReplicateResult:
+def failed_result(replicate: int, run: FoundRun, assignment: Assignment, sweep: Sweep) -> Replicate:
     """A replicate whose run says that it failed, as the search is told it."""
-    return replace(_result_of_run(replicate, run, sweep), outcome=Outcome.FAILED, objective=None)
+    return replace(_result_of_run(replicate, run, assignment, sweep), outcome=Outcome.FAILED.value, objective=math.nan)
 
 
 def abandon(context: Opened, earlier: Earlier, *, keep: Container[int]) -> None:

@@ -15,7 +15,8 @@ from rothamsted import tags
 from rothamsted.records import Ending
 from rothamsted.sweeping.opened import Emit
 from rothamsted.sweeping.trial_summary import now_ms
-from rothamsted.sweeping.worker.trial import ReplicateRun, TrialRun
+from rothamsted.sweeping.worker.trial import TrialRun
+from rothamsted.sweeping.worker.trial_runs import ReplicateRun
 
 LAST_LINES = 6  # of a traceback: where it was raised, and what
 

@@ -17,13 +17,13 @@ from rothamsted.foreign.process import Exit, Running, watch
 from rothamsted.foreign.report_lines import ReportError
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Stopped
 from rothamsted.sweeping.foreign_study import Starter
+from rothamsted.sweeping.histories import as_history, with_artifacts
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.run_points import metric_points
 from rothamsted.sweeping.scores import scored, scores_of, sources_of
-from rothamsted.sweeping.told_replicates import as_history, with_artifacts
 from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.population_judge import PopulationJudge
-from rothamsted.sweeping.worker.trial import ReplicateRun
+from rothamsted.sweeping.worker.trial_runs import ReplicateRun
 from rothamsted.tracking import find_run, read_history
 from rothamsted.tracking.projects.command import run_variables
 

@@ -18,7 +18,7 @@ import numpy as np
 from rothamsted import tags
 from rothamsted.analysis.ranking import means_of, ranked
 from rothamsted.analysis.read_search import KEYS, dataset_of
-from rothamsted.analysis.values import Dataset
+from rothamsted.analysis.values import Dataset, Replicate
 from rothamsted.errors import UserError
 from rothamsted.records import MetricPoint
 from rothamsted.search import ToldTrial
@@ -26,8 +26,8 @@ from rothamsted.studies import Study
 from rothamsted.studies.scripts import is_script_module
 from rothamsted.studies.source_code import study_code
 from rothamsted.studies.trained import missing_parts
+from rothamsted.sweeping.histories import PARAMETERS, PREDICT_MS
 from rothamsted.sweeping.opened import Opened
-from rothamsted.sweeping.told_replicates import PARAMETERS, PREDICT_MS
 
 TIMED_CALLS, TIMED_SECONDS = 5, 0.1  # of predict: at most so many, and none after so long
 STOPPED = "it was stopped early, and a study returns its model at its end; remove early_stopping to have one"
@@ -42,9 +42,9 @@ class ModelNote:
     problem: str = ""
 
     @classmethod
-    def from_tags(cls, run_tags: Mapping[str, str]) -> ModelNote | None:
-        """The note that a run's tags hold; None where there is nothing to be said."""
-        note = cls(uri=run_tags.get(tags.MODEL, ""), problem=run_tags.get(tags.MODEL_PROBLEM, ""))
+    def of(cls, replicate: Replicate) -> ModelNote | None:
+        """What became of the model of a replicate that has ended; None where there is nothing to be said."""
+        note = cls(uri=replicate.model, problem=replicate.model_problem)
         return note if note.uri or note.problem else None
 
     def as_told(self) -> dict[str, str]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from rothamsted.records import Measured, Outcome, Stopped
 from rothamsted.spec import Sweep
 from rothamsted.sweeping.scores import scored
-from rothamsted.sweeping.worker.trial import ReplicateRun, TrialRun
+from rothamsted.sweeping.worker.trial import TrialRun
 from rothamsted.sweeping.worker.trial_judge import Patience
+from rothamsted.sweeping.worker.trial_runs import ReplicateRun
 
 Member = tuple[TrialRun, ReplicateRun]
 LOST = Stopped(outcome=Outcome.INTERRUPTED, reason="another worker has taken its trial over")

@@ -7,46 +7,35 @@ the store keeps one point a step.
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.objectives import not_finite, objective_key
-from rothamsted.errors import StudyError
-from rothamsted.records import Ending, Measured, MetricPoint, Outcome, ReplicateResult, RunStatus
+from rothamsted.analysis.objectives import objective_key
+from rothamsted.analysis.values import Replicate
+from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.sweeping import trial_summary as aggregate
 from rothamsted.sweeping.assignment import Assignment, assignment_of
+from rothamsted.sweeping.histories import History, histories_of
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.run_points import closing_points, curve_points, metric_points, written_once
-from rothamsted.sweeping.scores import check_measured, last_values, scored, scores_of
-from rothamsted.sweeping.told_replicates import with_histories
+from rothamsted.sweeping.scores import last_values, scores_of
 from rothamsted.sweeping.trial_summary import as_params, closing_status, closing_tags, last_ms, now_ms
 from rothamsted.sweeping.worker.aftermath import count_failures, end_pruned, lay_blame, start_anew
 from rothamsted.sweeping.worker.earlier import Earlier, restore
-from rothamsted.sweeping.worker.model_log import ModelLogger, Trained, TrialModels
+from rothamsted.sweeping.worker.model_log import ModelLogger, ModelNote, Trained, TrialModels
 from rothamsted.sweeping.worker.rescored import rescore
 from rothamsted.sweeping.worker.trial_judge import TrialJudge
-from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
+from rothamsted.sweeping.worker.trial_runs import ReplicateRun, TrialRuns, by_text
 from rothamsted.tracking import run_link
 
 JUDGED = (Outcome.FINISHED, Outcome.DIVERGED)  # whose curves a pruner sees
 TRACEBACK = "traceback.txt"
 OUTPUT = "output.txt"
 _REASONS = {Outcome.FINISHED: tags.STOPPED_EARLY, Outcome.PRUNED: tags.PRUNED_BECAUSE}  # where an ending's reason goes
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplicateRun:
-    """One replicate that is about to run."""
-
-    replicate: int
-    seed: int
-    config: Any  # of the study; of a foreign project the parameters of its entry point
-    run_id: str
-    attempt: int
-    logged: frozenset[tuple[str, int]]  # (metric, step) that an earlier session has logged already
 
 
 @dataclass(kw_only=True)
@@ -61,7 +50,8 @@ class TrialRun:
     models: TrialModels
     judge: TrialJudge
     run_id: str = ""
-    results: dict[int, ReplicateResult] = field(default_factory=dict)
+    results: dict[int, Replicate] = field(default_factory=dict)  # by replicate
+    histories: dict[str, History] = field(default_factory=dict)  # by run, of those that were trained or read here
     once: frozenset[str] = frozenset()  # metrics of which a replicate's run has the last value only
     pruned: str = ""  # why the trial was pruned
     killed: dict[int, str] = field(default_factory=dict)  # replicates whose worker was ended on purpose, and why
@@ -76,7 +66,8 @@ class TrialRun:
         assignment = assignment_of(context, lease)
         earlier = restore(context, lease, assignment)
         if context.is_rescored:
-            rescore(context, lease, earlier)
+            rescore(context, lease, assignment, earlier)
+        notes = {number: note for number, one in earlier.results.items() if (note := ModelNote.of(one)) is not None}
         trial = cls(
             context=context,
             lease=lease,
@@ -84,10 +75,11 @@ class TrialRun:
             earlier=earlier,
             runs=TrialRuns(context=context, lease=lease, assignment=assignment),
             judge=TrialJudge(context=context, lease=lease, prunes=assignment.prunes),
-            models=TrialModels(logger=models, context=context, kept=assignment.models, notes=dict(earlier.notes)),
+            models=TrialModels(logger=models, context=context, kept=assignment.models, notes=notes),
             run_id=earlier.run_id,
             once=written_once(context.sweep),
             pruned=lease.attributes.get(tags.PRUNED, ""),
+            histories=earlier.histories,
         )
         trial.results.update(earlier.results)
         if assignment.has_run:
@@ -103,9 +95,9 @@ class TrialRun:
         if not assignment.has_run and trial.results:
             trial.run_id = next(iter(trial.results.values())).run_id
         if trial.judge.over == "steps" and earlier.results:
-            trial.judge.remember(
-                with_histories(list(earlier.results.values()), tracking_uri=context.tracking_uri, of=JUDGED)
-            )
+            before = earlier.results.values()
+            known = histories_of(before, trial.histories, tracking_uri=context.tracking_uri, of=JUDGED)
+            trial.judge.remember(before, known)
         return trial
 
     def pending(self) -> list[int]:
@@ -144,25 +136,7 @@ class TrialRun:
             points = [p for p in points if (p.key, p.step) not in replicate.logged]
         self.context.recorder.log(replicate.run_id, metrics=points)
 
-    def complete(self, ending: Ending) -> Ending:
-        """An ending with its composite metrics.
-
-        One that lacks a metric that the file asks for has failed; one whose objective is not finite, diverged.
-        """
-        sweep = self.context.sweep
-        ending = replace(ending, history=tuple(scored(m, sweep) for m in ending.history))
-        if ending.outcome is not Outcome.FINISHED:
-            return ending
-        try:
-            check_measured(ending.history, sweep)
-            scores = scores_of(ending.history, sweep)
-        except StudyError as error:
-            return replace(ending, outcome=Outcome.FAILED, reason=str(error), model=None)
-        if reason := not_finite(scores, [objective.metric for objective in sweep.objectives]):
-            return replace(ending, outcome=Outcome.DIVERGED, reason=reason, model=None)
-        return ending
-
-    def end(self, replicate: ReplicateRun, ending: Ending) -> ReplicateResult:
+    def end(self, replicate: ReplicateRun, ending: Ending) -> Replicate:
         """Write how a replicate ended, its ending being complete; whether its result is kept is the worker's."""
         sweep, recorder = self.context.sweep, self.context.recorder
         scores: tuple[float, ...] = ()
@@ -188,18 +162,19 @@ class TrialRun:
         if ending.outcome is Outcome.FAILED:
             recorder.flush()
             recorder.log_text(replicate.run_id, ending.traceback or ending.reason, TRACEBACK)
-        return ReplicateResult(
-            replicate=replicate.replicate,
-            seed=replicate.seed,
-            run_id=replicate.run_id,
-            outcome=ending.outcome,
-            objective=scores[0] if scores else None,
+        self.histories[replicate.run_id] = ending.history
+        is_pruned = ending.outcome is Outcome.PRUNED  # for a reason that is the trial's own
+        return self.assignment.replicate(
+            replicate.replicate,
+            replicate.run_id,
+            ending.outcome.value,
+            objective=scores[0] if scores else math.nan,
             others=scores[1:],
             last=last_values(ending.history, sweep) if scores else {},
             tested=aggregate.tested(ending) if scores and self.assignment.phase == "confirm" else {},
-            reason=ending.reason if ending.outcome is not Outcome.PRUNED else "",  # the trial's own
+            reason="" if scores or is_pruned else ending.reason,
+            stopped_early=ending.reason if scores else "",
             attempt=replicate.attempt,
-            history=ending.history,
         )
 
     def judged(self, measured: Measured) -> str:
@@ -250,15 +225,17 @@ class TrialRun:
 
         What was told before, in an earlier round of a race or before a retry, is replaced.
         """
-        recorder, results = self.context.recorder, self.ended()
+        recorder, results, histories = self.context.recorder, self.ended(), self.histories
         is_first = not self.earlier.told
         if is_first or self.assignment.is_final:
-            results = with_histories(results, tracking_uri=self.context.tracking_uri)
-        stamp = last_ms(results) if is_first else now_ms()
+            histories = histories_of(results, histories, tracking_uri=self.context.tracking_uri)
+        stamp = last_ms(results, histories) if is_first else now_ms()
         sweep, metrics = self.context.sweep, self.context.study.known_metrics
         points = [] if self.pruned else aggregate.points_at_looks(results, sweep, metrics, timestamp_ms=stamp)
         if self.assignment.is_final and not self.pruned:
-            points += curve_points(results, sweep, metrics, timestamp_ms=stamp, crossed=sweep.replicates.crossed)
+            points += curve_points(
+                results, histories, sweep, metrics, timestamp_ms=stamp, crossed=sweep.replicates.crossed
+            )
         recorder.log(
             self.run_id,
             metrics=points if is_first else (),
@@ -320,6 +297,6 @@ class TrialRun:
         attributes = {**self.told().attributes, **({tags.VERDICT: verdict} if verdict is not None else {})}
         return ToldTrial(number=self.assignment.of, condition=self.lease.condition, attributes=attributes)
 
-    def ended(self) -> list[ReplicateResult]:
+    def ended(self) -> list[Replicate]:
         """The replicates that have a result, in order."""
         return [self.results[r] for r in sorted(self.results)]

@@ -9,13 +9,14 @@ replicates sees each finished replicate's objective.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rothamsted import catalog
-from rothamsted.records import Measured, Outcome, ReplicateResult, Stopped
+from rothamsted.analysis.values import Replicate
+from rothamsted.records import Measured, Outcome, Stopped
 from rothamsted.search import Lease
 from rothamsted.spec import Sweep
 from rothamsted.statistics.centres import MEAN, centre_of, words_of
@@ -57,11 +58,11 @@ class TrialJudge:
             if point is not None and not (self._in_epochs and point in curve):  # the first of an epoch's counts
                 curve[point], self._is_new = float(value), True
 
-    def remember(self, results: Iterable[ReplicateResult]) -> None:
-        """Remember the measurements of replicates that have ended."""
+    def remember(self, results: Iterable[Replicate], histories: Mapping[str, Sequence[Measured]]) -> None:
+        """Remember the measurements of replicates that have ended, by run."""
         for result in results:
-            for measured in result.history:
-                self.note(result.replicate, measured)
+            for measured in histories.get(result.run_id, ()):
+                self.note(result.number, measured)
 
     def at(self, measured: Measured) -> str:
         """Why the trial is pruned at a step, or an epoch, that has just been measured; empty: it goes on.
@@ -84,7 +85,7 @@ class TrialJudge:
         unit = "epoch" if self._in_epochs else "step"
         return f"at {unit} {step} by pruner {self._name}: {metric} {means[step]:.6g}{over}"
 
-    def after_replicates(self, results: Sequence[ReplicateResult], *, is_over: bool) -> str:
+    def after_replicates(self, results: Sequence[Replicate], *, is_over: bool) -> str:
         """Why the trial is pruned after the replicates that have finished so far; empty: it goes on.
 
         After the last one nothing is to be decided, but it is reported: other trials are compared with it.
@@ -92,7 +93,7 @@ class TrialJudge:
         Raises:
             LostError: the trial is not ours any more; nothing is written.
         """
-        scores = {r.replicate: r.objective for r in results if r.objective is not None and math.isfinite(r.objective)}
+        scores = {r.number: r.objective for r in results if math.isfinite(r.objective)}
         if self.over != "replicates" or not scores:
             return ""
         for replicate in sorted(scores.keys() - self._reported):

@@ -31,10 +31,22 @@ def name_runs(context: Opened, lease: Lease) -> dict[str, str]:
     assignment = assignment_of(context, lease)
     if tags.PRUNED in lease.attributes or (lease.is_taken_over and not lease.runs):
         return {}  # of a trial that has runs, but no ids of them, they are looked for first
-    earlier = told_before(lease.attributes, assignment, retries=context.sweep.execution.retries)
+    earlier = told_before(context, lease, assignment)
     wanted = [TRIAL_RUN] if assignment.has_run and not earlier.run_id else []
     wanted += [str(replicate) for replicate in assignment.seeds if replicate not in earlier.results]
     return {key: run_id for key in wanted if key not in lease.runs and (run_id := context.recorder.new_run_id())}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicateRun:
+    """One replicate that is about to run."""
+
+    replicate: int
+    seed: int
+    config: Any  # of the study; of a foreign project the parameters of its entry point
+    run_id: str
+    attempt: int
+    logged: frozenset[tuple[str, int]]  # (metric, step) that an earlier session has logged already
 
 
 @dataclass(frozen=True, kw_only=True)

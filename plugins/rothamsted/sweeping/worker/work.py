@@ -22,16 +22,16 @@ from rothamsted.studies import Checkpoint, Contents, Study, drive, log_artifacts
 from rothamsted.sweeping.checkpoint_folders import checkpoint_folder, population_part
 from rothamsted.sweeping.foreign_study import ForeignStudy, Starter
 from rothamsted.sweeping.opened import Emit, Opened
-from rothamsted.sweeping.scores import keep_of
-from rothamsted.sweeping.worker.copies import seed_without_effect
+from rothamsted.sweeping.scores import completed, keep_of
+from rothamsted.sweeping.worker.copies import may_be_copies, seed_without_effect
 from rothamsted.sweeping.worker.event_files import EventFiles
 from rothamsted.sweeping.worker.events import WorkerEvents
 from rothamsted.sweeping.worker.foreign_replicate import ForeignReplicate
 from rothamsted.sweeping.worker.model_log import ModelLogger
 from rothamsted.sweeping.worker.population_judge import LOST, Member, PopulationJudge
 from rothamsted.sweeping.worker.start_state import start_of
-from rothamsted.sweeping.worker.trial import ReplicateRun, TrialRun
-from rothamsted.sweeping.worker.trial_runs import name_runs
+from rothamsted.sweeping.worker.trial import TrialRun
+from rothamsted.sweeping.worker.trial_runs import ReplicateRun, name_runs
 from rothamsted.sweeping.worker.waiting import WaitingForDecisions
 from rothamsted.tracking.projects.command import run_variables
 
@@ -94,12 +94,6 @@ class Worker:
             self.context.recorder.flush()
         if self._why_stopped:
             raise UserError(self._why_stopped)
-
-    @property
-    def _may_be_copies(self) -> bool:
-        """Whether nobody has promised that the seed reaches what is trained: a study of the full contract does."""
-        study = self.context.study
-        return isinstance(study, ForeignStudy) or study.function is not None
 
     # ---- claiming ----
 
@@ -253,7 +247,7 @@ class Worker:
             except LostError:
                 ending = replace(found, outcome=LOST.outcome, reason=LOST.reason)
             self._events.end(trial, member, ending, was_trained=found.outcome is Outcome.FINISHED)
-            if self._may_be_copies and (why := seed_without_effect(trial, member.replicate)):
+            if may_be_copies(self.context.study) and (why := seed_without_effect(trial, member.replicate)):
                 self._why_stopped = why
                 self._events.stop(why)
         for trial in {id(trial): trial for trial, _ in members}.values():
@@ -265,7 +259,7 @@ class Worker:
         """Write down how a replicate ended, and keep its result unless it is tried again."""
         if not trial.lease.confirm():
             raise LostError(f"trial {trial.assignment.of}: was taken over")
-        ending = trial.complete(found)
+        ending = completed(found, self.context.sweep)
         result = trial.end(member, ending)
         is_failure = ending.outcome is Outcome.FAILED and not is_crash
         if is_failure and member.attempt < trial.runs.attempts.limit:

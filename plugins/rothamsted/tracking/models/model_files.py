@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from rothamsted.errors import raised
 from rothamsted.tracking.models import served_model
 
 LOADER = "rothamsted_served_model"  # name of `served_model` beside the study's code
@@ -215,7 +216,7 @@ def _predict(model: Any) -> Any:
     try:
         output = model.predict(model.input_example)
     except Exception as error:
-        raise ModelError(f"predict raised {_one_line(error)} on the input example") from error
+        raise ModelError(f"predict raised {raised(error)[:300]} on the input example") from error
     for name, array in _by_name(output).items():
         what = f"predict's output {name}" if name else "predict's output"
         if reason := _unfit(array):
@@ -247,7 +248,9 @@ def _pickled(model: Any) -> bytes:
     try:
         return pickle.dumps(model, protocol=5)
     except Exception as error:
-        raise ModelError(f"cannot be pickled: {_one_line(error)}; define its class at the top of a module") from error
+        raise ModelError(
+            f"cannot be pickled: {raised(error)[:300]}; define its class at the top of a module"
+        ) from error
 
 
 class _Unpickler(pickle.Unpickler):
@@ -279,7 +282,3 @@ def _why_absent(module: str, code: StudyCode) -> str:
     if PurePosixPath(inside) in code.files or "site-packages" in inside.parts:
         return ""
     return f"outside of {code.module}, whose files alone travel with the model; move it there"
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")[:300]

@@ -121,11 +121,6 @@ class ModelRegistry:
             if not token:
                 return sorted(found, key=lambda version: int(version.version))
 
-    def find_version(self, name: str, tags: Mapping[str, str]) -> FoundVersion | None:
-        """Return the newest version that carries all these tags; None where there is none."""
-        carries = [v for v in self.versions(name) if all(v.tags.get(key) == value for key, value in tags.items())]
-        return carries[-1] if carries else None
-
     def create_version(
         self, name: str, *, model_uri: str, run_id: str, tags: Mapping[str, str], description: str = ""
     ) -> FoundVersion:

@@ -1,0 +1,99 @@
+"""The address of a search: a file of SQLite's or a server of PostgreSQL's, checked in one line a mistake."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from rothamsted.errors import StoreError
+
+CONNECT_SECONDS = 5  # a database that does not answer by then is called unreachable
+DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
+
+
+def parsed_url(url: str) -> sa.engine.URL:
+    """The parts of a storage's address.
+
+    Raises:
+        StoreError: it is none, is of another database, or names no file.
+    """
+    try:
+        parsed = sa.engine.make_url(url)
+    except exc.ArgumentError as error:
+        raise StoreError(
+            f"storage '{url}': not a database URL; write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
+        ) from error
+    if parsed.drivername not in DRIVERS:
+        raise StoreError(
+            f"storage {shown(parsed)}: {parsed.drivername} cannot hold a search, SQLite and PostgreSQL can; "
+            "write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
+        )
+    if is_sqlite_url(parsed) and parsed.database in (None, "", ":memory:"):
+        raise StoreError(f"storage '{url}': names no file, and workers share the storage; write sqlite:///optuna.db")
+    return parsed
+
+
+def check_sqlite(url: str, database: str | None) -> None:
+    """Check that a file can hold a search; makes nothing.
+
+    Raises:
+        StoreError: its folder is missing, it or its folder is read-only, or it is no database.
+    """
+    path = Path(str(database))
+    folder = path.parent
+    if not folder.is_dir():
+        raise StoreError(f"storage {url}: folder {folder} does not exist; make it, or give another -P storage=")
+    if not _is_writable(folder) or (path.exists() and not _is_writable(path)):
+        where = path if path.exists() and not _is_writable(path) else folder
+        raise StoreError(f"storage {url}: {where} is read-only; give another -P storage=sqlite:///FILE")
+    if path.exists() and not _is_sqlite(path):
+        raise StoreError(f"storage {url}: {path} is not an SQLite database; give another -P storage=")
+
+
+def _is_sqlite(path: Path) -> bool:
+    """Asked of SQLite: to open and close the file here would end the locks of this process's connections to it.
+
+    See https://www.sqlite.org/howtocorrupt.html, section 2.2.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        return "not a database" not in str(error)
+    return True
+
+
+def _is_writable(path: Path) -> bool:
+    """Whether a file could be made or changed there; root passes os.access even on a read-only mount."""
+    mounted_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    mode = path.stat().st_mode
+    return os.access(path, os.W_OK) and not mounted_read_only and bool(mode & 0o222)
+
+
+def engine_of(parsed: sa.engine.URL) -> sa.Engine:
+    """SQLAlchemy's engine for a storage; whoever asks for it disposes of it."""
+    return sa.create_engine(parsed, **engine_arguments(parsed))
+
+
+def engine_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
+    """What any engine for a storage is made with."""
+    if is_sqlite_url(parsed):
+        return {"connect_args": {"timeout": 60}}  # seconds to wait for another writer
+    return {"connect_args": {"connect_timeout": CONNECT_SECONDS}, "pool_pre_ping": True}
+
+
+def is_sqlite_url(parsed: sa.engine.URL) -> bool:
+    """Whether the storage is a file of SQLite's."""
+    return parsed.get_backend_name() == "sqlite"
+
+
+def shown(parsed: sa.engine.URL) -> str:
+    """The address as messages say it: without its password."""
+    return parsed.render_as_string(hide_password=True)
