@@ -27,6 +27,15 @@ def test_a_linear_axis_that_would_flatten_the_better_half_of_a_loss_is_logarithm
     assert not value_axis([0.8, 0.81, 0.82, 0.9], "lower").is_log
 
 
+def test_an_interval_that_reaches_zero_is_not_cut_by_a_log_axis() -> None:
+    losses = [0.001, 0.3, 0.5, 0.75, 1.05, 1.2]
+    low, high = np.array(losses) * 0.9, np.array(losses) * 1.1
+    assert value_axis(losses, "lower", [low, high]).is_log
+    low[0] = -0.15  # one of six; of many a few may be cut
+    assert not value_axis(losses, "lower", [low, high]).is_log
+    assert value_axis(losses * 10, "lower", [np.r_[low, np.tile(np.abs(low), 9)], np.tile(high, 10)]).is_log
+
+
 def test_an_accuracy_is_not_drawn_on_a_log_axis_which_would_flatten_its_good_end() -> None:
     assert not value_axis([0.1, 0.11, 0.12, 0.13, 0.98], "higher").is_log
 

@@ -90,7 +90,7 @@ def diagram_draw(data: RankDiagram, figure: Figure) -> None:
         y = -(depth + STEP * (row + 0.6))
         end = 1 - 0.06 * (k - 1) if is_left else k + 0.06 * (k - 1)
         axes.plot([rank, rank, end], [0, y, y], color=BLUE, linewidth=1)
-        text = f"{shorten(label, LABEL)}  {number(rank)}" if is_left else f"{number(rank)}  {shorten(label, LABEL)}"
+        text = f"{shorten(label, LABEL)} (rank {number(rank)})"
         shift = -0.02 * (k - 1) if is_left else 0.02 * (k - 1)
         axes.text(end + shift, y, text, ha="right" if is_left else "left", va="center", fontsize=SMALL)
     for i, group in enumerate(data.groups):
