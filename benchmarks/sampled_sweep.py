@@ -33,6 +33,7 @@ class ProcessTrace:
     times: np.ndarray  # (sample,) unix seconds
     cpu_seconds: np.ndarray  # (sample,) user and system, since the process began
     rss_bytes: np.ndarray  # (sample,)
+    peak_bytes: int  # the most ever resident: the system's own mark where it keeps one, else of the samples
 
     def cpu_at(self, times: np.ndarray) -> np.ndarray:
         """CPU seconds at these moments, by linear interpolation between samples."""
@@ -128,7 +129,7 @@ def run_sampled(project: BenchmarkProject, document: Mapping[str, Any]) -> Sampl
     )
 
 
-Samples = dict[int, list[tuple[float, float, int]]]  # pid -> (unix seconds, CPU seconds, RSS bytes)
+Samples = dict[int, list[tuple[float, float, int, int]]]  # pid -> (unix seconds, CPU seconds, RSS bytes, peak bytes)
 
 
 def _sample_until_ended(sweep: subprocess.Popen[bytes]) -> Samples:
@@ -146,7 +147,7 @@ def _sample_until_ended(sweep: subprocess.Popen[bytes]) -> Samples:
             except psutil.Error:
                 continue  # ended a moment ago
             if rss:  # a zombie has none
-                samples[pid].append((time.time(), cpu.user + cpu.system, rss))
+                samples[pid].append((time.time(), cpu.user + cpu.system, rss, _peak_of(pid, rss)))
         time.sleep(SAMPLE_SECONDS)
     return samples
 
@@ -163,9 +164,19 @@ def _workers_of(coordinator: psutil.Process, known: Mapping[int, psutil.Process]
     return found
 
 
-def _trace(pid: int, rows: Sequence[tuple[float, float, int]]) -> ProcessTrace:
-    times, cpu, rss = np.array(rows, dtype=float).T
-    return ProcessTrace(pid=pid, times=times, cpu_seconds=cpu, rss_bytes=rss)
+def _peak_of(pid: int, rss: int) -> int:
+    """Linux keeps the most that was ever resident: what comes and goes between two samples counts, too."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return rss
+    found = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")]
+    return 1024 * found[0] if found else rss
+
+
+def _trace(pid: int, rows: Sequence[tuple[float, float, int, int]]) -> ProcessTrace:
+    times, cpu, rss, peak = np.array(rows, dtype=float).T
+    return ProcessTrace(pid=pid, times=times, cpu_seconds=cpu, rss_bytes=rss, peak_bytes=int(peak.max()))
 
 
 def _read_trials(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,9 @@ def sweep() -> SampledSweep:
 
 
 def trace(times: np.ndarray, *, cpu_seconds: np.ndarray, rss_bytes: np.ndarray) -> ProcessTrace:
-    return ProcessTrace(pid=1, times=times, cpu_seconds=cpu_seconds, rss_bytes=rss_bytes)
+    return ProcessTrace(
+        pid=1, times=times, cpu_seconds=cpu_seconds, rss_bytes=rss_bytes, peak_bytes=int(rss_bytes.max())
+    )
 
 
 def made_up_sweep(claimed: np.ndarray, told: np.ndarray, *workers: ProcessTrace) -> SampledSweep:

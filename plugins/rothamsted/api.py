@@ -13,21 +13,26 @@ from importlib import import_module
 
 from rich.console import Console
 
-from rothamsted.analysis.analyze import QUICK, analyze, settings_of
+from rothamsted.analysis.analyze import QUICK, Settings, analyze, settings_of
+from rothamsted.analysis.values import Analysis
 from rothamsted.executors import Executor, ask_first
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
+from rothamsted.publish.published import read_published, write_published
+from rothamsted.reporting.next_steps import next_steps
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep, n_workers
 from rothamsted.studies import Study
 from rothamsted.sweeping.coordinator.coordinator import Coordinator
 from rothamsted.sweeping.coordinator.job import job_of
 from rothamsted.sweeping.foreign_study import ForeignStudy
+from rothamsted.sweeping.open.over import digest_of, open_over
 from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
+from rothamsted.sweeping.phases.follow_up import StageToRun
 from rothamsted.unsaved import is_unsaved
 
 _DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "rothamsted.publish.pages")
@@ -51,6 +56,8 @@ def run(
         here = replace(place, question=stage.question)
         passed = None if stage.is_last else open_passed(stage.sweep, study, here, stage=stage.link)
         say(follow_up.announcement(stage, is_passed=passed is not None))
+        if stage.is_last and (result := look(stage, study, here, console)) is not None:
+            break
         with passed or open_sweep(stage.sweep, study, here, stage=stage.link, say=say) as opened:
             given = {"until": until, "is_given": stage.is_last}
             result = None if passed is not None else work(opened, executor, console, **given)
@@ -61,6 +68,31 @@ def run(
             break
         stage = following or stage
     return with_decision(result, policy, place, work=partial(work, executor=executor, console=console), say=say)
+
+
+def look(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: Console) -> SessionResult | None:
+    """Show again what is published of a finished sweep; None: something is to be done, or to be published anew.
+
+    Nothing is written: neither to the databases nor to the artifacts.
+    """
+    opened = open_over(stage.sweep, study, place, stage=stage.link)
+    if opened is None:
+        return None
+    with opened:
+        of = digest_of(opened)
+        published = None if of is None else read_published(opened.sweep_run_id, of, uri=opened.tracking_uri)
+        if published is None:
+            return None
+        say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
+        result = _result(opened, analyze(opened.data(), settings_of(opened.sweep.statistics), parts=QUICK))
+        n_done = len(result.analysis.dataset.replicates)
+        sayer(console)(
+            f"sweep {opened.sweep.name} is finished: {n_done} replicates are done already, and its result is published"
+        )
+        _show(opened, result, console, is_given=True)
+        if published.has_report:
+            show_report(published.steps, opened.sweep.name, console)
+    return result
 
 
 def work(
@@ -80,27 +112,46 @@ def work(
         opened.end_run(session.status)
     else:
         analysis = analyze(data, settings, parts=QUICK)  # whoever decides writes it down
-    show(
-        analysis,
-        console,
-        left=session.left,
-        tracking_uri=opened.tracking_uri,
-        storage=opened.sweep.storage,
-        is_kept=not is_unsaved(opened.sweep.storage),
-        is_given=is_given and not session.exit_status,  # one that was stopped raises in a call, and gives none
-    )
-    if session.is_complete and session.decided and opened.sweep.execution.report and not opened.labels:
-        published = publish_finished(opened.sweep_run_id, settings, uri=opened.tracking_uri)
-        show_report(published, opened.sweep.name, console)
+    result = _result(opened, analysis, exit_status=session.exit_status, is_complete=session.is_complete)
+    _show(opened, result, console, left=session.left, is_given=is_given)
+    if session.is_complete and session.decided and not opened.labels:
+        _publish_whole(opened, settings, console, keeps=not session.exit_status)
     if session.is_complete:
         follow_up.forget(opened)
         opened.lease.leave("over")
+    return result
+
+
+def _publish_whole(opened: Opened, settings: Settings, console: Console, *, keeps: bool) -> None:
+    """Write the report of a finished sweep where its file wants one; with `keeps`, say on its run of what it is."""
+    has_report, run_id, uri = opened.sweep.execution.report, opened.sweep_run_id, opened.tracking_uri
+    whole = publish_finished(run_id, settings, uri=uri) if has_report else None
+    if whole is not None:
+        show_report(next_steps(whole), opened.sweep.name, console)
+    of = digest_of(opened) if keeps and (whole is not None or not has_report) else None
+    if of is not None:
+        write_published(run_id, of, whole, uri=uri)
+
+
+def _show(opened: Opened, result: SessionResult, console: Console, *, left: str = "", is_given: bool) -> None:
+    show(
+        result.analysis,
+        console,
+        left=left,
+        tracking_uri=opened.tracking_uri,
+        storage=opened.sweep.storage,
+        is_kept=not is_unsaved(opened.sweep.storage),
+        is_given=is_given and not result.exit_status,  # one that was stopped raises in a call, and gives none
+    )
+
+
+def _result(opened: Opened, analysis: Analysis, *, exit_status: int = 0, is_complete: bool = True) -> SessionResult:
     return SessionResult(
         sweep=opened.sweep,
         run_id=opened.sweep_run_id,
         experiment_id=opened.experiment_id,
-        exit_status=session.exit_status,
-        is_complete=session.is_complete,
+        exit_status=exit_status,
+        is_complete=is_complete,
         analysis=analysis,
     )
 

@@ -182,7 +182,7 @@ def test_report_and_terminal_say_the_same_next_steps(capsys: pytest.CaptureFixtu
 
     best = pages.best_set(2, 0, worse=(1,), more_seeds={0: 7})
     analysis = replace(made(best=best))
-    show_next(analysis, Console(width=400))
+    show_next(next_steps(analysis), Console(width=400))
     printed, shown = plain(capsys.readouterr().out), Page(source(analysis)).text("next").replace("\\ ", "")
     for step in next_steps(analysis):
         assert plain(step.words) in printed

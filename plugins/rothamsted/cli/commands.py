@@ -36,6 +36,7 @@ LOOK_SECONDS = 0.5  # between two looks at a sweep that has not been started
 def sweep(arguments: Sequence[str]) -> int:
     """Run a sweep, or go on with it."""
     from rothamsted.promotion.judge.applies import policy_of
+    from rothamsted.search.sql.named import is_over
     from rothamsted.sweeping.coordinator.job import early_workers
     from rothamsted.sweeping.open.from_file import load
 
@@ -47,7 +48,8 @@ def sweep(arguments: Sequence[str]) -> int:
     spec, study = load(path, found, root)
     policy_of(spec, root)
 
-    with (early_workers(spec) if is_saved else None) or nullcontext() as early:
+    starts_early = is_saved and not is_over(spec.storage, spec.name)
+    with (early_workers(spec) if starts_early else None) or nullcontext() as early:
         return _run(spec, study, root, str(path or ""), screen, str(if_exists) if is_saved else None, early)
 
 

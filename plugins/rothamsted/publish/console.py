@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,7 +14,8 @@ from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset
 from rothamsted.publish.description import confirmed_text, contest_rows, is_raced, luck_text, over_text, race_text
-from rothamsted.reporting.next_steps import next_steps
+from rothamsted.publish.published import REPORT
+from rothamsted.reporting.next_steps import NextStep
 from rothamsted.reporting.tables.cells import mean_estimate
 from rothamsted.reporting.verdicts import verdict_of, verdict_words
 from rothamsted.search import dashboard_command
@@ -76,9 +77,9 @@ def show(
         _where(dataset, console, tracking_uri, storage)
 
 
-def show_next(analysis: Analysis, console: Console) -> None:
+def show_next(steps: Sequence[NextStep], console: Console) -> None:
     """Print what to do next: the same words and commands as the report has."""
-    for step in next_steps(analysis):
+    for step in steps:
         _line(console, f"next: {step.words}")
         for line in step.lines:
             _line(console, f"  {line}")
@@ -197,13 +198,12 @@ def _where(dataset: Dataset, console: Console, tracking_uri: str, storage: str) 
     _line(console, f"  {dashboard_command(storage)}    # study {dataset.name}")
 
 
-def show_report(published: tuple[str, Analysis] | None, name: str, console: Console) -> None:
-    """Say what to do next, and where the report of a sweep of this name is; None: none was written."""
-    if published is not None and not console.is_jupyter:
-        artifact, whole = published
-        show_next(whole, console)
+def show_report(steps: Sequence[NextStep], name: str, console: Console) -> None:
+    """Say what to do next, and where the report of a sweep of this name is."""
+    if not console.is_jupyter:
+        show_next(steps, console)
         as_file = f"as a file: rothamsted report {name} folder=reports"
-        _line(console, f"report: artifact {artifact} of the sweep's run; {as_file}")
+        _line(console, f"report: artifact {REPORT} of the sweep's run; {as_file}")
 
 
 def sayer(console: Console) -> Callable[[str], None]:

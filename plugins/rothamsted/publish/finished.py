@@ -49,13 +49,13 @@ def publish_ended(
     return analysis
 
 
-def publish_finished(run_id: str, settings: Settings, *, uri: str) -> tuple[str, Analysis] | None:
+def publish_finished(run_id: str, settings: Settings, *, uri: str) -> Analysis | None:
     """Publish a finished sweep whole, from its record, with the report.
 
     Returns:
-        The report's artifact, and what it shows; None where the sweep is not finished, and nothing was written.
+        What the report shows; None where the sweep is not finished, and nothing was written.
     """
-    from rothamsted.publish.pages import REPORT, begun_report, write_page, write_picture  # plots: a second of imports
+    from rothamsted.publish.pages import begun_report, write_page, write_picture  # plots: a second of imports
 
     dataset = read_sweep(run_id, uri=uri)
     if not dataset.is_complete:
@@ -66,4 +66,4 @@ def publish_finished(run_id: str, settings: Settings, *, uri: str) -> tuple[str,
         write_record(recorder, analysis, dataset.run_id, picture=picture)
         write_confirmed_metrics(recorder, dataset, uri=uri)
         write_page(recorder, run_id, finish())
-    return REPORT, analysis
+    return analysis

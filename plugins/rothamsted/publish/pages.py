@@ -20,12 +20,12 @@ from rothamsted.analysis.curves import default_curves
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError
 from rothamsted.publish.figures import narrowed
+from rothamsted.publish.published import REPORT as REPORT
 from rothamsted.reporting.page.report_page import FIRST, render_report
 from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, Rendered, render, render_files
 from rothamsted.reporting.plots.side_by_side import SideBySide
 from rothamsted.tracking import Recorder
 
-REPORT = "report/report.html"
 PICTURE = "report/intervals.png"
 PICTURE_DPI = 110  # about 750 pixels wide, as wide as a description
 INTERVALS = "forest"  # the plot of it

@@ -10,6 +10,7 @@ from rothamsted.analysis.analyze import analyze, settings_of
 from rothamsted.analysis.read_promotions import read_promotions
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.publish.pages import REPORT, report_html, write_page
+from rothamsted.publish.published import say_page_is_new
 from rothamsted.reporting.sections.promotion_verdicts import anchor
 from rothamsted.spec import Sweep
 
@@ -31,4 +32,5 @@ def publish_verdicts(run_id: str, sweep: Sweep, *, uri: str) -> bool:
     html = report_html(analyze(read_sweep(run_id, uri=uri), settings_of(sweep.statistics)))
     with tracking.open_recorder(uri) as recorder:
         write_page(recorder, run_id, html)
+        say_page_is_new(recorder, run_id, uri=uri, was=page)
     return True

@@ -30,7 +30,7 @@ from rothamsted.search.sql.tables import (
     set_study_attribute,
     study_attribute,
 )
-from rothamsted.search.sql.told_trials import ToldTrial, conditions_of, read_trials
+from rothamsted.search.sql.told_trials import ToldTrial, conditions_of, digest_of_trials, read_trials
 from rothamsted.search.sweep_lease import SweepLease
 from rothamsted.search.told import Counts, Known
 from rothamsted.space import Space
@@ -233,6 +233,10 @@ class Queue:
         Those that repeat another are left out.
         """
         return self._database.read(lambda connection: read_trials(connection, self.study_id, self._space, keys))
+
+    def digest(self, keys: Collection[str]) -> str:
+        """SHA-256 of every trial with its condition and these of its user attributes."""
+        return self._database.read(lambda connection: digest_of_trials(connection, self.study_id, keys))
 
     # ---- within ----
 

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from rothamsted.errors import StoreError
+from rothamsted.tracking.sql.connections import postgres_arguments
 
-CONNECT_SECONDS = 5  # a database that does not answer by then is called unreachable
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
 
@@ -86,7 +86,7 @@ def engine_arguments(parsed: sa.engine.URL) -> dict[str, Any]:
     """What any engine for a storage is made with."""
     if is_sqlite_url(parsed):
         return {"connect_args": {"timeout": 60}}  # seconds to wait for another writer
-    return {"connect_args": {"connect_timeout": CONNECT_SECONDS}, "pool_pre_ping": True}
+    return postgres_arguments(parsed)
 
 
 def is_sqlite_url(parsed: sa.engine.URL) -> bool:

@@ -14,9 +14,8 @@ import sqlalchemy as sa
 
 from rothamsted.search.patience import Database
 from rothamsted.search.sql.clock import database_now
+from rothamsted.search.sql.named import SWEEP_LEASE
 from rothamsted.search.sql.tables import lock_study, set_study_attribute, study_attribute
-
-SWEEP_LEASE = "rothamsted:sweep_lease"
 
 T = TypeVar("T")
 How = Literal["deciding", "left", "over"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the same for type checkers
     from rothamsted.tracking.opening import open_recorder
     from rothamsted.tracking.outer_run import project_address
     from rothamsted.tracking.reach import check_reachable
-    from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history
+    from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history, states_of_runs
     from rothamsted.tracking.recorder import Recorder
     from rothamsted.tracking.run_files import list_files, read_bytes, read_text
     from rothamsted.tracking.sql.store import migrate
@@ -53,6 +53,7 @@ __all__ = [
     "run_link",
     "run_path",
     "save_view",
+    "states_of_runs",
     "sweep_link",
     "sweep_path",
     "tracking_uri",
@@ -83,6 +84,7 @@ _HOMES = {
     "run_link": "address",
     "run_path": "address",
     "save_view": "experiment",
+    "states_of_runs": "reader",
     "sweep_link": "address",
     "sweep_path": "address",
     "tracking_uri": "address",

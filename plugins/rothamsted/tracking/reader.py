@@ -6,9 +6,11 @@ Infinity comes back as infinity: MLflow itself stores and returns the largest fl
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rothamsted import tags as names
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint
 from rothamsted.tracking.address import tracking_uri
@@ -62,6 +64,25 @@ def find_runs(
         return found
 
     return reading(what, search)
+
+
+def states_of_runs(experiment_id: str, sweep: str, *, uri: str) -> str:
+    """Return a digest of the runs below a sweep: which are there, how and when each ended; deleted ones left out.
+
+    Args:
+        experiment_id: Where they are.
+        sweep: Its name.
+        uri: Tracking URI.
+    """
+    of_sweep = {names.SWEEP: sweep}
+    if not is_empty(uri) and why_not_sql(uri) is None:
+        what = f"{without_password(uri)}: cannot search runs"
+        rows = reading(what, lambda: sql_runs.states_with(uri, of_sweep, names.ROLE, experiment_id=experiment_id))
+    else:
+        found = find_runs([experiment_id], of_sweep, uri=uri)
+        rows = [(one.run_id, one.status, one.end_ms, one.tags.get(names.ROLE)) for one in found]
+    below = sorted(row[:3] for row in map(tuple, rows) if row[3] in (*names.TRIAL_ROLES, "replicate"))
+    return hashlib.sha256(repr(below).encode()).hexdigest()
 
 
 def find_run(run_id: str, *, uri: str | None = None) -> FoundRun | None:

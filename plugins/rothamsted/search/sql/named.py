@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,13 @@ from pathlib import Path
 from rothamsted import places, tags
 from rothamsted.errors import StoreError
 
+SWEEP_LEASE = "rothamsted:sweep_lease"  # attribute of a sweep's Optuna study: who decides for it, or that it is over
 SPEC_KEY = "rothamsted:spec"  # attribute of an Optuna study that is a sweep's: its resolved file
 _SWEEP = "SELECT 1 FROM studies JOIN study_user_attributes USING (study_id) WHERE study_name = ? AND key = ? LIMIT 1"
+_LEASE = (
+    "SELECT value_json FROM studies JOIN study_user_attributes USING (study_id) "
+    f"WHERE study_name = ? AND key = '{SWEEP_LEASE}'"
+)
 _STUDY = "SELECT 1 FROM studies WHERE study_name = ?"
 _SEARCHES = f"""
     SELECT study_name FROM studies JOIN study_user_attributes AS spec USING (study_id)
@@ -32,6 +38,19 @@ def has_sweep(path: Path, name: str) -> bool:
         return False
     with _reading(path) as connection:
         return bool(connection.execute(_TABLES).fetchone() and connection.execute(_SWEEP, (name, SPEC_KEY)).fetchone())
+
+
+def is_over(storage: str, name: str) -> bool:
+    """Whether an SQLite file has a sweep of this name that is over; False where nobody can say without Optuna."""
+    path = places.sqlite_file(storage)
+    if path is None or not path.is_file():
+        return False
+    try:
+        with _reading(path) as connection:
+            found = connection.execute(_LEASE, (name,)).fetchone()
+    except sqlite3.Error:  # no tables; or whoever opens it says what it is
+        return False
+    return found is not None and json.loads(found[0])["how"] == "over"
 
 
 def lacks_study(path: Path, name: str) -> bool:

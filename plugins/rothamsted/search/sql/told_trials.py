@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -63,6 +64,17 @@ def conditions_of(connection: sa.Connection, study_id: int, space: Space) -> lis
     return [from_stored(of_trial, space) for of_trial in stored.values()]
 
 
+def digest_of_trials(connection: sa.Connection, study_id: int, keys: Collection[str]) -> str:
+    """SHA-256 of every trial of a study as it stands in the database: state, parameters, these attributes."""
+    of_trials = _attributes_of(study_id, keys).order_by(ATTRIBUTES.c.key)
+    of_params = _params_of(study_id).order_by(TRIALS.c.number, PARAMS.c.param_name)
+    found = hashlib.sha256()
+    for query in (of_trials, of_params):
+        for row in connection.execute(query):
+            found.update(repr(tuple(row)).encode())
+    return found.hexdigest()
+
+
 def _attributes_of(study_id: int, keys: Collection[str]):
     wanted = sa.and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key.in_(list(keys)))
     return (
@@ -78,13 +90,16 @@ def _attributes_of(study_id: int, keys: Collection[str]):
 
 def _stored(connection: sa.Connection, study_id: int, *which: sa.ColumnElement[bool]) -> dict[int, dict[str, float]]:
     """The parameters of trials as Optuna stores them, by number."""
-    query = (
+    stored: dict[int, dict[str, float]] = {}
+    for number, name, value in connection.execute(_params_of(study_id, *which)):
+        stored.setdefault(number, {})[name] = value
+    return stored
+
+
+def _params_of(study_id: int, *which: sa.ColumnElement[bool]):
+    return (
         sa.select(TRIALS.c.number, PARAMS.c.param_name, PARAMS.c.param_value)
         .select_from(TRIALS)
         .join(PARAMS, PARAMS.c.trial_id == TRIALS.c.trial_id)
         .where(TRIALS.c.study_id == study_id, *which)
     )
-    stored: dict[int, dict[str, float]] = {}
-    for number, name, value in connection.execute(query):
-        stored.setdefault(number, {})[name] = value
-    return stored

@@ -1,4 +1,4 @@
-"""One SQLAlchemy engine a database and process, made as MLflow makes its own, without importing MLflow."""
+"""One SQLAlchemy engine a database and process, without importing MLflow; a user's settings of MLflow's pools hold."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.sql.connections import is_postgres, postgres_arguments
 
 _POOL_OPTIONS = "MLFLOW_SQLALCHEMYSTORE_"  # begins the names of the variables by which a user sets MLflow's pools
 _engines: dict[str, sa.Engine] = {}  # by URI
@@ -50,7 +51,8 @@ def _made(uri: str) -> sa.Engine:
         from mlflow.store.db.utils import create_sqlalchemy_engine
 
         return create_sqlalchemy_engine(uri)
-    return sa.create_engine(uri, pool_pre_ping=True)
+    parsed = sa.engine.make_url(uri)
+    return sa.create_engine(parsed, **(postgres_arguments(parsed) if is_postgres(parsed) else {"pool_pre_ping": True}))
 
 
 def _let_go_after_fork() -> None:

@@ -28,10 +28,26 @@ def runs_with(
     else:
         query = query.where(RUNS.c.experiment_id.in_([int(one) for one in experiment_ids]))
     for key, value in tags.items():
-        tagged = sa.select(TAGS.c.run_uuid).where(TAGS.c.key == key, TAGS.c.value == value)
-        query = query.where(RUNS.c.run_uuid.in_(tagged))
+        query = query.where(RUNS.c.run_uuid.in_(_tagged(key, value)))
     query = query.order_by(RUNS.c.start_time, RUNS.c.run_uuid)
     return _read(uri, query if limit is None else query.limit(limit))
+
+
+def states_with(
+    uri: str, tags: Mapping[str, str], shown: str, *, experiment_id: str
+) -> list[tuple[str, str, int | None, str]]:
+    """Return id, status, end and the tag `shown` of each active run of an experiment that carries all the tags."""
+    c = RUNS.c
+    query = (
+        sa.select(c.run_uuid, c.status, c.end_time, TAGS.c.value)
+        .join(TAGS, sa.and_(TAGS.c.run_uuid == c.run_uuid, TAGS.c.key == shown))
+        .where(c.lifecycle_stage == "active", c.experiment_id == int(experiment_id))
+    )
+    for key, value in tags.items():
+        query = query.where(c.run_uuid.in_(_tagged(key, value)))
+    with sql_engine(uri).connect() as connection:
+        prepare_connection(connection)
+        return [tuple(row) for row in connection.execute(query)]
 
 
 def run_of(uri: str, run_id: str) -> FoundRun | None:
@@ -63,6 +79,10 @@ def _read(uri: str, query: sa.Select) -> list[FoundRun]:
             )
             found += [_found(row, tags[row[0]], params[row[0]], metrics[row[0]]) for row in some]
         return found
+
+
+def _tagged(key: str, value: str) -> sa.Select:
+    return sa.select(TAGS.c.run_uuid).where(TAGS.c.key == key, TAGS.c.value == value)
 
 
 def _pairs(table: sa.TableClause, ids: Sequence[str]) -> sa.Select:

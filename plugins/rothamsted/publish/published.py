@@ -1,0 +1,86 @@
+"""What was published of a finished sweep, and of what: the same command given again then writes nothing.
+
+It is a file beside the sweep's own on its run. A report or a table that is rewritten or gone makes it worth nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rothamsted import tracking
+from rothamsted.analysis.values import Analysis
+from rothamsted.reporting.next_steps import NextStep, next_steps
+from rothamsted.tracking import Recorder
+
+REPORT = "report/report.html"
+PUBLISHED = "sweep/published.json"
+_CONDITIONS = "statistics/conditions.csv"  # every digit of it rests on the settings of the analysis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A result as it lies on the sweep's run.
+
+    Attributes:
+        has_report: with a report.
+        steps: what to do next, as the report says it; empty without one.
+    """
+
+    has_report: bool
+    steps: tuple[NextStep, ...] = ()
+
+
+def write_published(run_id: str, of: str, whole: Analysis | None, *, uri: str) -> None:
+    """Say on a sweep's run of what its result was published, which lies there.
+
+    Args:
+        run_id: Of the sweep's run.
+        of: A digest of all that the result rests on.
+        whole: What the report shows; None: there is no report.
+        uri: Tracking URI.
+    """
+    paths = [_CONDITIONS, *([REPORT] if whole is not None else [])]
+    steps = [] if whole is None else [asdict(step) for step in next_steps(whole)]
+    kept = {"of": of, "files": {path: _digest(run_id, path, uri) for path in paths}, "next": steps}
+    with tracking.open_recorder(uri) as recorder:
+        recorder.log_text(run_id, json.dumps(kept, indent=2) + "\n", PUBLISHED)
+
+
+def read_published(run_id: str, of: str, *, uri: str) -> Published | None:
+    """What lies on a sweep's run, published of just this; None: something else, or not all of it is there any more."""
+    kept = _kept(run_id, uri)
+    if kept.get("of") != of or any(_digest(run_id, path, uri) != of_file for path, of_file in kept["files"].items()):
+        return None
+    steps = (NextStep(words=step["words"], lines=tuple(step["lines"])) for step in kept["next"])
+    return Published(has_report=REPORT in kept["files"], steps=tuple(steps))
+
+
+def say_page_is_new(recorder: Recorder, run_id: str, *, uri: str, was: str) -> None:
+    """Take a report that shows one verdict more for the published one, where the page before was that.
+
+    Args:
+        recorder: Of the tracking store.
+        run_id: Of the sweep's run.
+        uri: Tracking URI.
+        was: The page before.
+    """
+    kept = _kept(run_id, uri)
+    if kept.get("files", {}).get(REPORT) == _hash(was.encode()):
+        kept["files"][REPORT] = _digest(run_id, REPORT, uri)
+        recorder.log_text(run_id, json.dumps(kept, indent=2) + "\n", PUBLISHED)
+
+
+def _kept(run_id: str, uri: str) -> dict[str, Any]:
+    return json.loads(tracking.read_text(run_id, PUBLISHED, uri=uri) or "{}")
+
+
+def _digest(run_id: str, path: str, uri: str) -> str:
+    found = tracking.read_bytes(run_id, path, uri=uri)
+    return "" if found is None else _hash(found)
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,84 @@
+"""Open a sweep that is over, to be looked at alone: nothing of it is run, and nothing is written.
+
+What is published of a sweep follows from its file, its search, its runs and this program. A digest of them is kept with
+what was published; while it is the same, publishing again would write the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+from rothamsted import __version__, tags, tracking
+from rothamsted.metric import metrics_to_plain
+from rothamsted.search import check_storage
+from rothamsted.search.sql.named import SWEEP_LEASE
+from rothamsted.spec import Sweep, from_resolved, resolved
+from rothamsted.spec.resolved import digest
+from rothamsted.studies import Study
+from rothamsted.sweeping.attempts import to_try_again
+from rothamsted.sweeping.foreign_study import ForeignStudy
+from rothamsted.sweeping.open.asked import ask_stores, digest_of_first_data, digest_of_target, started_record
+from rothamsted.sweeping.open.sweep_run import mark_continuation
+from rothamsted.sweeping.opened import Opened, Place, open_started
+from rothamsted.sweeping.stage import LaterStage
+
+RETRIED_BY = (tags.RESULT, tags.ATTEMPTS, tags.CRASHES, tags.PRUNED)  # what decides whether a trial is tried again
+OF_TRIALS = (*RETRIED_BY, tags.RUN_ID, tags.VERDICT, tags.CONFIRMS)
+
+
+def open_over(
+    sweep: Sweep, study: Study | ForeignStudy, place: Place, *, stage: LaterStage | None = None
+) -> Opened | None:
+    """A sweep that was over when its file, code and data were the same; None: it is opened as any other.
+
+    Args:
+        sweep: without later stages.
+        study: what it trains.
+        place: where it is started from.
+        stage: where it is a later stage.
+
+    Raises:
+        UserError: as `open_sweep`.
+    """
+    check_storage(sweep.storage)
+    record = started_record(sweep.storage, sweep.name)
+    if record is None or record.attributes.get(SWEEP_LEASE, {}).get("how") != "over":
+        return None
+    before, codes = (
+        from_resolved({**record.spec, "storage": sweep.storage}),
+        record.attributes.get(tags.CODE_DIGESTS, []),
+    )
+    if digest(before) != digest(sweep) or codes[-1:] != [digest_of_target(sweep, study, place.root)]:
+        return None
+    if record.attributes.get(tags.DATA_DIGEST) != digest_of_first_data(sweep, study):
+        return None
+    outer_run_id = place.outer_run_id if stage is None else None
+    outer = ask_stores(sweep.storage, replace(place, outer_run_id=outer_run_id), default_experiment=sweep.experiment)
+    uri = place.tracking_uri
+    opened = open_started(sweep.name, sweep.storage, root=place.root, find_target=lambda whole: study, tracking_uri=uri)
+    if outer is not None and outer.run_id != opened.sweep_run_id:
+        mark_continuation(opened.recorder, outer, opened.experiment_id, opened.sweep_run_id, sweep.name)
+    return replace(opened, question=place.question)
+
+
+def digest_of(opened: Opened) -> str | None:
+    """What the published result of a sweep rests on; None where the same command would train again.
+
+    Of runs, whether they are there and when they ended: a number that is logged to one later is seen by
+    `rothamsted analyze` alone.
+    """
+    retries = opened.sweep.execution.retries
+    ended = [trial for queue in opened.queues for trial in queue.trials(RETRIED_BY)]
+    if any(to_try_again(trial.attributes, retries=retries) is not None for trial in ended):
+        return None
+    of = [
+        __version__,
+        resolved(opened.sweep),
+        opened.question,
+        metrics_to_plain(opened.study.known_metrics),
+        [queue.digest(OF_TRIALS) for queue in opened.queues],
+        tracking.states_of_runs(opened.experiment_id, opened.sweep.name, uri=opened.tracking_uri),
+    ]
+    return hashlib.sha256(json.dumps(of, sort_keys=True, default=str).encode()).hexdigest()
