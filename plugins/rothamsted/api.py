@@ -28,7 +28,7 @@ from rothamsted.studies import Study
 from rothamsted.sweeping.coordinator.coordinator import Coordinator
 from rothamsted.sweeping.coordinator.job import job_of
 from rothamsted.sweeping.foreign_study import ForeignStudy
-from rothamsted.sweeping.open.over import digest_of, open_over
+from rothamsted.sweeping.open.over import digest_of, is_tried_again, open_over
 from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
@@ -79,8 +79,7 @@ def look(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: 
     if opened is None:
         return None
     with opened:
-        of = digest_of(opened)
-        published = None if of is None else read_published(opened.sweep_run_id, of, uri=opened.tracking_uri)
+        published = read_published(opened.sweep_run_id, digest_of(opened), uri=opened.tracking_uri)
         if published is None:
             return None
         say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
@@ -128,9 +127,8 @@ def _publish_whole(opened: Opened, settings: Settings, console: Console, *, keep
     whole = publish_finished(run_id, settings, uri=uri) if has_report else None
     if whole is not None:
         show_report(next_steps(whole), opened.sweep.name, console)
-    of = digest_of(opened) if keeps and (whole is not None or not has_report) else None
-    if of is not None:
-        write_published(run_id, of, whole, uri=uri)
+    if keeps and (whole is not None or not has_report) and not is_tried_again(opened):
+        write_published(run_id, digest_of(opened), whole, uri=uri)
 
 
 def _show(opened: Opened, result: SessionResult, console: Console, *, left: str = "", is_given: bool) -> None:

@@ -72,7 +72,7 @@ def analyze(
         return _over_tasks(dataset, settings, parts)
     trained, dataset = dataset, independent(dataset)
     members, means = members_of(dataset), adjusted_of(dataset)
-    ranking = [] if dataset.kind == "contest" else ranked(dataset)
+    ranking = [] if dataset.kind == "contest" else ranked(dataset, means=means)
     gaps: dict[str, str] = dict.fromkeys(sorted(ALL - parts), "not a part of this quick analysis")
     best = None
     if "comparisons" in parts or len(ranking) <= MOST_QUICK:

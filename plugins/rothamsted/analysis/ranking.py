@@ -51,25 +51,28 @@ def others_of(replicates: Sequence[Replicate], index: int) -> np.ndarray:
     return np.array([of_one[index] if index < len(of_one) else np.nan for of_one in finished], dtype=np.float64)
 
 
-def ranked(dataset: Dataset, phase: Phase = "search") -> list[int]:
+def ranked(
+    dataset: Dataset, phase: Phase = "search", *, means: Mapping[int, Sequence[MeanOfCondition]] | None = None
+) -> list[int]:
     """Conditions with a mean of every objective that keep every constraint, best first; ties by number.
 
     A condition with a diverged replicate has none: the mean of those that did not diverge would be the mean of
     the lucky ones. One that was pruned has none: its replicates were stopped because of their values. Conditions
     that a race dropped come after all others, the last dropped first: their means are over fewer seeds. With
-    several objectives those of the Pareto set come first, in the order of the first objective.
+    several objectives those of the Pareto set come first, in the order of the first objective. `means` are those of
+    `adjusted_of` where they are known already.
     """
     conditions = {condition.number: condition for condition in dataset.conditions}
-    of_all = means_of(dataset, phase)
-    means = {number: of_one[0] for number, of_one in of_all.items() if not conditions[number].broken}
+    of_all = adjusted_of(dataset, phase) if means is None else means
+    kept = {number: of_one[0].adjusted for number, of_one in of_all.items() if not conditions[number].broken}
     sign = 1.0 if dataset.objective.direction == "minimize" else -1.0
-    front = pareto_front(dataset, list(means), phase)
+    front = pareto_front(dataset, list(kept), phase)
 
     def place(number: int) -> tuple[bool, int, bool, float, int]:
         dropped = conditions[number].dropped_after
-        return dropped > 0, -dropped, number not in front, sign * means[number], number
+        return dropped > 0, -dropped, number not in front, sign * kept[number], number
 
-    return sorted(means, key=place)
+    return sorted(kept, key=place)
 
 
 def means_of(dataset: Dataset, phase: Phase = "search") -> dict[int, tuple[float, ...]]:

@@ -22,7 +22,7 @@ from rothamsted.statistics.intervals import (
     why_no_interval,
     why_odd,
 )
-from rothamsted.statistics.summary import summarize
+from rothamsted.statistics.summary import summarize_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def describe(
     else:
         interval = centre_interval(finite, over, level=level, metric=metric)
     n = len(finite)
-    summary = summarize(finite[:, None], level)
+    summary = summarize_values(finite[:, None])
     known = {key: float(summary[key][0]) for key in ("mean", "sd", "sem", "median", "min", "max")}
     is_constant = n > 1 and known["min"] == known["max"]
     no_width = f"all {n} values are equal: an interval of no width says nothing of the spread"

@@ -43,36 +43,51 @@ def outlying(values: np.ndarray, *, is_paired: bool) -> list[Outlying]:
     n = np.isfinite(x).sum(axis=1)
     is_enough = int((n >= LEAST_N).sum()) >= LEAST_CONDITIONS
     rows = np.flatnonzero(n >= (LEAST_N if is_enough else LEAST_N_ALONE))
-    found = {row: _farthest(rest[row]) for row in rows}
-    known = [float(np.nanvar(rest[row], ddof=1)) for row in rows]
+    column, apart, variance, known = _farthest(rest, rows, n)
     typical, prior = (float(np.median(known)), PRIOR_DF) if is_enough else (0.0, 0.0)
+    df = n[rows] - 2
+    spreads = np.sqrt((prior * typical + df * variance) / (prior + df) * (1 + 1 / (n[rows] - 1)))
     far = []
-    for row, (column, apart, variance) in found.items():
-        df = n[row] - 2
-        spread = np.sqrt((prior * typical + df * variance) / (prior + df) * (1 + 1 / (n[row] - 1)))
-        others = np.delete(x[row], column)
+    for at in np.flatnonzero(apart > FAR * spreads):
+        row, spread = rows[at], spreads[at]
+        others = np.delete(x[row], column[at])
         others = others[np.isfinite(others)]
-        is_beyond = x[row, column] < others.min() or x[row, column] > others.max()
-        if spread > 0 and apart / spread > FAR and is_beyond:
+        is_beyond = x[row, column[at]] < others.min() or x[row, column[at]] > others.max()
+        if spread > 0 and is_beyond:
             far.append(
                 Outlying(
                     row=int(row),
-                    column=column,
-                    value=float(x[row, column]),
+                    column=int(column[at]),
+                    value=float(x[row, column[at]]),
                     low=float(others.min()),
                     high=float(others.max()),
-                    distance=float(apart / spread),
+                    distance=float(apart[at] / spread),
                 )
             )
     return sorted(far, key=lambda one: -one.distance)
 
 
-def _farthest(values: np.ndarray) -> tuple[int, float, float]:
-    """Return which value lies farthest from the mean of the others, how far, and their variance."""
-    best, apart, variance = 0, -1.0, 0.0
-    for column in np.flatnonzero(np.isfinite(values)):
-        others = np.delete(values, column)
-        others = others[np.isfinite(others)]
-        if (distance := abs(values[column] - others.mean())) > apart:
-            best, apart, variance = int(column), float(distance), float(others.var(ddof=1))
-    return best, apart, variance
+def _farthest(x: np.ndarray, rows: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return which value of each row lies farthest from the mean of the others, how far, their variance, that of all.
+
+    Args:
+        x: (condition, seed) with NaN for a missing value.
+        rows: Which conditions.
+        n: (condition,) their values.
+    """
+    column = np.zeros(len(rows), dtype=int)
+    apart, variance, whole = np.full(len(rows), -1.0), np.zeros(len(rows)), np.zeros(len(rows))
+    for n_values in np.unique(n[rows]):  # rows of as many values at once, without the gaps
+        of_size = np.flatnonzero(n[rows] == n_values)
+        some = x[rows[of_size]]
+        columns = np.flatnonzero(np.isfinite(some).ravel()).reshape(len(some), n_values) % x.shape[1]
+        values = np.take_along_axis(some, columns, axis=1)  # (condition, value)
+        whole[of_size] = values.var(axis=1, ddof=1)
+        for place in range(n_values):
+            others = np.delete(values, place, axis=1)
+            distance = np.abs(values[:, place] - others.mean(axis=1))
+            is_farther = distance > apart[of_size]
+            at = of_size[is_farther]
+            column[at], apart[at] = columns[is_farther, place], distance[is_farther]
+            variance[at] = others[is_farther].var(axis=1, ddof=1)
+    return column, apart, variance, whole

@@ -56,16 +56,17 @@ def pairing_of_all(samples: Sequence[Sequence[str]]) -> Pairing:
         return Pairing(is_paired=False, n_common=0, why="fewer than two conditions have two values")
     if len(repeated) == 2:
         return pairing(*repeated)
-    place = {seed: index for index, seed in enumerate(dict.fromkeys(seed for of_one in repeated for seed in of_one))}
-    has = np.zeros((len(repeated), len(place)), dtype=np.float32)
-    for row, of_one in zip(has, repeated, strict=True):
+    alike = Counter(frozenset(of_one) for of_one in repeated)  # thousands of conditions have the same few seeds
+    place = {seed: index for index, seed in enumerate(frozenset().union(*alike))}
+    has = np.zeros((len(alike), len(place)), dtype=np.float32)
+    for row, of_one in zip(has, alike, strict=True):
         row[[place[seed] for seed in of_one]] = 1
-    n = has.sum(axis=1)
+    n, n_alike = has.sum(axis=1), np.array(list(alike.values()))
     common, smaller = has @ has.T, np.minimum(n[:, None], n)
     is_enough = (common >= LEAST_COMMON) & (3 * common >= 2 * smaller)
-    np.fill_diagonal(is_enough, val=False)
+    n_paired = is_enough @ n_alike - np.diagonal(is_enough)  # with others: no condition is paired with itself
     fewest = int(common.min())
-    if 2 * int(is_enough.sum(axis=1).max()) >= len(repeated) - 1:
+    if 2 * int(n_paired.max()) >= len(repeated) - 1:
         return Pairing(is_paired=True, n_common=fewest, why="")
     what = f"fewer than {LEAST_COMMON} common seeds, or fewer than two thirds of the smaller sample"
     return Pairing(is_paired=False, n_common=fewest, why=f"most conditions have {what}")

@@ -47,37 +47,44 @@ def summarize(
         For each key of SUMMARY_KEYS an array (point,). `sd` divides by n - 1, `sem` is sd / sqrt(n). What is
         not defined is NaN: with one value sd, sem, ci_low and ci_high, with none everything but n.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 2:
-        raise ValueError(f"values: shape {values.shape}, must be (replicate, point)")
     check_level(level)
-    mean, sd, n = moments(values)
-    low, median, high = _order_statistics(values, n)
-    mean = np.clip(mean, low, high)  # rounding may put the mean of equal values one ulp beside them
+    found = summarize_values(values)
+    values, n, mean = np.asarray(values, dtype=np.float64), found["n"], found["mean"]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        sem = sd / np.sqrt(n)
-        half = _t_quantiles(level, n) * np.maximum(sem, least_sd(values, metric) / np.sqrt(n))
+        half = _t_quantiles(level, n) * np.maximum(found["sem"], least_sd(values, metric) / np.sqrt(n))
     ci_low, ci_high = within_range(values, mean, half, metric)
+    low, high = found["min"], found["max"]
     for end in (metric.low, metric.high):
         if end is not None:
             ci_low, ci_high = (np.where((low == end) & (high == end), np.nan, bound) for bound in (ci_low, ci_high))
     if method != "t":
         ci_low, ci_high = _ends_by(method, values, level, metric)
-    found = {
-        "mean": mean,
-        "sd": sd,
-        "sem": sem,
-        "ci_low": ci_low,
-        "ci_high": ci_high,
-        "median": median,
-        "min": low,
-        "max": high,
-        "n": n,
-    }
+    found |= {"ci_low": ci_low, "ci_high": ci_high}
+    found = {key: found[key] for key in SUMMARY_KEYS}
     if crossing is None:
         return found
     own = summarize(independent_values(values, crossing), level, metric, method=method)
     return found | {key: own[key] for key in ("sem", "ci_low", "ci_high", "n")}
+
+
+def summarize_values(values: np.ndarray) -> dict[str, np.ndarray]:
+    """The keys of `summarize` that are no ends of intervals: what the values of each point show, whatever the level.
+
+    Args:
+        values: (replicate, point), as `summarize` takes them.
+
+    Raises:
+        ValueError: A shape that is not (replicate, point).
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"values: shape {values.shape}, must be (replicate, point)")
+    mean, sd, n = moments(values)
+    low, median, high = _order_statistics(values, n)
+    mean = np.clip(mean, low, high)  # rounding may put the mean of equal values one ulp beside them
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sem = sd / np.sqrt(n)
+    return {"mean": mean, "sd": sd, "sem": sem, "median": median, "min": low, "max": high, "n": n}
 
 
 def _ends_by(method: str, values: np.ndarray, level: float, metric: Metric) -> tuple[np.ndarray, np.ndarray]:

@@ -63,16 +63,19 @@ def open_over(
     return replace(opened, question=place.question)
 
 
-def digest_of(opened: Opened) -> str | None:
-    """What the published result of a sweep rests on; None where the same command would train again.
+def is_tried_again(opened: Opened) -> bool:
+    """Whether the same command would train some replicates again: those that failed, and may."""
+    retries = opened.sweep.execution.retries
+    ended = [trial for queue in opened.queues for trial in queue.trials(RETRIED_BY)]
+    return any(to_try_again(trial.attributes, retries=retries) is not None for trial in ended)
+
+
+def digest_of(opened: Opened) -> str:
+    """A digest of all that the published result of a sweep rests on, and what is tried again of it.
 
     Of runs, whether they are there and when they ended: a number that is logged to one later is seen by
     `rothamsted analyze` alone.
     """
-    retries = opened.sweep.execution.retries
-    ended = [trial for queue in opened.queues for trial in queue.trials(RETRIED_BY)]
-    if any(to_try_again(trial.attributes, retries=retries) is not None for trial in ended):
-        return None
     of = [
         __version__,
         resolved(opened.sweep),
