@@ -22,7 +22,7 @@ def outlying_marks(dataset: Dataset, ranking: Sequence[int]) -> list[str]:
     searched = outlying(values, is_paired=paired) if ranking else []
     found = [(one, ranking[one.row], seeds[one.column]) for one in searched]
     fresh = members_of(dataset, "confirm")
-    for condition, replicates in ((number, of_one) for number, of_one in fresh.items() if of_one):
+    for condition, replicates in ((key, of_one) for key, of_one in fresh.items() if of_one):
         usable = [r for r in replicates if r.outcome == "finished"]
         alone = np.array([[r.objective for r in usable]])
         found += [(one, condition, usable[one.column].seed) for one in outlying(alone, is_paired=False)]

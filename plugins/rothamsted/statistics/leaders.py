@@ -18,7 +18,7 @@ N_LEADERS = 3  # one leader is noisy, many are worse than the best
 WINDOW = 2.0  # standard errors behind the first leader within which another one is kept
 DEPENDENCE = 2.0  # times the leaders' variance: which ones are chosen depends from seed to seed
 LEAST_CONDITIONS = 4  # three leaders beside the condition itself
-MOST_AT_ONCE = 1_000_000  # pairs of conditions of all sweeps together: memory
+MOST_AT_ONCE = 250_000  # pairs of conditions of all sweeps together: memory
 LEAST_REPEATED = 3  # conditions with two values: a trend of the variances, and one degree of freedom about it
 
 
@@ -176,41 +176,52 @@ def _without(
     )
 
 
-def most_loss(x: np.ndarray, model: SpreadModel, chance: float) -> np.ndarray:
-    """Return the upper limit of each condition's mean minus each other's, (..., condition, other).
+def greatest_loss(x: np.ndarray, model: SpreadModel, chance: float, is_worse: np.ndarray) -> np.ndarray:
+    """Return the greatest upper limit of each condition's mean minus that of one that can be the best; at least 0.
 
     Args:
         x: (..., condition, seed), NaN marks a missing value.
         model: Of these values.
         chance: That one limit is wrong.
+        is_worse: (..., condition) others that are not the best one for sure.
+
+    Returns:
+        (..., condition)
     """
     n_conditions = x.shape[-2]
+    others = np.flatnonzero(~is_worse.reshape(-1, n_conditions).all(axis=0))  # of any of the sweeps
     step = max(1, MOST_AT_ONCE // max(1, x[..., 0].size))
-    blocks = [slice(start, start + step) for start in range(0, n_conditions, step)]
-    return np.concatenate([_most_loss_of(rows, x, model, chance) for rows in blocks], axis=-2)
+    greatest = []
+    for start in range(0, n_conditions, step):
+        rows = np.arange(start, min(start + step, n_conditions))
+        is_left_out = is_worse[..., None, others] | (rows[:, None] == others)
+        high = np.where(is_left_out, 0.0, _most_loss_of(rows, others, x, model, chance))
+        greatest.append(high.max(axis=-1, initial=0.0))
+    return np.concatenate(greatest, axis=-1)
 
 
-def _most_loss_of(rows: slice, x: np.ndarray, model: SpreadModel, chance: float) -> np.ndarray:
-    """Return these rows of `most_loss`."""
+def _most_loss_of(rows: np.ndarray, others: np.ndarray, x: np.ndarray, model: SpreadModel, chance: float) -> np.ndarray:
+    """Return the upper limits of the means of these conditions minus those of others, (..., condition, other)."""
     n_seeds = x.shape[-1]
     share = model.variance / model.n
     share_error = share**2 / model.df
-    by_seeds = model.seed_variance[..., None, None] * _pairs(model.weight, np.subtract, rows) ** 2 / n_seeds
-    squared = _pairs(share, np.add, rows) + by_seeds
-    spread = _pairs(share_error, np.add, rows) + by_seeds**2 / (n_seeds - 1)
-    df = np.minimum(_pairs(np.broadcast_to(model.df, share.shape), np.minimum, rows), squared**2 / spread)
+    by_seeds = model.seed_variance[..., None, None] * _pairs(model.weight, np.subtract, rows, others) ** 2 / n_seeds
+    squared = _pairs(share, np.add, rows, others) + by_seeds
+    spread = _pairs(share_error, np.add, rows, others) + by_seeds**2 / (n_seeds - 1)
+    df = np.minimum(_pairs(np.broadcast_to(model.df, share.shape), np.minimum, rows, others), squared**2 / spread)
     if np.isfinite(x).all():
-        squared = np.maximum(squared, _variance_of_differences(x, rows) / n_seeds)
-    return _pairs(model.mean, np.subtract, rows) + stdtrit(df, 1 - chance) * np.sqrt(squared)
+        squared = np.maximum(squared, _variance_of_differences(x, rows, others) / n_seeds)
+    return _pairs(model.mean, np.subtract, rows, others) + stdtrit(df, 1 - chance) * np.sqrt(squared)
 
 
-def _pairs(values: np.ndarray, combine: np.ufunc, rows: slice) -> np.ndarray:
-    """Return the combination of each of these conditions with each other one, (..., condition, other)."""
-    return combine(values[..., rows, None], values[..., None, :])
+def _pairs(values: np.ndarray, combine: np.ufunc, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the combination of each of these conditions with each of the others, (..., condition, other)."""
+    return combine(values[..., rows, None], values[..., None, others])
 
 
-def _variance_of_differences(x: np.ndarray, rows: slice) -> np.ndarray:
-    """Return the variance over seeds of the difference of each of these conditions from each other one."""
+def _variance_of_differences(x: np.ndarray, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the variance over seeds of the difference of each of these conditions from each of the others."""
     apart = x - x.mean(axis=-1, keepdims=True)
-    products = apart[..., rows, :] @ np.swapaxes(apart, -1, -2)
-    return np.maximum(_pairs((apart**2).sum(axis=-1), np.add, rows) - 2 * products, 0.0) / (x.shape[-1] - 1)
+    products = apart[..., rows, :] @ np.swapaxes(apart[..., others, :], -1, -2)
+    squares = _pairs((apart**2).sum(axis=-1), np.add, rows, others)
+    return np.maximum(squares - 2 * products, 0.0) / (x.shape[-1] - 1)
