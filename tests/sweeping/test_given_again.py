@@ -138,8 +138,12 @@ def test_it_publishes_anew_once_what_lies_there_is_not_what_was_published(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"execution": {"report": True, "retries": 2}}, {"execution": {"report": False}}, {"replicates": {"count": 3}}],
-    ids=["retries", "no report", "one more seed"],
+    [
+        {"execution": {"report": True, "retries": 2}},
+        {"execution": {"report": False}},
+        {"confirm": {"keep": 2, "replicates": 2}},
+    ],
+    ids=["retries", "no report", "one more winner"],
 )
 def test_it_publishes_anew_what_another_file_asks_for(project: Project, changes: dict[str, Any]) -> None:
     given(project)

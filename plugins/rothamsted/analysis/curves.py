@@ -6,6 +6,7 @@ Apart from the loaders because sweeps of ours log their own seconds and epochs, 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from rothamsted.analysis.logged import EPOCH, SAMPLES, SECONDS
 from rothamsted.analysis.values import Dataset, Series
 from rothamsted.tracking import Curve
 
+_RUNS_AT_ONCE = 1000  # so that not all runs lie here twice, as they were logged and as they are analysed
 LEARNING_RATES = ("learning_rate", "lr")
 LOSSES = ("val_loss", "validation/loss", "train_loss", "train/loss", "loss")  # the first of them is a run's progress
 
@@ -31,15 +33,16 @@ def read_series(
         has_samples: Whether the samples seen are read, too.
     """
     wanted = {*metrics, SECONDS, EPOCH, *([SAMPLES] if has_samples else [])}
-    curves = tracking.read_curves(list(starts_ms), wanted, uri=uri)
-    return {
-        run_id: {
-            name: _series(curve, of_run, starts_ms[run_id], has_samples=has_samples)
-            for name, curve in of_run.items()
-            if name in metrics
-        }
-        for run_id, of_run in curves.items()
-    }
+    run_ids, found, known = list(starts_ms), dict[str, dict[str, Series]](), dict[tuple[str, bytes], np.ndarray]()
+    for start in range(0, len(run_ids), _RUNS_AT_ONCE):
+        curves = tracking.read_curves(run_ids[start : start + _RUNS_AT_ONCE], wanted, uri=uri)
+        for run_id, of_run in curves.items():
+            found[run_id] = {
+                name: _once(_series(curve, of_run, starts_ms[run_id], has_samples=has_samples), known)
+                for name, curve in of_run.items()
+                if name in metrics
+            }
+    return found
 
 
 def all_series(dataset: Dataset, *, uri: str) -> dict[str, dict[str, Series]]:
@@ -58,6 +61,16 @@ def default_curves(objective: str, known: Collection[str]) -> list[str]:
     loss = [] if objective in LOSSES else [name for name in LOSSES if name in known][:1]
     wanted = [objective, partner, *loss, *(name for name in LEARNING_RATES if name in known)]
     return [name for name in dict.fromkeys(wanted) if name in known]
+
+
+def _once(series: Series, known: dict[tuple[str, bytes], np.ndarray]) -> Series:
+    """The series with the steps, epochs and samples of another one that has the same: most runs have."""
+
+    def shared(axis: np.ndarray) -> np.ndarray:
+        return known.setdefault((axis.dtype.str, axis.tobytes()), axis)
+
+    samples = None if series.samples is None else shared(series.samples)
+    return replace(series, steps=shared(series.steps), epochs=shared(series.epochs), samples=samples)
 
 
 def _series(curve: Curve, of_run: Mapping[str, Curve], start_ms: int, *, has_samples: bool) -> Series:

@@ -5,6 +5,7 @@ Apart from `main` because a command knows its keys and nothing of how errors are
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -71,6 +72,7 @@ def _run(
     from rothamsted.sweeping.opened import Place
     from rothamsted.unsaved import unsaved
 
+    gc.freeze()  # what is imported stays for good: Python need not look through it again for every 10,000 replicates
     if if_exists is not None:
         spec = named(spec, study, root, if_exists, place="rothamsted sweep")
     console = screen.console

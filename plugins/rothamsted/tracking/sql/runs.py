@@ -68,15 +68,16 @@ def _read(uri: str, query: sa.Select) -> list[FoundRun]:
     with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
         rows = connection.execute(query).all()
-        found = []
+        found, known = [], dict[Any, Any]()
         for start in range(0, len(rows), _A_QUERY):
             some = rows[start : start + _A_QUERY]
             ids = [row[0] for row in some]
-            tags, params = (_by_run(connection.execute(_pairs(table, ids))) for table in (TAGS, PARAMS))
-            metrics = _by_run(
-                (run_id, key, float("nan") if is_nan else restored(value))
-                for run_id, key, value, is_nan in connection.execute(_latest(ids)).tuples()
+            tags, params = (_by_run(connection.execute(_pairs(table, ids)), known) for table in (TAGS, PARAMS))
+            latest = connection.execute(_latest(ids)).tuples()
+            values = (
+                (run_id, key, float("nan") if is_nan else restored(value)) for run_id, key, value, is_nan in latest
             )
+            metrics = _by_run(values, known)
             found += [_found(row, tags[row[0]], params[row[0]], metrics[row[0]]) for row in some]
         return found
 
@@ -94,10 +95,11 @@ def _latest(ids: Sequence[str]) -> sa.Select:
     return sa.select(c.run_uuid, c.key, c.value, c.is_nan).where(c.run_uuid.in_(ids))
 
 
-def _by_run(rows: Iterable[Any]) -> dict[str, dict[str, Any]]:
+def _by_run(rows: Iterable[Any], known: dict[Any, Any]) -> dict[str, dict[str, Any]]:
+    """Run -> key -> value; `known` holds each of them once, since thousands of runs have the same."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     for run_id, key, value in rows:
-        found[run_id][key] = value
+        found[run_id][known.setdefault(key, key)] = known.setdefault(value, value) if type(value) is str else value
     return found
 
 
