@@ -105,10 +105,10 @@ def _splits(
     is_last[:, :-1] = own[:, 1:] > own[:, :-1]
     allowed = is_last & (n_before >= FEWEST) & (np.repeat(sizes, sizes) - n_before >= FEWEST)
     column, place = np.nonzero(allowed)
-    within = _within(weight[order], level), _within(sums[order], level)
-    left, left_sum = (part[0][column, place] for part in within)
+    del own, is_last, allowed  # as large as all entries in every order: what is not needed any more makes room
     node = np.repeat(np.arange(len(starts)), sizes)[place]
-    whole, whole_sum = (part[1][node] for part in within)
+    left, whole = _sums_at(weight[order], level, column, place, node)
+    left_sum, whole_sum = _sums_at(sums[order], level, column, place, node)
     gains = np.full(order.shape, -np.inf)
     rest, rest_sum = whole - left, whole_sum - left_sum
     gains[column, place] = left_sum**2 / left + rest_sum**2 / rest - whole_sum**2 / whole
@@ -119,6 +119,14 @@ def _splits(
     of_chosen = gains[np.repeat(chosen, sizes), np.arange(n_entries)]
     places = np.where(of_chosen == np.repeat(top, sizes), np.arange(n_entries), n_entries)
     return chosen, top, np.minimum.reduceat(places, starts)
+
+
+def _sums_at(
+    numbers: np.ndarray, level: _Level, column: np.ndarray, place: np.ndarray, node: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The running sums at these places, and the whole sums of their nodes."""
+    running, whole = _within(numbers, level)
+    return running[column, place], whole[node]
 
 
 def _within(numbers: np.ndarray, level: _Level) -> tuple[np.ndarray, np.ndarray]:
