@@ -68,7 +68,7 @@ def test_ctrl_c_in_a_stage_and_the_same_command_ends_with_the_same_numbers(
     assert (n_left if stage == 2 else 4, states(here, "toys")) == (4, [])
 
 
-def test_a_finished_chain_that_is_started_again_leaves_its_first_stage_alone(here: Project) -> None:
+def test_a_finished_chain_that_is_started_again_leaves_its_stages_alone(here: Project) -> None:
     run(here)
     client = MlflowClient(here.tracking_uri)
     first = sweep_run(here, "toys")
@@ -77,8 +77,8 @@ def test_a_finished_chain_that_is_started_again_leaves_its_first_stage_alone(her
     n_runs = len(find_runs(None, {}, uri=here.tracking_uri))
     told = run(here)
     assert "stage 1 of 2: sweep toys is finished; its best 2 go on" in told.text
-    assert "resuming sweep toys.stage2: 4 replicates are done already" in told.text
-    assert told.after == ["toys.stage2"]
+    assert "sweep toys.stage2 is finished: 4 replicates are done already" in told.text
+    assert told.after == []
     assert client.get_run(first.run_id).info.end_time == before
     assert Path(client.download_artifacts(first.run_id, "statistics/conditions.csv")).stat().st_mtime_ns == table
     assert len(find_runs(None, {}, uri=here.tracking_uri)) == n_runs
