@@ -57,7 +57,7 @@ def statements() -> Iterator[list[str]]:
 
 
 def files(folder: Path) -> dict[str, tuple[str, int]]:
-    """Every file below a folder: its digest, and when it was written; what SQLite has still in its log is copied back."""
+    """Every file below a folder: its digest, and when it was written; SQLite's logs are copied back first."""
     for database in folder.glob("*.db"):
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
