@@ -24,6 +24,7 @@ from tests.faults.world import World
 
 Kind = Callable[[World, str, np.random.Generator], int]
 LEASE_SECONDS = 3.0
+AWAY_SECONDS = (4.0, 12.0)  # longer than what is passed over without a word
 
 
 class ImpossibleError(Exception):
@@ -105,7 +106,7 @@ def restarted(world: World, name: str, rng: np.random.Generator) -> int:
     command = world.start("sweep", str(file))
     until(lambda: has_points(world, name), command)
     world.server.stop()
-    time.sleep(rng.uniform(1, 10))
+    time.sleep(rng.uniform(*AWAY_SECONDS))
     world.server.start()
     finish(world, command)
     give_again(world, file)
@@ -119,7 +120,7 @@ def locked_file(world: World, name: str, rng: np.random.Generator) -> int:
     until(lambda: has_points(world, name), command)
     files = [str(path) for path in world.root.glob("*.db*")]
     with _immutable(files):
-        time.sleep(rng.uniform(1, 6))
+        time.sleep(rng.uniform(*AWAY_SECONDS))
     finish(world, command)
     give_again(world, file)
     return 1
@@ -136,7 +137,7 @@ def full_disk(world: World, name: str, rng: np.random.Generator) -> int:
         while True:
             out.write(b"x" * 4096)
             out.flush()
-    time.sleep(rng.uniform(1, 6))
+    time.sleep(rng.uniform(*AWAY_SECONDS))
     ballast.unlink()
     finish(world, command)
     give_again(world, file)
