@@ -19,7 +19,7 @@ import psutil
 from tests.faults.world import World
 
 VICTIMS = ("worker", "coordinator", "tree")
-PAUSES = (0.2, 8.0)  # seconds between two kills: from the start of a command to the end of a short sweep
+FEWEST_SECONDS, MOST_SECONDS = 0.2, 8.0  # between two kills: from a command's start to the end of a short sweep
 MOST_COMMANDS = 12  # more than a sweep may need when nobody kills any more
 SECONDS = 400.0  # no command of these sweeps takes a tenth of it on a quiet machine
 
@@ -41,13 +41,13 @@ class Kill:
     luck: float
 
 
-def plan_kills(n: int, seed: int) -> list[Kill]:
+def plan_kills(n: int, seed: int, most_seconds: float = MOST_SECONDS) -> list[Kill]:
     """The same for the same seed; the moments depend on the machine all the same."""
     rng = np.random.default_rng(seed)
     return [
         Kill(
             victim=VICTIMS[rng.integers(len(VICTIMS))],  # pyright: ignore[reportArgumentType]
-            after_seconds=float(rng.uniform(*PAUSES)),
+            after_seconds=float(rng.uniform(FEWEST_SECONDS, most_seconds)),
             luck=float(rng.random()),
         )
         for _ in range(n)

@@ -99,6 +99,7 @@ def test_an_empty_database_gets_the_tables_of_the_installed_mlflow(database: str
 def test_tables_whose_making_was_cut_off_are_made_to_the_end(database: str) -> None:
     # MLflow makes its first tables in one transaction and migrates them in the next: a process may die in between.
     InitialBase.metadata.create_all(sa.create_engine(database, poolclass=sa.NullPool))
+    tracking.check_reachable(database)
     assert tracking.find_runs(None, {}, uri=database) == []
     tracking.migrate(database)
     assert misfit(sa.create_engine(database, poolclass=sa.NullPool)) is None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _OLDEST_TABLES = {"experiments", "runs"}  # those that every MLflow has had
 # Those that MLflow makes first, in a transaction of their own, before its migrations.
 _FIRST_TABLES = {"experiments", "metrics", "params", "runs", "tags"}
+ANY_EXPERIMENT = "SELECT 1 FROM experiments LIMIT 1"
 
 # What was seen in this process, by database: asked for once.
 _good: set[str] = set()  # its tables are this MLflow's
@@ -190,7 +191,7 @@ def _is_made(engine: sa.Engine, place: str) -> bool:
         with engine.connect() as connection:
             tables = set(sa.inspect(connection).get_table_names())
             revision = read_revision(connection) if "alembic_version" in tables else None
-            if revision is None and _is_cut_off(connection, tables):
+            if is_cut_off(tables, revision, lambda: connection.execute(sa.text(ANY_EXPERIMENT)).first() is not None):
                 return False
     except SQLAlchemyError as error:
         raise store_error(f"{place}: cannot read", error) from error
@@ -200,13 +201,12 @@ def _is_made(engine: sa.Engine, place: str) -> bool:
     return revision is not None
 
 
-def _is_cut_off(connection: sa.Connection, tables: Collection[str]) -> bool:
+def is_cut_off(tables: Collection[str], revision: str | None, has_experiment: Callable[[], bool]) -> bool:
     """Whether somebody was making the tables when the process or its connection died, or makes them now.
 
     An MLflow so old that its tables had no revision had an experiment as soon as it was opened.
     """
-    is_begun = _FIRST_TABLES <= set(tables)
-    return is_begun and connection.execute(sa.text("SELECT 1 FROM experiments LIMIT 1")).scalar() is None
+    return revision is None and _FIRST_TABLES <= set(tables) and not has_experiment()
 
 
 def read_revision(connection: sa.Connection) -> str | None:
@@ -218,7 +218,7 @@ def _has_experiment(engine: sa.Engine, place: str) -> bool:
     """Whether MLflow has opened this store before: it makes its first experiment when it does."""
     try:
         with engine.connect() as connection:
-            return connection.execute(sa.text("SELECT 1 FROM experiments LIMIT 1")).scalar() is not None
+            return connection.execute(sa.text(ANY_EXPERIMENT)).first() is not None
     except SQLAlchemyError as error:
         raise store_error(f"{place}: cannot read", error) from error
 
