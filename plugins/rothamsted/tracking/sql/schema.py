@@ -206,7 +206,7 @@ def is_cut_off(tables: Collection[str], revision: str | None, has_experiment: Ca
 
     An MLflow so old that its tables had no revision had an experiment as soon as it was opened.
     """
-    return revision is None and _FIRST_TABLES <= set(tables) and not has_experiment()
+    return revision is None and _FIRST_TABLES.issubset(tables) and not has_experiment()
 
 
 def read_revision(connection: sa.Connection) -> str | None:
