@@ -11,6 +11,7 @@ done `--rounds` times. A table says what came of it; the exit status is 1 if any
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -18,17 +19,20 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tests.faults import commands, stores
 from tests.faults.audit import Audit, audit
 from tests.faults.breaking import KINDS, ImpossibleError, small_disk
-from tests.faults.kills import UnfinishedError, plan_kills, survive
+from tests.faults.kills import Kill, UnfinishedError, plan_kills, survive
 from tests.faults.world import World, world_in
 
 KILLS_A_SWEEP = 6
 COMMANDS = "commands"
+Swept = tuple[str, int, Audit]  # name, faults made, what is wrong
+Call = Callable[[World, str], tuple[int, Audit]]
 HEAD = ("fault", "sweeps", "faults", "lost", "doubled", "left RUNNING", "bits equal", "other", "seconds")
 
 
@@ -93,50 +97,50 @@ def main() -> int:
     return 0 if all(row.is_good for row in rows) else 1
 
 
-def _sweeps(kind: str, options: argparse.Namespace, server: stores.Server | None) -> Iterator[tuple[str, int, Audit]]:
-    """Name, faults and audit of each sweep of a kind."""
+def _sweeps(kind: str, options: argparse.Namespace, server: stores.Server | None) -> Iterator[Swept]:
+    """Each sweep of a kind."""
+    if kind == "kills":
+        yield from _killed(options, server)
+        return
+    for number in range(options.rounds):
+        rng = np.random.default_rng([options.seed, number])
+        with _world(options, server, is_small=kind == "full disk") as world:
+            yield _swept(world, f"{kind.replace(' ', '-')}-{number}", _call_of(kind, rng))
+
+
+def _call_of(kind: str, rng: np.random.Generator) -> Call:
     if kind == COMMANDS:
-        for number in range(options.rounds):
-            with _world(options, server) as world:
-                yield f"commands-{number}", *_tried(lambda w, n: commands.swept(w, n), world, f"commands-{number}")
-        return
-    if kind != "kills":
-        for number in range(options.rounds):
-            name = f"{kind.replace(' ', '-')}-{number}"
-            rng = np.random.default_rng([options.seed, number])
-            with _world(options, server, is_small=kind == "full disk") as world:
-                yield name, *_tried(lambda w, n, rng=rng: (KINDS[kind](w, n, rng), audit(w, n)), world, name)
-        return
+        return commands.swept
+    return lambda world, name: (KINDS[kind](world, name, rng), audit(world, name))
+
+
+def _killed(options: argparse.Namespace, server: stores.Server | None) -> Iterator[Swept]:
+    """So many kills, a few a sweep; every other sweep goes on from checkpoints."""
     made, number = 0, 0
     while made < options.kills:
-        n = min(KILLS_A_SWEEP, options.kills - made)
-        plan = plan_kills(n, options.seed * 1_000_000 + number)
-        execution = {"checkpoint_every": 0.1} if number % 2 else {}
-        name = f"kills-{number}"
+        plan = plan_kills(min(KILLS_A_SWEEP, options.kills - made), options.seed * 1_000_000 + number)
+        more: dict[str, Any] = {"checkpoint_every": 0.1} if number % 2 else {}
+
+        def call(world: World, name: str, plan: list[Kill] = plan, more: dict[str, Any] = more) -> tuple[int, Audit]:
+            return survive(world, world.write(name, **more), plan), audit(world, name)
+
         with _world(options, server) as world:
-            file = world.write(name, **execution)
-            faults, found = _tried(lambda w, n, f=file, p=plan: (survive(w, f, p), audit(w, n)), world, name)
-        yield name, faults, found
-        made, number = made + faults, number + 1
+            swept = _swept(world, f"kills-{number}", call)
+        yield swept
+        made, number = made + max(1, swept[1]), number + 1  # one that went wrong counts, too: there is an end
 
 
-def _tried(call: Callable[[World, str], tuple[int, Audit]], world: World, name: str) -> tuple[int, Audit]:
+def _swept(world: World, name: str, call: Call) -> Swept:
+    """Do it; a world that went wrong is kept, to be looked at."""
     try:
         faults, found = call(world, name)
     except UnfinishedError as error:
         faults, found = 0, Audit(others=[str(error)])
     if not found.is_good:
-        found.others.append(f"kept: {_keep(world)}")
-    return faults, found
-
-
-def _keep(world: World) -> Path:
-    """A copy of a world that went wrong."""
-    import shutil
-
-    target = Path(tempfile.mkdtemp(prefix="faults-kept-"))
-    shutil.copytree(world.root, target / "world", ignore_dangling_symlinks=True)
-    return target / "world"
+        kept = Path(tempfile.mkdtemp(prefix="faults-kept-")) / "world"
+        shutil.copytree(world.root, kept, ignore_dangling_symlinks=True)
+        found.others.append(f"kept: {kept}")
+    return name, faults, found
 
 
 @contextmanager
@@ -173,7 +177,7 @@ def _print(rows: list[Row]) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=500, help="SIGKILLs, in all")
     parser.add_argument("--rounds", type=int, default=1, help="sweeps of each other kind of fault")
     parser.add_argument("--storage", choices=["sqlite", "postgresql", "ray"], default="sqlite")

@@ -84,17 +84,19 @@ def at_once(world: World, name: str, rng: np.random.Generator) -> int:
 
 
 def connections(world: World, name: str, rng: np.random.Generator) -> int:
-    """PostgreSQL drops one connection after another while the sweep runs."""
+    """PostgreSQL drops one connection after another: of a command from its start, of the next once it trains."""
     if world.server is None:
         raise ImpossibleError("there is no PostgreSQL server")
     file, made, server = world.write(name), 0, world.server.url
-    command = world.start("sweep", str(file))
-    while command.poll() is None:
-        time.sleep(rng.uniform(0.1, 0.8))
-        if there := stores.sessions(server):
-            made += stores.cut(server, there[rng.integers(len(there))])
-    if command.returncode != 0:
-        give_again(world, file)
+    for is_training in (False, True):
+        command = world.start("sweep", str(file))
+        if is_training:
+            until(lambda: has_points(world, name), command)
+        while command.poll() is None:
+            time.sleep(rng.uniform(0.1, 0.8))
+            if there := stores.sessions(server):
+                made += stores.cut(server, there[rng.integers(len(there))])
+    give_again(world, file)
     return made
 
 
