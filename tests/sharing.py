@@ -18,6 +18,7 @@ FIRST = {
     "tests/reporting/test_page_in_browser.py": "browser",
     "tests/sweeping/test_pauses.py": "pauses",  # a sweep for each place where a worker may be paused
     "tests/sweeping/test_run.py": "run",  # sweeps as a user runs them
+    "tests/faults/": "faults",  # whole commands that are killed and given again
     "tests/promotion/test_crashes.py": "trials",  # forked processes that are killed
     "tests/promotion/test_two_promotions.py": "trials",
     "tests/reporting/plots/test_rendering.py": "rendering",  # all plots of all worlds

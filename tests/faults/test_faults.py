@@ -151,9 +151,8 @@ def test_eight_kills_of_workers_coordinators_and_trees_lose_and_double_nothing(w
     check(world, audit(world, NAME))
 
 
-@pytest.mark.parametrize("kind", ["stopped", "checkpoints"])
-def test_it_survives(world: World, kind: str) -> None:
-    assert breaking.KINDS[kind](world, NAME, rng()) > 0
+def test_flipped_bytes_in_checkpoints_change_no_bit_of_the_result(world: World) -> None:
+    assert breaking.KINDS["checkpoints"](world, NAME, rng()) > 0
     check(world, audit(world, NAME))
 
 
