@@ -202,8 +202,7 @@ def clock(world: World, name: str, rng: np.random.Generator) -> int:
     settings = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(now), "FAKETIME_NO_CACHE": "1"}
     settings["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
     file, made = world.write(name), 0
-    command = world.start("sweep", str(file), **settings)
-    until(lambda: has_points(world, name), command)
+    until(lambda: has_points(world, name), command := world.start("sweep", str(file), **settings))
     while command.poll() is None:
         _put(now, ("+300", "-300", "+0")[rng.integers(3)])
         made += 1
