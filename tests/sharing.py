@@ -20,6 +20,7 @@ FIRST = {
     "tests/reporting/test_page_in_browser.py": "browser",
     "tests/sweeping/test_pauses.py": "pauses",  # a sweep for each place where a worker may be paused
     "tests/sweeping/test_run.py": "run",  # sweeps as a user runs them
+    "tests/faults/": "faults",  # whole commands that are killed and given again
     "tests/places/": "",  # whole commands from other folders
     "tests/sweeping/test_on_ray.py": "",  # clusters of two nodes
     "tests/executors/": "",

@@ -96,6 +96,24 @@ def test_an_empty_database_gets_the_tables_of_the_installed_mlflow(database: str
     assert misfit(sa.create_engine(database, poolclass=sa.NullPool)) is None
 
 
+def test_tables_whose_making_was_cut_off_are_made_to_the_end(database: str) -> None:
+    # MLflow makes its first tables in one transaction and migrates them in the next: a process may die in between.
+    InitialBase.metadata.create_all(sa.create_engine(database, poolclass=sa.NullPool))
+    tracking.check_reachable(database)
+    assert tracking.find_runs(None, {}, uri=database) == []
+    tracking.migrate(database)
+    assert misfit(sa.create_engine(database, poolclass=sa.NullPool)) is None
+
+
+def test_tables_without_a_revision_in_which_something_stands_are_of_an_older_mlflow(database: str) -> None:
+    engine = sa.create_engine(database, poolclass=sa.NullPool)
+    InitialBase.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO experiments (experiment_id, name) VALUES (0, 'Default')"))
+    with pytest.raises(StoreError, match=r"revision none\) are of an older MLflow"):
+        tracking.migrate(database)
+
+
 def test_a_column_that_must_be_given_and_is_unknown_is_a_misfit(postgres_url: str) -> None:
     tracking.migrate(postgres_url)
     engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import sqlite_path
 from rothamsted.tracking.failures import one_line, without_password
-from rothamsted.tracking.sql.schema import complaint, read_revision
+from rothamsted.tracking.sql.schema import ANY_EXPERIMENT, complaint, is_cut_off, read_revision
 
 _TIMEOUT_SECONDS = 5
 _SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/NAME, http://HOST:PORT or https://HOST"
@@ -59,16 +59,19 @@ def _check_sqlite(uri: str) -> None:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_TIMEOUT_SECONDS)
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            revision = (
+            row = (
                 connection.execute("SELECT version_num FROM alembic_version").fetchone()
                 if ("alembic_version" in tables)
                 else None
             )
+            revision = row[0] if row else None
+            if is_cut_off(tables, revision, lambda: connection.execute(ANY_EXPERIMENT).fetchone() is not None):
+                return
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise StoreError(f"tracking URI {uri}: {path}: {one_line(error)}; name another file") from error
-    _check_tables(uri, tables, revision[0] if revision else None)
+    _check_tables(uri, tables, revision)
 
 
 def _check_postgresql(uri: str) -> None:
@@ -78,6 +81,8 @@ def _check_postgresql(uri: str) -> None:
         with engine.connect() as connection:
             tables = set(sa.inspect(connection).get_table_names())
             revision = read_revision(connection) if "alembic_version" in tables else None
+            if is_cut_off(tables, revision, lambda: connection.execute(sa.text(ANY_EXPERIMENT)).first() is not None):
+                return
     except ImportError as error:
         raise StoreError(
             f"tracking URI {place}: {one_line(error)}; install it with `pip install 'rothamsted[postgres]'`"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _OLDEST_TABLES = {"experiments", "runs"}  # those that every MLflow has had
+# Those that MLflow makes first, in a transaction of their own, before its migrations.
+_FIRST_TABLES = {"experiments", "metrics", "params", "runs", "tags"}
+ANY_EXPERIMENT = "SELECT 1 FROM experiments LIMIT 1"
 
 # What was seen in this process, by database: asked for once.
 _good: set[str] = set()  # its tables are this MLflow's
@@ -77,7 +80,7 @@ def _make(uri: str, engine: sa.Engine, place: str) -> None:
     """Make MLflow's tables, and in them its first experiment, as MLflow makes them."""
     if fresh.makes(engine, mlflow_revisions()[0]):
         with fresh.locked(_lock_path(engine)):
-            if not _is_made(engine, place):
+            if not _is_made(engine, place) and not sa.inspect(engine).has_table("experiments"):
                 try:
                     fresh.make(engine)
                 except (SQLAlchemyError, sqlite3.Error) as error:
@@ -188,12 +191,22 @@ def _is_made(engine: sa.Engine, place: str) -> bool:
         with engine.connect() as connection:
             tables = set(sa.inspect(connection).get_table_names())
             revision = read_revision(connection) if "alembic_version" in tables else None
+            if is_cut_off(tables, revision, lambda: connection.execute(sa.text(ANY_EXPERIMENT)).first() is not None):
+                return False
     except SQLAlchemyError as error:
         raise store_error(f"{place}: cannot read", error) from error
     wrong = complaint(tables, revision, place)
     if wrong:
         raise StoreError(wrong)
     return revision is not None
+
+
+def is_cut_off(tables: Collection[str], revision: str | None, has_experiment: Callable[[], bool]) -> bool:
+    """Whether somebody was making the tables when the process or its connection died, or makes them now.
+
+    An MLflow so old that its tables had no revision had an experiment as soon as it was opened.
+    """
+    return revision is None and _FIRST_TABLES.issubset(tables) and not has_experiment()
 
 
 def read_revision(connection: sa.Connection) -> str | None:
@@ -205,7 +218,7 @@ def _has_experiment(engine: sa.Engine, place: str) -> bool:
     """Whether MLflow has opened this store before: it makes its first experiment when it does."""
     try:
         with engine.connect() as connection:
-            return connection.execute(sa.text("SELECT 1 FROM experiments LIMIT 1")).scalar() is not None
+            return connection.execute(sa.text(ANY_EXPERIMENT)).first() is not None
     except SQLAlchemyError as error:
         raise store_error(f"{place}: cannot read", error) from error
 
