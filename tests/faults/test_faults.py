@@ -156,6 +156,7 @@ def test_flipped_bytes_in_checkpoints_change_no_bit_of_the_result(world: World) 
     check(world, audit(world, NAME))
 
 
+@pytest.mark.slow
 def test_a_sweep_survives_dropped_connections(postgres_world: World) -> None:
     assert breaking.KINDS["connections"](postgres_world, NAME, rng()) > 0
     check(postgres_world, audit(postgres_world, NAME))
