@@ -65,8 +65,8 @@ PEERS = (
     Peer(name="hydra", title="Hydra, Optuna sweeper, joblib", loop="hydra_optuna", environment="hydra"),
     Peer(name="fluent", title="Optuna, nested fluent runs", loop="fluent", environment="optuna"),
     Peer(name="storage", title="Optuna, MlflowStorage", loop="mlflow_storage", environment="optuna"),
-    Peer(name="phasesweep", title="phasesweep", loop="phases", environment="phasesweep", most_cells=8),
-    Peer(name="mlflow_run", title="`mlflow run` per trial", loop="mlflow_run", environment="optuna", most_cells=8),
+    Peer(name="phasesweep", title="phasesweep", loop="phases", environment="phasesweep", most_cells=4),
+    Peer(name="mlflow_run", title="`mlflow run` per trial", loop="mlflow_run", environment="optuna", most_cells=4),
 )
 
 
@@ -185,7 +185,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--cells",
         type=int,
         default=24,
-        help="conditions of the grid, a multiple of 4 (8 at most where each is a process)",
+        help="conditions of the grid, a multiple of 4 (4 where each is a process)",
     )
     parser.add_argument("--limit", type=float, default=300.0, help="seconds that one command may take")
     parser.add_argument("--json", type=Path, help="write the rows here too")

@@ -22,6 +22,7 @@ def main() -> None:
     document = {
         "experiment": "grid",
         "storage": "auto",
+        "provenance": {"training": "benchmarks.trivial"},
         "workdir": "./runs",
         "execution": {"cwd": ".", "inherit_env": "all"},
         "override_format": "argparse",
