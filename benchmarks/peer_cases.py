@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Case:
 
     @contextmanager
     def started(self) -> Iterator[psutil.Process]:
-        """The command; whatever it has left is ended with it."""
+        """The command; killed with all below it where it still runs."""
         with (self.folder / "output").open("w", encoding="utf-8") as output:
             process = psutil.Popen(
                 self.command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT
@@ -99,7 +99,7 @@ def killed(case: Case) -> dict[str, object]:
         n_before = len(case.noted())
         end = time.monotonic() + case.limit_seconds
         with case.started() as process:
-            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+            while process.poll() is None and time.monotonic() < end:
                 if len(case.noted()) - n_before > case.n_cells // (N_KILLS + 1):
                     time.sleep(half_a_training)
                     break
@@ -112,22 +112,15 @@ CASES = {"timed": timed, "grid": grid, "killed": killed}
 
 
 def kill_tree(process: psutil.Process) -> None:
-    """SIGKILL to a process and all below it; nothing where it has ended."""
+    """SIGKILL to a process and then all below it, so that it sees none of them die; nothing where it has ended."""
     try:
-        tree = [*process.children(recursive=True), process]
-    except psutil.NoSuchProcess:
-        tree = []
-    for member in tree:
-        with_signal(member)
-    psutil.wait_procs(tree, timeout=10)
-
-
-def with_signal(process: psutil.Process) -> None:
-    """SIGKILL, if it still runs."""
-    try:
-        process.send_signal(signal.SIGKILL)
+        tree = [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return
+    for member in tree:
+        with suppress(psutil.NoSuchProcess):
+            member.send_signal(signal.SIGKILL)
+    psutil.wait_procs(tree, timeout=10)
 
 
 def last_line(path: Path) -> str:
