@@ -161,19 +161,18 @@ def markdown(rows: Sequence[Row]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for, print the table; 0 also where a peer cannot run, since its row says so."""
     options = _options(arguments)
-    load = os.getloadavg()[0]
-    rows = []
+    load, rows = os.getloadavg()[0], []
     for peer in PEERS:
         if options.only and peer.name not in options.only:
             continue
         print(f"{peer.title} ...", file=sys.stderr, flush=True)
         rows.append(measure(peer, options.cache.expanduser().resolve(), options.cells, options.limit))
-    loads = f"load {load:.1f} at the beginning, {os.getloadavg()[0]:.1f} at the end"
-    title = f"{os.cpu_count()} cores, Python {platform.python_version()}, {loads}"
+        loads = f"load {load:.1f} at the beginning, {os.getloadavg()[0]:.1f} at the end"
+        title = f"{os.cpu_count()} cores, Python {platform.python_version()}, {loads}"
+        if options.json is not None:  # after each, so that a run that is cut off leaves what it found
+            document = {"machine": title, "rows": [asdict(row) for row in rows]}
+            options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     print(f"{title}\n\n{markdown(rows)}")
-    if options.json is not None:
-        document = {"machine": title, "rows": [asdict(row) for row in rows]}
-        options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -98,17 +99,6 @@ def test_a_command_that_fails_is_one_line(database: Path) -> None:
         timed(case_of(database.parent, "raise ValueError('no such thing')"))
 
 
-def test_a_peer_that_pip_cannot_install_is_a_row_that_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = tmp_path / "requirements.txt"
-    wanted.write_text("# environment: hydra\n/no/such/package-1.0-py3-none-any.whl\n", encoding="utf-8")
-    monkeypatch.setattr(peers, "REQUIREMENTS", wanted)
-    (hydra,) = (peer for peer in peers.PEERS if peer.name == "hydra")
-    row = peers.measure(hydra, tmp_path / "cache", 8, 60.0)
-    assert row.ms_a_replicate is None
-    assert "pip cannot install it" in row.why
-    assert "/no/such/package-1.0" in row.why
-
-
 def test_every_environment_of_a_peer_has_its_requirements() -> None:
     text = peers.REQUIREMENTS.read_text(encoding="utf-8")
     names = {peer.environment for peer in peers.PEERS} - {None}
@@ -137,3 +127,16 @@ def test_the_engine_is_exact_killed_or_not_in_a_whole_row(tmp_path: Path) -> Non
     row = peers.measure(peers.PEERS[0], tmp_path, 8, 300.0)
     assert (str(row.killed), str(row.grid), row.why) == ("exact", "exact", "")
     assert row.ms_a_replicate is not None
+
+
+def test_a_peer_that_pip_cannot_install_is_a_row_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = tmp_path / "requirements.txt"
+    wanted.write_text("# environment: hydra\n/no/such/package-1.0-py3-none-any.whl\n", encoding="utf-8")
+    monkeypatch.setattr(peers, "REQUIREMENTS", wanted)
+    arguments = ["--cache", str(tmp_path / "cache"), "--only", "hydra", "--json", str(tmp_path / "peers.json")]
+    assert peers.main(arguments) == 0
+    (row,) = json.loads((tmp_path / "peers.json").read_text())["rows"]
+    assert "pip cannot install it" in row["why"]
+    assert "| Hydra, Optuna sweeper, joblib | - |" in capsys.readouterr().out
