@@ -70,15 +70,15 @@ PEERS = (
 )
 
 
-def measure(peer: Peer, cache: Path, n_cells: int, limit_seconds: float) -> Row:
-    """The three cases of a peer; the first that cannot run ends it, and the row says why."""
+def measure(peer: Peer, cache: Path, n_cells: int, limit_seconds: float, cases: Sequence[str] = tuple(CASES)) -> Row:
+    """The cases of a peer; the row says why one cannot run."""
     n_a = max(1, min(n_cells, peer.most_cells) // N_VALUES_OF_B)
     row = Row(peer=peer.title, cells=n_a * N_VALUES_OF_B)
     try:
         python = Path(sys.executable) if peer.environment is None else python_of(peer.environment, cache)
     except PeerError as error:
         return replace(row, why=str(error))
-    for name in PAUSE_SECONDS:
+    for name in cases:
         try:
             with prepared(peer, python, name, n_a, limit_seconds) as case:
                 row = replace(row, **CASES[name](case))
@@ -161,12 +161,12 @@ def markdown(rows: Sequence[Row]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for, print the table; 0 also where a peer cannot run, since its row says so."""
     options = _options(arguments)
-    load, rows = os.getloadavg()[0], []
+    load, rows, cases = os.getloadavg()[0], [], options.case or tuple(CASES)
     for peer in PEERS:
         if options.only and peer.name not in options.only:
             continue
         print(f"{peer.title} ...", file=sys.stderr, flush=True)
-        rows.append(measure(peer, options.cache.expanduser().resolve(), options.cells, options.limit))
+        rows.append(measure(peer, options.cache.expanduser().resolve(), options.cells, options.limit, cases))
         loads = f"load {load:.1f} at the beginning, {os.getloadavg()[0]:.1f} at the end"
         title = f"{os.cpu_count()} cores, Python {platform.python_version()}, {loads}"
         if options.json is not None:  # after each, so that a run that is cut off leaves what it found
@@ -180,6 +180,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cache", type=Path, required=True, help="folder that keeps the environments")
     parser.add_argument("--only", action="append", choices=[peer.name for peer in PEERS], help="may be given again")
+    parser.add_argument("--case", action="append", choices=list(CASES), help="only this one; may be given again")
     parser.add_argument(
         "--cells",
         type=int,
