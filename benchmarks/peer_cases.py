@@ -48,7 +48,7 @@ class Case:
         return audit(self.folder / "mlflow.db", {(a, b) for a in self.a for b in self.b})
 
     @contextmanager
-    def started(self) -> Iterator[psutil.Process]:
+    def started(self) -> Iterator[psutil.Popen]:
         """The command; killed with all below it where it still runs."""
         with (self.folder / "output").open("w", encoding="utf-8") as output:
             process = psutil.Popen(
