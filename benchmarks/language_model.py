@@ -67,8 +67,8 @@ def plain_run(config: Config) -> Taken:
     return Taken.since(began)
 
 
-def update_ratios(config: Config, n_stretches: int) -> np.ndarray:
-    """CPU time of an update of the study over one of the plain loop, stretch by stretch in turn.
+def update_costs(config: Config, n_stretches: int) -> np.ndarray:
+    """Updates of the study and of the plain loop in turn: (stretch, way, clock) seconds; study first, wall first.
 
     Both train beside each other in one process, a few updates at a time, so that what else the machine does meets both.
     """
@@ -80,16 +80,35 @@ def update_ratios(config: Config, n_stretches: int) -> np.ndarray:
     def study(n: int) -> None:
         updater.train_to(now, now.step + n)
 
-    ratios = []
+    costs = np.empty((n_stretches + 1, 2, 2))
     for stretch in range(n_stretches + 1):  # the first warms both
-        took: dict[bool, float] = {}
         for is_plain in (True, False) if stretch % 2 else (False, True):
+            synchronize(device)
             began = Taken.now()
             (plain.update if is_plain else study)(N_UPDATES_IN_TURN)
             synchronize(device)
-            took[is_plain] = Taken.since(began).cpu_seconds
-        ratios.append(took[False] / took[True])
-    return np.array(ratios[1:])
+            costs[stretch, int(is_plain)] = Taken.since(began)
+    return costs[1:]
+
+
+def update_figures(config: Config, costs: np.ndarray) -> list[Figure]:
+    """Tokens a second in updates alone, the study's share of the device's peak, and its CPU time over the loop's."""
+    n_tokens = N_UPDATES_IN_TURN * config.batch_size * config.context_length
+    study, plain = n_tokens / np.median(costs[..., 0], axis=0)
+    ratios = costs[:, 0, 1] / costs[:, 1, 1]
+    note = f"median of {len(costs)} stretches"
+    found = [
+        Figure(name="updates: plain loop", value=float(plain), unit="tokens/s", note=_how(config)),
+        Figure(name="updates: study", value=float(study), unit="tokens/s", note=note),
+        Figure(
+            name="an update: study / plain loop, CPU",
+            value=float(np.median(ratios)),
+            unit="x",
+            at_most=MOST_COST,
+            note=f"{note}; quartiles {_quartiles(ratios)}",
+        ),
+    ]
+    return [*found, *_utilisation(config, float(study), "updates: model FLOP utilisation")]
 
 
 def tracked_run(config: Config, folder: Path) -> Taken:
@@ -108,26 +127,18 @@ def figures(config: Config, updates: np.ndarray, plain: np.ndarray, tracked: np.
 
     Args:
         config: what was trained.
-        updates: (stretch,) CPU time of the study's updates over the plain loop's.
+        updates: of `update_costs`.
         plain: (pair, 2) wall and CPU seconds of the loop.
         tracked: the same of the study.
     """
     n_tokens = n_updates(config) * config.batch_size * config.context_length
     n_all, n_multiplied = count_parameters(Transformer(shape_of(config)))
-    device = open_device(config)
-    peak = peak_flops(device_name(device), config.dtype)
     wall, cpu = (tracked / plain).T
-    found = [
+    return [
         Figure(name="parameters", value=n_all / 1e6, unit="M", note=f"{n_multiplied / 1e6:.3f} M without embedding"),
         Figure(name="plain loop", value=n_tokens / _median(plain), unit="tokens/s", note=_how(config)),
         Figure(name="study, tracked", value=n_tokens / _median(tracked), unit="tokens/s", note="the whole run"),
-        Figure(
-            name="an update: study / plain loop, CPU",
-            value=float(np.median(updates)),
-            unit="x",
-            at_most=MOST_COST,
-            note=f"median of {len(updates)} stretches; quartiles {_quartiles(updates)}",
-        ),
+        *update_figures(config, updates),
         Figure(name="study / plain loop, wall", value=float(np.median(wall)), unit="x", note=_spread(wall)),
         Figure(
             name="study / plain loop, CPU",
@@ -136,11 +147,8 @@ def figures(config: Config, updates: np.ndarray, plain: np.ndarray, tracked: np.
             at_most=MOST_COST,
             note=_spread(cpu),
         ),
+        *_utilisation(config, n_tokens / _median(tracked), "model FLOP utilisation"),
     ]
-    if peak is not None:
-        used = flops_per_token(shape_of(config), n_multiplied) * n_tokens / _median(tracked) / peak
-        found.append(Figure(name="model FLOP utilisation", value=100 * used, unit="%", note=device_name(device)))
-    return found
 
 
 def main(
@@ -175,7 +183,7 @@ def main(
             warm = run.model_copy(update={"max_iterations": N_WARM, "warmup_iters": 1})
             plain_run(warm)
             tracked_run(warm, project.root)
-            ratios = update_ratios(run, stretches)
+            costs = update_costs(run, stretches)
             for pair in range(pairs):
                 for is_plain in (True, False) if pair % 2 else (False, True):
                     if is_plain:
@@ -184,7 +192,7 @@ def main(
                         tracked[pair] = tracked_run(run, project.root)
         finally:
             os.chdir(here)
-    publish("One training of the language_model study", figures(run, ratios, plain, tracked), json_path)
+    publish("One training of the language_model study", figures(run, costs, plain, tracked), json_path)
 
 
 def _config(path: Path | None, updates: int, eval_interval: int) -> Config:
@@ -199,6 +207,17 @@ def _config(path: Path | None, updates: int, eval_interval: int) -> Config:
 def _median(taken: np.ndarray) -> float:
     """Of the wall seconds."""
     return float(np.median(taken[:, 0]))
+
+
+def _utilisation(config: Config, tokens_a_second: float, name: str) -> list[Figure]:
+    """None where the device's peak is not known."""
+    device = open_device(config)
+    peak = peak_flops(device_name(device), config.dtype)
+    if peak is None:
+        return []
+    _, n_multiplied = count_parameters(Transformer(shape_of(config)))
+    used = flops_per_token(shape_of(config), n_multiplied) * tokens_a_second / peak
+    return [Figure(name=name, value=100 * used, unit="%", note=device_name(device))]
 
 
 def _quartiles(ratios: np.ndarray) -> str:

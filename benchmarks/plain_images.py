@@ -13,6 +13,7 @@ from projects.emnist_mlp.data import load_dataset
 from projects.emnist_mlp.train import MOST_MEASURED_TRAIN_ROWS
 from projects.image_classifier.config import Config
 from projects.image_classifier.data.load import load_images
+from projects.image_classifier.device import mixed, settle
 from projects.image_classifier.models import build_network
 from projects.image_classifier.network import family_settings
 from projects.training.batches import steps_per_epoch
@@ -22,29 +23,31 @@ ROWS_MEASURED_AT_ONCE = 4096
 
 def classify_images(config: Config) -> None:
     """What one would write by hand: the same network, optimiser, batches, measurements and memory format."""
-    data = load_images(config.data)
-    x, val_x = (torch.from_numpy(part.images.copy()) for part in (data.train, data.val))
-    y, val_y = (torch.from_numpy(part.labels.copy()) for part in (data.train, data.val))
+    data, device = load_images(config.data), settle(config)
+    x, val_x = (torch.from_numpy(part.images.copy()).to(device) for part in (data.train, data.val))
+    y, val_y = (torch.from_numpy(part.labels.copy()).to(device) for part in (data.train, data.val))
     mean, std = x.float().mean((0, 2, 3), keepdim=True) / 255, x.float().std((0, 2, 3), keepdim=True) / 255
     torch.set_num_threads(config.threads)
     network = build_network(config.model.family, data.n_classes, family_settings(config.model))
-    network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's stub
+    network = network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's stub
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.optimizer.lr, fused=True)
 
-    def prepared(images: torch.Tensor) -> torch.Tensor:
-        return ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+    def scores_of(images: torch.Tensor) -> torch.Tensor:
+        prepared = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+        with mixed(config, device):
+            return network(prepared).float()
 
     for _ in range(config.epochs):
         network.train()
-        order = torch.randperm(len(y))
+        order = torch.randperm(len(y)).to(device)
         for rows in order.split(config.batch_size):
             optimizer.zero_grad()
-            functional.cross_entropy(network(prepared(x[rows])), y[rows]).backward()
+            functional.cross_entropy(scores_of(x[rows]), y[rows]).backward()
             optimizer.step()
         network.eval()
         with torch.inference_mode():
             for images, labels in ((val_x, val_y), (x[: len(val_y)], y[: len(val_y)])):
-                scores = torch.cat([network(prepared(part)) for part in images.split(128)])
+                scores = torch.cat([scores_of(part) for part in images.split(128)])
                 functional.cross_entropy(scores, labels).item()
                 (scores.argmax(1) == labels).float().mean().item()
 

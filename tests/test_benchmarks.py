@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import memory, overhead, trainings
+from benchmarks import device, memory, overhead, trainings
 from benchmarks.report import Figure, publish
 from benchmarks.sampled_sweep import ProcessTrace, SampledSweep
+from projects.batch_size.config import RTOL
 
 N_STEPS = 5
 
@@ -144,3 +145,23 @@ def test_figures_are_written_as_json_where_asked(tmp_path: Path) -> None:
     publish("Costs", [Figure(name="cost", value=1.5, unit="ms")], tmp_path / "figures.json")
     written = json.loads((tmp_path / "figures.json").read_text())
     assert written["figures"][0]["value"] == 1.5
+
+
+def test_the_device_script_measures_all_three_parts_in_a_tiny_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert device.main(["--device", "cpu", "--quick", "--json", str(tmp_path / "device.json")]) == 0
+    written = json.loads((tmp_path / "device.json").read_text())
+    found = {figure["name"]: figure["value"] for figure in written["figures"]}
+    assert {"population of 4", "updates: study", "EfficientNet-B0: study"} <= found.keys()
+    assert min(found[name] for name in found if not name.endswith("metrics")) > 0
+    assert found["population of 4: metrics"] <= RTOL  # members of a population train as they do alone
+    assert "| population of 4 |" in capsys.readouterr().out
+
+
+def test_the_device_script_ends_with_one_line_where_there_is_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(device, "gpu_name", lambda: None)
+    assert device.main([]) == 2
+    assert capsys.readouterr().out.startswith("no GPU here")
