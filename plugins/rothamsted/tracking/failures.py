@@ -10,11 +10,18 @@ from rothamsted.errors import StoreError
 
 _LONGEST = 300
 _FIRST_SERVER_ERROR = 500  # HTTP: below it, asking again gives the same answer
+_TOO_MANY = 429  # HTTP: requests, for now
 _PASSWORD = re.compile(r"(://[^:/@\s]+):[^@\s]+@")
 
 
 class StoreAwayError(StoreError):
-    """A store that is locked, restarting, full or cut off: trying again later may help."""
+    """A store that is locked, restarting, full or cut off: trying again later may help.
+
+    Attributes:
+        asked_seconds: In how many seconds its server wants to be asked again; None where it does not say.
+    """
+
+    asked_seconds: float | None = None
 
 
 def store_error(what: str, error: BaseException) -> StoreError:
@@ -25,7 +32,9 @@ def store_error(what: str, error: BaseException) -> StoreError:
         error: What was raised.
     """
     if is_away(error):
-        return StoreAwayError(f"{what}: {one_line(error)}")
+        away = StoreAwayError(f"{what}: {one_line(error)}")
+        away.asked_seconds = asked_seconds(error)
+        return away
     return StoreError(f"{what}: {one_line(error)}")
 
 
@@ -34,6 +43,9 @@ def is_away(error: BaseException) -> bool:
     if is_of_mlflow(error):
         raised: Any = error
         return raised.get_http_status_code() >= _FIRST_SERVER_ERROR
+    if is_of_requests(error):  # of artifacts, which MLflow passes through the server by itself
+        answer = getattr(error, "response", None)
+        return answer is None or answer.status_code >= _FIRST_SERVER_ERROR or answer.status_code == _TOO_MANY
     from sqlalchemy.exc import DBAPIError, OperationalError  # here, as a wrong name is told without SQLAlchemy
     from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -41,10 +53,27 @@ def is_away(error: BaseException) -> bool:
     return is_cut or isinstance(error, OperationalError | PoolTimeoutError)
 
 
+def asked_seconds(error: BaseException) -> float | None:
+    """Return in how many seconds the server wants to be asked again; None where it does not say."""
+    seen: BaseException | None = error
+    while seen is not None:
+        for one in (seen, *seen.args):
+            if (seconds := getattr(one, "asked_seconds", None)) is not None:
+                return seconds
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
 def is_of_mlflow(error: BaseException) -> bool:
     """Whether MLflow raised it, which it cannot have done where it was never imported."""
     module = sys.modules.get("mlflow.exceptions")
     return module is not None and isinstance(error, module.MlflowException)
+
+
+def is_of_requests(error: BaseException) -> bool:
+    """Whether the library by which MLflow talks to a server raised it."""
+    module = sys.modules.get("requests.exceptions")
+    return module is not None and isinstance(error, module.RequestException)
 
 
 def one_line(error: BaseException) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable
 
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
+from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.recorder import Recorder
 from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
 from rothamsted.tracking.sql.schema import why_not_sql
@@ -34,7 +36,8 @@ def open_recorder(
         sleep: Waits so many seconds.
     """
     uri = tracking_uri or current_tracking_uri()
-    retrying = Retrying(wait_seconds=wait_seconds, clock=clock, sleep=sleep)
+    place = without_password(uri)
+    retrying = Retrying(wait_seconds=wait_seconds, clock=clock, sleep=sleep, jitter=random.random, place=place)
     reason = why_not_sql(uri)
     if reason is None:
         return Recorder(SqlWriter(uri), retrying)

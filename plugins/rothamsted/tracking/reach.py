@@ -21,7 +21,8 @@ from rothamsted.tracking.address import sqlite_path
 from rothamsted.tracking.failures import one_line, without_password
 from rothamsted.tracking.sql.schema import complaint, read_revision
 
-_TIMEOUT_SECONDS = 5
+_TIMEOUT_SECONDS = 5  # for a connection, and for a database
+_SLOW_SECONDS = 12  # a server that takes the call and is slow is given this time to answer
 _SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/NAME, http://HOST:PORT or https://HOST"
 
 
@@ -99,7 +100,7 @@ def _check_server(uri: str) -> None:
             "/api/2.0/mlflow/experiments/search",
             "GET",
             params={"max_results": 1},
-            timeout=_TIMEOUT_SECONDS,
+            timeout=(_TIMEOUT_SECONDS, _SLOW_SECONDS),
             max_retries=0,
             raise_on_status=False,
         )

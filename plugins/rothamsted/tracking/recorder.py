@@ -242,7 +242,7 @@ class Recorder:
             self._batch = batch.texts()
             self._holds.written(fence)
             self._lose(lost)
-            put_texts(self._writer, self._batch)
+            self._retrying.until_done(lambda: put_texts(self._writer, self._batch), wait_seconds=wait_seconds)
             self._holds.forget_released(self._batch.runs)
 
     def close(self) -> None:
@@ -270,7 +270,7 @@ class Recorder:
             self.flush()  # the run has to be there
             is_ours = self.confirm(run_id)
         if is_ours:
-            put()
+            self._retrying.until_done(put)
 
     def _hold(self, run_id: str, token: int) -> None:
         if self._holds.token(run_id) not in (None, token) and run_id in self._batch:
