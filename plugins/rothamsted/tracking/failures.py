@@ -31,11 +31,13 @@ def store_error(what: str, error: BaseException) -> StoreError:
         what: Place and deed: "sqlite:///mlflow.db: cannot write".
         error: What was raised.
     """
+    is_call = is_of_mlflow(error) and str(error).startswith("API request to")  # with its address, pool and counts
+    why = last_cause(error) if is_call else one_line(error)
     if is_away(error):
-        away = StoreAwayError(f"{what}: {one_line(error)}")
+        away = StoreAwayError(f"{what}: {why}")
         away.asked_seconds = asked_seconds(error)
         return away
-    return StoreError(f"{what}: {one_line(error)}")
+    return StoreError(f"{what}: {why}")
 
 
 def is_away(error: BaseException) -> bool:
@@ -83,6 +85,14 @@ def one_line(error: BaseException) -> str:
     text = lines[0] if lines else type(cause).__name__
     text = text.split("[SQL:")[0].split("(Background on this error")[0].strip()
     return without_password(text)[:_LONGEST]
+
+
+def last_cause(error: BaseException) -> str:
+    """Return the innermost reason in one line: outer ones repeat it, wrapped in pool and retry counts."""
+    seen = error
+    while (inner := seen.__cause__ or seen.__context__) is not None:
+        seen = inner
+    return one_line(seen)
 
 
 def without_password(uri: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import sqlite_path
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import last_cause, one_line, without_password
 from rothamsted.tracking.sql.schema import complaint, read_revision
 
 _TIMEOUT_SECONDS = 5  # for a connection, and for a database
@@ -106,7 +106,7 @@ def _check_server(uri: str) -> None:
         )
     except Exception as error:  # requests, urllib3 and MLflow each raise their own
         raise StoreError(
-            f"tracking URI {place}: no answer ({_last_cause(error)}); is the server running, and is this its address?"
+            f"tracking URI {place}: no answer ({last_cause(error)}); is the server running, and is this its address?"
         ) from error
     if response.status_code in (401, 403):
         raise StoreError(
@@ -155,11 +155,3 @@ def _check_tables(place: str, tables: set[str], revision: str | None) -> None:
     wrong = complaint(tables, revision, place)
     if wrong:
         raise StoreError(f"tracking URI {wrong}")
-
-
-def _last_cause(error: BaseException) -> str:
-    """Return the innermost reason: outer ones repeat it, wrapped in pool and retry counts."""
-    seen = error
-    while (inner := seen.__cause__ or seen.__context__) is not None:
-        seen = inner
-    return one_line(seen)

@@ -69,7 +69,8 @@ class Retrying:
                     saying.begin()
                     left, asked = give_up - self.clock(), error.asked_seconds or 0.0
                     if left <= 0 or asked > left:
-                        raise StoreError(f"{error}; gave up after {wait - max(left, 0):.0f} s") from error
+                        asks = f"; it asks to be left for {asked:.0f} s" if asked else ""
+                        raise StoreError(f"{error}{asks}; gave up after {wait - max(left, 0):.0f} s") from error
                     self.sleep(max(asked, min(pause * (1 - 0.5 * self.jitter()), left)))
                     pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         except BaseException:

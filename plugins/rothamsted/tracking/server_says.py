@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
+_NOT_TWICE = "/runs/create"  # a second request would make a second run: whoever asks looks for the first one
+
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
     from urllib3.connectionpool import ConnectionPool
@@ -24,7 +26,7 @@ class _AskedToWaitError(MaxRetryError):
 
 
 class _PassingOn(Retry):
-    """MLflow's retries, but for answers that say when to ask again: those are handed over."""
+    """MLflow's retries, but for answers that say when to ask again, and for runs to be made: those are handed over."""
 
     def increment(
         self,
@@ -37,12 +39,14 @@ class _PassingOn(Retry):
     ) -> _PassingOn:
         """See `Retry.increment`."""
         seconds = None if response is None else self.get_retry_after(response)
-        if response is None or seconds is None or _pool is None:
+        if _pool is None or url is None or (seconds is None and not url.endswith(_NOT_TWICE)):
             return super().increment(method, url, response, error, _pool, _stacktrace)
-        reason = ResponseError(f"HTTP {response.status}, to be asked again in {seconds:g} s")
-        asked = _AskedToWaitError(_pool, url or "", reason)
+        reason = error or ResponseError("no answer" if response is None else f"HTTP {response.status}")
+        if seconds is None:
+            raise MaxRetryError(_pool, url, reason) from reason
+        asked = _AskedToWaitError(_pool, url, reason)
         asked.asked_seconds = seconds
-        raise asked
+        raise asked from reason
 
 
 def listen_to(uri: str) -> None:

@@ -21,9 +21,7 @@ FAR = {False: 12.0, True: 3.0}  # by whether log: beyond this many times the mid
 LEAST_FAR = {False: 0.0, True: math.log(1000)}  # three decades can be shown
 FAR_SHARE = 0.5  # far values are beyond the axis only where they would take more than half of it
 FEWEST = 5  # values: of fewer, none is said to be far
-MOST_CUT = (
-    0.1  # intervals that reach 0 or below, as a share of the values: of more, a log axis would hide what they say
-)
+MOST_CUT = 0.1  # intervals that reach 0 or below, as a share of the values: of more, a log axis would hide what they say
 REACH = 0.35  # ends of intervals are shown so far beyond the values, as a share of their range: a few wide ones are cut
 
 
