@@ -20,6 +20,7 @@ _T = TypeVar("_T")
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 WAIT_SECONDS = 60.0  # a database server that is restarted is back by then
+STOP_SECONDS = 0.5  # between two looks whether it is waited for any longer
 QUIET_SECONDS = 10.0  # a shorter absence is not worth a line
 
 _logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Retrying:
         sleep: Waits so many seconds.
         jitter: Gives a number from 0 to 1, by which half of each pause is left out: many workers whose server was away
             do not all come back at once.
+        gives_up: Asked while a store is away; True: it is not waited for any longer.
         place: What a line on the terminal calls the store; without it nothing is said.
     """
 
@@ -42,6 +44,7 @@ class Retrying:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = float
+    gives_up: Callable[[], bool] | None = None
     place: str = ""
 
     def until_done(self, task: Callable[[], _T], *, wait_seconds: float | None = None) -> _T:
@@ -71,13 +74,24 @@ class Retrying:
                     if left <= 0 or asked > left:
                         asks = f"; it asks to be left for {asked:.0f} s" if asked else ""
                         raise StoreError(f"{error}{asks}; gave up after {wait - max(left, 0):.0f} s") from error
-                    self.sleep(max(asked, min(pause * (1 - 0.5 * self.jitter()), left)))
+                    if self._is_stopped(max(asked, min(pause * (1 - 0.5 * self.jitter()), left))):
+                        raise StoreError(f"{error}; stopped while it was away") from error
                     pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         except BaseException:
             saying.give_up()
             raise
         finally:
             saying.end()
+
+    def _is_stopped(self, seconds: float) -> bool:
+        """Sleep for so long; True: stopped meanwhile."""
+        if self.gives_up is None:
+            self.sleep(seconds)
+            return False
+        until = self.clock() + seconds
+        while (left := until - self.clock()) > 0 and not self.gives_up():
+            self.sleep(min(left, STOP_SECONDS))
+        return self.gives_up()
 
 
 class Saying:
