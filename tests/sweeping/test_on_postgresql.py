@@ -1,0 +1,76 @@
+"""Both databases on PostgreSQL, by whole commands: a coordinator with two workers, one by hand, report and promotion.
+
+`pytest tests/sweeping/test_on_postgresql.py -m ""`
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import sqlalchemy as sa
+import yaml
+from mlflow import MlflowClient
+
+from rothamsted import tags
+from rothamsted.tracking import find_runs, migrate, read_history
+from tests.promotion.store import POLICY
+from tests.sweeping.conftest import Project
+from tests.sweeping.same_result import check_readers_agree
+from tests.sweeping.test_run import spawn
+
+
+@pytest.mark.slow  # seven whole processes
+def test_a_sweep_a_worker_by_hand_a_report_and_a_promotion(
+    empty_project: Project, postgres_url: str, postgres_server: str
+) -> None:
+    empty_project.altered.append("its record is on PostgreSQL")
+    storage, runs = postgres_url, _second_database(postgres_server)
+    (empty_project.root / "registry").mkdir()
+    policy = {**POLICY, "constraints": []}
+    (empty_project.root / "registry" / "toy.yaml").write_text("# Question: is it better?\n" + yaml.safe_dump(policy))
+    config = empty_project.write(
+        {
+            "storage": storage,
+            "parameters": {"steps": 40, "n_points": 20, "sleep_seconds": 0.05},
+            "confirm": {"keep": 1, "replicates": 5},
+            "execution": {"workers": 2},
+        }
+    )
+    settings = {"MLFLOW_TRACKING_URI": runs, "ROTHAMSTED_HOME": str(empty_project.root)}
+    sweep = spawn(empty_project, "sweep", "--config", str(config), **settings)
+    worker = spawn(empty_project, "worker", "toys", f"storage={storage}", "wait=2m", **settings)
+    try:
+        output, _ = sweep.communicate(timeout=300)
+        by_hand, _ = worker.communicate(timeout=60)
+    finally:
+        sweep.kill()
+        worker.kill()
+    assert sweep.returncode == 0, output
+    assert worker.returncode == 0, by_hand
+    assert "Traceback" not in output + by_hand
+    found = find_runs(None, {tags.ROLE: "replicate", tags.SWEEP: "toys"}, uri=runs)
+    places = Counter((run.tags[tags.PHASE], run.tags[tags.TRIAL], run.tags[tags.SEED]) for run in found)
+    assert (len(places), set(places.values())) == (6 * 3 + 5, {1})
+    assert {run.status for run in find_runs(None, {}, uri=runs)} == {"FINISHED"}
+    histories = read_history([run.run_id for run in found], uri=runs)
+    assert all(set(Counter((p.key, p.step) for p in points).values()) == {1} for points in histories.values())
+    check_readers_agree(storage, runs)
+    report = empty_project.cli("report", "toys", **settings)
+    assert report.returncode == 0, report.stderr
+    assert "report: " in report.stdout
+    promoted = empty_project.cli("promote", "toys", f"storage={storage}", "policy=registry/toy.yaml", **settings)
+    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
+    assert "champion of toy: version 1, was none" in promoted.stdout
+    assert MlflowClient(runs).get_model_version_by_alias("toy", "champion").version == "1"
+
+
+def _second_database(server: str) -> str:
+    """MLflow's own: its tables and Optuna's keep their versions under one name."""
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE record_of_commands"))
+    admin.dispose()
+    uri = sa.make_url(server).set(database="record_of_commands").render_as_string(hide_password=False)
+    migrate(uri)
+    return uri
