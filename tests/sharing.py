@@ -14,10 +14,15 @@ from typing import Any
 
 # What takes long, the longest first, by where an id starts. Those with one group run on one worker; "": a file each.
 FIRST = {
+    "tests/test_first_ten_minutes_page.py": "",  # a page for newcomers, command by command
+    "tests/test_new_study_page.py": "",
     "tests/browser/": "browser",  # one finished sweep and two web servers
     "tests/reporting/test_page_in_browser.py": "browser",
     "tests/sweeping/test_pauses.py": "pauses",  # a sweep for each place where a worker may be paused
     "tests/sweeping/test_run.py": "run",  # sweeps as a user runs them
+    "tests/places/": "",  # whole commands from other folders
+    "tests/sweeping/test_on_ray.py": "",  # clusters of two nodes
+    "tests/executors/": "",
     "tests/promotion/test_crashes.py": "trials",  # forked processes that are killed
     "tests/promotion/test_two_promotions.py": "trials",
     "tests/reporting/plots/test_rendering.py": "rendering",  # all plots of all worlds
@@ -30,7 +35,9 @@ FIRST = {
     "tests/search/test_sampler_contract.py": "samplers",
     "tests/studies/test_by_hand.py": "by hand",
     "tests/projects/batch_size/": "",  # compilation by JAX
-    "tests/test_batch_size_page.py": "",  # a dozen commands, every sweep of the study
+    "tests/projects/": "",
+    "tests/cli/": "",
+    "tests/test_packaging.py": "",
     "tests/foreign/": "",
     "tests/test_benchmarks.py": "benchmarks",  # a measured sweep
 }

@@ -72,6 +72,7 @@ def test_every_sweep_of_the_study_stands_in_the_page() -> None:
         assert f"| `{path.stem}` |" in PAGE
 
 
+@pytest.mark.slow
 def test_the_page_runs_as_it_stands(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for command in COMMANDS:
         run(command, home)

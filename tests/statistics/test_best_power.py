@@ -29,7 +29,7 @@ def test_two_conditions_have_the_power_of_a_paired_t_test() -> None:
     # Authority: noncentral t. Differences of two values of variance 1 have variance 2; one-sided at 0.05 / 2, which is
     # the upper side of a two-sided test at 0.05.
     found = np.mean([power_of_best(np.ones(2), 5, 2.0, rng=_rng(seed)) for seed in range(5)])
-    expected = power_of(5, 1.0, 2.0, sd_of_differences=math.sqrt(2))
+    expected = power_of(5, math.sqrt(2), 2.0)
     assert found == pytest.approx(expected, abs=3.5 * math.sqrt(0.25 / 2000))
 
 

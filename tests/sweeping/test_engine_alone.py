@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from tests.conftest import ROOT
 from tests.sweeping.conftest import Project
 
-OTHERS_TOO = {"threadpoolctl"}  # scikit-learn's, so it is there with the engine, too
+OTHERS_TOO = {"threadpoolctl", "scikit-learn"}  # MLflow brings them, so they are there with the engine, too
 # Python imports a module of this name in every process before anything else.
 SITECUSTOMIZE = """
 import sys

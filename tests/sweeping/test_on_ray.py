@@ -105,6 +105,7 @@ def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
         assert found[what] == value, what
 
 
+@pytest.mark.slow
 def test_a_sweep_on_two_nodes_has_the_bits_of_a_local_one(project: Project, nodes: Any) -> None:
     expected = undisturbed(project)
     with running(project, on_ray(project, nodes.address)) as process:
@@ -129,6 +130,7 @@ def test_a_node_that_is_lost_and_one_that_is_added_change_nothing(project: Proje
     same(ending(project, "toys"), expected)
 
 
+@pytest.mark.slow
 def test_an_actor_and_a_worker_that_are_killed_are_replaced(project: Project, nodes: Any) -> None:
     expected = undisturbed(project)
     with running(project, on_ray(project, nodes.address)) as process:
@@ -142,6 +144,7 @@ def test_an_actor_and_a_worker_that_are_killed_are_replaced(project: Project, no
     assert workers() == []
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_head_is_gone_ends_and_goes_on_elsewhere(project: Project, nodes: Any) -> None:
     expected = undisturbed(project)
     with running(project, on_ray(project, nodes.address)) as process:
@@ -157,6 +160,7 @@ def test_a_sweep_whose_head_is_gone_ends_and_goes_on_elsewhere(project: Project,
     same(ending(project, "toys"), expected)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nobody_behind_and_the_command_goes_on(project: Project, nodes: Any) -> None:
     expected = undisturbed(project)
     command = on_ray(project, nodes.address)

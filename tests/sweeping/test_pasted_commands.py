@@ -62,6 +62,7 @@ def swept(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_the_lines_under_how_to_reproduce_run_the_same_sweep(swept: Project) -> None:
     first = read_sweep(NAME, uri=swept.tracking_uri)
     page = Page(report_html(analyze(first), plots=("trends",)))

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import queue
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 from rothamsted.errors import UserError
 from rothamsted.executors import ray_cluster
@@ -22,6 +24,7 @@ from rothamsted.executors.crew import Death, Event, Job
 from rothamsted.executors.early import shared_out
 from rothamsted.executors.ray_worker import NodeWorker
 
+T = TypeVar("T")
 POLL_SECONDS = 0.2
 LOOK_SECONDS = 5.0  # between two looks at the head, and for new nodes where the number of workers is auto
 HEAD_SECONDS = 20.0  # a head that is silent for so long is gone
@@ -131,10 +134,9 @@ class RayCrew:
 
     def refill(self) -> None:
         """Start as many as are missing: as the file says, or as there is room for."""
-        while self._kill_at is None and self._has_head(HEAD_SECONDS) and len(self._living) < self._wanted():
+        while self._kill_at is None and len(self._living) < self._bounded(self._wanted):
             name = f"worker {next(self._numbers)}"
-            actor = self._new_actor(name)
-            self._living[name] = _Remote(name=name, actor=actor, begun=actor.begin.remote())
+            self._living[name] = self._bounded(lambda name=name: self._new_worker(name))
 
     def stop(self, grace: float) -> None:
         """Ask each to leave; one that still waits for room has left."""
@@ -160,22 +162,25 @@ class RayCrew:
         if now - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = now
-        if self._has_head(HEAD_SECONDS) and self.job.most is not None:
+        if self.job.most is not None:
             self.refill()
+        else:
+            self._bounded(lambda: None)
 
-    def _new_actor(self, name: str) -> Any:
+    def _new_worker(self, name: str) -> _Remote:
         takes = dict(ray_cluster.resources_of(self.job))
         n_cores = takes.pop("CPU", 0)
         how = {"num_cpus": n_cores, "num_gpus": takes.pop("GPU", 0), "max_concurrency": _THREADS}
         how |= {"memory": takes.pop("memory")} if "memory" in takes else {}
         kept = {key: value for key, value in os.environ.items() if key.startswith(_CARRIED)}
         of_ray = self.ray.remote(NodeWorker).options(**how, resources=takes or None)
-        return of_ray.remote(
+        actor = of_ray.remote(
             name=name,
             job=self.job,
             environment={**_threads(n_cores), **kept},
             folder=None if ray_cluster.has_folder(self.job) else str(Path.cwd()),
         )
+        return _Remote(name=name, actor=actor, begun=actor.begin.remote())
 
     def _listen(self, seconds: float) -> None:
         """Wait for answers so long, and take what they say."""
@@ -213,37 +218,49 @@ class RayCrew:
         else:
             one.begun = one.actor.begin.remote()
 
-    def _has_head(self, seconds: float = 0.0) -> bool:
-        """Whether the head answers, asked before what Ray would wait for without end.
-
-        Args:
-            seconds: to wait for it to come back.
+    def _bounded(self, call: Callable[[], T]) -> T:
+        """What a call answers that asks the head, for which Ray itself would wait without end.
 
         Raises:
-            UserError: it did not, and was waited for.
+            UserError: the head does not answer any more.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + HEAD_SECONDS
         while ray_cluster.silence_of(self.head):
-            if not seconds:
-                return False
-            if time.monotonic() > deadline:  # Ray itself would end this process without a word to us, later
-                raise UserError(
-                    f"execution.executor: ray: the head of the cluster at {self.head} does not answer any more; start "
-                    "it again, or give another executor, and give the command again: nothing that is finished is lost"
-                )
+            if time.monotonic() > deadline:
+                raise UserError(self._gone())
             time.sleep(POLL_SECONDS)
-        return True
+        answer: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue()
+        threading.Thread(target=_answered, args=(call, answer), daemon=True).start()
+        try:
+            found, error = answer.get(timeout=HEAD_SECONDS)
+        except queue.Empty:
+            raise UserError(self._gone()) from None
+        if error is not None:
+            raise error
+        return cast(T, found)
+
+    def _gone(self) -> str:
+        return (
+            f"execution.executor: ray: the head of the cluster at {self.head} does not answer any more; start it "
+            "again, or give another executor, and give the command again: nothing that is finished is lost"
+        )
 
     def _end_actor(self, one: _Remote) -> None:
-        if not self._has_head():
-            return
-        with contextlib.suppress(Exception):  # it is gone already
-            self.ray.kill(one.actor)
+        if not ray_cluster.silence_of(self.head):
+            with contextlib.suppress(Exception):  # it is gone already
+                self._bounded(lambda: self.ray.kill(one.actor))
 
     def _kill_who_stays(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for one in list(self._living.values()):
                 self.end(one.name, f"it was asked to leave and had not left after {self._grace:g} s")
+
+
+def _answered(call: Callable[[], T], answer: queue.Queue[tuple[T | None, BaseException | None]]) -> None:
+    try:
+        answer.put((call(), None))
+    except BaseException as error:  # raised where it was asked
+        answer.put((None, error))
 
 
 def _threads(n_cores: float) -> Mapping[str, str]:

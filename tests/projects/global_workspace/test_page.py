@@ -73,6 +73,7 @@ def test_the_page_has_the_commands_that_it_speaks_of() -> None:
     assert [line.split()[1] for line in TABLE] == ["-m", "sweep", "sweep", "sweep", "analyze", "export"]
 
 
+@pytest.mark.slow
 def test_the_originals_command_is_a_sweep_whose_export_its_scripts_can_read(project: Path) -> None:
     sweep, export = TABLE[2], TABLE[-1]
     printed = run(sweep, project)

@@ -72,6 +72,7 @@ def test_the_page_has_its_commands() -> None:
     assert list(FILES_OF_PAGE) == ["best.py"]
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_run(project: Path) -> None:
     for command in COMMANDS["run"]:
         run(command, project)

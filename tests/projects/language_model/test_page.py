@@ -38,6 +38,7 @@ def test_the_page_has_its_commands_and_the_published_file() -> None:
     assert json.loads(FILES["baseline.json"]) == json.loads(PUBLISHED)
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_run(folder: Path) -> None:
     told = {command: run(command, folder) for command in COMMANDS["run"]}
     compared = next(text for command, text in told.items() if command.startswith("rothamsted compare"))

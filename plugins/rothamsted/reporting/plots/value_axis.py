@@ -21,7 +21,9 @@ FAR = {False: 12.0, True: 3.0}  # by whether log: beyond this many times the mid
 LEAST_FAR = {False: 0.0, True: math.log(1000)}  # three decades can be shown
 FAR_SHARE = 0.5  # far values are beyond the axis only where they would take more than half of it
 FEWEST = 5  # values: of fewer, none is said to be far
-MOST_CUT = 0.1  # intervals that reach 0 or below, as a share of the values: of more, a log axis would hide what they say
+MOST_CUT = (
+    0.1  # intervals that reach 0 or below, as a share of the values: of more, a log axis would hide what they say
+)
 REACH = 0.35  # ends of intervals are shown so far beyond the values, as a share of their range: a few wide ones are cut
 
 
@@ -54,7 +56,8 @@ def value_axis(
     """Choose the axis of some values.
 
     It is logarithmic where positive values span more than two decades, or where a linear one would press the better
-    half of them together; never where intervals of many reach 0, which it cannot show. Values so far on the bad side that all others would be pressed together lie beyond it.
+    half of them together; never where intervals of many reach 0, which it cannot show. Values so far on the bad side
+    that all others would be pressed together lie beyond it.
 
     Args:
         values: Those that are drawn; what is not finite is left out.
