@@ -13,7 +13,7 @@ import yaml
 from mlflow import MlflowClient
 
 from rothamsted import tags
-from rothamsted.tracking import find_runs, migrate, read_history
+from rothamsted.tracking import find_runs, list_files, migrate, read_history
 from tests.promotion.store import POLICY
 from tests.sweeping.conftest import Project
 from tests.sweeping.same_result import check_readers_agree
@@ -58,7 +58,9 @@ def test_a_sweep_a_worker_by_hand_a_report_and_a_promotion(
     check_readers_agree(storage, runs)
     report = empty_project.cli("report", "toys", **settings)
     assert report.returncode == 0, report.stderr
-    assert "report: " in report.stdout
+    assert "Confirmed on fresh seeds" in report.stdout
+    (sweep_run,) = find_runs(None, {tags.ROLE: "sweep"}, uri=runs)
+    assert any(path.endswith(".html") for path in list_files(sweep_run.run_id, "report", uri=runs))
     promoted = empty_project.cli("promote", "toys", f"storage={storage}", "policy=registry/toy.yaml", **settings)
     assert promoted.returncode == 0, promoted.stdout + promoted.stderr
     assert "champion of toy: version 1, was none" in promoted.stdout
