@@ -61,7 +61,7 @@ def test_a_sweep_a_worker_by_hand_a_report_and_a_promotion(
     assert "Confirmed on fresh seeds" in report.stdout
     (sweep_run,) = find_runs(None, {tags.ROLE: "sweep"}, uri=runs)
     assert any(path.endswith(".html") for path in list_files(sweep_run.run_id, "report", uri=runs))
-    promoted = empty_project.cli("promote", "toys", f"storage={storage}", "policy=registry/toy.yaml", **settings)
+    promoted = empty_project.cli("promote", "toys", "policy=registry/toy.yaml", **settings)
     assert promoted.returncode == 0, promoted.stdout + promoted.stderr
     assert "champion of toy: version 1, was none" in promoted.stdout
     assert MlflowClient(runs).get_model_version_by_alias("toy", "champion").version == "1"

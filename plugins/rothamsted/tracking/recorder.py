@@ -264,9 +264,11 @@ class Recorder:
             StoreError: the store refuses; or it is away and not a server.
         """
         with self._lock:
-            if self._kept is None or self._kept.is_due:
+            if self._kept is None:
+                self.flush()
+            elif self._kept.is_due:
                 with suppress(KeptBackError):
-                    self.flush(None if self._kept is None else 0.0)
+                    self.flush(0.0)
             else:
                 self._keep(None)
 
@@ -277,12 +279,15 @@ class Recorder:
     def close(self) -> None:
         """Flush and let go; the recorder takes nothing more. What a server that is away cannot take is kept."""
         with self._lock:
-            if not self._is_closed:
+            if self._is_closed:
+                return
+            if self._kept:
                 with suppress(KeptBackError):
-                    self.flush(0.0 if self._kept else None)
-                if self._kept is not None:
-                    self._kept.let_go()
-                self._is_closed = True
+                    self.flush(0.0)
+                self._kept.let_go()
+            else:
+                self.flush()
+            self._is_closed = True
 
     def __enter__(self) -> Recorder:
         return self
