@@ -1,4 +1,4 @@
-"""Both databases on PostgreSQL, by whole commands: a coordinator with two workers, one by hand, report and promotion.
+"""Both databases on PostgreSQL, by whole commands: a coordinator with two workers, one by hand, and the report.
 
 `pytest tests/sweeping/test_on_postgresql.py -m ""`
 """
@@ -9,26 +9,18 @@ from collections import Counter
 
 import pytest
 import sqlalchemy as sa
-import yaml
-from mlflow import MlflowClient
 
 from rothamsted import tags
 from rothamsted.tracking import find_runs, list_files, migrate, read_history
-from tests.promotion.store import POLICY
 from tests.sweeping.conftest import Project
 from tests.sweeping.same_result import check_readers_agree
 from tests.sweeping.test_run import spawn
 
 
-@pytest.mark.slow  # seven whole processes
-def test_a_sweep_a_worker_by_hand_a_report_and_a_promotion(
-    empty_project: Project, postgres_url: str, postgres_server: str
-) -> None:
+@pytest.mark.slow  # six whole processes
+def test_a_sweep_a_worker_by_hand_and_a_report(empty_project: Project, postgres_url: str, postgres_server: str) -> None:
     empty_project.altered.append("its record is on PostgreSQL")
     storage, runs = postgres_url, _second_database(postgres_server)
-    (empty_project.root / "registry").mkdir()
-    policy = {**POLICY, "constraints": []}
-    (empty_project.root / "registry" / "toy.yaml").write_text("# Question: is it better?\n" + yaml.safe_dump(policy))
     config = empty_project.write(
         {
             "storage": storage,
@@ -61,10 +53,6 @@ def test_a_sweep_a_worker_by_hand_a_report_and_a_promotion(
     assert "Confirmed on fresh seeds" in report.stdout
     (sweep_run,) = find_runs(None, {tags.ROLE: "sweep"}, uri=runs)
     assert any(path.endswith(".html") for path in list_files(sweep_run.run_id, "report", uri=runs))
-    promoted = empty_project.cli("promote", "toys", "policy=registry/toy.yaml", **settings)
-    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
-    assert "champion of toy: version 1, was none" in promoted.stdout
-    assert MlflowClient(runs).get_model_version_by_alias("toy", "champion").version == "1"
 
 
 def _second_database(server: str) -> str:
