@@ -58,16 +58,32 @@ def command_folder(environment: Mapping[str, str] | None = None, above: Iterable
         environment: the variables of this process; None: its own.
         above: the processes above this one, its parent first; None: as the system says.
     """
+    outer = outer_process(environment, above)
+    try:
+        return Path.cwd() if outer is None else Path(outer.cwd())
+    except psutil.Error:  # another user's process, or one that has ended: the working directory is all that is known
+        return Path.cwd()
+
+
+def outer_process(
+    environment: Mapping[str, str] | None = None, above: Iterable[psutil.Process] | None = None
+) -> psutil.Process | None:
+    """The process of the `mlflow run` that started this one; None where there is none, or nobody can say.
+
+    Args:
+        environment: the variables of this process; None: its own.
+        above: the processes above this one, its parent first; None: as the system says.
+    """
     run_id = (os.environ if environment is None else environment).get(_OUTER_RUN)
     if not run_id:
-        return Path.cwd()
+        return None
     try:
         for process in psutil.Process().parents() if above is None else above:
             if process.environ().get(_OUTER_RUN) != run_id:
-                return Path(process.cwd())
+                return process
     except psutil.Error:
-        pass  # another user's process, or one that has ended: the working directory is all that is known
-    return Path.cwd()
+        pass  # another user's process, or one that has ended
+    return None
 
 
 def absolute_storage(storage: str, folder: Path) -> str:

@@ -81,7 +81,7 @@ def test_a_port_where_nobody_listens_is_noticed_at_once() -> None:
 
 
 def test_a_server_that_takes_the_call_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rothamsted.tracking.reach._TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("rothamsted.tracking.reach._SLOW_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         start = time.monotonic()
         with pytest.raises(StoreError, match="no answer"):

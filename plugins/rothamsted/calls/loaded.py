@@ -45,6 +45,7 @@ def load(name_or_run_id: str) -> Result:
     """
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
+    tracking.deliver_left(uri)
     run, _ = find_sweep(name_or_run_id, uri=uri)
     if run.run_id != name_or_run_id and tags.NEXT_SWEEP in run.tags:
         with suppress(StoreError):  # the next stage has not begun: this is the last that there is
@@ -103,6 +104,7 @@ def sweeps() -> pd.DataFrame:
     """
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)
+    tracking.deliver_left(uri)
     return table(
         _COLUMNS,
         [_row(one) for one in list_sweeps(uri=uri, storage=places.absolute_storage(places.STORAGE, places.home(uri)))],

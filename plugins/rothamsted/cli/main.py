@@ -48,6 +48,10 @@ COMMANDS: dict[str, Command] = {name: _later(name) for name in USAGES}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script, which is this process; with words, a command within another one's process."""
+    if argv is None and "MLFLOW_RUN_ID" in os.environ:
+        from rothamsted.outer_command import end_with_mlflow
+
+        end_with_mlflow()
     return leave_at_the_end(lambda: _main(None)) if argv is None else _main(argv)
 
 

@@ -27,6 +27,7 @@ def open_store(refuse: Callable[[str], None] = lambda uri: None) -> str:
         )
     refuse(uri)
     tracking.check_reachable(uri)
+    tracking.deliver_left(uri)
     return uri
 
 

@@ -64,7 +64,7 @@ class RunRecord:
         ]
         self.recorder.log(self.run_id, metrics=points)
         if self.clock() - self._flushed_at >= FLUSH_SECONDS:
-            self._try_to_flush()
+            self._try_to_flush(self.recorder.pass_on)
             self._flushed_at = self.clock()
 
     def keep(self, contents: Contents) -> None:
@@ -80,7 +80,7 @@ class RunRecord:
             last = ending.history[-1]
             self.log(0, replace(last, metrics={k: v for k, v in last.metrics.items() if k in ending.closing}))
         self.recorder.log(self.run_id, tags={name: value for name, value in tags.items() if value or self.is_resumed})
-        self._flush()
+        self._flush(self.recorder.flush)
         if ending.history:
             with tempfile.TemporaryDirectory() as folder:
                 for path in write_exports(Path(folder), config, ending):
@@ -100,15 +100,15 @@ class RunRecord:
             self.recorder.end_run(self.run_id, status, unix_now_ms())
             self.recorder.close()
 
-    def _try_to_flush(self) -> None:
+    def _try_to_flush(self, write: Callable[[], None] | None = None) -> None:
         """A store that is away for a while must not end a training: what is not written stays buffered."""
         try:
-            self._flush()
+            self._flush(write or self.recorder.flush)
         except StoreError as error:
             _log.warning("MLflow was not written, training goes on and it is tried again: %s", error)
 
-    def _flush(self) -> None:
-        self.recorder.flush()
+    def _flush(self, write: Callable[[], None]) -> None:
+        write()
         waiting, self._unwritten = self._unwritten, {}
         try:
             log_artifacts(self.recorder, self.run_id, waiting)

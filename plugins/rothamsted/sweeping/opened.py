@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rothamsted import places, tags
+from rothamsted import outer_command, places, tags
 from rothamsted.analysis.read_search import read_search
 from rothamsted.analysis.values import Dataset
 from rothamsted.errors import StoreError
@@ -138,7 +138,7 @@ class Opened:
 
     def end_run(self, status: RunStatus) -> None:
         """End the sweep's run, unless MLflow itself ends it or another process decides."""
-        if self.lease.token and current_run_id() != self.sweep_run_id:
+        if self.lease.token and (current_run_id() != self.sweep_run_id or outer_command.is_gone()):
             self.recorder.end_run(self.sweep_run_id, status, time.time_ns() // 1_000_000)
         self.recorder.flush()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the same for type checkers
     from rothamsted.tracking.curve_reader import Curve, read_curves
     from rothamsted.tracking.environment import environment_text, git_commit
     from rothamsted.tracking.experiment import experiment_id, save_view
-    from rothamsted.tracking.opening import open_recorder
+    from rothamsted.tracking.opening import deliver_left, open_recorder
     from rothamsted.tracking.outer_run import project_address
     from rothamsted.tracking.reach import check_reachable
     from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history, states_of_runs
@@ -36,6 +36,7 @@ __all__ = [
     "Recorder",
     "check_reachable",
     "current_run_id",
+    "deliver_left",
     "environment_text",
     "experiment_id",
     "find_experiment",
@@ -67,6 +68,7 @@ _HOMES = {
     "Recorder": "recorder",
     "check_reachable": "reach",
     "current_run_id": "address",
+    "deliver_left": "opening",
     "environment_text": "environment",
     "experiment_id": "experiment",
     "find_experiment": "reader",

@@ -27,6 +27,7 @@ from rothamsted.tracking.batch import Batch, Fence, RunOpening, Waiting
 from rothamsted.tracking.checked import restored
 from rothamsted.tracking.entities import put_dataset
 from rothamsted.tracking.failures import store_error, without_password
+from rothamsted.tracking.server_says import listen_to
 
 _T = TypeVar("_T")
 
@@ -47,13 +48,16 @@ class ClientWriter:
     """See `Writer`. Runs are made at once, as the store gives their ids.
 
     There is no transaction: who holds a run is read before each request, so that one request may come too late.
-    A run whose making was answered too late is made a second time; the first one stays empty and RUNNING.
+    The making of a run whose answer did not come is looked for before it is asked for again; a server that makes it
+    only after that leaves one that is empty and RUNNING.
     """
 
     def __init__(self, uri: str) -> None:
         self.place = without_password(uri)
+        listen_to(uri)
         self.client = MlflowClient(uri)
         self._known: dict[str, _Known] = {}  # by run, until it ends
+        self._asked_for: RunOpening | None = None  # whose making was not answered
 
     def new_run_id(self) -> str:
         """See `Writer.new_run_id`."""
@@ -64,16 +68,31 @@ class ClientWriter:
         if opening.run_id:
             self.check(opening.run_id)
             return opening.run_id
-        run = self._call(
-            f"open run {opening.name!r}",
-            lambda: self.client.create_run(
-                opening.experiment_id, start_time=opening.start_ms, tags=dict(opening.tags), run_name=opening.name
-            ),
-        )
-        self._known[run.info.run_id] = _Known(tags=set(opening.tags))
+        run_id = self._made_before(opening) if opening is self._asked_for else None
+        self._asked_for = opening
+        if run_id is None:
+            run = self._call(
+                f"open run {opening.name!r}",
+                lambda: self.client.create_run(
+                    opening.experiment_id, start_time=opening.start_ms, tags=dict(opening.tags), run_name=opening.name
+                ),
+            )
+            run_id = run.info.run_id
         if opening.dataset is not None:
-            put_dataset(self.client, run.info.run_id, opening.dataset)
-        return run.info.run_id
+            used = opening.dataset
+            self._call(f"write run {run_id}", lambda: put_dataset(self.client, run_id, used))
+        self._known[run_id] = _Known(tags=set(opening.tags))
+        self._asked_for = None
+        return run_id
+
+    def _made_before(self, opening: RunOpening) -> str | None:
+        """The run that was asked for and made, but whose id did not come."""
+        wanted = f"attributes.start_time = {opening.start_ms}"
+        found = self._call(
+            f"look for run {opening.name!r}", lambda: self.client.search_runs([opening.experiment_id], wanted)
+        )
+        ids = [run.info.run_id for run in found if opening.tags.items() <= run.data.tags.items()]
+        return ids[0] if ids else None
 
     def check(self, run_id: str) -> None:
         """See `Writer.check`."""

@@ -10,11 +10,18 @@ from rothamsted.errors import StoreError
 
 _LONGEST = 300
 _FIRST_SERVER_ERROR = 500  # HTTP: below it, asking again gives the same answer
+_TOO_MANY = 429  # HTTP: requests, for now
 _PASSWORD = re.compile(r"(://[^:/@\s]+):[^@\s]+@")
 
 
 class StoreAwayError(StoreError):
-    """A store that is locked, restarting, full or cut off: trying again later may help."""
+    """A store that is locked, restarting, full or cut off: trying again later may help.
+
+    Attributes:
+        asked_seconds: In how many seconds its server wants to be asked again; None where it does not say.
+    """
+
+    asked_seconds: float | None = None
 
 
 def store_error(what: str, error: BaseException) -> StoreError:
@@ -24,9 +31,13 @@ def store_error(what: str, error: BaseException) -> StoreError:
         what: Place and deed: "sqlite:///mlflow.db: cannot write".
         error: What was raised.
     """
+    is_call = is_of_mlflow(error) and str(error).startswith("API request to")  # with its address, pool and counts
+    why = last_cause(error) if is_call else one_line(error)
     if is_away(error):
-        return StoreAwayError(f"{what}: {one_line(error)}")
-    return StoreError(f"{what}: {one_line(error)}")
+        away = StoreAwayError(f"{what}: {why}")
+        away.asked_seconds = asked_seconds(error)
+        return away
+    return StoreError(f"{what}: {why}")
 
 
 def is_away(error: BaseException) -> bool:
@@ -34,6 +45,9 @@ def is_away(error: BaseException) -> bool:
     if is_of_mlflow(error):
         raised: Any = error
         return raised.get_http_status_code() >= _FIRST_SERVER_ERROR
+    if is_of_requests(error):  # of artifacts, which MLflow passes through the server by itself
+        answer = getattr(error, "response", None)
+        return answer is None or answer.status_code >= _FIRST_SERVER_ERROR or answer.status_code == _TOO_MANY
     from sqlalchemy.exc import DBAPIError, OperationalError  # here, as a wrong name is told without SQLAlchemy
     from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -41,10 +55,27 @@ def is_away(error: BaseException) -> bool:
     return is_cut or isinstance(error, OperationalError | PoolTimeoutError)
 
 
+def asked_seconds(error: BaseException) -> float | None:
+    """Return in how many seconds the server wants to be asked again; None where it does not say."""
+    seen: BaseException | None = error
+    while seen is not None:
+        for one in (seen, *seen.args):
+            if (seconds := getattr(one, "asked_seconds", None)) is not None:
+                return seconds
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
 def is_of_mlflow(error: BaseException) -> bool:
     """Whether MLflow raised it, which it cannot have done where it was never imported."""
     module = sys.modules.get("mlflow.exceptions")
     return module is not None and isinstance(error, module.MlflowException)
+
+
+def is_of_requests(error: BaseException) -> bool:
+    """Whether the library by which MLflow talks to a server raised it."""
+    module = sys.modules.get("requests.exceptions")
+    return module is not None and isinstance(error, module.RequestException)
 
 
 def one_line(error: BaseException) -> str:
@@ -54,6 +85,14 @@ def one_line(error: BaseException) -> str:
     text = lines[0] if lines else type(cause).__name__
     text = text.split("[SQL:")[0].split("(Background on this error")[0].strip()
     return without_password(text)[:_LONGEST]
+
+
+def last_cause(error: BaseException) -> str:
+    """Return the innermost reason in one line: outer ones repeat it, wrapped in pool and retry counts."""
+    seen = error
+    while (inner := seen.__cause__ or seen.__context__) is not None:
+        seen = inner
+    return one_line(seen)
 
 
 def without_password(uri: str) -> str:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable
 
+from rothamsted import places
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
+from rothamsted.tracking.failures import without_password
+from rothamsted.tracking.kept_back import FOLDER, KeptBack
 from rothamsted.tracking.recorder import Recorder
 from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
 from rothamsted.tracking.sql.schema import why_not_sql
 from rothamsted.tracking.sql.sql_writer import SqlWriter
 from rothamsted.tracking.sql.statements import DIALECTS
+
+SERVER_WAIT_SECONDS = 600.0  # leases are renewed meanwhile, and what is measured is kept
 
 _logger = logging.getLogger(__name__)
 
@@ -19,7 +25,7 @@ _logger = logging.getLogger(__name__)
 def open_recorder(
     tracking_uri: str | None = None,
     *,
-    wait_seconds: float = WAIT_SECONDS,
+    wait_seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Recorder:
@@ -29,12 +35,15 @@ def open_recorder(
 
     Args:
         tracking_uri: The store; without it, the one that MLflow would use.
-        wait_seconds: How long a call tries again while the store is away.
+        wait_seconds: How long a call tries again while the store is away; by default `SERVER_WAIT_SECONDS` for a
+            server, which others restart, and `WAIT_SECONDS` for a database.
         clock: Gives seconds.
         sleep: Waits so many seconds.
     """
     uri = tracking_uri or current_tracking_uri()
-    retrying = Retrying(wait_seconds=wait_seconds, clock=clock, sleep=sleep)
+    place, is_server = without_password(uri), uri.startswith(("http://", "https://"))
+    wait = wait_seconds if wait_seconds is not None else SERVER_WAIT_SECONDS if is_server else WAIT_SECONDS
+    retrying = Retrying(wait_seconds=wait, clock=clock, sleep=sleep, jitter=random.random, place=place)
     reason = why_not_sql(uri)
     if reason is None:
         return Recorder(SqlWriter(uri), retrying)
@@ -42,4 +51,16 @@ def open_recorder(
         _logger.warning("%s: runs go to the store one call at a time, about ten times slower", reason)
     from rothamsted.tracking.client_writer import ClientWriter  # imports MLflow, which SQL needs not
 
-    return Recorder(ClientWriter(uri), retrying)
+    kept = KeptBack(places.home(uri) / FOLDER, place) if is_server else None
+    return Recorder(ClientWriter(uri), retrying, kept)
+
+
+def deliver_left(uri: str) -> None:
+    """Give a server what earlier processes have kept while it was away, before something is read there.
+
+    Raises:
+        StoreError: it is away.
+    """
+    if uri.startswith(("http://", "https://")) and KeptBack(places.home(uri) / FOLDER, without_password(uri)).has_left:
+        with open_recorder(uri) as recorder:
+            recorder.flush()

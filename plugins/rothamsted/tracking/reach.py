@@ -18,10 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import sqlite_path
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import last_cause, one_line, without_password
 from rothamsted.tracking.sql.schema import ANY_EXPERIMENT, complaint, is_cut_off, read_revision
 
-_TIMEOUT_SECONDS = 5
+_TIMEOUT_SECONDS = 5  # for a connection, and for a database
+_SLOW_SECONDS = 12  # a server that takes the call and is slow is given this time to answer
 _SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/NAME, http://HOST:PORT or https://HOST"
 
 
@@ -104,13 +105,13 @@ def _check_server(uri: str) -> None:
             "/api/2.0/mlflow/experiments/search",
             "GET",
             params={"max_results": 1},
-            timeout=_TIMEOUT_SECONDS,
+            timeout=(_TIMEOUT_SECONDS, _SLOW_SECONDS),
             max_retries=0,
             raise_on_status=False,
         )
     except Exception as error:  # requests, urllib3 and MLflow each raise their own
         raise StoreError(
-            f"tracking URI {place}: no answer ({_last_cause(error)}); is the server running, and is this its address?"
+            f"tracking URI {place}: no answer ({last_cause(error)}); is the server running, and is this its address?"
         ) from error
     if response.status_code in (401, 403):
         raise StoreError(
@@ -159,11 +160,3 @@ def _check_tables(place: str, tables: set[str], revision: str | None) -> None:
     wrong = complaint(tables, revision, place)
     if wrong:
         raise StoreError(f"tracking URI {wrong}")
-
-
-def _last_cause(error: BaseException) -> str:
-    """Return the innermost reason: outer ones repeat it, wrapped in pool and retry counts."""
-    seen = error
-    while (inner := seen.__cause__ or seen.__context__) is not None:
-        seen = inner
-    return one_line(seen)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from rothamsted.records import DatasetUsed, MetricPoint, RunStatus
 from rothamsted.tracking.batch import Batch, RunOpening, Writer
 from rothamsted.tracking.checked import checked_metric, checked_param, checked_tag, opening_tags
 from rothamsted.tracking.entities import put_dataset
+from rothamsted.tracking.failures import StoreAwayError
 from rothamsted.tracking.holds import Holds, checked_token
+from rothamsted.tracking.kept_back import KeptBack, KeptBackError
 from rothamsted.tracking.retrying import Retrying
 from rothamsted.tracking.run_context import context_tags
 from rothamsted.tracking.run_files import TABLES_TAG, put_file, put_text, put_texts, table_text, with_table
@@ -31,8 +35,9 @@ class Recorder:
     each request, so that one request of an old holder may still get through.
     """
 
-    def __init__(self, writer: Writer, retrying: Retrying | None = None) -> None:
+    def __init__(self, writer: Writer, retrying: Retrying | None = None, kept: KeptBack | None = None) -> None:
         self._writer = writer
+        self._kept = kept  # where the store is a server
         self._retrying = retrying or Retrying()
         self._lock = threading.RLock()
         self._batch = Batch()
@@ -185,7 +190,7 @@ class Recorder:
         """
         with self._lock:
             self._check_open()
-            if not self._holds.is_placed(run_id):
+            if self._kept or not self._holds.is_placed(run_id):
                 self.flush()
             if self._holds.token(run_id) is not None and run_id not in self._holds.lost:
                 there = self._retrying.until_done(lambda: self._writer.holder(run_id))
@@ -224,6 +229,8 @@ class Recorder:
     def flush(self, wait_seconds: float | None = None) -> None:
         """Write all that is buffered. What fails stays buffered: flushing again loses and doubles nothing.
 
+        What a server that is away should have been given is kept in a file, and delivered before anything newer.
+
         Args:
             wait_seconds: How long to try again while the store is away; by default as long as the recorder
                 was opened with.
@@ -233,24 +240,54 @@ class Recorder:
         """
         with self._lock:
             self._check_open()
-            if not self._batch:
-                return
-            batch = self._batch
-            fence = self._holds.fence(batch.runs)
-            lost = self._retrying.until_done(lambda: self._writer.write(batch, fence), wait_seconds=wait_seconds)
-            self._writable -= batch.ended()
-            self._batch = batch.texts()
-            self._holds.written(fence)
-            self._lose(lost)
-            put_texts(self._writer, self._batch)
-            self._holds.forget_released(self._batch.runs)
+            try:
+                self._write(wait_seconds)
+            except StoreError as error:
+                if self._kept is None or not isinstance(error.__cause__, StoreAwayError):
+                    raise
+                self._keep(error.__cause__)
+                raise KeptBackError(f"{error}; what waits in {self._kept.folder} is delivered later") from error
+
+    def deliver_left(self) -> None:
+        """Give a server what ended processes have kept for it; what is read after that is all that there is.
+
+        Raises:
+            StoreError: it is away.
+        """
+        if self._kept is not None and self._kept.has_left:
+            self.flush()
+
+    def pass_on(self) -> None:
+        """Write all that is buffered, or keep it in a file where a server is away: training goes on.
+
+        Raises:
+            StoreError: the store refuses; or it is away and not a server.
+        """
+        with self._lock:
+            if self._kept is None:
+                self.flush()
+            elif self._kept.is_due:
+                with suppress(KeptBackError):
+                    self.flush(0.0)
+            else:
+                self._keep(None)
+
+    def give_up_when(self, asked: Callable[[], bool]) -> None:
+        """Wait no longer for a store that is away when this says so."""
+        self._retrying = replace(self._retrying, gives_up=asked)
 
     def close(self) -> None:
-        """Flush and let go; the recorder takes nothing more."""
+        """Flush and let go; the recorder takes nothing more. What a server that is away cannot take is kept."""
         with self._lock:
-            if not self._is_closed:
+            if self._is_closed:
+                return
+            if self._kept:
+                with suppress(KeptBackError):
+                    self.flush(0.0)
+                self._kept.let_go()
+            else:
                 self.flush()
-                self._is_closed = True
+            self._is_closed = True
 
     def __enter__(self) -> Recorder:
         return self
@@ -259,6 +296,32 @@ class Recorder:
         self.close()
 
     # ---- within ----
+
+    def _write(self, wait_seconds: float | None) -> None:
+        kept = self._kept
+        if kept is not None and (kept or kept.has_left):
+            self._lose(self._retrying.until_done(lambda: kept.deliver(self._writer), wait_seconds=wait_seconds))
+        if not self._batch:
+            return
+        batch = self._batch
+        fence = self._holds.fence(batch.runs)
+        lost = self._retrying.until_done(lambda: self._writer.write(batch, fence), wait_seconds=wait_seconds)
+        self._writable -= batch.ended()
+        self._batch = batch.texts()
+        self._holds.written(fence)
+        self._lose(lost)
+        self._retrying.until_done(lambda: put_texts(self._writer, self._batch), wait_seconds=wait_seconds)
+        self._holds.forget_released(self._batch.runs)
+
+    def _keep(self, why: BaseException | None) -> None:
+        """Keep in the file what is buffered."""
+        if self._kept is not None:
+            fence = self._holds.fence(self._batch.runs)
+            self._kept.keep(self._batch, fence, why)
+            self._writable -= self._batch.ended()
+            self._holds.written(fence)
+            self._batch = Batch()
+            self._holds.forget_released(())
 
     def _set_state(self, run_id: str, status: RunStatus, end_ms: int | None) -> None:
         with self._lock:
@@ -270,7 +333,7 @@ class Recorder:
             self.flush()  # the run has to be there
             is_ours = self.confirm(run_id)
         if is_ours:
-            put()
+            self._retrying.until_done(put)
 
     def _hold(self, run_id: str, token: int) -> None:
         if self._holds.token(run_id) not in (None, token) and run_id in self._batch:

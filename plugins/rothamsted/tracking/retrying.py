@@ -1,7 +1,10 @@
-"""Try again, with longer and longer pauses, while a store is away."""
+"""Try again, with longer and longer pauses, while a store is away, and say so."""
 
 from __future__ import annotations
 
+import logging
+import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,18 +20,37 @@ _T = TypeVar("_T")
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 WAIT_SECONDS = 60.0  # a database server that is restarted is back by then
+STOP_SECONDS = 0.5  # between two looks whether it is waited for any longer
+QUIET_SECONDS = 10.0  # a shorter absence is not worth a line
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retrying:
-    """How long to go on trying, by which clock."""
+    """How long to go on trying, by which clock.
+
+    Attributes:
+        wait_seconds: After this time a store that is away is given up.
+        clock: Gives seconds.
+        sleep: Waits so many seconds.
+        jitter: Gives a number from 0 to 1, by which half of each pause is left out: many workers whose server was away
+            do not all come back at once.
+        gives_up: Asked while a store is away; True: it is not waited for any longer.
+        place: What a line on the terminal calls the store; without it nothing is said.
+    """
 
     wait_seconds: float = WAIT_SECONDS
-    clock: Callable[[], float] = time.monotonic  # seconds
+    clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = float
+    gives_up: Callable[[], bool] | None = None
+    place: str = ""
 
     def until_done(self, task: Callable[[], _T], *, wait_seconds: float | None = None) -> _T:
         """Do a task that is safe to be done again; while the store is away, again and again.
+
+        A server that says when to ask again is not asked before.
 
         Args:
             task: What to do.
@@ -39,15 +61,74 @@ class Retrying:
         """
         wait = self.wait_seconds if wait_seconds is None else wait_seconds
         give_up, pause = self.clock() + wait, FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return task()
-            except StoreAwayError as error:
-                left = give_up - self.clock()
-                if left <= 0:
-                    raise StoreError(f"{error}; gave up after {wait:g} s") from error
-                self.sleep(min(pause, left))
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        saying = Saying(place=self.place, clock=self.clock, wait_seconds=wait)
+        if self.place.startswith("http"):  # a call may hang for long before it fails
+            saying.begin()
+        try:
+            while True:
+                try:
+                    return task()
+                except StoreAwayError as error:
+                    saying.begin()
+                    left, asked = give_up - self.clock(), error.asked_seconds or 0.0
+                    if left <= 0 or asked > left:
+                        asks = f"; it asks to be left for {asked:.0f} s" if asked else ""
+                        raise StoreError(f"{error}{asks}; gave up after {wait - max(left, 0):.0f} s") from error
+                    if self._is_stopped(max(asked, min(pause * (1 - 0.5 * self.jitter()), left))):
+                        raise StoreError(f"{error}; stopped while it was away") from error
+                    pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        except BaseException:
+            saying.give_up()
+            raise
+        finally:
+            saying.end()
+
+    def _is_stopped(self, seconds: float) -> bool:
+        """Sleep for so long; True: stopped meanwhile."""
+        if self.gives_up is None:
+            self.sleep(seconds)
+            return False
+        until = self.clock() + seconds
+        while (left := until - self.clock()) > 0 and not self.gives_up():
+            self.sleep(min(left, STOP_SECONDS))
+        return self.gives_up()
+
+
+class Saying:
+    """Says on the terminal that something takes long, while it does, and when it is over."""
+
+    def __init__(self, *, place: str, clock: Callable[[], float], wait_seconds: float) -> None:
+        """`place` is what the store is called (empty: nothing is said), `clock` gives seconds."""
+        self._place, self._clock, self._wait_seconds = place, clock, wait_seconds
+        self._began, self._is_said = clock(), False
+        self._timer: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """From now on it is said after a while; calling it again changes nothing."""
+        if self._place and self._timer is None:
+            self._timer = threading.Timer(QUIET_SECONDS, self._say)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def give_up(self) -> None:
+        """It was not done: whoever asked says so."""
+        self._place = ""
+
+    def end(self) -> None:
+        """It is done; that is said where it was said that it takes long."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._place and self._is_said:
+            _logger.warning("%s: answers again after %.0f s", self._place, self._clock() - self._began)
+
+    def _say(self) -> None:
+        self._is_said = True
+        _logger.warning(
+            "%s: no answer for %.0f s; what is to be written waits, and is tried for %.0f s",
+            self._place,
+            QUIET_SECONDS,
+            self._wait_seconds,
+        )
 
 
 def reading(what: str, task: Callable[[], _T]) -> _T:
@@ -69,4 +150,4 @@ def reading(what: str, task: Callable[[], _T]) -> _T:
                 raise
             raise store_error(what, error) from error
 
-    return Retrying().until_done(attempt)
+    return Retrying(jitter=random.random, place=what.rpartition(": ")[0]).until_done(attempt)

@@ -109,6 +109,7 @@ class Coordinator:
             self.progress.say(f"conditions: {exhausted_text(self.opened.sweep)}")
         self.progress.open(data)
         with stop_on_signals(self._say_stopping) as stop:
+            self.opened.recorder.give_up_when(stop)
             try:
                 self._decide()
                 if not self._is_over:

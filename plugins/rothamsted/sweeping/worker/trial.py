@@ -64,6 +64,7 @@ class TrialRun:
             LostError: the trial is not ours any more.
         """
         assignment = assignment_of(context, lease)
+        context.recorder.deliver_left()  # what an earlier holder measured while the server was away is read, too
         earlier = restore(context, lease, assignment)
         if context.is_rescored:
             rescore(context, lease, assignment, earlier)
@@ -266,7 +267,7 @@ class TrialRun:
         if self.assignment.has_run:
             self.context.recorder.log(self.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value})
             self.context.recorder.end_run(self.run_id, RunStatus.KILLED, now_ms())
-        self.context.recorder.flush()
+        self.context.recorder.pass_on()
 
     # ---- within ----
 

@@ -69,6 +69,7 @@ class Worker:
         self._renewer = Renewer(self.context.sweep.execution.lease_seconds)
         self._why_stopped, asked = "", self.should_stop
         self.should_stop = lambda: bool(self._why_stopped) or asked()
+        self.context.recorder.give_up_when(self.should_stop)
         self._starter: Starter | None = None
         if isinstance(self.context.study, ForeignStudy):
             self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._events.say)
@@ -91,7 +92,7 @@ class Worker:
         finally:
             if self._starter is not None:
                 self._starter.close()
-            self.context.recorder.flush()
+            self.context.recorder.pass_on()
         if self._why_stopped:
             raise UserError(self._why_stopped)
 
@@ -275,7 +276,7 @@ class Worker:
         trial, replicate = member
         trial.log(replicate, measured)
         if time.monotonic() - self._flushed_at > FLUSH_SECONDS:
-            self.context.recorder.flush()
+            self.context.recorder.pass_on()
             self._flushed_at = time.monotonic()
 
     def _checkpoint_folder(self, members: Sequence[Member]) -> Path:

@@ -132,7 +132,10 @@ def client_of(uri: str) -> MlflowClient:
     """Return MLflow's client for a store; see `check_schema` for what is refused."""
     from mlflow import MlflowClient
 
+    from rothamsted.tracking.server_says import listen_to
+
     check_schema(uri)
+    listen_to(uri)
     return MlflowClient(uri)
 
 
