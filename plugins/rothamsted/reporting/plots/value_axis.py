@@ -73,7 +73,7 @@ def value_axis(
     finite[np.abs(finite) < ROUNDING * np.median(np.abs(finite))] = 0.0
     is_flat = better != "higher" and (is_ratio or _is_flat(finite))
     is_log = is_spread(finite) or (is_flat and is_spread(finite, FLAT_SPAN))
-    is_log = is_log and sum((np.asarray(part) <= 0).sum() for part in ends) <= MOST_CUT * len(finite)
+    is_log = is_log and bool(sum((np.asarray(part) <= 0).sum() for part in ends) <= MOST_CUT * len(finite))
     kept = _not_far(finite, better, is_log=is_log) if is_cut else finite
     low, high = _with_ends(kept, ends, is_log=is_log)
     n_beyond = len(finite) - len(kept)
