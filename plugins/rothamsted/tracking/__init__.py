@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the same for type checkers
     from rothamsted.tracking.curve_reader import Curve, read_curves
     from rothamsted.tracking.environment import environment_text, git_commit
     from rothamsted.tracking.experiment import experiment_id, save_view
-    from rothamsted.tracking.opening import deliver_left, open_recorder
+    from rothamsted.tracking.opening import deliver_left, open_recorder, wait_until_reachable
     from rothamsted.tracking.outer_run import project_address
     from rothamsted.tracking.reach import check_reachable
     from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history, states_of_runs
@@ -60,6 +60,7 @@ __all__ = [
     "tracking_uri",
     "ui_address",
     "ui_command",
+    "wait_until_reachable",
 ]
 
 _HOMES = {
@@ -92,5 +93,6 @@ _HOMES = {
     "tracking_uri": "address",
     "ui_address": "address",
     "ui_command": "address",
+    "wait_until_reachable": "opening",
 }
 __getattr__, __dir__ = at_first_use(__name__, _HOMES, globals())

@@ -11,6 +11,7 @@ from rothamsted import places
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
 from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.kept_back import FOLDER, KeptBack
+from rothamsted.tracking.reach import check_reachable
 from rothamsted.tracking.recorder import Recorder
 from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
 from rothamsted.tracking.sql.schema import why_not_sql
@@ -53,6 +54,20 @@ def open_recorder(
 
     kept = KeptBack(places.home(uri) / FOLDER, place) if is_server else None
     return Recorder(ClientWriter(uri), retrying, kept)
+
+
+def wait_until_reachable(uri: str, *, gives_up: Callable[[], bool]) -> None:
+    """Return when a store can be reached; a server that is away is waited for as writing waits for it.
+
+    Args:
+        uri: The store.
+        gives_up: Asked meanwhile; True: it is not waited for any longer.
+
+    Raises:
+        StoreError: It refuses, or is away for too long.
+    """
+    wait = Retrying(wait_seconds=SERVER_WAIT_SECONDS, jitter=random.random, gives_up=gives_up)
+    wait.until_done(lambda: check_reachable(uri))
 
 
 def deliver_left(uri: str) -> None:

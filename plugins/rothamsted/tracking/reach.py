@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import urlparse
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.address import sqlite_path
-from rothamsted.tracking.failures import last_cause, one_line, without_password
+from rothamsted.tracking.failures import StoreAwayError, last_cause, one_line, without_password
 from rothamsted.tracking.sql.schema import ANY_EXPERIMENT, complaint, is_cut_off, read_revision
 
 _TIMEOUT_SECONDS = 5  # for a connection, and for a database
@@ -28,6 +28,8 @@ _SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/NAME, http://HOST:PORT or htt
 
 def check_reachable(uri: str) -> None:
     """Raise StoreError, within seconds, unless the store is there or can be created; create nothing.
+
+    It is `StoreAwayError` where a server, MLflow's or PostgreSQL's, does not answer, or answers that it cannot now.
 
     Checked are: for SQLite the folder, the file, and whether it is MLflow's; for PostgreSQL a connection and
     the same; for a server an answer to a search. MySQL and SQL Server are taken at their scheme.
@@ -89,7 +91,8 @@ def _check_postgresql(uri: str) -> None:
             f"tracking URI {place}: {one_line(error)}; install it with `pip install 'rothamsted[postgres]'`"
         ) from error
     except SQLAlchemyError as error:
-        raise StoreError(f"tracking URI {place}: cannot connect: {one_line(error)}") from error
+        kind = StoreAwayError if isinstance(error, OperationalError) else StoreError
+        raise kind(f"tracking URI {place}: cannot connect: {one_line(error)}") from error
     _check_tables(place, tables, revision)
 
 
@@ -110,13 +113,18 @@ def _check_server(uri: str) -> None:
             raise_on_status=False,
         )
     except Exception as error:  # requests, urllib3 and MLflow each raise their own
-        raise StoreError(
+        raise StoreAwayError(
             f"tracking URI {place}: no answer ({last_cause(error)}); is the server running, and is this its address?"
         ) from error
     if response.status_code in (401, 403):
         raise StoreError(
             f"tracking URI {place}: refused (HTTP {response.status_code}); set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD, or have the server allow this host name"
+        )
+    if response.status_code == 429 or response.status_code >= 500:
+        raise StoreAwayError(
+            f"tracking URI {place}: answers HTTP {response.status_code}; is the server behind it running, and is this "
+            "its address?"
         )
     if response.status_code != 200 or not response.headers.get("content-type", "").startswith("application/json"):
         raise StoreError(

@@ -29,7 +29,7 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, uses_gpu: bo
     arguments |= {} if function is None else {"function": function}
     return Job(
         entry=ENTRY,
-        arguments={**arguments, "tells_warnings": True},
+        arguments={**arguments, "waits_for_server": True, "tells_warnings": True},
         environment={"MLFLOW_TRACKING_URI": tracking_uri, places.HOME: str(places.home(tracking_uri))},
         python_flags=_flags(sweep),
         options=_options(sweep, uses_gpu),

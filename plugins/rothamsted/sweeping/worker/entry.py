@@ -42,6 +42,7 @@ def work(
     should_stop: Callable[[], bool],
     tracking_uri: str | None = None,
     until: float | None = None,
+    waits_for_server: bool = False,
     tells_warnings: bool = False,
     function: str | None = None,
 ) -> WhyLeft:
@@ -55,6 +56,7 @@ def work(
         tracking_uri: where its record is; None: MLflow's own settings say.
         until: unix seconds after which no further trial is claimed.
         function: where the study's function lies; None: the study is found as the sweep names it.
+        waits_for_server: a tracking server that is away is waited for: it was there when the sweep began.
         tells_warnings: emit warnings of the engine and the study as notes, for where nobody sees standard error.
 
     Raises:
@@ -62,7 +64,10 @@ def work(
     """
     root = find_home(Path.cwd())
     uri = tracking_uri or tracking.tracking_uri()
-    tracking.check_reachable(uri)
+    if waits_for_server:
+        tracking.wait_until_reachable(uri, gives_up=should_stop)
+    else:
+        tracking.check_reachable(uri)
     context = open_started(
         sweep,
         storage,
