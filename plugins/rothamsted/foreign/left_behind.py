@@ -82,6 +82,9 @@ class LeftBehind:
         Args:
             wanted: names of metrics.
             tail: the end of its output.
+
+        Raises:
+            ReportError: a number in the last line has a name that no metric can have.
         """
         points = read_history([self.run_id], uri=self.uri)[self.run_id]
         if any(point.key in wanted for point in points):

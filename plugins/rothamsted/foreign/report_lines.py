@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import UserError
+from rothamsted.recordable import metric_fault
 from rothamsted.records import MetricPoint
 
 VARIABLE = "ROTHAMSTED_REPORT"
@@ -73,9 +74,11 @@ class ReportFile:
             shown = line.decode("utf-8", errors="replace")[:_SHOWN]
             raise ReportError(f"{place}: must be a JSON object such as {_EXAMPLE}, not {shown}")
         step = found.pop(STEP, self._step + 1)
-        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
-            raise ReportError(f"{place}: step must be a whole number from 0, not {step!r}")
+        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**63:
+            raise ReportError(f"{place}: step must be a whole number from 0 below 2**63, not {step!r}")
         self._step = step
+        if fault := next(filter(None, map(metric_fault, found)), ""):
+            raise ReportError(f"{place}: {fault}")
         values = {name: _number(value) for name, value in found.items()}
         for name, value in values.items():
             if value is None:
@@ -87,6 +90,9 @@ def points_of_last_line(output: str, timestamp_ms: int) -> list[MetricPoint]:
     """The numbers in the last line of an output that is a JSON object; none where no line is.
 
     What is no number in it is for others to read, and left out.
+
+    Raises:
+        ReportError: a number's name is none of a metric.
     """
     for line in reversed(output.splitlines()):
         found = _object(line)
@@ -94,6 +100,8 @@ def points_of_last_line(output: str, timestamp_ms: int) -> list[MetricPoint]:
             step = found.pop(STEP, 1)
             step = step if isinstance(step, int) and not isinstance(step, bool) and step >= 0 else 1
             numbers = {name: _number(value) for name, value in found.items() if value is not None}
+            if fault := next((fault for name in numbers if (fault := metric_fault(name))), ""):
+                raise ReportError(f"the last line of the output: {fault}")
             return [MetricPoint(name, one, timestamp_ms, step) for name, one in numbers.items() if one is not None]
     return []
 
@@ -114,4 +122,7 @@ def _number(value: Any) -> float | None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of over 300 digits
+        return math.inf

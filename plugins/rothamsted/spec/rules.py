@@ -11,6 +11,7 @@ from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.rules_command import check_command
 from rothamsted.spec.rules_over import check_over
+from rothamsted.spec.rules_recorded import check_recorded
 from rothamsted.spec.rules_search import check_search
 from rothamsted.spec.rules_stages import check_stages
 from rothamsted.spec.rules_task import check_task
@@ -44,6 +45,7 @@ def check_rules(sweep: Sweep, document: Document) -> None:
     _check_models(sweep, document)
     check_task(sweep, document)
     check_command(sweep, document)
+    check_recorded(sweep, document)
     _check_executor(sweep, document)
 
 

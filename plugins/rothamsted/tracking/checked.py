@@ -7,21 +7,17 @@ lies in a buffer it would fail a whole transaction of other runs' results.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from rothamsted.errors import StoreError
+from rothamsted.recordable import MAX_PARAM, MAX_TAG, name_fault, text_fault
 from rothamsted.records import MetricPoint
-from rothamsted.tracking.failures import is_of_mlflow
 
 MAX_RUN_NAME_LENGTH = 250  # column runs.name of MLflow's schema
 LARGEST_FLOAT = 1.7976931348623157e308  # MLflow stores infinity as this, in either sign
 _INT64 = 2**63
-# What every MLflow takes is taken without asking it: importing MLflow takes a second.
-_SURE_NAME = re.compile(r"(?!.*\.\.?(?:/|$))[A-Za-z0-9_](?:[A-Za-z0-9_. -]|/(?![/ ]|$)){0,99}")
-_SURE_LENGTH = 5000  # of a value: MLflow 3 keeps 6,000 characters of a param and 8,000 of a tag
 
 
 def checked_key(kind: str, key: str) -> str:
@@ -64,7 +60,8 @@ def checked_run_name(name: str) -> str:
     """Return the name of a run if it has 1 to 250 characters."""
     if not name or len(name) > MAX_RUN_NAME_LENGTH:
         raise StoreError(f"run name {name[:40]!r}: has {len(name)} characters, must have 1 to {MAX_RUN_NAME_LENGTH}")
-    _check_encodable("run name", name[:40], name)
+    if fault := text_fault(name):
+        raise StoreError(f"run name {name[:40]!a}: {fault}; remove it")
     return name
 
 
@@ -96,21 +93,9 @@ def restored(value: float) -> float:
 
 
 @lru_cache(maxsize=8192)
-def _name_complaint(key: str) -> str | None:
+def _name_complaint(key: Any) -> str:
     """Say what is wrong with a name; MLflow has one rule for metrics, params and tags."""
-    if isinstance(key, str) and _SURE_NAME.fullmatch(key):
-        return None
-    from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
-
-    try:
-        _validate_metric_name(key)
-    except Exception as error:
-        if not isinstance(error, TypeError) and not is_of_mlflow(error):
-            raise
-        return f"MLflow refuses the name: {' '.join(str(error).split())}"
-    if len(key) > MAX_ENTITY_KEY_LENGTH:
-        return f"the name has {len(key)} characters, at most {MAX_ENTITY_KEY_LENGTH} are allowed"
-    return None
+    return name_fault(key) if isinstance(key, str) else "a name must be text"
 
 
 def _as_float(key: str, value: Any) -> float:
@@ -134,26 +119,6 @@ def _as_int(key: str, part: str, value: Any) -> int:
 def _checked_text(kind: str, key: str, value: Any) -> str:
     checked_key(kind, key)
     text = value if isinstance(value, str) else str(value)
-    if len(text) > _SURE_LENGTH and len(text) > (limit := _longest(kind)):
-        raise StoreError(
-            f"{kind} {key!r}: its value has {len(text)} characters, MLflow keeps at most {limit}; "
-            "log it as an artifact (log_text)"
-        )
-    _check_encodable(kind, key, text)
+    if fault := text_fault(text, most=MAX_PARAM if kind == "param" else MAX_TAG):
+        raise StoreError(f"{kind} {key!r}: {fault}; remove it, or log it as an artifact (log_text)")
     return text
-
-
-def _longest(kind: str) -> int:
-    from mlflow.utils import validation
-
-    return validation.MAX_PARAM_VAL_LENGTH if kind == "param" else validation.MAX_TAG_VAL_LENGTH
-
-
-def _check_encodable(kind: str, key: str, text: str) -> None:
-    """Refuse what some database cannot hold: PostgreSQL no NUL, none of them a lone surrogate."""
-    try:
-        if "\x00" not in text and (text.isascii() or text.encode()):
-            return
-    except UnicodeEncodeError:
-        pass
-    raise StoreError(f"{kind} {key!r}: holds a NUL or a broken character; remove it or log it as an artifact")

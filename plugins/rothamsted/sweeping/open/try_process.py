@@ -14,6 +14,7 @@ from rothamsted.errors import StudyError
 from rothamsted.foreign.left_behind import THREE_WAYS, LeftBehind
 from rothamsted.foreign.process import Exit, watch
 from rothamsted.foreign.report_lines import ReportError
+from rothamsted.recordable import metric_fault
 from rothamsted.records import Measured
 from rothamsted.spec import Sweep
 from rothamsted.sweeping.foreign_study import ForeignStudy, Starter, parameters_of
@@ -92,7 +93,12 @@ def _seen(stage: Sweep, ended: Exit, left: LeftBehind) -> TriedProcess:
         raise StudyError(f"{place}: {failure}")
     left.keep_files()
     wanted = sources_of([objective.metric for objective in stage.objectives], stage)
-    points = left.history(wanted, ended.tail)
+    try:
+        points = left.history(wanted, ended.tail)
+    except ReportError as error:
+        raise StudyError(f"{place}: {error}") from None
+    if fault := next(filter(None, (metric_fault(point.key) for point in points)), ""):
+        raise StudyError(f"{place}: {fault}")
     left.recorder.flush()
     history = with_artifacts(as_history(points), stage, left.run_id, uri=left.uri, timestamp_ms=now_ms())
     if not history:

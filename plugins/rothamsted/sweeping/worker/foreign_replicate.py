@@ -15,6 +15,7 @@ from rothamsted.errors import UserError
 from rothamsted.foreign.left_behind import THREE_WAYS, LeftBehind
 from rothamsted.foreign.process import Exit, Running, watch
 from rothamsted.foreign.report_lines import ReportError
+from rothamsted.recordable import metric_fault
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, Stopped
 from rothamsted.sweeping.foreign_study import Starter
 from rothamsted.sweeping.histories import as_history, with_artifacts
@@ -93,7 +94,11 @@ class ForeignReplicate:
         left.keep_files()
         sweep = self.context.sweep
         wanted = sources_of([objective.metric for objective in sweep.objectives], sweep)
-        logged = left.history(wanted, ended.tail if ended.code == 0 and not ended.reason else "")
+        try:
+            logged = left.history(wanted, ended.tail if ended.code == 0 and not ended.reason else "")
+        except ReportError as error:
+            bad_line, logged = bad_line or str(error), left.history(wanted, "")
+        bad_line = bad_line or next(filter(None, (metric_fault(point.key) for point in logged)), "")
         failure = "" if ended.reason == "stopped" else bad_line or left.own_failure(ended)
         ending = self._ending(ended, as_history(logged), failure)
         self._write_down(ending, frozenset((point.key, point.step) for point in logged))

@@ -15,6 +15,7 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.values import Replicate
+from rothamsted.recordable import recordable
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.sweeping import trial_summary as aggregate
@@ -150,7 +151,7 @@ class TrialRun:
         extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
         run_tags = {tags.OUTCOME: ending.outcome.value}
         if ending.reason:
-            run_tags[_REASONS.get(ending.outcome, tags.REASON)] = ending.reason[:500]
+            run_tags[_REASONS.get(ending.outcome, tags.REASON)] = recordable(ending.reason)[:500]
         if ending.outcome is Outcome.FINISHED:
             run_tags |= aggregate.kept_tags(ending)
             # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
@@ -158,11 +159,11 @@ class TrialRun:
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
         if ending.output:
             recorder.flush()
-            recorder.log_text(replicate.run_id, ending.output, OUTPUT)
+            recorder.log_text(replicate.run_id, recordable(ending.output), OUTPUT)
         recorder.end_run(replicate.run_id, ending.outcome.run_status, now_ms())
         if ending.outcome is Outcome.FAILED:
             recorder.flush()
-            recorder.log_text(replicate.run_id, ending.traceback or ending.reason, TRACEBACK)
+            recorder.log_text(replicate.run_id, recordable(ending.traceback or ending.reason), TRACEBACK)
         self.histories[replicate.run_id] = ending.history
         is_pruned = ending.outcome is Outcome.PRUNED  # for a reason that is the trial's own
         return self.assignment.replicate(
