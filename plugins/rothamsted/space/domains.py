@@ -84,10 +84,11 @@ class Range:
     def _number(self, part: str, value: Any) -> float:
         if not is_finite_number(value):
             raise DomainError(part, f"must be a finite number, not {shortened(value)}")
-        if isinstance(value, int) and abs(value) > MAX_EXACT and (self.is_integer or int(float(value)) != value):
+        if isinstance(value, int) and abs(value) >= MAX_EXACT and (self.is_integer or int(float(value)) != value):
             raise DomainError(
                 part,
-                f"{value} is beyond 2**53, {MAX_EXACT}, where a range misses whole numbers; give a list of the values",
+                f"{shortened(value)} is not below 2**53, {MAX_EXACT}, beyond which a range misses whole numbers; give a list "
+                "of the values",
             )
         if not self.is_integer:
             return float(value) + 0.0  # no -0.0

@@ -25,6 +25,7 @@ from hydra.errors import HydraException
 
 from rothamsted.space.domains import MAX_GRID_POINTS, Choice, Domain, DomainError, Range
 from rothamsted.space.space import SpaceError
+from rothamsted.space.values import shortened, unwritable
 
 _NEXT_OVERRIDE = re.compile(r"\s+(?=[~+]*[A-Za-z_][\w.@/:-]*=|~)")
 _EXAMPLE = "lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4 width=range(8,33,8)"
@@ -73,6 +74,8 @@ def values_from_hydra(text: str) -> dict[str, Any]:
         if value == "":
             raise SpaceError((name,), f"has no value; write for example {_FIXED_EXAMPLE}")
         values[name] = _value(value)
+        if reason := unwritable(values[name]):
+            raise SpaceError((name,), f"{override!r} {reason}; give a value that can be kept")
     if not values:
         raise SpaceError((), f"no parameter in {text!r}; write for example {_FIXED_EXAMPLE}")
     return values
@@ -101,6 +104,8 @@ def _split(text: str) -> list[str]:
 
 
 def _parse(override: str, example: str = _EXAMPLE) -> tuple[str, Any]:
+    if reason := unwritable(override):
+        raise SpaceError((), f"{shortened(override)} {reason}; write for example {example}")
     try:
         parsed = OverridesParser.create().parse_override(override)
     except HydraException as error:
@@ -138,7 +143,9 @@ def _from_range(value: RangeSweep) -> Domain:
     """A step range without its stop, counted in decimals so that range(0,0.3,0.1) ends at 0.2."""
     start, stop, step = (Decimal(str(part)) for part in (value.start, value.stop, value.step))
     if not all(part.is_finite() for part in (start, stop, step)) or step <= 0:
-        raise DomainError("", f"a range needs finite numbers and a step above 0, not {step}; write range(8,33,8)")
+        raise DomainError(
+            "", f"range({start},{stop},{step}) needs finite numbers and a step above 0; write range(8,33,8)"
+        )
     n_values = math.ceil((stop - start) / step)
     if n_values < 1:
         raise DomainError("", f"range({start},{stop},{step}) holds no value; the stop is not part of it")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from rothamsted.errors import SpecError
+from rothamsted.space import shortened, unwritable
 from rothamsted.spec.exponents import Exponent
 
 KeyPath = tuple[str | int, ...]
@@ -112,6 +113,33 @@ def parse_override(key: str, text: str) -> Any:
     return _Reader(source="", places={}, is_shell=True).read(node, (key,))
 
 
+def check_plain(document: Document) -> None:
+    """Refuse values that nothing can keep: infinite numbers and NaN, NUL, half characters; in keys, too.
+
+    Raises:
+        SpecError: at the place of the value.
+    """
+    for path, value in _leaves((), document.data):
+        if reason := unwritable(value):
+            is_number = isinstance(value, float)
+            rule = "must be a finite number" if is_number else f"{reason}, which no text of a sweep may; remove it"
+            raise document.error(path, f"{rule}, not {value!r}" if is_number else f"{shortened(value)} {rule}")
+
+
+def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
+    """Each single value and each key below a value, with its place."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            if isinstance(key, str) and unwritable(key):
+                yield path, key
+            yield from _leaves((*path, key), below)
+    elif isinstance(value, (list, tuple)):
+        for place, below in enumerate(value):
+            yield from _leaves((*path, place), below)
+    else:
+        yield path, value
+
+
 def _compose(text: str, place: str) -> yaml.Node | None:
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
@@ -179,7 +207,10 @@ class _Reader:
     def _text(self, node: yaml.Node, path: KeyPath, text: str) -> Any:
         if _NOT_FINITE.fullmatch(text):
             raise self._error(node, path, f"must be a finite number, not {text}")
-        return Exponent(text) if _NUMBER.fullmatch(text) and math.isfinite(float(text)) else text
+        if not _NUMBER.fullmatch(text):
+            return text
+        self._check_held(node, path, text)
+        return Exponent(text)
 
     def _number(self, node: yaml.Node, path: KeyPath, text: str) -> int | float:
         if _NOT_FINITE.fullmatch(text):
@@ -187,10 +218,15 @@ class _Reader:
         if node.tag == f"{_TAG}int" and _DECIMAL.fullmatch(text):
             return int(text)
         if node.tag == f"{_TAG}float" and _NUMBER.fullmatch(text):
+            self._check_held(node, path, text)
             return float(text)
         raise self._error(
             node, path, f"{text} is not a decimal number; YAML reads it in base 2, 8, 16 or 60: write it out"
         )
+
+    def _check_held(self, node: yaml.Node, path: KeyPath, text: str) -> None:
+        if not math.isfinite(float(text)):
+            raise self._error(node, path, f"{text} is more than a float holds; give a smaller number, or quote a text")
 
     def _place(self, node: yaml.Node) -> str:
         return "command line" if self.is_shell else f"{self.source}:{node.start_mark.line + 1}"

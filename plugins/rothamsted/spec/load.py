@@ -18,7 +18,7 @@ from rothamsted.metric import Metric
 from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
 from rothamsted.spec.directions import with_declared_directions
-from rothamsted.spec.document import Document, KeyPath, read_document
+from rothamsted.spec.document import Document, KeyPath, check_plain, read_document
 from rothamsted.spec.exponents import has_exponent, validated
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
@@ -63,6 +63,7 @@ SWEEP_KEYS = frozenset(KEYS) | KNOWN_LATER
 _READ_APART = frozenset(  # by themselves, or with the study or the project
     {"space", "parameters", "enqueue", "pruner", PARAMETERS_FILE, "study", "project", *PROJECT_KEYS, UNDECLARED}
 )
+_FILLED_IN = frozenset({"project", *PROJECT_KEYS, "command", "storage"})  # by the engine itself, too
 
 
 def load_sweep(
@@ -106,10 +107,13 @@ def load_sweep(
     document, written = with_short_forms(document, overrides or {}, SWEEP_KEYS)
     in_file = expand_short_forms(document)
     document, given = override_sweep_keys(in_file, written, SWEEP_KEYS)
+    check_plain(document)
+    check_plain(Document(source="command line", data=dict(given.values), places={}))
     check_available(document)
     document = with_command_defaults(document)
     _check_values(document)
     target = find_target(document, parameter_names, known_studies, project_parameters, aliases_of)
+    _check_not_ambiguous(written, given, target)
     if target.aliases:  # once more, now that each parameter can be called by its own name, in the file and beside it
         document, given = override_sweep_keys(with_own_names(in_file, target), written, SWEEP_KEYS, target.aliases)
         document = with_own_names(document, target)
@@ -190,6 +194,19 @@ def _known_parameters(given: GivenParameters, target: Target, document: Document
             raise at.error((name,), reason)
         _check_not_staged(at, name, document)
     return flat
+
+
+def _check_not_ambiguous(written: Mapping[str, str], given: GivenParameters, target: Target) -> None:
+    """An override that is a key of a sweep file and a parameter of a foreign project: nobody can say which is meant."""
+    for key in written if target.is_open else ():
+        is_own = key in target.parameters and key != target.seed_parameter
+        if is_own and key in SWEEP_KEYS and key not in _FILLED_IN and key not in given.below:
+            at = Document(source="command line", data={}, places={})
+            reason = (
+                f"is a key of a sweep file and a parameter of {target.label}; for the parameter give "
+                f"parameters.{key}={written[key]}, for the key write it in the sweep file"
+            )
+            raise at.error((key,), reason)
 
 
 def _check_not_staged(at: Document, name: str, document: Document) -> None:
