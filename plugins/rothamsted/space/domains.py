@@ -87,8 +87,8 @@ class Range:
         if isinstance(value, int) and abs(value) >= MAX_EXACT and (self.is_integer or int(float(value)) != value):
             raise DomainError(
                 part,
-                f"{shortened(value)} is not below 2**53, {MAX_EXACT}, beyond which a range misses whole numbers; give a list "
-                "of the values",
+                f"{shortened(value)} is not below 2**53, {MAX_EXACT}, beyond which a range misses whole numbers; give "
+                "a list of the values",
             )
         if not self.is_integer:
             return float(value) + 0.0  # no -0.0

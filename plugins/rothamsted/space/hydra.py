@@ -143,9 +143,8 @@ def _from_range(value: RangeSweep) -> Domain:
     """A step range without its stop, counted in decimals so that range(0,0.3,0.1) ends at 0.2."""
     start, stop, step = (Decimal(str(part)) for part in (value.start, value.stop, value.step))
     if not all(part.is_finite() for part in (start, stop, step)) or step <= 0:
-        raise DomainError(
-            "", f"range({start},{stop},{step}) needs finite numbers and a step above 0; write range(8,33,8)"
-        )
+        what = f"range({start},{stop},{step})"
+        raise DomainError("", f"{what} needs finite numbers and a step above 0; write range(8,33,8)")
     n_values = math.ceil((stop - start) / step)
     if n_values < 1:
         raise DomainError("", f"range({start},{stop},{step}) holds no value; the stop is not part of it")
