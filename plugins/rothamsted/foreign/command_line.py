@@ -102,6 +102,9 @@ class CommandLine:
             (scratch / OUTPUT_FOLDER).mkdir(parents=True, exist_ok=True)
         return self._arguments(values, scratch)
 
+    def check_environment(self, manager: str | None = None) -> None:
+        """Nothing: it runs in the environment that is there."""
+
     def environment_prefix(self, manager: str | None = None) -> str:
         """Nothing: it runs in the environment that is there."""
         return ""

@@ -48,11 +48,9 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
     Raises:
         UserError: in one line.
     """
-    data_digest, digest_of_code = digest_of_first_data(whole, study), digest_of_target(whole, study, place.root)
-    rows = rows_in_every_condition(whole, study)
+    data_digest, rows = ask_target(whole, study)
+    digest_of_code = digest_of_target(whole, study, place.root)
     outer = ask_stores(whole.storage, place, default_experiment=whole.experiment)
-    check_params(sweep_params(whole, study))
-    check_params(_longest_params(whole))
     record = started_record(whole.storage, whole.name)
     if record is not None:
         growth_since(whole, record, data_digest, tracking_uri=place.tracking_uri)
@@ -60,6 +58,23 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
         check_confirm_study(whole, record)
     check_later_stages(whole, record)
     return Asked(record=record, data_digest=data_digest, rows=rows, digest_of_code=digest_of_code, outer=outer)
+
+
+def ask_target(whole: Sweep, study: Study | ForeignStudy) -> tuple[str | None, Mapping[str, int]]:
+    """Ask what is trained for its data, its environment and what is recorded of it: of a start and of `check`.
+
+    Returns:
+        The digest of the first condition's data, and metric -> over how many rows it is a share.
+
+    Raises:
+        UserError: in one line.
+    """
+    data_digest, rows = digest_of_first_data(whole, study), rows_in_every_condition(whole, study)
+    if isinstance(study, ForeignStudy):
+        study.project.check_environment(whole.execution.env_manager)
+    check_params(sweep_params(whole, study))
+    check_params(_longest_params(whole))
+    return data_digest, rows
 
 
 def ask_stores(storage: str, place: Place, *, default_experiment: str | None) -> tracking.FoundRun | None:

@@ -23,7 +23,7 @@ from rothamsted.studies import Study
 from rothamsted.studies.function.printed import hidden
 from rothamsted.studies.repeated import repeat
 from rothamsted.sweeping.foreign_study import ForeignStudy, warnings_of
-from rothamsted.sweeping.open.asked import digest_of_first_data
+from rothamsted.sweeping.open.asked import ask_target
 from rothamsted.sweeping.open.estimate import MOST_SECONDS, middle_of, tried
 from rothamsted.sweeping.open.warm_start import known_from
 
@@ -34,7 +34,7 @@ def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, i
     Raises:
         UserError: as `open_sweep` would.
     """
-    digest = digest_of_first_data(sweep, study)
+    digest, _ = ask_target(sweep, study)
     size = plan(sweep)
     rows = {
         "sweep": f"{sweep.name} ({_target(study)})",

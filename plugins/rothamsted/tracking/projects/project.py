@@ -5,7 +5,6 @@ Apart, because only this knows MLflow's projects API; what runs the command (`ro
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shlex
@@ -20,19 +19,15 @@ import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.projects._project_spec import EntryPoint
 from mlflow.projects._project_spec import Project as Specification
-from mlflow.projects.backend.local import _env_type_to_env_manager
 from mlflow.projects.utils import load_project
-from mlflow.utils.conda import get_or_create_conda_env
-from mlflow.utils.environment import _PythonEnv
-from mlflow.utils.process import ShellCommandException
-from mlflow.utils.virtualenv import _create_virtualenv, _get_mlflow_virtualenv_root, _get_virtualenv_name
+from mlflow.utils.file_utils import get_local_path_or_none
 
 from rothamsted.tracking.failures import one_line, without_password
 from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
+from rothamsted.tracking.projects.environment import Environment
 from rothamsted.tracking.projects.fetch import ProjectError, fetch, folder_digest
 
 CACHE = Path(".rothamsted", "projects")
-ENV_MANAGERS = ("local", "virtualenv", "uv", "conda")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +96,14 @@ class Project:
         """Refuse parameters that the command cannot be made of; one that is not declared is added as `--name value`.
 
         Raises:
-            ProjectError: a parameter without default is missing, a URI is none, a value would be read by the shell.
+            ProjectError: a parameter without default is missing, a URI is none, a path is not there, a value would be
+                read by the shell.
         """
         in_quotes = placeholders_in_quotes(self.command)
+        texts = _as_texts(parameters)
         try:
-            self._entry.compute_parameters(_as_texts(parameters), None)
+            self._entry.compute_parameters(texts, None)
+            self._check_paths(texts)
         except MlflowException as error:
             raise ProjectError(f"{self._place}: {one_line(error)}") from None
         for name, declared in self.parameters.items():
@@ -144,30 +142,18 @@ class Project:
         arguments = argument_list(text)
         return text if arguments is None else arguments
 
+    @property
+    def environment(self) -> Environment:
+        """The environment that its command runs in."""
+        return Environment(folder=self.folder, specification=self._specification)
+
+    def check_environment(self, env_manager: str | None = None) -> None:
+        """As `Environment.check`."""
+        self.environment.check(env_manager)
+
     def environment_prefix(self, env_manager: str | None = None) -> str:
-        """Prepare the project's own environment, once, as MLflow does; the shell commands that activate it.
-
-        Args:
-            env_manager: one of ENV_MANAGERS; None for MLflow's choice by the kind of environment.
-
-        Returns:
-            To be put before the command with ` && `; empty for "local".
-
-        Raises:
-            ProjectError: the manager is unknown, not installed, or fails.
-        """
-        manager = env_manager or _env_type_to_env_manager(self._specification.env_type)
-        place = f"project {str(self.folder)!r}: environment by {manager}"
-        if manager not in ENV_MANAGERS:
-            raise ProjectError(f"{place}: must be one of {', '.join(ENV_MANAGERS)}")
-        if manager == "local":
-            return ""
-        if manager == "conda" and self._specification.env_type != "conda_env":
-            raise ProjectError(f"{place}: the project has no conda_env; use virtualenv, uv or local")
-        try:
-            return self._conda() if manager == "conda" else self._virtualenv(manager)
-        except (MlflowException, ShellCommandException, OSError, yaml.YAMLError) as error:
-            raise ProjectError(f"{place}: cannot be made: {_last_line(error)}") from None
+        """As `Environment.prefix`."""
+        return self.environment.prefix(env_manager)
 
     # ---- within ----
 
@@ -175,27 +161,16 @@ class Project:
     def _place(self) -> str:
         return f"project {str(self.folder)!r}: entry point {self.entry_point!r}"
 
-    def _virtualenv(self, manager: str) -> str:
-        config = self._specification.env_config_path
-        if self._specification.env_type == "conda_env":
-            wanted = _PythonEnv.from_conda_yaml(config)
-        else:
-            wanted = _PythonEnv.from_yaml(config) if config else _PythonEnv()
-        top = Path(_get_mlflow_virtualenv_root())
-        top.mkdir(parents=True, exist_ok=True)
-        with (top / ".lock").open("w") as lock:  # two sweeps that begin at once make it once
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            return _create_virtualenv(
-                local_model_path=self.folder,
-                python_env=wanted,
-                env_dir=top / _get_virtualenv_name(wanted, self.folder),
-                env_manager="uv" if manager == "uv" else "virtualenv",
-                capture_output=True,
-            )
+    def _check_paths(self, texts: Mapping[str, str]) -> None:
+        """Refuse a path on this machine that is not there, in MLflow's words; one elsewhere is fetched by a replicate.
 
-    def _conda(self) -> str:
-        made: Any = get_or_create_conda_env(self._specification.env_config_path, capture_output=True)
-        return " && ".join(made.get_activate_command())
+        Raises:
+            MlflowException: names the parameter.
+        """
+        for name, declared in self._entry.parameters.items():
+            value = texts.get(name, declared.default)
+            if declared.type == "path" and value is not None and get_local_path_or_none(str(value)) is not None:
+                declared.compute_value(str(value), os.curdir, 0)
 
 
 def open_project(uri: str, entry_point: str = "main", version: str | None = None, *, root: Path) -> Project:
@@ -285,9 +260,3 @@ def _named(entry: EntryPoint, place: str) -> tuple[str, ...]:
 
 def _as_texts(parameters: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in parameters.items()}
-
-
-def _last_line(error: BaseException) -> str:
-    """The last line of what a program wrote before it failed."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
