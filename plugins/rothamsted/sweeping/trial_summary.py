@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from rothamsted.analysis.race_words import race_note
 from rothamsted.analysis.told_replicates import as_told
 from rothamsted.analysis.values import Replicate
 from rothamsted.metric import TEST_PREFIX, Metric, declared
+from rothamsted.recordable import recordable
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.search import Told
 from rothamsted.space import Choice
@@ -258,6 +260,12 @@ def last_ms(results: Iterable[Replicate], histories: Mapping[str, Sequence[Measu
     """The time of the last measurement behind a summary: the same whenever it is written; now without any."""
     finished = [histories.get(r.run_id) for r in results if r.outcome == Outcome.FINISHED]
     return max((history[-1].timestamp_ms for history in finished if history), default=now_ms())
+
+
+def as_recorded(ending: Ending) -> Ending:
+    """An ending whose texts, which are the training's own, any database keeps."""
+    texts = {name: recordable(getattr(ending, name)) for name in ("reason", "traceback", "output")}
+    return replace(ending, **texts)
 
 
 def condition_tag(sweep: Sweep, condition: Mapping[str, Any]) -> dict[str, str]:

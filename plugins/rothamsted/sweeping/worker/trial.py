@@ -15,7 +15,6 @@ from typing import Any
 from rothamsted import tags
 from rothamsted.analysis.objectives import objective_key
 from rothamsted.analysis.values import Replicate
-from rothamsted.recordable import recordable
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.search import Lease, LostError, ToldTrial
 from rothamsted.sweeping import trial_summary as aggregate
@@ -140,7 +139,7 @@ class TrialRun:
 
     def end(self, replicate: ReplicateRun, ending: Ending) -> Replicate:
         """Write how a replicate ended, its ending being complete; whether its result is kept is the worker's."""
-        sweep, recorder = self.context.sweep, self.context.recorder
+        sweep, recorder, ending = self.context.sweep, self.context.recorder, aggregate.as_recorded(ending)
         scores: tuple[float, ...] = ()
         extra: list[MetricPoint] = []
         if ending.outcome is Outcome.FINISHED:
@@ -151,7 +150,7 @@ class TrialRun:
         extra = [p for p in extra if (p.key, p.step) not in replicate.logged]
         run_tags = {tags.OUTCOME: ending.outcome.value}
         if ending.reason:
-            run_tags[_REASONS.get(ending.outcome, tags.REASON)] = recordable(ending.reason)[:500]
+            run_tags[_REASONS.get(ending.outcome, tags.REASON)] = ending.reason[:500]
         if ending.outcome is Outcome.FINISHED:
             run_tags |= aggregate.kept_tags(ending)
             # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
@@ -159,11 +158,11 @@ class TrialRun:
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
         if ending.output:
             recorder.flush()
-            recorder.log_text(replicate.run_id, recordable(ending.output), OUTPUT)
+            recorder.log_text(replicate.run_id, ending.output, OUTPUT)
         recorder.end_run(replicate.run_id, ending.outcome.run_status, now_ms())
         if ending.outcome is Outcome.FAILED:
             recorder.flush()
-            recorder.log_text(replicate.run_id, recordable(ending.traceback or ending.reason), TRACEBACK)
+            recorder.log_text(replicate.run_id, ending.traceback or ending.reason, TRACEBACK)
         self.histories[replicate.run_id] = ending.history
         is_pruned = ending.outcome is Outcome.PRUNED  # for a reason that is the trial's own
         return self.assignment.replicate(
