@@ -12,6 +12,7 @@ import re
 MAX_NAME = 250  # characters
 MAX_PARAM = 6_000  # of a value
 MAX_TAG = 8_000
+MAX_STEP = 2**63  # the first step that its databases do not hold
 # Characters of a metric's name that are kept for what is made of it, `objective.NAME/ci_high`, `NAME/median_adjusted`.
 ROOM_OF_METRIC = 40
 

@@ -11,6 +11,7 @@ from rothamsted import UserError, tags
 from rothamsted.analysis.analyze import Settings, analyze
 from rothamsted.analysis.only import matching
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.sweeping.open.contest import _alike, _split
 from rothamsted.tracking import find_runs
 from tests.sweeping.conftest import Project
 
@@ -75,3 +76,9 @@ def test_what_a_step_switches_on_is_trained_recorded_and_shown(script: Project) 
     shown = optuna.load_study(study_name="apart", storage=script.storage).trials
     assert {trial.params["x"] for trial in shown} <= {0.1, 0.2, 0.3, 0.4, 0.5}
     assert shown[0].params == {"x": 0.3, "m": 0.75}
+
+
+def test_contestants_that_differ_by_rounding_have_one_value() -> None:
+    # 1 and 1.0 are two texts of JSON and one value: a choice of both was refused as holding it twice.
+    configs = _alike([{"x": 0.3, "n": 1, "v": [1]}, {"x": 0.1 + 0.2, "n": 1.0, "v": "[1]"}])
+    assert _split(configs) == ({"x": 0.3, "n": 1}, {"v": [[1], "[1]"]})

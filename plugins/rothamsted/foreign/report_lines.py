@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import UserError
-from rothamsted.recordable import metric_fault
+from rothamsted.recordable import MAX_STEP, metric_fault
 from rothamsted.records import MetricPoint
 
 VARIABLE = "ROTHAMSTED_REPORT"
@@ -74,7 +74,7 @@ class ReportFile:
             shown = line.decode("utf-8", errors="replace")[:_SHOWN]
             raise ReportError(f"{place}: must be a JSON object such as {_EXAMPLE}, not {shown}")
         step = found.pop(STEP, self._step + 1)
-        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**63:
+        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < MAX_STEP:
             raise ReportError(f"{place}: step must be a whole number from 0 below 2**63, not {step!r}")
         self._step = step
         if fault := next(filter(None, map(metric_fault, found)), ""):
@@ -98,11 +98,12 @@ def points_of_last_line(output: str, timestamp_ms: int) -> list[MetricPoint]:
         found = _object(line)
         if found is not None:
             step = found.pop(STEP, 1)
-            step = step if isinstance(step, int) and not isinstance(step, bool) and step >= 0 else 1
-            numbers = {name: _number(value) for name, value in found.items() if value is not None}
-            if fault := next((fault for name in numbers if (fault := metric_fault(name))), ""):
+            step = step if isinstance(step, int) and not isinstance(step, bool) and 0 <= step < MAX_STEP else 1
+            read = {name: _number(value) for name, value in found.items() if value is not None}
+            numbers = {name: one for name, one in read.items() if one is not None}
+            if fault := next(filter(None, map(metric_fault, numbers)), ""):
                 raise ReportError(f"the last line of the output: {fault}")
-            return [MetricPoint(name, one, timestamp_ms, step) for name, one in numbers.items() if one is not None]
+            return [MetricPoint(name, one, timestamp_ms, step) for name, one in numbers.items()]
     return []
 
 

@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from rothamsted.errors import StudyError
-from rothamsted.recordable import metric_fault
+from rothamsted.recordable import MAX_STEP, metric_fault
 from rothamsted.records import Ending, Kept, Measured, Outcome, Stopped
 from rothamsted.studies.checkpoint import Snapshot
 from rothamsted.studies.contract import RESERVED_METRICS, SETUP_SECONDS, MeasurementLike
@@ -184,6 +184,8 @@ class Members:
             raise StudyError(f"{place}: metric names must stay the same over a run; came or went: {changed}")
         if fault := next(filter(None, map(metric_fault, names)), ""):
             raise StudyError(f"{place}: {fault}")
+        if not -MAX_STEP < measurement.step < MAX_STEP:
+            raise StudyError(f"{place}: a step must be below 2**63")
         last = max((history[-1].step for history in self.histories if history), default=None)
         if last is not None and measurement.step <= last:
             raise StudyError(f"{place}: steps must grow from one measurement to the next; the last was {last}")

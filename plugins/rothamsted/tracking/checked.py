@@ -12,12 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from rothamsted.errors import StoreError
-from rothamsted.recordable import MAX_PARAM, MAX_TAG, name_fault, text_fault
+from rothamsted.recordable import MAX_PARAM, MAX_STEP, MAX_TAG, name_fault, text_fault
 from rothamsted.records import MetricPoint
 
 MAX_RUN_NAME_LENGTH = 250  # column runs.name of MLflow's schema
 LARGEST_FLOAT = 1.7976931348623157e308  # MLflow stores infinity as this, in either sign
-_INT64 = 2**63
 
 
 def checked_key(kind: str, key: str) -> str:
@@ -38,7 +37,7 @@ def checked_metric(point: MetricPoint) -> MetricPoint:
         value = _as_float(key, value)
     if type(step) is not int or type(timestamp_ms) is not int:
         step, timestamp_ms = _as_int(key, "step", step), _as_int(key, "timestamp_ms", timestamp_ms)
-    if not (-_INT64 <= step < _INT64 and 0 <= timestamp_ms < _INT64):
+    if not (-MAX_STEP <= step < MAX_STEP and 0 <= timestamp_ms < MAX_STEP):
         raise StoreError(
             f"metric {key!r}: step {step} or timestamp {timestamp_ms} is out of range; "
             "give a 64-bit step and milliseconds since 1970"
