@@ -15,7 +15,7 @@ import numpy as np
 
 from rothamsted.analysis.values import Best, ComparisonRow, Comparisons, Dataset
 from rothamsted.catalog import CORRECTIONS, TESTS
-from rothamsted.space import is_equal_value
+from rothamsted.space import among, is_equal_value
 from rothamsted.statistics import compare, compare_with_best, correct, probability_better
 from rothamsted.statistics.centres import MEAN
 from rothamsted.statistics.compare import Answer
@@ -80,10 +80,12 @@ def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int
         return (
             (wanted, "") if is_there else (None, f"the reference, condition {wanted}, is not there; there are: {there}")
         )
+    levels = {factor.name: factor.levels for factor in dataset.factors}
+    meant = {name: among(levels.get(name, ()), value) for name, value in wanted.items()}
     found = [
         condition.number
         for condition in dataset.conditions
-        if all(n in condition.values and is_equal_value(condition.values[n], v) for n, v in wanted.items())
+        if all(n in condition.values and is_equal_value(condition.values[n], v) for n, v in meant.items())
     ]
     if len(found) == 1:
         return found[0], ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from rothamsted.analysis.typed import label, typed
 from rothamsted.analysis.values import Condition, Replicate
+from rothamsted.space import identity
 
 MOST_REASON = 500  # characters of a reason that are kept, in tags and in the search
 _DROPPED = re.compile(r"dropped after (\d+)")
@@ -26,9 +26,9 @@ def make_condition(
     )
 
 
-def values_key(values: Mapping[str, Any]) -> str:
-    """A text that is equal for conditions with equal values."""
-    return json.dumps(values, sort_keys=True, default=str)
+def values_key(values: Mapping[str, Any]) -> Hashable:
+    """A key that is equal for conditions with equal values."""
+    return identity(values)
 
 
 def in_order(replicates: Sequence[Replicate]) -> tuple[Replicate, ...]:

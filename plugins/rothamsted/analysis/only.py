@@ -9,7 +9,7 @@ from typing import Any
 from rothamsted.analysis.typed import fixed_parameters, shown, typed
 from rothamsted.analysis.values import Analysis, Band, Condition, Dataset, Factor
 from rothamsted.errors import UserError
-from rothamsted.space import identity
+from rothamsted.space import among, identity
 from rothamsted.suggest import known_names
 from rothamsted.wording import joined
 
@@ -31,15 +31,16 @@ def matching(dataset: Dataset, where: Mapping[str, str]) -> tuple[int, ...]:
     kept, fixed = list(dataset.conditions), fixed_parameters(dataset)
     for name, text in where.items():
         if name not in factors and name in fixed:
-            if not _is(fixed[name], text):
+            if not _meant([fixed[name]], text):
                 raise UserError(f"where: {name} is never {text}; it is {shown(fixed[name])} in every condition")
             continue
         if name not in factors:
             raise UserError(f"where: {name!r} is not a parameter that differs here; {known_names(name, factors)}")
-        levels = [level for level in factors[name].levels if _is(level, text)]
+        levels = _meant(factors[name].levels, text)
         if not levels:
             raise UserError(f"where: {name} is never {text}; it is {_listed(factors[name].levels)}")
-        still = [one for one in kept if name in one.values and _is(one.values[name], text)]
+        meant = {identity(level) for level in levels}
+        still = [one for one in kept if name in one.values and identity(one.values[name]) in meant]
         if not still:
             others = _distinct(factors[name], kept)
             raise UserError(
@@ -85,12 +86,14 @@ def only(analysis: Analysis, numbers: Sequence[int]) -> Analysis:
     )
 
 
-def _is(level: Any, text: str) -> bool:
-    """Whether a level is what is written: its text, its value, or a number that labels write in the same way."""
+def _meant(levels: Sequence[Any], text: str) -> list[Any]:
+    """The levels that are what is written: its value, its text, or numbers that labels write in the same way."""
     value = typed(text)
-    if str(level) == text or identity(level) == identity(value):
-        return True
-    return isinstance(level, float) and isinstance(value, float) and shown(level) == shown(value)
+    equal = [level for level in levels if identity(level) == identity(among(levels, value)) or shown(level) == text]
+    if equal:
+        return equal
+    alike = [level for level in levels if isinstance(level, float) and isinstance(value, float)]
+    return [level for level in levels if str(level) == text] or [one for one in alike if shown(one) == shown(value)]
 
 
 def _distinct(factor: Factor, conditions: Sequence[Condition]) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,7 +62,7 @@ def grid_of(dataset: Dataset) -> Grid:
     if task is None:
         raise UserError("task: no factor is marked as task")
     levels = _levels(dataset, task.factor)
-    numbers: dict[str, int] = {}
+    numbers: dict[Hashable, int] = {}
     conditions: dict[int, Condition] = {}
     members: dict[int, list[Replicate]] = {}
     for one in dataset.replicates:

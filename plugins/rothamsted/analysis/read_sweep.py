@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,10 +40,11 @@ from rothamsted.analysis.values import Condition, Dataset, Phase, Replicate, Ser
 from rothamsted.expression import Expression
 from rothamsted.metric import declared
 from rothamsted.records import Outcome, RunStatus
+from rothamsted.space import own_values
 from rothamsted.spec import Objective, Sweep
 from rothamsted.tracking import FoundRun
 
-__all__ = ["SweepRuns", "read_sweep", "read_sweep_runs"]
+__all__ = ["SweepRuns", "read_sweep", "read_sweep_runs", "values_of_trial"]
 
 _ENDED = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED)
 
@@ -181,10 +182,10 @@ def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
     conditions: dict[int, Condition] = {}
     number_of: dict[str, int] = {}
     last = _last_values(found)
-    by_values: dict[str, int] = {}
+    by_values: dict[Hashable, int] = {}
     trials = sorted(found.trials.values(), key=lambda t: (t.tags.get(tags.PHASE) == "confirm", int(t.tags[tags.TRIAL])))
     for trial in trials:
-        values, number = _values(trial, found.sweep), int(trial.tags[tags.TRIAL])
+        values, number = values_of_trial(trial, found.sweep), int(trial.tags[tags.TRIAL])
         key = values_key(values)
         if trial.tags.get(tags.PHASE) == "confirm":
             is_known = number in conditions and values_key(conditions[number].values) == key
@@ -199,11 +200,11 @@ def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
     return list(conditions.values()), number_of
 
 
-def _values(trial: FoundRun, sweep: Sweep) -> dict[str, Any]:
-    """The values of a trial's condition; the params of a foreign project's run are of the project's own spelling."""
+def values_of_trial(trial: FoundRun, sweep: Sweep) -> dict[str, Any]:
+    """The values of a trial's condition: by its tag, where its params can be read in two ways, else by its params."""
     if tags.CONDITION in trial.tags:
         told = json.loads(trial.tags[tags.CONDITION])
-        return {name: told[name] for name in sweep.space if name in told}
+        return own_values({name: told[name] for name in sweep.space if name in told}, sweep.space)
     known = {name: domain for name, domain in sweep.space.items() if name in trial.params}
     return {name: typed_in(trial.params[name], domain) for name, domain in known.items()}
 

@@ -37,12 +37,14 @@ def typed(text: str) -> Any:
 def typed_in(text: str, domain: Range | Choice) -> Any:
     """The value of a domain that was written as this text."""
     if isinstance(domain, Choice):
-        return next((value for value in domain.values if str(value) == text), typed(text))
-    return int(float(text)) if domain.is_integer else float(text)
+        return next((value for value in domain.values if str(value) == text), domain.own(typed(text)))
+    return int(float(text)) if domain.is_integer else domain.own(float(text))
 
 
 def shown(value: Any) -> str:
-    """A value as labels show it."""
+    """A value as labels show it; a text that reads as a number, a list or a truth value is quoted."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False) if not isinstance(typed(value), str | None) else value
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -21,6 +21,7 @@ from rothamsted.calls.rows import SUFFIXES, is_files, rows_of
 from rothamsted.errors import StoreError, UserError
 from rothamsted.expression import Expression, ExpressionError
 from rothamsted.metric import declared
+from rothamsted.space import among, identity
 from rothamsted.spec import Objective, Task
 from rothamsted.suggest import known_names
 
@@ -231,4 +232,5 @@ def _objective(metric: str, expression: str | None, direction: str, reduce: Any)
 
 
 def _is(value: Any, wanted: Any) -> bool:
-    return value is not None and (value == wanted or str(value) == str(wanted))
+    is_meant = identity(value) == identity(among([value], wanted))
+    return value is not None and (is_meant or (str in (type(value), type(wanted)) and str(value) == str(wanted)))

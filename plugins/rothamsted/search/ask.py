@@ -19,7 +19,7 @@ from rothamsted.search.distributions import distributions_of, from_stored
 from rothamsted.search.lease import Lease
 from rothamsted.search.samplers import SearchSampler, seed_of_trial
 from rothamsted.search.sql.tables import add_trial_param, set_trial_system_attribute
-from rothamsted.space import Space
+from rothamsted.space import Choice, Space
 
 
 class Asker:
@@ -43,7 +43,7 @@ class Asker:
         self._space = space
         self._distributions = distributions_of(space)
         self._known = known
-        self._storage = _WithKnown(backend, known)
+        self._storage = _WithKnown(backend, known, space)
         self._study = optuna.Study(
             study_name,
             self._storage,
@@ -77,15 +77,18 @@ class _WithKnown(_CachedStorage):
 
     lease: Lease  # of the trial that is asked
 
-    def __init__(self, backend: RDBStorage, known: Sequence[FrozenTrial]) -> None:
+    def __init__(self, backend: RDBStorage, known: Sequence[FrozenTrial], space: Space) -> None:
         super().__init__(backend)
         self._known = list(known)
+        self._domains = space.domains
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
-        """Keep a value as long as the trial is ours; one that is there already stays."""
-        self.lease.write(lambda tx: add_trial_param(tx, trial_id, param_name, param_value_internal, distribution))
+        """Keep a value, as its domain has it, as long as the trial is ours; one that is there already stays."""
+        domain = self._domains[param_name]
+        own = param_value_internal if isinstance(domain, Choice) else float(domain.own(param_value_internal))
+        self.lease.write(lambda tx: add_trial_param(tx, trial_id, param_name, own, distribution))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Keep what a sampler must remember of a trial as long as the trial is ours."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rothamsted.errors import StoreError
-from rothamsted.space import Space, condition_key, untried
+from rothamsted.space import Space, condition_key, own_values, untried
 
 Condition = dict[str, Any]
 Design = Callable[[Space, int, int, int], Iterator[Condition]]  # space, seed, first number, number after the last
@@ -65,16 +65,17 @@ def new_conditions(
     tried = {condition_key(condition, space.domains) for condition in there}
     found: list[Condition] = []
 
-    def is_new(condition: Condition) -> bool:
-        key = condition_key(condition, space.domains)
+    def is_new(condition: Mapping[str, Any]) -> bool:
+        own = own_values(condition, space.domains)
+        key = condition_key(own, space.domains)
         if key in tried or len(found) >= n:
             return False
         tried.add(key)
-        found.append(condition)
+        found.append(own)
         return True
 
     for condition in first:
-        is_new(dict(condition))
+        is_new(condition)
     n_repeats = 0
     for condition in _proposals(design, space, seed, at_once=max(n + len(tried), 1)):
         if len(found) >= n:

@@ -20,9 +20,9 @@ from rothamsted.space import Choice, Domain, Range, Space
 
 
 def distribution_of(domain: Domain) -> BaseDistribution:
-    """The Optuna distribution of one domain; a choice of lists is labelled by its JSON."""
+    """The Optuna distribution of one domain; lists of a choice are labelled by their JSON."""
     if isinstance(domain, Choice):
-        return CategoricalDistribution([_label(value) for value in domain.values])
+        return CategoricalDistribution(_labels(domain))
     if isinstance(domain, Range) and domain.is_integer:
         step = 1 if domain.step is None or domain.log else int(domain.step)
         return IntDistribution(int(domain.low), int(domain.high), log=domain.log, step=step)
@@ -39,8 +39,11 @@ def distributions_of(space: Space) -> dict[str, BaseDistribution]:
 def to_stored(value: Any, domain: Domain, distribution: BaseDistribution) -> float:
     """The number under which Optuna stores a value."""
     if isinstance(domain, Choice):
-        return float([_label(v) for v in domain.values].index(_label(value)))
-    return float(distribution.to_internal_repr(value))
+        place = domain.place(value)
+        if place is None:
+            raise ValueError(f"{value!r} is not one of the choice")
+        return float(place)
+    return float(distribution.to_internal_repr(domain.own(value)))
 
 
 def from_stored(stored: Mapping[str, float], space: Space) -> dict[str, Any]:
@@ -51,10 +54,20 @@ def from_stored(stored: Mapping[str, float], space: Space) -> dict[str, Any]:
 def _value(stored: float, domain: Domain) -> Any:
     if isinstance(domain, Choice):
         return domain.values[int(stored)]
-    return round(stored) if domain.is_integer else stored
+    return round(stored) if domain.is_integer else domain.own(stored)
 
 
-def _label(value: Any) -> bool | int | float | str | None:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return json.dumps(value)
+def _labels(domain: Choice) -> list[bool | int | float | str | None]:
+    """Each value as Optuna shows it; a text that reads like a list or mapping beside it is quoted."""
+    taken = {json.dumps(value) for value in domain.values if isinstance(value, (list, tuple, Mapping))}
+    labels: list[bool | int | float | str | None] = []
+    for value in domain.values:
+        if value is not None and not isinstance(value, bool | int | float | str):
+            labels.append(json.dumps(value))
+            continue
+        label = value
+        while isinstance(label, str) and label in taken:
+            label = json.dumps(label)
+        taken |= {label} if isinstance(label, str) else set()
+        labels.append(label)
+    return labels

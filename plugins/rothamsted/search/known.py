@@ -17,7 +17,7 @@ from rothamsted.search.ask import frozen_known
 from rothamsted.search.samplers import SearchSampler, sampler_named
 from rothamsted.search.sql.ended import CONSTRAINTS, STATES
 from rothamsted.search.told import Known
-from rothamsted.space import Space, SpaceError
+from rothamsted.space import Space, SpaceError, own_values
 
 KNOWN = "rothamsted:known"  # Optuna, of the sweep: what its sampler knew before the first trial
 
@@ -32,7 +32,7 @@ def to_keep(known: Sequence[Known], space: Space, sampler: SearchSampler, n_obje
         raise StoreError("warm start: this sampler does not look at results; name an adaptive one, such as tpe")
     kept = [
         {
-            "condition": dict(one.condition),
+            "condition": own_values(one.condition, space.domains),
             "values": list(one.values),
             "constraints": list(one.constraints),
             "state": one.state,

@@ -5,11 +5,11 @@ Hydra's notation is in `rothamsted.space.hydra`, imported where it is asked for:
 """
 
 from rothamsted.space.domains import Choice, Domain, DomainError, Range
-from rothamsted.space.equal import condition_key, stored_bounds
+from rothamsted.space.equal import condition_key, own_values, stored_bounds
 from rothamsted.space.finite import n_conditions_of, untried
 from rothamsted.space.plain import domain_from_plain, domain_to_plain
 from rothamsted.space.space import Condition, Space, SpaceError
-from rothamsted.space.values import identity, is_equal_value
+from rothamsted.space.values import among, identity, is_equal_value, shortened, unwritable
 from rothamsted.space.words import domain_words, unplaced
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Range",
     "Space",
     "SpaceError",
+    "among",
     "condition_key",
     "domain_from_plain",
     "domain_to_plain",
@@ -27,7 +28,10 @@ __all__ = [
     "identity",
     "is_equal_value",
     "n_conditions_of",
+    "own_values",
+    "shortened",
     "stored_bounds",
     "unplaced",
     "untried",
+    "unwritable",
 ]

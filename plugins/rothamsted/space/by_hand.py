@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rothamsted.space.space import Space
-from rothamsted.space.values import is_equal_value
+from rothamsted.space.values import identity
 
 
 def is_on_grid(space: Space, condition: Mapping[str, Any]) -> bool:
     """Whether a valid condition of the space is one of its grid's conditions, value by value."""
     return all(
-        any(is_equal_value(value, point) for point in space.domains[name].grid_points())
+        identity(space.domains[name].own(value)) in map(identity, space.domains[name].grid_points())
         for name, value in condition.items()
     )
 

@@ -7,17 +7,30 @@ of the others. Every rule about one domain is checked here, at construction, who
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from rothamsted.caps import MOST_GRID_POINTS
 from rothamsted.errors import SpecError
-from rothamsted.space.values import identity, is_equal_value, is_number
+from rothamsted.space.lattice import between, on_step
+from rothamsted.space.values import (
+    ROUNDING,
+    among,
+    identity,
+    is_finite_number,
+    is_number,
+    listed,
+    shortened,
+    unwritable,
+)
 
 When = Mapping[str, tuple[Any, ...]]  # {other parameter: the values of it under which this one is active}
 
-SIGNIFICANT_DIGITS = 12  # of a grid's points: 0.01 reads 0.01, and platforms agree in the last bits
+SIGNIFICANT_DIGITS = 12  # of a log grid's points: 0.01 reads 0.01, and platforms agree in the last bits
+SAME_STEP = 1e-6  # of a step: so far a number may be from the step that it stands for
+MAX_EXACT = 2**53  # of whole numbers in a range: beyond it floats leave some out, and Optuna keeps floats
 
 
 class DomainError(SpecError):
@@ -63,14 +76,21 @@ class Range:
             raise DomainError("low", f"{self.low!r} equals high; for a single value write the value itself")
         if self.log and self.low <= 0:
             raise DomainError("low", f"a log range must start above zero, not at {self.low!r}; raise low")
+        if not math.isfinite(self.high - self.low):
+            raise DomainError("high", f"{self.high!r} - {self.low!r} is more than a float holds; narrow the range")
         self._check_step()
         self._check_points()
 
     def _number(self, part: str, value: Any) -> float:
-        if not is_number(value) or not math.isfinite(value):
-            raise DomainError(part, f"must be a finite number, not {value!r}")
+        if not is_finite_number(value):
+            raise DomainError(part, f"must be a finite number, not {shortened(value)}")
+        if isinstance(value, int) and abs(value) > MAX_EXACT and (self.is_integer or int(float(value)) != value):
+            raise DomainError(
+                part,
+                f"{value} is beyond 2**53, {MAX_EXACT}, where a range misses whole numbers; give a list of the values",
+            )
         if not self.is_integer:
-            return float(value)
+            return float(value) + 0.0  # no -0.0
         if not isinstance(value, int):
             raise DomainError(
                 part,
@@ -92,6 +112,9 @@ class Range:
             )
         if self._n_steps() > MOST_GRID_POINTS:
             raise DomainError("step", f"{self.step!r} cuts the range into {self._n_steps()} values; {_at_most()}")
+        last = self._n_steps() - 1
+        if not self._step_value(last - 1) < self._step_value(last) <= self.high:
+            raise DomainError("step", f"{self.step!r} is too fine for numbers near {self.high!r}; give a wider step")
 
     def _check_points(self) -> None:
         if self.points is None:
@@ -107,11 +130,9 @@ class Range:
 
     def _step_value(self, index: int) -> float:
         step = self.step or 0
-        value = self.low + index * step
-        if self.is_integer or index == 0:
-            return value
-        rounded = _rounded(value)  # unless the step is too fine for the digits that are kept
-        return min(max(rounded if abs(rounded - value) < 1e-9 * step else value, self.low), self.high)
+        if self.is_integer:
+            return self.low + index * step
+        return min(on_step(self.low, step, index), self.high)
 
     def grid_points(self) -> tuple[Any, ...]:
         """The values at which a grid cuts this range, ascending, each once.
@@ -123,13 +144,22 @@ class Range:
             return tuple(self._step_value(index) for index in range(self._n_steps()))
         if self.points is None:
             raise DomainError("points", "a grid cannot cut a range without points; give points, or a step")
-        import numpy as np  # a tenth of a second: a mistake is told without it
+        return self._cut
 
-        spaced = (np.geomspace if self.log else np.linspace)(self.low, self.high, self.points).tolist()
+    @cached_property
+    def _cut(self) -> tuple[Any, ...]:
+        """The grid's points where `points` says how many."""
+        n_points = self.points or 0
+        if self.log:
+            import numpy as np  # a tenth of a second: a mistake is told without it
+
+            spaced = np.geomspace(self.low, self.high, n_points).tolist()
+        else:
+            spaced = between(self.low, self.high, n_points)
         if self.is_integer:
             return tuple(dict.fromkeys(min(max(round(value), int(self.low)), int(self.high)) for value in spaced))
-        rounded = [_rounded(value) for value in spaced]
-        inner = rounded if len(set(rounded)) == self.points else spaced
+        rounded = [_rounded(value) for value in spaced] if self.log else spaced
+        inner = rounded if len(set(rounded)) == n_points else spaced
         return (self.low, *(min(max(value, self.low), self.high) for value in inner[1:-1]), self.high)
 
     def at(self, unit: float) -> Any:
@@ -146,17 +176,54 @@ class Range:
         else:
             value = low + unit * (high - low)
         value = math.floor(value + 0.5) if self.is_integer else value
-        return min(max(value, self.low), self.high)
+        return self.own(min(max(value, self.low), self.high))
+
+    def own(self, value: Any) -> Any:
+        """The number of this range that a number stands for: rounding in the last digits is taken back.
+
+        A step, a point of the grid or an end where it is that near, else the number itself, as a float where the range
+        is not of whole numbers. What lies outside is given back as it is.
+        """
+        if self.is_integer or not is_finite_number(value):
+            return value
+        return next((known for known, off in self._known_near(value) if abs(value - known) <= off), float(value) + 0.0)
+
+    def around(self, value: float) -> tuple[float, float]:
+        """The numbers between which each is the same value of this range as this one, both included."""
+        if self.is_integer or not is_finite_number(value):
+            return value, value
+        near = ((known, off) for known, off in self._known_near(value) if abs(value - known) <= off)
+        known, off = next(near, (value, 0.0))
+        return known - off, known + off
+
+    def _known_near(self, value: float) -> Iterator[tuple[float, float]]:
+        """The numbers that this one could stand for, each with how far off it may be."""
+        largest = max(abs(self.low), abs(self.high))
+        if self.step is not None:
+            index = min(max(round((value - self.low) / self.step), 0), self._n_steps() - 1)
+            yield self._step_value(index), SAME_STEP * self.step
+        elif self.points is not None and self.low <= value <= self.high:
+            known = self._cut[self._nearest_point(value)]
+            spacing = 0.0 if self.log else (self.high - self.low) / (self.points - 1)
+            yield known, ROUNDING * max(abs(known), spacing)
+        if self.step is None:
+            yield from ((end, ROUNDING * (end if self.log else largest)) for end in (self.low, self.high))
+
+    def _nearest_point(self, value: float) -> int:
+        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        share = ((math.log(value) if self.log else value) - low) / (high - low)
+        return min(max(round(share * ((self.points or 0) - 1)), 0), (self.points or 0) - 1)
 
     def check(self, value: Any) -> None:
         """Raise a DomainError unless the value lies in this range."""
         if not is_number(value) or (self.is_integer and not isinstance(value, int)):
-            raise DomainError("", f"must be a {'whole ' if self.is_integer else ''}number, not {value!r}")
-        if not self.low <= value <= self.high:
-            raise DomainError("", f"{value!r} lies outside [{self.low!r}, {self.high!r}]")
+            raise DomainError("", f"must be a {'whole ' if self.is_integer else ''}number, not {shortened(value)}")
+        own = self.own(value)
+        if not self.low <= own <= self.high:
+            raise DomainError("", f"{shortened(value)} lies outside [{self.low!r}, {self.high!r}]")
         if self.step is not None:
-            n_steps = (value - self.low) / self.step
-            if abs(n_steps - round(n_steps)) > 1e-6:
+            index = round((own - self.low) / self.step)
+            if index >= self._n_steps() or self._step_value(index) != own:
                 raise DomainError("", f"{value!r} is not {self.low!r} plus a multiple of {self.step!r}")
 
     def probes(self) -> tuple[Any, ...]:
@@ -177,10 +244,11 @@ class Choice:
             raise DomainError("", "a choice must hold at least one value, not none; give its values")
         seen = set()
         for value in self.values:
-            if isinstance(value, float) and not math.isfinite(value):
-                raise DomainError("", f"a choice must hold finite numbers, not {value!r}")
+            if reason := unwritable(value):
+                rule = "finite numbers" if isinstance(value, float) else f"plain values, and one {reason}"
+                raise DomainError("", f"a choice must hold {rule}, not {shortened(value)}; remove it")
             if identity(value) in seen:
-                raise DomainError("", f"{value!r} stands twice in the choice; remove one")
+                raise DomainError("", f"{shortened(value)} stands twice in the choice; remove one")
             seen.add(identity(value))
         if any(isinstance(value, bool) for value in self.values) and any(map(is_number, self.values)):
             raise DomainError("", "a choice cannot mix truth values and numbers: Python takes true for 1; use one kind")
@@ -193,10 +261,29 @@ class Choice:
         """The value at a fraction of the way from 0 to 1; each value takes an equal share."""
         return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
 
+    @cached_property
+    def _places(self) -> dict[Hashable, int]:
+        return {identity(value): place for place, value in enumerate(self.values)}
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether two of its values are one text: 1 and "1", [1] and "[1]"."""
+        return len({str(value) for value in self.values}) < len(self.values)
+
+    def place(self, value: Any) -> int | None:
+        """At which place of the choice a value stands; None: it is not one of it."""
+        place = self._places.get(identity(value))
+        return self._places.get(identity(among(self.values, value))) if place is None else place
+
+    def own(self, value: Any) -> Any:
+        """The one of its values that a value stands for; the value itself where none is."""
+        place = self.place(value)
+        return value if place is None else self.values[place]
+
     def check(self, value: Any) -> None:
         """Raise a DomainError unless the value is one of the choice."""
-        if not any(is_equal_value(value, known) for known in self.values):
-            raise DomainError("", f"{value!r} is not one of {', '.join(map(repr, self.values))}")
+        if self.place(value) is None:
+            raise DomainError("", f"{shortened(value)} is not one of {listed(self.values)}")
 
     def probes(self) -> tuple[Any, ...]:
         """The values to try on the study before anything runs: all of them."""

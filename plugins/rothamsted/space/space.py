@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rothamsted.errors import SpecError
 from rothamsted.space.dependencies import activating_choices, ancestors, topological_order
 from rothamsted.space.domains import Domain, DomainError
-from rothamsted.space.values import is_equal_value
+from rothamsted.space.equal import own_values
+from rothamsted.space.values import among, identity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,13 +172,14 @@ class Space:
             raise SpaceError((name,), error.reason) from None
 
     def _holds(self, condition: Mapping[str, Any], parent: str, allowed: tuple[Any, ...]) -> bool:
-        if parent in condition:
-            value = condition[parent]
-        elif parent not in self.domains and parent in self.given:
-            value = self.given[parent]
-        else:
-            return False  # an inactive parent has no value
-        return any(is_equal_value(value, known) for known in allowed)
+        if parent in self.domains:
+            if parent not in condition:
+                return False  # an inactive parent has no value
+            own = self.domains[parent].own
+            value = identity(own(condition[parent]))
+            return any(identity(own(known)) == value for known in allowed)
+        value = condition.get(parent, self.given.get(parent))
+        return identity(among(allowed, value)) in map(identity, allowed)
 
     def _depends_on_given(self, name: str) -> bool:
         whens = {other: tuple(domain.when) for other, domain in self.domains.items()}
@@ -195,7 +197,7 @@ class Space:
         for name in self._order:
             if self.is_active(name, condition):
                 condition[name] = forced.get(name, self.domains[name].probes()[0])
-        return self._in_given_order(condition)
+        return own_values(self._in_given_order(condition), self.domains)
 
     def _cuts(self) -> dict[str, tuple[Any, ...]]:
         cuts = {}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_plain, is_equal_value
+from rothamsted.space import Choice, Domain, DomainError, domain_from_plain, own_values
 from rothamsted.spec.document import Document, KeyPath, dotted
 from rothamsted.spec.exponents import as_number, as_whole, settled
 from rothamsted.spec.field_types import misfit, takes_whole_numbers
@@ -119,19 +119,7 @@ def enqueued_values(conditions: Any, domains: Mapping[str, Domain]) -> Any:
     """Conditions named by hand with the values as their domains have them: 1 in a range of numbers is 1.0."""
     if not isinstance(conditions, (list, tuple)):
         return conditions
-    return [
-        {name: _as_in(domains.get(name), value) for name, value in condition.items()}
-        if isinstance(condition, Mapping)
-        else condition
-        for condition in conditions
-    ]
-
-
-def _as_in(domain: Domain | None, value: Any) -> Any:
-    if isinstance(domain, Choice):
-        return next((known for known in domain.values if is_equal_value(known, value)), value)
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if isinstance(domain, Range) and not domain.is_integer and is_whole else value
+    return [own_values(one, domains) if isinstance(one, Mapping) else one for one in conditions]
 
 
 def _fixed(document: Document) -> Iterator[tuple[KeyPath, Any]]:

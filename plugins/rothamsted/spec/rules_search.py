@@ -13,7 +13,7 @@ from rothamsted.catalog import PRUNERS, SAMPLERS
 from rothamsted.expression import Constraint, Expression
 from rothamsted.metric import TEST_PREFIX
 from rothamsted.rows import SamplerRow
-from rothamsted.space import Choice, SpaceError, identity
+from rothamsted.space import Choice, SpaceError, condition_key
 from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.schema import Sweep
 
@@ -97,7 +97,7 @@ def _check_enqueued(sweep: Sweep, document: Document) -> None:
             sweep.search_space.check(condition)
         except SpaceError as error:
             raise document.error(("enqueue", n, *error.key), error.reason) from None
-        first = seen.setdefault(identity(condition), n)
+        first = seen.setdefault(condition_key(condition, sweep.space), n)
         if first != n:
             raise document.error(("enqueue", n), f"is the same condition as enqueue[{first}]; remove one")
     if sweep.trials is not None and len(sweep.enqueue) > sweep.trials:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from rothamsted.analysis.values import Replicate
 from rothamsted.metric import TEST_PREFIX, Metric, declared
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.search import Told
+from rothamsted.space import Choice
 from rothamsted.spec import Objective, Statistics, Sweep
 from rothamsted.statistics import describe, summarize
 from rothamsted.statistics.centres import MEAN, words_of
@@ -256,6 +258,15 @@ def last_ms(results: Iterable[Replicate], histories: Mapping[str, Sequence[Measu
     """The time of the last measurement behind a summary: the same whenever it is written; now without any."""
     finished = [histories.get(r.run_id) for r in results if r.outcome == Outcome.FINISHED]
     return max((history[-1].timestamp_ms for history in finished if history), default=now_ms())
+
+
+def condition_tag(sweep: Sweep, condition: Mapping[str, Any]) -> dict[str, str]:
+    """A condition as a tag, where params do not say which it is.
+
+    A foreign project logs them in its own spelling; and `[1]` and "[1]" are one text.
+    """
+    is_needed = sweep.is_foreign or any(isinstance(one, Choice) and one.is_ambiguous for one in sweep.space.values())
+    return {tags.CONDITION: json.dumps(dict(condition))} if is_needed else {}
 
 
 def as_params(values: Mapping[str, Any]) -> dict[str, str]:

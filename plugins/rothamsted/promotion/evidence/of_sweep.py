@@ -18,8 +18,8 @@ from rothamsted.analysis.find import Staged, find_last_stage
 from rothamsted.analysis.logged import BOOKKEEPING
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_of
 from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_confirmed_metrics
-from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs
-from rothamsted.analysis.typed import label, typed_in
+from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs, values_of_trial
+from rothamsted.analysis.typed import label
 from rothamsted.errors import PromotionError
 from rothamsted.promotion.judge.applies import check_sweep
 from rothamsted.promotion.judge.limits import metrics_of
@@ -231,7 +231,7 @@ def _is_equal(one: float, other: float) -> bool:
 
 def _evidence(found: SweepRuns, trial: FoundRun, replicates: Sequence[FoundRun]) -> Evidence:
     sweep = found.sweep
-    values = {name: typed_in(trial.params[name], of) for name, of in sweep.space.items() if name in trial.params}
+    values = values_of_trial(trial, sweep)
     return Evidence(
         label=label(values),
         config=plain({**sweep.parameters, **values}),

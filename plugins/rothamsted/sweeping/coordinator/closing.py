@@ -21,6 +21,7 @@ from rothamsted.sweeping.run_points import curve_points
 from rothamsted.sweeping.trial_summary import (
     as_params,
     closing_status,
+    condition_tag,
     last_ms,
     now_ms,
     outcome_tags,
@@ -109,7 +110,12 @@ class ConfirmedRuns:
             experiment_id=opened.experiment_id,
             name=confirmation_name(opened.sweep, condition, trial),
             parent_id=opened.sweep_run_id,
-            tags={**self._tags(trial), "mlflow.source.name": opened.study.name, "mlflow.source.type": "LOCAL"},
+            tags={
+                **self._tags(trial),
+                **condition_tag(opened.sweep, condition),
+                "mlflow.source.name": opened.study.name,
+                "mlflow.source.type": "LOCAL",
+            },
             params=as_params({**opened.sweep.parameters, **condition}),
             dataset=opened.dataset,
             start_ms=now_ms(),

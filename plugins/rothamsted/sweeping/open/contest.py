@@ -15,6 +15,7 @@ from rothamsted import tags
 from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError
 from rothamsted.mlproject import find_root
 from rothamsted.search import SearchRecord
+from rothamsted.space import among, identity
 from rothamsted.spec import PLACE_KEYS, Execution, Growth, Objective, Sweep, difference, from_resolved, resolved
 from rothamsted.studies import Study, digest_of_data, find, rows_of_shares, set_fields
 from rothamsted.studies.source_code import code_digest
@@ -69,7 +70,7 @@ def open_contest(
     what, root = f"contest {name}", place.root
     storage = search_of(storage, name, root=root, tracking_uri=place.tracking_uri)
     found = find(study, root)
-    configs: list[Config] = [json.loads(json.dumps(dict(config))) for config in contestants]
+    configs = _alike([json.loads(json.dumps(dict(config))) for config in contestants])
     _check_labels(what, labels, len(configs))
     digests, rows = _check_configs(what, found, configs, labels, seeds, vary)
     if find_root() != root.resolve():
@@ -188,13 +189,24 @@ def _check_configs(
     return sorted({digest for digest in digests if digest is not None}), rows_of_shares(study, made)
 
 
+def _alike(configs: Sequence[Config]) -> list[Config]:
+    """The configs, each value that equals an earlier contestant's, but for rounding, as that has it."""
+    known: dict[str, list[Any]] = {}
+    found: list[Config] = []
+    for config in configs:
+        found.append({field: among(known.get(field, ()), value) for field, value in config.items()})
+        for field, value in found[-1].items():
+            known.setdefault(field, []).append(value)
+    return found
+
+
 def _split(configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """The fields in which all agree, and of each other field the values that it has, each once."""
     common: dict[str, Any] = {}
     space: dict[str, list[Any]] = {}
     for field in dict.fromkeys(field for config in configs for field in config):
         values = [config[field] for config in configs if field in config]
-        different = list({json.dumps(value, sort_keys=True): value for value in values}.values())
+        different = list({identity(value): value for value in values}.values())
         if len(different) == 1 and len(values) == len(configs):
             common[field] = different[0]
         else:

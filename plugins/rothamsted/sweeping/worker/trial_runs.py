@@ -21,7 +21,7 @@ from rothamsted.sweeping.attempts import Attempts
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.run_names import replicate_name
-from rothamsted.sweeping.trial_summary import as_params, now_ms
+from rothamsted.sweeping.trial_summary import as_params, condition_tag, now_ms
 from rothamsted.sweeping.worker.earlier import TRIAL_RUN, told_before
 from rothamsted.tracking import read_history
 
@@ -150,13 +150,12 @@ class TrialRuns:
 
     def tags(self, role: str) -> dict[str, str]:
         """What each of the trial's runs says of itself."""
-        is_foreign = self.context.sweep.is_foreign
-        condition = {tags.CONDITION: json.dumps(self.lease.condition)} if is_foreign and role == "trial" else {}
+        condition = condition_tag(self.context.sweep, self.lease.condition) if role == "trial" else {}
         return {
             tags.SWEEP: self.context.sweep.name,
             tags.TRIAL: str(self.assignment.of),
             **self.assignment.tags,
-            **condition,  # where the run's params are the foreign project's own to log
+            **condition,
             tags.ROLE: role,
         }
 
