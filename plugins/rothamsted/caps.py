@@ -15,22 +15,23 @@ MOST_OVERRIDES = 1_000  # KEY=VALUE of one command
 MOST_OF_GRAMMAR = 5_000  # characters of Hydra's grammar: its parser takes 0.3 s for a thousand values
 MOST_OF_EXPRESSION = 1_000  # characters of a score or a constraint
 DEEPEST_EXPRESSION = 50  # operations within operations
-MOST_OF_NAME = 250  # characters of a metric or a parameter: MLflow takes no more
 
 # --- search space ---
 MOST_PARAMETERS = 200  # of a space: a grid walks over them one within the other
 MOST_CHOICES = 1_000  # values of one choice: each is tried on the study before anything runs
 MOST_GRID_POINTS = 100_000  # of one range: more is a typing error in `step` or `points`
 MOST_CONDITIONS = 1_000_000  # of one sweep: each is a row in two databases
-MOST_BRANCHES = 10_000  # ways to switch parameters on and off by `when` that are looked through
+MOST_SWITCHED = 20_000  # times that is asked whether a `when` holds: some 5 microseconds each
 
 # --- sections of a sweep file ---
 MOST_ENQUEUED = 1_000  # conditions named by hand: each is tried on the study before anything runs
+MOST_TRIED = 4_000  # conditions, over all stages, that the study judges before anything runs: a millisecond each
+MOST_REPLICATES = 10_000  # of one condition
 MOST_OBJECTIVES = 20  # the Pareto set of more holds nearly every condition
 MOST_CONSTRAINTS = 100
 MOST_STAGES = 20  # each is a sweep of its own, and halving a million conditions takes twenty
 MOST_BYTES = 2**60  # of memory: more than any machine has
-MOST_MEASUREMENTS = 1_000_000_000  # steps or measurements that a pruner, early stopping or a reduction counts
+MOST_SECONDS = 10**9  # of a duration: thirty years
 
 # --- what is said ---
 MOST_OF_MESSAGE = 600  # characters of an error: some eight lines of a terminal

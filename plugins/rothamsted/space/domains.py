@@ -146,6 +146,20 @@ class Range:
             raise DomainError("points", "a grid cannot cut a range without points; give points, or a step")
         return self._cut
 
+    def n_grid_points(self) -> int:
+        """How many values `grid_points` gives."""
+        if self.step is not None:
+            return self._n_steps()
+        return self.points if self.points is not None and not self.is_integer else len(self.grid_points())
+
+    def is_on_grid(self, value: Any) -> bool:
+        """Whether a value of this range is one of `grid_points`."""
+        if self.step is not None or self.points is None:
+            return True
+        if self.is_integer:
+            return value in self._cut
+        return identity(self._cut[self._nearest_point(value)]) == identity(self.own(value))
+
     @cached_property
     def _cut(self) -> tuple[Any, ...]:
         """The grid's points where `points` says how many."""
@@ -256,6 +270,14 @@ class Choice:
     def grid_points(self) -> tuple[Any, ...]:
         """Every value, in the order given."""
         return self.values
+
+    def n_grid_points(self) -> int:
+        """How many values there are."""
+        return len(self.values)
+
+    def is_on_grid(self, value: Any) -> bool:
+        """Whether a value is one of the choice."""
+        return self.place(value) is not None
 
     def at(self, unit: float) -> Any:
         """The value at a fraction of the way from 0 to 1; each value takes an equal share."""
