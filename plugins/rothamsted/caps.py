@@ -12,16 +12,17 @@ MOST_NODES = 10_000  # of a file, with what its aliases stand for: 400 enqueued 
 MOST_DEPTH = 20  # of lists and mappings within each other: a sweep file has six
 MOST_DIGITS = 100  # of a number as it is written: the longest that a computer writes out has some 25
 MOST_OVERRIDES = 1_000  # KEY=VALUE of one command
+MOST_OF_KEY = 250  # characters of its KEY: MLflow takes no longer name of a parameter
 MOST_OF_GRAMMAR = 5_000  # characters of Hydra's grammar: its parser takes 0.3 s for a thousand values
 MOST_OF_EXPRESSION = 1_000  # characters of a score or a constraint
 DEEPEST_EXPRESSION = 50  # operations within operations
 
 # --- search space ---
-MOST_PARAMETERS = 200  # of a space: a grid walks over them one within the other
+MOST_PARAMETERS = 100  # of a space: a grid walks over them one within the other
 MOST_CHOICES = 1_000  # values of one choice: each is tried on the study before anything runs
 MOST_GRID_POINTS = 100_000  # of one range: more is a typing error in `step` or `points`
 MOST_CONDITIONS = 1_000_000  # of one sweep: each is a row in two databases
-MOST_SWITCHED = 20_000  # times that is asked whether a `when` holds: some 5 microseconds each
+MOST_SWITCHED = 40_000  # times that is asked whether a `when` holds: some 5 microseconds each
 
 # --- sections of a sweep file ---
 MOST_ENQUEUED = 1_000  # conditions named by hand: each is tried on the study before anything runs

@@ -43,7 +43,7 @@ def read_text(path: str | Path, source: str, *, way_out: str) -> str:
     except ValueError as error:  # a NUL in the path
         raise SpecError(f"{source}: cannot be read: {error}; {way_out}") from None
     if len(text) > MOST_CHARACTERS:
-        raise SpecError(f"{source}: has more than {MOST_CHARACTERS} characters, which is no file to write; {way_out}")
+        raise SpecError(f"{source}: has more than {MOST_CHARACTERS} characters, which are not read; shorten it")
     return text
 
 

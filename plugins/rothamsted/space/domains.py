@@ -14,7 +14,7 @@ from typing import Any
 
 from rothamsted.caps import MOST_GRID_POINTS
 from rothamsted.errors import SpecError
-from rothamsted.space.lattice import between, on_step
+from rothamsted.space.lattice import between, on_step, point
 from rothamsted.space.values import (
     ROUNDING,
     among,
@@ -158,7 +158,7 @@ class Range:
             return True
         if self.is_integer:
             return value in self._cut
-        return identity(self._cut[self._nearest_point(value)]) == identity(self.own(value))
+        return self._point(self._nearest_point(value)) == self.own(value)
 
     @cached_property
     def _cut(self) -> tuple[Any, ...]:
@@ -217,11 +217,15 @@ class Range:
             index = min(max(round((value - self.low) / self.step), 0), self._n_steps() - 1)
             yield self._step_value(index), SAME_STEP * self.step
         elif self.points is not None and self.low <= value <= self.high:
-            known = self._cut[self._nearest_point(value)]
+            known = self._point(self._nearest_point(value))
             spacing = 0.0 if self.log else (self.high - self.low) / (self.points - 1)
             yield known, ROUNDING * max(abs(known), spacing)
         if self.step is None:
             yield from ((end, ROUNDING * (end if self.log else largest)) for end in (self.low, self.high))
+
+    def _point(self, index: int) -> float:
+        """One of the points of the grid; without the others where they are evenly spaced."""
+        return self._cut[index] if self.log else point(self.low, self.high, self.points or 0, index)
 
     def _nearest_point(self, value: float) -> int:
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)

@@ -6,7 +6,7 @@ must be decided, which are active, the grid, and the map from the unit cube to a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -80,7 +80,7 @@ class Space:
 
     def is_active(self, name: str, condition: Mapping[str, Any]) -> bool:
         """Whether a parameter takes part, given the parameters that its `when` names."""
-        return all(self._holds(condition, parent, allowed) for parent, allowed in self.domains[name].when.items())
+        return all(self._holds(condition, name, parent) for parent in self.domains[name].when)
 
     def check(self, condition: Mapping[str, Any]) -> None:
         """Raise a SpaceError unless this is a condition of this space, all active parameters in it."""
@@ -186,15 +186,26 @@ class Space:
         except DomainError as error:
             raise SpaceError((name,), error.reason) from None
 
-    def _holds(self, condition: Mapping[str, Any], parent: str, allowed: tuple[Any, ...]) -> bool:
+    def _holds(self, condition: Mapping[str, Any], name: str, parent: str) -> bool:
         if parent in self.domains:
             if parent not in condition:
                 return False  # an inactive parent has no value
-            own = self.domains[parent].own
-            value = identity(own(condition[parent]))
-            return any(identity(own(known)) == value for known in allowed)
+            return identity(self.domains[parent].own(condition[parent])) in self._allowed[name][parent]
+        allowed = self.domains[name].when[parent]
         value = condition.get(parent, self.given.get(parent))
         return identity(among(allowed, value)) in map(identity, allowed)
+
+    @cached_property
+    def _allowed(self) -> dict[str, dict[str, set[Hashable]]]:
+        """Parameter -> parent in the space -> keys of the values of that parent under which it is active."""
+        return {
+            name: {
+                parent: {identity(self.domains[parent].own(value)) for value in allowed}
+                for parent, allowed in domain.when.items()
+                if parent in self.domains
+            }
+            for name, domain in self.domains.items()
+        }
 
     def _depends_on_given(self, name: str) -> bool:
         whens = {other: tuple(domain.when) for other, domain in self.domains.items()}

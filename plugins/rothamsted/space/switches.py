@@ -5,8 +5,9 @@ Of a parent only the values matter that a `when` names; those that switch on the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rothamsted.caps import MOST_SWITCHED
@@ -58,7 +59,7 @@ class Switches:
         if depth == len(names) - 1:
             yield found
             return
-        for value, _ in self.classes(name, set(names)):
+        for value, _ in self.classes(name, names):
             yield from self._assignments(names, {**found, name: value}, depth + 1)
 
     def count(self, sizes: Mapping[str, int], is_there: Callable[[str, Any], bool]) -> int:
@@ -104,17 +105,25 @@ class Switches:
             )
         return factor
 
-    def classes(self, parent: str, children: Iterable[str]) -> list[tuple[Any, list[Any]]]:
+    def classes(self, parent: str, children: Collection[str]) -> list[tuple[Any, list[Any]]]:
         """The named values of a parent that switch different children: the first of each class, and all of it."""
-        own = self.domains[parent].own
-        switched: dict[Hashable, tuple[Any, set[str]]] = {}
-        for child in children:
-            for value in self.domains[child].when.get(parent, ()):
-                switched.setdefault(identity(own(value)), (own(value), set()))[1].add(child)
         classes: dict[frozenset[str], list[Any]] = {}
-        for value, those in switched.values():
-            classes.setdefault(frozenset(those), []).append(value)
+        for value, switched in self._named.get(parent, {}).values():
+            if those := switched.intersection(children):
+                classes.setdefault(those, []).append(value)
         return [(alike[0], alike) for alike in classes.values()]
+
+    @cached_property
+    def _named(self) -> Mapping[str, Mapping[Hashable, tuple[Any, frozenset[str]]]]:
+        """Parent -> key of a value that a `when` names -> that value, and the parameters that it switches on."""
+        named: dict[str, dict[Hashable, tuple[Any, frozenset[str]]]] = {}
+        for child, domain in self.domains.items():
+            for parent in (parent for parent in domain.when if parent in self.domains):
+                of_parent, own = named.setdefault(parent, {}), self.domains[parent].own
+                for value in map(own, domain.when[parent]):
+                    _, known = of_parent.get(identity(value), (value, frozenset()))
+                    of_parent[identity(value)] = (value, known | {child})
+        return named
 
     def _joined(self) -> list[list[str]]:
         """The parameters in groups that no `when` joins, each in order."""

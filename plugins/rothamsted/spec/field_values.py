@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from rothamsted.caps import MOST_BYTES, MOST_REPLICATES
+from rothamsted.caps import MOST_BYTES, MOST_REPLICATES, MOST_SECONDS
 from rothamsted.errors import UserError
 from rothamsted.expression import Constraint, Expression
 
@@ -162,6 +162,8 @@ def read_resources(raw: Any) -> Any:
             raise PydanticCustomError(
                 "resources", "{key}: above 1 only whole numbers, not {value}", {"key": key, "value": value}
             )
+    if found.get("memory", 0) > MOST_BYTES:
+        raise refusal(f"memory: should be at most {MOST_BYTES} bytes, not {raw['memory']!r}")
     return {key: float(value) for key, value in found.items()}
 
 
@@ -216,7 +218,7 @@ Bytes = Annotated[int, BeforeValidator(n_bytes), Field(gt=0, le=MOST_BYTES)]
 ConstraintText = Annotated[str, BeforeValidator(read_constraint)]
 ExpressionText = Annotated[str, BeforeValidator(read_expression)]
 Name = Annotated[str, BeforeValidator(read_sweep_name)]
-Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=MOST_SECONDS, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Storage = Annotated[str, BeforeValidator(read_storage)]
 Text = Annotated[str, Field(min_length=1)]

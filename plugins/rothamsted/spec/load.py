@@ -25,6 +25,7 @@ from rothamsted.spec.not_yet import KNOWN_LATER, check_available
 from rothamsted.spec.overrides import (
     OBJECTIVE_KEYS,
     GivenParameters,
+    check_length,
     expand_short_forms,
     fix_parameters,
     override_sweep_keys,
@@ -101,6 +102,7 @@ def load_sweep(
     Raises:
         SpecError: one line: place, key, rule, value, way out.
     """
+    check_length(overrides or {})
     document = path if isinstance(path, Document) else read_sweep_file(path)
     _check_keys(document)
     document, written = with_short_forms(document, overrides or {}, SWEEP_KEYS)

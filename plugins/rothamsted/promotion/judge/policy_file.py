@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -56,9 +57,12 @@ def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
         The file, relative to `root`.
 
     Raises:
-        SpecError: no policy or several, or a policy file that does not hold together.
+        SpecError: no policy or several, or a policy file with one of these names that does not hold together.
     """
-    policies = _all_policies(root)
+    policies, broken = _all_policies(root)
+    for text, error in broken:
+        if any(name and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) for name in (study, sweep)):
+            raise error
     named = [path for path, policy in policies if sweep and policy.sweep == sweep and policy.study in (None, study)]
     general = [path for path, policy in policies if policy.sweep is None and policy.study == study]
     what = f"sweep '{sweep}' of study '{study}'" if sweep else f"study '{study}'"
@@ -114,9 +118,23 @@ def _keys_beside(location: Sequence[Any]) -> list[str]:
     return list(model.model_fields) if issubclass(model, BaseModel) else []
 
 
-def _all_policies(root: Path) -> list[tuple[Path, Policy]]:
-    paths = sorted(path.relative_to(root) for path in (root / FOLDER).glob("*.yaml"))
-    return [(path, load_policy(path, root)) for path in paths]
+def _all_policies(root: Path) -> tuple[list[tuple[Path, Policy]], list[tuple[str, SpecError]]]:
+    """The policies of the folder; and of the files that do not hold together the text, as far as it can be read."""
+    policies: list[tuple[Path, Policy]] = []
+    broken: list[tuple[str, SpecError]] = []
+    for path in sorted(path.relative_to(root) for path in (root / FOLDER).glob("*.yaml")):
+        try:
+            policies.append((path, load_policy(path, root)))
+        except SpecError as error:
+            broken.append((_text_of(path, root), error))
+    return policies, broken
+
+
+def _text_of(path: Path, root: Path) -> str:
+    try:
+        return f"{path.stem}\n{_read(path, root)}"
+    except SpecError:
+        return path.stem
 
 
 def _only(found: Sequence[Path], policies: Sequence[tuple[Path, Policy]], what: str) -> Path:
