@@ -26,6 +26,7 @@ MOST_SWITCHED = 40_000  # times that is asked whether a `when` holds: some 5 mic
 
 # --- sections of a sweep file ---
 MOST_ENQUEUED = 1_000  # conditions named by hand: each is tried on the study before anything runs
+MOST_BY_HAND = 10_000  # trainings of one `train -m`: more want a sweep, which goes on where it stopped
 MOST_TRIED = 4_000  # conditions, over all stages, that the study judges before anything runs: a millisecond each
 MOST_REPLICATES = 10_000  # of one condition
 MOST_OBJECTIVES = 20  # the Pareto set of more holds nearly every condition

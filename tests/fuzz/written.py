@@ -194,14 +194,14 @@ OVERRIDES = (
     (
         "sweeps/emnist_mlp/quick.yaml",
         "constraints=['seconds < 60', '{n_parameters} <= 1e6']",
-        "enqueue=[{optimizer.lr: 0.001, model.dropout: 0.1}]",
+        "enqueue=[{optimizer.lr: 0.001, model.dropout: 0.2}]",
     ),
 )
 BY_HAND = (
     ("batch_size", "--optimizer.lr", "0.1", "--width", "128"),
     ("batch_size", "optimizer.lr=0.1", "--set", "width=64 steps=100", "--no-save"),
     ("language_model", "--learning_rate", "0.01", "--config", str(ROOT / "projects/language_model/configs/tiny.yaml")),
-    ("emnist_mlp", "data=emnist", "training=short", "model.hidden=[64,32]", "--no-save"),
+    ("emnist_mlp", "data=emnist", "training=short", "model.hidden_dims=[64,32]", "--no-save"),
     ("image_classifier", "--seed", "3", "--checkpoint-every", "10", "--name", "mine"),
     ("global_workspace", "--seed=1", "--cfg", "job"),
 )

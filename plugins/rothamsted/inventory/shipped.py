@@ -86,11 +86,12 @@ def not_found(word: str, known: Sequence[ShippedSweep]) -> UserError:
 
 
 def _read(path: Path, folder: Path) -> ShippedSweep:
+    text, data = "", None
     try:
         text = read_text(path, str(path), way_out="mend it")
         data = load(text)
     except (SpecError, yaml.YAMLError):  # `check` says what is wrong with it
-        text, data = "", None
+        pass
     name = data.get("name") if isinstance(data, Mapping) else None
     said = dict(reversed(headed(opening_comment(text))))  # of two lines of one word the first
     return ShippedSweep(

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from rothamsted.caps import MOST_CHARACTERS, MOST_OF_KEY, MOST_OVERRIDES
 from rothamsted.errors import SpecError
 from rothamsted.spec.exponents import Exponent
 from rothamsted.yaml_text import CapError, compose, read_text
@@ -78,6 +79,21 @@ def parse_document(text: str, source: str) -> Document:
         raise SpecError(f"{source}: must be a mapping of keys to values; see sweeps/ for examples")
     reader = _Reader(source=source, places={}, is_shell=False)
     return Document(source=source, data=reader.read(node, ()), places=reader.places)
+
+
+def check_length(overrides: Mapping[str, str]) -> None:
+    """Refuse a command line that is too long, before anything of it is read.
+
+    Raises:
+        SpecError: too many keys, a key that is too long, or too much text.
+    """
+    at = Document(source="command line", data={}, places={})
+    if len(overrides) > MOST_OVERRIDES:
+        raise at.error((), f"{len(overrides)} keys, and at most {MOST_OVERRIDES} are taken; write a sweep file")
+    if (longest := max(map(len, overrides), default=0)) > MOST_OF_KEY:
+        raise at.error((), f"a key of {longest} characters, and at most {MOST_OF_KEY} are taken; shorten it")
+    if (n := sum(map(len, overrides.values()))) > MOST_CHARACTERS:
+        raise at.error((), f"values of {n} characters, and at most {MOST_CHARACTERS} are taken; write a sweep file")
 
 
 def parse_override(key: str, text: str) -> Any:

@@ -18,14 +18,13 @@ from rothamsted.metric import Metric
 from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
 from rothamsted.spec.directions import with_declared_directions
-from rothamsted.spec.document import Document, KeyPath, read_document
+from rothamsted.spec.document import Document, KeyPath, check_length, read_document
 from rothamsted.spec.exponents import has_exponent, validated
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
 from rothamsted.spec.overrides import (
     OBJECTIVE_KEYS,
     GivenParameters,
-    check_length,
     expand_short_forms,
     fix_parameters,
     override_sweep_keys,

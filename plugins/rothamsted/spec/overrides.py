@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from rothamsted.caps import MOST_CHARACTERS, MOST_OF_KEY, MOST_OVERRIDES
 from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.spec.document import Document, KeyPath, parse_override
 from rothamsted.spec.own_names import own_key
@@ -47,20 +46,6 @@ class GivenParameters:
 
     values: Mapping[str, Any]
     below: frozenset[str]
-
-
-def check_length(overrides: Mapping[str, str]) -> None:
-    """Refuse a command line that is too long, before anything of it is read.
-
-    Raises:
-        SpecError: too many keys, a key that is too long, or too much text.
-    """
-    if len(overrides) > MOST_OVERRIDES:
-        raise _AT.error((), f"{len(overrides)} keys, and at most {MOST_OVERRIDES} are taken; write a sweep file")
-    if (longest := max(map(len, overrides), default=0)) > MOST_OF_KEY:
-        raise _AT.error((), f"a key of {longest} characters, and at most {MOST_OF_KEY} are taken; shorten it")
-    if (n := sum(map(len, overrides.values()))) > MOST_CHARACTERS:
-        raise _AT.error((), f"values of {n} characters, and at most {MOST_CHARACTERS} are taken; write a sweep file")
 
 
 def expand_short_forms(document: Document) -> Document:

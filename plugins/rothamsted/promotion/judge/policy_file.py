@@ -59,10 +59,7 @@ def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
     Raises:
         SpecError: no policy or several, or a policy file with one of these names that does not hold together.
     """
-    policies, broken = _all_policies(root)
-    for text, error in broken:
-        if any(name and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) for name in (study, sweep)):
-            raise error
+    policies = policies_for(root, study, sweep)
     named = [path for path, policy in policies if sweep and policy.sweep == sweep and policy.study in (None, study)]
     general = [path for path, policy in policies if policy.sweep is None and policy.study == study]
     what = f"sweep '{sweep}' of study '{study}'" if sweep else f"study '{study}'"
@@ -118,16 +115,25 @@ def _keys_beside(location: Sequence[Any]) -> list[str]:
     return list(model.model_fields) if issubclass(model, BaseModel) else []
 
 
-def _all_policies(root: Path) -> tuple[list[tuple[Path, Policy]], list[tuple[str, SpecError]]]:
-    """The policies of the folder; and of the files that do not hold together the text, as far as it can be read."""
+def policies_for(root: Path, *names: str) -> list[tuple[Path, Policy]]:
+    """The policies of the folder, without files that do not hold together and have none of these names in them.
+
+    Args:
+        root: the project's root.
+        names: of a study, a sweep or a model; empty ones count nothing.
+
+    Raises:
+        SpecError: a file that does not hold together has one of the names, so that it may be the one to judge by.
+    """
     policies: list[tuple[Path, Policy]] = []
-    broken: list[tuple[str, SpecError]] = []
     for path in sorted(path.relative_to(root) for path in (root / FOLDER).glob("*.yaml")):
         try:
             policies.append((path, load_policy(path, root)))
-        except SpecError as error:
-            broken.append((_text_of(path, root), error))
-    return policies, broken
+        except SpecError:
+            text = _text_of(path, root)
+            if any(name and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) for name in names):
+                raise
+    return policies
 
 
 def _text_of(path: Path, root: Path) -> str:
