@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where there is one: mutants are many
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _TOKEN = re.compile(r"[A-Za-z_][\w.]*|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\s+|[^\w\s]")
 # Values that readers misread, or that grow: not finite, huge, tiny, of another base, of another kind, of no value.
 VALUES = (
@@ -191,7 +193,9 @@ def mutate_yaml(text: str, random: Random, others: Sequence[str] = ()) -> str:
     else:
         holder[key] = _deep(old, random)
     try:
-        return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=random.choice((None, True)))
+        return yaml.dump(
+            tree, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, default_flow_style=random.choice((None, True))
+        )
     except (yaml.YAMLError, RecursionError):
         return text
 
@@ -224,7 +228,7 @@ def several(change: Callable[[Any], Any], content: Any, random: Random) -> Any:
 
 def _tree(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_LOADER)
     except (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError):
         return None
 

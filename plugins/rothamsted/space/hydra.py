@@ -56,6 +56,18 @@ def domains_from_hydra(text: str) -> dict[str, Domain]:
     return domains
 
 
+def domain_from_hydra(text: str) -> tuple[str, Domain]:
+    """Read one parameter with its domain.
+
+    Raises:
+        SpaceError: with the parameter and what is not accepted; there are several.
+    """
+    found = list(domains_from_hydra(text).items())
+    if len(found) > 1:
+        raise SpaceError((found[0][0],), f"{text!r} has {len(found)} parameters; quote a value that has a blank and =")
+    return found[0]
+
+
 def values_from_hydra(text: str) -> dict[str, Any]:
     """Read fixed values in Hydra's grammar: `model.hidden=[256,128] model.dropout=0.2 name='a b' weights={a:1,b:2}`.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from rothamsted.errors import UserError
+from rothamsted.errors import UserError, as_line
 
 FLOW_WIDTH = 1000  # characters: each key stays on its line
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -50,9 +50,9 @@ class StarterSweep:
     @property
     def text(self) -> str:
         """The file: a comment, then a key a line; a space with a line for each parameter."""
-        lines = [f"# {line}" for line in self.comment]
+        lines = [f"# {as_line(line)}" for text in self.comment for line in text.splitlines()]
         for heading, marks in (("Not translated:", self.left), ("Filled in, look at it:", self.guessed)):
-            lines += [f"# {heading}", *(f"#   {mark}" for mark in marks)] if marks else []
+            lines += [f"# {heading}", *(f"#   {as_line(mark)}" for mark in marks)] if marks else []
         for key, value in self.document.items():
             if key == "space" and isinstance(value, Mapping) and value:
                 lines += ["space:", *(f"  {_yaml({name: domain})}" for name, domain in value.items())]
