@@ -284,7 +284,7 @@ def test_nothing_is_overwritten_and_a_mistake_is_one_line(tmp_path: Path) -> Non
     with pytest.raises(UserError, match="is there already and is not overwritten"):
         write_starter(starter, path)
     assert (path.read_text(), (tmp_path / "beside.py").exists()) == ("mine", False)
-    with pytest.raises(SpecError, match="No such file or directory; give the file to translate"):
+    with pytest.raises(SpecError, match="there is no such file; give the file to translate"):
         from_wandb(str(tmp_path / "missing.yaml"))
     (tmp_path / "bad.py").write_text("def f(:\n")
     with pytest.raises(SpecError, match=r"bad\.py:1: is not Python"):

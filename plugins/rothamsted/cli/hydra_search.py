@@ -96,14 +96,14 @@ def sweep_line(study: Study, target: str, search: HydraSearch) -> list[str]:
 def _sorted(study: Study, search: HydraSearch) -> tuple[list[str], list[str]]:
     """The words of the fields that are searched, and those that fix something."""
     from rothamsted.space import Choice, DomainError, SpaceError
-    from rothamsted.space.hydra import domains_from_hydra
+    from rothamsted.space.hydra import domain_from_hydra
 
     if foreign := next((word for word in search.others if word.startswith("-") and word != "--no-save"), None):
         raise UserError(f"rothamsted train -m: {foreign} is of a run by hand; a search takes --no-save only")
     searched, fixed = [], [word for word in search.others if word != "--no-save"]
     for pair in search.pairs:
         try:
-            [(name, domain)] = domains_from_hydra(pair).items()
+            name, domain = domain_from_hydra(pair)
         except (SpaceError, DomainError) as error:
             raise UserError(f"rothamsted train -m: {str(error).removeprefix('space.')}") from None
         is_fixed = isinstance(domain, Choice) and len(domain.values) == 1

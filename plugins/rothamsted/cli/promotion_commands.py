@@ -180,13 +180,13 @@ def _aliases(model: str, policy_file: str | None) -> Aliases:
         SpecError: A policy with a mistake in it, or several that disagree.
     """
     from rothamsted.promotion.judge.policy import Aliases
-    from rothamsted.promotion.judge.policy_file import FOLDER, load_policy
+    from rothamsted.promotion.judge.policy_file import FOLDER, load_policy, policies_for
 
     root = find_home(Path.cwd())
     if policy_file is not None:
         return load_policy(policy_file, root).aliases
-    policies = [load_policy(path.relative_to(root), root) for path in sorted((root / FOLDER).glob("*.yaml"))]
-    found = {policy.aliases.model_dump_json(): policy.aliases for policy in policies if policy.model == model}
+    policies = policies_for(root, model)
+    found = {policy.aliases.model_dump_json(): policy.aliases for _, policy in policies if policy.model == model}
     if len(found) > 1:
         raise SpecError(f"{FOLDER}/: several policies of model '{model}' have different aliases; say policy=FILE")
     return next(iter(found.values()), Aliases())

@@ -9,15 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rothamsted.space.space import Space
-from rothamsted.space.values import identity
 
 
 def is_on_grid(space: Space, condition: Mapping[str, Any]) -> bool:
     """Whether a valid condition of the space is one of its grid's conditions, value by value."""
-    return all(
-        identity(space.domains[name].own(value)) in map(identity, space.domains[name].grid_points())
-        for name, value in condition.items()
-    )
+    return all(space.domains[name].is_on_grid(value) for name, value in condition.items())
 
 
 def size_of_union(space: Space, first: Sequence[Mapping[str, Any]]) -> int:

@@ -1,14 +1,12 @@
-"""Which parameter depends on which: order, ancestors, and the values that switch a parameter on.
+"""Which parameter depends on which: order and ancestors.
 
 Apart from `space`, because this is a walk over names and needs no domain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from itertools import product
-from typing import Any
 
 
 def topological_order(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -25,11 +23,11 @@ def topological_order(parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
         TopologicalSorter(known).prepare()
     except CycleError as error:
         raise ValueError(tuple(error.args[1])) from None
-    order: list[str] = []
+    order: dict[str, None] = {}
     waiting = list(known)
     while waiting:
         ready = next(name for name in waiting if all(parent in order for parent in known[name]))
-        order.append(ready)
+        order[ready] = None
         waiting.remove(ready)
     return tuple(order)
 
@@ -44,24 +42,3 @@ def ancestors(name: str, parents: Mapping[str, Sequence[str]]) -> tuple[str, ...
             found[parent] = None
             waiting.extend(parents.get(parent, ()))
     return tuple(found)
-
-
-def activating_choices(name: str, whens: Mapping[str, Mapping[str, tuple[Any, ...]]]) -> Iterator[dict[str, Any]]:
-    """Assignments of a parameter's ancestors among which are all that could switch it on.
-
-    An ancestor only matters through the values that some `when` on the way names.
-    """
-    parents = {other: tuple(when) for other, when in whens.items()}
-    above = [other for other in ancestors(name, parents) if other in whens]
-    asked = {
-        parent: [
-            value
-            for other in (name, *above)
-            for known, allowed in whens[other].items()
-            if known == parent
-            for value in allowed
-        ]
-        for parent in above
-    }
-    for values in product(*asked.values()):
-        yield dict(zip(asked, values, strict=True))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from rothamsted.caps import MOST_GRID_POINTS
 from rothamsted.errors import SpecError
-from rothamsted.space.lattice import between, on_step
+from rothamsted.space.lattice import between, on_step, point
 from rothamsted.space.values import (
     ROUNDING,
     among,
@@ -30,7 +31,6 @@ When = Mapping[str, tuple[Any, ...]]  # {other parameter: the values of it under
 SIGNIFICANT_DIGITS = 12  # of a log grid's points: 0.01 reads 0.01, and platforms agree in the last bits
 SAME_STEP = 1e-6  # of a step: so far a number may be from the step that it stands for
 MAX_EXACT = 2**53  # of whole numbers in a range: beyond it floats leave some out, and Optuna keeps floats
-MAX_GRID_POINTS = 100_000  # of one range: more is a typing error in `step` or `points`
 
 
 class DomainError(SpecError):
@@ -111,7 +111,7 @@ class Range:
             raise DomainError(
                 "step", f"must be above 0 and at most high - low, {self.high - self.low!r}, not {self.step!r}"
             )
-        if self._n_steps() > MAX_GRID_POINTS:
+        if self._n_steps() > MOST_GRID_POINTS:
             raise DomainError("step", f"{self.step!r} cuts the range into {self._n_steps()} values; {_at_most()}")
         last = self._n_steps() - 1
         if not self._step_value(last - 1) < self._step_value(last) <= self.high:
@@ -122,7 +122,7 @@ class Range:
             return
         if isinstance(self.points, bool) or not isinstance(self.points, int) or self.points < 2:
             raise DomainError("points", f"must be a whole number, 2 or more, not {self.points!r}")
-        if self.points > MAX_GRID_POINTS:
+        if self.points > MOST_GRID_POINTS:
             raise DomainError("points", f"{self.points} are too many; {_at_most()}")
 
     def _n_steps(self) -> int:
@@ -146,6 +146,20 @@ class Range:
         if self.points is None:
             raise DomainError("points", "a grid cannot cut a range without points; give points, or a step")
         return self._cut
+
+    def n_grid_points(self) -> int:
+        """How many values `grid_points` gives."""
+        if self.step is not None:
+            return self._n_steps()
+        return self.points if self.points is not None and not self.is_integer else len(self.grid_points())
+
+    def is_on_grid(self, value: Any) -> bool:
+        """Whether a value of this range is one of `grid_points`."""
+        if self.step is not None or self.points is None:
+            return True
+        if self.is_integer:
+            return value in self._cut
+        return self._point(self._nearest_point(value)) == self.own(value)
 
     @cached_property
     def _cut(self) -> tuple[Any, ...]:
@@ -204,11 +218,15 @@ class Range:
             index = min(max(round((value - self.low) / self.step), 0), self._n_steps() - 1)
             yield self._step_value(index), SAME_STEP * self.step
         elif self.points is not None and self.low <= value <= self.high:
-            known = self._cut[self._nearest_point(value)]
+            known = self._point(self._nearest_point(value))
             spacing = 0.0 if self.log else (self.high - self.low) / (self.points - 1)
             yield known, ROUNDING * max(abs(known), spacing)
         if self.step is None:
             yield from ((end, ROUNDING * (end if self.log else largest)) for end in (self.low, self.high))
+
+    def _point(self, index: int) -> float:
+        """One of the points of the grid; without the others where they are evenly spaced."""
+        return self._cut[index] if self.log else point(self.low, self.high, self.points or 0, index)
 
     def _nearest_point(self, value: float) -> int:
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
@@ -258,6 +276,14 @@ class Choice:
         """Every value, in the order given."""
         return self.values
 
+    def n_grid_points(self) -> int:
+        """How many values there are."""
+        return len(self.values)
+
+    def is_on_grid(self, value: Any) -> bool:
+        """Whether a value is one of the choice."""
+        return self.place(value) is not None
+
     def at(self, unit: float) -> Any:
         """The value at a fraction of the way from 0 to 1; each value takes an equal share."""
         return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
@@ -299,4 +325,4 @@ def _rounded(value: float) -> float:
 
 
 def _at_most() -> str:
-    return f"at most {MAX_GRID_POINTS} are taken"
+    return f"at most {MOST_GRID_POINTS} are taken"

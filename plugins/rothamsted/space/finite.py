@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 from typing import TYPE_CHECKING
 
-from rothamsted.space.domains import MAX_GRID_POINTS, Choice, Domain, Range
+from rothamsted.caps import MOST_GRID_POINTS
+from rothamsted.space.domains import Choice, Domain, Range
 from rothamsted.space.equal import condition_key
 from rothamsted.space.space import Condition, Space
 
@@ -17,8 +18,9 @@ MOST_DRAWS = 1000  # at random, before the conditions that are left are listed
 
 def n_conditions_of(space: Space) -> int | None:
     """How many conditions a space has, whatever a grid makes of it; None: no end, or none that is reached."""
-    whole = _all_choices(space)
-    return None if whole is None else whole.size_of_grid()
+    sizes = {name: _n_values(domain) for name, domain in space.domains.items()}
+    known = {name: size for name, size in sizes.items() if size is not None}
+    return space.count(known, lambda name, value: True) if len(known) == len(sizes) else None
 
 
 def untried(space: Space, tried: Collection[Hashable], rng: np.random.Generator) -> Condition | None:
@@ -36,13 +38,21 @@ def untried(space: Space, tried: Collection[Hashable], rng: np.random.Generator)
     return left[int(rng.integers(len(left)))] if left else None
 
 
+def _n_values(domain: Domain) -> int | None:
+    """How many values a domain has; None where it has no end, or is very long."""
+    if not isinstance(domain, Range) or domain.step is not None:
+        return domain.n_grid_points()
+    n_values = int(domain.high) - int(domain.low) + 1
+    return n_values if domain.is_integer and n_values <= MOST_GRID_POINTS else None
+
+
 def _all_choices(space: Space) -> Space | None:
     """The space with each range as the choice of all its values; None where one has no end, or is very long."""
     domains: dict[str, Domain] = {}
     for name, domain in space.domains.items():
+        if _n_values(domain) is None:
+            return None
         if isinstance(domain, Range) and domain.step is None:
-            if not domain.is_integer or domain.high - domain.low >= MAX_GRID_POINTS:
-                return None
             domains[name] = Choice(values=tuple(range(int(domain.low), int(domain.high) + 1)), when=domain.when)
         else:
             domains[name] = Choice(values=domain.grid_points(), when=domain.when)

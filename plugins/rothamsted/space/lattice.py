@@ -18,9 +18,19 @@ def on_step(low: float, step: float, index: int) -> float:
 
 def between(low: float, high: float, n: int) -> list[float]:
     """`n` evenly spaced numbers, both ends among them."""
-    first = Decimal(repr(low))
-    step = _CONTEXT.divide(_CONTEXT.subtract(Decimal(repr(high)), first), Decimal(n - 1))
+    first, step = Decimal(repr(low)), _step(low, high, n)
     return [low, *(_written(first, step, index) for index in range(1, n - 1)), high]
+
+
+def point(low: float, high: float, n: int, index: int) -> float:
+    """The number at a place of `between`, without the others."""
+    if index in (0, n - 1):
+        return high if index else low
+    return _written(Decimal(repr(low)), _step(low, high, n), index)
+
+
+def _step(low: float, high: float, n: int) -> Decimal:
+    return _CONTEXT.divide(_CONTEXT.subtract(Decimal(repr(high)), Decimal(repr(low))), Decimal(n - 1))
 
 
 def _written(low: Decimal, step: Decimal, index: int) -> float:

@@ -6,20 +6,25 @@ must be decided, which are active, the grid, and the map from the unit cube to a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rothamsted.caps import MOST_PARAMETERS
 from rothamsted.errors import SpecError
-from rothamsted.space.dependencies import activating_choices, ancestors, topological_order
+from rothamsted.space.dependencies import ancestors, topological_order
 from rothamsted.space.domains import Domain, DomainError
 from rothamsted.space.equal import own_values
+from rothamsted.space.switches import Switches, TooManyError
 from rothamsted.space.values import among, identity
 
 if TYPE_CHECKING:
     import numpy as np
 
 Condition = dict[str, Any]  # one assignment of the active parameters, without seed
+
+_TOO_MANY = "its `when` can switch parameters on and off in too many ways; join parents, or split the sweep"
 
 
 class SpaceError(SpecError):
@@ -50,6 +55,9 @@ class Space:
     _order: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if len(self.domains) > MOST_PARAMETERS:
+            reason = f"{len(self.domains)} parameters, and at most {MOST_PARAMETERS} are taken; fix some of them"
+            raise SpaceError((), reason)
         self._check_parents()
         try:
             order = topological_order({name: tuple(domain.when) for name, domain in self.domains.items()})
@@ -58,7 +66,7 @@ class Space:
             raise SpaceError((cycle[0], "when"), f"goes in a circle: {' -> '.join(cycle)}; break it") from None
         object.__setattr__(self, "_order", order)
         for name, domain in self.domains.items():
-            if not self._depends_on_given(name) and self._activating(name) is None:
+            if self._activating[name] is None and not self._depends_on_given(name):
                 raise SpaceError((name, "when"), f"{dict(domain.when)} can never come true; correct it")
 
     def __len__(self) -> int:
@@ -72,7 +80,7 @@ class Space:
 
     def is_active(self, name: str, condition: Mapping[str, Any]) -> bool:
         """Whether a parameter takes part, given the parameters that its `when` names."""
-        return all(self._holds(condition, parent, allowed) for parent, allowed in self.domains[name].when.items())
+        return all(self._holds(condition, name, parent) for parent in self.domains[name].when)
 
     def check(self, condition: Mapping[str, Any]) -> None:
         """Raise a SpaceError unless this is a condition of this space, all active parameters in it."""
@@ -104,8 +112,15 @@ class Space:
 
     def size_of_grid(self) -> int:
         """The number of conditions in the grid, counted without making them."""
-        parents = {parent for domain in self.domains.values() for parent in domain.when}
-        return self._count({}, 0, self._cuts(), parents)
+        sizes = {name: self._of_grid(name, domain.n_grid_points) for name, domain in self.domains.items()}
+        return self.count(sizes, lambda name, value: self.domains[name].is_on_grid(value))
+
+    def count(self, sizes: Mapping[str, int], is_there: Callable[[str, Any], bool]) -> int:
+        """The number of conditions where parameters have so many values, and some of those that a `when` names."""
+        try:
+            return self._switches.count(sizes, is_there)
+        except TooManyError:
+            raise SpaceError((), _TOO_MANY) from None
 
     def from_unit(self, unit: np.ndarray) -> Condition:
         """The condition at a point of the unit cube.
@@ -141,7 +156,7 @@ class Space:
         value. A parameter that the `given` ones switch off has no probe.
         """
         for name, domain in self.domains.items():
-            forced = self._activating(name)
+            forced = self._activating[name]
             for value in domain.probes() if forced is not None else ():
                 yield name, self._first_with({**(forced or {}), name: value})
 
@@ -171,26 +186,43 @@ class Space:
         except DomainError as error:
             raise SpaceError((name,), error.reason) from None
 
-    def _holds(self, condition: Mapping[str, Any], parent: str, allowed: tuple[Any, ...]) -> bool:
+    def _holds(self, condition: Mapping[str, Any], name: str, parent: str) -> bool:
         if parent in self.domains:
             if parent not in condition:
                 return False  # an inactive parent has no value
-            own = self.domains[parent].own
-            value = identity(own(condition[parent]))
-            return any(identity(own(known)) == value for known in allowed)
+            return identity(self.domains[parent].own(condition[parent])) in self._allowed[name][parent]
+        allowed = self.domains[name].when[parent]
         value = condition.get(parent, self.given.get(parent))
         return identity(among(allowed, value)) in map(identity, allowed)
+
+    @cached_property
+    def _allowed(self) -> dict[str, dict[str, set[Hashable]]]:
+        """Parameter -> parent in the space -> keys of the values of that parent under which it is active."""
+        return {
+            name: {
+                parent: {identity(self.domains[parent].own(value)) for value in allowed}
+                for parent, allowed in domain.when.items()
+                if parent in self.domains
+            }
+            for name, domain in self.domains.items()
+        }
 
     def _depends_on_given(self, name: str) -> bool:
         whens = {other: tuple(domain.when) for other, domain in self.domains.items()}
         return any(other in self.given and other not in self.domains for other in ancestors(name, whens))
 
-    def _activating(self, name: str) -> Condition | None:
-        """Values of this parameter's ancestors under which it is active, or None where there are none."""
-        for forced in activating_choices(name, {other: d.when for other, d in self.domains.items()}):
-            if all(self.is_active(other, forced) for other in (*forced, name)):
-                return forced
-        return None
+    @property
+    def _switches(self) -> Switches:
+        return Switches(domains=self.domains, order=self._order, is_active=self.is_active)
+
+    @cached_property
+    def _activating(self) -> dict[str, Condition | None]:
+        """For each parameter, values of its ancestors under which it is active, or None where there are none."""
+        switches = self._switches
+        try:
+            return {name: switches.activating(name) for name in self.domains}
+        except TooManyError:
+            raise SpaceError((), _TOO_MANY) from None
 
     def _first_with(self, forced: Mapping[str, Any]) -> Condition:
         condition: Condition = {}
@@ -200,13 +232,13 @@ class Space:
         return own_values(self._in_given_order(condition), self.domains)
 
     def _cuts(self) -> dict[str, tuple[Any, ...]]:
-        cuts = {}
-        for name, domain in self.domains.items():
-            try:
-                cuts[name] = domain.grid_points()
-            except DomainError as error:
-                raise SpaceError((name, error.part), error.reason) from None
-        return cuts
+        return {name: self._of_grid(name, domain.grid_points) for name, domain in self.domains.items()}
+
+    def _of_grid(self, name: str, ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except DomainError as error:
+            raise SpaceError((name, error.part), error.reason) from None
 
     def _extend(self, condition: Condition, depth: int, cuts: Mapping[str, tuple[Any, ...]]) -> Iterator[Condition]:
         if depth == len(self._order):
@@ -218,18 +250,6 @@ class Space:
             return
         for value in cuts[name]:
             yield from self._extend({**condition, name: value}, depth + 1, cuts)
-
-    def _count(self, condition: Condition, depth: int, cuts: Mapping[str, tuple[Any, ...]], parents: set[str]) -> int:
-        factor = 1
-        for position in range(depth, len(self._order)):
-            name = self._order[position]
-            if not self.is_active(name, condition):
-                continue
-            if name in parents:
-                branches = ({**condition, name: value} for value in cuts[name])
-                return factor * sum(self._count(branch, position + 1, cuts, parents) for branch in branches)
-            factor *= len(cuts[name])
-        return factor
 
     def _in_given_order(self, condition: Condition) -> Condition:
         return {name: condition[name] for name in self.domains if name in condition}

@@ -117,7 +117,8 @@ class Command:
         Raises:
             CommandError: a placeholder without a value, a flag that is neither true nor false.
         """
-        rest = {name: value for name, value in values.items() if name not in self._own_names(seed)}
+        own = self._own_names(seed)
+        rest = {name: value for name, value in values.items() if name not in own}
         several = {PARAMETERS: _as_options(rest), OVERRIDES: [as_override(*pair) for pair in rest.items()]}
         found = {**values, **({SEED: values[seed]} if seed is not None and seed in values else {})}
         found |= {CONFIG: str(config), OUTPUT: str(output)}

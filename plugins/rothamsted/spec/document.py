@@ -15,9 +15,11 @@ from typing import Any
 
 import yaml
 
+from rothamsted.caps import MOST_CHARACTERS, MOST_OF_KEY, MOST_OVERRIDES
 from rothamsted.errors import SpecError
 from rothamsted.space import shortened, unwritable
 from rothamsted.spec.exponents import Exponent
+from rothamsted.yaml_text import CapError, compose, read_text
 
 KeyPath = tuple[str | int, ...]
 
@@ -71,27 +73,6 @@ def read_document(path: str | Path, *, source: str | None = None) -> Document:
     return parse_document(read_text(path, source, way_out="give the path of a sweep file"), source)
 
 
-def read_text(path: str | Path, source: str, *, way_out: str) -> str:
-    """The text of a file that a person wrote.
-
-    Args:
-        path: the file.
-        source: what errors call it.
-        way_out: what to give instead of a file that is not there.
-
-    Raises:
-        SpecError: it is missing, unreadable or no UTF-8.
-    """
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SpecError(f"{source}: there is no such file; {way_out}") from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
-    except OSError as error:
-        raise SpecError(f"{source}: cannot be read: {error.strerror}; {way_out}") from None
-
-
 def parse_document(text: str, source: str) -> Document:
     """Read the text of a sweep file; `source` names it in errors."""
     node = _compose(text, source)
@@ -99,6 +80,21 @@ def parse_document(text: str, source: str) -> Document:
         raise SpecError(f"{source}: must be a mapping of keys to values; see sweeps/ for examples")
     reader = _Reader(source=source, places={}, is_shell=False)
     return Document(source=source, data=reader.read(node, ()), places=reader.places)
+
+
+def check_length(overrides: Mapping[str, str]) -> None:
+    """Refuse a command line that is too long, before anything of it is read.
+
+    Raises:
+        SpecError: too many keys, a key that is too long, or too much text.
+    """
+    at = Document(source="command line", data={}, places={})
+    if len(overrides) > MOST_OVERRIDES:
+        raise at.error((), f"{len(overrides)} keys, and at most {MOST_OVERRIDES} are taken; write a sweep file")
+    if (longest := max(map(len, overrides), default=0)) > MOST_OF_KEY:
+        raise at.error((), f"a key of {longest} characters, and at most {MOST_OF_KEY} are taken; shorten it")
+    if (n := sum(map(len, overrides.values()))) > MOST_CHARACTERS:
+        raise at.error((), f"values of {n} characters, and at most {MOST_CHARACTERS} are taken; write a sweep file")
 
 
 def parse_override(key: str, text: str) -> Any:
@@ -142,7 +138,10 @@ def _leaves(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
 
 def _compose(text: str, place: str) -> yaml.Node | None:
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        return compose(text)
+    except CapError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark and not place.startswith("command line") else ""
+        raise SpecError(f"{place}{line}: {error.problem}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark is not None and not place.startswith("command line") else ""

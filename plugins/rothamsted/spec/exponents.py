@@ -80,20 +80,16 @@ def validated(model: type[M], data: Mapping[str, Any]) -> M:
 
 def _mended(data: Mapping[str, Any], error: ValidationError) -> Mapping[str, Any] | None:
     """The data with those numbers whole, or text, that the schema takes in no other way; None: there are none."""
+    better: dict[int, Any] = {}  # id of a number in the data -> what it is
     for detail in error.errors():
         found = detail["input"]
         if not isinstance(found, Exponent):
             continue
         if detail["type"] == "int_type" and found.is_integer():
-            return _replaced(data, found, int(found))
-        if not detail["type"].startswith(_OF_NUMBERS):
-            return _replaced(data, found, found.text)
-    return None
-
-
-def _replaced(value: Any, old: Exponent, new: Any) -> Any:
-    """The value with another thing in the place of this very object."""
-    return _each(value, lambda one: new if one is old else one)
+            better[id(found)] = int(found)
+        elif not detail["type"].startswith(_OF_NUMBERS):
+            better[id(found)] = found.text
+    return _each(data, lambda one: better.get(id(one), one)) if better else None
 
 
 def _each(value: Any, make: Callable[[Exponent], Any]) -> Any:

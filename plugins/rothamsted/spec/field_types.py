@@ -6,6 +6,7 @@ number, 1 is not true, 3.0 is no whole number.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -26,8 +27,10 @@ def misfit(annotation: Any, value: Any) -> str | None:
     A type that pydantic knows nothing of is left to the study itself.
     """
     try:
-        adapter = TypeAdapter(annotation)
-    except PydanticSchemaGenerationError:
+        adapter = _adapter(annotation)
+    except TypeError:  # the annotation is no key
+        adapter = _adapter.__wrapped__(annotation)
+    if adapter is None:
         return None
     try:
         read = adapter.validate_python(value)
@@ -37,6 +40,14 @@ def misfit(annotation: Any, value: Any) -> str | None:
     if kinds[0] == kinds[1] or kinds == ("whole number", "number") or "" in kinds:
         return None
     return f"must be a {kinds[1]}, not the {kinds[0]} {value!r}"
+
+
+@lru_cache(maxsize=1_000)  # asked for each value of a choice
+def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
+    try:
+        return TypeAdapter(annotation)
+    except PydanticSchemaGenerationError:
+        return None
 
 
 def _rule(error: ValidationError) -> str:

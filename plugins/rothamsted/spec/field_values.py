@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from rothamsted.caps import MOST_BYTES, MOST_REPLICATES, MOST_SECONDS
 from rothamsted.errors import UserError
 from rothamsted.expression import Constraint, Expression
 
@@ -31,6 +32,17 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 def refusal(reason: str) -> PydanticCustomError:
     """An error of the schema whose text is complete; the loader adds the place."""
     return PydanticCustomError(WHOLE_REASON, "{reason}", {"reason": reason})
+
+
+def at_most(n: int, what: str) -> BeforeValidator:
+    """A list of so many at most, checked before its members are."""
+
+    def check(raw: Any) -> Any:
+        if isinstance(raw, (list, tuple)) and len(raw) > n:
+            raise refusal(f"{len(raw)} {what}, and at most {n} are taken; give fewer")
+        return raw
+
+    return BeforeValidator(check)
 
 
 def seconds(raw: Any) -> Any:
@@ -51,7 +63,8 @@ def n_bytes(raw: Any) -> Any:
     if found is None:
         raise PydanticCustomError("size", "Input should be bytes, or a size such as 2GB, 500MB or 4GiB")
     unit = (found[2] or "").lower()
-    return round(float(found[1]) * (1024 if unit.endswith("i") else 1000) ** _POWERS[unit.removesuffix("i")])
+    n = float(found[1]) * (1024 if unit.endswith("i") else 1000) ** _POWERS[unit.removesuffix("i")]
+    return round(min(n, 2.0 * MOST_BYTES))  # the schema refuses it
 
 
 def read_reduction(raw: Any) -> Any:
@@ -85,10 +98,20 @@ def read_vary(raw: Any) -> Any:
         for name, n in raw.items():
             if isinstance(n, bool) or not isinstance(n, int) or not 2 <= n <= MOST_CROSSED:
                 raise refusal(f"{name}: must be a whole number of values, 2 to {MOST_CROSSED}, not {n!r}")
+        if (n_all := math.prod(raw.values())) > MOST_REPLICATES:
+            raise refusal(
+                f"makes {n_all} replicates of a condition, and at most {MOST_REPLICATES} are taken; give fewer"
+            )
         return dict(raw)
-    if len(set(raw)) < len(raw):
-        raise refusal(f"names {next(name for name in raw if raw.count(name) > 1)} twice; remove one")
+    if (twice := first_twice(raw)) is not None:
+        raise refusal(f"names {twice} twice; remove one")
     return tuple(raw)
+
+
+def first_twice(members: Iterable[Hashable]) -> Any:
+    """The first member that stands there a second time; None: each is there once."""
+    seen: set[Hashable] = set()
+    return next((one for one in members if one in seen or seen.add(one)), None)
 
 
 def read_over(raw: Any) -> Any:
@@ -139,6 +162,8 @@ def read_resources(raw: Any) -> Any:
             raise PydanticCustomError(
                 "resources", "{key}: above 1 only whole numbers, not {value}", {"key": key, "value": value}
             )
+    if found.get("memory", 0) > MOST_BYTES:
+        raise refusal(f"memory: should be at most {MOST_BYTES} bytes, not {raw['memory']!r}")
     return {key: float(value) for key, value in found.items()}
 
 
@@ -189,11 +214,11 @@ def _read(reader: Callable[[str], Any], raw: Any) -> str:
     return raw
 
 
-Bytes = Annotated[int, BeforeValidator(n_bytes), Field(gt=0)]
+Bytes = Annotated[int, BeforeValidator(n_bytes), Field(gt=0, le=MOST_BYTES)]
 ConstraintText = Annotated[str, BeforeValidator(read_constraint)]
 ExpressionText = Annotated[str, BeforeValidator(read_expression)]
 Name = Annotated[str, BeforeValidator(read_sweep_name)]
-Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=MOST_SECONDS, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Storage = Annotated[str, BeforeValidator(read_storage)]
 Text = Annotated[str, Field(min_length=1)]

@@ -18,7 +18,7 @@ from rothamsted.metric import Metric
 from rothamsted.registries import UNKNOWN_NAME
 from rothamsted.space import Domain
 from rothamsted.spec.directions import with_declared_directions
-from rothamsted.spec.document import Document, KeyPath, check_plain, read_document
+from rothamsted.spec.document import Document, KeyPath, check_length, check_plain, read_document
 from rothamsted.spec.exponents import has_exponent, validated
 from rothamsted.spec.field_values import WHOLE_REASON
 from rothamsted.spec.not_yet import KNOWN_LATER, check_available
@@ -102,6 +102,7 @@ def load_sweep(
     Raises:
         SpecError: one line: place, key, rule, value, way out.
     """
+    check_length(overrides or {})
     document = path if isinstance(path, Document) else read_sweep_file(path)
     _check_keys(document)
     document, written = with_short_forms(document, overrides or {}, SWEEP_KEYS)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from rothamsted.caps import MOST_TRIED
 from rothamsted.catalog import SAMPLERS
 from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
+from rothamsted.spec.field_values import first_twice
 from rothamsted.spec.rules_command import check_command
 from rothamsted.spec.rules_over import check_over
 from rothamsted.spec.rules_recorded import check_recorded
@@ -18,7 +20,7 @@ from rothamsted.spec.rules_task import check_task
 from rothamsted.spec.schema import CLUSTER_KEYS, DEVICE_KEYS, MAX_SEED, Confirm, Replicates, Sweep
 from rothamsted.spec.varied import check_varied
 
-MAX_CHECKED_GRID = 2_000  # conditions: a larger grid is checked at its values one at a time
+MAX_CHECKED_GRID = 2_000  # conditions, over all stages: a larger grid is checked at its values one at a time
 
 CheckCondition = Callable[[str, Mapping[str, Any]], None]  # (study, {parameter: value}); raises a UserError
 
@@ -70,9 +72,14 @@ def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) ->
     Raises:
         SpecError: with the study's own reason, at the parameter at fault.
     """
-    for stage in range(max(len(sweep.stages), 1)):
+    n_tried, n_stages = 0, max(len(sweep.stages), 1)
+    for stage in range(n_stages):
         fixed = {**sweep.stage_parameters(stage), **sweep.varied_by(sweep.stage_seeds(stage)[0])}
-        for at, condition in _conditions(sweep):
+        for at, condition in _conditions(sweep, n_stages):
+            n_tried += 1
+            if n_tried > MOST_TRIED:
+                reason = f"of its values and stages more than {MOST_TRIED} would be tried before anything runs"
+                raise document.error(("space",), f"{reason}; give fewer choices, enqueued conditions or stages")
             try:
                 check(sweep.study or "", {**fixed, **condition})
             except UserError as error:
@@ -81,14 +88,14 @@ def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) ->
                 raise document.error(path, f"study '{sweep.study}' refuses it{shown}: {error}") from None
 
 
-def _conditions(sweep: Sweep) -> Iterator[tuple[KeyPath | None, dict[str, Any]]]:
+def _conditions(sweep: Sweep, n_stages: int) -> Iterator[tuple[KeyPath | None, dict[str, Any]]]:
     """Conditions to try, each with the place of the one thing that has changed from the first, where it is one."""
     space = sweep.search_space
-    probes = list(space.probes())
-    yield None, (probes[0][1] if probes else {})
-    yield from ((("space", name), condition) for name, condition in probes)
+    first = next(space.probes(), ("", {}))
+    yield None, first[1]
+    yield from ((("space", name), condition) for name, condition in space.probes())
     yield from ((("enqueue", n), condition) for n, condition in enumerate(sweep.enqueue))
-    if SAMPLERS[sweep.sampler.name].needs_finite_space and space.size_of_grid() <= MAX_CHECKED_GRID:
+    if SAMPLERS[sweep.sampler.name].needs_finite_space and space.size_of_grid() * n_stages <= MAX_CHECKED_GRID:
         for condition in space.iterate_grid():
             yield None, condition
 
@@ -176,7 +183,7 @@ def _check_list(given: Replicates | Confirm, count_key: str, document: Document,
     if seeds is None:
         return
     if len(set(seeds)) < len(seeds):
-        twice = next(seed for seed in seeds if seeds.count(seed) > 1)
+        twice = first_twice(seeds)
         reason = f"{twice} stands twice: two replicates would be one and the same; remove it"
         raise document.error((*path, "seeds"), reason)
     if given.first_seed is not None:

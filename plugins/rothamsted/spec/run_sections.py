@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from rothamsted.caps import MOST_REPLICATES
 from rothamsted.catalog import CORRECTIONS, EXECUTORS, INTERVALS, TESTS
 from rothamsted.registries import NameOf
 from rothamsted.spec.field_values import (
@@ -42,9 +43,9 @@ class Racing(BaseModel):
 
     model_config = CONFIG
 
-    min: Annotated[int, Field(ge=2, le=10_000)] = 3
-    max: Annotated[int, Field(ge=2, le=10_000)] = 20
-    step: Annotated[int, Field(ge=1, le=10_000)] = 1
+    min: Annotated[int, Field(ge=2, le=MOST_REPLICATES)] = 3
+    max: Annotated[int, Field(ge=2, le=MOST_REPLICATES)] = 20
+    step: Annotated[int, Field(ge=1, le=MOST_REPLICATES)] = 1
     narrower_than: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
@@ -62,7 +63,7 @@ class Replicates(BaseModel):
 
     model_config = CONFIG
 
-    count: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    count: Annotated[int, Field(ge=1, le=MOST_REPLICATES)] | None = None
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, strict=False)] | None = None
     first_seed: Seed | None = None
     racing: Racing | None = None
@@ -141,7 +142,7 @@ class Confirm(BaseModel):
     model_config = CONFIG
 
     keep: Annotated[int, Field(ge=1, le=1_000)] = 1
-    replicates: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    replicates: Annotated[int, Field(ge=2, le=MOST_REPLICATES)] | None = None
     seeds: Annotated[tuple[Seed, ...], Field(min_length=2, strict=False)] | None = None
     first_seed: Seed | None = None
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, InstanceOf
 
+from rothamsted.caps import MOST_CONDITIONS, MOST_CONSTRAINTS, MOST_ENQUEUED, MOST_OBJECTIVES, MOST_STAGES
 from rothamsted.space import Choice, Range, Space, n_conditions_of
 from rothamsted.space.by_hand import size_of_union
 from rothamsted.spec.field_values import (
@@ -24,6 +25,7 @@ from rothamsted.spec.field_values import (
     Seed,
     Storage,
     Text,
+    at_most,
     refusal,
     seconds,
 )
@@ -56,7 +58,6 @@ __all__ = [
     "CONFIRM_SUFFIX",
     "DEVICE_KEYS",
     "FILE_KEYS",
-    "MAX_CONDITIONS",
     "MAX_SEED",
     "PROJECT_EXECUTION_KEYS",
     "STUDY_EXECUTION_KEYS",
@@ -77,8 +78,6 @@ __all__ = [
     "WarmStart",
     "seconds",
 ]
-
-MAX_CONDITIONS = 1_000_000  # of one sweep: each is a row in two databases
 
 
 def _objectives(raw: Any) -> Any:
@@ -138,18 +137,27 @@ class Sweep(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
     parameters_from: ParametersFrom | None = None
     space: dict[str, InstanceOf[Range] | InstanceOf[Choice]] = Field(default_factory=dict)
-    objectives: Annotated[tuple[Objective, ...], BeforeValidator(_objectives), Field(alias="objective", strict=False)]
-    constraints: Annotated[tuple[ConstraintText, ...], Field(strict=False)] = ()
+    objectives: Annotated[
+        tuple[Objective, ...],
+        at_most(MOST_OBJECTIVES, "objectives"),
+        BeforeValidator(_objectives),
+        Field(alias="objective", strict=False),
+    ]
+    constraints: Annotated[
+        tuple[ConstraintText, ...], at_most(MOST_CONSTRAINTS, "constraints"), Field(strict=False)
+    ] = ()
     sampler: Sampler = Sampler()
     pruner: Pruner | None = None
     early_stopping: EarlyStopping | None = None
     warm_start: WarmStart | None = None
-    enqueue: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
-    trials: Annotated[int, Field(ge=1, le=MAX_CONDITIONS)] | None = None
+    enqueue: Annotated[
+        tuple[dict[str, Any], ...], at_most(MOST_ENQUEUED, "conditions named by hand"), Field(strict=False)
+    ] = ()
+    trials: Annotated[int, Field(ge=1, le=MOST_CONDITIONS)] | None = None
     timeout: Seconds | None = None
     task: Task | None = None
     replicates: Replicates = Replicates()
-    stages: Annotated[tuple[Stage, ...], Field(strict=False)] = ()
+    stages: Annotated[tuple[Stage, ...], at_most(MOST_STAGES, "stages"), Field(strict=False)] = ()
     confirm: Confirm | None = None
     models: Literal["confirmed", "best", "all", "none"] | None = None
     promote: Text | None = None

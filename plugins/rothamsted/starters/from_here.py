@@ -29,7 +29,7 @@ def functions_of(path: Path) -> list[str]:
     """The functions of a script that could be studies: marked with @study, else those with a parameter `seed`."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, UnicodeDecodeError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     marked = [one.name for one in functions if any("study" in ast.unparse(mark) for mark in one.decorator_list)]

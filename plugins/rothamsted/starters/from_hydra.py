@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.space import SpaceError, domain_to_plain
-from rothamsted.space.hydra import domains_from_hydra
+from rothamsted.space.hydra import domain_from_hydra
 from rothamsted.spec.document import Document, parse_document
-from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from, read_text
+from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from
+from rothamsted.yaml_text import read_text
 
 _OPTUNA = ("sampler", "direction", "n_trials", "n_jobs", "study_name", "storage")
 _IGNORED = ("_target_", "max_batch_size")  # which sweeper it is, and how many it starts at once
@@ -29,7 +30,7 @@ def from_hydra(path: str, *, here: Path) -> StarterSweep:
     Raises:
         SpecError: the file is missing or no YAML mapping.
     """
-    document = parse_document(read_text(path), path)
+    document = parse_document(read_text(path, path, way_out="give the file to translate"), path)
     hydra = document.data.get("hydra")
     sweeper = hydra.get("sweeper") if isinstance(hydra, Mapping) else None
     at: tuple[str, ...] = ("hydra", "sweeper") if isinstance(sweeper, Mapping) else ()
@@ -60,16 +61,19 @@ def from_hydra(path: str, *, here: Path) -> StarterSweep:
 def _space(document: Document, at: tuple[str, ...], values: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
     """The domains of `params`; a mapping of the same grammar, or, in old files, `search_space`."""
     space: dict[str, Any] = {}
-    params = values.get("params") or {}
+    params, before = values.get("params") or {}, values.get("search_space") or {}
+    for key, given in (("params", params), ("search_space", before)):
+        if not isinstance(given, Mapping):
+            raise document.error((*at, key), f"must be a mapping of parameters, not {given!r}")
     for name, raw in params.items():
         text = str(raw) if not isinstance(raw, list) else ",".join(map(str, raw))
         try:
-            [domain] = domains_from_hydra(f"{name}={text}").values()
+            _, domain = domain_from_hydra(f"{name}={text}")
         except SpaceError as error:
             left.append(str(document.error((*at, "params", name), f"{error.reason}; give {name} a domain in space")))
         else:
             space[name] = domain_to_plain(domain)
-    for name in values.get("search_space") or {}:
+    for name in before:
         path = (*at, "search_space", name)
         left.append(str(document.error(path, f"is the form before Hydra 1.2; give {name} a domain in space")))
     return space
@@ -126,12 +130,19 @@ def _sampler(
     return found
 
 
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def _command(path: str, here: Path, left: list[str]) -> str | None:
     """The one program here that Hydra runs."""
     programs = [
         file
         for file in sorted([*here.glob("*.py"), *here.glob("*/*.py")])
-        if re.search(r"@hydra\.main\b", file.read_text(encoding="utf-8", errors="replace"))
+        if re.search(r"@hydra\.main\b", _text_of(file))
     ]
     if len(programs) != 1:
         found = ", ".join(str(one.relative_to(here)) for one in programs) or "none"

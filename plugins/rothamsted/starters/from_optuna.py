@@ -8,13 +8,15 @@ plain numbers and names is named with its line.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import SpecError
-from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from, read_text
+from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from
+from rothamsted.yaml_text import read_text
 
 GUESSED_TRIALS = 30
 _KINDS = {
@@ -49,11 +51,13 @@ def from_optuna(path: str) -> StarterSweep:
         SpecError: no such file, no Python, or no suggest_* call in it.
     """
     try:
-        tree = ast.parse(read_text(path))
+        tree = ast.parse(read_text(path, path, way_out="give the file to translate"))
     except SyntaxError as error:
         raise SpecError(
             f"{path}:{error.lineno}: is not Python: {error.msg}; give a script with an Optuna objective"
         ) from None
+    except (ValueError, RecursionError, MemoryError):  # a NUL, or what is nested too deep
+        raise SpecError(f"{path}: cannot be read as Python; give a script with an Optuna objective") from None
     read = _Read()
     for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
         _read_objective(function, path, read)
@@ -142,7 +146,7 @@ def _read_suggestion(call: ast.Call, method: str, place: str, read: _Read, *, is
         named = {one.arg: ast.literal_eval(one.value) for one in call.keywords if one.arg}
         domain = _domain(method, values[1:], {key: value for key, value in named.items() if key != "name"})
         name = values[0] if values else named["name"]
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, OverflowError):
         what = ast.unparse(call)
         read.left.append(f"{place}: {what} has no plain numbers or names; give the parameter a domain in space")
         return
@@ -219,7 +223,7 @@ def _calls(body: list[ast.stmt], *, is_always: bool) -> Iterator[tuple[ast.Call,
 
 def _whole(node: ast.expr | None) -> int | None:
     value = _number(node)
-    return int(value) if value is not None and value == int(value) else None
+    return int(value) if value is not None and math.isfinite(value) and value == int(value) else None
 
 
 def _number(node: ast.expr | None) -> float | None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.spec.document import Document, KeyPath, parse_document
-from rothamsted.starters.starter import StarterSweep, name_from, read_text
+from rothamsted.starters.starter import StarterSweep, name_from
+from rothamsted.yaml_text import read_text
 
 GUESSED_TRIALS = 30
 _SAMPLERS = {"grid": "grid", "random": "random", "bayes": "gp"}  # bayes is a Gaussian process there, too
@@ -25,6 +26,7 @@ _ARGUMENTS = {
 }
 _KNOWN = ("program", "command", "method", "metric", "parameters", "name", "description", "project", "run_cap")
 _UNIFORM = ("uniform", "int_uniform", "q_uniform")
+_MOST, _MOST_BRACKETS = 1e9, 20  # of a number, and of an exponent, of early_terminate
 _LOG = ("log_uniform_values", "q_log_uniform_values", "log_uniform", "q_log_uniform")
 
 
@@ -34,7 +36,7 @@ def from_wandb(path: str) -> StarterSweep:
     Raises:
         SpecError: the file is missing or no YAML mapping.
     """
-    document = parse_document(read_text(path), path)
+    document = parse_document(read_text(path, path, way_out="give the file to translate"), path)
     return _Translation(document).starter()
 
 
@@ -91,7 +93,13 @@ class _Translation:
                 else:
                     yield (*path, name), value
 
-        yield from below(("parameters",), self._from.data.get("parameters") or {})
+        yield from below(("parameters",), self._mapping("parameters"))
+
+    def _mapping(self, key: str) -> Mapping[str, Any]:
+        found = self._from.data.get(key) or {}
+        if not isinstance(found, Mapping):
+            raise self._from.error((key,), f"must be a mapping, not {found!r}; see W&B's sweep configuration")
+        return found
 
     def _parameter(self, path: KeyPath, raw: Any) -> None:
         name = ".".join(str(part) for part in path if part != "parameters")
@@ -105,7 +113,8 @@ class _Translation:
         if "value" in raw:
             self._fixed[name] = raw["value"]
         elif "values" in raw:
-            self._space[name] = list(raw["values"])
+            values = raw["values"]
+            self._space[name] = values if isinstance(values, list) else [values]
         elif (domain := self._range(path, name, raw)) is not None:
             self._space[name] = domain
 
@@ -118,7 +127,11 @@ class _Translation:
             self._leave(path, f"{what} has no counterpart; give {name} a domain in space, or a value in parameters")
             return None
         if kind in ("log_uniform", "q_log_uniform"):  # their ends are exponents of e
-            low, high = math.exp(numbers[0]), math.exp(numbers[1])
+            try:
+                low, high = math.exp(numbers[0]), math.exp(numbers[1])
+            except OverflowError:
+                self._leave(path, f"{numbers!r} are exponents of e, and too large; give {name} a domain in space")
+                return None
         elif kind in ("uniform", "q_uniform", "log_uniform_values", "q_log_uniform_values"):
             low, high = float(numbers[0]), float(numbers[1])
         domain: dict[str, Any] = {"low": low, "high": high}
@@ -127,8 +140,10 @@ class _Translation:
             domain["log"] = True
             if step is not None:
                 self._leave(path, f"q {step}: a log range has no steps here; {name} takes every number of it")
+        elif isinstance(step, (int, float)):
+            domain["step"] = float(step) if isinstance(low, float) else step
         elif step is not None:
-            domain["step"] = type(low)(step) if isinstance(low, float) else step
+            self._leave((*path, "q"), f"must be a number, not {step!r}; {name} takes every number of its range")
         return domain
 
     def _objective(self) -> dict[str, Any] | None:
@@ -144,7 +159,7 @@ class _Translation:
         return {"metric": metric["name"], "direction": metric.get("goal", "minimize")}
 
     def _sampler(self) -> dict[str, Any]:
-        method = self._from.data.get("method", "grid")
+        method = str(self._from.data.get("method", "grid"))
         if method not in _SAMPLERS:
             self._leave(("method",), f"{method} has no counterpart; sampler random stands in")
         sampler = _SAMPLERS.get(method, "random")
@@ -171,24 +186,35 @@ class _Translation:
         for key in early:
             if key not in ("type", "min_iter", "max_iter", "eta", "s"):
                 self._leave(("early_terminate", key), "has no counterpart")
-        eta = early.get("eta", 3)
+        eta, s = early.get("eta", 3), early.get("s", 1)
+        numbers = (eta, s, early.get("min_iter", 1), early.get("max_iter", 1))
+        if not all(isinstance(one, (int, float)) and 0 < one < _MOST for one in numbers) or s > _MOST_BRACKETS:
+            self._leave(
+                ("early_terminate",), "min_iter, max_iter, eta and s must be numbers; see rothamsted explain pruner"
+            )
+            return None
         if "min_iter" in early:  # brackets at min_iter * eta^k, without an end: successive halving
             return {"name": "asha", "min_resource": early["min_iter"], "reduction_factor": eta}
         if "max_iter" not in early:
             self._leave(("early_terminate",), "has neither min_iter nor max_iter; see rothamsted explain pruner")
             return None
-        least = max(1, int(early["max_iter"] / eta ** early.get("s", 1)))
+        least = max(1, int(early["max_iter"] / eta**s))
         return {"name": "asha", "min_resource": least, "reduction_factor": eta}
 
     def _command(self) -> str | None:
         data = self._from.data
         program = data.get("program")
         words = data.get("command") or ["${env}", "${interpreter}", "${program}", "${args}"]
+        if not isinstance(words, list):
+            self._leave(
+                ("command",), f"must be a list of words, not {words!r}; give command: python PROGRAM {{parameters}}"
+            )
+            return None
         if program is None and "${program}" in words:
             self._left.append(f"{self._from.source}: no program is named; give command: python PROGRAM {{parameters}}")
             return None
         found = []
-        for n, word in enumerate(words if isinstance(words, list) else []):
+        for n, word in enumerate(words):
             text = _ARGUMENTS.get(str(word), str(word).replace("${program}", str(program)))
             if "${" in text:
                 self._leave(("command", n), f"{word} has no counterpart; see rothamsted explain command")

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from rothamsted.errors import StudyError
 from rothamsted.studies.contract import Study
 from rothamsted.studies.fields import closest, field_names, set_fields
-from rothamsted.studies.given_words import OPTIONS, SET_EXAMPLE, options_of
+from rothamsted.studies.given_words import OPTIONS, SET_EXAMPLE, check_length, options_of
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -85,6 +85,7 @@ def parse(study: Study, argv: Sequence[str]) -> tuple[BaseModel, ByHand]:
     from jsonargparse import ArgumentError
 
     _check_names(study)
+    check_length(argv)
     parser = _parser(study)
     try:
         given = parser.parse_args(options_of(study, argv)).as_dict()
@@ -219,8 +220,10 @@ def _plain(value: str) -> Any:
     """A value as YAML reads it, so that a list or a mapping is judged as one."""
     import yaml
 
+    from rothamsted.yaml_text import load
+
     try:
-        return yaml.safe_load(value)
+        return load(value)
     except yaml.YAMLError:
         return value
 

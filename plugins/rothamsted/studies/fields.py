@@ -11,6 +11,7 @@ import json
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -23,7 +24,12 @@ C = TypeVar("C", bound=BaseModel)
 
 def field_names(config_type: type[BaseModel]) -> list[str]:
     """The dotted names of all leaves of a config, in the order of their definition."""
-    return list(dict.fromkeys(_leaf_names(config_type, "")))
+    return list(_names(config_type))
+
+
+@cache
+def _names(config_type: type[BaseModel]) -> dict[str, None]:
+    return dict.fromkeys(_leaf_names(config_type, ""))
 
 
 def field_types(config_type: type[BaseModel], prefix: str = "") -> dict[str, Any]:
@@ -170,9 +176,14 @@ def _dotted(location: Sequence[str | int], known: Sequence[str]) -> str:
     return name
 
 
+@cache
+def _models_of(config_type: type[BaseModel]) -> Mapping[str, tuple[type[BaseModel], ...]]:
+    """Field -> the models that its value may be; asked for each condition of a sweep."""
+    return {name: tuple(_models_in(info.annotation)) for name, info in config_type.model_fields.items()}
+
+
 def _leaf_names(config_type: type[BaseModel], prefix: str) -> Iterator[str]:
-    for name, info in config_type.model_fields.items():
-        models = list(_models_in(info.annotation))
+    for name, models in _models_of(config_type).items():
         if not models:
             yield prefix + name
         for model in models:
@@ -200,10 +211,9 @@ def _leaves(config: BaseModel, dumped: Mapping[str, Any], prefix: str) -> Iterat
 def _with_defaults(config_type: type[BaseModel], tree: Mapping[str, Any]) -> dict[str, Any]:
     """The tree with what a nested default says and its class does not: a field's `= Optimizer(lr=0.3)`."""
     filled = dict(tree)
-    for name, info in config_type.model_fields.items():
-        models = list(_models_in(info.annotation))
+    for name, models in _models_of(config_type).items():
         if len(models) == 1 and isinstance(filled.get(name), Mapping):
-            default = info.get_default(call_default_factory=True, validated_data=filled)
+            default = config_type.model_fields[name].get_default(call_default_factory=True, validated_data=filled)
             own = dict(default) if isinstance(default, models[0]) else {}
             filled[name] = own | _with_defaults(models[0], filled[name])
     return filled

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rothamsted.caps import MOST_CHARACTERS, MOST_OVERRIDES
 from rothamsted.errors import StudyError
 from rothamsted.studies.config_groups import compose_groups
 from rothamsted.studies.contract import Study
@@ -36,6 +37,18 @@ def options_of(study: Study, argv: Sequence[str]) -> list[str]:
     composed, words = compose_groups(study, as_options(argv))
     words = _with_set(study, _config_first(study, _in_own_names(study, words)))
     return [*(["--config", json.dumps(composed)] if composed else []), *words]
+
+
+def check_length(argv: Sequence[str]) -> None:
+    """Refuse a command line that is too long, before anything of it is read.
+
+    Raises:
+        StudyError: too many words, or too much text.
+    """
+    if len(argv) > MOST_OVERRIDES:
+        raise StudyError(f"{len(argv)} words, and at most {MOST_OVERRIDES} are taken; write a file: --config FILE")
+    if (n := sum(map(len, argv))) > MOST_CHARACTERS:
+        raise StudyError(f"{n} characters, and at most {MOST_CHARACTERS} are taken; write a file: --config FILE")
 
 
 def as_options(argv: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from rothamsted.caps import MOST_BY_HAND
 from rothamsted.errors import StudyError
 from rothamsted.studies.command_line import ByHand, name_folder
 from rothamsted.studies.given_words import OPTIONS, is_hydras_own, takes_value
@@ -39,7 +40,10 @@ def combinations(words: Sequence[str]) -> list[list[str]]:
     if not pairs:
         raise StudyError("-m: no field is given; write for example -m lr=0.1,0.2")
     try:
-        grid = Space(domains_from_hydra(" ".join(pairs))).grid()
+        space = Space(domains_from_hydra(" ".join(pairs)))
+        if (n := space.size_of_grid()) > MOST_BY_HAND:
+            raise StudyError(f"-m: {n} combinations, and at most {MOST_BY_HAND} are taken; write a sweep file")
+        grid = space.grid()
     except (SpaceError, DomainError) as error:
         reason = str(error).removeprefix("space.")
         hint = f"; to search it, add {SWEEPER}=optuna" if "without points" in reason else ""

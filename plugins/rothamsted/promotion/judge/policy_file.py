@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -12,9 +13,10 @@ from pydantic import BaseModel, ValidationError
 from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.registries import UNKNOWN_NAME
-from rothamsted.spec.document import KeyPath, parse_document, read_text
+from rothamsted.spec.document import KeyPath, parse_document
 from rothamsted.spec.exponents import validated
 from rothamsted.suggest import known_names
+from rothamsted.yaml_text import compose, read_text
 
 FOLDER = "registry"
 
@@ -55,9 +57,9 @@ def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
         The file, relative to `root`.
 
     Raises:
-        SpecError: no policy or several, or a policy file that does not hold together.
+        SpecError: no policy or several, or a policy file with one of these names that does not hold together.
     """
-    policies = _all_policies(root)
+    policies = policies_for(root, study, sweep)
     named = [path for path, policy in policies if sweep and policy.sweep == sweep and policy.study in (None, study)]
     general = [path for path, policy in policies if policy.sweep is None and policy.study == study]
     what = f"sweep '{sweep}' of study '{study}'" if sweep else f"study '{study}'"
@@ -78,7 +80,7 @@ def _below(path: str | Path, root: Path) -> str:
 
 def _check_is_mapping(text: str, path: str | Path) -> None:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = compose(text)
     except yaml.YAMLError:
         return  # `parse_document` says where
     if not isinstance(node, yaml.MappingNode):
@@ -113,9 +115,32 @@ def _keys_beside(location: Sequence[Any]) -> list[str]:
     return list(model.model_fields) if issubclass(model, BaseModel) else []
 
 
-def _all_policies(root: Path) -> list[tuple[Path, Policy]]:
-    paths = sorted(path.relative_to(root) for path in (root / FOLDER).glob("*.yaml"))
-    return [(path, load_policy(path, root)) for path in paths]
+def policies_for(root: Path, *names: str) -> list[tuple[Path, Policy]]:
+    """The policies of the folder, without files that do not hold together and have none of these names in them.
+
+    Args:
+        root: the project's root.
+        names: of a study, a sweep or a model; empty ones count nothing.
+
+    Raises:
+        SpecError: a file that does not hold together has one of the names, so that it may be the one to judge by.
+    """
+    policies: list[tuple[Path, Policy]] = []
+    for path in sorted(path.relative_to(root) for path in (root / FOLDER).glob("*.yaml")):
+        try:
+            policies.append((path, load_policy(path, root)))
+        except SpecError:
+            text = _text_of(path, root)
+            if any(name and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) for name in names):
+                raise
+    return policies
+
+
+def _text_of(path: Path, root: Path) -> str:
+    try:
+        return f"{path.stem}\n{_read(path, root)}"
+    except SpecError:
+        return path.stem
 
 
 def _only(found: Sequence[Path], policies: Sequence[tuple[Path, Policy]], what: str) -> Path:
