@@ -107,5 +107,5 @@ def test_a_file_of_another_form_is_refused_with_the_key_at_fault(tmp_path: Path,
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="no such file"):
         read_mlproject(tmp_path)

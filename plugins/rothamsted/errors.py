@@ -1,8 +1,16 @@
 """The errors a user can cause. Each message names the place, the rule, the value and the way out, in one line."""
 
+from __future__ import annotations
+
+from rothamsted.caps import MOST_OF_MESSAGE
+
 
 class UserError(Exception):
     """A mistake that its maker can mend: printed as one line, exit status 2, no traceback."""
+
+    def __str__(self) -> str:
+        """The message as a line that can be printed: a value in it may be any text of any length."""
+        return as_line(super().__str__())
 
 
 class SpecError(UserError):
@@ -38,3 +46,18 @@ def raised(error: BaseException) -> str:
     """
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def as_line(text: str, most: int = MOST_OF_MESSAGE) -> str:
+    """A text in one line: control characters written out, the middle left out where it is too long.
+
+    A message has its place at the beginning and the way out at the end.
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else _escaped(c) for c in " ".join(text.split()))
+    n_last = most * 3 // 10
+    return text if len(text) <= most else f"{text[: most - n_last - 3]} … {text[-n_last:]}"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

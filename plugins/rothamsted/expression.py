@@ -13,10 +13,8 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 
+from rothamsted.caps import DEEPEST_EXPRESSION, MOST_OF_EXPRESSION
 from rothamsted.errors import UserError
-
-MAX_CHARACTERS = 1_000
-MAX_DEPTH = 50  # of operations within operations
 
 _BRACED = re.compile(r"\{([^{}]*)\}")
 _BINARY: Mapping[type[ast.operator], Callable[[float, float], float]] = {
@@ -105,8 +103,9 @@ class Constraint:
 
 
 def _parse(text: str) -> tuple[ast.expr, _Reader]:
-    if len(text) > MAX_CHARACTERS:
-        raise ExpressionError(f"expression of {len(text)} characters: at most {MAX_CHARACTERS} are taken; shorten it")
+    if len(text) > MOST_OF_EXPRESSION:
+        reason = f"expression of {len(text)} characters: at most {MOST_OF_EXPRESSION} are taken; shorten it"
+        raise ExpressionError(reason)
     braced: dict[str, str] = {}  # stand-in, as long as what it stands for: places in errors stay those of the text
     source = _BRACED.sub(lambda found: _stand_in(found, braced, text), text).replace("\n", " ")
     try:
@@ -146,8 +145,8 @@ class _Reader:
 
     def step(self, node: ast.expr, depth: int) -> _Step:
         """A node as a function."""
-        if depth > MAX_DEPTH:
-            raise self.error(node, f"is nested deeper than {MAX_DEPTH} operations; shorten it")
+        if depth > DEEPEST_EXPRESSION:
+            raise self.error(node, f"is nested deeper than {DEEPEST_EXPRESSION} operations; shorten it")
         if isinstance(node, ast.Constant):
             return self._constant(node)
         if isinstance(node, ast.Name):

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from rothamsted.errors import UserError
+from rothamsted.errors import SpecError, UserError
+from rothamsted.yaml_text import load, read_text
 
 FILE_NAME = "MLproject"
 PARAMETER_TYPES = ("string", "float", "path", "uri")  # MLflow knows no others
@@ -84,10 +85,10 @@ def read_mlproject(root: Path) -> MLproject:
     """
     path = root / FILE_NAME
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MLprojectError(f"{path}: cannot be read: {error.strerror}; go to a project's root") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = load(read_text(path, str(path), way_out="go to a project's root"))
+    except SpecError as error:
+        raise MLprojectError(str(error)) from None
+    except yaml.YAMLError as error:
         raise MLprojectError(f"{path}: is not YAML: {' '.join(str(error).split())}; correct it") from None
     if not isinstance(raw, dict):
         raise MLprojectError(f"{path}: must be a mapping with entry_points, not {raw!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import glob
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from rothamsted.analysis.read_rows import ResultRow
 from rothamsted.analysis.typed import typed
 from rothamsted.errors import UserError
+from rothamsted.yaml_text import load_json
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 _STATUS = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "interrupted", "RUNNING": "running"}
@@ -69,9 +69,9 @@ def _of_file(path: Path) -> Iterator[ResultRow]:
         if path.suffix == ".csv":
             found: list[Any] = [{k: typed(v) for k, v in one.items() if v} for one in csv.DictReader(text.splitlines())]
         elif path.suffix in (".jsonl", ".ndjson"):
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+            found = [load_json(line) for line in text.splitlines() if line.strip()]
         else:
-            whole = json.loads(text)
+            whole = load_json(text)
             found = whole if isinstance(whole, list) else [whole]
     except ValueError as error:
         raise UserError(f"rt.analyze: {path}: is not JSON: {error}; give files of JSON, JSON lines or CSV") from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rothamsted.caps import MOST_GRID_POINTS
 from rothamsted.errors import UserError
 from rothamsted.space import Choice, Domain, DomainError, Range, domain_from_plain, domain_to_plain
-from rothamsted.space.domains import MAX_GRID_POINTS
 
 _NO_LIST = (str, bytes, Mapping, int, float, type(None))
 
@@ -89,7 +89,7 @@ def integers(
     low, high = _plain(low), _plain(high)
     plain = {"low": low, "high": high, "log": log or None, "points": points, "when": when}
     are_whole = all(isinstance(one, int) for one in (low, high))
-    is_short = are_whole and 1 < high - low < MAX_GRID_POINTS
+    is_short = are_whole and 1 < high - low < MOST_GRID_POINTS
     if step != 1 or (points is None and not log and is_short):  # a grid takes each, and says so in a file
         plain["step"] = _plain(step)
     return _range("integers", plain, is_integer=True)

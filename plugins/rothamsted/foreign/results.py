@@ -5,7 +5,6 @@ Apart, because a metric is read by the tracking layer as ever; only a file needs
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,6 +13,7 @@ import yaml
 
 from rothamsted.errors import UserError
 from rothamsted.tracking import list_files, read_text
+from rothamsted.yaml_text import load, load_json
 
 
 class ObjectiveError(UserError):
@@ -43,8 +43,8 @@ def read_objective_artifact(run_id: str, path: str, key: str, *, uri: str) -> fl
         there = list_files(run_id, "" if folder == "." else folder, uri=uri)
         raise ObjectiveError(f"{place}: is not there; there are: {', '.join(there) or 'none in this folder'}")
     try:
-        document = json.loads(text) if suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        document = load_json(text) if suffix == ".json" else load(text)
+    except (ValueError, yaml.YAMLError) as error:
         raise ObjectiveError(f"{place}: cannot be read: {' '.join(str(error).split())}") from None
     return _number(_at(document, key, place), f"{place}: {key}")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from rothamsted.errors import UserError
+from rothamsted.errors import SpecError, UserError
 from rothamsted.spec.comment import headed, opening_comment
 from rothamsted.suggest import known_names
+from rothamsted.yaml_text import load, read_text
 
 FOLDER = "sweeps"
 
@@ -85,11 +86,11 @@ def not_found(word: str, known: Sequence[ShippedSweep]) -> UserError:
 
 
 def _read(path: Path, folder: Path) -> ShippedSweep:
-    text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError:  # `check` says what is wrong with it
-        data = None
+        text = read_text(path, str(path), way_out="mend it")
+        data = load(text)
+    except (SpecError, yaml.YAMLError):  # `check` says what is wrong with it
+        text, data = "", None
     name = data.get("name") if isinstance(data, Mapping) else None
     said = dict(reversed(headed(opening_comment(text))))  # of two lines of one word the first
     return ShippedSweep(

@@ -24,6 +24,7 @@ from rothamsted.analysis.ranking import members_of
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Replicate, Series
 from rothamsted.errors import StoreError, UserError
 from rothamsted.publish.folder_names import folder_names
+from rothamsted.yaml_text import load, read_text
 
 AGGREGATED = "aggregated_results.json"
 INDIVIDUAL = "individual_results"
@@ -108,8 +109,8 @@ def read_names(path: Path) -> Names:
         UserError: It cannot be read, or has other keys or values.
     """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found = load(read_text(path, f"export_names={path}", way_out="give a YAML or JSON file"))
+    except yaml.YAMLError as error:
         raise UserError(f"export_names={path}: cannot be read: {error}") from error
     if not isinstance(found, dict) or set(found) - {"names", "condition", "plots"}:
         raise UserError(f"export_names={path}: takes the keys names, condition and plots, not {found!r}")

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rothamsted.caps import MOST_GRID_POINTS
 from rothamsted.errors import SpecError
 from rothamsted.space.values import identity, is_equal_value, is_number
 
 When = Mapping[str, tuple[Any, ...]]  # {other parameter: the values of it under which this one is active}
 
 SIGNIFICANT_DIGITS = 12  # of a grid's points: 0.01 reads 0.01, and platforms agree in the last bits
-MAX_GRID_POINTS = 100_000  # of one range: more is a typing error in `step` or `points`
 
 
 class DomainError(SpecError):
@@ -90,7 +90,7 @@ class Range:
             raise DomainError(
                 "step", f"must be above 0 and at most high - low, {self.high - self.low!r}, not {self.step!r}"
             )
-        if self._n_steps() > MAX_GRID_POINTS:
+        if self._n_steps() > MOST_GRID_POINTS:
             raise DomainError("step", f"{self.step!r} cuts the range into {self._n_steps()} values; {_at_most()}")
 
     def _check_points(self) -> None:
@@ -98,7 +98,7 @@ class Range:
             return
         if isinstance(self.points, bool) or not isinstance(self.points, int) or self.points < 2:
             raise DomainError("points", f"must be a whole number, 2 or more, not {self.points!r}")
-        if self.points > MAX_GRID_POINTS:
+        if self.points > MOST_GRID_POINTS:
             raise DomainError("points", f"{self.points} are too many; {_at_most()}")
 
     def _n_steps(self) -> int:
@@ -211,4 +211,4 @@ def _rounded(value: float) -> float:
 
 
 def _at_most() -> str:
-    return f"at most {MAX_GRID_POINTS} are taken"
+    return f"at most {MOST_GRID_POINTS} are taken"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 from typing import TYPE_CHECKING
 
-from rothamsted.space.domains import MAX_GRID_POINTS, Choice, Domain, Range
+from rothamsted.caps import MOST_GRID_POINTS
+from rothamsted.space.domains import Choice, Domain, Range
 from rothamsted.space.equal import condition_key
 from rothamsted.space.space import Condition, Space
 
@@ -41,7 +42,7 @@ def _all_choices(space: Space) -> Space | None:
     domains: dict[str, Domain] = {}
     for name, domain in space.domains.items():
         if isinstance(domain, Range) and domain.step is None:
-            if not domain.is_integer or domain.high - domain.low >= MAX_GRID_POINTS:
+            if not domain.is_integer or domain.high - domain.low >= MOST_GRID_POINTS:
                 return None
             domains[name] = Choice(values=tuple(range(int(domain.low), int(domain.high) + 1)), when=domain.when)
         else:

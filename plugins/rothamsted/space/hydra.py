@@ -23,10 +23,11 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from rothamsted.space.domains import MAX_GRID_POINTS, Choice, Domain, DomainError, Range
+from rothamsted.caps import MOST_DEPTH, MOST_GRID_POINTS, MOST_OF_GRAMMAR
+from rothamsted.space.domains import Choice, Domain, DomainError, Range
 from rothamsted.space.space import SpaceError
 
-_NEXT_OVERRIDE = re.compile(r"\s+(?=[~+]*[A-Za-z_][\w.@/:-]*=|~)")
+_NEXT_OVERRIDE = re.compile(r"\s++(?=[~+]*[A-Za-z_][\w.@/:-]*=|~)")
 _EXAMPLE = "lr=tag(log,interval(1e-4,1e-1)) dropout=0.2,0.4 width=range(8,33,8)"
 _FIXED_EXAMPLE = "model.hidden=[256,128] model.dropout=0.2"
 
@@ -79,7 +80,14 @@ def values_from_hydra(text: str) -> dict[str, Any]:
 
 
 def _split(text: str) -> list[str]:
-    """The overrides of a line: split at blanks before a `name=`, outside brackets and quotes."""
+    """The overrides of a line: split at blanks before a `name=`, outside brackets and quotes.
+
+    Raises:
+        SpaceError: it is longer, or nested deeper, than its parser reads at once.
+    """
+    if len(text) > MOST_OF_GRAMMAR:
+        way = "give the space in a sweep file"
+        raise SpaceError((), f"has {len(text)} characters, and at most {MOST_OF_GRAMMAR} are read here; {way}")
     parts, start, depth, quote, position = [], 0, 0, "", 0
     while position < len(text):
         char = text[position]
@@ -90,6 +98,8 @@ def _split(text: str) -> list[str]:
             quote = char
         elif char in "([{":
             depth += 1
+            if depth > MOST_DEPTH:
+                raise SpaceError((), f"is nested deeper than {MOST_DEPTH} brackets; make it flat")
         elif char in ")]}":
             depth -= 1
         elif depth == 0 and (blank := _NEXT_OVERRIDE.match(text, position)):
@@ -142,9 +152,9 @@ def _from_range(value: RangeSweep) -> Domain:
     n_values = math.ceil((stop - start) / step)
     if n_values < 1:
         raise DomainError("", f"range({start},{stop},{step}) holds no value; the stop is not part of it")
-    if n_values > MAX_GRID_POINTS:
+    if n_values > MOST_GRID_POINTS:
         raise DomainError(
-            "", f"range({start},{stop},{step}) holds {n_values} values; at most {MAX_GRID_POINTS} are taken"
+            "", f"range({start},{stop},{step}) holds {n_values} values; at most {MOST_GRID_POINTS} are taken"
         )
     is_integer = all(isinstance(part, int) for part in (value.start, value.stop, value.step))
     number = int if is_integer else float

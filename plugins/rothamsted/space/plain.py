@@ -8,9 +8,10 @@ that can carry a `when`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rothamsted.caps import MOST_CHOICES
 from rothamsted.space.domains import Choice, Domain, DomainError, Range, When
 
 RANGE_KEYS = ("low", "high", "log", "step", "points", "when")
@@ -30,7 +31,7 @@ def domain_from_plain(raw: Any, *, is_integer: bool | None = None) -> Domain:
     """
     if isinstance(raw, Mapping):
         return _from_mapping(raw, is_integer)
-    return Choice(values=tuple(raw) if isinstance(raw, (list, tuple)) else (raw,))
+    return Choice(values=_values("", raw) if isinstance(raw, (list, tuple)) else (raw,))
 
 
 def domain_to_plain(domain: Domain) -> Any:
@@ -58,7 +59,7 @@ def _from_mapping(raw: Mapping[str, Any], is_integer: bool | None) -> Domain:
     if "values" in raw:
         if not isinstance(raw["values"], (list, tuple)):
             raise DomainError("values", f"must be a list, not {raw['values']!r}; write [{raw['values']!r}]")
-        return Choice(values=tuple(raw["values"]), when=when)
+        return Choice(values=_values("values", raw["values"]), when=when)
     for key in ("low", "high"):
         if raw.get(key) is None:
             raise DomainError("", f"{key} is missing; give low and high, or a list of values")
@@ -68,6 +69,12 @@ def _from_mapping(raw: Mapping[str, Any], is_integer: bool | None) -> Domain:
         )
     numbers = {key: raw[key] for key in ("low", "high", "log", "step", "points") if raw.get(key) is not None}
     return Range(**numbers, is_integer=is_integer, when=when)
+
+
+def _values(part: str, given: Sequence[Any]) -> tuple[Any, ...]:
+    if len(given) > MOST_CHOICES:
+        raise DomainError(part, f"{len(given)} values, and at most {MOST_CHOICES} are taken; give fewer, or a range")
+    return tuple(given)
 
 
 def _is_whole(value: Any) -> bool:

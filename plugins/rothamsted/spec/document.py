@@ -17,6 +17,7 @@ import yaml
 
 from rothamsted.errors import SpecError
 from rothamsted.spec.exponents import Exponent
+from rothamsted.yaml_text import CapError, compose, read_text
 
 KeyPath = tuple[str | int, ...]
 
@@ -70,27 +71,6 @@ def read_document(path: str | Path, *, source: str | None = None) -> Document:
     return parse_document(read_text(path, source, way_out="give the path of a sweep file"), source)
 
 
-def read_text(path: str | Path, source: str, *, way_out: str) -> str:
-    """The text of a file that a person wrote.
-
-    Args:
-        path: the file.
-        source: what errors call it.
-        way_out: what to give instead of a file that is not there.
-
-    Raises:
-        SpecError: it is missing, unreadable or no UTF-8.
-    """
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SpecError(f"{source}: there is no such file; {way_out}") from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
-    except OSError as error:
-        raise SpecError(f"{source}: cannot be read: {error.strerror}; {way_out}") from None
-
-
 def parse_document(text: str, source: str) -> Document:
     """Read the text of a sweep file; `source` names it in errors."""
     node = _compose(text, source)
@@ -114,7 +94,10 @@ def parse_override(key: str, text: str) -> Any:
 
 def _compose(text: str, place: str) -> yaml.Node | None:
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        return compose(text)
+    except CapError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark and not place.startswith("command line") else ""
+        raise SpecError(f"{place}{line}: {error.problem}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark is not None and not place.startswith("command line") else ""

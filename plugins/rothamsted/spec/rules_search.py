@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rothamsted.caps import MOST_CONDITIONS
 from rothamsted.catalog import PRUNERS, SAMPLERS
 from rothamsted.expression import Constraint, Expression
 from rothamsted.metric import TEST_PREFIX
 from rothamsted.rows import SamplerRow
 from rothamsted.space import Choice, SpaceError, identity
 from rothamsted.spec.document import Document, KeyPath
-from rothamsted.spec.schema import MAX_CONDITIONS, Sweep
+from rothamsted.spec.schema import Sweep
 
 
 def check_search(sweep: Sweep, document: Document) -> None:
@@ -112,8 +113,8 @@ def _check_finite(sweep: Sweep, document: Document) -> None:
     if sweep.trials is not None and sweep.trials > n_conditions:
         reason = f"{sweep.trials} of {n_conditions} conditions; give at most {n_conditions}, or remove trials"
         raise document.error(("trials",), reason)
-    if n_conditions > MAX_CONDITIONS:
-        reason = f"a grid of {n_conditions} conditions, and at most {MAX_CONDITIONS} are taken; give fewer points"
+    if n_conditions > MOST_CONDITIONS:
+        reason = f"a grid of {n_conditions} conditions, and at most {MOST_CONDITIONS} are taken; give fewer points"
         raise document.error(("space",), reason)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, InstanceOf
 
+from rothamsted.caps import MOST_CONDITIONS
 from rothamsted.space import Choice, Range, Space, n_conditions_of
 from rothamsted.space.by_hand import size_of_union
 from rothamsted.spec.field_values import (
@@ -56,7 +57,6 @@ __all__ = [
     "CONFIRM_SUFFIX",
     "DEVICE_KEYS",
     "FILE_KEYS",
-    "MAX_CONDITIONS",
     "MAX_SEED",
     "PROJECT_EXECUTION_KEYS",
     "STUDY_EXECUTION_KEYS",
@@ -77,8 +77,6 @@ __all__ = [
     "WarmStart",
     "seconds",
 ]
-
-MAX_CONDITIONS = 1_000_000  # of one sweep: each is a row in two databases
 
 
 def _objectives(raw: Any) -> Any:
@@ -145,7 +143,7 @@ class Sweep(BaseModel):
     early_stopping: EarlyStopping | None = None
     warm_start: WarmStart | None = None
     enqueue: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
-    trials: Annotated[int, Field(ge=1, le=MAX_CONDITIONS)] | None = None
+    trials: Annotated[int, Field(ge=1, le=MOST_CONDITIONS)] | None = None
     timeout: Seconds | None = None
     task: Task | None = None
     replicates: Replicates = Replicates()

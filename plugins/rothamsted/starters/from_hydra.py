@@ -13,7 +13,8 @@ from typing import Any
 from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.space.hydra import domains_from_hydra
 from rothamsted.spec.document import Document, parse_document
-from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from, read_text
+from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from
+from rothamsted.yaml_text import read_text
 
 _OPTUNA = ("sampler", "direction", "n_trials", "n_jobs", "study_name", "storage")
 _IGNORED = ("_target_", "max_batch_size")  # which sweeper it is, and how many it starts at once
@@ -29,7 +30,7 @@ def from_hydra(path: str, *, here: Path) -> StarterSweep:
     Raises:
         SpecError: the file is missing or no YAML mapping.
     """
-    document = parse_document(read_text(path), path)
+    document = parse_document(read_text(path, path, way_out="give the file to translate"), path)
     hydra = document.data.get("hydra")
     sweeper = hydra.get("sweeper") if isinstance(hydra, Mapping) else None
     at: tuple[str, ...] = ("hydra", "sweeper") if isinstance(sweeper, Mapping) else ()

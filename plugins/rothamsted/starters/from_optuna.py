@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import SpecError
-from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from, read_text
+from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from
+from rothamsted.yaml_text import read_text
 
 GUESSED_TRIALS = 30
 _KINDS = {
@@ -49,7 +50,7 @@ def from_optuna(path: str) -> StarterSweep:
         SpecError: no such file, no Python, or no suggest_* call in it.
     """
     try:
-        tree = ast.parse(read_text(path))
+        tree = ast.parse(read_text(path, path, way_out="give the file to translate"))
     except SyntaxError as error:
         raise SpecError(
             f"{path}:{error.lineno}: is not Python: {error.msg}; give a script with an Optuna objective"

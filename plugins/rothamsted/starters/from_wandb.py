@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.spec.document import Document, KeyPath, parse_document
-from rothamsted.starters.starter import StarterSweep, name_from, read_text
+from rothamsted.starters.starter import StarterSweep, name_from
+from rothamsted.yaml_text import read_text
 
 GUESSED_TRIALS = 30
 _SAMPLERS = {"grid": "grid", "random": "random", "bayes": "gp"}  # bayes is a Gaussian process there, too
@@ -34,7 +35,7 @@ def from_wandb(path: str) -> StarterSweep:
     Raises:
         SpecError: the file is missing or no YAML mapping.
     """
-    document = parse_document(read_text(path), path)
+    document = parse_document(read_text(path, path, way_out="give the file to translate"), path)
     return _Translation(document).starter()
 
 

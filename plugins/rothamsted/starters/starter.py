@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from rothamsted.errors import SpecError, UserError
+from rothamsted.errors import UserError
 
 FLOW_WIDTH = 1000  # characters: each key stays on its line
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -81,19 +81,6 @@ def _plain(value: Any) -> Any:
 def name_from(text: str) -> str:
     """A text as the name of a sweep: letters, digits, '.', '_' and '-', at most 60."""
     return _NOT_IN_NAMES.sub("-", text).strip("-._")[:60] or "sweep"
-
-
-def read_text(path: str) -> str:
-    """The text of a file to translate.
-
-    Raises:
-        UserError: there is none, or it is no text.
-    """
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise SpecError(f"{path}: {reason}; give the file to translate") from None
 
 
 def write_starter(starter: StarterSweep, path: Path) -> None:

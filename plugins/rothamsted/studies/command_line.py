@@ -219,8 +219,10 @@ def _plain(value: str) -> Any:
     """A value as YAML reads it, so that a list or a mapping is judged as one."""
     import yaml
 
+    from rothamsted.yaml_text import load
+
     try:
-        return yaml.safe_load(value)
+        return load(value)
     except yaml.YAMLError:
         return value
 

@@ -98,8 +98,10 @@ def _compose(folder: Path, primary: str | None, overrides: list[str], given: Map
 def _plain(text: str) -> Any:
     import yaml
 
+    from rothamsted.yaml_text import load
+
     try:
-        return yaml.safe_load(text)
+        return load(text)
     except yaml.YAMLError:
         return text
 

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from rothamsted.errors import DataError, StudyError
 from rothamsted.studies.contract import Study
 from rothamsted.studies.fields import closest
+from rothamsted.yaml_text import load
 
 COMMON = ("source", "target")  # what every data set takes
 
@@ -110,7 +111,7 @@ def _read(dataset: str, option: inspect.Parameter, text: str) -> Any:
     try:
         if option.annotation is not Any and not text.startswith(("[", "{")):
             return adapter.validate_strings(text)
-        return adapter.validate_python(yaml.safe_load(text))
+        return adapter.validate_python(load(text))
     except yaml.YAMLError as error:
         reason = f"is no YAML: {' '.join(str(error).split())}"
     except ValidationError as error:

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.registries import UNKNOWN_NAME
-from rothamsted.spec.document import KeyPath, parse_document, read_text
+from rothamsted.spec.document import KeyPath, parse_document
 from rothamsted.spec.exponents import validated
 from rothamsted.suggest import known_names
+from rothamsted.yaml_text import compose, read_text
 
 FOLDER = "registry"
 
@@ -78,7 +79,7 @@ def _below(path: str | Path, root: Path) -> str:
 
 def _check_is_mapping(text: str, path: str | Path) -> None:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = compose(text)
     except yaml.YAMLError:
         return  # `parse_document` says where
     if not isinstance(node, yaml.MappingNode):

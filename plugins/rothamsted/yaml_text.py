@@ -1,0 +1,125 @@
+"""Read YAML and JSON that people write: every cap is checked before an alias, a number or a list grows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError
+
+from rothamsted.caps import MOST_CHARACTERS, MOST_DEPTH, MOST_DIGITS, MOST_NODES
+from rothamsted.errors import SpecError
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, OverflowError)  # of PyYAML's own constructors
+
+
+class CapError(yaml.MarkedYAMLError):
+    """A text that is too much; `problem` is the rule, the value and the way out."""
+
+
+def read_text(path: str | Path, source: str, *, way_out: str) -> str:
+    """The text of a file that a person wrote; of a longer one than is taken only the beginning is read.
+
+    Args:
+        path: the file.
+        source: what errors call it.
+        way_out: what to give instead of a file that is not there.
+
+    Raises:
+        SpecError: it is missing, unreadable, no UTF-8 or too long.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", errors="strict") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+    except FileNotFoundError:
+        raise SpecError(f"{source}: there is no such file; {way_out}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    except OSError as error:
+        raise SpecError(f"{source}: cannot be read: {error.strerror}; {way_out}") from None
+    except ValueError as error:  # a NUL in the path
+        raise SpecError(f"{source}: cannot be read: {error}; {way_out}") from None
+    if len(text) > MOST_CHARACTERS:
+        raise SpecError(f"{source}: has more than {MOST_CHARACTERS} characters, which is no file to write; {way_out}")
+    return text
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The nodes of a YAML text; None: it holds nothing.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, or too much.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise CapError(problem=f"has {len(text)} characters, and at most {MOST_CHARACTERS} are taken; shorten it")
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+def load(text: str) -> Any:
+    """The plain values of a YAML text.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, too much, or holds what Python has no value for.
+    """
+    node = compose(text)
+    if node is None:
+        return None
+    loader = _Loader("")
+    try:
+        return loader.construct_document(node)
+    except _UNREADABLE as error:
+        raise ConstructorError(None, None, f"holds no plain value: {error}", node.start_mark) from None
+    finally:
+        loader.dispose()
+
+
+def load_json(text: str) -> Any:
+    """The values of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("lists and objects are nested too deep; make it flat") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader, which counts what it makes, an alias as all that it stands for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._n_nodes = 0
+        self._sizes: dict[int, int] = {}  # of the node with this id, which lives as long as its anchor
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """One node, with what is in it."""
+        mark = self.peek_event().start_mark
+        is_alias, before = self.check_event(yaml.AliasEvent), self._n_nodes
+        self._depth += 1
+        if self._depth > MOST_DEPTH + 1:
+            raise CapError(problem=f"is nested deeper than {MOST_DEPTH} levels; make it flat", problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        self._n_nodes += self._sizes.get(id(node), 1) if is_alias else 1
+        if self._n_nodes > MOST_NODES:
+            what = "with its aliases written out it has" if self._sizes and is_alias else "has"
+            problem = f"{what} more than {MOST_NODES} keys and values; shorten it"
+            raise CapError(problem=problem, problem_mark=mark)
+        if not is_alias:
+            self._sizes[id(node)] = self._n_nodes - before
+            self._check_number(node)
+        return node
+
+    def _check_number(self, node: yaml.Node) -> None:
+        if isinstance(node, yaml.ScalarNode) and len(node.value) > MOST_DIGITS and node.tag in _NUMBERS:
+            problem = f"a number of {len(node.value)} digits, and at most {MOST_DIGITS} are taken; round it"
+            raise CapError(problem=problem, problem_mark=node.start_mark)
