@@ -25,7 +25,8 @@ def class_numbers(labels: np.ndarray, n_classes: int, *, place: str, way_out: st
     """
     if labels.dtype.kind not in "iuf":
         raise DataProblem(f"{place}: labels must be whole numbers, got {labels.dtype}; {way_out}")
-    wrong = labels[~((labels >= 0) & (labels < n_classes) & (labels == np.trunc(labels)))]  # NaN is none of these
+    with np.errstate(invalid="ignore"):  # NaN is not whole, and in no range
+        wrong = labels[~((labels >= 0) & (labels < n_classes) & (labels == np.trunc(labels)))]
     if len(wrong):
         raise DataProblem(
             f"{place}: labels of {n_classes} classes are whole numbers from 0 to {n_classes - 1}, got {wrong.flat[0]}; "

@@ -6,14 +6,15 @@ from the last one, from 1. null is a value that is not finite.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import UserError
+from rothamsted.given_files import MOST_BYTES, open_given
 from rothamsted.records import MetricPoint
+from rothamsted.yaml_text import load_json
 
 VARIABLE = "ROTHAMSTED_REPORT"
 STEP, EPOCH = "step", "epoch"
@@ -48,12 +49,14 @@ class ReportFile:
         Raises:
             ReportError: a line that is no report, by its number.
         """
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                text = file.read()
-        except FileNotFoundError:
+        if not self.path.exists():
             return []
+        way_out = f"write lines such as {_EXAMPLE} to it"
+        with open_given(self.path, way_out=way_out, source=f"${VARIABLE}", error=ReportError) as file:
+            file.seek(self._offset)
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise ReportError(f"${VARIABLE}: grew by more than {MOST_BYTES} bytes at once; {way_out}")
         whole = text if is_over else text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         points: list[MetricPoint] = []
@@ -66,15 +69,15 @@ class ReportFile:
     def _points(self, line: bytes, timestamp_ms: int) -> list[MetricPoint]:
         place = f"line {self._n_lines} of ${VARIABLE}"
         try:
-            found = json.loads(line)
+            found = load_json(line.decode("utf-8"))
         except ValueError:  # not UTF-8, or not JSON
             found = None
         if not isinstance(found, dict):
             shown = line.decode("utf-8", errors="replace")[:_SHOWN]
             raise ReportError(f"{place}: must be a JSON object such as {_EXAMPLE}, not {shown}")
         step = found.pop(STEP, self._step + 1)
-        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
-            raise ReportError(f"{place}: step must be a whole number from 0, not {step!r}")
+        if not _is_step(step):
+            raise ReportError(f"{place}: step must be a whole number from 0 and below 2^63, not {step!r:.{_SHOWN}}")
         self._step = step
         values = {name: _number(value) for name, value in found.items()}
         for name, value in values.items():
@@ -92,7 +95,7 @@ def points_of_last_line(output: str, timestamp_ms: int) -> list[MetricPoint]:
         found = _object(line)
         if found is not None:
             step = found.pop(STEP, 1)
-            step = step if isinstance(step, int) and not isinstance(step, bool) and step >= 0 else 1
+            step = step if _is_step(step) else 1
             numbers = {name: _number(value) for name, value in found.items() if value is not None}
             return [MetricPoint(name, one, timestamp_ms, step) for name, one in numbers.items() if one is not None]
     return []
@@ -102,7 +105,7 @@ def _object(line: str) -> dict[str, Any] | None:
     if not line.strip().startswith("{"):
         return None
     try:
-        found = json.loads(line)
+        found = load_json(line)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
@@ -114,4 +117,12 @@ def _number(value: Any) -> float | None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond all floats
+        return None
+
+
+def _is_step(value: Any) -> bool:
+    """Databases keep a step as 64 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rothamsted.errors import DataError
+from rothamsted.given_files import read_given
 from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.space.hydra import domains_from_hydra
 from rothamsted.spec.document import Document, parse_document
@@ -127,12 +129,19 @@ def _sampler(
     return found
 
 
+def _program(file: Path) -> str:
+    try:
+        return read_given(file, way_out="mend it").decode("utf-8", errors="replace")
+    except DataError:  # what cannot be read is no program
+        return ""
+
+
 def _command(path: str, here: Path, left: list[str]) -> str | None:
     """The one program here that Hydra runs."""
     programs = [
         file
         for file in sorted([*here.glob("*.py"), *here.glob("*/*.py")])
-        if re.search(r"@hydra\.main\b", file.read_text(encoding="utf-8", errors="replace"))
+        if re.search(r"@hydra\.main\b", _program(file))
     ]
     if len(programs) != 1:
         found = ", ".join(str(one.relative_to(here)) for one in programs) or "none"
