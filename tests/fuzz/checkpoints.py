@@ -81,9 +81,8 @@ def _checkpoints() -> list[Files]:
     points = tuple(
         Measured(step=n, epoch=None, seconds=0.5 * n, metrics={"loss": 1.0 / (n + 1)}, timestamp_ms=n) for n in range(3)
     )
-    snapshot = Snapshot(
-        state={"w": np.ones((2, 3)), "n": np.arange(4)}, histories=(points,), stopped=(None,), seconds=1.5
-    )
+    state = {"w": np.ones((2, 3)), "n": np.arange(4)}
+    snapshot = Snapshot(state=state, histories=(points,), stopped=(None,), seconds=1.5)
     with tempfile.TemporaryDirectory() as folder:
         path = Checkpoint(folder=Path(folder)).save("toy", [Config()], snapshot)
         found: list[Files] = [{path.name: path.read_bytes()}]

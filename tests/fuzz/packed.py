@@ -1,4 +1,4 @@
-"""Mutants of packed files: what is inside a gzip, zip or tar file is changed and packed again, so that checksums hold."""
+"""Mutants of packed files: what is inside gzip, zip and tar is changed and packed again, so that checksums hold."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def mutate_inside(data: bytes, random: Random) -> bytes:
 
 
 def _with(data: bytes, pattern: re.Pattern[bytes], values: Sequence[bytes], random: Random) -> bytes:
-    """One place of the head that has a form gets another value; padding of the head, as .npy has it, keeps its length."""
+    """One place of the head that has a form gets another value; the head of .npy keeps its length by its padding."""
     found = list(pattern.finditer(data[:_HEAD]))
     if not found:
         return mutate_bytes(data, random)

@@ -175,7 +175,7 @@ def test_a_cut_off_file_says_what_to_do(tmp_path: Path) -> None:
         (
             "t10k-labels-idx1-ubyte",
             np.full(20, 10, np.uint8),
-            "labels of 10 classes are whole numbers from 0 to 9, got 10",
+            "are whole numbers from 0 to 9, got 10",
         ),
         ("train-images-idx3-ubyte", np.zeros((40, 8, 8), np.uint8), "expected bytes of shape"),
         ("train-images-idx3-ubyte", np.zeros((40, 28, 28), np.float32), "expected bytes of shape"),
