@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from yaml.constructor import ConstructorError
 
 from rothamsted.caps import MOST_CHARACTERS, MOST_DEPTH, MOST_DIGITS, MOST_NODES
 from rothamsted.errors import SpecError
+from rothamsted.given_files import open_given, reading
 
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, OverflowError)  # of PyYAML's own constructors
@@ -31,17 +33,11 @@ def read_text(path: str | Path, source: str, *, way_out: str) -> str:
     Raises:
         SpecError: it is missing, unreadable, no UTF-8 or too long.
     """
-    try:
-        with Path(path).open(encoding="utf-8-sig", errors="strict") as file:
-            text = file.read(MOST_CHARACTERS + 1)
-    except FileNotFoundError:
-        raise SpecError(f"{source}: there is no such file; {way_out}") from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{source}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
-    except OSError as error:
-        raise SpecError(f"{source}: cannot be read: {error.strerror}; {way_out}") from None
-    except ValueError as error:  # a NUL in the path
-        raise SpecError(f"{source}: cannot be read: {error}; {way_out}") from None
+    with (
+        open_given(path, source=source, way_out=way_out, error=SpecError) as file,
+        reading(source, way_out=way_out, error=SpecError),
+    ):
+        text = io.TextIOWrapper(file, encoding="utf-8-sig").read(MOST_CHARACTERS + 1)
     if len(text) > MOST_CHARACTERS:
         raise SpecError(f"{source}: has more than {MOST_CHARACTERS} characters, which are not read; shorten it")
     return text

@@ -14,12 +14,18 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from projects.files.problem import DataProblem
+from projects.files.reading import is_there, open_file
 
 TIMEOUT_SECONDS = 30.0  # without a byte from the server
+MOST_BYTES = 16 << 30  # of one file; the largest here has 2 GB
 N_ATTEMPTS = 3  # connections a call makes before it hands a broken download back to its caller
 _BLOCK_BYTES = 1 << 18
+_WAY_OUT = "remove it, or choose another folder"
 _RANGE_NOT_SATISFIABLE = 416
 _N_DIGITS_OF_MD5 = 32  # a sha256 has 64
+
+
+NETWORK_ERRORS = (OSError, http.client.HTTPException, ValueError)  # what urllib raises; URLError is an OSError
 
 
 class _BrokenConnectionError(Exception):
@@ -46,7 +52,7 @@ def download(url: str, target: Path, *, checksum: str, timeout_seconds: float = 
         raise DataProblem(f"{url}: only http and https addresses can be downloaded; give one of these")
     part = target.with_name(target.name + ".part")
     try:
-        if target.is_file() and _digest(target, checksum) == checksum:
+        if is_there(target, way_out=_WAY_OUT) and _digest(target, checksum) == checksum:
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         _fill(url, part, checksum, timeout_seconds)
@@ -97,19 +103,13 @@ def _fill(url: str, part: Path, checksum: str, timeout_seconds: float) -> None:
 
 def _receive(url: str, part: Path, start: int, timeout_seconds: float) -> None:
     """One connection: append what the server sends from byte `start` on, or write anew if it sends all."""
-    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
+        request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
         response = urllib.request.urlopen(request, timeout=timeout_seconds)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == _RANGE_NOT_SATISFIABLE and start:
+    except NETWORK_ERRORS as error:
+        if getattr(error, "code", None) == _RANGE_NOT_SATISFIABLE and start:
             return  # nothing lies beyond `start`: the part is complete, or wrong, as its checksum will say
-        way_out = "check the address or give another"
-        raise DataProblem(f"{url}: the server answered {error.code} {error.reason}; {way_out}") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:  # URLError is an OSError
-        reason = getattr(error, "reason", None) or error or type(error).__name__
-        way_out = "check the network or give a folder that holds the file"
-        raise DataProblem(f"{url}: the server cannot be reached ({reason}); {way_out}") from error
+        raise no_answer(url, error, way_out="check the address, or give a folder that holds the file") from error
     with response:
         is_rest = response.status == http.client.PARTIAL_CONTENT
         with part.open("ab" if is_rest else "wb") as file:
@@ -119,15 +119,26 @@ def _receive(url: str, part: Path, start: int, timeout_seconds: float) -> None:
                 _sync(file)
 
 
+def no_answer(url: str, error: Exception, *, way_out: str) -> DataProblem:
+    """Why a server did not hand out what was asked for, in one line: an address that is none, no network, a refusal."""
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return DataProblem(f"{url}: the server answered {error.code} {error.reason}; {way_out}")
+    reason = getattr(error, "reason", None) or error or type(error).__name__
+    return DataProblem(f"{url}: the server cannot be reached ({reason}); {way_out}")
+
+
 def _stream(response: http.client.HTTPResponse, file: IO[bytes], start: int) -> None:
     expected = response.length  # None where the server states none
     received = 0
-    name = response.url.rsplit("/", 1)[1]
+    name = response.url.rsplit("/", 1)[-1]
     with _progress() as progress:
         task = progress.add_task(name, total=None if expected is None else start + expected, completed=start)
         while block := _read_block(response):
             file.write(block)
             received += len(block)
+            if start + received > MOST_BYTES:
+                raise DataProblem(f"{response.url}: sends more than {MOST_BYTES} bytes; give another address")
             progress.advance(task, len(block))
     if expected is not None and received < expected:
         raise _BrokenConnectionError(f"the connection ended after {start + received} of {start + expected} bytes")
@@ -151,7 +162,7 @@ def _algorithm(checksum: str) -> str:
 
 def _digest(path: Path, checksum: str) -> str:
     """The digest of a file by the algorithm of a checksum."""
-    with path.open("rb") as file:
+    with open_file(path, way_out=_WAY_OUT) as file:
         return hashlib.file_digest(file, lambda: hashlib.new(_algorithm(checksum), usedforsecurity=False)).hexdigest()
 
 

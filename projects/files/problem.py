@@ -1,5 +1,24 @@
-"""The one error of data files; apart, so that every reader can raise it without a cycle."""
+"""The one error of data files. It has a module of its own, so that every reader can raise it without a cycle."""
+
+from __future__ import annotations
+
+_MOST_CHARACTERS = 600  # of a message: what a damaged file says of itself can be long
 
 
 class DataProblem(Exception):  # noqa: N818  (said of data, as a user reads it)
-    """A data file or data setting that cannot be used: one line with file, rule, value and way out."""
+    r"""A data file or data setting that cannot be used: one printable line with file, rule, value and way out.
+
+    Example:
+        >>> print(DataProblem("a\nb\x1b.npy: is cut off"))
+        a b\x1b.npy: is cut off
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+def one_line(text: str, most: int = _MOST_CHARACTERS) -> str:
+    r"""A text on one line: line breaks become spaces, other control characters and lone surrogates escapes (\x1b)."""
+    words = " ".join(part.strip() for part in text.splitlines() if part.strip())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)
+    return shown if len(shown) <= most else f"{shown[: most // 2]} … {shown[-most // 2 :]}"

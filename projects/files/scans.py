@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+
+from projects.files.reading import open_unpacked
 
 
 def read_scans() -> tuple[np.ndarray, np.ndarray]:
@@ -19,6 +20,6 @@ def read_scans() -> tuple[np.ndarray, np.ndarray]:
 
         pixels, digits = load_digits(return_X_y=True)
         return np.asarray(pixels), np.asarray(digits)
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
-        rows = np.loadtxt(lines, delimiter=",")
+    with open_unpacked(file, way_out="install scikit-learn again") as lines:
+        rows = np.loadtxt(lines, delimiter=",", encoding="utf-8")
     return rows[:, :-1], rows[:, -1].astype(int)

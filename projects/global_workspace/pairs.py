@@ -8,7 +8,6 @@ test is that of Devillers, Maytié and VanRullen, arXiv:2306.15711: 4 to 7 times
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from projects.files.problem import DataProblem
+from projects.files.reading import read_json, reading
+from projects.files.values import finite_numbers
+
 PAIRS, CYCLE, ERROR = "training.n_pairs", "training.loss_configs.weights.cycle", "objective"
 N_RESAMPLES, LEVEL = 2000, 0.95
+_WAY_OUT = "give an export of the sweep gw-pairs, made by analyze --export"
 
 Errors = Mapping[int, np.ndarray]  # pairs -> translation errors, (seed,)
 
@@ -55,28 +59,26 @@ def read_errors(folder: Path) -> tuple[Errors, Errors]:
     """Translation errors with and without cycles of an export.
 
     Raises:
-        ValueError: The export is missing or of another sweep, or runs are missing in it.
+        DataProblem: The export is missing or of another sweep, or runs are missing in it.
     """
     path = folder / "aggregated_results.json"
-    try:
-        entries = list(json.loads(path.read_text(encoding="utf-8")).values())
+    found = read_json(path, way_out=_WAY_OUT)
+    with reading(path, way_out=_WAY_OUT):
+        entries = list(found.values())
         arms: list[dict[int, np.ndarray]] = [{}, {}]
         for entry in entries:
-            arms[entry[CYCLE] == 0][int(entry[PAIRS])] = _values(entry)
-    except (OSError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: is no export of the sweep gw-pairs ({error!r}); make it by analyze --export"
-        ) from error
+            arms[entry[CYCLE] == 0][int(entry[PAIRS])] = _values(entry, f"{path}: {ERROR}")
     sizes = {len(values) for arm in arms for values in arm.values()}
     if not all(arms) or len(sizes) != 1 or 0 in sizes:
-        raise ValueError(f"{path}: each number of pairs needs the same number of runs, with and without cycles")
+        raise DataProblem(f"{path}: each number of pairs needs the same number of runs, with and without cycles")
     return arms[0], arms[1]
 
 
-def _values(entry: Mapping[str, Any]) -> np.ndarray:
+def _values(entry: Mapping[str, Any], place: str) -> np.ndarray:
     """Scores in the order of the seeds, so that equal places are equal seeds."""
     finished = [one for one in entry["individual_results"] if one["outcome"] == "finished"]
-    return np.array([one[ERROR] for one in sorted(finished, key=lambda one: one["seed"])], dtype=float)
+    values = np.array([one[ERROR] for one in sorted(finished, key=lambda one: one["seed"])], dtype=float)
+    return finite_numbers(values, place=place, way_out=_WAY_OUT)
 
 
 def _pairs_for(error: float, without: Errors, draw: np.ndarray) -> float:
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         with_cycles, without = read_errors(Path(arguments[0]))
-    except ValueError as error:
+    except DataProblem as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     n_seeds = len(next(iter(with_cycles.values())))

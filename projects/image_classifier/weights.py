@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path, is_there, open_file, reading
 
 _WAY_OUT = "give torchvision's efficientnet_b0 weights (.pth), or a .safetensors file with the same names"
 _HEAD = "classifier.1."
@@ -55,16 +56,19 @@ def load_weights(network: nn.Module, path: Path, *, keeps_head: bool) -> None:
     for name, value in own.items():
         if found[name].shape != value.shape:
             raise DataProblem(f"{path}: {name} is {list(found[name].shape)}, not {list(value.shape)}; {_WAY_OUT}")
+        if found[name].is_floating_point() != value.is_floating_point():
+            raise DataProblem(f"{path}: {name} holds {found[name].dtype}, not {value.dtype}; {_WAY_OUT}")
     network.load_state_dict(found)
 
 
 def weights_path(name: str) -> Path:
     """The file that `model.weights` names; of `imagenet` the published one, here or where PyTorch keeps downloads."""
     if name != IMAGENET:
-        return Path(name).expanduser()
+        return given_path(name)
     ours = FOLDER / PUBLISHED
-    torchs = Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser() / "hub" / "checkpoints" / PUBLISHED
-    return torchs if torchs.is_file() and not ours.is_file() else ours
+    torchs = given_path(os.environ.get("TORCH_HOME", "~/.cache/torch")) / "hub" / "checkpoints" / PUBLISHED
+    is_elsewhere = is_there(torchs, way_out=_WAY_OUT) and not is_there(ours, way_out=_WAY_OUT)
+    return torchs if is_elsewhere else ours
 
 
 def check_there(path: Path) -> None:
@@ -73,7 +77,7 @@ def check_there(path: Path) -> None:
     Raises:
         DataProblem: with the command that makes one, or both digests.
     """
-    if not path.is_file():
+    if not is_there(path, way_out=_WAY_OUT):
         made = "mlflow run . -e prepare_data -P dataset=b0_weights"
         if path.name == PUBLISHED:
             raise DataProblem(
@@ -96,19 +100,37 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         DataProblem: it is not there or holds no dictionary of arrays.
     """
     check_there(path)
-    try:
+    with reading(path, way_out=_WAY_OUT):
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can raise anything
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        word = "is no file of weights alone" if isinstance(error, pickle.UnpicklingError) else "cannot be read"
-        raise DataProblem(f"{path}: {word} ({reason}); {_WAY_OUT}") from error
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+            found = load_file(path)
+        else:
+            found = _loaded(path)
+    is_named = isinstance(found, dict) and all(isinstance(name, str) for name in found)
+    if not is_named or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise DataProblem(f"{path}: holds no dictionary of arrays by name; {_WAY_OUT}")
+    for name, value in found.items():
+        _check_array(value, f"{path}: {name}")
     return found
+
+
+def _loaded(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # its message tells how to run code of the file all the same
+        raise DataProblem(f"{path}: is no file of weights alone; {_WAY_OUT}") from error
+
+
+def _check_array(value: torch.Tensor, place: str) -> None:
+    """Refuse what is no plain array of finite numbers: a view may promise more values than the file holds."""
+    is_plain = value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
+    if not is_plain or value.is_complex():
+        raise DataProblem(f"{place}: must be a plain array of real numbers, got {value.dtype}; {_WAY_OUT}")
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise DataProblem(f"{place}: promises the shape {list(value.shape)}, and has fewer values; {_WAY_OUT}")
+    if not torch.isfinite(value).all():
+        raise DataProblem(f"{place}: holds NaN or an infinite number; {_WAY_OUT}")
 
 
 def _digits_in(name: str) -> str:
@@ -117,8 +139,5 @@ def _digits_in(name: str) -> str:
 
 
 def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataProblem(f"{path}: cannot be read ({error.strerror}); {_WAY_OUT}") from error
+    with open_file(path, way_out=_WAY_OUT) as file, reading(path, way_out=_WAY_OUT):
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,10 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from pydantic import TypeAdapter
+from safetensors import safe_open
 from safetensors.numpy import save
 
-from projects.files.problem import DataProblem
+from projects.files.reading import open_file, reading
+from projects.files.values import finite_numbers
 from projects.language_model.shape import Shape
 
 
@@ -37,12 +39,12 @@ def read_weights(path: Path) -> tuple[Shape, dict[str, np.ndarray]]:
     Raises:
         DataProblem: the file cannot be read or is another.
     """
-    try:
+    way_out = "give a file of this study's checkpoints"
+    with open_file(path, way_out=way_out), reading(path, way_out=way_out):
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-        return Shape(**json.loads(header["shape"])), parameters
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DataProblem(
-            f"{path}: holds no weights of this study ({error}); give a file of its checkpoints"
-        ) from error
+        shape = TypeAdapter(Shape).validate_json(header["shape"])
+    for name, array in parameters.items():
+        finite_numbers(array, place=f"{path}: {name}", way_out=way_out)
+    return shape, parameters

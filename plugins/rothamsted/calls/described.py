@@ -27,6 +27,7 @@ from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.from_file import find_target, load
 from rothamsted.sweeping.open.if_exists import IfExists
 from rothamsted.sweeping.open.usual import usual_metric, usual_name, usual_sampler
+from rothamsted.yaml_text import read_text
 
 if TYPE_CHECKING:
     from rothamsted.calls.result import Result
@@ -191,7 +192,7 @@ def _open(target: Any, keys: Mapping[str, Any], root: Path) -> _Opened:
         return _Opened(document=document, known=known, source=target.source, question=target.question)
     if isinstance(target, Path) or (isinstance(target, str) and target.endswith(FILES)):
         document = read_sweep_file(target)
-        text = Path(target).read_text(encoding="utf-8-sig")
+        text = read_text(target, str(target), way_out="give the path of a sweep file")
         return _Opened(document=document, known={}, source=str(target), question=opening_comment(text))
     if target is None and not {"command", "project"} & {key for key, value in keys.items() if value is not None}:
         raise UserError(f"{PLACE}: nothing to sweep; give {_TARGETS}, or command=…, or project=…")

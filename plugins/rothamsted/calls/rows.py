@@ -12,8 +12,10 @@ from typing import Any
 from rothamsted.analysis.read_rows import ResultRow
 from rothamsted.analysis.typed import typed
 from rothamsted.errors import UserError
+from rothamsted.given_files import read_given_text, reading
 from rothamsted.yaml_text import load_json
 
+_WAY_OUT = "give files of JSON, JSON lines or CSV"
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 _STATUS = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "interrupted", "RUNNING": "running"}
 _WILD = "*?["
@@ -61,11 +63,9 @@ def _paths(data: Any) -> list[Path]:
 
 def _of_file(path: Path) -> Iterator[ResultRow]:
     """A JSON object is a row, a list of them several; of JSON lines and CSV each line is one."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"rt.analyze: {path}: cannot be read: {error}; give files of JSON, JSON lines or CSV") from None
-    try:
+    source = f"rt.analyze: {path}"
+    text = read_given_text(path, source=source, way_out=_WAY_OUT, error=UserError)
+    with reading(source, way_out=_WAY_OUT, error=UserError):
         if path.suffix == ".csv":
             found: list[Any] = [{k: typed(v) for k, v in one.items() if v} for one in csv.DictReader(text.splitlines())]
         elif path.suffix in (".jsonl", ".ndjson"):
@@ -73,8 +73,6 @@ def _of_file(path: Path) -> Iterator[ResultRow]:
         else:
             whole = load_json(text)
             found = whole if isinstance(whole, list) else [whole]
-    except ValueError as error:
-        raise UserError(f"rt.analyze: {path}: is not JSON: {error}; give files of JSON, JSON lines or CSV") from None
     for number, one in enumerate(found, start=1):
         place = str(path) if len(found) == 1 else f"{path}, result {number}"
         if not isinstance(one, Mapping):

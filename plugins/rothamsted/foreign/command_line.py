@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.foreign.process import LaunchError
+from rothamsted.given_files import read_given
 from rothamsted.spec.command import Command, nested, read_command
 
 CONFIG_FILE, OUTPUT_FOLDER = "config.json", "output"  # in the scratch folder of a replicate
@@ -60,7 +61,7 @@ class CommandLine:
         """SHA-256 of the command's text and the script's content."""
         digest = hashlib.sha256(self.command.text.encode())
         if (path := self._script_file()) is not None:
-            digest.update(path.read_bytes())
+            digest.update(read_given(path, way_out="give the script of the command"))
         return digest.hexdigest()
 
     def check(self, values: Mapping[str, Any]) -> None:

@@ -6,15 +6,16 @@ from the last one, from 1. null is a value that is not finite.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import UserError
+from rothamsted.given_files import MOST_BYTES, open_given
 from rothamsted.recordable import MAX_STEP, metric_fault
 from rothamsted.records import MetricPoint
+from rothamsted.yaml_text import load_json
 
 VARIABLE = "ROTHAMSTED_REPORT"
 STEP, EPOCH = "step", "epoch"
@@ -49,12 +50,14 @@ class ReportFile:
         Raises:
             ReportError: a line that is no report, by its number.
         """
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                text = file.read()
-        except FileNotFoundError:
+        if not self.path.exists():
             return []
+        way_out = f"write lines such as {_EXAMPLE} to it"
+        with open_given(self.path, way_out=way_out, source=f"${VARIABLE}", error=ReportError) as file:
+            file.seek(self._offset)
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise ReportError(f"${VARIABLE}: grew by more than {MOST_BYTES} bytes at once; {way_out}")
         whole = text if is_over else text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         points: list[MetricPoint] = []
@@ -67,15 +70,15 @@ class ReportFile:
     def _points(self, line: bytes, timestamp_ms: int) -> list[MetricPoint]:
         place = f"line {self._n_lines} of ${VARIABLE}"
         try:
-            found = json.loads(line)
+            found = load_json(line.decode("utf-8"))
         except ValueError:  # not UTF-8, or not JSON
             found = None
         if not isinstance(found, dict):
             shown = line.decode("utf-8", errors="replace")[:_SHOWN]
             raise ReportError(f"{place}: must be a JSON object such as {_EXAMPLE}, not {shown}")
         step = found.pop(STEP, self._step + 1)
-        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < MAX_STEP:
-            raise ReportError(f"{place}: step must be a whole number from 0 below 2**63, not {step!r}")
+        if not _is_step(step):
+            raise ReportError(f"{place}: step must be a whole number from 0 and below 2^63, not {step!r:.{_SHOWN}}")
         self._step = step
         if fault := next(filter(None, map(metric_fault, found)), ""):
             raise ReportError(f"{place}: {fault}")
@@ -98,7 +101,7 @@ def points_of_last_line(output: str, timestamp_ms: int) -> list[MetricPoint]:
         found = _object(line)
         if found is not None:
             step = found.pop(STEP, 1)
-            step = step if isinstance(step, int) and not isinstance(step, bool) and 0 <= step < MAX_STEP else 1
+            step = step if _is_step(step) else 1
             read = {name: _number(value) for name, value in found.items() if value is not None}
             numbers = {name: one for name, one in read.items() if one is not None}
             if fault := next(filter(None, map(metric_fault, numbers)), ""):
@@ -111,7 +114,7 @@ def _object(line: str) -> dict[str, Any] | None:
     if not line.strip().startswith("{"):
         return None
     try:
-        found = json.loads(line)
+        found = load_json(line)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
@@ -127,3 +130,8 @@ def _number(value: Any) -> float | None:
         return float(value)
     except OverflowError:  # a whole number of over 300 digits
         return math.inf
+
+
+def _is_step(value: Any) -> bool:
+    """Whether it is a step that databases keep."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_STEP

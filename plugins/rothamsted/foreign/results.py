@@ -70,4 +70,7 @@ def _at(document: Any, key: str, place: str) -> Any:
 def _number(value: Any, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ObjectiveError(f"{place}: must be a number, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ObjectiveError(f"{place}: must be a number that a float can hold, not {value!r}") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import UserError
+from rothamsted.given_files import read_given_text, reading
 from rothamsted.mlproject import FILE_NAME, study_commands
 from rothamsted.starters.starter import StarterSweep, name_from
 from rothamsted.studies import Study, flatten
@@ -28,8 +29,10 @@ def find_here(root: Path) -> list[str]:
 def functions_of(path: Path) -> list[str]:
     """The functions of a script that could be studies: marked with @study, else those with a parameter `seed`."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        text = read_given_text(path, way_out="mend it")
+        with reading(path, way_out="mend it"):
+            tree = ast.parse(text)
+    except UserError:  # a file that is no program has no functions
         return []
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     marked = [one.name for one in functions if any("study" in ast.unparse(mark) for mark in one.decorator_list)]

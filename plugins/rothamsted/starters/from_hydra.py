@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rothamsted.errors import DataError
+from rothamsted.given_files import read_given
 from rothamsted.space import SpaceError, domain_to_plain
 from rothamsted.space.hydra import domain_from_hydra
 from rothamsted.spec.document import Document, parse_document
@@ -130,10 +132,10 @@ def _sampler(
     return found
 
 
-def _text_of(file: Path) -> str:
+def _program(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return read_given(file, way_out="mend it").decode("utf-8", errors="replace")
+    except DataError:  # what cannot be read is no program
         return ""
 
 
@@ -142,7 +144,7 @@ def _command(path: str, here: Path, left: list[str]) -> str | None:
     programs = [
         file
         for file in sorted([*here.glob("*.py"), *here.glob("*/*.py")])
-        if re.search(r"@hydra\.main\b", _text_of(file))
+        if re.search(r"@hydra\.main\b", _program(file))
     ]
     if len(programs) != 1:
         found = ", ".join(str(one.relative_to(here)) for one in programs) or "none"

@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
+from rothamsted.given_files import open_given, reading
 from rothamsted.records import Measured, Outcome, Stopped
 from rothamsted.studies.atomic import remove_unfinished, write_atomically
 from rothamsted.studies.fields import flatten
@@ -29,6 +30,7 @@ from rothamsted.studies.fields import flatten
 N_KEPT = 2  # the newest, and the one before it in case the newest is damaged
 FORMAT = "rothamsted-checkpoint-2"
 _NAME = re.compile(r"(?P<number>\d{8})-(?P<digest>[0-9a-f]{64})\.safetensors")
+_WAY_OUT = "mend that, or remove it to use the one before it"
 _DAMAGED = ".damaged"  # put after the name of one that is set aside: it is no longer one of those kept
 _log = logging.getLogger(__name__)
 
@@ -107,12 +109,11 @@ class Checkpoint:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StudyError(
-            f"{path}: cannot be read ({error.strerror or error}); mend that, or remove it to use the one before it"
-        ) from error
+    with (
+        open_given(path, way_out=_WAY_OUT, error=StudyError) as file,
+        reading(path, way_out=_WAY_OUT, error=StudyError),
+    ):
+        return file.read()
 
 
 def _set_aside(path: Path, *, before: Path | None) -> None:
@@ -183,20 +184,21 @@ def _state_array(name: str, value: Any) -> np.ndarray:
 def _read(path: Path, content: bytes, study_name: str, configs: Sequence[BaseModel]) -> Snapshot:
     from safetensors.numpy import load
 
-    length = int.from_bytes(content[:8], "little")  # the format's header: its length, then JSON
-    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    _check_identity(path, metadata, study_name, configs)
-    arrays = load(content)
-    return Snapshot(
-        state={name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")},
-        histories=_histories(arrays, json.loads(metadata["metrics"])),
-        stopped=tuple(
-            None if how is None else Stopped(outcome=Outcome(how[0]), reason=how[1])
-            for how in json.loads(metadata["stopped"])
-        ),
-        seconds=float(arrays["seconds"]),
-        setup_seconds=float(arrays.get("setup_seconds", 0.0)),  # older ones counted it as training
-    )
+    with reading(path, way_out=_WAY_OUT, error=StudyError):
+        length = int.from_bytes(content[:8], "little")  # the format's header: its length, then JSON
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+        _check_identity(path, metadata, study_name, configs)
+        arrays = load(content)
+        return Snapshot(
+            state={name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")},
+            histories=_histories(arrays, json.loads(metadata["metrics"])),
+            stopped=tuple(
+                None if how is None else Stopped(outcome=Outcome(how[0]), reason=how[1])
+                for how in json.loads(metadata["stopped"])
+            ),
+            seconds=float(arrays["seconds"]),
+            setup_seconds=float(arrays.get("setup_seconds", 0.0)),  # older ones counted it as training
+        )
 
 
 def _histories(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> tuple[tuple[Measured, ...], ...]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, final
 from pydantic import BaseModel
 
 from rothamsted.errors import StoreError, UserError
+from rothamsted.given_files import read_given_text, reading
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.studies.artifacts import Contents, log_artifacts
 from rothamsted.studies.atomic import write_atomically
@@ -202,11 +203,11 @@ def checkpoint_key(checkpoint_dir: Path, study: Study, config: BaseModel) -> str
     """The key of the run that the folder's checkpoints belong to; a new one if it is of another config."""
     path = checkpoint_dir / NOTE
     identity = {"study": study.name, "config": flatten(config)}
-    if path.is_file():
-        with suppress(ValueError, KeyError):  # a damaged note costs a second run, never a wrong one
-            note = json.loads(path.read_text(encoding="utf-8"))
-            if {name: note[name] for name in identity} == identity:
-                return str(note["key"])
+    # A damaged note costs a second run, never a wrong one.
+    with suppress(UserError), reading(path, way_out="remove it"):
+        note = json.loads(read_given_text(path, way_out="remove it"))
+        if {name: note[name] for name in identity} == identity:
+            return str(note["key"])
     note = {"key": uuid.uuid4().hex, **identity}
     write_atomically(path, json.dumps(note, indent=2).encode())
     return note["key"]

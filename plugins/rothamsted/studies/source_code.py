@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from rothamsted.errors import StudyError
+from rothamsted.given_files import open_given, read_given, reading
 from rothamsted.mlproject import study_commands
 from rothamsted.studies import find, is_script, study_module
 from rothamsted.tracking.models.model_files import StudyCode
 
+_WAY_OUT = "mend or remove this source file"
 MOST_BYTES = 20_000_000  # of all files of a study: what is larger holds data, and each model would carry them
 
 
@@ -39,7 +41,7 @@ def study_code(study: str, root: Path) -> StudyCode:
             f"study '{study}': {root.joinpath(*module.split('.'))} holds {n_bytes / 1e6:.0f} MB, more than the "
             f"{MOST_BYTES / 1e6:.0f} MB of source code that a model carries; keep data and results in another folder"
         )
-    files = {PurePosixPath(path.relative_to(root)): path.read_bytes() for path in paths}
+    files = {PurePosixPath(path.relative_to(root)): read_given(path, way_out=_WAY_OUT) for path in paths}
     return StudyCode(module=module, root=root, files=files, digest=_digest(paths, root))
 
 
@@ -61,7 +63,7 @@ def code_digest(study: str, root: Path) -> str:
 def _digest(paths: Sequence[Path], root: Path) -> str:
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
+        with open_given(path, way_out=_WAY_OUT) as file, reading(path, way_out=_WAY_OUT):
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"{content}  {path.relative_to(root).as_posix()}\n".encode())
     return digest.hexdigest()

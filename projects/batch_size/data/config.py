@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from projects.files.reading import given_path
+
 _WITH_FILES = ("mnist", "mnist1m")
 _TEACHER_ONLY = ("dimension", "degree", "online", "noise")
 
@@ -80,4 +82,4 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
 def data_folder(config: DataConfig) -> Path:
     """Where a data set's files are read from: `path`, or data/<name> under the working directory."""
-    return Path(config.path).expanduser() if config.path else Path("data") / config.name
+    return given_path(config.path) if config.path else Path("data") / config.name

@@ -15,8 +15,10 @@ from projects.batch_size.data.config import DataConfig, data_folder
 from projects.batch_size.data.dataset import Dataset, seal
 from projects.batch_size.data.split import choose_rows, train_and_test
 from projects.files.download import download, write_atomically
-from projects.files.idx import read_bytes, read_idx
+from projects.files.idx import read_idx
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path, is_same, is_there, read_bytes, read_unpacked
+from projects.files.values import class_numbers
 
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images divided by 255
 N_CLASSES = 10
@@ -106,7 +108,7 @@ def prepare_mnist(
         DataProblem: a file is missing, damaged or not MNIST's, or no server hands it out.
     """
     if source and not source.startswith(("http://", "https://")):
-        folder = Path(source).expanduser()
+        folder = given_path(source)
         for name, md5 in files.items():
             _copy(folder, name, md5, target)
         return target
@@ -119,13 +121,12 @@ def prepare_mnist(
 def _copy(folder: Path, name: str, md5: str, target: Path) -> None:
     path = _find(folder, name)
     way_out = "get the file again, or leave out the source to download it"
-    found = hashlib.md5(read_bytes(path, way_out=way_out), usedforsecurity=False).hexdigest()
+    found = hashlib.md5(read_unpacked(path, way_out=way_out), usedforsecurity=False).hexdigest()
     if found != md5:
         raise DataProblem(f"{path}: its content has the md5 {found}, MNIST's has {md5}; {way_out}")
     destination = target / (name + path.suffix if path.suffix == ".gz" else name)
-    if destination.exists() and destination.samefile(path):
-        return
-    write_atomically(destination, path.read_bytes())
+    if not is_same(destination, path):
+        write_atomically(destination, read_bytes(path, way_out=way_out))
 
 
 def _fetch(addresses: Sequence[str], md5: str, target: Path) -> None:
@@ -154,9 +155,7 @@ def _read_part(folder: Path, stem: str) -> tuple[np.ndarray, np.ndarray]:
             f"{label_path}: expected {len(images)} labels, as {image_path.name} holds that many images, "
             f"got {labels.dtype} {labels.shape}; {_WAY_OUT}"
         )
-    if len(labels) and labels.max() >= N_CLASSES:
-        raise DataProblem(f"{label_path}: labels are 0 to 9, got {labels.max()}; {_WAY_OUT}")
-    return images, labels
+    return images, class_numbers(labels, N_CLASSES, place=str(label_path), way_out=_WAY_OUT)
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -165,6 +164,6 @@ def _find(folder: Path, name: str) -> Path:
     for spelling in spellings:
         for suffix in ("", ".gz"):
             path = folder / (spelling + suffix)
-            if path.is_file():
+            if is_there(path, way_out=_WAY_OUT):
                 return path
     raise DataProblem(f"{folder}: holds neither {spellings[0]}[.gz] nor {spellings[1]}[.gz]; {_WAY_OUT}")

@@ -14,9 +14,11 @@ import numpy as np
 from projects.batch_size.data.config import DataConfig, data_folder
 from projects.batch_size.data.dataset import Dataset, seal
 from projects.batch_size.data.mnist import MOST_TEST_ROWS, N_CLASSES, SIDE, standardize
-from projects.batch_size.data.npz import StoredArray, open_array
 from projects.batch_size.data.split import choose_rows, train_and_test
+from projects.files.arrays import StoredArray, open_array
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path, is_there
+from projects.files.values import class_numbers
 
 FILE_NAME = "mnist1m.npz"
 WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=mnist1m -P source=DIR"
@@ -41,7 +43,7 @@ def load_mnist1m(config: DataConfig) -> Dataset:
         DataProblem: the file is missing or damaged, or more rows are asked for than there are.
     """
     path = prepared_path(data_folder(config))
-    if not path.is_file():
+    if not is_there(path, way_out=WAY_OUT):
         raise DataProblem(f"{path}: there is no such file; {WAY_OUT}")
     parts = []
     for part, field in (("train", "n_train"), ("test", "n_val")):
@@ -79,7 +81,7 @@ def prepare_mnist1m(source: str | None, target: Path) -> Path:
     from projects.batch_size.data.mnist1m_prepare import write_mnist1m  # an image library, for this only
 
     path = prepared_path(target)
-    write_mnist1m(Path(source).expanduser(), path)
+    write_mnist1m(given_path(source), path)
     return path
 
 
@@ -100,19 +102,7 @@ def _open_part(path: Path, part: str) -> tuple[StoredArray, np.ndarray]:
             f"{path}: y_{part} must hold {images.shape[0]} whole numbers, one for each row of X_{part}, "
             f"got {stored_labels.dtype} {stored_labels.shape}; {WAY_OUT}"
         )
-    labels = np.concatenate([np.empty(0, stored_labels.dtype), *stored_labels.blocks()])
-    check_labels(labels, f"{path}: y_{part}")
-    return images, labels
-
-
-def check_labels(labels: np.ndarray, place: str) -> None:
-    """Refuse labels outside 0 to 9; `place` opens the message.
-
-    Raises:
-        DataProblem: a label is outside.
-    """
-    if len(labels) and (labels.min() < 0 or labels.max() >= N_CLASSES):
-        raise DataProblem(f"{place}: labels are 0 to 9, got {labels.min()} to {labels.max()}; {WAY_OUT}")
+    return images, class_numbers(stored_labels.read(), N_CLASSES, place=f"{path}: y_{part}", way_out=WAY_OUT)
 
 
 def _read_rows(images: StoredArray, rows: np.ndarray) -> np.ndarray:

@@ -5,8 +5,10 @@ Rows go to their final place in two files mapped into memory, which are then bou
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,12 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from projects.batch_size.data.mnist import SIDE
 from projects.batch_size.data.mnist1m_sources import Source, open_source
-from projects.batch_size.data.npz import pack_npz
 from projects.batch_size.data.split import stratified_order
+from projects.files.arrays import BLOCK_BYTES
 from projects.files.problem import DataProblem
 
 SPLIT_SEED = 42
 N_TEST = 50_000  # of a million
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of the format: equal arrays give equal files
 _LARGEST_TEST_SHARE = 10  # one part in ten: what a smaller source gives for testing
 
 
@@ -46,6 +49,25 @@ def write_mnist1m(source: Path, path: Path) -> None:
 def n_test_rows(n_rows: int) -> int:
     """Rows of the test part: 50,000, and at most a tenth of all, and at least one."""
     return min(N_TEST, max(1, n_rows // _LARGEST_TEST_SHARE))
+
+
+def pack_npz(target: Path, arrays: Mapping[str, Path]) -> None:
+    """Bind .npy files into one .npz, unpacked inside, and give it its name when it is complete.
+
+    Args:
+        target: the file to write.
+        arrays: name of each array and the .npy file that holds it.
+    """
+    part = target.with_name(target.name + ".part")
+    with part.open("wb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for key, path in arrays.items():
+                member = zipfile.ZipInfo(f"{key}.npy", _EPOCH)
+                with path.open("rb") as read, archive.open(member, "w", force_zip64=True) as write:
+                    shutil.copyfileobj(read, write, BLOCK_BYTES)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(target)
 
 
 def _check_space(folder: Path, n_rows: int) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
 
 from projects.batch_size.data.mnist import N_CLASSES, SIDE
-from projects.batch_size.data.mnist1m import check_labels
-from projects.batch_size.data.npz import StoredArray, open_array
+from projects.files.archive import open_zip, read_member
+from projects.files.arrays import StoredArray, is_npz, open_array, read_npy
+from projects.files.picture import open_picture
 from projects.files.problem import DataProblem
+from projects.files.reading import is_folder, is_there, reading
+from projects.files.values import class_numbers
 
 _WAY_OUT = "get the file again and repeat the preparation"
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -28,7 +29,7 @@ _BLOCK_IMAGES = 2048
 # A diffusion model is not held to [0, 1]; images scaled to [-1, 1] or [0, 255] go beyond this.
 _OVERSHOOT = 0.5
 _CHANNEL_TOLERANCE = 8  # grey levels by which JPEG's colour conversion may part the channels of a grey image
-_DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, zlib.error, Image.DecompressionBombError)
+_MOST_IMAGE_BYTES = 1 << 20  # of one file; a 28x28 picture without packing has 2,400
 
 
 class Source(Protocol):
@@ -56,14 +57,14 @@ def open_source(folder: Path) -> Source:
     Raises:
         DataProblem: there is no such folder, or a part is missing or damaged.
     """
-    if not folder.is_dir():
+    if not is_folder(folder, way_out=_WAY_OUT):
         raise DataProblem(f"{folder}: there is no such folder; give the one that holds the ten parts as source")
     archives = [folder / f"class_{k}_images.zip" for k in range(N_CLASSES)]
     chunks = [folder / f"MNIST_images_{k}.npz" for k in range(N_CLASSES)]
-    if any(path.is_file() for path in archives):
+    if any(is_there(path, way_out=_WAY_OUT) for path in archives):
         _require(archives)
         return _open_archives(archives)
-    if any(path.is_file() for path in chunks):
+    if any(is_there(path, way_out=_WAY_OUT) for path in chunks):
         _require(chunks)
         return _open_chunks(chunks)
     raise DataProblem(
@@ -73,7 +74,7 @@ def open_source(folder: Path) -> Source:
 
 
 def _require(paths: list[Path]) -> None:
-    missing = [path.name for path in paths if not path.is_file()]
+    missing = [path.name for path in paths if not is_there(path, way_out=_WAY_OUT)]
     if missing:
         raise DataProblem(
             f"{paths[0].parent}: {len(missing)} of ten parts missing: {', '.join(missing)}; put them there"
@@ -93,7 +94,7 @@ class _Archives:
 
     def blocks(self) -> Iterator[np.ndarray]:
         for path, names in self.members:
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path, way_out=_WAY_OUT) as archive:
                 for start in range(0, len(names), _BLOCK_IMAGES):
                     chosen = names[start : start + _BLOCK_IMAGES]
                     yield np.stack([_read_image(archive, path, name) for name in chosen])
@@ -102,11 +103,8 @@ class _Archives:
 def _open_archives(paths: list[Path]) -> _Archives:
     members = []
     for path in paths:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = sorted(name for name in archive.namelist() if _is_image(name))
-        except (OSError, zipfile.BadZipFile) as error:
-            raise DataProblem(f"{path}: is damaged or cannot be read ({error}); {_WAY_OUT}") from error
+        with open_zip(path, way_out=_WAY_OUT) as archive:
+            names = sorted(name for name in archive.namelist() if _is_image(name))
         if not names:
             raise DataProblem(f"{path}: holds no {', '.join(_SUFFIXES)} file; {_WAY_OUT}")
         members.append((path, tuple(names)))
@@ -121,22 +119,21 @@ def _is_image(name: str) -> bool:
 
 def _read_image(archive: zipfile.ZipFile, path: Path, name: str) -> np.ndarray:
     place = f"{path}: {name}"
-    try:
-        image = Image.open(io.BytesIO(archive.read(name)))
+    with reading(place, way_out=_WAY_OUT):
+        content = io.BytesIO(read_member(archive, name, most=_MOST_IMAGE_BYTES))
+    with open_picture(content, place, way_out=_WAY_OUT) as image:
         if image.size != (SIDE, SIDE) or image.mode not in ("L", "RGB"):
             raise DataProblem(
                 f"{place}: expected 28x28 grey pixels, "
                 f"got {image.width}x{image.height} in mode {image.mode}; {_WAY_OUT}"
             )
-        pixels = np.asarray(image)
-    except (zipfile.BadZipFile, RuntimeError, *_DECODING_ERRORS) as error:
-        raise DataProblem(f"{place}: the image is damaged ({error}); {_WAY_OUT}") from error
+        pixels, grey = np.asarray(image), np.asarray(image.convert("L"))
     if pixels.ndim == 2:
         return pixels
     spread = int(np.ptp(pixels.astype(np.int16), axis=2).max())  # (28, 28, 3) -> largest over all pixels
     if spread > _CHANNEL_TOLERANCE:
         raise DataProblem(f"{place}: is coloured: channels differ by {spread} levels, not grey; {_WAY_OUT}")
-    return np.asarray(image.convert("L"))
+    return grey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,24 +175,17 @@ def _find_labels(folder: Path, k: int) -> Path:
     """The labels of a chunk: the published script writes `.npz` by `numpy.save`, which adds `.npy`."""
     names = [f"MNIST_labels_{k}{suffix}" for suffix in (".npz", ".npy", ".npz.npy")]
     for name in names:
-        if (folder / name).is_file():
+        if is_there(folder / name, way_out=_WAY_OUT):
             return folder / name
     raise DataProblem(f"{folder}: the labels of MNIST_images_{k}.npz are missing: {', '.join(names)}; put one there")
 
 
 def _read_labels(path: Path) -> np.ndarray:
-    try:
-        if zipfile.is_zipfile(path):
-            stored = open_array(path, "arr_0", way_out=_WAY_OUT)
-            labels = np.concatenate([np.empty((0, *stored.shape[1:]), stored.dtype), *stored.blocks()])
-        else:
-            labels = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataProblem(f"{path}: is damaged or cannot be read ({error}); {_WAY_OUT}") from error
-    if labels.dtype.kind not in "iu":
-        raise DataProblem(f"{path}: labels are whole numbers, got {labels.dtype}; {_WAY_OUT}")
-    check_labels(labels, str(path))
-    return labels
+    if is_npz(path, way_out=_WAY_OUT):
+        labels = open_array(path, "arr_0", way_out=_WAY_OUT).read()
+    else:
+        labels = read_npy(path, way_out=_WAY_OUT)
+    return class_numbers(labels, N_CLASSES, place=str(path), way_out=_WAY_OUT)
 
 
 def _to_bytes(block: np.ndarray, path: Path) -> np.ndarray:

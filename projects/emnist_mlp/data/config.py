@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from projects.files.reading import given_path
+
 FOLDER = Path("data")  # of data sets and caches, under the working directory
 _FONTS_ONLY = ("per_class", "test_per_class")
 
@@ -61,4 +63,4 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
 def data_folder(config: DataConfig) -> Path:
     """Where a data set's files are read from: `path`, or data/<name> under the working directory."""
-    return Path(config.path).expanduser() if config.path else FOLDER / config.name
+    return given_path(config.path) if config.path else FOLDER / config.name

@@ -6,7 +6,6 @@ kinds of file hold each image with lines and columns exchanged.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,26 @@ import numpy as np
 from projects.emnist_mlp.data.config import DataConfig, data_folder
 from projects.emnist_mlp.data.dataset import BALANCED_CLASSES, SIDE, Rows, Source
 from projects.emnist_mlp.data.idx_rows import checked_rows, find_idx, read_rows
+from projects.files.archive import open_zip, read_member
 from projects.files.download import download, write_atomically
 from projects.files.problem import DataProblem
+from projects.files.reading import (
+    given_path,
+    is_folder,
+    is_same,
+    is_there,
+    listed,
+    open_file,
+    read_bytes,
+    reading,
+)
 
 URL = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
 MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"  # of the archive, as torchvision publishes it
 WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=emnist (500 MB), or set data.path to a folder that holds them"
 _TRAIN_IMAGES = "balanced-train-images"
 _MAT = "emnist-balanced.mat"
+_MOST_MEMBER_BYTES = 256 << 20  # the largest of the four has 88 MB as it is, and is packed
 _MEMBERS = tuple(
     f"emnist-balanced-{part}-{kind}.gz"
     for part in ("train", "test")
@@ -52,12 +63,12 @@ def read_folder(folder: Path) -> Source:
 
 def _stem(folder: Path) -> str | None:
     """How the names of a folder's IDX files begin; None where there is the Matlab file instead."""
-    stems = sorted({path.name.split("-train-")[0] for path in folder.glob(f"*{_TRAIN_IMAGES}*")})
+    stems = sorted({path.name.split("-train-")[0] for path in listed(folder, f"*{_TRAIN_IMAGES}*", way_out=WAY_OUT)})
     if len(stems) > 1:
         raise DataProblem(
             f"{folder}: holds training images of several sets, {', '.join(stems)}; leave one of them there"
         )
-    if not stems and not (folder / _MAT).is_file():
+    if not stems and not is_there(folder / _MAT, way_out=WAY_OUT):
         raise DataProblem(f"{folder}: holds neither *{_TRAIN_IMAGES}-idx3-ubyte[.gz] nor {_MAT}; {WAY_OUT}")
     return stems[0] if stems else None
 
@@ -65,26 +76,21 @@ def _stem(folder: Path) -> str | None:
 def _read_mat(path: Path) -> Source:
     """The published Matlab layout: dataset.train.images (n, 784), dataset.train.labels (n, 1), and of test."""
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
-    try:
-        parts = loadmat(path, simplify_cells=True)["dataset"]
+    with reading(path, way_out=f"it has dataset.train.images; {WAY_OUT}"):
+        with open_file(path, way_out=WAY_OUT) as file:
+            parts = loadmat(file, simplify_cells=True)["dataset"]
         arrays = {
             (part, kind): np.asarray(parts[part][kind]) for part in ("train", "test") for kind in ("images", "labels")
         }
-    except (MatReadError, OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
-        raise DataProblem(
-            f"{path}: is damaged or has not the layout dataset.train.images "
-            f"({type(error).__name__}: {error}); {WAY_OUT}"
-        ) from error
 
     def rows(part: str) -> Rows:
         images, labels = arrays[part, "images"], arrays[part, "labels"]
         if images.ndim == 2 and images.shape[1] == SIDE * SIDE:
             images = images.reshape(-1, SIDE, SIDE)
         places = (f"{path}: dataset.{part}.images", f"{path}: dataset.{part}.labels")
-        whole = labels.reshape(-1).astype(np.int64)
-        return checked_rows(images, whole, classes=BALANCED_CLASSES, is_transposed=True, places=places, way_out=WAY_OUT)
+        how = {"classes": BALANCED_CLASSES, "is_transposed": True, "places": places, "way_out": WAY_OUT}
+        return checked_rows(images, labels.reshape(-1), **how)
 
     return Source("emnist", rows("train"), rows("test"), BALANCED_CLASSES)
 
@@ -105,12 +111,12 @@ def prepare_emnist(source: str | None, target: Path, *, url: str = URL, md5: str
         DataProblem: a file is missing or damaged, or the archive cannot be had or is another one.
     """
     if source and not source.startswith(("http://", "https://")):
-        path = Path(source).expanduser()
-        if path.is_dir():
+        path = given_path(source)
+        if is_folder(path, way_out=WAY_OUT):
             _copy(path, target)
         else:
             _unpack(path, target)
-    elif not all((target / name).is_file() for name in _MEMBERS):
+    elif not all(is_there(target / name, way_out=WAY_OUT) for name in _MEMBERS):
         archive = download(source or url, target / "gzip.zip", checksum=md5)
         _unpack(archive, target)
         archive.unlink()
@@ -120,26 +126,23 @@ def prepare_emnist(source: str | None, target: Path, *, url: str = URL, md5: str
 
 def _copy(folder: Path, target: Path) -> None:
     read_folder(folder)
-    if target.exists() and target.samefile(folder):
+    if is_same(target, folder):
         return
     stem = _stem(folder)
     names = [
         f"{stem}-{part}-{kind}" for part in ("train", "test") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
     ]
-    for path in [folder / _MAT] if stem is None else [find_idx(folder, name) for name in names]:
+    for path in [folder / _MAT] if stem is None else [find_idx(folder, name, way_out=WAY_OUT) for name in names]:
         if path is not None:
-            write_atomically(target / path.name, path.read_bytes())
+            write_atomically(target / path.name, read_bytes(path, way_out=WAY_OUT))
 
 
 def _unpack(archive: Path, target: Path) -> None:
     """Take the four files out of the archive, which holds them in a folder of its own beside other sets."""
     way_out = "get it again, or leave out the source to download it"
-    try:
-        with zipfile.ZipFile(archive) as packed:
-            by_name = {Path(name).name: name for name in packed.namelist()}
-            if missing := [name for name in _MEMBERS if name not in by_name]:
-                raise DataProblem(f"{archive}: holds no {missing[0]}; {way_out}")
-            for name in _MEMBERS:
-                write_atomically(target / name, packed.read(by_name[name]))
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataProblem(f"{archive}: cannot be read as a zip archive ({error}); {way_out}") from error
+    with open_zip(archive, way_out=way_out) as packed:
+        by_name = {Path(name).name: name for name in packed.namelist()}
+        if missing := [name for name in _MEMBERS if name not in by_name]:
+            raise DataProblem(f"{archive}: holds no {missing[0]}; {way_out}")
+        for name in _MEMBERS:
+            write_atomically(target / name, read_member(packed, by_name[name], most=_MOST_MEMBER_BYTES))

@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from projects.emnist_mlp.data.config import FOLDER, DataConfig
-from projects.emnist_mlp.data.dataset import BALANCED_CLASSES, Rows, Source, locked
+from projects.emnist_mlp.data.dataset import BALANCED_CLASSES, Rows, Source
 from projects.emnist_mlp.data.glyphs import TEST_FACES, TRAIN_FACES, draw_glyphs
+from projects.emnist_mlp.data.idx_rows import checked_rows
+from projects.files.arrays import read_npz
 from projects.files.download import write_atomically
-from projects.files.problem import DataProblem
+from projects.files.reading import is_there
 
 DISTORTION = {"affine": 1.0, "elastic": 1.0, "noise": 0.1}
 _FORM = 1  # of the cache: another number where drawing changes, so that old files are not taken for new ones
@@ -37,14 +38,23 @@ def read_fonts(config: DataConfig, cache: Path = FOLDER / "fonts") -> Source:
         DataProblem: the cache cannot be written or its file is damaged.
     """
     path = cache / f"{cache_digest(config)[:16]}.npz"
-    if not path.is_file():
+    way_out = "remove it, it is drawn again"
+    if not is_there(path, way_out=way_out):
         write_atomically(path, _packed(draw_source(config)))
-    try:
-        with np.load(path) as kept:
-            parts = [locked(Rows(kept[f"{part}_x"], kept[f"{part}_y"])) for part in ("train", "test")]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataProblem(f"{path}: is damaged ({error}); remove it, it is drawn again") from error
-    return Source("fonts", parts[0], parts[1], BALANCED_CLASSES)
+    names = [f"{part}_{of}" for part in ("train", "test") for of in ("x", "y")]
+    kept = read_npz(path, names=names, way_out=way_out)
+    train, test = (
+        checked_rows(
+            kept[f"{part}_x"],
+            kept[f"{part}_y"],
+            classes=BALANCED_CLASSES,
+            is_transposed=False,
+            places=(f"{path}: {part}_x", f"{path}: {part}_y"),
+            way_out=way_out,
+        )
+        for part in ("train", "test")
+    )
+    return Source("fonts", train, test, BALANCED_CLASSES)
 
 
 def cache_digest(config: DataConfig) -> str:

@@ -9,12 +9,14 @@ import numpy as np
 from projects.emnist_mlp.data.dataset import SIDE, Rows, locked
 from projects.files.idx import read_idx
 from projects.files.problem import DataProblem
+from projects.files.reading import is_there
+from projects.files.values import class_numbers
 
 
-def find_idx(folder: Path, name: str) -> Path | None:
+def find_idx(folder: Path, name: str, *, way_out: str) -> Path | None:
     """A file, raw or packed, under either usual spelling: x-images-idx3-ubyte, x-images.idx3-ubyte; None: none."""
     paths = [folder / (stem + suffix) for stem in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if is_there(path, way_out=way_out)), None)
 
 
 def read_rows(folder: Path, stem: str, *, classes: tuple[str, ...], is_transposed: bool, way_out: str) -> Rows:
@@ -32,7 +34,7 @@ def read_rows(folder: Path, stem: str, *, classes: tuple[str, ...], is_transpose
     """
     paths = []
     for part in ("images-idx3-ubyte", "labels-idx1-ubyte"):
-        path = find_idx(folder, f"{stem}-{part}")
+        path = find_idx(folder, f"{stem}-{part}", way_out=way_out)
         if path is None:
             raise DataProblem(f"{folder}: holds no {stem}-{part}[.gz]; {way_out}")
         paths.append(path)
@@ -81,9 +83,5 @@ def checked_rows(
         )
     if not len(labels):
         raise DataProblem(f"{places[0]}: holds no image; {way_out}")
-    wrong = labels[(labels < 0) | (labels >= len(classes))]
-    if len(wrong):
-        raise DataProblem(
-            f"{places[1]}: labels of {len(classes)} classes are 0 to {len(classes) - 1}, got {wrong[0]}; {way_out}"
-        )
+    labels = class_numbers(labels, len(classes), place=places[1], way_out=way_out)
     return locked(Rows(images.transpose(0, 2, 1) if is_transposed else images, labels))

@@ -15,6 +15,7 @@ from projects.emnist_mlp.data.fonts import read_fonts
 from projects.emnist_mlp.data.mnist import read_mnist
 from projects.emnist_mlp.data.split import split_rows
 from projects.emnist_mlp.data.synthetic import read_expansion
+from projects.files.reading import given_path
 
 _READERS: dict[str, Callable[[DataConfig], Source]] = {
     "fonts": read_fonts,
@@ -49,7 +50,7 @@ def _load(config: DataConfig, working_directory: Path) -> Dataset:
     )
     train, validation = (locked(Rows(source.train.x[rows], source.train.y[rows])) for rows in (chosen, kept))
     if config.synthetic is not None:
-        added = read_expansion(Path(config.synthetic).expanduser(), source, chosen)
+        added = read_expansion(given_path(config.synthetic), source, chosen)
         train = locked(Rows(np.concatenate([train.x, added.x]), np.concatenate([train.y, added.y])))
     parts = (train, validation, source.test)
     return Dataset(*parts, classes=source.classes, digest=digest_of(parts, source.classes))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,12 @@ from projects.emnist_mlp.data.config import FOLDER, DataConfig
 from projects.emnist_mlp.data.dataset import Rows, Source, digest_of
 from projects.emnist_mlp.data.emnist import read_folder
 from projects.emnist_mlp.data.fonts import DISTORTION, distorted, read_fonts
+from projects.emnist_mlp.data.idx_rows import checked_rows
+from projects.files.arrays import read_npz
 from projects.files.download import write_atomically
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path, open_file, read_json, reading
+from projects.files.values import class_numbers
 
 IMAGES, TENSORS, METADATA = "images.npz", "images.pt", "metadata.json"
 WAY_OUT = "run: mlflow run . -e prepare_data -P dataset=synthetic_emnist"
@@ -86,7 +89,7 @@ def _read_source(source: str | None) -> tuple[Source, str | None]:
     if source in (None, "fonts"):
         return read_fonts(DataConfig()), None
     folder = str(FOLDER / "emnist") if source == "emnist" else source
-    return read_folder(Path(folder).expanduser()), folder
+    return read_folder(given_path(folder)), folder
 
 
 def _tensors(copies: Rows, parents: np.ndarray) -> bytes:
@@ -115,19 +118,28 @@ def read_expansion(folder: Path, source: Source, allowed: np.ndarray) -> Rows:
             f"data.synthetic: {folder} was made from {metadata['source']['name']} with other training images than "
             f"those of data.name={source.name!r}; {WAY_OUT} -P source=FOLDER"
         )
-    try:
-        data = (folder / IMAGES).read_bytes()
-    except OSError as error:
-        raise DataProblem(f"{folder / IMAGES}: cannot be read ({error.strerror or error}); {WAY_OUT}") from error
-    if hashlib.sha256(data).hexdigest() != metadata["images_sha256"]:
-        raise DataProblem(f"{folder / IMAGES}: has another sha256 than {METADATA} says; {WAY_OUT}")
-    try:
-        with np.load(io.BytesIO(data)) as kept:
-            x, y, parent = kept["x"], kept["y"], kept["parent"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataProblem(f"{folder / IMAGES}: is damaged ({error}); {WAY_OUT}") from error
-    is_allowed = np.isin(parent, allowed)
-    return Rows(x[is_allowed], y[is_allowed].astype(np.int64))
+    path = folder / IMAGES
+    with open_file(path, way_out=WAY_OUT) as file, reading(path, way_out=WAY_OUT):
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != metadata["images_sha256"]:
+        raise DataProblem(f"{path}: has another sha256 than {METADATA} says; {WAY_OUT}")
+    kept = read_npz(path, names=("x", "y", "parent"), way_out=WAY_OUT)
+    copies = checked_rows(
+        kept["x"],
+        kept["y"],
+        classes=source.classes,
+        is_transposed=False,
+        places=(f"{path}: x", f"{path}: y"),
+        way_out=WAY_OUT,
+    )
+    parent = kept["parent"]
+    if parent.shape != copies.y.shape:
+        raise DataProblem(
+            f"{path}: parent must name a row for each of {len(copies.y)} copies, got {parent.shape}; {WAY_OUT}"
+        )
+    rows = class_numbers(parent, len(source.train.y), place=f"{path}: parent", way_out=WAY_OUT)
+    is_allowed = np.isin(rows, allowed)
+    return Rows(copies.x[is_allowed], copies.y[is_allowed])
 
 
 def train_digest(source: Source) -> str:
@@ -158,12 +170,9 @@ def _parents(labels: np.ndarray, per_class: int, rng: np.random.Generator) -> np
 
 def _metadata(folder: Path) -> dict[str, Any]:
     path = folder / METADATA
-    try:
-        metadata = json.loads(path.read_text())
-        if not isinstance(metadata["source"]["train_digest"], str) or not isinstance(metadata["images_sha256"], str):
-            raise TypeError("digests are no text")
-    except OSError as error:
-        raise DataProblem(f"data.synthetic: {path} cannot be read ({error.strerror or error}); {WAY_OUT}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataProblem(f"data.synthetic: {path} is no metadata of an expansion ({error}); {WAY_OUT}") from error
+    metadata = read_json(path, way_out=WAY_OUT)
+    with reading(path, way_out=WAY_OUT):
+        texts = metadata["source"]["train_digest"], metadata["source"]["name"], metadata["images_sha256"]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("its digests are no text")
     return metadata

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from projects.files.arrays import read_npz
 from projects.files.download import write_atomically
 from projects.files.problem import DataProblem
+from projects.files.reading import is_there
+from projects.files.values import finite_numbers
 
 FOLDER = Path("data") / "global_workspace"  # under the working directory
+_WAY_OUT = "delete it: it is made again"
 _VERSION = 1  # of what lies in the files: raise it when equal parameters give other arrays
 
 
@@ -48,9 +51,9 @@ def cached(
         DataProblem: a cached file is damaged, or the folder cannot be written.
     """
     path = cache_path(kind, parameters)
-    if not path.exists():
+    if not is_there(path, way_out=_WAY_OUT):
         with _alone(path):
-            if not path.exists():
+            if not is_there(path, way_out=_WAY_OUT):
                 arrays = make()
                 _describe(path, parameters, arrays)
                 _write(path, arrays)
@@ -89,11 +92,8 @@ def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataProblem(f"{path}: cannot be read ({error}); delete it: it is made again") from error
+    arrays = read_npz(path, way_out=_WAY_OUT)
+    return {name: finite_numbers(array, place=f"{path}: {name}", way_out=_WAY_OUT) for name, array in arrays.items()}
 
 
 def _unwritable(path: Path, error: OSError) -> DataProblem:

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
+from projects.files.arrays import read_npy
+from projects.files.picture import open_picture
 from projects.files.problem import DataProblem
-from projects.global_workspace.data.labels import N_LABELS, SIDE
+from projects.files.reading import open_file, reading
+from projects.files.values import class_numbers, single_precision
+from projects.global_workspace.data.labels import N_CLASSES, N_LABELS, SIDE
 from projects.global_workspace.data.progress import track
 
 _WAY_OUT = "give the folder of the published set, or name=simple_shapes to draw one"
@@ -27,13 +30,11 @@ def read_labels(folder: Path, part: str) -> np.ndarray:
         DataProblem: the file is missing, damaged or of another form.
     """
     path = folder / f"{part}_labels.npy"
-    try:
-        labels = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _unreadable(path, error) from error
+    labels = read_npy(path, way_out=_WAY_OUT)
     if labels.ndim != 2 or labels.shape[1] != N_LABELS:
         raise DataProblem(f"{path}: labels have the shape (n, {N_LABELS}), got {labels.shape}; {_WAY_OUT}")
-    return labels.astype(np.float32)
+    class_numbers(labels[:, 0], N_CLASSES, place=f"{path}: column 0", way_out=_WAY_OUT)
+    return single_precision(labels, place=str(path), way_out=_WAY_OUT)
 
 
 def read_images(folder: Path, part: str, n: int) -> np.ndarray:
@@ -59,23 +60,13 @@ def fingerprint(folder: Path, part: str, n: int) -> dict[str, Any]:
     sha = hashlib.sha256(read_labels(folder, part)[:n].tobytes())
     for row in range(n):
         path = folder / part / f"{row}.png"
-        try:
+        with reading(path, way_out=_WAY_OUT):
             sha.update(f"{path.stat().st_size},".encode())
-        except OSError as error:
-            raise _unreadable(path, error) from error
     return {"folder": sha.hexdigest(), "part": part, "n": n}
 
 
 def _read_image(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise _unreadable(path, error) from error
-    if pixels.shape != (SIDE, SIDE, 3):
-        raise DataProblem(f"{path}: a picture has {SIDE} x {SIDE} pixels, got {pixels.shape[1]} x {pixels.shape[0]}")
-    return pixels
-
-
-def _unreadable(path: Path, error: Exception) -> DataProblem:
-    return DataProblem(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); {_WAY_OUT}")
+    with open_file(path, way_out=_WAY_OUT) as file, open_picture(file, path, way_out=_WAY_OUT) as image:
+        if image.size != (SIDE, SIDE):
+            raise DataProblem(f"{path}: a picture has {SIDE} x {SIDE} pixels, got {image.width} x {image.height}")
+        return np.asarray(image.convert("RGB"))

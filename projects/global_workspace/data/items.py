@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path
 from projects.global_workspace.data import folder
 from projects.global_workspace.data.cache import cached
 from projects.global_workspace.data.config import DataConfig
@@ -92,7 +93,7 @@ def autoencoder_parameters(config: DataConfig, seed: int, n: int) -> dict[str, A
 
 
 def _path(config: DataConfig) -> Path:
-    return Path(str(config.path)).expanduser()
+    return given_path(str(config.path))
 
 
 def _draw(labels: np.ndarray) -> np.ndarray:

@@ -11,11 +11,15 @@ stands there, never made again.
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
 
+from projects.files.arrays import read_npy
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path, is_there, listed, read_text, reading
+from projects.files.values import class_numbers, single_precision
 from projects.global_workspace.data.config import DataConfig
 from projects.global_workspace.data.dataset import Split
 from projects.global_workspace.data.labels import N_CLASSES
@@ -23,6 +27,7 @@ from projects.global_workspace.data.labels import N_CLASSES
 COLUMNS = ("size_normalized", "size_bin", "random_bin", "xor_target_normalized")
 N_LABELS = 8  # of an item, without its size
 _LEAST, _MOST, _BYTE = 7, 24, 255  # of x and y, in pixels; of a colour
+_MOST_BINS = 1 << 15  # bins are kept as int16
 _WAY_OUT = "give the folder of the targets as data.path, or data.name=simple_shapes to draw a set"
 
 
@@ -36,7 +41,7 @@ def read_part(config: DataConfig, part: str) -> Split:
     Raises:
         DataProblem: a file is missing, damaged or of another form, or has too few rows.
     """
-    folder = Path(str(config.path)).expanduser()
+    folder = given_path(str(config.path))
     table = read_table(folder, part)
     n = _n_rows(config, folder, part, len(table[COLUMNS[0]]))
     labels = _read_labels(folder, part, len(table[COLUMNS[0]]))[:n]
@@ -84,16 +89,19 @@ def read_table(folder: Path, part: str) -> dict[str, np.ndarray]:
         DataProblem: neither is there, or a column is missing or holds what is no number.
     """
     path = folder / f"{part}_xor_targets.npy"
-    found = _named(_load(path)) if path.exists() or not path.with_suffix(".csv").exists() else {}
-    if not found and path.with_suffix(".csv").exists():
+    has_csv = _is_there(path.with_suffix(".csv"))
+    found = _named(read_npy(path, way_out=_WAY_OUT)) if _is_there(path) or not has_csv else {}
+    if not found and has_csv:
         path = path.with_suffix(".csv")
         found = _read_csv(path)
     if missing := [name for name in COLUMNS if name not in found]:
         there = ", ".join(found) or "no names"
         raise DataProblem(f"{path}: has no column {', '.join(missing)}, but {there}; {_WAY_OUT}")
-    table = {name: np.asarray(found[name], np.float64).ravel() for name in COLUMNS}
-    if bad := [name for name, column in table.items() if not np.isfinite(column).all()]:
-        raise DataProblem(f"{path}: {bad[0]} is not a number in every row; make the file again")
+    table = {name: _numbers(found[name], f"{path}: {name}").ravel() for name in COLUMNS}
+    for name in ("size_bin", "random_bin"):
+        class_numbers(table[name], _MOST_BINS, place=f"{path}: {name}", way_out=_WAY_OUT)
+    if len({len(column) for column in table.values()}) > 1:
+        raise DataProblem(f"{path}: its columns have different lengths; make the file again")
     return table
 
 
@@ -120,22 +128,21 @@ def _n_rows(config: DataConfig, folder: Path, part: str, n_there: int) -> int:
 
 def _read_labels(folder: Path, part: str, n: int) -> np.ndarray:
     name = f"{part}_labels_nosize.npy"
-    path = next((place / name for place in (folder, folder.parent) if (place / name).exists()), folder / name)
-    labels = np.asarray(_load(path), np.float64)
+    path = next((place / name for place in (folder, folder.parent) if _is_there(place / name)), folder / name)
+    labels = _numbers(read_npy(path, way_out=_WAY_OUT), str(path))
     if labels.shape != (n, N_LABELS):
         raise DataProblem(f"{path}: labels have the shape ({n}, {N_LABELS}) beside {n} targets, got {labels.shape}")
-    if not np.isin(labels[:, 0], range(N_CLASSES)).all() or not np.isfinite(labels).all():
-        raise DataProblem(f"{path}: a class is 0, 1 or 2, and every label a number; make the file again")
+    class_numbers(labels[:, 0], N_CLASSES, place=f"{path}: column 0", way_out=_WAY_OUT)
     return labels
 
 
 def _read_latents(folder: Path, part: str, n: int) -> np.ndarray:
     """The latents of the first n items, (n, d): of (n, 2, d) the means."""
     path = _latent_path(folder, part)
-    found = np.asarray(_load(path), np.float64)
+    found = _numbers(read_npy(path, way_out=_WAY_OUT), str(path))
     if found.ndim == 3 and found.shape[1] == 2:  # mean and log variance
         found = found[:, 0]
-    if found.ndim != 2 or len(found) < n or not np.isfinite(found[:n]).all():
+    if found.ndim != 2 or len(found) < n:
         raise DataProblem(
             f"{path}: latents are ({n} or more, d), or means and log variances (…, 2, d), got {found.shape}"
         )
@@ -144,11 +151,11 @@ def _read_latents(folder: Path, part: str, n: int) -> np.ndarray:
 
 def _latent_path(folder: Path, part: str) -> Path:
     own = folder / f"{part}_visual_features.npy"
-    if own.exists():
+    if _is_there(own):
         return own
     places = [place / "saved_latents" / part for place in (folder, folder.parent)]
     for place in places:
-        found = sorted(place.glob("*.npy"))
+        found = listed(place, "*.npy", way_out=_WAY_OUT)
         if len(found) > 1:
             names = ", ".join(path.name for path in found)
             raise DataProblem(f"{place}: holds several latents ({names}); keep one, or copy it to {own}")
@@ -175,23 +182,20 @@ def _named(table: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _read_csv(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            names = next(csv.reader(file), [])
-            numbers = np.loadtxt(file, delimiter=",", ndmin=2)
-    except (OSError, ValueError, csv.Error) as error:
-        raise _unreadable(path, error) from error
+    file = io.StringIO(read_text(path, way_out=_WAY_OUT), newline="")
+    with reading(path, way_out=_WAY_OUT):
+        names = next(csv.reader(file), [])
+        numbers = np.loadtxt(file, delimiter=",", ndmin=2)
     if not len(numbers) or numbers.shape[1] != len(names):
         raise DataProblem(f"{path}: {len(names)} names stand above {numbers.shape[1]} columns; {_WAY_OUT}")
     return dict(zip(names, numbers.T, strict=True))
 
 
-def _load(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _unreadable(path, error) from error
+def _is_there(path: Path) -> bool:
+    return is_there(path, way_out=_WAY_OUT)
 
 
-def _unreadable(path: Path, error: Exception) -> DataProblem:
-    return DataProblem(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); {_WAY_OUT}")
+def _numbers(values: np.ndarray, place: str) -> np.ndarray:
+    """Finite numbers, also in the single precision that vectors have."""
+    single_precision(values, place=place, way_out=_WAY_OUT)
+    return values.astype(np.float64)

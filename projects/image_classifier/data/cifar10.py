@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import io
 import pickle
-import tarfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from projects.files.archive import read_tar
 from projects.files.download import download, write_atomically
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path, is_folder, is_there, listed, read_bytes, reading
+from projects.files.values import class_numbers
 from projects.image_classifier.data.config import DataConfig, data_folder
 from projects.image_classifier.data.dataset import ImageSet, Part, seal
 from projects.image_classifier.data.split import take
@@ -75,9 +76,11 @@ def prepare_cifar10(*, source: str | None = None, target: Path | None = None, ur
     if source is None or source.startswith(("http://", "https://")):
         place = download(source or url, target / ARCHIVES[0], checksum=md5)
     else:
-        place = Path(source).expanduser()
-        place = next((place / name for name in ARCHIVES if (place / name).is_file()), place)
-    members = _from_archive(place) if place.is_file() else _from_folder(place)
+        place = given_path(source)
+        if is_folder(place, way_out=_WAY_OUT):
+            inside = (place / name for name in ARCHIVES)
+            place = next((path for path in inside if is_there(path, way_out=_WAY_OUT)), place)
+    members = _from_folder(place) if is_folder(place, way_out=_WAY_OUT) else _from_archive(place)
     for names in (names for files in FILES.values() for names in files):
         name = next((name for name in names if name in members), None)
         if name is None:
@@ -89,39 +92,32 @@ def prepare_cifar10(*, source: str | None = None, target: Path | None = None, ur
 
 def _from_archive(path: Path) -> dict[str, bytes]:
     """The batch files of an archive, whatever folder they lie in; nothing is unpacked to disk."""
-    wanted = {name for files in FILES.values() for names in files for name in names}
-    members = {}
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                name = Path(member.name).name
-                if member.isfile() and name in wanted and member.size <= MOST_BYTES:
-                    file = archive.extractfile(member)
-                    members[name] = file.read() if file else b""
-    except (OSError, tarfile.TarError, zlib.error, EOFError) as error:
-        raise DataProblem(f"{path}: is no archive that can be read ({error}); get it again") from error
-    return members
+    return read_tar(path, _wanted(), most=MOST_BYTES, way_out="get the archive again")
 
 
 def _from_folder(folder: Path) -> dict[str, bytes]:
-    wanted = {name for files in FILES.values() for names in files for name in names}
-    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.name in wanted}
+    paths = [path for path in listed(folder, "**/*", way_out=_WAY_OUT) if path.name in _wanted()]
+    return {path.name: read_bytes(path, way_out=_WAY_OUT, most=MOST_BYTES) for path in paths}
+
+
+def _wanted() -> set[str]:
+    return {name for files in FILES.values() for names in files for name in names}
 
 
 def _read_batch(folder: Path, *names: str) -> Part:
     for name in names:
         path = folder / name
-        if path.is_file():
-            return _parse(path.read_bytes(), path, is_binary=name.endswith(".bin"))
+        if is_there(path, way_out=_WAY_OUT):
+            content = read_bytes(path, way_out=_WAY_OUT, most=MOST_BYTES)
+            return _parse(content, path, is_binary=name.endswith(".bin"))
     raise DataProblem(f"{folder / names[0]}: is not there, and no {names[1]} either; {_WAY_OUT} (or without a source)")
 
 
 def _parse(data: bytes, path: Path, *, is_binary: bool) -> Part:
     """The images and labels of one file's bytes."""
     pixels, labels = _parse_binary(data, path) if is_binary else _parse_python(data, path)
-    if len(labels) and (labels.min() < 0 or labels.max() >= len(CLASSES)):
-        raise DataProblem(f"{path}: labels go from {labels.min()} to {labels.max()}, CIFAR-10 has 0 to 9; get it again")
-    return Part(pixels.reshape(-1, 3, SIDE, SIDE).copy(), labels.astype(np.int64))
+    numbers = class_numbers(labels, len(CLASSES), place=str(path), way_out="get the file again")
+    return Part(pixels.reshape(-1, 3, SIDE, SIDE).copy(), numbers)
 
 
 def _parse_binary(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -132,15 +128,13 @@ def _parse_binary(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _parse_python(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
+    with reading(path, way_out="get the file again"):
         batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
         pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"])
-    except Exception as error:  # a pickle can raise anything
-        raise DataProblem(f"{path}: is no batch of CIFAR-10 ({error}); get the file again") from error
-    if pixels.dtype != np.uint8 or pixels.shape != (len(labels), N_BYTES) or labels.dtype.kind != "i":
+    if pixels.dtype != np.uint8 or labels.ndim != 1 or pixels.shape != (len(labels), N_BYTES):
         raise DataProblem(
-            f"{path}: has {pixels.dtype}{list(pixels.shape)} pixels for {len(labels)} labels, CIFAR-10 has uint8 "
-            f"rows of {N_BYTES}; get the file again"
+            f"{path}: has {pixels.dtype}{list(pixels.shape)} pixels for labels of shape {labels.shape}, CIFAR-10 has "
+            f"uint8 rows of {N_BYTES}; get the file again"
         )
     return pixels, labels
 

@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from projects.files.reading import given_path
+
 _WITH_FILES = ("folder", "cifar10")
 _OF_FOLDER = ("val_fraction", "test_fraction", "damaged")
 
@@ -80,4 +82,4 @@ class DataConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
 def data_folder(config: DataConfig) -> Path:
     """Where a data set's files are read from: `path`, or data/<name> under the working directory."""
-    return Path(config.path).expanduser() if config.path else Path("data") / config.name
+    return given_path(config.path) if config.path else Path("data") / config.name

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,11 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from projects.files.arrays import read_npz
 from projects.files.download import write_atomically
+from projects.files.picture import open_picture
+from projects.files.problem import DataProblem
+from projects.files.reading import is_there, open_file, reading
 
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")  # of 8 bits
 MOST_THREADS = 16
-VERSION = 1  # of what `decode_image` does; part of the name of kept arrays
+_WAY_OUT = "mend or remove it, or leave such files out by data.damaged=skip"
+VERSION = 2  # of what `decode_image` does; part of the name of kept arrays
 
 
 class Decoded(NamedTuple):
@@ -30,7 +34,7 @@ class Decoded(NamedTuple):
 
     images: np.ndarray  # uint8 (readable file, 3, side, side)
     is_readable: np.ndarray  # bool (file,)
-    reasons: list[str]  # why a file is not readable, in their order
+    reasons: list[str]  # why a file is not readable, with its name, in their order
 
 
 def decode_files(files: Sequence[Path], side: int, cache: Path) -> Decoded:
@@ -47,11 +51,8 @@ def decode_files(files: Sequence[Path], side: int, cache: Path) -> Decoded:
         DataProblem: the cache cannot be written.
     """
     kept = cache / f"{_key(files, side)}.npz"
-    try:
-        with np.load(kept, allow_pickle=False) as arrays:
-            return Decoded(arrays["images"], arrays["is_readable"], arrays["reasons"].tolist())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # not there, or not whole: it is written anew
+    if (found := _kept(kept, len(files), side)) is not None:
+        return found
     decoded = _decode(files, side)
     data = io.BytesIO()
     reasons = np.array(decoded.reasons, dtype=np.str_)
@@ -60,24 +61,40 @@ def decode_files(files: Sequence[Path], side: int, cache: Path) -> Decoded:
     return decoded
 
 
-def decode_image(path: Path, side: int) -> np.ndarray | str:
+def _kept(path: Path, n_files: int, side: int) -> Decoded | None:
+    """What a cache holds; None where it is not there, or is not whole and is to be written anew."""
+    way_out = "remove it, it is made again"
+    try:
+        if not is_there(path, way_out=way_out):
+            return None
+        arrays = read_npz(path, names=("images", "is_readable", "reasons"), way_out=way_out)
+    except DataProblem:
+        return None
+    images, is_readable, reasons = arrays["images"], arrays["is_readable"], arrays["reasons"]
+    if is_readable.dtype != bool or is_readable.shape != (n_files,) or images.dtype != np.uint8:
+        return None
+    n_readable = int(is_readable.sum())
+    if images.shape != (n_readable, 3, side, side) or reasons.shape != (n_files - n_readable,):
+        return None
+    return Decoded(images, is_readable, [str(reason) for reason in reasons])
+
+
+def decode_image(path: Path, side: int) -> np.ndarray | DataProblem:
     """One file as uint8 (3, side, side), or why it cannot be read.
 
     Turned as its EXIF tag says, brought to RGB (grey is repeated, transparency dropped), scaled so that the shorter
     side fits, cut to the middle square.
     """
     try:
-        with Image.open(path) as opened:
+        with open_file(path, way_out=_WAY_OUT) as file, open_picture(file, path, way_out=_WAY_OUT) as opened:
             image = ImageOps.exif_transpose(opened)
             if image.mode not in MODES:
-                return f"has pixels of mode {image.mode!r}, not 8-bit grey or colours; convert it"
+                mode = f"has pixels of mode {image.mode!r}, not 8-bit grey or colours"
+                raise DataProblem(f"{path}: {mode}; convert it, {_WAY_OUT}")
             image = ImageOps.fit(image.convert("RGB"), (side, side), Image.Resampling.BILINEAR)
             return np.asarray(image).transpose(2, 0, 1)
-    except Image.DecompressionBombError as error:
-        return f"is too large ({error})"
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow raises for damaged files
-        reason = "no image that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else error
-        return f"cannot be read ({reason})"
+    except DataProblem as problem:
+        return problem
 
 
 def _decode(files: Sequence[Path], side: int) -> Decoded:
@@ -87,13 +104,14 @@ def _decode(files: Sequence[Path], side: int) -> Decoded:
     return Decoded(
         np.stack(images) if images else np.empty((0, 3, side, side), np.uint8),
         np.array([isinstance(result, np.ndarray) for result in results], dtype=bool),
-        [result for result in results if isinstance(result, str)],
+        [str(result) for result in results if isinstance(result, DataProblem)],
     )
 
 
 def _key(files: Sequence[Path], side: int) -> str:
     sha = hashlib.sha256(f"{VERSION}|{side}".encode())
     for path in files:
-        status = path.stat()
-        sha.update(f"|{path.resolve()}|{status.st_size}|{status.st_mtime_ns}".encode())
+        with reading(path, way_out=_WAY_OUT):
+            status = path.stat()
+            sha.update(os.fsencode(f"|{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"))  # any name
     return sha.hexdigest()[:32]

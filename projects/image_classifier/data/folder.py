@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from projects.files.problem import DataProblem
+from projects.files.problem import DataProblem, one_line
+from projects.files.reading import is_folder, listed
 from projects.image_classifier.data.config import DataConfig, data_folder
 from projects.image_classifier.data.dataset import ImageSet, Part, seal
 from projects.image_classifier.data.decode import decode_files
@@ -22,6 +23,7 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", "
 TEST_SEED = 0  # cuts off the test images, whatever the seed of the split: no seed trains on them
 PART_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 CACHE = Path("data") / "folder"  # below the working directory
+_WAY_OUT = "give data.path a folder with one sub-folder a class"
 MOST_NAMED = 5  # damaged files in a message
 
 _log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ def load_folder(config: DataConfig) -> ImageSet:
             that is no readable image; or a part would be too small.
     """
     root = data_folder(config)
-    if not root.is_dir():
+    if not is_folder(root, way_out=_WAY_OUT):
         raise DataProblem(f"{root}: is no folder; give data.path a folder with one sub-folder a class")
     folders = _part_folders(root)
     class_names = _class_names(folders.get("train", root))
@@ -62,6 +64,8 @@ def _part_folders(root: Path) -> dict[str, Path]:
 def _class_names(folder: Path) -> tuple[str, ...]:
     """The classes: sub-folders in the order of their names."""
     names = tuple(path.name for path in _folders(folder))
+    if unreadable := [name for name in names if name != one_line(name)]:
+        raise DataProblem(f"{folder / unreadable[0]}: the name of a class must be printable UTF-8; rename the folder")
     if len(names) < 2:
         raise DataProblem(
             f"{folder}: has {len(names)} class folders ({', '.join(names) or 'none'}); a classifier needs two or more, "
@@ -71,7 +75,8 @@ def _class_names(folder: Path) -> tuple[str, ...]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = [path for path in listed(folder, way_out=_WAY_OUT) if not path.name.startswith(".")]
+    return [path for path in found if is_folder(path, way_out=_WAY_OUT)]
 
 
 def _read_part(folder: Path, class_names: Sequence[str], config: DataConfig) -> tuple[Part, int]:
@@ -91,25 +96,23 @@ def _read_part(folder: Path, class_names: Sequence[str], config: DataConfig) -> 
         files += own
         labels += [label] * len(own)
     decoded = decode_files(files, config.image_size, CACHE)
-    unreadable = [path for path, is_readable in zip(files, decoded.is_readable) if not is_readable]
-    if unreadable:
-        _tell(unreadable, decoded.reasons, is_refused=config.damaged == "refuse")
-    return Part(decoded.images, np.array(labels, np.int64)[decoded.is_readable]), len(unreadable)
+    if decoded.reasons:
+        _tell(decoded.reasons, is_refused=config.damaged == "refuse")
+    return Part(decoded.images, np.array(labels, np.int64)[decoded.is_readable]), len(decoded.reasons)
 
 
 def _image_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    pictures = [path for path in listed(folder, "**/*", way_out=_WAY_OUT) if path.suffix.lower() in SUFFIXES]
+    return [path for path in pictures if not is_folder(path, way_out=_WAY_OUT)]
 
 
-def _tell(unreadable: Sequence[Path], reasons: Sequence[str], *, is_refused: bool) -> None:
+def _tell(reasons: Sequence[str], *, is_refused: bool) -> None:
     """Refuse unreadable files by name, or say which are left out."""
-    named = "; ".join(f"{path} {reason}" for path, reason in list(zip(unreadable, reasons))[:MOST_NAMED])
-    more = f"; and {len(unreadable) - MOST_NAMED} more" if len(unreadable) > MOST_NAMED else ""
+    named = "; ".join(reasons[:MOST_NAMED])
+    more = f"; and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
     if is_refused:
-        raise DataProblem(f"{named}{more}: mend or remove them, or leave them out by data.damaged=skip")
-    _log.warning("left out %d unreadable files: %s%s", len(unreadable), named, more)
+        raise DataProblem(f"{named}{more}")
+    _log.warning("left out %d unreadable files: %s%s", len(reasons), named, more)
 
 
 def _with_all_parts(parts: dict[str, Part], config: DataConfig, *, has_parts: bool, source: str) -> dict[str, Part]:

@@ -6,13 +6,13 @@ where the bytes lie; so that answer is read and not followed.
 
 from __future__ import annotations
 
-import http.client
 import re
 import urllib.error
 import urllib.request
 from email.message import Message
 from typing import Any
 
+from projects.files.download import NETWORK_ERRORS, no_answer
 from projects.files.problem import DataProblem
 
 TIMEOUT_SECONDS = 30.0
@@ -34,18 +34,15 @@ def stated_sha256(url: str) -> str:
         DataProblem: the server cannot be reached, refuses, or states none.
     """
     way_out = "give train_sha256 and valid_sha256, or a source folder that holds the files"
-    request = urllib.request.Request(url, method="HEAD")
     try:
+        request = urllib.request.Request(url, method="HEAD")
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS) as response:
             headers: Message = response.headers
-    except urllib.error.HTTPError as error:
-        error.close()
-        if not 300 <= error.code < 400:
-            raise DataProblem(f"{url}: the server answered {error.code} {error.reason}; {way_out}") from error
+    except NETWORK_ERRORS as error:
+        if not (isinstance(error, urllib.error.HTTPError) and 300 <= error.code < 400):
+            raise no_answer(url, error, way_out=way_out) from error
         headers = error.headers
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DataProblem(f"{url}: the server cannot be reached ({reason}); {way_out}") from error
+        error.close()
     for name in _HEADERS:
         if found := _SHA256.fullmatch(headers.get(name) or ""):
             return found[1]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
-import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from projects.files.problem import DataProblem
+from projects.files.reading import open_file, open_unpacked, reading
 
 SEPARATOR = "<|endoftext|>"
+WAY_OUT = "get the file again or give another"
 _BLOCK_CHARACTERS = 1 << 20
 
 
@@ -22,12 +22,17 @@ def read_stories(path: Path) -> Iterator[str]:
     Raises:
         DataProblem: The file cannot be read, is damaged or is not UTF-8.
     """
-    rest = ""
+    pieces: list[str] = []  # of the story that has not ended
     for block in _blocks(path):
-        *whole, rest = (rest + block).split(SEPARATOR)
-        yield from filter(None, (story.strip() for story in whole))
-    if rest.strip():
-        yield rest.strip()
+        end = pieces[-1][1 - len(SEPARATOR) :] if pieces else ""
+        if SEPARATOR in end + block:
+            *whole, rest = "".join([*pieces, block]).split(SEPARATOR)
+            yield from filter(None, (story.strip() for story in whole))
+            pieces = [rest] if rest else []
+        else:
+            pieces.append(block)
+    if last := "".join(pieces).strip():
+        yield last
 
 
 def file_digest(path: Path) -> str:
@@ -36,44 +41,22 @@ def file_digest(path: Path) -> str:
     Raises:
         DataProblem: The file cannot be read.
     """
-    try:
+    with reading(path, way_out=WAY_OUT):
         found = path.stat()
         return _digest_of(path.absolute(), found.st_size, found.st_mtime_ns)
-    except OSError as error:
-        raise _unreadable(path, error) from error
 
 
 @lru_cache(maxsize=64)
 def _digest_of(path: Path, n_bytes: int, mtime_ns: int) -> str:
     """`n_bytes` and `mtime_ns` are part of the key: a changed file is read again."""
-    with path.open("rb") as file:
+    with open_file(path, way_out=WAY_OUT) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
-    """Open a file, unpacked where its name ends in .gz.
-
-    Raises:
-        DataProblem: The file cannot be read.
-    """
-    try:
-        return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
 def _blocks(path: Path) -> Iterator[str]:
-    try:
-        with io.TextIOWrapper(open_bytes(path), encoding="utf-8") as file:
+    with open_unpacked(path, way_out=WAY_OUT) as packed, io.TextIOWrapper(packed, encoding="utf-8") as file:
+        try:
             while block := file.read(_BLOCK_CHARACTERS):
                 yield block
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataProblem(f"{path}: is damaged or cut off (gzip: {error}); get the file again") from error
-    except UnicodeDecodeError as error:
-        raise DataProblem(f"{path}: is not UTF-8 text ({error.reason}); convert it") from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> DataProblem:
-    return DataProblem(f"{path}: cannot be read ({error.strerror or error}); get the file again or give another")
+        except UnicodeDecodeError as error:
+            raise DataProblem(f"{path}: is not UTF-8 text ({error.reason}); convert it") from error

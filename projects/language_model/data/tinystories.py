@@ -5,16 +5,15 @@ Eldan & Li, arXiv:2305.07759; the version-2 files of the data set roneneldan/Tin
 
 from __future__ import annotations
 
-import gzip
 import shutil
-import zlib
 from pathlib import Path
 
 from projects.files.download import download
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path, is_same, is_there, open_unpacked, reading
 from projects.language_model.config import Config
 from projects.language_model.data.stated import stated_sha256
-from projects.language_model.data.text import open_bytes
+from projects.language_model.data.text import WAY_OUT
 from projects.language_model.data.tokens import load_tokens
 
 NAME = "tinystories"
@@ -53,7 +52,7 @@ def prepare_tinystories(
     checksums = {"train.txt": train_sha256, "valid.txt": valid_sha256}
     for name, spellings in FILES.items():
         if source and not source.startswith(("http://", "https://")):
-            _copy(_find(Path(source).expanduser(), spellings), target / name)
+            _copy(_find(given_path(source), spellings), target / name)
         else:
             address = f"{(source or URL).rstrip('/')}/{spellings[0]}"
             download(address, target / name, checksum=checksums[name] or stated_sha256(address))
@@ -66,7 +65,7 @@ def prepare_tinystories(
 def _find(folder: Path, spellings: tuple[str, ...]) -> Path:
     for name in spellings:
         for path in (folder / name, folder / f"{name}.gz"):
-            if path.is_file():
+            if is_there(path, way_out=WAY_OUT):
                 return path
     raise DataProblem(
         f"{folder}: holds none of {', '.join(spellings)}, raw or as .gz; give the folder of the two files, "
@@ -76,16 +75,14 @@ def _find(folder: Path, spellings: tuple[str, ...]) -> Path:
 
 def _copy(source: Path, target: Path) -> None:
     """Unpack or copy a file of any size; it takes its name when it is complete."""
-    if target.exists() and target.samefile(source):
+    if is_same(target, source):
         return
     part = target.with_name(target.name + ".part")
-    with open_bytes(source) as packed:
-        try:
+    try:
+        with reading(target, way_out="free space or choose another folder"):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with open_unpacked(source, way_out=WAY_OUT) as packed, part.open("wb") as file:
                 shutil.copyfileobj(packed, file, 1 << 20)
             part.replace(target)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataProblem(f"{source}: is damaged or cut off ({error}); get the file again") from error
-        except OSError as error:
-            raise DataProblem(f"{source} cannot be copied to {target} ({error}); mend that and run it again") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -11,21 +11,23 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from projects.files.problem import DataProblem
+from projects.files.reading import is_there, read_json, reading
 from projects.language_model.data.text import file_digest
 from projects.language_model.data.vocabulary import end_token, train_vocabulary
 
 FORMAT = "language-model-tokens-1"
 STORIES_AT_ONCE = 1000
 META = "meta.json"
+WAY_OUT = "remove its folder, it is made again"
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +53,7 @@ def tokens_folder(text: Text, vocab_size: int, folder: Path) -> Path:
     """
     key = hashlib.sha256(json.dumps([FORMAT, text.identity, vocab_size]).encode()).hexdigest()
     target = folder / f"tokens-{vocab_size}-{key[:16]}"
-    if (target / META).is_file():
+    if is_there(target / META, way_out=WAY_OUT):
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,9 +69,19 @@ def tokens_folder(text: Text, vocab_size: int, folder: Path) -> Path:
     return target
 
 
-def read_meta(folder: Path) -> dict[str, Any]:
-    """What `tokens_folder` noted of a folder."""
-    return json.loads((folder / META).read_text(encoding="utf-8"))
+def read_digests(folder: Path, files: Sequence[Path]) -> list[str]:
+    """The sha256 of files of a folder, once each is what `tokens_folder` noted of it.
+
+    Raises:
+        DataProblem: a file has changed since, or the note is damaged.
+    """
+    noted = read_json(folder / META, way_out=WAY_OUT)
+    with reading(folder / META, way_out=WAY_OUT):
+        digests = [str(noted["sha256"][path.name]) for path in files]
+    for path, digest in zip(files, digests, strict=True):
+        if file_digest(path) != digest:
+            raise DataProblem(f"{path}: has another sha256 than {META} says; {WAY_OUT}")
+    return digests
 
 
 def _fill(part: Path, text: Text, vocab_size: int) -> None:

@@ -10,15 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from projects.files.arrays import read_npy
 from projects.files.problem import DataProblem
+from projects.files.reading import given_path, is_there, open_file, reading, size_of
 from projects.language_model.config import MADE_HERE, TOKEN_FILES, Config, has_given_tokens
 from projects.language_model.data.stories import VERSION, write_stories
 from projects.language_model.data.text import file_digest, read_stories
-from projects.language_model.data.tokenize import Text, read_meta, tokens_folder
+from projects.language_model.data.tokenize import Text, read_digests, tokens_folder
 from projects.language_model.data.vocabulary import end_token, read_vocabulary, token_bytes, vocabulary_files
 
 N_TRAIN_STORIES, N_VAL_STORIES = 4000, 400  # of the made ones
 STORIES_SEED = 0
+_WAY_OUT = "make it again"
 _LOOKED_AT_ONCE = 1 << 20
 
 
@@ -85,7 +88,7 @@ def _text(config: Config) -> Text:
         train, val = _given_paths(config)
         way_out = "check train_data_path and val_data_path"
     for path in (train, val):
-        if not path.is_file():
+        if not is_there(path, way_out=way_out):
             raise DataProblem(f"{path}: there is no such file; {way_out}")
     identity = f"{file_digest(train)} {file_digest(val)}"
     return Text(config.dataset, lambda: read_stories(train), lambda: read_stories(val), identity)
@@ -102,7 +105,7 @@ def _stories() -> list[str]:
 
 
 def _given_paths(config: Config) -> tuple[Path, Path]:
-    paths = [Path(path or "").expanduser() for path in (config.train_data_path, config.val_data_path)]
+    paths = [given_path(path or "") for path in (config.train_data_path, config.val_data_path)]
     kinds = {path.suffix in TOKEN_FILES for path in paths}
     if len(kinds) > 1:
         raise DataProblem(
@@ -114,14 +117,13 @@ def _given_paths(config: Config) -> tuple[Path, Path]:
 
 def _made_tokens(folder: Path) -> Tokens:
     files = [folder / "train.bin", folder / "val.bin", folder / "tokenizer.json"]
-    digests = [read_meta(folder)["sha256"][path.name] for path in files]
-    return _tokens(_open(files[0]), _open(files[1]), files[2:], digests)
+    return _tokens(_open(files[0]), _open(files[1]), files[2:], read_digests(folder, files))
 
 
 def _given_tokens(config: Config, train: Path, val: Path) -> Tokens:
     """Token files that somebody else made, with the vocabulary that lies beside the training tokens, if one does."""
     for path in (train, val):
-        if not path.is_file():
+        if not is_there(path, way_out=_WAY_OUT):
             raise DataProblem(f"{path}: there is no such file, which would hold tokens; put it there")
     vocabulary = vocabulary_files(train.parent)
     digests = [file_digest(path) for path in (train, val, *vocabulary)]
@@ -169,11 +171,13 @@ def _tokens(train: np.ndarray, val: np.ndarray, vocabulary: list[Path], digests:
 
 
 def _open(path: Path) -> np.ndarray:
-    kind = "integer" if path.suffix == ".npy" else "uint16"
-    try:
-        array = np.load(path, mmap_mode="r") if path.suffix == ".npy" else np.memmap(path, dtype="<u2", mode="r")
-    except (OSError, ValueError) as error:  # an empty file, one of odd length, one that is no .npy
-        raise DataProblem(f"{path}: is no file of {kind} tokens ({error}); make it again") from error
+    if path.suffix == ".npy":
+        array = read_npy(path, way_out=_WAY_OUT, is_mapped=True)
+    else:
+        with open_file(path, way_out=_WAY_OUT) as file, reading(path, way_out=_WAY_OUT):
+            if not size_of(file) or size_of(file) % 2:
+                raise DataProblem(f"{path}: is no file of uint16 tokens: it has {size_of(file)} bytes; {_WAY_OUT}")
+            array = np.memmap(file, dtype="<u2", mode="r")
     if array.dtype.kind not in "iu" or array.ndim != 1:
         raise DataProblem(
             f"{path}: holds {array.dtype} of shape {array.shape}, not one row of integer tokens; save them as one"

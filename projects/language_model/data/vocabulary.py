@@ -13,10 +13,13 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from projects.files.problem import DataProblem
+from projects.files.reading import is_there, read_text, reading
 
 END = "<|endoftext|>"
 TOKENIZER, VOCAB, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
 N_BYTES = 256
+MOST_ENTRIES = 1 << 24  # the largest vocabularies in use have some 300,000
+_WAY_OUT = "make it with the tokenizers package"
 
 
 def train_vocabulary(stories: Iterable[str], vocab_size: int, *, source: str) -> Tokenizer:
@@ -52,10 +55,10 @@ def vocabulary_files(folder: Path) -> list[Path]:
     Raises:
         DataProblem: of GPT-2's two files there is one alone.
     """
-    if (tokenizer := folder / TOKENIZER).is_file():
+    if is_there(tokenizer := folder / TOKENIZER, way_out=_WAY_OUT):
         return [tokenizer]
     pair = [folder / VOCAB, folder / MERGES]
-    there = [path for path in pair if path.is_file()]
+    there = [path for path in pair if is_there(path, way_out=_WAY_OUT)]
     if len(there) == 1:
         [other] = [path.name for path in pair if path not in there]
         raise DataProblem(f"{there[0]}: lies there without {other}; put the two there, or a {TOKENIZER}, or neither")
@@ -68,16 +71,19 @@ def read_vocabulary(files: Sequence[Path]) -> Tokenizer:
     Raises:
         DataProblem: they hold none.
     """
-    try:
+    names = " and ".join(str(path) for path in files)
+    texts = [read_text(path, way_out=_WAY_OUT) for path in files]  # regular files, and not too large
+    with reading(names, way_out=_WAY_OUT):
         if len(files) == 1:
-            return Tokenizer.from_str(files[0].read_text(encoding="utf-8"))
-        vocab, merges = files
-        tokenizer = _byte_level(models.BPE.from_file(str(vocab), str(merges)))
-    except Exception as error:  # tokenizers raises Exception itself
-        names = " and ".join(str(path) for path in files)
-        raise DataProblem(
-            f"{names}: {'are' if len(files) > 1 else 'is'} no tokenizer ({error}); make it with the tokenizers package"
-        ) from error
+            tokenizer = Tokenizer.from_str(texts[0])
+        else:
+            tokenizer = _byte_level(models.BPE.from_file(*map(str, files)))
+    numbers = tokenizer.get_vocab().values()
+    if not numbers or max(numbers) >= MOST_ENTRIES:
+        found = f"a token of number {max(numbers)}" if numbers else "no token"
+        raise DataProblem(f"{names}: has {found}, numbers are below {MOST_ENTRIES}; {_WAY_OUT}")
+    if len(files) == 1:
+        return tokenizer
     if tokenizer.token_to_id(END) is not None:
         tokenizer.add_special_tokens([END])
     return tokenizer

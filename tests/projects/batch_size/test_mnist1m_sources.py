@@ -104,20 +104,22 @@ def test_too_few_labels_are_told_apart(tmp_path: Path) -> None:
 def test_labels_outside_0_to_9_are_refused(tmp_path: Path) -> None:
     source = write_chunks(tmp_path / "source", images_of(2))
     np.savez(source / "MNIST_labels_4.npz", np.array([0, 10]))
-    assert "MNIST_labels_4.npz: labels are 0 to 9, got 0 to 10" in refusal(source, tmp_path / "target")
+    assert "MNIST_labels_4.npz: labels of 10 classes are whole numbers from 0 to 9, got 10" in refusal(
+        source, tmp_path / "target"
+    )
 
 
 def test_a_chunk_cut_off_is_named(tmp_path: Path) -> None:
     source = write_chunks(tmp_path / "source", images_of(2))
     path = source / "MNIST_images_6.npz"
     path.write_bytes(path.read_bytes()[:-500])
-    assert f"{path}: is damaged or cut off" in refusal(source, tmp_path / "target")
+    assert f"{path}: is damaged or of another kind" in refusal(source, tmp_path / "target")
 
 
 @pytest.mark.parametrize(
     ("data", "rule"),
     [
-        (b"not an image", "the image is damaged"),
+        (b"not an image", "is damaged or of another kind"),
         (encode(np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8))[:-200], "is damaged"),
         (encode(np.zeros((32, 32), np.uint8)), "expected 28x28 grey pixels, got 32x32 in mode L"),
         (encode(np.zeros((28, 28, 4), np.uint8)), "in mode RGBA"),
@@ -139,13 +141,13 @@ def test_damaged_bytes_in_an_archive_are_noticed(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[300] ^= 0xFF  # inside the first image: each has some 800 bytes
     path.write_bytes(data)
-    assert "class_5_images.zip: class_5/image_00000.png: the image is damaged" in refusal(source, tmp_path)
+    assert "class_5_images.zip: class_5/image_00000.png: is damaged or of another kind" in refusal(source, tmp_path)
 
 
 def test_an_archive_that_is_none_is_named(tmp_path: Path) -> None:
     source = write_archives(tmp_path / "source", images_of(2))
     (source / "class_5_images.zip").write_bytes(b"<html>")
-    assert "class_5_images.zip: is damaged or cannot be read" in refusal(source, tmp_path / "target")
+    assert "class_5_images.zip: is damaged or of another kind" in refusal(source, tmp_path / "target")
 
 
 @pytest.mark.parametrize("source", [None, ""])

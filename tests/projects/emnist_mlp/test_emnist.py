@@ -101,7 +101,7 @@ def test_validation_does_not_depend_on_the_number_of_training_rows(tmp_path: Pat
 @pytest.mark.parametrize(
     ("changed", "rule"),
     [
-        ({"train_labels": np.full(188, 47)}, "labels of 47 classes are 0 to 46, got 47"),
+        ({"train_labels": np.full(188, 47)}, "labels of 47 classes are whole numbers from 0 to 46, got 47"),
         ({"train_labels": np.zeros(187)}, "there are 188 images, so there must be as many labels, got shape (187,)"),
         ({"train_images": np.zeros((188, 28, 28, 3))}, "(n, 28, 28), one channel, got uint8 of shape (188, 28, 28, 3)"),
         ({"test_images": np.zeros((47, 32, 32))}, "one channel, got uint8 of shape (47, 32, 32)"),
@@ -141,7 +141,9 @@ def test_a_missing_or_cut_off_file_is_named(tmp_path: Path) -> None:
         **files,
         "emnist-balanced-test-images-idx3-ubyte.gz": files["emnist-balanced-test-images-idx3-ubyte.gz"][:-99],
     }
-    assert "emnist-balanced-test-images-idx3-ubyte.gz: is damaged or cut off" in message(write(tmp_path / "cut", cut))
+    assert "emnist-balanced-test-images-idx3-ubyte.gz: is damaged or of another kind" in message(
+        write(tmp_path / "cut", cut)
+    )
     del files["emnist-balanced-train-labels-idx1-ubyte.gz"]
     assert "holds no emnist-balanced-train-labels-idx1-ubyte[.gz]" in message(write(tmp_path / "missing", files))
 
@@ -160,7 +162,7 @@ def test_a_matlab_file_of_another_kind_is_one_line(content: bytes | None, tmp_pa
         savemat(path, {"dataset": {"train": np.zeros(3)}})
     else:
         path.write_bytes(content)
-    assert message(tmp_path).startswith(f"{path}: is damaged or has not the layout dataset.train.images")
+    assert message(tmp_path).startswith(f"{path}: is damaged or of another kind")
 
 
 @pytest.mark.parametrize("by", ["address of the study", "address as source"])
@@ -202,7 +204,10 @@ def test_preparing_unpacks_an_archive_that_is_there_and_copies_a_folder(tmp_path
 
 @pytest.mark.parametrize(
     ("content", "rule"),
-    [(b"no archive", "cannot be read as a zip archive"), (archive({}), "holds no emnist-balanced-train-images")],
+    [
+        (b"no archive", r"is damaged or of another kind \(File is not a zip file"),
+        (archive({}), "holds no emnist-balanced-train-images"),
+    ],
     ids=["damaged", "of another set"],
 )
 def test_preparing_refuses_another_archive(content: bytes, rule: str, tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def test_an_expansion_of_other_images_is_refused(folder: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("damage", "rule"),
     [
-        ("nothing there", r"metadata\.json cannot be read .*prepare_data -P dataset=synthetic_emnist"),
-        ("no metadata", r"metadata\.json is no metadata of an expansion"),
+        ("nothing there", r"metadata\.json: cannot be read .*prepare_data -P dataset=synthetic_emnist"),
+        ("no metadata", r"metadata\.json: is damaged or of another kind"),
         ("other images", r"images\.npz: has another sha256 than metadata\.json says"),
         ("no images", r"images\.npz: cannot be read"),
     ],

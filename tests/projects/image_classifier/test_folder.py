@@ -91,7 +91,7 @@ def test_damaged_files_are_refused_by_name_or_skipped(root: Path, write: Write) 
     whole = (root / "a" / "03.png").read_bytes()
     (root / "a" / "03.png").write_bytes(whole[:40])
     (root / "b" / "04.png").write_text("no image")
-    with pytest.raises(DataProblem, match=r"a/03\.png cannot be read .*data\.damaged=skip"):
+    with pytest.raises(DataProblem, match=r"a/03\.png: is damaged or of another kind .*data\.damaged=skip"):
         load(root)
     images = load(root, damaged="skip", val_fraction=0.25)
     assert images.n_skipped == 2
@@ -103,14 +103,16 @@ def test_skipped_files_are_named_once_each(root: Path, write: Write, caplog: pyt
     (root / "b" / "04.png").write_text("no image")
     load(root, damaged="skip")
     assert [record.getMessage() for record in caplog.records] == [
-        f"left out 1 unreadable files: {root}/b/04.png cannot be read (no image that Pillow knows)"
+        f"left out 1 unreadable files: {root}/b/04.png: is damaged or of another kind "
+        "(it is no picture of BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP); "
+        "mend or remove it, or leave such files out by data.damaged=skip"
     ]
 
 
 def test_pixels_of_16_bits_are_refused_by_mode(root: Path, write: Write) -> None:
     write("a"), write("b")
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(root / "a" / "deep.png")
-    with pytest.raises(DataProblem, match=r"deep\.png has pixels of mode 'I;16', not 8-bit"):
+    with pytest.raises(DataProblem, match=r"deep\.png: has pixels of mode 'I;16', not 8-bit"):
         load(root)
 
 

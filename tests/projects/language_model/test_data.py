@@ -168,7 +168,7 @@ class TestRefusals:
     def test_a_vocabulary_that_is_none(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens)
         (tmp_path / "tokenizer.json").write_text("{}")
-        assert "tokenizer.json: is no tokenizer" in self.refused(config)
+        assert "tokenizer.json: is damaged or of another kind" in self.refused(config)
 
     def test_an_empty_token_file(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens)
@@ -205,7 +205,7 @@ class TestRefusals:
         (tmp_path / "merges.txt").write_text("one two three")
         message = self.refused(config)
         assert "vocab.json and " in message
-        assert "merges.txt: are no tokenizer" in message
+        assert "merges.txt: is damaged or of another kind" in message
 
     def test_text_beside_tokens(self, tmp_path: Path, tokens: Tokens) -> None:
         config = of_tokens(tmp_path, tokens, val_data_path=str(write_text(tmp_path / "val.txt", STORIES)))
@@ -222,7 +222,7 @@ class TestRefusals:
         config = of_text(tmp_path, STORIES[:50], STORIES[50:])
         path = tmp_path / "val.txt.gz"
         path.write_bytes(path.read_bytes()[:-20])
-        assert "val.txt.gz: is damaged or cut off" in self.refused(config)
+        assert "val.txt.gz: is damaged or of another kind" in self.refused(config)
 
     def test_text_that_is_not_utf_8(self, tmp_path: Path) -> None:
         config = of_text(tmp_path, STORIES[:50], STORIES[50:])

@@ -21,6 +21,7 @@ from rothamsted.spec.document import Document
 from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.stage import monitored, stage_config
+from rothamsted.yaml_text import read_text
 
 if TYPE_CHECKING:
     from rothamsted.sweeping.foreign_study import ForeignStudy
@@ -156,7 +157,7 @@ def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
 
 def opening_comment(path: Path) -> str:
     """The comment that a sweep file opens with: its question, cost, expected result and source."""
-    return comment.opening_comment(path.read_text(encoding="utf-8"))
+    return comment.opening_comment(read_text(path, str(path), way_out="give the path of a sweep file"))
 
 
 def check_monitor(sweep: Sweep, study: Study | ForeignStudy) -> None:

@@ -1,0 +1,102 @@
+"""The one place where the engine opens a file that it is given: regular files only, every fault one line."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from rothamsted.errors import DataError, UserError
+
+MOST_BYTES = 256 << 20  # of a file that is read whole
+_KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+
+
+@contextmanager
+def reading(source: str | Path, *, way_out: str, error: type[UserError] = DataError) -> Iterator[None]:
+    """Whatever reading a file raises becomes one line with its name.
+
+    Args:
+        source: what the message calls the file.
+        way_out: what to do about a file that cannot be used; ends the message.
+        error: the kind of error to raise.
+
+    Example:
+        >>> with reading("a.json", way_out="give another"):
+        ...     float("x")
+        Traceback (most recent call last):
+        rothamsted.errors.DataError: a.json: is damaged or of another kind (could not convert ...); give another
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except FileNotFoundError:
+        raise error(f"{source}: there is no such file; {way_out}") from None
+    except UnicodeDecodeError as found:
+        raise error(f"{source}: is not UTF-8 text ({found.reason}); save it as UTF-8") from None
+    except OSError as found:
+        raise error(f"{source}: cannot be read: {found.strerror or found}; {way_out}") from found
+    except Exception as found:  # a damaged file can make a parser raise anything
+        reason = {RecursionError: "nested too deep", MemoryError: "too large"}.get(type(found)) or _reason(found)
+        raise error(f"{source}: is damaged or of another kind ({reason}); {way_out}") from found
+
+
+def _reason(found: Exception) -> str:
+    text = " ".join(str(found).split())
+    return f"it lacks {text}" if isinstance(found, KeyError) else text or type(found).__name__
+
+
+def open_given(
+    path: str | Path, *, way_out: str, source: str | None = None, error: type[UserError] = DataError
+) -> BinaryIO:
+    """Open a file for reading bytes, once it is known to be a regular file: nothing waits for a pipe or a device.
+
+    Args:
+        path: the file.
+        way_out: what to do instead; ends the message.
+        source: what the message calls it, if not its path.
+        error: the kind of error to raise.
+
+    Raises:
+        UserError: of the kind `error`: it is missing, cannot be read, or is a folder, pipe, socket or device.
+    """
+    source = source or str(path)
+    with reading(source, way_out=way_out, error=error):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "a device")
+                raise error(f"{source}: must be a file, and is {kind}; {way_out}")
+            return os.fdopen(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+
+def read_given(
+    path: str | Path, *, way_out: str, source: str | None = None, error: type[UserError] = DataError
+) -> bytes:
+    """The bytes of a file of at most MOST_BYTES; arguments and errors as in `open_given`."""
+    source = source or str(path)
+    with (
+        open_given(path, way_out=way_out, source=source, error=error) as file,
+        reading(source, way_out=way_out, error=error),
+    ):
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise error(f"{source}: has more than {MOST_BYTES} bytes; {way_out}")
+    return content
+
+
+def read_given_text(
+    path: str | Path, *, way_out: str, source: str | None = None, error: type[UserError] = DataError
+) -> str:
+    """The text of a file in UTF-8; arguments and errors as in `open_given`."""
+    content = read_given(path, way_out=way_out, source=source, error=error)
+    with reading(source or path, way_out=way_out, error=error):
+        return content.decode("utf-8-sig")

@@ -1,0 +1,39 @@
+"""Pictures of a file or of bytes: only in the formats that data sets have, and measured before they are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from projects.files.reading import reading
+
+MOST_PIXELS = 100_000_000  # of a picture: 400 MB once it is decoded
+# Pillow knows more, among them EPS, for which it starts another program.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+
+@contextmanager
+def open_picture(file: BinaryIO, place: Path | str, *, way_out: str) -> Iterator[Image.Image]:
+    """Open a picture; decoding it inside the block raises DataProblem only, as `reading` does.
+
+    Args:
+        file: its bytes.
+        place: where they are from; opens the message.
+        way_out: ends the message.
+
+    Raises:
+        DataProblem: it is of no format of FORMATS, damaged, or has more than MOST_PIXELS.
+    """
+    with reading(place, way_out=way_out):
+        try:
+            opened = Image.open(file, formats=FORMATS)
+        except UnidentifiedImageError:
+            raise ValueError(f"it is no picture of {', '.join(FORMATS)}") from None
+        with opened as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise ValueError(f"it has {image.width}x{image.height} pixels, {MOST_PIXELS} at most")
+            yield image
