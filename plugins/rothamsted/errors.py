@@ -1,8 +1,16 @@
 """The errors a user can cause. Each message names the place, the rule, the value and the way out, in one line."""
 
+from rothamsted.masking import masked
+
 
 class UserError(Exception):
-    """A mistake that its maker can mend: printed as one line, exit status 2, no traceback."""
+    """A mistake that its maker can mend: printed as one line, exit status 2, no traceback.
+
+    Its text holds no password or token, whatever it was made of.
+    """
+
+    def __str__(self) -> str:
+        return masked(super().__str__())
 
 
 class SpecError(UserError):
@@ -30,11 +38,11 @@ class ResumeError(UserError):
 
 
 def raised(error: BaseException) -> str:
-    """What was raised, in one line.
+    """What was raised, in one line, without secrets.
 
     Example:
         >>> raised(ValueError("no such file"))
         'ValueError: no such file'
     """
-    text = " ".join(str(error).split())
+    text = masked(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

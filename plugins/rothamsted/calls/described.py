@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import yaml
-from rich.console import Console
 
 from rothamsted.calls.keys import SweepKeys, takes_keys, with_keys
 from rothamsted.calls.spaces import is_short_of
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home
+from rothamsted.printable import console as new_console
 from rothamsted.space import DomainError, domain_from_plain
 from rothamsted.spec import Sweep as CheckedSweep
 from rothamsted.spec import digest, resolved
@@ -111,7 +111,7 @@ class DescribedSweep:
         """
         from rothamsted.sweeping.open.check import print_plan
 
-        print_plan(self.spec, self.study, console=Console())
+        print_plan(self.spec, self.study, console=new_console())
 
     def to_yaml(self, path: str | Path | None = None) -> str:
         """The sweep as the text of a sweep file, written to a path where one is given.

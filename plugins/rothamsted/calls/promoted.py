@@ -6,11 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from rothamsted import api, promoting, tracking
 from rothamsted.calls.described import DescribedSweep
 from rothamsted.catalog import EXECUTORS
+from rothamsted.printable import console as new_console
 from rothamsted.publish.console import sayer
 from rothamsted.sweeping.opened import Place
 
@@ -28,7 +27,7 @@ def promote(
     """
     from rothamsted.promotion.judge.policy_file import load_policy
 
-    console = Console()
+    console = new_console()
     place = Place(root=sweep.root, tracking_uri=tracking_uri, outer_run_id=tracking.current_run_id())
     judged = load_policy(policy, sweep.root) if isinstance(policy, (str, Path)) else policy
     work = partial(api.work, executor=EXECUTORS["local"](), console=console)

@@ -17,6 +17,7 @@ from rothamsted.cli.arguments import each_alone, read_line
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.leaving import leave_at_the_end
+from rothamsted.printable import error_line, log_printably, printable, traceback_of
 
 Command = Callable[[Sequence[str]], int]
 INTERRUPTED = 130
@@ -68,7 +69,7 @@ def _main(argv: Sequence[str] | None) -> int:
 def _status(argv: Sequence[str] | None) -> int:
     arguments = with_command(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_printably()
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         return _help(arguments)
     if arguments[0] == "--version":
@@ -146,11 +147,9 @@ def _guarded(call: Callable[[], int], *, is_verbose: bool = False) -> int:
     try:
         return call()
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         if is_verbose:
-            import traceback
-
-            traceback.print_exception(error)
+            print(printable(traceback_of(error)), end="", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

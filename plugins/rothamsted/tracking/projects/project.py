@@ -27,7 +27,8 @@ from mlflow.utils.environment import _PythonEnv
 from mlflow.utils.process import ShellCommandException
 from mlflow.utils.virtualenv import _create_virtualenv, _get_mlflow_virtualenv_root, _get_virtualenv_name
 
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.masking import masked
+from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
 from rothamsted.tracking.projects.fetch import ProjectError, fetch, folder_digest
 
@@ -89,13 +90,13 @@ class Project:
     @property
     def source_name(self) -> str:
         """What MLflow shows as the source of a run, as `mlflow run` has it."""
-        return without_password(self.uri)
+        return masked(self.uri)
 
     @property
     def source_tags(self) -> dict[str, str]:
         """Where the project is from, for the record."""
         commit = {"rothamsted.project_commit": self.commit} if self.commit else {}
-        return {"rothamsted.project": self.uri, **commit}
+        return {"rothamsted.project": masked(self.uri), **commit}
 
     def check(self, parameters: Mapping[str, Any]) -> None:
         """Refuse parameters that the command cannot be made of; one that is not declared is added as `--name value`.
