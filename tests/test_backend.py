@@ -100,8 +100,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Idle]:
     """The processes that would have been started."""
     made: list[Idle] = []
 
-    def start(command: list[str], **settings: Any) -> Idle:
-        made.append(Idle(command, **settings))
+    def start(command: list[str], unseen: list[str], **settings: Any) -> Idle:
+        made.append(Idle([*command, *unseen], **settings))
         return made[-1]
 
     monkeypatch.setattr("rothamsted.backend._start_process", start)

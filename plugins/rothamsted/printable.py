@@ -26,7 +26,7 @@ _CONTROL = re.compile(
 )
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _LINK = re.compile(r"(?P<before>\\*)\](?=\s*[(\[:])")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins so
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # a spreadsheet runs a cell that begins so, `'` apart, which marks text
 
 
 def printable(text: str) -> str:
@@ -56,9 +56,9 @@ def markdown(text: str) -> str:
     return _LINK.sub(lambda found: f"{2 * found['before']}\\]", _TAG.sub("&lt;", text))
 
 
-def markdown_cell(text: str) -> str:
-    """Text for a cell of a Markdown table, which it cannot end."""
-    return re.sub(r"(\\*)\|", lambda found: f"{2 * found[1]}\\|", markdown(text)).replace("\n", " ")
+def without_bars(text: str) -> str:
+    """Text that cannot end its cell of a Markdown table."""
+    return re.sub(r"(\\*)\|", lambda found: f"{2 * found[1]}\\|", text).replace("\n", " ")
 
 
 def csv_cell(text: str) -> str:
@@ -68,7 +68,17 @@ def csv_cell(text: str) -> str:
         >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell("a=1")
         ("'=1+1", '-0.5', 'a=1')
     """
-    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+    return f"'{text}" if _FORMULA.match(text) and not _is_number(text) else text
+
+
+def csv_value(cell: str) -> str:
+    """The text that `csv_cell` wrote.
+
+    Example:
+        >>> csv_value("'=1+1"), csv_value("'a'")
+        ('=1+1', "'a'")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def csv_text(rows: Iterable[Iterable[str]]) -> str:
@@ -158,4 +168,4 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return text[0] in "+-"
+    return True

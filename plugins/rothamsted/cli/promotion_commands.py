@@ -20,6 +20,7 @@ from rothamsted.cli.settings import open_named, take_number
 from rothamsted.cli.store import open_store
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_home
+from rothamsted.printable import markdown
 from rothamsted.tracking.registry.names import check_model, refuse_unknown_model
 
 if TYPE_CHECKING:  # what judges is imported when the command line has no mistake
@@ -202,4 +203,4 @@ def _link_outer(uri: str, outcome: PromotionOutcome) -> None:
         recorder.log(outer, tags={tags.ROLE: "continuation", **own})
         link = tracking.run_path(outcome.experiment_id, outcome.sweep_run_id)
         decided = ", ".join(f"version {one.version} {one.decision}" for one in outcome.decided)
-        recorder.set_description(outer, f"Promotion to **{outcome.model}**: {decided}. [The sweep]({link})\n")
+        recorder.set_description(outer, f"Promotion to **{markdown(outcome.model)}**: {decided}. [The sweep]({link})\n")

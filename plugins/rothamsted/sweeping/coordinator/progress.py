@@ -192,7 +192,7 @@ class Progress:
             parts.append("confirming on fresh seeds")
         elif self.race is not None:
             parts.append(_race(self.race))
-        return Text("\n  ".join([" | ".join(parts), *self._best_line()]))
+        return Text(printable("\n  ".join([" | ".join(parts), *self._best_line()])))
 
     def _best_line(self) -> list[str]:
         if self.best is None or not self.names_best:

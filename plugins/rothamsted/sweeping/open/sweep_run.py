@@ -13,6 +13,7 @@ from rothamsted import tags, tracking
 from rothamsted.analysis.growth_words import growth_line
 from rothamsted.analysis.parent_words import parent_words
 from rothamsted.metric import metrics_to_plain
+from rothamsted.printable import markdown
 from rothamsted.spec import Sweep, recorded
 from rothamsted.spec.recorded import recorded_text
 from rothamsted.studies import Study, source_tags, study_tags, without_origin
@@ -149,5 +150,5 @@ def mark_continuation(
     link = tracking.run_path(experiment_id, run_id)
     own = {tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id, "mlflow.runName": f"{name} (goes on)"}
     recorder.log(outer.run_id, tags=own)
-    recorder.set_description(outer.run_id, f"Goes on with sweep **{name}**: [its run]({link})\n")
+    recorder.set_description(outer.run_id, f"Goes on with sweep **{markdown(name)}**: [its run]({link})\n")
     recorder.flush()
