@@ -85,10 +85,12 @@ def csv_text(rows: Iterable[Iterable[str]]) -> str:
     """Rows as a CSV file: the one place that writes one."""
     import csv
 
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([csv_cell(cell) for cell in row] for row in rows)
-    return buffer.getvalue()
+    lines = []
+    for row in rows:
+        buffer = io.StringIO()
+        csv.writer(buffer).writerow([csv_cell(cell) for cell in row])  # quotes a cell with either sign of a line's end
+        lines.append(buffer.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
 
 
 def error_line(error: BaseException | str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from rothamsted.masking import MASK, is_secret, masked, without_secrets
+from rothamsted.spec.document import Document, KeyPath
 from rothamsted.spec.resolved import resolved
 from rothamsted.spec.schema import Sweep
 
@@ -39,6 +40,31 @@ def without_secrets_in(plain: Mapping[str, Any]) -> dict[str, Any]:
         section = _section(kept, path)
         section.update(dict.fromkeys(section, MASK))
     return kept
+
+
+def check_unexposed(sweep: Sweep, document: Document) -> None:
+    """Refuse a password or token where a sweep is recorded as it is: among parameters, say.
+
+    Raises:
+        SpecError: at its key.
+    """
+    for path, text in _texts(without_secrets_in(resolved(sweep)), ()):
+        if is_secret(text):
+            reason = (
+                f"holds a password or token ({masked(text)}), and would be recorded; give it to what is trained by the "
+                "environment of the command, or by execution.environment"
+            )
+            raise document.error(path, reason)
+
+
+def _texts(plain: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """All texts of a value, with their places."""
+    if isinstance(plain, str):
+        yield path, plain
+    for key, value in plain.items() if isinstance(plain, dict) else ():
+        yield from _texts(value, (*path, key))
+    for number, value in enumerate(plain) if isinstance(plain, list) else ():
+        yield from _texts(value, (*path, number))
 
 
 def secrets_of(sweep: Sweep) -> dict[str, Any]:
