@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 
 
 def promote(
-    sweep: DescribedSweep, run_id: str, policy: str | Path | Policy, *, tracking_uri: str, dry_run: bool
+    sweep: DescribedSweep,
+    run_id: str,
+    policy: str | Path | Policy,
+    *,
+    tracking_uri: str,
+    dry_run: bool,
+    allow_policy: bool,
 ) -> str:
     """Judge the confirmed winners; returns the decision on the best of them.
 
     Raises:
         UserError: as `promoting.promote`.
     """
-    from rothamsted.promotion.judge.policy_file import load_policy
+    from rothamsted.promotion.judge.policy_file import load_judging
 
     console = new_console()
     place = Place(root=sweep.root, tracking_uri=tracking_uri, outer_run_id=tracking.current_run_id())
-    judged = load_policy(policy, sweep.root) if isinstance(policy, (str, Path)) else policy
+    judged = load_judging(policy, sweep.root, allow_policy=allow_policy) if isinstance(policy, (str, Path)) else policy
     work = partial(api.work, executor=EXECUTORS["local"](), console=console)
     outcome = promoting.promote(run_id, judged, place, work=work, say=sayer(console), dry_run=dry_run)
     for one in outcome.decided:

@@ -36,7 +36,7 @@ def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
     found = pairs(arguments, command="promote")
     sweep, policy_file = take(found, "sweep"), take(found, "policy")
-    dry_run = take_truth(found, "dry_run", "promote")
+    dry_run, allow_policy = (take_truth(found, key, "promote") for key in ("dry_run", "allow_policy"))
     text = take(found, "replicates")
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
     if sweep is None:
@@ -50,7 +50,7 @@ def promote(arguments: Sequence[str]) -> int:
     screen = screen_of(arguments, command="promote")
     console = screen.console
     place = Place(root=root, tracking_uri=uri, outer_run_id=tracking.current_run_id())
-    policy = policy_for(sweep, policy_file, root, uri=uri)
+    policy = policy_for(sweep, policy_file, root, uri=uri, allow_policy=allow_policy)
     outcome = promoting.promote(
         sweep,
         policy,
@@ -127,7 +127,7 @@ def registry(arguments: Sequence[str]) -> int:
     return 0
 
 
-def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> Policy:
+def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str, allow_policy: bool = False) -> Policy:
     """Return the policy that is named, else the one in registry/ that judges this sweep.
 
     Raises:
@@ -135,10 +135,10 @@ def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> 
         StoreError: No such sweep.
     """
     from rothamsted.analysis.find import find_last_stage
-    from rothamsted.promotion.judge.policy_file import find_policy, load_policy
+    from rothamsted.promotion.judge.policy_file import find_policy, load_judging, load_policy
 
     if policy_file is not None:
-        return load_policy(policy_file, root)
+        return load_judging(policy_file, root, allow_policy=allow_policy)
     staged = find_last_stage(sweep, uri=uri)
     study = staged.first.params.get("study") or staged.first.tags.get(tags.STUDY, "")
     return load_policy(find_policy(root, study, sweep=staged.name), root)
