@@ -22,7 +22,10 @@ _OF_OTHERS = re.compile(
 )
 _PORT = re.compile(r"\d+(?:,|(?:/[^?]*)?\?)")  # host:5432/database?user=a@b
 _BY_PATH = re.compile(r"(?:ssh|git|s?ftp|file|s3|gs)[:%]", re.IGNORECASE)  # schemes whose paths may hold an @
-_NAMES = r"(?:[\w.-]{0,40}[_.-])?(?:password|passwd|passphrase|pwd|token|secret|api_?key|access_?key|credentials?|signature|sig)"
+_NAMES = (
+    r"(?:[\w.-]{0,40}[_.-])?"
+    r"(?:password|passwd|passphrase|pwd|token|secret|api_?key|access_?key|credentials?|signature|sig)"
+)
 _OF_QUERY = re.compile(rf"(?P<name>(?:[?&;]|%3F|%26){_NAMES}(?:=|%3D))(?P<secret>[^\s&;#'\"]+)", re.IGNORECASE)
 _MASKED_OPTION = re.compile(rf"[?&;]{_NAMES}={re.escape(MASK)}(?P<end>[&;]?)", re.IGNORECASE)
 _OF_WORDS = re.compile(r"(?P<name>(?:^|\s)(?:password|passwd|pwd)=)(?P<secret>'[^']*'|[^\s'\"]+)", re.IGNORECASE)

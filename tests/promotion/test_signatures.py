@@ -21,9 +21,10 @@ KEY = "a key that only the promoting job has"
 
 @pytest.fixture
 def client(
-    project: Path, uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest, uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> MlflowClient:
     """The registry with one signed verdict."""
+    request.getfixturevalue("project")
     monkeypatch.setenv(SIGNING_KEY, KEY)
     log_sweep(uri, "first", [0.5])
     out = said(capsys, "promote", "--sweep", "first")
@@ -78,8 +79,8 @@ def test_the_next_promotion_says_what_is_right_or_missing_and_refuses_what_is_wr
     assert "model 'toy': version 1, verdict 1: its signature is wrong" in err
 
 
+@pytest.mark.usefixtures("project")
 def test_without_a_key_nothing_is_signed_and_nothing_said(
-    project: Path,  # noqa: F811
     uri: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -89,16 +90,17 @@ def test_without_a_key_nothing_is_signed_and_nothing_said(
     assert not [tag for tag in MlflowClient(uri).get_model_version("toy", "1").tags if tag.startswith(SIGNED)]
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("where", ["mine.yaml", "registry/../mine.yaml", "registry/link.yaml"])
 def test_a_policy_from_elsewhere_judges_only_where_that_is_allowed_and_the_verdict_says_so(
     where: str,
-    project: Path,  # noqa: F811
+    tmp_path: Path,
     uri: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log_sweep(uri, "first", [0.5])
-    (project / "mine.yaml").write_text(f"# Question: is it better?\n{yaml.safe_dump(POLICY)}")
-    (project / "registry" / "link.yaml").symlink_to(project / "mine.yaml")
+    (tmp_path / "mine.yaml").write_text(f"# Question: is it better?\n{yaml.safe_dump(POLICY)}")
+    (tmp_path / "registry" / "link.yaml").symlink_to(tmp_path / "mine.yaml")
     err = said(capsys, "promote", "--sweep", "first", "--policy", where, status=2)
     assert f"{where}: lies outside registry/" in err
     out = said(capsys, "promote", "--sweep", "first", "--policy", where, "--allow_policy", "true")
