@@ -8,6 +8,7 @@ import pytest
 
 from rothamsted.errors import StoreError, raised
 from rothamsted.masking import is_secret, masked, without_secrets
+from rothamsted.studies.provenance import command_line
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,17 @@ def test_masking_takes_no_time_to_speak_of(text: str) -> None:
     begun = time.process_time()
     masked(text)
     assert time.process_time() - begun < 1.0
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["sweep", "a.yaml", "lr=0.1"], "sweep a.yaml lr=0.1"),
+        (["sweep", "storage=postgresql://me:5ecret@h/d"], "sweep storage=postgresql://me:***@h/d"),
+        (["sweep", "--execution.environment", "{A: 5ecret}", "x=1"], "sweep --execution.environment *** x=1"),
+        (["sweep", "execution.environment.A=5ecret"], "sweep execution.environment.A=***"),
+        (["sweep", "--execution.runtime_env={env_vars: {A: 5ecret}}"], "sweep --execution.runtime_env=***"),
+    ],
+)
+def test_a_command_is_recorded_without_its_secrets(words: list[str], shown: str) -> None:
+    assert command_line(words) == shown

@@ -37,7 +37,7 @@ class Swept:
     storage: str
     environment: dict[str, str]
     said: str
-    seen: list[str]  # command lines of its processes
+    seen: list[str]  # command lines of its processes, and of those that git started
 
     def again(self, *words: str, **variables: str) -> str:
         """What another command says."""
@@ -84,10 +84,11 @@ def swept(
         text = f"# Question: who sees {VARIABLE}?\n{yaml.safe_dump(document, sort_keys=False)}"
         (home / "sweep.yaml").write_text(text)
         own = {"MLFLOW_TRACKING_URI": new_mlflow(home), "MLFLOW_TRACKING_PASSWORD": OF_MLFLOW}
-        environment = {**os.environ, **own, "MLFLOW_TRACKING_USERNAME": "me"}
-        said, seen = watched(
-            [sys.executable, "-m", "rothamsted", "sweep", "config=sweep.yaml", "-v"], home, environment
-        )
+        trace = tmp_path_factory.mktemp("trace") / "git.txt"  # git writes each command that it runs
+        environment = {**os.environ, **own, "MLFLOW_TRACKING_USERNAME": "me", "GIT_TRACE": str(trace)}
+        command = [sys.executable, "-m", "rothamsted", "sweep", "config=sweep.yaml", "-v"]
+        said, seen = watched(command, home, environment)
+        seen += trace.read_text().splitlines()
         yield Swept(home=home, storage=storage, environment=environment, said=said, seen=seen)
 
 
@@ -103,7 +104,7 @@ def watched(command: list[str], folder: Path, environment: dict[str, str]) -> tu
                     seen.add(" ".join(one.cmdline()))
                 except psutil.Error:
                     continue
-            time.sleep(0.02)
+            time.sleep(0.05)
     assert process.returncode == 0, out.read_text()
     return out.read_text(), sorted(seen)
 
@@ -121,7 +122,7 @@ def dump(storage: str) -> str:
 def test_no_secret_is_said_or_seen_in_a_list_of_processes(swept: Swept) -> None:
     assert "5ecret" not in swept.said
     assert [line for line in swept.seen if "rothamsted.executors.process worker" in line]
-    assert [line for line in swept.seen if "git" in line.split()[0]]
+    assert [line for line in swept.seen if "git-remote-http" in line]
     assert not [line for line in swept.seen if "5ecret" in line]
 
 

@@ -76,9 +76,7 @@ def promote(
     registry.check_reachable()
     n = _checked_replicates(n_replicates, policy)
     candidates = read_candidates(sweep, policy, uri=registry.tracking_uri)
-    if registry.find_model(policy.model) is not None:
-        for line in check_signatures(registry.versions(policy.model), signing_key()):
-            say(line)
+    check_signatures(registry, policy.model, signing_key(), say)
     _check_models(candidates.evidences, registry)
     for _ in range(MOST_ROUNDS):
         record = read_champion_record(registry, policy)

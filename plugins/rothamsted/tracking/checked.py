@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.records import MetricPoint
 from rothamsted.tracking.failures import is_of_mlflow
 
@@ -56,8 +57,8 @@ def checked_param(key: str, value: Any) -> str:
 
 
 def checked_tag(key: str, value: Any) -> str:
-    """Return the text that MLflow keeps for the value of a tag."""
-    return _checked_text("tag", key, value)
+    """Return the text that MLflow keeps for the value of a tag: without the secrets of addresses."""
+    return _checked_text("tag", key, masked(value) if isinstance(value, str) else value)
 
 
 def checked_run_name(name: str) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ from rothamsted.errors import PromotionError
 from rothamsted.promotion.evidence.of_champion import KEY as EVIDENCE_KEY
 from rothamsted.promotion.judge.earlier_verdicts import RecordedVerdict, jsonable, read_verdicts
 from rothamsted.tracking.registry.found import FoundVersion
+from rothamsted.tracking.registry.registered import ModelRegistry
 
 SIGNING_KEY = "ROTHAMSTED_SIGNING_KEY"
 SIGNED = "rothamsted.signed."  # tag of a version, with the number of the verdict: its signature, in hex
@@ -86,18 +87,19 @@ def signatures_on(version: FoundVersion, key: str) -> tuple[Signature, ...]:
     return tuple(found)
 
 
-def check_signatures(versions: Sequence[FoundVersion], key: str) -> list[str]:
-    """A line for each verdict on a model's versions; without a key none.
+def check_signatures(registry: ModelRegistry, model: str, key: str, say: Callable[[str], None]) -> None:
+    """Say of each verdict on a model's versions whether its signature is right; without a key nothing.
 
     Raises:
         PromotionError: a signature is wrong.
     """
-    if not key:
-        return []
-    every = [one for version in versions for one in signatures_on(version, key)]
+    if not key or registry.find_model(model) is None:
+        return
+    every = [one for version in registry.versions(model) for one in signatures_on(version, key)]
     if wrong := [one for one in every if one.state == "wrong"]:
         raise PromotionError(
-            f"model '{versions[0].model}': {wrong[0].said}; find out who wrote it, delete that version, or set the key "
-            "that it was signed with"
+            f"model '{model}': {wrong[0].said}; find out who wrote it, delete that version, or set the key that it was "
+            "signed with"
         )
-    return [one.said for one in every]
+    for one in every:
+        say(one.said)

@@ -14,6 +14,7 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
 from rothamsted.holders import is_alive, new_worker_id
+from rothamsted.masking import is_secret, masked
 from rothamsted.search import Queue, SearchRecord, check_storage
 from rothamsted.search.sql.named import SPEC_KEY
 from rothamsted.search.storage import Direction, create_study
@@ -173,6 +174,8 @@ class Opening:
     def _run(self, queue: Queue, recorder: Recorder, record: SearchRecord | None) -> tuple[str, str]:
         """The sweep's run, made or resumed; returns the ids of its experiment and of itself."""
         outer = self.asked.outer
+        if outer is not None:  # MLflow writes the address of a project as it was given
+            recorder.log(outer.run_id, tags={key: masked(text) for key, text in outer.tags.items() if is_secret(text)})
         queue.set_attribute(SPEC_KEY, recorded(self.whole))
         if self.asked.rows or queue.attribute(tags.ROWS, {}):
             queue.set_attribute(tags.ROWS, dict(self.asked.rows))
