@@ -44,7 +44,6 @@ from rothamsted.tracking.address import tracking_uri as current_tracking_uri
 from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID
 from rothamsted.tracking.projects.project import Project, open_project
 
-_PROGRAM = "import json, sys; sys.argv += json.load(sys.stdin); from rothamsted.cli.main import main; sys.exit(main())"
 SWEEP = "sweep"  # key of the backend's configuration: the sweep file
 _OTHERS_RUN = frozenset({"MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"})  # of a run around this one, if there is any
 _OF_MLFLOW = frozenset(  # keys that MLflow itself adds to a backend's configuration
@@ -181,7 +180,7 @@ class _Call:
         }
         seen = [f"--{key}={value}" for key, value in keys.items() if not _is_secret(key, value)]
         process = _start_process(
-            [sys.executable, "-P", "-c", _PROGRAM, "sweep", f"--config={path}", *seen],
+            [sys.executable, "-P", "-m", "rothamsted", "--more-on-stdin", "sweep", f"--config={path}", *seen],
             [f"--{key}={value}" for key, value in keys.items() if _is_secret(key, value)],
             cwd=root,
             env={name: value for name, value in os.environ.items() if name not in _OTHERS_RUN} | ids,

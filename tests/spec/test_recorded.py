@@ -102,7 +102,10 @@ lr: [1, 2]
     [
         ({"parameters": {"data.url": "postgresql://me:5ecret@host/db"}}, "parameters.data.url"),
         ({"space": {"url": ["https://5ecret@a/x", "https://b/x"]}}, "space.url"),
-        ({"command": "python train.py --to=https://5ecret@host {parameters}", "project": None}, "command"),
+        (
+            {"command": "python a.py {parameters} --to=https://5ecret@host", "project": None, "seed_parameter": "seed"},
+            "command",
+        ),
     ],
 )
 def test_a_secret_that_would_be_recorded_is_refused_at_its_key(keys: dict[str, Any], place: str) -> None:

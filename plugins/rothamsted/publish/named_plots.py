@@ -27,7 +27,7 @@ def write_named_plots(analysis: Analysis, folder: Path, names: Names) -> list[Wr
         StoreError: The folder cannot be written.
     """
     wanted = [(file, one, metric) for file, one in names.plots.items() for metric in one.metrics or (None,)]
-    stems = [file.replace(METRIC, names.of(metric or "").replace("/", "_")) for file, _, metric in wanted]
+    stems = [file.replace(METRIC, names.of(metric or "")) for file, _, metric in wanted]
     named = folder_names(stems)
     figures, contents = [], {}
     for stem, (_, one, metric) in zip(stems, wanted, strict=True):
