@@ -22,6 +22,7 @@ from rothamsted.spec import digest, resolved
 from rothamsted.spec.comment import opening_comment
 from rothamsted.spec.document import Document
 from rothamsted.spec.load import read_sweep_file
+from rothamsted.spec.recorded import recorded_text
 from rothamsted.studies import Study, find
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.from_file import find_target, load
@@ -192,7 +193,7 @@ def _open(target: Any, keys: Mapping[str, Any], root: Path) -> _Opened:
     if isinstance(target, Path) or (isinstance(target, str) and target.endswith(FILES)):
         document = read_sweep_file(target)
         text = Path(target).read_text(encoding="utf-8-sig")
-        return _Opened(document=document, known={}, source=str(target), question=opening_comment(text))
+        return _Opened(document=document, known={}, source=str(target), question=opening_comment(recorded_text(text)))
     if target is None and not {"command", "project"} & {key for key, value in keys.items() if value is not None}:
         raise UserError(f"{PLACE}: nothing to sweep; give {_TARGETS}, or command=…, or project=…")
     if target is None:

@@ -37,7 +37,8 @@ def promote(
     place = Place(root=sweep.root, tracking_uri=tracking_uri, outer_run_id=tracking.current_run_id())
     judged = load_judging(policy, sweep.root, allow_policy=allow_policy) if isinstance(policy, (str, Path)) else policy
     work = partial(api.work, executor=EXECUTORS["local"](), console=console)
-    outcome = promoting.promote(run_id, judged, place, work=work, say=sayer(console), dry_run=dry_run)
+    how = {"dry_run": dry_run, "storage": sweep.spec.storage}
+    outcome = promoting.promote(run_id, judged, place, work=work, say=sayer(console), **how)
     for one in outcome.decided:
         console.print("\n".join([f"{one.decision}: {one.label}", *(f"  {line}" for line in one.reasons)]), markup=False)
     decisions = [one.decision for one in outcome.decided]

@@ -17,7 +17,7 @@ from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.cli.screen import screen_of
 from rothamsted.cli.settings import open_named, take_number
-from rothamsted.cli.store import open_store
+from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_home
 from rothamsted.printable import markdown
@@ -37,7 +37,7 @@ def promote(arguments: Sequence[str]) -> int:
     found = pairs(arguments, command="promote")
     sweep, policy_file = take(found, "sweep"), take(found, "policy")
     dry_run, allow_policy = (take_truth(found, key, "promote") for key in ("dry_run", "allow_policy"))
-    text = take(found, "replicates")
+    text, storage = take(found, "replicates"), take(found, "storage")
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
@@ -59,6 +59,7 @@ def promote(arguments: Sequence[str]) -> int:
         say=sayer(console),
         dry_run=dry_run,
         n_replicates=n_replicates,
+        storage=None if storage is None else search_at(storage, uri),
     )
     show_decision(outcome, uri, console)
     screen.give(dataclasses.asdict(outcome))

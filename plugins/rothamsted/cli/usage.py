@@ -260,6 +260,7 @@ USAGES: Mapping[str, Usage] = {
             "dry_run": "write and train nothing",
             "allow_policy": "take a policy from outside registry/, too; the verdict says so",
             "replicates": "fresh common seeds; by default as many as the policy says",
+            "storage": "where champion and challengers are compared; by default the sweep's, without its password",
         },
         words=("sweep",),
         switches={"dry_run": True, "allow_policy": True},
