@@ -109,10 +109,14 @@ def traceback_of(error: BaseException) -> str:
 
 
 def log_printably() -> None:
-    """Warnings that libraries log go to standard error, as one may read them; tracebacks that nobody caught, too."""
+    """Warnings that libraries log go to standard error, as one may read them."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def end_printably() -> None:
+    """The traceback of what nobody catches in this process goes to standard error without secrets."""
     sys.excepthook = lambda kind, error, trace: print(printable(traceback_of(error)), end="", file=sys.stderr)
 
 

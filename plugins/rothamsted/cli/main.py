@@ -17,7 +17,7 @@ from rothamsted.cli.arguments import each_alone, read_line
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.leaving import leave_at_the_end
-from rothamsted.printable import error_line, log_printably, printable, traceback_of
+from rothamsted.printable import end_printably, error_line, log_printably, printable, traceback_of
 
 Command = Callable[[Sequence[str]], int]
 INTERRUPTED = 130
@@ -53,7 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from rothamsted.outer_command import end_with_mlflow
 
         end_with_mlflow()
-    return leave_at_the_end(lambda: _main(None)) if argv is None else _main(argv)
+    if argv is not None:
+        return _main(argv)
+    end_printably()
+    return leave_at_the_end(lambda: _main(None))
 
 
 def _main(argv: Sequence[str] | None) -> int:

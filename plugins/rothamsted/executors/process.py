@@ -21,7 +21,7 @@ from typing import Any
 from rothamsted.errors import UserError
 from rothamsted.executors.crew import find_entry
 from rothamsted.leaving import leave_at_the_end
-from rothamsted.printable import error_line, log_printably
+from rothamsted.printable import end_printably, error_line, log_printably
 
 
 class _Stop:
@@ -79,6 +79,7 @@ def main() -> int:
     os.environ.update(job["environment"])  # a process that was started before its job was known lacks them
     threading.Thread(target=_leave_with_parent, args=(tie, stop, job["grace_seconds"]), daemon=True).start()
     log_printably()
+    end_printably()
     try:
         entry = find_entry(job["entry"])
         stop.begin()
