@@ -79,8 +79,8 @@ class Strangers:
 class Idle:
     """Stands in for the sweep's process where only what it is started with is looked at."""
 
-    def __init__(self, command: list[str], **settings: Any) -> None:
-        self.command, self.settings = command, settings
+    def __init__(self, seen: list[str], unseen: list[str], **settings: Any) -> None:
+        self.seen, self.command, self.settings = seen, [*seen, *unseen], settings
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Idle]:
     """The processes that would have been started."""
     made: list[Idle] = []
 
-    def start(command: list[str], **settings: Any) -> Idle:
-        made.append(Idle(command, **settings))
+    def start(command: list[str], unseen: list[str], **settings: Any) -> Idle:
+        made.append(Idle(command, unseen, **settings))
         return made[-1]
 
     monkeypatch.setattr("rothamsted.backend._start_process", start)
@@ -161,6 +161,15 @@ def test_parameters_of_the_call_are_fixed_and_keys_of_the_file_overridden(
     spec = theirs.spec("other")
     assert (spec["parameters"], list(spec["space"]), spec["trials"]) == ({"steps": 4}, ["lr"], 4)
     assert (spec["sampler"]["seed"], spec["objective"]["reduce"]) == (7, "best")
+
+
+def test_no_secret_stands_in_the_arguments_of_the_process(theirs: Strangers, started: list[Idle]) -> None:
+    theirs.call({"sweep": "sweep.yaml", "execution.environment": {"TOKEN": "5ecret"}, "trials": 4})
+    [process] = started
+    assert "--trials=4" in process.seen
+    assert "5ecret" not in " ".join(process.seen)
+    assert '--execution.environment={"TOKEN": "5ecret"}' in process.command
+    assert theirs.spec()["execution"]["environment"] == {"TOKEN": "***"}
 
 
 def test_the_flag_of_mlflow_chooses_the_environment(theirs: Strangers, started: list[Idle]) -> None:

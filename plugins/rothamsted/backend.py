@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from mlflow.entities import RunStatus
 from mlflow.exceptions import ExecutionException
@@ -33,6 +33,7 @@ from mlflow.projects.utils import (
 
 from rothamsted import places
 from rothamsted.errors import UserError
+from rothamsted.masking import is_secret
 from rothamsted.spec.document import read_document
 from rothamsted.sweeping.foreign_study import prepare_environment
 from rothamsted.sweeping.open.from_file import load
@@ -177,9 +178,10 @@ class _Call:
             "MLFLOW_EXPERIMENT_ID": own_experiment_id,
             places.HOME: str(places.home(current_tracking_uri())),
         }
-        command = [sys.executable, "-P", "-m", "rothamsted", "sweep", f"--config={path}"]
+        seen = [f"--{key}={value}" for key, value in keys.items() if not _is_secret(key, value)]
         process = _start_process(
-            [*command, *(f"--{key}={value}" for key, value in keys.items())],
+            [sys.executable, "-P", "-m", "rothamsted", "--more-on-stdin", "sweep", f"--config={path}", *seen],
+            [f"--{key}={value}" for key, value in keys.items() if _is_secret(key, value)],
             cwd=root,
             env={name: value for name, value in os.environ.items() if name not in _OTHERS_RUN} | ids,
         )
@@ -231,9 +233,26 @@ class _Call:
         return {key: value if isinstance(value, str) else json.dumps(value) for key, value in both.items()}
 
 
-def _start_process(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that Ctrl-C does not reach: MLflow hears of it, and cancels."""
-    return subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
+def _start_process(
+    command: Sequence[str], unseen: Sequence[str], *, cwd: Path, env: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a process that Ctrl-C does not reach: MLflow hears of it, and cancels.
+
+    Args:
+        command: what is executed.
+        unseen: more words of its command line, on its standard input: nobody sees them in a list of processes.
+        cwd: its folder.
+        env: its environment.
+    """
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.PIPE, start_new_session=True)
+    with contextlib.suppress(BrokenPipeError), cast(IO[bytes], process.stdin) as stdin:  # one that has died says so
+        stdin.write(json.dumps(list(unseen)).encode())
+    return process
+
+
+def _is_secret(key: str, value: str) -> bool:
+    """Whether a key may hold a secret: an address with one, or the variables of processes."""
+    return is_secret(value) or key.startswith("execution")
 
 
 def _as_mapping(config: Mapping[str, Any] | str) -> Mapping[str, Any]:

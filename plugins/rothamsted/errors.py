@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from rothamsted.caps import MOST_OF_MESSAGE
+from rothamsted.masking import masked
 
 
 class UserError(Exception):
-    """A mistake that its maker can mend: printed as one line, exit status 2, no traceback."""
+    """A mistake that its maker can mend: printed as one line, exit status 2, no traceback.
+
+    Its text holds no password or token, whatever it was made of.
+    """
 
     def __str__(self) -> str:
         """The message as a line that can be printed: a value in it may be any text of any length."""
-        return as_line(super().__str__())
+        return as_line(masked(super().__str__()))
 
 
 class SpecError(UserError):
@@ -38,13 +42,13 @@ class ResumeError(UserError):
 
 
 def raised(error: BaseException) -> str:
-    """What was raised, in one line.
+    """What was raised, in one line, without secrets.
 
     Example:
         >>> raised(ValueError("no such file"))
         'ValueError: no such file'
     """
-    text = " ".join(str(error).split())
+    text = masked(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -27,7 +27,9 @@ def with_decision(result: SessionResult, policy: Policy | None, place: Place, *,
     if not result.is_confirmed:
         say(f"promote: sweep {result.sweep.name} has no confirmed winner yet; give the same command again")
         return result
-    return replace(result, decision=promote(result.run_id, policy, place, work=work, say=say))
+    return replace(
+        result, decision=promote(result.run_id, policy, place, work=work, say=say, storage=result.sweep.storage)
+    )
 
 
 def promote(
@@ -39,6 +41,7 @@ def promote(
     say: Say,
     dry_run: bool = False,
     n_replicates: int | None = None,
+    storage: str | None = None,
 ) -> PromotionOutcome:
     """Judge the confirmed winners of a finished sweep by a policy, and move the champion where it says so.
 
@@ -50,6 +53,7 @@ def promote(
         say: for progress.
         dry_run: write nothing, and train nothing.
         n_replicates: fresh common seeds; None: as many as the policy says.
+        storage: of the contest's search; None: the recorded address of the sweep's, which has no password.
     """
     from rothamsted.promotion.promote import promote as promote_sweep
     from rothamsted.publish.verdicts import publish_verdicts
@@ -62,7 +66,9 @@ def promote(
         name,
         policy,
         registry=registry,
-        contest=lambda **asked: contest(place, work=work, models=False, **asked),
+        contest=lambda **asked: contest(
+            place, work=work, models=False, **{**asked, "storage": storage or asked["storage"]}
+        ),
         code_digest=lambda study: code_digest(study, place.root),
         dry_run=dry_run,
         n_replicates=n_replicates,

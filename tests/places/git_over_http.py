@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,9 +15,12 @@ from urllib.parse import urlsplit
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve the bare repositories in a folder; gives the address in front of their names."""
-    handler = type("GitHandler", (_Handler,), {"folder": folder})
+def served(folder: Path, *, token: str = "") -> Iterator[str]:
+    """Serve the bare repositories in a folder; gives the address in front of their names.
+
+    With a token, only who gives it as the user's name is let in (RFC 7617).
+    """
+    handler = type("GitHandler", (_Handler,), {"folder": folder, "token": token})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -44,6 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Hands each request to git's own program, by the rules of CGI (RFC 3875)."""
 
     folder: Path
+    token: str
 
     def do_GET(self) -> None:
         self._answer(b"")
@@ -55,6 +60,12 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self, body: bytes) -> None:
+        if self.token and self.headers.get("Authorization") != f"Basic {b64encode(f'{self.token}:'.encode()).decode()}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         asked = urlsplit(self.path)
         environment = {
             **os.environ,

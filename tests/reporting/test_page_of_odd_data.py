@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
+import io
 import math
 import re
 
 import pytest
 
 from rothamsted.analysis.values import Analysis, Factor
+from rothamsted.publish.description import PICTURE_TEXT, description
 from rothamsted.reporting.plots import NotApplicable, Rendered
+from rothamsted.reporting.tables.csv_tables import TABLES, to_csv
 from tests.reporting import pages
 from tests.reporting.full_page import EVERYTHING, full, page, source
 from tests.reporting.pages import ATTACK
@@ -19,39 +23,53 @@ from tests.reporting.reading import Page
 NAN = math.nan
 
 
-def hostile() -> Analysis:
+def hostile(attack: str = ATTACK) -> Analysis:
     """An attack in every text that somebody else may have chosen."""
-    factor = Factor(name=ATTACK, levels=(ATTACK, "b"), is_numeric=False, is_log=False)
+    factor = Factor(name=attack, levels=(attack, "b"), is_numeric=False, is_log=False)
     replicates = [
-        pages.replicate(0, 0, 0.1, run_id=ATTACK),
-        pages.replicate(1, 0, NAN, reason=ATTACK, run_id=ATTACK, outcome=ATTACK),
+        pages.replicate(0, 0, 0.1, run_id=attack),
+        pages.replicate(1, 0, NAN, reason=attack, run_id=attack, outcome=attack),
     ]
     made = pages.analysis(
         {0: [], 1: []},
-        values={0: {ATTACK: ATTACK}, 1: {ATTACK: "b"}},
+        values={0: {attack: attack}, 1: {attack: "b"}},
         factors=[factor],
         replicates=replicates,
-        name=ATTACK,
-        marks=(ATTACK,),
-        gaps={ATTACK: ATTACK, "effects": ATTACK},
-        comparisons=pages.family(0, pages.comparison(1, 0, 0.1, note=ATTACK)),
-        best=pages.best_set(0, warnings=(ATTACK,)),
+        name=attack,
+        marks=(attack,),
+        gaps={attack: attack, "effects": attack},
+        comparisons=pages.family(0, pages.comparison(1, 0, 0.1, note=attack)),
+        best=pages.best_set(0, warnings=(attack,)),
     )
-    made = pages.with_metrics(made, {ATTACK: {0: 0.8}})
+    made = pages.with_metrics(made, {attack: {0: 0.8}})
     return pages.with_dataset(
         made,
-        objective=made.dataset.objective.model_copy(update={"metric": ATTACK}),
-        question=ATTACK,
-        design={ATTACK: ATTACK},
-        provenance={ATTACK: ATTACK},
-        how_to_reproduce=(ATTACK,),
-        run_id=ATTACK,
+        objective=made.dataset.objective.model_copy(update={"metric": attack}),
+        question=attack,
+        design={attack: attack},
+        provenance={attack: attack},
+        how_to_reproduce=(attack,),
+        run_id=attack,
     )
 
 
 def test_a_script_in_any_name_is_text() -> None:
     found = page(hostile())
     assert (found.count("script"), found.text().count(ATTACK) > 20) == (1, True)
+
+
+def test_a_description_in_markdown_has_no_tag_and_no_link_of_others() -> None:
+    text = description(hostile("<img src=http://h/x> ![a](http://h/y) [b](http://h/z)|"), picture="p.png")
+    assert "<" not in text
+    assert re.findall(r"\[[^\]\\]*\]\(", text) == [f"[{PICTURE_TEXT}]("]  # ours alone
+    cells = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in cells}) == 1
+
+
+def test_a_table_for_spreadsheets_has_no_formula_of_others() -> None:
+    for make in TABLES.values():
+        for row in csv.reader(io.StringIO(to_csv(make(hostile("=HYPERLINK(1)"))))):
+            assert not [cell for cell in row if cell.startswith(("=", "+", "@"))]
 
 
 def test_a_script_in_a_title_or_reason_of_a_plot_is_text() -> None:

@@ -15,7 +15,7 @@ from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 
 from rothamsted import tracking
 from rothamsted.errors import StoreError
-from rothamsted.tracking.failures import without_password
+from rothamsted.masking import masked
 from rothamsted.tracking.registry.model_lock import is_sql
 from rothamsted.tracking.registry.registered import open_registry
 from rothamsted.tracking.sql import schema
@@ -70,7 +70,7 @@ def test_a_database_one_revision_old_is_refused_with_the_command_and_not_upgrade
     for name, call in CALLS.items():
         with pytest.raises(StoreError) as caught:
             call(database)
-        assert f"mlflow db upgrade {without_password(database)}" in str(caught.value).replace("'", ""), name
+        assert f"mlflow db upgrade {masked(database)}" in str(caught.value).replace("'", ""), name
         assert "\n" not in str(caught.value)
     assert tables_of(database) == before
     assert before[0] == revision

@@ -17,11 +17,12 @@ from mlflow.utils.validation import (
 )
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.records import MetricPoint
 from rothamsted.tracking.batch import Batch
 from rothamsted.tracking.checked import LARGEST_FLOAT, checked_metric, restored, stored
 from rothamsted.tracking.client_writer import batches
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.sql.rows import rows_of
 
 
@@ -92,7 +93,7 @@ def test_the_latest_point_has_the_greatest_step_then_time_then_value(
 
 
 def test_a_password_is_starred_out_of_a_uri() -> None:
-    assert without_password("postgresql://me:p%40ss@host/db") == "postgresql://me:***@host/db"
+    assert masked("postgresql://me:p%40ss@host/db") == "postgresql://me:***@host/db"
 
 
 @pytest.mark.parametrize("text", ["first line\n[SQL: SELECT 1]\nmore", "first line [SQL: SELECT 1]"])

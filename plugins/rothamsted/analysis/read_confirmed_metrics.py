@@ -6,6 +6,7 @@ import csv
 import io
 
 from rothamsted import tracking
+from rothamsted.printable import csv_value
 
 CONFIRMED_METRICS = "statistics/confirmed_metrics.csv"
 
@@ -15,5 +16,5 @@ def read_confirmed_metrics(run_id: str, *, uri: str) -> dict[str, dict[str, floa
     text = tracking.read_text(run_id, CONFIRMED_METRICS, uri=uri)
     found: dict[str, dict[str, float]] = {}
     for row in csv.DictReader(io.StringIO(text or "")):
-        found.setdefault(row["run_id"], {})[row["metric"]] = float(row["value"] or "nan")
+        found.setdefault(row["run_id"], {})[csv_value(row["metric"])] = float(row["value"] or "nan")
     return found

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import yaml
-from rich.console import Console
 
 from rothamsted.calls.keys import SweepKeys, takes_keys, with_keys
 from rothamsted.calls.spaces import is_short_of
 from rothamsted.errors import UserError
 from rothamsted.mlproject import find_home
+from rothamsted.printable import console as new_console
 from rothamsted.space import DomainError, domain_from_plain
 from rothamsted.spec import Sweep as CheckedSweep
 from rothamsted.spec import digest, resolved
 from rothamsted.spec.comment import opening_comment
 from rothamsted.spec.document import Document
 from rothamsted.spec.load import read_sweep_file
+from rothamsted.spec.recorded import recorded_text
 from rothamsted.studies import Study, find
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.from_file import find_target, load
@@ -112,7 +113,7 @@ class DescribedSweep:
         """
         from rothamsted.sweeping.open.check import print_plan
 
-        print_plan(self.spec, self.study, console=Console())
+        print_plan(self.spec, self.study, console=new_console())
 
     def to_yaml(self, path: str | Path | None = None) -> str:
         """The sweep as the text of a sweep file, written to a path where one is given.
@@ -193,7 +194,7 @@ def _open(target: Any, keys: Mapping[str, Any], root: Path) -> _Opened:
     if isinstance(target, Path) or (isinstance(target, str) and target.endswith(FILES)):
         document = read_sweep_file(target)
         text = read_text(target, str(target), way_out="give the path of a sweep file")
-        return _Opened(document=document, known={}, source=str(target), question=opening_comment(text))
+        return _Opened(document=document, known={}, source=str(target), question=opening_comment(recorded_text(text)))
     if target is None and not {"command", "project"} & {key for key, value in keys.items() if value is not None}:
         raise UserError(f"{PLACE}: nothing to sweep; give {_TARGETS}, or command=…, or project=…")
     if target is None:

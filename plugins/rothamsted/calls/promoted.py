@@ -6,11 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from rothamsted import api, promoting, tracking
 from rothamsted.calls.described import DescribedSweep
 from rothamsted.catalog import EXECUTORS
+from rothamsted.printable import console as new_console
 from rothamsted.publish.console import sayer
 from rothamsted.sweeping.opened import Place
 
@@ -19,20 +18,27 @@ if TYPE_CHECKING:
 
 
 def promote(
-    sweep: DescribedSweep, run_id: str, policy: str | Path | Policy, *, tracking_uri: str, dry_run: bool
+    sweep: DescribedSweep,
+    run_id: str,
+    policy: str | Path | Policy,
+    *,
+    tracking_uri: str,
+    dry_run: bool,
+    allow_policy: bool,
 ) -> str:
     """Judge the confirmed winners; returns the decision on the best of them.
 
     Raises:
         UserError: as `promoting.promote`.
     """
-    from rothamsted.promotion.judge.policy_file import load_policy
+    from rothamsted.promotion.judge.policy_file import load_judging
 
-    console = Console()
+    console = new_console()
     place = Place(root=sweep.root, tracking_uri=tracking_uri, outer_run_id=tracking.current_run_id())
-    judged = load_policy(policy, sweep.root) if isinstance(policy, (str, Path)) else policy
+    judged = load_judging(policy, sweep.root, allow_policy=allow_policy) if isinstance(policy, (str, Path)) else policy
     work = partial(api.work, executor=EXECUTORS["local"](), console=console)
-    outcome = promoting.promote(run_id, judged, place, work=work, say=sayer(console), dry_run=dry_run)
+    how = {"dry_run": dry_run, "storage": sweep.spec.storage}
+    outcome = promoting.promote(run_id, judged, place, work=work, say=sayer(console), **how)
     for one in outcome.decided:
         console.print("\n".join([f"{one.decision}: {one.label}", *(f"  {line}" for line in one.reasons)]), markup=False)
     decisions = [one.decision for one in outcome.decided]

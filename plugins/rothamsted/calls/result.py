@@ -256,12 +256,13 @@ class Result:
         curves, configs = all_series(self.dataset, uri=uri), kept_configs(self.dataset, uri=uri)
         return write_export(self.analysis, Path(folder), curves=curves, configs=configs)
 
-    def promote(self, policy: str | Path | Policy, *, dry_run: bool = False) -> str:
+    def promote(self, policy: str | Path | Policy, *, dry_run: bool = False, allow_policy: bool = False) -> str:
         """Judge the confirmed winner by a policy; returns the decision: promoted, kept or undecided.
 
         Args:
             policy: the path of a policy, or the policy.
             dry_run: write nothing, and train nothing.
+            allow_policy: take a file from outside registry/, too; the verdict says so.
 
         Raises:
             UserError: nothing to promote, or a policy for something else.
@@ -270,7 +271,8 @@ class Result:
 
         if self._databases is not None:
             raise UserError(f"promote: {self.name} was not saved; run it with save=True, so that its models stay")
-        return promote(self.sweep, self.run_id, policy, tracking_uri=self._tracking_uri, dry_run=dry_run)
+        how = {"dry_run": dry_run, "allow_policy": allow_policy}
+        return promote(self.sweep, self.run_id, policy, tracking_uri=self._tracking_uri, **how)
 
     def _repr_html_(self) -> str:
         from rothamsted.calls.notebook import html_of

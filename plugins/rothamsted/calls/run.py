@@ -6,8 +6,6 @@ import sys
 from contextlib import nullcontext
 from typing import Any, Unpack
 
-from rich.console import Console
-
 from rothamsted import api, tags, tracking
 from rothamsted.calls.described import PLACE, DescribedSweep
 from rothamsted.calls.keys import SweepKeys, takes_keys
@@ -15,6 +13,7 @@ from rothamsted.calls.loaded import result_of
 from rothamsted.calls.result import Result
 from rothamsted.catalog import EXECUTORS
 from rothamsted.errors import UserError
+from rothamsted.printable import console as new_console
 from rothamsted.records import Outcome
 from rothamsted.result import SessionResult
 from rothamsted.sweeping.coordinator.coordinator import STOPPED
@@ -81,7 +80,7 @@ def run(described: DescribedSweep, *, if_exists: IfExists = "resume", save: bool
 def _session(described: DescribedSweep, databases: UnsavedDatabases | None) -> tuple[SessionResult, str]:
     """Run it until it ends or is stopped; returns what came of it, and the tracking URI."""
     spec, study = described.spec, described.study
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = new_console(width=None if sys.stdout.isatty() else WIDTH)
     for line in warnings_of(spec, study):
         console.print(f"warning: {line}", soft_wrap=True, markup=False)
     prepare_environment(spec, study, lambda line: console.print(line, soft_wrap=True, markup=False))

@@ -34,6 +34,7 @@ from rothamsted.cli.settings import (
 from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
 from rothamsted.places import REPORTS, command_folder, output_folder
+from rothamsted.printable import markdown
 from rothamsted.records import RunStatus
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ def _link_outer(recorder: tracking.Recorder, experiment_id: str, run_id: str, na
     own = {tags.ROLE: "continuation", tags.CONTINUES: run_id, "mlflow.runName": f"{name} (analysed)"}
     recorder.log(outer, tags=own)
     link = tracking.run_path(experiment_id, run_id)
-    recorder.set_description(outer, f"Analysed **{name}**: [the run with its results]({link})\n")
+    recorder.set_description(outer, f"Analysed **{markdown(name)}**: [the run with its results]({link})\n")
 
 
 def _summary_run(

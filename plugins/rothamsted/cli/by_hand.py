@@ -11,6 +11,7 @@ from rothamsted.cli.hydra_search import as_search, sweep_line
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.mlproject import FILE_NAME, find_home, find_root, study_commands
+from rothamsted.printable import printable
 from rothamsted.studies import Study, has_several, load_study
 from rothamsted.suggest import known_names
 
@@ -29,7 +30,7 @@ def train(arguments: Sequence[str]) -> int:
         from rothamsted.cli.commands import sweep
 
         line = sweep_line(_study(name), name, searched)
-        print(f"the same as: rothamsted sweep {shlex.join(line)}", flush=True)
+        print(printable(f"the same as: rothamsted sweep {shlex.join(line)}"), flush=True)
         return sweep(line)
     try:
         return entry_point(name, words)

@@ -22,6 +22,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.errors import UserError
 from rothamsted.places import FIGURES, output_folder
+from rothamsted.printable import console as new_console
 from rothamsted.registries import NameOf
 
 SIZES = (50, 500)  # mm
@@ -54,8 +55,6 @@ def figures(found: dict[str, str]) -> int:
     options = take_plot_options(found, "report")
     dataset = take_dataset(found, "report", uri=uri, has_samples=options.axis == "samples", where=where)
 
-    from rich.console import Console
-
     from rothamsted.analysis.analyze import analyze, settings_of
     from rothamsted.publish.figures import copy_pictures, write_figures
 
@@ -72,7 +71,7 @@ def figures(found: dict[str, str]) -> int:
             recorder.log(outer, tags={tags.ROLE: "summary"})
             for path in (path for figure in written for path in figure.paths):
                 recorder.log_file(outer, path, "figures")
-    console = Console()
+    console = new_console()
     for figure in written:
         what = (
             f"{', '.join(map(str, figure.paths))}\n  {figure.text}"

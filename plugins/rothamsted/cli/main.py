@@ -17,6 +17,7 @@ from rothamsted.cli.arguments import each_alone, read_line
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
 from rothamsted.leaving import leave_at_the_end
+from rothamsted.printable import end_printably, error_line, log_printably, printable, traceback_of
 
 Command = Callable[[Sequence[str]], int]
 INTERRUPTED = 130
@@ -52,7 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from rothamsted.outer_command import end_with_mlflow
 
         end_with_mlflow()
-    return leave_at_the_end(lambda: _main(None)) if argv is None else _main(argv)
+    if argv is not None:
+        return _main(argv)
+    end_printably()
+    return leave_at_the_end(lambda: _main(None))
 
 
 def _main(argv: Sequence[str] | None) -> int:
@@ -68,7 +72,7 @@ def _main(argv: Sequence[str] | None) -> int:
 def _status(argv: Sequence[str] | None) -> int:
     arguments = with_command(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_printably()
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         return _help(arguments)
     if arguments[0] == "--version":
@@ -146,11 +150,9 @@ def _guarded(call: Callable[[], int], *, is_verbose: bool = False) -> int:
     try:
         return call()
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         if is_verbose:
-            import traceback
-
-            traceback.print_exception(error)
+            print(printable(traceback_of(error)), end="", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

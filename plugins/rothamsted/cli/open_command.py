@@ -15,7 +15,7 @@ from rothamsted.cli.screen import screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import UserError
 from rothamsted.inventory.names import refuse_unknown
-from rothamsted.inventory.servers import dashboard_command, free_port, mlflow_command, serving, stay
+from rothamsted.inventory.servers import STORAGE, TRACKING, dashboard_command, free_port, mlflow_command, serving, stay
 from rothamsted.tracking.address import absolute_uri
 
 if TYPE_CHECKING:  # what reads searches is imported when the command line has no mistake: it imports Optuna
@@ -44,16 +44,17 @@ def open_sweep(arguments: Sequence[str]) -> int:
     commands: dict[str, list[str]] = {}
     if not running:
         ports[MLFLOW] = free_port(wanted)
-        commands[MLFLOW] = mlflow_command(absolute_uri(uri), ports[MLFLOW])
+        commands[MLFLOW] = mlflow_command(ports[MLFLOW])
     if list_searches(storage):
         ports[DASHBOARD] = free_port(None if wanted is None else wanted + len(ports))
-        commands[DASHBOARD] = dashboard_command(absolute_uri(storage), ports[DASHBOARD])
+        commands[DASHBOARD] = dashboard_command(ports[DASHBOARD])
     else:
         screen.say(f"{storage} has no search: optuna-dashboard is not started")
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         screen.say("starting; the page opens when they answer")
-        with serving(commands, ports) as servers:
+        variables = {TRACKING: absolute_uri(uri), STORAGE: absolute_uri(storage)}
+        with serving(commands, ports, variables) as servers:
             addresses = {MLFLOW: running.rstrip("/"), **{one.name: one.address for one in servers}}
             pages = {MLFLOW: f"{addresses[MLFLOW]}/{_page(listed)}"}
             if DASHBOARD in addresses:

@@ -17,9 +17,10 @@ from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.arguments import pairs, take, take_truth
 from rothamsted.cli.screen import screen_of
 from rothamsted.cli.settings import open_named, take_number
-from rothamsted.cli.store import open_store
+from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import SpecError, UserError
 from rothamsted.mlproject import find_home
+from rothamsted.printable import markdown
 from rothamsted.tracking.registry.names import check_model, refuse_unknown_model
 
 if TYPE_CHECKING:  # what judges is imported when the command line has no mistake
@@ -35,8 +36,8 @@ def promote(arguments: Sequence[str]) -> int:
     """Judge the confirmed winners of a sweep by a policy, and move the champion where the verdict says so."""
     found = pairs(arguments, command="promote")
     sweep, policy_file = take(found, "sweep"), take(found, "policy")
-    dry_run = take_truth(found, "dry_run", "promote")
-    text = take(found, "replicates")
+    dry_run, allow_policy = (take_truth(found, key, "promote") for key in ("dry_run", "allow_policy"))
+    text, storage = take(found, "replicates"), take(found, "storage")
     n_replicates = None if text is None else take_number({"replicates": text}, "replicates", int, "promote")
     if sweep is None:
         raise UserError("rothamsted promote: which sweep? give sweep=NAME")
@@ -49,7 +50,7 @@ def promote(arguments: Sequence[str]) -> int:
     screen = screen_of(arguments, command="promote")
     console = screen.console
     place = Place(root=root, tracking_uri=uri, outer_run_id=tracking.current_run_id())
-    policy = policy_for(sweep, policy_file, root, uri=uri)
+    policy = policy_for(sweep, policy_file, root, uri=uri, allow_policy=allow_policy)
     outcome = promoting.promote(
         sweep,
         policy,
@@ -58,6 +59,7 @@ def promote(arguments: Sequence[str]) -> int:
         say=sayer(console),
         dry_run=dry_run,
         n_replicates=n_replicates,
+        storage=None if storage is None else search_at(storage, uri),
     )
     show_decision(outcome, uri, console)
     screen.give(dataclasses.asdict(outcome))
@@ -126,7 +128,7 @@ def registry(arguments: Sequence[str]) -> int:
     return 0
 
 
-def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> Policy:
+def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str, allow_policy: bool = False) -> Policy:
     """Return the policy that is named, else the one in registry/ that judges this sweep.
 
     Raises:
@@ -134,10 +136,10 @@ def policy_for(sweep: str, policy_file: str | None, root: Path, *, uri: str) -> 
         StoreError: No such sweep.
     """
     from rothamsted.analysis.find import find_last_stage
-    from rothamsted.promotion.judge.policy_file import find_policy, load_policy
+    from rothamsted.promotion.judge.policy_file import find_policy, load_judging, load_policy
 
     if policy_file is not None:
-        return load_policy(policy_file, root)
+        return load_judging(policy_file, root, allow_policy=allow_policy)
     staged = find_last_stage(sweep, uri=uri)
     study = staged.first.params.get("study") or staged.first.tags.get(tags.STUDY, "")
     return load_policy(find_policy(root, study, sweep=staged.name), root)
@@ -202,4 +204,4 @@ def _link_outer(uri: str, outcome: PromotionOutcome) -> None:
         recorder.log(outer, tags={tags.ROLE: "continuation", **own})
         link = tracking.run_path(outcome.experiment_id, outcome.sweep_run_id)
         decided = ", ".join(f"version {one.version} {one.decision}" for one in outcome.decided)
-        recorder.set_description(outer, f"Promotion to **{outcome.model}**: {decided}. [The sweep]({link})\n")
+        recorder.set_description(outer, f"Promotion to **{markdown(outcome.model)}**: {decided}. [The sweep]({link})\n")

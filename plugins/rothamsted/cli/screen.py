@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.cli.arguments import read_line
+from rothamsted.printable import console, printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,25 +32,23 @@ class Screen:
     @property
     def console(self) -> Console:
         """For words, tables and progress; NO_COLOR and pipes are respected."""
-        from rich.console import Console
-
         file = sys.stderr if self.is_json else sys.stdout
-        return Console(file=file, quiet=self.is_quiet, width=None if file.isatty() else WIDTH)
+        return console(file=file, quiet=self.is_quiet, width=None if file.isatty() else WIDTH)
 
     def say(self, *lines: str) -> None:
         """Print words, as they are, unless they are not wanted."""
         if not self.is_quiet:
-            print(*lines, sep="\n", file=sys.stderr if self.is_json else sys.stdout, flush=True)
+            print(*map(printable, lines), sep="\n", file=sys.stderr if self.is_json else sys.stdout, flush=True)
 
     def show(self, *lines: str) -> None:
         """Print a result for people: also with -q; with --json `give` prints it."""
         if not self.is_json:
-            print(*lines, sep="\n", flush=True)
+            print(*map(printable, lines), sep="\n", flush=True)
 
     def give(self, result: Any) -> None:
         """Print the result as one line of JSON, where JSON is wanted."""
         if self.is_json:
-            print(json.dumps(plain(result), ensure_ascii=False), flush=True)
+            print(printable_json(plain(result)), flush=True)
 
 
 def screen_of(arguments: Sequence[str], *, command: str) -> Screen:

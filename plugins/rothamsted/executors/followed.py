@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rothamsted.executors.crew import Death, Event
+from rothamsted.masking import masked
 
 POLL_SECONDS = 0.1
 MOST_EVENT_BYTES = 2**24  # a line that is longer is no event
@@ -140,7 +141,7 @@ class Followed:
 
     def _last_lines(self) -> str:
         lines = self._tail.decode("utf-8", errors="replace").splitlines()[-TAIL_LINES:]
-        return "\n".join(lines)
+        return masked("\n".join(lines))
 
 
 def _read_once(fd: int, take: Callable[[bytes], None]) -> bool:

@@ -12,13 +12,13 @@ import os
 import queue
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from rothamsted.errors import UserError
 from rothamsted.executors.crew import Death, Event, Job, find_entry
+from rothamsted.printable import traceback_of
 
 POLL_SECONDS = 0.2
 
@@ -135,7 +135,7 @@ class InProcessCrew:
         try:
             find_entry(self.job.entry)(**self.arguments, emit=emit, should_stop=worker.stop.is_set)
         except BaseException as error:  # nothing of it may be lost: the end of a thread is silent
-            code, last_lines = _status(error), traceback.format_exc()
+            code, last_lines = _status(error), traceback_of(error)
         finally:
             for name, value in before.items():
                 _set(name, value)

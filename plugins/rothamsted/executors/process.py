@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import logging
 import os
 import signal
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 from rothamsted.errors import UserError
 from rothamsted.executors.crew import find_entry
 from rothamsted.leaving import leave_at_the_end
+from rothamsted.printable import end_printably, error_line, log_printably
 
 
 class _Stop:
@@ -78,13 +78,14 @@ def main() -> int:
     job = json.loads(_first_line(tie))
     os.environ.update(job["environment"])  # a process that was started before its job was known lacks them
     threading.Thread(target=_leave_with_parent, args=(tie, stop, job["grace_seconds"]), daemon=True).start()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_printably()
+    end_printably()
     try:
         entry = find_entry(job["entry"])
         stop.begin()
         entry(**job["arguments"], emit=_Events(events).emit, should_stop=stop)
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

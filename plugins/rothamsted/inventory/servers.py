@@ -18,10 +18,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from rothamsted.errors import UserError
 
 HOST = "127.0.0.1"
+# Addresses of databases go to servers by their environment: everybody on a machine sees the arguments of a process.
+TRACKING = "MLFLOW_BACKEND_STORE_URI"
+STORAGE = "ROTHAMSTED_DASHBOARD_STORAGE"
 WAIT_SECONDS = 120.0  # until a server answers: it imports for seconds, on a busy machine for many
 LOOK_SECONDS = 0.2
 END_SECONDS = 5.0  # from asking a server to end until it is killed
@@ -51,16 +55,18 @@ class Server:
         return f"ended with status {self.process.returncode}: {lines[-1] if lines else 'it wrote nothing'}"
 
 
-def mlflow_command(uri: str, port: int) -> list[str]:
-    """The command that serves MLflow's UI on a tracking store."""
-    where = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "ui", *where]
+def mlflow_command(port: int) -> list[str]:
+    """The command that serves MLflow's UI on the tracking store that the variable TRACKING names."""
+    return [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
-def dashboard_command(storage: str, port: int) -> list[str]:
-    """The command that serves optuna-dashboard on a search database."""
-    program = "import sys; from optuna_dashboard._cli import main; sys.exit(main())"
-    return [sys.executable, "-c", program, storage, "--host", HOST, "--port", str(port)]
+def dashboard_command(port: int) -> list[str]:
+    """The command that serves optuna-dashboard on the search database that the variable STORAGE names."""
+    program = (
+        "import os, sys; from optuna_dashboard._cli import main; "
+        f"sys.argv.insert(1, os.environ[{STORAGE!r}]); sys.exit(main())"
+    )
+    return [sys.executable, "-c", program, "--host", HOST, "--port", str(port)]
 
 
 def free_port(wanted: int | None = None) -> int:
@@ -78,12 +84,15 @@ def free_port(wanted: int | None = None) -> int:
 
 
 @contextmanager
-def serving(commands: Mapping[str, Sequence[str]], ports: Mapping[str, int]) -> Iterator[list[Server]]:
+def serving(
+    commands: Mapping[str, Sequence[str]], ports: Mapping[str, int], variables: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[list[Server]]:
     """Servers that answer, as long as the block runs.
 
     Args:
         commands: name -> command.
         ports: name -> the port that the command says.
+        variables: of their environment, beside this process's.
 
     Raises:
         UserError: one ended at once, or did not answer in time.
@@ -92,7 +101,7 @@ def serving(commands: Mapping[str, Sequence[str]], ports: Mapping[str, int]) -> 
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rothamsted-open-")))
         servers = []
         for name, command in commands.items():
-            server = _start(name, command, ports[name], folder / f"{name}.log")
+            server = _start(name, command, ports[name], folder / f"{name}.log", variables)
             stack.callback(_end, server)
             servers.append(server)
         for server in servers:
@@ -113,8 +122,12 @@ def stay(servers: Sequence[Server], *, sleep: Callable[[float], None] = time.sle
         sleep(LOOK_SECONDS)
 
 
-def _start(name: str, command: Sequence[str], port: int, log: Path) -> Server:
-    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}  # eight processes that nobody needs
+def _start(name: str, command: Sequence[str], port: int, log: Path, variables: Mapping[str, str]) -> Server:
+    environment = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        **os.environ,
+        **variables,
+    }  # eight processes that nobody needs
     with log.open("wb") as file:
         process = subprocess.Popen(
             command,

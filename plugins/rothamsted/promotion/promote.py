@@ -25,6 +25,7 @@ from rothamsted.promotion.evidence.of_champion import (
 )
 from rothamsted.promotion.evidence.of_looks import read_look
 from rothamsted.promotion.evidence.of_sweep import Candidates, read_candidates
+from rothamsted.promotion.evidence.signature import check_signatures, signature_tag, signing_key
 from rothamsted.promotion.judge.earlier_verdicts import artifact_path, read_verdicts, verdict_tags, verdict_to_record
 from rothamsted.promotion.judge.limits import metrics_of
 from rothamsted.promotion.judge.policy import Policy
@@ -75,6 +76,7 @@ def promote(
     registry.check_reachable()
     n = _checked_replicates(n_replicates, policy)
     candidates = read_candidates(sweep, policy, uri=registry.tracking_uri)
+    check_signatures(registry, policy.model, signing_key(), say)
     _check_models(candidates.evidences, registry)
     for _ in range(MOST_ROUNDS):
         record = read_champion_record(registry, policy)
@@ -226,7 +228,8 @@ def _register(candidates: Candidates, judgement: Judgement, registry: ModelRegis
         entry = JudgedCandidate(
             version=version.version, evidence=evidence, compared=compared, verdict=verdict, recorded=recorded
         )
-        registry.tag_version(version.model, version.version, verdict_tags(recorded, verdict))
+        signed = signature_tag(recorded, version, signing_key())
+        registry.tag_version(version.model, version.version, {**verdict_tags(recorded, verdict), **signed})
         registry.describe_version(version.model, version.version, description(entry, judgement))
         entries.append(entry)
     return entries

@@ -11,6 +11,7 @@ from collections import Counter
 from rothamsted.analysis.replicates_words import conditional_words
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Analysis, ConditionSummary, Confirmed, Dataset, Luck, Phase
+from rothamsted.printable import markdown, without_bars
 from rothamsted.reporting.sections.tasks import task_words
 from rothamsted.reporting.sentences import LUCK_MEANING, luck_estimate, luck_words, with_interval
 from rothamsted.reporting.verdicts import verdict_of, verdict_words
@@ -32,9 +33,9 @@ def description(analysis: Analysis, *, picture: str = "") -> str:
     """
     dataset = analysis.dataset
     what = {"sweep": "Sweep", "contest": "Contest", "runs": "Runs of"}[dataset.kind]
-    lines = answer(analysis)
-    lines += [f"![{PICTURE_TEXT}]({picture})", ""] if picture else []
-    lines += [f"## {what} {dataset.name}", ""]
+    first = [markdown(line) for line in answer(analysis)]
+    first += [f"![{PICTURE_TEXT}]({picture})", ""] if picture else []
+    lines = [f"## {what} {dataset.name}", ""]
     lines += [dataset.question, ""] if dataset.question else []
     lines += [f"> {mark}" for mark in analysis.marks] + ([""] if analysis.marks else [])
     fresh = counts_text(dataset, "confirm")
@@ -51,7 +52,7 @@ def description(analysis: Analysis, *, picture: str = "") -> str:
         lines += _table(analysis)
     elif "confirmation" in dataset.design:
         lines += ["There is no best condition, so there is nothing to confirm."]
-    return "\n".join([*lines, ""])[:MOST_CHARACTERS]
+    return "\n".join([*first, *map(markdown, lines), ""])[:MOST_CHARACTERS]
 
 
 def answer(analysis: Analysis) -> list[str]:
@@ -112,7 +113,7 @@ def _contest(analysis: Analysis) -> list[str]:
     return [
         f"Given conditions on common seeds; {objective.metric}, to {objective.direction}.",
         "",
-        *(f"| {' | '.join(map(_cell, row))} |" for row in rows),
+        *(f"| {' | '.join(map(without_bars, row))} |" for row in rows),
     ]
 
 
@@ -222,15 +223,10 @@ def _table(analysis: Analysis) -> list[str]:
         f"Best conditions{first} by {analysis.over_words} {dataset.objective.metric} ({dataset.objective.direction})."
         + (optimistic if dataset.kind == "sweep" else ""),
         "",
-        *(f"| {' | '.join(map(_cell, row))} |" for row in [header, ["---"] * len(header), *rows]),
+        *(f"| {' | '.join(map(without_bars, row))} |" for row in [header, ["---"] * len(header), *rows]),
     ]
 
 
 def over_text(analysis: Analysis) -> str:
     """'median ', where another number than the mean stands for a condition; else empty."""
     return "" if analysis.over_words == "mean" else f"{analysis.over_words} "
-
-
-def _cell(text: str) -> str:
-    """Text that cannot end its cell."""
-    return text.replace("|", "\\|").replace("\n", " ")

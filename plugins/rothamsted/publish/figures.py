@@ -11,6 +11,7 @@ from rothamsted import tracking
 from rothamsted.analysis.only import matching, only
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import StoreError, UserError
+from rothamsted.publish.folder_names import folder_names
 from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, render_files
 
 PICTURES = ("samples", "pictures")  # folders of a run in which studies keep pictures
@@ -91,10 +92,12 @@ def copy_pictures(analysis: Analysis, folder: Path, *, uri: str) -> list[Written
         return []
     figures, contents = [], {}
     listed = [path for below in PICTURES for path in tracking.list_files(first.run_id, below, uri=uri)]
-    for path in (path for path in listed if path.endswith(".png")):
+    pictures = [path for path in listed if path.endswith(".png")]
+    named = folder_names([f"{dataset.name}-{path.removesuffix('.png')}" for path in pictures])
+    for path, name in zip(pictures, named.values(), strict=True):
         content = tracking.read_bytes(first.run_id, path, uri=uri)
         if content is not None:
-            target = folder / _file_name(f"{dataset.name}-{path.replace('/', '_')}")
+            target = folder / f"{name}.png"
             contents[target] = content
             text = f"{path} of a replicate of the best condition, number {first.condition}, seed {first.seed}."
             figures.append(WrittenFigure(plot=path, paths=(target,), text=text))

@@ -6,6 +6,7 @@ from rothamsted import tracking
 from rothamsted.analysis.analyze import ALL, QUICK, Settings, analyze
 from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.analysis.values import Analysis, Dataset
+from rothamsted.printable import markdown
 from rothamsted.publish.confirmed_metrics import write_confirmed_metrics
 from rothamsted.publish.confirmed_tables import confirmed_replicates_table
 from rothamsted.publish.dashboard_plots import attributes_of_study, attributes_of_trials, dashboard_plots
@@ -44,7 +45,7 @@ def publish_ended(
         on_study=attributes_of_study(analysis),
     )
     if confirmation is not None:
-        of = f"Fresh seeds for the best of sweep [{dataset.name}](/dashboard/studies/{queue.study_id}): "
+        of = f"Fresh seeds for the best of sweep [{markdown(dataset.name)}](/dashboard/studies/{queue.study_id}): "
         confirmation.describe(metric=metrics, note=f"{of}one trial a replicate.\n\n{text}")
     return analysis
 

@@ -1,28 +1,37 @@
-"""Names of conditions as names of folders: readable, different for different conditions, never outside."""
+"""Texts of others as names of files and folders: readable, different for different texts, never outside a folder."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
 
-MOST_LETTERS = 100  # of a name; file systems take 255 bytes
+MOST_BYTES = 180  # of a name; file systems take 255, with what is put behind it
 
 
 def folder_names(keys: Iterable[str]) -> dict[str, str]:
-    """A folder name for each key: itself where it is fit for one, else without what is not, and with a digest.
+    """A name for each key: itself where it is fit for one, else without what is not; told apart by a number.
 
     Names differ also where a file system takes A and a for one.
+
+    Example:
+        >>> folder_names(["a/b", "a?b", "..", "c"])
+        {'a/b': 'a_b-1', 'a?b': 'a_b-2', '..': 'condition', 'c': 'c'}
     """
-    keys = list(keys)
-    plain = {key: re.sub(r"[^\w.=-]+", "_", key).strip(".")[:MOST_LETTERS] for key in keys}
+    plain = {key: _cleaned(key) for key in keys}
     counts = Counter(name.casefold() for name in plain.values())
-    return {
-        key: name if name and counts[name.casefold()] == 1 else f"{name or 'condition'}-{_digest(key)}"
-        for key, name in plain.items()
-    }
+    taken = {name for name, n in counts.items() if n == 1}
+    names = {}
+    for key, name in plain.items():
+        number = 0
+        while counts[name.casefold()] > 1 and (number == 0 or f"{name}-{number}".casefold() in taken):
+            number += 1
+        names[key] = f"{name}-{number}" if number else name
+        taken.add(names[key].casefold())
+    return names
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:8]
+def _cleaned(key: str) -> str:
+    """Letters, digits and = - . alone; no dot at either end."""
+    name = re.sub(r"[^\w.=-]+", "_", key).encode("utf-8", "replace")[:MOST_BYTES].decode("utf-8", "ignore").strip(".")
+    return "condition" if name in ("", "_") else name

@@ -27,15 +27,16 @@ def write_named_plots(analysis: Analysis, folder: Path, names: Names) -> list[Wr
         StoreError: The folder cannot be written.
     """
     wanted = [(file, one, metric) for file, one in names.plots.items() for metric in one.metrics or (None,)]
+    stems = [file.replace(METRIC, names.of(metric or "")) for file, _, metric in wanted]
+    named = folder_names(stems)
     figures, contents = [], {}
-    for file, one, metric in wanted:
-        stem = file.replace(METRIC, names.of(metric or "").replace("/", "_"))
+    for stem, (_, one, metric) in zip(stems, wanted, strict=True):
         try:
             content = _drawn(analysis, one, metric)
         except NotApplicable as reason:
             figures.append(WrittenFigure(plot=stem, paths=(), text=str(reason)))
             continue
-        path = folder / FOLDER / f"{folder_names([stem])[stem]}.png"
+        path = folder / FOLDER / f"{named[stem]}.png"
         figures.append(WrittenFigure(plot=stem, paths=(path,), text=content.caption))
         contents[path] = content.files["png"]
     write_contents(folder / FOLDER, contents)

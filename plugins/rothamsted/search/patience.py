@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from rothamsted.errors import StoreError
+from rothamsted.search.storage_url import shown
 from rothamsted.tracking import failures
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Database:
     ) -> None:
         """`clock` gives seconds, `sleep` takes them."""
         self.engine = engine
-        self._place = engine.url.render_as_string(hide_password=True)
+        self._place = shown(engine.url)
         self._wait_seconds = wait_seconds
         self._clock = clock
         self._sleep = sleep

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.tracking.sql.connections import postgres_arguments
 
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
@@ -95,5 +96,5 @@ def is_sqlite_url(parsed: sa.engine.URL) -> bool:
 
 
 def shown(parsed: sa.engine.URL) -> str:
-    """The address as messages say it: without its password."""
-    return parsed.render_as_string(hide_password=True)
+    """The address as messages say it: without its password or token."""
+    return masked(parsed.render_as_string(hide_password=True))

@@ -5,7 +5,8 @@ from rothamsted.spec.grown import Begun, Growth, growth
 from rothamsted.spec.load import SWEEP_KEYS, from_resolved, load_sweep
 from rothamsted.spec.not_yet import NOT_YET, NotYet
 from rothamsted.spec.plan import Plan, most_workers, n_workers, plan
-from rothamsted.spec.resolved import PLACE_KEYS, difference, digest, resolved, seeds_of
+from rothamsted.spec.recorded import digest, recorded, secrets_of, with_secrets, without_secrets_in
+from rothamsted.spec.resolved import PLACE_KEYS, difference, resolved, seeds_of
 from rothamsted.spec.schema import (
     FILE_KEYS,
     Confirm,
@@ -54,6 +55,10 @@ __all__ = [
     "most_workers",
     "n_workers",
     "plan",
+    "recorded",
     "resolved",
+    "secrets_of",
     "seeds_of",
+    "with_secrets",
+    "without_secrets_in",
 ]

@@ -5,14 +5,14 @@ Finished replicates keep their meaning, or the change is refused. Nothing is rea
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rothamsted.catalog import SAMPLERS
 from rothamsted.spec.grown_space import SpaceGrowth, growth_of_space
-from rothamsted.spec.resolved import PLACE_KEYS, difference, resolved
+from rothamsted.spec.recorded import recorded
+from rothamsted.spec.resolved import PLACE_KEYS, difference
 from rothamsted.spec.schema import Sweep
 
 MAY_CHANGE = frozenset({*PLACE_KEYS, "promote", "timeout"})  # nothing that is measured depends on them
@@ -83,7 +83,7 @@ def growth(old: Sweep, new: Sweep, begun: Begun) -> Growth:
 
 
 def _plain(sweep: Sweep) -> dict[str, Any]:
-    return json.loads(json.dumps(resolved(sweep)))
+    return recorded(sweep)
 
 
 def _remarks(old: Sweep, of_space: SpaceGrowth, *, is_rescored: bool) -> list[str]:

@@ -40,6 +40,7 @@ from rothamsted.spec.parameters import (
 )
 from rothamsted.spec.parameters_file import PARAMETERS_FILE, OwnNames, add_parameters_file
 from rothamsted.spec.pruner import read_pruner
+from rothamsted.spec.recorded import check_unexposed
 from rothamsted.spec.rules import CheckCondition, check_conditions, check_rules
 from rothamsted.spec.rules_command import check_placeholders
 from rothamsted.spec.schema import FILE_KEYS, Sweep
@@ -127,6 +128,7 @@ def load_sweep(
         document = with_declared_directions(document, metrics_of(document.data["study"]), target.label)
     sweep = _validate(_with_values(document, read_domains(document, target)))
     check_rules(sweep, document)
+    check_unexposed(sweep, document)
     check_varied_fields(sweep, document, target)
     if check_condition is not None and sweep.study is not None:
         check_conditions(sweep, document, check_condition)

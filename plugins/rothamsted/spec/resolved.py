@@ -1,11 +1,10 @@
 """A sweep as plain values, and what has changed between two of them.
 
-Apart from loading: this is what is recorded, digested and compared when a sweep goes on.
+Apart from loading: this is what is compared when a sweep goes on; `recorded` is the part of it that is kept.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -51,12 +50,6 @@ def resolved(sweep: Sweep) -> dict[str, Any]:
             del plain["statistics"][key]  # a sweep that was recorded before there was this key reads the same
     plain["space"] = {name: domain_to_plain(domain) for name, domain in sweep.space.items()}
     return {key: plain[key] for key in FILE_KEYS if key in plain and not (key in LEFT_OUT and not plain[key])}
-
-
-def digest(sweep: Sweep) -> str:
-    """SHA-256 of the resolved sweep, in hex: equal digests, equal sweeps."""
-    text = json.dumps(resolved(sweep), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def seeds_of(sweep: Sweep) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from pydantic import BaseModel
 
 from rothamsted.errors import StudyError, UserError
+from rothamsted.printable import console, error_line, printable
 from rothamsted.records import Ending, Measured, Outcome, RunStatus
 from rothamsted.studies.artifacts import Contents, write_artifacts
 from rothamsted.studies.atomic import check_writable
@@ -79,7 +80,7 @@ def _train_each(study: Study, words: Sequence[str]) -> int:
 
 
 def _tell(error: UserError) -> int:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(error_line(error), file=sys.stderr)
     return USER_ERROR
 
 
@@ -104,7 +105,6 @@ def run_by_hand(
         UserError: missing data, an unreachable tracking store, a folder that cannot be written or that holds
             checkpoints of another config: all found before anything is created.
     """
-    from rich.console import Console
 
     options = options or ByHand()
     if options.is_mirrored:
@@ -115,7 +115,7 @@ def run_by_hand(
     data_digest = digest_of_data(study, config)  # before a run is opened: missing data leave nothing behind
     record = _open_record(study, config, options, data_digest, root or Path.cwd()) if options.is_saved else None
     try:
-        with Display(console=Console(), clock=time.perf_counter) as display:
+        with Display(console=console(), clock=time.perf_counter) as display:
             _announce(display, record)
             event_file = _event_file(study, config, options, record)
             files = _Files(record, _running_exports(options, config), event_file)
@@ -285,7 +285,7 @@ def _close(options: ByHand, record: RunRecord | None, ending: Ending, display: D
 
 def _tell_stopping(signal_name: str) -> None:
     message = f"{signal_name}: stopping after the next measurement; once more to stop at once"
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 def _exit_status(ending: Ending, request: StopRequest) -> int:
@@ -294,7 +294,7 @@ def _exit_status(ending: Ending, request: StopRequest) -> int:
     if ending.outcome is not Outcome.FAILED:
         return 0
     if ending.is_user_error:
-        print(f"error: {ending.reason}", file=sys.stderr)
+        print(error_line(ending.reason), file=sys.stderr)
         return USER_ERROR
-    print(ending.traceback or f"error: {ending.reason}", file=sys.stderr)
+    print(printable(ending.traceback) or error_line(ending.reason), file=sys.stderr)
     return FAILURE

@@ -5,8 +5,6 @@ It sees a history and writes files, while a run goes on and at its end, and know
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +15,7 @@ from typing import Any, final
 from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
+from rothamsted.printable import csv_text
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.studies.atomic import write_atomically
 from rothamsted.studies.contract import RESERVED_METRICS
@@ -163,9 +162,7 @@ def _line(measured: Measured, columns: Sequence[str]) -> str:
 
 
 def _row(values: Sequence[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
+    return csv_text([map(str, values)])
 
 
 def _json_of_metrics(history: Sequence[Measured]) -> dict[str, bytes]:

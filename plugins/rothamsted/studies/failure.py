@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Any
 
 from rothamsted.errors import UserError, raised
+from rothamsted.masking import masked
+from rothamsted.printable import traceback_of
 from rothamsted.studies.contract import Study
 
 _ENGINE = str(Path(__file__).parent.parent)
@@ -19,7 +21,7 @@ def failure_of(error: BaseException, study: Study) -> dict[str, Any]:
     Of a function the traceback begins in the user's own code, and the reason ends with the file and the line.
     """
     is_user_error = isinstance(error, study.user_errors)
-    text = " ".join(str(error).split())
+    text = masked(" ".join(str(error).split()))
     reason = text if is_user_error else raised(error)
     if study.function is None:
         return {"reason": reason, "traceback": traceback_text(error), "is_user_error": is_user_error}
@@ -35,7 +37,7 @@ def failure_of(error: BaseException, study: Study) -> dict[str, Any]:
 
 def traceback_text(error: BaseException) -> str:
     """The traceback as Python prints it."""
-    return "".join(traceback.format_exception(error))
+    return traceback_of(error)
 
 
 def _without_engine(trace: TracebackType | None) -> TracebackType | None:

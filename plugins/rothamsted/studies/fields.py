@@ -18,6 +18,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from rothamsted.errors import StudyError
+from rothamsted.printable import printable
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -126,7 +127,7 @@ def in_own_names(config_type: type[BaseModel], data: Mapping[str, Any], *, place
             return None  # what is missing may be given elsewhere
         raise StudyError(f"{place}{describe(config_type, error)}") from error
     for one in said:
-        print(f"note: {place}{one.message}", file=sys.stderr)
+        print(printable(f"note: {place}{one.message}"), file=sys.stderr)
     return config.model_dump(mode="json", exclude_unset=True)
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rothamsted import tags
+from rothamsted.masking import MASK, masked
 from rothamsted.studies.contract import Study
+
+VARIABLES = ("execution.environment", "execution.runtime_env")  # keys of a sweep that hold variables
 
 
 def source_tags(root: Path) -> dict[str, str]:
@@ -23,7 +26,7 @@ def source_tags(root: Path) -> dict[str, str]:
     """
     from rothamsted.tracking import git_commit  # imports MLflow: only where a run is written
 
-    found = {"mlflow.source.name": " ".join(sys.orig_argv[1:])[:500], "mlflow.source.type": "LOCAL"}
+    found = {"mlflow.source.name": command_line(sys.orig_argv[1:])[:500], "mlflow.source.type": "LOCAL"}
     if user := _user():
         found["mlflow.user"] = user
     if code := git_commit(root):
@@ -31,6 +34,22 @@ def source_tags(root: Path) -> dict[str, str]:
         found["mlflow.source.git.commit"] = commit
         found["rothamsted.git_dirty"] = str(is_dirty).lower()
     return found
+
+
+def command_line(words: Sequence[str]) -> str:
+    """A command as it is recorded: without passwords, tokens and the values of variables.
+
+    Example:
+        >>> command_line(["sweep", "a.yaml", "execution.environment.KEY=abc", "storage=postgresql://me:pw@host/db"])
+        'sweep a.yaml execution.environment.KEY=*** storage=postgresql://me:***@host/db'
+    """
+    said, hides = [], False
+    for word in words:
+        key, separator, _ = word.partition("=")
+        is_variable = key.lstrip("-").startswith(VARIABLES)
+        said.append(MASK if hides else f"{key}={MASK}" if is_variable and separator else masked(word))
+        hides = is_variable and not separator  # --execution.environment VALUE
+    return " ".join(said)
 
 
 def study_tags(study: Study, data_digest: str | None) -> dict[str, str]:

@@ -17,6 +17,7 @@ from rothamsted.errors import SpecError
 from rothamsted.foreign.command_line import CommandLine, open_command
 from rothamsted.foreign.pool import Pool
 from rothamsted.foreign.process import Launch, Running, start
+from rothamsted.masking import MASK
 from rothamsted.metric import Metric
 from rothamsted.spec import Sweep
 
@@ -94,6 +95,21 @@ def checked_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
     for _, condition in [*sweep.search_space.probes()] or [("", {})]:
         study.project.check(parameters_of(sweep, condition, seed))
     return study
+
+
+def check_variables(sweep: Sweep, environment: Mapping[str, str] | None = None) -> None:
+    """Refuse a worker that does not know a variable of the sweep: recorded are the names alone.
+
+    Raises:
+        SpecError: names the first one.
+    """
+    here = os.environ if environment is None else environment
+    for name, value in sweep.execution.environment.items():
+        if value == MASK and name not in here:
+            raise SpecError(
+                f"sweep {sweep.name}: execution.environment: the value of {name} is not recorded; "
+                f"set {name} in the environment of this worker"
+            )
 
 
 def prepare_environment(sweep: Sweep, study: object, say: Callable[[str], None]) -> None:
@@ -206,4 +222,5 @@ class Starter:
             self._pool.close()
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        return {**os.environ, **self.sweep.execution.environment, **variables}
+        given = {name: value for name, value in self.sweep.execution.environment.items() if value != MASK}
+        return {**os.environ, **given, **variables}  # what is not recorded is in the environment of a worker by hand

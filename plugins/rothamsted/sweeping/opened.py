@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,7 +20,7 @@ from rothamsted.records import DatasetUsed, RunStatus
 from rothamsted.search import Queue, find_search, open_queue
 from rothamsted.search.sql.named import unstarted
 from rothamsted.search.sweep_lease import SweepLease
-from rothamsted.spec import Sweep, from_resolved
+from rothamsted.spec import Sweep, from_resolved, with_secrets
 from rothamsted.studies import Study, set_fields
 from rothamsted.sweeping.foreign_study import ForeignStudy, parameters_of
 from rothamsted.sweeping.stage import EarlierStage, first_stage, keeps_states, monitored
@@ -215,8 +215,17 @@ def open_started(
     root: Path,
     find_target: Callable[[Sweep], Study | ForeignStudy],
     tracking_uri: str,
+    secrets: Mapping[str, Any] = MappingProxyType({}),
 ) -> Opened:
     """Open a sweep that was started before, from its name and storage alone: as a worker does.
+
+    Args:
+        name: of the sweep.
+        storage: database URL of its search: the recorded one has no password.
+        root: of the project.
+        find_target: finds what it trains.
+        tracking_uri: where its record is.
+        secrets: what is not recorded of it, see `rothamsted.spec.recorded`.
 
     Raises:
         StoreError: there is no sweep of this name in the storage.
@@ -229,7 +238,7 @@ def open_started(
         raise StoreError(f"'{name}' is the confirmation of sweep '{of}', whose workers do both; write --sweep {of}")
     if tags.RUN_ID not in record.attributes:
         raise StoreError(f"sweep '{name}' is only just being started; give the same command again")
-    whole = from_resolved({**record.spec, "storage": storage})
+    whole = from_resolved(with_secrets({**record.spec, "storage": storage}, secrets))
     sweep, study = first_stage(whole), with_rows(find_target(whole), record.attributes.get(tags.ROWS, {}))
     stage = record.attributes.get(tags.STAGE)
     queue = queue_of(sweep)

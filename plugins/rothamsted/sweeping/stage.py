@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rothamsted.spec import Sweep, from_resolved, resolved
+from rothamsted.spec import Sweep, from_resolved, recorded, resolved
 from rothamsted.spec.field_types import misfit
 from rothamsted.studies import Study, field_types, set_fields
 
@@ -35,7 +35,7 @@ class EarlierStage:
     def as_kept(self) -> dict[str, Any]:
         """As the search of the next stage keeps it."""
         values = {"run_id": self.run_id, "trials": list(self.trials), "left_states": self.left_states}
-        return {"sweep": resolved(self.sweep), **values}
+        return {"sweep": recorded(self.sweep), **values}
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> EarlierStage:

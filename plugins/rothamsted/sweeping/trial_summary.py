@@ -19,6 +19,7 @@ from rothamsted.analysis.race_words import race_note
 from rothamsted.analysis.told_replicates import as_told
 from rothamsted.analysis.values import Replicate
 from rothamsted.metric import TEST_PREFIX, Metric, declared
+from rothamsted.printable import markdown
 from rothamsted.recordable import recordable
 from rothamsted.records import Ending, Measured, MetricPoint, Outcome, RunStatus
 from rothamsted.search import Told
@@ -219,7 +220,7 @@ def _note(result: Mapping[str, Any], sweep: Sweep, link: str, race: str) -> str:
     parts += [f"replicates: {counts}"]
     parts += [f"race: {race}"] if race else []
     parts += [spoiled] if (spoiled := race_note(race)) else []
-    return "\n\n".join([*parts, f"[its run in MLflow]({link})\n"])
+    return "\n\n".join([*map(markdown, parts), f"[its run in MLflow]({link})\n"])
 
 
 def _finite(value: float) -> float | None:

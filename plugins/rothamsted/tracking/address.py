@@ -14,7 +14,7 @@ from urllib.request import pathname2url
 
 from rothamsted import places
 from rothamsted.errors import StoreError
-from rothamsted.tracking.failures import without_password
+from rothamsted.masking import masked, without_secrets
 
 DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
 UI_URL = "MLFLOW_UI_URL"  # environment: where the user's MLflow UI is, with host and port
@@ -55,7 +55,7 @@ def sweep_path(experiment_id: str, run_id: str) -> str:
 def ui_address(uri: str) -> str:
     """Return where the MLflow UI of a store is: MLFLOW_UI_URL, else the store's server, else MLflow's default."""
     is_server = uri.startswith(("http://", "https://"))
-    return os.environ.get(UI_URL, "").rstrip("/") or (without_password(uri).rstrip("/") if is_server else DEFAULT_UI)
+    return without_secrets(os.environ.get(UI_URL) or (uri if is_server else DEFAULT_UI)).rstrip("/")
 
 
 def run_link(uri: str, experiment_id: str, run_id: str) -> str:
@@ -74,11 +74,11 @@ def ui_command(uri: str) -> str:
     It listens where MLFLOW_UI_URL says.
     """
     if uri.startswith(("http://", "https://")):
-        return f"python -m webbrowser {shlex.quote(without_password(uri))}"
+        return f"python -m webbrowser {shlex.quote(without_secrets(uri))}"
     path = sqlite_path(uri)
     if path is not None:  # absolute, so that the command works from any folder
         uri = f"sqlite:///{path.absolute()}"
-    return f"mlflow ui --backend-store-uri {shlex.quote(without_password(uri))}{_listening()}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(masked(uri))}{_listening()}"
 
 
 def _listening() -> str:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.recordable import MAX_PARAM, MAX_STEP, MAX_TAG, name_fault, text_fault
 from rothamsted.records import MetricPoint
 
@@ -51,8 +52,8 @@ def checked_param(key: str, value: Any) -> str:
 
 
 def checked_tag(key: str, value: Any) -> str:
-    """Return the text that MLflow keeps for the value of a tag."""
-    return _checked_text("tag", key, value)
+    """Return the text that MLflow keeps for the value of a tag: without the secrets of addresses."""
+    return _checked_text("tag", key, masked(value) if isinstance(value, str) else value)
 
 
 def checked_run_name(name: str) -> str:

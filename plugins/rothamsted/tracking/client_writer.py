@@ -22,11 +22,12 @@ from mlflow.utils.validation import (
 
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.tracking.batch import Batch, Fence, RunOpening, Waiting
 from rothamsted.tracking.checked import restored
 from rothamsted.tracking.entities import put_dataset
-from rothamsted.tracking.failures import store_error, without_password
+from rothamsted.tracking.failures import store_error
 from rothamsted.tracking.server_says import listen_to
 
 _T = TypeVar("_T")
@@ -53,7 +54,7 @@ class ClientWriter:
     """
 
     def __init__(self, uri: str) -> None:
-        self.place = without_password(uri)
+        self.place = masked(uri)
         listen_to(uri)
         self.client = MlflowClient(uri)
         self._known: dict[str, _Known] = {}  # by run, until it ends

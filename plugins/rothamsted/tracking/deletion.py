@@ -27,8 +27,9 @@ from mlflow.utils.uri import is_local_uri
 
 from rothamsted import tags
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.tracking.experiment import SHARED_VIEW
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.reader import find_runs
 from rothamsted.tracking.registry.registered import open_registry
 from rothamsted.tracking.retrying import reading
@@ -80,7 +81,7 @@ def find_family(roots: Collection[str], names: Collection[str], *, uri: str) -> 
     """
     is_sql = not why_not_sql(uri)
     if is_sql:
-        found = reading(f"{without_password(uri)}: cannot read runs", lambda: _from_sql(uri, set(roots)))
+        found = reading(f"{masked(uri)}: cannot read runs", lambda: _from_sql(uri, set(roots)))
     else:
         found = _from_client(uri, set(roots), names)
     run_ids, folders, model_ids = found

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Any
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 
 _LONGEST = 300
 _FIRST_SERVER_ERROR = 500  # HTTP: below it, asking again gives the same answer
 _TOO_MANY = 429  # HTTP: requests, for now
-_PASSWORD = re.compile(r"(://[^:/@\s]+):[^@\s]+@")
 
 
 class StoreAwayError(StoreError):
@@ -84,7 +83,7 @@ def one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     text = lines[0] if lines else type(cause).__name__
     text = text.split("[SQL:")[0].split("(Background on this error")[0].strip()
-    return without_password(text)[:_LONGEST]
+    return masked(text)[:_LONGEST]
 
 
 def last_cause(error: BaseException) -> str:
@@ -93,8 +92,3 @@ def last_cause(error: BaseException) -> str:
     while (inner := seen.__cause__ or seen.__context__) is not None:
         seen = inner
     return one_line(seen)
-
-
-def without_password(uri: str) -> str:
-    """Return a URI, or a text with URIs in it, with passwords starred out."""
-    return _PASSWORD.sub(r"\1:***@", uri)

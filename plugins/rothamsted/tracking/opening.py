@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 from rothamsted import places
+from rothamsted.masking import masked
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
-from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.kept_back import FOLDER, KeptBack
 from rothamsted.tracking.reach import check_reachable
 from rothamsted.tracking.recorder import Recorder
@@ -42,7 +42,7 @@ def open_recorder(
         sleep: Waits so many seconds.
     """
     uri = tracking_uri or current_tracking_uri()
-    place, is_server = without_password(uri), uri.startswith(("http://", "https://"))
+    place, is_server = masked(uri), uri.startswith(("http://", "https://"))
     wait = wait_seconds if wait_seconds is not None else SERVER_WAIT_SECONDS if is_server else WAIT_SECONDS
     retrying = Retrying(wait_seconds=wait, clock=clock, sleep=sleep, jitter=random.random, place=place)
     reason = why_not_sql(uri)
@@ -76,6 +76,6 @@ def deliver_left(uri: str) -> None:
     Raises:
         StoreError: it is away.
     """
-    if uri.startswith(("http://", "https://")) and KeptBack(places.home(uri) / FOLDER, without_password(uri)).has_left:
+    if uri.startswith(("http://", "https://")) and KeptBack(places.home(uri) / FOLDER, masked(uri)).has_left:
         with open_recorder(uri) as recorder:
             recorder.flush()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rothamsted import places
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.tracking.checked import checked_param
 from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID, existing, refused
-from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.reader import FoundRun, find_run
 from rothamsted.tracking.sql.schema import is_empty
 
@@ -69,7 +69,7 @@ def project_address(run_id: str | None, *, uri: str) -> str:
         uri: of the tracking store.
     """
     found = None if run_id is None else find_run(run_id, uri=uri)
-    given = "" if found is None else without_password(found.tags.get("mlflow.source.name", ""))
+    given = "" if found is None else masked(found.tags.get("mlflow.source.name", ""))
     if "://" in given or BY_SSH.match(given):
         return given
     is_elsewhere = Path(given).is_absolute() and places.command_folder().resolve() != Path.cwd().resolve()

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.tracking.address import sqlite_path
-from rothamsted.tracking.failures import StoreAwayError, last_cause, one_line, without_password
+from rothamsted.tracking.failures import StoreAwayError, last_cause, one_line
 from rothamsted.tracking.sql.schema import ANY_EXPERIMENT, complaint, is_cut_off, read_revision
 
 _TIMEOUT_SECONDS = 5  # for a connection, and for a database
@@ -45,7 +46,7 @@ def check_reachable(uri: str) -> None:
     elif scheme in ("", "file"):
         _check_files(uri)
     elif kind not in ("mysql", "mssql", "databricks"):
-        raise StoreError(f"tracking URI {without_password(uri)}: {scheme!r} is no kind of store; use {_SCHEMES}")
+        raise StoreError(f"tracking URI {masked(uri)}: {scheme!r} is no kind of store; use {_SCHEMES}")
 
 
 def _check_sqlite(uri: str) -> None:
@@ -78,7 +79,7 @@ def _check_sqlite(uri: str) -> None:
 
 
 def _check_postgresql(uri: str) -> None:
-    place = without_password(uri)
+    place = masked(uri)
     try:
         engine = sa.create_engine(uri, poolclass=sa.NullPool, connect_args={"connect_timeout": _TIMEOUT_SECONDS})
         with engine.connect() as connection:
@@ -101,7 +102,7 @@ def _check_server(uri: str) -> None:
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
-    place = without_password(uri)
+    place = masked(uri)
     try:
         response: Any = http_request(
             get_default_host_creds(uri),

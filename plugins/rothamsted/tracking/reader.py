@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.records import MetricPoint
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.checked import restored
-from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.found import FoundRun as FoundRun
 from rothamsted.tracking.retrying import reading
 from rothamsted.tracking.sql import runs as sql_runs
@@ -46,7 +46,7 @@ def find_runs(
         limit: Stop after so many.
     """
     uri = uri or tracking_uri()
-    what = f"{without_password(uri)}: cannot search runs"
+    what = f"{masked(uri)}: cannot search runs"
     if is_empty(uri):
         return []
     if why_not_sql(uri) is None:
@@ -76,7 +76,7 @@ def states_of_runs(experiment_id: str, sweep: str, *, uri: str) -> str:
     """
     of_sweep = {names.SWEEP: sweep}
     if not is_empty(uri) and why_not_sql(uri) is None:
-        what = f"{without_password(uri)}: cannot search runs"
+        what = f"{masked(uri)}: cannot search runs"
         rows = reading(what, lambda: sql_runs.states_with(uri, of_sweep, names.ROLE, experiment_id=experiment_id))
     else:
         found = find_runs([experiment_id], of_sweep, uri=uri)
@@ -88,7 +88,7 @@ def states_of_runs(experiment_id: str, sweep: str, *, uri: str) -> str:
 def find_run(run_id: str, *, uri: str | None = None) -> FoundRun | None:
     """Return the run of this id; None where there is none, or it is deleted."""
     uri = uri or tracking_uri()
-    what = f"{without_password(uri)}: cannot read run {run_id}"
+    what = f"{masked(uri)}: cannot read run {run_id}"
     if is_empty(uri):
         return None
     if why_not_sql(uri) is None:
@@ -116,7 +116,7 @@ def find_experiment(name: str, *, uri: str | None = None) -> str:
         StoreError: there is none of this name; the message names those that exist.
     """
     uri = uri or tracking_uri()
-    place = without_password(uri)
+    place = masked(uri)
     what = f"{place}: cannot read experiments"
     if is_empty(uri):
         raise StoreError(f"{place}: no experiment called {name!r}; there are no runs here yet")
@@ -179,7 +179,7 @@ def _history_from_client(
 
 def _client(uri: str | None) -> tuple[MlflowClient, str]:
     uri = uri or tracking_uri()
-    return client_of(uri), without_password(uri)
+    return client_of(uri), masked(uri)
 
 
 def _all_experiments(client: MlflowClient) -> list[str]:

@@ -19,8 +19,9 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.tracking.batch import Batch, Writer
-from rothamsted.tracking.failures import is_of_mlflow, is_of_requests, one_line, store_error, without_password
+from rothamsted.tracking.failures import is_of_mlflow, is_of_requests, one_line, store_error
 from rothamsted.tracking.retrying import Retrying
 from rothamsted.tracking.sql.runs import artifact_uri
 from rothamsted.tracking.sql.schema import client_of, is_empty, why_not_sql
@@ -93,7 +94,7 @@ def read_text(run_id: str, path: str, *, uri: str) -> str | None:
 
 def read_bytes(run_id: str, path: str, *, uri: str) -> bytes | None:
     """Return an artifact of a run as it is; None where there is none under this path."""
-    return Retrying(jitter=random.random, place=without_password(uri)).until_done(lambda: _read(run_id, path, uri))
+    return Retrying(jitter=random.random, place=masked(uri)).until_done(lambda: _read(run_id, path, uri))
 
 
 def _read(run_id: str, path: str, uri: str) -> bytes | None:
@@ -114,7 +115,7 @@ def _read(run_id: str, path: str, uri: str) -> bytes | None:
 
 def list_files(run_id: str, folder: str, *, uri: str) -> list[str]:
     """Return the paths of the artifacts in a folder of a run, sorted; empty where there is no such folder."""
-    return Retrying(jitter=random.random, place=without_password(uri)).until_done(lambda: _list(run_id, folder, uri))
+    return Retrying(jitter=random.random, place=masked(uri)).until_done(lambda: _list(run_id, folder, uri))
 
 
 def _list(run_id: str, folder: str, uri: str) -> list[str]:

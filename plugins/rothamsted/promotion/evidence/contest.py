@@ -119,6 +119,8 @@ def judge(
         _check_reduce(candidates, record)
     verdicts = decide(compared, champion, policy, is_paired=is_paired, looks=looks)
     why = () if is_paired or champion is None else _why_not_trained(meeting, contest)
+    if policy.is_from_outside:
+        why = (*why, f"Judged by a policy from outside registry/: {policy.file}.")
     return Judgement(
         meeting=meeting if is_paired else replace(meeting, name="", seeds=()),
         verdicts=tuple(replace(verdict, reasons=(*verdict.reasons, *why)) for verdict in verdicts),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rothamsted.errors import PromotionError
 from rothamsted.promotion.judge.policy import Policy
-from rothamsted.promotion.judge.policy_file import load_policy
+from rothamsted.promotion.judge.policy_file import load_judging
 from rothamsted.spec import Sweep
 
 
@@ -21,7 +21,7 @@ def policy_of(sweep: Sweep, root: Path) -> Policy | None:
     """
     if sweep.promote is None:
         return None
-    policy = load_policy(sweep.promote, root)
+    policy = load_judging(sweep.promote, root)
     check_sweep(sweep, policy, names=(sweep.name,))
     return policy
 

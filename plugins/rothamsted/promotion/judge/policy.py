@@ -180,6 +180,11 @@ class Policy(BaseModel):
         return policy
 
     @property
+    def is_from_outside(self) -> bool:
+        """Whether it was read from a file that does not lie in registry/."""
+        return bool(self._file) and not self._file.startswith("registry/")
+
+    @property
     def file(self) -> str:
         """The file that it was read from, relative to the project's root; empty for one made in a program."""
         return self._file

@@ -45,6 +45,21 @@ def load_policy(path: str | Path, root: Path) -> Policy:
     return policy.read_from(_below(path, root))
 
 
+def load_judging(path: str | Path, root: Path, *, allow_policy: bool = False) -> Policy:
+    """Read the policy file that is to judge: of registry/, whose files a team has agreed on, unless others are allowed.
+
+    Raises:
+        SpecError: as `load_policy`; or it lies elsewhere.
+    """
+    policy = load_policy(path, root)
+    if policy.is_from_outside and not allow_policy:
+        raise SpecError(
+            f"{path}: lies outside {FOLDER}/, where the policies lie that a team has agreed on; move it there, or give "
+            "promote allow_policy=true, and the verdict says so"
+        )
+    return policy
+
+
 def find_policy(root: Path, study: str, *, sweep: str = "") -> Path:
     """The policy that judges a sweep: the one that names it, else the one of its study.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rothamsted.analysis.read_promotions import FOLDER
 from rothamsted.metric import TEST_PREFIX
+from rothamsted.printable import markdown, without_bars
 from rothamsted.promotion.evidence.contest import Judgement
 from rothamsted.promotion.evidence.of_champion import evidence_key
 from rothamsted.promotion.evidence.of_sweep import Candidates
@@ -82,7 +83,8 @@ def when(at_ms: int) -> str:
 
 def _body(entry: JudgedCandidate, judgement: Judgement) -> list[str]:
     verdict, evidence = entry.verdict, entry.evidence
-    lines = [f"`{evidence.label}`", "", *(f"- {reason}" for reason in verdict.reasons), ""]
+    label = markdown(evidence.label).replace("`", "'")
+    lines = [f"`{label}`", "", *(f"- {markdown(reason)}" for reason in verdict.reasons), ""]
     rows = [
         ("judged", when(entry.recorded.at_ms)),
         ("compared with", f"version {verdict.compared_with}" if verdict.compared_with else "nothing"),
@@ -126,7 +128,7 @@ def _seeds(seeds: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return without_bars(markdown(text))
 
 
 def _evidence_json(evidence: Evidence) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from rich.markup import escape
 from rich.table import Table
 
+from rothamsted.promotion.evidence.signature import Signature, signatures_on, signing_key
 from rothamsted.promotion.judge.earlier_verdicts import RecordedVerdict, read_verdicts
 from rothamsted.promotion.judge.policy import Aliases
 from rothamsted.promotion.ledger.changes import ChampionChange, read_changes, took_effect
@@ -38,6 +39,7 @@ class VersionHistory:
     sweep: str
     aliases: tuple[str, ...]
     terms: tuple[ChampionTerm, ...]
+    signatures: tuple[Signature, ...] = ()  # one a verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +65,12 @@ def history(model: str, *, registry: ModelRegistry, aliases: Aliases) -> ModelHi
     champion = found.aliases.get(aliases.champion)
     effective = took_effect(entries, champion)
     made = [entry for entry, was_made in zip(entries, effective, strict=True) if was_made]
-    rows = [_row(version, found.aliases, _terms(made, version.version, champion)) for version in versions]
+    key = signing_key()
+    rows = [_row(version, found.aliases, _terms(made, version.version, champion), key) for version in versions]
     begun = [entry for entry, was_made in zip(entries, effective, strict=True) if not was_made]
     marks = [*_marks(made, champion, aliases), *(_unmade(entry) for entry in begun), *_unmoved(rows)]
+    signatures = [one for row in rows for one in row.signatures]
+    marks += [one.said for one in signatures if key or one.state == "not checked"]
     return ModelHistory(model=model, rows=tuple(rows), changes=tuple(made), marks=tuple(marks))
 
 
@@ -103,7 +108,7 @@ def changes_table(told: ModelHistory) -> Table:
     return table
 
 
-def _row(version: FoundVersion, aliases: Mapping[str, str], terms: Sequence[ChampionTerm]) -> VersionHistory:
+def _row(version: FoundVersion, aliases: Mapping[str, str], terms: Sequence[ChampionTerm], key: str) -> VersionHistory:
     names = sorted(alias for alias, number in aliases.items() if number == version.version)
     return VersionHistory(
         version=version.version,
@@ -112,6 +117,7 @@ def _row(version: FoundVersion, aliases: Mapping[str, str], terms: Sequence[Cham
         sweep=version.tags.get("rothamsted.sweep", ""),
         aliases=tuple(names),
         terms=tuple(terms),
+        signatures=signatures_on(version, key),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +12,7 @@ import numpy as np
 
 from rothamsted.analysis.left_out import left_out_words, over_words
 from rothamsted.analysis.values import Analysis, Condition, ConditionSummary, Dataset, LevelMean
+from rothamsted.printable import csv_text
 from rothamsted.statistics.centres import statistic_of
 
 STATISTICS = ("mean", "sd", "sem", "median", "iqm", "min", "max")
@@ -34,11 +33,7 @@ class Table:
 
 def to_csv(table: Table) -> str:
     """Write a table as CSV: numbers with all their digits, nothing where a value is missing."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows([_csv_cell(value) for value in row] for row in table.rows)
-    return buffer.getvalue()
+    return csv_text([table.columns, *([_csv_cell(value) for value in row] for row in table.rows)])
 
 
 def conditions_table(analysis: Analysis) -> Table:
@@ -302,7 +297,7 @@ def _short_cells(summary: ConditionSummary) -> tuple[Any, ...]:
     return tuple(known.get(name, math.nan) for name in OTHER_COLUMNS)
 
 
-def _csv_cell(value: Any) -> Any:
+def _csv_cell(value: Any) -> str:
     """Return a value as CSV holds it: NaN and None as nothing, true and false as YAML spells them."""
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"

@@ -9,7 +9,7 @@ from rothamsted import places
 from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import EarlyWorkers, Job, LocalExecutor
 from rothamsted.executors.crew import GRACE_SECONDS
-from rothamsted.spec import Sweep, most_workers, n_workers
+from rothamsted.spec import Sweep, most_workers, n_workers, secrets_of
 from rothamsted.spec.schema import CLUSTER_KEYS, DEVICE_KEYS
 
 ENTRY = "rothamsted.sweeping.worker.entry:work"  # by name: the coordinator knows no worker
@@ -26,6 +26,7 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, uses_gpu: bo
         function: where a worker reads the study's function; None: it finds the study as the sweep names it.
     """
     arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
+    arguments |= {"secrets": secrets} if (secrets := secrets_of(sweep)) else {}
     arguments |= {} if function is None else {"function": function}
     return Job(
         entry=ENTRY,

@@ -24,6 +24,7 @@ from rothamsted.analysis.told_replicates import told_outcomes
 from rothamsted.analysis.typed import short
 from rothamsted.analysis.values import Dataset
 from rothamsted.metric import Metric, declared
+from rothamsted.printable import printable
 from rothamsted.records import Outcome
 from rothamsted.search import ToldTrial
 from rothamsted.spec import Sweep
@@ -153,7 +154,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line above the live block."""
-        self.console.print(Text(text), soft_wrap=True)
+        self.console.print(Text(printable(text)), soft_wrap=True)
 
     def close(self) -> None:
         """End the live block and leave its last state on the screen."""
@@ -191,7 +192,7 @@ class Progress:
             parts.append("confirming on fresh seeds")
         elif self.race is not None:
             parts.append(_race(self.race))
-        return Text("\n  ".join([" | ".join(parts), *self._best_line()]))
+        return Text(printable("\n  ".join([" | ".join(parts), *self._best_line()])))
 
     def _best_line(self) -> list[str]:
         if self.best is None or not self.names_best:

@@ -16,7 +16,7 @@ from rothamsted.errors import ResumeError, SpecError, StoreError, StudyError
 from rothamsted.mlproject import find_root
 from rothamsted.search import SearchRecord
 from rothamsted.space import among, identity
-from rothamsted.spec import PLACE_KEYS, Execution, Growth, Objective, Sweep, difference, from_resolved, resolved
+from rothamsted.spec import PLACE_KEYS, Execution, Growth, Objective, Sweep, difference, from_resolved, recorded
 from rothamsted.studies import Study, digest_of_data, find, rows_of_shares, set_fields
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.open.asked import Asked, ask_stores, started_record
@@ -131,7 +131,7 @@ def _plain(
     sweep: Sweep, conditions: Sequence[Config], labels: Sequence[str], data_digest: str | None
 ) -> dict[str, Any]:
     """What must be the same when it goes on, as JSON holds it."""
-    spec = {key: value for key, value in resolved(sweep).items() if key not in PLACE_KEYS}
+    spec = {key: value for key, value in recorded(sweep).items() if key not in PLACE_KEYS}
     given = {"contestants": list(conditions), "labels": list(labels), "data_digest": data_digest}
     return json.loads(json.dumps({**spec, **given}))
 

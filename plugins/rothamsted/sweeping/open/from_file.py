@@ -18,6 +18,7 @@ from rothamsted.metric import Metric
 from rothamsted.mlproject import find_root, study_commands
 from rothamsted.spec import Sweep, comment, load_sweep
 from rothamsted.spec.document import Document
+from rothamsted.spec.recorded import recorded_text
 from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.stage import monitored, stage_config
@@ -157,7 +158,8 @@ def find_target(sweep: Sweep, root: Path) -> Study | ForeignStudy:
 
 def opening_comment(path: Path) -> str:
     """The comment that a sweep file opens with: its question, cost, expected result and source."""
-    return comment.opening_comment(read_text(path, str(path), way_out="give the path of a sweep file"))
+    text = read_text(path, str(path), way_out="give the path of a sweep file")
+    return comment.opening_comment(recorded_text(text))
 
 
 def check_monitor(sweep: Sweep, study: Study | ForeignStudy) -> None:

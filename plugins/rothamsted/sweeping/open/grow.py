@@ -13,7 +13,7 @@ from rothamsted.records import Outcome
 from rothamsted.search import Queue, SearchRecord, SweepLease
 from rothamsted.search.growing import Grown, grow
 from rothamsted.search.sql.named import SPEC_KEY
-from rothamsted.spec import Growth, Sweep, from_resolved, resolved
+from rothamsted.spec import Growth, Sweep, from_resolved, recorded, without_secrets_in
 from rothamsted.sweeping.stage import first_stage
 
 WAIT_SECONDS = 20.0  # for workers of a session that has just ended: they give back what they train
@@ -55,13 +55,13 @@ def grow_search(
         "n_replicates": sum(map(len, told)),
         "has_results": any(outcome != Outcome.FAILED for of_trial in told for outcome in of_trial.values()),
         "is_rescored": any(line.startswith(("objective", "constraints", "early_stopping")) for line in grown.changes),
-        "before": dict(record.spec),
+        "before": without_secrets_in(record.spec),
     }
     grow(
         lease,
         [sweep.name, sweep.confirm_name],
         Grown(
-            attributes={SPEC_KEY: resolved(whole)},
+            attributes={SPEC_KEY: recorded(whole)},
             entry=entry,
             before=first_stage(old).search_space,
             after=sweep.search_space,

@@ -14,8 +14,7 @@ from rothamsted import __version__, tags, tracking
 from rothamsted.metric import metrics_to_plain
 from rothamsted.search import check_storage
 from rothamsted.search.sql.named import SWEEP_LEASE
-from rothamsted.spec import Sweep, from_resolved, resolved
-from rothamsted.spec.resolved import digest
+from rothamsted.spec import Sweep, digest, from_resolved, recorded
 from rothamsted.studies import Study
 from rothamsted.sweeping.attempts import to_try_again
 from rothamsted.sweeping.foreign_study import ForeignStudy
@@ -78,7 +77,7 @@ def digest_of(opened: Opened) -> str:
     """
     of = [
         __version__,
-        resolved(opened.sweep),
+        recorded(opened.sweep),
         opened.question,
         metrics_to_plain(opened.study.known_metrics),
         [queue.digest(OF_TRIALS) for queue in opened.queues],

@@ -14,11 +14,12 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
 from rothamsted.holders import is_alive, new_worker_id
+from rothamsted.masking import is_secret, masked
 from rothamsted.search import Queue, SearchRecord, check_storage
 from rothamsted.search.sql.named import SPEC_KEY
 from rothamsted.search.storage import Direction, create_study
 from rothamsted.search.sweep_lease import SweepLease
-from rothamsted.spec import Growth, Sweep, resolved
+from rothamsted.spec import Growth, Sweep, recorded
 from rothamsted.studies import Study
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import Asked, ask_everything, started_record
@@ -168,12 +169,14 @@ class Opening:
         """What says of a study whose it is."""
         of_stage = {tags.STAGE: self.stage.as_kept()} if self.stage is not None else {}
         of_contest = {tags.CONTEST: self.contestants.plain} if self.contestants is not None else {}
-        return {SPEC_KEY: resolved(self.whole), **of_stage, **of_contest}
+        return {SPEC_KEY: recorded(self.whole), **of_stage, **of_contest}
 
     def _run(self, queue: Queue, recorder: Recorder, record: SearchRecord | None) -> tuple[str, str]:
         """The sweep's run, made or resumed; returns the ids of its experiment and of itself."""
         outer = self.asked.outer
-        queue.set_attribute(SPEC_KEY, resolved(self.whole))
+        if outer is not None:  # MLflow writes the address of a project as it was given
+            recorder.log(outer.run_id, tags={key: masked(text) for key, text in outer.tags.items() if is_secret(text)})
+        queue.set_attribute(SPEC_KEY, recorded(self.whole))
         if self.asked.rows or queue.attribute(tags.ROWS, {}):
             queue.set_attribute(tags.ROWS, dict(self.asked.rows))
         run = SweepRun(
@@ -234,7 +237,7 @@ class Opening:
         queue.set_attribute(CONFIRM_STUDY, self.sweep.confirm_name)
         confirm_queue = confirm_queue_of(self.sweep, create=True)
         if confirm_queue is not None:
-            confirm_queue.set_attribute(SPEC_KEY, resolved(self.sweep))
+            confirm_queue.set_attribute(SPEC_KEY, recorded(self.sweep))
             confirm_queue.set_attribute(tags.CONFIRMATION_OF, self.sweep.name)
         return confirm_queue
 

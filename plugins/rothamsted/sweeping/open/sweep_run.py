@@ -13,7 +13,9 @@ from rothamsted import tags, tracking
 from rothamsted.analysis.growth_words import growth_line
 from rothamsted.analysis.parent_words import parent_words
 from rothamsted.metric import metrics_to_plain
-from rothamsted.spec import Sweep, resolved
+from rothamsted.printable import markdown
+from rothamsted.spec import Sweep, recorded
+from rothamsted.spec.recorded import recorded_text
 from rothamsted.studies import Study, source_tags, study_tags, without_origin
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import sweep_params
@@ -96,9 +98,12 @@ class SweepRun:
 
     def _log_file(self, recorder: tracking.Recorder, run_id: str) -> None:
         """The sweep's file, as it was written and with all its defaults."""
-        plain = resolved(self.whole) if self.contestants is None else self.contestants.plain
-        if self.place.source and Path(self.place.source).is_file():
-            recorder.log_file(run_id, Path(self.place.source), self._folder)
+        plain = recorded(self.whole) if self.contestants is None else self.contestants.plain
+        source = Path(self.place.source or ".")
+        if source.is_file():
+            recorder.log_text(
+                run_id, recorded_text(source.read_text(encoding="utf-8")), f"{self._folder}/{source.name}"
+            )
         # After the source, which may itself be called resolved.json: that of another sweep.
         recorder.log_text(run_id, json.dumps(plain, indent=2) + "\n", f"{self._folder}/resolved.json")
 
@@ -145,5 +150,5 @@ def mark_continuation(
     link = tracking.run_path(experiment_id, run_id)
     own = {tags.ROLE: "continuation", tags.SWEEP: name, tags.CONTINUES: run_id, "mlflow.runName": f"{name} (goes on)"}
     recorder.log(outer.run_id, tags=own)
-    recorder.set_description(outer.run_id, f"Goes on with sweep **{name}**: [its run]({link})\n")
+    recorder.set_description(outer.run_id, f"Goes on with sweep **{markdown(name)}**: [its run]({link})\n")
     recorder.flush()

@@ -8,16 +8,19 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from rothamsted import tracking
 from rothamsted.holders import new_worker_id
 from rothamsted.mlproject import find_home
 from rothamsted.studies import Study
 from rothamsted.studies.function.by_value import read_function
+from rothamsted.sweeping.foreign_study import check_variables
 from rothamsted.sweeping.open.from_file import find_target
 from rothamsted.sweeping.opened import Emit, Opened, open_started
 from rothamsted.sweeping.phases.order import phases_of
@@ -45,6 +48,7 @@ def work(
     waits_for_server: bool = False,
     tells_warnings: bool = False,
     function: str | None = None,
+    secrets: Mapping[str, Any] = MappingProxyType({}),
 ) -> WhyLeft:
     """Work on a sweep until nothing is left, or until stopped.
 
@@ -56,6 +60,7 @@ def work(
         tracking_uri: where its record is; None: MLflow's own settings say.
         until: unix seconds after which no further trial is claimed.
         function: where the study's function lies; None: the study is found as the sweep names it.
+        secrets: what is not recorded of the sweep, see `rothamsted.spec.recorded`; of a worker by hand nothing.
         waits_for_server: a tracking server that is away is waited for: it was there when the sweep began.
         tells_warnings: emit warnings of the engine and the study as notes, for where nobody sees standard error.
 
@@ -74,7 +79,9 @@ def work(
         root=root,
         find_target=lambda whole: find_target(whole, root) if function is None else read_function(function),
         tracking_uri=uri,
+        secrets=secrets,
     )
+    check_variables(context.sweep)
     if threading.current_thread() is threading.main_thread():  # this process is for this work
         gc.collect()
         gc.freeze()  # what is imported stays: full collections need not walk it again

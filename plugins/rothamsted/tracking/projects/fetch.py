@@ -10,16 +10,20 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from mlflow.exceptions import MlflowException
 from mlflow.projects.utils import _fetch_git_repo, _parse_file_uri, _parse_subdirectory
 
 from rothamsted.errors import UserError
+from rothamsted.masking import is_secret, masked, without_secrets
 from rothamsted.tracking.environment import git_commit
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.outer_run import BY_SSH
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -52,20 +56,23 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
     Raises:
         ProjectError: no such folder, repository, version or subdirectory; no git.
     """
+    for key, given in (("project", uri), ("version", version or "")):
+        if given.strip().strip("'\"").startswith("-"):
+            raise ProjectError(f"{key} {given!r}: begins with a dash, which git takes for an option; correct it")
     try:
         place, subdirectory = _parse_subdirectory(uri)
     except MlflowException as error:
-        raise ProjectError(f"project {without_password(uri)!r}: {one_line(error)}") from None
+        raise ProjectError(f"project {masked(uri)!r}: {one_line(error)}") from None
     local = root / _parse_file_uri(place)
     if local.exists() and version is None and not _is_bare_repository(local):
         top, commit = local.resolve(), None
     elif local.exists() or "://" in place or BY_SSH.match(place):
         top, commit = _fetch_git(str(local.resolve()) if local.exists() else place, version, cache)
     else:
-        raise ProjectError(f"project {uri!r}: is neither a folder of {root} nor a git URI; correct the path")
+        raise ProjectError(f"project {masked(uri)!r}: is neither a folder of {root} nor a git URI; correct the path")
     folder = top / subdirectory
     if not folder.is_dir():
-        raise ProjectError(f"project {without_password(uri)!r}: {folder} is not a folder; correct the path")
+        raise ProjectError(f"project {masked(uri)!r}: {folder} is not a folder; correct the path")
     found = git_commit(folder)
     if commit is None and found is not None and not found[1]:
         commit = found[0]
@@ -91,39 +98,74 @@ def _is_bare_repository(path: Path) -> bool:
     return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
 
 
-def _fetch_git(uri: str, version: str | None, cache: Path) -> tuple[Path, str]:
+def _fetch_git(given: str, version: str | None, cache: Path) -> tuple[Path, str]:
     """The folder of one commit of a repository: fetched into a folder beside it, which takes its name when whole."""
-    shown = without_password(uri)
-    commit = _resolve(uri, version)
-    folder = cache / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}-{commit}"
-    if folder.is_dir():
-        return folder, commit
-    cache.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix="fetching-", dir=cache))
-    try:
-        _fetch_git_repo(uri, version, str(new))
-        fetched = git_commit(new)
-        if fetched is None or fetched[0] != commit:
-            raise ProjectError(f"project {shown!r}: its {version or 'HEAD'} moved while it was fetched; start again")
+    shown, uri = masked(given), without_secrets(given)
+    with _credentials(given):
+        commit = _resolve(uri, version, shown)
+        folder = cache / f"{hashlib.sha256(uri.encode()).hexdigest()[:16]}-{commit}"
+        if folder.is_dir():
+            return folder, commit
+        cache.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix="fetching-", dir=cache))
         try:
-            new.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process has fetched the same commit
+            _fetch_git_repo(uri, version, str(new))
+            fetched = git_commit(new)
+            if fetched is None or fetched[0] != commit:
+                raise ProjectError(
+                    f"project {shown!r}: its {version or 'HEAD'} moved while it was fetched; start again"
+                )
+            try:
+                new.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another process has fetched the same commit
+                    raise
+        except Exception as error:
+            if isinstance(error, ProjectError):
                 raise
-    except Exception as error:
-        if isinstance(error, ProjectError):
-            raise
-        raise ProjectError(f"project {shown!r}: cannot fetch {version or 'HEAD'}: {_fatal_line(error)}") from None
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+            raise ProjectError(f"project {shown!r}: cannot fetch {version or 'HEAD'}: {_fatal_line(error)}") from None
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
     return folder, commit
 
 
-def _resolve(uri: str, version: str | None) -> str:
+@contextmanager
+def _credentials(uri: str) -> Iterator[None]:
+    """What git needs to know of an address with a user or token, in its environment: arguments are seen by everybody.
+
+    Nobody is asked for a password, since nobody would answer.
+    """
+    own = {"GIT_TERMINAL_PROMPT": "0"}
+    found = urlsplit(uri)
+    if found.scheme in ("http", "https") and "@" in found.netloc:
+        userinfo, _, host = found.netloc.rpartition("@")
+        name, _, password = userinfo.partition(":")
+        basic = b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+        number = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+        own |= {
+            "GIT_CONFIG_COUNT": str(number + 1),
+            f"GIT_CONFIG_KEY_{number}": f"http.{found.scheme}://{host}/.extraHeader",
+            f"GIT_CONFIG_VALUE_{number}": f"Authorization: Basic {basic}",
+        }
+    elif is_secret(uri):
+        raise ProjectError(f"project {masked(uri)!r}: git takes no password or token in such an address; leave it out")
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _resolve(uri: str, version: str | None, shown: str) -> str:
     """The commit that a version stands for in a repository."""
     if version is not None and _COMMIT.fullmatch(version):
         return version
-    refs = _refs(uri)
+    refs = _refs(uri, shown)
     if version is None:
         wanted = ["HEAD"]
     else:  # of an annotated tag its commit, not the tag itself
@@ -132,28 +174,25 @@ def _resolve(uri: str, version: str | None) -> str:
         if name in refs:
             return refs[name]
     if version is None:
-        raise ProjectError(f"project {without_password(uri)!r}: the repository is empty; give one with commits")
+        raise ProjectError(f"project {shown!r}: the repository is empty; give one with commits")
     known = ", ".join(name.split("/", 2)[2] for name in refs if name.startswith("refs/") and "^" not in name)
     raise ProjectError(
-        f"project {without_password(uri)!r}: has no branch or tag {version!r}; known: {known[:200]}; "
+        f"project {shown!r}: has no branch or tag {version!r}; known: {known[:200]}; "
         "a commit is given with all its 40 digits"
     )
 
 
-def _refs(uri: str) -> Mapping[str, str]:
+def _refs(uri: str, shown: str) -> Mapping[str, str]:
     try:
         from git.cmd import Git  # GitPython, which MLflow fetches with, wants the program when it is imported
         from git.exc import GitCommandError, GitCommandNotFound
     except ImportError:
-        raise ProjectError(f"project {without_password(uri)!r}: needs the program git; install it") from None
+        raise ProjectError(f"project {shown!r}: needs the program git; install it") from None
     try:
-        text = Git().ls_remote(  # no question for a password, which nobody would answer
-            uri, kill_after_timeout=_ANSWER_SECONDS, env={"GIT_TERMINAL_PROMPT": "0"}
-        )
+        text = Git().ls_remote("--", uri, kill_after_timeout=_ANSWER_SECONDS)
     except GitCommandNotFound:
-        raise ProjectError(f"project {without_password(uri)!r}: needs the program git; install it") from None
+        raise ProjectError(f"project {shown!r}: needs the program git; install it") from None
     except GitCommandError as error:
-        shown = without_password(uri)
         raise ProjectError(f"project {shown!r}: the repository cannot be read: {_fatal_line(error)}") from None
     pairs = (line.split("\t", 1) for line in str(text).splitlines() if "\t" in line)
     return {name: commit for commit, name in pairs}
@@ -163,5 +202,5 @@ def _fatal_line(error: BaseException) -> str:
     """What git says after `fatal:`; else the error's first line."""
     for line in str(error).replace("'", "").splitlines():
         if "fatal: " in line:
-            return without_password(line.partition("fatal: ")[2].strip())
+            return masked(line.partition("fatal: ")[2].strip())
     return one_line(error)

@@ -22,7 +22,8 @@ from mlflow.projects._project_spec import Project as Specification
 from mlflow.projects.utils import load_project
 from mlflow.utils.file_utils import get_local_path_or_none
 
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.masking import masked
+from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
 from rothamsted.tracking.projects.environment import Environment
 from rothamsted.tracking.projects.fetch import ProjectError, fetch, folder_digest
@@ -84,13 +85,13 @@ class Project:
     @property
     def source_name(self) -> str:
         """What MLflow shows as the source of a run, as `mlflow run` has it."""
-        return without_password(self.uri)
+        return masked(self.uri)
 
     @property
     def source_tags(self) -> dict[str, str]:
         """Where the project is from, for the record."""
         commit = {"rothamsted.project_commit": self.commit} if self.commit else {}
-        return {"rothamsted.project": self.uri, **commit}
+        return {"rothamsted.project": masked(self.uri), **commit}
 
     def check(self, parameters: Mapping[str, Any]) -> None:
         """Refuse parameters that the command cannot be made of; one that is not declared is added as `--name value`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.failures import without_password
+from rothamsted.masking import masked
 from rothamsted.tracking.sql.named import MODELS, named_models
 
 
@@ -31,7 +31,7 @@ def check_model(name: str, *, uri: str) -> None:
     if not is_empty(place):
         if why_not_sql(place) is not None:
             return
-        names = reading(f"registry {without_password(place)}: cannot list models", lambda: _names(place))
+        names = reading(f"registry {masked(place)}: cannot list models", lambda: _names(place))
     if name not in names:
         raise no_model(name, names, place)
 
@@ -39,7 +39,7 @@ def check_model(name: str, *, uri: str) -> None:
 def no_model(name: str, names: list[str], place: str) -> StoreError:
     """The error for a model that a registry does not have."""
     known = ", ".join(names) or "none; promote a sweep to make one"
-    return StoreError(f"registry {without_password(place)}: no registered model is called {name!r}; there are: {known}")
+    return StoreError(f"registry {masked(place)}: no registered model is called {name!r}; there are: {known}")
 
 
 def _names(uri: str) -> list[str]:

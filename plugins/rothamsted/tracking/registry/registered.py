@@ -19,8 +19,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from mlflow.utils.validation import _validate_model_name
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.reach import check_reachable
 from rothamsted.tracking.registry.found import (
     FoundModel,
@@ -54,7 +55,7 @@ class ModelRegistry:
     @property
     def place(self) -> str:
         """The registry as messages name it."""
-        return f"registry {without_password(self.uri)}"
+        return f"registry {masked(self.uri)}"
 
     def check_reachable(self) -> None:
         """Raise StoreError, within seconds, unless the registry can be read; creates nothing."""
@@ -213,7 +214,7 @@ class ModelRegistry:
         """MLflow's SQL registry looks for a logged model in the process's own tracking store, whatever the client's."""
         if self.uri.startswith(DIALECTS) and current_tracking_uri() != self.tracking_uri:
             raise StoreError(
-                f"{self.place}: models of {without_password(self.tracking_uri)} can only be registered by a process "
+                f"{self.place}: models of {masked(self.tracking_uri)} can only be registered by a process "
                 "whose tracking URI it is; set MLFLOW_TRACKING_URI"
             )
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.masking import masked
+from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.sql.connections import is_postgres, postgres_arguments
 
 _POOL_OPTIONS = "MLFLOW_SQLALCHEMYSTORE_"  # begins the names of the variables by which a user sets MLflow's pools
@@ -34,7 +35,7 @@ def engine_of(uri: str) -> sa.Engine:
             try:
                 _engines[uri] = _made(uri)
             except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
-                place = without_password(uri)
+                place = masked(uri)
                 raise StoreError(f"{place}: cannot open the tracking store: {one_line(error)}") from error
         return _engines[uri]
 

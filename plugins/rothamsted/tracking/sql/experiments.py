@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from rothamsted.tracking.failures import without_password
+from rothamsted.masking import masked
 from rothamsted.tracking.retrying import reading
 from rothamsted.tracking.sql.statements import EXPERIMENTS
 from rothamsted.tracking.sql.store import begin, prepare_connection, sql_engine
@@ -47,7 +47,7 @@ def experiments(uri: str, *, experiment_id: str | None = None, name: str | None 
                 for number, text, stage, place in connection.execute(query).tuples()
             ]
 
-    return reading(f"{without_password(uri)}: cannot read experiments", read)
+    return reading(f"{masked(uri)}: cannot read experiments", read)
 
 
 def put_experiment_tag(uri: str, experiment_id: str, key: str, value: str) -> None:
@@ -62,4 +62,4 @@ def put_experiment_tag(uri: str, experiment_id: str, key: str, value: str) -> No
             connection.execute(_PUT_TAG, {**place, "value": value})
             connection.commit()
 
-    reading(f"{without_password(uri)}: cannot write a tag of experiment {experiment_id}", write)
+    reading(f"{masked(uri)}: cannot write a tag of experiment {experiment_id}", write)

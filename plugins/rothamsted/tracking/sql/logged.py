@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 
 import sqlalchemy as sa
 
+from rothamsted.masking import masked
 from rothamsted.tracking.checked import restored
-from rothamsted.tracking.failures import without_password
 from rothamsted.tracking.retrying import reading
 from rothamsted.tracking.sql.statements import METRICS
 from rothamsted.tracking.sql.store import prepare_connection, sql_engine
@@ -27,7 +27,7 @@ def logged_points(uri: str, run_ids: list[str], keys: Collection[str] | None) ->
         query = query.where(c.key.in_(list(keys)))
     for start in range(0, len(run_ids), _RUNS_A_QUERY):
         some = query.where(c.run_uuid.in_(run_ids[start : start + _RUNS_A_QUERY]))
-        yield reading(f"{without_password(uri)}: cannot read metrics", lambda some=some: _rows(uri, some))
+        yield reading(f"{masked(uri)}: cannot read metrics", lambda some=some: _rows(uri, some))
 
 
 def _rows(uri: str, query: sa.Select) -> list[Row]:

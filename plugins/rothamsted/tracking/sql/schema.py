@@ -20,9 +20,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.migrations import revisions_in
 from rothamsted.tracking.address import absolute_uri, sqlite_path
-from rothamsted.tracking.failures import one_line, store_error, without_password
+from rothamsted.tracking.failures import one_line, store_error
 from rothamsted.tracking.sql import fresh
 from rothamsted.tracking.sql.engines import engine_of
 from rothamsted.tracking.sql.statements import DIALECTS, WRITTEN
@@ -50,7 +51,7 @@ def check_schema(uri: str) -> None:
     path = sqlite_path(uri)
     if path is not None and not path.exists():  # looking would make the file
         return
-    if _is_made(engine_of(uri), without_password(uri)):
+    if _is_made(engine_of(uri), masked(uri)):
         _good.add(absolute_uri(uri))
 
 
@@ -70,7 +71,7 @@ def make_tables(uri: str) -> None:
     """
     if _is_known_good(uri):
         return
-    place, engine = without_password(uri), engine_of(uri)
+    place, engine = masked(uri), engine_of(uri)
     if not _is_made(engine, place) or not _has_experiment(engine, place):
         _make(uri, engine, place)
     _good.add(absolute_uri(uri))

@@ -19,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted import tags as names
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.tracking.batch import Batch, Fence, RunOpening
-from rothamsted.tracking.failures import store_error, without_password
+from rothamsted.tracking.failures import store_error
 from rothamsted.tracking.sql.experiments import experiments
 from rothamsted.tracking.sql.rows import Row, rows_of
 from rothamsted.tracking.sql.statements import LATEST, METRICS, RUNS, TAGS, DriverStatement, Holders, statements
@@ -37,7 +38,7 @@ class SqlWriter:
     """See `Writer`."""
 
     def __init__(self, uri: str) -> None:
-        self.place = without_password(uri)
+        self.place = masked(uri)
         self._uri = uri
         self._client: MlflowClient | None = None
         self._engine: sa.Engine = sql_engine(uri)

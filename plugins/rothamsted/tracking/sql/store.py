@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.tracking.address import sqlite_path
-from rothamsted.tracking.failures import one_line, without_password
+from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.sql.engines import engine_of
 from rothamsted.tracking.sql.schema import make_tables
 from rothamsted.tracking.sql.statements import DIALECTS
@@ -40,7 +41,7 @@ def sql_engine(uri: str) -> sa.Engine:
     try:
         _use_wal(engine)
     except (SQLAlchemyError, OSError) as error:
-        raise StoreError(f"{without_password(uri)}: cannot open the tracking store: {one_line(error)}") from error
+        raise StoreError(f"{masked(uri)}: cannot open the tracking store: {one_line(error)}") from error
     return engine
 
 

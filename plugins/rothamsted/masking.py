@@ -1,0 +1,70 @@
+"""Take passwords and tokens out of addresses, and out of any text that holds addresses, before it is written or said.
+
+What is masked: user and password of a web address (`https://TOKEN@host`: a token may be either), the password of any
+other address (`postgresql://user:***@host`), and values such as `?password=` and `&token=`.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"  # stands for what is left out
+_SLASHES = r"(?P<slashes>://|:%2F%2F|%3A//|%3A%2F%2F)"
+_AT = r"(?P<at>@|%40)"
+# The part before the last @ of an authority, which ends at / ? or #; a database takes these in a password, too.
+_OF_WEB = re.compile(
+    rf"(?P<scheme>\b(?:[\w.-]{{1,20}}\+)?https?){_SLASHES}(?P<secret>[^\s/?#]{{1,1000}}){_AT}", re.IGNORECASE
+)
+_OF_OTHERS = re.compile(
+    rf"(?P<start>\b(?!(?:[\w.-]{{1,20}}\+)?https?[:%])[a-z][\w.+-]{{0,40}}{_SLASHES}[^\s:/?#@%]{{0,200}}(?::|%3A))"
+    rf"(?:(?P<secret>[^\s/?#]{{1,1000}})|(?P<odd>[^\s@]{{1,1000}})){_AT}",
+    re.IGNORECASE,
+)
+_PORT = re.compile(r"\d+(?:,|(?:/[^?]*)?\?)")  # host:5432/database?user=a@b
+_BY_PATH = re.compile(r"(?:ssh|git|s?ftp|file|s3|gs)[:%]", re.IGNORECASE)  # schemes whose paths may hold an @
+_NAMES = (
+    r"(?:[\w.-]{0,40}[_.-])?"
+    r"(?:password|passwd|passphrase|pwd|token|secret|api_?key|access_?key|credentials?|signature|sig)"
+)
+_OF_QUERY = re.compile(rf"(?P<name>(?:[?&;]|%3F|%26){_NAMES}(?:=|%3D))(?P<secret>[^\s&;#'\"]+)", re.IGNORECASE)
+_MASKED_OPTION = re.compile(rf"[?&;]{_NAMES}={re.escape(MASK)}(?P<end>[&;]?)", re.IGNORECASE)
+_OF_WORDS = re.compile(r"(?P<name>(?:^|\s)(?:password|passwd|pwd)=)(?P<secret>'[^']*'|[^\s'\"]+)", re.IGNORECASE)
+
+
+def masked(text: str) -> str:
+    """The text with each password and token starred out; the same where it has none. Masked again, it stays.
+
+    Example:
+        >>> masked("postgresql://me:p@ss@host/db"), masked("https://TOKEN@host/x.git")
+        ('postgresql://me:***@host/db', 'https://***@host/x.git')
+    """
+    if not any(sign in text for sign in "@=%"):
+        return text
+    text = _OF_WEB.sub(rf"\g<scheme>\g<slashes>{MASK}\g<at>", text)
+    text = _OF_OTHERS.sub(_without_password, text)
+    for pattern in (_OF_QUERY, _OF_WORDS):
+        text = pattern.sub(rf"\g<name>{MASK}", text)
+    return text
+
+
+def is_secret(text: str) -> bool:
+    """Whether a text holds a password or token."""
+    return masked(text) != text
+
+
+def without_secrets(address: str) -> str:
+    """An address as it works for who has credentials of their own: what is masked in it is left out.
+
+    Example:
+        >>> without_secrets("https://TOKEN@host/x.git"), without_secrets("postgresql://me:pw@host/db?password=pw&n=1")
+        ('https://host/x.git', 'postgresql://me@host/db?n=1')
+    """
+    text = masked(address).replace(f"://{MASK}@", "://").replace(f":{MASK}@", "@")
+    return _MASKED_OPTION.sub(lambda found: "?" if found[0][0] == "?" and found["end"] else found["end"], text)
+
+
+def _without_password(found: re.Match[str]) -> str:
+    odd = found["odd"]
+    if odd is not None and (_PORT.match(odd) or (odd[0].isdigit() and _BY_PATH.match(found["start"]))):
+        return found[0]
+    return f"{found['start']}{MASK}{found['at']}"

@@ -1,0 +1,177 @@
+"""Text that others wrote, made harmless where it is shown: in a terminal, in Markdown, in a spreadsheet.
+
+Names of sweeps, metrics and parameters, questions, errors and the output of programs are such text.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from rothamsted.masking import masked
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Characters that steer a terminal or reorder a line: C0 without tab and line end, DEL, C1, marks and overrides of
+# direction, separators of lines, lone surrogates.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_LINK = re.compile(r"(?P<before>\\*)\](?=\s*[(\[:])")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # a spreadsheet runs a cell that begins so, `'` apart, which marks text
+
+
+def printable(text: str) -> str:
+    r"""Text for a terminal: secrets are starred out, control characters are shown as Python writes them.
+
+    Example:
+        >>> printable("\x1b[31mred")
+        '\\x1b[31mred'
+    """
+    return _CONTROL.sub(_written, masked(text.replace("\r\n", "\n")))
+
+
+def printable_json(value: Any) -> str:
+    """A value as one line of JSON, in which control characters are escaped and secrets starred out."""
+    text = json.dumps(_masked_in(value), ensure_ascii=False)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def markdown(text: str) -> str:
+    r"""Text for a Markdown page: it holds no tag of HTML, no link, no picture, and no secret.
+
+    Example:
+        >>> markdown("<img src=x> ![a](http://h)")
+        '&lt;img src=x> ![a\\](http://h)'
+    """
+    text = _CONTROL.sub(_written, masked(text))
+    return _LINK.sub(lambda found: f"{2 * found['before']}\\]", _TAG.sub("&lt;", text))
+
+
+def without_bars(text: str) -> str:
+    """Text that cannot end its cell of a Markdown table."""
+    return re.sub(r"(\\*)\|", lambda found: f"{2 * found[1]}\\|", text).replace("\n", " ")
+
+
+def csv_cell(text: str) -> str:
+    """Text for a cell of a CSV file: what a spreadsheet would run gets a `'` in front; numbers stay numbers.
+
+    Example:
+        >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell("a=1")
+        ("'=1+1", '-0.5', 'a=1')
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _is_number(text) else text
+
+
+def csv_value(cell: str) -> str:
+    """The text that `csv_cell` wrote.
+
+    Example:
+        >>> csv_value("'=1+1"), csv_value("'a'")
+        ('=1+1', "'a'")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def csv_text(rows: Iterable[Iterable[str]]) -> str:
+    """Rows as a CSV file: the one place that writes one."""
+    import csv
+
+    lines = []
+    for row in rows:
+        buffer = io.StringIO()
+        csv.writer(buffer).writerow([csv_cell(cell) for cell in row])  # quotes a cell with either sign of a line's end
+        lines.append(buffer.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
+
+
+def error_line(error: BaseException | str) -> str:
+    """What an error says, as one line for a terminal.
+
+    Example:
+        >>> error_line(ValueError("no such file"))
+        'error: no such file'
+    """
+    return f"error: {' '.join(printable(str(error)).split())}"
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback as Python prints it, without secrets."""
+    return masked("".join(traceback.format_exception(error)))
+
+
+def log_printably() -> None:
+    """Warnings that libraries log go to standard error, as one may read them."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def end_printably() -> None:
+    """The traceback of what nobody catches in this process goes to standard error without secrets."""
+    sys.excepthook = lambda kind, error, trace: print(printable(traceback_of(error)), end="", file=sys.stderr)
+
+
+class _Formatter(logging.Formatter):
+    """Log lines without secrets and control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+def console(**options: Any) -> Console:
+    """Rich's console, on which text of others can steer nothing: all that it prints goes through `printable`.
+
+    Args:
+        options: of `rich.console.Console`.
+    """
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Clean:
+        """What is printed, with each piece of text cleaned; Rich's own control codes stay."""
+
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __rich_console__(self, console: Console, options: Any) -> Iterator[Segment]:
+            for one in console.render(self.inner, options):
+                yield one if one.control else Segment(printable(one.text), one.style)
+
+    class Hook:
+        """Asked by Rich for all that is printed."""
+
+        def process_renderables(self, renderables: list[Any]) -> list[Any]:
+            return [Clean(one) for one in renderables]
+
+    made = Console(**options)
+    made.push_render_hook(Hook())
+    return made
+
+
+def _written(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape", "backslashreplace").decode()
+
+
+def _masked_in(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {masked(key) if isinstance(key, str) else key: _masked_in(one) for key, one in value.items()}
+    return [_masked_in(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
