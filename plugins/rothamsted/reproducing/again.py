@@ -9,17 +9,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import rothamsted
+from rothamsted import tags
 from rothamsted.errors import StudyError, UserError
 from rothamsted.reproducing.recorded import Points, Recorded, points_of
 from rothamsted.spec import Sweep, resolved
+from rothamsted.studies import machine_facts
 from rothamsted.sweeping.foreign_study import open_foreign
 from rothamsted.sweeping.open.try_process import try_parameters
 from rothamsted.sweeping.scores import scored
+from rothamsted.tracking.environment import THREAD_VARIABLES, thread_variables
 from rothamsted.tracking.outer_run import BY_SSH
 
 
@@ -33,6 +36,7 @@ class Again:
         final_state: digest of the trained model's arrays; empty: it shows none.
         rtol: tolerance of the study; None: it states none.
         code_digest, data_digest: of what it was trained with; empty: not known.
+        facts: where it was trained now, by the names of `tags.ORIGIN`.
     """
 
     points: Points
@@ -41,6 +45,7 @@ class Again:
     rtol: float | None = None
     code_digest: str = ""
     data_digest: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def train_again(recorded: Recorded, root: Path) -> Again:
@@ -69,7 +74,7 @@ def train_again(recorded: Recorded, root: Path) -> Again:
             errors="replace",
             check=False,
             cwd=root,
-            env=_environment(),
+            env=_environment(recorded),
         )
         if not output.is_file():
             said = " | ".join(line for line in done.stdout.splitlines() if line.strip())
@@ -80,7 +85,7 @@ def train_again(recorded: Recorded, root: Path) -> Again:
     if came["outcome"] == "failed":
         raise StudyError(f"{_place(recorded)}: training failed: {came['reason']}")
     points = {(int(step), name): float(value) for step, name, value in came["points"]}
-    others = {key: came[key] for key in ("outcome", "final_state", "rtol", "code_digest", "data_digest")}
+    others = {key: came[key] for key in ("outcome", "final_state", "rtol", "code_digest", "data_digest", "facts")}
     return Again(points=points, **others)
 
 
@@ -92,7 +97,7 @@ def _start(recorded: Recorded, sweep: Sweep, root: Path) -> Again:
     study = open_foreign(sweep, root)
     tried = try_parameters(sweep, study, _flat(recorded.config), most_seconds=math.inf)
     history = [scored(measured, sweep) for measured in tried.history]
-    return Again(points=points_of(history), outcome="finished", code_digest=study.code_digest)
+    return Again(points=points_of(history), outcome="finished", code_digest=study.code_digest, facts=machine_facts())
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -103,9 +108,11 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _environment() -> dict[str, str]:
-    """The variables of the child: it finds this engine wherever it runs, and nothing is logged to an outer run."""
+def _environment(recorded: Recorded) -> dict[str, str]:
+    """The variables of the child: this engine, as many threads as were recorded, and no outer run to log to."""
     own = {key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"}
+    if threads := recorded.facts.get(tags.THREADS):
+        own = {key: value for key, value in own.items() if key not in THREAD_VARIABLES} | thread_variables(threads)
     engine = str(Path(rothamsted.__file__).resolve().parent.parent)
     return {**own, "PYTHONPATH": os.pathsep.join(filter(None, [engine, own.get("PYTHONPATH", "")]))}
 

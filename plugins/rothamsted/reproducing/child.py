@@ -15,7 +15,7 @@ from rothamsted.errors import UserError
 from rothamsted.records import Ending, Measured
 from rothamsted.reproducing.recorded import points_of
 from rothamsted.spec import Sweep, from_resolved
-from rothamsted.studies import Study, digest_of_data, drive, find, set_fields
+from rothamsted.studies import Study, digest_of_data, drive, find, machine_facts, set_fields
 from rothamsted.studies.final_state import final_state
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.scores import keep_of, scored
@@ -55,6 +55,7 @@ def trained(asked: Mapping[str, Any]) -> dict[str, Any]:
         "rtol": study.rtol,
         "code_digest": code_digest(asked["study"], root),
         "data_digest": digest_of_data(study, config) or "",
+        "facts": machine_facts(),
     }
 
 

@@ -12,7 +12,6 @@ from rothamsted.reproducing.again import Again, train_again
 from rothamsted.reproducing.checkout import Code, code_of
 from rothamsted.reproducing.recorded import Recorded, read_recorded, replicates_of
 from rothamsted.reproducing.same import Compared, Verdict, compared
-from rothamsted.studies.provenance import machine_facts
 from rothamsted.tracking import FoundRun
 from rothamsted.tracking.environment import environment_text
 
@@ -138,11 +137,10 @@ def _differences(recorded: Recorded, again: Again, code: Code) -> tuple[str, ...
     data = recorded.facts.get(tags.DATA_SHA, "")
     if data and again.data_digest and data != again.data_digest:
         lines.append(f"data: digest {again.data_digest[:12]}, not {data[:12]}")
-    here = machine_facts()
     lines += [
-        f"{word}: {here.get(name, 'none')}, not {recorded.facts[name]}"
+        f"{word}: {again.facts.get(name, 'none')}, not {recorded.facts[name]}"
         for name, word in _FACTS.items()
-        if name in recorded.facts and here.get(name) != recorded.facts[name]
+        if name in recorded.facts and again.facts.get(name) != recorded.facts[name]
     ]
     return (*lines, *_packages(recorded.environment))
 
@@ -162,5 +160,5 @@ def _packages(recorded: str) -> list[str]:
 
 
 def _versions(text: str) -> dict[str, str]:
-    lines = [line.split("==", 1) for line in text.splitlines() if "==" in line and not line.startswith("#")]
-    return {name: version for name, version in lines}
+    packages = [line.partition("==") for line in text.splitlines() if not line.startswith("#")]
+    return {name: version for name, _, version in packages}

@@ -18,7 +18,7 @@ import psutil
 
 _GIT_TIMEOUT_SECONDS = 10
 MOST_CHANGES = 2_000_000  # bytes of a diff that is kept: more are data, not code
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XLA_FLAGS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XLA_FLAGS")
 
 
 def git_commit(root: str | Path) -> tuple[str, bool] | None:
@@ -60,7 +60,18 @@ def threads(environment: Mapping[str, str] | None = None) -> str:
     """Return how many cores this process may use, and the variables that limit its threads."""
     own = os.environ if environment is None else environment
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ", ".join([f"{usable} cores", *(f"{name}={own[name]}" for name in _THREADS if name in own)])
+    return ", ".join([f"{usable} cores", *(f"{name}={own[name]}" for name in THREAD_VARIABLES if name in own)])
+
+
+def thread_variables(said: str) -> dict[str, str]:
+    """Return the variables among what `threads` has said.
+
+    Example:
+        >>> thread_variables("2 cores, OMP_NUM_THREADS=1, XLA_FLAGS=--a=1 --b")
+        {'OMP_NUM_THREADS': '1', 'XLA_FLAGS': '--a=1 --b'}
+    """
+    pairs = [part.partition("=") for part in said.split(", ")]
+    return {name: value for name, _, value in pairs if name in THREAD_VARIABLES}
 
 
 @cache  # a process keeps what it has imported, and a sweep with stages asks once a stage
