@@ -28,6 +28,7 @@ Words with `=` set keys; `--key value` and `--key=value` mean the same, and so d
 | 1 | failed |
 | 2 | a mistake in the command: one line on standard error says what to write |
 | 3 | not yet: the time is over, the sweep is not finished, the winner is not promoted |
+| 4 | `reproduce`: equal within the tolerance, not in every bit |
 | 130, 143 | stopped by Ctrl-C or by a signal |
 
 Of several sweeps the worst status is returned. With `NO_COLOR` set, and where the output is no terminal, nothing is

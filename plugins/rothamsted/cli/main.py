@@ -1,7 +1,8 @@
 """`rothamsted COMMAND …`: finds the command and runs it; prints a mistake as one line; sets the exit status.
 
 A command that takes its words one by one is run for each of them.
-Exit status: 0 done, 1 failed, 2 a mistake of the user, 3 not yet, 130 and 143 stopped by a signal.
+Exit status: 0 done, 1 failed, 2 a mistake of the user, 3 not yet, 4 equal within a tolerance, 130 and 143 stopped by
+a signal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rothamsted.printable import end_printably, error_line, log_printably, print
 
 Command = Callable[[Sequence[str]], int]
 INTERRUPTED = 130
-_WORSE = (0, 3, 1, 2, 143, INTERRUPTED)  # exit statuses, the worst last
+_WORSE = (0, 4, 3, 1, 2, 143, INTERRUPTED)  # exit statuses, the worst last
 
 # command -> module that has a function of its name: a command is imported when it is called
 _HOMES: Mapping[str, str] = {
@@ -31,6 +32,7 @@ _HOMES: Mapping[str, str] = {
     "open": "open_command",
     **dict.fromkeys(("init", "explain", "completion"), "start_commands"),
     **dict.fromkeys(("analyze", "report", "export", "compare", "power"), "analysis_commands"),
+    "reproduce": "reproduce_command",
     **dict.fromkeys(("promote", "rollback", "registry"), "promotion_commands"),
 }
 _NAMES = {"list": "list_sweeps", "open": "open_sweep"}  # where the command's name is one of Python's

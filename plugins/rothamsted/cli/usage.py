@@ -252,6 +252,18 @@ USAGES: Mapping[str, Usage] = {
         example="quickstart difference=0.01",
         completes="sweep",
     ),
+    "reproduce": Usage(
+        does="Train recorded runs again with the code of their commit, and say whether they give the same.",
+        keys={
+            "run": "ids of runs, a,b: of a replicate, of a trial (all its replicates), of a sweep (its winner)",
+            "sweep": "name of a sweep: the replicates of its best condition",
+            "code": "recorded: as it was, in a worktree of git where it is another commit; present: as it is here",
+            "rtol": "relative difference that counts as equal; by default the study's own, of a command 0",
+        },
+        words=("run",),
+        several="together",
+        example="sweep=quickstart",
+    ),
     "promote": Usage(
         does="Judge the confirmed winner of a sweep by a policy, and make it the champion where the evidence says so.",
         keys={

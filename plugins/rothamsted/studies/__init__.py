@@ -24,7 +24,7 @@ from rothamsted.studies.find import find, is_script, load_study, study_module
 from rothamsted.studies.keep import Keep
 from rothamsted.studies.multirun import has_several
 from rothamsted.studies.prepare import describe_datasets, prepare_data
-from rothamsted.studies.provenance import source_tags, study_tags, without_origin
+from rothamsted.studies.provenance import machine_facts, origin_files, source_tags, study_tags, without_origin
 from rothamsted.studies.signals import StopRequest, stop_on_signals
 
 __all__ = [
@@ -52,7 +52,9 @@ __all__ = [
     "is_script",
     "load_study",
     "log_artifacts",
+    "machine_facts",
     "main",
+    "origin_files",
     "population_key",
     "prepare_data",
     "rows_of_shares",

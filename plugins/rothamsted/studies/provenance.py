@@ -1,12 +1,12 @@
-"""Says where a run's numbers come from: the code's commit, who ran it, by which command.
-
-It is apart because runs made by MLflow's client get none of the tags that its fluent API would set.
-"""
+"""Says where a run's numbers come from: the code's commit and what it lacks, who ran it, by which command, on what."""
 
 from __future__ import annotations
 
 import getpass
 import json
+import platform
+import shlex
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,12 +27,13 @@ def source_tags(root: Path) -> dict[str, str]:
     from rothamsted.tracking import git_commit  # imports MLflow: only where a run is written
 
     found = {"mlflow.source.name": command_line(sys.orig_argv[1:])[:500], "mlflow.source.type": "LOCAL"}
+    found |= {**machine_facts(), tags.STARTED_BY: _pasted()}
     if user := _user():
         found["mlflow.user"] = user
     if code := git_commit(root):
         commit, is_dirty = code
-        found["mlflow.source.git.commit"] = commit
-        found["rothamsted.git_dirty"] = str(is_dirty).lower()
+        found[tags.COMMIT] = commit
+        found[tags.DIRTY] = str(is_dirty).lower()
     return found
 
 
@@ -43,13 +44,46 @@ def command_line(words: Sequence[str]) -> str:
         >>> command_line(["sweep", "a.yaml", "execution.environment.KEY=abc", "storage=postgresql://me:pw@host/db"])
         'sweep a.yaml execution.environment.KEY=*** storage=postgresql://me:***@host/db'
     """
+    return " ".join(_recorded(words))
+
+
+def _recorded(words: Sequence[str]) -> list[str]:
     said, hides = [], False
     for word in words:
         key, separator, _ = word.partition("=")
         is_variable = key.lstrip("-").startswith(VARIABLES)
         said.append(MASK if hides else f"{key}={MASK}" if is_variable and separator else masked(word))
         hides = is_variable and not separator  # --execution.environment VALUE
-    return " ".join(said)
+    return said
+
+
+def machine_facts() -> dict[str, str]:
+    """What this process runs on, by the names of `tags.ORIGIN`: host, machine, threads, Python."""
+    from rothamsted.tracking.environment import machine, threads
+
+    return {
+        tags.HOST: socket.gethostname(),
+        tags.MACHINE: machine(),
+        tags.THREADS: threads(),
+        tags.PYTHON: platform.python_version(),
+    }
+
+
+def origin_files(root: Path, origin: str) -> dict[str, str]:
+    """The artifacts that say where a run comes from, by path: the facts, the packages, what the commit lacks.
+
+    Args:
+        root: the folder of the code.
+        origin: the text that `without_origin` gives.
+    """
+    from rothamsted.tracking.environment import environment_text, uncommitted
+
+    changes = masked(uncommitted(root))
+    return {
+        tags.ORIGIN_FILE: origin,
+        tags.ENVIRONMENT_FILE: environment_text(),
+        **({tags.CHANGES_FILE: changes} if changes else {}),
+    }
 
 
 def study_tags(study: Study, data_digest: str | None) -> dict[str, str]:
@@ -62,6 +96,12 @@ def without_origin(found: Mapping[str, str]) -> tuple[dict[str, str], str]:
     """Split what is known of a run: its tags, which people read, and the text of its artifact `tags.ORIGIN_FILE`."""
     origin = {name: found[name] for name in tags.ORIGIN if name in found}
     return {name: text for name, text in found.items() if name not in origin}, json.dumps(origin, indent=2) + "\n"
+
+
+def _pasted() -> str:
+    """The command of this process as a shell takes it, and the folder that it was given in."""
+    program, *rest = sys.orig_argv
+    return f"cd {shlex.quote(str(Path.cwd()))} && {shlex.join([Path(program).name, *_recorded(rest)])}"
 
 
 def _user() -> str | None:

@@ -1,7 +1,4 @@
-"""Writes one run by hand to MLflow while it trains: params, metrics as they come, how it ended, its files.
-
-It is apart because what MLflow is told, and in which run a restarted training goes on, is decided here alone.
-"""
+"""Writes one run by hand to MLflow while it trains: params, metrics as they come, how it ended, its files."""
 
 from __future__ import annotations
 
@@ -26,8 +23,9 @@ from rothamsted.studies.contract import Study
 from rothamsted.studies.driver import unix_now_ms
 from rothamsted.studies.exports import write_exports
 from rothamsted.studies.fields import flatten
-from rothamsted.studies.provenance import source_tags, without_origin
-from rothamsted.tags import ORIGIN_FILE
+from rothamsted.studies.final_state import final_state
+from rothamsted.studies.provenance import origin_files, source_tags, without_origin
+from rothamsted.tags import FINAL_STATE, ORIGIN_FILE
 
 if TYPE_CHECKING:
     from rothamsted.tracking import Recorder
@@ -49,6 +47,7 @@ class RunRecord:
     tracking_uri: str
     clock: Callable[[], float]
     is_resumed: bool
+    origin: str  # where the run comes from, as its artifact has it
     _logged: set[tuple[str, int]] = field(default_factory=set, repr=False)  # (key, step) that the run has
     _flushed_at: float = 0.0
     _unwritten: dict[str, str | bytes] = field(default_factory=dict, repr=False)  # artifacts: path -> content
@@ -81,6 +80,9 @@ class RunRecord:
             last = ending.history[-1]
             self.log(0, replace(last, metrics={k: v for k, v in last.metrics.items() if k in ending.closing}))
         self.recorder.log(self.run_id, tags={name: value for name, value in tags.items() if value or self.is_resumed})
+        if state := final_state(ending.model):
+            origin = {**json.loads(self.origin), FINAL_STATE: state}
+            self.recorder.add_text(self.run_id, json.dumps(origin, indent=2) + "\n", ORIGIN_FILE)
         self._flush(self.recorder.flush)
         if ending.history:
             with tempfile.TemporaryDirectory() as folder:
@@ -167,7 +169,8 @@ def open_record(
         elif found:
             experiment_id = found[0].experiment_id
         logged = _go_on(recorder, run_id, params, tags, uri)
-    recorder.add_text(run_id, origin, ORIGIN_FILE)
+    for path, text in origin_files(root, origin).items():
+        recorder.add_text(run_id, text, path)
     recorder.flush()
     return RunRecord(
         recorder=recorder,
@@ -176,6 +179,7 @@ def open_record(
         tracking_uri=uri,
         clock=clock,
         is_resumed=bool(found),
+        origin=origin,
         _logged=logged,
         _flushed_at=clock(),
     )

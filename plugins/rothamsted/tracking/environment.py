@@ -1,18 +1,24 @@
-"""What a result was made with: the commit, the installed packages, Python and the platform.
-
-Apart, because it looks at the machine, not at MLflow.
-"""
+"""What a result was made with: the commit and what it lacks, the installed packages, Python, the machine."""
 
 from __future__ import annotations
 
+import os
 import platform
 import re
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+import psutil
+
 _GIT_TIMEOUT_SECONDS = 10
+MOST_CHANGES = 2_000_000  # bytes of a diff that is kept: more are data, not code
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XLA_FLAGS")
 
 
 def git_commit(root: str | Path) -> tuple[str, bool] | None:
@@ -27,6 +33,47 @@ def git_commit(root: str | Path) -> tuple[str, bool] | None:
     return sha.strip(), bool(changes.strip())
 
 
+def uncommitted(root: str | Path) -> str:
+    """Return what the commit of a checkout lacks, new files included, as text that `git apply` takes.
+
+    Empty where nothing is changed, where there is no git or commit, and where it is over `MOST_CHANGES` bytes.
+    The checkout's own index and objects stay as they are.
+    """
+    found = git_commit(root)
+    if found is None or not found[1]:
+        return ""
+    top, index, objects = (
+        (_git(root, "rev-parse", "--path-format=absolute", *what) or "").rstrip("\n")
+        for what in (["--show-toplevel"], ["--git-path", "index"], ["--git-path", "objects"])
+    )
+    return _difference(top, index, objects)
+
+
+@cache
+def machine() -> str:
+    """Return processor, cores and memory in words."""
+    gibibytes = psutil.virtual_memory().total / 2**30
+    return f"{_processor()}, {os.cpu_count()} cores, {gibibytes:.0f} GiB"
+
+
+def threads(environment: Mapping[str, str] | None = None) -> str:
+    """Return how many cores this process may use, and the variables that limit its threads."""
+    own = os.environ if environment is None else environment
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ", ".join([f"{usable} cores", *(f"{name}={own[name]}" for name in THREAD_VARIABLES if name in own)])
+
+
+def thread_variables(said: str) -> dict[str, str]:
+    """Return the variables among what `threads` has said.
+
+    Example:
+        >>> thread_variables("2 cores, OMP_NUM_THREADS=1, XLA_FLAGS=--a=1 --b")
+        {'OMP_NUM_THREADS': '1', 'XLA_FLAGS': '--a=1 --b'}
+    """
+    pairs = [part.partition("=") for part in said.split(", ")]
+    return {name: value for name, _, value in pairs if name in THREAD_VARIABLES}
+
+
 @cache  # a process keeps what it has imported, and a sweep with stages asks once a stage
 def environment_text() -> str:
     """Return Python, platform and every installed distribution as `name==version`, sorted, a line each."""
@@ -39,14 +86,49 @@ def environment_text() -> str:
     return "\n".join(head + [f"{name}=={versions[name]}" for name in sorted(versions)]) + "\n"
 
 
-def _git(root: str | Path, *arguments: str) -> str | None:
+def _difference(top: str, index: str, objects: str) -> str:
+    """What a checkout has beside its commit: by an index and a store of objects that are thrown away."""
+    with tempfile.TemporaryDirectory(prefix="rothamsted-git-") as folder:
+        if Path(index).is_file():
+            shutil.copyfile(index, Path(folder) / "index")
+        own = {
+            "GIT_INDEX_FILE": f"{folder}/index",
+            "GIT_OBJECT_DIRECTORY": f"{folder}/objects",
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects,
+        }
+        (Path(folder) / "objects").mkdir()
+        if _git(top, "add", "--all", variables=own) is None:
+            return ""
+        text = _git(top, "diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "HEAD", variables=own) or ""
+    return text if len(text.encode()) <= MOST_CHANGES else ""
+
+
+def _processor() -> str:
+    """The processor's own name where the system tells it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    if platform.system() == "Darwin" and (said := _said(["sysctl", "-n", "machdep.cpu.brand_string"])):
+        return said.strip()
+    return platform.processor() or platform.machine()
+
+
+def _git(root: str | Path, *arguments: str, variables: Mapping[str, str] | None = None) -> str | None:
+    return _said(["git", "-C", str(root), *arguments], variables=variables)
+
+
+def _said(command: Sequence[str], *, variables: Mapping[str, str] | None = None) -> str | None:
+    """What a command prints; None where there is no such program, or it fails or takes too long."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
+            command,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_GIT_TIMEOUT_SECONDS,
             check=False,
+            env={**os.environ, **(variables or {})},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

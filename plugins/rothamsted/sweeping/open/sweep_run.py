@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from rothamsted.metric import metrics_to_plain
 from rothamsted.printable import markdown
 from rothamsted.spec import Sweep, recorded
 from rothamsted.spec.recorded import recorded_text
-from rothamsted.studies import Study, source_tags, study_tags, without_origin
+from rothamsted.studies import Study, origin_files, source_tags, study_tags, without_origin
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.asked import sweep_params
 from rothamsted.sweeping.open.contestants import Contestants
@@ -69,12 +68,12 @@ class SweepRun:
                 start_ms=now_ms(),
                 dataset=used,
             )
-        recorder.add_text(run_id, origin, f"{self._folder}/{tags.ORIGIN_FILE}")
+        for name, text in origin_files(self.place.root, origin).items():
+            recorder.add_text(run_id, text, f"{self._folder}/{name}")
         recorder.flush()
         if is_outer and used is not None:
             recorder.log_dataset(run_id, used)
         self._log_file(recorder, run_id)
-        recorder.log_text(run_id, tracking.environment_text(), f"{self._folder}/environment.txt")
         self._log_metrics(recorder, run_id)
         tracking.save_view(self.place.tracking_uri, experiment_id, run_id, trials_view(self.sweep))
         return run_id
@@ -124,7 +123,6 @@ class SweepRun:
             tags.SWEEP: self.sweep.name,
             **own,
             tags.CODE_DIGEST: "+".join(self.code_digests),
-            "rothamsted.host": socket.gethostname(),
             **({tags.STARTED: self.place.started} if self.place.started else {}),
             **({tags.PARENT_SWEEP: parent_words(self.sweep)} if parent_words(self.sweep) else {}),
             **({tags.STAGE_OF: self.stage_of} if self.stage_of is not None else {}),

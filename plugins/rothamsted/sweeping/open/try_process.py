@@ -44,12 +44,20 @@ class TriedProcess:
 
 
 def try_process(stage: Sweep, study: ForeignStudy, condition: dict[str, Any], *, most_seconds: float) -> TriedProcess:
-    """Train one condition with the first seed.
+    """Train one condition with the first seed; see `try_parameters`."""
+    parameters = parameters_of(stage, condition, stage.replicates.values[0])
+    return try_parameters(stage, study, parameters, most_seconds=most_seconds)
+
+
+def try_parameters(
+    stage: Sweep, study: ForeignStudy, parameters: dict[str, Any], *, most_seconds: float
+) -> TriedProcess:
+    """Train one replicate.
 
     Args:
         stage: a sweep, or one of its stages.
         study: what it trains.
-        condition: of its space.
+        parameters: of the replicate, its seed among them.
         most_seconds: after which it is stopped.
 
     Raises:
@@ -67,7 +75,6 @@ def try_process(stage: Sweep, study: ForeignStudy, condition: dict[str, Any], *,
                 recorder.flush()
                 left = LeftBehind(run_id=run_id, uri=uri, recorder=recorder, folder=top / "replicate", now_ms=now_ms)
                 variables = run_variables(run_id, experiment_id, uri) | left.variables
-                parameters = parameters_of(stage, condition, stage.replicates.values[0])
                 running = starter.start(parameters, variables, left.log_path, left.folder)
                 limit = stage.execution.memory_limit
                 ended = watch(running, time_limit=most_seconds, memory_limit=limit, grace_seconds=GRACE_SECONDS)

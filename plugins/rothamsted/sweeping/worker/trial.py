@@ -156,6 +156,7 @@ class TrialRun:
             # Before the run ends: killed in between, it is trained again, and no finished run lacks its model.
             self.models.take(replicate.replicate, lambda: self._trained(replicate, ending))
         recorder.log(replicate.run_id, metrics=extra, tags=run_tags)
+        self.runs.add_origin(replicate.run_id, ending)
         if ending.output:
             recorder.flush()
             recorder.log_text(replicate.run_id, ending.output, OUTPUT)

@@ -13,9 +13,11 @@ from typing import Any
 
 from rothamsted import tags
 from rothamsted.executors.devices import NAME as DEVICE_NAME
+from rothamsted.records import Ending
 from rothamsted.search import Lease, LostError
 from rothamsted.search.lease import DEATHS, RUNS
-from rothamsted.studies import CONFIG_FILE, config_text
+from rothamsted.studies import CONFIG_FILE, config_text, machine_facts
+from rothamsted.studies.final_state import final_state
 from rothamsted.sweeping.assignment import Assignment, assignment_of
 from rothamsted.sweeping.attempts import Attempts
 from rothamsted.sweeping.foreign_study import ForeignStudy
@@ -121,6 +123,15 @@ class TrialRuns:
         study = self.context.study
         text = study.project.config_text(config) if isinstance(study, ForeignStudy) else config_text(config)
         self.context.recorder.add_text(run_id, text, CONFIG_FILE)
+
+    def add_origin(self, run_id: str, ending: Ending) -> None:
+        """Keep where a replicate was trained, and what its training ended with."""
+        facts = machine_facts()
+        if device := os.environ.get(DEVICE_NAME):
+            facts[tags.DEVICE] = device
+        if state := final_state(ending.model):
+            facts[tags.FINAL_STATE] = state
+        self.context.recorder.add_text(run_id, json.dumps(facts, indent=2) + "\n", tags.ORIGIN_FILE)
 
     def logged(self, run_id: str) -> frozenset[tuple[str, int]]:
         """What a run has logged, by metric and step."""

@@ -1,0 +1,1 @@
+"""Runs that are trained again as they were recorded."""

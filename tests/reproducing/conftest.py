@@ -1,0 +1,5 @@
+"""The toy project, empty."""
+
+from tests.sweeping.conftest import empty_project, project
+
+__all__ = ["empty_project", "project"]
