@@ -64,7 +64,7 @@ def refused(call: Any) -> str:
         ("note: a", "note: .nan", "must be a finite number, not .nan"),
         ("note: a", "note: -.inf", "must be a finite number, not -.inf"),
         ("note: a", r'note: "a\0b"', "sweep.yaml:3: parameters.note: 'a\\x00b' holds a NUL character"),
-        ("note: a", r'note: "\ud800"', "holds half a character"),
+        ("note: a", r'note: "\ud800"', "holds a broken character"),
         ("note: a", r'"no\0te": a', "holds a NUL character"),
         ("high: 1.0", "high: 1.0e+999", "space.lr.high: 1.0e+999 is more than a float holds"),
         ("{low: 0.1, high: 1.0, points: 2}", "[.inf]", "space.lr[0]: must be a finite number"),

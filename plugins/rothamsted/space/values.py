@@ -38,7 +38,7 @@ def unwritable(value: Any) -> str:
         if "\x00" in value:
             return "holds a NUL character"
         is_whole = value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value)
-        return "" if is_whole else "holds half a character"
+        return "" if is_whole else "holds a broken character"
     if isinstance(value, float) and not math.isfinite(value):
         return f"holds {value!r}"
     return ""

@@ -110,7 +110,7 @@ def parse_override(key: str, text: str) -> Any:
 
 
 def check_plain(document: Document) -> None:
-    """Refuse values that nothing can keep: infinite numbers and NaN, NUL, half characters; in keys, too.
+    """Refuse values that nothing can keep: infinite numbers and NaN, NUL, broken characters; in keys, too.
 
     Raises:
         SpecError: at the place of the value.
