@@ -37,6 +37,7 @@ FIRST = {
     "tests/studies/test_by_hand.py": "by hand",
     "tests/projects/batch_size/": "",  # compilation by JAX
     "tests/projects/": "",
+    "tests/fuzz/": "",  # mutants of all that is read
     "tests/cli/": "",
     "tests/test_packaging.py": "",
     "tests/foreign/": "",

@@ -34,6 +34,7 @@ from mlflow.projects.utils import (
 from rothamsted import places
 from rothamsted.errors import UserError
 from rothamsted.masking import is_secret
+from rothamsted.named_files import is_file
 from rothamsted.spec.document import read_document
 from rothamsted.sweeping.foreign_study import prepare_environment
 from rothamsted.sweeping.open.from_file import load
@@ -193,7 +194,7 @@ class _Call:
             is_missing = "is missing" if name is None else f"must be the path of a sweep file, not {name!r}"
             raise BackendError(f'backend rothamsted: {SWEEP}: {is_missing}; write -c \'{{"sweep": "sweep.yaml"}}\'')
         path = project.folder / name
-        if not path.is_file():
+        if not is_file(path):
             raise BackendError(
                 f"backend rothamsted: {SWEEP}: there is no file {name!r} in {project.folder}; "
                 "give a path from the project's folder, or an absolute one"

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 import psutil
 
 from rothamsted.errors import UserError
+from rothamsted.named_files import is_file
 
 HOME = "ROTHAMSTED_HOME"
 STORAGE = "sqlite:///optuna.db"  # at home
@@ -124,4 +125,4 @@ def input_file(given: str) -> str:
         given: as the user wrote it, relative to the project's folder or to the folder of the command.
     """
     own = command_folder() / given
-    return str(own) if own.is_file() and not Path(given).is_file() else given
+    return str(own) if own.is_file() and not is_file(given) else given

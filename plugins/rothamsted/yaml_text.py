@@ -115,7 +115,7 @@ class _Loader(yaml.SafeLoader):
             self._check_number(node)
         return node
 
-    def _check_number(self, node: yaml.Node) -> None:
+    def _check_number(self, node: yaml.Node | None) -> None:
         if isinstance(node, yaml.ScalarNode) and len(node.value) > MOST_DIGITS and node.tag in _NUMBERS:
             problem = f"a number of {len(node.value)} digits, and at most {MOST_DIGITS} are taken; round it"
             raise CapError(problem=problem, problem_mark=node.start_mark)

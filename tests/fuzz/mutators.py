@@ -196,7 +196,7 @@ def mutate_yaml(text: str, random: Random, others: Sequence[str] = ()) -> str:
         return yaml.dump(
             tree, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, default_flow_style=random.choice((None, True))
         )
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, RecursionError, UnicodeError):
         return text
 
 

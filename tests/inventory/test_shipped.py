@@ -37,6 +37,19 @@ def test_the_files_that_ship_are_known_by_question_and_cost() -> None:
     assert [short for short, each in found.items() if not (each.name and each.question and each.cost)] == []
 
 
+def test_a_broken_sweep_file_hides_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "sweeps"
+    (folder / "folder.yaml").mkdir(parents=True)
+    (folder / "good.yaml").write_text("# Question: which?\nname: good\n", encoding="utf-8")
+    broken = {"bytes": b"\xff\xfe", "deep": b"x: " + b"[" * 2_000, "digits": b"x: " + b"9" * 5_000, "open": b"x: ["}
+    for name, content in broken.items():
+        (folder / f"{name}.yaml").write_bytes(content)
+    assert [one.name for one in shipped_sweeps(tmp_path)] == ["", "", "", "", "good", ""]  # bytes, deep, …, open
+    found = shipped_named("good", tmp_path)
+    assert found is not None
+    assert found.question == "which?"
+
+
 @pytest.mark.parametrize("word", ["fixed_batch", "fixed-batch", "batch_size/fixed_batch"])
 def test_a_file_that_ships_is_called_by_its_name(word: str) -> None:
     found = shipped_named(word, ROOT)

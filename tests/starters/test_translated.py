@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -292,3 +293,47 @@ def test_nothing_is_overwritten_and_a_mistake_is_one_line(tmp_path: Path) -> Non
     (tmp_path / "other.py").write_text("x = 1\n")
     with pytest.raises(SpecError, match=r"no call such as trial\.suggest_float"):
         from_optuna(str(tmp_path / "other.py"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("parameters: [1]", "parameters: must be a mapping, not [1]"),
+        ("hydra: {sweeper: {params: [1]}}", "hydra.sweeper.params: must be a mapping of parameters, not [1]"),
+        (f"hydra: {{sweeper: {{direction: [{', '.join(['minimize'] * 2_000)}]}}}}", "2000 objectives, and at most 20"),
+    ],
+)
+def test_a_file_with_values_of_another_kind_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.yaml"
+    path.write_text(text)
+    with pytest.raises(SpecError, match=re.escape(said)):
+        from_hydra(str(path), here=tmp_path) if "hydra" in text else from_wandb(str(path))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "q: x",
+        "distribution: log_uniform, min: 0, max: 1000",
+        "distribution: [1]",
+        "values: 3",
+    ],
+)
+def test_what_is_odd_in_a_file_of_wandb_is_left_and_said(changed: str, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.yaml"
+    path.write_text(
+        f"program: a.py\nparameters: {{x: {{min: 0, max: 1, {changed}}}}}\nmetric: {{name: m}}\n".replace(
+            "min: 0, max: 1, distribution: log", "distribution: log"
+        )
+    )
+    assert yaml.safe_load(from_wandb(str(path)).text).get("space", {}).keys() <= {"x"}
+
+
+def test_a_description_of_several_lines_stays_a_comment(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.yaml"
+    path.write_text(
+        'program: a.py\ndescription: "one\\nname: other\\x1b"\nparameters: {x: {values: [1, 2]}}\nmetric: {name: m}\n'
+    )
+    text = from_wandb(str(path)).text
+    assert text.startswith("# one\n# name: other\\x1b\n")
+    assert yaml.safe_load(text)["name"] == "theirs"

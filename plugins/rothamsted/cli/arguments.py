@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rothamsted.cli.usage import COMMON, USAGES
 from rothamsted.errors import UserError
+from rothamsted.named_files import is_there
 from rothamsted.suggest import known_names
 
 _KEY = re.compile(r"[A-Za-z_][\w./-]*")
@@ -123,7 +123,7 @@ def _pair(word: str, left: list[str], command: str) -> tuple[str, str] | None:
     """The key and value that a word begins, taking its value from `left` where it stands there; None: it has no key."""
     key, separator, value = word.removeprefix("--").partition("=")
     if not word.startswith("--") or word == "--":
-        is_pair = separator and _KEY.fullmatch(key) and not Path(word).exists()
+        is_pair = separator and _KEY.fullmatch(key) and not is_there(word)
         return (key, value) if is_pair else None
     is_of_mlflow = "_" in key  # --dry_run VALUE, as `mlflow run` passes -P dry_run=VALUE; --dry-run is bare
     key = _own_key(key, command)

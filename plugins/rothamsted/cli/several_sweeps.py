@@ -9,6 +9,7 @@ from pathlib import Path
 from rothamsted.cli.arguments import each_alone, read_line, take
 from rothamsted.cli.screen import screen_of
 from rothamsted.errors import UserError
+from rothamsted.named_files import is_folder
 
 _WORDS = {0: "done", 1: "failed", 2: "not started: a mistake", 3: "not finished", 130: "stopped", 143: "stopped"}
 _STOPPED = (130, 143)
@@ -30,7 +31,7 @@ def files_of(arguments: Sequence[str], *, command: str) -> list[list[str]]:
         raise UserError(f"rothamsted {command}: {word} stands beside all={folder}; give one of the two")
     files = sorted(path for pattern in ("*.yaml", "*.yml") for path in Path(folder).glob(pattern))
     if not files:
-        what = "holds no sweep file (*.yaml)" if Path(folder).is_dir() else "is no folder"
+        what = "holds no sweep file (*.yaml)" if is_folder(folder) else "is no folder"
         raise UserError(f"rothamsted {command}: all={folder}: {what}; give a folder with sweep files")
     rest = [f"--{key}={value}" for key, value in keys.items()] + [f"--{name}" for name in line.common]
     return [[f"--config={path}", *rest] for path in files]

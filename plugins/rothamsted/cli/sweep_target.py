@@ -9,6 +9,7 @@ from rothamsted.cli.after_dashes import COMMAND
 from rothamsted.cli.arguments import take
 from rothamsted.inventory.shipped import not_found, shipped_named, shipped_sweeps
 from rothamsted.mlproject import FILE_NAME, study_commands
+from rothamsted.named_files import is_file
 
 FILES = (".yaml", ".yml", ".json")
 _OBJECTIVE = ("objective", "metric")
@@ -52,7 +53,7 @@ def _file_of(word: str, root: Path) -> str:
     Raises:
         UserError: there is none, or there are several.
     """
-    if word.endswith(FILES) or Path(word).is_file():
+    if word.endswith(FILES) or is_file(word):
         return word
     shipped = shipped_named(word, root)
     if shipped is None and (known := shipped_sweeps(root)):
@@ -64,7 +65,7 @@ def _file_of(word: str, root: Path) -> str:
 
 
 def _is_target(word: str, root: Path) -> bool:
-    if word.endswith(FILES) or (Path(word).is_file() and not word.endswith(".py")):
+    if word.endswith(FILES) or (is_file(word) and not word.endswith(".py")):
         return False
     is_entry = (root / FILE_NAME).is_file() and word in study_commands(root)
     return is_entry or word.endswith(".py") or ":" in word

@@ -12,6 +12,7 @@ from typing import Any
 
 from rothamsted.foreign.process import LaunchError
 from rothamsted.given_files import read_given
+from rothamsted.named_files import is_file
 from rothamsted.spec.command import Command, nested, read_command
 
 CONFIG_FILE, OUTPUT_FOLDER = "config.json", "output"  # in the scratch folder of a replicate
@@ -73,13 +74,12 @@ class CommandLine:
         """
         self._arguments(values, Path("/"))
         program, *others = self.command.plain_words
-        if (
-            shutil.which(program, path=None if "/" not in program else str(self.folder)) is None
-            and not (self.folder / program).is_file()
+        if shutil.which(program, path=None if "/" not in program else str(self.folder)) is None and not is_file(
+            self.folder / program
         ):
             raise LaunchError(f"command: there is no program {program!r} on the path; install it, or give its path")
         script = self.command.script
-        if script in others and "-m" not in others and not (self.folder / script).is_file():
+        if script in others and "-m" not in others and not is_file(self.folder / script):
             where = f"{self.folder}, where the command runs"
             raise LaunchError(f"command: there is no file {script!r} in {where}; go to its folder, or correct the path")
 
@@ -124,7 +124,7 @@ class CommandLine:
         found = [Path(script)]
         if "-m" in self.command.plain_words:
             found = [module.with_name(f"{module.name}.py"), module / "__main__.py"]
-        return next((self.folder / path for path in found if (self.folder / path).is_file()), None)
+        return next((self.folder / path for path in found if is_file(self.folder / path)), None)
 
 
 def open_command(text: str, folder: Path, seed: str | None) -> CommandLine:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rothamsted.foreign import keeper
 from rothamsted.foreign.process import Launch, Running, confirm, start
+from rothamsted.named_files import is_file
 from rothamsted.system import this_system
 
 # These differ from run to run, and no library reads them while it is imported.
@@ -140,7 +141,7 @@ def _script(folder: Path, arguments: Sequence[str], environment: Mapping[str, st
         return f"{program!r} is not the Python that runs the sweep"
     if first == "-m" and len(arguments) > 2:
         return list(arguments[:3])
-    if first.endswith(".py") and (folder / first).is_file():
+    if first.endswith(".py") and is_file(folder / first):
         return list(arguments[:2])
     return f"{program} {first!r}: neither a script of the project nor -m MODULE"
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rothamsted.named_files import is_file
 from rothamsted.spec.document import Document, read_document
 from rothamsted.spec.parameters import flatten_parameters
 from rothamsted.spec.target import Target
@@ -41,7 +42,7 @@ def add_parameters_file(
         return Document(source=document.source, data=data, places=document.places)
     if not isinstance(name, str) or not name:
         raise document.error((PARAMETERS_FILE,), f"must be the path of a JSON or YAML file, not {name!r}")
-    if not (root / name).is_file():
+    if not is_file(root / name):
         reason = f"there is no file {name}; give a path from the project's root, such as projects/x/configs/y.yaml"
         raise document.error((PARAMETERS_FILE,), reason)
     read = read_document(root / name, source=name)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rothamsted.caps import MOST_OBJECTIVES
 from rothamsted.errors import DataError
 from rothamsted.given_files import read_given
 from rothamsted.space import SpaceError, domain_to_plain
@@ -47,7 +48,7 @@ def from_hydra(path: str, *, here: Path) -> StarterSweep:
         "command": _command(path, here, left),
         "seed_parameter": "seed",
         "space": space,
-        "objective": _objective(values, guessed),
+        "objective": _objective(document, at, values, guessed),
         **_sampler(document, at, values, left, guessed, is_optuna=is_optuna),
         "execution": {"workers": values["n_jobs"]} if isinstance(values.get("n_jobs"), int) else None,
         "replicates": 3,
@@ -92,12 +93,15 @@ def _leave_others(document: Document, at: tuple[str, ...], values: Mapping[str, 
         )
 
 
-def _objective(values: Mapping[str, Any], guessed: list[str]) -> Any:
+def _objective(document: Document, at: tuple[str, ...], values: Mapping[str, Any], guessed: list[str]) -> Any:
     guessed.append(
         'objective.metric: value; Hydra takes what the function returns: print it as {"value": …}, or log it'
     )
     directions = values.get("direction", "minimize")
     several = directions if isinstance(directions, list) else [directions]
+    if len(several) > MOST_OBJECTIVES:
+        reason = f"{len(several)} objectives, and at most {MOST_OBJECTIVES} are taken; give fewer"
+        raise document.error((*at, "direction"), reason)
     names = ["value"] if len(several) == 1 else [f"value_{n}" for n in range(len(several))]
     found = [{"metric": name, "direction": direction} for name, direction in zip(names, several, strict=True)]
     return found[0] if len(found) == 1 else found

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import StudyError
+from rothamsted.named_files import is_folder
 from rothamsted.studies.contract import Study
 from rothamsted.studies.fields import closest, field_names, renamed, spread
 
@@ -63,7 +64,7 @@ def compose_groups(study: Study, words: Sequence[str]) -> tuple[dict[str, Any], 
 
 def _chooses(folder: Path, word: str) -> bool:
     found = _GROUP_WORD.fullmatch(word)
-    if not found or not (folder / found["group"]).is_dir() or (found["option"] is None and "~" not in found["sign"]):
+    if not found or not is_folder(folder / found["group"]) or (found["option"] is None and "~" not in found["sign"]):
         return False
     if found["option"] is not None and not _OPTION.fullmatch(found["option"]):
         files = ", ".join(sorted(path.stem for path in (folder / found["group"]).glob("*.yaml")))

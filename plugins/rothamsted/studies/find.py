@@ -16,6 +16,7 @@ from typing import Any
 
 from rothamsted.errors import StudyError, UserError, raised
 from rothamsted.mlproject import study_commands
+from rothamsted.named_files import is_file
 from rothamsted.studies.contract import Study
 from rothamsted.studies.function import as_study
 from rothamsted.studies.scripts import import_script
@@ -85,7 +86,7 @@ def _of_cell(name: str) -> Study:
 def _module_of(text: str, root: Path) -> tuple[ModuleType, str]:
     """The module of a script or, where the text does not end in .py, of a package; and what errors call it."""
     if text.endswith(".py"):
-        path = root / text if (root / text).is_file() else Path(text)
+        path = root / text if is_file(root / text) else Path(text)
         return import_script(path), str(path)
     try:
         return importlib.import_module(text), text

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rothamsted.caps import MOST_CHARACTERS, MOST_OVERRIDES
 from rothamsted.errors import StudyError
+from rothamsted.named_files import is_file
 from rothamsted.studies.config_groups import compose_groups
 from rothamsted.studies.contract import Study
 from rothamsted.studies.fields import aliases_of, closest, field_names, in_own_names, renamed, spread
@@ -102,7 +102,7 @@ def _checked_file(study: Study, path: str) -> str | None:
     """
     from rothamsted.spec.document import read_document
 
-    if not Path(path).is_file():
+    if not is_file(path):
         raise StudyError(f"--config: there is no file {path!r}; give a JSON or YAML file of fields")
     document = read_document(path)
     known = field_names(study.config)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from rothamsted.errors import StudyError, UserError, raised
+from rothamsted.named_files import is_file
 
 _imported: set[str] = set()
 
@@ -25,7 +26,7 @@ def import_script(path: Path) -> ModuleType:
         StudyError: it is not there, or raises.
     """
     path = path.resolve()
-    if not path.is_file():
+    if not is_file(path):
         raise StudyError(f"{path}: there is no such script; give the path of one, such as train.py:train")
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(path):

@@ -10,7 +10,7 @@ import pytest
 
 from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.policy import Policy
-from rothamsted.promotion.judge.policy_file import find_policy, load_policy
+from rothamsted.promotion.judge.policy_file import find_policy, load_policy, policies_for
 from tests.conftest import ROOT
 
 TOY = """\
@@ -182,6 +182,17 @@ def test_of_several_policies_the_user_has_to_say_which(write: Write) -> None:
 def test_a_broken_policy_is_not_passed_over(write: Write) -> None:
     with pytest.raises(SpecError, match=r"^registry/broken\.yaml:5: level"):
         find_policy(write(toy=TOY, broken=TOY.replace("0.95", "2.0")), "toy")
+
+
+@pytest.mark.parametrize(
+    "text", ["model: [", "- a list", "a: &a [*a]", "x: " + "[" * 2_000, TOY.replace("toy", "other")[:-9]]
+)
+def test_a_broken_policy_stops_only_whom_it_names(text: str, write: Write) -> None:
+    root = write(toy=TOY, other=text)
+    assert find_policy(root, "toy", sweep="toy-lr") == Path("registry/toy.yaml")
+    assert [path.name for path, _ in policies_for(root, "toy")] == ["toy.yaml"]
+    with pytest.raises(SpecError, match=r"^registry/other\.yaml"):
+        find_policy(root, "other")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "registry").glob("*.yaml")), ids=lambda path: path.stem)
