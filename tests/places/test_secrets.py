@@ -190,6 +190,11 @@ def test_an_error_and_its_traceback_say_no_secret(address: str) -> None:
     assert "5ecret" not in printable(traceback_of(caught.value))
 
 
+def test_a_password_with_an_at_sign_is_refused_with_the_way_to_write_it() -> None:
+    with pytest.raises(UserError, match=r"postgresql://me:\*\*\*@host/db: has an @ in its password; write %40 for it"):
+        check_storage("postgresql://me:p@ss@host/db")
+
+
 @pytest.mark.parametrize("key", ["project", "version"])
 def test_what_git_would_take_for_an_option_is_refused_and_runs_nothing(key: str, tmp_path: Path) -> None:
     (tmp_path / "repo").mkdir()
