@@ -164,9 +164,9 @@ def test_parameters_of_the_call_are_fixed_and_keys_of_the_file_overridden(
 
 
 def test_no_secret_stands_in_the_arguments_of_the_process(theirs: Strangers, started: list[Idle]) -> None:
-    theirs.call({"sweep": "sweep.yaml", "execution.environment": {"TOKEN": "5ecret"}, "trials": 4})
+    theirs.call({"sweep": "sweep.yaml", "execution.environment": {"TOKEN": "5ecret"}, "timeout": "1h"})
     [process] = started
-    assert "--trials=4" in process.seen
+    assert "--timeout=1h" in process.seen
     assert "5ecret" not in " ".join(process.seen)
     assert '--execution.environment={"TOKEN": "5ecret"}' in process.command
     assert theirs.spec()["execution"]["environment"] == {"TOKEN": "***"}

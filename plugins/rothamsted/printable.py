@@ -133,7 +133,7 @@ def console(**options: Any) -> Console:
     Args:
         options: of `rich.console.Console`.
     """
-    from rich.console import Console
+    from rich.console import Console, ConsoleRenderable, RenderHook
     from rich.segment import Segment
 
     class Clean:
@@ -146,10 +146,10 @@ def console(**options: Any) -> Console:
             for one in console.render(self.inner, options):
                 yield one if one.control else Segment(printable(one.text), one.style)
 
-    class Hook:
+    class Hook(RenderHook):
         """Asked by Rich for all that is printed."""
 
-        def process_renderables(self, renderables: list[Any]) -> list[Any]:
+        def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
             return [Clean(one) for one in renderables]
 
     made = Console(**options)

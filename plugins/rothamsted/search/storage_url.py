@@ -31,6 +31,8 @@ def parsed_url(url: str) -> sa.engine.URL:
         raise StoreError(
             f"storage '{url}': not a database URL; write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
         ) from error
+    if "@" in (parsed.host or ""):  # else the rest of a password is said as the name of a host
+        raise StoreError(f"storage {shown(parsed)}: has an @ in its password; write %40 for it")
     if parsed.drivername not in DRIVERS:
         raise StoreError(
             f"storage {shown(parsed)}: {parsed.drivername} cannot hold a search, SQLite and PostgreSQL can; "

@@ -26,7 +26,7 @@ State = Literal["right", "wrong", "missing", "not checked"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signature:
+class CheckedSignature:
     """What is known of a verdict's signature.
 
     Attributes:
@@ -74,7 +74,7 @@ def signature_tag(recorded: RecordedVerdict, version: FoundVersion, key: str) ->
     return {f"{SIGNED}{recorded.number:03d}": signature_of(recorded, version, key)} if key else {}
 
 
-def signatures_on(version: FoundVersion, key: str) -> tuple[Signature, ...]:
+def signatures_on(version: FoundVersion, key: str) -> tuple[CheckedSignature, ...]:
     """What is known of the signature of each verdict on a version, the first one first."""
     found = []
     for one in read_verdicts(version):
@@ -83,7 +83,7 @@ def signatures_on(version: FoundVersion, key: str) -> tuple[Signature, ...]:
         if key and written:
             is_right = hmac.compare_digest(written.encode(), signature_of(one, version, key).encode())
             state = "right" if is_right else "wrong"
-        found.append(Signature(version=version.version, number=one.number, state=state))
+        found.append(CheckedSignature(version=version.version, number=one.number, state=state))
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from rich.markup import escape
 from rich.table import Table
 
-from rothamsted.promotion.evidence.signature import Signature, signatures_on, signing_key
+from rothamsted.promotion.evidence.signature import CheckedSignature, signatures_on, signing_key
 from rothamsted.promotion.judge.earlier_verdicts import RecordedVerdict, read_verdicts
 from rothamsted.promotion.judge.policy import Aliases
 from rothamsted.promotion.ledger.changes import ChampionChange, read_changes, took_effect
@@ -39,7 +39,7 @@ class VersionHistory:
     sweep: str
     aliases: tuple[str, ...]
     terms: tuple[ChampionTerm, ...]
-    signatures: tuple[Signature, ...] = ()  # one a verdict
+    signatures: tuple[CheckedSignature, ...] = ()  # one a verdict
 
 
 @dataclass(frozen=True, kw_only=True)
