@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import socket
 import tarfile
 import zipfile
@@ -283,3 +284,22 @@ def test_a_file_is_closed_where_it_is_refused(tmp_path: Path) -> None:
     for _ in range(3):
         refusal(lambda: open_file(tmp_path, way_out=WAY_OUT))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+OPENING = re.compile(
+    r"np\.load\(|np\.fromfile\(|\.read_text\(|\.read_bytes\(|\.open\(\"rb?\"|Image\.open\(|ZipFile\(|tarfile\.open\(|"
+    r"gzip\.(open|decompress)|urlopen\(|pickle\.loads?\(|is_file\(\)|\.rglob\(|\.iterdir\(|\.expanduser\("
+)
+OWN = {"projects/batch_size/data/mnist1m_prepare.py": 2}  # binds files that it has just written
+
+
+def test_studies_open_files_in_one_place_and_unpickle_nothing() -> None:
+    root = Path(__file__).parents[3]
+    found: dict[str, int] = {}
+    for path in sorted((root / "projects").rglob("*.py")):
+        name = str(path.relative_to(root))
+        if not name.startswith("projects/files/") and (count := len(OPENING.findall(path.read_text()))):
+            found[name] = count
+    assert found == OWN
+    weights = (root / "projects/image_classifier/weights.py").read_text()
+    assert weights.count("torch.load(") == weights.count("weights_only=True") == 1
