@@ -115,6 +115,9 @@ def _receive(url: str, part: Path, start: int, timeout_seconds: float) -> None:
         with part.open("ab" if is_rest else "wb") as file:
             try:
                 _stream(response, file, start if is_rest else 0)
+            except DataProblem:  # nothing to go on from
+                part.unlink()
+                raise
             finally:
                 _sync(file)
 

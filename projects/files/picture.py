@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -17,11 +17,11 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 
 @contextmanager
-def open_picture(file: BinaryIO, place: Path | str, *, way_out: str) -> Iterator[Image.Image]:
+def open_picture(content: bytes, place: Path | str, *, way_out: str) -> Iterator[Image.Image]:
     """Open a picture; decoding it inside the block raises DataProblem only, as `reading` does.
 
     Args:
-        file: its bytes.
+        content: its bytes; of a file Pillow would take memory for whatever length the file states.
         place: where they are from; opens the message.
         way_out: ends the message.
 
@@ -30,7 +30,7 @@ def open_picture(file: BinaryIO, place: Path | str, *, way_out: str) -> Iterator
     """
     with reading(place, way_out=way_out):
         try:
-            opened = Image.open(file, formats=FORMATS)
+            opened = Image.open(io.BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError:
             raise ValueError(f"it is no picture of {', '.join(FORMATS)}") from None
         with opened as image:

@@ -45,6 +45,9 @@ def read_weights(path: Path) -> tuple[Shape, dict[str, np.ndarray]]:
             header = file.metadata() or {}
             parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
         shape = TypeAdapter(Shape).validate_json(header["shape"])
+        sizes = (shape.vocab_size, shape.context_length, shape.d_model, shape.num_layers, shape.num_heads, shape.d_ff)
+        if min(sizes) < 1:
+            raise ValueError(f"its shape has the sizes {sizes}, and each is 1 or more")
     for name, array in parameters.items():
         finite_numbers(array, place=f"{path}: {name}", way_out=way_out)
     return shape, parameters

@@ -14,8 +14,9 @@ import numpy as np
 
 from projects.files.problem import DataProblem
 from rothamsted.errors import UserError
-from tests.fuzz.data_files import check_finite, read_once
+from tests.fuzz.data_files import read_once
 from tests.fuzz.harness import FaultError, Kind
+from tests.fuzz.made import check_finite
 from tests.fuzz.packed import Files, mutate_one
 
 

@@ -45,6 +45,26 @@ def test_another_database_is_refused_with_the_two_that_can(url: str) -> None:
         create_study(url, "s", ["minimize"])
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://u@host:notaport/db",
+        "sqlite:///a\0b.db",
+        "sqlite:///" + "n" * 300,
+        "sqlite:////dev/null/a.db",
+    ],
+    ids=["port", "NUL", "long name", "below a device"],
+)
+def test_an_address_that_is_none_is_one_line_and_makes_nothing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError) as refused:
+        check_storage(url)
+    assert str(refused.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_password_is_not_printed() -> None:
     with pytest.raises(StoreError) as refused:
         check_storage("mysql://me:secret@host/d")

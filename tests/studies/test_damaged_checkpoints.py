@@ -99,7 +99,7 @@ def test_nothing_is_left_of_a_damaged_checkpoint_when_training_has_ended(tmp_pat
 def test_a_checkpoint_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / f"00000001-{64 * '0'}.safetensors"
     path.mkdir()  # not even root reads a folder as a file
-    with pytest.raises(StudyError, match="cannot be read") as refused:
+    with pytest.raises(StudyError, match="must be a file, and is a folder") as refused:
         Checkpoint(folder=tmp_path).load("toy", [config()])
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -134,3 +134,21 @@ def test_migrating_a_server_is_left_to_it() -> None:
 def _schema(path: Path) -> dict[str, str]:
     with sqlite3.connect(path) as connection:
         return dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql+psycopg://u@host:notaport/db",
+        "http://host:notaport",
+        "http://[::1",
+        "sqlite:///" + "n" * 300 + ".db",
+    ],
+    ids=["port of a database", "port of a server", "IPv6", "long name"],
+)
+def test_an_address_that_is_none_is_one_line(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError) as caught:
+        check_reachable(uri)
+    assert str(caught.value).isprintable()
+    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from rothamsted.errors import StoreError
+from rothamsted.given_files import reading
 from rothamsted.masking import masked
 from rothamsted.tracking.sql.connections import postgres_arguments
 
@@ -27,12 +28,14 @@ def parsed_url(url: str) -> sa.engine.URL:
     """
     try:
         parsed = sa.engine.make_url(url)
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError) as error:  # ValueError: a port that is no number
         raise StoreError(
             f"storage '{url}': not a database URL; write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
         ) from error
     if "@" in (parsed.host or ""):  # else the rest of a password is said as the name of a host
         raise StoreError(f"storage {shown(parsed)}: has an @ in its password; write %40 for it")
+    if "\0" in url:
+        raise StoreError(f"storage {shown(parsed)}: holds a NUL, which no file name can; write sqlite:///optuna.db")
     if parsed.drivername not in DRIVERS:
         raise StoreError(
             f"storage {shown(parsed)}: {parsed.drivername} cannot hold a search, SQLite and PostgreSQL can; "
@@ -51,6 +54,8 @@ def check_sqlite(url: str, database: str | None) -> None:
     """
     path = Path(str(database))
     folder = path.parent
+    with reading(f"storage {url}", way_out="give another -P storage=sqlite:///FILE", error=StoreError):
+        path.exists()  # raises where its name is too long, or a folder may not be entered
     if not folder.is_dir():
         raise StoreError(f"storage {url}: folder {folder} does not exist; make it, or give another -P storage=")
     if not _is_writable(folder) or (path.exists() and not _is_writable(path)):

@@ -101,7 +101,7 @@ def sqlite_path(uri: str) -> Path | None:
 
     try:
         name = make_url(uri).database
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
         raise StoreError(f"{uri}: is not a URI of a database; write sqlite:///PATH") from error
     return Path(name) if name and name != ":memory:" else None
 

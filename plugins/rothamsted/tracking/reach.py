@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from rothamsted.errors import StoreError
+from rothamsted.given_files import reading
 from rothamsted.masking import masked
 from rothamsted.tracking.address import sqlite_path
 from rothamsted.tracking.failures import StoreAwayError, last_cause, one_line
@@ -35,7 +36,10 @@ def check_reachable(uri: str) -> None:
     Checked are: for SQLite the folder, the file, and whether it is MLflow's; for PostgreSQL a connection and
     the same; for a server an answer to a search. MySQL and SQL Server are taken at their scheme.
     """
-    scheme = urlparse(uri).scheme.lower()
+    try:
+        scheme = urlparse(uri).scheme.lower()
+    except ValueError as error:  # of a host in brackets
+        raise StoreError(f"tracking URI {without_password(uri)}: is no address ({error}); write {_SCHEMES}") from error
     kind = scheme.split("+")[0]
     if kind == "sqlite":
         _check_sqlite(uri)
@@ -54,7 +58,9 @@ def _check_sqlite(uri: str) -> None:
     if path is None:
         raise StoreError(f"tracking URI {uri}: a database in memory is lost at the end; use sqlite:///PATH")
     _check_folder(uri, path.absolute().parent)
-    if not path.exists():
+    with reading(f"tracking URI {uri}", way_out="name another file", error=StoreError):
+        is_there = path.exists()  # raises where its name is too long, or links go in a circle
+    if not is_there:
         return
     if path.is_dir() or not os.access(path, os.R_OK | os.W_OK):
         what = "is a folder" if path.is_dir() else "cannot be read and written by this user"
@@ -91,7 +97,7 @@ def _check_postgresql(uri: str) -> None:
         raise StoreError(
             f"tracking URI {place}: {one_line(error)}; install it with `pip install 'rothamsted[postgres]'`"
         ) from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ValueError) as error:  # ValueError: a port that is no number
         kind = StoreAwayError if isinstance(error, OperationalError) else StoreError
         raise kind(f"tracking URI {place}: cannot connect: {one_line(error)}") from error
     _check_tables(place, tables, revision)

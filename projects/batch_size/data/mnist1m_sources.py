@@ -6,7 +6,6 @@ labels. Apart from the preparation, which sees labels and blocks of bytes and do
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -120,7 +119,7 @@ def _is_image(name: str) -> bool:
 def _read_image(archive: zipfile.ZipFile, path: Path, name: str) -> np.ndarray:
     place = f"{path}: {name}"
     with reading(place, way_out=_WAY_OUT):
-        content = io.BytesIO(read_member(archive, name, most=_MOST_IMAGE_BYTES))
+        content = read_member(archive, name, most=_MOST_IMAGE_BYTES)
     with open_picture(content, place, way_out=_WAY_OUT) as image:
         if image.size != (SIDE, SIDE) or image.mode not in ("L", "RGB"):
             raise DataProblem(

@@ -15,7 +15,7 @@ import numpy as np
 from projects.files.arrays import read_npy
 from projects.files.picture import open_picture
 from projects.files.problem import DataProblem
-from projects.files.reading import open_file, reading
+from projects.files.reading import read_bytes, reading
 from projects.files.values import class_numbers, single_precision
 from projects.global_workspace.data.labels import N_CLASSES, N_LABELS, SIDE
 from projects.global_workspace.data.progress import track
@@ -66,7 +66,7 @@ def fingerprint(folder: Path, part: str, n: int) -> dict[str, Any]:
 
 
 def _read_image(path: Path) -> np.ndarray:
-    with open_file(path, way_out=_WAY_OUT) as file, open_picture(file, path, way_out=_WAY_OUT) as image:
+    with open_picture(read_bytes(path, way_out=_WAY_OUT), path, way_out=_WAY_OUT) as image:
         if image.size != (SIDE, SIDE):
             raise DataProblem(f"{path}: a picture has {SIDE} x {SIDE} pixels, got {image.width} x {image.height}")
         return np.asarray(image.convert("RGB"))

@@ -21,7 +21,7 @@ from projects.files.arrays import read_npz
 from projects.files.download import write_atomically
 from projects.files.picture import open_picture
 from projects.files.problem import DataProblem
-from projects.files.reading import is_there, open_file, reading
+from projects.files.reading import is_there, read_bytes, reading
 
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")  # of 8 bits
 MOST_THREADS = 16
@@ -86,7 +86,7 @@ def decode_image(path: Path, side: int) -> np.ndarray | DataProblem:
     side fits, cut to the middle square.
     """
     try:
-        with open_file(path, way_out=_WAY_OUT) as file, open_picture(file, path, way_out=_WAY_OUT) as opened:
+        with open_picture(read_bytes(path, way_out=_WAY_OUT), path, way_out=_WAY_OUT) as opened:
             image = ImageOps.exif_transpose(opened)
             if image.mode not in MODES:
                 mode = f"has pixels of mode {image.mode!r}, not 8-bit grey or colours"

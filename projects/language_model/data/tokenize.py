@@ -148,6 +148,6 @@ def _put_in_place(part: Path, target: Path) -> None:
     try:
         part.rename(target)
     except OSError:
-        if not (target / META).is_file():  # not another process that was faster
+        if not is_there(target / META, way_out=WAY_OUT):  # not another process that was faster
             shutil.rmtree(target, ignore_errors=True)
             part.rename(target)

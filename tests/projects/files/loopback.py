@@ -15,6 +15,8 @@ class Site:
 
     files: dict[str, bytes]
     understands_ranges: bool = True
+    states_length: bool = True
+    leads_to: str | None = None  # each answer is a redirect to this address; the site's own where it is empty
     breaks_after: list[int | None] = field(default_factory=list)  # bytes sent, one entry a request; None: all
     ranges: list[str | None] = field(default_factory=list)  # the Range header of each request so far
     url: str = ""
@@ -39,6 +41,11 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             asked = self.headers["Range"]
             site.ranges.append(asked)
+            if site.leads_to is not None:
+                self.send_response(302)
+                self.send_header("Location", site.leads_to or site.url + self.path)
+                self.end_headers()
+                return
             data = site.files.get(self.path.lstrip("/"))
             if data is None:
                 self.send_error(404)
@@ -50,7 +57,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             self.send_response(206 if start else 200)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-            self.send_header("Content-Length", str(len(data) - start))
+            if site.states_length:
+                self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
             limit = site.breaks_after.pop(0) if site.breaks_after else None
             self.wfile.write(data[start:] if limit is None else data[start : start + limit])

@@ -12,6 +12,7 @@ import pytest
 
 from projects.batch_size.data import DataProblem
 from projects.files.download import N_ATTEMPTS, download, write_atomically
+from projects.language_model.data.stated import stated_sha256
 from tests.projects.files.loopback import Site, serve
 
 DATA = np.random.default_rng(0).bytes(700_001)  # more than two blocks, and not a whole number of them
@@ -138,6 +139,44 @@ def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.gz"
         with pytest.raises(DataProblem, match=r"cannot be reached \(timed out\)"):
             download(url, tmp_path / "a.gz", checksum=MD5, timeout_seconds=0.2)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://host:notaport/a",
+        "http://[::1/a",
+        "http://",
+        "http://a b/c",
+        "https://h\x1b[31m/a",
+        "http://" + "x" * 300 + "/a",
+    ],
+    ids=["port", "IPv6", "no host", "space", "escape", "long"],
+)
+def test_an_address_that_is_none_is_one_printable_line(address: str, tmp_path: Path) -> None:
+    for fetch in (lambda: download(address, tmp_path / "a", checksum=MD5), lambda: stated_sha256(address)):
+        with pytest.raises(DataProblem, match="the server cannot be reached") as caught:
+            fetch()
+        assert str(caught.value).isprintable()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "address", ["", "file:///etc/passwd", "http://host:notaport/a"], ids=["circle", "file", "port"]
+)
+def test_redirects_in_a_circle_or_to_no_web_address_are_one_line(address: str, tmp_path: Path) -> None:
+    with serve(site(leads_to=address)) as server, pytest.raises(DataProblem) as caught:
+        download(f"{server.url}/a.gz", tmp_path / "a.gz", checksum=MD5)
+    assert str(caught.value).startswith(f"{server.url}/a.gz: the server ")
+    assert str(caught.value).isprintable()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_sends_without_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projects.files.download.MOST_BYTES", 300_000)
+    with serve(site(states_length=False)) as server, pytest.raises(DataProblem, match="sends more than 300000 bytes"):
+        download(f"{server.url}/a.gz", tmp_path / "a.gz", checksum=MD5)
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_web_addresses_are_fetched(tmp_path: Path) -> None:

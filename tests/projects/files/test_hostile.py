@@ -29,7 +29,7 @@ from projects.files.reading import is_there, listed, open_file, read_bytes, read
 from projects.files.values import class_numbers, finite_numbers
 from projects.image_classifier.data.decode import decode_image
 from projects.language_model.data.text import read_stories
-from tests.fuzz.data_files import idx, npy, npz
+from tests.fuzz.made import idx, npy, npz
 
 WAY_OUT = "do this"
 READERS: dict[str, Callable[[Path], Any]] = {
@@ -261,6 +261,19 @@ def test_a_picture_of_over_a_hundred_million_pixels_is_refused_before_it_is_deco
         found = decode_image(path, 16)
     assert isinstance(found, DataProblem)
     assert "12000x12000 pixels" in str(found)
+
+
+def test_a_piece_of_a_picture_that_states_four_gigabytes_takes_no_memory(
+    tmp_path: Path, memory_of_one_gigabyte: None
+) -> None:
+    """Pillow asked the file for as many bytes as a piece of a PNG says that it has."""
+    from PIL import Image
+
+    path, out = tmp_path / "a.png", io.BytesIO()
+    Image.new("RGB", (28, 28)).save(out, "PNG")
+    at = out.getvalue().index(b"IDAT") - 4
+    path.write_bytes(out.getvalue()[:at] + b"\x7f" + out.getvalue()[at + 1 :])
+    assert isinstance(decode_image(path, 16), np.ndarray)
 
 
 def test_json_that_is_nested_too_deep_or_has_too_many_digits_is_refused(tmp_path: Path) -> None:
