@@ -6,10 +6,8 @@ The console script, MLflow's backend, stages and the contest of a promotion all 
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 
 from rich.console import Console
 
@@ -18,6 +16,7 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.executors import Executor, ask_first
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
+from rothamsted.publish.ahead import make_ready
 from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.publish.published import read_published, write_published
@@ -34,8 +33,6 @@ from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
 from rothamsted.sweeping.phases.follow_up import StageToRun
 from rothamsted.unsaved import is_unsaved
-
-_DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "rothamsted.publish.pages")
 
 
 def run(
@@ -103,7 +100,7 @@ def work(
     """
     if not opened.labels:
         say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
-    meanwhile = _import_what_draws if opened.sweep.execution.report else None
+    meanwhile = make_ready if opened.sweep.execution.report else None
     session = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile).run()
     data, settings = opened.data(), settings_of(opened.sweep.statistics)
     if session.decided:
@@ -152,10 +149,3 @@ def _result(opened: Opened, analysis: Analysis, *, exit_status: int = 0, is_comp
         is_complete=is_complete,
         analysis=analysis,
     )
-
-
-def _import_what_draws() -> None:
-    """Import what the report takes while workers train, so that nobody waits for it at the end."""
-    for name in _DRAWING:
-        with suppress(ImportError):  # said by the report, where it is missed
-            import_module(name)
