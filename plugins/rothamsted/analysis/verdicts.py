@@ -20,11 +20,11 @@ from rothamsted.analysis.ranking import MeanOfCondition, by_seed, is_paired, see
 from rothamsted.analysis.settings import Settings
 from rothamsted.analysis.values import Best, Comparisons, Dataset, Detectable
 from rothamsted.catalog import TESTS
+from rothamsted.remembered import remembered
 from rothamsted.statistics import Pooled, pooled_sd, sd_of_paired_differences
 from rothamsted.statistics.best_centre_plan import MOST_CONDITIONS, seeds_to_decide_by
 from rothamsted.statistics.best_power import detectable_loss, seeds_to_decide
 from rothamsted.statistics.centres import MEAN, with_article, words_of
-from rothamsted.statistics.remembered import remembered
 from rothamsted.wording import count
 
 AFTER_RACE = (
@@ -39,8 +39,9 @@ RARE_FAILURES = (
 MOST_SIMULATED = 40  # conditions for which plans are made by simulation: a second
 MOST_QUICK = 500  # conditions whose verdicts take half a second
 
-_best_of = remembered(best_of)
-_seeds_to_decide, _detectable_loss = remembered(seeds_to_decide), remembered(detectable_loss)
+_KEPT = 4  # results of each: stages and contests of one process have their own
+_best_of = remembered(most=_KEPT)(best_of)
+_seeds_to_decide, _detectable_loss = remembered(most=_KEPT)(seeds_to_decide), remembered(most=_KEPT)(detectable_loss)
 
 
 def best_in(

@@ -1,10 +1,13 @@
-"""What closing a sweep imports and makes ready while workers train, so that nobody waits for it at the end."""
+"""What closing a sweep takes, done while workers train, so that nobody waits for it at the end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 
+from rothamsted.analysis.analyze import Settings, analyze
+from rothamsted.analysis.read_sweep import read_sweep
 from rothamsted.catalog import PLOTS
 from rothamsted.registries import UnknownNameError
 
@@ -27,3 +30,26 @@ def make_ready() -> None:
 
         Image.preinit()
         compile_templates()
+
+
+def rehearse(run_id: str, settings: Settings, *, uri: str, is_over: Callable[[], bool]) -> None:
+    """Analyse and draw what a search has found, while its best conditions are confirmed.
+
+    What the confirmation does not change is remembered, see `remembered`; the rest is done anew at the end. So is
+    all of it where something is wrong, which is said then.
+
+    Args:
+        run_id: Of the sweep's run.
+        settings: Of the analysis.
+        uri: Tracking URI.
+        is_over: Asked before each drawing; True: the sweep is closed now.
+    """
+    from rothamsted.reporting.plots import render
+
+    with suppress(Exception):
+        analysis = analyze(read_sweep(run_id, uri=uri), settings)
+        for name in PLOTS.names():
+            if is_over():
+                return
+            with suppress(Exception):
+                render(name, analysis)

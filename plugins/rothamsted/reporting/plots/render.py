@@ -16,6 +16,7 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.catalog import FIGURE_FORMATS, PLOTS
 from rothamsted.errors import UserError
 from rothamsted.registries import load
+from rothamsted.remembered import remembered
 from rothamsted.reporting.plots.contract import Plot, PlotOptions
 from rothamsted.reporting.plots.fit import fit_labels
 from rothamsted.reporting.plots.look import STYLE, WIDTH
@@ -64,18 +65,19 @@ def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Re
     """
     plot: Plot = PLOTS[name]
     data = _data(plot, analysis, options)
+    return Rendered(name=name, title=plot.title, caption=plot.caption(data), svg=_svg(name, data))
+
+
+@remembered(most=40)
+def _svg(name: str, data: Any) -> str:
+    plot: Plot = PLOTS[name]
     buffer = io.StringIO()
     with _figure() as figure:
         plot.draw(data, figure)
         fit_labels(figure)
         with placed(figure, "svg"):
             figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return Rendered(
-        name=name,
-        title=plot.title,
-        caption=plot.caption(data),
-        svg=tidy_svg(buffer.getvalue(), name=name, title=plot.title),
-    )
+    return tidy_svg(buffer.getvalue(), name=name, title=plot.title)
 
 
 def render_svg(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> str:
