@@ -108,7 +108,8 @@ def begun_report(
             page = render_report(
                 analysis, plots=names, render=lambda name: _shown(figures[name]), generated_at=at, version=__version__
             )
-            return DrawnReport(page=page, picture=figures.get(PICTURE, b""))
+            picture = figures.get(PICTURE)
+            return DrawnReport(page=page, picture=picture if isinstance(picture, bytes) else b"")
 
         yield finish
 
