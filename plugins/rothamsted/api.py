@@ -6,10 +6,8 @@ The console script, MLflow's backend, stages and the contest of a promotion all 
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 
 from rich.console import Console
 
@@ -18,15 +16,17 @@ from rothamsted.analysis.values import Analysis
 from rothamsted.executors import Executor, ask_first
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
+from rothamsted.publish.ahead import make_ready, rehearse
 from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.publish.published import read_published, write_published
 from rothamsted.reporting.next_steps import next_steps
 from rothamsted.result import SessionResult
-from rothamsted.spec import Sweep, n_workers
+from rothamsted.spec import Sweep, n_workers, plan
 from rothamsted.studies import Study
 from rothamsted.sweeping.coordinator.coordinator import Coordinator
 from rothamsted.sweeping.coordinator.job import job_of
+from rothamsted.sweeping.coordinator.meanwhile import Meanwhile
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.over import digest_of, is_tried_again, open_over
 from rothamsted.sweeping.open.start import open_passed, open_sweep
@@ -35,7 +35,7 @@ from rothamsted.sweeping.phases import follow_up
 from rothamsted.sweeping.phases.follow_up import StageToRun
 from rothamsted.unsaved import is_unsaved
 
-_DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "rothamsted.publish.pages")
+MOST_REHEARSED = 1000  # replicates of a search: an analysis of more takes seconds of a processor, and much memory
 
 
 def run(
@@ -103,7 +103,7 @@ def work(
     """
     if not opened.labels:
         say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
-    meanwhile = _import_what_draws if opened.sweep.execution.report else None
+    meanwhile = _meanwhile(opened)
     session = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile).run()
     data, settings = opened.data(), settings_of(opened.sweep.statistics)
     if session.decided:
@@ -119,6 +119,20 @@ def work(
         follow_up.forget(opened)
         opened.lease.leave("over")
     return result
+
+
+def _meanwhile(opened: Opened) -> Meanwhile:
+    """What is done of the report while workers train: in processes of their own, and not many replicates of them."""
+    execution, uri = opened.sweep.execution, opened.tracking_uri
+    if not execution.report:
+        return Meanwhile()
+    settings, is_small = settings_of(opened.sweep.statistics), plan(opened.sweep).n_trainings <= MOST_REHEARSED
+    is_beside = execution.executor != "in_process" and not opened.labels  # a study in this process may draw, too
+    drawn = partial(rehearse, opened.sweep_run_id, settings, uri=uri)
+    return Meanwhile(
+        make_ready=make_ready,
+        rehearse=(lambda is_over: drawn(is_over=is_over)) if is_beside and is_small else None,
+    )
 
 
 def _publish_whole(opened: Opened, settings: Settings, console: Console, *, keeps: bool) -> None:
@@ -152,10 +166,3 @@ def _result(opened: Opened, analysis: Analysis, *, exit_status: int = 0, is_comp
         is_complete=is_complete,
         analysis=analysis,
     )
-
-
-def _import_what_draws() -> None:
-    """Import what the report takes while workers train, so that nobody waits for it at the end."""
-    for name in _DRAWING:
-        with suppress(ImportError):  # said by the report, where it is missed
-            import_module(name)

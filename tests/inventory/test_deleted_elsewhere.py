@@ -17,6 +17,7 @@ from rothamsted.tracking import find_runs, migrate
 from tests.inventory.test_deleted import CONFIRMED, files
 from tests.inventory.test_listed import TWO
 from tests.sweeping.conftest import Project
+from tests.sweeping.same_result import check_readers_agree
 from tests.tracking.conftest import server_uri, sqlite_template
 
 __all__ = ["server_uri", "sqlite_template"]
@@ -83,3 +84,5 @@ def test_a_server_is_told_which_runs_are_deleted(
     # The sweep, two conditions of three seeds, and the confirmation of two.
     assert len(deleted) == 1 + 2 + 6 + 1 + 2
     assert {run.info.lifecycle_stage for run in deleted} == {"deleted"}
+    check_readers_agree(empty_project.storage, server_uri)
+    empty_project.altered.append("the runs are on the server, not where the project's end looks for them")

@@ -20,6 +20,7 @@ from rothamsted.analysis.ranking import MeanOfCondition, by_seed, is_paired, see
 from rothamsted.analysis.settings import Settings
 from rothamsted.analysis.values import Best, Comparisons, Dataset, Detectable
 from rothamsted.catalog import TESTS
+from rothamsted.remembered import remembered
 from rothamsted.statistics import Pooled, pooled_sd, sd_of_paired_differences
 from rothamsted.statistics.best_centre_plan import MOST_CONDITIONS, seeds_to_decide_by
 from rothamsted.statistics.best_power import detectable_loss, seeds_to_decide
@@ -37,6 +38,10 @@ RARE_FAILURES = (
 )
 MOST_SIMULATED = 40  # conditions for which plans are made by simulation: a second
 MOST_QUICK = 500  # conditions whose verdicts take half a second
+
+_KEPT = 4  # results of each: stages and contests of one process have their own
+_best_of = remembered(most=_KEPT)(best_of)
+_seeds_to_decide, _detectable_loss = remembered(most=_KEPT)(seeds_to_decide), remembered(most=_KEPT)(detectable_loss)
 
 
 def best_in(
@@ -63,7 +68,7 @@ def best_in(
     if (np.isfinite(values).sum(axis=1) > 1).sum() < min(2, len(racing)):
         gaps["best"] = "fewer than two conditions have two or more replicates, so chance cannot be told from effect"
         return None
-    found = best_of(
+    found = _best_of(
         values,
         racing,
         direction=dataset.objective.direction,
@@ -83,7 +88,7 @@ def best_in(
     over = dataset.objective.over
     if not plans or len(racing) > (MOST_SIMULATED if over == MEAN else MOST_CONDITIONS):
         return found
-    plan = seeds_to_decide if over == MEAN else partial(seeds_to_decide_by, over=over)
+    plan = _seeds_to_decide if over == MEAN else partial(seeds_to_decide_by, over=over)
     decided_at = plan(
         values,
         direction=dataset.objective.direction,
@@ -171,7 +176,7 @@ def detectable_in(
         gaps["detectable"] = "the replicates of each condition are equal: any difference would be seen"
         return None
     n_conditions = min(max(len(ranking), 2), MOST_SIMULATED)
-    loss = detectable_loss(
+    loss = _detectable_loss(
         np.full(n_conditions, sd**2), n, rng=np.random.default_rng(0), power=settings.power, level=settings.level
     )
     if not np.isfinite(loss):

@@ -56,15 +56,16 @@ def publish_finished(run_id: str, settings: Settings, *, uri: str) -> Analysis |
     Returns:
         What the report shows; None where the sweep is not finished, and nothing was written.
     """
-    from rothamsted.publish.pages import begun_report, write_page, write_picture  # plots: a second of imports
+    from rothamsted.publish.pages import begun_report, log_picture, picture_address, write_page  # a second of imports
 
     dataset = read_sweep(run_id, uri=uri)
     if not dataset.is_complete:
         return None
     analysis = analyze(dataset, settings, parts=ALL)
-    with begun_report(analysis) as finish, tracking.open_recorder(uri) as recorder:
-        picture = write_picture(recorder, analysis, dataset.run_id)
-        write_record(recorder, analysis, dataset.run_id, picture=picture)
+    with begun_report(analysis, has_picture=True) as finish, tracking.open_recorder(uri) as recorder:
+        write_record(recorder, analysis, dataset.run_id, picture=picture_address(analysis, dataset.run_id))
         write_confirmed_metrics(recorder, dataset, uri=uri)
-        write_page(recorder, run_id, finish())
+        drawn = finish()
+        log_picture(recorder, run_id, drawn.picture)
+        write_page(recorder, run_id, drawn.page)
     return analysis

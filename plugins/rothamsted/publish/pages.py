@@ -9,10 +9,11 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import quote
 
 from rothamsted import __version__
@@ -32,6 +33,14 @@ INTERVALS = "forest"  # the plot of it
 CURVES = "curves"  # the plot of the objective's, and in `name-N` of a further metric's
 
 
+@dataclass(frozen=True, kw_only=True)
+class DrawnReport:
+    """A report: its page, and the chart of intervals as a PNG; empty: not asked for, or there is nothing to draw."""
+
+    page: str
+    picture: bytes
+
+
 def report_html(
     analysis: Analysis,
     *,
@@ -41,7 +50,7 @@ def report_html(
 ) -> str:
     """The report of an analysis; see `begun_report`."""
     with begun_report(analysis, plots=plots, options=options, where=where) as finish:
-        return finish()
+        return finish().page
 
 
 @contextmanager
@@ -51,7 +60,8 @@ def begun_report(
     plots: Sequence[str] = (),
     options: PlotOptions | None = None,
     where: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[Callable[[], str]]:
+    has_picture: bool = False,
+) -> Iterator[Callable[[], DrawnReport]]:
     """The report of an analysis, whose plots other processes begin to draw, where there may be some.
 
     Curves of metrics that were asked for follow those of the objective, each in a figure of its own.
@@ -61,9 +71,10 @@ def begun_report(
         plots: Names; none: every plot that applies.
         options: What the plots show.
         where: Parameter -> value, as it is written: the plots show conditions with these values alone, and say so.
+        has_picture: With the chart of intervals as a picture.
 
     Yields:
-        What draws the rest, and gives the page.
+        What draws the rest, and gives the page and the picture.
 
     Raises:
         UserError: `where` names what is not there.
@@ -76,7 +87,9 @@ def begun_report(
         at = names.index(CURVES) + 1
         names[at:at] = list(further)
 
-    def drawn(name: str) -> Rendered | NotApplicable:
+    def drawn(name: str) -> Rendered | NotApplicable | bytes:
+        if name == PICTURE:
+            return picture_of(analysis)
         try:
             if name not in further:
                 found = render(name, narrow, chosen)
@@ -87,18 +100,21 @@ def begun_report(
             return reason
         return replace(found, caption=found.caption + said)
 
-    with SideBySide(do=drawn, names=[name for name in dict.fromkeys(names) if name != FIRST]) as drawing:
+    drawings = [*([PICTURE] if has_picture else []), *(name for name in dict.fromkeys(names) if name != FIRST)]
+    with SideBySide(do=drawn, names=drawings) as drawing:
 
-        def finish() -> str:
+        def finish() -> DrawnReport:
             figures, at = drawing.results(), now_text()
-            return render_report(
+            page = render_report(
                 analysis, plots=names, render=lambda name: _shown(figures[name]), generated_at=at, version=__version__
             )
+            picture = figures.get(PICTURE)
+            return DrawnReport(page=page, picture=picture if isinstance(picture, bytes) else b"")
 
         yield finish
 
 
-def _shown(drawn: Rendered | NotApplicable) -> Rendered:
+def _shown(drawn: Any) -> Rendered:
     if isinstance(drawn, NotApplicable):
         raise drawn
     return drawn
@@ -120,15 +136,38 @@ def write_picture(recorder: Recorder, analysis: Analysis, run_id: str) -> str:
 
     A PNG, as the UI's server gives an SVG file no type that a browser draws.
     """
+    drawn = picture_of(analysis)
+    if not drawn:
+        return ""
+    log_picture(recorder, run_id, drawn)
+    return picture_address(analysis, run_id)
+
+
+def picture_of(analysis: Analysis) -> bytes:
+    """The chart of intervals as a PNG; empty where nothing can be drawn."""
     try:
-        drawn = render_files(INTERVALS, analysis, ["png"], dpi=PICTURE_DPI)
+        return render_files(INTERVALS, analysis, ["png"], dpi=PICTURE_DPI).files["png"]
+    except NotApplicable:
+        return b""
+
+
+def picture_address(analysis: Analysis, run_id: str) -> str:
+    """Where MLflow's UI finds the chart of intervals of a run; empty where nothing can be drawn."""
+    try:
+        PLOTS[INTERVALS].data(analysis, PlotOptions())
     except NotApplicable:
         return ""
+    return f"get-artifact?path={quote(PICTURE, safe='')}&run_uuid={run_id}"
+
+
+def log_picture(recorder: Recorder, run_id: str, picture: bytes) -> None:
+    """Log the chart of intervals to a run; nothing where it is empty."""
+    if not picture:
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / PICTURE.rpartition("/")[2]
-        path.write_bytes(drawn.files["png"])
+        path.write_bytes(picture)
         recorder.log_file(run_id, path, PICTURE.rpartition("/")[0])
-    return f"get-artifact?path={quote(PICTURE, safe='')}&run_uuid={run_id}"
 
 
 def copy_page(html: str, folder: Path, name: str) -> Path:

@@ -39,7 +39,7 @@ def check_reachable(uri: str) -> None:
     try:
         scheme = urlparse(uri).scheme.lower()
     except ValueError as error:  # of a host in brackets
-        raise StoreError(f"tracking URI {without_password(uri)}: is no address ({error}); write {_SCHEMES}") from error
+        raise StoreError(f"tracking URI {masked(uri)}: is no address ({error}); write {_SCHEMES}") from error
     kind = scheme.split("+")[0]
     if kind == "sqlite":
         _check_sqlite(uri)

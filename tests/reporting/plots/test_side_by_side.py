@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rothamsted.publish.pages import report_html
+from rothamsted.reporting.plots import render
 from rothamsted.reporting.plots.side_by_side import SideBySide
 from rothamsted.system import PORTABLE, System, this_system
 from tests.reporting.worlds import grid
@@ -91,6 +93,8 @@ def test_an_error_is_raised_here_and_no_child_is_left() -> None:
 def test_a_page_is_the_same_whoever_draws_it(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rothamsted.publish.pages.now_text", lambda: "now")
     monkeypatch.setattr("rothamsted.reporting.plots.side_by_side._n_cores", lambda: 1)
+    module = sys.modules[render.__module__]
+    monkeypatch.setattr(module, "_svg", module._svg.__wrapped__)  # drawn each time, not remembered
     analysis = grid()
     alone = report_html(analysis)
     monkeypatch.setattr("rothamsted.reporting.plots.side_by_side._n_cores", lambda: 3)

@@ -119,12 +119,18 @@ def fill(template: str, **values: Any) -> str:
     return page.render(style=Markup(style), script=Markup(script), script_digest=f"sha256-{digest}", **values)
 
 
-@lru_cache(maxsize=1)
 def breakable(name: str) -> Markup:
     """A name that a narrow column may break after a dot, an underscore or a slash."""
     return Markup(re.sub(r"([._/])(?=\w)", r"\1<wbr>", str(escape(name))))
 
 
+def compile_templates() -> None:
+    """Compile the templates, which takes as long as filling them: the first page of a process need not wait for it."""
+    for name in _environment().list_templates(["j2"]):
+        _environment().get_template(name)
+
+
+@lru_cache(maxsize=1)
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("rothamsted.reporting.page"),

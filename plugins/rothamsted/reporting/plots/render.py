@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from rothamsted.analysis.values import Analysis
 from rothamsted.catalog import FIGURE_FORMATS, PLOTS
 from rothamsted.errors import UserError
+from rothamsted.registries import load
+from rothamsted.remembered import remembered
 from rothamsted.reporting.plots.contract import Plot, PlotOptions
 from rothamsted.reporting.plots.fit import fit_labels
 from rothamsted.reporting.plots.look import STYLE, WIDTH
@@ -29,6 +31,10 @@ DEFAULTS = PlotOptions()
 FORMATS = FIGURE_FORMATS
 DPI = 300  # of a PNG
 _INCH = 25.4  # mm
+_CANVASES = {
+    "svg": "matplotlib.backends.backend_svg:FigureCanvasSVG",
+    "png": "matplotlib.backends.backend_agg:FigureCanvasAgg",
+}
 _UNSAID = {"png": ("Software",), "svg": ("Date",), "pdf": ("CreationDate", "Producer", "Creator")}
 
 
@@ -59,18 +65,19 @@ def render(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> Re
     """
     plot: Plot = PLOTS[name]
     data = _data(plot, analysis, options)
+    return Rendered(name=name, title=plot.title, caption=plot.caption(data), svg=_svg(name, data))
+
+
+@remembered(most=40)
+def _svg(name: str, data: Any) -> str:
+    plot: Plot = PLOTS[name]
     buffer = io.StringIO()
     with _figure() as figure:
         plot.draw(data, figure)
         fit_labels(figure)
-        place_all(figure)
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return Rendered(
-        name=name,
-        title=plot.title,
-        caption=plot.caption(data),
-        svg=tidy_svg(buffer.getvalue(), name=name, title=plot.title),
-    )
+        with placed(figure, "svg"):
+            figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return tidy_svg(buffer.getvalue(), name=name, title=plot.title)
 
 
 def render_svg(name: str, analysis: Analysis, options: PlotOptions = DEFAULTS) -> str:
@@ -164,24 +171,27 @@ def _in_place_of(axes: Axes) -> Any:
     return part
 
 
-def place_all(figure: Figure) -> None:
-    """Lay a figure out for SVG; `savefig` draws it all once more for that, which is a tenth of a report's time."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    engine = figure.get_layout_engine()
-    if engine is None:  # a plot of another package may place its parts itself
+@contextmanager
+def placed(figure: Figure, kind: str, dpi: float = DPI) -> Iterator[None]:
+    """Lay a figure out for a file; `savefig` draws it all once more for that, which is a tenth of a report's time."""
+    engine, own_dpi = figure.get_layout_engine(), figure.dpi
+    if engine is None or kind not in _CANVASES:  # a plot of another package may place its parts itself
+        yield
         return
-    dpi = figure.dpi
-    FigureCanvasSVG(figure)
-    figure.set_dpi(FigureCanvasSVG.fixed_dpi or dpi)
+    canvas = load(_CANVASES[kind])
+    canvas(figure)
+    figure.set_dpi(canvas.fixed_dpi or dpi)
     engine.execute(figure)
-    figure.set_dpi(dpi)
+    figure.set_dpi(own_dpi)
     figure.set_layout_engine(None)
+    yield
+    figure.set_layout_engine(engine)
 
 
 def _file(figure: Figure, kind: str, *, name: str, title: str, dpi: int) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=dpi, metadata=dict.fromkeys(_UNSAID[kind]))
+    with placed(figure, kind, dpi):
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=dict.fromkeys(_UNSAID[kind]))
     if kind == "svg":
         return tidy_svg(buffer.getvalue().decode(), name=name, title=title).encode() + b"\n"
     return buffer.getvalue()

@@ -299,6 +299,11 @@ def _short_cells(summary: ConditionSummary) -> tuple[Any, ...]:
 
 def _csv_cell(value: Any) -> str:
     """Return a value as CSV holds it: NaN and None as nothing, true and false as YAML spells them."""
+    kind = type(value)
+    if kind is str or kind is int:  # nearly all cells of long tables are one of three
+        return value
+    if kind is float:
+        return "" if math.isnan(value) else value  # the writer gives it all its digits
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, (float, np.floating)):

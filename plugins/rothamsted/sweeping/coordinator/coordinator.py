@@ -6,7 +6,6 @@ workers going, and one of them takes the lease when it runs out.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from rothamsted.sweeping.coordinator.closing import ConfirmedRuns
 from rothamsted.sweeping.coordinator.decide import Decider
 from rothamsted.sweeping.coordinator.hopeless import Hopeless
 from rothamsted.sweeping.coordinator.job import grace_of_processes, job_of
+from rothamsted.sweeping.coordinator.meanwhile import Meanwhile
 from rothamsted.sweeping.coordinator.progress import Progress
 from rothamsted.sweeping.open.start import LEASE_SECONDS
 from rothamsted.sweeping.opened import Opened
@@ -67,7 +67,7 @@ class Coordinator:
     executor: Executor
     console: Console
     until: float | None = None  # unix seconds; None: for as long as the file says
-    meanwhile: Callable[[], None] | None = None  # done once, in a thread of its own, when training has started
+    meanwhile: Meanwhile = field(default_factory=Meanwhile)
     progress: Progress = field(init=False)
     _is_over: bool = False
     _failed_starts: int = 0  # workers in a row that died without running anything
@@ -135,8 +135,11 @@ class Coordinator:
                 uses_gpu=opened.study.uses_gpu,
                 function=function,
             )
-            with self.executor.start(job, n_workers(sweep)) as crew:
-                self._attend(crew, job.grace_seconds, stop)
+            try:
+                with self.executor.start(job, n_workers(sweep)) as crew:
+                    self._attend(crew, job.grace_seconds, stop)
+            finally:
+                self.meanwhile.end()
 
     @property
     def _decides(self) -> bool:
@@ -197,6 +200,10 @@ class Coordinator:
         except SweepLeaseLostError:
             return
         self._is_over = self._decider.is_over
+        if self._is_over:
+            self.meanwhile.is_over()
+        elif step is not None and step.add:
+            self.meanwhile.confirmation_has_begun()
         if step is not None and tags.ROUND in step.note:
             self.progress.on_round(step.note[tags.ROUND], self.opened.data())
 
@@ -216,9 +223,7 @@ class Coordinator:
         self._ids[worker] = said["worker"]
         kind = said["event"]
         if kind == "start":
-            if self.meanwhile is not None:
-                threading.Thread(target=self.meanwhile, daemon=True).start()
-                self.meanwhile = None
+            self.meanwhile.training_has_begun()
             self._started_at.setdefault(worker, time.monotonic() + self._set_up_seconds())
             self.progress.on_start(worker, said)
         elif kind == "set_up":
