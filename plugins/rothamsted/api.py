@@ -15,12 +15,14 @@ from rich.console import Console
 
 from rothamsted.analysis.analyze import QUICK, Settings, analyze, settings_of
 from rothamsted.analysis.values import Analysis
+from rothamsted.errors import UserError
 from rothamsted.executors import Executor, ask_first
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.publish.published import read_published, write_published
+from rothamsted.records import RunStatus
 from rothamsted.reporting.next_steps import next_steps
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep, n_workers
@@ -104,7 +106,13 @@ def work(
     if not opened.labels:
         say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
     meanwhile = _import_what_draws if opened.sweep.execution.report else None
-    session = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile).run()
+    coordinator = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile)
+    try:
+        session = coordinator.run()
+    except UserError:
+        with suppress(UserError):  # a store that is away
+            opened.end_run(RunStatus.FAILED)
+        raise
     data, settings = opened.data(), settings_of(opened.sweep.statistics)
     if session.decided:
         analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)

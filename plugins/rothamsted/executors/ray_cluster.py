@@ -266,7 +266,8 @@ def _refuse_lack(seen: Seen, job: Job) -> None:
         raise UserError(f"execution.executor: ray: node {seen.host} has rothamsted {seen.version}, this process {own}")
     for folder in seen.lacks:
         if folder in job.folders:
-            way_out = "set ROTHAMSTED_HOME, or execution.checkpoint_dir, to a folder that all nodes share"
+            way_out = "give a folder that all nodes share (ROTHAMSTED_HOME, execution.checkpoint_dir, or where MLflow "
+            way_out += "keeps artifacts), or a tracking server and execution.checkpoints: artifacts"
         else:
             way_out = "give execution.runtime_env: {working_dir: .}, which brings it, or a folder that all nodes share"
         raise UserError(f"execution.executor: ray: node {seen.host} does not see {folder}; {way_out}")

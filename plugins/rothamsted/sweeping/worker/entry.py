@@ -18,6 +18,7 @@ from rothamsted.holders import new_worker_id
 from rothamsted.mlproject import find_home
 from rothamsted.studies import Study
 from rothamsted.studies.function.by_value import read_function
+from rothamsted.sweeping.checkpoint_folders import check_seen
 from rothamsted.sweeping.open.from_file import find_target
 from rothamsted.sweeping.opened import Emit, Opened, open_started
 from rothamsted.sweeping.phases.order import phases_of
@@ -75,6 +76,8 @@ def work(
         find_target=lambda whole: find_target(whole, root) if function is None else read_function(function),
         tracking_uri=uri,
     )
+    if context.sweep.execution.checkpoints == "artifacts":
+        check_seen(context.sweep_run_id, uri=uri)
     if threading.current_thread() is threading.main_thread():  # this process is for this work
         gc.collect()
         gc.freeze()  # what is imported stays: full collections need not walk it again
