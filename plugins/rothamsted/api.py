@@ -35,6 +35,7 @@ from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
 from rothamsted.sweeping.phases.follow_up import StageToRun
+from rothamsted.system import collections_paused
 from rothamsted.unsaved import is_unsaved
 
 _DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "rothamsted.publish.pages")
@@ -80,7 +81,7 @@ def look(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: 
     opened = open_over(stage.sweep, study, place, stage=stage.link)
     if opened is None:
         return None
-    with opened:
+    with opened, collections_paused():
         published = read_published(opened.sweep_run_id, digest_of(opened), uri=opened.tracking_uri)
         if published is None:
             return None

@@ -42,7 +42,7 @@ def kept(project: Project, name: str = "toys") -> list[str]:
 def die_midway(project: Project, changes: dict[str, Any]) -> None:
     """A worker dies in its second replicate after some measurements; its leases have run out."""
     with pytest.raises(Died):
-        project.work(project.start(changes), die_in_replicate(2, 5))
+        project.work(project.start(changes), die_in_replicate(2, 6))
     end_all_leases(project)
 
 
