@@ -5,8 +5,10 @@ The console script, MLflow's backend, stages and the contest of a promotion all 
 
 from __future__ import annotations
 
+import gc
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -35,7 +37,6 @@ from rothamsted.sweeping.open.start import open_passed, open_sweep
 from rothamsted.sweeping.opened import Opened, Place
 from rothamsted.sweeping.phases import follow_up
 from rothamsted.sweeping.phases.follow_up import StageToRun
-from rothamsted.system import collections_paused
 from rothamsted.unsaved import is_unsaved
 
 _DRAWING = ("matplotlib.figure", "matplotlib.backends.backend_svg", "rothamsted.publish.pages")
@@ -81,7 +82,7 @@ def look(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: 
     opened = open_over(stage.sweep, study, place, stage=stage.link)
     if opened is None:
         return None
-    with opened, collections_paused():
+    with opened, _no_collections():
         published = read_published(opened.sweep_run_id, digest_of(opened), uri=opened.tracking_uri)
         if published is None:
             return None
@@ -161,6 +162,18 @@ def _result(opened: Opened, analysis: Analysis, *, exit_status: int = 0, is_comp
         is_complete=is_complete,
         analysis=analysis,
     )
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """No garbage is collected within: values of all replicates are made, and no cycles of them; a fifth less time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _import_what_draws() -> None:

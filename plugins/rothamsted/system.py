@@ -6,11 +6,8 @@ Linux has more than macOS to keep processes from being left behind, and only the
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,15 +50,3 @@ def this_system() -> System:
         keeps_orphans=has_all and Path("/proc/self/stat").exists(),
         forks_after_imports=is_linux and Path("/proc/self/task").exists(),
     )
-
-
-@contextmanager
-def collections_paused() -> Iterator[None]:
-    """No garbage is collected within: for work that makes very many values and no cycles of them, a fifth less time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -51,7 +51,7 @@ class NodeWorker:
         try:
             seen = {devices.NAME: name} if (name := devices.name_here(os.environ)) else {}
             own = {**os.environ, **self.environment, **self.job.environment, **seen}
-            _make_home(own.get(places.HOME, ""))
+            make_home(own.get(places.HOME, ""))
             popen = start_process(own, self.job.python_flags)
         except UserError as error:
             self._tell(Event(worker=self.name, death=Death(exit_code=2, last_lines=f"error: {error}")))
@@ -88,7 +88,7 @@ class NodeWorker:
             self._has_more.notify_all()
 
 
-def _make_home(path: str) -> None:
+def make_home(path: str) -> None:
     """Make the folder of what a worker keeps to itself, where no folder is shared and this node has none of that name.
 
     Raises:
