@@ -28,7 +28,7 @@ from tests.tracking.conftest import server_uri, sqlite_template
 from tests.tracking.faulty_proxy import Fault, faulty_proxy
 
 __all__ = ["server_uri", "sqlite_template"]
-KEPT: dict[str, Any] = {"checkpoints": "artifacts", "checkpoint_every": 0.001}
+KEPT: dict[str, Any] = {"checkpoints": "artifacts", "checkpoint_every": 1e-9}
 TWO: dict[str, Any] = {"space": {"lr": [0.1]}, "replicates": {"count": 2}}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 FEWEST = 2  # rows of a leaf, each counted once however often it was drawn
 LEAST_GAIN = 1e-12  # as a share of all that there is to explain: less is rounding
-TOGETHER = 15  # trees: more at once are hardly faster and take memory for each of their rows in each column
+TOGETHER = 6  # trees: more at once are hardly faster and take memory for each of their rows in each column
 EQUAL = 1 - 1e-9  # of the best gain: a column that reaches it splits as well, and one of these is taken at random
 
 
