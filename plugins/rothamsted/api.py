@@ -166,7 +166,7 @@ def _result(opened: Opened, analysis: Analysis, *, exit_status: int = 0, is_comp
 
 @contextmanager
 def _no_collections() -> Iterator[None]:
-    """No garbage is collected within: values of all replicates are made, and no cycles of them; a fifth less time."""
+    """No garbage is collected within: values of all replicates are made, and no cycles of them."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
