@@ -92,7 +92,7 @@ class BenchmarkProject:
 @contextmanager
 def benchmark_project(package: Path) -> Iterator[BenchmarkProject]:
     """A project whose one study is a copy of this package; removed at the end."""
-    with TemporaryDirectory(prefix="rothamsted-benchmark-") as temporary:
+    with TemporaryDirectory(prefix="rothamsted-benchmark-", ignore_cleanup_errors=True) as temporary:
         root = Path(temporary).resolve()
         (root / "MLproject").write_text(MLPROJECT.format(study=package.name), encoding="utf-8")
         (root / "projects").mkdir()

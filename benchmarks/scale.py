@@ -124,6 +124,10 @@ def trials_figures(n_trials: int) -> list[Figure]:
             "replicates": {"count": 1},
         }
         sweep = run_sampled(project, document)
+        print(
+            f"{n_trials:,} trials of TPE are done; worker, ms a trial by tenths: {_listed(by_tenths(sweep))}",
+            flush=True,
+        )
         arguments = [str(project.search_path), str(n_trials), str(N_ASKED)]
         alone = json.loads(project.run("benchmarks.scale_stages", "ask", *arguments).splitlines()[-1])
     tenths, optuna = by_tenths(sweep), np.array(alone["ms"])
@@ -158,7 +162,7 @@ def _listed(values: Sequence[float] | np.ndarray) -> str:
 
 
 def main(*, replicates: int = 10_000, trials: int = 3_000, json_path: Path | None = None) -> None:
-    """Run both sweeps, one after the other, and say of each target whether it is reached.
+    """Run both sweeps, one after the other, and say of each target whether it is reached, as far as it has come.
 
     Args:
         replicates: of the random search; 0: leave it out.
@@ -169,8 +173,10 @@ def main(*, replicates: int = 10_000, trials: int = 3_000, json_path: Path | Non
         (round(replicates / N_REPLICATES_A_TRIAL) * N_REPLICATES_A_TRIAL, replicates_figures),
         (trials, trials_figures),
     ]
-    figures = [figure for size, measure in sizes if size for figure in measure(size)]
-    publish("Scale", figures, json_path)
+    figures: list[Figure] = []
+    for size, measure in ((size, measure) for size, measure in sizes if size):
+        figures += measure(size)
+        publish("Scale, so far", figures, json_path)  # whoever cuts the rest off keeps this
 
 
 if __name__ == "__main__":

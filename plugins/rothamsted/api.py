@@ -5,7 +5,10 @@ The console script, MLflow's backend, stages and the contest of a promotion all 
 
 from __future__ import annotations
 
+import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +16,7 @@ from rich.console import Console
 
 from rothamsted.analysis.analyze import QUICK, Settings, analyze, settings_of
 from rothamsted.analysis.values import Analysis
+from rothamsted.errors import UserError
 from rothamsted.executors import Executor, ask_first
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
@@ -20,6 +24,7 @@ from rothamsted.publish.ahead import make_ready, rehearse
 from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.publish.published import read_published, write_published
+from rothamsted.records import RunStatus
 from rothamsted.reporting.next_steps import next_steps
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep, n_workers, plan
@@ -78,7 +83,7 @@ def look(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: 
     opened = open_over(stage.sweep, study, place, stage=stage.link)
     if opened is None:
         return None
-    with opened:
+    with opened, _no_collections():
         published = read_published(opened.sweep_run_id, digest_of(opened), uri=opened.tracking_uri)
         if published is None:
             return None
@@ -104,7 +109,13 @@ def work(
     if not opened.labels:
         say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
     meanwhile = _meanwhile(opened)
-    session = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile).run()
+    coordinator = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile)
+    try:
+        session = coordinator.run()
+    except UserError:
+        with suppress(UserError):  # a store that is away
+            opened.end_run(RunStatus.FAILED)
+        raise
     data, settings = opened.data(), settings_of(opened.sweep.statistics)
     if session.decided:
         analysis = publish_ended(opened.recorder, data, settings, queue=opened.queue, confirmation=opened.confirm_queue)
@@ -166,3 +177,15 @@ def _result(opened: Opened, analysis: Analysis, *, exit_status: int = 0, is_comp
         is_complete=is_complete,
         analysis=analysis,
     )
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """No garbage is collected within: values of all replicates are made, and no cycles of them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -104,3 +104,4 @@ class Ending:
     traceback: str = ""  # where training raised; empty otherwise
     output: str = ""  # what training has printed, where the study keeps that
     is_user_error: bool = False  # failed by one of the study's `user_errors`: the reason says what to do
+    is_out_of_memory: bool = False  # failed for want of memory, of the device or of the machine

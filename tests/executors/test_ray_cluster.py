@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -15,7 +16,7 @@ import pytest
 from rothamsted.errors import UserError
 from rothamsted.executors import Job, ask_first, ray_cluster
 from rothamsted.executors.ray_crew import RayExecutor
-from rothamsted.executors.ray_worker import Seen, look
+from rothamsted.executors.ray_worker import Seen, look, make_home
 from tests.conftest import ROOT
 from tests.executors.cluster import LOOPBACK, cluster
 
@@ -68,7 +69,7 @@ def test_a_node_is_asked_for_the_folders_and_the_engine(nodes: Any, tmp_path: Pa
 @pytest.mark.parametrize(
     ("lacks", "of_version", "way_out"),
     [
-        (["/shared"], None, "does not see /shared; set ROTHAMSTED_HOME"),
+        (["/shared"], None, r"does not see /shared; give a folder that all nodes share .*ROTHAMSTED_HOME.*artifacts"),
         (["/project"], None, r"does not see /project; give execution.runtime_env: \{working_dir: .\}"),
         ([], "0.0.1", "has rothamsted 0.0.1, this process"),
     ],
@@ -77,6 +78,25 @@ def test_what_a_node_lacks_is_said_with_the_way_out(lacks: list[str], of_version
     seen = Seen(host="node7", version=of_version or version("rothamsted"), lacks=lacks)
     with pytest.raises(UserError, match=f"node node7 {way_out}"):
         ray_cluster._refuse_lack(seen, job(options={}, folders=("/shared",)))
+
+
+def test_a_cluster_of_this_machine_that_does_not_start_in_time_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**how: Any) -> None:
+        raise Exception("The current node timed out during startup.")  # Ray 2.60's own words, on a busy machine
+
+    late = SimpleNamespace(is_initialized=lambda: False, init=init)
+    monkeypatch.setattr(ray_cluster, "imported", lambda: late)
+    with pytest.raises(UserError, match=r"local: The current node timed out.*when this machine is less busy") as raised:
+        ray_cluster.connect(job(options={"address": "local"}), 1)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_node_without_the_folder_of_home_makes_its_own(tmp_path: Path) -> None:
+    make_home(str(tmp_path / "home" / "me"))
+    assert (tmp_path / "home" / "me").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"ROTHAMSTED_HOME: .*file/me cannot be made on this node"):
+        make_home(str(tmp_path / "file" / "me"))
 
 
 def test_a_process_that_is_connected_does_not_go_to_another_cluster(nodes: Any) -> None:

@@ -85,10 +85,9 @@ def connect(job: Job, n_workers: int) -> ray:  # type: ignore[valid-type]
     with _signals_kept():
         try:
             found.init(**how, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-            raise UserError(
-                f"execution.address: {wanted['address']}: {_line(error)}; is that cluster running?"
-            ) from error
+        except Exception as error:  # Ray raises Exception itself where a node does not start in time
+            way_out = "is that cluster running?" if address else "give the command again when this machine is less busy"
+            raise UserError(f"execution.address: {wanted['address']}: {_line(error)}; {way_out}") from error
     _given.update(wanted)
     return found
 
@@ -266,7 +265,8 @@ def _refuse_lack(seen: Seen, job: Job) -> None:
         raise UserError(f"execution.executor: ray: node {seen.host} has rothamsted {seen.version}, this process {own}")
     for folder in seen.lacks:
         if folder in job.folders:
-            way_out = "set ROTHAMSTED_HOME, or execution.checkpoint_dir, to a folder that all nodes share"
+            way_out = "give a folder that all nodes share (ROTHAMSTED_HOME, execution.checkpoint_dir, or where MLflow "
+            way_out += "keeps artifacts), or a tracking server and execution.checkpoints: artifacts"
         else:
             way_out = "give execution.runtime_env: {working_dir: .}, which brings it, or a folder that all nodes share"
         raise UserError(f"execution.executor: ray: node {seen.host} does not see {folder}; {way_out}")

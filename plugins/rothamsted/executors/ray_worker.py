@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rothamsted import places
 from rothamsted.errors import UserError
 from rothamsted.executors import below, devices
 from rothamsted.executors.crew import Death, Event, Job
@@ -50,6 +51,7 @@ class NodeWorker:
         try:
             seen = {devices.NAME: name} if (name := devices.name_here(os.environ)) else {}
             own = {**os.environ, **self.environment, **self.job.environment, **seen}
+            make_home(own.get(places.HOME, ""))
             popen = start_process(own, self.job.python_flags)
         except UserError as error:
             self._tell(Event(worker=self.name, death=Death(exit_code=2, last_lines=f"error: {error}")))
@@ -84,6 +86,19 @@ class NodeWorker:
         with self._has_more:
             self._events.append(event)
             self._has_more.notify_all()
+
+
+def make_home(path: str) -> None:
+    """Make the folder of what a worker keeps to itself, where no folder is shared and this node has none of that name.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        if path:
+            Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{places.HOME}: {path} cannot be made on this node ({error.strerror})") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,10 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import optuna
+import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler
+from optuna.search_space import IntersectionSearchSpace
 from optuna.storages import RDBStorage, _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -59,21 +62,36 @@ class Asker:
         Raises:
             LostError: the trial is not ours any more.
         """
-        self._storage.lease = lease
-        self._study.sampler = self._make(seed_of_trial(self._seed, lease.number), self._known)
+        self._storage.look(self._study._study_id, lease)
+        sampler = self._make(seed_of_trial(self._seed, lease.number), self._known)
+        _share_spaces(self._study.sampler, sampler)
+        self._study.sampler = sampler
         self._study._thread_local.cached_all_trials = None  # as Study.ask does: see what has been told since
-        self._study.get_trials(deepcopy=False)  # the storage's cache must have seen the trial
         trial = optuna.Trial(self._study, lease.trial_id)
         stored: dict[str, float] = {}
         for name in self._space.order:
             if self._space.is_active(name, from_stored(stored, self._space)):
                 value = _suggest(trial, name, self._distributions[name])
                 stored[name] = float(self._distributions[name].to_internal_repr(value))
+        self._storage.write_params()
         return from_stored(stored, self._space)
 
 
+def _share_spaces(before: BaseSampler, sampler: BaseSampler) -> None:
+    """Let a sampler go on from the space that the one before it has found in the same trials.
+
+    Each trial has a sampler of its own; without this each would look through all trials for it.
+    """
+    for name, value in vars(before).items():
+        if isinstance(value, IntersectionSearchSpace) and type(before) is type(sampler):
+            setattr(sampler, name, value)
+
+
 class _WithKnown(_CachedStorage):
-    """Optuna's storage with known trials as numbers 0, 1, ... and the trials that it holds after them."""
+    """Optuna's storage with known trials as numbers 0, 1, ... and the trials that it holds after them.
+
+    While a trial is asked the others stay as they were when that began: read once, and not by each step of a sampler.
+    """
 
     lease: Lease  # of the trial that is asked
 
@@ -81,14 +99,32 @@ class _WithKnown(_CachedStorage):
         super().__init__(backend)
         self._known = list(known)
         self._domains = space.domains
+        self._seen: list[FrozenTrial] = []
+        self._params: list[tuple[int, str, float, BaseDistribution]] = []  # that are still to be written
+
+    def look(self, study_id: int, lease: Lease) -> None:
+        """Read what has been told since, for the trial of a lease."""
+        self.lease, self._params = lease, []
+        self._seen = [*self._known, *super().get_all_trials(study_id, deepcopy=False)]
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
-        """Keep a value, as its domain has it, as long as the trial is ours; one that is there already stays."""
+        """Keep a value, as its domain has it, until all are written."""
         domain = self._domains[param_name]
         own = param_value_internal if isinstance(domain, Choice) else float(domain.own(param_value_internal))
-        self.lease.write(lambda tx: add_trial_param(tx, trial_id, param_name, own, distribution))
+        self._params.append((trial_id, param_name, own, distribution))
+
+    def write_params(self) -> None:
+        """Write the values as long as the trial is ours; one that is there already stays."""
+        params = self._params
+
+        def write(tx: sa.Connection) -> None:
+            for param in params:
+                add_trial_param(tx, *param)
+
+        if params:
+            self.lease.write(write)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Keep what a sampler must remember of a trial as long as the trial is ours."""
@@ -97,10 +133,9 @@ class _WithKnown(_CachedStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """What is known, then the search's own trials, in order."""
-        known = [trial for trial in self._known if states is None or trial.state in states]
-        own = super().get_all_trials(study_id, deepcopy, states)
-        return [*(copy.deepcopy(known) if deepcopy else known), *own]
+        """What is known, then the search's own trials, in order, as they were when the trial was asked."""
+        found = [trial for trial in self._seen if states is None or trial.state in states]
+        return copy.deepcopy(found) if deepcopy else found
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """One of the search's own trials."""

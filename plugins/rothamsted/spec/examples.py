@@ -90,6 +90,7 @@ EXAMPLES: Mapping[str, str] = {
     "execution.timeout_per_trial": "execution: {timeout_per_trial: 10m}",
     "execution.retries": "execution: {retries: 1}",
     "execution.checkpoint_every": "execution: {checkpoint_every: 60s}",
+    "execution.checkpoints": "execution: {checkpoints: artifacts}",
     "execution.checkpoint_dir": "execution: {checkpoint_dir: /scratch/checkpoints}",
     "execution.lease_seconds": "execution: {lease_seconds: 120}",
     "execution.artifacts": "execution: {artifacts: false}",

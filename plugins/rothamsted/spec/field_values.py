@@ -138,6 +138,13 @@ def read_workers(raw: Any) -> Any:
     return raw
 
 
+def read_population(raw: Any) -> Any:
+    """How many replicates a compiled call trains, or auto."""
+    if raw != "auto" and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
+        raise PydanticCustomError("population", "Input should be a whole number above 0, or auto to measure it")
+    return raw
+
+
 def read_devices(raw: Any) -> Any:
     """Which GPUs: auto, none, or a list of numbers."""
     if raw in ("auto", "none"):

@@ -17,7 +17,7 @@ from rothamsted.spec.rules_recorded import check_recorded
 from rothamsted.spec.rules_search import check_search
 from rothamsted.spec.rules_stages import check_stages
 from rothamsted.spec.rules_task import check_task
-from rothamsted.spec.schema import CLUSTER_KEYS, DEVICE_KEYS, MAX_SEED, Confirm, Replicates, Sweep
+from rothamsted.spec.schema import CLUSTER_KEYS, DEVICE_KEYS, MAX_SEED, Confirm, Execution, Replicates, Sweep
 from rothamsted.spec.varied import check_varied
 
 MAX_CHECKED_GRID = 2_000  # conditions, over all stages: a larger grid is checked at its values one at a time
@@ -64,6 +64,9 @@ def _check_executor(sweep: Sweep, document: Document) -> None:
                 f"is for a cluster, and execution.executor is {execution.executor}; give executor: ray, or remove it"
             )
             raise document.error(("execution", key), reason)
+    if execution.checkpoints == "artifacts" and execution.checkpoint_dir != Execution().checkpoint_dir:
+        reason = "is for checkpoints in a folder, and execution.checkpoints is artifacts; remove one of the two"
+        raise document.error(("execution", "checkpoint_dir"), reason)
 
 
 def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) -> None:

@@ -21,6 +21,7 @@ from rothamsted.spec.field_values import (
     Seed,
     Text,
     read_devices,
+    read_population,
     read_resources,
     read_resume,
     read_vary,
@@ -161,10 +162,12 @@ class Execution(BaseModel):
         resources: what one worker takes of a Ray cluster: CPU (a core where nothing is said), GPU (a part of one, too),
             memory (bytes, or 4GB), and what nodes have besides.
         runtime_env: what Ray prepares on its nodes before workers start, such as {working_dir: .}.
-        population: replicates trained in one compiled call, at most.
+        population: replicates trained in one compiled call, at most; auto: as many as are faster so and have memory.
         timeout_per_trial: seconds; a replicate that takes longer has failed.
         retries: how often a failed replicate is tried again.
         checkpoint_every: seconds between two checkpoints of a running replicate.
+        checkpoints: where they are kept: in a folder, which all nodes of a cluster have to share, or as artifacts of
+            the sweep's run in MLflow.
         checkpoint_dir: folder of the checkpoints; a relative one starts at home, see `places`.
         lease_seconds: a worker silent for so long is taken for dead, and its trial for free.
         artifacts: keep the artifacts that a study gives with its measurements, in the runs of the replicates.
@@ -188,10 +191,11 @@ class Execution(BaseModel):
     address: Text | None = None
     resources: Annotated[dict[Text, float], BeforeValidator(read_resources)] = Field(default_factory=dict)
     runtime_env: dict[Text, Any] = Field(default_factory=dict)
-    population: Annotated[int, Field(ge=1)] = 1
+    population: Annotated[int | Literal["auto"], BeforeValidator(read_population)] = 1
     timeout_per_trial: Seconds | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 0
     checkpoint_every: Seconds = 30.0
+    checkpoints: Literal["folder", "artifacts"] = "folder"
     checkpoint_dir: Text = "checkpoints"
     lease_seconds: Seconds = 60.0
     artifacts: bool = True
@@ -210,8 +214,8 @@ PROJECT_EXECUTION_KEYS = ("env_manager", "environment", "memory_limit", "grace_s
 CLUSTER_KEYS = ("address", "resources", "runtime_env")
 # Keys of `execution` for the GPUs of this machine; a cluster shares out its own.
 DEVICE_KEYS = ("devices", "workers_per_device")
-# Keys of `execution` that a foreign project has no use for: it logs its own artifacts.
-STUDY_EXECUTION_KEYS = ("artifacts", "tensorboard")
+# Keys of `execution` that a foreign project has no use for: it logs its own artifacts, and keeps its own states.
+STUDY_EXECUTION_KEYS = ("artifacts", "tensorboard", "checkpoints")
 
 
 class Statistics(BaseModel):

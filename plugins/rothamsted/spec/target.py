@@ -227,7 +227,7 @@ def _check_foreign_keys(document: Document, who: str) -> None:
         if below.get(key) is not None:
             raise document.error(("execution", key), f"goes only with study: {who} keeps its own; remove it")
     population = below.get("population")
-    if isinstance(population, int) and population > 1:
+    if population == "auto" or (isinstance(population, int) and population > 1):
         reason = f"{population} replicates in one process goes only with study; remove it"
         raise document.error(("execution", "population"), reason)
     stages = data.get("stages")

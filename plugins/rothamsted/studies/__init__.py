@@ -8,6 +8,7 @@ from rothamsted.metric import Metric
 from rothamsted.studies.artifacts import Contents, log_artifacts, write_artifacts
 from rothamsted.studies.by_hand import main, run_by_hand
 from rothamsted.studies.checkpoint import Checkpoint, Snapshot
+from rothamsted.studies.checkpoint_files import CheckpointFiles
 from rothamsted.studies.command_line import ByHand
 from rothamsted.studies.contract import (
     MeasurementLike,
@@ -31,6 +32,7 @@ __all__ = [
     "CONFIG_FILE",
     "ByHand",
     "Checkpoint",
+    "CheckpointFiles",
     "Contents",
     "Keep",
     "MeasurementLike",

@@ -2,7 +2,7 @@
 
 It is apart because what makes a resume trustworthy is decided here alone. A checkpoint is one safetensors
 file (readable by any tool that knows the format) whose name holds its number and the SHA-256 of its content, so
-a damaged file is known by its name; the file holds the study's arrays, every measurement so far and the
+a damaged or half-written file is known by its name; the file holds the study's arrays, every measurement so far and the
 training time so far, and says of which study and configs it is.
 """
 
@@ -13,7 +13,6 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -22,16 +21,14 @@ import numpy as np
 from pydantic import BaseModel
 
 from rothamsted.errors import StudyError
-from rothamsted.given_files import open_given, reading
+from rothamsted.given_files import reading
 from rothamsted.records import Measured, Outcome, Stopped
-from rothamsted.studies.atomic import remove_unfinished, write_atomically
+from rothamsted.studies.checkpoint_files import WAY_OUT, CheckpointFiles, Folder
 from rothamsted.studies.fields import flatten
 
 N_KEPT = 2  # the newest, and the one before it in case the newest is damaged
 FORMAT = "rothamsted-checkpoint-2"
 _NAME = re.compile(r"(?P<number>\d{8})-(?P<digest>[0-9a-f]{64})\.safetensors")
-_WAY_OUT = "mend that, or remove it to use the one before it"
-_DAMAGED = ".damaged"  # put after the name of one that is set aside: it is no longer one of those kept
 _log = logging.getLogger(__name__)
 
 
@@ -49,13 +46,13 @@ class Snapshot:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The folder of one population's checkpoints, and how often to write one."""
+    """The checkpoints of one population, and how often to write one."""
 
-    folder: Path
+    folder: Path | CheckpointFiles  # of this machine, or elsewhere
     every_seconds: float = 60.0  # of wall time; 0: after every measurement
 
-    def save(self, study_name: str, configs: Sequence[BaseModel], snapshot: Snapshot) -> Path:
-        """Write a checkpoint and drop all but the last two.
+    def save(self, study_name: str, configs: Sequence[BaseModel], snapshot: Snapshot) -> None:
+        """Write a checkpoint and drop all but the last two; where it cannot be written now, they stay.
 
         Raises:
             StudyError: the folder cannot be written, or the state holds something that is not an array.
@@ -66,13 +63,10 @@ class Checkpoint:
         stopped = [None if how is None else [how.outcome.value, how.reason] for how in snapshot.stopped]
         more = {"metrics": json.dumps(_metric_names(snapshot)), "stopped": json.dumps(stopped)}
         content = save(_arrays(snapshot), metadata={**identity, **more})
-        existing = self._files()
-        number = 1 + (_number(existing[-1]) if existing else 0)
-        path = self.folder / f"{number:08d}-{hashlib.sha256(content).hexdigest()}.safetensors"
-        write_atomically(path, content)
-        for old in existing[: len(existing) + 1 - N_KEPT]:
-            old.unlink(missing_ok=True)
-        return path
+        existing = self._names()
+        number = 1 + (int(existing[-1][:8]) if existing else 0)
+        if self._files.write(f"{number:08d}-{hashlib.sha256(content).hexdigest()}.safetensors", content):
+            self._files.remove(existing[: max(len(existing) + 1 - N_KEPT, 0)])
 
     def load(self, study_name: str, configs: Sequence[BaseModel]) -> Snapshot | None:
         """The newest checkpoint that is whole, or None if there is none.
@@ -82,50 +76,29 @@ class Checkpoint:
         Raises:
             StudyError: the checkpoint belongs to another study or to another config, or cannot be read.
         """
-        files = self._files()
-        while files:
-            path = files.pop()
-            content = _content(path)
-            if hashlib.sha256(content).hexdigest() == path.name[9:73]:
-                return _read(path, content, study_name, configs)
-            _set_aside(path, before=files[-1] if files else None)
+        names = self._names()
+        while names:
+            name = names.pop()
+            place, content = self._files.place(name), self._files.read(name)
+            if hashlib.sha256(content).hexdigest() == name[9:73]:
+                return _read(place, content, study_name, configs)
+            way_on = f"using the one before it, {names[-1]}" if names else "there is none before it: starting again"
+            _log.warning("%s is damaged (its SHA-256 is not the one in its name); %s", place, way_on)
+            self._files.set_aside(name)
         return None
 
     def remove(self) -> None:
         """Remove the checkpoints, and the folder if nothing else is in it."""
-        for path in self._files():
-            path.unlink(missing_ok=True)
-        if self.folder.is_dir():
-            remove_unfinished(self.folder)
-            for path in self.folder.glob(f"*{_DAMAGED}"):
-                path.unlink(missing_ok=True)
-            with suppress(OSError):  # not empty: something else of the run is kept there
-                self.folder.rmdir()
+        self._files.remove(self._names())
+        self._files.clear()
 
-    def _files(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+    @property
+    def _files(self) -> CheckpointFiles:
+        return Folder(self.folder) if isinstance(self.folder, Path) else self.folder
 
-
-def _content(path: Path) -> bytes:
-    with (
-        open_given(path, way_out=_WAY_OUT, error=StudyError) as file,
-        reading(path, way_out=_WAY_OUT, error=StudyError),
-    ):
-        return file.read()
-
-
-def _set_aside(path: Path, *, before: Path | None) -> None:
-    """Say that a checkpoint is damaged, and take it out of the two that are kept."""
-    way_on = f"using the one before it, {before.name}" if before else "there is none before it: starting again"
-    _log.warning("%s is damaged (its SHA-256 is not the one in its name); %s", path, way_on)
-    with suppress(OSError):  # in a folder that cannot be written it stays, and is found damaged again
-        path.rename(path.with_name(path.name + _DAMAGED))
-
-
-def _number(path: Path) -> int:
-    return int(path.name[:8])
+    def _names(self) -> list[str]:
+        """Of the checkpoints, oldest first."""
+        return sorted(name for name in self._files.names() if _NAME.fullmatch(name))
 
 
 def _configs_text(configs: Sequence[BaseModel]) -> str:
@@ -181,13 +154,13 @@ def _state_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def _read(path: Path, content: bytes, study_name: str, configs: Sequence[BaseModel]) -> Snapshot:
+def _read(place: str, content: bytes, study_name: str, configs: Sequence[BaseModel]) -> Snapshot:
     from safetensors.numpy import load
 
-    with reading(path, way_out=_WAY_OUT, error=StudyError):
+    with reading(place, way_out=WAY_OUT, error=StudyError):
         length = int.from_bytes(content[:8], "little")  # the format's header: its length, then JSON
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-        _check_identity(path, metadata, study_name, configs)
+        _check_identity(place, metadata, study_name, configs)
         arrays = load(content)
         return Snapshot(
             state={name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")},
@@ -224,15 +197,15 @@ def _histories(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> tuple[
     )
 
 
-def _check_identity(path: Path, metadata: Mapping[str, str], study_name: str, configs: Sequence[BaseModel]) -> None:
+def _check_identity(place: str, metadata: Mapping[str, str], study_name: str, configs: Sequence[BaseModel]) -> None:
     wayout = "give another checkpoint folder, or remove this one to start again"
     if metadata.get("format") != FORMAT:
-        raise StudyError(f"{path}: is of the format {metadata.get('format')!r}, not {FORMAT!r}; {wayout}")
+        raise StudyError(f"{place}: is of the format {metadata.get('format')!r}, not {FORMAT!r}; {wayout}")
     if metadata["study"] != study_name:
-        raise StudyError(f"{path}: is of study {metadata['study']!r}, not {study_name!r}; {wayout}")
+        raise StudyError(f"{place}: is of study {metadata['study']!r}, not {study_name!r}; {wayout}")
     if metadata["configs"] != (wanted := _configs_text(configs)):
         difference = _difference(json.loads(metadata["configs"]), json.loads(wanted))
-        raise StudyError(f"{path}: is of another config ({difference}); {wayout}")
+        raise StudyError(f"{place}: is of another config ({difference}); {wayout}")
 
 
 def _difference(found: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]) -> str:

@@ -11,27 +11,29 @@ from rothamsted.errors import UserError, raised
 from rothamsted.masking import masked
 from rothamsted.printable import traceback_of
 from rothamsted.studies.contract import Study
+from rothamsted.studies.device_memory import is_out_of_memory
 
 _ENGINE = str(Path(__file__).parent.parent)
 
 
 def failure_of(error: BaseException, study: Study) -> dict[str, Any]:
-    """The reason, the traceback and whether it is the user's to mend, as an ending has them.
+    """The reason, the traceback, whether it is the user's to mend, and whether memory was short, as an ending has them.
 
     Of a function the traceback begins in the user's own code, and the reason ends with the file and the line.
     """
     is_user_error = isinstance(error, study.user_errors)
     text = masked(" ".join(str(error).split()))
     reason = text if is_user_error else raised(error)
+    common = {"is_user_error": is_user_error, "is_out_of_memory": is_out_of_memory(error)}
     if study.function is None:
-        return {"reason": reason, "traceback": traceback_text(error), "is_user_error": is_user_error}
+        return {"reason": reason, "traceback": traceback_text(error), **common}
     if isinstance(error, UserError):  # of the engine, about what the function gave
         return {"reason": text, "traceback": "", "is_user_error": True}
     error = error.with_traceback(_without_engine(error.__traceback__))
     return {
         "reason": f"{reason}{_place(error, study)}",
         "traceback": traceback_text(error),
-        "is_user_error": is_user_error,
+        **common,
     }
 
 

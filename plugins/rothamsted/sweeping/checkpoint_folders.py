@@ -1,4 +1,4 @@
-"""Where the checkpoints of a sweep lie: at home (`places`), one folder a population, below the sweep's name and run.
+"""Where the checkpoints of a sweep lie: one folder a population, at home (`places`) or among its run's artifacts.
 
 Apart because the worker that writes them and a later stage that reads them must agree.
 """
@@ -6,11 +6,25 @@ Apart because the worker that writes them and a later stage that reads them must
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Sequence
+import secrets
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from rothamsted import tracking
+from rothamsted.errors import StoreError
 from rothamsted.spec import Sweep
+from rothamsted.studies import CheckpointFiles
+from rothamsted.tracking.failures import StoreAwayError
+
+OF_RUN = "checkpoints"  # the folder of a sweep's run
+WAIT_SECONDS = 5.0  # for a server that is away: training goes on without this checkpoint
+_WAY_OUT = "keep artifacts in an MLflow server, or give a folder that all machines share, and checkpoints: folder"
+_log = logging.getLogger(__name__)
 
 
 def checkpoints_of(home: Path, sweep: Sweep, sweep_run_id: str) -> Path:
@@ -22,6 +36,136 @@ def checkpoints_of(home: Path, sweep: Sweep, sweep_run_id: str) -> Path:
 def checkpoint_folder(home: Path, sweep: Sweep, sweep_run_id: str, part: str) -> Path:
     """The folder of one population, by its `population_part`."""
     return checkpoints_of(home, sweep, sweep_run_id) / part
+
+
+def checkpoints_at(home: Path, sweep: Sweep, sweep_run_id: str, part: str, *, uri: str) -> Path | CheckpointFiles:
+    """Where the checkpoints of one population are written and read, as the sweep's file says."""
+    if sweep.execution.checkpoints == "artifacts":
+        return RunFolder(run_id=sweep_run_id, folder=f"{OF_RUN}/{part}", uri=uri)
+    return checkpoint_folder(home, sweep, sweep_run_id, part)
+
+
+@dataclass(kw_only=True, eq=False)
+class RunFolder:
+    """A folder among the artifacts of a run; `CheckpointFiles` of the one worker that trains a population.
+
+    A server that is away is waited for a moment: training goes on without this checkpoint.
+
+    Attributes:
+        run_id: of the sweep's run, which is there as long as a trial may be taken over or go on in a later stage.
+        folder: its path there.
+        uri: of the tracking store.
+    """
+
+    run_id: str
+    folder: str
+    uri: str
+    _known: list[str] | None = None  # the names, once they have been asked for
+
+    def place(self, name: str) -> str:
+        """See `CheckpointFiles`."""
+        return f"run {self.run_id}, artifact {self.folder}/{name}"
+
+    def names(self) -> list[str]:
+        """See `CheckpointFiles`; asked once."""
+        if self._known is None:
+            listed = tracking.list_files(self.run_id, self.folder, uri=self.uri)
+            self._known = [path.rpartition("/")[2] for path in listed]
+        return list(self._known)
+
+    def read(self, name: str) -> bytes:
+        """See `CheckpointFiles`; one that is gone is empty."""
+        return tracking.read_bytes(self.run_id, f"{self.folder}/{name}", uri=self.uri) or b""
+
+    def write(self, name: str, content: bytes) -> bool:
+        """See `CheckpointFiles`.
+
+        Raises:
+            StoreError: the store refuses it.
+        """
+        known, path = self.names(), f"{self.folder}/{name}"
+        with self._unless_away("not kept"):
+            tracking.write_bytes(self.run_id, content, path, uri=self.uri, wait_seconds=WAIT_SECONDS)
+            self._known = [*known, name]
+            return True
+        return False
+
+    def remove(self, names: Iterable[str]) -> None:
+        """See `CheckpointFiles`.
+
+        Raises:
+            StoreError: the store lets nothing be deleted.
+        """
+        gone = list(names)
+        with self._unless_away("not removed"):
+            paths = [f"{self.folder}/{name}" for name in gone]
+            tracking.delete_files(self.run_id, paths, uri=self.uri, wait_seconds=WAIT_SECONDS)
+        self._known = [name for name in self.names() if name not in gone]
+
+    def set_aside(self, name: str) -> None:
+        """See `CheckpointFiles`."""
+        self.remove([name])
+
+    def clear(self) -> None:
+        """See `CheckpointFiles`."""
+        self.remove(self.names())
+
+    @contextmanager
+    def _unless_away(self, what: str) -> Iterator[None]:
+        """Say so where a server is away; what is within is then left undone."""
+        try:
+            yield
+        except StoreError as error:
+            if not isinstance(error.__cause__, StoreAwayError):
+                raise
+            _log.warning("checkpoint %s, training goes on: %s", what, error)
+
+
+def check_artifacts(run_id: str, *, uri: str) -> None:
+    """Ask the store of a run's artifacts for what checkpoints need.
+
+    Raises:
+        StoreError: nothing can be written, read or deleted there.
+    """
+    content, path = secrets.token_bytes(16), f"{OF_RUN}/probe-{secrets.token_hex(8)}"
+    try:
+        tracking.write_bytes(run_id, content, path, uri=uri)
+        if tracking.read_bytes(run_id, path, uri=uri) != content:
+            raise StoreError(f"run {run_id}: artifact {path} was written, and cannot be read")
+        tracking.delete_files(run_id, [path], uri=uri)
+    except StoreError as error:
+        raise StoreError(f"execution.checkpoints: artifacts: {error}; {_WAY_OUT}") from error
+
+
+def check_seen(run_id: str, *, uri: str) -> None:
+    """See from where a worker is that the artifacts of the sweep's run, which has its file there, are at hand.
+
+    Raises:
+        StoreError: they are not.
+    """
+    if not any(tracking.list_files(run_id, folder, uri=uri) for folder in ("sweep", "contest")):
+        here = tracking.folder_here(run_id, uri=uri)
+        where = f"lie in {here}, which is not shared with this machine" if here else "are not there"
+        raise StoreError(f"execution.checkpoints: artifacts: those of run {run_id} {where}; {_WAY_OUT}")
+
+
+def remove_checkpoints(home: Path, sweep: Sweep, sweep_run_id: str, *, uri: str, but: Collection[int] = ()) -> None:
+    """Remove all checkpoints of a sweep but those of some trials of its search."""
+    kept = {str(trial) for trial in but}
+    if sweep.execution.checkpoints == "artifacts":
+        for path in tracking.list_folders(sweep_run_id, OF_RUN, uri=uri):
+            if path.rpartition("/")[2].split("-")[0] not in kept:
+                tracking.delete_files(sweep_run_id, tracking.list_files(sweep_run_id, path, uri=uri), uri=uri)
+        return
+    folder = checkpoints_of(home, sweep, sweep_run_id)
+    if not kept:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # other sweeps of this name have theirs there
+            folder.parent.rmdir()
+    elif folder.is_dir():
+        for part in folder.iterdir():
+            if part.name.split("-")[0] not in kept:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def state_part(trial: int | str, replicate: int) -> str:

@@ -27,7 +27,15 @@ if TYPE_CHECKING:  # the same for type checkers
     from rothamsted.tracking.reach import check_reachable
     from rothamsted.tracking.reader import FoundRun, find_experiment, find_run, find_runs, read_history, states_of_runs
     from rothamsted.tracking.recorder import Recorder
-    from rothamsted.tracking.run_files import list_files, read_bytes, read_text
+    from rothamsted.tracking.run_files import (
+        delete_files,
+        folder_here,
+        list_files,
+        list_folders,
+        read_bytes,
+        read_text,
+        write_bytes,
+    )
     from rothamsted.tracking.sql.store import migrate
 
 __all__ = [
@@ -36,14 +44,17 @@ __all__ = [
     "Recorder",
     "check_reachable",
     "current_run_id",
+    "delete_files",
     "deliver_left",
     "environment_text",
     "experiment_id",
     "find_experiment",
     "find_run",
     "find_runs",
+    "folder_here",
     "git_commit",
     "list_files",
+    "list_folders",
     "migrate",
     "open_recorder",
     "project_address",
@@ -61,6 +72,7 @@ __all__ = [
     "ui_address",
     "ui_command",
     "wait_until_reachable",
+    "write_bytes",
 ]
 
 _HOMES = {
@@ -69,14 +81,17 @@ _HOMES = {
     "Recorder": "recorder",
     "check_reachable": "reach",
     "current_run_id": "address",
+    "delete_files": "run_files",
     "deliver_left": "opening",
     "environment_text": "environment",
     "experiment_id": "experiment",
     "find_experiment": "reader",
     "find_run": "reader",
     "find_runs": "reader",
+    "folder_here": "run_files",
     "git_commit": "environment",
     "list_files": "run_files",
+    "list_folders": "run_files",
     "migrate": "sql.store",
     "open_recorder": "opening",
     "project_address": "outer_run",
@@ -94,5 +109,6 @@ _HOMES = {
     "ui_address": "address",
     "ui_command": "address",
     "wait_until_reachable": "opening",
+    "write_bytes": "run_files",
 }
 __getattr__, __dir__ = at_first_use(__name__, _HOMES, globals())

@@ -12,7 +12,9 @@ import random
 import shutil
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -36,7 +38,7 @@ def put_text(writer: Writer, run_id: str, text: str, path: str) -> None:
         if near is None:
             writer.client.log_text(run_id, text, path)
         else:
-            _write(near, text)
+            _write(near, text.encode())
     except Exception as error:
         raise _refused(f"run {run_id}: cannot store artifact {path!r}", error) from error
 
@@ -94,7 +96,7 @@ def read_text(run_id: str, path: str, *, uri: str) -> str | None:
 
 def read_bytes(run_id: str, path: str, *, uri: str) -> bytes | None:
     """Return an artifact of a run as it is; None where there is none under this path."""
-    return Retrying(jitter=random.random, place=masked(uri)).until_done(lambda: _read(run_id, path, uri))
+    return _waiting(uri).until_done(lambda: _read(run_id, path, uri))
 
 
 def _read(run_id: str, path: str, uri: str) -> bytes | None:
@@ -115,18 +117,87 @@ def _read(run_id: str, path: str, uri: str) -> bytes | None:
 
 def list_files(run_id: str, folder: str, *, uri: str) -> list[str]:
     """Return the paths of the artifacts in a folder of a run, sorted; empty where there is no such folder."""
-    return Retrying(jitter=random.random, place=masked(uri)).until_done(lambda: _list(run_id, folder, uri))
+    return _waiting(uri).until_done(lambda: _list(run_id, folder, uri, folders=False))
 
 
-def _list(run_id: str, folder: str, uri: str) -> list[str]:
+def _list(run_id: str, folder: str, uri: str, *, folders: bool) -> list[str]:
     try:
         near = _near(_place(run_id, uri), folder)
         if near is not None:
             found = near.iterdir() if near.is_dir() else []
-            return sorted(posixpath.join(folder, one.name) for one in found if one.is_file())
-        return sorted(item.path for item in client_of(uri).list_artifacts(run_id, folder) if not item.is_dir)
+            return sorted(posixpath.join(folder, one.name) for one in found if one.is_dir() is folders)
+        listed = client_of(uri).list_artifacts(run_id, folder)
+        return sorted(item.path for item in listed if item.is_dir is folders)
     except Exception as error:
         raise _refused(f"run {run_id}: cannot list artifacts in {folder!r}", error) from error
+
+
+def list_folders(run_id: str, folder: str, *, uri: str) -> list[str]:
+    """Return the paths of the folders in a folder of a run's artifacts, sorted; empty where there is no such folder."""
+    return _waiting(uri).until_done(lambda: _list(run_id, folder, uri, folders=True))
+
+
+def write_bytes(run_id: str, content: bytes, path: str, *, uri: str, wait_seconds: float | None = None) -> None:
+    """Store an artifact of a run whose folder is this machine's in full or not at all, elsewhere as MLflow does.
+
+    Raises:
+        StoreError: It cannot be stored; where its cause is a `StoreAwayError`, not now.
+    """
+    _waiting(uri).until_done(lambda: _put(run_id, content, path, uri), wait_seconds=wait_seconds)
+
+
+def _put(run_id: str, content: bytes, path: str, uri: str) -> None:
+    try:
+        near = _near(_place(run_id, uri), path)
+        if near is not None:
+            _write(near, content)
+            return
+        folder, _, name = path.rpartition("/")
+        with tempfile.TemporaryDirectory() as temporary:
+            written = Path(temporary) / name
+            written.write_bytes(content)
+            client_of(uri).log_artifact(run_id, str(written), folder or None)
+    except Exception as error:
+        raise _refused(f"run {run_id}: cannot store artifact {path!r}", error) from error
+
+
+def delete_files(run_id: str, paths: Iterable[str], *, uri: str, wait_seconds: float | None = None) -> None:
+    """Delete artifacts of a run, those that are gone already too, and folders of this machine that are then empty.
+
+    Raises:
+        StoreError: One cannot be deleted; some stores let nothing be deleted.
+    """
+    for path in paths:
+        _waiting(uri).until_done(partial(_delete, run_id, path, uri), wait_seconds=wait_seconds)
+
+
+def _delete(run_id: str, path: str, uri: str) -> None:
+    try:
+        place = _place(run_id, uri)
+        near = _near(place, path)
+        if near is None:
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            get_artifact_repository(str(place), uri).delete_artifacts(path)
+            return
+        near.unlink(missing_ok=True)
+        with suppress(OSError):  # something else is there
+            for _ in posixpath.dirname(path).split("/"):
+                near = near.parent
+                near.rmdir()
+    except NotImplementedError as error:
+        raise StoreError(f"run {run_id}: cannot delete artifact {path!r}: its store does not let us") from error
+    except Exception as error:
+        raise _refused(f"run {run_id}: cannot delete artifact {path!r}", error) from error
+
+
+def folder_here(run_id: str, *, uri: str) -> Path | None:
+    """Return the folder of this machine in which the artifacts of a run lie; None where they lie elsewhere."""
+    return _near(_waiting(uri).until_done(lambda: _place(run_id, uri)), "")
+
+
+def _waiting(uri: str) -> Retrying:
+    return Retrying(jitter=random.random, place=masked(uri))
 
 
 def _place(run_id: str, uri: str) -> str | None:
@@ -156,12 +227,12 @@ def _near(place: str | None, path: str) -> Path | None:
     return found if found.is_relative_to(folder.resolve()) else None
 
 
-def _write(path: Path, text: str) -> None:
-    """Write at once and whole: whoever reads sees the old text or the new one."""
+def _write(path: Path, content: bytes) -> None:
+    """Write at once and whole: whoever reads sees the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".artifact.uploading.{uuid.uuid4().hex}")
     try:
-        new.write_text(text, encoding="utf-8", newline="")
+        new.write_bytes(content)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

@@ -50,20 +50,22 @@ def equal_trial(tx: sa.Connection, study_id: int, trial_id: int, values: Bounds)
 
     One whose condition is still being proposed does not count: it looks for equal ones itself, after this one.
     """
-    is_same = sa.or_(
-        *(sa.and_(PARAMS.c.param_name == name, PARAMS.c.param_value.between(*values[name])) for name in values)
-    )
+    same = [_has(name, *bounds) for name, bounds in values.items()]  # a trial is left at the first that differs
     query = (
         sa.select(TRIALS.c.trial_id, TRIALS.c.number)
-        .join(PARAMS, PARAMS.c.trial_id == TRIALS.c.trial_id)
-        .where(TRIALS.c.study_id == study_id, TRIALS.c.trial_id != trial_id, is_same, ~is_marked(REPEAT_OF, ASKED))
-        .group_by(TRIALS.c.trial_id, TRIALS.c.number)
-        .having(sa.func.count() == len(values))
+        .where(TRIALS.c.study_id == study_id, TRIALS.c.trial_id != trial_id, *same, ~is_marked(REPEAT_OF, ASKED))
         .order_by(TRIALS.c.number)
         .limit(1)
     )
     found = tx.execute(query).first()
     return None if found is None else (found.trial_id, found.number)
+
+
+def _has(name: str, least: float, greatest: float) -> sa.ColumnElement[bool]:
+    """Whether a trial's parameter lies there."""
+    of_trial = sa.and_(PARAMS.c.trial_id == TRIALS.c.trial_id, PARAMS.c.param_name == name)
+    there = sa.select(PARAMS.c.trial_id).where(of_trial, PARAMS.c.param_value.between(least, greatest))
+    return there.correlate(TRIALS).exists()
 
 
 def mark_repeat(tx: sa.Connection, study_id: int, trial_id: int, number: int, of: tuple[int, int]) -> None:

@@ -14,14 +14,14 @@ from rich.console import Console
 
 from rothamsted import tags
 from rothamsted.analysis.sweep_record import exhausted_text
-from rothamsted.executors import Crew, Death, Event, Executor
+from rothamsted.executors import Crew, Death, Event, Executor, ask_first
 from rothamsted.holders import is_alive
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search import SweepLeaseLostError
 from rothamsted.spec import n_workers, plan
 from rothamsted.studies import StopRequest, stop_on_signals
 from rothamsted.studies.function.by_value import given_to_workers
-from rothamsted.sweeping.checkpoint_folders import checkpoints_of
+from rothamsted.sweeping.checkpoint_folders import check_artifacts, checkpoints_of
 from rothamsted.sweeping.coordinator.closing import ConfirmedRuns
 from rothamsted.sweeping.coordinator.decide import Decider
 from rothamsted.sweeping.coordinator.hopeless import Hopeless
@@ -134,7 +134,11 @@ class Coordinator:
                 until=self.until,
                 uses_gpu=opened.study.uses_gpu,
                 function=function,
+                run_id=opened.sweep_run_id,
             )
+            if sweep.execution.checkpoints == "artifacts":  # its run is needed for that
+                check_artifacts(opened.sweep_run_id, uri=opened.tracking_uri)
+                ask_first(self.executor, job, n_workers(sweep))
             try:
                 with self.executor.start(job, n_workers(sweep)) as crew:
                     self._attend(crew, job.grace_seconds, stop)

@@ -24,6 +24,7 @@ class Decider:
         self._phases: Sequence[Phase] = phases_of(opened.sweep)
         self._confirmed = ConfirmedRuns(opened) if opened.confirm_queue is not None else None
         self.is_over = False
+        self._n_asked = 0  # conditions that the last step asked for
 
     def decide(self) -> Step | None:
         """Take the next step where nothing waits and nothing runs; None: nothing was to be decided, or it is over.
@@ -35,12 +36,15 @@ class Decider:
         if any(one.waiting or one.running for one in counts):
             return None
         n_there = counts[0].total
+        if n_there < self._n_asked:  # a worker is about to ask for the next: what was told changes nothing
+            return None
         data = self._opened.data()
         for phase in self._phases:
             step = phase.next(data)
             if step is None or (step.ask and n_there >= step.ask):  # all are there, some of another program's making
                 continue
             self.apply(step)
+            self._n_asked = step.ask
             return step
         if self._confirmed is not None:
             self._confirmed.close()

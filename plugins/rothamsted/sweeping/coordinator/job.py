@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rothamsted import places
+from rothamsted import places, tracking
 from rothamsted.catalog import EXECUTORS
 from rothamsted.executors import EarlyWorkers, Job, LocalExecutor
 from rothamsted.executors.crew import GRACE_SECONDS
@@ -15,7 +15,15 @@ from rothamsted.spec.schema import CLUSTER_KEYS, DEVICE_KEYS
 ENTRY = "rothamsted.sweeping.worker.entry:work"  # by name: the coordinator knows no worker
 
 
-def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, uses_gpu: bool, function: str | None = None) -> Job:
+def job_of(
+    sweep: Sweep,
+    *,
+    tracking_uri: str,
+    until: float | None,
+    uses_gpu: bool,
+    function: str | None = None,
+    run_id: str = "",
+) -> Job:
     """What an executor gives to each worker of a sweep.
 
     Args:
@@ -24,6 +32,7 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, uses_gpu: bo
         until: unix seconds after which no further trial is claimed.
         uses_gpu: what is trained can use a GPU.
         function: where a worker reads the study's function; None: it finds the study as the sweep names it.
+        run_id: of the sweep's run; empty where it has not been made.
     """
     arguments = {"sweep": sweep.name, "storage": sweep.storage, "tracking_uri": tracking_uri, "until": until}
     arguments |= {"secrets": secrets} if (secrets := secrets_of(sweep)) else {}
@@ -38,7 +47,7 @@ def job_of(sweep: Sweep, *, tracking_uri: str, until: float | None, uses_gpu: bo
         files=tuple(
             str(path) for uri in (sweep.storage, tracking_uri) if (path := places.sqlite_file(uri)) is not None
         ),
-        folders=_shared(sweep, places.home(tracking_uri)),
+        folders=_shared(sweep, tracking_uri, function, run_id),
         grace_seconds=GRACE_SECONDS + grace_of_processes(sweep),
     )
 
@@ -58,10 +67,14 @@ def _options(sweep: Sweep, uses_gpu: bool) -> dict[str, Any]:
     return {**given, "uses_gpu": uses_gpu}
 
 
-def _shared(sweep: Sweep, home: Path) -> tuple[str, ...]:
-    """Home, and the folder of checkpoints where that lies elsewhere."""
-    checkpoints = home / sweep.execution.checkpoint_dir
-    return (str(home),) if checkpoints.is_relative_to(home) else (str(home), str(checkpoints))
+def _shared(sweep: Sweep, tracking_uri: str, function: str | None, run_id: str) -> tuple[str, ...]:
+    """The folders that workers share: those of checkpoints, of a function that is handed over, of artifacts."""
+    home = places.home(tracking_uri)
+    if sweep.execution.checkpoints == "folder":
+        checkpoints = home / sweep.execution.checkpoint_dir
+        return (str(home),) if checkpoints.is_relative_to(home) else (str(home), str(checkpoints))
+    here = tracking.folder_here(run_id, uri=tracking_uri) if run_id else None
+    return tuple(str(one) for one in (function and Path(function).parent, here) if one)
 
 
 def _flags(sweep: Sweep) -> tuple[str, ...]:

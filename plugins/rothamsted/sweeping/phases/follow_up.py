@@ -7,12 +7,9 @@ to the last.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from rothamsted import tags
 from rothamsted.analysis.no_effect import distinct
@@ -21,7 +18,7 @@ from rothamsted.analysis.values import Condition, Dataset
 from rothamsted.metric import declared
 from rothamsted.spec import Sweep, from_resolved, resolved
 from rothamsted.statistics import describe
-from rothamsted.sweeping.checkpoint_folders import checkpoints_of
+from rothamsted.sweeping.checkpoint_folders import remove_checkpoints
 from rothamsted.sweeping.opened import Opened
 from rothamsted.sweeping.stage import (
     EarlierStage,
@@ -87,7 +84,7 @@ def next_of(
         trials=[condition.number for condition in kept],
         left_states=opened.keeps_states,
     )
-    remove_states(opened.home, earlier, but_kept=True)
+    remove_checkpoints(opened.home, earlier.sweep, earlier.run_id, uri=opened.tracking_uri, but=earlier.trials)
     of_run_id = opened.sweep_run_id if stage.link is None else stage.link.of_run_id
     return StageToRun(
         index=index,
@@ -164,8 +161,9 @@ def is_late(following: StageToRun, until: float | None, say: Callable[[str], Non
 
 def forget(opened: Opened) -> None:
     """Remove what the stage before left, when this one is complete."""
-    if opened.earlier_stage is not None:
-        remove_states(opened.home, opened.earlier_stage)
+    earlier = opened.earlier_stage
+    if earlier is not None:
+        remove_checkpoints(opened.home, earlier.sweep, earlier.run_id, uri=opened.tracking_uri)
 
 
 def later_stage(sweep: Sweep, index: int, kept: Sequence[Condition]) -> Sweep:
@@ -185,16 +183,3 @@ def later_stage(sweep: Sweep, index: int, kept: Sequence[Condition]) -> Sweep:
     for key in ("pruner", "warm_start"):  # these are trained in full, and nothing is proposed
         plain.pop(key, None)
     return from_resolved(plain if index == len(sweep.stages) - 1 else without_confirmation(plain))
-
-
-def remove_states(home: Path, earlier: EarlierStage, *, but_kept: bool = False) -> None:
-    """Remove what a stage left for the next one; `but_kept`: of the conditions that do not go on."""
-    folder = checkpoints_of(home, earlier.sweep, earlier.run_id)
-    if not but_kept:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # other sweeps of this name have theirs there
-            folder.parent.rmdir()
-    elif folder.is_dir():
-        for part in folder.iterdir():
-            if part.name.split("-")[0] not in {str(trial) for trial in earlier.trials}:
-                shutil.rmtree(part, ignore_errors=True)

@@ -51,7 +51,8 @@ def lay_blame(runs: TrialRuns, earlier: Earlier, pending: Sequence[int]) -> dict
     running = [replicate for replicate in earlier.open if replicate in pending]
     whys = [why for why in deaths if why and running]
     crashes = dict(runs.attempts.crashes)
-    first = [] if crashes else pending[: runs.context.sweep.execution.population]
+    population = runs.context.sweep.execution.population  # auto begins with one
+    first = [] if crashes else pending[: 1 if population == "auto" else population]
     for replicate in running or first:
         crashes[replicate] = crashes.get(replicate, 0) + len(deaths) - len(whys)
     runs.lease.set_attributes({tags.CRASHES: by_text(crashes), DEATHS: whys})

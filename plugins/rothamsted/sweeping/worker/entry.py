@@ -20,6 +20,7 @@ from rothamsted.holders import new_worker_id
 from rothamsted.mlproject import find_home
 from rothamsted.studies import Study
 from rothamsted.studies.function.by_value import read_function
+from rothamsted.sweeping.checkpoint_folders import check_seen
 from rothamsted.sweeping.foreign_study import check_variables
 from rothamsted.sweeping.open.from_file import find_target
 from rothamsted.sweeping.opened import Emit, Opened, open_started
@@ -82,6 +83,8 @@ def work(
         secrets=secrets,
     )
     check_variables(context.sweep)
+    if context.sweep.execution.checkpoints == "artifacts":
+        check_seen(context.sweep_run_id, uri=uri)
     if threading.current_thread() is threading.main_thread():  # this process is for this work
         gc.collect()
         gc.freeze()  # what is imported stays: full collections need not walk it again

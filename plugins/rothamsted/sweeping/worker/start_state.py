@@ -1,4 +1,4 @@
-"""Where the stage before left a replicate, so that its training goes on there."""
+"""From where training goes on: a population's own checkpoints, else where the stage before left a replicate."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from pydantic import BaseModel
 
 from rothamsted import tags
 from rothamsted.studies import Checkpoint, Snapshot, Study
-from rothamsted.sweeping.checkpoint_folders import checkpoint_folder, state_part
+from rothamsted.sweeping.checkpoint_folders import checkpoints_at, population_part, state_part
 from rothamsted.sweeping.opened import Opened, config_of
 from rothamsted.sweeping.worker.population_judge import Member
+
+
+def checkpoint_of(opened: Opened, members: Sequence[Member]) -> Checkpoint:
+    """The checkpoints of replicates that train together."""
+    part = population_part([(trial.assignment.key, member.replicate) for trial, member in members])
+    place = checkpoints_at(opened.home, opened.sweep, opened.sweep_run_id, part, uri=opened.tracking_uri)
+    return Checkpoint(folder=place, every_seconds=opened.sweep.execution.checkpoint_every)
 
 
 def start_of(members: Sequence[Member]) -> Snapshot | None:
@@ -41,6 +48,5 @@ def state_to_start_from(opened: Opened, trial: int, seed: int, config: BaseModel
     if not study.extends(config, old):
         return None
     part = state_part(earlier.trials[trial], seeds.index(seed))
-    return Checkpoint(folder=checkpoint_folder(opened.home, earlier.sweep, earlier.run_id, part)).load(
-        study.name, [old]
-    )
+    place = checkpoints_at(opened.home, earlier.sweep, earlier.run_id, part, uri=opened.tracking_uri)
+    return Checkpoint(folder=place).load(study.name, [old])

@@ -7,19 +7,18 @@ worker it writes nothing more.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from rothamsted.errors import UserError
 from rothamsted.holders import new_worker_id
 from rothamsted.records import Ending, Measured, Outcome
 from rothamsted.search import Lease, LostError, Renewer
-from rothamsted.studies import Checkpoint, Contents, Study, drive, log_artifacts, population_key
-from rothamsted.sweeping.checkpoint_folders import checkpoint_folder, population_part
+from rothamsted.studies import Contents, Study, drive, log_artifacts
+from rothamsted.studies.device_memory import release_memory
 from rothamsted.sweeping.foreign_study import ForeignStudy, Starter
 from rothamsted.sweeping.opened import Emit, Opened
 from rothamsted.sweeping.scores import completed, keep_of
@@ -29,7 +28,8 @@ from rothamsted.sweeping.worker.events import WorkerEvents
 from rothamsted.sweeping.worker.foreign_replicate import ForeignReplicate
 from rothamsted.sweeping.worker.model_log import ModelLogger
 from rothamsted.sweeping.worker.population_judge import LOST, Member, PopulationJudge
-from rothamsted.sweeping.worker.start_state import start_of
+from rothamsted.sweeping.worker.population_size import PopulationSize, populations
+from rothamsted.sweeping.worker.start_state import checkpoint_of, start_of
 from rothamsted.sweeping.worker.trial import TrialRun
 from rothamsted.sweeping.worker.trial_runs import ReplicateRun, name_runs
 from rothamsted.sweeping.worker.waiting import WaitingForDecisions
@@ -67,6 +67,7 @@ class Worker:
         self._n_pending = {0: self.context.sweep.replicates.n_first}
         self._idle = self.on_idle or WaitingForDecisions(self.context)
         self._renewer = Renewer(self.context.sweep.execution.lease_seconds)
+        self._size = PopulationSize(wanted=self.context.sweep.execution.population)
         self._why_stopped, asked = "", self.should_stop
         self.should_stop = lambda: bool(self._why_stopped) or asked()
         self.context.recorder.give_up_when(self.should_stop)
@@ -109,7 +110,7 @@ class Worker:
             claimed = queue.claim(
                 self.worker_id,
                 n_trials=self.context.sweep.n_trials,
-                limit=max(1, -(-execution.population // n_pending)),  # enough to fill a population
+                limit=max(1, -(-self._size.size // n_pending)),  # enough to fill a population
                 lease_seconds=execution.lease_seconds,
                 names=lambda lease: name_runs(self.context, lease),
             )
@@ -130,7 +131,7 @@ class Worker:
         n_pending = max((len(t.pending()) for t in trials), default=1)
         while pending := [(t, r) for t in trials for r in t.pending() if not self._is_stopped(t)]:
             members = [(t, r) for t, r in pending if not self._is_given_up(t, r)]
-            for population in self._populations(members):
+            for population in populations(self.context, members, self._size):
                 if self.should_stop():
                     break
                 if going_on := [member for member in population if not (member[0].pruned or member[0].lease.is_lost)]:
@@ -156,25 +157,16 @@ class Worker:
             self._close([(trial, member)], [ending], is_crash=not reason)
         return True
 
-    def _populations(self, members: Sequence[tuple[TrialRun, int]]) -> Iterator[list[tuple[TrialRun, int]]]:
-        """Members that one compiled call can train, at most `execution.population` at a time."""
-        groups: dict[object, list[tuple[TrialRun, int]]] = {}
-        for trial, replicate in members:
-            config = self.context.config_of(trial.lease.condition, trial.assignment.seeds[replicate])
-            study = self.context.study
-            key = population_key(study, config) if isinstance(study, Study) else len(groups)  # a process each
-            groups.setdefault(key, []).append((trial, replicate))
-        size = self.context.sweep.execution.population
-        for group in groups.values():
-            for start in range(0, len(group), size):
-                yield group[start : start + size]
-
     def _train(self, population: Sequence[tuple[TrialRun, int]]) -> None:
         members = [(t, one) for t, r in population if (one := _unless_lost(partial(t.start, r))) is not None]
         if not members:
             return
         for trial, replicate in members:
             self._events.start(trial, replicate)
+        self._train_started(members)
+
+    def _train_started(self, members: Sequence[Member]) -> None:
+        """Train replicates whose runs are open; those that do not fit into memory together, in parts."""
         may_be_killed = self.context.sweep.execution.timeout_per_trial is not None
         if may_be_killed or any(trial.runs.attempts.crashes for trial, _ in members):
             self.context.recorder.flush()  # whoever takes over sees which replicates were running
@@ -185,7 +177,23 @@ class Worker:
             if isinstance(study, Study)
             else [self._watch(members[0], population_judge)]
         )
+        if len(members) > 1 and any(ending.is_out_of_memory for ending in endings):
+            left = self._emptied(members)
+            while left:
+                part, left = left[: self._size.size], left[self._size.size :]
+                self._train_started(part)
+            return
+        self._size.trained(len(members), endings[0].seconds)
         self._close(members, endings)
+
+    def _emptied(self, members: Sequence[Member]) -> list[Member]:
+        """The members of a population that ran out of memory, to begin anew in the same runs."""
+        self._size.does_not_fit(len(members))
+        self._events.say(f"{len(members)} replicates do not fit into memory together: from now on {self._size.size}")
+        release_memory()
+        checkpoint_of(self.context, members).remove()
+        self.context.recorder.flush()
+        return [(trial, replace(one, logged=trial.runs.logged(one.run_id))) for trial, one in members]
 
     def _of_any_replicate(self, claimed: Lease) -> tuple[dict[str, str], dict[str, str]]:
         """Parameters and variables of a process, those of its own run apart."""
@@ -211,7 +219,6 @@ class Worker:
         """Train one population of a study, in this process."""
         execution = self.context.sweep.execution
         event_files = EventFiles(context=self.context, members=members)
-        folder = self._checkpoint_folder(members)
 
         def hear(m: int, measured: Measured) -> None:
             self._on_measurement(members[m], population_judge.heard(m, measured))
@@ -229,7 +236,7 @@ class Worker:
                 on_restored=hear,
                 on_artifacts=keep if execution.artifacts else None,
                 judge=population_judge.judge,
-                checkpoint=Checkpoint(folder=folder, every_seconds=execution.checkpoint_every),
+                checkpoint=checkpoint_of(self.context, members),
                 start=start_of(members),
                 keeps_last_state=self.context.keeps_states
                 and all(t.assignment.is_linked_to_stages for t, _ in members),
@@ -278,10 +285,6 @@ class Worker:
         if time.monotonic() - self._flushed_at > FLUSH_SECONDS:
             self.context.recorder.pass_on()
             self._flushed_at = time.monotonic()
-
-    def _checkpoint_folder(self, members: Sequence[Member]) -> Path:
-        part = population_part([(t.assignment.key, m.replicate) for t, m in members])
-        return checkpoint_folder(self.context.home, self.context.sweep, self.context.sweep_run_id, part)
 
     def _finish(self, trial: TrialRun) -> None:
         if trial.lease.is_lost:
