@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -81,20 +82,30 @@ def main() -> int:
     """Do what was asked for; 1: an audit failed."""
     options = _options()
     kinds = options.only or ["kills", *KINDS, COMMANDS]
-    rows = []
-    with _database(options.storage) as server:
-        for kind in kinds:
-            began, row = time.monotonic(), Row(kind=kind)
-            try:
-                for name, faults, found in _sweeps(kind, options, server):
-                    row.add(name, faults, found)
-                    print(f"{kind}: {name}: {faults} faults; {'; '.join(found.lines()) or 'good'}", flush=True)
-            except ImpossibleError as error:
-                row.note = f"not done: {error}"
-            row.seconds = time.monotonic() - began
-            rows.append(row)
-    _print(rows)
+    rows: list[Row] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped: as by Ctrl-C
+    try:
+        with _database(options.storage) as server:
+            for kind in kinds:
+                rows.append(Row(kind=kind))
+                _fill(rows[-1], options, server)
+    except KeyboardInterrupt:
+        print("stopped: the table has what was done until then", flush=True)
+    finally:
+        _print(rows)
     return 0 if all(row.is_good for row in rows) else 1
+
+
+def _fill(row: Row, options: argparse.Namespace, server: stores.Server | None) -> None:
+    """Do one kind of fault; each sweep is said when it is audited."""
+    began = time.monotonic()
+    try:
+        for name, faults, found in _sweeps(row.kind, options, server):
+            row.add(name, faults, found)
+            row.seconds = time.monotonic() - began
+            print(f"{row.kind}: {name}: {faults} faults; {'; '.join(found.lines()) or 'good'}", flush=True)
+    except ImpossibleError as error:
+        row.note = f"not done: {error}"
 
 
 def _sweeps(kind: str, options: argparse.Namespace, server: stores.Server | None) -> Iterator[Swept]:
