@@ -24,7 +24,7 @@ from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.sql.engines import let_go
 from tests.tracking.stores import Store
 
-SERVER_START_SECONDS = 90
+SERVER_START_SECONDS = 240  # a busy machine imports MLflow for minutes
 
 
 @pytest.fixture(scope="session")
