@@ -14,9 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.faults import breaking, commands, stores
+from tests.faults import stores
 from tests.faults.audit import Audit, audit
 from tests.faults.kills import give_again, plan_kills, survive
+from tests.faults.kinds import KINDS
 from tests.faults.world import Shape, World, world_in
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="knows its processes by /proc")
@@ -46,6 +47,12 @@ def rng() -> np.random.Generator:
 
 def check(world: World, found: Audit) -> None:
     assert found.is_good, "\n".join([*found.lines(), *(path.read_text(errors="replace") for path in world.said)])
+
+
+def break_and_check(world: World, kind: str) -> None:
+    faults, found = KINDS[kind](world, NAME, rng())
+    assert faults > 0
+    check(world, found)
 
 
 # ---- the audit ----
@@ -152,17 +159,29 @@ def test_eight_kills_of_workers_coordinators_and_trees_lose_and_double_nothing(w
 
 
 def test_flipped_bytes_in_checkpoints_change_no_bit_of_the_result(world: World) -> None:
-    assert breaking.KINDS["checkpoints"](world, NAME, rng()) > 0
-    check(world, audit(world, NAME))
+    break_and_check(world, "checkpoints")
 
 
 @pytest.mark.slow
 def test_a_sweep_survives_dropped_connections(postgres_world: World) -> None:
-    assert breaking.KINDS["connections"](postgres_world, NAME, rng()) > 0
-    check(postgres_world, audit(postgres_world, NAME))
+    break_and_check(postgres_world, "connections")
 
 
 def test_a_command_that_behaves_badly_in_every_way_ends_as_it_must_and_leaves_nothing(world: World) -> None:
-    faults, found = commands.swept(world, NAME)
-    assert faults > 0
-    check(world, found)
+    break_and_check(world, "commands")
+
+
+@pytest.mark.slow
+def test_a_sweep_survives_that_its_tracking_server_is_killed_and_started_again(world: World) -> None:
+    break_and_check(world, "server gone")
+
+
+@pytest.mark.slow
+def test_two_promotions_at_once_that_are_killed_leave_one_champion_and_a_whole_ledger(world: World) -> None:
+    break_and_check(world, "promotions")
+
+
+@pytest.mark.slow
+def test_workers_whose_clocks_are_ten_minutes_apart_lose_and_double_nothing(postgres_world: World) -> None:
+    pytest.importorskip("libfaketime", reason="libfaketime is not installed")
+    break_and_check(postgres_world, "clocks apart")
