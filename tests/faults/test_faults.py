@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,11 +15,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.executors.cluster import cluster
 from tests.faults import stores
 from tests.faults.audit import Audit, audit
-from tests.faults.kills import give_again, plan_kills, survive
+from tests.faults.breaking import has_points, until
+from tests.faults.kills import finish, give_again, plan_kills, survive
 from tests.faults.kinds import KINDS
-from tests.faults.world import Shape, World, world_in
+from tests.faults.world import ROOT, Shape, World, world_in
+from tests.sweeping.test_on_ray import workers
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="knows its processes by /proc")
 SHORT = Shape(n_seeds=2, n_confirm=2, sleep_seconds=0.02)
@@ -177,11 +181,30 @@ def test_a_sweep_survives_that_its_tracking_server_is_killed_and_started_again(w
 
 
 @pytest.mark.slow
-def test_two_promotions_at_once_that_are_killed_leave_one_champion_and_a_whole_ledger(world: World) -> None:
-    break_and_check(world, "promotions")
+@pytest.mark.parametrize("where", ["world", "postgres_world"])
+def test_two_promotions_at_once_that_are_killed_leave_one_champion_and_a_whole_ledger(
+    where: str, request: pytest.FixtureRequest
+) -> None:
+    break_and_check(request.getfixturevalue(where), "promotions")
 
 
 @pytest.mark.slow
 def test_workers_whose_clocks_are_ten_minutes_apart_lose_and_double_nothing(postgres_world: World) -> None:
     pytest.importorskip("libfaketime", reason="libfaketime is not installed")
     break_and_check(postgres_world, "clocks apart")
+
+
+@pytest.mark.slow
+def test_a_killed_actor_of_a_sweep_on_two_nodes_of_ray_and_postgresql_loses_and_doubles_nothing(
+    postgres_world: World,
+) -> None:
+    with cluster(PYTHONPATH=str(ROOT)) as nodes:
+        ray = {"executor": "ray", "address": nodes.address, "workers": 2, "lease_seconds": 5.0}
+        command = postgres_world.start("sweep", str(postgres_world.write(NAME, **ray)))
+        until(lambda: has_points(postgres_world, NAME), command)
+        time.sleep(rng().uniform(0, 2))
+        worker = workers()[0]
+        actor = next(one for one in worker.parents() if "ray::" in " ".join(one.cmdline()))
+        actor.kill()
+        assert finish(postgres_world, command) == 0
+    check(postgres_world, audit(postgres_world, NAME))

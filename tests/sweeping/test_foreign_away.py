@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psutil
@@ -44,7 +44,9 @@ def proxy(server_uri: str) -> Iterator[FaultyProxy]:
         yield proxy
 
 
-def write(project: Project, name: str, *, n_steps: int = N_STEPS, **execution: Any) -> str:
+def write(
+    project: Project, name: str, *, n_steps: int = N_STEPS, rates: Sequence[float] = (0.5, 1.0), **execution: Any
+) -> str:
     project.altered.append("its record is on a server")
     (project.root / "lines.py").write_text(SCRIPT)
     document = {
@@ -52,7 +54,7 @@ def write(project: Project, name: str, *, n_steps: int = N_STEPS, **execution: A
         "study": None,
         "parameters": None,
         "command": f"python lines.py {{lr}} {{seed}} {n_steps}",
-        "space": {"lr": [0.5, 1.0]},
+        "space": {"lr": list(rates)},
         "replicates": {"count": 2},
         "pruner": {"name": "threshold", "upper": 100.0},  # so that its run is read while it lasts
         "confirm": None,
@@ -123,7 +125,8 @@ def test_what_it_reports_while_the_server_is_away_is_delivered_in_order_and_once
 def test_its_time_limit_holds_while_the_server_is_away(
     empty_project: Project, proxy: FaultyProxy, server_uri: str
 ) -> None:
-    config = write(empty_project, "endless", n_steps=100_000, timeout_per_trial="6s", grace_seconds=1, retries=0)
+    limits = {"timeout_per_trial": "6s", "grace_seconds": 1, "retries": 0}
+    config = write(empty_project, "endless", n_steps=100_000, rates=[0.5], **limits)
     sweep = spawned(empty_project, proxy.uri, config)
     try:
         wait_until(lambda: is_reporting(proxy), seconds=300)
