@@ -52,7 +52,9 @@ def clocks_apart(world: World, name: str, rng: np.random.Generator) -> int:
         )
         for number, offset in enumerate(offsets)
     ]
-    time.sleep(rng.uniform(5, 15))
+    said = world.said[-len(helpers) :]
+    until(lambda: all(path.stat().st_size for path in said), command)  # each has begun a replicate
+    time.sleep(rng.uniform(0, 2))
     helpers[rng.integers(len(helpers))].kill()
     for one in (command, *helpers):
         finish(world, one)
