@@ -11,7 +11,6 @@ import pytest
 
 LOOPBACK = "127.0.0.1"
 _ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else Ray replaces it by the machine's address
-
 _PATIENT = {"RAY_raylet_start_wait_time_s": "240"}  # a busy machine starts a node for minutes
 
 
