@@ -11,13 +11,12 @@ import pytest
 
 LOOPBACK = "127.0.0.1"
 _ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else Ray replaces it by the machine's address
-_PATIENT = {"RAY_raylet_start_wait_time_s": "240"}  # a busy machine starts a node for minutes
 
 
 @contextmanager
 def cluster(n_nodes: int = 2, cores: int = 1, **environment: str) -> Iterator[Any]:
     """Nodes of so many cores each; only this machine reaches them."""
-    environment = {"RAY_USAGE_STATS_ENABLED": "0", **_ON_LOOPBACK, **_PATIENT, **environment}
+    environment = {"RAY_USAGE_STATS_ENABLED": "0", **_ON_LOOPBACK, **environment}
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)  # of the nodes
     ray = pytest.importorskip("ray", reason="the extra ray is not installed")

@@ -85,10 +85,9 @@ def connect(job: Job, n_workers: int) -> ray:  # type: ignore[valid-type]
     with _signals_kept():
         try:
             found.init(**how, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-            raise UserError(
-                f"execution.address: {wanted['address']}: {_line(error)}; is that cluster running?"
-            ) from error
+        except Exception as error:  # a node that does not start in time is no kind of its own to Ray
+            way_out = "is that cluster running?" if address else "give the same command again when this machine is idle"
+            raise UserError(f"execution.address: {wanted['address']}: {_line(error)}; {way_out}") from error
     _given.update(wanted)
     return found
 
