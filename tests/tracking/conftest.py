@@ -113,5 +113,6 @@ def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Pat
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
-    os.killpg(process.pid, 9)
+    if process.poll() is None:
+        os.killpg(process.pid, 9)
     raise RuntimeError(f"the MLflow server did not come up:\n{log.read_text()[-3000:]}")
