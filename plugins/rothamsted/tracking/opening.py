@@ -34,8 +34,7 @@ def open_recorder(
 
     Args:
         tracking_uri: The store; without it, the one that MLflow would use.
-        wait_seconds: How long a call tries again while the store is away; by default
-            `usual_wait_seconds`.
+        wait_seconds: How long a call tries again while the store is away; by default `usual_wait_seconds`.
         clock: Gives seconds.
         sleep: Waits so many seconds.
     """

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rothamsted.errors import StoreError
+from rothamsted.tracking.retrying import reading
 
 CONNECT_SECONDS = 5  # a database that does not answer by then is called unreachable
 KEPT = 1  # connections of a process to a database between two transactions: it has one main thread
@@ -87,21 +88,30 @@ def _check_room(n_workers: int, databases: Iterable[str]) -> None:
     n_databases: Counter[tuple[Any, ...]] = Counter()
     for uri in databases:
         parsed = sa.make_url(uri)
-        engine = sa.create_engine(parsed, **postgres_arguments(parsed))
-        with engine.connect() as connection:
-            started, most, reserved, used = connection.execute(sa.text(_ROOM)).one()
-        engine.dispose()
+        place = parsed.render_as_string(hide_password=True)
+        what = f"{place}: cannot be asked how many connections it takes"
+        started, most, reserved, used = reading(what, lambda parsed=parsed: _room(parsed))
         n_databases[started, most, reserved] += 1
         kept = n_databases[started, most, reserved] * KEPT  # by each process
         needed, free = (n_workers + 1) * kept, max(0, most - reserved - used)
         if needed > free:
             n_fewer = free // kept - 1
             raise StoreError(
-                f"{parsed.render_as_string(hide_password=True)}: {n_workers} workers and the coordinator keep {needed} "
+                f"{place}: {n_workers} workers and the coordinator keep {needed} "
                 f"connections, and its server has {free} left (max_connections = {most}, {reserved} reserved, {used} "
                 f"in use); {f'give execution.workers: {n_fewer}, or ' if n_fewer > 0 else ''}set max_connections to "
                 f"{most + needed - free} or more"
             )
+
+
+def _room(parsed: sa.engine.URL) -> tuple[str, int, int, int]:
+    engine = sa.create_engine(parsed, **postgres_arguments(parsed))
+    try:
+        with engine.connect() as connection:
+            started, most, reserved, used = connection.execute(sa.text(_ROOM)).one()
+            return started, most, reserved, used
+    finally:
+        engine.dispose()
 
 
 def is_postgres(parsed: sa.engine.URL) -> bool:
