@@ -140,6 +140,11 @@ def usual_wait_seconds(uri: str) -> float:
     return SERVER_WAIT_SECONDS if uri.startswith(("http://", "https://")) else WAIT_SECONDS
 
 
+def usual_patience(place: str) -> Retrying:
+    """How a store is waited for; `place` is its address without a password."""
+    return Retrying(wait_seconds=usual_wait_seconds(place), jitter=random.random, place=place)
+
+
 def reading(what: str, task: Callable[[], _T], patience: Retrying | None = None) -> _T:
     """Do a task that reads from a store; while the store is away, again.
 
@@ -160,7 +165,4 @@ def reading(what: str, task: Callable[[], _T], patience: Retrying | None = None)
                 raise
             raise store_error(what, error) from error
 
-    if patience is None:
-        place = what.rpartition(": ")[0]
-        patience = Retrying(wait_seconds=usual_wait_seconds(place), jitter=random.random, place=place)
-    return patience.until_done(attempt)
+    return (patience or usual_patience(what.rpartition(": ")[0])).until_done(attempt)

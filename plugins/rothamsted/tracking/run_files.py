@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import posixpath
-import random
 import shutil
 import tempfile
 import uuid
@@ -18,10 +17,12 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from rothamsted.errors import StoreError
 from rothamsted.tracking.batch import Batch, Writer
 from rothamsted.tracking.failures import is_of_mlflow, is_of_requests, one_line, store_error, without_password
-from rothamsted.tracking.retrying import Retrying
+from rothamsted.tracking.retrying import usual_patience
 from rothamsted.tracking.sql.runs import artifact_uri
 from rothamsted.tracking.sql.schema import client_of, is_empty, why_not_sql
 
@@ -93,7 +94,7 @@ def read_text(run_id: str, path: str, *, uri: str) -> str | None:
 
 def read_bytes(run_id: str, path: str, *, uri: str) -> bytes | None:
     """Return an artifact of a run as it is; None where there is none under this path."""
-    return Retrying(jitter=random.random, place=without_password(uri)).until_done(lambda: _read(run_id, path, uri))
+    return usual_patience(without_password(uri)).until_done(lambda: _read(run_id, path, uri))
 
 
 def _read(run_id: str, path: str, uri: str) -> bytes | None:
@@ -114,7 +115,7 @@ def _read(run_id: str, path: str, uri: str) -> bytes | None:
 
 def list_files(run_id: str, folder: str, *, uri: str) -> list[str]:
     """Return the paths of the artifacts in a folder of a run, sorted; empty where there is no such folder."""
-    return Retrying(jitter=random.random, place=without_password(uri)).until_done(lambda: _list(run_id, folder, uri))
+    return usual_patience(without_password(uri)).until_done(lambda: _list(run_id, folder, uri))
 
 
 def _list(run_id: str, folder: str, uri: str) -> list[str]:
@@ -167,8 +168,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _refused(what: str, error: Exception) -> Exception:
-    """The error to be raised for one of MLflow, its server or the file system; any other as it is."""
-    if is_of_mlflow(error) or is_of_requests(error):
+    """The error to be raised for one of MLflow, its server, the database or the file system; any other as it is."""
+    if is_of_mlflow(error) or is_of_requests(error) or isinstance(error, SQLAlchemyError):
         return store_error(what, error)
     if isinstance(error, OSError):
         return StoreError(f"{what}: {one_line(error)}")
