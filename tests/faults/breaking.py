@@ -140,7 +140,7 @@ def full_disk(world: World, name: str, rng: np.random.Generator) -> int:
         while True:
             out.write(b"x" * 4096)
             out.flush()
-    heard_in_time(world, "disk is full", time.monotonic())
+    heard_in_time(world, "disk is full", command)
     time.sleep(rng.uniform(*AWAY_SECONDS))
     ballast.unlink()
     finish(world, command)
@@ -208,14 +208,14 @@ def until(condition: Callable[[], bool], command: subprocess.Popen[bytes]) -> No
         time.sleep(0.05)
 
 
-def heard_in_time(world: World, words: str, began: float) -> None:
-    """Wait until the last command says these words on its terminal.
+def heard_in_time(world: World, words: str, command: subprocess.Popen[bytes]) -> None:
+    """Wait until the last command says these words on its terminal, or has ended and has nothing to say.
 
     Raises:
         UnfinishedError: it does not say them in time.
     """
-    already = world.said[-1].read_text(errors="replace").count(words)
-    while world.said[-1].read_text(errors="replace").count(words) == already:
+    began, already = time.monotonic(), world.said[-1].read_text(errors="replace").count(words)
+    while command.poll() is None and world.said[-1].read_text(errors="replace").count(words) == already:
         if time.monotonic() > began + SAID_SECONDS:
             raise UnfinishedError(f"{world.said[-1]}: {words!r} was not said within {SAID_SECONDS:g} s")
         time.sleep(0.1)

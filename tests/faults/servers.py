@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import psutil
 
-from tests.faults.breaking import heard_in_time, until
+from tests.faults.breaking import has_points, heard_in_time, until
 from tests.faults.kills import SECONDS, UnfinishedError, finish, give_again
 from tests.faults.world import World
 
@@ -88,12 +88,11 @@ def server_gone(world: World, name: str, rng: np.random.Generator) -> int:
     with tracking_server(world) as server:
         file = world.write(name)
         command = world.start("sweep", str(file))
-        until(lambda: "1 done" in world.said[-1].read_text(errors="replace"), command)
+        until(lambda: has_points(world, name), command)
         server.kill()
         seconds = rng.uniform(*AWAY_SECONDS)
         began = time.monotonic()
-        if command.poll() is None:
-            heard_in_time(world, server.uri, began)
+        heard_in_time(world, server.uri, command)
         if rng.random() < 0.5:
             made += _kill_a_worker(world, command, rng)
         time.sleep(max(0.0, began + seconds - time.monotonic()))
