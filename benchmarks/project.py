@@ -76,14 +76,19 @@ class BenchmarkProject:
             **settings,
         }
 
-    def run(self, module: str, *arguments: str) -> str:
+    def run(self, module: str, *arguments: str, **settings: str) -> str:
         """Run `python -m module ...` in the project's folder; returns its standard output.
+
+        Args:
+            module: its name.
+            arguments: of the command line.
+            settings: variables of its environment.
 
         Raises:
             RuntimeError: it failed; the end of its standard error is in the message.
         """
         command = [sys.executable, "-m", module, *arguments]
-        done = subprocess.run(command, cwd=self.root, env=self.environment(), capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.root, env=self.environment(**settings), capture_output=True, text=True)
         if done.returncode:
             raise failure(command, done.returncode, done.stderr)
         return done.stdout

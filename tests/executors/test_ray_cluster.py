@@ -47,6 +47,18 @@ def test_an_address_at_which_nobody_answers_is_one_line_within_seconds() -> None
             assert time.monotonic() - started < SECONDS
 
 
+def test_a_node_that_does_not_start_in_time_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def slow(**how: Any) -> None:
+        raise Exception("The current node timed out during startup.")  # as ray/_private/node.py does after 30 s
+
+    monkeypatch.setattr(ray, "init", slow)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(UserError, match=r"local: The current node timed out during startup.; give the same command"):
+        ask_first(RayExecutor(), job(options={"address": "local"}), 1)
+
+
 def test_a_file_of_this_machine_is_refused_where_a_node_is_on_another(
     nodes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -23,14 +24,14 @@ from typing import Any
 
 import numpy as np
 
-from tests.faults import commands, stores
+from tests.faults import stores
 from tests.faults.audit import Audit, audit
-from tests.faults.breaking import KINDS, ImpossibleError, small_disk
+from tests.faults.breaking import ImpossibleError, small_disk
 from tests.faults.kills import Kill, UnfinishedError, plan_kills, survive
+from tests.faults.kinds import KINDS
 from tests.faults.world import World, world_in
 
 KILLS_A_SWEEP = 6
-COMMANDS = "commands"
 Swept = tuple[str, int, Audit]  # name, faults made, what is wrong
 Call = Callable[[World, str], tuple[int, Audit]]
 HEAD = ("fault", "sweeps", "faults", "lost", "doubled", "left RUNNING", "bits equal", "other", "seconds")
@@ -80,21 +81,31 @@ class Row:
 def main() -> int:
     """Do what was asked for; 1: an audit failed."""
     options = _options()
-    kinds = options.only or ["kills", *KINDS, COMMANDS]
-    rows = []
-    with _database(options.storage) as server:
-        for kind in kinds:
-            began, row = time.monotonic(), Row(kind=kind)
-            try:
-                for name, faults, found in _sweeps(kind, options, server):
-                    row.add(name, faults, found)
-                    print(f"{kind}: {name}: {faults} faults; {'; '.join(found.lines()) or 'good'}", flush=True)
-            except ImpossibleError as error:
-                row.note = f"not done: {error}"
-            row.seconds = time.monotonic() - began
-            rows.append(row)
-    _print(rows)
+    kinds = options.only or ["kills", *KINDS]
+    rows: list[Row] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped: as by Ctrl-C
+    try:
+        with _database(options.storage) as server:
+            for kind in kinds:
+                rows.append(Row(kind=kind))
+                _fill(rows[-1], options, server)
+    except KeyboardInterrupt:
+        print("stopped: the table has what was done until then", flush=True)
+    finally:
+        _print(rows)
     return 0 if all(row.is_good for row in rows) else 1
+
+
+def _fill(row: Row, options: argparse.Namespace, server: stores.Server | None) -> None:
+    """Do one kind of fault; each sweep is said when it is audited."""
+    began = time.monotonic()
+    try:
+        for name, faults, found in _sweeps(row.kind, options, server):
+            row.add(name, faults, found)
+            row.seconds = time.monotonic() - began
+            print(f"{row.kind}: {name}: {faults} faults; {'; '.join(found.lines()) or 'good'}", flush=True)
+    except ImpossibleError as error:
+        row.note = f"not done: {error}"
 
 
 def _sweeps(kind: str, options: argparse.Namespace, server: stores.Server | None) -> Iterator[Swept]:
@@ -105,13 +116,9 @@ def _sweeps(kind: str, options: argparse.Namespace, server: stores.Server | None
     for number in range(options.rounds):
         rng = np.random.default_rng([options.seed, number])
         with _world(options, server, is_small=kind == "full disk") as world:
-            yield _swept(world, f"{kind.replace(' ', '-')}-{number}", _call_of(kind, rng))
-
-
-def _call_of(kind: str, rng: np.random.Generator) -> Call:
-    if kind == COMMANDS:
-        return commands.swept
-    return lambda world, name: (KINDS[kind](world, name, rng), audit(world, name))
+            yield _swept(
+                world, f"{kind.replace(' ', '-')}-{number}", lambda world, name, rng=rng: KINDS[kind](world, name, rng)
+            )
 
 
 def _killed(options: argparse.Namespace, server: stores.Server | None) -> Iterator[Swept]:
@@ -182,7 +189,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1, help="sweeps of each other kind of fault")
     parser.add_argument("--storage", choices=["sqlite", "postgresql", "ray"], default="sqlite")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=["kills", *KINDS, COMMANDS], help="these kinds of fault only")
+    parser.add_argument("--only", nargs="+", choices=["kills", *KINDS], help="these kinds of fault only")
     return parser.parse_args()
 
 

@@ -244,7 +244,9 @@ def _check_files(found: Audit, world: World, name: str, run: str) -> None:
     """The report is there and whole; checkpoints are gone."""
     query = {"where": "SELECT artifact_uri FROM runs WHERE run_uuid = :run"}
     [(address,)] = _read(world.record, query, run=run)["where"]
-    report = Path(urlparse(address).path) / "report" / "report.html"
+    place = urlparse(address)
+    folder = world.artifacts / place.path.lstrip("/") if place.scheme == "mlflow-artifacts" else Path(place.path)
+    report = folder / "report" / "report.html"
     text = report.read_text() if report.is_file() else ""
     if name not in text or not text.rstrip().endswith("</html>"):
         found.others.append(f"no whole report at {report}")

@@ -1,4 +1,4 @@
-"""Everything but kills that breaks a sweep from outside: each kind starts it, breaks it and brings it to its end.
+"""What breaks a sweep from outside beside kills: each kind starts it, breaks it and brings it to its end.
 
 A kind is a function of the world, the name of a new sweep and random numbers; it returns how many faults it made.
 """
@@ -25,6 +25,7 @@ from tests.faults.world import World
 Kind = Callable[[World, str, np.random.Generator], int]
 LEASE_SECONDS = 3.0
 AWAY_SECONDS = (4.0, 12.0)  # longer than what is passed over without a word
+SAID_SECONDS = 15.0  # after which the terminal has said that something is away
 
 
 class ImpossibleError(Exception):
@@ -139,6 +140,7 @@ def full_disk(world: World, name: str, rng: np.random.Generator) -> int:
         while True:
             out.write(b"x" * 4096)
             out.flush()
+    heard_in_time(world, "disk is full", command)
     time.sleep(rng.uniform(*AWAY_SECONDS))
     ballast.unlink()
     finish(world, command)
@@ -169,7 +171,7 @@ def _immutable(files: list[str]) -> Iterator[None]:
         subprocess.run(["chattr", "-i", *files], capture_output=True, check=False)
 
 
-# ---- checkpoints and clocks ----
+# ---- checkpoints ----
 
 
 def checkpoints(world: World, name: str, rng: np.random.Generator) -> int:
@@ -194,41 +196,6 @@ def checkpoints(world: World, name: str, rng: np.random.Generator) -> int:
     return made
 
 
-def clock(world: World, name: str, rng: np.random.Generator) -> int:
-    """Five minutes ahead, behind, and jumping between both every second, for everyone on this machine."""
-    library = find_libfaketime()
-    now = world.root / "faketime"
-    now.write_text("+0")
-    settings = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(now), "FAKETIME_NO_CACHE": "1"}
-    settings["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
-    file, made = world.write(name), 0
-    until(lambda: has_points(world, name), command := world.start("sweep", str(file), **settings))
-    while command.poll() is None:
-        _put(now, ("+300", "-300", "+0")[rng.integers(3)])
-        made += 1
-        time.sleep(rng.uniform(0.5, 1.5))
-    if command.returncode != 0:
-        give_again(world, file)
-    return made
-
-
-def find_libfaketime() -> Path:
-    """The library of `pip install libfaketime`."""
-    from importlib.util import find_spec
-
-    spec = find_spec("libfaketime")
-    found = sorted(Path(spec.origin).parent.rglob("libfaketime.so.1")) if spec and spec.origin else []
-    if not found:
-        raise ImpossibleError("libfaketime is not installed (pip install libfaketime)")
-    return found[0]
-
-
-def _put(path: Path, text: str) -> None:
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    new.replace(path)  # nobody reads half of it
-
-
 # ---- common ----
 
 
@@ -239,6 +206,19 @@ def until(condition: Callable[[], bool], command: subprocess.Popen[bytes]) -> No
         if time.monotonic() > deadline:
             raise UnfinishedError(f"{command.args}: nothing happened")
         time.sleep(0.05)
+
+
+def heard_in_time(world: World, words: str, command: subprocess.Popen[bytes]) -> None:
+    """Wait until the last command says these words on its terminal, or has ended and has nothing to say.
+
+    Raises:
+        UnfinishedError: it does not say them in time.
+    """
+    began, already = time.monotonic(), world.said[-1].read_text(errors="replace").count(words)
+    while command.poll() is None and world.said[-1].read_text(errors="replace").count(words) == already:
+        if time.monotonic() > began + SAID_SECONDS:
+            raise UnfinishedError(f"{world.said[-1]}: {words!r} was not said within {SAID_SECONDS:g} s")
+        time.sleep(0.1)
 
 
 def has_points(world: World, name: str) -> bool:
@@ -285,16 +265,3 @@ def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.send_signal(number)
-
-
-KINDS: dict[str, Kind] = {
-    "stopped": stopped,
-    "taken over": taken_over,
-    "at once": at_once,
-    "connections": connections,
-    "restarted": restarted,
-    "locked file": locked_file,
-    "full disk": full_disk,
-    "checkpoints": checkpoints,
-    "clock": clock,
-}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,10 +15,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.faults import breaking, commands, stores
+from tests.executors.cluster import cluster
+from tests.faults import stores
 from tests.faults.audit import Audit, audit
-from tests.faults.kills import give_again, plan_kills, survive
-from tests.faults.world import Shape, World, world_in
+from tests.faults.breaking import has_points, until
+from tests.faults.kills import finish, give_again, plan_kills, survive
+from tests.faults.kinds import KINDS
+from tests.faults.world import ROOT, Shape, World, world_in
+from tests.sweeping.test_on_ray import workers
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="knows its processes by /proc")
 SHORT = Shape(n_seeds=2, n_confirm=2, sleep_seconds=0.02)
@@ -46,6 +51,12 @@ def rng() -> np.random.Generator:
 
 def check(world: World, found: Audit) -> None:
     assert found.is_good, "\n".join([*found.lines(), *(path.read_text(errors="replace") for path in world.said)])
+
+
+def break_and_check(world: World, kind: str) -> None:
+    faults, found = KINDS[kind](world, NAME, rng())
+    assert faults > 0
+    check(world, found)
 
 
 # ---- the audit ----
@@ -152,17 +163,48 @@ def test_eight_kills_of_workers_coordinators_and_trees_lose_and_double_nothing(w
 
 
 def test_flipped_bytes_in_checkpoints_change_no_bit_of_the_result(world: World) -> None:
-    assert breaking.KINDS["checkpoints"](world, NAME, rng()) > 0
-    check(world, audit(world, NAME))
+    break_and_check(world, "checkpoints")
 
 
 @pytest.mark.slow
 def test_a_sweep_survives_dropped_connections(postgres_world: World) -> None:
-    assert breaking.KINDS["connections"](postgres_world, NAME, rng()) > 0
-    check(postgres_world, audit(postgres_world, NAME))
+    break_and_check(postgres_world, "connections")
 
 
 def test_a_command_that_behaves_badly_in_every_way_ends_as_it_must_and_leaves_nothing(world: World) -> None:
-    faults, found = commands.swept(world, NAME)
-    assert faults > 0
-    check(world, found)
+    break_and_check(world, "commands")
+
+
+@pytest.mark.slow
+def test_a_sweep_survives_that_its_tracking_server_is_killed_and_started_again(world: World) -> None:
+    break_and_check(world, "server gone")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["world", "postgres_world"])
+def test_two_promotions_at_once_that_are_killed_leave_one_champion_and_a_whole_ledger(
+    where: str, request: pytest.FixtureRequest
+) -> None:
+    break_and_check(request.getfixturevalue(where), "promotions")
+
+
+@pytest.mark.slow
+def test_workers_whose_clocks_are_ten_minutes_apart_lose_and_double_nothing(postgres_world: World) -> None:
+    pytest.importorskip("libfaketime", reason="libfaketime is not installed")
+    break_and_check(postgres_world, "clocks apart")
+
+
+@pytest.mark.slow
+def test_a_killed_actor_of_a_sweep_on_two_nodes_of_ray_and_postgresql_loses_and_doubles_nothing(
+    postgres_world: World,
+) -> None:
+    with cluster(PYTHONPATH=str(ROOT)) as nodes:
+        ray = {"executor": "ray", "address": nodes.address, "workers": 2, "lease_seconds": 5.0}
+        command = postgres_world.start("sweep", str(postgres_world.write(NAME, **ray)))
+        until(lambda: has_points(postgres_world, NAME), command)
+        time.sleep(rng().uniform(0, 2))
+        worker = workers()[0]
+        actor = next(one for one in worker.parents() if "ray::" in " ".join(one.cmdline()))
+        actor.kill()
+        assert finish(postgres_world, command) == 0
+    check(postgres_world, audit(postgres_world, NAME))

@@ -25,6 +25,7 @@ from tests.faults.stores import Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MARK = "FAULTS_WORLD"
+_ON_HOST = ("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"')  # a host name for one process
 MLPROJECT = """
 name: toy-project
 entry_points:
@@ -71,6 +72,8 @@ class World:
         storage: URL of the search.
         record: URL of MLflow's tables.
         server: the PostgreSQL server of both databases, which can be stopped and started; None: SQLite.
+        tracking: where commands send what is for MLflow; empty: to its tables.
+        artifacts: the folder where a tracking server keeps artifacts.
         said: files with what each command has printed.
     """
 
@@ -80,6 +83,8 @@ class World:
     shape: Shape = field(default_factory=Shape)
     execution: Mapping[str, Any] = field(default_factory=dict)
     server: Server | None = None
+    tracking: str = ""
+    artifacts: Path = Path()
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     said: list[Path] = field(default_factory=list)
 
@@ -92,14 +97,17 @@ class World:
         path.write_text("# Question: does it survive?\n" + yaml.safe_dump(document, sort_keys=False))
         return path
 
-    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
-        """Start `rothamsted …` in a session of its own; what it prints goes to a file."""
+    def start(self, *arguments: str, host: str = "", **settings: str) -> subprocess.Popen[bytes]:
+        """Start `rothamsted …` in a session of its own; what it prints goes to a file.
+
+        With `host` it takes itself for a process of the host of that name.
+        """
         path = self.root / "said" / f"{len(self.said)}.txt"
         path.parent.mkdir(exist_ok=True)
         self.said.append(path)
         with path.open("wb") as out:
             return subprocess.Popen(
-                [sys.executable, "-m", "rothamsted", *arguments],
+                [*((*_ON_HOST, host) if host else ()), sys.executable, "-m", "rothamsted", *arguments],
                 cwd=self.root,
                 env=self.environment(**settings),
                 stdin=subprocess.DEVNULL,
@@ -111,7 +119,11 @@ class World:
     def environment(self, **settings: str) -> dict[str, str]:
         """Of each command: this shell's without its MLflow settings."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-        own = {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": self.record, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        own = {
+            "PYTHONPATH": str(ROOT),
+            "MLFLOW_TRACKING_URI": self.tracking or self.record,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
         return {**kept, **own, MARK: self.mark, **settings}
 
     def processes(self) -> list[psutil.Process]:

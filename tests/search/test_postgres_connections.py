@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from rothamsted.errors import StoreError
 from rothamsted.search import Queue, open_queue
 from rothamsted.search.patience import why_away
 from rothamsted.search.sql.tables import lock_study
@@ -133,3 +135,22 @@ def test_a_statement_that_waits_too_long_for_a_lock_ends_and_is_tried_again(
         ):
             lock_study(tx, queue.study_id)
     assert why_away(said.value)
+
+
+def test_too_many_workers_for_a_server_are_refused_in_one_line_with_the_number_that_it_takes(
+    postgres_server: str, postgres_url: str
+) -> None:
+    both = [postgres_url, postgres_server]  # search and record on one server
+    with pytest.raises(StoreError, match="64 workers and the coordinator keep 130 connections") as caught:
+        connections.check_room(N_WORKERS, both)  # PostgreSQL's own default: 100, 3 of them reserved
+    said = str(caught.value)
+    assert "\n" not in said
+    assert re.search(r"has \d+ left \(max_connections = 100, 3 reserved, \d+ in use\)", said), said
+    n_fewer = int(re.findall(r"give execution.workers: (\d+), or set max_connections to \d+ or more", said)[0])
+    connections.check_room(n_fewer - 2, both)  # other tests of this process may come and go by a connection or two
+    with pytest.raises(StoreError):
+        connections.check_room(n_fewer + 3, both)
+
+
+def test_other_stores_have_no_such_limit() -> None:
+    connections.check_room(10_000, ["sqlite:///optuna.db", "http://127.0.0.1:9", "databricks", "./mlruns"])

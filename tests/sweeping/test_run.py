@@ -31,7 +31,7 @@ def spawn(project: Project, *arguments: str, **settings: str) -> subprocess.Pope
     )
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -27,7 +27,7 @@ from tests.tracking.faulty_proxy import Asked, Fault, FaultyProxy, faulty_proxy
 __all__ = ["server_uri", "sqlite_template"]
 pytestmark = pytest.mark.slow  # a server of its own
 
-AWAY_SECONDS = 15.0
+AWAY_SECONDS = 65.0  # longer than what a database may be away
 LONG = {"steps": 200, "n_points": 100, "sleep_seconds": 0.08}  # 16 s a replicate
 
 
@@ -108,7 +108,7 @@ def test_training_goes_on_while_the_server_is_away_and_a_killed_worker_loses_not
         time.sleep(AWAY_SECONDS)
         assert sweep.poll() is None
         proxy.fault = lambda asked: None
-        output, _ = sweep.communicate(timeout=200)
+        output, _ = sweep.communicate(timeout=400)
     finally:
         sweep.kill()
     assert sweep.returncode == 0, output

@@ -74,6 +74,16 @@ def test_a_start_that_is_refused_leaves_no_study_that_blocks_its_name(
     assert len(sweep_runs(project)) == 1
 
 
+def test_more_workers_than_a_server_takes_connections_are_refused_before_anything_is_made(
+    project: Project, postgres_url: str
+) -> None:
+    many = {"storage": postgres_url, "replicates": {"count": 200}, "execution": {"workers": 200}}
+    with pytest.raises(StoreError, match="200 workers and the coordinator keep 201 connections, and its server has"):
+        project.start({**FEW, **many})
+    assert find_search(postgres_url, "toys") is None
+    assert find_runs(None, {}, uri=project.tracking_uri) == []
+
+
 class Cut(BaseException):
     pass
 

@@ -24,7 +24,7 @@ from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.sql.engines import let_go
 from tests.tracking.stores import Store
 
-SERVER_START_SECONDS = 90
+SERVER_START_SECONDS = 240  # a busy machine imports MLflow for minutes
 
 
 @pytest.fixture(scope="session")
@@ -82,13 +82,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """An MLflow server on a folder with a database, when it answers."""
+def start_server(folder: Path, port: int, *options: str, **settings: str) -> subprocess.Popen[bytes]:
+    """An MLflow server on a folder with a database, when it answers; `settings` are variables of its environment."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += ["--artifacts-destination", str(folder / "artifacts"), *options]
+    environment = {**os.environ, **settings}
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     _wait_until_healthy(f"http://127.0.0.1:{port}", process, folder / "log")
     return process
 
@@ -112,4 +113,6 @@ def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Pat
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
+    if process.poll() is None:
+        os.killpg(process.pid, 9)
     raise RuntimeError(f"the MLflow server did not come up:\n{log.read_text()[-3000:]}")

@@ -110,7 +110,7 @@ def test_a_server_that_takes_seconds_for_each_answer_is_not_refused(
 ) -> None:
     proxy.fault = first(1, Fault(seconds=8.0), "experiments/search")
     check_reachable(proxy.uri)
-    proxy.fault = lambda asked: Fault(seconds=1.0)
+    proxy.fault = lambda asked: Fault(seconds=5.0)
     check_once(written(proxy, experiment_id), server_uri, experiment_id)
 
 

@@ -20,7 +20,17 @@ from mlflow.exceptions import RestException
 
 from rothamsted.errors import StoreError
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.tracking import Recorder, check_reachable, find_run, find_runs, migrate, open_recorder, read_history
+from rothamsted.tracking import (
+    Recorder,
+    check_reachable,
+    find_run,
+    find_runs,
+    list_files,
+    migrate,
+    open_recorder,
+    read_history,
+    read_text,
+)
 from rothamsted.tracking.before_mlflow import settle
 from rothamsted.tracking.client_writer import ClientWriter
 from rothamsted.tracking.failures import StoreAwayError, is_away
@@ -175,9 +185,15 @@ def test_a_postgresql_server_that_is_stopped_and_started_again_is_waited_for(tmp
             recorder.log(run_id, metrics=points(9))
             recorder.end_run(run_id, RunStatus.FINISHED, END_MS)
             recorder.flush()
+            recorder.log_text(run_id, "kept", "folder/note.txt")
         assert clock.now >= 1.0
         assert len(read_history([run_id], uri=uri)[run_id]) == 9
-        for read in (find_run, lambda run_id, uri: read_history([run_id], uri=uri)[run_id]):
+        for read in (
+            find_run,
+            lambda run_id, uri: read_history([run_id], uri=uri)[run_id],
+            lambda run_id, uri: read_text(run_id, "folder/note.txt", uri=uri),
+            lambda run_id, uri: list_files(run_id, "folder", uri=uri),
+        ):
             server.stop()
             back = threading.Timer(1.0, server.ensure_postgres_running)
             back.start()

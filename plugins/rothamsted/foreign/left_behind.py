@@ -59,14 +59,14 @@ class LeftBehind:
         return {VARIABLE: str(self._report.path)}
 
     def follow(self, *, is_over: bool = False) -> None:
-        """Log what it has reported since the last call.
+        """Log what it has reported since the last call; a server that is away is not waited for.
 
         Raises:
             ReportError: a line that is no report.
         """
         if points := self._report.read(self.now_ms(), is_over=is_over):
             self.recorder.log(self.run_id, metrics=points)
-            self.recorder.flush()
+            self.recorder.pass_on()
 
     def keep_files(self) -> None:
         """Keep its output and the content of its folder as artifacts."""
@@ -86,7 +86,8 @@ class LeftBehind:
         Raises:
             ReportError: a number in the last line has a name that no metric can have.
         """
-        points = read_history([self.run_id], uri=self.uri)[self.run_id]
+        self.recorder.flush()
+        points = read_history([self.run_id], uri=self.uri, patience=self.recorder.patience)[self.run_id]
         if any(point.key in wanted for point in points):
             return points
         there = {(point.key, point.step) for point in points}
@@ -98,7 +99,7 @@ class LeftBehind:
         """What its run says where it ended as failed although the process ended well; empty: nothing."""
         if ended.code != 0 or ended.reason:
             return ""
-        run = find_run(self.run_id, uri=self.uri)
+        run = find_run(self.run_id, uri=self.uri, patience=self.recorder.patience)
         return f"it ended its own MLflow run as {run.status}" if run is not None and run.status in _OWN_ENDS else ""
 
     def remove(self) -> None:

@@ -106,6 +106,11 @@ def delete_family(family: RunFamily, *, uri: str) -> None:
         return
     for folder in family.folders:  # first, as their places stand in the rows
         _delete_artifacts(folder)
+    reading(f"{masked(uri)}: cannot delete runs", lambda: _delete_from_sql(family, uri))
+
+
+def _delete_from_sql(family: RunFamily, uri: str) -> None:
+    """All rows or none, so that it may be done again."""
     with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
         begin(connection)

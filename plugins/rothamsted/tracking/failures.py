@@ -11,6 +11,11 @@ from rothamsted.masking import masked
 _LONGEST = 300
 _FIRST_SERVER_ERROR = 500  # HTTP: below it, asking again gives the same answer
 _TOO_MANY = 429  # HTTP: requests, for now
+_REFUSED = {  # HTTP: what a server that asks for a password says, and the way out
+    401: "the server does not know this user (HTTP 401); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+    403: "the server does not permit this user to do that (HTTP 403); ask its administrator for the permission EDIT, "
+    "or name an experiment of your own by MLFLOW_EXPERIMENT_NAME",
+}
 
 
 class StoreAwayError(StoreError):
@@ -31,7 +36,8 @@ def store_error(what: str, error: BaseException) -> StoreError:
         error: What was raised.
     """
     is_call = is_of_mlflow(error) and str(error).startswith("API request to")  # with its address, pool and counts
-    why = last_cause(error) if is_call else one_line(error)
+    why = _REFUSED.get(error.get_http_status_code()) if is_of_mlflow(error) else None  # pyright: ignore[reportAttributeAccessIssue]
+    why = why or (last_cause(error) if is_call else one_line(error))
     if is_away(error):
         away = StoreAwayError(f"{what}: {why}")
         away.asked_seconds = asked_seconds(error)

@@ -13,12 +13,10 @@ from rothamsted.tracking.address import tracking_uri as current_tracking_uri
 from rothamsted.tracking.kept_back import FOLDER, KeptBack
 from rothamsted.tracking.reach import check_reachable
 from rothamsted.tracking.recorder import Recorder
-from rothamsted.tracking.retrying import WAIT_SECONDS, Retrying
+from rothamsted.tracking.retrying import SERVER_WAIT_SECONDS, Retrying, usual_wait_seconds
 from rothamsted.tracking.sql.schema import why_not_sql
 from rothamsted.tracking.sql.sql_writer import SqlWriter
 from rothamsted.tracking.sql.statements import DIALECTS
-
-SERVER_WAIT_SECONDS = 600.0  # leases are renewed meanwhile, and what is measured is kept
 
 _logger = logging.getLogger(__name__)
 
@@ -36,14 +34,13 @@ def open_recorder(
 
     Args:
         tracking_uri: The store; without it, the one that MLflow would use.
-        wait_seconds: How long a call tries again while the store is away; by default `SERVER_WAIT_SECONDS` for a
-            server, which others restart, and `WAIT_SECONDS` for a database.
+        wait_seconds: How long a call tries again while the store is away; by default `usual_wait_seconds`.
         clock: Gives seconds.
         sleep: Waits so many seconds.
     """
     uri = tracking_uri or current_tracking_uri()
     place, is_server = masked(uri), uri.startswith(("http://", "https://"))
-    wait = wait_seconds if wait_seconds is not None else SERVER_WAIT_SECONDS if is_server else WAIT_SECONDS
+    wait = usual_wait_seconds(uri) if wait_seconds is None else wait_seconds
     retrying = Retrying(wait_seconds=wait, clock=clock, sleep=sleep, jitter=random.random, place=place)
     reason = why_not_sql(uri)
     if reason is None:

@@ -17,7 +17,7 @@ from rothamsted.records import MetricPoint
 from rothamsted.tracking.address import tracking_uri
 from rothamsted.tracking.checked import restored
 from rothamsted.tracking.found import FoundRun as FoundRun
-from rothamsted.tracking.retrying import reading
+from rothamsted.tracking.retrying import Retrying, reading
 from rothamsted.tracking.sql import runs as sql_runs
 from rothamsted.tracking.sql.experiments import experiments
 from rothamsted.tracking.sql.logged import logged_points
@@ -85,14 +85,14 @@ def states_of_runs(experiment_id: str, sweep: str, *, uri: str) -> str:
     return hashlib.sha256(repr(below).encode()).hexdigest()
 
 
-def find_run(run_id: str, *, uri: str | None = None) -> FoundRun | None:
-    """Return the run of this id; None where there is none, or it is deleted."""
+def find_run(run_id: str, *, uri: str | None = None, patience: Retrying | None = None) -> FoundRun | None:
+    """Return the run of this id; None where there is none, or it is deleted. `patience`: see `reading`."""
     uri = uri or tracking_uri()
     what = f"{masked(uri)}: cannot read run {run_id}"
     if is_empty(uri):
         return None
     if why_not_sql(uri) is None:
-        return reading(what, lambda: sql_runs.run_of(uri, run_id))
+        return reading(what, lambda: sql_runs.run_of(uri, run_id), patience)
     from mlflow.exceptions import MlflowException
 
     client = client_of(uri)
@@ -106,7 +106,7 @@ def find_run(run_id: str, *, uri: str | None = None) -> FoundRun | None:
             raise
         return _found(run) if run.info.lifecycle_stage == "active" else None
 
-    return reading(what, get)
+    return reading(what, get, patience)
 
 
 def find_experiment(name: str, *, uri: str | None = None) -> str:
@@ -133,7 +133,11 @@ def find_experiment(name: str, *, uri: str | None = None) -> str:
 
 
 def read_history(
-    run_ids: Collection[str], keys: Collection[str] | None = None, *, uri: str | None = None
+    run_ids: Collection[str],
+    keys: Collection[str] | None = None,
+    *,
+    uri: str | None = None,
+    patience: Retrying | None = None,
 ) -> dict[str, list[MetricPoint]]:
     """Return all logged points of runs, by run, ordered by step, then time, key and value.
 
@@ -142,25 +146,28 @@ def read_history(
         keys: Metrics to read; None for all.
         uri: Tracking URI; MLflow's own by default. A SQL store answers 1,000 runs in one query, a server
             is asked once a run and metric.
+        patience: How long to go on trying while the store is away; by default as long as it is waited for anywhere.
     """
     uri = uri or tracking_uri()
     read = _history_from_client if why_not_sql(uri) else _history_from_sql
     histories: dict[str, list[MetricPoint]] = {run_id: [] for run_id in run_ids}
-    for run_id, point in read(uri, list(histories), keys):
+    for run_id, point in read(uri, list(histories), keys, patience):
         histories[run_id].append(point)
     for points in histories.values():
         points.sort(key=lambda point: (point.step, point.timestamp_ms, point.key, point.value))
     return histories
 
 
-def _history_from_sql(uri: str, run_ids: list[str], keys: Collection[str] | None) -> Iterator[tuple[str, MetricPoint]]:
-    for rows in logged_points(uri, run_ids, keys):
+def _history_from_sql(
+    uri: str, run_ids: list[str], keys: Collection[str] | None, patience: Retrying | None
+) -> Iterator[tuple[str, MetricPoint]]:
+    for rows in logged_points(uri, run_ids, keys, patience):
         for run_id, key, step, time_ms, value in rows:
             yield run_id, MetricPoint(key, value, time_ms, step)
 
 
 def _history_from_client(
-    uri: str, run_ids: list[str], keys: Collection[str] | None
+    uri: str, run_ids: list[str], keys: Collection[str] | None, patience: Retrying | None
 ) -> Iterator[tuple[str, MetricPoint]]:
     client, place = _client(uri)
     for run_id in run_ids:
@@ -173,7 +180,7 @@ def _history_from_client(
                 for point in client.get_metric_history(run_id, key)
             ]
 
-        for point in reading(f"{place}: cannot read run {run_id}", points):
+        for point in reading(f"{place}: cannot read run {run_id}", points, patience):
             yield run_id, point
 
 

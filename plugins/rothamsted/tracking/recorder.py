@@ -272,6 +272,11 @@ class Recorder:
             else:
                 self._keep(None)
 
+    @property
+    def patience(self) -> Retrying:
+        """How long a store that is away is waited for: what is read between two writes waits as long."""
+        return self._retrying
+
     def give_up_when(self, asked: Callable[[], bool]) -> None:
         """Wait no longer for a store that is away when this says so."""
         self._retrying = replace(self._retrying, gives_up=asked)

@@ -20,6 +20,7 @@ _T = TypeVar("_T")
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 WAIT_SECONDS = 60.0  # a database server that is restarted is back by then
+SERVER_WAIT_SECONDS = 600.0  # leases are renewed meanwhile, and what is measured is kept
 STOP_SECONDS = 0.5  # between two looks whether it is waited for any longer
 QUIET_SECONDS = 10.0  # a shorter absence is not worth a line
 
@@ -131,15 +132,29 @@ class Saying:
         )
 
 
-def reading(what: str, task: Callable[[], _T]) -> _T:
+AT_ONCE = Retrying(wait_seconds=0.0)  # one try
+
+
+def usual_wait_seconds(uri: str) -> float:
+    """How long a store is waited for: a server, which others restart, longer than a database."""
+    return SERVER_WAIT_SECONDS if uri.startswith(("http://", "https://")) else WAIT_SECONDS
+
+
+def usual_patience(place: str) -> Retrying:
+    """How a store is waited for; `place` is its address without a password."""
+    return Retrying(wait_seconds=usual_wait_seconds(place), jitter=random.random, place=place)
+
+
+def reading(what: str, task: Callable[[], _T], patience: Retrying | None = None) -> _T:
     """Do a task that reads from a store; while the store is away, again.
 
     Args:
         what: Place and deed, for the message: "sqlite:///mlflow.db: cannot search runs".
         task: What to do.
+        patience: How long to go on trying; by default `usual_wait_seconds`.
 
     Raises:
-        StoreError: the store is still away after `WAIT_SECONDS`, or it refuses.
+        StoreError: the store is still away after that time, or it refuses.
     """
 
     def attempt() -> _T:
@@ -150,4 +165,4 @@ def reading(what: str, task: Callable[[], _T]) -> _T:
                 raise
             raise store_error(what, error) from error
 
-    return Retrying(jitter=random.random, place=what.rpartition(": ")[0]).until_done(attempt)
+    return (patience or usual_patience(what.rpartition(": ")[0])).until_done(attempt)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import posixpath
-import random
 import shutil
 import tempfile
 import uuid
@@ -20,11 +19,13 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from rothamsted.errors import StoreError
 from rothamsted.masking import masked
 from rothamsted.tracking.batch import Batch, Writer
 from rothamsted.tracking.failures import is_of_mlflow, is_of_requests, one_line, store_error
-from rothamsted.tracking.retrying import Retrying
+from rothamsted.tracking.retrying import Retrying, usual_patience
 from rothamsted.tracking.sql.runs import artifact_uri
 from rothamsted.tracking.sql.schema import client_of, is_empty, why_not_sql
 
@@ -197,7 +198,7 @@ def folder_here(run_id: str, *, uri: str) -> Path | None:
 
 
 def _waiting(uri: str) -> Retrying:
-    return Retrying(jitter=random.random, place=masked(uri))
+    return usual_patience(masked(uri))
 
 
 def _place(run_id: str, uri: str) -> str | None:
@@ -239,8 +240,8 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _refused(what: str, error: Exception) -> Exception:
-    """The error to be raised for one of MLflow, its server or the file system; any other as it is."""
-    if is_of_mlflow(error) or is_of_requests(error):
+    """The error to be raised for one of MLflow, its server, the database or the file system; any other as it is."""
+    if is_of_mlflow(error) or is_of_requests(error) or isinstance(error, SQLAlchemyError):
         return store_error(what, error)
     if isinstance(error, OSError):
         return StoreError(f"{what}: {one_line(error)}")

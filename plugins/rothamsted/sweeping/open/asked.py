@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from rothamsted import tags, tracking
 from rothamsted.search import SearchRecord, check_storage, find_search
 from rothamsted.space import Choice
-from rothamsted.spec import Sweep
+from rothamsted.spec import Sweep, n_workers
 from rothamsted.studies import Study, digest_of_data, rows_of_shares
 from rothamsted.studies.source_code import code_digest
 from rothamsted.sweeping.foreign_study import ForeignStudy
@@ -21,6 +21,7 @@ from rothamsted.sweeping.opened import Place
 from rothamsted.sweeping.stage import stage_config
 from rothamsted.sweeping.trial_summary import as_params
 from rothamsted.tracking.outer_run import check_experiment, check_outer_run, check_params
+from rothamsted.tracking.sql.connections import check_room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
     data_digest, rows = ask_target(whole, study)
     digest_of_code = digest_of_target(whole, study, place.root)
     outer = ask_stores(whole.storage, place, default_experiment=whole.experiment)
+    check_room(n_workers(whole), [whole.storage, place.tracking_uri])
     record = started_record(whole.storage, whole.name)
     if record is not None:
         growth_since(whole, record, data_digest, tracking_uri=place.tracking_uri)

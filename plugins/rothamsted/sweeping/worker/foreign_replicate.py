@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rothamsted.analysis.objectives import not_finite
-from rothamsted.errors import UserError
+from rothamsted.errors import StoreError, UserError
 from rothamsted.foreign.left_behind import THREE_WAYS, LeftBehind
 from rothamsted.foreign.process import Exit, Running, watch
 from rothamsted.foreign.report_lines import ReportError
@@ -26,7 +26,9 @@ from rothamsted.sweeping.trial_summary import as_params, now_ms
 from rothamsted.sweeping.worker.population_judge import PopulationJudge
 from rothamsted.sweeping.worker.trial_runs import ReplicateRun
 from rothamsted.tracking import find_run, read_history
+from rothamsted.tracking.failures import StoreAwayError
 from rothamsted.tracking.projects.command import run_variables
+from rothamsted.tracking.retrying import AT_ONCE
 
 LOOK_SECONDS = 0.5  # between two looks at what the process has logged
 SCRATCH = Path(".rothamsted", "output")  # a folder a process
@@ -91,6 +93,15 @@ class ForeignReplicate:
             left.follow(is_over=not ended.reason)
         except ReportError as error:
             bad_line = bad_line or str(error)
+        try:
+            return self._written_down(ended, left, bad_line)
+        except StoreError:
+            if ended.reason != "stopped":
+                raise
+            return self._ending(ended, (), "")  # nobody waits for a store that is away: it starts anew in any case
+
+    def _written_down(self, ended: Exit, left: LeftBehind, bad_line: str) -> Ending:
+        """How it ended, once its run has all that it left."""
         left.keep_files()
         sweep = self.context.sweep
         wanted = sources_of([objective.metric for objective in sweep.objectives], sweep)
@@ -112,7 +123,13 @@ class ForeignReplicate:
         if not wanted:
             return False
         sweep, run_id = self.context.sweep, self.replicate.run_id
-        points = read_history([run_id], sources_of(wanted, sweep), uri=self.context.tracking_uri)[run_id]
+        try:
+            found = read_history([run_id], sources_of(wanted, sweep), uri=self.context.tracking_uri, patience=AT_ONCE)
+        except StoreError as error:
+            if isinstance(error.__cause__, StoreAwayError):
+                return False  # the limits of the process are watched meanwhile; the next look judges all
+            raise
+        points = found[run_id]
         history = [scored(measured, sweep) for measured in as_history(points)]
         for measured in history:
             names = wanted & measured.metrics.keys()
@@ -176,7 +193,7 @@ class ForeignReplicate:
         points: list[MetricPoint] = []
         for measured in ending.history:
             points += metric_points(scored(measured, self.context.sweep))
-        found = find_run(run_id, uri=self.context.tracking_uri)
+        found = find_run(run_id, uri=self.context.tracking_uri, patience=recorder.patience)
         known = found.params if found is not None else {}
         params = {key: value for key, value in as_params(self.replicate.config).items() if key not in known}
         recorder.log(run_id, metrics=[p for p in points if (p.key, p.step) not in logged], params=params)
