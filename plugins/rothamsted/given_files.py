@@ -6,8 +6,8 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from rothamsted.errors import DataError, UserError
 
@@ -52,7 +52,7 @@ def _reason(found: Exception) -> str:
 
 def open_given(
     path: str | Path, *, way_out: str, source: str | None = None, error: type[UserError] = DataError
-) -> BinaryIO:
+) -> BufferedReader:
     """Open a file for reading bytes, once it is known to be a regular file: nothing waits for a pipe or a device.
 
     Args:

@@ -83,7 +83,7 @@ def read_tar(path: Path, wanted: Set[str], *, most: int, way_out: str) -> dict[s
         for n_members, member in enumerate(archive, start=1):
             if n_members > MOST_MEMBERS:
                 raise ValueError(f"it has more than {MOST_MEMBERS} members")
-            archive.members.clear()  # tarfile keeps each one
+            cast("Any", archive).members.clear()  # tarfile keeps each one
             name = PurePosixPath(member.name).name
             if name in wanted:
                 found[name] = _read(archive, member, most)

@@ -112,7 +112,7 @@ def listed(folder: Path, pattern: str = "*", *, way_out: str) -> list[Path]:
         return sorted(folder.glob(pattern))
 
 
-def open_file(path: Path, *, way_out: str) -> BinaryIO:
+def open_file(path: Path, *, way_out: str) -> io.BufferedReader:
     """Open a file for reading bytes, once it is known to be a regular file: nothing waits for a pipe or a device.
 
     Raises:

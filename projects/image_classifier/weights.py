@@ -11,6 +11,7 @@ import os
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -107,12 +108,13 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
             found = load_file(path)
         else:
             found = _loaded(path)
-    is_named = isinstance(found, dict) and all(isinstance(name, str) for name in found)
-    if not is_named or not all(isinstance(value, torch.Tensor) for value in found.values()):
+    entries: dict[Any, Any] = found if isinstance(found, dict) else {}
+    arrays = {name: value for name, value in entries.items() if isinstance(name, str) and torch.is_tensor(value)}
+    if not isinstance(found, dict) or len(arrays) != len(entries):
         raise DataProblem(f"{path}: holds no dictionary of arrays by name; {_WAY_OUT}")
-    for name, value in found.items():
+    for name, value in arrays.items():
         _check_array(value, f"{path}: {name}")
-    return found
+    return arrays
 
 
 def _loaded(path: Path) -> object:

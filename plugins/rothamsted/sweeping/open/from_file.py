@@ -192,7 +192,7 @@ def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
         if not isinstance(study, Study) or study.extends is None:
             what = f"study '{study.name}'" if isinstance(study, Study) else "a foreign project"
             raise SpecError(f"{place}: {what} cannot go on from a shorter training; give resume: auto")
-        if sweep.execution.population > 1:
+        if sweep.execution.population != 1:
             raise SpecError(f"{place}: needs replicates that train alone; give execution: {{population: 1}}")
         _, condition = next(sweep.search_space.probes(), ("", {}))
         seed = sweep.stage_seeds(index)[0]
