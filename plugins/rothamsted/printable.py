@@ -81,14 +81,14 @@ def csv_value(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def csv_text(rows: Iterable[Iterable[str]]) -> str:
-    """Rows as a CSV file: the one place that writes one."""
+def csv_text(rows: Iterable[Iterable[str | int | float | None]]) -> str:
+    """Rows as a CSV file: the one place that writes one. Numbers have all their digits; None is empty."""
     import csv
 
-    lines = []
+    lines = []  # each by itself: so a cell with either sign of a line's end is quoted
     for row in rows:
         buffer = io.StringIO()
-        csv.writer(buffer).writerow([csv_cell(cell) for cell in row])  # quotes a cell with either sign of a line's end
+        csv.writer(buffer).writerow([csv_cell(cell) if isinstance(cell, str) else cell for cell in row])
         lines.append(buffer.getvalue().removesuffix("\r\n") + "\n")
     return "".join(lines)
 
