@@ -297,7 +297,7 @@ def _short_cells(summary: ConditionSummary) -> tuple[Any, ...]:
     return tuple(known.get(name, math.nan) for name in OTHER_COLUMNS)
 
 
-def _csv_cell(value: Any) -> str:
+def _csv_cell(value: Any) -> str | int | float:
     """Return a value as CSV holds it: NaN and None as nothing, true and false as YAML spells them."""
     kind = type(value)
     if kind is str or kind is int:  # nearly all cells of long tables are one of three
