@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -55,8 +54,9 @@ def test_a_node_that_does_not_start_in_time_is_one_line(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(ray, "init", slow)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    with pytest.raises(UserError, match=r"local: The current node timed out during startup.; give the same command"):
+    with pytest.raises(UserError, match=r"local: The current node timed out .*; give the command again") as raised:
         ask_first(RayExecutor(), job(options={"address": "local"}), 1)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_file_of_this_machine_is_refused_where_a_node_is_on_another(
@@ -90,17 +90,6 @@ def test_what_a_node_lacks_is_said_with_the_way_out(lacks: list[str], of_version
     seen = Seen(host="node7", version=of_version or version("rothamsted"), lacks=lacks)
     with pytest.raises(UserError, match=f"node node7 {way_out}"):
         ray_cluster._refuse_lack(seen, job(options={}, folders=("/shared",)))
-
-
-def test_a_cluster_of_this_machine_that_does_not_start_in_time_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def init(**how: Any) -> None:
-        raise Exception("The current node timed out during startup.")  # Ray 2.60's own words, on a busy machine
-
-    late = SimpleNamespace(is_initialized=lambda: False, init=init)
-    monkeypatch.setattr(ray_cluster, "imported", lambda: late)
-    with pytest.raises(UserError, match=r"local: The current node timed out.*when this machine is less busy") as raised:
-        ray_cluster.connect(job(options={"address": "local"}), 1)
-    assert "\n" not in str(raised.value)
 
 
 def test_a_node_without_the_folder_of_home_makes_its_own(tmp_path: Path) -> None:
