@@ -115,7 +115,7 @@ def test_a_run_by_hand_keeps_them_in_mlflow_and_beside_its_exports(home: Path) -
     run_by_hand(STUDY, Config(seed=7), ByHand(output=home / "out"))
     own = {f"samples/step_{step:06d}.txt" for step in (1, 2, 3)} | {"pictures/last.png"}
     exports = {"metrics.csv", "metrics.json", "summary.json", "config.json", "loss.svg", "loss.png"}
-    for folder, more in ((only_folder(home), {"origin.json"}), (home / "out", set[str]())):
+    for folder, more in ((only_folder(home), {"origin.json", "environment.txt"}), (home / "out", set[str]())):
         assert files(folder) - own == exports | more
         assert (folder / "samples/step_000003.txt").read_bytes() == "seed 7, größer als 3\n".encode()
         assert (folder / "pictures/last.png").read_bytes() == picture(7, 3)

@@ -72,7 +72,7 @@ def test_a_run_carries_its_exports_as_artifacts(home: Path) -> None:
     figures = {f"{figure}.{kind}" for figure in ("loss", "lr_schedule") for kind in ("svg", "png")}
     names = {"metrics.csv", "metrics.json", "summary.json", "config.json", *figures}
     assert {path.name for path in (home / "out").iterdir()} == names
-    assert {path.name for path in folder.iterdir()} == names | {"origin.json"}
+    assert {path.name for path in folder.iterdir()} == names | {"origin.json", "environment.txt"}
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
     assert [float(row["val_loss"]) for row in rows] == [m.metrics["val_loss"] for m in ending.history]
 

@@ -36,9 +36,9 @@ def folder(project: Project, run: FoundRun) -> Path:
 
 
 def files(project: Project, run: FoundRun) -> set[str]:
-    """Its artifacts, beside the config that every replicate keeps."""
+    """Its artifacts, beside the config and the origin that every replicate keeps."""
     at = folder(project, run)
-    return {str(path.relative_to(at)) for path in at.rglob("*") if path.is_file()} - {CONFIG_FILE}
+    return {str(path.relative_to(at)) for path in at.rglob("*") if path.is_file()} - {CONFIG_FILE, tags.ORIGIN_FILE}
 
 
 @pytest.mark.parametrize("population", [1, 4])

@@ -257,7 +257,7 @@ def test_a_contest_does_not_take_the_name_of_a_sweep(here: Project) -> None:
         ({"seeds": (1, 1)}, SpecError, "contest toys.contest: replicates.seeds: 1 stands twice"),
         ({"name": "a contest"}, SpecError, "contest a contest: name: must be at most 100 letters"),
         ({"study": "toys"}, UserError, "study 'toys' is not an entry point"),
-        ({"root": Path("/")}, UserError, "/MLproject: cannot be read"),
+        ({"root": Path("/")}, UserError, "/MLproject: there is no such file"),
     ],
 )
 def test_a_contest_that_does_not_hold_together_is_refused_before_anything_is_made(
