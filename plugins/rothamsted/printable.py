@@ -25,7 +25,9 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_LINK = re.compile(r"(?P<before>\\*)\](?=\s*[(\[:])")
+# A bracket that ends the text of a link: of a definition, a reference, or a place in parentheses, which has no space
+# unless a title follows. Readers of Markdown differ on spaces before it. The end of an interval is none: [0, 1] (95 %).
+_LINK = re.compile(r"""(?P<before>\\*)\](?=:|\s*\[|\s*\(\s*(?:<[^>]*>|[^\s)]*)(?:\s+["'(][^)]*)?\s*\))""")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # a spreadsheet runs a cell that begins so, `'` apart, which marks text
 
 
