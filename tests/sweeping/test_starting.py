@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from rothamsted import tags
-from rothamsted.errors import StoreError
+from rothamsted.errors import StoreError, UserError
 from rothamsted.search import find_search
 from rothamsted.search.sweep_lease import SWEEP_LEASE
 from rothamsted.sweeping.open import start
@@ -50,8 +50,16 @@ def name_an_unknown_experiment(project: Project, monkeypatch: pytest.MonkeyPatch
         (name_no_experiment, {}, "MLFLOW_EXPERIMENT_NAME: is empty"),
         (name_an_unknown_run, {}, "MLFLOW_RUN_ID: there is no run 000"),
         (name_an_unknown_experiment, {}, "MLFLOW_EXPERIMENT_ID: "),
-        (None, {"parameters": {"kill_marker": "x" * 6001}}, "param 'kill_marker'"),
-        (None, {"space": {"kill_marker": ["", "x" * 6001]}}, "param 'kill_marker'"),
+        (
+            None,
+            {"parameters": {"kill_marker": "x" * 6001}},
+            "parameters.kill_marker: cannot be recorded: the value has 6001",
+        ),
+        (
+            None,
+            {"space": {"kill_marker": ["", "x" * 6001]}},
+            "space.kill_marker[1]: cannot be recorded: the value has 6001",
+        ),
     ],
 )
 def test_a_start_that_is_refused_leaves_no_study_that_blocks_its_name(
@@ -64,7 +72,7 @@ def test_a_start_that_is_refused_leaves_no_study_that_blocks_its_name(
     with pytest.MonkeyPatch.context() as spoilt:
         if spoil is not None:
             spoil(project, spoilt)
-        with pytest.raises(StoreError) as caught:
+        with pytest.raises(UserError) as caught:
             project.start({**FEW, **changes})
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
