@@ -138,7 +138,7 @@ def test_what_is_not_there_is_said(project: Project, tmp_path: Path) -> None:
         rt.analyze(str(tmp_path / "none" / "*.json"), **ASKED)
     broken = tmp_path / "broken.json"
     broken.write_text("{")
-    with pytest.raises(rt.UserError, match=r"broken\.json: is not JSON"):
+    with pytest.raises(rt.UserError, match=r"broken\.json: is damaged"):
         rt.analyze(broken, **ASKED)
     with pytest.raises(rt.UserError, match=r"none called 'nobody'.*group_by"):
         rt.analyze("nobody")

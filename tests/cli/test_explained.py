@@ -57,7 +57,13 @@ def test_an_example_is_taken_in_a_sweep_file_and_holds_its_key(key: str, tmp_pat
     first = key.partition(".")[0]
     assert first in example
     beside = BESIDE.get(key) or BESIDE.get(first, {})
-    if first == "execution" and key.split(".")[-1] in ("artifacts", "tensorboard", "population", "execution"):
+    if first == "execution" and key.split(".")[-1] in (
+        "artifacts",
+        "checkpoints",
+        "tensorboard",
+        "population",
+        "execution",
+    ):
         beside = {}
     whole = {name: value for name, value in {**BASE, **beside, **example}.items() if value is not None}
     path = tmp_path / "example.yaml"

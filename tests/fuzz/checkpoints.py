@@ -85,7 +85,8 @@ def _checkpoints() -> list[Files]:
     state = {"w": np.ones((2, 3)), "n": np.arange(4)}
     snapshot = Snapshot(state=state, histories=(points,), stopped=(None,), seconds=1.5)
     with tempfile.TemporaryDirectory() as folder:
-        path = Checkpoint(folder=Path(folder)).save("toy", [Config()], snapshot)
+        Checkpoint(folder=Path(folder)).save("toy", [Config()], snapshot)
+        [path] = Path(folder).iterdir()
         found: list[Files] = [{path.name: path.read_bytes()}]
     read_once(found, _read_checkpoint)
     return found

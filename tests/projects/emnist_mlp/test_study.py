@@ -113,5 +113,5 @@ def test_a_choice_of_copies_that_were_not_made_is_refused_before_the_sweep_start
 ) -> None:
     sweep, _ = load(ROOT / "sweeps" / "emnist_mlp" / "synthetic.yaml", {}, ROOT)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"synthetic_emnist/metadata\.json .*prepare_data -P dataset=synthetic_emnist"):
+    with pytest.raises(DataError, match=r"synthetic_emnist/metadata\.json: .*prepare_data -P dataset=synthetic_emnist"):
         digest_of_first_data(sweep, STUDY)

@@ -178,7 +178,7 @@ def _without_name(path: Path) -> None:
     [
         (lambda folder: (folder / "test_xor_targets.npy").unlink() or (folder / "test_xor_targets.csv").unlink(),
          r"test_xor_targets\.npy: cannot be read \(No such file"),
-        (lambda folder: _cut(folder / "val_xor_targets.npy"), r"val_xor_targets\.npy: cannot be read"),
+        (lambda folder: _cut(folder / "val_xor_targets.npy"), r"val_xor_targets\.npy: is damaged"),
         (lambda folder: _without_name(folder / "val_xor_targets.npy"), "has no column random_bin, xor_target"),
         (lambda folder: (folder.parent / "val_labels_nosize.npy").unlink(), r"val_labels_nosize\.npy: cannot be read"),
         (lambda folder: np.save(folder.parent / "val_labels_nosize.npy", np.zeros((3, 8))), r"\(512, 8\) beside 512"),
