@@ -166,8 +166,8 @@ def test_a_reference_that_cannot_be_compared_with_is_named_with_the_way_out(refe
 
 
 def test_where_no_loss_would_be_called_worse_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rothamsted.analysis.verdicts.detectable_loss", lambda *given, **how: math.inf)
-    found = analyze(dataset({0: [1.0, 2.0], 1: [4.0, 5.625]}))  # numbers of no other test: equal ones are remembered
+    monkeypatch.setattr("rothamsted.analysis.verdicts._detectable_loss", lambda *given, **how: math.inf)
+    found = analyze(dataset({0: [1.0, 2.0], 1: [4.0, 5.5]}))
     assert found.detectable is None
     assert found.gaps["detectable"] == "with 2 seeds a condition no loss, however large, is found with that probability"
 
