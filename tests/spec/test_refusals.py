@@ -343,7 +343,7 @@ def test_a_file_that_is_no_sweep_file_is_refused(tmp_path: Path, content: bytes 
 
 
 def test_a_folder_is_no_sweep_file(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="cannot be read"):
+    with pytest.raises(SpecError, match="must be a file, and is a folder"):
         load_sweep(tmp_path, parameter_names=parameter_names)
 
 
