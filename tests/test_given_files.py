@@ -65,9 +65,7 @@ def test_results_nested_too_deep_or_with_too_many_digits_are_refused(tmp_path: P
             rows_of(path)
 
 
-@pytest.mark.parametrize(
-    "line", ['{"loss": 1' + "0" * 400 + "}", '{"loss": 1, "step": 9223372036854775808}', "[" * 100_000]
-)
+@pytest.mark.parametrize("line", ['{"loss": 1, "step": 9223372036854775808}', "[" * 100_000])
 def test_a_reported_number_that_nothing_can_hold_is_refused(line: str, tmp_path: Path) -> None:
     path = tmp_path / "report"
     path.write_text(line + "\n")

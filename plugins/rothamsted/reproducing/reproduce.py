@@ -11,7 +11,7 @@ from rothamsted.errors import StoreError
 from rothamsted.reproducing.again import Again, train_again
 from rothamsted.reproducing.checkout import Code, code_of
 from rothamsted.reproducing.recorded import Recorded, read_recorded, replicates_of
-from rothamsted.reproducing.same import Compared, Verdict, compared
+from rothamsted.reproducing.streams import Compared, Verdict, compared
 from rothamsted.tracking import FoundRun
 from rothamsted.tracking.environment import environment_text
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from rothamsted.reproducing.same import compared
+from rothamsted.reproducing.streams import compared
 
 WAS = {(1, "loss"): 0.5, (2, "loss"): 0.25, (2, "accuracy"): 0.75}
 
