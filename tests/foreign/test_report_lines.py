@@ -61,8 +61,8 @@ MISTAKES = {
     '{"loss": "low"}': "line 2 of $ROTHAMSTED_REPORT: loss must be a number, not 'low'",
     '{"loss": true}': "line 2 of $ROTHAMSTED_REPORT: loss must be a number, not 'True'",
     '{"loss": {"val": 1}}': "line 2 of $ROTHAMSTED_REPORT: loss must be a number",
-    '{"loss": 1, "step": 1.5}': "line 2 of $ROTHAMSTED_REPORT: step must be a whole number from 0 and below 2^63, not 1.5",
-    '{"loss": 1, "step": -1}': "line 2 of $ROTHAMSTED_REPORT: step must be a whole number from 0 and below 2^63, not -1",
+    '{"loss": 1, "step": 1.5}': "$ROTHAMSTED_REPORT: step must be a whole number from 0 and below 2^63, not 1.5",
+    '{"loss": 1, "step": -1}': "$ROTHAMSTED_REPORT: step must be a whole number from 0 and below 2^63, not -1",
 }
 
 
