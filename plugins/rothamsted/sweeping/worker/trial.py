@@ -173,7 +173,7 @@ class TrialRun:
             objective=scores[0] if scores else math.nan,
             others=scores[1:],
             last=last_values(ending.history, sweep) if scores else {},
-            tested=aggregate.tested(ending) if scores and self.assignment.phase == "confirm" else {},
+            tested=aggregate.tested(ending) if scores and self.assignment.is_fresh else {},
             reason="" if scores or is_pruned else ending.reason,
             stopped_early=ending.reason if scores else "",
             attempt=replicate.attempt,
