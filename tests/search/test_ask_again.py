@@ -22,7 +22,7 @@ from rothamsted.space import Choice, Range, Space
 from tests.search.cutting_proxy import CuttingProxy, cutting_proxy
 
 N_TRIALS = 24
-N_COMMITS = 6  # that a proposal takes at least, but for one without its conditional parameter
+N_COMMITS = 3  # that a proposal takes at least
 SPACES = {
     "tpe": Space(
         {

@@ -66,6 +66,7 @@ def test_several_parameters_are_told_apart_by_blanks() -> None:
         ("x@y=1,2", "space.x: 'x@y=1,2' adds, deletes or names a package"),
         ("x", "space: Hydra cannot read 'x'"),
         ("x=interval(1", "space: Hydra cannot read"),
+        ("x=1,interval(0,1)", "space.x: holds a search within a search"),
         ("", "space: no parameter in ''"),
     ],
 )

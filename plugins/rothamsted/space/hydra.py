@@ -193,6 +193,8 @@ def _check_order(is_shuffled: bool) -> None:
 
 
 def _value(value: Any) -> Any:
+    if isinstance(value, (ChoiceSweep, RangeSweep, IntervalSweep, Glob)):
+        raise DomainError("", "holds a search within a search; list the values")
     if isinstance(value, QuotedString):
         return value.text
     if isinstance(value, list):

@@ -141,7 +141,7 @@ def test_a_file_that_is_missing_is_named_as_its_user_named_it(tmp_path: Path) ->
 
 
 def test_a_folder_is_no_policy(write: Write) -> None:
-    with pytest.raises(SpecError, match=r"^registry: cannot be read: .*; give the path of a policy"):
+    with pytest.raises(SpecError, match=r"^registry: must be a file, and is a folder; give the path of a policy"):
         load_policy("registry", write())
 
 
