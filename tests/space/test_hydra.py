@@ -55,6 +55,10 @@ def test_several_parameters_are_told_apart_by_blanks() -> None:
         ("x=tag(log,range(1,9))", "space.x: tag 'log' is not taken"),
         ("x=tag(log,choice(1,2))", "space.x: tag 'log' is not taken"),
         ("x=range(1,2,0)", "space.x: range\\(1,2,0\\) needs .* a step above 0"),
+        (
+            "x=range(-5.0,true)",
+            "space.x: range\\(-5.0,True,1\\) needs numbers",
+        ),
         ("x=range(9,1,-1)", "space.x: range\\(9,1,-1\\) needs .* a step above 0"),
         ("x=range(5,1)", r"space.x: range\(5,1,1\) holds no value"),
         ("x=range(0,1,1e-9)", "space.x: .* at most 100000 are taken"),

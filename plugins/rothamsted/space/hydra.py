@@ -163,7 +163,10 @@ def _domain(value: Any) -> Domain:
 
 def _from_range(value: RangeSweep) -> Domain:
     """A step range without its stop, counted in decimals so that range(0,0.3,0.1) ends at 0.2."""
-    start, stop, step = (Decimal(str(part)) for part in (value.start, value.stop, value.step))
+    parts = (value.start, value.stop, value.step)
+    if any(isinstance(part, bool) or not isinstance(part, (int, float)) for part in parts):
+        raise DomainError("", f"range({','.join(map(str, parts))}) needs numbers; write range(8,33,8)")
+    start, stop, step = (Decimal(str(part)) for part in parts)
     if not all(part.is_finite() for part in (start, stop, step)) or step <= 0:
         what = f"range({start},{stop},{step})"
         raise DomainError("", f"{what} needs finite numbers and a step above 0; write range(8,33,8)")
@@ -174,7 +177,7 @@ def _from_range(value: RangeSweep) -> Domain:
         raise DomainError(
             "", f"range({start},{stop},{step}) holds {n_values} values; at most {MOST_GRID_POINTS} are taken"
         )
-    is_integer = all(isinstance(part, int) for part in (value.start, value.stop, value.step))
+    is_integer = all(isinstance(part, int) for part in parts)
     number = int if is_integer else float
     last = start + (n_values - 1) * step
     if n_values == 1:
