@@ -68,8 +68,7 @@ class SweepRun:
                 start_ms=now_ms(),
                 dataset=used,
             )
-        for name, text in origin_files(self.place.root, origin).items():
-            recorder.add_text(run_id, text, f"{self._folder}/{name}")
+        self._add_origin(recorder, run_id, origin)
         recorder.flush()
         if is_outer and used is not None:
             recorder.log_dataset(run_id, used)
@@ -82,7 +81,7 @@ class SweepRun:
         """Set the run back to running, with the digest of the code and the declared metrics as they are now."""
         recorder.resume_run(run_id)
         _, origin = without_origin(self._tags())
-        recorder.add_text(run_id, origin, f"{self._folder}/{tags.ORIGIN_FILE}")
+        self._add_origin(recorder, run_id, origin)
         recorder.flush()
         self._log_metrics(recorder, run_id)
         if self.growths:
@@ -94,6 +93,11 @@ class SweepRun:
     @property
     def _folder(self) -> str:
         return "sweep" if self.contestants is None else "contest"
+
+    def _add_origin(self, recorder: tracking.Recorder, run_id: str, origin: str) -> None:
+        """Where this session's code comes from, and what its commit lacks."""
+        for name, text in origin_files(self.place.root, origin).items():
+            recorder.add_text(run_id, text, f"{self._folder}/{name}")
 
     def _log_file(self, recorder: tracking.Recorder, run_id: str) -> None:
         """The sweep's file, as it was written and with all its defaults."""
