@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 
+_FOR_EDITORS = re.compile(r"#\s*yaml-language-server:")
 _HEADWORD = re.compile(r"([A-Z][A-Za-z ]{2,24}):\s+(.*)")  # "Cost: 60 replicates of 0.02 s"
 
 
 def opening_comment(text: str) -> str:
-    """Return the comment lines at the top of a sweep file, without their marks."""
+    """Return the comment lines at the top of a sweep file, without their marks and without a line for editors."""
     lines = []
     for line in text.splitlines():
         if not line.startswith("#"):
             break
+        if _FOR_EDITORS.match(line):
+            continue
         lines.append(line.lstrip("#").strip())
     return "\n".join(lines)
 
