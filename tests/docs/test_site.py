@@ -48,20 +48,19 @@ def is_elsewhere(address: str) -> bool:
     return re.match(r"[a-z]+:|//", address) is not None
 
 
+def is_dead(link: str, page: Path, site: Path) -> bool:
+    """Whether a link of a page leads to no file or no anchor of the site."""
+    name, anchor = urldefrag(unquote(link))
+    target = (page.parent / name).resolve() if name else page
+    target = target / "index.html" if target.is_dir() else target
+    if not target.is_file() or not target.is_relative_to(site.resolve()):
+        return True
+    return bool(anchor) and target.suffix == ".html" and anchor not in page_at(target).anchors
+
+
 def dead(site: Path, page: Path) -> list[str]:
-    """The links of a page that lead to no file or no anchor of the site."""
-    found = []
-    for link in page_at(page).links:
-        if is_elsewhere(link):
-            continue
-        name, anchor = urldefrag(unquote(link))
-        target = (page.parent / name).resolve() if name else page
-        target = target / "index.html" if target.is_dir() else target
-        if not target.is_file() or not target.is_relative_to(site.resolve()):
-            found.append(link)
-        elif anchor and target.suffix == ".html" and anchor not in page_at(target).anchors:
-            found.append(link)
-    return found
+    """The links of a page that lead nowhere in the site."""
+    return [link for link in page_at(page).links if not is_elsewhere(link) and is_dead(link, page, site)]
 
 
 def test_no_link_or_anchor_of_the_site_is_dead(site: Path) -> None:
@@ -89,7 +88,9 @@ def test_the_site_has_the_four_parts_and_every_page_of_the_folder() -> None:
     decisions = {page for page in pages if page.startswith("decisions/")}  # its index lists them
     listed = (ROOT / "docs" / "decisions" / "index.md").read_text(encoding="utf-8")
     assert pages - decisions <= named
-    assert {page for page in decisions - {"decisions/index.md"} if page.removeprefix("decisions/") not in listed} == set()
+    assert {
+        page for page in decisions - {"decisions/index.md"} if page.removeprefix("decisions/") not in listed
+    } == set()
 
 
 @pytest.mark.parametrize("name", ["sweep", "Result", "UserError"])

@@ -22,7 +22,8 @@ Made from the terms that a report explains: `python -m rothamsted.cli.glossary_p
 | factor | A parameter that is varied. |
 | trial | One condition, asked for, run and told: one trial of Optuna. |
 | run | A run of MLflow: of a sweep, a trial or a replicate. |
-| metric, objective | A metric is a logged number. An objective is a metric, a direction, and how a curve becomes one number. |
+| metric | A logged number. |
+| objective | A metric, a direction, and how a curve becomes one number. |
 | sampler | Proposes conditions. |
 | pruner | Stops training that is not worth its time. |
 | executor | Where the work runs. |

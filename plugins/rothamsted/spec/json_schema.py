@@ -23,7 +23,7 @@ from rothamsted.spec.explain import explained_keys
 from rothamsted.spec.load import KEYS
 from rothamsted.spec.overrides import OBJECTIVE_KEYS, SHORT_FORMS
 from rothamsted.spec.parameters_file import PARAMETERS_FILE
-from rothamsted.spec.schema import Objective, Pruner, Sweep
+from rothamsted.spec.schema import Objective, Sweep
 from rothamsted.spec.short_forms import DECADES, OWN_SHORT_FORMS
 from rothamsted.spec.task_section import Task
 

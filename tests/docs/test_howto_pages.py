@@ -1,0 +1,98 @@
+"""The how-to pages and README: their files and commands, run as they stand, in a folder with the tutorial's study."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.projects.pages import copied_project, files_of
+
+DOCS = ROOT / "docs"
+FIRST = (DOCS / "first-ten-minutes.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("read-report.md", "paper.md", "coming-from.md")}
+GROW = (DOCS / "grow.md").read_text(encoding="utf-8")
+SWEEP = next(line for line in FIRST.splitlines() if line.startswith("rothamsted sweep digits.py"))
+
+
+def commands(page: str, mark: str) -> list[str]:
+    """The lines of a page's marked blocks."""
+    blocks = re.findall(rf"^```bash run={mark}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def run(command: str, folder: Path) -> str:
+    """A command of a page, given in a shell in a folder."""
+    done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with the tutorial's study; MLflow is as a new user has it."""
+    for page in (FIRST, *PAGES.values()):
+        for name, text in files_of(page).items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text, encoding="utf-8")
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_UI_URL", "PYTHONPATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+def test_a_sweep_grows_as_the_page_says(folder: Path) -> None:
+    told = [run(command, folder) for command in commands(GROW, "howto")]
+    assert len(told) == 4
+    rows = [re.findall(r"^│ +\d │ +([\d.]+) │.*│ (\d) │", text, re.MULTILINE) for text in told]
+    counts = [sorted((alpha, int(n)) for alpha, n in one if n != "5") for one in rows]
+    assert counts[0] == [("0.0001", 3), ("0.001", 3)]  # three seeds, then four, then a third value
+    assert counts[1] == [("0.0001", 4), ("0.001", 4)]
+    assert counts[3] == [("0.0001", 4), ("0.001", 4), ("0.1", 4)]
+
+
+def test_a_sweep_is_read_and_written_up_as_the_pages_say(folder: Path) -> None:
+    run(SWEEP, folder)
+    told = {command: run(command, folder) for page in PAGES.values() for command in commands(page, "howto")}
+    assert len(told) == 8
+    assert (folder / "reports" / "by-command.html").is_file()
+    assert {path.suffix for path in (folder / "figures").glob("by-command-forest.*")} == {".svg", ".pdf"}
+    assert r"\begin{tabular}" in next(text for command, text in told.items() if "table.py" in command)
+    assert "identical" in next(text for command, text in told.items() if "reproduce" in command)
+    assert (folder / "exported" / "aggregated_results.json").is_file()
+    assert "method: random" not in (folder / "from-wandb.yaml").read_text()
+    assert "sampler" in (folder / "from-wandb.yaml").read_text()
+
+
+def test_the_sweep_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_mlflow: Callable[[Path], str]
+) -> None:
+    copy = copied_project(tmp_path, monkeypatch, new_mlflow, page=README)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    lines = commands(README, "readme")
+    assert [line.split()[1] for line in lines] == ["check", "sweep", "report"]
+    told = [run(line, copy) for line in lines]
+    # By hand: 3 rates x 3 gammas x 2 batch sizes x 3 seeds, and 10 fresh seeds for the best.
+    text = (copy / "my-first.yaml").read_text()
+    assert "54 trainings and 10 to confirm" in text
+    assert "54" in told[0]
+    assert "10" in told[0]
+    assert "Confirmed val_loss" in told[1]
+    assert (copy / "reports" / "my-first.html").is_file()
+
+
+def test_the_ten_lines_of_the_readme_run(folder: Path) -> None:
+    text = files_of(README)["readme.py"]
+    assert sum(bool(line.strip()) for line in text.splitlines()) <= 10
+    (folder / "readme.py").write_text(text, encoding="utf-8")
+    told = run(f"{sys.executable} readme.py", folder)
+    # The parabola has its minimum at lr = 0.01, and noise of 0.1.
+    assert "lr=0.01" in told.splitlines()[-1]
+    assert "n = 10" in told.splitlines()[-1]
