@@ -51,7 +51,7 @@ def test_no_page_is_wider_than_its_screen_or_asks_the_network(size: str, scheme:
 
 def test_search_finds_a_key_on_a_page_that_was_opened_from_disk(browser: Any, site: Path) -> None:
     page, wrong = opened(browser, site / "index.html", "wide", "light")
-    page.fill("input.md-search__input", "smallest_difference")
+    page.locator("input.md-search__input").press_sequentially("smallest_difference")  # search hears keys
     page.wait_for_selector(".md-search-result__item", timeout=30_000)
     found = page.locator(".md-search-result__link").evaluate_all(
         "links => links.map(link => link.getAttribute('href'))"
