@@ -49,6 +49,36 @@ def test_each_kind_of_fault_that_the_page_names_is_one_of_the_program_of_faults(
     assert named <= {"kills", *KINDS}
 
 
+def test_the_files_that_make_the_statistical_figures_again_are_there() -> None:
+    page = (DOCS / "statistics.md").read_text(encoding="utf-8").partition("## Make the figures again")[2]
+    named = re.findall(r"`(tests/[\w/]+\.py)`", page)
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_the_table_of_peers_in_the_readme_has_the_numbers_of_the_log() -> None:
+    def rows(text: str) -> dict[str, list[str]]:
+        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+        return {row[0]: row[1:] for row in cells}
+
+    of_log = rows((DOCS / "log.md").read_text(encoding="utf-8").partition("## 2026-11-29: other ways")[2])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Beside other tools")[2]
+    shown = rows(readme.partition("\n## ")[0])
+    tools = [name for name in shown if name in of_log and name.strip("-")]
+    assert len(tools) == 7
+    for name in tools:
+        _, times_ours, start_up, _, killed, grid, _ = of_log[name]
+        of_run = (times_ours, start_up, killed, grid)
+        assert all(mine in ("-", theirs) for mine, theirs in zip(shown[name], of_run, strict=True)), name
+
+
+def test_each_picture_is_made_by_the_one_script_and_is_shown() -> None:
+    made = set(re.findall(r'"([\w-]+\.png)"', (DOCS / "images" / "remake.py").read_text(encoding="utf-8")))
+    assert {path.name for path in (DOCS / "images").glob("*.*") if path.suffix != ".py"} == made
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {name for name in made if f"docs/images/{name}" not in readme} == set()
+
+
 def test_files_and_functions_are_no_longer_than_contributing_says() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     found = re.search(r"a test fails for files over (\d+) and functions over (\d+)", page)
