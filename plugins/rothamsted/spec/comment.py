@@ -1,6 +1,6 @@
 """The comment that a sweep file opens with: question, cost, expected result, source.
 
-Apart, because it is read from the file when a sweep starts and from the record when a sweep is analysed.
+It is read from the file when a sweep starts and from the record when a sweep is analysed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From a sweep file to a sweep and its study: the schema asks the study which parameters there are.
 
-Apart because `spec` knows no study and `study` knows no sweep file. What a foreign project takes is imported where
+`spec` knows no study and `study` knows no sweep file. What a foreign project takes is imported where
 there is one: it needs MLflow, and a mistake in a file is to be told before MLflow is imported.
 """
 
