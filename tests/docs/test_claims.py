@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -77,6 +78,35 @@ def test_each_picture_is_made_by_the_one_script_and_is_shown() -> None:
     assert {path.name for path in (DOCS / "images").glob("*.*") if path.suffix != ".py"} == made
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {name for name in made if f"docs/images/{name}" not in readme} == set()
+
+
+PAGES = [path for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md")) if path.name not in ("log.md", "CHANGELOG.md")]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_modules_that_a_page_names_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    tag_like = set(re.findall(r"`(rothamsted\.[\w.]+)", (DOCS / "metrics-and-tags.md").read_text(encoding="utf-8")))
+    named = {name.rstrip(".") for name in re.findall(r"`(rothamsted\.[\w.]+)`", text)} - tag_like - {"rothamsted.KIND"}
+    assert [name for name in named if not is_there(name)] == []
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module of the engine, or what one has."""
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        if (ROOT / "plugins").joinpath(*parts[:n]).with_suffix(".py").is_file():
+            break
+        if (ROOT / "plugins").joinpath(*parts[:n], "__init__.py").is_file():
+            break
+    else:
+        return False
+    found = importlib.import_module(".".join(parts[:n]))
+    for part in parts[n:]:
+        if not hasattr(found, part):
+            return False
+        found = getattr(found, part)
+    return True
 
 
 def test_files_and_functions_are_no_longer_than_contributing_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping
@@ -125,12 +126,16 @@ def test_the_page_of_the_sweep_file_names_every_key() -> None:
     assert {key for key in (*FILE_KEYS, *OBJECTIVE_KEYS) if f"`{key}" not in text} == set()
 
 
-def test_the_page_of_tags_has_every_tag_and_no_other() -> None:
+def test_the_page_of_tags_has_every_tag_that_the_program_writes() -> None:
     text = (DOCS / "metrics-and-tags.md").read_text(encoding="utf-8")
-    table = set(re.findall(r"^\| `((?:rothamsted|mlflow)\.[\w.]+)` \|", text, re.MULTILINE))
-    own = {
-        value
-        for name, value in vars(tags).items()
-        if name.isupper() and isinstance(value, str) and value.startswith(("rothamsted.", "mlflow."))
-    }
-    assert table == own
+    named = set(re.findall(r"`(rothamsted\.[a-z_]+|mlflow\.source\.git\.commit)[`.]", text))
+    own = {value for name, value in vars(tags).items() if name.isupper() and isinstance(value, str)}
+    assert {tag for tag in own if tag.startswith(("rothamsted.", "mlflow."))} <= named
+    written: set[str] = set()
+    for path in (ROOT / "plugins").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and re.fullmatch(r"rothamsted\.[a-z_]+\.?", str(node.value)):
+                written.add(str(node.value).rstrip("."))
+    modules = {f"rothamsted.{path.stem}" for path in (ROOT / "plugins" / "rothamsted").iterdir()}
+    no_tags = {"rothamsted.is_prepared", "rothamsted.n_"}  # a note in memory; the beginning of n_finished
+    assert written - named - modules - no_tags == set()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -75,6 +77,27 @@ def test_a_sweep_grows_as_the_page_says(shell: Shell) -> None:
     assert counts[3] == [("0.0001", 4), ("0.001", 4), ("0.1", 4)]
 
 
+def metrics_of_the_reference(page: str) -> set[str]:
+    """The metrics of the page's table, `/sd` behind `confirmed/mean` written out as confirmed/sd."""
+    found: set[str] = set()
+    for line in page.splitlines():
+        names = re.findall(r"`([^`]+)`", line.split("|")[2]) if line.startswith("|") else []
+        found |= {names[0].partition("/")[0] + name if name.startswith("/") else name for name in names}
+    return found
+
+
+def unknown_in_the_reference(folder: Path) -> set[str]:
+    """Tags and metrics in MLflow's database that docs/metrics-and-tags.md does not have."""
+    page = (DOCS / "metrics-and-tags.md").read_text(encoding="utf-8")
+    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        tags = {row[0] for row in connection.execute("SELECT DISTINCT key FROM tags WHERE key LIKE 'rothamsted.%'")}
+        metrics = {row[0] for row in connection.execute("SELECT DISTINCT key FROM latest_metrics")}
+    assert len(tags) > 10
+    assert len(metrics) > 20
+    named = {re.sub("^val_accuracy", "METRIC", key) for key in metrics}
+    return (named - metrics_of_the_reference(page)) | {key for key in tags if f"`{key}`" not in page}
+
+
 def test_a_sweep_is_read_and_written_up_as_the_pages_say(shell: Shell) -> None:
     folder = shell.folder
     shell(SWEEP)
@@ -85,6 +108,7 @@ def test_a_sweep_is_read_and_written_up_as_the_pages_say(shell: Shell) -> None:
     assert r"\begin{tabular}" in next(text for command, text in told.items() if "table.py" in command)
     assert "identical" in next(text for command, text in told.items() if "reproduce" in command)
     assert (folder / "exported" / "aggregated_results.json").is_file()
+    assert unknown_in_the_reference(folder) == set()
     assert "method: random" not in (folder / "from-wandb.yaml").read_text()
     assert "sampler" in (folder / "from-wandb.yaml").read_text()
 
