@@ -199,8 +199,8 @@ def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
         old, new = (stage_config(study, sweep, number, condition, seed) for number in (index - 1, index))
         if not study.extends(new, old):
             raise SpecError(
-                f"{place}: to study '{study.name}' stage {index + 1} is no longer training of the same kind than "
-                f"stage {index}, so it cannot go on from it; give resume: auto, or change its parameters"
+                f"{place}: study '{study.name}' cannot go on from stage {index} in stage {index + 1}, which is not the "
+                "same training, only longer; give resume: auto, or change its parameters"
             )
 
 
