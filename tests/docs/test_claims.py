@@ -109,6 +109,16 @@ def is_there(name: str) -> bool:
     return True
 
 
+def test_the_files_where_a_change_goes_are_there() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = page.partition("## Where a change goes")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([\w./-]+\.(?:py|pyi|md|json))`", table))
+    assert len(named) > 25
+    assert {
+        name for name in named if not any((ROOT / top / name).is_file() for top in ("", "plugins/rothamsted"))
+    } == set()
+
+
 def test_files_and_functions_are_no_longer_than_contributing_says() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     found = re.search(r"a test fails for files over (\d+) and functions over (\d+)", page)
