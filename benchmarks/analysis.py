@@ -1,6 +1,6 @@
 """Seconds and memory of reading, analysing and reporting a sweep from SQLite, against MLflow's client for the reading.
 
-Apart from the overhead of a replicate because nothing is trained here: this is what `analyze` and `report` cost.
+Nothing is trained here: this is what `analyze` and `report` cost.
 """
 
 from __future__ import annotations

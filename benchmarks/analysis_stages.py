@@ -1,6 +1,6 @@
 """Reading, analysing and reporting one finished sweep, each timed: run by `benchmarks.analysis` in a fresh process.
 
-Apart because peak memory is that of a process, and must not hold what made the sweep.
+Peak memory is that of a process, and must not hold what made the sweep.
 """
 
 from __future__ import annotations

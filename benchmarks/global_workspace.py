@@ -1,6 +1,6 @@
 """A part of the sweep `comprehensive` of the Global Workspace study, against one process per run.
 
-Apart from `trainings` because here a run ends with probes and decompositions, and the study's data are made first.
+Here a run ends with probes and decompositions, and the study's data are made first.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The language-model study as one tracked run, against a plain loop that trains the same model and notes nothing.
 
-Apart from `trainings` because here one long run is measured, not many short ones: what its samples of text, its MLflow
+Here one long run is measured, not many short ones: what its samples of text, its MLflow
 run and its exports cost beside training.
 """
 

@@ -1,6 +1,6 @@
 """Whether the memory of a worker and of the coordinator grows with the replicates that have gone through them.
 
-Apart from `overhead` because memory wants one long sweep and nothing beside it.
+Memory wants one long sweep and nothing beside it.
 """
 
 from __future__ import annotations

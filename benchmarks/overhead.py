@@ -1,6 +1,6 @@
 """Milliseconds of bookkeeping per replicate: `mlflow run`, the fluent way, and this engine, in one run.
 
-Apart from `trainings` because here the training costs nothing, so that all that is measured is overhead.
+Here the training costs nothing, so that all that is measured is overhead.
 """
 
 from __future__ import annotations

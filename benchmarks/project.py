@@ -1,6 +1,6 @@
 """A throw-away MLflow project: a folder with an MLproject, a package `projects`, and two databases of its own.
 
-Apart because every benchmark runs the engine as a user does, in a project, and none may leave anything behind in
+Every benchmark runs the engine as a user does, in a project, and none may leave anything behind in
 the repository's own databases.
 """
 

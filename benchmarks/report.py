@@ -1,6 +1,6 @@
 """What every benchmark prints, a table of figure, target and verdict, and the JSON that it writes on request.
 
-Apart because figures of two machines are compared: they must have one form.
+Figures of two machines are compared: they must have one form.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Run one sweep as a user does, `rothamsted sweep`, and watch it from outside: claims, CPU time, memory.
 
-Apart from the benchmarks because three of them read the same run. Nothing is added to the engine: the times are
+Three of them read the same run. Nothing is added to the engine: the times are
 those in its two databases, CPU time and memory are the operating system's.
 """
 

@@ -1,6 +1,6 @@
 """Whether a sweep stays the same when it is large: 10,000 replicates of the trivial objective, and 3,000 trials of TPE.
 
-Apart from `overhead` and `memory` because each of its two sweeps takes minutes: what is measured is one run of each,
+Each of its two sweeps takes minutes: what is measured is one run of each,
 from the first replicate to the command given again on the finished sweep.
 """
 

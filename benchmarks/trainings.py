@@ -1,6 +1,6 @@
 """Real trainings: one sweep with two workers, against a plain loop and against a process per training.
 
-Apart from `overhead` because here compiling once and sharing out the cores is what is measured, beside the cost of
+Here compiling once and sharing out the cores is what is measured, beside the cost of
 writing everything down.
 """
 

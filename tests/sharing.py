@@ -15,6 +15,7 @@ from typing import Any
 # What takes long, the longest first, by where an id starts. Those with one group run on one worker; "": a file each.
 FIRST = {
     "tests/test_first_ten_minutes_page.py": "",  # a page for newcomers, command by command
+    "tests/docs/test_howto_pages.py": "",  # pages whose commands follow the tutorial's
     "tests/test_new_study_page.py": "",
     "tests/browser/": "browser",  # one finished sweep and two web servers
     "tests/reporting/test_page_in_browser.py": "browser",

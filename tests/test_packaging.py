@@ -48,12 +48,12 @@ def conda_pins() -> dict[str, str]:
 
 
 OF_ENGINE = requirements(DOCUMENT["project"]["dependencies"])
-OF_STUDIES, OF_TESTS = requirements(EXTRAS["studies"]), requirements(EXTRAS["test"])
-ALL = {**OF_ENGINE, **OF_STUDIES, **OF_TESTS}
+OF_STUDIES, OF_TESTS, OF_DOCS = (requirements(EXTRAS[name]) for name in ("studies", "test", "docs"))
+ALL = {**OF_ENGINE, **OF_STUDIES, **OF_TESTS, **OF_DOCS}
 DRIVERS = {"psycopg-binary"}  # what psycopg[binary] is
 
 
-def test_constraints_pin_the_engine_the_studies_and_the_tests_and_nothing_else() -> None:
+def test_constraints_pin_the_engine_the_studies_the_tests_and_the_site_and_nothing_else() -> None:
     assert set(constraints()) == set(ALL) | DRIVERS
 
 
@@ -81,8 +81,8 @@ def test_no_torch_but_the_one_without_cuda_packages_is_in_the_range(version: str
     assert constraints()["torch"] == "2.13.0"
 
 
-def test_the_tests_install_the_studies_too() -> None:
-    assert "rothamsted[studies]" in EXTRAS["test"]
+def test_the_tests_install_the_studies_and_what_builds_the_site() -> None:
+    assert {"rothamsted[studies]", "rothamsted[docs]"} <= set(EXTRAS["test"])
 
 
 @pytest.mark.parametrize("command", ["-e '.[studies]' -c constraints.txt", "-e '.[test]' -c constraints.txt"])

@@ -7,9 +7,14 @@ from rothamsted.masking import masked
 
 
 class UserError(Exception):
-    """A mistake that its maker can mend: printed as one line, exit status 2, no traceback.
+    """Says what a user did wrong and how to correct it, in one line.
 
-    Its text holds no password or token, whatever it was made of.
+    A command prints the line, without a traceback, and ends with exit status 2. The line holds no password or token,
+    whatever it was made of.
+
+    Example:
+        >>> str(UserError("sweeps/a.yaml:3: trials: must be 1 or more, not 0"))
+        'sweeps/a.yaml:3: trials: must be 1 or more, not 0'
     """
 
     def __str__(self) -> str:

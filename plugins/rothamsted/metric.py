@@ -22,7 +22,7 @@ SUMMARY_KEYS = ("mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "max"
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """What is known of a metric before anything is measured.
+    """States what is known of a metric before anything is measured.
 
     Attributes:
         direction: minimize or maximize; None: neither is better.
@@ -34,6 +34,10 @@ class Metric:
 
     Raises:
         StudyError: A direction that is none, a range without any value, or a field of another type.
+
+    Example:
+        >>> Metric(direction="maximize", low=0, high=1, rows=1000).direction
+        'maximize'
     """
 
     direction: Literal["minimize", "maximize"] | None = None

@@ -1,6 +1,6 @@
 """The names under which a sweep writes itself down, in MLflow's tags and Optuna's attributes.
 
-Apart because writers and readers must agree on them, and a reader of the record needs one place to look.
+Writers and readers must agree on them, and a reader of the record needs one place to look.
 """
 
 ROLE = "rothamsted.role"  # sweep, trial, confirmation, replicate, contest

@@ -1,6 +1,6 @@
 """Numbers, p-values, times and settings as a person reads them.
 
-Apart, because the number of digits is a statement of its own: it follows from the uncertainty, in one place, and
+The number of digits is a statement of its own: it follows from the uncertainty, in one place, and
 no page shows "nan" or digits that the replicates do not support.
 """
 

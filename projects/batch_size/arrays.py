@@ -1,6 +1,6 @@
 """The data of a study where it computes: on the device, in the precision of the run, once for many trainings.
 
-Apart because it is shared between runs, while all else that a compiled call is given belongs to one.
+It is shared between runs, while all else that a compiled call is given belongs to one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The original's configuration files in this study's words: what each key becomes, and which have no effect here.
 
-Apart from the settings because it is about another program's files. A file is taken for the original's by what only
+It is about another program's files. A file is taken for the original's by what only
 that has: data.dir, data.batch_size, a list of training.loss_configs.
 """
 

@@ -1,6 +1,6 @@
 """Probes: how well bits can be read from the frozen workspace by a logistic regression.
 
-Apart because nothing here trains the workspace, and scikit-learn on the host is fast enough: a fit takes
+Nothing here trains the workspace, and scikit-learn on the host is fast enough: a fit takes
 milliseconds.
 """
 

@@ -1,6 +1,6 @@
 """The compiled part: many updates and one measurement in a single call, for one member or a population.
 
-Apart because everything here is traced by JAX once for each static key and then reused: a learning rate, a
+Everything here is traced by JAX once for each static key and then reused: a learning rate, a
 coefficient, a seed or the mask of a padded workspace is an argument, never a constant. Python, files and time stay
 in `train`.
 """

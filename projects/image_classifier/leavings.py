@@ -1,6 +1,6 @@
 """Files that a training leaves behind: pictures of what it saw and where it errs, a table of classes, weights.
 
-Apart from the measurements, because drawing takes time and happens only where the files are wanted.
+Drawing takes time and happens only where the files are wanted.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where a run computes: the device, its precision, how fast it could be and how much memory it took.
 
-Apart because all that differs between a CPU and a GPU is here.
+All that differs between a CPU and a GPU is here.
 """
 
 from __future__ import annotations

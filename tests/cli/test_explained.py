@@ -81,7 +81,7 @@ def test_an_example_is_taken_in_a_sweep_file_and_holds_its_key(key: str, tmp_pat
 def test_a_key_is_explained_in_lines_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "execution.timeout_per_trial"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("execution.timeout_per_trial: seconds; a replicate that takes longer has failed")
+    assert lines[0].startswith("execution.timeout_per_trial: A replicate that takes longer than this has failed.")
     assert lines[1] == "  type: seconds, or a duration such as 90s, 10m or 2h"
     assert main(["explain", "confirm.keep", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

@@ -224,7 +224,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
                 {"keep": 2, "parameters": {"steps": 20}, "resume": True},
             ]
         },
-        "is no longer training of the same kind",
+        "is not the same training, only longer",
     ),
     "other parameters": (
         {"stages": [{"parameters": {"steps": 8, "x": 0.5}}, {"keep": 2, "parameters": {"steps": 20}, "resume": True}]},

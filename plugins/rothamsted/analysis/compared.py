@@ -1,6 +1,6 @@
 """Conditions against the best of the others, and against a reference that was named.
 
-Apart from the analysis because a comparison has parts (test, effect, probability, correction) that belong together.
+A comparison has parts (test, effect, probability, correction) that belong together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The curves of replicates with the axes that a reader may ask for: step, epoch, samples, seconds of training.
 
-Apart from the loaders because sweeps of ours log their own seconds and epochs, and strangers may not.
+Sweeps of ours log their own seconds and epochs, and strangers may not.
 """
 
 from __future__ import annotations

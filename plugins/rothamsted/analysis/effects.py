@@ -1,6 +1,6 @@
 """What the factors of a dataset do to its objective.
 
-Apart, because only some datasets are made for it: levels that several conditions share.
+Only some datasets are made for it: levels that several conditions share.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sweep that a name or a run id means.
 
-Apart, because every command that takes `sweep=` takes both, and says the same when nothing is found.
+Every command that takes `sweep=` takes both, and says the same when nothing is found.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Crossed replicates as the independent ones that they are worth, for everything that is computed of a dataset.
 
-Apart, because every interval, test and verdict takes independent replicates: this is done once, before all of them.
+Every interval, test and verdict takes independent replicates: this is done once, before all of them.
 What is shown one by one (points of plots, tables of replicates) are the replicates that were trained.
 """
 

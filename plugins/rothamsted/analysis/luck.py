@@ -1,6 +1,6 @@
 """What luck was worth: the search's mean of a condition against its mean on fresh seeds, with an interval.
 
-Apart, because the sweep that ends and the analysis that comes later both say it, and have to say the same.
+The sweep that ends and the analysis that comes later both say it, and have to say the same.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A curve is mean, ci_low, ci_high and n at each step, of the metrics that a sweep
 mean of the last values is written, and of bookkeeping nothing. What describes the spread (sd, sem, median, min, max)
 is written once, of the objective. Tables, exports and plots have everything: they are made from the replicates.
 
-Apart, because a sweep writes them when a trial ends and an analysis writes them again, and they must be alike.
+A sweep writes them when a trial ends and an analysis writes them again, and they must be alike.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs and sweeps named by a reader, put side by side: each becomes one condition with its replicates.
 
-Apart from the other loaders because each subject is found by itself, and need not share a sweep or a study.
+Each subject is found by itself, and need not share a sweep or a study.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The verdicts that promotions left with a sweep: the JSON artifacts promotion/*.json of its run, as values.
 
-Apart from reading the sweep because a verdict is not computed here: it is shown as it was decided.
+A verdict is not computed here: it is shown as it was decided.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Parameters come back from MLflow as text: what they were, and which of them are factors.
 
-Apart, because sweeps of ours and runs of strangers are read by the same rules.
+Sweeps of ours and runs of strangers are read by the same rules.
 """
 
 from __future__ import annotations

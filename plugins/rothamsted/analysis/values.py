@@ -283,7 +283,7 @@ class ParetoSet:
 
 @dataclass(frozen=True, kw_only=True)
 class Luck:
-    """By how much the search's mean looked better than that of fresh seeds: selection is part of it, on purpose."""
+    """By how much the search's mean was better than that of fresh seeds; it is optimistic, as the search chose it."""
 
     estimate: float  # positive where the search was too hopeful; NaN where a side has no value
     low: float  # NaN where a side has fewer than two values

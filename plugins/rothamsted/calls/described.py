@@ -41,7 +41,7 @@ _TARGETS = "a function, a Sweep, 'train.py:train', a sweep file such as 'sweep.y
 @takes_keys
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class DescribedSweep:
-    """A sweep that is described and checked, and not run.
+    """Describes a sweep and checks it, without running it.
 
     Args:
         target: a function, "train.py:train", a sweep file ("sweep.yaml"), the name of an entry point, or a sweep
@@ -93,7 +93,7 @@ class DescribedSweep:
 
     @property
     def study(self) -> Study | ForeignStudy:
-        """What it trains.
+        """Give the study, project or command that it trains.
 
         Raises:
             UserError: it is not there any more.
@@ -102,7 +102,7 @@ class DescribedSweep:
 
     @property
     def name(self) -> str:
-        """Of the sweep: starting the same name again goes on with it."""
+        """Give the name of the sweep: starting the same name again goes on with it."""
         return self.spec.name
 
     def check(self) -> None:
@@ -116,7 +116,7 @@ class DescribedSweep:
         print_plan(self.spec, self.study, console=new_console())
 
     def to_yaml(self, path: str | Path | None = None) -> str:
-        """The sweep as the text of a sweep file, written to a path where one is given.
+        """Give the sweep as the text of a sweep file, and write it to a path if one is given.
 
         Raises:
             UserError: the function is in no file, or the path cannot be written.
@@ -142,11 +142,11 @@ class DescribedSweep:
         return run(self, if_exists=if_exists, save=save)
 
     def renamed(self, name: str) -> Self:
-        """The same sweep under another name."""
+        """Give the same sweep under another name."""
         return self.with_spec(self.spec.model_copy(update={"name": name}), plain={**self.plain, "name": name})
 
     def with_spec(self, spec: CheckedSweep, *, plain: Mapping[str, Any] | None = None) -> Self:
-        """The same with other values."""
+        """Give the same sweep with other values."""
         made = object.__new__(type(self))
         changed = {"spec": spec, "plain": self.plain if plain is None else plain}
         made._set(**{field: changed.get(field, getattr(self, field)) for field in self.__dataclass_fields__})

@@ -31,7 +31,7 @@ _COLUMNS = {
 
 
 def load(name_or_run_id: str) -> Result:
-    """A sweep that was run before, as it stands; of one with stages the last.
+    """Load a sweep that was run before, as it stands; of a sweep with stages the last one.
 
     Args:
         name_or_run_id: the sweep's name, or the id of its run in MLflow, which may be that of any stage.
@@ -93,7 +93,7 @@ def result_of(
 
 
 def sweeps() -> pd.DataFrame:
-    """All sweeps that are here, the newest first; a later stage is a sweep of its own.
+    """List all sweeps that are here, the newest first; a later stage is a sweep of its own.
 
     Returns:
         name, state (running, finished, unfinished, failed), n_done and n_all conditions, metric, direction, the best
@@ -101,6 +101,9 @@ def sweeps() -> pd.DataFrame:
 
     Raises:
         UserError: one of the databases cannot be read.
+
+    Example:
+        >>> sweeps()[["name", "state", "mean"]]  # doctest: +SKIP
     """
     uri = tracking.tracking_uri()
     tracking.check_reachable(uri)

@@ -36,11 +36,15 @@ Read = Callable[[Collection[str]], Dataset]  # the dataset with the curves of th
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Result:
-    """What came of a sweep, of other runs, or of a comparison.
+    """Holds what a sweep, an analysis or a comparison gave.
 
     Attributes:
         dataset: conditions, replicates and curves, as they were found.
         settings: how they are analysed.
+
+    Example:
+        >>> result = rothamsted.load("quickstart")  # doctest: +SKIP
+        >>> result.confirmed.mean, result.conditions  # doctest: +SKIP
     """
 
     dataset: Dataset
@@ -54,17 +58,17 @@ class Result:
 
     @property
     def name(self) -> str:
-        """Of the sweep, or of the runs."""
+        """Give the name of the sweep, or of the runs."""
         return self.dataset.name
 
     @property
     def run_id(self) -> str:
-        """Of the sweep's run in MLflow; empty where there is none."""
+        """Give the id of the sweep's run in MLflow; it is empty if there is none."""
         return self.dataset.run_id
 
     @property
     def is_complete(self) -> bool:
-        """Nothing is left to do; False after a timeout: the same call goes on."""
+        """Say whether nothing is left to do. After a timeout it is False, and the same call goes on."""
         return self.dataset.is_complete
 
     @property

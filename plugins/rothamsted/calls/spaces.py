@@ -20,7 +20,7 @@ def uniform(
     points: int | None = None,
     when: Mapping[str, Any] | None = None,
 ) -> Range:
-    """All numbers from low to high, both included.
+    """Let a parameter take all numbers from low to high, both included.
 
     Args:
         low: the least.
@@ -41,7 +41,9 @@ def uniform(
 
 
 def loguniform(low: float, high: float, *, points: int | None = None, when: Mapping[str, Any] | None = None) -> Range:
-    """All numbers from low to high, uniform in their logarithm: 0.001 to 0.01 is as likely as 0.01 to 0.1.
+    """Let a parameter take all numbers from low to high, uniform in the logarithm.
+
+    0.001 to 0.01 is as likely as 0.01 to 0.1.
 
     Args:
         low: the least; above zero.
@@ -69,7 +71,7 @@ def integers(
     points: int | None = None,
     when: Mapping[str, Any] | None = None,
 ) -> Range:
-    """The whole numbers from low to high, both included.
+    """Let a parameter take the whole numbers from low to high, both included.
 
     Args:
         low: the least.
@@ -96,7 +98,7 @@ def integers(
 
 
 def choice(values: Iterable[Any], *, when: Mapping[str, Any] | None = None) -> Choice:
-    """One of some values, in their order.
+    """Let a parameter take one of some values, in their order.
 
     Args:
         values: a list, a range, an array, or anything else that is gone through.

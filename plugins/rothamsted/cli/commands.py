@@ -1,6 +1,6 @@
 """The commands of the console script: each turns its arguments into values and calls the layer below.
 
-Apart from `main` because a command knows its keys and nothing of how errors are shown.
+A command knows its keys and nothing of how errors are shown.
 """
 
 from __future__ import annotations

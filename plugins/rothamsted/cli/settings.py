@@ -1,6 +1,6 @@
 """What analyze, report, compare and power share: which runs, how they are analysed, and the recorder.
 
-Apart from the commands because all four take the same keys, and refuse the same mistakes. The analysis is imported
+All four take the same keys, and refuse the same mistakes. The analysis is imported
 where it is used: a mistake is told before.
 """
 

@@ -14,18 +14,18 @@ RUNS = {
 }
 HOW = {
     "over_seeds": "what stands for a condition over its seeds: mean, median, iqm or quantile:0.1",
-    "level": "of every interval, such as 0.95",
+    "level": "the confidence level of every interval, such as 0.95",
     "interval": "how intervals are made",
-    "best": "how it is found which conditions can be the best: leaders or simple",
+    "best": "the method that finds which conditions can be the best: leaders or simple",
     "smallest_difference": "a loss that does not matter, in units of the objective",
     "reference": "number of the condition that all others are compared with",
-    "correction": "of the comparisons with the reference",
-    "test": "of the comparisons with the reference",
+    "correction": "how p-values of the comparisons with the reference are corrected",
+    "test": "the test of the comparisons with the reference",
 }
 PLOTS = {
     "plots": "which plots, a,b; by default all that apply",
     "x": "parameter on the horizontal axis; of curves step, epoch, samples or seconds",
-    "smoothing": "of curves: ema:0.9 or mean:5",
+    "smoothing": "how curves are smoothed: ema:0.9 or mean:5",
     "group": "parameter that lines are grouped by",
     "over": "what stands for the parameters that a plot does not show: best or mean",
     "second": "second metric of the Pareto front",

@@ -67,8 +67,8 @@ USAGES: Mapping[str, Usage] = {
             "sweeps/quickstart.yaml",
             "command": "what trains one replicate, with placeholders; also written last, after --",
             "all": "a folder: run each sweep file in it, one after the other",
-            "if_exists": "where the name was started before: resume (refuses changed code), new (takes a free name), "
-            "or resume_with_changed_code",
+            "if_exists": "what to do if a sweep of this name exists: resume (refuses changed code), new (takes a free "
+            "name), or resume_with_changed_code",
             "save": "leave nothing behind: the databases are temporary ones",
         },
         words=("config",),
@@ -119,8 +119,8 @@ USAGES: Mapping[str, Usage] = {
         keys={
             "study": "its name in MLproject, or a script's function, train.py:train",
             "config": "YAML or JSON file of fields",
-            "name": "of the run, and of its folder runs/NAME",
-            "output": "folder for the run's files, in place of that of a name",
+            "name": "the name of the run, and of its folder runs/NAME",
+            "output": "the folder for the run's files, if not runs/NAME",
             "save": "leave nothing behind: no MLflow run, no files",
             "multirun": "or -m: lr=0.1,0.2 n=1,2 trains every combination, one after the other; with "
             "hydra/sweeper=optuna a search by TPE of 'lr=interval(0,1)'",
@@ -169,7 +169,7 @@ USAGES: Mapping[str, Usage] = {
         does="Open a sweep in the browser: start MLflow's UI and optuna-dashboard on its databases, until Ctrl-C.",
         keys={
             "sweep": "its name, or the id of its run; without it the list of experiments is opened",
-            "port": "of MLflow's UI; optuna-dashboard gets the next; by default free ones",
+            "port": "the port of MLflow's UI; optuna-dashboard gets the next one; by default free ports",
             "storage": _STORAGE,
             "browser": "open no page, only print the addresses",
         },
@@ -216,7 +216,7 @@ USAGES: Mapping[str, Usage] = {
         keys={
             **RUNS,
             **HOW,
-            "folder": "where to; by default export",
+            "folder": "the folder to write to; by default export",
             "names": "YAML or JSON file of other names for fields, conditions and plots",
         },
         words=("sweep",),
@@ -243,7 +243,7 @@ USAGES: Mapping[str, Usage] = {
         does="Say how many replicates a difference takes, from the spread of a sweep that ran.",
         keys={
             **RUNS,
-            "difference": "in units of the objective",
+            "difference": "the difference to see, in units of the objective",
             "over_seeds": HOW["over_seeds"],
             "power": "the share of studies that should see it, such as 0.8",
             "level": HOW["level"],
@@ -281,19 +281,27 @@ USAGES: Mapping[str, Usage] = {
     ),
     "rollback": Usage(
         does="Make the previous champion of a registered model the champion again.",
-        keys={"model": "its name in the registry", "reason": "is kept with the change", "policy": _POLICY},
+        keys={
+            "model": "the name of the model in the registry",
+            "reason": "why; it is kept with the change",
+            "policy": _POLICY,
+        },
         words=("model",),
         example="batch_size 'reason=wrong data'",
     ),
     "registry": Usage(
         does="Print the history of a registered model: versions, verdicts, champions.",
-        keys={"model": "its name in the registry", "policy": _POLICY},
+        keys={"model": "the name of the model in the registry", "policy": _POLICY},
         words=("model",),
         example="batch_size",
     ),
     "prepare_data": Usage(
         does="Make the data file of a data set.",
-        keys={"dataset": "its name", "source": "file, folder or address", "target": "file to write"},
+        keys={
+            "dataset": "the name of the data set",
+            "source": "the file, folder or address to read",
+            "target": "the file to write",
+        },
         words=("dataset",),
         others="the options of the data set",
         example="mnist source=folder",

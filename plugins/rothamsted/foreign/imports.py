@@ -1,6 +1,6 @@
 """Which modules from outside a project its script imports, in order, before it does anything else.
 
-Apart, because it only reads: not a line of the project runs here. It follows the script as Python would run it,
+It only reads: not a line of the project runs here. It follows the script as Python would run it,
 into the project's own modules and back, and ends at the first statement that could change what an import does
 (a call, an assignment to an attribute or an item such as `os.environ[...]`, an `if`). What is imported after
 that is left to each process, so that importing ahead changes nothing.

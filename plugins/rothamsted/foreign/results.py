@@ -1,6 +1,6 @@
 """The objective of a run from one of its artifacts: a number in a JSON or YAML file.
 
-Apart, because a metric is read by the tracking layer as ever; only a file needs a key and a rule.
+A metric is read by the tracking layer as ever; only a file needs a key and a rule.
 """
 
 from __future__ import annotations

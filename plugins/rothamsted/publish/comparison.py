@@ -1,6 +1,6 @@
 """Runs or sweeps side by side, as a page and as a few lines for the terminal.
 
-Apart from the page itself because here subjects meet their analysis.
+Here subjects meet their analysis.
 """
 
 from __future__ import annotations

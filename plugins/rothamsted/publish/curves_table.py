@@ -1,6 +1,6 @@
 """The curves of all metrics that were read with curves, as one long table: what the report draws, for other programs.
 
-Apart from the report's tables because it is long, and only its CSV file is written.
+It is long, and only its CSV file is written.
 """
 
 from __future__ import annotations

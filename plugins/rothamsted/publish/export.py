@@ -1,6 +1,6 @@
 """An analysis as JSON files for other programs: one entry a condition, one folder a replicate.
 
-Apart from the tables because these nest: `aggregated_results.json` maps each condition to its parameters, its number
+These nest: `aggregated_results.json` maps each condition to its parameters, its number
 of runs and all metrics with mean, std and interval; `individual_results/CONDITION_run_N/` has config.json, with which
 the run is made again, and results.json with its metrics and their curves. A file of names gives parameters, metrics,
 conditions and plots the names that an older program looks for. Numbers are written so that they are read back bit for

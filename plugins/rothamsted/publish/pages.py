@@ -1,6 +1,6 @@
 """The report and the comparison as files: drawn, logged to their run, and copied to a folder on request.
 
-Apart from the tables because drawing takes seconds, and reading an analysis does not need it.
+Drawing takes seconds, and reading an analysis does not need it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All trial runs of a sweep written again. Apart from `trials` because this one finds them first."""
+"""All trial runs of a sweep written again. This one finds them first."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The runs of trials written again: means and intervals of every metric at every step, as an analysis has them.
 
-Apart from the sweep's own run because there are many trials, and all of their curves have to be read.
+There are many trials, and all of their curves have to be read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Search-space domains as Optuna distributions, and conditions as the numbers Optuna stores.
 
-Apart from the queue because it is the one place that knows both vocabularies.
+It is the one place that knows both vocabularies.
 """
 
 from __future__ import annotations

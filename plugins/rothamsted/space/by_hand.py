@@ -1,6 +1,6 @@
 """Conditions that a person names beside a grid: which of them lie on it, and how many there are in all.
 
-Apart from `space`, because only a plan and a queue ask.
+Only a plan and a queue ask.
 """
 
 from __future__ import annotations

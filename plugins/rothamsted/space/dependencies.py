@@ -1,6 +1,6 @@
 """Which parameter depends on which: order and ancestors.
 
-Apart from `space`, because this is a walk over names and needs no domain.
+This is a walk over names and needs no domain.
 """
 
 from __future__ import annotations

@@ -1,21 +1,24 @@
 """The comment that a sweep file opens with: question, cost, expected result, source.
 
-Apart, because it is read from the file when a sweep starts and from the record when a sweep is analysed.
+It is read from the file when a sweep starts and from the record when a sweep is analysed.
 """
 
 from __future__ import annotations
 
 import re
 
+_FOR_EDITORS = re.compile(r"#\s*yaml-language-server:")
 _HEADWORD = re.compile(r"([A-Z][A-Za-z ]{2,24}):\s+(.*)")  # "Cost: 60 replicates of 0.02 s"
 
 
 def opening_comment(text: str) -> str:
-    """Return the comment lines at the top of a sweep file, without their marks."""
+    """Return the comment lines at the top of a sweep file, without their marks and without a line for editors."""
     lines = []
     for line in text.splitlines():
         if not line.startswith("#"):
             break
+        if _FOR_EDITORS.match(line):
+            continue
         lines.append(line.lstrip("#").strip())
     return "\n".join(lines)
 

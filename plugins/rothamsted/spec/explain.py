@@ -39,8 +39,10 @@ _READERS: Mapping[Any, str] = {  # what a value is read by -> what it takes
 }
 _NONE = re.compile(r"\bNone\b")  # as the docstrings have it, which are for programmers
 _PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Any: "any value"}
-_FILE_OF_PARAMETERS = "a JSON or YAML file of parameters, below all that the file and the command line say"
-_OWN_SHORT_FORMS = "names for the command line, each for a key, or for a range by its width in decades: lr_range=2"
+_FILE_OF_PARAMETERS = "A JSON or YAML file of parameters; all that this file and the command line say wins over it."
+_OWN_SHORT_FORMS = (
+    "Names for the command line: each is short for a key, or for the width of a range in decades, lr_range=2."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ def explained_keys() -> Mapping[str, Explained]:
     )
     for key in OBJECTIVE_KEYS:
         long = found[f"objective.{key}"]
-        meaning = f"short for objective.{key}: {long.meaning}"
+        meaning = f"Short for objective.{key}. {long.meaning}"
         found[key] = replace(long, key=key, meaning=meaning, example=EXAMPLES[key])
     order = {key: n for n, key in enumerate(KEYS)}
     return dict(sorted(found.items(), key=lambda item: order[item[0].partition(".")[0]]))

@@ -1,6 +1,6 @@
 """Whether a value fits the type of a study's parameter, without the study.
 
-Apart from `rules`, because this is where Python's and pydantic's generosity is taken back: text is no
+This is where Python's and pydantic's generosity is taken back: text is no
 number, 1 is not true, 3.0 is no whole number.
 """
 

@@ -1,6 +1,6 @@
 """Parameters from a file of their own: a study's config, as it also runs by hand, below what the sweep file says.
 
-Apart from the loader, because two documents meet here and each error names the one that it is in.
+Two documents meet here and each error names the one that it is in.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a sweep will cost, before anything runs. Apart, because `check` shows it and nothing else needs it."""
+"""What a sweep will cost, before anything runs. `check` shows it and nothing else needs it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The pruner of a sweep file: its options by name, checked against the catalog.
 
-Apart from the schema, because which options there are depends on the name; the catalog says it once for the
+Which options there are depends on the name; the catalog says it once for the
 sweep file and for the search.
 """
 

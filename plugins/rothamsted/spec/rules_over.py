@@ -1,4 +1,4 @@
-"""What `objective.over` must agree on. Apart from `rules_search`, because a sweep over means needs none of it."""
+"""What `objective.over` must agree on. A sweep over means needs none of it."""
 
 from __future__ import annotations
 

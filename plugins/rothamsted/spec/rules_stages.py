@@ -1,4 +1,4 @@
-"""What the stages of a sweep must agree on. Apart from `rules`, because a sweep without stages needs none of it."""
+"""What the stages of a sweep must agree on. A sweep without stages needs none of it."""
 
 from __future__ import annotations
 

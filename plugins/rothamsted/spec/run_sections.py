@@ -36,10 +36,11 @@ class Racing(BaseModel):
     """Replicates where they decide: rounds that drop the conditions that are worse than the best.
 
     Attributes:
-        min: replicates that every condition gets.
-        max: replicates that a condition can get.
-        step: replicates that a round adds.
-        narrower_than: a condition whose interval is narrower than this gets no more; in units of the objective.
+        min: Replicates that every condition gets.
+        max: Replicates that a condition can get.
+        step: Replicates that a round adds.
+        narrower_than: A condition whose interval is narrower than this gets no more replicates; in units of the
+            objective.
     """
 
     model_config = CONFIG
@@ -54,12 +55,13 @@ class Replicates(BaseModel):
     """How often each condition is trained, and with which seeds: the same in every condition.
 
     Attributes:
-        count: replicates a condition; the number of `seeds` where only those are given, else 3.
-        seeds: the seeds themselves.
-        first_seed: the first of the seeds, which follow each other where `seeds` are not given.
-        racing: between a least and a greatest number, decided by the results, instead of `count` or `seeds`.
-        vary: dotted fields of the config that change from replicate to replicate, together: each gets the replicate's
-            seed. Or field -> how many numbers, crossed: every combination is a replicate. None: the training seed.
+        count: How many replicates each condition gets. By default as many as there are `seeds`, else 3.
+        seeds: The seeds themselves, the same in every condition.
+        first_seed: The first seed; the others follow it. By default 0.
+        racing: Give each condition between a least and a greatest number of replicates, more where it decides. It
+            stands in place of `count` and `seeds`.
+        vary: What changes from replicate to replicate. A list of fields of the config: each gets the replicate's seed.
+            Field -> how many numbers: every combination is a replicate. By default the training seed alone changes.
     """
 
     model_config = CONFIG
@@ -113,12 +115,12 @@ class Stage(BaseModel):
     """One stage of a sweep: the best conditions of the stage before, trained with other parameters.
 
     Attributes:
-        keep: how many conditions of the stage before; None in the first stage, which has all.
-        by: the best by their mean, or by the worse end of the interval for it.
-        parameters: dotted name -> value, which win over the sweep's `parameters`.
-        replicates: of this stage; None: those of the sweep.
-        resume: whether training goes on from the checkpoints of the stage before: auto where that can be done,
-            true demands it.
+        keep: How many conditions of the stage before go on. The first stage has all, and no `keep`.
+        by: How the best are chosen: by their mean, or by the worse end of the interval for it.
+        parameters: Parameters of this stage, dotted name -> value; they win over the sweep's `parameters`.
+        replicates: The replicates of this stage. By default those of the sweep.
+        resume: Whether training goes on from the checkpoints of the stage before. "auto": if that can be done; true
+            demands it.
     """
 
     model_config = CONFIG
@@ -134,10 +136,10 @@ class Confirm(BaseModel):
     """Fresh seeds for the winners of a search: the estimate to report.
 
     Attributes:
-        keep: how many of the best conditions.
-        replicates: of each; the number of `seeds` where only those are given, else 10.
-        seeds: the seeds themselves; none may be one of the search's.
-        first_seed: the first of the seeds where `seeds` are not given; by default the one after the search's largest.
+        keep: How many of the best conditions are confirmed.
+        replicates: How many fresh seeds each gets. By default as many as there are `seeds`, else 10.
+        seeds: The fresh seeds themselves; none may be one of the search's.
+        first_seed: The first fresh seed; the others follow it. By default the one after the search's largest.
     """
 
     model_config = CONFIG
@@ -152,32 +154,36 @@ class Execution(BaseModel):
     """Where and how the work runs; nothing here changes a number that is measured.
 
     Attributes:
-        executor: what starts the workers, and where; it may change when a sweep goes on.
-        workers: how many; auto is one a core, on a cluster as many as it has room for.
-        devices: GPUs of this machine: auto gives each worker one, where there are some and what is trained can use
-            one; or their numbers; none hides them.
-        workers_per_device: how many workers share a GPU.
-        address: of a Ray cluster: auto is the one of RAY_ADDRESS or of this machine, else one that is started here, as
-            with local; or ray://HOST:10001.
-        resources: what one worker takes of a Ray cluster: CPU (a core where nothing is said), GPU (a part of one, too),
-            memory (bytes, or 4GB), and what nodes have besides.
-        runtime_env: what Ray prepares on its nodes before workers start, such as {working_dir: .}.
-        population: replicates trained in one compiled call, at most; auto: as many as are faster so and have memory.
-        timeout_per_trial: seconds; a replicate that takes longer has failed.
-        retries: how often a failed replicate is tried again.
-        checkpoint_every: seconds between two checkpoints of a running replicate.
-        checkpoints: where they are kept: in a folder, which all nodes of a cluster have to share, or as artifacts of
-            the sweep's run in MLflow.
-        checkpoint_dir: folder of the checkpoints; a relative one starts at home, see `places`.
-        lease_seconds: a worker silent for so long is taken for dead, and its trial for free.
-        artifacts: keep the artifacts that a study gives with its measurements, in the runs of the replicates.
-        tensorboard: mirror the replicates of a study into files of TensorBoard, in the folder tensorboard.
-        report: write the whole analysis and the report to the sweep's run when it is finished.
-        env_manager: what prepares the environment of a foreign project; local: the one that is there.
-        environment: variables for a foreign project's processes, beside those of the worker.
-        memory_limit: bytes; a foreign replicate that takes more has failed.
-        grace_seconds: from asking a foreign process to end until it is killed.
-        warm_pool: start foreign processes from one that has the imports, where that is safe.
+        executor: Where workers run: processes of this machine (local), a Ray cluster (ray), or this process
+            (in_process). It may change when a sweep goes on.
+        workers: How many workers. "auto": one a core, one a GPU if those are used; on a cluster as many as it has room
+            for.
+        devices: Which GPUs of this machine are used. "auto" gives each worker one, if there are some and what is
+            trained can use one; a list names them; "none" hides them.
+        workers_per_device: How many workers share a GPU.
+        address: The address of the Ray cluster. "auto": that of RAY_ADDRESS or of this machine, else one that is
+            started here, as with "local"; or ray://HOST:10001.
+        resources: What one worker takes of a Ray cluster: CPU (by default a core), GPU (a part of one, too), memory
+            (bytes, or 4GB), and what nodes have besides.
+        runtime_env: What Ray prepares on its nodes before workers start, such as {working_dir: .}.
+        population: How many replicates are trained in one compiled call, at most. "auto": as many as are faster so and
+            fit into memory.
+        timeout_per_trial: A replicate that takes longer than this has failed.
+        retries: How often a failed replicate is tried again.
+        checkpoint_every: The time between two checkpoints of a running replicate.
+        checkpoints: Where checkpoints are kept: in a folder, which all nodes of a cluster have to share, or as
+            artifacts of the sweep's run in MLflow.
+        checkpoint_dir: The folder of the checkpoints. A relative one starts at home, see docs/sweep-file.md.
+        lease_seconds: A worker that is silent for so long counts as dead, and another one may take its trial.
+        artifacts: Whether the files that a study gives with its measurements are kept in the runs of the replicates.
+        tensorboard: Whether the replicates of a study are written as files of TensorBoard, too, in the folder
+            tensorboard.
+        report: Whether a finished sweep gets its whole analysis and its report.
+        env_manager: What prepares the environment of a foreign project. "local": the environment that is there.
+        environment: Variables for a foreign project's processes, beside those of the worker.
+        memory_limit: A foreign replicate that takes more memory than this has failed.
+        grace_seconds: The time from asking a foreign process to end until it is killed.
+        warm_pool: Whether foreign processes start from one that has the imports already, if that is safe.
     """
 
     model_config = CONFIG
@@ -222,14 +228,16 @@ class Statistics(BaseModel):
     """How uncertainty is stated: nominal coverage, kind of interval, correction for many comparisons.
 
     Attributes:
-        level: of every interval and every test.
-        interval: of means, in tables, plots, notes and runs; by rows (wilson), the points of curves have t.
-        best: how it is found which conditions can be the best, and which are worse.
-        smallest_difference: a loss that does not matter, in units of the objective: a condition that is shown to be
-            within it of the best is as good.
-        reference: values of a condition that all others are compared with, too, such as today's default.
-        correction: of this family of comparisons.
-        test: how two conditions are compared there; auto: paired t where seeds pair the replicates, else Welch's t.
+        level: The confidence level of every interval and every test.
+        interval: How intervals for means are made, in tables, plots, notes and runs. With wilson, which counts rows,
+            the points of curves have t.
+        best: How it is found which conditions can be the best, and which are worse.
+        smallest_difference: A loss that does not matter, in units of the objective. A condition that is shown to lose
+            less than this to the best is as good.
+        reference: The values of one condition, such as today's default: all others are compared with it, too.
+        correction: How p-values of the comparisons with the reference are corrected for their number.
+        test: How a condition is compared with the reference. "auto": paired t if seeds pair the replicates, else
+            Welch's t.
     """
 
     model_config = CONFIG

@@ -91,37 +91,41 @@ class Sweep(BaseModel):
     """One search over the conditions of one study, foreign project or command: a sweep file, with its defaults.
 
     Attributes:
-        name: of the sweep; starting the same name again resumes it.
-        study: entry point of MLproject; None where `project` or `command` is given.
-        project: folder or git URI of a foreign MLflow project.
-        command: a command line with placeholders, which trains one replicate; see docs/any-project.md.
-        entry_point: of the foreign project.
-        version: git ref of the foreign project.
-        seed_parameter: parameter under which a replicate's seed is passed to the foreign project or command.
-        undeclared: parameters that its entry point does not declare and gets all the same, as --NAME VALUE.
-        parameters: dotted name -> value, fixed in every condition; those that another sweep has found among them.
-        parameters_from: that other sweep.
-        space: dotted name -> domain, in the order of the file.
-        objectives: what is optimised, one or more; a file's key is `objective`.
-        constraints: comparisons of metrics that a condition should keep.
-        sampler: what proposes conditions.
-        pruner: what stops training early by comparison; None: nothing.
-        early_stopping: what ends a replicate by its own curve; None: nothing.
-        warm_start: an earlier sweep that the sampler knows.
-        enqueue: conditions that are tried first.
-        trials: how many conditions are asked for; None for a grid, which has its own number.
-        timeout: seconds for the whole sweep.
-        task: factor whose values are tasks, over which conditions are compared; None: there is none.
-        replicates: how often each condition is trained.
-        stages: two or more, or none: the best conditions again, with other parameters.
-        confirm: fresh seeds for the winners; None: the search's own estimate is all there is.
-        models: whose trained models are logged; None: not said, which is `confirmed`, and a study without models
-            is no mistake then.
-        promote: policy file by which the confirmed winner is judged when the sweep is finished.
-        execution: where and how the work runs.
-        statistics: how uncertainty is stated.
-        experiment: of MLflow, where the runs go; None: by MLflow's own rules.
-        storage: database URL of the search, Optuna's; a relative path starts at home, see `places`.
+        name: The name of the sweep. Starting the same name again resumes it.
+        study: The study to train: an entry point of MLproject, or a function, train.py:train. Give this, `project` or
+            `command`.
+        project: The folder or git URI of a foreign MLflow project.
+        command: A command line with placeholders, which trains one replicate; see docs/any-project.md.
+        entry_point: The entry point of the foreign project.
+        version: The git ref of the foreign project.
+        seed_parameter: The parameter by which the foreign project or the command gets a replicate's seed.
+        undeclared: Parameters that the entry point does not declare and gets all the same, as --NAME VALUE.
+        parameters: Parameters that are the same in every condition: dotted name -> value.
+        parameters_from: Fix the values that another sweep has found to be best.
+        space: What varies: dotted name -> domain. A list is a choice; {low, high} is a range.
+        objectives: What is optimised: a metric and a direction. A list of objectives gives a Pareto set. A file's key
+            is `objective`.
+        constraints: Comparisons of metrics that a condition should keep, such as "seconds < 60". A condition that
+            breaks one is never a winner.
+        sampler: What proposes conditions.
+        pruner: What stops training early by comparing curves. By default nothing does.
+        early_stopping: End a replicate when its own curve no longer improves. By default nothing does.
+        warm_start: An earlier sweep that the sampler knows from the start.
+        enqueue: Conditions that are tried first.
+        trials: How many conditions are trained. A grid has its own number.
+        timeout: The time for one session of the sweep. No condition is begun after it.
+        task: The factor whose values are tasks, such as data sets: conditions are compared over them.
+        replicates: How often each condition is trained, each time with another seed.
+        stages: Train all conditions briefly and the best of them again, with other parameters. Give two stages or more.
+        confirm: Train the winners again on fresh seeds. Without it the search's own, optimistic estimate is all there
+            is.
+        models: Whose trained models are logged. By default those of the confirmation; then a study without models is no
+            mistake.
+        promote: The policy file by which the confirmed winner is judged when the sweep is finished.
+        execution: Where and how the work runs.
+        statistics: How uncertainty is stated.
+        experiment: The MLflow experiment for the runs. By default MLflow's own rules choose it.
+        storage: The database of the search, Optuna's, as a URL. A relative path starts at home, see docs/sweep-file.md.
     """
 
     model_config = CONFIG

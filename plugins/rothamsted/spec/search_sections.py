@@ -34,16 +34,15 @@ class Objective(BaseModel):
     """What is optimised: one metric, a direction, and how its curve becomes one number.
 
     Attributes:
-        metric: the name of what is optimised: a metric that is logged, a composite score's `name`, or a dotted
-            key of an artifact.
-        direction: minimize or maximize.
-        reduce: "last", "best" (over the steps), or "mean:K", the mean of the last K values, which a file
-            writes as `{mean_of_last: K}`.
-        over: what stands for a condition over its replicates, and is optimised, ranked and confirmed: "mean", "median",
-            "iqm" (mean of the middle half) or "quantile:Q", which a file writes as `{quantile: Q}`.
-        expression: of a composite score, from metrics that are logged; None: the metric itself is logged.
-        name: under which a composite score is logged.
-        artifact: of a foreign project's run, a JSON or YAML file that holds the number.
+        metric: The name of what is optimised: a metric that is logged, the `name` of a composite score, or a dotted key
+            of an artifact.
+        direction: Whether less is better (minimize) or more (maximize). It may be left out if the study declares it.
+        reduce: How a curve becomes one number: "last", "best" (over the steps), or {mean_of_last: K}.
+        over: What stands for a condition over its replicates, and is optimised, ranked and confirmed: "mean", "median",
+            "iqm" (mean of the middle half) or {quantile: Q}.
+        expression: The formula of a composite score, from metrics that are logged.
+        name: The name under which a composite score is logged.
+        artifact: The JSON or YAML file among the artifacts of a foreign project's run that holds the number.
     """
 
     model_config = CONFIG
@@ -88,8 +87,8 @@ class Sampler(BaseModel):
     """What proposes conditions.
 
     Attributes:
-        name: of `rothamsted.catalog.SAMPLERS`.
-        seed: equal seeds propose the same conditions.
+        name: The name of the sampler.
+        seed: The seed of the sampler: equal seeds propose the same conditions.
     """
 
     model_config = CONFIG
@@ -102,9 +101,9 @@ class Pruner(BaseModel):
     """What stops training that is not worth its time; a file writes the options beside the name.
 
     Attributes:
-        name: of `rothamsted.catalog.PRUNERS`.
-        options: all of its options, defaults among them; those without a value are left out. `wrapped` is a
-            mapping with a name and options again. Numbers of steps may be of epochs, "3 epochs".
+        name: The name of the pruner.
+        options: The options of the pruner; a file writes them beside the name. `wrapped` is a mapping with a name and
+            options again. Numbers of steps may be of epochs, "3 epochs".
     """
 
     model_config = CONFIG
@@ -128,10 +127,10 @@ class EarlyStopping(BaseModel):
     """A replicate ends when its own curve no longer improves.
 
     Attributes:
-        patience: measurements without improvement after which it ends.
-        min_delta: what counts as improvement: more than so much better than the best so far.
-        metric: that should improve; None: the objective's.
-        direction: in which the metric improves; None: the objective's.
+        patience: A replicate ends after so many measurements without improvement.
+        min_delta: Only a value that is better than the best so far by more than this counts as an improvement.
+        metric: The metric that should improve. By default the objective's.
+        direction: The direction in which that metric improves. By default the objective's.
     """
 
     model_config = CONFIG
@@ -146,11 +145,11 @@ class ParametersFrom(BaseModel):
     """Fixed parameters that another sweep has found: the values of its winner.
 
     Attributes:
-        sweep: its name, in the same storage.
-        take: which condition: the confirmed winner, or the best of the search.
-        run_id: of that sweep; written when the values are taken, as are the following.
-        values: dotted name -> value of the condition that was taken.
-        open_against: conditions of that sweep that could not be ruled out as the best, as labels.
+        sweep: The name of the other sweep, in the same storage.
+        take: Which condition to take: the confirmed winner, or the best of the search.
+        run_id: The run of the other sweep. It is written when the values are taken, as are the next two.
+        values: The values that were taken: dotted name -> value.
+        open_against: Conditions of the other sweep that could not be ruled out as the best, as labels.
     """
 
     model_config = CONFIG
@@ -166,8 +165,8 @@ class WarmStart(BaseModel):
     """An earlier sweep whose conditions the sampler knows from the start.
 
     Attributes:
-        sweep: its name.
-        storage: where it is; None: where this sweep is.
+        sweep: The name of the earlier sweep.
+        storage: The database of the earlier sweep. By default that of this sweep.
     """
 
     model_config = CONFIG

@@ -1,6 +1,6 @@
 """Fixed parameters that another sweep has found: taken once, and written into the file as they were.
 
-Apart from the loader, because what the other sweep has found is asked of whoever knows sweeps.
+What the other sweep has found is asked of whoever knows sweeps.
 """
 
 from __future__ import annotations

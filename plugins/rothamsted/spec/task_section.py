@@ -18,10 +18,10 @@ class Task(BaseModel):
     """A factor whose values are tasks, such as data sets: conditions are compared over them, none is chosen.
 
     Attributes:
-        factor: its name; a file may give the name alone.
-        scale: how scores of different tasks are made comparable. "range": by the means of the conditions on each task,
-            0 for the worst and 1 for the best; "none": as they are; or for each task the two ends of its scale in units
-            of the objective, low and high.
+        factor: The name of the factor; a file may give the name alone.
+        scale: How scores of different tasks are put on one scale. "range": 0 is the worst mean of the conditions on a
+            task, 1 the best; "none": as they are; or the two ends of each task's scale, low and high, in units of the
+            objective.
     """
 
     model_config = CONFIG

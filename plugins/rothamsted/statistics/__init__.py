@@ -1,6 +1,6 @@
 """Intervals, comparisons, factors, planning and racing on arrays of numbers: no MLflow, no Optuna, no files.
 
-Apart, because a statistic has to be provable by itself: numbers in, numbers out.
+A statistic has to be provable by itself: numbers in, numbers out.
 """
 
 from rothamsted.catalog import CORRECTIONS, INTERVALS, TESTS

@@ -1,6 +1,6 @@
 """Replicates of one condition put side by side, step by step.
 
-Apart, because replicates do not always measure at the same steps: one diverges early, one was interrupted.
+Replicates do not always measure at the same steps: one diverges early, one was interrupted.
 """
 
 from __future__ import annotations

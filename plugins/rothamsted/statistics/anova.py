@@ -1,6 +1,6 @@
 """Sums of squares of a linear model of factors: Type II, for any pattern of missing observations.
 
-Apart, because it is linear algebra on coded levels: what is tested, left out and told to a reader is elsewhere.
+It is linear algebra on coded levels: what is tested, left out and told to a reader is elsewhere.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Bootstrap bounds for means: replicates drawn again with replacement, by scipy.
 
-Apart, because resampling has limits of its own: so few values that it cannot reach the tails, ties, constant data.
+Resampling has limits of its own: so few values that it cannot reach the tails, ties, constant data.
 """
 
 from __future__ import annotations

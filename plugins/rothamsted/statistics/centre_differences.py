@@ -1,6 +1,6 @@
 """How far two conditions are apart by their medians, interquartile means or quantiles, with interval and p-value.
 
-The tests are those of the verdicts, see `best_centres`. Apart, because luck and comparisons with a reference are about
+The tests are those of the verdicts, see `best_centres`. Luck and comparisons with a reference are about
 two conditions, and have both sides.
 """
 

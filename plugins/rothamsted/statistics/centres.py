@@ -1,6 +1,6 @@
 """The one number of a condition over its replicates: mean, median, interquartile mean or a quantile.
 
-Apart, because a sweep file names it (`objective.over`), and what is told to the sampler, ranked, confirmed and shown
+A sweep file names it (`objective.over`), and what is told to the sampler, ranked, confirmed and shown
 must be the same number. The mean moves with one bad seed as far as that seed is bad, divided by their number; the
 others do not, as long as few seeds are bad.
 """

@@ -1,6 +1,6 @@
 """Is one condition different from another, by how much, and how sure is that?
 
-Apart, because every comparison that a person reads, and every promotion, asks it through this one door.
+Every comparison that a person reads, and every promotion, asks it through this one door.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """P-values of a family of tests, corrected so that the error rate is that of the family.
 
-Apart, because one table serves comparisons, factors and promotions alike.
+One table serves comparisons, factors and promotions alike.
 """
 
 from __future__ import annotations

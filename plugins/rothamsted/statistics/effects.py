@@ -1,6 +1,6 @@
 """How large a difference is, on a scale that needs no unit: Cohen's d and the probability of improvement.
 
-Apart from the tests, because a p-value says how sure a difference is and nothing about its size.
+A p-value says how sure a difference is and nothing about its size.
 """
 
 from __future__ import annotations

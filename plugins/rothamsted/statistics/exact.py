@@ -1,6 +1,6 @@
 """Tests and intervals by counting: Wilcoxon's signed ranks, sign flips of pairs, exchanges between two samples.
 
-Apart from `compare`, because here p-value and interval come from one and the same list of counted cases, so that
+Here p-value and interval come from one and the same list of counted cases, so that
 they can never contradict each other.
 """
 

@@ -1,6 +1,6 @@
 """Which factors of a grid the values depend on: analysis of variance, effect sizes and level means.
 
-Apart, because it decides what is modelled, what is said of each source, and what cannot be said.
+It decides what is modelled, what is said of each source, and what cannot be said.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Families of comparisons whose correction is built in: Dunnett against a reference, Tukey for all pairs.
 
-Apart from `corrections`, because these know how the comparisons hang together and so give intervals that hold
+These know how the comparisons hang together and so give intervals that hold
 together too. Both take one variance for all groups: where it differs between conditions (as near divergence), pairwise
 tests with Holm's correction are the safe choice.
 """

@@ -1,6 +1,6 @@
 """Confidence intervals for one estimate.
 
-Apart, because every number that a person reads carries one: this is the form in which it travels.
+Every number that a person reads carries one: this is the form in which it travels.
 """
 
 from __future__ import annotations

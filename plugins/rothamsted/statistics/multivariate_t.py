@@ -1,6 +1,6 @@
 """The distributions of the greatest of several t statistics: against one reference, and between all pairs.
 
-Apart, because comparisons with a reference and the choice of the best both need them, and because scipy is too slow
+Comparisons with a reference and the choice of the best both need them. scipy is too slow
 for sweeps: its multivariate t is integrated by random numbers (four digits, a second for 30 groups), its studentized
 range takes 4 ms a value. Here one value takes a millisecond, to seven digits.
 """

@@ -1,6 +1,6 @@
 """Observations under factors with levels, checked and counted, ready for an analysis of variance.
 
-Apart, because analysis of variance and shares of variance must leave out, code and refuse alike.
+Analysis of variance and shares of variance must leave out, code and refuse alike.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Racing: replicates in rounds, and after each round the conditions that are clearly not the best are dropped.
 
-Apart, because it is a decision rule with a proven error rate: numbers in, who stays out of it. It keeps no state.
+It is a decision rule with a proven error rate: numbers in, who stays out of it. It keeps no state.
 A race is replayed from its results each time, so that a resumed sweep decides as the first one did.
 
 The rule. Replicate r has the same seed in every condition. In replicate r each condition is set against the

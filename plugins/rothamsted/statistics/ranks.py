@@ -1,6 +1,6 @@
 """Conditions compared across several data sets by their ranks: Friedman's test and Nemenyi's critical difference.
 
-Apart, because scores on different data sets have no common scale: only their order on each can be put together.
+Scores on different data sets have no common scale: only their order on each can be put together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How a curve becomes the one number that a search compares.
 
-Apart, because a sweep file names it (`objective.reduce`), and check, workers and tables must read it alike.
+A sweep file names it (`objective.reduce`), and check, workers and tables must read it alike.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How coarse a metric is, and the least spread that so coarse a metric lets one assume.
 
-Apart, because intervals, races and comparisons meet the same thing: an accuracy on a hundred images repeats by chance,
+Intervals, races and comparisons meet the same thing: an accuracy on a hundred images repeats by chance,
 and the spread of three equal values says nothing.
 """
 

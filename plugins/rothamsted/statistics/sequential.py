@@ -1,6 +1,6 @@
 """Looks at results that are still coming in, and what each look costs.
 
-Apart, because racing and stopping both decide again and again on growing data: a test at 5 % that is repeated
+Racing and stopping both decide again and again on growing data: a test at 5 % that is repeated
 after every replicate is wrong far more often than 5 % of the time. The price is found by following many series
 of pure noise, with a fixed seed: equal arguments give equal numbers in every process.
 """

@@ -1,6 +1,6 @@
 """The spread of replicates, pooled over the conditions of an earlier sweep, and how sure it is.
 
-Apart, because plans are made of it, and an estimate from few replicates is a poor one: its upper limit goes with it.
+Plans are made of it, and an estimate from few replicates is a poor one: its upper limit goes with it.
 """
 
 from __future__ import annotations

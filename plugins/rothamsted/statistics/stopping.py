@@ -1,6 +1,6 @@
 """Stop when the interval is narrow enough: replicates go on until the mean is known to within a width.
 
-Apart, because Student's interval at a stop of its own choosing covers too rarely: a sample stops early where its
+Student's interval at a stop of its own choosing covers too rarely: a sample stops early where its
 spread looks small by luck. The interval that is reported here pays for that. The decision is replayed from the
 values each time, so that a resumed sweep decides as the first one did.
 """

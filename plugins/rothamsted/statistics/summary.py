@@ -1,6 +1,6 @@
 """What a trial shows of its replicates, for every point of every curve at once.
 
-Apart, because it is on the path of every trial: some twenty points by three replicates, in a fraction of a
+It is on the path of every trial: some twenty points by three replicates, in a fraction of a
 millisecond.
 """
 

@@ -1,6 +1,6 @@
 """Where the variance of values comes from: factors, their interaction, seed, residual.
 
-Apart, because shares are of variance components, which expect what sums of squares hold of the error; the
+Shares are of variance components, which expect what sums of squares hold of the error; the
 table of conditions by seeds is also what the planning of replicates reads.
 """
 

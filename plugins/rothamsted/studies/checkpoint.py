@@ -1,6 +1,6 @@
 """Checkpoints of one population: written atomically, checked when read, the last two kept.
 
-It is apart because what makes a resume trustworthy is decided here alone. A checkpoint is one safetensors
+What makes a resume trustworthy is decided here alone. A checkpoint is one safetensors
 file (readable by any tool that knows the format) whose name holds its number and the SHA-256 of its content, so
 a damaged or half-written file is known by its name; the file holds the study's arrays, every measurement so far and the
 training time so far, and says of which study and configs it is.

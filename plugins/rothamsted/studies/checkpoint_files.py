@@ -1,6 +1,6 @@
 """Where the checkpoints of one population lie: a folder of this machine, or what else keeps files by their names.
 
-Apart from what a checkpoint holds, because the artifacts of a run keep the same files.
+The artifacts of a run keep the same files.
 """
 
 from __future__ import annotations

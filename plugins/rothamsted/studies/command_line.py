@@ -1,6 +1,6 @@
 """The command line of one study: its config's fields as options, and how to run by hand.
 
-It is apart because it is jsonargparse's only user, and turns whatever is mistyped into one line.
+It is jsonargparse's only user, and turns whatever is mistyped into one line.
 """
 
 from __future__ import annotations

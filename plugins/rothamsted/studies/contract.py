@@ -1,6 +1,6 @@
 """The study contract: what a study must offer so that the engine can train it, log it, stop it and resume it.
 
-It is apart because it is the only thing that a study and the engine share: `Study` is made in a study's
+It is the only thing that a study and the engine share: `Study` is made in a study's
 `__main__.py`, and everything else here reads it. A study that breaks the contract is refused when it is made.
 """
 

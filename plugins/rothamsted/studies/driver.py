@@ -1,6 +1,6 @@
 """Drives one population of a study: takes its measurements, checkpoints it, stops it, says how it ended.
 
-It is apart because whoever trains (a worker of a sweep, a run by hand, a test) drives in the same way, and what
+Whoever trains (a worker of a sweep, a run by hand, a test) drives in the same way, and what
 is done with a measurement (logged, drawn, told to a sampler) is the caller's business: `on_measurement`.
 """
 
@@ -262,7 +262,7 @@ class _Session:
         return failed
 
     def _hold(self, measurement: MeasurementLike) -> list[Ending] | None:
-        """Take the state of a measurement while it can be had; the endings of a failure if it cannot."""
+        """Keep the state of a measurement; if `state()` raises, return failed endings."""
         try:
             self.last_state = None if measurement.state is None else measurement.state()
         except (Exception, SystemExit) as error:

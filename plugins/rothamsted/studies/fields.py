@@ -1,6 +1,6 @@
 """A config as a flat table of dotted names, and back; errors name field, rule, value and what is known.
 
-It is apart because sweep files, command lines, MLflow params and checkpoints all speak dotted names
+Sweep files, command lines, MLflow params and checkpoints all speak dotted names
 (`optimizer.lr`), while a study's config is a tree of pydantic models.
 """
 

@@ -1,6 +1,6 @@
 """Finds a study: a function, `train.py:train`, or an entry point of MLproject that runs `python -m projects.NAME`.
 
-It is apart because it is the one place where the engine imports a study, so that no other names one.
+It is the one place where the engine imports a study, so that no other names one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Turns Ctrl-C and a polite kill into a question that training loops can ask: has someone asked to stop?
 
-It is apart because an exception raised in the middle of a step would lose what a checkpoint could keep.
+An exception raised in the middle of a step would lose what a checkpoint could keep.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A study's source files: where they are, their digest, and a copy to travel with its models.
 
-Apart from logging models, because two sweeps are compared by these digests also where no model was logged.
+Two sweeps are compared by these digests also where no model was logged.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A run as TensorBoard shows it: scalars, pictures among the artifacts, hyper-parameters.
 
-It is apart because the package `tensorboard` is an extra, imported where a mirror is asked for, and because what a
+The package `tensorboard` is an extra, imported where a mirror is asked for. What a
 mirror holds already, from before a run was interrupted, is decided here alone.
 """
 

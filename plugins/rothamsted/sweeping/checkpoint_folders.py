@@ -1,6 +1,6 @@
 """Where the checkpoints of a sweep lie: one folder a population, at home (`places`) or among its run's artifacts.
 
-Apart because the worker that writes them and a later stage that reads them must agree.
+The worker that writes them and a later stage that reads them must agree.
 """
 
 from __future__ import annotations

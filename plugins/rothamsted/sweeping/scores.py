@@ -1,6 +1,6 @@
 """From what a replicate measured to its scores: composite metrics, one number an objective, what constraints see.
 
-Apart from the trial, because it is arithmetic on measurements, with nothing that runs or writes.
+It is arithmetic on measurements, with nothing that runs or writes.
 """
 
 from __future__ import annotations

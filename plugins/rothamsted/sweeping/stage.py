@@ -1,6 +1,6 @@
 """What a stage is as a sweep, and what a later one knows of the one before it.
 
-Apart from `stages`, because a sweep's context needs it, and the stages need the context.
+A sweep's context needs it, and the stages need the context.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where runs go, by MLflow's own rules: tracking URI, outer run, and the UI that shows them.
 
-Apart, because these are questions about the environment: nothing here writes a run.
+These are questions about the environment: nothing here writes a run.
 """
 
 from __future__ import annotations

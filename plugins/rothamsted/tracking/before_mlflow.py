@@ -1,6 +1,6 @@
 """What must be settled before MLflow is imported: no telemetry, no chatter, no long waits.
 
-Apart, because it has to run first: MLflow reads these switches while it is imported.
+It has to run first: MLflow reads these switches while it is imported.
 A switch that the user has set is left as it is.
 """
 

@@ -1,6 +1,6 @@
 """What a tracking store can hold: the checks at the door of every recorder.
 
-Apart, because a value that is refused must be refused when it is logged, by both recorders alike: once it
+A value that is refused must be refused when it is logged, by both recorders alike: once it
 lies in a buffer it would fail a whole transaction of other runs' results.
 """
 

@@ -1,6 +1,6 @@
 """Whether a tracking store can be reached and written, asked before anything is made there.
 
-Apart, because MLflow itself finds out late and loudly: it creates folders and databases on the way, and
+MLflow itself finds out late and loudly: it creates folders and databases on the way, and
 goes on for minutes trying a server that does not answer.
 """
 

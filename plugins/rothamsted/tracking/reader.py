@@ -1,6 +1,6 @@
 """Runs and their metric histories, read back from a tracking store; while it is away, tried again as writing is.
 
-Apart, because reading needs no recorder: resuming a sweep, tables and tests ask the store what is there.
+Reading needs no recorder: resuming a sweep, tables and tests ask the store what is there.
 Infinity comes back as infinity: MLflow itself stores and returns the largest float in its place.
 """
 

@@ -1,6 +1,6 @@
 """Artifacts of a run: a text, a file or a folder, and tables as MLflow's UI shows them.
 
-Apart, because both recorders do it alike: an artifact goes to a folder or a bucket, not to the store. What lies in a
+Both recorders do it alike: an artifact goes to a folder or a bucket, not to the store. What lies in a
 folder of this machine is written and read here, as MLflow writes it; MLflow itself takes a second to import.
 """
 

@@ -1,6 +1,6 @@
 """Polynomial teachers on Gaussian inputs: a target whose exact moments are known, drawn in pure JAX.
 
-Apart from the files, because training can draw from it afresh at every step inside a compiled scan.
+Training can draw from it afresh at every step inside a compiled scan.
 
     x ~ N(0, I_d),   f*(x) = sum over k = 1 .. degree of c_k h_k(w.x),   h_k = He_k / sqrt(k!)
 

@@ -1,6 +1,6 @@
 """What a plot is, what may be asked of it, and how it says that it does not apply.
 
-Apart, because every plot, the table of plots and the renderer meet here and nowhere else.
+Every plot, the table of plots and the renderer meet here and nowhere else.
 """
 
 from __future__ import annotations

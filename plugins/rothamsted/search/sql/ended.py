@@ -1,6 +1,6 @@
 """Ending a trial: its state, values, constraints, attributes and note, in one transaction.
 
-Apart from the queue because here is what Optuna's `Study.tell` would write.
+Here is what Optuna's `Study.tell` would write.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reports of running trials, and whether one of them should stop: Optuna's pruners on Optuna's tables.
 
-Apart from the queue because a pruner is asked at every measurement: it sees a view of the storage that reads
+A pruner is asked at every measurement: it sees a view of the storage that reads
 no more than what has changed. A design's thousand waiting trials cost it nothing.
 """
 

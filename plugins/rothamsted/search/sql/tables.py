@@ -1,6 +1,6 @@
 """Trials, attributes, values, reports and notes as rows of Optuna's tables, many in one transaction.
 
-Apart from the queue because Optuna's own calls commit once per attribute (about 3 ms each).
+Optuna's own calls commit once per attribute (about 3 ms each).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`rothamsted check`: the plan of a sweep before it runs, with its time measured on one replicate.
 
-Apart from starting because it creates nothing in any database.
+It creates nothing in any database.
 """
 
 from __future__ import annotations

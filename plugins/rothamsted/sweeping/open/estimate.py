@@ -96,7 +96,7 @@ def _time_in_words(timed: Sequence[_Timed], sweep: Sweep, size: Plan) -> str:
     if sweep.is_foreign:
         return f"about {_words(least)}{to} with {_workers(sweep)} (one replicate, tried here: {each})"
     return (
-        f"about {_words(least)}{to} with {_workers(sweep)}, start and compilation apart "
+        f"about {_words(least)}{to} with {_workers(sweep)}, without start, compilation, models and report "
         f"(one replicate from the middle of the space, timed here: {each}; "
         f"the first, with compilation: {timed[0].first_seconds:.2f} s)"
     )

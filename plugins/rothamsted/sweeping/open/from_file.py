@@ -1,6 +1,6 @@
 """From a sweep file to a sweep and its study: the schema asks the study which parameters there are.
 
-Apart because `spec` knows no study and `study` knows no sweep file. What a foreign project takes is imported where
+`spec` knows no study and `study` knows no sweep file. What a foreign project takes is imported where
 there is one: it needs MLflow, and a mistake in a file is to be told before MLflow is imported.
 """
 
@@ -199,8 +199,8 @@ def check_resume(sweep: Sweep, study: Study | ForeignStudy) -> None:
         old, new = (stage_config(study, sweep, number, condition, seed) for number in (index - 1, index))
         if not study.extends(new, old):
             raise SpecError(
-                f"{place}: to study '{study.name}' stage {index + 1} is no longer training of the same kind than "
-                f"stage {index}, so it cannot go on from it; give resume: auto, or change its parameters"
+                f"{place}: study '{study.name}' cannot go on from stage {index} in stage {index + 1}, which is not the "
+                "same training, only longer; give resume: auto, or change its parameters"
             )
 
 

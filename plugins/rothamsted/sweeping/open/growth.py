@@ -1,6 +1,6 @@
 """Whether what a storage holds under a sweep's names is this very sweep, and what of it has grown.
 
-Apart from `start`, because nothing here creates anything: it is asked before anything is.
+Nothing here creates anything: it is asked before anything is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the sampler of a sweep knows from an earlier one, as its file asks.
 
-Apart from starting, because it reads another sweep: its conditions, their means, and what its constraints saw.
+It reads another sweep: its conditions, their means, and what its constraints saw.
 """
 
 from __future__ import annotations

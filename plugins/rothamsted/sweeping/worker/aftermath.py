@@ -37,7 +37,7 @@ def count_failures(runs: TrialRuns, earlier: Earlier) -> dict[int, Replicate]:
 
 
 def lay_blame(runs: TrialRuns, earlier: Earlier, pending: Sequence[int]) -> dict[int, str]:
-    """Count the deaths of earlier holders for the replicates that were running; returns those killed on purpose.
+    """Count the deaths of earlier holders for the replicates that were running; return those whose worker was ended.
 
     Where the record shows none, because the worker died before it had written anything, a death is laid at the door of
     those that it would have run first; but only once: where a trial has seen a crash, a run is written when it starts.

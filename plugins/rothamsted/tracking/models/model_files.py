@@ -1,6 +1,6 @@
 """Trained models in MLflow: logged on a replicate's run, to be loaded where neither engine nor repository is.
 
-Apart from the recorder, because a model is a folder of files and not rows. The model object is pickled by
+A model is a folder of files and not rows. The model object is pickled by
 reference to the study's own code, which travels with it: MLflow's loader would import and run that code in any
 case, and only the study knows what, beside arrays, its prediction needs. Nothing is pickled by value, so that the
 code that is read in the model's folder is the code that runs.

@@ -1,6 +1,6 @@
 """An MLflow project's command as text: which parameters it names, whether it needs a shell.
 
-Apart from projects, because these are questions about one line of text.
+These are questions about one line of text.
 """
 
 from __future__ import annotations

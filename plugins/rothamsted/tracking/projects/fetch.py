@@ -1,6 +1,6 @@
 """Where a foreign project's files are: a folder as it is, or a git repository fetched once per commit.
 
-Apart from projects, because only this speaks with git. MLflow fetches; what it fetched is kept under the commit.
+Only this speaks with git. MLflow fetches; what it fetched is kept under the commit.
 """
 
 from __future__ import annotations

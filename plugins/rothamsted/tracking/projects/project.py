@@ -1,6 +1,6 @@
 """A stranger's MLflow project, opened as `mlflow run` opens it: entry point, parameters, command, environment.
 
-Apart, because only this knows MLflow's projects API; what runs the command (`rothamsted.foreign`) does not.
+Only this knows MLflow's projects API; what runs the command (`rothamsted.foreign`) does not.
 """
 
 from __future__ import annotations

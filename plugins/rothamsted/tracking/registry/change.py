@@ -1,6 +1,6 @@
 """One change of a registered model: aliases, and the tags that say why, at once where the store can do that.
 
-Apart, because this is the only place where a champion changes. A SQL store takes a change as one transaction:
+This is the only place where a champion changes. A SQL store takes a change as one transaction:
 all of it or nothing, and only if the aliases still stand as the change expects. A server takes it call by call,
 in an order that lets whoever finds it half-done see what was meant.
 """

@@ -1,6 +1,6 @@
 """What a model registry holds, as plain values, and what it can hold: the checks at its door.
 
-Apart from the calls, because a value that is refused must be refused before the first of several calls is made.
+A value that is refused must be refused before the first of several calls is made.
 """
 
 from __future__ import annotations

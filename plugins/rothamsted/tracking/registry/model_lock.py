@@ -1,6 +1,6 @@
 """Who may write to a registered model: a lease in a tag of it, taken by one process at a time.
 
-Apart from `registry`, because two promotions at the same time are rare and have to be right: a SQL store gives
+Two promotions at the same time are rare and have to be right: a SQL store gives
 the lease in one transaction; a server has no such thing, there the tag is written, and read back after a while.
 """
 

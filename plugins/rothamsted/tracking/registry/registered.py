@@ -1,6 +1,6 @@
 """MLflow's model registry: registered models, their versions, tags and aliases.
 
-Apart, because runs are many and buffered, while a registry holds a few versions that people point at: every
+Runs are many and buffered, while a registry holds a few versions that people point at: every
 call here is made at once, and what moves an alias is in `registry_change`.
 """
 

@@ -1,6 +1,6 @@
 """MLflow's tables as SQL statements that write many rows at a time, on SQLite and PostgreSQL.
 
-Apart, because this is the one place that knows MLflow's schema. Every insert says what to do with a row that
+This is the one place that knows MLflow's schema. Every insert says what to do with a row that
 is there already, so that a transaction can be sent again after a failure and nothing has to be read first:
 a metric point or a param that exists stays, a tag is overwritten, the latest value of a metric moves on only
 to a later (step, timestamp, value), as in MLflow's `SqlAlchemyStore`.

@@ -1,0 +1,1 @@
+"""Tests of what people read: the site, its generated pages, its blocks of code, its messages."""
