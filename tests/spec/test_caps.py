@@ -176,7 +176,7 @@ def test_every_whole_number_of_a_sweep_file_has_a_greatest_value() -> None:
         for one in (field, *field.get("anyOf", ()), *(field.get("items", {}),))
         if one.get("type") == "integer"
     }
-    own = {"Execution.workers", "Execution.population"}
+    own = {"Execution.workers", "Execution.population", "Execution.memory_limit"}
     assert {"Sweep.trials", "Replicates.count", "Stage.keep", "EarlyStopping.patience", *own} <= set(found)
     assert {key for key, one in found.items() if "maximum" not in one and "exclusiveMaximum" not in one} <= own
     for row in PRUNERS.values():
