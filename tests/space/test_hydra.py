@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rothamsted.space import Choice, Domain, Range, SpaceError
-from rothamsted.space.hydra import domains_from_hydra
+from rothamsted.space.hydra import domains_from_hydra, values_from_hydra
 
 
 @pytest.mark.parametrize(
