@@ -17,6 +17,7 @@ from torch import nn
 
 from projects.files.problem import DataProblem
 from projects.files.reading import given_path, is_there, open_file, reading
+from projects.files.safetensors_head import check_head
 from projects.image_classifier.state_dict import read_state_dict
 
 _WAY_OUT = "give torchvision's efficientnet_b0 weights (.pth), or a .safetensors file with the same names"
@@ -105,6 +106,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
+            check_head(path, way_out=_WAY_OUT)
             found = load_file(path)
         else:
             found = read_state_dict(path, way_out=_WAY_OUT)
@@ -113,7 +115,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(found, dict) or len(arrays) != len(entries):
         raise DataProblem(f"{path}: holds no dictionary of arrays by name; {_WAY_OUT}")
     for name, value in arrays.items():
-        _check_array(value, f"{path}: {name}")
+        with reading(f"{path}: {name}", way_out=_WAY_OUT):  # a shape may be one that torch cannot count with
+            _check_array(value, f"{path}: {name}")
     return arrays
 
 
