@@ -63,6 +63,9 @@ def test_results_nested_too_deep_or_with_too_many_digits_are_refused(tmp_path: P
         path.write_text(text)
         with pytest.raises(UserError, match=r"a\.json: is damaged or of another kind"):
             rows_of(path)
+    path.write_text('[{"x": ' + "9" * 400 + "}]")
+    with pytest.raises(UserError, match=r"a\.json.*: x is a number beyond those of a computer; correct it"):
+        rows_of(path)
 
 
 @pytest.mark.parametrize("line", ['{"loss": 1, "step": 9223372036854775808}', "[" * 100_000])

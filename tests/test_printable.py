@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
+from rothamsted.errors import as_line
 from rothamsted.printable import (
     console,
     csv_text,
@@ -60,6 +61,15 @@ def test_tabs_line_ends_and_letters_of_the_world_are_printed_as_they_are() -> No
     text = "größe\t学習\n\N{FAMILY}"
     assert printable(text) == text
     assert printable("a\r\nb") == "a\nb"
+
+
+@pytest.mark.parametrize("text", [*STEERING, "\u00ad", "\U000e0041", "\ue000", "\ufeff", "\ud800", "\u2028"])
+def test_an_error_and_a_text_write_out_the_same_characters(text: str) -> None:
+    """One rule; in a line all kinds of white space are a space, and nothing that joins letters stays."""
+    assert as_line(f"a{text}b") == (printable(f"a{text}b") if not text.isspace() else "a b")
+    assert as_line(f"a{text}b").isprintable()
+    assert as_line("\u200d\u3000a\tb\n") == "\\u200d a b"
+    assert printable("\u200d\u3000\xa0a\tb\n") == "\u200d\u3000\xa0a\tb\n"
 
 
 def test_log_lines_hold_no_secret_and_steer_nothing(capsys: pytest.CaptureFixture[str]) -> None:

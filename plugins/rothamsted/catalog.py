@@ -76,8 +76,8 @@ PRUNERS: Registry[PrunerRow] = Registry(
             make=f"{_PRUNERS}:asha",
             options={
                 "min_resource": Option(kind="int", default=1, low=1, in_epochs=True),
-                "reduction_factor": Option(kind="int", default=4, low=2),
-                "min_early_stopping_rate": Option(kind="int", default=0, low=0),
+                "reduction_factor": Option(kind="int", default=4, low=2, high=1_000),
+                "min_early_stopping_rate": Option(kind="int", default=0, low=0, high=40),  # an exponent of the factor
             },
         ),
         "hyperband": PrunerRow(
@@ -85,7 +85,7 @@ PRUNERS: Registry[PrunerRow] = Registry(
             options={
                 "min_resource": Option(kind="int", default=1, low=1, in_epochs=True),
                 "max_resource": Option(kind="int", is_required=True, low=1, in_epochs=True),
-                "reduction_factor": Option(kind="int", default=3, low=2),
+                "reduction_factor": Option(kind="int", default=3, low=2, high=1_000),
             },
         ),
         "threshold": PrunerRow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rothamsted.caps import MOST_OF_MESSAGE
+from rothamsted.escaping import escaped
 from rothamsted.masking import masked
 
 
@@ -57,16 +58,18 @@ def raised(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def as_line(text: str, most: int = MOST_OF_MESSAGE) -> str:
-    """A text in one line: control characters written out, the middle left out where it is too long.
+def as_line(text: str, most: int | None = MOST_OF_MESSAGE) -> str:
+    """A text in one line: what cannot be printed is written out, the middle left out where it is too long.
 
     A message has its place at the beginning and the way out at the end.
+
+    Args:
+        text: of one line or several.
+        most: characters; None: of any length.
     """
     if not text.isprintable():
-        text = "".join(c if c.isprintable() else _escaped(c) for c in " ".join(text.split()))
+        text = escaped(" ".join(text.split()), kept="")
+    if most is None or len(text) <= most:
+        return text
     n_last = most * 3 // 10
-    return text if len(text) <= most else f"{text[: most - n_last - 3]} … {text[-n_last:]}"
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return f"{text[: most - n_last - 3]} … {text[-n_last:]}"

@@ -11,6 +11,7 @@ import ast
 import math
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping
 
 from rothamsted.caps import DEEPEST_EXPRESSION, MOST_OF_EXPRESSION
@@ -109,7 +110,8 @@ def _parse(text: str) -> tuple[ast.expr, _Reader]:
     braced: dict[str, str] = {}  # stand-in, as long as what it stands for: places in errors stay those of the text
     source = _BRACED.sub(lambda found: _stand_in(found, braced, text), text).replace("\n", " ")
     try:
-        tree = ast.parse(source.strip(), mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # `3if`, which Python takes and warns of
+            tree = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "cannot be read"
         column = error.offset if isinstance(error, SyntaxError) else None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
+from typing import TypeVar
 
 from rothamsted.errors import DataError, UserError
 
 MOST_BYTES = 256 << 20  # of a file that is read whole
+T = TypeVar("T")
+_JSON_NAMES = {dict: "a JSON object", list: "a JSON list"}
 _KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
 
 
@@ -100,3 +104,28 @@ def read_given_text(
     content = read_given(path, way_out=way_out, source=source, error=error)
     with reading(source or path, way_out=way_out, error=error):
         return content.decode("utf-8-sig")
+
+
+def json_of(
+    text: str | bytes, kind: type[T], *, source: str | Path, way_out: str, error: type[UserError] = DataError
+) -> T:
+    """The value of a JSON text of a record: a file, a tag or an artifact that somebody may have damaged.
+
+    Args:
+        text: as it was read.
+        kind: `dict` or `list`, which the value must be.
+        source, way_out, error: as in `reading`.
+
+    Raises:
+        UserError: of the kind `error`: it is no JSON, too deep, or another kind of value.
+
+    Example:
+        >>> json_of("[1]", dict, source="a.json", way_out="make it again")
+        Traceback (most recent call last):
+        rothamsted.errors.DataError: a.json: must hold a JSON object, and holds another value; make it again
+    """
+    with reading(source, way_out=way_out, error=error):
+        found = json.loads(text)
+    if not isinstance(found, kind):
+        raise error(f"{source}: must hold {_JSON_NAMES.get(kind, 'another')}, and holds another value; {way_out}")
+    return found

@@ -14,16 +14,13 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from rothamsted.errors import as_line
+from rothamsted.escaping import escaped
 from rothamsted.masking import masked
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Characters that steer a terminal or reorder a line: C0 without tab and line end, DEL, C1, marks and overrides of
-# direction, separators of lines, lone surrogates.
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 # A bracket that ends the text of a link: of a definition, a reference, or a place in parentheses, which has no space
 # unless a title follows. Readers of Markdown differ on spaces before it. The end of an interval is none: [0, 1] (95 %).
@@ -38,13 +35,13 @@ def printable(text: str) -> str:
         >>> printable("\x1b[31mred")
         '\\x1b[31mred'
     """
-    return _CONTROL.sub(_written, masked(text.replace("\r\n", "\n")))
+    return escaped(masked(text.replace("\r\n", "\n")))
 
 
 def printable_json(value: Any) -> str:
     """A value as one line of JSON, in which control characters are escaped and secrets starred out."""
     text = json.dumps(_masked_in(value), ensure_ascii=False)
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return escaped(text, write=lambda c: json.dumps(c)[1:-1])
 
 
 def markdown(text: str) -> str:
@@ -54,7 +51,7 @@ def markdown(text: str) -> str:
         >>> markdown("<img src=x> ![a](http://h)")
         '&lt;img src=x> ![a\\](http://h)'
     """
-    text = _CONTROL.sub(_written, masked(text))
+    text = escaped(masked(text))
     return _LINK.sub(lambda found: f"{2 * found['before']}\\]", _TAG.sub("&lt;", text))
 
 
@@ -102,7 +99,7 @@ def error_line(error: BaseException | str) -> str:
         >>> error_line(ValueError("no such file"))
         'error: no such file'
     """
-    return f"error: {' '.join(printable(str(error)).split())}"
+    return f"error: {as_line(masked(str(error)), most=None)}"
 
 
 def traceback_of(error: BaseException) -> str:
@@ -157,10 +154,6 @@ def console(**options: Any) -> Console:
     made = Console(**options)
     made.push_render_hook(Hook())
     return made
-
-
-def _written(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape", "backslashreplace").decode()
 
 
 def _masked_in(value: Any) -> Any:

@@ -57,7 +57,7 @@ class Option:
     Attributes:
         kind: int, float (an int will do), or pruner: a mapping with a name and options of its own.
         default: None with `is_required` false means: left out, there is none.
-        low, high: bounds of the value, both included.
+        low, high: bounds of the value, both included; of a whole number MOST_STEPS where `high` is not said.
         in_epochs: it is a number of steps, and a file may give epochs in their place: "3 epochs".
     """
 
@@ -76,7 +76,7 @@ def epochs_in(value: Any) -> int | None:
         >>> epochs_in("3 epochs"), epochs_in("1 epoch"), epochs_in(3), epochs_in("soon")
         (3, 1, None, None)
     """
-    found = re.fullmatch(r"(\d+) epochs?", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"(\d{1,20}) epochs?", value) if isinstance(value, str) else None
     return int(found[1]) if found else None
 
 

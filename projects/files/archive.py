@@ -16,7 +16,8 @@ from typing import IO, Any, BinaryIO, cast
 from projects.files.problem import DataProblem
 from projects.files.reading import Bounded, most_unpacked, open_file, reading, size_of
 
-MOST_MEMBERS = 1_000_000  # of an archive; the largest here have 100,000
+MOST_MEMBERS = 1_000_000  # of a zip archive; the largest here have 100,000
+MOST_OF_TAR = 10_000  # members of a tar archive, which is read from its beginning; the largest here have ten
 _LINK = 0o120000  # of a file mode as zip keeps it
 _UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
     (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
@@ -81,8 +82,8 @@ def read_tar(path: Path, wanted: Set[str], *, most: int, way_out: str) -> dict[s
         tarfile.open(fileobj=stream, mode="r|") as archive,
     ):
         for n_members, member in enumerate(archive, start=1):
-            if n_members > MOST_MEMBERS:
-                raise ValueError(f"it has more than {MOST_MEMBERS} members")
+            if n_members > MOST_OF_TAR:
+                raise ValueError(f"it has more than {MOST_OF_TAR} members")
             cast("Any", archive).members.clear()  # tarfile keeps each one
             name = PurePosixPath(member.name).name
             if name in wanted:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from projects.files.problem import DataProblem
-from projects.files.reading import open_unpacked, read_at_most
+from projects.files.reading import open_unpacked, read_at_most, reading
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_DIMENSIONS = 32  # as NumPy 1 has it; images with colours have 4
@@ -52,5 +52,6 @@ def read_idx(path: Path, *, way_out: str) -> np.ndarray:
         raise DataProblem(
             f"{path}: its header states the shape {shape}, so {end + n_bytes} bytes, got {got}; {way_out}"
         )
-    array = np.frombuffer(content, dtype).reshape(shape)
+    with reading(path, way_out=way_out):  # a shape of no values may be beyond NumPy's numbers
+        array = np.frombuffer(content, dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="))

@@ -21,4 +21,5 @@ def one_line(text: str, most: int = _MOST_CHARACTERS) -> str:
     r"""A text on one line: line breaks become spaces, other control characters and lone surrogates escapes (\x1b)."""
     words = " ".join(part.strip() for part in text.splitlines() if part.strip())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)
-    return shown if len(shown) <= most else f"{shown[: most // 2]} … {shown[-most // 2 :]}"
+    half = (most - 3) // 2
+    return shown if len(shown) <= most else f"{shown[:half]} … {shown[-half:]}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from torch import nn
 
 from projects.files.problem import DataProblem
 from projects.files.reading import given_path, is_there, open_file, reading
+from projects.files.safetensors_head import check_head
+from projects.image_classifier.state_dict import read_state_dict
 
 _WAY_OUT = "give torchvision's efficientnet_b0 weights (.pth), or a .safetensors file with the same names"
 _HEAD = "classifier.1."
@@ -33,7 +34,7 @@ def load_weights(network: nn.Module, path: Path, *, keeps_head: bool) -> None:
 
     Args:
         network: with torchvision's names.
-        path: a state dictionary as .pth or .pt (loaded without running code), or .safetensors.
+        path: a state dictionary as .pth or .pt (no code of it is run), or .safetensors.
         keeps_head: the classifier's too; else the network's own classifier stays as it was drawn.
 
     Raises:
@@ -105,23 +106,18 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
+            check_head(path, way_out=_WAY_OUT)
             found = load_file(path)
         else:
-            found = _loaded(path)
+            found = read_state_dict(path, way_out=_WAY_OUT)
     entries: dict[Any, Any] = found if isinstance(found, dict) else {}
     arrays = {name: value for name, value in entries.items() if isinstance(name, str) and torch.is_tensor(value)}
     if not isinstance(found, dict) or len(arrays) != len(entries):
         raise DataProblem(f"{path}: holds no dictionary of arrays by name; {_WAY_OUT}")
     for name, value in arrays.items():
-        _check_array(value, f"{path}: {name}")
+        with reading(f"{path}: {name}", way_out=_WAY_OUT):  # a shape may be one that torch cannot count with
+            _check_array(value, f"{path}: {name}")
     return arrays
-
-
-def _loaded(path: Path) -> object:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:  # its message tells how to run code of the file all the same
-        raise DataProblem(f"{path}: is no file of weights alone; {_WAY_OUT}") from error
 
 
 def _check_array(value: torch.Tensor, place: str) -> None:

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from projects.files.reading import open_file, reading
+from projects.files.reading import reading
+from projects.files.safetensors_head import check_head
 from projects.files.values import finite_numbers
 from projects.language_model.shape import Shape
 
@@ -40,7 +41,8 @@ def read_weights(path: Path) -> tuple[Shape, dict[str, np.ndarray]]:
         DataProblem: the file cannot be read or is another.
     """
     way_out = "give a file of this study's checkpoints"
-    with open_file(path, way_out=way_out), reading(path, way_out=way_out):
+    check_head(path, way_out=way_out)
+    with reading(path, way_out=way_out):
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             parameters = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)

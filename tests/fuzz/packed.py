@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from tests.fuzz.mutators import mutate_bytes, several
+from tests.fuzz.structured import restructured, with_length
 
 Files = Mapping[str, bytes]  # the files of a folder
 
@@ -43,6 +44,10 @@ def mutate_one(seeds: Sequence[Files], random: Random) -> Files:
 def mutate_inside(data: bytes, random: Random) -> bytes:
     """One change of a file; where it is packed, often of what is inside."""
     try:
+        if random.random() < 0.15:
+            return with_length(data, random)
+        if random.random() < 0.2 and (made_anew := restructured(data, random)) is not None:
+            return made_anew
         if random.random() < 0.7:
             if data.startswith(b"\x1f\x8b"):
                 return gzip.compress(mutate_inside(gzip.decompress(data), random), 1, mtime=0)

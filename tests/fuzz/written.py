@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.fuzz.harness import FaultError, Kind
 from tests.fuzz.mutators import mutate_text, mutate_words, mutate_yaml, several
+from tests.fuzz.structured import with_hydra, with_yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -28,9 +29,21 @@ def _texts(*patterns: str) -> Callable[[], list[str]]:
 
 
 def _text_or_tree(seeds: Sequence[str], random: Random) -> str:
-    """A text changed as text or as a tree of YAML."""
-    change = random.choice((mutate_text, mutate_yaml))
+    """A text changed as text, as a tree of YAML, or by what YAML has and people seldom write."""
+    change = random.choice((mutate_text, mutate_yaml, lambda text, random, others: with_yaml(text, random)))
     return several(lambda text: change(text, random, seeds), random.choice(seeds), random)
+
+
+def _hydra(seeds: Sequence[str], random: Random) -> str:
+    """A line of Hydra's grammar, changed as text or by a piece of that grammar in one of its words."""
+
+    def change(text: str) -> str:
+        words = text.split(" ")
+        at = random.randrange(len(words))
+        words[at] = with_hydra(words[at], random)
+        return " ".join(words) if random.random() < 0.5 else mutate_text(text, random, seeds)
+
+    return several(change, random.choice(seeds), random)
 
 
 def _as_text(seeds: Sequence[str], random: Random) -> str:
@@ -38,7 +51,13 @@ def _as_text(seeds: Sequence[str], random: Random) -> str:
 
 
 def _words(seeds: Sequence[Sequence[str]], random: Random) -> list[str]:
-    return several(lambda words: mutate_words(words, random, seeds), random.choice(seeds), random)
+    def change(words: Sequence[str]) -> Sequence[str]:
+        if not words or random.random() < 0.7:
+            return mutate_words(words, random, seeds)
+        at = random.randrange(len(words))
+        return [*words[:at], with_hydra(words[at], random), *words[at + 1 :]]
+
+    return several(change, random.choice(seeds), random)
 
 
 def _write(text: str, path: Path) -> Path:
@@ -222,6 +241,6 @@ KINDS = (
     Kind(name="configs", seeds=_texts("projects/language_model/configs/*.yaml"), mutate=_text_or_tree, run=_run_config),
     Kind(name="overrides", seeds=lambda: OVERRIDES, mutate=_words, run=_run_overrides),
     Kind(name="by hand", seeds=lambda: BY_HAND, mutate=_words, run=_run_by_hand),
-    Kind(name="hydra domains", seeds=lambda: DOMAINS, mutate=_as_text, run=_run_domains),
-    Kind(name="hydra values", seeds=lambda: VALUES, mutate=_as_text, run=_run_values),
+    Kind(name="hydra domains", seeds=lambda: DOMAINS, mutate=_hydra, run=_run_domains),
+    Kind(name="hydra values", seeds=lambda: VALUES, mutate=_hydra, run=_run_values),
 )

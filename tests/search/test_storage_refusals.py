@@ -52,8 +52,10 @@ def test_another_database_is_refused_with_the_two_that_can(url: str) -> None:
         "sqlite:///a\0b.db",
         "sqlite:///" + "n" * 300,
         "sqlite:////dev/null/a.db",
+        "postgresql://u@[host/db",
+        "sqlite:///file:a?mode=memory&uri=true",
     ],
-    ids=["port", "NUL", "long name", "below a device"],
+    ids=["port", "NUL", "long name", "below a device", "bracket", "in memory"],
 )
 def test_an_address_that_is_none_is_one_line_and_makes_nothing(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

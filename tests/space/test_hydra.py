@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rothamsted.space import Choice, Domain, Range, SpaceError
-from rothamsted.space.hydra import domains_from_hydra
+from rothamsted.space.hydra import domains_from_hydra, values_from_hydra
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,11 @@ def test_a_refusal_is_one_line(text: str) -> None:
     with pytest.raises(SpaceError) as error:
         domains_from_hydra(text)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", [f"a={'9' * 4_900}", f"a=1,{'9' * 4_900}", f"a=range(0,{'9' * 4_200},1e-300)"])
+def test_a_number_of_thousands_of_digits_is_refused(text: str) -> None:
+    for read in (domains_from_hydra, values_from_hydra):
+        with pytest.raises(SpaceError) as refused:
+            read(text)
+        assert str(refused.value).isprintable()

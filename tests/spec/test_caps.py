@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 from rothamsted.caps import MOST_OF_MESSAGE
 from rothamsted.errors import SpecError, StudyError, UserError, as_line
 from rothamsted.mlproject import MLprojectError, read_mlproject
-from rothamsted.spec import load_sweep
+from rothamsted.spec import Sweep, load_sweep
 from rothamsted.starters.from_hydra import from_hydra
 from rothamsted.starters.from_optuna import from_optuna
 from rothamsted.starters.from_wandb import from_wandb
@@ -70,6 +71,32 @@ TOO_MUCH = {
     "crossed replicates": (
         ONE + "seed_parameter: s\nreplicates: {vary: {s: 100, b: 100, c: 100, d: 100}}",
         "makes 100000000 replicates of a condition",
+    ),
+    "workers": (ONE + "execution: {workers: 1000000000}", "execution.workers: must be a whole number from 1 to 10000"),
+    "workers of one machine": (
+        ONE + "execution: {workers: 1001}",
+        "of processes of one machine at most 1000, not 1001",
+    ),
+    "replicates": (ONE + "replicates: 1000000000", "replicates.count: must be less than or equal to 10000"),
+    "trials": (ONE + "sampler: tpe\ntrials: 1000000000", "trials: must be less than or equal to 1000000"),
+    "patience": (ONE + f"early_stopping: {10**13}", "early_stopping.patience: must be less than or equal to"),
+    "a pruner's patience": (
+        ONE + "pruner: {name: patient, patience: 10000000000000}",
+        "pruner.patience: must be at most 1e+12",
+    ),
+    "an exponent of a pruner": (
+        ONE + "pruner: {name: asha, min_early_stopping_rate: 1000000000}",
+        "pruner.min_early_stopping_rate: must be at most 40",
+    ),
+    "epochs of a pruner": (
+        ONE + f"pruner: {{name: median, warmup_steps: '{'9' * 5_000} epochs'}}",
+        "pruner.warmup_steps: must be a whole number of steps",
+    ),
+    "kept": (ONE + "stages: [{}, {keep: 1000000000}]", "stages[1].keep: must be less than or equal to 1000000"),
+    "GPUs": (ONE + "execution: {devices: [1000000000]}", "a list of numbers below 1000 such as [0, 1]"),
+    "cores": (
+        ONE + "execution: {executor: ray, resources: {CPU: 1.0e+30}}",
+        "CPU: should be a number above 0, at most",
     ),
 }
 # what is too much -> (key and value of the command line, what must be said)
@@ -136,6 +163,21 @@ def test_a_command_line_with_too_much_is_refused_in_one_line_at_once(name: str) 
     assert in_a_second(began)
     assert said in str(refused.value)
     assert len(str(refused.value)) <= MOST_OF_MESSAGE
+
+
+def test_every_whole_number_of_a_sweep_file_has_a_greatest_value() -> None:
+    """Asked of the JSON schema that pydantic makes of the sections: what has a reader of its own is in `TOO_MUCH`."""
+    sections = json.loads(json.dumps(Sweep.model_json_schema(mode="serialization"), default=str))
+    found = {
+        f"{name}.{key}": one
+        for name, section in {"Sweep": sections, **sections["$defs"]}.items()
+        for key, field in section.get("properties", {}).items()
+        for one in (field, *field.get("anyOf", ()), *(field.get("items", {}),))
+        if one.get("type") == "integer" and name not in ("Range", "Choice")  # a domain, see `MOST_GRID_POINTS`
+    }
+    own = {"Execution.workers", "Execution.population", "Execution.memory_limit"}
+    assert {"Sweep.trials", "Replicates.count", "Stage.keep", "EarlyStopping.patience", *own} <= set(found)
+    assert {key for key, one in found.items() if "maximum" not in one and "exclusiveMaximum" not in one} <= own
 
 
 @pytest.mark.parametrize("name", LARGE)

@@ -115,7 +115,7 @@ MISTAKES = {
         "direction: minimize",
         "direction: minimize, reduce: {mean_of_last: 0}",
         "9: objective.reduce: ",
-        "{mean_of_last: K} with K above 0, not {'mean_of_last': 0}",
+        "{mean_of_last: K} with K from 1 to 1000000000000, not {'mean_of_last': 0}",
     ),
     "bad duration": ("name:", "timeout: soon\nname:", "2: timeout: ", "90s, 10m or 1h30m, not 'soon'"),
     "bad workers": (

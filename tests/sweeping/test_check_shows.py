@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rothamsted.errors import DataError, UserError
+from rothamsted.errors import DataError, StoreError, UserError
 from rothamsted.spec import Sweep, plan
 from rothamsted.sweeping.open import estimate
 from rothamsted.sweeping.open.check import print_plan
@@ -120,3 +120,16 @@ def test_check_says_of_each_domain_its_kind_and_how_many_values_it_has(empty_pro
     ) in lines
     lines = shown(empty_project, {"sampler": "random", "trials": 3, "parameters": None})
     assert "space.lr: numbers 0.01 to 1, log" in lines
+
+
+def test_an_address_that_is_none_is_refused_as_at_a_start(
+    empty_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow is imported here, so that the variable is put into its place by hand."""
+    wrong = "postgresql://h:notaport/db"
+    with pytest.raises(StoreError, match=r"storage .*notaport.*: not a database URL"):
+        shown(empty_project, {"storage": wrong})
+    for uri in (wrong, "http://h:notaport"):
+        monkeypatch.setattr("rothamsted.sweeping.open.check.tracking_uri", lambda uri=uri: uri)
+        with pytest.raises(StoreError, match=r"tracking URI .*notaport.*: is no address"):
+            shown(empty_project, {})

@@ -112,7 +112,7 @@ def test_without_a_gpu_main_memory_is_measured() -> None:
 def test_auto_goes_with_studies_only_and_other_words_are_refused(project: Project) -> None:
     sweep, _ = load(project.write({"execution": {"population": "auto"}}), {}, project.root)
     assert sweep.execution.population == "auto"
-    with pytest.raises(SpecError, match="whole number above 0, or auto"):
+    with pytest.raises(SpecError, match="whole number from 1 to 100000, or auto"):
         load(project.write({"execution": {"population": "many"}}), {}, project.root)
     foreign = {"study": None, "project": ".", "entry_point": "main", "execution": {"population": "auto"}}
     with pytest.raises(SpecError, match="goes only with study"):

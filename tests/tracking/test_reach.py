@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking import check_reachable, migrate
+from rothamsted.tracking.address import check_address
 
 
 def test_a_new_file_in_a_writable_folder_is_reachable_and_not_created(tmp_path: Path) -> None:
@@ -151,4 +152,32 @@ def test_an_address_that_is_none_is_one_line(uri: str, tmp_path: Path, monkeypat
     with pytest.raises(StoreError) as caught:
         check_reachable(uri)
     assert str(caught.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+ADDRESSES = {
+    "postgresql+psycopg://u@host:notaport/db": "is no address",
+    "http://host:notaport": "is no address",
+    "http://[::1": "is no address",
+    "http://": "names no host",
+    "http://a b": "names no host",
+    "http://host\x07": "names no host",
+    "sqlite:": "is no address",
+    "sqlite://": "in memory is lost",
+    "sqlite:///:memory:": "in memory is lost",
+    "ftp://host/x": "'ftp' is no kind of store",
+}
+
+
+@pytest.mark.parametrize("uri", ADDRESSES)
+def test_an_address_is_looked_at_without_asking_what_it_leads_to(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=ADDRESSES[uri]) as caught:
+        check_address(uri)
+    assert str(caught.value).isprintable()
+    kinds = {"http://127.0.0.1:1": "http", "postgresql://u:p@nowhere:5432/db": "postgresql", "sqlite:///a": "sqlite"}
+    kinds |= {"mlruns": "", "file:mlruns": "file", "databricks": "databricks", "databricks://mine:prefix": "databricks"}
+    assert {uri: check_address(uri) for uri in kinds} == kinds
     assert list(tmp_path.iterdir()) == []

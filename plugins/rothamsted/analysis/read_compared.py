@@ -5,7 +5,6 @@ Each subject is found by itself, and need not share a sweep or a study.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.analysis.curves import default_curves, read_series
 from rothamsted.analysis.find import find_compared
+from rothamsted.analysis.json_tags import json_tag
 from rothamsted.analysis.logged import BOOKKEEPING
 from rothamsted.analysis.objectives import not_finite, objective_of
 from rothamsted.analysis.ranking import ranked
@@ -208,7 +208,7 @@ def _replicate(run: FoundRun) -> Replicate:
         seconds=math.nan if run.end_ms is None else (run.end_ms - run.start_ms) / 1000.0,
         metrics={name: value for name, value in run.metrics.items() if name not in BOOKKEEPING},
         started_ms=run.start_ms,
-        varied=json.loads(run.tags.get(tags.VARIED, "{}")),
+        varied=json_tag(run, tags.VARIED),
     )
 
 

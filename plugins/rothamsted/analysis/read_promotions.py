@@ -5,7 +5,6 @@ A verdict is not computed here: it is shown as it was decided.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from rothamsted import tracking
 from rothamsted.analysis.values import Promotion
 from rothamsted.errors import StoreError
 from rothamsted.statistics import Interval
+from rothamsted.yaml_text import load_json
 
 FOLDER = "promotion"
 
@@ -38,7 +38,7 @@ def read_promotions(run_id: str, *, uri: str) -> tuple[Promotion, ...]:
 
 def _promotion(text: str, place: str) -> Promotion:
     try:
-        return _parsed(json.loads(text))
+        return _parsed(load_json(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise StoreError(f"{place} is no verdict of ours ({reason}); remove it, or promote again") from None

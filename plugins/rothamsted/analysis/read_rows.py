@@ -14,7 +14,7 @@ from typing import Any
 from rothamsted.analysis.objectives import not_finite
 from rothamsted.analysis.typed import factors_of, label, typed
 from rothamsted.analysis.values import Condition, Dataset, Objective, Replicate
-from rothamsted.errors import StoreError
+from rothamsted.errors import DataError, StoreError
 from rothamsted.expression import Expression
 from rothamsted.space import identity
 from rothamsted.suggest import known_names
@@ -44,7 +44,13 @@ class ResultRow:
 
     def __post_init__(self) -> None:
         numbers = {name: value for name, value in self.values.items() if _is_number(value)}
-        object.__setattr__(self, "metrics", {name: float(value) for name, value in numbers.items()})
+        object.__setattr__(self, "metrics", {name: self._float(name, value) for name, value in numbers.items()})
+
+    def _float(self, name: str, value: Any) -> float:
+        try:
+            return float(value)
+        except OverflowError:  # a whole number of 300 digits
+            raise DataError(f"{self.place}: {name} is a number beyond those of a computer; correct it") from None
 
 
 def read_rows(

@@ -5,7 +5,6 @@ Apart from reading strangers' runs: a sweep says by its tags what is a trial, a 
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -18,6 +17,7 @@ from rothamsted.analysis.constraints import violations
 from rothamsted.analysis.curves import default_curves, read_series
 from rothamsted.analysis.equal_conditions import counted_once
 from rothamsted.analysis.growth_words import growth_marks
+from rothamsted.analysis.json_tags import json_tag
 from rothamsted.analysis.logged import BOOKKEEPING, check_metrics
 from rothamsted.analysis.objectives import OBJECTIVE, not_finite, objective_key, objective_of
 from rothamsted.analysis.parent_words import parent_marks
@@ -203,7 +203,7 @@ def _conditions(found: SweepRuns) -> tuple[list[Condition], dict[str, int]]:
 def values_of_trial(trial: FoundRun, sweep: Sweep) -> dict[str, Any]:
     """The values of a trial's condition: by its tag, where its params can be read in two ways, else by its params."""
     if tags.CONDITION in trial.tags:
-        told = json.loads(trial.tags[tags.CONDITION])
+        told = json_tag(trial, tags.CONDITION)
         return own_values({name: told[name] for name in sweep.space if name in told}, sweep.space)
     known = {name: domain for name, domain in sweep.space.items() if name in trial.params}
     return {name: typed_in(trial.params[name], domain) for name, domain in known.items()}

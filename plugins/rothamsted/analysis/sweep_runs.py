@@ -5,19 +5,23 @@ Apart from what is made of them: promotion looks at the same runs with other que
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rothamsted import tags, tracking
 from rothamsted.analysis.find import find_sweep
+from rothamsted.analysis.growth_words import growth_marks
 from rothamsted.errors import StoreError
+from rothamsted.given_files import reading
 from rothamsted.metric import Metric, metrics_from_plain
 from rothamsted.records import Outcome
 from rothamsted.spec import Sweep, from_resolved
 from rothamsted.spec.comment import opening_comment
 from rothamsted.tracking import FoundRun
+
+_RESOLVED = "sweep/resolved.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +41,11 @@ class SweepRuns:
 def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
     """Return the runs of a sweep with its resolved file."""
     run, mark = find_sweep(reference, uri=uri)
-    text = tracking.read_text(run.run_id, "sweep/resolved.json", uri=uri)
-    if text is None:
-        raise StoreError(
-            f"sweep {reference}: its run {run.run_id} has no artifact sweep/resolved.json; was it deleted?"
-        )
-    sweep = from_resolved(json.loads(text))
+    resolved = tracking.read_json(run.run_id, _RESOLVED, dict, uri=uri)
+    if resolved is None:
+        raise StoreError(f"sweep {reference}: its run {run.run_id} has no artifact {_RESOLVED}; was it deleted?")
+    with _reading(run.run_id, _RESOLVED):
+        sweep = from_resolved(resolved)
     below = tracking.find_runs([run.experiment_id], {tags.SWEEP: sweep.name}, uri=uri)
     trials = {
         one.run_id: one
@@ -70,22 +73,31 @@ def read_sweep_runs(reference: str, *, uri: str) -> SweepRuns:
 
 def with_origin(run: FoundRun, *, uri: str) -> FoundRun:
     """The run of a sweep with its digests and its machine among its tags, where they stood once."""
-    text = tracking.read_text(run.run_id, f"sweep/{tags.ORIGIN_FILE}", uri=uri)
-    return run if text is None else replace(run, tags={**run.tags, **json.loads(text)})
+    origin = tracking.read_json(run.run_id, f"sweep/{tags.ORIGIN_FILE}", dict, uri=uri)
+    if origin is None:
+        return run
+    return replace(run, tags={**run.tags, **{key: value for key, value in origin.items() if isinstance(value, str)}})
 
 
 def _metrics(run_id: str, listed: Sequence[str], *, uri: str) -> dict[str, Metric]:
     """What the study declared of its metrics; nothing where the record is older than that."""
     path = f"sweep/{tags.METRICS_FILE}"
-    text = tracking.read_text(run_id, path, uri=uri) if path in listed else None
-    return {} if text is None else metrics_from_plain(json.loads(text))
+    found = tracking.read_json(run_id, path, dict, uri=uri) if path in listed else None
+    with _reading(run_id, path):
+        return {} if found is None else metrics_from_plain(found)
 
 
 def _growths(run_id: str, listed: Sequence[str], *, uri: str) -> list[Mapping[str, Any]]:
     """What was added to the sweep when."""
     path = f"sweep/{tags.GROWN_FILE}"
-    text = tracking.read_text(run_id, path, uri=uri) if path in listed else None
-    return [] if text is None else json.loads(text)
+    found = (tracking.read_json(run_id, path, list, uri=uri) if path in listed else None) or []
+    with _reading(run_id, path):
+        growth_marks(found)  # what cannot be said is damaged
+    return found
+
+
+def _reading(run_id: str, path: str) -> AbstractContextManager[None]:
+    return reading(f"run {run_id}: artifact {path}", way_out="put it back as it was", error=StoreError)
 
 
 def last_sessions(runs: Sequence[FoundRun]) -> list[FoundRun]:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from rothamsted.cli.screen import Screen
 from rothamsted.inventory.progress import SweepProgress
 from rothamsted.inventory.sweeps import ListedSweep
-from rothamsted.printable import printable
 from rothamsted.wording import estimate, with_basis
 
 BAR = 30  # characters
@@ -61,7 +60,7 @@ def watch(
     with Live(Text(""), console=console, auto_refresh=False) as live:
         for look in itertools.count():
             progress = read()
-            live.update(Text(printable("\n".join(progress_lines(progress)))), refresh=True)
+            live.update(Text("\n".join(progress_lines(progress))), refresh=True)
             if _is_over(progress, look):
                 break
             sleep(LOOK_SECONDS)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from rothamsted import tracking
 from rothamsted.analysis.values import Analysis
+from rothamsted.errors import DataError
+from rothamsted.given_files import json_of, reading
 from rothamsted.reporting.next_steps import NextStep, next_steps
 from rothamsted.tracking import Recorder
 
@@ -52,10 +55,11 @@ def write_published(run_id: str, of: str, whole: Analysis | None, *, uri: str) -
 def read_published(run_id: str, of: str, *, uri: str) -> Published | None:
     """What lies on a sweep's run, published of just this; None: something else, or not all of it is there any more."""
     kept = _kept(run_id, uri)
-    if kept.get("of") != of or any(_digest(run_id, path, uri) != of_file for path, of_file in kept["files"].items()):
-        return None
-    steps = (NextStep(words=step["words"], lines=tuple(step["lines"])) for step in kept["next"])
-    return Published(has_report=REPORT in kept["files"], steps=tuple(steps))
+    with suppress(DataError), reading(PUBLISHED, way_out=""):  # a damaged one is none: the result is published again
+        if kept.get("of") == of and all(_digest(run_id, path, uri) == one for path, one in kept["files"].items()):
+            steps = [NextStep(words=str(step["words"]), lines=tuple(map(str, step["lines"]))) for step in kept["next"]]
+            return Published(has_report=REPORT in kept["files"], steps=tuple(steps))
+    return None
 
 
 def say_page_is_new(recorder: Recorder, run_id: str, *, uri: str, was: str) -> None:
@@ -68,13 +72,16 @@ def say_page_is_new(recorder: Recorder, run_id: str, *, uri: str, was: str) -> N
         was: The page before.
     """
     kept = _kept(run_id, uri)
-    if kept.get("files", {}).get(REPORT) == _hash(was.encode()):
+    if isinstance(kept.get("files"), dict) and kept["files"].get(REPORT) == _hash(was.encode()):
         kept["files"][REPORT] = _digest(run_id, REPORT, uri)
         recorder.log_text(run_id, json.dumps(kept, indent=2) + "\n", PUBLISHED)
 
 
 def _kept(run_id: str, uri: str) -> dict[str, Any]:
-    return json.loads(tracking.read_text(run_id, PUBLISHED, uri=uri) or "{}")
+    text = tracking.read_bytes(run_id, PUBLISHED, uri=uri)
+    with suppress(DataError):
+        return json_of(text or b"{}", dict, source=PUBLISHED, way_out="")
+    return {}
 
 
 def _digest(run_id: str, path: str, uri: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +82,7 @@ def read_recorded(run: FoundRun, *, uri: str) -> Recorded:
         StoreError: the run is no training of ours, has not ended, or its files are gone.
     """
     place = f"reproduce: run {run.run_id} ({run.name})"
-    config = _json(run.run_id, CONFIG_FILE, uri)
+    config = tracking.read_json(run.run_id, CONFIG_FILE, dict, uri=uri)
     outcome = run.tags.get(tags.OUTCOME, "")
     if config is None or not outcome:
         raise StoreError(f"{place}: has no {CONFIG_FILE} with an outcome: it is no training of ours, or still runs")
@@ -91,7 +90,7 @@ def read_recorded(run: FoundRun, *, uri: str) -> Recorded:
         raise StoreError(f"{place}: it {outcome}, so there is no result that could be the same; name another run")
     above = _run_above(run, uri)
     source, folder = (run, "") if above is None else (above, _FOLDERS[above.tags[tags.ROLE]])
-    facts = {**(_json(source.run_id, folder + tags.ORIGIN_FILE, uri) or {})}
+    facts = {**(tracking.read_json(source.run_id, folder + tags.ORIGIN_FILE, dict, uri=uri) or {})}
     is_dirty = facts.get(tags.DIRTY, source.tags.get(tags.DIRTY)) == "true"
     sweep = _sweep_of(above, uri)
     changes = tracking.read_text(source.run_id, folder + tags.CHANGES_FILE, uri=uri) if is_dirty else ""
@@ -107,7 +106,7 @@ def read_recorded(run: FoundRun, *, uri: str) -> Recorded:
         is_dirty=is_dirty,
         changes=changes or "",
         environment=tracking.read_text(source.run_id, folder + tags.ENVIRONMENT_FILE, uri=uri) or "",
-        facts={**facts, **(_json(run.run_id, tags.ORIGIN_FILE, uri) or {})},
+        facts={**facts, **(tracking.read_json(run.run_id, tags.ORIGIN_FILE, dict, uri=uri) or {})},
     )
 
 
@@ -126,7 +125,7 @@ def _sweep_of(run: FoundRun | None, uri: str) -> Sweep | None:
     """The sweep behind a run; of a contest, whose trainings are those of a study, none is needed."""
     if run is None or run.tags[tags.ROLE] != "sweep":
         return None
-    plain = _json(run.run_id, "sweep/resolved.json", uri)
+    plain = tracking.read_json(run.run_id, "sweep/resolved.json", dict, uri=uri)
     if plain is None:
         raise StoreError(f"reproduce: run {run.run_id} ({run.name}): its artifact sweep/resolved.json is gone")
     return from_resolved(plain)
@@ -136,24 +135,6 @@ def points_of(history: Sequence[Measured]) -> dict[tuple[int, str], float]:
     """Measurements as points, the epoch among them."""
     points = {(one.step, name): float(value) for one in history for name, value in one.metrics.items()}
     return points | {(one.step, "epoch"): float(one.epoch) for one in history if one.epoch is not None}
-
-
-def _json(run_id: str, path: str, uri: str) -> dict[str, Any] | None:
-    """An artifact that is a JSON object; None: there is none.
-
-    Raises:
-        StoreError: it is none.
-    """
-    text = tracking.read_text(run_id, path, uri=uri)
-    if text is None:
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise StoreError(f"run {run_id}: its artifact {path} is no JSON ({error})") from None
-    if not isinstance(found, dict):
-        raise StoreError(f"run {run_id}: its artifact {path} is no JSON object")
-    return found
 
 
 def names_of(points: Points) -> Sequence[str]:

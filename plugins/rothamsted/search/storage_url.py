@@ -34,6 +34,8 @@ def parsed_url(url: str) -> sa.engine.URL:
         ) from error
     if "@" in (parsed.host or ""):  # else the rest of a password is said as the name of a host
         raise StoreError(f"storage {shown(parsed)}: has an @ in its password; write %40 for it")
+    if any(sign.isspace() or sign in "[]/" for sign in parsed.host or ""):
+        raise StoreError(f"storage {shown(parsed)}: its host is none; write postgresql+psycopg://user@host/database")
     if "\0" in url:
         raise StoreError(f"storage {shown(parsed)}: holds a NUL, which no file name can; write sqlite:///optuna.db")
     if parsed.drivername not in DRIVERS:
@@ -41,7 +43,8 @@ def parsed_url(url: str) -> sa.engine.URL:
             f"storage {shown(parsed)}: {parsed.drivername} cannot hold a search, SQLite and PostgreSQL can; "
             "write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
         )
-    if is_sqlite_url(parsed) and parsed.database in (None, "", ":memory:"):
+    name = parsed.database or ""
+    if is_sqlite_url(parsed) and (name in ("", ":memory:") or name.startswith("file:")):  # file:… may be in memory
         raise StoreError(f"storage '{url}': names no file, and workers share the storage; write sqlite:///optuna.db")
     return parsed
 

@@ -23,7 +23,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from rothamsted.caps import MOST_DEPTH, MOST_GRID_POINTS, MOST_OF_GRAMMAR
+from rothamsted.caps import MOST_DEPTH, MOST_DIGITS, MOST_GRID_POINTS, MOST_OF_GRAMMAR
 from rothamsted.space.domains import Choice, Domain, DomainError, Range
 from rothamsted.space.space import SpaceError
 from rothamsted.space.values import shortened, unwritable
@@ -130,7 +130,7 @@ def _parse(override: str, example: str = _EXAMPLE) -> tuple[str, Any]:
         raise SpaceError((), f"{shortened(override)} {reason}; write for example {example}")
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except HydraException as error:
+    except (HydraException, ValueError) as error:  # ValueError: of a number of 5,000 digits
         reason = str(error).splitlines()[0]
         raise SpaceError((), f"Hydra cannot read {override!r}: {reason}; write for example {example}") from None
     name = parsed.key_or_group
@@ -166,6 +166,8 @@ def _from_range(value: RangeSweep) -> Domain:
     parts = (value.start, value.stop, value.step)
     if any(isinstance(part, bool) or not isinstance(part, (int, float)) for part in parts):
         raise DomainError("", f"range({','.join(map(str, parts))}) needs numbers; write range(8,33,8)")
+    if any(abs(part) >= 10**MOST_DIGITS for part in parts if isinstance(part, int)):
+        raise DomainError("", f"a range has a number of more than {MOST_DIGITS} digits; write range(8,33,8)")
     start, stop, step = (Decimal(str(part)) for part in parts)
     if not all(part.is_finite() for part in (start, stop, step)) or step <= 0:
         what = f"range({start},{stop},{step})"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from rothamsted.caps import MOST_WORKERS
 from rothamsted.errors import SpecError
 from rothamsted.registries import NameOf
 from rothamsted.spec import field_values
@@ -30,7 +31,7 @@ _READERS: Mapping[Any, str] = {  # what a value is read by -> what it takes
     field_values.read_reduction: "last, best or {mean_of_last: K}",
     field_values.read_over: "mean, median, iqm or {quantile: Q}",
     field_values.read_vary: "a list of fields, or fields with how many numbers each has",
-    field_values.read_workers: "a whole number above 0, or auto",
+    field_values.read_workers: f"a whole number from 1 to {MOST_WORKERS:,}, or auto",
     field_values.read_resume: "auto, true or false",
     field_values.read_sweep_name: "text: letters, digits, '.', '_' and '-'",
     field_values.read_storage: "a database URL",

@@ -14,7 +14,16 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from rothamsted.caps import MOST_BYTES, MOST_REPLICATES, MOST_SECONDS
+from rothamsted.caps import (
+    MOST_BYTES,
+    MOST_DEVICES,
+    MOST_IN_POPULATION,
+    MOST_OF_RESOURCE,
+    MOST_REPLICATES,
+    MOST_SECONDS,
+    MOST_STEPS,
+    MOST_WORKERS,
+)
 from rothamsted.errors import UserError
 from rothamsted.expression import Constraint, Expression
 
@@ -67,6 +76,11 @@ def n_bytes(raw: Any) -> Any:
     return round(min(n, 2.0 * MOST_BYTES))  # the schema refuses it
 
 
+def _is_count(raw: Any, most: int) -> bool:
+    """Whether it is a whole number from 1 to the most."""
+    return isinstance(raw, int) and not isinstance(raw, bool) and 1 <= raw <= most
+
+
 def read_reduction(raw: Any) -> Any:
     """How a curve becomes one number: last, best, or mean:K."""
     k = raw.get("mean_of_last") if isinstance(raw, Mapping) and len(raw) == 1 else None
@@ -74,8 +88,9 @@ def read_reduction(raw: Any) -> Any:
         k = int(found[1])
     if raw in ("last", "best"):
         return raw
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise PydanticCustomError("reduction", "Input should be last, best or {mean_of_last: K} with K above 0")
+    if not _is_count(k, MOST_STEPS):
+        reason = f"Input should be last, best or {{mean_of_last: K}} with K from 1 to {MOST_STEPS}"
+        raise PydanticCustomError("reduction", "{reason}", {"reason": reason})
     return f"mean:{k}"
 
 
@@ -133,15 +148,17 @@ def read_over(raw: Any) -> Any:
 
 def read_workers(raw: Any) -> Any:
     """A number of workers, or auto."""
-    if raw != "auto" and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
-        raise PydanticCustomError("workers", "Input should be a whole number above 0, or auto for one per core")
+    if raw != "auto" and not _is_count(raw, MOST_WORKERS):
+        reason = f"Input should be a whole number from 1 to {MOST_WORKERS}, or auto for one per core"
+        raise PydanticCustomError("workers", "{reason}", {"reason": reason})
     return raw
 
 
 def read_population(raw: Any) -> Any:
     """How many replicates a compiled call trains, or auto."""
-    if raw != "auto" and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
-        raise PydanticCustomError("population", "Input should be a whole number above 0, or auto to measure it")
+    if raw != "auto" and not _is_count(raw, MOST_IN_POPULATION):
+        reason = f"Input should be a whole number from 1 to {MOST_IN_POPULATION}, or auto to measure it"
+        raise PydanticCustomError("population", "{reason}", {"reason": reason})
     return raw
 
 
@@ -149,9 +166,13 @@ def read_devices(raw: Any) -> Any:
     """Which GPUs: auto, none, or a list of numbers."""
     if raw in ("auto", "none"):
         return raw
-    is_list = isinstance(raw, list | tuple) and raw and all(isinstance(n, int) and not isinstance(n, bool) for n in raw)
-    if not is_list or len(set(raw)) != len(raw):
-        raise PydanticCustomError("devices", "Input should be auto, none, or a list of numbers such as [0, 1]")
+    is_list = isinstance(raw, list | tuple) and 0 < len(raw) <= MOST_DEVICES
+    if not is_list or not all(type(n) is int and 0 <= n < MOST_DEVICES for n in raw) or len(set(raw)) != len(raw):
+        raise PydanticCustomError(
+            "devices",
+            "Input should be auto, none, or a list of numbers below {most} such as [0, 1]",
+            {"most": MOST_DEVICES},
+        )
     return tuple(raw)
 
 
@@ -161,10 +182,10 @@ def read_resources(raw: Any) -> Any:
         raise PydanticCustomError("resources", "Input should be a mapping such as {CPU: 1, GPU: 0.25, memory: 4GB}")
     found = {key: n_bytes(value) if key == "memory" else value for key, value in raw.items()}
     for key, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise PydanticCustomError(
-                "resources", "{key}: should be a number above 0, not {value}", {"key": key, "value": repr(value)}
-            )
+        most = math.inf if key == "memory" else MOST_OF_RESOURCE
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most or value == math.inf:
+            to = "" if key == "memory" else f", at most {MOST_OF_RESOURCE}"
+            raise refusal(f"{key}: should be a number above 0{to}, not {value!r}")
         if key in ("CPU", "GPU") and value > 1 and value != int(value):
             raise PydanticCustomError(
                 "resources", "{key}: above 1 only whole numbers, not {value}", {"key": key, "value": value}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rothamsted.caps import MOST_STEPS
 from rothamsted.catalog import PRUNERS
 from rothamsted.registries import UnknownNameError
 from rothamsted.rows import Option, epochs_in
@@ -86,8 +87,9 @@ def _value(document: Document, path: KeyPath, option: Option, value: Any) -> Any
         raise document.error(path, f"must be a {_KINDS[option.kind]}{unit}, not {value!r}")
     if option.low is not None and value < option.low:
         raise document.error(path, f"must be {option.low:g} or more, not {value!r}")
-    if option.high is not None and value > option.high:
-        raise document.error(path, f"must be at most {option.high:g}, not {value!r}")
+    high = MOST_STEPS if option.high is None and option.kind == "int" else option.high
+    if high is not None and value > high:
+        raise document.error(path, f"must be at most {high:g}, not {value!r}")
     return value if option.kind == "int" else float(value)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rothamsted.caps import MOST_TRIED
+from rothamsted.caps import MOST_LOCAL_WORKERS, MOST_TRIED
 from rothamsted.catalog import SAMPLERS
 from rothamsted.errors import UserError
 from rothamsted.spec.document import Document, KeyPath
@@ -64,6 +64,9 @@ def _check_executor(sweep: Sweep, document: Document) -> None:
                 f"is for a cluster, and execution.executor is {execution.executor}; give executor: ray, or remove it"
             )
             raise document.error(("execution", key), reason)
+    if execution.executor == "local" and execution.workers != "auto" and execution.workers > MOST_LOCAL_WORKERS:
+        reason = f"of processes of one machine at most {MOST_LOCAL_WORKERS}, not {execution.workers}"
+        raise document.error(("execution", "workers"), f"{reason}; give fewer, or execution.executor: ray")
     if execution.checkpoints == "artifacts" and execution.checkpoint_dir != Execution().checkpoint_dir:
         reason = "is for checkpoints in a folder, and execution.checkpoints is artifacts; remove one of the two"
         raise document.error(("execution", "checkpoint_dir"), reason)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from rothamsted.caps import MOST_REPLICATES
+from rothamsted.caps import MOST_CONDITIONS, MOST_REPLICATES
 from rothamsted.catalog import CORRECTIONS, EXECUTORS, INTERVALS, TESTS
 from rothamsted.registries import NameOf
 from rothamsted.spec.field_values import (
@@ -20,6 +20,7 @@ from rothamsted.spec.field_values import (
     Seconds,
     Seed,
     Text,
+    at_most,
     read_devices,
     read_population,
     read_resources,
@@ -67,7 +68,9 @@ class Replicates(BaseModel):
     model_config = CONFIG
 
     count: Annotated[int, Field(ge=1, le=MOST_REPLICATES)] | None = None
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, strict=False)] | None = None
+    seeds: Annotated[tuple[Seed, ...], at_most(MOST_REPLICATES, "seeds"), Field(min_length=1, strict=False)] | None = (
+        None
+    )
     first_seed: Seed | None = None
     racing: Racing | None = None
     vary: Annotated[tuple[str, ...] | dict[str, int] | None, BeforeValidator(read_vary)] = None
@@ -125,7 +128,7 @@ class Stage(BaseModel):
 
     model_config = CONFIG
 
-    keep: Annotated[int, Field(ge=1)] | None = None
+    keep: Annotated[int, Field(ge=1, le=MOST_CONDITIONS)] | None = None
     by: Literal["mean", "interval"] = "mean"
     parameters: dict[str, Any] = Field(default_factory=dict)
     replicates: Replicates | None = None
@@ -146,7 +149,9 @@ class Confirm(BaseModel):
 
     keep: Annotated[int, Field(ge=1, le=1_000)] = 1
     replicates: Annotated[int, Field(ge=2, le=MOST_REPLICATES)] | None = None
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=2, strict=False)] | None = None
+    seeds: Annotated[tuple[Seed, ...], at_most(MOST_REPLICATES, "seeds"), Field(min_length=2, strict=False)] | None = (
+        None
+    )
     first_seed: Seed | None = None
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from rothamsted.caps import MOST_STEPS
 from rothamsted.catalog import PRUNERS, SAMPLERS
 from rothamsted.expression import Expression
 from rothamsted.registries import NameOf
@@ -135,7 +136,7 @@ class EarlyStopping(BaseModel):
 
     model_config = CONFIG
 
-    patience: Annotated[int, Field(ge=1)]
+    patience: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     min_delta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     metric: Text | None = None
     direction: Literal["minimize", "maximize"] | None = None

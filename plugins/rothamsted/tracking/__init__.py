@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the same for type checkers
         list_files,
         list_folders,
         read_bytes,
+        read_json,
         read_text,
         write_bytes,
     )
@@ -61,6 +62,7 @@ __all__ = [
     "read_bytes",
     "read_curves",
     "read_history",
+    "read_json",
     "read_text",
     "run_link",
     "run_path",
@@ -98,6 +100,7 @@ _HOMES = {
     "read_curves": "curve_reader",
     "read_history": "reader",
     "read_bytes": "run_files",
+    "read_json": "run_files",
     "read_text": "run_files",
     "run_link": "address",
     "run_path": "address",

@@ -18,6 +18,9 @@ from rothamsted.masking import masked, without_secrets
 
 DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
 UI_URL = "MLFLOW_UI_URL"  # environment: where the user's MLflow UI is, with host and port
+_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mssql")
+_KINDS = ("", "file", "http", "https", "databricks", *_DATABASES)
+_SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/NAME, http://HOST:PORT or https://HOST"
 TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3.17 opens its pages for GenAI unless it is told otherwise
 
 
@@ -92,18 +95,61 @@ def _listening() -> str:
     return "".join([*options, *([f" --port {port}"] if port not in (None, 5000) else [])])
 
 
+def check_address(uri: str) -> str:
+    """Look at a tracking URI itself, and at nothing that it leads to.
+
+    Returns:
+        The kind of store: its scheme, without a driver; empty for a folder.
+
+    Raises:
+        StoreError: it is no address, or of no kind of store.
+
+    Example:
+        >>> check_address("postgresql+psycopg://lab@db:5432/mlflow")
+        'postgresql'
+    """
+    place = f"tracking URI {masked(uri)}"
+    try:
+        found = urlsplit(uri)
+        kind = "databricks" if uri == "databricks" else found.scheme.partition("+")[0]
+        host = found.hostname
+        _ = _of_database(uri) if kind in _DATABASES else found.port if kind in ("http", "https") else None
+    except ValueError as error:  # of a host in brackets, or a port that is no number
+        raise StoreError(f"{place}: is no address ({error}); write {_SCHEMES}") from error
+    if kind not in _KINDS:
+        raise StoreError(f"{place}: {kind!r} is no kind of store; use {_SCHEMES}")
+    if not uri.isprintable() or (kind in ("http", "https") and (not host or " " in host)):
+        raise StoreError(f"{place}: names no host, or holds what no address does; write {_SCHEMES}")
+    if kind == "sqlite" and _of_database(uri) is None:
+        raise StoreError(f"{place}: a database in memory is lost at the end; use sqlite:///PATH")
+    return kind
+
+
 def sqlite_path(uri: str) -> Path | None:
     """Return the file of a SQLite URI; None for another kind of store and for a database in memory."""
     if not uri.startswith("sqlite"):
         return None
+    try:
+        name = _of_database(uri)
+    except ValueError as error:
+        raise StoreError(f"{uri}: is not a URI of a database; write sqlite:///PATH") from error
+    return None if name is None else Path(name)
+
+
+def _of_database(uri: str) -> str | None:
+    """The name of the database in its address; None where it has none, or one in memory.
+
+    Raises:
+        ValueError: it is no address of a database.
+    """
     from sqlalchemy.engine import make_url  # a quarter of a second, which a wrong name need not wait for
     from sqlalchemy.exc import ArgumentError
 
     try:
         name = make_url(uri).database
-    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
-        raise StoreError(f"{uri}: is not a URI of a database; write sqlite:///PATH") from error
-    return Path(name) if name and name != ":memory:" else None
+    except ArgumentError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    return name if name and name != ":memory:" else None
 
 
 def absolute_uri(uri: str, folder: Path | None = None) -> str:

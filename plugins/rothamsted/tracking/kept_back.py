@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rothamsted.errors import StoreError
+from rothamsted.given_files import reading
 from rothamsted.records import DatasetUsed, MetricPoint, RunStatus
 from rothamsted.tracking.batch import Batch, Fence, RunOpening, Waiting, Writer
 from rothamsted.tracking.failures import StoreAwayError
@@ -141,7 +142,7 @@ class KeptBack:
         """The files of other processes, the oldest first."""
         if not self.folder.is_dir():
             return []
-        return sorted(p for p in self.folder.glob(f"{self._of_server}-*.jsonl") if p != self.path)
+        return sorted(p for p in self.folder.glob(f"{self._of_server}-*.jsonl") if p != self.path and p.is_file())
 
     def _opened(self) -> IO[str]:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -173,12 +174,14 @@ def _plain(batch: Batch, fence: Fence) -> dict[str, Any]:
 
 def _lines(path: Path) -> Iterator[tuple[Batch, Fence]]:
     """The batches of a file; a last line that its process did not finish was never promised."""
-    with path.open() as file:
+    with path.open("rb") as file:
         for line in file:
-            if line.endswith("\n"):
-                plain = json.loads(line)
-                runs = {run_id: _waiting(one) for run_id, one in plain["runs"].items()}
-                yield Batch(runs), Fence(tokens=plain["tokens"], new=frozenset(plain["new"]))
+            if line.endswith(b"\n"):
+                with reading(path, way_out="what waited in it cannot be delivered", error=StoreError):
+                    plain = json.loads(line)
+                    runs = {run_id: _waiting(one) for run_id, one in plain["runs"].items()}
+                    read = Batch(runs), Fence(tokens=plain["tokens"], new=frozenset(plain["new"]))
+                yield read
 
 
 def _waiting(plain: dict[str, Any]) -> Waiting:

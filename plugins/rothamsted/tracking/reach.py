@@ -19,13 +19,12 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from rothamsted.errors import StoreError
 from rothamsted.given_files import reading
 from rothamsted.masking import masked
-from rothamsted.tracking.address import sqlite_path
+from rothamsted.tracking.address import check_address, sqlite_path
 from rothamsted.tracking.failures import StoreAwayError, last_cause, one_line
 from rothamsted.tracking.sql.schema import ANY_EXPERIMENT, complaint, is_cut_off, read_revision
 
 _TIMEOUT_SECONDS = 5  # for a connection, and for a database
 _SLOW_SECONDS = 12  # a server that takes the call and is slow is given this time to answer
-_SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/NAME, http://HOST:PORT or https://HOST"
 
 
 def check_reachable(uri: str) -> None:
@@ -36,27 +35,19 @@ def check_reachable(uri: str) -> None:
     Checked are: for SQLite the folder, the file, and whether it is MLflow's; for PostgreSQL a connection and
     the same; for a server an answer to a search. MySQL and SQL Server are taken at their scheme.
     """
-    try:
-        scheme = urlparse(uri).scheme.lower()
-    except ValueError as error:  # of a host in brackets
-        raise StoreError(f"tracking URI {masked(uri)}: is no address ({error}); write {_SCHEMES}") from error
-    kind = scheme.split("+")[0]
+    kind = check_address(uri)
     if kind == "sqlite":
         _check_sqlite(uri)
     elif kind in ("postgresql", "postgres"):
         _check_postgresql(uri)
-    elif scheme in ("http", "https"):
+    elif kind in ("http", "https"):
         _check_server(uri)
-    elif scheme in ("", "file"):
+    elif kind in ("", "file"):
         _check_files(uri)
-    elif kind not in ("mysql", "mssql", "databricks"):
-        raise StoreError(f"tracking URI {masked(uri)}: {scheme!r} is no kind of store; use {_SCHEMES}")
 
 
 def _check_sqlite(uri: str) -> None:
-    path = sqlite_path(uri)
-    if path is None:
-        raise StoreError(f"tracking URI {uri}: a database in memory is lost at the end; use sqlite:///PATH")
+    path = Path(str(sqlite_path(uri)))
     _check_folder(uri, path.absolute().parent)
     with reading(f"tracking URI {uri}", way_out="name another file", error=StoreError):
         is_there = path.exists()  # raises where its name is too long, or links go in a circle

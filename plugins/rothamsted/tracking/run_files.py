@@ -6,6 +6,7 @@ folder of this machine is written and read here, as MLflow writes it; MLflow its
 
 from __future__ import annotations
 
+import errno
 import json
 import posixpath
 import shutil
@@ -15,13 +16,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from rothamsted.errors import StoreError
+from rothamsted.given_files import MOST_BYTES, json_of, reading
 from rothamsted.masking import masked
 from rothamsted.tracking.batch import Batch, Writer
 from rothamsted.tracking.failures import is_of_mlflow, is_of_requests, one_line, store_error
@@ -29,6 +31,8 @@ from rothamsted.tracking.retrying import Retrying, usual_patience
 from rothamsted.tracking.sql.runs import artifact_uri
 from rothamsted.tracking.sql.schema import client_of, is_empty, why_not_sql
 
+T = TypeVar("T")
+_MEND = "put it back as it was"
 TABLES_TAG = "mlflow.loggedArtifacts"  # where MLflow's UI looks for tables
 
 
@@ -83,16 +87,41 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def with_table(listed: str | None, path: str) -> str | None:
     """Return the tag `TABLES_TAG` of a run with a table listed in it."""
-    tables = json.loads(listed or "[]")
-    if any(entry.get("path") == path for entry in tables):
-        return listed
+    way_out = f"delete the tag {TABLES_TAG} of the run"
+    with reading(f"tag {TABLES_TAG}", way_out=way_out, error=StoreError):
+        tables = json_of(listed or "[]", list, source=f"tag {TABLES_TAG}", way_out=way_out, error=StoreError)
+        if any(entry.get("path") == path for entry in tables):
+            return listed
     return json.dumps([*tables, {"path": path, "type": "table"}])
 
 
 def read_text(run_id: str, path: str, *, uri: str) -> str | None:
-    """Return a text artifact of a run; None where there is none under this path."""
-    found = read_bytes(run_id, path, uri=uri)
-    return None if found is None else found.decode("utf-8")
+    """Return a text artifact of a run; None where there is none under this path.
+
+    Raises:
+        StoreError: it cannot be read, has more than MOST_BYTES, or is no UTF-8.
+    """
+    found = _waiting(uri).until_done(lambda: _read(run_id, path, uri, most=MOST_BYTES))
+    with reading(f"run {run_id}: artifact {path}", way_out=_MEND, error=StoreError):
+        return None if found is None else found.decode("utf-8")
+
+
+def read_json(run_id: str, path: str, kind: type[T], *, uri: str) -> T | None:
+    """Return the value of a JSON artifact of a run; None where there is none under this path.
+
+    Args:
+        run_id: Of the run.
+        path: Of the artifact.
+        kind: `dict` or `list`, which the value must be.
+        uri: Tracking URI.
+
+    Raises:
+        StoreError: it cannot be read, or is no JSON of this kind.
+    """
+    text = read_text(run_id, path, uri=uri)
+    if text is None:
+        return None
+    return json_of(text, kind, source=f"run {run_id}: artifact {path}", way_out=_MEND, error=StoreError)
 
 
 def read_bytes(run_id: str, path: str, *, uri: str) -> bytes | None:
@@ -100,20 +129,26 @@ def read_bytes(run_id: str, path: str, *, uri: str) -> bytes | None:
     return _waiting(uri).until_done(lambda: _read(run_id, path, uri))
 
 
-def _read(run_id: str, path: str, uri: str) -> bytes | None:
+def _read(run_id: str, path: str, uri: str, *, most: int | None = None) -> bytes | None:
     try:
         place = _place(run_id, uri)
         near = _near(place, path)
         if near is not None:
-            return near.read_bytes() if near.is_file() else None
+            return _bytes_of(near, most) if near.is_file() else None
         client = client_of(uri)
         names = {item.path for item in client.list_artifacts(run_id, str(Path(path).parent).lstrip(".") or None)}
         if path not in names:
             return None
         with tempfile.TemporaryDirectory() as folder:
-            return Path(client.download_artifacts(run_id, path, folder)).read_bytes()
+            return _bytes_of(Path(client.download_artifacts(run_id, path, folder)), most)
     except Exception as error:
         raise _refused(f"run {run_id}: cannot read artifact {path!r}", error) from error
+
+
+def _bytes_of(path: Path, most: int | None) -> bytes:
+    if most is not None and path.stat().st_size > most:
+        raise OSError(errno.EFBIG, f"it has more than {most} bytes")
+    return path.read_bytes()
 
 
 def list_files(run_id: str, folder: str, *, uri: str) -> list[str]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from projects.emnist_mlp.data.config import DataConfig, data_folder
 from projects.emnist_mlp.data.dataset import BALANCED_CLASSES, SIDE, Rows, Source
 from projects.emnist_mlp.data.idx_rows import checked_rows, find_idx, read_rows
 from projects.files.archive import open_zip, read_member
 from projects.files.download import download, write_atomically
+from projects.files.matlab import read_matlab
 from projects.files.problem import DataProblem
 from projects.files.reading import (
     given_path,
@@ -22,9 +21,7 @@ from projects.files.reading import (
     is_same,
     is_there,
     listed,
-    open_file,
     read_bytes,
-    reading,
 )
 
 URL = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
@@ -75,17 +72,11 @@ def _stem(folder: Path) -> str | None:
 
 def _read_mat(path: Path) -> Source:
     """The published Matlab layout: dataset.train.images (n, 784), dataset.train.labels (n, 1), and of test."""
-    from scipy.io import loadmat
-
-    with reading(path, way_out=f"it has dataset.train.images; {WAY_OUT}"):
-        with open_file(path, way_out=WAY_OUT) as file:
-            parts = loadmat(file, simplify_cells=True)["dataset"]
-        arrays = {
-            (part, kind): np.asarray(parts[part][kind]) for part in ("train", "test") for kind in ("images", "labels")
-        }
+    names = [f"dataset.{part}.{kind}" for part in ("train", "test") for kind in ("images", "labels")]
+    arrays = read_matlab(path, names, way_out=WAY_OUT)
 
     def rows(part: str) -> Rows:
-        images, labels = arrays[part, "images"], arrays[part, "labels"]
+        images, labels = arrays[f"dataset.{part}.images"], arrays[f"dataset.{part}.labels"]
         if images.ndim == 2 and images.shape[1] == SIDE * SIDE:
             images = images.reshape(-1, SIDE, SIDE)
         places = (f"{path}: dataset.{part}.images", f"{path}: dataset.{part}.labels")

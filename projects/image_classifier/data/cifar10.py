@@ -8,15 +8,15 @@ each by rows); Python files are pickled dictionaries with `data` (10000, 3072) a
 from __future__ import annotations
 
 import io
-import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from projects.files.archive import read_tar
 from projects.files.download import download, write_atomically
+from projects.files.pickled import read_pickle
+from projects.files.pickled_arrays import ARRAYS, array_of
 from projects.files.problem import DataProblem
 from projects.files.reading import given_path, is_folder, is_there, listed, read_bytes, reading
 from projects.files.values import class_numbers
@@ -129,29 +129,14 @@ def _parse_binary(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _parse_python(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
     with reading(path, way_out="get the file again"):
-        batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
-        pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"])
+        batch = read_pickle(io.BytesIO(data), ARRAYS)
+        pixels, labels = array_of(batch[b"data"]), array_of(batch[b"labels"])
     if pixels.dtype != np.uint8 or labels.ndim != 1 or pixels.shape != (len(labels), N_BYTES):
         raise DataProblem(
             f"{path}: has {pixels.dtype}{list(pixels.shape)} pixels for labels of shape {labels.shape}, CIFAR-10 has "
             f"uint8 rows of {N_BYTES}; get the file again"
         )
     return pixels, labels
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Reads pickles of containers, numbers, bytes and arrays; a pickle that asks for anything else is refused."""
-
-    ALLOWED = frozenset(
-        (module, name)
-        for package in ("numpy.core", "numpy._core")
-        for module, name in ((f"{package}.multiarray", "_reconstruct"), (f"{package}.multiarray", "scalar"))
-    ) | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        if (module_name, global_name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}, which no batch of images needs")
-        return super().find_class(module_name.replace("numpy.core", "numpy._core"), global_name)
 
 
 def _scaled(part: Part, side: int) -> Part:

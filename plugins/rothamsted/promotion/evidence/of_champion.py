@@ -18,6 +18,7 @@ from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence
 from rothamsted.tracking.registry.found import FoundModel, FoundVersion
 from rothamsted.tracking.registry.registered import ModelRegistry
+from rothamsted.yaml_text import load_json
 
 KEY = "rothamsted.evidence.key"  # SHA-256 of the run ids that it rests on: no two versions share it
 DIGEST = "rothamsted.evidence.digest"  # SHA-256 of their numbers
@@ -152,7 +153,7 @@ def check_unaltered(evidence: Evidence, version: FoundVersion) -> None:
 def said_of_rollback(text: str) -> str:
     """Return what the tag ROLLED_BACK says, in words; as it is where somebody else wrote it."""
     try:
-        said = json.loads(text)
+        said = load_json(text)
         return f"{said['at']}, to version {said['to_version']}: {said['reason']}"
     except (ValueError, TypeError, KeyError):
         return text

@@ -5,7 +5,6 @@ beside it among the artifacts of its sweep's run."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from rothamsted.promotion.judge.looks import EarlierPairs, Look, plan_look
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.promotion.types import Evidence
 from rothamsted.tracking.registry.found import FoundVersion
+from rothamsted.yaml_text import load_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +66,10 @@ def _is_of(evidence: Evidence, version: FoundVersion) -> bool:
     if version.tags.get(KEY) == evidence_key(evidence):
         return True
     try:
-        known = json.loads(version.tags.get(EVIDENCE, "{}"))
+        known = load_json(version.tags.get(EVIDENCE, "{}"))
     except ValueError:
+        return False
+    if not isinstance(known, dict):
         return False
     fields = ("study", "config", "code_digest", "data_digest")
     return evidence.code_digest != "" and all(known.get(name) == getattr(evidence, name) for name in fields)
@@ -77,9 +79,9 @@ def _pairs(earlier: EarlierVerdict, *, uri: str) -> EarlierPairs | None:
     """The pairs of an earlier look; None where they are not on record: it then counts as a look, and adds nothing."""
     version, verdict = earlier.version, earlier.verdict
     try:
-        run_id = json.loads(version.tags[EVIDENCE])["sweep_run_id"]
+        run_id = load_json(version.tags[EVIDENCE])["sweep_run_id"]
         path = artifact_path(version.model, version.version, verdict.number)
-        content = json.loads(tracking.read_text(run_id, path, uri=uri) or "null")
+        content = load_json(tracking.read_text(run_id, path, uri=uri) or "null")
         challenger, champion = (_by_seed(content[f"{who}_compared"]["runs"]) for who in ("challenger", "champion"))
     except (ValueError, TypeError, KeyError):
         return None

@@ -21,6 +21,7 @@ from rothamsted.analysis.read_confirmed_metrics import CONFIRMED_METRICS, read_c
 from rothamsted.analysis.read_sweep import SweepRuns, read_sweep_runs, values_of_trial
 from rothamsted.analysis.typed import label
 from rothamsted.errors import PromotionError
+from rothamsted.given_files import reading
 from rothamsted.promotion.judge.applies import check_sweep
 from rothamsted.promotion.judge.limits import metrics_of
 from rothamsted.promotion.judge.policy import Policy
@@ -164,19 +165,22 @@ def _check_results(found: SweepRuns, replicates: Sequence[FoundRun], *, uri: str
     if text is None:
         return  # a session that was killed before its end writes none; the other checks still look at its runs
     runs = {run.run_id: run for run in replicates}
-    for row in csv.DictReader(io.StringIO(text)):
-        run = runs.get(row["run_id"])
-        place = f"sweep {found.sweep.name}: run {row['run_id']} of its confirmation"
+    place = f"run {found.run.run_id}: artifact {RESULTS}"
+    with reading(place, way_out="give the sweep's command again", error=PromotionError):
+        rows = [(row["run_id"], row["outcome"], row["objective"]) for row in csv.DictReader(io.StringIO(text))]
+        stated = [(run_id, outcome, float(number) if number else math.nan) for run_id, outcome, number in rows]
+    for run_id, outcome, stood in stated:
+        run = runs.get(run_id)
+        place = f"sweep {found.sweep.name}: run {run_id} of its confirmation"
         if run is None:
             raise PromotionError(f"{place} was deleted or replaced; restore it, or give the sweep's command again")
         one = evidence_run(run)
-        stood = float(row["objective"]) if row["objective"] else math.nan
-        was = row["outcome"]
+        was = outcome
         if was == Outcome.FINISHED and one.outcome == Outcome.DIVERGED and not math.isfinite(stood):
             was, stood = Outcome.DIVERGED.value, math.nan  # written by an older version
         if one.outcome != was or not _is_equal(one.objective, stood):
             raise PromotionError(
-                f"{place} was altered: {one.outcome} with {one.objective!r} now, {row['outcome']} with {stood!r} when "
+                f"{place} was altered: {one.outcome} with {one.objective!r} now, {outcome} with {stood!r} when "
                 f"the sweep ended ({RESULTS})"
             )
 

@@ -13,6 +13,7 @@ from rothamsted.errors import StoreError
 from rothamsted.promotion.types import Decision, Verdict
 from rothamsted.tracking.registry.found import FoundVersion
 from rothamsted.wording import estimate, level_percent, probability
+from rothamsted.yaml_text import load_json
 
 PREFIX = "rothamsted.judged."
 
@@ -42,7 +43,7 @@ def read_verdicts(version: FoundVersion) -> list[RecordedVerdict]:
     found = []
     for key in sorted(key for key in version.tags if key.startswith(PREFIX)):
         try:
-            values = json.loads(version.tags[key])
+            values = load_json(version.tags[key])
             values |= {"reasons": tuple(values["reasons"]), "seeds": tuple(values["seeds"])}
             found.append(RecordedVerdict(number=int(key.removeprefix(PREFIX)), **values))
         except (ValueError, TypeError, KeyError) as error:

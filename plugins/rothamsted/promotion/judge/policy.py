@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
+from rothamsted.caps import MOST_CONSTRAINTS
 from rothamsted.catalog import CORRECTIONS, RULES, TESTS
 from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.limits import parse_constraint
@@ -141,7 +142,7 @@ class Policy(BaseModel):
     kind: Annotated[str, RULE_NAMES] = "superiority"
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     correction: Annotated[str, CORRECTION_NAMES] = "holm"
-    constraints: Annotated[tuple[ConstraintText, ...], Field(strict=False)] = ()
+    constraints: Annotated[tuple[ConstraintText, ...], Field(max_length=MOST_CONSTRAINTS, strict=False)] = ()
     aliases: Aliases = Aliases()
     representative: Literal["median"] = "median"
     same_data: Literal["digest", "none"] = "digest"

@@ -11,6 +11,7 @@ from typing import Literal
 
 from rothamsted.errors import StoreError
 from rothamsted.tracking.registry.found import MAX_MODEL_TAG_LENGTH
+from rothamsted.yaml_text import load_json
 
 PREFIX = "rothamsted.change."
 MAX_REASON_LENGTH = 1_000  # characters; the rest of an entry is short, and a tag holds 5,000
@@ -46,7 +47,7 @@ def read_changes(model_tags: Mapping[str, str], *, alias: str | None = None) -> 
     entries = []
     for key in sorted(key for key in model_tags if key.startswith(PREFIX)):
         try:
-            entries.append(ChampionChange(number=int(key.removeprefix(PREFIX)), **json.loads(model_tags[key])))
+            entries.append(ChampionChange(number=int(key.removeprefix(PREFIX)), **load_json(model_tags[key])))
         except (ValueError, TypeError) as error:
             raise StoreError(f"tag {key} of the registered model is no entry of ours: {error}; remove it") from None
     return [entry for entry in entries if alias is None or entry.alias == alias]

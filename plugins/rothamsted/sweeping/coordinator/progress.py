@@ -147,21 +147,21 @@ class Progress:
     def tick(self) -> None:
         """Print the plain line when it is due."""
         if self._cell is not None:
-            self._cell.write(str(self._line()))
+            self._cell.write(printable(str(self._line())))
         elif self._live is None and self.clock() - self._printed >= PLAIN_SECONDS:
             self._printed = self.clock()
             self.console.print(self._line(), soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Print a line above the live block."""
-        self.console.print(Text(printable(text)), soft_wrap=True)
+        self.console.print(Text(text), soft_wrap=True)
 
     def close(self) -> None:
         """End the live block and leave its last state on the screen."""
         if self._live is not None:
             self._live.stop()
         elif self._cell is not None:
-            self._cell.write(str(self._line()), is_last=True)
+            self._cell.write(printable(str(self._line())), is_last=True)
         else:
             self.console.print(self._line(), soft_wrap=True)
 
@@ -192,7 +192,7 @@ class Progress:
             parts.append("confirming on fresh seeds")
         elif self.race is not None:
             parts.append(_race(self.race))
-        return Text(printable("\n  ".join([" | ".join(parts), *self._best_line()])))
+        return Text("\n  ".join([" | ".join(parts), *self._best_line()]))
 
     def _best_line(self) -> list[str]:
         if self.best is None or not self.names_best:

@@ -15,6 +15,7 @@ from rothamsted.analysis.replicates_words import apart_words, replicates_words, 
 from rothamsted.analysis.sweep_record import exhausted_text
 from rothamsted.catalog import SAMPLERS
 from rothamsted.foreign.command_line import CommandLine
+from rothamsted.search.storage_url import parsed_url
 from rothamsted.space import domain_words, unplaced
 from rothamsted.spec import Plan, Sweep, n_workers, plan
 from rothamsted.spec.schema import Objective
@@ -26,14 +27,17 @@ from rothamsted.sweeping.foreign_study import ForeignStudy, warnings_of
 from rothamsted.sweeping.open.asked import ask_target
 from rothamsted.sweeping.open.estimate import MOST_SECONDS, middle_of, tried
 from rothamsted.sweeping.open.warm_start import known_from
+from rothamsted.tracking.address import check_address, tracking_uri
 
 
 def print_plan(sweep: Sweep, study: Study | ForeignStudy, *, console: Console, is_timed: bool = True) -> None:
     """Validate a sweep against its study and data, then print conditions, replicates, runs and time.
 
     Raises:
-        UserError: as `open_sweep` would.
+        UserError: as `open_sweep` would; databases are not asked, their addresses are looked at.
     """
+    check_address(tracking_uri())
+    parsed_url(sweep.storage)
     digest, _ = ask_target(sweep, study)
     size = plan(sweep)
     rows = {

@@ -21,6 +21,7 @@ from rothamsted.tracking.registry.registered import ModelRegistry
 from rothamsted.tracking.sql.models import hold_model, model_tag, put_model_tag, remove_model_tag
 from rothamsted.tracking.sql.schema import why_not_sql
 from rothamsted.tracking.sql.store import begin, prepare_connection, sql_engine
+from rothamsted.yaml_text import load_json
 
 LOCK_TAG = "rothamsted.lock"
 LEASE_SECONDS = 120.0  # writing a verdict takes one to three; clocks of machines may differ by less than this
@@ -162,7 +163,7 @@ def _other_holder(text: str | None, lock: Lock, is_alive: Callable[[str], bool])
     if holder == lock.holder:
         return None
     try:
-        is_over = json.loads(text)["until_ms"] < time.time_ns() // 1_000_000
+        is_over = load_json(text)["until_ms"] < time.time_ns() // 1_000_000
     except (ValueError, TypeError, KeyError):
         is_over = False  # not ours: somebody has to look at it
     return None if is_over or not is_alive(holder) else holder
@@ -170,6 +171,6 @@ def _other_holder(text: str | None, lock: Lock, is_alive: Callable[[str], bool])
 
 def _holder_in(text: str | None) -> str:
     try:
-        return str(json.loads(text or "")["holder"])
+        return str(load_json(text or "")["holder"])
     except (ValueError, TypeError, KeyError):
         return f"somebody ({text!r})"

@@ -19,6 +19,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from mlflow.utils.validation import _validate_model_name
 
 from rothamsted.errors import StoreError
+from rothamsted.given_files import json_of
 from rothamsted.masking import masked
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
 from rothamsted.tracking.failures import one_line
@@ -156,7 +157,9 @@ class ModelRegistry:
         entry = {"name": version.model, "version": int(version.version)}
 
         def write() -> None:
-            known = json.loads(self._client.get_logged_model(logged_id).tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
+            listed = self._client.get_logged_model(logged_id).tags.get(MLFLOW_MODEL_VERSIONS, "[]")
+            place = f"logged model {logged_id}: tag {MLFLOW_MODEL_VERSIONS}"
+            known = json_of(listed, list, source=place, way_out="delete the tag", error=StoreError)
             if entry not in known:
                 self._client.set_logged_model_tags(logged_id, {MLFLOW_MODEL_VERSIONS: json.dumps([*known, entry])})
 
