@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.ahead import make_ready, rehearse
 from rothamsted.publish.console import say_where, sayer, show, show_report
+from rothamsted.publish.experiment_log.write import log_sweep
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.publish.published import read_published, write_published
 from rothamsted.records import RunStatus
@@ -29,13 +30,14 @@ from rothamsted.reporting.next_steps import next_steps
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep, n_workers, plan
 from rothamsted.studies import Study
+from rothamsted.studies.defaults import defaults_of
 from rothamsted.sweeping.coordinator.coordinator import Coordinator
 from rothamsted.sweeping.coordinator.job import job_of
 from rothamsted.sweeping.coordinator.meanwhile import Meanwhile
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.over import digest_of, is_tried_again, open_over
 from rothamsted.sweeping.open.start import open_passed, open_sweep
-from rothamsted.sweeping.opened import Opened, Place
+from rothamsted.sweeping.opened import Opened, Place, log_path
 from rothamsted.sweeping.phases import follow_up
 from rothamsted.sweeping.phases.follow_up import StageToRun
 from rothamsted.unsaved import is_unsaved
@@ -72,6 +74,7 @@ def run(
         if result is not None and (following is None or follow_up.is_late(following, until, say)):
             break
         stage = following or stage
+    _log(sweep, result, study, place, say=say)
     return with_decision(result, policy, place, work=partial(work, executor=executor, console=console), say=say)
 
 
@@ -130,6 +133,23 @@ def work(
         follow_up.forget(opened)
         opened.lease.leave("over")
     return result
+
+
+def _log(
+    sweep: Sweep, result: SessionResult, study: Study | ForeignStudy, place: Place, *, say: Callable[[str], None]
+) -> None:
+    """Write a finished sweep into the experiment log that its file names; one that cannot be written is a warning."""
+    if sweep.log is None or not result.is_complete or result.exit_status or is_unsaved(sweep.storage):
+        return
+    fixed, ranking = result.sweep.stage_parameters(0), result.analysis.ranking
+    best = {c.number: c.values for c in result.analysis.dataset.conditions}.get(ranking[0], {}) if ranking else {}
+    defaults = defaults_of(study.config, {**fixed, **best}) if isinstance(study, Study) else None
+    path = log_path(sweep.log, place)
+    try:
+        has_changed = log_sweep(path, result.analysis.dataset, uri=place.tracking_uri, fixed=fixed, defaults=defaults)
+        say(f"experiment log: {path}" if has_changed else "")
+    except UserError as error:
+        say(f"warning: {error}; the sweep and its result are safe: rothamsted experiment_log {result.sweep.name}")
 
 
 def _meanwhile(opened: Opened) -> Meanwhile:

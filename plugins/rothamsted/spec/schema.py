@@ -20,6 +20,7 @@ from rothamsted.spec.field_values import (
     CONFIRM_SUFFIX,
     MAX_SEED,
     ConstraintText,
+    Log,
     Name,
     Seconds,
     Seed,
@@ -118,6 +119,7 @@ class Sweep(BaseModel):
         models: whose trained models are logged; None: not said, which is `confirmed`, and a study without models
             is no mistake then.
         promote: policy file by which the confirmed winner is judged when the sweep is finished.
+        log: Markdown file into which a finished sweep writes its section of the experiment log; None: none.
         execution: where and how the work runs.
         statistics: how uncertainty is stated.
         experiment: of MLflow, where the runs go; None: by MLflow's own rules.
@@ -161,6 +163,7 @@ class Sweep(BaseModel):
     confirm: Confirm | None = None
     models: Literal["confirmed", "best", "all", "none"] | None = None
     promote: Text | None = None
+    log: Log | None = None
     execution: Execution = Execution()
     statistics: Statistics = Statistics()
     experiment: Text | None = None
