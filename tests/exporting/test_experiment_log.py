@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import rothamsted as rt
 from rothamsted.analysis.analyze import QUICK, Settings, analyze
 from rothamsted.analysis.values import Dataset
 from rothamsted.cli.main import main
@@ -47,7 +48,7 @@ def test_a_section_has_hypothesis_differences_result_and_links() -> None:
     assert "- `name`: `sgd` → `adam`\n- `lr`: `0.1` → `0.5`\n" in text
     assert "width" not in text  # it is what the default is
     assert "**Best: lr=0.5**" in text
-    assert "loss 2.0 [−0.5, 4.5] (95\u202f%, Student's t, n\u00a0=\u00a03)" in text or "2.0 [−0.5, 4.5]" in text
+    assert "As the search saw it, which is optimistic: loss 2.0 [−0.5, 4.5] (95 %, t, n = 3)." in text
     assert "#/experiments/7/runs/r1" in text
     assert "rothamsted export first" in text
     assert TO_LEARN in text
@@ -56,9 +57,9 @@ def test_a_section_has_hypothesis_differences_result_and_links() -> None:
 def test_the_baseline_is_the_reference_that_the_sweep_file_names() -> None:
     given = sweep(GOOD, statistics=Statistics(reference={"lr": 0.1}))
     text = section(given, defaults={"lr": 0.3}).text
-    assert "**The best condition against the reference, condition\u00a00 (lr=0.1):**" in text
+    assert "**The best condition against the reference, condition 0 (lr=0.1):**" in text
     assert "- `lr`: `0.1` → `0.5`" in text
-    assert "The reference, condition\u00a00: loss 5.0 [2.5, 7.5]" in text
+    assert "The reference, condition 0: loss 5.0 [2.5, 7.5]" in text
 
 
 def test_without_known_defaults_all_parameters_are_listed() -> None:
@@ -225,3 +226,22 @@ def test_a_wrong_word_is_one_line(
     assert main(words) == 2
     error = capsys.readouterr().err
     assert (error.count("\n"), said in error) == (1, True), error
+
+
+def test_a_call_writes_the_log_too_and_what_is_not_saved_writes_none(project: Project) -> None:
+    how: dict[str, Any] = {"metric": "val_loss", "replicates": 2, "workers": "in_process", "keys": {"log": "LOG.md"}}
+    rt.sweep("toy", {"lr": [0.1, 0.2]}, parameters={"steps": 5}, name="kept", **how)
+    rt.sweep("toy", {"lr": [0.1, 0.2]}, parameters={"steps": 5}, name="unsaved", save=False, **how)
+    text = (project.root / "LOG.md").read_text()
+    assert (text.count("## kept ("), text.count("## unsaved (")) == (1, 0)
+
+
+def test_of_a_sweep_with_stages_the_last_one_is_logged(project: Project) -> None:
+    stages = [{"parameters": {"steps": 5}}, {"keep": 1, "parameters": {"steps": 10}}]
+    path = project.write(
+        {"log": "LOG.md", "space": {"lr": [0.1, 0.2]}, "parameters": {"n_points": 5}, "stages": stages}
+    )
+    assert main(["sweep", str(path), "execution.executor=in_process"]) == 0
+    titles = [line for line in (project.root / "LOG.md").read_text().splitlines() if line.startswith("## ")]
+    assert len(titles) == 1
+    assert titles[0].startswith("## toys.stage2 (")

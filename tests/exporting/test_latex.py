@@ -94,11 +94,11 @@ def test_digits_follow_the_interval_and_a_verdict_stands_beside_it() -> None:
     # By hand: mean 2, sd 1, n 3; t(0.975, df=2) = 4.302653; half-width 2.484: two digits of it are one decimal.
     given = dataset({0: [1.0, 2.0, 3.0], 1: [104.0, 105.0, 106.0]})
     table = conditions_for_paper(analyze(given))
-    assert [cell.text for cell in table.rows[0].cells] == ["0", "2.0 [−0.5, 4.5]", "3", "best\u00a0mean"]
+    assert [cell.text for cell in table.rows[0].cells] == ["0", "0", "2.0 [−0.5, 4.5]", "3", "best\u00a0mean"]
     assert table.rows[1].cells[-1].text == "worse"
-    assert [one.title for one in table.columns] == ["x", "loss", "n", "verdict"]
+    assert [one.title for one in table.columns] == ["no.", "x", "loss", "n", "verdict"]
     assert "mean over 3\u00a0replicates with 95\u202f% confidence interval (Student's t)" in table.caption
-    assert rows_of(latex_table(table, "t"))[0][1] == "2.0 [$-$0.5, 4.5]"
+    assert rows_of(latex_table(table, "t"))[0][2] == "2.0 [$-$0.5, 4.5]"
 
 
 def test_a_condition_without_a_rank_is_in_no_row_and_named_below() -> None:

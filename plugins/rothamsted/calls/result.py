@@ -240,10 +240,7 @@ class Result:
         return copy_page(html, place, self.name)
 
     def export(self, folder: str | Path, *, only: Collection[str] = ()) -> Path:
-        """Write everything into a folder, as `rothamsted export` does; returns the folder.
-
-        Tables (CSV and Parquet), aggregated_results.json with a folder for each replicate, a copy of the Optuna study,
-        tables, methods and BibTeX for a paper, figures as PDF, answers to the NeurIPS checklist.
+        """Write tables, JSON, the Optuna study, a paper's parts and figures to a folder; returns it.
 
         Args:
             folder: where to; it is made where missing.

@@ -111,11 +111,11 @@ def section_of(
         date=datetime.fromtimestamp(ended / 1000, UTC).date().isoformat(),
         hypothesis=markdown(asked),
         is_given=bool(hypothesis),
-        compared=compared,
+        compared=_line(compared),
         changes=changes,
         result=_result(analysis),
-        links=f"[Result, report and plots]({page}), [trials]({trials}); `{tracking.ui_command(uri)}` opens them. "
-        f"As files: `rothamsted export {dataset.name}`.",
+        links=f"[Result, report and plots]({page}), [trials]({trials}); {_code(tracking.ui_command(uri))} opens them. "
+        f"As files: {_code(f'rothamsted export {dataset.name}')}.",
     )
 
 
@@ -151,8 +151,8 @@ def put_in(text: str, section: Section) -> str | None:
 
 
 _HEAD = (
-    "# Experiment log\n\nA section a sweep, written by rothamsted. *What was learned* is yours: it stays when a section "
-    "is written again.\n"
+    "# Experiment log\n\nA section a sweep, written by rothamsted. *What was learned* is yours: it stays when a "
+    "section is written again.\n"
 )
 
 
@@ -179,7 +179,7 @@ def _line(text: str) -> str:
 
 
 def _changes(analysis: Analysis, defaults: Mapping[str, Any] | None) -> tuple[str, tuple[str, ...]]:
-    """What is compared with which baseline, in words, and what differs: of the best condition and what the sweep fixes."""
+    """What is compared with which baseline, in words, and what differs."""
     dataset, reference = analysis.dataset, analysis.dataset.statistics.reference
     best = _condition(analysis, analysis.ranking[0]) if analysis.ranking else None
     chosen = dict(best.values) if best is not None else {}

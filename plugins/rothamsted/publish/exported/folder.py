@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rothamsted import places, tags
 from rothamsted.analysis.curves import all_series
 from rothamsted.analysis.kept_configs import kept_configs
 from rothamsted.analysis.sweep_runs import read_sweep_runs
-from rothamsted.analysis.values import Analysis, Series
+from rothamsted.analysis.values import Analysis, Dataset, Series
 from rothamsted.errors import DataError, StoreError, UserError
 from rothamsted.given_files import read_given_text
 from rothamsted.publish.export import NO_CURVES, Names, write_export
@@ -47,7 +49,7 @@ class Written:
 
 
 def write_folder(
-    analysis: Analysis, folder: Path, *, uri: str = "", names: Names = Names(), only: Sequence[str] = ()
+    analysis: Analysis, folder: Path, *, uri: str = "", names: Names | None = None, only: Sequence[str] = ()
 ) -> list[Written]:
     """Write an analysis into a folder, which is made where missing.
 
@@ -55,7 +57,7 @@ def write_folder(
         analysis: What was computed.
         folder: Where to.
         uri: Tracking URI; empty: the runs are in no store, so that there are neither curves nor a search.
-        names: What the part `results` calls things, and the plots that it has.
+        names: What the part `results` calls things, and the plots that it has; None: as they are called.
         only: Of PARTS; none: all.
 
     Returns:
@@ -71,7 +73,7 @@ def write_folder(
     if uri and {"results", "tables"} & set(wanted):
         curves = all_series(analysis.dataset.cells or analysis.dataset, uri=uri)
     writers: Mapping[str, Callable[[], Iterator[Written]]] = {
-        "results": lambda: _results(analysis, folder, names, curves, uri),
+        "results": lambda: _results(analysis, folder, names or Names(), curves, uri),
         "tables": lambda: _tables(analysis, folder, curves),
         "study": lambda: _study(analysis, folder, uri),
         "paper": lambda: _paper(analysis, folder, uri),
@@ -131,14 +133,33 @@ def _study(analysis: Analysis, folder: Path, uri: str) -> Iterator[Written]:
         return
     from rothamsted.search import copy_studies
 
-    storage, path = read_sweep_runs(dataset.run_id, uri=uri).sweep.storage, folder / STUDY
+    path = folder / STUDY
     try:
+        storage = _storage_of(dataset, uri)
         found = copy_studies(storage, [dataset.name, dataset.name + CONFIRM_SUFFIX], path)
     except StoreError as error:  # the runs are on record, wherever the search is
         yield Written(part="study", path=None, text=f"its search cannot be copied: {error}")
         return
     told = ", ".join(f"{name} ({n} trials)" for name, n in found.items())
     yield Written(part="study", path=path, text=f"Optuna studies: {told}")
+
+
+def _storage_of(dataset: Dataset, uri: str) -> str:
+    """Where the search of a sweep is: as it is recorded, or, of a folder that was moved, beside the tracking store.
+
+    Raises:
+        StoreError: in neither place.
+    """
+    from rothamsted.search import find_search
+
+    recorded = read_sweep_runs(dataset.run_id, uri=uri).sweep.storage
+    beside = places.absolute_storage(places.STORAGE, places.home(uri))
+    for storage in dict.fromkeys((recorded, beside)):
+        with suppress(StoreError):
+            found = find_search(storage, dataset.name)
+            if found is not None and found.attributes.get(tags.RUN_ID) == dataset.run_id:
+                return storage
+    raise StoreError(f"storage {recorded}: has no search of run {dataset.run_id}, nor has {beside}")
 
 
 def _paper(analysis: Analysis, folder: Path, uri: str) -> Iterator[Written]:

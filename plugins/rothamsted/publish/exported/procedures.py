@@ -72,7 +72,7 @@ def _search(analysis: Analysis) -> Iterator[Procedure]:
     factors = joined(factor.name for factor in dataset.factors)
     over = f" over {factors}" if factors else ""
     yield Procedure(
-        text=f"{n}{over} were tried{f', chosen by {words}' if words else ''}. Runs are recorded in MLflow, the search in Optuna.",
+        text=f"{n}{over} were tried{chosen}. Runs are recorded in MLflow, the search in Optuna.",
         cites=tuple(dict.fromkeys((*cites, *OTHERS["the engine below"]))),
     )
     if pruner := dataset.design.get("pruner"):
@@ -113,8 +113,8 @@ def _intervals(analysis: Analysis) -> Iterator[Procedure]:
     for method in dict.fromkeys(one.method for one in found):
         words, cites = interval_words(method)
         yield Procedure(
-            text=f"Intervals of the {analysis.over_words} have {level_percent(analysis.level)} nominal coverage and are "
-            f"made by {words}.",
+            text=f"Intervals of the {analysis.over_words} have {level_percent(analysis.level)} nominal coverage and "
+            f"are made by {words}.",
             cites=cites,
         )
     over = analysis.dataset.objective.over

@@ -23,6 +23,7 @@ from rothamsted.wording import setting
 
 FOLDER = "tables"
 COLUMNS = ("condition", "phase", "replicate", "seed", "metric", "step", "seconds", "value")
+_NAN = "NaN"  # polars knows no other spelling
 _MOST_AT_ONCE = 200_000  # rows of a part of the Parquet file
 
 
@@ -105,7 +106,7 @@ def _write_measurements(dataset: Dataset, curves: Mapping[str, Mapping[str, Seri
         file.write(csv_text([COLUMNS]))
         waiting: list[tuple[Any, ...]] = []
         for rows in rows_of(dataset, curves):
-            file.write(csv_text(rows))
+            file.write(csv_text([*row[:-1], _NAN if row[-1] != row[-1] else row[-1]] for row in rows))
             waiting += rows
             if len(waiting) >= _MOST_AT_ONCE:
                 writer.write_table(_of_rows(waiting, schema))

@@ -15,9 +15,10 @@ from rothamsted.wording import count, estimate, joined, level_percent, probabili
 
 
 def conditions_for_paper(analysis: Analysis) -> DataTable:
-    """The ranked conditions, best first: factors, estimate with interval, n, verdict; several objectives side by side.
+    """The ranked conditions, best first: number, factors, estimate with interval, n, verdict.
 
-    The caption says what an interval is, of how many replicates, and what it speaks of.
+    Numbers are those of the figures; several objectives stand side by side. The caption says what an interval is, of
+    how many replicates, and what it speaks of.
     """
     dataset = analysis.dataset
     shown = [one for number in analysis.ranking[:MOST_ROWS] for one in analysis.objective if one.condition == number]
@@ -27,6 +28,7 @@ def conditions_for_paper(analysis: Analysis) -> DataTable:
     rows = tuple(
         Row(
             cells=(
+                text(str(one.condition)),
                 *cells[one.condition],
                 text(str(mean_estimate(one)[0])),
                 *(text(str(mean_estimate(other[one.condition])[0])) for other in further),
@@ -40,7 +42,7 @@ def conditions_for_paper(analysis: Analysis) -> DataTable:
     numbers = (*columns(*metrics, "n"), *((Column(title="verdict"),) if has_verdicts else ()))
     return DataTable(
         caption=" ".join(part for part in _caption(analysis, shown) if part),
-        columns=(*titles, *numbers),
+        columns=(Column(title="no.", is_numeric=True), *titles, *numbers),
         rows=rows,
         notes=_notes(analysis, len(shown)),
     )
