@@ -229,7 +229,13 @@ def test_a_wrong_word_is_one_line(
 
 
 def test_a_call_writes_the_log_too_and_what_is_not_saved_writes_none(project: Project) -> None:
-    how: dict[str, Any] = {"metric": "val_loss", "replicates": 2, "workers": "in_process", "keys": {"log": "LOG.md"}}
+    how: dict[str, Any] = {
+        "metric": "val_loss",
+        "direction": "minimize",
+        "replicates": 2,
+        "workers": "in_process",
+        "keys": {"log": "LOG.md"},
+    }
     rt.sweep("toy", {"lr": [0.1, 0.2]}, parameters={"steps": 5}, name="kept", **how)
     rt.sweep("toy", {"lr": [0.1, 0.2]}, parameters={"steps": 5}, name="unsaved", save=False, **how)
     text = (project.root / "LOG.md").read_text()

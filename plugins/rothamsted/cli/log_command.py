@@ -31,13 +31,17 @@ def experiment_log(arguments: Sequence[str]) -> int:
         raise UserError(f"rothamsted experiment_log: log={given}: {what}; give a Markdown file")
     uri = open_named({"sweep": name})
 
+    from rothamsted import tracking
     from rothamsted.analysis.read_sweep import read_sweep, read_sweep_runs
     from rothamsted.publish.experiment_log.log_file import EXPERIMENT_LOG
     from rothamsted.publish.experiment_log.write import log_sweep
+    from rothamsted.sweeping.opened import Place, log_path
 
     dataset, sweep = read_sweep(name, uri=uri), read_sweep_runs(name, uri=uri).sweep
     root = find_home(Path.cwd())
-    path = command_folder() / given if given is not None else root / (sweep.log or EXPERIMENT_LOG)
+    started = tracking.project_address(tracking.current_run_id(), uri=uri)
+    place = Place(root=root, tracking_uri=uri, started=started)
+    path = command_folder() / given if given is not None else log_path(sweep.log or EXPERIMENT_LOG, place)
     has_changed = log_sweep(
         path,
         dataset,

@@ -14,7 +14,7 @@ from rothamsted.analysis.compared import reference_of
 from rothamsted.analysis.values import Analysis, Condition
 from rothamsted.printable import markdown
 from rothamsted.publish.description import answer, estimate_text
-from rothamsted.reporting.sentences import numbered, short_labels, summary_of, without_mean
+from rothamsted.reporting.sentences import numbered, pareto_words, short_labels, summary_of, without_mean
 from rothamsted.reporting.verdicts import verdict_of
 from rothamsted.space import is_equal_value
 from rothamsted.spec.comment import headed
@@ -221,6 +221,7 @@ def _code(text: str) -> str:
 def _result(analysis: Analysis) -> tuple[str, ...]:
     found = [] if analysis.dataset.is_complete else ["The sweep is not finished; this is how it stands."]
     found += [line for line in answer(analysis) if line]
+    found += [words] if (words := pareto_words(analysis)) else []
     if not analysis.ranking:
         found.append(f"There is no best condition. {without_mean(analysis)}".strip())
     found += _of_reference(analysis)

@@ -40,7 +40,7 @@ class Written:
     Attributes:
         part: of PARTS.
         path: of the file; None: there is none.
-        text: what it is, or why it is missing.
+        text: what it is; of a missing one what, and why.
     """
 
     part: str
@@ -129,7 +129,7 @@ def _tables(analysis: Analysis, folder: Path, curves: Mapping[str, Mapping[str, 
 def _study(analysis: Analysis, folder: Path, uri: str) -> Iterator[Written]:
     dataset = analysis.dataset
     if dataset.kind != "sweep" or not uri:
-        yield Written(part="study", path=None, text="these runs have no search in Optuna")
+        yield Written(part="study", path=None, text="study: these runs have no search in Optuna")
         return
     from rothamsted.search import copy_studies
 
@@ -138,7 +138,7 @@ def _study(analysis: Analysis, folder: Path, uri: str) -> Iterator[Written]:
         storage = _storage_of(dataset, uri)
         found = copy_studies(storage, [dataset.name, dataset.name + CONFIRM_SUFFIX], path)
     except StoreError as error:  # the runs are on record, wherever the search is
-        yield Written(part="study", path=None, text=f"its search cannot be copied: {error}")
+        yield Written(part="study", path=None, text=f"study: its search cannot be copied: {error}")
         return
     told = ", ".join(f"{name} ({n} trials)" for name, n in found.items())
     yield Written(part="study", path=path, text=f"Optuna studies: {told}")
@@ -174,7 +174,7 @@ def _figures(analysis: Analysis, folder: Path) -> Iterator[Written]:
     found = write_figures(analysis, own, plots=(), formats=("pdf",), where={}, options=PlotOptions())
     captions = []
     for one in found:
-        yield Written(part="figures", path=next(iter(one.paths), None), text=f"{one.plot}: {one.text}")
+        yield Written(part="figures", path=next(iter(one.paths), None), text=f"figure {one.plot}: {one.text}")
         captions += [f"{path.name}: {one.text}" for path in one.paths]
     captions_path = own / "captions.txt"
     captions_path.write_text("\n\n".join(captions) + "\n", encoding="utf-8")
@@ -191,7 +191,7 @@ def _held(manifest: Path) -> dict[str, Any] | None:
         found = json.loads(read_given_text(manifest, way_out="give another folder"))
     except DataError:
         return {} if manifest.exists() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -217,4 +217,4 @@ def _write_manifest(analysis: Analysis, folder: Path, entries: Sequence[Mapping[
 
 def line_of(one: Written) -> str:
     """What is printed of a part: where it lies, or why it is missing."""
-    return f"no {one.part}: {one.text}" if one.path is None else f"{one.part}: {one.path}"
+    return f"no {one.text}" if one.path is None else f"{one.part}: {one.path}"

@@ -175,7 +175,7 @@ def _comparisons(analysis: Analysis) -> Iterator[Procedure]:
             cites=CORRECTION_SOURCES.get(family.correction, ()),
         )
     else:
-        labels = {one.label: TEST_SOURCES.get(name, ()) for name, one in TESTS.items()} | CENTRE_TESTS
+        labels = {**{one.label: TEST_SOURCES.get(name, ()) for name, one in TESTS.items()}, **CENTRE_TESTS}
         named = [re.sub(r" \(\d+( rows)?\)$", "", part) for part in family.test.split(", ")]
         tests = [key for label in named for key in labels.get(label, ())]
         how = "not corrected for their number" if family.correction == "none" else f"p-values corrected by {row.label}"
