@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psutil
@@ -29,6 +30,23 @@ TOYS: dict[str, Any] = {
     "space": {"lr": [0.5, 0.1]},
     "replicates": {"count": 4},
 }
+COMMAND: dict[str, Any] = {  # somebody's program in place of a study
+    "name": "theirs",
+    "study": None,
+    "parameters": None,
+    "command": f"{sys.executable} theirs.py --lr {{lr}} --seed {{seed}}",
+    "space": {"lr": [1, 2]},
+    "objective": {"metric": "score", "direction": "maximize"},
+    "replicates": {"count": 2},
+}
+THEIRS = """import argparse, json
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr")
+parser.add_argument("--seed", type=int)
+given = parser.parse_args()
+print(json.dumps({"step": 1, "score": 10 * float(given.lr) + given.seed}))
+"""
 SLOWER = {**TOYS, "parameters": {**TOYS["parameters"], "sleep_seconds": 0.05}}  # so that a fault meets the training
 
 
@@ -174,3 +192,44 @@ def test_ctrl_c_leaves_nobody_behind_and_the_command_goes_on(project: Project, n
         text = said(process)
     assert process.returncode == 0, text
     same(ending(project, "toys"), expected)
+
+
+@pytest.mark.slow
+def test_a_command_that_is_swept_is_found_on_the_nodes(project: Project, nodes: Any) -> None:
+    (project.root / "theirs.py").write_text(THEIRS, encoding="utf-8")
+    path = project.write({**COMMAND, "execution": {"executor": "ray", "address": nodes.address, "workers": 2}})
+    with running(project, [sys.executable, "-m", "rothamsted", "sweep", str(path)]) as process:
+        text = said(process)
+    assert process.returncode == 0, text
+    with closing(sqlite3.connect(project.root / "mlflow.db")) as connection:
+        scores = connection.execute("SELECT DISTINCT value FROM metrics WHERE key = 'score' ORDER BY value").fetchall()
+    assert [score for (score,) in scores] == [10.0, 11.0, 20.0, 21.0]  # 10 lr + seed
+    assert workers() == []
+
+
+@pytest.mark.slow
+def test_a_sweep_whose_time_is_up_ends_with_what_it_has_and_goes_on(project: Project, nodes: Any) -> None:
+    expected = undisturbed(project)
+    command = on_ray(project, nodes.address)
+    begun = time.monotonic()
+    with running(project, [*command, "timeout=6"]) as process:
+        text = said(process)
+    assert process.returncode == 3, text  # not yet
+    assert "conditions are left: give the same command again to go on" in text
+    assert time.monotonic() - begun < SECONDS
+    assert workers() == []
+    with running(project, command) as process:
+        text = said(process)
+    assert process.returncode == 0, text
+    same(ending(project, "toys"), expected)
+
+
+@pytest.mark.slow
+def test_what_a_dying_worker_wrote_on_its_node_is_shown(project: Project, nodes: Any) -> None:
+    (project.root / "theirs.py").write_text(THEIRS, encoding="utf-8")
+    execution = {"executor": "ray", "address": nodes.address, "workers": 1}
+    path = project.write({**COMMAND, "space": {"lr": ["broken"]}, "execution": execution})
+    with running(project, [sys.executable, "-m", "rothamsted", "sweep", str(path)]) as process:
+        text = said(process)
+    assert process.returncode != 0, text
+    assert "ValueError: could not convert string to float: 'broken'" in text

@@ -32,7 +32,7 @@ from rothamsted.sweeping.worker.population_size import PopulationSize, populatio
 from rothamsted.sweeping.worker.start_state import checkpoint_of, start_of
 from rothamsted.sweeping.worker.trial import TrialRun
 from rothamsted.sweeping.worker.trial_runs import ReplicateRun, name_runs
-from rothamsted.sweeping.worker.waiting import WaitingForDecisions
+from rothamsted.sweeping.worker.waiting import WaitingForDecisions, pause
 from rothamsted.tracking.projects.command import run_variables
 
 FLUSH_SECONDS = 1.0  # a measurement is in MLflow at most this much later
@@ -65,12 +65,12 @@ class Worker:
         self._events = WorkerEvents(worker_id=self.worker_id, emit=self.emit)
         self._models = ModelLogger(self.context)
         self._n_pending = {0: self.context.sweep.replicates.n_first}
-        self._idle = self.on_idle or WaitingForDecisions(self.context)
         self._renewer = Renewer(self.context.sweep.execution.lease_seconds)
         self._size = PopulationSize(wanted=self.context.sweep.execution.population)
         self._why_stopped, asked = "", self.should_stop
         self.should_stop = lambda: bool(self._why_stopped) or asked()
         self.context.recorder.give_up_when(self.should_stop)
+        self._idle = self.on_idle or WaitingForDecisions(self.context, self.should_stop)
         self._starter: Starter | None = None
         if isinstance(self.context.study, ForeignStudy):
             self._starter = Starter(sweep=self.context.sweep, study=self.context.study, say=self._events.say)
@@ -87,7 +87,7 @@ class Worker:
                     if self._work_on_one_claim():
                         continue
                     if any(queue.counts().running for queue in self.context.queues):
-                        time.sleep(IDLE_SECONDS)  # stay while others run, in case one of them dies
+                        pause(IDLE_SECONDS, self.should_stop)  # stay while others run, in case one of them dies
                     elif not self._idle():
                         break
         finally:
