@@ -40,9 +40,8 @@ def test_optuna_dashboard_opens_the_copy(exported: Path) -> None:
     assert (answers, b'"toys"' in body) == (["200 OK"], True)
 
 
-def test_trials_that_wait_or_run_are_left_out_and_others_keep_their_numbers(tmp_path: Path) -> None:
-    storage = address(tmp_path / "own.db")
-    study = optuna.create_study(study_name="a", storage=storage)
+def test_trials_that_wait_or_run_are_left_out_and_others_keep_their_numbers(storage_url: str, tmp_path: Path) -> None:
+    study = optuna.create_study(study_name="a", storage=storage_url)
     study.enqueue_trial({"x": 0.1})
     running, done, pruned = study.ask(), study.ask(), study.ask()
     study.enqueue_trial({"x": 0.5})  # waits
@@ -51,7 +50,7 @@ def test_trials_that_wait_or_run_are_left_out_and_others_keep_their_numbers(tmp_
     done.report(2.0, 2)
     study.tell(done, 2.0)
     study.tell(pruned, state=optuna.trial.TrialState.PRUNED)
-    assert copy_studies(storage, ["a"], tmp_path / "copy.db") == {"a": 2}
+    assert copy_studies(storage_url, ["a"], tmp_path / "copy.db") == {"a": 2}
     copied = optuna.load_study(study_name="a", storage=address(tmp_path / "copy.db"))
     assert [one.number for one in copied.trials] == [done.number, pruned.number]
     assert running.number not in [one.number for one in copied.trials]

@@ -90,11 +90,11 @@ def _replicates(analysis: Analysis) -> Iterator[Procedure]:
     dataset = analysis.dataset
     objective = dataset.objective
     better = "lower" if objective.direction == "minimize" else "higher"
-    step = {"best": "its best value over training", "last": "its last value"}.get(
-        objective.reduce, f"its curve, reduced by {objective.reduce}"
+    made_of = f", which is {objective.expression}" if objective.expression else ""
+    scored = {"best": f"the best {objective.metric} over its training", "last": f"its last {objective.metric}"}.get(
+        objective.reduce, f"the mean of its last {objective.reduce.rpartition(':')[2]} values of {objective.metric}"
     )
-    made_of = f" = {objective.expression}" if objective.expression else ""
-    yield Procedure(text=f"A replicate's score is {step} of {objective.metric}{made_of} ({better} is better).")
+    yield Procedure(text=f"A replicate is scored by {scored}{made_of} ({better} is better).")
     if words := dataset.design.get("replicates"):
         yield Procedure(text=f"Replicates: {words}.")
     if words := conditional_words(dataset, has_advice=False):

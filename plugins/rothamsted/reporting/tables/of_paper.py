@@ -12,6 +12,7 @@ from rothamsted.reporting.verdicts import METHODS as PROCEDURES
 from rothamsted.reporting.verdicts import comparison_words, intervals_words, verdict_of
 from rothamsted.statistics import Interval
 from rothamsted.wording import count, estimate, joined, level_percent, probability
+from rothamsted.wording import number as number_text
 
 
 def conditions_for_paper(analysis: Analysis) -> DataTable:
@@ -138,4 +139,20 @@ def _kind(analysis: Analysis) -> str:
 def _notes(analysis: Analysis, n_shown: int) -> tuple[str, ...]:
     more = len(analysis.ranking) - n_shown
     left = (f"{count(more, 'further condition')} not shown.",) if more > 0 else ()
-    return (*left, *([words] if (words := without_mean(analysis)) else []))
+    return (*left, *([words] if (words := without_mean(analysis)) else []), *_meanings(analysis))
+
+
+def _meanings(analysis: Analysis) -> tuple[str, ...]:
+    """What the verdicts that occur mean."""
+    best = analysis.best
+    if best is None:
+        return ()
+    unlikely = any(not best.verdicts[number].is_in_set for number in best.having("open"))
+    loss = "" if best.smallest_difference is None else f", which is less than {number_text(best.smallest_difference)}"
+    said = {
+        "worse": "worse: than the best of the others",
+        "as good": f"as good: it loses less than matters{loss}",
+        "open": "open: neither is shown" + ("; unlikely: ruled out as the best, not shown to be worse" * unlikely),
+    }
+    found = [words for verdict, words in said.items() if best.having(verdict)]
+    return (f"Verdicts: {'; '.join(found)}.",) if found else ()
