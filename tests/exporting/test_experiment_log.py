@@ -16,7 +16,7 @@ from rothamsted.analysis.values import Dataset
 from rothamsted.cli.main import main
 from rothamsted.errors import UserError
 from rothamsted.publish.experiment_log.log_file import write_section
-from rothamsted.publish.experiment_log.section import TO_LEARN, Section, section_of
+from rothamsted.publish.experiment_log.section import TO_LEARN, LogSection, section_of
 from rothamsted.publish.experiment_log.write import log_sweep
 from rothamsted.spec import Statistics
 from tests.analysis.runs import dataset
@@ -32,7 +32,7 @@ def sweep(values: dict[int, list[float]], **changes: Any) -> Dataset:
     return replace(given, **{"kind": "sweep", "name": "first", "run_id": "r1", "experiment_id": "7", **changes})
 
 
-def section(given: Dataset, **how: Any) -> Section:
+def section(given: Dataset, **how: Any) -> LogSection:
     return section_of(analyze(given, Settings(), parts=QUICK), uri=URI, **how)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rothamsted.errors import StoreError, UserError
 from rothamsted.given_files import read_given_text
-from rothamsted.publish.experiment_log.section import Section, put_in
+from rothamsted.publish.experiment_log.section import LogSection, put_in
 from rothamsted.studies.atomic import write_atomically
 
 EXPERIMENT_LOG = "EXPERIMENT_LOG.md"
@@ -19,7 +19,7 @@ WAIT_SECONDS = 20.0  # for other writers, each of which takes milliseconds
 _WAY_OUT = "give another file"
 
 
-def write_section(path: Path, section: Section) -> bool:
+def write_section(path: Path, section: LogSection) -> bool:
     """Put a section into a log, which is made where missing; returns whether the file has changed.
 
     The folder is locked meanwhile, so that of several writers none loses the section of another. The file is moved into

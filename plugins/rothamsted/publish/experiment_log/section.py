@@ -31,7 +31,7 @@ _MOST_LISTED = 50  # parameters that differ
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
+class LogSection:
     """What the log says of one sweep, each text as Markdown.
 
     Attributes:
@@ -90,7 +90,7 @@ class Section:
 
 def section_of(
     analysis: Analysis, *, uri: str, hypothesis: str | None = None, defaults: Mapping[str, Any] | None = None
-) -> Section:
+) -> LogSection:
     """The section of a sweep.
 
     Args:
@@ -105,7 +105,7 @@ def section_of(
     asked = _line(hypothesis or _expected(dataset.question)) or NO_HYPOTHESIS
     page = tracking.run_link(uri, dataset.experiment_id, dataset.run_id)
     trials = tracking.sweep_link(uri, dataset.experiment_id, dataset.run_id)
-    return Section(
+    return LogSection(
         run_id=dataset.run_id,
         title=markdown(dataset.name),
         date=datetime.fromtimestamp(ended / 1000, UTC).date().isoformat(),
@@ -119,7 +119,7 @@ def section_of(
     )
 
 
-def put_in(text: str, section: Section) -> str | None:
+def put_in(text: str, section: LogSection) -> str | None:
     """The text of a log with a section: in the place of that of the same sweep, else at the end.
 
     What its reader wrote of what was learned stays, and so does a hypothesis that was given where none is given now.
@@ -156,7 +156,7 @@ _HEAD = (
 )
 
 
-def _digest(section: Section) -> str:
+def _digest(section: LogSection) -> str:
     """Of what a section says, the date and the links left aside."""
     parts = (section.hypothesis, section.compared, *section.changes, *section.result)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
