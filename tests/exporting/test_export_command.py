@@ -136,6 +136,14 @@ def test_nothing_leaves_the_folder_whatever_a_sweep_is_called(name: str, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_every_file_that_the_page_names_is_in_an_export(exported: Path) -> None:
+    table = (ROOT / "docs" / "export.md").read_text(encoding="utf-8").partition("| part |")[2].partition("\n\n")[0]
+    named = [name for name in re.findall(r"`([\w./]+\.[a-z]+)`", table) if not name.startswith(".")]
+    assert len(named) > 8
+    found = {path.name for path in exported.rglob("*")}
+    assert {Path(name).name for name in named} - found == set()
+
+
 def test_the_page_of_sources_is_made_from_what_exports_cite() -> None:
     assert (ROOT / "docs" / "references.md").read_text(encoding="utf-8") == page()
 
