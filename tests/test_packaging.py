@@ -161,8 +161,9 @@ def test_the_wheel_installs_the_package_rothamsted_and_nothing_else(wheel: Path)
     assert {top for top in tops if not top.endswith(".dist-info")} == {"rothamsted"}
 
 
-def test_the_wheel_has_the_tables_of_mlflow_that_a_new_database_gets(wheel: Path) -> None:
-    assert "rothamsted/tracking/sql/mlflow_tables.sql" in zipfile.ZipFile(wheel).namelist()
+@pytest.mark.parametrize("name", ["tracking/sql/mlflow_tables.sql", "publish/exported/references.bib"])
+def test_the_wheel_has_the_files_that_are_read_at_run_time(name: str, wheel: Path) -> None:
+    assert f"rothamsted/{name}" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_the_wheel_asks_for_what_the_studies_use_in_the_extra_alone(wheel: Path) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from rothamsted.errors import UserError
 from rothamsted.executors import Executor, ask_first
-from rothamsted.gathering import gathered, meanwhile_of, shown_again
+from rothamsted.gathering import gathered, meanwhile_of, shown_again, write_log
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.console import say_where, sayer
@@ -59,6 +59,7 @@ def run(
         if result is not None and (following is None or follow_up.is_late(following, until, say)):
             break
         stage = following or stage
+    write_log(sweep, result, study, place, say=say)
     return with_decision(result, policy, place, work=partial(work, executor=executor, console=console), say=say)
 
 

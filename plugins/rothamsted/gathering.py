@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -11,19 +11,22 @@ from rich.console import Console
 
 from rothamsted.analysis.analyze import QUICK, Settings, analyze, settings_of
 from rothamsted.analysis.values import Analysis
+from rothamsted.errors import UserError
 from rothamsted.publish.ahead import make_ready, rehearse
 from rothamsted.publish.console import say_where, sayer, show, show_report
+from rothamsted.publish.experiment_log.write import log_sweep
 from rothamsted.publish.finished import publish_ended, publish_finished
 from rothamsted.publish.published import read_published, write_published
 from rothamsted.reporting.next_steps import next_steps
 from rothamsted.result import SessionResult
-from rothamsted.spec import plan
+from rothamsted.spec import Sweep, plan
 from rothamsted.studies import Study
+from rothamsted.studies.defaults import defaults_of
 from rothamsted.sweeping.coordinator.coordinator import Session
 from rothamsted.sweeping.coordinator.meanwhile import Meanwhile
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.over import digest_of, is_tried_again, open_over
-from rothamsted.sweeping.opened import Opened, Place
+from rothamsted.sweeping.opened import Opened, Place, log_path
 from rothamsted.sweeping.phases.follow_up import StageToRun
 from rothamsted.unsaved import is_unsaved
 
@@ -67,6 +70,23 @@ def shown_again(stage: StageToRun, study: Study | ForeignStudy, place: Place, co
         if published.has_report:
             show_report(published.steps, opened.sweep.name, console)
     return result
+
+
+def write_log(
+    sweep: Sweep, result: SessionResult, study: Study | ForeignStudy, place: Place, *, say: Callable[[str], None]
+) -> None:
+    """Write a finished sweep into the experiment log that its file names; one that cannot be written is a warning."""
+    if sweep.log is None or not result.is_complete or result.exit_status or is_unsaved(sweep.storage):
+        return
+    dataset, ranking = result.analysis.dataset, result.analysis.ranking
+    fixed, path = result.sweep.stage_parameters(0), log_path(sweep.log, place)
+    best = {one.number: one.values for one in dataset.conditions}.get(ranking[0], {}) if ranking else {}
+    defaults = defaults_of(study.config, {**fixed, **best}) if isinstance(study, Study) else None
+    try:
+        has_changed = log_sweep(path, dataset, uri=place.tracking_uri, fixed=fixed, defaults=defaults)
+        say(f"experiment log: {path}" if has_changed else "")
+    except UserError as error:
+        say(f"warning: {error}; the sweep and its result are safe: rothamsted experiment_log {result.sweep.name}")
 
 
 def meanwhile_of(opened: Opened) -> Meanwhile:

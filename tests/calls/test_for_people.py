@@ -57,7 +57,8 @@ def test_the_report_is_one_file_and_the_export_has_each_condition(
     assert "lr=1, x=0" in path.read_text()
     assert toys.report(tmp_path).name == "toys.html"
     assert toys.report() == project.root / "reports" / "toys.html"  # beside the tracking store
-    exported = json.loads(toys.export(tmp_path / "out").read_text())
+    folder = toys.export(tmp_path / "out", only=["results"])
+    exported = json.loads((folder / "aggregated_results.json").read_text())
     assert exported[toys.best.label]["aggregated_metrics"]["objective"]["mean"] == toys.best.mean
 
 

@@ -49,7 +49,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 @pytest.mark.skipif(BASH is None, reason="there is no bash")
 def test_bash_completes_commands_keys_files_and_names_of_sweeps(tmp_path: Path) -> None:
     (tmp_path / "digits.yaml").touch()
-    assert completed(["rothamsted", "exp"], folder=tmp_path) == ["explain", "export"]
+    assert completed(["rothamsted", "exp"], folder=tmp_path) == ["explain", "export", "experiment_log"]
     assert completed(["rothamsted", "sweep", "replicates.rac"], folder=tmp_path) == [
         f"replicates.racing{below}=" for below in ("", ".min", ".max", ".step", ".narrower_than")
     ]
@@ -77,7 +77,7 @@ def completed_by_fish(line: str, folder: Path) -> list[str]:
 @pytest.mark.skipif(FISH is None, reason="there is no fish")
 def test_fish_completes_commands_keys_files_and_names_of_sweeps(tmp_path: Path) -> None:
     (tmp_path / "digits.yaml").touch()
-    assert completed_by_fish("rothamsted exp", tmp_path) == ["explain", "export"]
+    assert completed_by_fish("rothamsted exp", tmp_path) == ["experiment_log", "explain", "export"]
     assert completed_by_fish("rothamsted sweep replicates.cou", tmp_path) == ["replicates.count="]
     assert completed_by_fish("rothamsted check digi", tmp_path) == ["digits.yaml"]
     assert completed_by_fish("rothamsted explain confirm.k", tmp_path) == ["confirm.keep"]

@@ -44,8 +44,11 @@ def units_words(varied: Sequence[str], n: int) -> str:
     return f"{n} {unit}{'s' * (n != 1)} of {joined(map(field_words, varied))}"
 
 
-def conditional_words(dataset: Dataset) -> str:
-    """What intervals speak of, and what they are conditional on; empty where there are none, or nothing tells."""
+def conditional_words(dataset: Dataset, *, has_advice: bool = True) -> str:
+    """What intervals speak of, and what they are conditional on; empty where there are none, or nothing tells.
+
+    `has_advice` adds the key of a sweep file that makes them speak of more.
+    """
     if not dataset.varied or all(one.number == 0 for one in dataset.replicates if one.phase == "search"):
         return ""
     names = joined(map(field_words, dataset.varied))
@@ -57,9 +60,10 @@ def conditional_words(dataset: Dataset) -> str:
             f"splits also chose {chosen}."
         )
     if tuple(dataset.varied) == (SEED,):
+        advice = ": replicates.vary changes it, too" if has_advice else ""
         return (
             "Replicates differ in the training seed alone, so all intervals are conditional on this validation split, "
-            f"which also chose {chosen}. Another split may differ by more: replicates.vary changes it, too."
+            f"which also chose {chosen}. Another split may differ by more{advice}."
         )
     return f"Replicates differ in {names} alone; whatever else is random is the same in all, and in no interval."
 

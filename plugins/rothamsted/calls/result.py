@@ -243,22 +243,21 @@ class Result:
             return copy_page(html, place.parent, place.stem)
         return copy_page(html, place, self.name)
 
-    def export(self, folder: str | Path) -> Path:
-        """Write aggregated_results.json and a folder for each replicate to a folder; returns the former's path.
+    def export(self, folder: str | Path, *, only: Collection[str] = ()) -> Path:
+        """Write tables, JSON, the Optuna study, a paper's parts and figures to a folder; returns it.
 
-        A replicate has config.json and results.json, with the curves of all metrics.
+        Args:
+            folder: where to; it is made where missing.
+            only: some parts alone, of: results, tables, study, paper, figures; none: all.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: no such part, nothing to export, or a folder that holds another export or cannot be written.
         """
-        from rothamsted.analysis.curves import all_series
-        from rothamsted.analysis.kept_configs import kept_configs
-        from rothamsted.publish.export import write_export
+        from rothamsted.publish.exported.folder import write_folder
 
-        if not (uri := self._tracking_uri):
-            return write_export(self.analysis, Path(folder))
-        curves, configs = all_series(self.dataset, uri=uri), kept_configs(self.dataset, uri=uri)
-        return write_export(self.analysis, Path(folder), curves=curves, configs=configs)
+        parts = [only] if isinstance(only, str) else list(only)
+        write_folder(self.analysis, Path(folder), uri=self._tracking_uri, only=parts)
+        return Path(folder)
 
     def promote(self, policy: str | Path | Policy, *, dry_run: bool = False, allow_policy: bool = False) -> str:
         """Judge the confirmed winner by a policy; returns the decision: promoted, kept or undecided.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +39,6 @@ from rothamsted.records import RunStatus
 
 if TYPE_CHECKING:
     from rothamsted.analysis.values import Analysis
-    from rothamsted.publish.export import Names
 
 
 def analyze(arguments: Sequence[str]) -> int:
@@ -82,6 +81,7 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
     from rothamsted.analysis.analyze import settings_of
     from rothamsted.publish.description import description
     from rothamsted.publish.export import Names, read_names
+    from rothamsted.publish.exported.folder import line_of, write_folder
     from rothamsted.publish.pages import REPORT, copy_page, report_html, write_page, write_picture
     from rothamsted.publish.record import write_record
     from rothamsted.publish.rewrite import rewrite_sweep_trials
@@ -108,8 +108,8 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
     if page is not None:
         console.print(f"report: {page}", markup=False, soft_wrap=True)
     if export is not None:
-        for text in _exported(analysis, command_folder() / export, export_names, uri=uri):
-            console.print(text, markup=False, soft_wrap=True)
+        for one in write_folder(analysis, command_folder() / export, uri=uri, names=export_names, only=["results"]):
+            console.print(line_of(one), markup=False, soft_wrap=True)
     link = tracking.run_link(uri, dataset.experiment_id, run_id)
     console.print(f"in MLflow: {tracking.ui_command(uri)}    # then {link}", markup=False, soft_wrap=True)
     if screen.is_json:
@@ -117,40 +117,6 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
 
         screen.give({**plain_analysis(analysis), "run_id": run_id, "artifact": REPORT})
     return analysis, page
-
-
-def export(arguments: Sequence[str]) -> int:
-    """Write the results of a sweep, or of any runs, into a folder as JSON."""
-    found, screen = pairs(arguments, command="export"), screen_of(arguments, command="export")
-    folder, names_file = take(found, "folder", "export") or "export", take(found, "names")
-    asked, over = take_settings(found, "export"), take_over(found, "export")
-    uri = open_named(found)
-    dataset = take_dataset(found, "export", uri=uri)
-
-    from rothamsted.analysis.analyze import analyze as analyze_dataset
-    from rothamsted.analysis.analyze import settings_of
-    from rothamsted.publish.export import AGGREGATED, Names, read_names
-
-    names = Names() if names_file is None else read_names(Path(names_file))
-    settings = replace(settings_of(dataset.statistics), **asked)
-    analysis = analyze_dataset(with_over(dataset, over, settings, "export"), settings)
-    for text in _exported(analysis, Path(folder), names, uri=uri):
-        screen.say(text)
-    screen.give({"sweep": dataset.name, "folder": str(Path(folder) / AGGREGATED)})
-    return 0
-
-
-def _exported(analysis: Analysis, folder: Path, names: Names, *, uri: str) -> Iterator[str]:
-    """Write an export with the curves of everything that was logged, and its plots; a line for each file or gap."""
-    from rothamsted.analysis.curves import all_series
-    from rothamsted.analysis.kept_configs import kept_configs
-    from rothamsted.publish.export import write_export
-    from rothamsted.publish.named_plots import write_named_plots
-
-    curves, configs = all_series(analysis.dataset, uri=uri), kept_configs(analysis.dataset, uri=uri)
-    yield f"export: {write_export(analysis, folder, names, curves, configs)}"
-    for figure in write_named_plots(analysis, folder, names):
-        yield f"plot: {figure.paths[0]}" if figure.paths else f"no plot {figure.plot}: {figure.text}"
 
 
 def compare(arguments: Sequence[str]) -> int:

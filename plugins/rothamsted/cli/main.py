@@ -31,7 +31,9 @@ _HOMES: Mapping[str, str] = {
     **dict.fromkeys(("list", "status", "delete"), "look_commands"),
     "open": "open_command",
     **dict.fromkeys(("init", "explain", "completion"), "start_commands"),
-    **dict.fromkeys(("analyze", "report", "export", "compare", "power"), "analysis_commands"),
+    **dict.fromkeys(("analyze", "report", "compare", "power"), "analysis_commands"),
+    "export": "export_command",
+    "experiment_log": "log_command",
     "reproduce": "reproduce_command",
     **dict.fromkeys(("promote", "rollback", "registry"), "promotion_commands"),
 }

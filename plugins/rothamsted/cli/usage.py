@@ -212,16 +212,29 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "export": Usage(
-        does="Write the results of a sweep, or of any runs, into a folder as JSON.",
+        does="Write all of a sweep, or of any runs, into a folder: tables (CSV, Parquet), JSON, a copy of its Optuna "
+        "study, tables, methods and BibTeX for a paper, figures (PDF), answers to the NeurIPS checklist.",
         keys={
             **RUNS,
             **HOW,
-            "folder": "the folder to write to; by default export",
-            "names": "YAML or JSON file of other names for fields, conditions and plots",
+            "folder": "the folder to write to; by default export/NAME. Several sweeps get a folder each in it",
+            "only": "some parts alone, a,b, of: results, tables, study, paper, figures",
+            "names": "YAML or JSON file of other names for fields, conditions and plots of the part results",
         },
         words=("sweep",),
-        several="each",
+        several="together",
         example="quickstart folder=results",
+        completes="sweep",
+    ),
+    "experiment_log": Usage(
+        does="Write a sweep into the experiment log: hypothesis, what was changed, result with intervals and verdict.",
+        keys={
+            "sweep": "its name, or the id of its run",
+            "hypothesis": "what was expected; by default the question at the top of the sweep file",
+            "log": "the Markdown file; by default the sweep file's key log, else EXPERIMENT_LOG.md",
+        },
+        words=("sweep",),
+        example="quickstart hypothesis='the best rate grows with gamma'",
         completes="sweep",
     ),
     "compare": Usage(

@@ -14,6 +14,7 @@ from rothamsted.errors import StoreError, UserError
 from rothamsted.publish.folder_names import folder_names
 from rothamsted.reporting.plots import PLOTS, NotApplicable, PlotOptions, render_files
 
+MOST_OF_NAME = 100  # characters of a sweep's name in that of a file: file systems take 255 bytes
 PICTURES = ("samples", "pictures")  # folders of a run in which studies keep pictures
 
 
@@ -71,7 +72,7 @@ def write_figures(
                 raise UserError(f"plots={name}: {reason}") from reason
             figures.append(WrittenFigure(plot=name, paths=(), text=str(reason)))
             continue
-        stem = _file_name("-".join([analysis.dataset.name, name, *values]))
+        stem = _file_name("-".join([analysis.dataset.name[:MOST_OF_NAME], name, *values]))
         paths = {kind: folder / f"{stem}.{kind}" for kind in rendered.files}
         figures.append(WrittenFigure(plot=name, paths=tuple(paths.values()), text=rendered.caption + said))
         contents |= {paths[kind]: content for kind, content in rendered.files.items()}

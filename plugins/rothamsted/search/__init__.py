@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rothamsted.first_use import at_first_use
 
 if TYPE_CHECKING:  # the same for type checkers
+    from rothamsted.search.copied import copy_studies
     from rothamsted.search.known import count_usable
     from rothamsted.search.lease import Lease, LostError
     from rothamsted.search.queue import Queue
@@ -40,6 +41,7 @@ __all__ = [
     "Told",
     "ToldTrial",
     "check_storage",
+    "copy_studies",
     "count_usable",
     "dashboard_command",
     "find_search",
@@ -62,6 +64,7 @@ _HOMES = {
     "Told": "told",
     "ToldTrial": "sql.told_trials",
     "check_storage": "storage",
+    "copy_studies": "copied",
     "count_usable": "known",
     "dashboard_command": "storage",
     "find_search": "storage",

@@ -78,6 +78,7 @@ EXAMPLES: Mapping[str, str] = {
     "confirm.first_seed": "confirm: {replicates: 20, first_seed: 1000}",
     "models": "models: all",
     "promote": "promote: registry/batch_size.yaml",
+    "log": "log: EXPERIMENT_LOG.md",
     "execution": "execution: {workers: 4, timeout_per_trial: 10m}",
     "execution.executor": "execution: {executor: local}",
     "execution.workers": "execution: {workers: 4}",

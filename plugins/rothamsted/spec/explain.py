@@ -35,6 +35,7 @@ _READERS: Mapping[Any, str] = {  # what a value is read by -> what it takes
     field_values.read_resume: "auto, true or false",
     field_values.read_sweep_name: "text: letters, digits, '.', '_' and '-'",
     field_values.read_storage: "a database URL",
+    field_values.read_log: "a path that ends in .md",
     field_values.read_expression: "text: arithmetic on metrics",
     field_values.read_constraint: "text: one comparison of metrics",
 }

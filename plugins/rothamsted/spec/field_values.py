@@ -222,6 +222,13 @@ def read_storage(raw: Any) -> Any:
     return raw
 
 
+def read_log(raw: Any) -> Any:
+    """The path of a Markdown file."""
+    if not isinstance(raw, str) or not raw.removesuffix(".md") or not raw.endswith(".md") or "\0" in raw:
+        raise PydanticCustomError("log", "Input should be the path of a Markdown file such as EXPERIMENT_LOG.md")
+    return raw
+
+
 def read_expression(raw: Any) -> Any:
     """The text of an expression."""
     return _read(Expression, raw)
@@ -245,6 +252,7 @@ def _read(reader: Callable[[str], Any], raw: Any) -> str:
 Bytes = Annotated[int, BeforeValidator(n_bytes), Field(gt=0, le=MOST_BYTES)]
 ConstraintText = Annotated[str, BeforeValidator(read_constraint)]
 ExpressionText = Annotated[str, BeforeValidator(read_expression)]
+Log = Annotated[str, BeforeValidator(read_log)]
 Name = Annotated[str, BeforeValidator(read_sweep_name)]
 Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=MOST_SECONDS, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]

@@ -15,7 +15,7 @@ from rothamsted.spec.recorded import recorded
 from rothamsted.spec.resolved import PLACE_KEYS, difference
 from rothamsted.spec.schema import Sweep
 
-MAY_CHANGE = frozenset({*PLACE_KEYS, "promote", "timeout"})  # nothing that is measured depends on them
+MAY_CHANGE = frozenset({*PLACE_KEYS, "promote", "log", "timeout"})  # nothing that is measured depends on them
 SCORING = ("objective", "constraints")  # keys whose change gives finished replicates other scores
 
 

@@ -20,6 +20,7 @@ from rothamsted.spec.field_values import (
     CONFIRM_SUFFIX,
     MAX_SEED,
     ConstraintText,
+    Log,
     Name,
     Seconds,
     Seed,
@@ -122,6 +123,7 @@ class Sweep(BaseModel):
         models: Whose trained models are logged. By default those of the confirmation; then a study without models is no
             mistake.
         promote: The policy file by which the confirmed winner is judged when the sweep is finished.
+        log: The Markdown file into which a finished sweep writes its section of the experiment log. By default none.
         execution: Where and how the work runs.
         statistics: How uncertainty is stated.
         experiment: The MLflow experiment for the runs. By default MLflow's own rules choose it.
@@ -165,6 +167,7 @@ class Sweep(BaseModel):
     confirm: Confirm | None = None
     models: Literal["confirmed", "best", "all", "none"] | None = None
     promote: Text | None = None
+    log: Log | None = None
     execution: Execution = Execution()
     statistics: Statistics = Statistics()
     experiment: Text | None = None

@@ -52,6 +52,15 @@ class Place:
     started: str = ""
 
 
+def log_path(log: str, place: Place) -> Path:
+    """Where an experiment log is that a sweep file names: from the project's root, as other paths of the file.
+
+    Of a project that was fetched, whose folder is a temporary one, from the folder of the command.
+    """
+    is_here = place.started in ("", tags.BY_CALL)
+    return (place.root if is_here else places.command_folder()) / log
+
+
 @dataclass(frozen=True, kw_only=True)
 class Opened:
     """A started sweep, as one process sees it; a context manager that lets go of it.

@@ -81,8 +81,8 @@ def stage_alone(sweep: Sweep, index: int) -> Sweep:
 
 
 def without_confirmation(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """A stage that is not the last: what is confirmed, logged for it and promoted is the last one's."""
-    dropped = {"confirm", "promote"} | ({"models"} if plain.get("models") == "confirmed" else set())
+    """A stage that is not the last: what is confirmed, promoted and put into a log is the last one's."""
+    dropped = {"confirm", "promote", "log"} | ({"models"} if plain.get("models") == "confirmed" else set())
     return {key: value for key, value in plain.items() if key not in dropped}
 
 

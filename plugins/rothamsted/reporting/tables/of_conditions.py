@@ -54,7 +54,7 @@ def results(analysis: Analysis) -> DataTable:
     ordered = [one for one in in_order_of_rank(analysis, analysis.objective) if _has_mean(analysis, one)]
     shown = ordered[:MOST_ROWS]
     rank = {condition: place for place, condition in enumerate(analysis.ranking, start=1)}
-    titles, factor_cells = _factor_columns(analysis, shown)
+    titles, factor_cells = factor_columns(analysis, shown)
     header, is_uniform = interval_title(shown, analysis.level)
     further = [{one.condition: one for one in of_one} for of_one in analysis.others]
     rows = tuple(
@@ -215,7 +215,7 @@ def _without_luck(confirmed: Sequence[Confirmed]) -> tuple[str, ...]:
     )
 
 
-def _factor_columns(
+def factor_columns(
     analysis: Analysis, shown: Sequence[ConditionSummary]
 ) -> tuple[tuple[Column, ...], Mapping[int, tuple[Cell, ...]]]:
     """A column for each factor with its cells by condition; one for the label where there are many factors."""

@@ -88,7 +88,7 @@ def make_study(
     """
     if tx.dialect.name == "postgresql":
         tx.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))  # SQLite has one writer at a time anyway
-    _make_tables(tx)
+    make_tables(tx)
     study_id = tx.execute(sa.select(STUDIES.c.study_id).where(STUDIES.c.study_name == name)).scalar()
     if study_id is None:
         insert = sa.insert(STUDIES).values(study_name=name).returning(STUDIES.c.study_id)
@@ -119,7 +119,7 @@ def study_attributes(connection: sa.Connection, name: str) -> dict[str, Any] | N
     return attributes
 
 
-def _make_tables(tx: sa.Connection) -> None:
+def make_tables(tx: sa.Connection) -> None:
     """Optuna's tables with the version that Optuna writes into them."""
     models.BaseModel.metadata.create_all(tx)
     if tx.execute(sa.select(VERSIONS.c.version_info_id)).first() is None:
