@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rothamsted import places, tracking
 from rothamsted.cli.arguments import pairs, take, take_truth
@@ -15,13 +15,16 @@ from rothamsted.importing.download import checked_checksum
 from rothamsted.importing.importer import Imported, import_from
 from rothamsted.importing.next_command import MOST_GROUPED, Guess, analyze_words
 from rothamsted.importing.times import zone_of
+from rothamsted.masking import masked
 from rothamsted.named_files import is_there
 from rothamsted.recordable import MAX_NAME, text_fault
+from rothamsted.tags import IMPORT_FILE
 
 if TYPE_CHECKING:  # what writes is imported when the source has been found
     from rothamsted.importing.write import RunWriter
 
 _SECONDS_A_LINE = 5.0  # between two lines of progress
+_FATES = {"new": "new", "updated": "brought up to date", "there": "there already"}
 _MOST_NOTES, _MOST_RUNS = 8, 20  # that are printed
 
 
@@ -82,57 +85,63 @@ def _progress(screen: Screen) -> Callable[[Imported], None]:
         nonlocal said_at
         if time.monotonic() - said_at >= _SECONDS_A_LINE:
             said_at = time.monotonic()
-            screen.say(f"{done.n_runs} runs, {done.n_points} points so far")
+            screen.say(f"{_runs(done.n_runs)}, {done.n_points} points so far")
 
     return tell
 
 
+def _runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n} runs"
+
+
 def _show(done: Imported, address: str, screen: Screen, *, is_dry: bool) -> None:
-    guessed = done.guess
-    words = None if guessed is None else analyze_words(guessed, done.experiment)
+    words = None if done.guess is None else analyze_words(done.guess, done.experiment)
     command = None if words is None else _line(words)
-    result = {
-        "source": address,
+    screen.give(_plain(done, address, command, is_dry=is_dry))
+    states = ", ".join(f"{n} {state}" for state, n in done.states.items())
+    came = f"{address}: {_runs(done.n_runs)} ({done.kind}; {states})"
+    if is_dry:
+        screen.show(f"{came}, {done.n_points} points; nothing is written", *_run_lines(done))
+    else:
+        fates = ", ".join(f"{done.counts[fate]} {said}" for fate, said in _FATES.items())
+        screen.show(f"{came} in experiment {done.experiment}: {fates}; {done.n_points} points written")
+    for note, n in done.notes.most_common(_MOST_NOTES):
+        screen.say(f"  note, {_runs(n)}: {note}")
+    if len(done.notes) > _MOST_NOTES:
+        where = "" if is_dry else f"; each run has its own in {IMPORT_FILE}"
+        screen.say(f"  … and {len(done.notes) - _MOST_NOTES} other notes{where}")
+    _show_next(done.guess, command, screen)
+    if not is_dry:
+        uri = tracking.tracking_uri()
+        screen.say(f"in MLflow: {tracking.ui_command(uri)}    # then {_page(uri, done.experiment_id)}")
+
+
+def _plain(done: Imported, address: str, command: str | None, *, is_dry: bool) -> dict[str, Any]:
+    """The result as JSON has it."""
+    return {
+        "source": masked(address),
         "kind": done.kind,
         "experiment": done.experiment,
         "experiment_id": done.experiment_id,
         "is_dry_run": is_dry,
         "runs": done.n_runs,
-        **{fate: done.counts[fate] for fate in ("new", "updated", "there")},
+        **{fate: done.counts[fate] for fate in _FATES},
         "states": dict(done.states),
         "points": done.n_points,
         "notes": dict(done.notes),
-        "varies": {} if guessed is None else dict(guessed.n_values),
+        "varies": {} if done.guess is None else dict(done.guess.n_values),
         "analyze": command,
         "first_runs": done.runs,
     }
-    screen.give(result)
-    states = ", ".join(f"{n} {state}" for state, n in done.states.items())
-    if is_dry:
-        screen.show(
-            f"{address}: {done.n_runs} runs ({done.kind}; {states}), {done.n_points} points; nothing is written"
-        )
-        for run in done.runs[:_MOST_RUNS]:
-            screen.show(
-                f"  {run['name']}: {run['state']}, {run['n_params']} params, {run['n_points']} points of "
-                f"{', '.join(run['metrics'][:6]) or 'no metric'}"
-            )
-        if done.n_runs > _MOST_RUNS:
-            screen.show(f"  … and {done.n_runs - _MOST_RUNS} more")
-    else:
-        screen.show(
-            f"{address}: {done.n_runs} runs ({done.kind}; {states}) in experiment {done.experiment}: "
-            f"{done.counts['new']} new, {done.counts['updated']} brought up to date, {done.counts['there']} there already; "
-            f"{done.n_points} points written"
-        )
-    for note, n in done.notes.most_common(_MOST_NOTES):
-        screen.say(f"  note, {n} {'run' if n == 1 else 'runs'}: {note}")
-    if len(done.notes) > _MOST_NOTES:
-        screen.say(f"  … and {len(done.notes) - _MOST_NOTES} other notes; each run has its own in imported.json")
-    _show_next(guessed, command, screen)
-    if not is_dry:
-        uri = tracking.tracking_uri()
-        screen.say(f"in MLflow: {tracking.ui_command(uri)}    # then {_page(uri, done.experiment_id)}")
+
+
+def _run_lines(done: Imported) -> list[str]:
+    lines = [
+        f"  {run['name']}: {run['state']}, {run['n_params']} params, {run['n_points']} points of "
+        f"{', '.join(run['metrics'][:6]) or 'no metric'}"
+        for run in done.runs[:_MOST_RUNS]
+    ]
+    return [*lines, *([f"  … and {done.n_runs - _MOST_RUNS} more"] if done.n_runs > _MOST_RUNS else [])]
 
 
 def _show_next(guessed: Guess | None, command: str | None, screen: Screen) -> None:

@@ -1,4 +1,4 @@
-"""What a column, or a key of a run, is: param, metric, state, time, name. By what tools call them, then by its values."""
+"""What a column of a table or a key of a run is: param, metric, state, time, name; by what tools call them."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ _METRIC = re.compile(
     r"metric|result|iou|map|psnr|ssim|fid|dice|runtime|duration|seconds|elapsed|throughput|val|valid|validation|test)"
     r"([^a-z]|$)"
 )
+_SETTING = re.compile(
+    r"^(n|num|use|max|min)_|weight|coef|fn|function|name|type|kind|scale|split|size|every|interval|freq|fraction|batch"
+)
 _WORDS = {
     RunStatus.FINISHED: ("finished", "complete", "completed", "success", "succeeded", "terminated", "done", "ok"),
     RunStatus.FAILED: ("failed", "fail", "error", "errored", "crashed", "crash", "failure"),
@@ -67,9 +70,7 @@ def is_metric_name(name: str) -> bool:
 
 def is_setting(name: str) -> bool:
     """Whether a name that has a word of a measurement is a setting all the same: loss_weight, n_test, val_split."""
-    return re.search(
-        r"(weight|coef|fn|function|name|type|kind|scale|split|size|every|interval|freq|fraction|batch)", name
-    ) is not None or (re.match(r"(n|num|use|max|min)_", name) is not None)
+    return _SETTING.search(name) is not None
 
 
 def role_of(name: str) -> tuple[str, str] | None:

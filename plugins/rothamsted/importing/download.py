@@ -111,8 +111,8 @@ def _fetched(address: str, folder: Path) -> Path:
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error or type(error).__name__
         raise DataError(
-            f"{shown}: cannot be fetched ({masked(str(reason))}); look at the network and the address, or fetch the file "
-            "yourself and give its path"
+            f"{shown}: cannot be fetched ({masked(str(reason))}); look at the network and the address, or fetch the "
+            "file yourself and give its path"
         ) from error
     if expected and n_bytes < expected:
         raise DataError(f"{shown}: the connection ended after {n_bytes} of {expected} bytes; run it again")

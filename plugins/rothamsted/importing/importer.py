@@ -1,4 +1,4 @@
-"""An import from its address to the runs in MLflow: find the source, read, write, say what came and what to run next."""
+"""An import from its address to the runs in MLflow: find the source, read, write, say what came."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def import_from(
         tell: is told after each run how far it is.
 
     Raises:
-        UserError: an address, kind or option that is none, a source that cannot be read, a store that cannot be written.
+        UserError: an address, kind or option that is none; a source or store that cannot be used.
     """
     if kind is not None:
         known_source(kind)

@@ -6,7 +6,7 @@ A run is an object. What its keys mean:
 |---|---|
 | `id`, `run_id`, `trial_id`, `name` | which run it is |
 | `config`, `params`, `hyperparameters`, `hparams` | its params, nested or flat |
-| `history`, `metrics`, `curves` | a list of objects, an object of lists, an object of last values, or the path of a file |
+| `history`, `metrics`, `curves` | a list of objects, an object of lists or of last values, or the path of a file |
 | `metrics_file`, `history_file`, `metrics_path`, `history_path` | the path of a file |
 | `summary`, `results`, `final` | last values |
 | `dir`, `folder`, `path`, `output_dir` | its folder, with a history in it |

@@ -26,8 +26,8 @@ _PLAIN = (
     "results",
     "result",
     "train_log",
-)  # a metric is called as in it
-_HISTORIES = tuple(f"{stem}{end}" for stem in _PLAIN for end in (".csv", ".tsv")) + ("metrics.json", "history.json")
+)  # in files of these names a metric is called as it is there
+_HISTORIES = (*(f"{stem}{end}" for stem in _PLAIN for end in (".csv", ".tsv")), "metrics.json", "history.json")
 _RESULTS = ("results.json", "result.json", "summary.json", "scores.json", "final.json", "test_results.json")
 
 

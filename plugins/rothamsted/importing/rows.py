@@ -92,6 +92,10 @@ def csv_form(path: Path) -> CsvForm:
 def csv_rows(path: Path, form: CsvForm, notes: list[str]) -> Iterator[Row]:
     """The rows of a CSV file as texts by column; empty cells and columns without a name (an index) are left out."""
     n_columns, late = len(form.columns), None
+
+    def uneven(line: int, n_cells: int) -> DataError:
+        return DataError(f"{path}: line {line} has {n_cells} cells, and there are {n_columns} columns; mend it")
+
     with _text(path) as file, reading(path, way_out=WAY_OUT):
         for _ in range(form.n_before):
             file.readline()
@@ -99,15 +103,11 @@ def csv_rows(path: Path, form: CsvForm, notes: list[str]) -> Iterator[Row]:
         next(cells_of, None)
         for cells in cells_of:
             if late is not None:
-                raise DataError(
-                    f"{path}: line {late[0]} has {late[1]} cells, and there are {n_columns} columns; mend it"
-                )
+                raise uneven(*late)
             if not cells:
                 continue
             if len(cells) > n_columns and any(cells[n_columns:]):
-                raise DataError(
-                    f"{path}: line {cells_of.line_num} has {len(cells)} cells, and there are {n_columns} columns; mend it"
-                )
+                raise uneven(cells_of.line_num, len(cells))
             if len(cells) < n_columns:
                 late = (cells_of.line_num, len(cells))  # the last line of a process that was killed, or a fault
                 continue

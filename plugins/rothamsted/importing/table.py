@@ -190,7 +190,8 @@ def _run(
 
 def _measured(row: Row, form: Form) -> Row:
     """The numbers of a row under the names that MLflow gets, with its step and time."""
-    kept = {name: row[name] for name in (form.step_by, *TIMES) if name in row and name not in form.metrics}
+    beside = [*([form.step_by] if form.step_by else []), *TIMES]
+    kept = {name: row[name] for name in beside if name in row and name not in form.metrics}
     return {**kept, **{called: row[name] for name, called in form.metrics.items() if name in row}}
 
 

@@ -110,8 +110,8 @@ def read_other_study(address: str, name: str | None) -> OtherStudy:
         raise StoreError(f"{place}: a package is missing ({one_line(error)}); install it") from error
     except Exception as error:  # whatever a driver, a damaged file or another version of the tables makes Optuna raise
         raise StoreError(
-            f"{place}: Optuna {optuna.__version__} cannot read it ({one_line(error)}); correct the address, or, for tables "
-            "of an older Optuna, run optuna storage upgrade on a copy"
+            f"{place}: Optuna {optuna.__version__} cannot read it ({one_line(error)}); correct the address, or, for "
+            "tables of an older Optuna, run optuna storage upgrade on a copy"
         ) from error
 
 
