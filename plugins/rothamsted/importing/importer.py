@@ -112,6 +112,7 @@ def looked_at(run: ImportedRun) -> Written:
         if kept is not None:
             metrics.add(kept.key)
             n_points += 1
+    n_points += len(run.summary.keys() - metrics)
     metrics |= run.summary.keys()
     return Written(
         name=fitted.name,

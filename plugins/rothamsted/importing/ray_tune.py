@@ -87,12 +87,12 @@ def _run(folder: Folder, states: Mapping[str, Any] | None) -> ImportedRun:
     started = time_ms(first.get("timestamp"))
     seconds = number_of(first.get("time_this_iter_s")) or 0.0
     start = started - round(1000 * min(max(seconds, 0.0), 1e9)) if started else changed_ms(folder.path / "params.json")
-    end = changed_ms(path) if path is not None else changed_ms(folder.path / "params.json")
+    written = changed_ms(path if path is not None else folder.path / "params.json")
     points = points_of(
         _rows(path, notes) if path is not None else [],
         notes,
         step_by="training_iteration",
-        usual_ms=end,
+        usual_ms=written,
         zone=UTC,
         without=(*_OWN, "timestamp"),
     )
@@ -104,7 +104,7 @@ def _run(folder: Folder, states: Mapping[str, Any] | None) -> ImportedRun:
         points=points,
         tags=tags | ({"ray.error": reason} if reason else {}),
         start_ms=start,
-        end_ms=None if state is RunStatus.RUNNING else max(start, end),
+        end_ms=None if started or state is RunStatus.RUNNING else max(start, written),  # else that of the last result
         state=state,
         files=small_files(folder.path, [name for name in ("params.json", "error.txt") if folder.has(name)]),
         notes=notes,
