@@ -62,6 +62,22 @@ def test_the_yaml_that_lightning_writes_beside_its_events_is_the_configuration(p
     assert place.runs("before")["version_0"].params == {"optimizer.lr": "0.1", "seed": "3"}
 
 
+def test_a_configuration_beside_the_events_or_above_them_is_that_of_the_run(place: Place) -> None:
+    curves(place.folder / "runs" / "a" / "tb")
+    curves(place.folder / "runs" / "b")
+    (place.folder / "runs" / "a" / "config.json").write_text('{"lr": 0.1}')
+    (place.folder / "runs" / "b" / "config.yaml").write_text("lr: 0.5")
+    (place.folder / "runs" / "b" / "metrics.csv").write_text("step,time\n0,1\n")
+    out = place.bring("runs", "experiment=before")
+    assert {name: run.params for name, run in place.runs("before").items()} == {
+        "a/tb": {"lr": "0.1"},
+        "b": {"lr": "0.5"},
+    }
+    assert "metrics.csv beside the events: left out; kind=folder reads both" in out
+    place.bring("runs", "experiment=both", "kind=folder")
+    assert sorted(place.runs("both")["b"].metrics) == ["acc", "time", "val/loss"]
+
+
 def test_a_last_record_that_is_cut_off_is_said_and_all_whole_ones_are_taken(place: Place) -> None:
     curves(place.folder / "logs")
     [path] = (place.folder / "logs").iterdir()

@@ -79,11 +79,13 @@ def _opened(experiment: str, shown: str) -> Iterator[tuple[RunWriter, str]]:
 
 def _progress(screen: Screen) -> Callable[[Imported], None]:
     """Says every few seconds how far it is."""
-    said_at = time.monotonic()
+    said_at: float | None = None
 
     def tell(done: Imported) -> None:
         nonlocal said_at
-        if time.monotonic() - said_at >= _SECONDS_A_LINE:
+        if said_at is None:
+            said_at = time.monotonic()
+        elif time.monotonic() - said_at >= _SECONDS_A_LINE:
             said_at = time.monotonic()
             screen.say(f"{_runs(done.n_runs)}, {done.n_points} points so far")
 
