@@ -145,6 +145,17 @@ def test_a_file_that_is_no_event_file_is_one_line_with_its_name(place: Place) ->
     assert "events.out.tfevents.1: is no event file of TensorBoard" in place.refused("logs")
 
 
+def test_one_file_among_many_that_is_no_event_file_is_said_and_the_others_come(place: Place) -> None:
+    curves(place.folder / "logs" / "a")
+    (place.folder / "logs" / "b").mkdir()
+    (place.folder / "logs" / "b" / "events.out.tfevents.1").write_bytes(os.urandom(400))
+    curves(place.folder / "logs" / "c")
+    out = place.bring("logs", "experiment=before")
+    assert sorted(place.runs("before")) == ["a", "c"]
+    assert "1 run could not be read and is left out:" in out
+    assert "b/events.out.tfevents.1: is no event file of TensorBoard" in out
+
+
 def test_without_the_package_the_line_names_the_extra(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 

@@ -107,6 +107,8 @@ def _show(done: Imported, address: str, screen: Screen, *, is_dry: bool) -> None
     else:
         fates = ", ".join(f"{done.counts[fate]} {said}" for fate, said in _FATES.items())
         screen.show(f"{came} in experiment {done.experiment}: {fates}; {done.n_points} points written")
+    if done.n_unread:
+        screen.show(f"{_runs(done.n_unread)} could not be read and {'is' if done.n_unread == 1 else 'are'} left out:")
     for note, n in done.notes.most_common(_MOST_NOTES):
         screen.say(f"  note, {_runs(n)}: {note}")
     if len(done.notes) > _MOST_NOTES:
@@ -128,6 +130,7 @@ def _plain(done: Imported, address: str, command: str | None, *, is_dry: bool) -
         "is_dry_run": is_dry,
         "runs": done.n_runs,
         **{fate: done.counts[fate] for fate in _FATES},
+        "unread": done.n_unread,
         "states": dict(done.states),
         "points": done.n_points,
         "notes": dict(done.notes),

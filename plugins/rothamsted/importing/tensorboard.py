@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+from rothamsted.errors import DataError
 from rothamsted.importing.event_records import check_tensorboard, is_event_file
 from rothamsted.importing.event_run import EventRun, read_events
 from rothamsted.importing.flat import flat_texts
 from rothamsted.importing.folders import FolderFiles, read_config, size_of, small_files, walk
 from rothamsted.importing.results import CONFIGS, is_history
-from rothamsted.importing.values import ImportedRun
+from rothamsted.importing.values import ImportedRun, UnreadRun
 from rothamsted.records import MetricPoint, RunStatus
 
 _BY_TIME = re.compile(r"\d{9,11}\.\d+")  # how torch's add_hparams calls its folder
@@ -33,17 +34,17 @@ def matches(address: str) -> bool:
     return path.is_dir() and any(any(map(is_event_file, folder.files)) for folder in walk(path))
 
 
-def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
+def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun | UnreadRun]:
     """The runs below a folder, or in one event file, in the order of their paths.
 
     Raises:
-        DataError: the package tensorboard is missing, a file is no event file.
+        DataError: the package tensorboard is missing.
     """
     check_tensorboard()
     root = Path(address)
     if root.is_file():
         found = FolderFiles(path=root.parent, files=[root.name], folders=[])
-        yield _run(found, root.parent, read_events(_event_files(found)), {root.parent: found})
+        yield from _runs(_Found(folder=found), root.parent, {})
         return
     waiting: _Found | None = None
     configured: dict[Path, FolderFiles] = {}  # folders with a configuration, for all that is below them
@@ -75,8 +76,15 @@ def _is_part(path: Path) -> bool:
     return bool(_BY_TIME.fullmatch(path.name)) or "_" in path.name
 
 
-def _runs(found: _Found, root: Path, configured: Mapping[Path, FolderFiles]) -> Iterator[ImportedRun]:
+def _runs(found: _Found, root: Path, configured: Mapping[Path, FolderFiles]) -> Iterator[ImportedRun | UnreadRun]:
     """The run of a folder with its parts, then those that turn out to be runs of their own."""
+    try:
+        yield from list(_read_runs(found, root, configured))  # a list: what whoever takes them raises is not ours
+    except DataError as error:
+        yield UnreadRun(reason=str(error))
+
+
+def _read_runs(found: _Found, root: Path, configured: Mapping[Path, FolderFiles]) -> Iterator[ImportedRun]:
     hparams: list[EventRun] = []
     lines: list[tuple[EventRun, dict[str, str]]] = []
     own: list[tuple[FolderFiles, EventRun]] = []
