@@ -11,9 +11,6 @@ import pytest
 from rothamsted.cli.main import main
 from rothamsted.records import MetricPoint
 from rothamsted.tracking import FoundRun, find_experiment, find_runs, read_history
-from tests.tracking.conftest import postgresql_uri
-
-__all__ = ["postgresql_uri"]
 
 
 @dataclass

@@ -71,9 +71,10 @@ def test_the_same_source_twice_is_one_run_and_in_another_experiment_another_one(
 
 
 def test_on_postgresql_the_same_is_true_and_a_run_that_has_grown_keeps_no_older_point(
-    place: Place, postgresql_uri: str
+    place: Place, postgres_url: str
 ) -> None:
-    there = replace(place, uri=postgresql_uri)
+    tracking.migrate(postgres_url)
+    there = replace(place, uri=postgres_url)
     points = [MetricPoint("loss", 0.75, START, 0)]
     fates = [taken(there, run(points=points, revision=revision))[0].fate for revision in ("1", "1")]
     assert fates == ["new", "there"]
