@@ -67,6 +67,27 @@ def test_a_path_that_leads_out_of_the_folder_of_the_index_is_not_read(place: Pla
     assert "gone.csv: is not there" in out
 
 
+def test_links_in_the_folder_of_a_run_lead_nowhere_else(place: Place) -> None:
+    (place.folder / "secret").mkdir()
+    (place.folder / "secret" / "metrics.csv").write_text("step,loss\n0,1\n")
+    folder = place.folder / "inside" / "a"
+    folder.mkdir(parents=True)
+    (folder / "sub").symlink_to(place.folder / "secret")
+    (folder / "history.csv").symlink_to(place.folder / "secret" / "metrics.csv")
+    (folder / "progress.csv").write_text("step,acc\n0,0.5\n")
+    (place.folder / "inside" / "r.json").write_text('[{"id": "a", "folder": "a"}]')
+    place.bring("inside/r.json", "experiment=before")
+    assert place.runs("before")["a"].metrics == {"acc": 0.5}
+
+
+def test_two_runs_of_one_id_are_told_apart_by_their_order_each_time(place: Place) -> None:
+    (place.folder / "r.json").write_text(json.dumps([{"id": "a", "loss": 1.0}, {"id": "a", "loss": 2.0}]))
+    out = place.bring("r.json", "experiment=before")
+    assert "an earlier run of the same identity" in out
+    assert {name: run.metrics["loss"] for name, run in place.runs("before").items()} == {"a": 1.0, "a (2)": 2.0}
+    assert "2 there already" in place.bring("r.json", "experiment=before")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -19,6 +19,7 @@ metric is. Paths are relative to the file, and lead nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from hashlib import sha256
 from itertools import chain
@@ -28,7 +29,7 @@ from typing import Any
 from rothamsted.errors import DataError
 from rothamsted.importing import columns as names
 from rothamsted.importing.flat import flat_numbers, flat_texts, number_of
-from rothamsted.importing.folders import WAY_OUT, changed_ms, walk
+from rothamsted.importing.folders import WAY_OUT, FolderFiles, changed_ms, walk
 from rothamsted.importing.histories import points_of
 from rothamsted.importing.results import history_of, results_in
 from rothamsted.importing.rows import read_json
@@ -86,7 +87,7 @@ def _entries(path: Path, found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, options: Mapping[str, str]) -> ImportedRun:
-    notes: list[str] = []
+    notes, step_by = list[str](), options.get("step_by")
     known = next((entry[name] for name in _CONFIGS if isinstance(entry.get(name), dict)), None)
     free = {name: one for name, one in entry.items() if name not in _MEANT and not isinstance(one, dict | list)}
     measured = {
@@ -106,16 +107,14 @@ def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, optio
     for name in _HISTORIES:
         rows = _rows_in(entry.get(name))
         if rows is not None:
-            parts.append(points_of(rows, notes, step_by=options.get("step_by"), usual_ms=usual, zone=zone))
+            parts.append(points_of(rows, notes, step_by=step_by, usual_ms=usual, zone=zone))
         elif isinstance(entry.get(name), dict):
             summary |= flat_numbers(entry[name])
     for there in _beside(path, entry, notes):
         if there.is_file():
-            parts.append(
-                history_of(there, notes, at=start or changed_ms(there), zone=zone, step_by=options.get("step_by"))
-            )
+            parts.append(history_of(there, notes, at=start or changed_ms(there), zone=zone, step_by=step_by))
         else:
-            found = results_in(list(walk(there)), notes, zone=zone, usual_ms=start or 0, step_by=options.get("step_by"))
+            found = results_in(_inside(path, there), notes, zone=zone, usual_ms=start or 0, step_by=step_by)
             summary |= found.summary
             parts.append(found.points)
     state = _value(entry, names.STATES)
@@ -166,6 +165,16 @@ def _beside(path: Path, entry: Mapping[str, Any], notes: list[str]) -> Iterator[
         else:
             why = "lies elsewhere, and only what is beside the index is read" if there is None else "is not there"
             notes.append(f"{name} {given[:80]}: {why}")
+
+
+def _inside(path: Path, folder: Path) -> list[FolderFiles]:
+    """A folder and all below it, without what its links lead to outside the folder of the index."""
+    home = path.resolve().parent
+    return [
+        replace(one, files=[name for name in one.files if _within(home, str(one.path / name)) is not None])
+        for one in walk(folder)
+        if _within(home, str(one.path)) is not None
+    ]
 
 
 def _within(home: Path, given: str) -> Path | None:
