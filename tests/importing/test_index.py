@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.importing.conftest import Place
@@ -50,6 +51,18 @@ def test_a_flat_run_has_its_measurements_told_from_its_settings_by_their_names(p
     assert run.params == {"lr": "0.1", "loss_weight": "2", "n_test": "10"}
     assert run.metrics == {"val_loss": 0.5, "best/acc": 0.9}
     assert (run.status, run.tags["old"], run.tags["mlflow.note.content"]) == ("FAILED", "true", "by hand")
+
+
+@pytest.mark.parametrize("orient", ["records", "columns"])
+def test_the_json_that_pandas_writes_is_a_run_a_row(orient: Any, place: Place) -> None:
+    pd.DataFrame({"lr": [0.1, 0.1], "seed": [0, 1], "mse": [0.5, 0.25]}).to_json("r.json", orient=orient)
+    out = place.bring("r.json", "experiment=before")
+    assert {name: run.metrics for name, run in place.runs("before").items()} == {
+        "r 0": {"mse": 0.5},
+        "r 1": {"mse": 0.25},
+    }
+    # One condition: its seeds are replicates all the same.
+    assert "rothamsted analyze --experiment before --group_by lr --replicate_by seed --metric mse" in out
 
 
 def test_a_path_that_leads_out_of_the_folder_of_the_index_is_not_read(place: Place) -> None:

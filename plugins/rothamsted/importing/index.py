@@ -62,14 +62,21 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         DataError: it is no JSON, or no list or mapping of runs.
     """
     path, zone = Path(address), zone_of(options.get("time_zone"))
-    for key, entry in _entries(path, read_json(path)):
-        yield _run(path, key, entry, zone, options)
+    for number, (key, entry) in enumerate(_entries(path, read_json(path))):
+        name = str(_value(entry, names.NAMES) or key or f"{path.stem} {number}")
+        own = key or sha256(repr(entry).encode("utf-8", "replace")).hexdigest()[:16]
+        yield replace(_run(path, own, entry, zone, options), name=name)
 
 
 def _entries(path: Path, found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Which run -> its object, of a list of runs, a mapping of them, or a mapping that has one of these as `runs`."""
+    """Which run (empty: it does not say) -> its object.
+
+    Of a list of runs, a mapping of them, a mapping that has one of these as `runs`, or columns as pandas writes them.
+    """
     if isinstance(found, dict):
         found = next((found[key] for key in _RUNS if isinstance(found.get(key), list | dict)), found)
+    if isinstance(found, dict) and (rows := _of_columns(found)):
+        found = rows
     if isinstance(found, dict):
         pairs = [(str(key), one) for key, one in found.items()]
     elif isinstance(found, list):
@@ -83,7 +90,17 @@ def _entries(path: Path, found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         )
     for key, one in pairs:
         own = next((str(one[name]) for name in (*names.IDS, *names.NAMES) if isinstance(one.get(name), str | int)), "")
-        yield key or own or sha256(repr(one).encode("utf-8", "replace")).hexdigest()[:16], one
+        yield key or own, one
+
+
+def _of_columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of {"lr": {"0": 0.1, "1": 0.5}, …}, which `DataFrame.to_json()` writes; empty: it is something else."""
+    columns = [one for one in found.values() if isinstance(one, dict)]
+    rows = list(columns[0]) if columns else []
+    is_table = len(columns) == len(found) and all(row.isdecimal() for row in rows)
+    if not is_table or any(column.keys() != columns[0].keys() for column in columns):
+        return []
+    return [{name: column[row] for name, column in found.items() if column[row] is not None} for row in rows]
 
 
 def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, options: Mapping[str, str]) -> ImportedRun:
@@ -123,7 +140,6 @@ def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, optio
     tags = {str(one): "true" for one in tags} if isinstance(tags, list) else tags
     return ImportedRun(
         source_id=f"index:{path.resolve()}#{key}",
-        name=str(_value(entry, names.NAMES) or key),
         params=params,
         points=chain.from_iterable(parts),
         summary=summary,
