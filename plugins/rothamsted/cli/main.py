@@ -35,6 +35,7 @@ _HOMES: Mapping[str, str] = {
     "export": "export_command",
     "experiment_log": "log_command",
     "reproduce": "reproduce_command",
+    "import_runs": "import_command",
     **dict.fromkeys(("promote", "rollback", "registry"), "promotion_commands"),
 }
 _NAMES = {"list": "list_sweeps", "open": "open_sweep"}  # where the command's name is one of Python's
