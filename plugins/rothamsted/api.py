@@ -18,6 +18,7 @@ from rothamsted.analysis.analyze import QUICK, Settings, analyze, settings_of
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import UserError
 from rothamsted.executors import Executor, ask_first
+from rothamsted.mirroring.beside import catch_up, mirrored
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.ahead import make_ready, rehearse
@@ -29,7 +30,7 @@ from rothamsted.reporting.next_steps import next_steps
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep, n_workers, plan
 from rothamsted.studies import Study
-from rothamsted.sweeping.coordinator.coordinator import Coordinator
+from rothamsted.sweeping.coordinator.coordinator import STOPPED, Coordinator
 from rothamsted.sweeping.coordinator.job import job_of
 from rothamsted.sweeping.coordinator.meanwhile import Meanwhile
 from rothamsted.sweeping.foreign_study import ForeignStudy
@@ -65,6 +66,8 @@ def run(
             break
         with passed or open_sweep(stage.sweep, study, here, stage=stage.link, say=say) as opened:
             given = {"until": until, "is_given": stage.is_last}
+            if passed is not None:
+                catch_up(opened, say)
             result = None if passed is not None else work(opened, executor, console, **given)
             if result is not None and (stage.is_last or result.exit_status or not result.is_complete):
                 break
@@ -78,7 +81,7 @@ def run(
 def look(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: Console) -> SessionResult | None:
     """Show again what is published of a finished sweep; None: something is to be done, or to be published anew.
 
-    Nothing is written: neither to the databases nor to the artifacts.
+    Nothing is written, neither to the databases nor to the artifacts, unless a replicate is missing in a mirror.
     """
     opened = open_over(stage.sweep, study, place, stage=stage.link)
     if opened is None:
@@ -96,19 +99,38 @@ def look(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: 
         _show(opened, result, console, is_given=True)
         if published.has_report:
             show_report(published.steps, opened.sweep.name, console)
+        catch_up(opened, sayer(console))
     return result
 
 
 def work(
     opened: Opened, executor: Executor, console: Console, *, until: float | None = None, is_given: bool = False
 ) -> SessionResult:
-    """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it.
+    """Work on an opened sweep until nothing is left, gather what came of it, publish it, show it, and mirror it.
 
     With `is_given` its result is what the call gives, which a notebook shows by itself.
     """
+    with mirrored(opened, sayer(console)) as mirror:
+        meanwhile = _meanwhile(opened)
+        if mirror is not None:
+            meanwhile.tick = mirror.tick
+        result = _work(opened, executor, console, meanwhile, until=until, is_given=is_given)
+        if mirror is not None and result.exit_status not in STOPPED:
+            mirror.catch_up()
+    return result
+
+
+def _work(
+    opened: Opened,
+    executor: Executor,
+    console: Console,
+    meanwhile: Meanwhile,
+    *,
+    until: float | None,
+    is_given: bool,
+) -> SessionResult:
     if not opened.labels:
         say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
-    meanwhile = _meanwhile(opened)
     coordinator = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile)
     try:
         session = coordinator.run()

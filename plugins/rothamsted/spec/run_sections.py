@@ -25,6 +25,7 @@ from rothamsted.spec.field_values import (
     read_resources,
     read_resume,
     read_vary,
+    read_wandb_name,
     read_workers,
 )
 from rothamsted.spec.search_sections import CONFIG
@@ -148,6 +149,25 @@ class Confirm(BaseModel):
     first_seed: Seed | None = None
 
 
+class Wandb(BaseModel):
+    """Where the replicates are mirrored in Weights & Biases.
+
+    Attributes:
+        mode: online sends each replicate to the server when it has ended; offline keeps it in the folder wandb. The
+            variable WANDB_MODE wins.
+        project: of W&B; it is made where there is none.
+        group: of the replicates; none: the sweep's name.
+        entity: user or team; none: that of the API key.
+    """
+
+    model_config = CONFIG
+
+    mode: Literal["offline", "online"]
+    project: Annotated[Text, BeforeValidator(read_wandb_name)]
+    group: Annotated[Text, BeforeValidator(read_wandb_name)] | None = None
+    entity: Annotated[Text, BeforeValidator(read_wandb_name)] | None = None
+
+
 class Execution(BaseModel):
     """Where and how the work runs; nothing here changes a number that is measured.
 
@@ -172,6 +192,7 @@ class Execution(BaseModel):
         lease_seconds: a worker silent for so long is taken for dead, and its trial for free.
         artifacts: keep the artifacts that a study gives with its measurements, in the runs of the replicates.
         tensorboard: mirror the replicates of a study into files of TensorBoard, in the folder tensorboard.
+        wandb: mirror the replicates into Weights & Biases when they have ended.
         report: write the whole analysis and the report to the sweep's run when it is finished.
         env_manager: what prepares the environment of a foreign project; local: the one that is there.
         environment: variables for a foreign project's processes, beside those of the worker.
@@ -200,6 +221,7 @@ class Execution(BaseModel):
     lease_seconds: Seconds = 60.0
     artifacts: bool = True
     tensorboard: bool = False
+    wandb: Wandb | None = None
     report: bool = True
     env_manager: Literal["local", "uv", "virtualenv", "conda"] = "local"
     environment: dict[Text, str] = Field(default_factory=dict)
