@@ -155,8 +155,9 @@ class Mirror:
         process = self._process
         if process is None:
             return
-        with suppress(OSError):
-            process.stdin and process.stdin.close()
+        if process.stdin is not None:
+            with suppress(OSError):
+                process.stdin.close()
         try:
             process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

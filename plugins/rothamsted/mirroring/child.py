@@ -126,9 +126,9 @@ def _pictures(run: FoundRun, steps: set[int], uri: str) -> dict[Picture, bytes]:
 
 def _away() -> tuple[type[Exception], ...]:
     """What is raised where the server does not answer or refuses everything: it would refuse the next one, too."""
-    import wandb
+    from wandb.errors import CommError, UsageError
 
-    return (wandb.errors.CommError, wandb.errors.UsageError, TimeoutError, OSError)
+    return (CommError, UsageError, TimeoutError, OSError)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rothamsted import tags
@@ -61,7 +62,6 @@ class MirroredRun:
         rows: by step.
         summary: what W&B does not make from the rows.
         exit_code: 0 finished (or diverged), 1 failed, 255 pruned.
-        started_seconds: since 1970, UTC.
     """
 
     run_id: str
@@ -73,7 +73,6 @@ class MirroredRun:
     rows: Sequence[Row]
     summary: Mapping[str, Any]
     exit_code: int
-    started_seconds: float
 
 
 def is_to_be_mirrored(run: FoundRun, target: str) -> bool:
@@ -114,6 +113,7 @@ def mirrored_run(
     name = run.name if above is None or is_lone else f"{above.name}, {run.name}"
     shown = [phase, outcome, run.tags.get(tags.STUDY) or run.tags.get("mlflow.source.name", "")]
     facts = {name: _plain(run.tags[tag]) for name, tag in _FACTS.items() if tag in run.tags}
+    facts["started"] = datetime.fromtimestamp(run.start_ms / 1000, UTC).isoformat(timespec="seconds")
     return MirroredRun(
         run_id=run.run_id,
         name=masked(name)[:_MOST_OF_NAME],
@@ -124,7 +124,6 @@ def mirrored_run(
         rows=rows_of(own),
         summary={"outcome": outcome, **({"reason": reason} if reason else {})},
         exit_code=EXIT_CODES[RunStatus(run.status)],
-        started_seconds=run.start_ms / 1000,
     )
 
 

@@ -65,7 +65,7 @@ def write(run: MirroredRun, pictures: Mapping[Picture, bytes], target: Target) -
             mode=target.mode,  # type: ignore[arg-type]
             resume="allow" if target.mode == "online" else None,
             reinit="create_new",
-            settings=_settings(run),
+            settings=_settings(),
         )
         shown = _shown(pictures, Path(copies), last=run.rows[-1].step if run.rows else 0)
         for row in run.rows:
@@ -96,7 +96,7 @@ def _remove_earlier(run_id: str, folder: Path) -> None:
         shutil.rmtree(one)
 
 
-def _settings(run: MirroredRun) -> Any:
+def _settings() -> Any:
     """No more than what is asked for: nothing of this machine, this process or its code."""
     import wandb
 
@@ -110,7 +110,6 @@ def _settings(run: MirroredRun) -> Any:
         x_disable_meta=True,
         x_disable_machine_info=True,
         x_save_requirements=False,
-        x_start_time=run.started_seconds,
         init_timeout=WAIT_SECONDS,
         finish_timeout=WAIT_SECONDS,
         finish_timeout_raises=True,
