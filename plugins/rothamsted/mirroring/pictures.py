@@ -13,7 +13,7 @@ KINDS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 MOST = 100  # of one replicate
 MOST_BYTES = 10 << 20  # of one picture
 _DEEPEST = 4  # folders within folders
-_STEP = re.compile(r"[/_.-]*\b(?:step|s)?[_-]?0*(?P<step>\d{1,18})(?=\.[a-z]+$)", re.IGNORECASE)
+_STEP = re.compile(r"[/_.-]+(?:step|s)?[_-]?(?P<step>\d{1,18})(?=\.[a-z]+$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from rothamsted.mirroring.pictures import Picture
 from rothamsted.mirroring.record import MirroredRun
 
+_WAITS = ("init_timeout", "finish_timeout")  # which the environment may set otherwise
 WAIT_SECONDS = 60.0  # for a server that does not answer: what is missing is mirrored when the sweep is given again
 
 
@@ -110,9 +112,8 @@ def _settings() -> Any:
         x_disable_meta=True,
         x_disable_machine_info=True,
         x_save_requirements=False,
-        init_timeout=WAIT_SECONDS,
-        finish_timeout=WAIT_SECONDS,
         finish_timeout_raises=True,
+        **{name: WAIT_SECONDS for name in _WAITS if f"WANDB_{name.upper()}" not in os.environ},
     )
 
 
