@@ -47,6 +47,12 @@ ENVIRONMENT_FILE = "environment.txt"  # artifact beside it: Python, platform, ev
 CONTESTANT = "rothamsted.contestant"  # label of a condition in a contest
 HOLDER = "rothamsted.holder"  # number of the claim whose worker may write to this run
 CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
+IMPORTED_ROLE = "imported"  # value of ROLE of a run that another tool has recorded
+IMPORTED = "rothamsted.imported"  # which run of its source an imported run is
+IMPORTED_FROM = "rothamsted.imported_from"  # address of the source, without secrets
+IMPORTED_REVISION = "rothamsted.imported_revision"  # of the run at its source, once all of it is here
+IMPORT_NOTE = "rothamsted.import_note"  # what could not be taken over as it was; all of it in IMPORT_FILE
+IMPORT_FILE = "imported.json"  # artifact of an imported run of which there is something to say
 METRICS_FILE = "metrics.json"  # artifact beside the resolved sweep: what the study declares of its metrics
 
 RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep

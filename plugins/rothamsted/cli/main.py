@@ -33,6 +33,7 @@ _HOMES: Mapping[str, str] = {
     **dict.fromkeys(("init", "explain", "completion"), "start_commands"),
     **dict.fromkeys(("analyze", "report", "export", "compare", "power"), "analysis_commands"),
     "reproduce": "reproduce_command",
+    "import_runs": "import_command",
     **dict.fromkeys(("promote", "rollback", "registry"), "promotion_commands"),
 }
 _NAMES = {"list": "list_sweeps", "open": "open_sweep"}  # where the command's name is one of Python's

@@ -264,6 +264,29 @@ USAGES: Mapping[str, Usage] = {
         several="together",
         example="sweep=quickstart",
     ),
+    "import_runs": Usage(
+        does="Bring runs that another tool has recorded into MLflow: TensorBoard, Optuna, Hydra, Ray Tune, tables, "
+        "folders. The same again adds nothing.",
+        keys={
+            "source": "a folder, a file, the address of a database, or http(s)://… of a file",
+            "experiment": "where the runs go; by default imported-KIND",
+            "kind": "what the source is, such as tensorboard; by default it is found out",
+            "dry_run": "write nothing, say what would come",
+            "checksum": "SHA-256 that the file must have",
+            "study": "of Optuna: the name of the study; by default the only one",
+            "group": "of W&B: the group of runs",
+            "run_by": "of a table: the column that tells runs apart, where a run has several rows",
+            "step_by": "the column or key of the step",
+            "params": "of a table: the columns that are parameters, a,b",
+            "metrics": "of a table: the columns that are metrics, a,b",
+            "time_zone": "of times that name none: UTC (the default), local, or a name such as Europe/London",
+        },
+        words=("source",),
+        several="each",
+        switches={"dry_run": True},
+        example="logs/ experiment=before",
+        completes="file",
+    ),
     "promote": Usage(
         does="Judge the confirmed winner of a sweep by a policy, and make it the champion where the evidence says so.",
         keys={

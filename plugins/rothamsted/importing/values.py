@@ -26,7 +26,11 @@ class ImportedRun:
         end_ms: the same; None: it is not known, or the run goes on.
         state: as it was there. A run that still goes on is brought up to date by the next import.
         files: small files and folders that become artifacts below `files/`.
-        notes: one line for each thing that could not be taken over as it was.
+        notes: one line for each thing that could not be taken over as it was; read once the points are over.
+        revision: changes when the run has changed at its source, such as the size of its files; another one than was
+            imported brings the run up to date.
+        metric: what the source judges its runs by; empty: it does not say.
+        direction: of that, minimize or maximize; empty: it does not say.
 
     Example:
         >>> ImportedRun(source_id="wandb:lab/digits/1a2b3c", points=[MetricPoint("loss", 0.5, 1700000000000, 10)]).state
@@ -45,3 +49,6 @@ class ImportedRun:
     state: RunStatus = RunStatus.FINISHED
     files: Sequence[Path] = ()
     notes: Sequence[str] = ()
+    revision: str = ""
+    metric: str = ""
+    direction: str = ""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # the same for type checkers
     )
     from rothamsted.tracking.curve_reader import Curve, read_curves
     from rothamsted.tracking.environment import environment_text, git_commit
-    from rothamsted.tracking.experiment import experiment_id, save_view
+    from rothamsted.tracking.experiment import experiment_called, experiment_id, save_view
+    from rothamsted.tracking.imported import ImportedRuns
     from rothamsted.tracking.opening import deliver_left, open_recorder, wait_until_reachable
     from rothamsted.tracking.outer_run import project_address
     from rothamsted.tracking.reach import check_reachable
@@ -41,12 +42,14 @@ if TYPE_CHECKING:  # the same for type checkers
 __all__ = [
     "Curve",
     "FoundRun",
+    "ImportedRuns",
     "Recorder",
     "check_reachable",
     "current_run_id",
     "delete_files",
     "deliver_left",
     "environment_text",
+    "experiment_called",
     "experiment_id",
     "find_experiment",
     "find_run",
@@ -78,12 +81,14 @@ __all__ = [
 _HOMES = {
     "Curve": "curve_reader",
     "FoundRun": "reader",
+    "ImportedRuns": "imported",
     "Recorder": "recorder",
     "check_reachable": "reach",
     "current_run_id": "address",
     "delete_files": "run_files",
     "deliver_left": "opening",
     "environment_text": "environment",
+    "experiment_called": "experiment",
     "experiment_id": "experiment",
     "find_experiment": "reader",
     "find_run": "reader",

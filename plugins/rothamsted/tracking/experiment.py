@@ -52,6 +52,26 @@ def experiment_id(uri: str | None = None, *, default_name: str | None = None) ->
     return found.experiment_id
 
 
+def experiment_called(name: str, uri: str) -> str:
+    """Return the id of the experiment of a name, which is made where there is none; the environment is not asked.
+
+    Raises:
+        StoreError: MLflow does not take the name, or the experiment is deleted.
+    """
+    try:
+        found = _by_name(uri, name)
+    except Exception as error:
+        if is_of_mlflow(error):
+            raise StoreError(f"experiment {name!r}: {one_line(error)}") from error
+        raise
+    if found.lifecycle_stage != "active":
+        raise StoreError(
+            f"experiment {name!r} is deleted; restore it with `mlflow experiments restore -x {found.experiment_id}` "
+            "or name another"
+        )
+    return found.experiment_id
+
+
 def existing(uri: str, *, name: str | None = None, experiment_id: str | None = None) -> FoundExperiment | None:
     """Return the experiment of a name, or of an id; None where a SQL store has none, or a server none of the name."""
     if why_not_sql(uri) is None:

@@ -1,0 +1,94 @@
+"""What a column of a table or a key of a run is: param, metric, state, time, name; by what tools call them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rothamsted.importing.flat import number_of
+from rothamsted.records import RunStatus
+
+IDS = ("run_id", "trial_id", "run", "id", "ID", "Run", "trial", "run_uuid", "number")
+NAMES = ("name", "run_name", "Name", "display_name", "tags.mlflow.runName")
+STATES = ("state", "status", "State", "Status")
+STARTS = ("start_time", "Start Time", "started", "started_at", "created", "Created", "created_at", "datetime_start")
+ENDS = ("end_time", "End Time", "ended", "ended_at", "finished_at", "datetime_complete", "completed_at")
+# What a tool puts before the name of a param or metric in a table: MLflow, Optuna, Ray, W&B.
+_OF_PARAMS = (
+    "params.",
+    "params_",
+    "param.",
+    "param_",
+    "config.",
+    "config/",
+    "hparams.",
+    "hparams/",
+    "hp_",
+    "hp/",
+    "hp.",
+)
+_OF_METRICS = ("metrics.", "metrics_", "metrics/", "metric.", "metric_", "summary.", "summary/")
+_OF_TAGS = ("tags.", "tags_", "user_attrs_", "system_attrs_")
+_METRIC = re.compile(
+    r"(^|[^a-z])(loss|losses|acc|accuracy|err|error|errors|score|scores|auc|auroc|f1|fbeta|rmse|mse|mae|mape|r2|nll|bpc|ppl|"
+    r"perplexity|precision|recall|bleu|rouge|reward|rewards|return|returns|regret|likelihood|elbo|value|values|objective|"
+    r"metric|result|iou|map|psnr|ssim|fid|dice|runtime|duration|seconds|elapsed|throughput|val|valid|validation|test)"
+    r"([^a-z]|$)"
+)
+_SETTING = re.compile(
+    r"^(n|num|use|max|min)_|weight|coef|fn|function|name|type|kind|scale|split|size|every|interval|freq|fraction|batch"
+)
+_WORDS = {
+    RunStatus.FINISHED: ("finished", "complete", "completed", "success", "succeeded", "terminated", "done", "ok"),
+    RunStatus.FAILED: ("failed", "fail", "error", "errored", "crashed", "crash", "failure"),
+    RunStatus.KILLED: ("killed", "pruned", "cancelled", "canceled", "stopped", "aborted", "preempted", "interrupted"),
+    RunStatus.RUNNING: ("running", "pending", "waiting", "queued", "scheduled", "paused"),
+}
+
+
+def state_of(text: Any, notes: list[str]) -> RunStatus:
+    """The state that a tool's word means; FINISHED with a note where nobody knows the word."""
+    word = str(text).strip().lower().rpartition(".")[2]  # TrialState.COMPLETE
+    for state, words in _WORDS.items():
+        if word in words:
+            return state
+    notes.append(f"state '{str(text)[:40]}' is not known: taken as FINISHED")
+    return RunStatus.FINISHED
+
+
+def is_metric_name(name: str) -> bool:
+    """Whether a name is one that measurements have.
+
+    Example:
+        >>> is_metric_name("val_loss"), is_metric_name("testAccuracy"), is_metric_name("lr"), is_metric_name("classes")
+        (True, True, False, False)
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return _METRIC.search(spaced) is not None and not is_setting(spaced)
+
+
+def is_setting(name: str) -> bool:
+    """Whether a name that has a word of a measurement is a setting all the same: loss_weight, n_test, val_split."""
+    return _SETTING.search(name) is not None
+
+
+def role_of(name: str) -> tuple[str, str] | None:
+    """What the prefix of a column says: ("param", "lr") of `params.lr`; None: it has none that is known."""
+    for role, starts in (("param", _OF_PARAMS), ("metric", _OF_METRICS), ("tag", _OF_TAGS)):
+        for start in starts:
+            if name.startswith(start) and len(name) > len(start):
+                return role, name[len(start) :]
+    return None
+
+
+def first_of(names: Sequence[str], known: Iterable[str]) -> str | None:
+    """The first of some names that is among the known ones."""
+    there = set(known)
+    return next((name for name in names if name in there), None)
+
+
+def is_number_throughout(rows: Iterable[Mapping[str, Any]], name: str) -> bool:
+    """Whether a column holds numbers wherever it holds something, and does so at least once."""
+    there = [number_of(row[name]) for row in rows if name in row]
+    return bool(there) and all(number is not None for number in there)

@@ -1,0 +1,69 @@
+"""Nested configurations as params, and nested results as metrics: flat names, one rule for every source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rothamsted.caps import MOST_DEPTH, MOST_IMPORTED_NAMES
+
+
+def flat_texts(nested: Mapping[Any, Any], notes: list[str] | None = None) -> dict[str, str]:
+    """A configuration as MLflow keeps params: dotted names, and the text of each value as Python writes it.
+
+    Args:
+        nested: mappings of plain values, as YAML and JSON have them; lists stay whole.
+        notes: a line is added where there are too many.
+
+    Example:
+        >>> flat_texts({"optimizer": {"lr": 0.1}, "layers": [64, 64], "seed": None})
+        {'optimizer.lr': '0.1', 'layers': '[64, 64]', 'seed': 'None'}
+    """
+    found: dict[str, str] = {}
+    for name, value in _leaves(nested, ".", "", 0):
+        if len(found) == MOST_IMPORTED_NAMES:
+            if notes is not None:
+                notes.append(f"more than {MOST_IMPORTED_NAMES} params; the others are left out")
+            break
+        found[name] = value if isinstance(value, str) else str(value)
+    return found
+
+
+def flat_numbers(nested: Mapping[Any, Any]) -> dict[str, float]:
+    """The numbers among nested results, names joined by `/`; texts, truth values and lists are left out.
+
+    Example:
+        >>> flat_numbers({"loss": 0.5, "info": {"n": 3, "host": "a"}, "done": True})
+        {'loss': 0.5, 'info/n': 3.0}
+    """
+    pairs = ((name, number_of(value)) for name, value in _leaves(nested, "/", "", 0))
+    return {name: value for name, value in pairs if value is not None}
+
+
+def number_of(value: Any) -> float | None:
+    """A number of JSON or YAML, or the text of one; None for anything else, also for `1_000` and truth values.
+
+    Example:
+        >>> number_of("1e-3"), number_of(" NaN "), number_of("1_0"), number_of(True)
+        (0.001, nan, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and (not value.isascii() or "_" in value):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+    except OverflowError:  # a whole number that no float holds
+        return math.copysign(math.inf, int(value))
+
+
+def _leaves(value: Mapping[Any, Any], between: str, before: str, depth: int) -> Iterator[tuple[str, Any]]:
+    for key, one in value.items():
+        name = f"{before}{key}"
+        if isinstance(one, Mapping) and one and depth < MOST_DEPTH:
+            yield from _leaves(one, between, f"{name}{between}", depth + 1)
+        else:
+            yield name, one

@@ -1,0 +1,86 @@
+"""Rows of a history as metric points: which column is the step, which the time, and which are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, tzinfo
+from itertools import chain
+
+from rothamsted.importing.flat import flat_numbers, number_of
+from rothamsted.importing.rows import Row
+from rothamsted.importing.times import time_ms
+from rothamsted.recordable import MAX_STEP
+from rothamsted.records import MetricPoint
+
+STEPS = (
+    "step",
+    "_step",
+    "global_step",
+    "Step",
+    "trainer/global_step",
+    "training_iteration",
+    "iteration",
+    "iter",
+    "epoch",
+)
+TIMES = ("timestamp", "_timestamp", "wall_time", "Wall time", "time", "date", "datetime", "created_at")
+
+
+def points_of(
+    rows: Iterable[Row],
+    notes: list[str],
+    *,
+    step_by: str | None = None,
+    usual_ms: int = 0,
+    zone: tzinfo | None = UTC,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> Iterator[MetricPoint]:
+    """A point for each number of each row.
+
+    The step is the first column of `STEPS` that the first row has, else the number of the row. An `epoch` beside a
+    step stays a metric. The time is the first column of `TIMES` that holds one.
+
+    Args:
+        rows: as `rows_of` gives them; what is nested is flattened.
+        notes: a line is added for columns that hold no numbers, and for rows whose step is none.
+        step_by: the column of the step; None: the first of `STEPS`.
+        usual_ms: the time of rows that have none, milliseconds since 1970.
+        zone: of times that name none.
+        only: the metrics to take; empty: all.
+        without: columns that are no metrics.
+    """
+    every = iter(rows)
+    first = next(every, None)
+    if first is None:
+        return
+    step_key = step_by or next((name for name in STEPS if name in first and number_of(first[name]) is not None), None)
+    time_key = next((name for name in TIMES if time_ms(first.get(name), zone) is not None), None)
+    left = {*without, *([step_key] if step_key else []), *([time_key] if time_key else [])}
+    texts: dict[str, None] = {}
+    n_without_step = 0
+    for number, row in enumerate(chain([first], every)):
+        step = number if step_key is None else _step(row.get(step_key))
+        if step is None:
+            n_without_step += 1
+            continue
+        time = time_ms(row[time_key], zone) if time_key is not None and time_key in row else None
+        at = usual_ms if time is None else time
+        for name, value in flat_numbers(row).items():
+            if name not in left and (not only or name in only):
+                yield MetricPoint(name, value, at, step)
+        if len(texts) < 20:
+            texts.update(
+                (name, None) for name, cell in row.items() if isinstance(cell, str) and number_of(cell) is None
+            )
+    if n_without_step:
+        notes.append(f"{n_without_step} rows have no whole number as {step_key} and are left out")
+    if lost := [name for name in texts if name not in left and (not only or name in only)]:
+        notes.append(f"no numbers, so no metrics: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}")
+
+
+def _step(value: object) -> int | None:
+    number = number_of(value)
+    if number is None or number != number or abs(number) >= MAX_STEP or number != int(number):
+        return None
+    return int(number)

@@ -1,0 +1,151 @@
+"""An import from its address to the runs in MLflow: find the source, read, write, say what came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rothamsted.errors import DataError
+from rothamsted.importing.download import at_hand
+from rothamsted.importing.fitted import FittedRun
+from rothamsted.importing.next_command import Guess, Seen, guess
+from rothamsted.importing.sources import check_options, known_source, source_of
+from rothamsted.importing.values import ImportedRun
+from rothamsted.importing.write import RunWriter, Written
+from rothamsted.masking import masked, without_secrets
+
+MOST_SHOWN = 50  # runs that a dry run and the result as JSON name
+
+
+@dataclass
+class Imported:
+    """What an import did, or would do.
+
+    Attributes:
+        kind: name of the source.
+        experiment: where the runs are.
+        experiment_id: of MLflow; empty: nothing was written.
+        counts: new, updated, there: runs.
+        states: of the runs at their source.
+        n_points: that were written.
+        runs: the first ones, as plain values.
+        notes: what could not be taken over -> in how many runs.
+        guess: what to analyse.
+    """
+
+    kind: str
+    experiment: str
+    experiment_id: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    n_points: int = 0
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+    guess: Guess | None = None
+
+    @property
+    def n_runs(self) -> int:
+        """How many runs the source has."""
+        return self.counts.total()
+
+
+def import_from(
+    address: str,
+    *,
+    kind: str | None,
+    options: Mapping[str, str],
+    experiment: str | None,
+    checksum: str | None,
+    open_writer: Callable[[str, str], AbstractContextManager[tuple[RunWriter, str]]] | None,
+    tell: Callable[[Imported], None] = lambda so_far: None,
+) -> Imported:
+    """Bring the runs of an address into an experiment.
+
+    Args:
+        address: a path or a URL.
+        kind: name of a source that shall read it; None: the first that knows it.
+        options: of the source.
+        experiment: where the runs go; None: imported-KIND.
+        checksum: SHA-256 that the file must have; None: any.
+        open_writer: gives the writer of an experiment and a source, and the experiment's id; None: nothing is
+            written, only looked at.
+        tell: is told after each run how far it is.
+
+    Raises:
+        UserError: an address, kind or option that is none; a source or store that cannot be used.
+    """
+    if kind is not None:
+        known_source(kind)
+    with at_hand(address, checksum=checksum) as (path, inside, place):
+        name, row = source_of(path, kind)
+        check_options(name, row, options)
+        runs = _settled(row.functions.read(path, options), inside, place)
+        first = next(runs, None)
+        if first is None:
+            raise DataError(f"{masked(address)}: no run found; looked for {row.looks_for}; kind=NAME says what it is")
+        done = Imported(kind=name, experiment=experiment or f"imported-{name}")
+        seen = Seen()
+        shown = place or (without_secrets(path) if "://" in path else str(Path(path).resolve()))
+        if open_writer is None:
+            for run in chain([first], runs):
+                _add(done, seen, run, looked_at(run))
+                tell(done)
+        else:
+            with open_writer(done.experiment, shown) as (writer, done.experiment_id):
+                for run in chain([first], runs):
+                    _add(done, seen, run, writer.take(run))
+                    tell(done)
+    done.guess = guess(seen)
+    return done
+
+
+def looked_at(run: ImportedRun) -> Written:
+    """What would be written of a run."""
+    fitted, metrics, n_points = FittedRun(run), set[str](), 0
+    for point in run.points:
+        kept = fitted.point(point, 0)
+        if kept is not None:
+            metrics.add(kept.key)
+            n_points += 1
+    metrics |= run.summary.keys()
+    return Written(
+        name=fitted.name,
+        run_id="",
+        fate="new",
+        n_points=n_points,
+        params=fitted.params,
+        metrics=sorted(metrics),
+        notes=fitted.notes(),
+    )
+
+
+def _settled(runs: Iterator[ImportedRun], inside: str, place: str) -> Iterator[ImportedRun]:
+    """The runs of a file that lies in a temporary folder, with the lasting address in their identity."""
+    for run in runs:
+        yield replace(run, source_id=run.source_id.replace(inside, place)) if inside else run
+
+
+def _add(done: Imported, seen: Seen, run: ImportedRun, written: Written) -> None:
+    done.counts[written.fate] += 1
+    done.states[str(run.state)] += 1
+    done.n_points += written.n_points
+    done.notes.update(dict.fromkeys(written.notes, 1))
+    seen.add(written.params, written.metrics, metric=run.metric, direction=run.direction)
+    if len(done.runs) < MOST_SHOWN:
+        done.runs.append(
+            {
+                "name": written.name,
+                "run_id": written.run_id,
+                "fate": written.fate,
+                "state": str(run.state),
+                "n_params": len(written.params),
+                "n_points": written.n_points,
+                "metrics": list(written.metrics),
+                "notes": list(written.notes),
+            }
+        )

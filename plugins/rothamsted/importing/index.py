@@ -1,0 +1,177 @@
+"""Indexes: one JSON file that lists runs, with their history in it or beside it (`sweep_registry.json` and the like).
+
+A run is an object. What its keys mean:
+
+| key | |
+|---|---|
+| `id`, `run_id`, `trial_id`, `name` | which run it is |
+| `config`, `params`, `hyperparameters`, `hparams` | its params, nested or flat |
+| `history`, `metrics`, `curves` | a list of objects, an object of lists or of last values, or the path of a file |
+| `metrics_file`, `history_file`, `metrics_path`, `history_path` | the path of a file |
+| `summary`, `results`, `final` | last values |
+| `dir`, `folder`, `path`, `output_dir` | its folder, with a history in it |
+| `state`, `status`, `start_time`, `end_time`, `tags`, `notes` | |
+
+Without an object of params, every other number, text or truth value of the run is one, unless it is called as a
+metric is. Paths are relative to the file, and lead nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rothamsted.errors import DataError
+from rothamsted.importing import columns as names
+from rothamsted.importing.flat import flat_numbers, flat_texts, number_of
+from rothamsted.importing.folders import WAY_OUT, changed_ms, walk
+from rothamsted.importing.histories import points_of
+from rothamsted.importing.results import history_of, results_in
+from rothamsted.importing.rows import read_json
+from rothamsted.importing.times import time_ms, zone_of
+from rothamsted.importing.values import ImportedRun
+from rothamsted.records import MetricPoint, RunStatus
+
+_CONFIGS = ("config", "params", "hyperparameters", "hparams", "parameters")
+_HISTORIES = ("history", "metrics", "curves")
+_FILES = ("metrics_file", "history_file", "metrics_path", "history_path")
+_SUMMARIES = ("summary", "results", "final")
+_FOLDERS = ("dir", "folder", "path", "output_dir", "run_dir")
+_RUNS = ("runs", "trials", "experiments", "results", "sweep")
+_MEANT = {
+    *_CONFIGS, *_HISTORIES, *_FILES, *_SUMMARIES, *_FOLDERS, *names.IDS, *names.NAMES, *names.STATES, *names.STARTS,
+    *names.ENDS, "tags", "notes",
+}  # fmt: skip
+
+
+def matches(address: str) -> bool:
+    """Whether it is a JSON file."""
+    path = Path(address)
+    return path.is_file() and path.suffix.lower() == ".json"
+
+
+def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
+    """The runs of an index in its order.
+
+    Raises:
+        DataError: it is no JSON, or no list or mapping of runs.
+    """
+    path, zone = Path(address), zone_of(options.get("time_zone"))
+    for key, entry in _entries(path, read_json(path)):
+        yield _run(path, key, entry, zone, options)
+
+
+def _entries(path: Path, found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Which run -> its object, of a list of runs, a mapping of them, or a mapping that has one of these as `runs`."""
+    if isinstance(found, dict):
+        found = next((found[key] for key in _RUNS if isinstance(found.get(key), list | dict)), found)
+    if isinstance(found, dict):
+        pairs = [(str(key), one) for key, one in found.items()]
+    elif isinstance(found, list):
+        pairs = [("", one) for one in found]
+    else:
+        pairs = []
+    if not pairs or not all(isinstance(one, dict) for _, one in pairs):
+        raise DataError(
+            f"{path}: must hold a list of runs, or a mapping of names to runs, each an object with config and history; "
+            f"{WAY_OUT}"
+        )
+    for key, one in pairs:
+        own = next((str(one[name]) for name in (*names.IDS, *names.NAMES) if isinstance(one.get(name), str | int)), "")
+        yield key or own or sha256(repr(one).encode("utf-8", "replace")).hexdigest()[:16], one
+
+
+def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, options: Mapping[str, str]) -> ImportedRun:
+    notes: list[str] = []
+    known = next((entry[name] for name in _CONFIGS if isinstance(entry.get(name), dict)), None)
+    free = {name: one for name, one in entry.items() if name not in _MEANT and not isinstance(one, dict | list)}
+    measured = {
+        name: number
+        for name, one in free.items()
+        if (number := number_of(one)) is not None and names.is_metric_name(name)
+    }
+    params = flat_texts({**{name: one for name, one in free.items() if name not in measured}, **(known or {})}, notes)
+    summary = dict(measured)
+    for name in _SUMMARIES:
+        if isinstance(entry.get(name), dict):
+            summary |= flat_numbers(entry[name])
+    start = time_ms(_value(entry, names.STARTS), zone)
+    end = time_ms(_value(entry, names.ENDS), zone)
+    usual = start or changed_ms(path)
+    parts: list[Iterator[MetricPoint]] = []
+    for name in _HISTORIES:
+        rows = _rows_in(entry.get(name))
+        if rows is not None:
+            parts.append(points_of(rows, notes, step_by=options.get("step_by"), usual_ms=usual, zone=zone))
+        elif isinstance(entry.get(name), dict):
+            summary |= flat_numbers(entry[name])
+    for there in _beside(path, entry, notes):
+        if there.is_file():
+            parts.append(
+                history_of(there, notes, at=start or changed_ms(there), zone=zone, step_by=options.get("step_by"))
+            )
+        else:
+            found = results_in(list(walk(there)), notes, zone=zone, usual_ms=start or 0, step_by=options.get("step_by"))
+            summary |= found.summary
+            parts.append(found.points)
+    state = _value(entry, names.STATES)
+    status = names.state_of(state, notes) if state is not None else RunStatus.FINISHED
+    tags = entry.get("tags")
+    tags = {str(one): "true" for one in tags} if isinstance(tags, list) else tags
+    return ImportedRun(
+        source_id=f"index:{path.resolve()}#{key}",
+        name=str(_value(entry, names.NAMES) or key),
+        params=params,
+        points=chain.from_iterable(parts),
+        summary=summary,
+        tags=flat_texts(tags, notes) if isinstance(tags, dict) else {},
+        description=str(entry.get("notes") or ""),
+        start_ms=usual,
+        end_ms=None if status is RunStatus.RUNNING else end,
+        state=status,
+        notes=notes,
+        revision=sha256(repr(entry).encode("utf-8", "replace")).hexdigest()[:16],
+    )
+
+
+def _value(entry: Mapping[str, Any], known: Sequence[str]) -> Any:
+    return next((entry[name] for name in known if entry.get(name) not in (None, "")), None)
+
+
+def _rows_in(value: Any) -> list[dict[str, Any]] | None:
+    """The rows of a history that stands in the index; None: it is none."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return value
+    if isinstance(value, dict):
+        lists = {name: one for name, one in value.items() if isinstance(one, list) and one}
+        n_rows = max((len(one) for one in lists.values()), default=0)
+        return [{name: one[row] for name, one in lists.items() if row < len(one)} for row in range(n_rows)] or None
+    return None
+
+
+def _beside(path: Path, entry: Mapping[str, Any], notes: list[str]) -> Iterator[Path]:
+    """The files and folders beside the index that a run names."""
+    home = path.resolve().parent
+    for name in (*_FILES, *_HISTORIES, *_FOLDERS):
+        given = entry.get(name)
+        if not isinstance(given, str) or not given:
+            continue
+        there = _within(home, given)
+        if there is not None and (there.is_file() or there.is_dir()):
+            yield there
+        else:
+            why = "lies elsewhere, and only what is beside the index is read" if there is None else "is not there"
+            notes.append(f"{name} {given[:80]}: {why}")
+
+
+def _within(home: Path, given: str) -> Path | None:
+    """A path beside the index, its links followed; None where it leads elsewhere."""
+    try:
+        there = (home / given).resolve()
+    except (OSError, ValueError, RuntimeError):  # a NUL, links in a circle
+        return None
+    return there if there.is_relative_to(home) else None

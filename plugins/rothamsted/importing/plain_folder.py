@@ -1,0 +1,59 @@
+"""Plain folders: one folder a run, found at any depth, with a configuration beside a history of metrics."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rothamsted.importing.flat import flat_texts
+from rothamsted.importing.folders import Folder, changed_ms, read_config, small_files, walk
+from rothamsted.importing.results import is_result, results_in
+from rothamsted.importing.times import zone_of
+from rothamsted.importing.values import ImportedRun
+from rothamsted.records import RunStatus
+
+CONFIGS = ("config.json", "config.yaml", "config.yml", "params.json", "params.yaml", "hparams.yaml", "args.json")
+
+
+def matches(address: str) -> bool:
+    """Whether some folder below holds results beside a configuration, or a history alone."""
+    path = Path(address)
+    return path.is_dir() and any(map(_is_run, walk(path)))
+
+
+def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
+    """The runs below a folder in the order of their paths.
+
+    Raises:
+        DataError: none of the files can be read.
+    """
+    root, zone = Path(address), zone_of(options.get("time_zone"))
+    for folder in walk(root):
+        if not _is_run(folder):
+            continue
+        notes: list[str] = []
+        params: dict[str, str] = {}
+        configs = [name for name in CONFIGS if name in folder.files]
+        for name in configs:
+            params |= flat_texts(read_config(folder.path / name, notes, what=name), notes)
+        found = results_in([folder], notes, zone=zone, step_by=options.get("step_by"))
+        start = min((changed_ms(folder.path / name) for name in configs), default=0) or found.end_ms
+        inside = os.path.relpath(folder.path, root)
+        yield ImportedRun(
+            source_id=f"folder:{folder.path.resolve()}",
+            name=folder.path.name if inside == "." else inside,
+            params=params,
+            points=found.points,
+            summary=found.summary,
+            start_ms=min(start, found.end_ms),
+            end_ms=found.end_ms,
+            state=RunStatus.FINISHED,
+            files=small_files(folder.path, configs),
+            notes=notes,
+            revision=str(found.size),
+        )
+
+
+def _is_run(folder: Folder) -> bool:
+    return any(map(is_result, folder.files))

@@ -1,0 +1,149 @@
+"""What the folder of one run holds beside its configuration: histories, event files, results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from itertools import chain
+from pathlib import Path
+
+from rothamsted.errors import DataError
+from rothamsted.importing.event_records import is_event_file
+from rothamsted.importing.event_run import read_events
+from rothamsted.importing.flat import flat_numbers
+from rothamsted.importing.folders import Folder, changed_ms, size_of
+from rothamsted.importing.histories import points_of
+from rothamsted.importing.rows import rows_of
+from rothamsted.records import MetricPoint
+
+_PLAIN = (
+    "metrics",
+    "history",
+    "progress",
+    "log",
+    "logs",
+    "results",
+    "result",
+    "train_log",
+)  # in files of these names a metric is called as it is there
+_HISTORIES = (*(f"{stem}{end}" for stem in _PLAIN for end in (".csv", ".tsv")), "metrics.json", "history.json")
+_RESULTS = ("results.json", "result.json", "summary.json", "scores.json", "final.json", "test_results.json")
+
+
+@dataclass
+class Results:
+    """What was measured in a run.
+
+    Attributes:
+        points: the history, read once.
+        summary: numbers of the whole run.
+        paths: the files that they are in.
+        notes: what was left out; complete once the points are over.
+    """
+
+    points: Iterator[MetricPoint]
+    summary: dict[str, float]
+    paths: Sequence[Path]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def end_ms(self) -> int:
+        """When the last of the files was written, milliseconds since 1970; 0 without any."""
+        return max((changed_ms(path) for path in self.paths), default=0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return sum(size_of(path) for path in self.paths)
+
+
+def is_history(name: str) -> bool:
+    """Whether a file is a history of metrics, by its name."""
+    return name in _HISTORIES or name.endswith((".jsonl", ".ndjson"))
+
+
+def is_result(name: str) -> bool:
+    """Whether a file holds what a run measured, by its name."""
+    return is_history(name) or name in _RESULTS or is_event_file(name)
+
+
+def results_in(
+    folders: Sequence[Folder],
+    notes: list[str],
+    *,
+    zone: tzinfo | None = UTC,
+    usual_ms: int = 0,
+    step_by: str | None = None,
+) -> Results:
+    """What was measured in a run, of all its folders together.
+
+    The metrics of a history that is called otherwise than `metrics`, `history`, `results` and the like have its name
+    before theirs: loss of `val.jsonl` is `val/loss`.
+
+    Args:
+        folders: of the run, its own first.
+        notes: lines are added for what is left out.
+        zone: of times that name none.
+        usual_ms: the time of points that have none; 0: when the file was written last.
+        step_by: the column of the step; None: as it is found.
+    """
+    parts: list[Iterator[MetricPoint]] = []
+    summary: dict[str, float] = {}
+    paths: list[Path] = []
+    for folder in folders:
+        if events := [folder.path / name for name in folder.files if is_event_file(name)]:
+            paths += events
+            parts.append(_of_events(events, notes))
+        for name in folder.files:
+            path = folder.path / name
+            if is_history(name):
+                paths.append(path)
+                at = usual_ms or changed_ms(path)
+                before = "" if path.stem in _PLAIN else f"{path.stem}/"
+                parts.append(history_of(path, notes, at=at, zone=zone, step_by=step_by, before=before))
+            elif name in _RESULTS:
+                paths.append(path)
+                summary |= _summary(path, notes)
+    return Results(points=chain.from_iterable(parts), summary=summary, paths=paths, notes=notes)
+
+
+def history_of(
+    path: Path, notes: list[str], *, at: int, zone: tzinfo | None, step_by: str | None = None, before: str = ""
+) -> Iterator[MetricPoint]:
+    """The points of one history; one that is damaged is a note, and what comes before the fault is taken.
+
+    Args:
+        path: the file.
+        notes: lines are added for what is left out.
+        at: the time of points that have none, milliseconds since 1970.
+        zone: of times that name none.
+        step_by: the column of the step; None: as it is found.
+        before: begins the name of each metric.
+    """
+    try:
+        for point in points_of(rows_of(path, notes), notes, usual_ms=at, zone=zone, step_by=step_by):
+            yield point._replace(key=f"{before}{point.key}") if before else point
+    except DataError as error:
+        notes.append(f"{path.name} is taken up to its fault: {error}")
+
+
+def _of_events(paths: Sequence[Path], notes: list[str]) -> Iterator[MetricPoint]:
+    try:
+        found = read_events(paths)
+    except DataError as error:
+        notes.append(f"event files are left out: {error}")
+        return
+    notes += found.all_notes()
+    yield from found.points()
+
+
+def _summary(path: Path, notes: list[str]) -> dict[str, float]:
+    try:
+        found: dict[str, float] = {}
+        for row in rows_of(path, notes):
+            found |= flat_numbers(row)
+        return found
+    except DataError as error:
+        notes.append(f"{path.name} is left out: {error}")
+        return {}
