@@ -84,7 +84,7 @@ def test_the_config_is_the_whole_config_of_the_replicate(sketches: Project, open
         assert {key: run.params[key] for key in ("lr", "fail_at", "seed")} == {
             key: one.params[key] for key in ("lr", "fail_at", "seed")
         }
-        assert run.params["rothamsted.mlflow_run_id"] == run_id
+        assert run.tags["wandb.mirror_of.mlflow_run_id"] == run_id
 
 
 def test_every_point_of_the_record_is_there_at_its_step_and_time(sketches: Project, opened: Opened) -> None:

@@ -17,6 +17,7 @@ from rothamsted.masking import masked
 from rothamsted.records import MetricPoint, Outcome, RunStatus
 from rothamsted.tracking import FoundRun
 
+OURS = "rothamsted"  # key of the config: which replicate it is; `importing.wandb` knows it
 MIRRORED = "rothamsted.wandb"  # on a replicate that is mirrored: where, # and `fingerprint`
 ENDED = frozenset({Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED, Outcome.PRUNED})
 EXIT_CODES = {RunStatus.FINISHED: 0, RunStatus.FAILED: 1, RunStatus.KILLED: 255}  # 255: W&B shows the run as killed
@@ -118,7 +119,7 @@ def mirrored_run(
         run_id=run.run_id,
         name=masked(name)[:_MOST_OF_NAME],
         job_type=phase,
-        config={**_config(run, config), "rothamsted": {**facts, "mlflow_run_id": run.run_id, "mlflow_link": link}},
+        config={**_config(run, config), OURS: {**facts, "mlflow_run_id": run.run_id, "mlflow_link": link}},
         tags=list(dict.fromkeys(masked(one)[:_MOST_OF_TAG] for one in shown if one)),
         notes=reason,
         rows=rows_of(own),

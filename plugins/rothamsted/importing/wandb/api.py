@@ -1,6 +1,6 @@
 """Runs of a project on a server of W&B: asked by the queries that its own package sends, with the user's own key.
 
-The history is read in full: pages of steps, each of fewer rows than the server may send, so that it samples none.
+The history is read in full, and what the server says it has is counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from rothamsted.records import MetricPoint, RunStatus
 SCHEME = "wandb://"
 _ADDRESS = re.compile(r"wandb://(?P<entity>[^/\s]{1,128})/(?P<project>[^/\s]{1,128})(?:/(?P<run>[^/\s]{1,128}))?/?")
 _PAGE = 50  # runs
-_ROWS = 1000  # of a page of history, as W&B's own package asks for
+_ROWS = 1000  # of a page of history, as W&B's own package asks for; of one with gaps between steps, about as many
+_MOST_STEPS = 1_000_000  # of a page
 _STATES = {
     "finished": RunStatus.FINISHED,
     "running": RunStatus.RUNNING,
@@ -155,26 +156,25 @@ def _run(server: Server, entity: str, project: str, node: Mapping[str, Any]) -> 
     facts.last_ms = _ms(node.get("heartbeatAt"))
     facts.revision = f"{node.get('state')} {node.get('heartbeatAt')} {facts.n_rows}"
     last = _count((node.get("historyKeys") or {}).get("lastStep", -1))
-    return imported(facts, _history(server, facts, last_step=last), notes)
+    return imported(facts, _history(server, facts, notes, last_step=last), notes)
 
 
-def _history(server: Server, facts: Facts, *, last_step: int) -> Iterator[MetricPoint]:
-    """All rows: a page that is full may be a sample, and is asked for again in parts."""
-    width = max(1, math.ceil((last_step + 1) / max(1, facts.n_rows) * _ROWS / 2))
-    step = 0
-    while step <= last_step:
-        rows = [row for row in _page(server, facts, step, step + width) if step <= row["_step"] < step + width]
-        if len(rows) >= _ROWS and width > 1:
-            width = max(1, width // 2)
-            continue
-        for row in rows:
-            yield from points_of_row(row, facts)
-        step += width
+def _history(server: Server, facts: Facts, notes: list[str], *, last_step: int) -> Iterator[MetricPoint]:
+    """All rows: as many are asked for as there are steps in a page, so that none is left out as a sample."""
+    width = min(_MOST_STEPS, max(_ROWS, math.ceil((last_step + 1) / max(1, facts.n_rows) * _ROWS)))
+    n_found = 0
+    for first in range(0, last_step + 1, width):
+        for row in _page(server, facts, first, first + width):
+            if first <= row["_step"] < first + width:
+                n_found += 1
+                yield from points_of_row(row, facts)
+    if n_found < facts.n_rows and facts.state is not RunStatus.RUNNING:
+        notes.append(f"the server gave {n_found} of the {facts.n_rows} rows that its history has")
 
 
 def _page(server: Server, facts: Facts, first: int, end: int) -> list[dict[str, Any]]:
     given = {"entity": facts.entity, "project": facts.project, "run": facts.run_id}
-    answer = server.ask(_HISTORY, {**given, "minStep": first, "maxStep": end, "pageSize": _ROWS})
+    answer = server.ask(_HISTORY, {**given, "minStep": first, "maxStep": end, "pageSize": end - first})
     run = (answer.get("project") or {}).get("run")
     if run is None:
         raise DataError(f"{SCHEME}{facts.entity}/{facts.project}/{facts.run_id}: was deleted while it was read")

@@ -14,6 +14,7 @@ from rothamsted.records import MetricPoint, RunStatus
 
 _BOOKKEEPING = frozenset({"_step", "_timestamp", "_runtime", "_wandb"})
 _INTERNAL = frozenset({"_wandb", "wandb_version"})  # keys of a config that are not the user's
+MIRROR = "rothamsted"  # of the config of a run that `rothamsted.mirroring` wrote
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # as W&B's server writes them
 _MOST_SECONDS = 1e11  # since 1970: five thousand years
 
@@ -83,6 +84,7 @@ class Facts:
 def imported(facts: Facts, points: Iterable[MetricPoint], notes: list[str]) -> ImportedRun:
     """A run as every source gives one."""
     config = {key: value for key, value in facts.config.items() if key not in _INTERNAL}
+    ours = config.pop(MIRROR) if _is_mirror(config.get(MIRROR)) else {}
     if not facts.n_rows:
         notes.append("it has no history: nothing was logged step by step")
     start_ms = min((at for at in (facts.start_ms, facts.first_ms) if at), default=0)
@@ -95,6 +97,7 @@ def imported(facts: Facts, points: Iterable[MetricPoint], notes: list[str]) -> I
         "wandb.user": facts.user,
         "wandb.id": facts.run_id,
         "wandb.project": f"{facts.entity}/{facts.project}" if facts.entity else facts.project,
+        **{f"wandb.mirror_of.{key}": str(value) for key, value in ours.items()},
     }
     left_out = sorted(name for name, value in _flat(facts.summary) if _is_media(value))
     if left_out:
@@ -152,6 +155,11 @@ def _flat(values: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterat
 
 def _no_numbers(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text not in _WORDS and text}
+
+
+def _is_mirror(value: Any) -> bool:
+    """Whether a sweep of ours was mirrored: its place there is no parameter that was trained with."""
+    return isinstance(value, dict) and "mlflow_run_id" in value
 
 
 def _is_media(value: Any) -> bool:
