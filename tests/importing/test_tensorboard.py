@@ -94,7 +94,9 @@ def test_damaged_bytes_end_the_file_with_a_note_and_never_give_a_wrong_number(tm
     rng = np.random.default_rng(0)
     for _ in range(60):
         place_of = int(rng.integers(60, len(whole)))
-        path.write_bytes(whole[:place_of] + bytes([whole[place_of] ^ (1 << int(rng.integers(8)))]) + whole[place_of + 1 :])
+        path.write_bytes(
+            whole[:place_of] + bytes([whole[place_of] ^ (1 << int(rng.integers(8)))]) + whole[place_of + 1 :]
+        )
         found = read_events([path])
         assert found.notes
         for tag, (_, _, values) in found.columns.items():

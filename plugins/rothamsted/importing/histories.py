@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, tzinfo
 from itertools import chain
@@ -57,7 +58,7 @@ def points_of(
     step_key = step_by or next((name for name in STEPS if name in first and number_of(first[name]) is not None), None)
     time_key = next((name for name in TIMES if time_ms(first.get(name), zone) is not None), None)
     left = {*without, *([step_key] if step_key else []), *([time_key] if time_key else [])}
-    texts: dict[str, None] = {}
+    words, numeric = Counter[str](), set[str]()
     n_without_step = 0
     for number, row in enumerate(chain([first], every)):
         step = number if step_key is None else _step(row.get(step_key))
@@ -68,14 +69,14 @@ def points_of(
         at = usual_ms if time is None else time
         for name, value in flat_numbers(row).items():
             if name not in left and (not only or name in only):
+                numeric.add(name)
                 yield MetricPoint(name, value, at, step)
-        if len(texts) < 20:
-            texts.update(
-                (name, None) for name, cell in row.items() if isinstance(cell, str) and number_of(cell) is None
-            )
+        words.update(name for name, cell in row.items() if isinstance(cell, str) and number_of(cell) is None)
     if n_without_step:
         notes.append(f"{n_without_step} rows have no whole number as {step_key} and are left out")
-    if lost := [name for name in texts if name not in left and (not only or name in only)]:
+    for name in sorted(numeric & words.keys()):
+        notes.append(f"{words[name]} values of {name} are no numbers and are left out")
+    if lost := [name for name in words if name not in left | numeric and (not only or name in only)]:
         notes.append(f"no numbers, so no metrics: {', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}")
 
 

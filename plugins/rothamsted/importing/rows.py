@@ -175,7 +175,8 @@ def read_json(path: Path, *, most: int = MOST_OF_LINE * 16) -> Any:
         try:
             return load_json(text)
         except json.JSONDecodeError as error:
-            cut = "is cut off" if error.pos >= len(text.rstrip()) else "is no JSON"
+            is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+            cut = "is cut off" if is_cut else "is no JSON"
             raise DataError(f"{path}: {cut} at line {error.lineno} ({error.msg}); {WAY_OUT}") from None
 
 

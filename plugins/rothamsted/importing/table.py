@@ -122,7 +122,7 @@ def _sorted(
             is_metric = not asked["metrics"] and names.is_number_throughout(rows, name)
             role = "metric" if is_metric else "param" if not asked["params"] else "tag"
         elif not role:
-            role = "metric" if _is_metric(rows, name, run_by) else "param"
+            role = "metric" if _is_metric(rows, name, run_by) else "tag" if names.is_metric_name(name) else "param"
         found[role][name] = called
     return found["param"], found["metric"], found["tag"]
 

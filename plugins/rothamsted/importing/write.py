@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -138,8 +138,12 @@ class RunWriter:
             run_id=run_id,
         )
         last = _Last()
-        every = chain(first, points, _later(lambda: _summary_points(run, fitted, last, start)))
-        n_points = self._log(run_id, fitted, last, every, start, replaces=known is not None)
+        history = chain(first, points)
+        every = chain(
+            _fitted_points(history, fitted, last, start),
+            _fitted_points(_later(lambda: _summary_points(run, fitted, last, start)), fitted, last, start),
+        )
+        n_points = self._log(run_id, every, replaces=known is not None)
         notes = fitted.notes()
         self._keep_files(run_id, run.files)
         self._end(run_id, run, fitted, notes, start=start, last_ms=last.time_ms)
@@ -168,22 +172,17 @@ class RunWriter:
         n = self._names[name] = self._names.get(name, 0) + 1
         return name if n == 1 else f"{name} ({n})"
 
-    def _log(
-        self, run_id: str, fitted: FittedRun, last: _Last, points: Iterator[MetricPoint], start: int, *, replaces: bool
-    ) -> int:
+    def _log(self, run_id: str, points: Iterator[MetricPoint], *, replaces: bool) -> int:
         """Write the points; of a run that was there, in place of those that it had, as far as memory goes."""
         n_points, held = 0, list[MetricPoint]()
         while some := list(islice(points, _POINTS_A_STEP)):
-            kept = [one for one in (fitted.point(point, start) for point in some) if one is not None]
-            last.see(kept)
-            n_points += len(kept)
-            if replaces:
-                held += kept
-                replaces = len(held) <= _MOST_REPLACED
+            n_points += len(some)
+            held += some
+            replaces = replaces and len(held) <= _MOST_REPLACED
             if not replaces:
-                self._recorder.log(run_id, metrics=[*held, *kept] if held else kept)
+                self._recorder.log(run_id, metrics=held)
+                self._n_waiting += len(held)
                 held = []
-                self._n_waiting += len(kept)
             if self._n_waiting >= POINTS_A_WRITE:
                 self.flush()
         if held:
@@ -225,11 +224,19 @@ class _Last:
         self.values: dict[str, tuple[int, int, float]] = {}  # metric -> step, time, value
         self.time_ms = 0
 
-    def see(self, points: Sequence[MetricPoint]) -> None:
-        for key, value, at, step in points:
-            self.time_ms = max(self.time_ms, at)
-            if key not in self.values or (step, at) >= self.values[key][:2]:
-                self.values[key] = (step, at, value)
+    def see(self, point: MetricPoint) -> None:
+        key, value, at, step = point
+        self.time_ms = max(self.time_ms, at)
+        if key not in self.values or (step, at) >= self.values[key][:2]:
+            self.values[key] = (step, at, value)
+
+
+def _fitted_points(points: Iterable[MetricPoint], fitted: FittedRun, last: _Last, start: int) -> Iterator[MetricPoint]:
+    """The points as MLflow can hold them, each seen once it is given."""
+    for point in points:
+        if (kept := fitted.point(point, start)) is not None:
+            last.see(kept)
+            yield kept
 
 
 def _later(make: Callable[[], Sequence[MetricPoint]]) -> Iterator[MetricPoint]:

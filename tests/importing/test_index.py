@@ -1,0 +1,85 @@
+"""JSON files that list runs, with their history in them or beside them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.importing.conftest import Place
+
+HISTORY = [{"step": 0, "loss": 1.0}, {"step": 1, "loss": 0.5}]
+FORMS: dict[str, Any] = {
+    "a list": [{"id": "a", "config": {"net": {"lr": 0.1}, "seed": 0}, "history": HISTORY}],
+    "a mapping": {"a": {"params": {"net.lr": 0.1, "seed": 0}, "history": {"step": [0, 1], "loss": [1.0, 0.5]}}},
+    "runs below a key": {
+        "name": "x",
+        "runs": [{"name": "a", "hyperparameters": {"net": {"lr": 0.1}, "seed": 0}, "metrics": HISTORY}],
+    },
+    "a file beside it": [{"id": "a", "config": {"net.lr": 0.1, "seed": 0}, "metrics_path": "files/any.csv"}],
+    "a folder beside it": [{"id": "a", "net.lr": 0.1, "seed": 0, "folder": "files"}],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_runs_arrive_from_each_form_of_an_index(form: str, place: Place) -> None:
+    (place.folder / "files").mkdir()
+    (place.folder / "files" / "any.csv").write_text("step,loss\n0,1\n1,0.5\n")
+    (place.folder / "files" / "metrics.csv").write_text("step,loss\n0,1\n1,0.5\n")
+    (place.folder / "sweep_registry.json").write_text(json.dumps(FORMS[form]))
+    place.bring("sweep_registry.json", "experiment=before")
+    run = place.runs("before")["a"]
+    assert run.params == {"net.lr": "0.1", "seed": "0"}
+    assert place.history(run)["loss"] == [(0, 1.0), (1, 0.5)]
+
+
+def test_a_flat_run_has_its_measurements_told_from_its_settings_by_their_names(place: Place) -> None:
+    entry = {
+        "id": "a",
+        "lr": 0.1,
+        "loss_weight": 2,
+        "n_test": 10,
+        "val_loss": 0.5,
+        "status": "failed",
+        "notes": "by hand",
+    }
+    (place.folder / "r.json").write_text(json.dumps([{**entry, "summary": {"best": {"acc": 0.9}}, "tags": ["old"]}]))
+    place.bring("r.json", "experiment=before")
+    run = place.runs("before")["a"]
+    assert run.params == {"lr": "0.1", "loss_weight": "2", "n_test": "10"}
+    assert run.metrics == {"val_loss": 0.5, "best/acc": 0.9}
+    assert (run.status, run.tags["old"], run.tags["mlflow.note.content"]) == ("FAILED", "true", "by hand")
+
+
+def test_a_path_that_leads_out_of_the_folder_of_the_index_is_not_read(place: Place) -> None:
+    (place.folder / "secret.csv").write_text("step,loss\n0,1\n")
+    inside = place.folder / "inside"
+    inside.mkdir()
+    (inside / "link.csv").symlink_to(place.folder / "secret.csv")
+    paths = ["../secret.csv", str(place.folder / "secret.csv"), "link.csv", "gone.csv", "a\0b"]
+    (inside / "r.json").write_text(
+        json.dumps([{"id": str(n), "lr": 0.1, "history": path} for n, path in enumerate(paths)])
+    )
+    out = place.bring("inside/r.json", "experiment=before")
+    assert all(run.metrics == {} for run in place.runs("before").values())
+    assert "lies elsewhere, and only what is beside the index is read" in out
+    assert "gone.csv: is not there" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[{"id": "a", "hist', "is cut off at line 1"),
+        ('[{"id": "a"},,]', "is no JSON at line 1"),
+        ('"runs"', "must hold a list of runs"),
+        ("[1, 2]", "must hold a list of runs"),
+        ("[" * 100_000, "nested too deep"),
+        ("[]", "must hold a list of runs"),
+    ],
+)
+def test_what_is_no_index_is_one_line(text: str, said: str, place: Place) -> None:
+    (place.folder / "r.json").write_text(text)
+    refusal = place.refused("r.json")
+    assert "r.json" in refusal
+    assert said in refusal

@@ -1,0 +1,144 @@
+"""Tables of runs, as pandas, spreadsheets and the exports of other tools write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+
+from rothamsted.importing.table import read
+from rothamsted.importing.values import ImportedRun
+from tests.importing.conftest import Place
+
+
+def runs_of(path: Path, **options: str) -> list[ImportedRun]:
+    return list(read(str(path), options))
+
+
+def wide() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "run_id": ["a", "b", "c"],
+            "optimizer.lr": [0.1, 0.1, 0.5],
+            "opt": ["sgd", "sgd", "adam"],
+            "seed": [0, 1, 0],
+            "val_loss": [0.5, 0.25, float("nan")],
+            "test_acc": [0.9, 0.8, 0.7],
+            "state": ["finished", "crashed", "killed"],
+            "created_at": ["2023-11-14T22:13:20Z", "2023-11-14 22:13:20", "2023-11-14T23:13:20+01:00"],
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_one_row_is_one_run_with_params_metrics_state_and_start(kind: str, place: Place) -> None:
+    path = place.folder / f"runs.{kind}"
+    wide().to_csv(path, index=False) if kind == "csv" else wide().to_parquet(path)
+    out = place.bring(path.name, "experiment=before")
+    runs = place.runs("before")
+    assert {name: run.status for name, run in runs.items()} == {"a": "FINISHED", "b": "FAILED", "c": "KILLED"}
+    assert runs["a"].params == {"optimizer.lr": "0.1", "opt": "sgd", "seed": "0"}
+    assert runs["a"].metrics == {"val_loss": 0.5, "test_acc": 0.9}
+    assert runs["c"].metrics["test_acc"] == 0.7
+    # All three are the same moment: `date -u -d @1700000000` is 2023-11-14 22:13:20.
+    assert {run.start_ms for run in runs.values()} == {1_700_000_000_000}
+    assert "taken as a row a run; params: optimizer.lr, opt, seed; metrics: val_loss, test_acc" in out
+    assert "--group_by optimizer.lr --replicate_by seed --metric val_loss" in out
+
+
+def test_a_row_a_step_of_each_run_is_found_by_the_column_that_repeats(tmp_path: Path) -> None:
+    rows = [
+        {"run": run, "lr": lr, "step": step, "loss": lr / (step + 1)}
+        for run, lr in (("a", 0.1), ("b", 0.5))
+        for step in range(3)
+    ]
+    pd.DataFrame(rows).sample(frac=1, random_state=0).to_csv(tmp_path / "t.csv", index=False)
+    found = {run.name: run for run in runs_of(tmp_path / "t.csv")}
+    assert found["b"].params == {"lr": "0.5"}
+    points = sorted((one.key, one.step, one.value) for one in found["b"].points)
+    assert points == [("loss", 0, 0.5), ("loss", 1, 0.25), ("loss", 2, pytest.approx(0.5 / 3))]
+
+
+def test_steps_without_a_column_of_runs_are_refused_with_the_option_that_decides(place: Place) -> None:
+    pd.DataFrame({"step": [0, 1, 0], "loss": [1.0, 0.5, 0.9]}).to_csv("t.csv", index=False)
+    said = place.refused("t.csv")
+    assert "has the step column 'step' and none that tells runs apart; add run_by=COLUMN" in said
+    place.bring("t.csv", "params=step", "metrics=loss", "experiment=before")
+
+
+def test_a_table_whose_metrics_cannot_be_told_is_refused_with_its_columns(place: Place) -> None:
+    pd.DataFrame({"lr": [0.1, 0.5], "quality": [1.0, 2.0]}).to_csv("t.csv", index=False)
+    assert "none of its columns is surely a metric; add metrics=A,B; known: lr, quality" in place.refused("t.csv")
+    place.bring("t.csv", "metrics=quality", "experiment=before")
+    assert [run.params for run in place.runs("before").values()] == [{"lr": "0.1"}, {"lr": "0.5"}]
+    assert "has no column 'qualty'" in place.refused("t.csv", "metrics=qualty")
+
+
+def test_equal_rows_are_two_runs_and_the_same_table_again_adds_none(place: Place) -> None:
+    pd.DataFrame({"lr": [0.1, 0.1], "loss": [0.5, 0.5]}).to_csv("t.csv", index=False)
+    assert "2 new" in place.bring("t.csv", "experiment=before")
+    assert "0 new, 0 brought up to date, 2 there already" in place.bring("t.csv", "experiment=before")
+
+
+def test_a_value_that_was_corrected_is_brought_up_to_date(place: Place) -> None:
+    pd.DataFrame({"run_id": ["a"], "lr": [0.1], "loss": [0.5]}).to_csv("t.csv", index=False)
+    place.bring("t.csv", "experiment=before")
+    pd.DataFrame({"run_id": ["a"], "lr": [0.1], "loss": [0.25]}).to_csv("t.csv", index=False)
+    assert "0 new, 1 brought up to date" in place.bring("t.csv", "experiment=before")
+    [run] = place.runs("before").values()
+    assert place.history(run)["loss"] == [(0, 0.25)]
+
+
+def test_the_data_frame_that_optuna_makes_of_a_study_is_read_by_its_prefixes(tmp_path: Path) -> None:
+    study = optuna.create_study()
+    study.optimize(lambda trial: trial.suggest_float("lr", 0, 1), n_trials=2)
+    study.trials_dataframe().to_csv(tmp_path / "t.csv", index=False)
+    for run, trial in zip(runs_of(tmp_path / "t.csv"), study.trials, strict=True):
+        assert run.params == {"lr": str(trial.params["lr"])}
+        assert (run.summary["value"], str(run.state)) == (trial.value, "FINISHED")
+
+
+def test_the_table_that_mlflow_gives_of_its_runs_is_read_by_its_prefixes(tmp_path: Path) -> None:
+    # Columns as `mlflow.search_runs` names them.
+    row = {
+        "run_id": "a" * 32,
+        "status": "FAILED",
+        "start_time": "2023-11-14 22:13:20+00:00",
+        "params.lr": "0.1",
+        "metrics.loss": 0.5,
+        "tags.who": "me",
+        "artifact_uri": "x",
+    }
+    pd.DataFrame([row]).to_csv(tmp_path / "t.csv", index=False)
+    [run] = runs_of(tmp_path / "t.csv")
+    assert (run.params["lr"], run.summary, dict(run.tags)) == ("0.1", {"loss": 0.5}, {"who": "me"})
+    assert (str(run.state), run.start_ms) == ("FAILED", 1_700_000_000_000)
+
+
+def test_a_time_without_a_zone_is_utc_unless_another_is_said(tmp_path: Path) -> None:
+    pd.DataFrame({"start_time": ["2023-11-14 23:13:20"], "loss": [0.5]}).to_csv(tmp_path / "t.csv", index=False)
+    assert runs_of(tmp_path / "t.csv")[0].start_ms == 1_700_003_600_000
+    assert runs_of(tmp_path / "t.csv", time_zone="Europe/Berlin")[0].start_ms == 1_700_000_000_000
+
+
+def test_an_end_before_the_start_is_noted_and_the_run_ends_when_it_begins(place: Place) -> None:
+    row = {"run_id": "a", "loss": 0.5, "start_time": 1_700_000_000, "end_time": 1_600_000_000}
+    pd.DataFrame([row]).to_csv("t.csv", index=False)
+    assert "ended before it began" in place.bring("t.csv", "experiment=before")
+    [run] = place.runs("before").values()
+    assert (run.start_ms, run.end_ms) == (1_700_000_000_000, 1_700_000_000_000)
+
+
+def test_files_that_are_no_tables_are_one_line(place: Place) -> None:
+    wide().to_parquet("cut.parquet")
+    whole = Path("cut.parquet").read_bytes()
+    Path("cut.parquet").write_bytes(whole[: len(whole) // 2])
+    assert "cut.parquet: is damaged or of another kind" in place.refused("cut.parquet")
+    Path("book.xlsx").write_bytes(b"PK\x03\x04" + b"x" * 60)
+    assert "book.xlsx: is an Excel workbook; save it as CSV in UTF-8" in place.refused("book.xlsx")
+    Path("no.csv").write_text("a,b\n")
+    assert "no.csv: has no rows" in place.refused("no.csv")
+    assert "time_zone=Mars: there is no such zone" in place.refused("no.csv", "time_zone=Mars")
+    assert "study=a: a table of runs (kind=table) has no such option" in place.refused("no.csv", "study=a")
