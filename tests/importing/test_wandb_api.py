@@ -15,12 +15,13 @@ import pytest
 from tests.importing.conftest import Place
 from tests.wandb_server import KEY, Run, WandbServer, serve
 
+STARTED = 1_793_527_200.0  # `date -u -d 2026-11-01T10:00Z +%s`
 LOSSES = [round(1 / (step + 1), 6) for step in range(5)]
 
 
 def rows(every: int = 1, n: int = 5) -> list[dict[str, Any]]:
     return [
-        {"_step": every * k, "_timestamp": 1.79e9 + k, "_runtime": float(k), "val/loss": round(1 / (k + 1), 6)}
+        {"_step": every * k, "_timestamp": STARTED + k, "_runtime": float(k), "val/loss": round(1 / (k + 1), 6)}
         for k in range(n)
     ]
 
@@ -67,8 +68,7 @@ def test_config_history_summary_tags_times_and_state_arrive(place: Place, server
     assert history["best.acc"] == [(4, 0.5)]
     assert history["summary/val/loss"] == [(4, 0.2 + 0.2 / 10 + 1 / 1000)]  # the summary says other than the last row
     assert run.status == "FINISHED"
-    # 2026-11-01T10:00:00Z, but the first row is older: 1.79e9 s
-    assert (run.start_ms, run.end_ms) == (1_790_000_000_000, 1_793_527_500_000)  # `date -u -d 2026-11-01T10:05Z +%s`
+    assert (run.start_ms, run.end_ms) == (1000 * STARTED, 1000 * STARTED + 300_000)  # five minutes
     expected = {"wandb.group": "first", "wandb.job_type": "train", "wandb.tags": '["a", "b"]', "wandb.user": "ada"}
     assert expected.items() <= run.tags.items()
     assert run.tags["wandb.summary.note"] == "fine"

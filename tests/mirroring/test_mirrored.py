@@ -182,7 +182,6 @@ def test_a_server_that_is_away_is_one_warning(
     assert line.startswith("warning: Weights & Biases: ")
     assert line.endswith("the sweep goes on; the same command again mirrors what is missing")
     assert "f" * 40 not in line
-    print(line)
 
 
 def test_the_variable_disabled_wins(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
