@@ -67,7 +67,7 @@ def run(
         with passed or open_sweep(stage.sweep, study, here, stage=stage.link, say=say) as opened:
             given = {"until": until, "is_given": stage.is_last}
             if passed is not None:
-                catch_up(opened, say)
+                catch_up(replace(opened, sweep=stage.sweep), say)
             result = None if passed is not None else work(opened, executor, console, **given)
             if result is not None and (stage.is_last or result.exit_status or not result.is_complete):
                 break

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeping.conftest import Project, toy_project
+from tests.sweeping.conftest import Project, empty_project, project, toy_project
 from tests.sweeping.sketch_project import add_sketch_study
 
+__all__ = ["empty_project", "project"]
 NOWHERE = "http://127.0.0.1:9"
 
 
