@@ -70,6 +70,10 @@ WORDS = {
     "a state that is none": ["list", "state=runing"],
     "an unknown model": ["registry", "nothing"],
     "an unknown model to roll back": ["rollback", "nothing"],
+    "a source that is not there": ["import_runs", "nothing"],
+    "a source with nothing in it": ["import_runs", "registry"],
+    "an unknown kind of source": ["import_runs", "README.md", "kind=nothing"],
+    "an option of another source": ["import_runs", "docs", "study=a", "kind=folder"],
     "an unknown data set": ["prepare_data", "nothing"],
     "an unknown field of a study": ["batch_size", "optimizer.lrr=1"],
 }

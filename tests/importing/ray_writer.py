@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -51,12 +52,13 @@ def keep(experiment: Path, target: Path) -> None:
     import ray
 
     packages, here = str(Path(ray.__file__).parents[1]), str(Path(__file__).parents[2])
+    own = re.compile(rf"\b({re.escape(socket.gethostname())}|\d+\.\d+\.\d+\.\d+)\b")  # its names in a network
     for trial in (path for path in experiment.iterdir() if path.is_dir()):
         (target / trial.name).mkdir(parents=True)
         for name in KEPT:
             if (trial / name).exists():
                 text = (trial / name).read_text().replace(packages, "site-packages").replace(here, ".")
-                (target / trial.name / name).write_text(text)
+                (target / trial.name / name).write_text(own.sub("host", text))
     for path in experiment.glob("experiment_state-*.json"):
         state = json.loads(path.read_text())
         text = json.dumps({"trial_data": [[_HEX.sub("", one) for one in pair] for pair in state["trial_data"]]})

@@ -72,7 +72,7 @@ def test_a_table_whose_metrics_cannot_be_told_is_refused_with_its_columns(place:
     pd.DataFrame({"lr": [0.1, 0.5], "quality": [1.0, 2.0]}).to_csv("t.csv", index=False)
     assert "none of its columns is surely a metric; add metrics=A,B; known: lr, quality" in place.refused("t.csv")
     place.bring("t.csv", "metrics=quality", "experiment=before")
-    assert [run.params for run in place.runs("before").values()] == [{"lr": "0.1"}, {"lr": "0.5"}]
+    assert {name: run.params["lr"] for name, run in place.runs("before").items()} == {"t 0": "0.1", "t 1": "0.5"}
     assert "has no column 'qualty'" in place.refused("t.csv", "metrics=qualty")
 
 

@@ -279,7 +279,7 @@ USAGES: Mapping[str, Usage] = {
             "step_by": "the column or key of the step",
             "params": "of a table: the columns that are parameters, a,b",
             "metrics": "of a table: the columns that are metrics, a,b",
-            "time_zone": "of times that name none: UTC (the default), local, or a name such as Europe/London",
+            "time_zone": "of times that name none: UTC, local, or a name such as Europe/London; by default UTC",
         },
         words=("source",),
         several="each",

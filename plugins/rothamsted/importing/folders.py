@@ -20,7 +20,7 @@ WAY_OUT = "give another folder or file as source="
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder:
+class FolderFiles:
     """One folder with the names in it, sorted."""
 
     path: Path
@@ -37,7 +37,7 @@ class Folder:
         return sum(size_of(self.path / name) for name in self.files)
 
 
-def walk(root: Path) -> Iterator[Folder]:
+def walk(root: Path) -> Iterator[FolderFiles]:
     """A folder and all below it, each once, in the order of names; a folder behind links after all others of its own.
 
     Raises:
@@ -64,7 +64,7 @@ def walk(root: Path) -> Iterator[Folder]:
         folders = [one for one in entries if _is_folder(one)]
         folders.sort(key=lambda one: (one.is_symlink(), one.name))
         files = [one.name for one in entries if not _is_folder(one)]
-        yield Folder(path=path, files=files, folders=[one.name for one in folders])
+        yield FolderFiles(path=path, files=files, folders=[one.name for one in folders])
         waiting += [Path(one.path) for one in reversed(folders)]
 
 

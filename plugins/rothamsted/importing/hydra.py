@@ -12,7 +12,7 @@ import yaml
 from rothamsted.errors import DataError, SpecError
 from rothamsted.given_files import reading
 from rothamsted.importing.flat import flat_texts
-from rothamsted.importing.folders import WAY_OUT, Folder, changed_ms, read_config, small_files, walk
+from rothamsted.importing.folders import WAY_OUT, FolderFiles, changed_ms, read_config, small_files, walk
 from rothamsted.importing.results import results_in
 from rothamsted.importing.times import zone_of
 from rothamsted.importing.values import ImportedRun
@@ -31,7 +31,7 @@ def matches(address: str) -> bool:
 def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
     """The jobs below a folder in the order of their paths."""
     root, zone = Path(address), zone_of(options.get("time_zone"))
-    job: list[Folder] = []
+    job: list[FolderFiles] = []
     for folder in walk(root):
         if job and not folder.path.is_relative_to(job[0].path):
             yield _run(job, root, options, zone)
@@ -44,11 +44,11 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         yield _run(job, root, options, zone)
 
 
-def _is_job(folder: Folder) -> bool:
+def _is_job(folder: FolderFiles) -> bool:
     return _OF_HYDRA in folder.folders and (folder.path / _OF_HYDRA / "config.yaml").is_file()
 
 
-def _run(job: Sequence[Folder], root: Path, options: Mapping[str, str], zone: Any) -> ImportedRun:
+def _run(job: Sequence[FolderFiles], root: Path, options: Mapping[str, str], zone: Any) -> ImportedRun:
     folder, notes = job[0].path, list[str]()
     of_hydra = folder / _OF_HYDRA
     params = flat_texts(read_config(of_hydra / "config.yaml", notes, what="config.yaml"), notes)

@@ -13,7 +13,7 @@ from typing import Any
 from rothamsted.errors import DataError
 from rothamsted.importing.download import at_hand
 from rothamsted.importing.fitted import FittedRun
-from rothamsted.importing.next_command import Guess, Seen, guess
+from rothamsted.importing.next_command import Guess, SeenRuns, guess
 from rothamsted.importing.sources import check_options, known_source, source_of
 from rothamsted.importing.values import ImportedRun
 from rothamsted.importing.write import RunWriter, Written
@@ -89,7 +89,7 @@ def import_from(
         if first is None:
             raise DataError(f"{masked(address)}: no run found; looked for {row.looks_for}; kind=NAME says what it is")
         done = Imported(kind=name, experiment=experiment or f"imported-{name}")
-        seen = Seen()
+        seen = SeenRuns()
         shown = place or (without_secrets(path) if "://" in path else str(Path(path).resolve()))
         if open_writer is None:
             for run in chain([first], runs):
@@ -112,6 +112,7 @@ def looked_at(run: ImportedRun) -> Written:
         if kept is not None:
             metrics.add(kept.key)
             n_points += 1
+    n_points += len(run.summary.keys() - metrics)
     metrics |= run.summary.keys()
     return Written(
         name=fitted.name,
@@ -130,7 +131,7 @@ def _settled(runs: Iterator[ImportedRun], inside: str, place: str) -> Iterator[I
         yield replace(run, source_id=run.source_id.replace(inside, place)) if inside else run
 
 
-def _add(done: Imported, seen: Seen, run: ImportedRun, written: Written) -> None:
+def _add(done: Imported, seen: SeenRuns, run: ImportedRun, written: Written) -> None:
     done.counts[written.fate] += 1
     done.states[str(run.state)] += 1
     done.n_points += written.n_points

@@ -21,7 +21,7 @@ _JUDGED = re.compile(r"loss|acc|err|score|auc|f1|rmse|mse|mae|perplexity|reward|
 
 
 @dataclass
-class Seen:
+class SeenRuns:
     """What the imported runs have in common, gathered one by one."""
 
     params: list[Mapping[str, str]] = field(default_factory=list)
@@ -58,11 +58,11 @@ class Guess:
     n_values: Mapping[str, int]
 
 
-def guess(seen: Seen) -> Guess:
+def guess(seen: SeenRuns) -> Guess:
     """What varies over the runs that were seen, and what they are judged by.
 
     Example:
-        >>> seen = Seen()
+        >>> seen = SeenRuns()
         >>> for lr in ("0.1", "0.5"):
         ...     for seed in ("0", "1"):
         ...         seen.add({"lr": lr, "seed": seed, "width": "64"}, ["loss"], metric="", direction="")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rothamsted.importing.flat import flat_texts
-from rothamsted.importing.folders import Folder, changed_ms, read_config, small_files, walk
+from rothamsted.importing.folders import FolderFiles, changed_ms, read_config, small_files, walk
 from rothamsted.importing.results import is_result, results_in
 from rothamsted.importing.times import zone_of
 from rothamsted.importing.values import ImportedRun
@@ -55,5 +55,5 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         )
 
 
-def _is_run(folder: Folder) -> bool:
+def _is_run(folder: FolderFiles) -> bool:
     return any(map(is_result, folder.files))

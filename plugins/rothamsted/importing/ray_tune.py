@@ -13,7 +13,7 @@ from typing import Any
 
 from rothamsted.errors import DataError
 from rothamsted.importing.flat import flat_texts, number_of
-from rothamsted.importing.folders import Folder, changed_ms, read_config, size_of, small_files, walk
+from rothamsted.importing.folders import FolderFiles, changed_ms, read_config, size_of, small_files, walk
 from rothamsted.importing.histories import points_of
 from rothamsted.importing.rows import Row, read_json, rows_of
 from rothamsted.importing.times import time_ms
@@ -50,11 +50,11 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
             yield _run(folder, states.get(folder.path.parent))
 
 
-def _is_trial(folder: Folder) -> bool:
+def _is_trial(folder: FolderFiles) -> bool:
     return folder.has("params.json") and folder.has(*_RESULTS, "error.txt")
 
 
-def _state_file(folder: Folder) -> Path | None:
+def _state_file(folder: FolderFiles) -> Path | None:
     """The newest of the files in which Ray keeps the states of an experiment's trials."""
     found = [name for name in folder.files if name.startswith(_STATE) and name.endswith(".json")]
     return folder.path / max(found) if found else None
@@ -77,7 +77,7 @@ def _states_in(path: Path) -> dict[str, Any]:
     return states
 
 
-def _run(folder: Folder, states: Mapping[str, Any] | None) -> ImportedRun:
+def _run(folder: FolderFiles, states: Mapping[str, Any] | None) -> ImportedRun:
     notes: list[str] = []
     path = next((folder.path / name for name in _RESULTS if folder.has(name) and size_of(folder.path / name)), None)
     first = next(iter(_rows(path, [])), {}) if path is not None else {}
@@ -87,12 +87,12 @@ def _run(folder: Folder, states: Mapping[str, Any] | None) -> ImportedRun:
     started = time_ms(first.get("timestamp"))
     seconds = number_of(first.get("time_this_iter_s")) or 0.0
     start = started - round(1000 * min(max(seconds, 0.0), 1e9)) if started else changed_ms(folder.path / "params.json")
-    end = changed_ms(path) if path is not None else changed_ms(folder.path / "params.json")
+    written = changed_ms(path if path is not None else folder.path / "params.json")
     points = points_of(
         _rows(path, notes) if path is not None else [],
         notes,
         step_by="training_iteration",
-        usual_ms=end,
+        usual_ms=written,
         zone=UTC,
         without=(*_OWN, "timestamp"),
     )
@@ -104,7 +104,7 @@ def _run(folder: Folder, states: Mapping[str, Any] | None) -> ImportedRun:
         points=points,
         tags=tags | ({"ray.error": reason} if reason else {}),
         start_ms=start,
-        end_ms=None if state is RunStatus.RUNNING else max(start, end),
+        end_ms=None if started or state is RunStatus.RUNNING else max(start, written),  # else that of the last result
         state=state,
         files=small_files(folder.path, [name for name in ("params.json", "error.txt") if folder.has(name)]),
         notes=notes,
@@ -118,7 +118,9 @@ def _rows(path: Path, notes: list[str]) -> Iterator[Row]:
         yield {name: value for name, value in row.items() if name != "config" and not name.startswith("config/")}
 
 
-def _state(folder: Folder, trial_id: str, states: Mapping[str, Any] | None, notes: list[str]) -> tuple[RunStatus, str]:
+def _state(
+    folder: FolderFiles, trial_id: str, states: Mapping[str, Any] | None, notes: list[str]
+) -> tuple[RunStatus, str]:
     """How a trial ended, and the last line of its error."""
     if folder.has("error.txt"):
         with (folder.path / "error.txt").open("rb") as file:

@@ -12,7 +12,7 @@ from rothamsted.errors import DataError
 from rothamsted.importing.event_records import is_event_file
 from rothamsted.importing.event_run import read_events
 from rothamsted.importing.flat import flat_numbers
-from rothamsted.importing.folders import Folder, changed_ms, size_of
+from rothamsted.importing.folders import FolderFiles, changed_ms, size_of
 from rothamsted.importing.histories import points_of
 from rothamsted.importing.rows import rows_of
 from rothamsted.records import MetricPoint
@@ -69,7 +69,7 @@ def is_result(name: str) -> bool:
 
 
 def results_in(
-    folders: Sequence[Folder],
+    folders: Sequence[FolderFiles],
     notes: list[str],
     *,
     zone: tzinfo | None = UTC,

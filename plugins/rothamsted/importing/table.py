@@ -67,8 +67,9 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         raise DataError(f"{path}: has no rows; {WAY_OUT}")
     form = form_of(path, rows, options)
     usual, shown = changed_ms(path), _said(form)
-    for key, some in _grouped(rows, form):
-        yield _run(path, key, some, form, zone=zone, usual_ms=usual, notes=[*notes, shown])
+    for number, (key, some) in enumerate(_grouped(rows, form)):
+        name = key if form.run_by or "id" in form.other else f"{path.stem} {number}"
+        yield _run(path, key, some, form, name=name, zone=zone, usual_ms=usual, notes=[*notes, shown])
 
 
 def form_of(path: Path, rows: Sequence[Row], options: Mapping[str, str]) -> Form:
@@ -155,7 +156,15 @@ def _grouped(rows: Sequence[Row], form: Form) -> Iterator[tuple[str, Sequence[Ro
 
 
 def _run(
-    path: Path, key: str, rows: Sequence[Row], form: Form, *, zone: Any, usual_ms: int, notes: list[str]
+    path: Path,
+    key: str,
+    rows: Sequence[Row],
+    form: Form,
+    *,
+    name: str,
+    zone: Any,
+    usual_ms: int,
+    notes: list[str],
 ) -> ImportedRun:
     whole = {name: value for row in reversed(rows) for name, value in row.items()}  # the first value of each
     last = {name: value for row in rows for name, value in row.items()}
@@ -171,11 +180,11 @@ def _run(
         )
     else:
         numbers = {called: number_of(last[name]) for name, called in form.metrics.items() if name in last}
-        summary = {name: number for name, number in numbers.items() if number is not None}
+        summary = {called: number for called, number in numbers.items() if number is not None}
     state = names.state_of(last[form.other["state"]], notes) if form.other.get("state") in last else RunStatus.FINISHED
     return ImportedRun(
         source_id=f"table:{path.resolve()}#{key}",
-        name=str(whole.get(form.other.get("name", "")) or (key if form.run_by or "id" in form.other else "")),
+        name=str(whole.get(form.other.get("name", "")) or name),
         params=params,
         points=points,
         summary=summary,

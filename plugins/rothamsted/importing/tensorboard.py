@@ -17,7 +17,7 @@ from pathlib import Path
 from rothamsted.importing.event_records import check_tensorboard, is_event_file
 from rothamsted.importing.event_run import EventRun, read_events
 from rothamsted.importing.flat import flat_texts
-from rothamsted.importing.folders import Folder, read_config, size_of, small_files, walk
+from rothamsted.importing.folders import FolderFiles, read_config, size_of, small_files, walk
 from rothamsted.importing.values import ImportedRun
 from rothamsted.records import MetricPoint, RunStatus
 
@@ -42,7 +42,7 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
     check_tensorboard()
     root = Path(address)
     if root.is_file():
-        found = Folder(path=root.parent, files=[root.name], folders=[])
+        found = FolderFiles(path=root.parent, files=[root.name], folders=[])
         yield _run(found, root.parent, read_events(_event_files(found)))
         return
     waiting: _Found | None = None
@@ -63,8 +63,8 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
 class _Found:
     """A folder of event files, and those below it that may be parts of its run."""
 
-    folder: Folder
-    parts: list[Folder] = field(default_factory=list)
+    folder: FolderFiles
+    parts: list[FolderFiles] = field(default_factory=list)
 
 
 def _is_part(path: Path) -> bool:
@@ -76,7 +76,7 @@ def _runs(found: _Found, root: Path) -> Iterator[ImportedRun]:
     """The run of a folder with its parts, then those that turn out to be runs of their own."""
     hparams: list[EventRun] = []
     lines: list[tuple[EventRun, dict[str, str]]] = []
-    own: list[tuple[Folder, EventRun]] = []
+    own: list[tuple[FolderFiles, EventRun]] = []
     sessions = [one for one in found.parts if _BY_TIME.fullmatch(one.path.name)]
     for part in found.parts:
         events = read_events(_event_files(part))
@@ -102,12 +102,12 @@ def _line_of(name: str, events: EventRun) -> dict[str, str]:
 
 
 def _run(
-    folder: Folder,
+    folder: FolderFiles,
     root: Path,
     events: EventRun,
     hparams: Sequence[EventRun] = (),
     lines: Sequence[tuple[EventRun, dict[str, str]]] = (),
-    parts: Sequence[Folder] = (),
+    parts: Sequence[FolderFiles] = (),
 ) -> ImportedRun:
     every = [events, *hparams, *(part for part, _ in lines)]
     notes = [line for one in every for line in one.all_notes()]
@@ -138,7 +138,7 @@ def _run(
     )
 
 
-def _event_files(folder: Folder) -> list[Path]:
+def _event_files(folder: FolderFiles) -> list[Path]:
     """Oldest first: their names begin with the second in which they were opened."""
     return [folder.path / name for name in folder.files if is_event_file(name)]
 
