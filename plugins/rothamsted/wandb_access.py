@@ -5,9 +5,7 @@ The same rules as the package's own: https://docs.wandb.ai/models/track/environm
 
 from __future__ import annotations
 
-import configparser
 import importlib.util
-import netrc
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,6 +85,8 @@ def api_key(environment: Mapping[str, str] = os.environ) -> str | None:
     """
     if given := environment.get(KEY):
         return given.strip()
+    import netrc
+
     home = Path(environment.get("HOME") or Path.home())
     for path in [Path(given)] if (given := environment.get("NETRC")) else [home / ".netrc", home / "_netrc"]:
         if not path.is_file():
@@ -115,6 +115,8 @@ def needed_key(what: str, environment: Mapping[str, str] = os.environ) -> str:
 
 def _of_settings(environment: Mapping[str, str]) -> str | None:
     """The address in W&B's own file of settings."""
+    import configparser
+
     folder = environment.get("WANDB_CONFIG_DIR") or Path(environment.get("HOME") or Path.home()) / ".config" / "wandb"
     parser = configparser.ConfigParser(interpolation=None)
     try:

@@ -112,7 +112,7 @@ def mirrored_run(
     outcome, phase = run.tags[tags.OUTCOME], run.tags.get(tags.PHASE, "search")
     reason = masked(next((run.tags[tag] for tag in _REASONS if run.tags.get(tag)), ""))
     name = run.name if above is None or is_lone else f"{above.name}, {run.name}"
-    shown = [phase, outcome, run.tags.get(tags.STUDY) or run.tags.get("mlflow.source.name", "")]
+    shown = [phase, outcome, (above or run).tags.get("mlflow.source.name", "")]
     facts = {name: _plain(run.tags[tag]) for name, tag in _FACTS.items() if tag in run.tags}
     facts["started"] = datetime.fromtimestamp(run.start_ms / 1000, UTC).isoformat(timespec="seconds")
     return MirroredRun(
