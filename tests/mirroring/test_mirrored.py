@@ -17,7 +17,6 @@ from rothamsted.errors import UserError
 from rothamsted.importing.values import ImportedRun
 from rothamsted.importing.wandb import offline
 from rothamsted.mirroring.beside import catch_up, mirrored
-from rothamsted.mirroring.record import MIRRORED
 from rothamsted.records import RunStatus
 from rothamsted.sweeping.opened import Opened
 from rothamsted.tracking import FoundRun, find_runs, open_recorder, read_history
@@ -142,7 +141,7 @@ def test_what_was_cut_off_is_written_anew_and_not_twice(sketches: Project, opene
     [file] = folder.glob("*.wandb")
     file.write_bytes(file.read_bytes()[:200])  # killed while it wrote, before the record had its mark
     with open_recorder(sketches.tracking_uri) as recorder:
-        recorder.log(run_id, tags={MIRRORED: ""})
+        recorder.log(run_id, tags={tags.MIRRORED: ""})
     said: list[str] = []
     catch_up(opened, said.append)
     assert said[0].startswith("Weights & Biases: 1 replicates mirrored")

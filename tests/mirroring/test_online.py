@@ -10,7 +10,6 @@ import pytest
 
 from rothamsted import tags
 from rothamsted.mirroring.beside import catch_up
-from rothamsted.mirroring.record import MIRRORED
 from rothamsted.sweeping.opened import Opened
 from rothamsted.tracking import FoundRun, find_runs, open_recorder, read_history
 from tests.sketch import picture
@@ -91,7 +90,7 @@ def test_the_run_in_mlflow_links_to_it_and_the_session_says_where(
     sketches: Project, server: WandbServer, opened: Opened, said: list[str]
 ) -> None:
     for run_id, run in runs_of(sketches).items():
-        assert run.tags[MIRRORED].rpartition("#")[0] == f"{server.url}/lab/digits/runs/{run_id}"
+        assert run.tags[tags.MIRRORED].rpartition("#")[0] == f"{server.url}/lab/digits/runs/{run_id}"
     assert said[-1] == f"Weights & Biases: 6 replicates mirrored, {server.url}/lab/digits"
 
 
@@ -110,7 +109,7 @@ def test_what_was_sent_in_part_is_sent_to_the_same_run_and_no_row_twice(
     run.rows, run.exit_code, run.state = whole[:1], None, "running"
     run.summary = dict(whole[0])
     with open_recorder(sketches.tracking_uri) as recorder:
-        recorder.log(run_id, tags={MIRRORED: ""})
+        recorder.log(run_id, tags={tags.MIRRORED: ""})
     catch_up(opened, lambda line: None)
     assert [row["_step"] for row in run.rows] == [row["_step"] for row in whole]
     assert [row["validation/loss"] for row in run.rows] == [row["validation/loss"] for row in whole]
@@ -123,7 +122,7 @@ def test_a_key_that_is_refused_is_one_warning(
 ) -> None:
     for run_id in runs_of(sketches):
         with open_recorder(sketches.tracking_uri) as recorder:
-            recorder.log(run_id, tags={MIRRORED: ""})
+            recorder.log(run_id, tags={tags.MIRRORED: ""})
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "10")
     said: list[str] = []

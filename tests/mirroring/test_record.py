@@ -10,7 +10,6 @@ import pytest
 from rothamsted import tags
 from rothamsted.mirroring.pictures import Picture, placed
 from rothamsted.mirroring.record import (
-    MIRRORED,
     fingerprint,
     is_to_be_mirrored,
     mirrored_run,
@@ -142,7 +141,7 @@ def test_a_trial_with_several_replicates_is_none() -> None:
 
 
 def test_a_replicate_is_mirrored_once_until_its_result_or_its_place_changes() -> None:
-    mark = {MIRRORED: f"https://wandb.ai/lab/demo/runs/aa#{fingerprint(run(), '/demo')}"}
+    mark = {tags.MIRRORED: f"https://wandb.ai/lab/demo/runs/aa#{fingerprint(run(), '/demo')}"}
     assert not is_to_be_mirrored(run(**mark), "/demo")
     assert is_to_be_mirrored(run(**mark), "/other")
     assert is_to_be_mirrored(run(metrics={"objective": 0.4}, **mark), "/demo")  # scored anew

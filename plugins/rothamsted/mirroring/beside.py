@@ -36,6 +36,8 @@ _OF_ONE_RUN = (  # what a shell, or an agent of W&B, has set for a run of its ow
 
 _QUIET = {"WANDB_ERROR_REPORTING": "false"}  # its package tells its makers of errors unless it is told not to
 
+_LATER = "the same command again mirrors what is missing"
+
 Say = Callable[[str], None]
 
 
@@ -131,24 +133,15 @@ class Mirror:
             self._listen()
 
     def catch_up(self) -> None:
-        """Mirror what is missing, and wait for that: the session has ended. Nothing where another process does it."""
-        self._tell("end")
-        self._heard_at = said_at = time.monotonic()
-        while self._process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(BEAT_SECONDS)
-                break
-            self._tell("")
-            self._listen()
-            now = time.monotonic()
-            if self._n_left and now - said_at > SAY_SECONDS:
-                said_at = now
-                self.say(f"Weights & Biases: {self._n_left} replicates are still to be mirrored; Ctrl-C leaves them")
-            if now - self._heard_at > MOST_SILENT_SECONDS:
-                self._warn(f"nothing was mirrored for {MOST_SILENT_SECONDS:g} s")
-                break
+        """Mirror what is missing, and wait for that: the session has ended. Nothing where another process does it.
+
+        Ctrl-C ends the wait alone: the sweep has its result.
+        """
+        try:
+            self._wait()
+        except KeyboardInterrupt:
+            self.say(f"Weights & Biases: {self._n_left} replicates are left; {_LATER}")
         self.stop()
-        self._say_where()
 
     def stop(self) -> None:
         """End it now: what is missing is mirrored when the same command is given again."""
@@ -167,6 +160,7 @@ class Mirror:
         self._process = None
         if process.returncode:
             self._warn(f"its process ended with status {process.returncode}{self._last_line()}")
+        self._say_where()
 
     def launch(self) -> None:
         """Start the process."""
@@ -192,6 +186,23 @@ class Mirror:
         self._tell(json.dumps({**asked, "target": self.target}))
 
     # ---- within ----
+
+    def _wait(self) -> None:
+        self._tell("end")
+        self._heard_at = said_at = time.monotonic()
+        while self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(BEAT_SECONDS)
+                break
+            self._tell("")
+            self._listen()
+            now = time.monotonic()
+            if self._n_left and now - said_at > SAY_SECONDS:
+                said_at = now
+                self.say(f"Weights & Biases: {self._n_left} replicates are still to be mirrored; Ctrl-C leaves them")
+            if now - self._heard_at > MOST_SILENT_SECONDS:
+                self._warn(f"nothing was mirrored for {MOST_SILENT_SECONDS:g} s")
+                break
 
     def _tell(self, line: str) -> None:
         process = self._process
@@ -222,8 +233,7 @@ class Mirror:
         """Once: every further replicate would say the same."""
         if not self._has_warned:
             self._has_warned = True
-            way_out = "the sweep goes on; the same command again mirrors what is missing"
-            self.say(as_line(masked(f"warning: Weights & Biases: {text}; {way_out}")))
+            self.say(as_line(masked(f"warning: Weights & Biases: {text}; the sweep goes on; {_LATER}")))
 
     def _last_line(self) -> str:
         if self._errors is None:

@@ -22,7 +22,7 @@ from rothamsted import tags, tracking
 from rothamsted.errors import UserError, raised
 from rothamsted.mirroring import writer
 from rothamsted.mirroring.pictures import MOST_BYTES, Picture, pictures_of
-from rothamsted.mirroring.record import MIRRORED, fingerprint, is_to_be_mirrored, mirrored_run
+from rothamsted.mirroring.record import fingerprint, is_to_be_mirrored, mirrored_run
 from rothamsted.mirroring.writer import Target
 from rothamsted.studies import CONFIG_FILE
 from rothamsted.tracking import FoundRun
@@ -115,7 +115,7 @@ def _mirror_one(run: FoundRun, above: FoundRun | None, points: Any, target: Targ
     ready = mirrored_run(run, above, points, config, link=link)
     address = writer.write(ready, _pictures(run, {row.step for row in ready.rows}, uri), target)
     with tracking.open_recorder(uri) as recorder:
-        recorder.log(run.run_id, tags={MIRRORED: f"{address}#{fingerprint(run, target.place)}"})
+        recorder.log(run.run_id, tags={tags.MIRRORED: f"{address}#{fingerprint(run, target.place)}"})
     return address
 
 

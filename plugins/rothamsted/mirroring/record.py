@@ -18,7 +18,6 @@ from rothamsted.records import MetricPoint, Outcome, RunStatus
 from rothamsted.tracking import FoundRun
 
 OURS = "rothamsted"  # key of the config: which replicate it is; `importing.wandb` knows it
-MIRRORED = "rothamsted.wandb"  # on a replicate that is mirrored: where, # and `fingerprint`
 ENDED = frozenset({Outcome.FINISHED, Outcome.DIVERGED, Outcome.FAILED, Outcome.PRUNED})
 EXIT_CODES = {RunStatus.FINISHED: 0, RunStatus.FAILED: 1, RunStatus.KILLED: 255}  # 255: W&B shows the run as killed
 _MOST_OF_TAG = 64  # characters that W&B takes
@@ -85,7 +84,7 @@ def is_to_be_mirrored(run: FoundRun, target: str) -> bool:
     """
     if tags.REPLICATE not in run.tags or run.tags.get(tags.OUTCOME) not in ENDED or run.status not in EXIT_CODES:
         return False
-    return run.tags.get(MIRRORED, "").rpartition("#")[2] != fingerprint(run, target)
+    return run.tags.get(tags.MIRRORED, "").rpartition("#")[2] != fingerprint(run, target)
 
 
 def fingerprint(run: FoundRun, target: str) -> str:

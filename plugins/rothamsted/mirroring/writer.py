@@ -102,6 +102,7 @@ def _settings() -> Any:
     """No more than what is asked for: nothing of this machine, this process or its code."""
     import wandb
 
+    waits: dict[str, Any] = {name: WAIT_SECONDS for name in _WAITS if f"WANDB_{name.upper()}" not in os.environ}
     return wandb.Settings(
         console="off",
         silent=True,
@@ -113,7 +114,7 @@ def _settings() -> Any:
         x_disable_machine_info=True,
         x_save_requirements=False,
         finish_timeout_raises=True,
-        **{name: WAIT_SECONDS for name in _WAITS if f"WANDB_{name.upper()}" not in os.environ},
+        **waits,
     )
 
 

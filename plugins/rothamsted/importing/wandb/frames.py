@@ -11,11 +11,11 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from rothamsted.caps import MOST_OF_HISTORY, MOST_OF_LINE
 from rothamsted.errors import DataError
 from rothamsted.given_files import open_given, reading
 
 WAY_OUT = "give a folder of W&B, such as wandb or wandb/offline-run-…"
-MOST_OF_RECORD = 64 << 20  # bytes: a table or a text of a run, which are not read; a row of numbers has thousands
 _HEADER = b":W&B\xe1\xbe\x00"  # name, magic number, version
 _BLOCK = 1 << 15
 _FRAME = struct.Struct("<IHB")  # checksum, length, kind
@@ -33,6 +33,8 @@ def records(path: Path, notes: list[str]) -> Iterator[bytes]:
         DataError: it is no such file, or cannot be read.
     """
     with open_given(path, way_out=WAY_OUT) as file, reading(path, way_out=WAY_OUT):
+        if path.stat().st_size > MOST_OF_HISTORY:
+            raise DataError(f"{path}: has more than {MOST_OF_HISTORY} bytes; {WAY_OUT}")
         begin = file.read(len(_HEADER))
         if begin != _HEADER:
             raise DataError(f"{path}: does not begin as a file of W&B does; {WAY_OUT}")
@@ -54,7 +56,7 @@ def records(path: Path, notes: list[str]) -> Iterator[bytes]:
                 if kind in (_WHOLE, _LAST) and parts:
                     yield b"".join(parts)
                     parts.clear()
-                if sum(map(len, parts)) > MOST_OF_RECORD:
+                if sum(map(len, parts)) > MOST_OF_LINE:
                     n_damaged += 1
                     parts.clear()
     if n_damaged:

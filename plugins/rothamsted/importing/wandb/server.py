@@ -12,6 +12,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from rothamsted import wandb_access
+from rothamsted.caps import MOST_OF_ANSWER
 from rothamsted.errors import StoreError
 from rothamsted.importing.wandb.taken import parsed
 
@@ -19,7 +20,6 @@ TRIES = 6  # of a server that is busy or broken: half a minute of waits, unless 
 BUSY = (429, 500, 502, 503, 504)
 TIMEOUT_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 120  # that a server may ask for
-MOST_OF_ANSWER = 256 << 20  # bytes: a page of 50 runs with their configurations has some
 
 
 @dataclass(frozen=True, kw_only=True)
