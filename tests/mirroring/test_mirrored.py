@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -144,7 +146,7 @@ def test_what_was_cut_off_is_written_anew_and_not_twice(sketches: Project, opene
         recorder.log(run_id, tags={tags.MIRRORED: ""})
     said: list[str] = []
     catch_up(opened, said.append)
-    assert said[0].startswith("Weights & Biases: 1 replicates mirrored")
+    assert said[0].startswith("Weights & Biases: 1 replicate mirrored")
     assert len([one for one in folders(sketches) if one.name.endswith(run_id)]) == 1
     assert written(sketches)[run_id].state in (RunStatus.FINISHED, RunStatus.FAILED)
 
@@ -199,3 +201,16 @@ def test_without_the_key_nothing_of_it_is_imported(sketches: Project) -> None:
     code = "import sys, rothamsted.api; print([name for name in sys.modules if name.split('.')[0] == 'wandb'])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_mirror_waits_for_that_of_a_session_that_has_just_ended(sketches: Project, opened: Opened) -> None:
+    run_id = min(runs_of(sketches))
+    with open_recorder(sketches.tracking_uri) as recorder:
+        recorder.log(run_id, tags={tags.MIRRORED: ""})
+    said: list[str] = []
+    with (sketches.root / "wandb" / ".sketches.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        threading.Timer(3.0, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
+        catch_up(opened, said.append)
+    assert said[-1].startswith("Weights & Biases: 1 replicate mirrored")
+    assert len([one for one in folders(sketches) if one.name.endswith(run_id)]) == 1

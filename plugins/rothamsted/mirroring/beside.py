@@ -128,6 +128,8 @@ class Mirror:
             self.stop()
         elif self._process is None and not self._has_warned:
             self.launch()
+        elif self._process is not None and self._process.poll() is not None:
+            self.stop()  # and say why
         else:
             self._tell("")
             self._listen()
@@ -140,7 +142,7 @@ class Mirror:
         try:
             self._wait()
         except KeyboardInterrupt:
-            self.say(f"Weights & Biases: {self._n_left} replicates are left; {_LATER}")
+            self.say(f"Weights & Biases: {_replicates(self._n_left)} left; {_LATER}")
         self.stop()
 
     def stop(self) -> None:
@@ -199,7 +201,7 @@ class Mirror:
             now = time.monotonic()
             if self._n_left and now - said_at > SAY_SECONDS:
                 said_at = now
-                self.say(f"Weights & Biases: {self._n_left} replicates are still to be mirrored; Ctrl-C leaves them")
+                self.say(f"Weights & Biases: {_replicates(self._n_left)} still to be mirrored; Ctrl-C leaves them")
             if now - self._heard_at > MOST_SILENT_SECONDS:
                 self._warn(f"nothing was mirrored for {MOST_SILENT_SECONDS:g} s")
                 break
@@ -246,5 +248,9 @@ class Mirror:
         if self.n_mirrored:
             folder, project = self.target["folder"], self._address.rpartition("/runs/")[0]
             offline = f"in {folder}/wandb; to send them: cd {folder} && wandb sync"
-            what = f"Weights & Biases: {self.n_mirrored} replicates mirrored"
+            what = f"Weights & Biases: {_replicates(self.n_mirrored)} mirrored"
             self.say(f"{what}, {project if self.target['mode'] == 'online' else offline}")
+
+
+def _replicates(n: int) -> str:
+    return "1 replicate" if n == 1 else f"{n} replicates"

@@ -31,6 +31,7 @@ POLL_SECONDS = 2.0
 SHARE_OF_TIME = 0.05  # that looking takes at most
 SILENT_SECONDS = 20.0  # without a sign of life another process may decide and mirror by now: it is waited for
 MOST_IN_A_ROW = 3  # replicates that W&B refuses: then it refuses all
+_LOCK_SECONDS = 0.2  # between two looks
 _AT_ONCE = 20  # histories that are read in one query
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -132,17 +133,18 @@ def _away() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def _alone(target: Mapping[str, Any], sweep: str) -> Iterator[bool]:
-    """Whether no other process of this machine mirrors this sweep here."""
+def _alone(target: Mapping[str, Any], sweep: str, heard: Heard) -> Iterator[None]:
+    """Wait for another process of this machine that mirrors this sweep here: of a session that has just ended."""
     folder = Path(target["folder"]) / "wandb"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f".{sweep}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+        while not heard.has_to_stop:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                time.sleep(_LOCK_SECONDS)
+        yield
 
 
 def main() -> int:
@@ -156,9 +158,9 @@ def main() -> int:
 
     asked = json.loads(sys.stdin.readline())
     try:
-        with _alone(asked["target"], asked["sweep"]) as is_alone:
-            if is_alone:
-                mirror(asked, Heard(iter(sys.stdin)), tell)
+        heard = Heard(iter(sys.stdin))
+        with _alone(asked["target"], asked["sweep"], heard):
+            mirror(asked, heard, tell)
     except UserError as error:
         tell({"event": "stopped", "text": str(error)})
         return 1
