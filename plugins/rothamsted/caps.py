@@ -41,7 +41,7 @@ MOST_OF_MESSAGE = 600  # characters of an error: some eight lines of a terminal
 # --- runs that are brought in from elsewhere ---
 MOST_OF_HISTORY = 4 << 30  # bytes of one file of a run, read line by line: a hundred million points
 MOST_OF_LINE = 16 << 20  # bytes of one line or record of it
-MOST_OF_TABLE = 256 << 20  # bytes of a table of runs, which is read whole
+MOST_OF_TABLE = 128 << 20  # bytes of a table of runs, which is read whole: in memory it takes 20 times as much
 MOST_OF_CONFIG = 4 << 20  # bytes of a run's configuration
 MOST_KEPT_FILE = 16 << 20  # bytes of a file that becomes an artifact
 MOST_LOOKED_AT = 2_000_000  # files and folders below the one that is given

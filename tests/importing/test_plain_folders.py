@@ -136,6 +136,21 @@ def test_links_in_circles_are_followed_once_and_a_pipe_is_no_history(place: Plac
     assert "val.jsonl: must be a file, and is a pipe" in out
 
 
+def test_what_is_too_large_is_refused_before_it_is_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rothamsted.importing import folders, rows, table
+
+    folder(place.folder / "runs")
+    monkeypatch.setattr(rows, "MOST_OF_HISTORY", 10)
+    monkeypatch.setattr(folders, "MOST_OF_CONFIG", 10)
+    out = place.bring("runs", "dry_run=true")
+    assert "metrics.csv: has more than 10 bytes; split it" in out
+    assert "config.json: has more than 10 bytes" in out
+    monkeypatch.setattr(table, "MOST_OF_TABLE", 10)
+    assert "has more than 10 bytes, and a table is read whole" in place.refused("runs/a/metrics.csv")
+    monkeypatch.setattr(folders, "MOST_LOOKED_AT", 2)
+    assert "holds more than 2 files and folders" in place.refused("runs")
+
+
 def test_a_config_that_is_cut_off_is_a_note_and_the_run_comes_without_it(place: Place) -> None:
     made = folder(place.folder / "runs")
     (made / "config.json").write_text('{"lr": 0.1, ')

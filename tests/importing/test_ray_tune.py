@@ -76,6 +76,16 @@ def test_a_result_that_was_cut_off_and_a_state_that_is_none_are_no_end_of_the_im
     assert len(place.runs("before")) == 6
 
 
+def test_a_folder_with_the_same_names_that_ray_did_not_make_is_a_plain_one(place: Place) -> None:
+    made = place.folder / "runs" / "a"
+    made.mkdir(parents=True)
+    (made / "params.json").write_text('{"lr": 0.1}')
+    (made / "result.json").write_text('{\n  "loss": 0.5\n}\n')
+    place.bring("runs", "experiment=before")
+    run = place.runs("before")["a"]
+    assert (run.params, run.metrics) == ({"lr": "0.1"}, {"loss": 0.5})
+
+
 @pytest.mark.slow
 def test_what_ray_writes_today_arrives_too(place: Place) -> None:
     """`pytest -m slow tests/importing/test_ray_tune.py`: a minute on a quiet machine."""

@@ -8,6 +8,7 @@ import optuna
 import pandas as pd
 import pytest
 
+from rothamsted.errors import DataError
 from rothamsted.importing.table import read
 from rothamsted.importing.values import ImportedRun
 from tests.importing.conftest import Place
@@ -59,6 +60,47 @@ def test_a_row_a_step_of_each_run_is_found_by_the_column_that_repeats(tmp_path: 
     assert found["b"].params == {"lr": "0.5"}
     points = sorted((one.key, one.step, one.value) for one in found["b"].points)
     assert points == [("loss", 0, 0.5), ("loss", 1, 0.25), ("loss", 2, pytest.approx(0.5 / 3))]
+
+
+def test_a_row_a_number_with_the_name_of_its_metric_is_read_as_well(tmp_path: Path) -> None:
+    rows = [
+        {"run": run, "lr": 0.1, "step": step, "metric": metric, "value": step + len(metric)}
+        for run in "ab"
+        for step in range(2)
+        for metric in ("loss", "acc")
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    found = {run.name: run for run in runs_of(tmp_path / "t.csv")}
+    assert found["a"].params == {"lr": "0.1"}
+    points = sorted((one.key, one.step, one.value) for one in found["a"].points)
+    assert points == [("acc", 0, 3.0), ("acc", 1, 4.0), ("loss", 0, 4.0), ("loss", 1, 5.0)]
+
+
+def test_a_column_that_only_looks_as_if_it_told_runs_apart_is_refused_and_several_do(tmp_path: Path) -> None:
+    rows = [
+        {"lr": lr, "trial": trial, "step": step, "loss": lr + trial + step}
+        for lr in (0.1, 0.5)
+        for trial in (0, 1)
+        for step in (0, 1)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match=r"has step 0 twice, with two values of 'lr'.*run_by=A,B"):
+        runs_of(tmp_path / "t.csv")
+    found = {run.name: run for run in runs_of(tmp_path / "t.csv", run_by="lr,trial")}
+    assert sorted(found) == ["lr=0.1,trial=0", "lr=0.1,trial=1", "lr=0.5,trial=0", "lr=0.5,trial=1"]
+    assert found["lr=0.5,trial=1"].params == {"lr": "0.5", "trial": "1"}
+    assert [(one.step, one.value) for one in found["lr=0.5,trial=1"].points] == [(0, 1.5), (1, 2.5)]
+
+
+def test_a_number_of_a_replicate_that_repeats_is_a_parameter_of_a_row_a_run(tmp_path: Path) -> None:
+    pd.DataFrame({"lr": [0.1, 0.1, 0.5], "trial": [0, 1, 0], "loss": [1.0, 2.0, 3.0]}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    assert [run.params for run in runs_of(tmp_path / "t.csv")] == [
+        {"lr": "0.1", "trial": "0"},
+        {"lr": "0.1", "trial": "1"},
+        {"lr": "0.5", "trial": "0"},
+    ]
 
 
 def test_steps_without_a_column_of_runs_are_refused_with_the_option_that_decides(place: Place) -> None:

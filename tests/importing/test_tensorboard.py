@@ -62,6 +62,22 @@ def test_the_yaml_that_lightning_writes_beside_its_events_is_the_configuration(p
     assert place.runs("before")["version_0"].params == {"optimizer.lr": "0.1", "seed": "3"}
 
 
+def test_a_configuration_beside_the_events_or_above_them_is_that_of_the_run(place: Place) -> None:
+    curves(place.folder / "runs" / "a" / "tb")
+    curves(place.folder / "runs" / "b")
+    (place.folder / "runs" / "a" / "config.json").write_text('{"lr": 0.1}')
+    (place.folder / "runs" / "b" / "config.yaml").write_text("lr: 0.5")
+    (place.folder / "runs" / "b" / "metrics.csv").write_text("step,time\n0,1\n")
+    out = place.bring("runs", "experiment=before")
+    assert {name: run.params for name, run in place.runs("before").items()} == {
+        "a/tb": {"lr": "0.1"},
+        "b": {"lr": "0.5"},
+    }
+    assert "metrics.csv beside the events: left out; kind=folder reads both" in out
+    place.bring("runs", "experiment=both", "kind=folder")
+    assert sorted(place.runs("both")["b"].metrics) == ["acc", "time", "val/loss"]
+
+
 def test_a_last_record_that_is_cut_off_is_said_and_all_whole_ones_are_taken(place: Place) -> None:
     curves(place.folder / "logs")
     [path] = (place.folder / "logs").iterdir()
@@ -127,6 +143,17 @@ def test_a_file_that_is_no_event_file_is_one_line_with_its_name(place: Place) ->
     (place.folder / "logs").mkdir()
     (place.folder / "logs" / "events.out.tfevents.1").write_bytes(os.urandom(400))
     assert "events.out.tfevents.1: is no event file of TensorBoard" in place.refused("logs")
+
+
+def test_one_file_among_many_that_is_no_event_file_is_said_and_the_others_come(place: Place) -> None:
+    curves(place.folder / "logs" / "a")
+    (place.folder / "logs" / "b").mkdir()
+    (place.folder / "logs" / "b" / "events.out.tfevents.1").write_bytes(os.urandom(400))
+    curves(place.folder / "logs" / "c")
+    out = place.bring("logs", "experiment=before")
+    assert sorted(place.runs("before")) == ["a", "c"]
+    assert "1 run could not be read and is left out:" in out
+    assert "b/events.out.tfevents.1: is no event file of TensorBoard" in out
 
 
 def test_without_the_package_the_line_names_the_extra(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,20 @@ def test_the_same_source_twice_is_one_run_and_in_another_experiment_another_one(
     assert [done.fate for done in taken(place, run())] == ["there"]
     assert [done.fate for done in taken(place, run(), experiment="other")] == ["new"]
     assert len(place.runs("before")) == len(place.runs("other")) == 1
+
+
+def test_on_postgresql_the_same_is_true_and_a_run_that_has_grown_keeps_no_older_point(
+    place: Place, postgres_url: str
+) -> None:
+    tracking.migrate(postgres_url)
+    there = replace(place, uri=postgres_url)
+    points = [MetricPoint("loss", 0.75, START, 0)]
+    fates = [taken(there, run(points=points, revision=revision))[0].fate for revision in ("1", "1")]
+    assert fates == ["new", "there"]
+    assert [done.fate for done in taken(there, run(revision="2"))] == ["updated"]
+    [found] = there.runs("before").values()
+    assert there.history(found)["loss"] == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
+    assert found.status == "FINISHED"
 
 
 def test_runs_of_one_name_are_told_apart_by_a_number(place: Place) -> None:

@@ -79,11 +79,13 @@ def _opened(experiment: str, shown: str) -> Iterator[tuple[RunWriter, str]]:
 
 def _progress(screen: Screen) -> Callable[[Imported], None]:
     """Says every few seconds how far it is."""
-    said_at = time.monotonic()
+    said_at: float | None = None
 
     def tell(done: Imported) -> None:
         nonlocal said_at
-        if time.monotonic() - said_at >= _SECONDS_A_LINE:
+        if said_at is None:
+            said_at = time.monotonic()
+        elif time.monotonic() - said_at >= _SECONDS_A_LINE:
             said_at = time.monotonic()
             screen.say(f"{_runs(done.n_runs)}, {done.n_points} points so far")
 
@@ -105,6 +107,8 @@ def _show(done: Imported, address: str, screen: Screen, *, is_dry: bool) -> None
     else:
         fates = ", ".join(f"{done.counts[fate]} {said}" for fate, said in _FATES.items())
         screen.show(f"{came} in experiment {done.experiment}: {fates}; {done.n_points} points written")
+    if done.n_unread:
+        screen.show(f"{_runs(done.n_unread)} could not be read and {'is' if done.n_unread == 1 else 'are'} left out:")
     for note, n in done.notes.most_common(_MOST_NOTES):
         screen.say(f"  note, {_runs(n)}: {note}")
     if len(done.notes) > _MOST_NOTES:
@@ -126,6 +130,7 @@ def _plain(done: Imported, address: str, command: str | None, *, is_dry: bool) -
         "is_dry_run": is_dry,
         "runs": done.n_runs,
         **{fate: done.counts[fate] for fate in _FATES},
+        "unread": done.n_unread,
         "states": dict(done.states),
         "points": done.n_points,
         "notes": dict(done.notes),

@@ -275,7 +275,7 @@ USAGES: Mapping[str, Usage] = {
             "checksum": "SHA-256 that the file must have",
             "study": "of Optuna: the name of the study; by default the only one",
             "group": "of W&B: the group of runs",
-            "run_by": "of a table: the column that tells runs apart, where a run has several rows",
+            "run_by": "of a table: the columns that tell runs apart, a,b, where a run has several rows",
             "step_by": "the column or key of the step",
             "params": "of a table: the columns that are parameters, a,b",
             "metrics": "of a table: the columns that are metrics, a,b",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -15,10 +15,11 @@ from rothamsted.importing.download import at_hand
 from rothamsted.importing.fitted import FittedRun
 from rothamsted.importing.next_command import Guess, SeenRuns, guess
 from rothamsted.importing.sources import check_options, known_source, source_of
-from rothamsted.importing.values import ImportedRun
+from rothamsted.importing.values import ImportedRun, UnreadRun
 from rothamsted.importing.write import RunWriter, Written
 from rothamsted.masking import masked, without_secrets
 
+MOST_NOTES = 1_000  # different ones that are counted
 MOST_SHOWN = 50  # runs that a dry run and the result as JSON name
 
 
@@ -33,6 +34,7 @@ class Imported:
         counts: new, updated, there: runs.
         states: of the runs at their source.
         n_points: that were written.
+        n_unread: runs that could not be read at all; the notes say why.
         runs: the first ones, as plain values.
         notes: what could not be taken over -> in how many runs.
         guess: what to analyse.
@@ -44,6 +46,7 @@ class Imported:
     counts: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     n_points: int = 0
+    n_unread: int = 0
     runs: list[dict[str, Any]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     guess: Guess | None = None
@@ -84,11 +87,13 @@ def import_from(
     with at_hand(address, checksum=checksum) as (path, inside, place):
         name, row = source_of(path, kind)
         check_options(name, row, options)
-        runs = _settled(row.functions.read(path, options), inside, place)
+        done = Imported(kind=name, experiment=experiment or f"imported-{name}")
+        runs = _readable(row.functions.read(path, options), done, inside, place)
         first = next(runs, None)
         if first is None:
-            raise DataError(f"{masked(address)}: no run found; looked for {row.looks_for}; kind=NAME says what it is")
-        done = Imported(kind=name, experiment=experiment or f"imported-{name}")
+            unread = next(iter(done.notes), "")
+            looked_for = f"no run found; looked for {row.looks_for}; kind=NAME says what it is"
+            raise DataError(unread or f"{masked(address)}: {looked_for}")
         seen = SeenRuns()
         shown = place or (without_secrets(path) if "://" in path else str(Path(path).resolve()))
         if open_writer is None:
@@ -125,17 +130,30 @@ def looked_at(run: ImportedRun) -> Written:
     )
 
 
-def _settled(runs: Iterator[ImportedRun], inside: str, place: str) -> Iterator[ImportedRun]:
-    """The runs of a file that lies in a temporary folder, with the lasting address in their identity."""
+def _readable(
+    runs: Iterable[ImportedRun | UnreadRun], done: Imported, inside: str, place: str
+) -> Iterator[ImportedRun]:
+    """The runs that can be read; of a file in a temporary folder with the lasting address in their identity."""
     for run in runs:
-        yield replace(run, source_id=run.source_id.replace(inside, place)) if inside else run
+        if isinstance(run, UnreadRun):
+            done.n_unread += 1
+            _note(done, [masked(run.reason)])
+        else:
+            yield replace(run, source_id=run.source_id.replace(inside, place)) if inside else run
+
+
+def _note(done: Imported, notes: Iterable[str]) -> None:
+    """Count the runs that a note is of; of very many different ones the first."""
+    for note in dict.fromkeys(notes):
+        if note in done.notes or len(done.notes) < MOST_NOTES:
+            done.notes[note] += 1
 
 
 def _add(done: Imported, seen: SeenRuns, run: ImportedRun, written: Written) -> None:
     done.counts[written.fate] += 1
     done.states[str(run.state)] += 1
     done.n_points += written.n_points
-    done.notes.update(dict.fromkeys(written.notes, 1))
+    _note(done, written.notes)
     seen.add(written.params, written.metrics, metric=run.metric, direction=run.direction)
     if len(done.runs) < MOST_SHOWN:
         done.runs.append(

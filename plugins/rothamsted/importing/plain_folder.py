@@ -8,12 +8,10 @@ from pathlib import Path
 
 from rothamsted.importing.flat import flat_texts
 from rothamsted.importing.folders import FolderFiles, changed_ms, read_config, small_files, walk
-from rothamsted.importing.results import is_result, results_in
+from rothamsted.importing.results import CONFIGS, is_result, results_in
 from rothamsted.importing.times import zone_of
 from rothamsted.importing.values import ImportedRun
 from rothamsted.records import RunStatus
-
-CONFIGS = ("config.json", "config.yaml", "config.yml", "params.json", "params.yaml", "hparams.yaml", "args.json")
 
 
 def matches(address: str) -> bool:

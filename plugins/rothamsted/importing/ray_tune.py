@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import DataError
+from rothamsted.given_files import open_given
 from rothamsted.importing.flat import flat_texts, number_of
-from rothamsted.importing.folders import FolderFiles, changed_ms, read_config, size_of, small_files, walk
+from rothamsted.importing.folders import WAY_OUT, FolderFiles, changed_ms, read_config, size_of, small_files, walk
 from rothamsted.importing.histories import points_of
 from rothamsted.importing.rows import Row, read_json, rows_of
 from rothamsted.importing.times import time_ms
@@ -22,6 +23,8 @@ from rothamsted.records import RunStatus
 
 _STATE = "experiment_state"  # -2024-01-01_12-00-00.json, in the folder of the experiment
 _RESULTS = ("result.json", "progress.csv")
+_COUNTER = "training_iteration"  # that Ray adds to every result
+_MOST_LOOKED_AT = 1 << 16  # bytes of results in which it is looked for
 # What Ray writes beside the metrics of a result, and what tells trials apart.
 _OWN = ("config", "trial_id", "experiment_id", "experiment_tag", "hostname", "node_ip", "pid", "date", "done")
 _ABOUT = ("trial_id", "experiment_tag", "hostname")
@@ -51,7 +54,22 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
 
 
 def _is_trial(folder: FolderFiles) -> bool:
-    return folder.has("params.json") and folder.has(*_RESULTS, "error.txt")
+    """Whether Ray made a folder: its results have Ray's own counter; of a trial without any there is the error."""
+    if not folder.has("params.json"):
+        return False
+    path = _results(folder)
+    if path is None:
+        return folder.has("error.txt")
+    try:
+        with open_given(path, way_out=WAY_OUT) as file:
+            return _COUNTER.encode() in file.read(_MOST_LOOKED_AT)
+    except DataError:  # no file
+        return False
+
+
+def _results(folder: FolderFiles) -> Path | None:
+    """The first file with results in it."""
+    return next((folder.path / name for name in _RESULTS if folder.has(name) and size_of(folder.path / name)), None)
 
 
 def _state_file(folder: FolderFiles) -> Path | None:
@@ -79,8 +97,8 @@ def _states_in(path: Path) -> dict[str, Any]:
 
 def _run(folder: FolderFiles, states: Mapping[str, Any] | None) -> ImportedRun:
     notes: list[str] = []
-    path = next((folder.path / name for name in _RESULTS if folder.has(name) and size_of(folder.path / name)), None)
-    first = next(iter(_rows(path, [])), {}) if path is not None else {}
+    path = _results(folder)
+    first = next(_rows(path, []), {})
     params = flat_texts(read_config(folder.path / "params.json", notes, what="params.json"), notes)
     trial_id = str(first.get("trial_id") or _id_in(folder.path.name, states or {}))
     state, reason = _state(folder, trial_id, states, notes)
@@ -89,9 +107,9 @@ def _run(folder: FolderFiles, states: Mapping[str, Any] | None) -> ImportedRun:
     start = started - round(1000 * min(max(seconds, 0.0), 1e9)) if started else changed_ms(folder.path / "params.json")
     written = changed_ms(path if path is not None else folder.path / "params.json")
     points = points_of(
-        _rows(path, notes) if path is not None else [],
+        _rows(path, notes),
         notes,
-        step_by="training_iteration",
+        step_by=_COUNTER,
         usual_ms=written,
         zone=UTC,
         without=(*_OWN, "timestamp"),
@@ -112,10 +130,15 @@ def _run(folder: FolderFiles, states: Mapping[str, Any] | None) -> ImportedRun:
     )
 
 
-def _rows(path: Path, notes: list[str]) -> Iterator[Row]:
+def _rows(path: Path | None, notes: list[str]) -> Iterator[Row]:
     """The results without what Ray writes beside them: `config` is the params, `date` a local time."""
-    for row in rows_of(path, notes, as_kind=".jsonl" if path.name == "result.json" else ""):
-        yield {name: value for name, value in row.items() if name != "config" and not name.startswith("config/")}
+    if path is None:
+        return
+    try:
+        for row in rows_of(path, notes, as_kind=".jsonl" if path.name == "result.json" else ""):
+            yield {name: value for name, value in row.items() if name != "config" and not name.startswith("config/")}
+    except DataError as error:
+        notes.append(f"{path.name} is taken up to its fault: {error}")
 
 
 def _state(

@@ -17,6 +17,7 @@ from rothamsted.importing.histories import points_of
 from rothamsted.importing.rows import rows_of
 from rothamsted.records import MetricPoint
 
+CONFIGS = ("config.json", "config.yaml", "config.yml", "params.json", "params.yaml", "hparams.yaml", "args.json")
 _PLAIN = (
     "metrics",
     "history",

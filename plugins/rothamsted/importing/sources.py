@@ -4,8 +4,9 @@ A source is a module with two functions:
 
     matches(address: str) -> bool
         whether the address (a path as it was given, or a URL) is one of its own; quick, and it imports nothing heavy
-    read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]
-        its runs, one after the other; raises UserError (DataError, StoreError) with the way out
+    read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun | UnreadRun]
+        its runs, one after the other, or why one of many cannot be read; raises UserError (DataError, StoreError) with
+        the way out where there is nothing more to read
 
 The options are those of the row that were given; others are refused before `read` is called.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -16,37 +15,16 @@ from rothamsted.given_files import open_given, reading
 from rothamsted.importing import columns as names
 from rothamsted.importing.flat import flat_texts, number_of
 from rothamsted.importing.folders import WAY_OUT, changed_ms, size_of
-from rothamsted.importing.histories import STEPS, TIMES, points_of
+from rothamsted.importing.histories import TIMES, points_of
 from rothamsted.importing.rows import csv_form, csv_rows, rows_of
+from rothamsted.importing.table_form import Row, TableForm, form_of, key_of, widened
 from rothamsted.importing.times import time_ms, zone_of
 from rothamsted.importing.values import ImportedRun
 from rothamsted.records import MetricPoint, RunStatus
-from rothamsted.suggest import known_names
 
 KINDS = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".xlsx", ".xls")  # of workbooks it says what to do
 _PARQUET = b"PAR1"
 _MOST_ROWS = 5_000_000
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """What the columns of a table are.
-
-    Attributes:
-        run_by: the column that says which run a row belongs to; None: each row is a run.
-        step_by: the column of the step, of several rows a run.
-        params, metrics, tags: column -> what it is called in MLflow.
-        other: columns of a run's own: name, state, start, end, id, by what they are.
-        metric_by: the column with the metric's name, where a row holds one number; its number is in `value`.
-    """
-
-    run_by: str | None
-    step_by: str | None
-    params: Mapping[str, str]
-    metrics: Mapping[str, str]
-    tags: Mapping[str, str]
-    other: Mapping[str, str]
 
 
 def matches(address: str) -> bool:
@@ -62,86 +40,20 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         DataError: it cannot be read, or what its columns are cannot be told; the line says what to add.
     """
     path, zone, notes = Path(address), zone_of(options.get("time_zone")), list[str]()
-    rows = _read_rows(path, notes)
+    rows: Sequence[Row] = _read_rows(path, notes)
     if not rows:
         raise DataError(f"{path}: has no rows; {WAY_OUT}")
+    rows, options = widened(rows, options)
     form = form_of(path, rows, options)
-    usual, shown = changed_ms(path), _said(form)
+    usual, shown = changed_ms(path), str(form)
     for number, (key, some) in enumerate(_grouped(rows, form)):
         name = key if form.run_by or "id" in form.other else f"{path.stem} {number}"
         yield _run(path, key, some, form, name=name, zone=zone, usual_ms=usual, notes=[*notes, shown])
 
 
-def form_of(path: Path, rows: Sequence[Row], options: Mapping[str, str]) -> Form:
-    """What the columns are: as the options say, then as tools call them, then by their values."""
-    known = list(dict.fromkeys(name for row in rows for name in row))
-    asked = {key: _asked(path, options, key, known) for key in ("params", "metrics")}
-    run_by = _one(path, options, "run_by", known)
-    step_by = _one(path, options, "step_by", known)
-    guessed = names.first_of(names.IDS, known)
-    steps = step_by or names.first_of(STEPS, [name for name in known if name not in asked["params"] + asked["metrics"]])
-    if run_by is None and guessed is not None and _repeats(rows, guessed):
-        run_by = guessed
-    if run_by is None and steps is not None and (step_by is not None or not asked["params"]):
-        raise DataError(
-            f"{path}: has the step column '{steps}' and none that tells runs apart; add run_by=COLUMN, or, for one row "
-            f"a run, params=A,B and metrics=X,Y; {known_names('', known)}"
-        )
-    several = run_by is not None and _repeats(rows, run_by)
-    other = {
-        what: name
-        for what, some in (("name", names.NAMES), ("state", names.STATES), ("start", names.STARTS), ("end", names.ENDS))
-        if (name := names.first_of(some, known)) is not None and name not in asked["params"] + asked["metrics"]
-    }
-    if run_by is None and guessed is not None and guessed not in asked["params"]:
-        other["id"] = guessed
-    if several:
-        other = {what: name for what, name in other.items() if name != run_by}
-    taken = {*other.values(), *([run_by] if run_by else []), *([steps] if several and steps else [])}
-    if several:
-        taken |= {name for name in TIMES if name in known and name not in asked["params"] + asked["metrics"]}
-    params, metrics, tags = _sorted(
-        rows, [name for name in known if name not in taken], asked, run_by if several else None
-    )
-    if not metrics:
-        raise DataError(f"{path}: none of its columns is surely a metric; add metrics=A,B; {known_names('', known)}")
-    return Form(
-        run_by=run_by, step_by=steps if several else None, params=params, metrics=metrics, tags=tags, other=other
-    )
-
-
-def _sorted(
-    rows: Sequence[Row], known: Sequence[str], asked: Mapping[str, Sequence[str]], run_by: str | None
-) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Params, metrics and tags among the columns that are left."""
-    found: dict[str, dict[str, str]] = {"param": {}, "metric": {}, "tag": {}}
-    for name in known:
-        role, called = names.role_of(name) or ("", name)
-        if name in asked["params"] or name in asked["metrics"]:
-            role = "param" if name in asked["params"] else "metric"
-        elif not role and (asked["metrics"] or asked["params"]):
-            is_metric = not asked["metrics"] and names.is_number_throughout(rows, name)
-            role = "metric" if is_metric else "param" if not asked["params"] else "tag"
-        elif not role:
-            role = "metric" if _is_metric(rows, name, run_by) else "tag" if names.is_metric_name(name) else "param"
-        found[role][name] = called
-    return found["param"], found["metric"], found["tag"]
-
-
-def _is_metric(rows: Sequence[Row], name: str, run_by: str | None) -> bool:
-    if not names.is_number_throughout(rows, name):
-        return False
-    if names.is_metric_name(name):
-        return True
-    if run_by is None:
-        return False
-    first: dict[str, Any] = {}  # what changes within a run is measured
-    return any(first.setdefault(str(row.get(run_by)), row[name]) != row[name] for row in rows if name in row)
-
-
-def _grouped(rows: Sequence[Row], form: Form) -> Iterator[tuple[str, Sequence[Row]]]:
+def _grouped(rows: Sequence[Row], form: TableForm) -> Iterator[tuple[str, Sequence[Row]]]:
     """Run -> its rows; a row a run is called by its id, or by what is in it."""
-    if form.run_by is None:
+    if not form.run_by:
         seen: Counter[str] = Counter()
         for row in rows:
             own = str(row[form.other["id"]]) if form.other.get("id") in row else ""
@@ -151,7 +63,7 @@ def _grouped(rows: Sequence[Row], form: Form) -> Iterator[tuple[str, Sequence[Ro
         return
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(str(row.get(form.run_by, "")), []).append(row)
+        groups.setdefault(key_of(row, form.run_by), []).append(row)
     yield from groups.items()
 
 
@@ -159,7 +71,7 @@ def _run(
     path: Path,
     key: str,
     rows: Sequence[Row],
-    form: Form,
+    form: TableForm,
     *,
     name: str,
     zone: Any,
@@ -173,7 +85,7 @@ def _run(
     end = time_ms(last.get(form.other.get("end", "")), zone)
     points: Iterator[MetricPoint] | Sequence[MetricPoint] = ()
     summary: dict[str, float] = {}
-    if form.step_by is not None:
+    if form.is_history:
         measured = (_measured(row, form) for row in rows)
         points = points_of(
             measured, notes, step_by=form.step_by, usual_ms=start or usual_ms, zone=zone, only=[*form.metrics.values()]
@@ -197,42 +109,11 @@ def _run(
     )
 
 
-def _measured(row: Row, form: Form) -> Row:
+def _measured(row: Row, form: TableForm) -> Row:
     """The numbers of a row under the names that MLflow gets, with its step and time."""
     beside = [*([form.step_by] if form.step_by else []), *TIMES]
     kept = {name: row[name] for name in beside if name in row and name not in form.metrics}
     return {**kept, **{called: row[name] for name, called in form.metrics.items() if name in row}}
-
-
-def _repeats(rows: Sequence[Row], name: str) -> bool:
-    seen: set[str] = set()
-    for row in rows:
-        if (text := str(row.get(name, ""))) in seen:
-            return True
-        seen.add(text)
-    return False
-
-
-def _one(path: Path, options: Mapping[str, str], key: str, known: Sequence[str]) -> str | None:
-    given = options.get(key)
-    if given is not None and given not in known:
-        raise DataError(f"{path}: {key}={given}: has no such column; {known_names(given, known)}")
-    return given
-
-
-def _asked(path: Path, options: Mapping[str, str], key: str, known: Sequence[str]) -> list[str]:
-    asked = [name.strip() for name in options.get(key, "").split(",") if name.strip()]
-    for name in asked:
-        if name not in known:
-            raise DataError(f"{path}: {key}: has no column '{name}'; {known_names(name, known)}")
-    return asked
-
-
-def _said(form: Form) -> str:
-    """What was taken as what, so that a wrong guess is seen."""
-    parts = [f"params: {', '.join(form.params) or 'none'}", f"metrics: {', '.join(form.metrics)}"]
-    rows = f"a row a step of {form.run_by}" if form.step_by else "a row a run"
-    return f"taken as {rows}; {'; '.join(parts)} (params=, metrics= say otherwise)"
 
 
 def _read_rows(path: Path, notes: list[str]) -> list[Row]:

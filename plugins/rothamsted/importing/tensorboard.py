@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+from rothamsted.errors import DataError
 from rothamsted.importing.event_records import check_tensorboard, is_event_file
 from rothamsted.importing.event_run import EventRun, read_events
 from rothamsted.importing.flat import flat_texts
 from rothamsted.importing.folders import FolderFiles, read_config, size_of, small_files, walk
-from rothamsted.importing.values import ImportedRun
+from rothamsted.importing.results import CONFIGS, is_history
+from rothamsted.importing.values import ImportedRun, UnreadRun
 from rothamsted.records import MetricPoint, RunStatus
 
 _BY_TIME = re.compile(r"\d{9,11}\.\d+")  # how torch's add_hparams calls its folder
-_CONFIGS = ("hparams.yaml",)  # beside the event files: PyTorch Lightning's
 
 
 def matches(address: str) -> bool:
@@ -33,30 +34,33 @@ def matches(address: str) -> bool:
     return path.is_dir() and any(any(map(is_event_file, folder.files)) for folder in walk(path))
 
 
-def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
+def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun | UnreadRun]:
     """The runs below a folder, or in one event file, in the order of their paths.
 
     Raises:
-        DataError: the package tensorboard is missing, a file is no event file.
+        DataError: the package tensorboard is missing.
     """
     check_tensorboard()
     root = Path(address)
     if root.is_file():
         found = FolderFiles(path=root.parent, files=[root.name], folders=[])
-        yield _run(found, root.parent, read_events(_event_files(found)))
+        yield from _runs(_Found(folder=found), root.parent, {})
         return
     waiting: _Found | None = None
+    configured: dict[Path, FolderFiles] = {}  # folders with a configuration, for all that is below them
     for folder in walk(root):
+        if folder.has(*CONFIGS):
+            configured[folder.path] = folder
         if not any(map(is_event_file, folder.files)):
             continue
         if waiting is not None and folder.path.parent == waiting.folder.path and _is_part(folder.path):
             waiting.parts.append(folder)
             continue
         if waiting is not None:
-            yield from _runs(waiting, root)
+            yield from _runs(waiting, root, configured)
         waiting = _Found(folder=folder)
     if waiting is not None:
-        yield from _runs(waiting, root)
+        yield from _runs(waiting, root, configured)
 
 
 @dataclass
@@ -72,8 +76,15 @@ def _is_part(path: Path) -> bool:
     return bool(_BY_TIME.fullmatch(path.name)) or "_" in path.name
 
 
-def _runs(found: _Found, root: Path) -> Iterator[ImportedRun]:
+def _runs(found: _Found, root: Path, configured: Mapping[Path, FolderFiles]) -> Iterator[ImportedRun | UnreadRun]:
     """The run of a folder with its parts, then those that turn out to be runs of their own."""
+    try:
+        yield from list(_read_runs(found, root, configured))  # a list: what whoever takes them raises is not ours
+    except DataError as error:
+        yield UnreadRun(reason=str(error))
+
+
+def _read_runs(found: _Found, root: Path, configured: Mapping[Path, FolderFiles]) -> Iterator[ImportedRun]:
     hparams: list[EventRun] = []
     lines: list[tuple[EventRun, dict[str, str]]] = []
     own: list[tuple[FolderFiles, EventRun]] = []
@@ -87,9 +98,9 @@ def _runs(found: _Found, root: Path) -> Iterator[ImportedRun]:
         else:
             own.append((part, events))
     parts = [part for part in found.parts if all(part is not one for one, _ in own)]
-    yield _run(found.folder, root, read_events(_event_files(found.folder)), hparams, lines, parts)
+    yield _run(found.folder, root, read_events(_event_files(found.folder)), configured, hparams, lines, parts)
     for part, events in own:
-        yield _run(part, root, events)
+        yield _run(part, root, events, configured)
 
 
 def _line_of(name: str, events: EventRun) -> dict[str, str]:
@@ -105,6 +116,7 @@ def _run(
     folder: FolderFiles,
     root: Path,
     events: EventRun,
+    configured: Mapping[Path, FolderFiles],
     hparams: Sequence[EventRun] = (),
     lines: Sequence[tuple[EventRun, dict[str, str]]] = (),
     parts: Sequence[FolderFiles] = (),
@@ -112,8 +124,12 @@ def _run(
     every = [events, *hparams, *(part for part, _ in lines)]
     notes = [line for one in every for line in one.all_notes()]
     params: dict[str, str] = {}
-    for name in _CONFIGS:
-        params |= flat_texts(read_config(folder.path / name, notes, what=name), notes)
+    above = next((configured[one] for one in (folder.path, *folder.path.parents) if one in configured), folder)
+    configs = [name for name in CONFIGS if name in above.files]
+    for name in configs:
+        params |= flat_texts(read_config(above.path / name, notes, what=name), notes)
+    if beside := [name for name in folder.files if is_history(name)]:
+        notes.append(f"{', '.join(beside)} beside the events: left out; kind=folder reads both")
     for one in [events, *hparams]:
         params |= one.params
     state = next((one.state for one in [*hparams, events] if one.state is not None), None)
@@ -132,7 +148,7 @@ def _run(
         start_ms=min((one.first_ms for one in every if one.first_ms), default=0),
         end_ms=None if state is RunStatus.RUNNING else max(one.last_ms for one in every) or None,
         state=state,
-        files=small_files(folder.path, [name for name in _CONFIGS if name in folder.files]),
+        files=small_files(above.path, configs),
         notes=notes,
         revision=str(sum(size_of(path) for part in [folder, *parts] for path in _event_files(part))),
     )

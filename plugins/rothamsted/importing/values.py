@@ -52,3 +52,14 @@ class ImportedRun:
     revision: str = ""
     metric: str = ""
     direction: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadRun:
+    """A run of a source that cannot be read at all: it is said, and the others come.
+
+    Attributes:
+        reason: one line with the name of the file.
+    """
+
+    reason: str
