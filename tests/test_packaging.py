@@ -109,7 +109,7 @@ NAMES = {
 }
 # What is used without an import: an option of Optuna's, programs.
 WITHOUT_IMPORT = {"cmaes", "plotly", "optuna-dashboard", "uv"}
-# tensorboard and wandb are extras, and whoever asks for it is told what to install; torch is there where a user's model is.
+# tensorboard and wandb are extras, and whoever asks is told what to install; torch is there where a user's model is.
 OPTIONAL = {"ray", "tensorboard", "torch", "wandb"}
 
 

@@ -90,7 +90,7 @@ def test_a_run_without_a_history_is_taken_and_said(place: Place, server: WandbSe
     assert "it has no history" in out
 
 
-@pytest.mark.parametrize(("every", "n"), [(1, 2500), (1000, 1200), (7, 1)])
+@pytest.mark.parametrize(("every", "n"), [(1, 2500), (1000, 1200), (10**6, 1200), (7, 1)])
 def test_every_row_of_a_long_history_is_there(place: Place, server: WandbServer, every: int, n: int) -> None:
     server.runs = {"long": Run(name="long", displayName="long", rows=rows(every, n))}
     place.bring("source=wandb://lab/digits", "experiment=before")
@@ -239,3 +239,30 @@ def test_a_server_that_stays_busy_or_is_away_is_one_line(
     assert "http://127.0.0.1:9 cannot be reached (" in place.refused("source=wandb://lab/digits")
     monkeypatch.setenv("WANDB_BASE_URL", "nowhere")
     assert "WANDB_BASE_URL: 'nowhere' is no address" in place.refused("source=wandb://lab/digits")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": None, "displayName": 3},
+        {"config": "[1, 2]", "summaryMetrics": "no JSON", "tags": 5},
+        {"config": '{"a": {"value": 1e999}, "b": {"value": null}}'},
+        {"user": "ada"},
+        {"createdAt": "yesterday", "heartbeatAt": 10**30},
+        {"historyKeys": [1], "historyLineCount": "many"},
+        {"historyKeys": {"lastStep": 10**30}, "historyLineCount": -4},
+        {"state": {"is": "odd"}},
+    ],
+)
+def test_an_answer_of_another_form_is_taken_as_far_as_it_goes_or_one_line(
+    place: Place, server: WandbServer, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Run.node
+    monkeypatch.setattr(Run, "node", lambda self: {**node(self), **changed})
+    words = ["source=wandb://lab/digits", "group=first", "experiment=before"]
+    from rothamsted.cli.main import main
+
+    status = main(["import_runs", *words])
+    done = place.capsys.readouterr()
+    assert status == 0 or (status == 2 and done.err.count("\n") == 1), done.err
+    assert "Traceback" not in done.out + done.err

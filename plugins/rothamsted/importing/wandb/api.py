@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from rothamsted.errors import DataError
+from rothamsted.errors import DataError, StoreError, raised
 from rothamsted.importing.values import ImportedRun
 from rothamsted.importing.wandb.server import Server
 from rothamsted.importing.wandb.taken import Facts, imported, parsed, points_of_row
 from rothamsted.records import MetricPoint, RunStatus
 
+T = TypeVar("T")
 SCHEME = "wandb://"
 _ADDRESS = re.compile(r"wandb://(?P<entity>[^/\s]{1,128})/(?P<project>[^/\s]{1,128})(?:/(?P<run>[^/\s]{1,128}))?/?")
 _PAGE = 50  # runs
 _ROWS = 1000  # of a page of history, as W&B's own package asks for; of one with gaps between steps, about as many
-_MOST_STEPS = 1_000_000  # of a page
+_MOST_ROWS = 1_000_000  # that a page is asked for
 _STATES = {
     "finished": RunStatus.FINISHED,
     "running": RunStatus.RUNNING,
@@ -98,9 +99,10 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
     filters |= {"name": run} if run else {}
     server = Server.of_environment(address)
     n_found = 0
-    for node in _nodes(server, entity, project, filters):
+    nodes = (_run(server, entity, project, node) for node in _nodes(server, entity, project, filters))
+    for one in _in_form(server, nodes):
         n_found += 1
-        yield _run(server, entity, project, node)
+        yield one
     if not n_found and filters:
         what = " and ".join(f"{'group' if key == 'group' else 'id'} {value!r}" for key, value in filters.items())
         raise DataError(f"{address}: has no run of {what}; names count letter by letter")
@@ -156,12 +158,25 @@ def _run(server: Server, entity: str, project: str, node: Mapping[str, Any]) -> 
     facts.last_ms = _ms(node.get("heartbeatAt"))
     facts.revision = f"{node.get('state')} {node.get('heartbeatAt')} {facts.n_rows}"
     last = _count((node.get("historyKeys") or {}).get("lastStep", -1))
-    return imported(facts, _history(server, facts, notes, last_step=last), notes)
+    return imported(facts, _in_form(server, _history(server, facts, notes, last_step=last)), notes)
+
+
+def _in_form(server: Server, found: Iterable[T]) -> Iterator[T]:
+    """What is read of answers; one of another form than W&B's is one line.
+
+    Raises:
+        StoreError: an answer lacks what is needed, or has it as something else.
+    """
+    try:
+        yield from found
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        reason = f"{server.url} answers in another form than W&B's ({raised(error)})"
+        raise StoreError(f"{server.place}: {reason}; see WANDB_BASE_URL") from error
 
 
 def _history(server: Server, facts: Facts, notes: list[str], *, last_step: int) -> Iterator[MetricPoint]:
     """All rows: as many are asked for as there are steps in a page, so that none is left out as a sample."""
-    width = min(_MOST_STEPS, max(_ROWS, math.ceil((last_step + 1) / max(1, facts.n_rows) * _ROWS)))
+    width = max(_ROWS, math.ceil((last_step + 1) / max(1, facts.n_rows) * _ROWS))  # steps
     n_found = 0
     for first in range(0, last_step + 1, width):
         for row in _page(server, facts, first, first + width):
@@ -174,7 +189,7 @@ def _history(server: Server, facts: Facts, notes: list[str], *, last_step: int) 
 
 def _page(server: Server, facts: Facts, first: int, end: int) -> list[dict[str, Any]]:
     given = {"entity": facts.entity, "project": facts.project, "run": facts.run_id}
-    answer = server.ask(_HISTORY, {**given, "minStep": first, "maxStep": end, "pageSize": end - first})
+    answer = server.ask(_HISTORY, {**given, "minStep": first, "maxStep": end, "pageSize": min(end - first, _MOST_ROWS)})
     run = (answer.get("project") or {}).get("run")
     if run is None:
         raise DataError(f"{SCHEME}{facts.entity}/{facts.project}/{facts.run_id}: was deleted while it was read")
