@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from rothamsted.tracking import FoundRun, find_runs, open_recorder, read_history
 from tests.sketch import picture
 from tests.sweeping.conftest import Project
 from tests.sweeping.sketch_project import SWEEP
+from tests.wandb_server import KEY, WandbServer, serve
 
 WANDB = {"mode": "offline", "project": "demo", "group": "november"}
 CHANGES: dict[str, Any] = {
@@ -214,3 +216,23 @@ def test_a_mirror_waits_for_that_of_a_session_that_has_just_ended(sketches: Proj
         catch_up(opened, said.append)
     assert said[-1].startswith("Weights & Biases: 1 replicate mirrored")
     assert len([one for one in folders(sketches) if one.name.endswith(run_id)]) == 1
+
+
+def test_the_line_that_it_says_sends_them_with_the_own_program_of_wandb(sketches: Project, opened: Opened) -> None:
+    with serve(WandbServer()) as server:
+        settings = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_ERROR_REPORTING": "false"}
+        done = subprocess.run(
+            [sys.executable, "-m", "wandb", "sync", "--yes"],
+            cwd=sketches.root,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stderr
+    ours = runs_of(sketches)
+    assert set(server.runs) == set(ours)
+    points = read_history(list(ours), uri=sketches.tracking_uri)
+    for run_id, run in server.runs.items():
+        found = {(row["_step"], row["validation/loss"]) for row in run.rows if "validation/loss" in row}
+        assert found == {(point.step, point.value) for point in points[run_id] if point.key == "validation/loss"}
+        assert (run.group, run.exit_code) == ("november", 1 if ours[run_id].status == "FAILED" else 0)
