@@ -30,6 +30,7 @@ FIRST = {
     "tests/reporting/plots/test_rendering.py": "rendering",  # all plots of all worlds
     "tests/analysis/test_commands.py": "commands",  # a finished sweep
     "tests/doors/": "doors",  # an installed package
+    "tests/mirroring/": "",  # W&B's own processes
     "tests/studies/test_killed_anywhere.py": "killed",
     "tests/tracking/test_models.py": "models",  # trained models
     "tests/search/test_away.py": "away",  # databases that are away for seconds

@@ -109,8 +109,8 @@ NAMES = {
 }
 # What is used without an import: an option of Optuna's, programs.
 WITHOUT_IMPORT = {"cmaes", "plotly", "optuna-dashboard", "uv"}
-# tensorboard is an extra, and whoever asks for it is told what to install; torch is there where a user's model is.
-OPTIONAL = {"ray", "tensorboard", "torch"}
+# tensorboard and wandb are extras, and whoever asks is told what to install; torch is there where a user's model is.
+OPTIONAL = {"ray", "tensorboard", "torch", "wandb"}
 
 
 def imported(folder: Path) -> set[str]:

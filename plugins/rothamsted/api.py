@@ -15,6 +15,7 @@ from rich.console import Console
 from rothamsted.errors import UserError
 from rothamsted.executors import Executor, ask_first
 from rothamsted.gathering import gathered, meanwhile_of, shown_again, write_log
+from rothamsted.mirroring.beside import Mirror, catch_up, mirrored
 from rothamsted.promoting import with_decision
 from rothamsted.promotion.judge.applies import policy_of
 from rothamsted.publish.console import say_where, sayer
@@ -22,7 +23,7 @@ from rothamsted.records import RunStatus
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep, n_workers
 from rothamsted.studies import Study
-from rothamsted.sweeping.coordinator.coordinator import Coordinator
+from rothamsted.sweeping.coordinator.coordinator import STOPPED, Coordinator
 from rothamsted.sweeping.coordinator.job import job_of
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.start import open_passed, open_sweep
@@ -52,6 +53,8 @@ def run(
             break
         with passed or open_sweep(stage.sweep, study, here, stage=stage.link, say=say) as opened:
             given = {"until": until, "is_given": stage.is_last}
+            if passed is not None:
+                catch_up(replace(opened, sweep=stage.sweep), say)
             result = None if passed is not None else work(opened, executor, console, **given)
             if result is not None and (stage.is_last or result.exit_status or not result.is_complete):
                 break
@@ -66,13 +69,31 @@ def run(
 def work(
     opened: Opened, executor: Executor, console: Console, *, until: float | None = None, is_given: bool = False
 ) -> SessionResult:
-    """Work on an opened sweep until nothing is left, gather what came of it, publish it, and show it.
+    """Work on an opened sweep until nothing is left, gather what came of it, publish it, show it, and mirror it.
 
     With `is_given` its result is what the call gives, which a notebook shows by itself.
     """
+    with mirrored(opened, sayer(console)) as mirror:
+        result = _work(opened, executor, console, mirror, until=until, is_given=is_given)
+        if mirror is not None and result.exit_status not in STOPPED:
+            mirror.catch_up()
+    return result
+
+
+def _work(
+    opened: Opened,
+    executor: Executor,
+    console: Console,
+    mirror: Mirror | None,
+    *,
+    until: float | None,
+    is_given: bool,
+) -> SessionResult:
     if not opened.labels:
         say_where(opened.tracking_uri, opened.experiment_id, opened.sweep_run_id, console)
     meanwhile = meanwhile_of(opened)
+    if mirror is not None:
+        meanwhile.tick = mirror.tick
     coordinator = Coordinator(opened=opened, executor=executor, console=console, until=until, meanwhile=meanwhile)
     try:
         session = coordinator.run()

@@ -52,4 +52,5 @@ MOST_OF_CONFIG = 4 << 20  # bytes of a run's configuration
 MOST_KEPT_FILE = 16 << 20  # bytes of a file that becomes an artifact
 MOST_LOOKED_AT = 2_000_000  # files and folders below the one that is given
 MOST_IMPORTED_NAMES = 5_000  # params of a run, and metrics
+MOST_OF_ANSWER = 256 << 20  # bytes of one answer of a server: a page of 50 runs with their configurations has some
 MOST_FETCHED = 4 << 30  # bytes of a download, and twice that once it is unpacked

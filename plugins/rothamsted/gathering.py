@@ -12,6 +12,7 @@ from rich.console import Console
 from rothamsted.analysis.analyze import QUICK, Settings, analyze, settings_of
 from rothamsted.analysis.values import Analysis
 from rothamsted.errors import UserError
+from rothamsted.mirroring.beside import catch_up
 from rothamsted.publish.ahead import make_ready, rehearse
 from rothamsted.publish.console import say_where, sayer, show, show_report
 from rothamsted.publish.experiment_log.write import log_sweep
@@ -51,7 +52,7 @@ def gathered(opened: Opened, session: Session, console: Console, *, is_given: bo
 def shown_again(stage: StageToRun, study: Study | ForeignStudy, place: Place, console: Console) -> SessionResult | None:
     """Show again what is published of a finished sweep; None: something is to be done, or to be published anew.
 
-    Nothing is written: neither to the databases nor to the artifacts.
+    Nothing is written, neither to the databases nor to the artifacts, unless a replicate is missing in a mirror.
     """
     opened = open_over(stage.sweep, study, place, stage=stage.link)
     if opened is None:
@@ -69,6 +70,7 @@ def shown_again(stage: StageToRun, study: Study | ForeignStudy, place: Place, co
         _show(opened, result, console, is_given=True)
         if published.has_report:
             show_report(published.steps, opened.sweep.name, console)
+        catch_up(opened, sayer(console))
     return result
 
 

@@ -53,6 +53,7 @@ IMPORTED_FROM = "rothamsted.imported_from"  # address of the source, without sec
 IMPORTED_REVISION = "rothamsted.imported_revision"  # of the run at its source, once all of it is here
 IMPORT_NOTE = "rothamsted.import_note"  # what could not be taken over as it was; all of it in IMPORT_FILE
 IMPORT_FILE = "imported.json"  # artifact of an imported run of which there is something to say
+MIRRORED = "rothamsted.wandb"  # on a replicate that is in Weights & Biases: where, # and what of it is there
 METRICS_FILE = "metrics.json"  # artifact beside the resolved sweep: what the study declares of its metrics
 
 RUN_ID = "rothamsted:run_id"  # Optuna: run of a trial, or of the sweep

@@ -54,7 +54,8 @@ class UnsavedDatabases:
                 f"sweep {sweep.name}: promote: {sweep.promote} needs a registry that stays, and nothing is saved; "
                 "leave out promote, or save the sweep"
             )
-        here = {"checkpoint_dir": str(self.folder / "checkpoints"), "report": False, "tensorboard": False}
+        here = {"checkpoint_dir": str(self.folder / "checkpoints"), "report": False}
+        here |= {"tensorboard": False, "wandb": None}
         execution = sweep.execution.model_copy(update=here)
         return sweep.model_copy(update={"storage": self.storage, "experiment": None, "execution": execution})
 

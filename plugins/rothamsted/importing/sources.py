@@ -48,6 +48,18 @@ class SourceRow:
 
 _HERE = "rothamsted.importing"
 SOURCES: Mapping[str, SourceRow] = {
+    "wandb": SourceRow(
+        module=f"{_HERE}.wandb.api",
+        label="a project of Weights & Biases",
+        looks_for="wandb://ENTITY/PROJECT",
+        options=("group",),
+    ),
+    "wandb_offline": SourceRow(
+        module=f"{_HERE}.wandb.offline",
+        label="folders of Weights & Biases",
+        looks_for="files run-*.wandb",
+        options=("group",),
+    ),
     "optuna": SourceRow(
         module=f"{_HERE}.optuna_study",
         label="an Optuna study",

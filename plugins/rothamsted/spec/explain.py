@@ -31,6 +31,7 @@ _READERS: Mapping[Any, str] = {  # what a value is read by -> what it takes
     field_values.read_reduction: "last, best or {mean_of_last: K}",
     field_values.read_over: "mean, median, iqm or {quantile: Q}",
     field_values.read_vary: "a list of fields, or fields with how many numbers each has",
+    field_values.read_wandb_name: "text",
     field_values.read_workers: f"a whole number from 1 to {MOST_WORKERS:,}, or auto",
     field_values.read_resume: "auto, true or false",
     field_values.read_sweep_name: "text: letters, digits, '.', '_' and '-'",

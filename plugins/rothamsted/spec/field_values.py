@@ -30,6 +30,7 @@ from rothamsted.expression import Constraint, Expression
 MAX_SEED = 2**32 - 1  # what numpy and JAX both take
 MOST_CROSSED = 100  # numbers of one field in crossed replicates
 CONFIRM_SUFFIX = ".confirm"  # after a sweep's name: the Optuna study of its confirmation
+MOST_OF_WANDB_NAME, NOT_IN_WANDB_NAMES = 128, "/\\#?%:"  # as its package has them for a project
 WHOLE_REASON = "whole_reason"  # kind of an error whose text needs no value behind it
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
@@ -92,6 +93,14 @@ def read_reduction(raw: Any) -> Any:
         reason = f"Input should be last, best or {{mean_of_last: K}} with K from 1 to {MOST_STEPS}"
         raise PydanticCustomError("reduction", "{reason}", {"reason": reason})
     return f"mean:{k}"
+
+
+def read_wandb_name(raw: Any) -> Any:
+    """A name of Weights & Biases: a project, group or entity."""
+    if isinstance(raw, str) and (len(raw) > MOST_OF_WANDB_NAME or set(raw) & set(NOT_IN_WANDB_NAMES)):
+        rule = f"at most {MOST_OF_WANDB_NAME} characters, and none of {' '.join(NOT_IN_WANDB_NAMES)}"
+        raise refusal(f"Weights & Biases takes {rule}, not {raw!r}")
+    return raw
 
 
 def read_vary(raw: Any) -> Any:

@@ -26,6 +26,7 @@ from rothamsted.spec.field_values import (
     read_resources,
     read_resume,
     read_vary,
+    read_wandb_name,
     read_workers,
 )
 from rothamsted.spec.search_sections import CONFIG
@@ -155,6 +156,25 @@ class Confirm(BaseModel):
     first_seed: Seed | None = None
 
 
+class Wandb(BaseModel):
+    """Where the replicates are mirrored in Weights & Biases.
+
+    Attributes:
+        mode: online sends each replicate to the server when it has ended; offline keeps it in the folder wandb. The
+            variable WANDB_MODE wins.
+        project: of W&B; it is made where there is none.
+        group: of the replicates; none: the sweep's name.
+        entity: user or team; none: that of the API key.
+    """
+
+    model_config = CONFIG
+
+    mode: Literal["offline", "online"]
+    project: Annotated[Text, BeforeValidator(read_wandb_name)]
+    group: Annotated[Text, BeforeValidator(read_wandb_name)] | None = None
+    entity: Annotated[Text, BeforeValidator(read_wandb_name)] | None = None
+
+
 class Execution(BaseModel):
     """Where and how the work runs; nothing here changes a number that is measured.
 
@@ -183,6 +203,7 @@ class Execution(BaseModel):
         artifacts: Whether the files that a study gives with its measurements are kept in the runs of the replicates.
         tensorboard: Whether the replicates of a study are written as files of TensorBoard, too, in the folder
             tensorboard.
+        wandb: Mirror the replicates into Weights & Biases when they have ended. By default nothing is.
         report: Whether a finished sweep gets its whole analysis and its report.
         env_manager: What prepares the environment of a foreign project. "local": the environment that is there.
         environment: Variables for a foreign project's processes, beside those of the worker.
@@ -211,6 +232,7 @@ class Execution(BaseModel):
     lease_seconds: Seconds = 60.0
     artifacts: bool = True
     tensorboard: bool = False
+    wandb: Wandb | None = None
     report: bool = True
     env_manager: Literal["local", "uv", "virtualenv", "conda"] = "local"
     environment: dict[Text, str] = Field(default_factory=dict)

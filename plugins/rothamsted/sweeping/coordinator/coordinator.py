@@ -267,6 +267,7 @@ class Coordinator:
 
     def _tick(self, crew: Crew) -> None:
         self.progress.tick()
+        self.meanwhile.tick()
         limit = self.opened.sweep.execution.timeout_per_trial
         if limit is None:
             return

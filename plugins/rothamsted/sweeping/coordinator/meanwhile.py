@@ -16,10 +16,12 @@ class Meanwhile:
     Attributes:
         make_ready: done when training has started.
         rehearse: done when the confirmation has begun; it asks whether the sweep is over.
+        tick: done several times a second while workers train; not once, and by no thread.
     """
 
     make_ready: Callable[[], None] | None = None
     rehearse: Callable[[Callable[[], bool]], None] | None = None
+    tick: Callable[[], None] = lambda: None
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 

@@ -22,6 +22,7 @@ from rothamsted.spec.recorded import recorded_text
 from rothamsted.studies import Study, field_types, fields, find, is_script, set_fields
 from rothamsted.studies.tensorboard import check_tensorboard
 from rothamsted.sweeping.stage import monitored, stage_config
+from rothamsted.wandb_access import check_wandb
 from rothamsted.yaml_text import read_text
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def load(
     check_resume(sweep, study)
     if sweep.execution.tensorboard:
         check_tensorboard()
+    if sweep.execution.wandb is not None:
+        check_wandb(sweep.execution.wandb.mode)
     return sweep, study
 
 
