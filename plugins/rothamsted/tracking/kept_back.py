@@ -47,7 +47,7 @@ class KeptBack:
             clock: Gives seconds.
         """
         self.folder, self._place, self._clock = folder, place, clock
-        self._of_server = hashlib.sha256(place.encode()).hexdigest()[:12]
+        self._of_server = server_mark(place)
         self._file: IO[str] | None = None
         self._pause, self._due_at = FIRST_PAUSE_SECONDS, float("-inf")
 
@@ -149,6 +149,11 @@ class KeptBack:
         file = (self.folder / name).open("a")
         _is_locked(file)
         return file
+
+
+def server_mark(place: str) -> str:
+    """How the names of files begin that wait for a server, given without its password."""
+    return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
 def _is_locked(file: IO[str]) -> bool:

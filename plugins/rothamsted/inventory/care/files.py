@@ -1,0 +1,147 @@
+"""Files that the record says there are, folders of runs that are gone, and what waits for a server."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rothamsted import tags, tracking
+from rothamsted.errors import StoreError
+from rothamsted.inventory.care.damage import Damage, Delivery, FileChange, LostArtifact
+from rothamsted.inventory.care.results import PUBLISHED
+from rothamsted.inventory.care.units import Unit
+from rothamsted.masking import masked
+from rothamsted.tracking.care import RecordFacts
+from rothamsted.tracking.kept_back import FOLDER, server_mark
+from rothamsted.tracking.run_files import local_folder
+
+QUIET_SECONDS = 3600.0  # a folder that was written to since may be of a run that is about to be there
+_RUN_FOLDER = re.compile(r"[0-9a-f]{32}")
+_MODEL_FOLDER = re.compile(r"m-[0-9a-f]{32}")
+
+
+def check_files(unit: Unit, record: RecordFacts, *, uri: str) -> Iterator[Damage]:
+    """The sweep's file, what was published of it, and the models of its runs."""
+    run = unit.run
+    if run is None or run.is_deleted:
+        return
+    folder = "contest" if run.role == "contest" else "sweep"
+    if tracking.read_bytes(run.run_id, f"{folder}/resolved.json", uri=uri) is None:
+        yield Damage(
+            kind="missing file",
+            sweep=unit.name,
+            what=f"run {run.run_id}, {folder}/resolved.json",
+            way_out="the sweep's command writes it again when it goes on",
+        )
+    published = tracking.read_text(run.run_id, PUBLISHED, uri=uri)
+    if published is not None:
+        for path in _wrong(run.run_id, published, uri):
+            yield Damage(
+                kind="missing file",
+                sweep=unit.name,
+                what=f"run {run.run_id}, {path}",
+                why="gone, or not as it was published",
+                repair="the sweep's command publishes it again",
+                changes=[LostArtifact(run_id=run.run_id, path=PUBLISHED)],
+            )
+    if record.is_sql:
+        yield from _models(unit, record)
+
+
+def _wrong(run_id: str, published: str, uri: str) -> list[str]:
+    """The published files that are gone or have other bits."""
+    try:
+        files = dict(json.loads(published)["files"])
+    except (ValueError, KeyError, TypeError):
+        return [PUBLISHED]
+    found = []
+    for path, digest in files.items():
+        content = tracking.read_bytes(run_id, str(path), uri=uri)
+        if content is None or hashlib.sha256(content).hexdigest() != digest:
+            found.append(str(path))
+    return found
+
+
+def _models(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
+    for run in unit.runs:
+        model_id = run.tags.get(tags.MODEL, "").rpartition("/")[2]
+        if run.is_deleted or not model_id or model_id in record.models:
+            continue
+        yield Damage(
+            kind="missing file",
+            sweep=unit.name,
+            what=f"model {model_id} of run {run.run_id}",
+            way_out=f"rothamsted reproduce {run.run_id} trains it again, and keeps no model",
+        )
+
+
+def check_folders(record: RecordFacts, *, now: float | None = None) -> Iterator[Damage]:
+    """Folders of artifacts on this machine whose run or logged model the store does not have.
+
+    Args:
+        record: of the store.
+        now: unix seconds; None: the clock's.
+    """
+    if not record.is_sql:
+        return
+    now = time.time() if now is None else now
+    for root in record.folders:
+        place = local_folder(root)
+        if place is None or not place.is_dir():
+            continue
+        known = (*record.runs, *record.others)
+        found = [one for one in place.iterdir() if _RUN_FOLDER.fullmatch(one.name) and one.name not in set(known)]
+        models = place / "models"
+        if models.is_dir():
+            found += [o for o in models.iterdir() if _MODEL_FOLDER.fullmatch(o.name) and o.name not in record.models]
+        for folder in sorted(found):
+            if folder.is_dir() and not folder.is_symlink() and now - folder.stat().st_mtime > QUIET_SECONDS:
+                yield Damage(
+                    kind="folder of no run",
+                    sweep="",
+                    what=str(folder),
+                    repair="it is deleted with its files",
+                    changes=[FileChange(path=folder)],
+                )
+
+
+def check_undelivered(home: Path, *, uri: str) -> Iterator[Damage]:
+    """Files of ended processes with what a server was not given: delivered by who reaches that server."""
+    folder, mark = home / FOLDER, server_mark(masked(uri))
+    for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
+        if _is_of_living(path):
+            continue
+        is_here = path.name.startswith(f"{mark}-")
+        yield Damage(
+            kind="undelivered",
+            sweep="",
+            what=str(path),
+            repair="it is delivered" if is_here else "",
+            way_out="" if is_here else "any command with MLFLOW_TRACKING_URI set to its server delivers it",
+            changes=[Delivery()] if is_here else (),
+        )
+    for path in sorted(folder.glob("*.refused")) if folder.is_dir() else ():
+        yield Damage(
+            kind="undelivered",
+            sweep="",
+            what=str(path),
+            why="its server refused it",
+            way_out="look at what it holds, and remove it",
+        )
+
+
+def _is_of_living(path: Path) -> bool:
+    """Whether the process that writes a file still lives: it holds its lock."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+    return False

@@ -1,0 +1,246 @@
+"""Results that search and record do not agree on: state, seed, objective, number of replicates, and what is made of them.
+
+A repair is offered only where it is known who is right. The search is told a trial after the record has it, so it
+knows how a replicate ended. A number is mended where two of three agree, else it is said and left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rothamsted import tags
+from rothamsted.analysis.objectives import objective_key
+from rothamsted.inventory.care.checks import told_replicates
+from rothamsted.inventory.care.damage import Change, Damage, LostArtifact, RecordChange, SearchChange
+from rothamsted.inventory.care.units import Unit
+from rothamsted.records import Outcome, RunStatus
+from rothamsted.search.sql.care import TrialFacts, is_equal
+from rothamsted.search.sql.repeats import REPEAT_OF
+from rothamsted.tracking.care import RecordFacts
+from rothamsted.tracking.sql.care import RunFacts
+
+PUBLISHED = "sweep/published.json"
+_BY_HAND = "rothamsted analyze computes the record's; keep what you can confirm"
+
+
+def ended_runs(unit: Unit) -> frozenset[str]:
+    """Runs whose end the search knows: of replicates that were told, of trials that are over, of what is confirmed."""
+    found = {str(one["run_id"]) for _, _, one in told_replicates(unit)}
+    found |= {str(one.attributes[tags.RUN_ID]) for one in unit.trials if one.is_over and one.attributes.get(tags.RUN_ID)}
+    return frozenset(found | {str(one["run_id"]) for one in unit.confirmed.values()})
+
+
+def check_results(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
+    """Everything that the search and the record say of one thing, and not alike."""
+    sweep = unit.sweep
+    metrics = [one.metric for one in sweep.objectives] if sweep is not None else [""]
+    keys = [objective_key(index, metric) for index, metric in enumerate(metrics)]
+    for _, trial, told in told_replicates(unit):
+        run = record.runs.get(str(told["run_id"]))
+        if run is not None and not run.is_deleted:
+            yield from _replicate(unit, trial, told, run, keys)
+    for trial in unit.trials:
+        if trial.is_over and trial.replicates and REPEAT_OF not in trial.attributes:
+            yield from _trial(unit, trial, record)
+    if unit.confirmation is not None:
+        for number, result in unit.confirmed.items():
+            run = record.runs.get(str(result["run_id"]))
+            if run is not None and not run.is_deleted:
+                yield from _confirmed(unit, number, result, run)
+        for fresh in unit.fresh:
+            if fresh.is_over and fresh.replicates:
+                yield from _values(unit, unit.confirmation.study_id, fresh, f"confirmation, trial {fresh.number}")
+    yield from _sweep_run(unit)
+
+
+def _replicate(
+    unit: Unit, trial: int, told: Mapping[str, Any], run: RunFacts, keys: Sequence[str]
+) -> Iterator[Damage]:
+    outcome = Outcome(told["outcome"])
+    what = f"trial {trial}, replicate {told['replicate']}, run {run.run_id}"
+    wanted = {tags.OUTCOME: outcome.value, tags.SEED: str(told["seed"])}
+    wrong = {key: text for key, text in wanted.items() if run.tags.get(key) != text}
+    is_ended_so = run.status == outcome.run_status
+    if wrong or not is_ended_so:
+        said = [f"{key.rpartition('.')[2]} {run.tags.get(key)}, not {text}" for key, text in wrong.items()]
+        said += [] if is_ended_so else [f"{run.status}, not {outcome.run_status}"]
+        status = None if is_ended_so else outcome.run_status
+        yield Damage(
+            kind="different result",
+            sweep=unit.name,
+            what=what,
+            why=f"the record says {'; '.join(said)}",
+            repair="the run says what the search was told when it ended",
+            changes=[RecordChange(run_id=run.run_id, status=status, end_ms=run.end_ms, tags=wrong)],
+        )
+    if outcome is not Outcome.FINISHED or told["objective"] is None:
+        return
+    for key, value in zip(keys, (told["objective"], *told.get("others", ()))):
+        there = run.metrics.get(key)
+        if there is None or (there != value and not (math.isnan(there) and math.isnan(value))):
+            shown = "nothing" if there is None else repr(there)
+            yield Damage(
+                kind="different result",
+                sweep=unit.name,
+                what=what,
+                why=f"{key} is {shown} in the record, {value!r} in the search",
+                way_out=_BY_HAND,
+            )
+
+
+def _trial(unit: Unit, trial: TrialFacts, record: RecordFacts) -> Iterator[Damage]:
+    """What is made of a trial's replicates: its values, its summary, its run."""
+    search = unit.search
+    if search is None:
+        return
+    what = f"trial {trial.number}"
+    yield from _values(unit, search.study_id, trial, what)
+    run = record.runs.get(str(trial.attributes.get(tags.RUN_ID, "")))
+    result = trial.attributes[tags.RESULT]
+    if run is None or run.is_deleted or run.run_id in {str(one["run_id"]) for one in trial.replicates}:
+        return
+    status = _closing_status([Outcome(one["outcome"]) for one in trial.replicates], bool(result.get("pruned")))
+    if run.status != status:
+        yield Damage(
+            kind="different result",
+            sweep=unit.name,
+            what=f"{what}, run {run.run_id}",
+            why=f"the record says {run.status}, not {status}",
+            repair="the run says how its replicates ended",
+            changes=[RecordChange(run_id=run.run_id, status=status, end_ms=run.end_ms)],
+        )
+    if not result.get("pruned"):
+        again: list[Change] = []
+        if not unit.is_passed and trial.state in ("complete", "fail"):
+            again = [
+                SearchChange(how="wait again", study_id=search.study_id, number=trial.number),
+                SearchChange(how="leave", study_id=search.study_id),
+            ]
+        yield from _summary(unit, f"{what}, run {run.run_id}", result.get("summary", {}), run, again)
+
+
+def _values(unit: Unit, study_id: int, trial: TrialFacts, what: str) -> Iterator[Damage]:
+    """The values that Optuna has of a trial, and the mean that it was told, against its replicates."""
+    result, replicates = trial.attributes[tags.RESULT], trial.replicates
+    scores = [one["objective"] for one in replicates if one["outcome"] == Outcome.FINISHED and one["objective"] is not None]
+    summary = result.get("summary", {})
+    is_told = not scores or (
+        summary.get("n") == len(scores) and is_equal(float(summary.get("mean") or 0.0), math.fsum(scores) / len(scores))
+    )
+    if not is_told and not result.get("pruned"):
+        yield Damage(
+            kind="different result",
+            sweep=unit.name,
+            what=what,
+            why=f"its summary says n {summary.get('n')}, mean {summary.get('mean')}; its replicates {len(scores)}, "
+            f"{math.fsum(scores) / len(scores)}",
+            way_out=_BY_HAND,
+        )
+        return
+    if result.get("pruned") or trial.state == "pruned":
+        return
+    wanted = _wanted_values(unit, result)
+    if wanted is None or (len(wanted) == len(trial.values) and all(map(is_equal, wanted, trial.values))):
+        return
+    yield Damage(
+        kind="different result",
+        sweep=unit.name,
+        what=what,
+        why=f"Optuna has {list(trial.values)}; its replicates give {list(wanted)}",
+        repair="its value is that of its replicates",
+        changes=[SearchChange(how="values", study_id=study_id, number=trial.number, values=wanted)],
+    )
+
+
+def _wanted_values(unit: Unit, result: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """What Optuna is told of a trial; None: this version cannot say."""
+    sweep = unit.sweep
+    if sweep is None:
+        return None
+    if result.get("outcomes", {}).get(Outcome.DIVERGED):
+        return tuple(math.inf if one.direction == "minimize" else -math.inf for one in sweep.objectives)
+    summaries = [result.get("summary", {}), *(one["summary"] for one in result.get("others", ()))]
+    values = [one["value"] if "value" in one else one.get("mean") for one in summaries]
+    return tuple(float(one) for one in values if one is not None) if None not in values else ()
+
+
+def _confirmed(unit: Unit, number: str, result: Mapping[str, Any], run: RunFacts) -> Iterator[Damage]:
+    """The run of a confirmed condition."""
+    if unit.confirmation is None or unit.search is None:
+        return
+    again = [
+        SearchChange(how="drop confirmed", study_id=unit.confirmation.study_id, trials=(number,)),
+        SearchChange(how="leave", study_id=unit.search.study_id),
+    ]
+    what = f"confirmation of trial {number}, run {run.run_id}"
+    status = _closing_status([Outcome(one["outcome"]) for one in result.get("replicates", ())], False)
+    if run.status != status:
+        yield Damage(
+            kind="different result",
+            sweep=unit.name,
+            what=what,
+            why=f"the record says {run.status}, not {status}",
+            repair="the run says how its replicates ended",
+            changes=[RecordChange(run_id=run.run_id, status=status, end_ms=run.end_ms)],
+        )
+    yield from _summary(unit, what, result.get("summary", {}), run, again)
+
+
+def _summary(
+    unit: Unit, what: str, summary: Mapping[str, Any], run: RunFacts, again: Sequence[Change]
+) -> Iterator[Damage]:
+    """Mean, interval and n on a run, against what the search was told."""
+    for name in ("mean", "ci_low", "ci_high", "n"):
+        value, there = summary.get(name), run.metrics.get(f"objective/{name}")
+        if value is None or (there is not None and is_equal(float(value), there)):
+            continue
+        if name != "mean" and "over" in summary:
+            continue
+        yield Damage(
+            kind="different result",
+            sweep=unit.name,
+            what=what,
+            why=f"objective/{name} is {there} in the record, {value} in the search",
+            repair="the sweep's command writes it again" if again else "",
+            way_out="" if again else _BY_HAND,
+            changes=again,
+        )
+
+
+def _sweep_run(unit: Unit) -> Iterator[Damage]:
+    """What a sweep's own run says of its best condition and its confirmation."""
+    run = unit.run
+    if run is None or run.is_deleted or "rothamsted.best_trial" not in run.tags:
+        return
+    number = run.tags["rothamsted.best_trial"]
+    best = next((one for one in unit.trials if str(one.number) == number), None)
+    of_best = best.attributes.get(tags.RESULT, {}).get("summary", {}) if best is not None else {}
+    of_fresh = unit.confirmed.get(number, {}).get("summary", {})
+    for prefix, summary in (("best_in_search", of_best), ("confirmed", of_fresh)):
+        for name in ("mean", "ci_low", "ci_high", "n"):
+            value, there = summary.get(name), run.metrics.get(f"{prefix}/{name}")
+            if value is None or there is None or is_equal(float(value), there) or ("over" in summary and name != "n"):
+                continue
+            yield Damage(
+                kind="different result",
+                sweep=unit.name,
+                what=_of(run),
+                why=f"{prefix}/{name} is {there}, and {value} in the search",
+                repair="the sweep's command publishes it again",
+                changes=[LostArtifact(run_id=run.run_id, path=PUBLISHED)],
+            )
+
+
+def _of(run: RunFacts) -> str:
+    return f"run {run.run_id} (sweep)"
+
+
+def _closing_status(outcomes: Sequence[Outcome], is_pruned: bool) -> RunStatus:
+    """The status of a run whose replicates have all ended so."""
+    counts = Counter(outcomes)
+    if is_pruned:
+        return RunStatus.KILLED
+    return RunStatus.FINISHED if counts[Outcome.FINISHED] or counts[Outcome.DIVERGED] else RunStatus.FAILED
