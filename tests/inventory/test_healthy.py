@@ -21,7 +21,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "racing": {"replicates": {"racing": {"min": 2, "max": 4}}},
     "a confirmation": {"confirm": {"keep": 1, "replicates": 2}},
     "a population": {"execution": {"population": 3}},
-    "pruning": {"pruner": {"name": "median", "n_startup_trials": 0}, "space": {"lr": [1.0, 0.05, 0.01]}},
+    "pruning": {"pruner": {"name": "median", "startup_trials": 1}, "space": {"lr": [1.0, 0.05, 0.01]}},
     "failures": {"parameters": {"steps": 4, "n_points": 2, "fail_at_seed": 1}, "execution": {"retries": 1}},
     "divergence": {"space": {"lr": [0.5, 3.0]}, "parameters": {"steps": 40, "n_points": 4, "diverge_above": 10.0}},
 }

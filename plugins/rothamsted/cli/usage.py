@@ -188,7 +188,7 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "doctor": Usage(
-        does="Check both databases and the artifacts against each other: what was lost, doubled, left running, differs.",
+        does="Check both databases and the artifacts against each other, and mend what can be mended.",
         keys={
             "sweep": "names of sweeps, a,b; by default all, and what belongs to none",
             "repair": "mend what can be mended, after showing what",

@@ -134,8 +134,11 @@ def _confirmation_runs(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
     """The runs of confirmed conditions, which the coordinator opens and closes."""
     if unit.confirmation is None or unit.search is None:
         return
-    found = {str(one.attributes[tags.CONFIRMS]["trial"]): str(one.attributes[tags.CONFIRMS]["run_id"])
-             for one in unit.fresh if tags.CONFIRMS in one.attributes}
+    found = {
+        str(one.attributes[tags.CONFIRMS]["trial"]): str(one.attributes[tags.CONFIRMS]["run_id"])
+        for one in unit.fresh
+        if tags.CONFIRMS in one.attributes
+    }
     for trial, run_id in found.items():
         if record.is_active(run_id) or trial not in unit.confirmed:
             continue

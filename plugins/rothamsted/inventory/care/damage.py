@@ -89,6 +89,17 @@ class PointChange:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricChange:
+    """A metric of a run that has one point gets another value."""
+
+    run_id: str
+    key: str
+    value: float
+    step: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeletedSearch:
     """A search that goes as a whole."""
 
@@ -108,7 +119,7 @@ class Delivery:
     """What waits for this server is given to it."""
 
 
-Change = RecordChange | SearchChange | FileChange | PointChange | DeletedSearch | LostArtifact | Delivery
+Change = RecordChange | SearchChange | MetricChange | PointChange | FileChange | DeletedSearch | LostArtifact | Delivery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,5 +148,3 @@ class Damage:
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
         return {key: getattr(self, key) for key in ("kind", "sweep", "what", "why", "repair", "way_out")}
-
-

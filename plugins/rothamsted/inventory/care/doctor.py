@@ -11,6 +11,7 @@ from rothamsted import tags, tracking
 from rothamsted.errors import UserError
 from rothamsted.holders import is_alive
 from rothamsted.inventory.care.checks import check_alone, check_leases, check_running, check_ties
+from rothamsted.inventory.care.curves import check_curves, curves_wanted
 from rothamsted.inventory.care.damage import KINDS, Damage, DeletedSearch, PointChange
 from rothamsted.inventory.care.files import check_files, check_folders, check_undelivered
 from rothamsted.inventory.care.results import check_results, ended_runs
@@ -58,12 +59,13 @@ def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
             continue
         found += _of_unit(unit, search, record, notes, uri=uri, storage=storage)
     idle = [unit for unit in chosen if not unit.holder]
+    found += _curves(idle, record, uri=uri)
     if record.is_sql:
         found += _points(idle, uri=uri)
     else:
         notes.append(
-            "a tracking server is asked for runs alone: doubled points, latest values, models and folders of no run are "
-            "not looked at; give the command there with the server's own database to check them"
+            "a tracking server is asked for runs alone: curves, doubled points, latest values, models and folders of "
+            "no run are not looked at; give the command there with the server's own database to check them"
         )
     if not names:
         found += [*_confirmations(search), *check_folders(record), *check_undelivered(home, uri=uri)]
@@ -138,6 +140,14 @@ def _points(units: Sequence[Unit], *, uri: str) -> Iterator[Damage]:
             repair="it is that of the last point",
             changes=[PointChange(run_id=run_id, key=key)],
         )
+
+
+def _curves(units: Sequence[Unit], record: RecordFacts, *, uri: str) -> Iterator[Damage]:
+    """Numbers of replicates by their curves; through a server, which answers run by run, without them."""
+    for unit in units:
+        ids, metrics = curves_wanted(unit, record)
+        curves = tracking.read_curves(ids, metrics, uri=uri) if ids and record.is_sql else {}
+        yield from check_curves(unit, record, curves)
 
 
 def _confirmations(search: SearchFacts) -> Iterator[Damage]:

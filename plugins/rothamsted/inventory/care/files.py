@@ -13,9 +13,9 @@ from pathlib import Path
 from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
 from rothamsted.inventory.care.damage import Damage, Delivery, FileChange, LostArtifact
-from rothamsted.inventory.care.results import PUBLISHED
 from rothamsted.inventory.care.units import Unit
 from rothamsted.masking import masked
+from rothamsted.publish.published import PUBLISHED
 from rothamsted.tracking.care import RecordFacts
 from rothamsted.tracking.kept_back import FOLDER, server_mark
 from rothamsted.tracking.run_files import local_folder

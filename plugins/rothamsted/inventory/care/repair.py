@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,14 @@ from rothamsted.inventory.care.damage import (
     Delivery,
     FileChange,
     LostArtifact,
+    MetricChange,
     PointChange,
     RecordChange,
     SearchChange,
 )
 from rothamsted.inventory.care.doctor import Findings
 from rothamsted.inventory.care.units import Unit
+from rothamsted.records import MetricPoint
 from rothamsted.search.care import while_nobody_works
 from rothamsted.search.deletion import delete_searches
 from rothamsted.search.sql import care as sql
@@ -98,9 +100,7 @@ def _mend(units: Sequence[Unit], damages: Sequence[Damage], *, uri: str, storage
             tracking.deliver_left(uri)
 
 
-def _check_same(
-    seen: Mapping[int, Mapping[int, TrialFacts]], now: Mapping[int, Sequence[TrialFacts]]
-) -> None:
+def _check_same(seen: Mapping[int, Mapping[int, TrialFacts]], now: Mapping[int, Sequence[TrialFacts]]) -> None:
     """Refuse to mend what has changed since it was looked at."""
     for study_id, trials in seen.items():
         there = {trial.number: trial for trial in now.get(study_id, ())}
@@ -113,8 +113,12 @@ def _mend_record(changes: Sequence[Change], uri: str) -> None:
     set_deleted(uri, [one.run_id for one in of_runs if one.is_deleted is False], is_deleted=False)
     set_deleted(uri, [one.run_id for one in of_runs if one.is_deleted], is_deleted=True)
     written = [one for one in of_runs if one.status is not None or one.tags]
-    if written:
+    metrics = [one for one in changes if isinstance(one, MetricChange)]
+    if written or metrics:
         with tracking.open_recorder(uri) as recorder:
+            for one in metrics:
+                point = MetricPoint(one.key, one.value, one.timestamp_ms, one.step)
+                recorder.replace_metrics(one.run_id, [point])
             for one in written:
                 recorder.log(one.run_id, tags=one.tags)
                 if one.status is not None:
@@ -154,8 +158,14 @@ def _by_number(unit: Unit, study_id: int) -> dict[int, TrialFacts]:
 
 def _once(changes: Sequence[Change]) -> list[Change]:
     """Each change once; the runs that a trial makes again together."""
+    runs: dict[tuple[int, int], dict[str, str]] = {}
+    for one in changes:
+        if isinstance(one, SearchChange) and one.how == "wait again":
+            runs.setdefault((one.study_id, one.number), {}).update(one.runs)
     kept: list[Change] = []
     for one in changes:
+        if isinstance(one, SearchChange) and one.how == "wait again":
+            one = replace(one, runs=tuple(sorted(runs[one.study_id, one.number].items())))
         if one not in kept:
             kept.append(one)
     return kept

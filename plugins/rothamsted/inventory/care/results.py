@@ -1,20 +1,20 @@
-"""Results that search and record do not agree on: state, seed, objective, number of replicates, and what is made of them.
+"""Results that search and record do not agree on: state, seed, number of replicates, and what is made of them.
 
 A repair is offered only where it is known who is right. The search is told a trial after the record has it, so it
-knows how a replicate ended. A number is mended where two of three agree, else it is said and left.
+knows how a replicate ended. What is made of replicates is made of them again.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rothamsted import tags
-from rothamsted.analysis.objectives import objective_key
 from rothamsted.inventory.care.checks import told_replicates
-from rothamsted.inventory.care.damage import Change, Damage, LostArtifact, RecordChange, SearchChange
+from rothamsted.inventory.care.damage import Change, Damage, MetricChange, RecordChange, SearchChange
 from rothamsted.inventory.care.units import Unit
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search.sql.care import TrialFacts, is_equal
@@ -22,26 +22,24 @@ from rothamsted.search.sql.repeats import REPEAT_OF
 from rothamsted.tracking.care import RecordFacts
 from rothamsted.tracking.sql.care import RunFacts
 
-PUBLISHED = "sweep/published.json"
 _BY_HAND = "rothamsted analyze computes the record's; keep what you can confirm"
 
 
 def ended_runs(unit: Unit) -> frozenset[str]:
     """Runs whose end the search knows: of replicates that were told, of trials that are over, of what is confirmed."""
     found = {str(one["run_id"]) for _, _, one in told_replicates(unit)}
-    found |= {str(one.attributes[tags.RUN_ID]) for one in unit.trials if one.is_over and one.attributes.get(tags.RUN_ID)}
+    found |= {
+        str(one.attributes[tags.RUN_ID]) for one in unit.trials if one.is_over and one.attributes.get(tags.RUN_ID)
+    }
     return frozenset(found | {str(one["run_id"]) for one in unit.confirmed.values()})
 
 
 def check_results(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
     """Everything that the search and the record say of one thing, and not alike."""
-    sweep = unit.sweep
-    metrics = [one.metric for one in sweep.objectives] if sweep is not None else [""]
-    keys = [objective_key(index, metric) for index, metric in enumerate(metrics)]
     for _, trial, told in told_replicates(unit):
         run = record.runs.get(str(told["run_id"]))
         if run is not None and not run.is_deleted:
-            yield from _replicate(unit, trial, told, run, keys)
+            yield from _replicate(unit, trial, told, run)
     for trial in unit.trials:
         if trial.is_over and trial.replicates and REPEAT_OF not in trial.attributes:
             yield from _trial(unit, trial, record)
@@ -56,9 +54,7 @@ def check_results(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
     yield from _sweep_run(unit)
 
 
-def _replicate(
-    unit: Unit, trial: int, told: Mapping[str, Any], run: RunFacts, keys: Sequence[str]
-) -> Iterator[Damage]:
+def _replicate(unit: Unit, trial: int, told: Mapping[str, Any], run: RunFacts) -> Iterator[Damage]:
     outcome = Outcome(told["outcome"])
     what = f"trial {trial}, replicate {told['replicate']}, run {run.run_id}"
     wanted = {tags.OUTCOME: outcome.value, tags.SEED: str(told["seed"])}
@@ -76,19 +72,6 @@ def _replicate(
             repair="the run says what the search was told when it ended",
             changes=[RecordChange(run_id=run.run_id, status=status, end_ms=run.end_ms, tags=wrong)],
         )
-    if outcome is not Outcome.FINISHED or told["objective"] is None:
-        return
-    for key, value in zip(keys, (told["objective"], *told.get("others", ()))):
-        there = run.metrics.get(key)
-        if there is None or (there != value and not (math.isnan(there) and math.isnan(value))):
-            shown = "nothing" if there is None else repr(there)
-            yield Damage(
-                kind="different result",
-                sweep=unit.name,
-                what=what,
-                why=f"{key} is {shown} in the record, {value!r} in the search",
-                way_out=_BY_HAND,
-            )
 
 
 def _trial(unit: Unit, trial: TrialFacts, record: RecordFacts) -> Iterator[Damage]:
@@ -113,20 +96,33 @@ def _trial(unit: Unit, trial: TrialFacts, record: RecordFacts) -> Iterator[Damag
             changes=[RecordChange(run_id=run.run_id, status=status, end_ms=run.end_ms)],
         )
     if not result.get("pruned"):
-        again: list[Change] = []
-        if not unit.is_passed and trial.state in ("complete", "fail"):
-            again = [
-                SearchChange(how="wait again", study_id=search.study_id, number=trial.number),
-                SearchChange(how="leave", study_id=search.study_id),
-            ]
+        again = told_anew(unit, search.study_id, trial)
         yield from _summary(unit, f"{what}, run {run.run_id}", result.get("summary", {}), run, again)
+
+
+def told_anew(unit: Unit, study_id: int, trial: TrialFacts) -> list[Change]:
+    """What lets a worker summarize a trial again: none of its replicates is trained; nothing where none will."""
+    if (
+        unit.search is None
+        or unit.is_passed
+        or trial.state not in ("complete", "fail")
+        or tags.CONFIRMS in trial.attributes
+    ):
+        return []
+    return [
+        SearchChange(how="wait again", study_id=study_id, number=trial.number),
+        SearchChange(how="leave", study_id=unit.search.study_id),
+    ]
 
 
 def _values(unit: Unit, study_id: int, trial: TrialFacts, what: str) -> Iterator[Damage]:
     """The values that Optuna has of a trial, and the mean that it was told, against its replicates."""
     result, replicates = trial.attributes[tags.RESULT], trial.replicates
-    scores = [one["objective"] for one in replicates if one["outcome"] == Outcome.FINISHED and one["objective"] is not None]
+    scores = [
+        one["objective"] for one in replicates if one["outcome"] == Outcome.FINISHED and one["objective"] is not None
+    ]
     summary = result.get("summary", {})
+    again = told_anew(unit, study_id, trial)
     is_told = not scores or (
         summary.get("n") == len(scores) and is_equal(float(summary.get("mean") or 0.0), math.fsum(scores) / len(scores))
     )
@@ -137,7 +133,9 @@ def _values(unit: Unit, study_id: int, trial: TrialFacts, what: str) -> Iterator
             what=what,
             why=f"its summary says n {summary.get('n')}, mean {summary.get('mean')}; its replicates {len(scores)}, "
             f"{math.fsum(scores) / len(scores)}",
-            way_out=_BY_HAND,
+            repair="its replicates stand: the sweep's command tells it anew" if again else "",
+            way_out="" if again else _BY_HAND,
+            changes=again,
         )
         return
     if result.get("pruned") or trial.state == "pruned":
@@ -211,31 +209,47 @@ def _summary(
 
 
 def _sweep_run(unit: Unit) -> Iterator[Damage]:
-    """What a sweep's own run says of its best condition and its confirmation."""
-    run = unit.run
-    if run is None or run.is_deleted or "rothamsted.best_trial" not in run.tags:
+    """What the run of a sweep that is over says of its best condition and its confirmation.
+
+    Not its intervals: an analysis at another level may have written them, or one of another metric all of it.
+    """
+    run, sweep = unit.run, unit.sweep
+    if run is None or run.is_deleted or sweep is None or unit.search is None or unit.search.lease.get("how") != "over":
         return
-    number = run.tags["rothamsted.best_trial"]
-    best = next((one for one in unit.trials if str(one.number) == number), None)
-    of_best = best.attributes.get(tags.RESULT, {}).get("summary", {}) if best is not None else {}
-    of_fresh = unit.confirmed.get(number, {}).get("summary", {})
-    for prefix, summary in (("best_in_search", of_best), ("confirmed", of_fresh)):
-        for name in ("mean", "ci_low", "ci_high", "n"):
-            value, there = summary.get(name), run.metrics.get(f"{prefix}/{name}")
-            if value is None or there is None or is_equal(float(value), there) or ("over" in summary and name != "n"):
-                continue
-            yield Damage(
-                kind="different result",
-                sweep=unit.name,
-                what=_of(run),
-                why=f"{prefix}/{name} is {there}, and {value} in the search",
-                repair="the sweep's command publishes it again",
-                changes=[LostArtifact(run_id=run.run_id, path=PUBLISHED)],
-            )
+    own, said = sweep.objective, run.tags.get("rothamsted.analysis", "")
+    best = next((one for one in unit.trials if str(one.number) == run.tags.get("rothamsted.best_trial")), None)
+    if best is None or f", {own.direction} {own.metric} ({own.reduce})" not in said:
+        return
+    step = sum(tags.RESULT in one.attributes and REPEAT_OF not in one.attributes for one in unit.trials)
+    for key, value in _of_best(unit, best, own.direction).items():
+        there = run.metrics.get(key)
+        if there is None or is_equal(value, there):
+            continue
+        at_ms = run.end_ms or time.time_ns() // 1_000_000
+        yield Damage(
+            kind="different result",
+            sweep=unit.name,
+            what=f"run {run.run_id} (sweep)",
+            why=f"{key} is {there}, by the search {value}",
+            repair="the run gets what the search says",
+            changes=[MetricChange(run_id=run.run_id, key=key, value=value, step=step, timestamp_ms=at_ms)],
+        )
 
 
-def _of(run: RunFacts) -> str:
-    return f"run {run.run_id} (sweep)"
+def _of_best(unit: Unit, best: TrialFacts, direction: str) -> dict[str, float]:
+    """What a sweep's run says of its best condition, from the search."""
+    confirmed = unit.confirmed.get(str(best.number), {})
+    results = {"best_in_search": best.attributes.get(tags.RESULT, {}), "confirmed": confirmed}
+    found = {
+        f"{prefix}/{name}": float(result["summary"][name])
+        for prefix, result in results.items()
+        for name in ("mean", "n")
+        if result.get("summary", {}).get(name) is not None
+    }
+    if "confirmed/mean" in found and "best_in_search/mean" in found:
+        luck = found["confirmed/mean"] - found["best_in_search/mean"]
+        found["luck"] = luck if direction == "minimize" else -luck
+    return found
 
 
 def _closing_status(outcomes: Sequence[Outcome], is_pruned: bool) -> RunStatus:

@@ -97,9 +97,7 @@ def units_of(search: SearchFacts, record: RecordFacts, *, is_alive: Callable[[st
     }
     own = [one for one in search.searches if tags.CONFIRMATION_OF not in one.attributes]
     of_root = _by_root(record, own)
-    found = [
-        _unit(one, confirmations.get(one.name), search, record, of_root, is_alive) for one in own
-    ]
+    found = [_unit(one, confirmations.get(one.name), search, record, of_root, is_alive) for one in own]
     known = {one.run_id for one in found}
     for run in record.runs.values():
         if run.role in SWEEP_ROLES and run.run_id not in known and not run.is_deleted:
@@ -141,9 +139,7 @@ def _unit(
     )
 
 
-def _holder(
-    one: ListedSearch, trials: Sequence[TrialFacts], now: float, is_alive: Callable[[str], bool]
-) -> str:
+def _holder(one: ListedSearch, trials: Sequence[TrialFacts], now: float, is_alive: Callable[[str], bool]) -> str:
     """A living process that holds the sweep or one of its trials, by the database's clock."""
     if is_living(one.lease, now) and is_alive(one.lease["holder"]):
         return str(one.lease["holder"])

@@ -81,9 +81,10 @@ def read_trials_of(connection: sa.Connection, study_ids: Iterable[int]) -> dict[
         attributes.setdefault(trial_id, {})[key] = _json(text, trial_id, key)
         if key == LEASE:
             leases[trial_id] = text
-    tokens = {one: int(n) for one, _, n in connection.execute(
-        _of_trials(SYSTEM_ATTRIBUTES, ("key", "value_json"), wanted, (TOKEN,))
-    )}
+    tokens = {
+        one: int(n)
+        for one, _, n in connection.execute(_of_trials(SYSTEM_ATTRIBUTES, ("key", "value_json"), wanted, (TOKEN,)))
+    }
     values: dict[int, list[tuple[int, float]]] = {}
     for trial_id, index, value, kind in connection.execute(
         _of_trials(VALUES, ("objective", "value", "value_type"), wanted)
@@ -186,5 +187,3 @@ def _json(text: str, trial_id: int, key: str) -> Any:
         raise StoreError(
             f"search database: {key} of trial id {trial_id} is no JSON; put back a copy of the database"
         ) from error
-
-

@@ -19,7 +19,7 @@ PARENT = "mlflow.parentRunId"
 TAGS_READ = (
     *(names.ROLE, names.SWEEP, names.TRIAL, names.REPLICATE, names.SEED, names.PHASE, names.OUTCOME),
     *(names.MODEL, names.STAGE_OF, names.CONTINUES, PARENT),
-    *("rothamsted.best_trial", "rothamsted.confirmed_run"),
+    *("rothamsted.best_trial", "rothamsted.analysis"),
 )
 METRICS_READ = ("objective%", "best_in_search%", "confirmed/%", "luck")
 _A_QUERY = 1000  # runs; SQLite takes 32,766 parameters in one statement
@@ -127,9 +127,8 @@ def doubled_points(uri: str, run_ids: Collection[str]) -> list[DoubledPoint]:
 def stale_latest(uri: str, run_ids: Collection[str]) -> list[tuple[str, str]]:
     """Run and key of metrics of these runs whose latest value is not one of the points at the last step."""
     point, latest, found = METRICS.c, LATEST.c, list[tuple[str, str]]()
-    last = (
-        sa.select(point.run_uuid, point.key, sa.func.max(point.step).label("step"))
-        .group_by(point.run_uuid, point.key)
+    last = sa.select(point.run_uuid, point.key, sa.func.max(point.step).label("step")).group_by(
+        point.run_uuid, point.key
     )
     with sql_engine(uri).connect() as connection:
         prepare_connection(connection)
