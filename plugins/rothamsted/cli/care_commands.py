@@ -64,6 +64,39 @@ def doctor(arguments: Sequence[str]) -> int:
     return 0 if done == len(findings.damages) else LEFT
 
 
+def prune(arguments: Sequence[str]) -> int:
+    """Remove checkpoints and left-over files that nothing needs, after saying what.
+
+    Exit status 0: removed, or there is nothing; 3: something is there, and stays.
+    """
+    found, screen = pairs(arguments, command="prune"), screen_of(arguments, command="prune")
+    names = take_many(found, "sweep")
+    is_dry, is_sure = take_truth(found, "dry_run", "prune"), take_truth(found, "yes", "prune")
+    given = take(found, "storage")
+    uri = open_store(lambda uri: refuse_unknown(names, uri=uri, storage=search_at(given, uri)), delivers=False)
+    storage = search_at(given, uri)
+
+    from rothamsted.inventory.belongings import size_words
+    from rothamsted.inventory.care.needed import leftovers, remove
+
+    every = leftovers(names, uri=uri, storage=storage, home=places.home(uri))
+    lines = [f"{one.what}: {one.path or f'{len(one.files)} files'}" for one in every.found]
+    sizes = [f" ({size_words(one.n_bytes)})" if one.path is not None else "" for one in every.found]
+    screen.show(*(line + size for line, size in zip(lines, sizes, strict=True)))
+    screen.say(*(f"note: {line}" for line in every.notes))
+    n_bytes = sum(one.n_bytes for one in every.found)
+    screen.say(f"{len(every.found)} in all, {size_words(n_bytes)}" if every.found else "there is nothing to remove")
+    removes = bool(every.found) and not is_dry
+    if removes and not is_sure:
+        removes = is_agreed(screen, "Remove all of this? It cannot be undone.", command="prune")
+    for one in every.found if removes else ():
+        remove(one, uri=uri)
+    if every.found:
+        screen.say("removed" if removes else "nothing is removed")
+    screen.give({"found": lines, "bytes": n_bytes, "notes": list(every.notes), "removed": removes})
+    return 0 if removes or is_dry or not every.found else NOT_DONE
+
+
 def _show(damages: Sequence[Damage], screen: Screen) -> None:
     """A row for each kind of damage of a sweep: how many, the first few, what a repair does."""
     from rich.markup import escape

@@ -49,7 +49,7 @@ class Belongings:
         if self.runs.is_local_sql:
             others = len([place for place in self.runs.folders if "://" in place and not place.startswith("file:")])
             elsewhere = f"; and {count(others, 'place')} that this machine does not hold" if others else ""
-            lines.append(f"  artifacts: {count(len(files), 'file')}, {_size(n_bytes)}{elsewhere}")
+            lines.append(f"  artifacts: {count(len(files), 'file')}, {size_words(n_bytes)}{elsewhere}")
         else:
             lines.append("  artifacts: the server keeps them until `mlflow gc` is run there")
         for folder in self.checkpoints:
@@ -150,6 +150,7 @@ def _what(search: ListedSearch) -> str:
     return ", a later stage" if tags.STAGE in search.attributes else ""
 
 
-def _size(n_bytes: int) -> str:
+def size_words(n_bytes: int) -> str:
+    """Bytes as a person reads them: 1.2 MB."""
     power = min(3, (len(str(n_bytes)) - 1) // 3)
     return f"{n_bytes / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"

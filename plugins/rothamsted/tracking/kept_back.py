@@ -151,6 +151,19 @@ class KeptBack:
         return file
 
 
+def runs_kept(path: Path) -> dict[str, bool]:
+    """The ids of all runs that a file has something for, and whether the run itself is one of these things.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none of these files.
+    """
+    kept: dict[str, bool] = {}
+    for batch, _ in _lines(path):
+        for run_id, waiting in batch.runs.items():
+            kept[run_id] = kept.get(run_id, False) or waiting.opening is not None
+    return kept
+
+
 def server_mark(place: str) -> str:
     """How the names of files begin that wait for a server, given without its password."""
     return hashlib.sha256(place.encode()).hexdigest()[:12]

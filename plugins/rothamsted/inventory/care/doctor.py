@@ -50,7 +50,7 @@ def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
     """
     search, record = read_facts(storage), read_record(uri)
     every = units_of(search, record, is_alive=is_alive)
-    chosen = _chosen(every, names, uri=uri, storage=storage)
+    chosen = chosen_of(every, names, uri=uri, storage=storage)
     notes: list[str] = []
     found: list[Damage] = []
     for unit in chosen:
@@ -165,7 +165,7 @@ def _confirmations(search: SearchFacts) -> Iterator[Damage]:
             )
 
 
-def _chosen(every: Sequence[Unit], names: Collection[str], *, uri: str, storage: str) -> list[Unit]:
+def chosen_of(every: Sequence[Unit], names: Collection[str], *, uri: str, storage: str) -> list[Unit]:
     """The sweeps that are named, each with its later stages; all where none is."""
     chosen: list[Unit] = []
     for name in names:

@@ -114,7 +114,7 @@ def check_undelivered(home: Path, *, uri: str) -> Iterator[Damage]:
     """Files of ended processes with what a server was not given: delivered by who reaches that server."""
     folder, mark = home / FOLDER, server_mark(masked(uri))
     for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
-        if _is_of_living(path):
+        if is_of_living(path):
             continue
         is_here = path.name.startswith(f"{mark}-")
         yield Damage(
@@ -135,7 +135,7 @@ def check_undelivered(home: Path, *, uri: str) -> Iterator[Damage]:
         )
 
 
-def _is_of_living(path: Path) -> bool:
+def is_of_living(path: Path) -> bool:
     """Whether the process that writes a file still lives: it holds its lock."""
     try:
         with path.open("rb") as file:
