@@ -15,6 +15,7 @@ from pathlib import Path
 from rothamsted import tags, tracking
 from rothamsted.errors import StoreError
 from rothamsted.holders import is_alive
+from rothamsted.inventory.belongings import IS_ID
 from rothamsted.inventory.care.doctor import chosen_of
 from rothamsted.inventory.care.files import is_of_living
 from rothamsted.inventory.care.units import Unit, units_of
@@ -148,7 +149,7 @@ def _of_unit(unit: Unit, every: Sequence[Unit], *, uri: str, home: Path) -> Iter
                 yield Leftover(what=f"{why}, artifacts {part}", run_id=unit.run_id, files=files)
         return
     folder = checkpoints_of(home, sweep, unit.run_id)
-    for part in sorted(folder.iterdir()) if unit.run_id and folder.is_dir() else ():
+    for part in sorted(folder.iterdir()) if IS_ID.fullmatch(unit.run_id) and folder.is_dir() else ():
         is_function = not part.is_dir()
         if (not needed) if is_function else (_key(part.name) not in needed):
             yield Leftover(what=why, path=part, n_bytes=size_of(part))
