@@ -10,9 +10,11 @@ from rothamsted.cli.arguments import pairs, take, take_many, take_truth
 from rothamsted.cli.screen import Screen, is_agreed, screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.inventory.names import refuse_unknown
+from rothamsted.wording import count
 
 if TYPE_CHECKING:  # what reads searches is imported when the command line has no mistake: it imports Optuna
     from rothamsted.inventory.care.damage import Damage
+    from rothamsted.inventory.care.doctor import Findings
 
 MOST_SHOWN = 3  # things of one kind that the table names; --json has all
 LEFT = 1  # exit status: something was found, and is not mended
@@ -33,35 +35,37 @@ def doctor(arguments: Sequence[str]) -> int:
 
     from rothamsted.inventory.care.doctor import look_over
 
-    where = {"uri": uri, "storage": storage}
-    findings = look_over(names, **where, home=places.home(uri))
+    def look() -> Findings:
+        return look_over(names, uri=uri, storage=storage, home=places.home(uri))
+
+    findings = look()
     _show(findings.damages, screen)
     screen.say(*(f"note: {line}" for line in findings.notes))
     n_mendable = sum(bool(one.changes) for one in findings.damages)
-    done, left = 0, list[str]()
-    if mends and n_mendable:
-        if not is_sure and not is_agreed(screen, f"Mend {n_mendable} of them?", command="doctor"):
-            screen.say("nothing is mended")
-        else:
-            from rothamsted.inventory.care.repair import repair
-
-            repaired = repair(findings, **where)
-            done, left = repaired.n_done, list(repaired.left)
-            screen.say(f"{done} mended", *(f"left: {line}" for line in left))
-    elif n_mendable:
+    mended, left = 0, list[str]()
+    if n_mendable and not mends:
         screen.say(f"rothamsted doctor --repair mends {n_mendable} of them")
+    elif n_mendable and not (is_sure or is_agreed(screen, f"Mend {n_mendable} of them?", command="doctor")):
+        screen.say("nothing is mended")
+    elif n_mendable:
+        from rothamsted.inventory.care.repair import repair_all
+
+        done = repair_all(findings, look, uri=uri, storage=storage)
+        mended, left = done.n_done, list(done.left)
+        screen.say(f"{mended} mended", *(f"left: {line}" for line in left))
+        _show(done.after.damages, screen)
     if not findings.damages:
-        screen.say(f"{len(findings.units)} sweeps, stages and contests: nothing is wrong")
+        screen.say(f"{count(len(findings.units), 'sweep')}, stages and contests among them: nothing is wrong")
     screen.give(
         {
             "findings": [one.plain for one in findings.damages],
             "notes": list(findings.notes),
             "looked_over": [unit.name for unit in findings.units],
-            "mended": done,
+            "mended": mended,
             "left": left,
         }
     )
-    return 0 if done == len(findings.damages) else LEFT
+    return 0 if mended == len(findings.damages) and not left else LEFT
 
 
 def prune(arguments: Sequence[str]) -> int:

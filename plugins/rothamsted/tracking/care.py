@@ -41,6 +41,10 @@ class RecordFacts:
         """Whether a run is there and not deleted."""
         return run_id in self.others or (run_id in self.runs and not self.runs[run_id].is_deleted)
 
+    def is_kept(self, run_id: str) -> bool:
+        """Whether a run of a sweep is there, not deleted, and says of which sweep it is."""
+        return run_id in self.runs and not self.runs[run_id].is_deleted
+
     def is_deleted(self, run_id: str) -> bool:
         """Whether a run can be restored."""
         return run_id in self.runs and self.runs[run_id].is_deleted

@@ -79,14 +79,14 @@ def check_running(unit: Unit, told: frozenset[str]) -> Iterator[Damage]:
 
 
 def _own_run(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
-    if not unit.run_id or record.is_active(unit.run_id):
+    if not unit.run_id or record.is_kept(unit.run_id):
         return
     is_back = record.is_deleted(unit.run_id)
     yield Damage(
         kind="search without run",
         sweep=unit.name,
         what=f"run {unit.run_id}",
-        why="deleted" if is_back else "missing",
+        why=_how_gone(unit.run_id, record),
         repair=RESTORED if is_back else "",
         way_out="" if is_back else f"rothamsted delete {unit.name} removes what is left of it",
         changes=[RecordChange(run_id=unit.run_id, is_deleted=False)] if is_back else (),
@@ -102,7 +102,7 @@ def _runs_of_trial(unit: Unit, study_id: int, trial: TrialFacts, record: RecordF
     if own and own not in keys.values():
         keys[TRIAL_RUN] = own
     to_make = set() if trial.is_over else set(trial.attributes.get(RUNS, {}).values())
-    gone = {key: run_id for key, run_id in keys.items() if not record.is_active(run_id) and run_id not in to_make}
+    gone = {key: run_id for key, run_id in keys.items() if not record.is_kept(run_id) and run_id not in to_make}
     lost = {key: run_id for key, run_id in gone.items() if not record.is_deleted(run_id)}
     again = _again(unit, study_id, trial, lost)
     for key, run_id in gone.items():
@@ -112,11 +112,17 @@ def _runs_of_trial(unit: Unit, study_id: int, trial: TrialFacts, record: RecordF
             kind="trial without run",
             sweep=unit.name,
             what=f"{_trial(unit, study_id, trial)}, {part}, run {run_id}",
-            why="deleted" if is_back else "missing",
+            why=_how_gone(run_id, record),
             repair=RESTORED if is_back else AGAIN if again else "",
             way_out="" if is_back or again else "nothing trains it again: take it from a copy of the database",
             changes=[RecordChange(run_id=run_id, is_deleted=False)] if is_back else again,
         )
+
+
+def _how_gone(run_id: str, record: RecordFacts) -> str:
+    if record.is_deleted(run_id):
+        return "deleted"
+    return "its tags are gone" if run_id in record.others else "missing"
 
 
 def _again(unit: Unit, study_id: int, trial: TrialFacts, runs: dict[str, str]) -> list[SearchChange]:
@@ -140,7 +146,7 @@ def _confirmation_runs(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
         if tags.CONFIRMS in one.attributes
     }
     for trial, run_id in found.items():
-        if record.is_active(run_id) or trial not in unit.confirmed:
+        if record.is_kept(run_id) or trial not in unit.confirmed:
             continue
         is_back = record.is_deleted(run_id)
         study_id = unit.confirmation.study_id
@@ -152,7 +158,7 @@ def _confirmation_runs(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
             kind="trial without run",
             sweep=unit.name,
             what=f"confirmation of trial {trial}, run {run_id}",
-            why="deleted" if is_back else "missing",
+            why=_how_gone(run_id, record),
             repair=RESTORED if is_back else "the sweep's command makes it again from its replicates",
             changes=[RecordChange(run_id=run_id, is_deleted=False)] if is_back else again,
         )

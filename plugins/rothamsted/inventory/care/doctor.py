@@ -14,7 +14,7 @@ from rothamsted.inventory.care.checks import check_alone, check_leases, check_ru
 from rothamsted.inventory.care.curves import check_curves, curves_wanted
 from rothamsted.inventory.care.damage import KINDS, Damage, DeletedSearch, PointChange
 from rothamsted.inventory.care.files import check_files, check_folders, check_undelivered
-from rothamsted.inventory.care.results import check_results, ended_runs
+from rothamsted.inventory.care.results import check_results, ended_runs, written_anew
 from rothamsted.inventory.care.units import Unit, units_of
 from rothamsted.inventory.names import no_such_sweep
 from rothamsted.search.care import SearchFacts, read_facts
@@ -115,30 +115,31 @@ def _recorded_storage(run_id: str, uri: str) -> str:
 
 def _points(units: Sequence[Unit], *, uri: str) -> Iterator[Damage]:
     """Points that stand twice, and latest values that are none of the last; a stranger may log as it likes."""
-    sweep_of = {
-        run.run_id: unit.name
+    unit_of = {
+        run.run_id: unit
         for unit in units
         if unit.sweep is not None and not unit.sweep.is_foreign
         for run in (*unit.runs, *([unit.run] if unit.run is not None else []))
         if not run.is_deleted
     }
-    for one in doubled_points(uri, sweep_of.keys()):
+    for one in doubled_points(uri, unit_of.keys()):
         yield Damage(
             kind="doubled point",
-            sweep=sweep_of[one.run_id],
+            sweep=unit_of[one.run_id].name,
             what=f"run {one.run_id}, {one.key} at step {one.step}",
             why="equal values" if one.is_equal else "different values",
             repair="the first stays" if one.is_equal else "",
             way_out="" if one.is_equal else f"rothamsted reproduce {one.run_id} says which is right",
             changes=[PointChange(run_id=one.run_id, key=one.key, point=one)] if one.is_equal else (),
         )
-    for run_id, key in stale_latest(uri, sweep_of.keys()):
+    for run_id, key in stale_latest(uri, unit_of.keys()):
+        anew = written_anew(unit_of[run_id], run_id) if key.startswith("objective/") else []
         yield Damage(
             kind="latest value",
-            sweep=sweep_of[run_id],
+            sweep=unit_of[run_id].name,
             what=f"run {run_id}, {key}",
-            repair="it is that of the last point",
-            changes=[PointChange(run_id=run_id, key=key)],
+            repair="the sweep's command writes it again" if anew else "it is that of the last point",
+            changes=anew or [PointChange(run_id=run_id, key=key)],
         )
 
 

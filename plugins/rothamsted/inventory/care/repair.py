@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from rothamsted.search.sql import care as sql
 from rothamsted.search.sql.care import TrialFacts
 from rothamsted.tracking.care import keep_one_point, set_deleted, set_latest
 
+MOST_ROUNDS = 3  # of repairs, each after a look at what the one before has left
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repaired:
@@ -49,6 +51,31 @@ class Repaired:
 
     n_done: int
     left: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairedAll(Repaired):
+    """What was mended in the end, and what a last look found."""
+
+    after: Findings
+
+
+def repair_all(findings: Findings, look: Callable[[], Findings], *, uri: str, storage: str) -> RepairedAll:
+    """Mend, and look again: one damage may have hidden another, which is mended, too.
+
+    Args:
+        findings: as they were shown.
+        look: looks over the same again.
+        uri: tracking URI.
+        storage: database URL of the search.
+    """
+    after, left = findings, list[str]()
+    for _ in range(MOST_ROUNDS):
+        left = list(repair(after, uri=uri, storage=storage).left)
+        after = look()
+        if left or not any(one.changes for one in after.damages):
+            break
+    return RepairedAll(n_done=max(0, len(findings.damages) - len(after.damages)), left=left, after=after)
 
 
 def repair(findings: Findings, *, uri: str, storage: str) -> Repaired:

@@ -57,7 +57,7 @@ def check_results(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
 def _replicate(unit: Unit, trial: int, told: Mapping[str, Any], run: RunFacts) -> Iterator[Damage]:
     outcome = Outcome(told["outcome"])
     what = f"trial {trial}, replicate {told['replicate']}, run {run.run_id}"
-    wanted = {tags.OUTCOME: outcome.value, tags.SEED: str(told["seed"])}
+    wanted = {tags.OUTCOME: outcome.value, tags.SEED: str(told["seed"]), tags.REPLICATE: str(told["replicate"])}
     wrong = {key: text for key, text in wanted.items() if run.tags.get(key) != text}
     is_ended_so = run.status == outcome.run_status
     if wrong or not is_ended_so:
@@ -72,6 +72,26 @@ def _replicate(unit: Unit, trial: int, told: Mapping[str, Any], run: RunFacts) -
             repair="the run says what the search was told when it ended",
             changes=[RecordChange(run_id=run.run_id, status=status, end_ms=run.end_ms, tags=wrong)],
         )
+
+
+def written_anew(unit: Unit, run_id: str) -> list[SearchChange]:
+    """What lets the run of a trial, or of a confirmed condition, be written anew by the sweep's command."""
+    for trial in unit.trials:
+        if unit.search is not None and trial.attributes.get(tags.RUN_ID) == run_id:
+            return told_anew(unit, unit.search.study_id, trial)
+    for number, result in unit.confirmed.items():
+        if result["run_id"] == run_id:
+            return _closed_anew(unit, number)
+    return []
+
+
+def _closed_anew(unit: Unit, number: str) -> list[SearchChange]:
+    if unit.confirmation is None or unit.search is None:
+        return []
+    return [
+        SearchChange(how="drop confirmed", study_id=unit.confirmation.study_id, trials=(number,)),
+        SearchChange(how="leave", study_id=unit.search.study_id),
+    ]
 
 
 def _trial(unit: Unit, trial: TrialFacts, record: RecordFacts) -> Iterator[Damage]:
@@ -100,7 +120,7 @@ def _trial(unit: Unit, trial: TrialFacts, record: RecordFacts) -> Iterator[Damag
         yield from _summary(unit, f"{what}, run {run.run_id}", result.get("summary", {}), run, again)
 
 
-def told_anew(unit: Unit, study_id: int, trial: TrialFacts) -> list[Change]:
+def told_anew(unit: Unit, study_id: int, trial: TrialFacts) -> list[SearchChange]:
     """What lets a worker summarize a trial again: none of its replicates is trained; nothing where none will."""
     if (
         unit.search is None
@@ -123,8 +143,10 @@ def _values(unit: Unit, study_id: int, trial: TrialFacts, what: str) -> Iterator
     ]
     summary = result.get("summary", {})
     again = told_anew(unit, study_id, trial)
+    is_crossed = unit.sweep is not None and bool(unit.sweep.replicates.crossed)  # n is of what is independent
     is_told = not scores or (
-        summary.get("n") == len(scores) and is_equal(float(summary.get("mean") or 0.0), math.fsum(scores) / len(scores))
+        (is_crossed or summary.get("n") == len(scores))
+        and is_equal(float(summary.get("mean") or 0.0), math.fsum(scores) / len(scores))
     )
     if not is_told and not result.get("pruned"):
         yield Damage(
@@ -167,12 +189,7 @@ def _wanted_values(unit: Unit, result: Mapping[str, Any]) -> tuple[float, ...] |
 
 def _confirmed(unit: Unit, number: str, result: Mapping[str, Any], run: RunFacts) -> Iterator[Damage]:
     """The run of a confirmed condition."""
-    if unit.confirmation is None or unit.search is None:
-        return
-    again = [
-        SearchChange(how="drop confirmed", study_id=unit.confirmation.study_id, trials=(number,)),
-        SearchChange(how="leave", study_id=unit.search.study_id),
-    ]
+    again = _closed_anew(unit, number)
     what = f"confirmation of trial {number}, run {run.run_id}"
     status = _closing_status([Outcome(one["outcome"]) for one in result.get("replicates", ())], False)
     if run.status != status:
@@ -218,7 +235,7 @@ def _sweep_run(unit: Unit) -> Iterator[Damage]:
         return
     own, said = sweep.objective, run.tags.get("rothamsted.analysis", "")
     best = next((one for one in unit.trials if str(one.number) == run.tags.get("rothamsted.best_trial")), None)
-    if best is None or f", {own.direction} {own.metric} ({own.reduce})" not in said:
+    if best is None or sweep.replicates.crossed or f", {own.direction} {own.metric} ({own.reduce})" not in said:
         return
     step = sum(tags.RESULT in one.attributes and REPEAT_OF not in one.attributes for one in unit.trials)
     for key, value in _of_best(unit, best, own.direction).items():

@@ -118,6 +118,7 @@ def give_back_for(tx: sa.Connection, trial: TrialFacts) -> None:
     held = json.loads(trial.lease) if trial.lease else {}
     ended = {"worker": "", "expires": 0.0, "token": held.get("token", trial.token)}
     deaths = [*trial.attributes.get(DEATHS, []), held.get("why", "")] if held.get("worker") else None
+    tx.execute(sa.delete(VALUES).where(VALUES.c.trial_id == trial.trial_id))  # whoever tells it writes its own
     set_trial_attributes(tx, trial.trial_id, {LEASE: ended, **({DEATHS: deaths} if deaths else {})})
 
 
