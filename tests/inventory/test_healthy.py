@@ -9,11 +9,12 @@ import mlflow
 import pytest
 
 from rothamsted.cli.main import main
-from tests.inventory.caring import doctor, kinds, swept
+from tests.inventory.caring import SMALL, doctor, kinds, swept
 from tests.inventory.test_damaged import DEAD
 from tests.sweeping.conftest import Project, home, stop_in_replicate
 from tests.sweeping.ending import end_all_leases
 from tests.sweeping.in_this_process import in_this_process, use
+from tests.sweeping.power_cut import PowerCut, power
 from tests.sweeping.staging import interrupting, run
 from tests.sweeping.strangers import Home
 from tests.sweeping.test_contest import contest
@@ -68,6 +69,11 @@ def test_stages_have_no_finding_stopped_between_or_finished(
     use(monkeypatch, interrupting("toys.stage2", n_started=2))
     assert run(project).result.exit_status == 130
     assert doctor(capsys)[1]["findings"] == []
+    [folder] = (project.root / "checkpoints" / "toys").glob("*/2-1")  # of the second condition of stage 2, seed 1
+    folder.rename(folder.parent / "elsewhere")
+    status, found = doctor(capsys)
+    assert (status, [one["why"] for one in found["findings"]]) == (1, ["the state that the stage before left"])
+    (folder.parent / "elsewhere").rename(folder)
     use(monkeypatch, in_this_process)
     run(project)
     status, found = doctor(capsys, "toys")
@@ -115,6 +121,28 @@ def test_a_sweep_that_was_stopped_is_mended_and_goes_on_with_the_same_numbers(
     assert doctor(capsys, "--repair", "--yes")[0] == 0
     assert doctor(capsys)[1]["findings"] == []
     assert main(["sweep", str(project.write()), "execution.executor=in_process"]) == 0
+    assert doctor(capsys)[1]["findings"] == []
+
+
+def test_a_start_that_was_killed_anywhere_is_a_stale_sweep_at_most(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for at in range(40):
+        try:
+            with power(at):
+                project.start({"name": f"toys{at}"}).close()
+        except PowerCut:
+            continue
+        break
+    else:
+        pytest.fail("a start has more commits than are tried")
+    end_all_leases(project)
+    _give_to_another_host(project)
+    found = doctor(capsys)[1]
+    assert (at > 5, len(found["notes"])) == (True, 0)
+    assert set(kinds(found)) == {"stale sweep", "stale run"}
+    assert doctor(capsys, "--repair", "--yes")[0] == 0
+    assert main(["sweep", str(project.write({**SMALL, "name": "toys3"})), "execution.executor=in_process"]) == 0
     assert doctor(capsys)[1]["findings"] == []
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rothamsted import tags
 from rothamsted.inventory.care.damage import Damage, RecordChange, SearchChange
-from rothamsted.inventory.care.units import SWEEP_ROLES, TRIAL_RUN, Unit, is_held
+from rothamsted.inventory.care.units import SWEEP_ROLES, TRIAL_RUN, Unit
 from rothamsted.records import Outcome, RunStatus
 from rothamsted.search.sql.care import TrialFacts
 from rothamsted.search.sql.leases import RUNS
@@ -26,7 +25,7 @@ def check_ties(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
     if unit.search is None:
         return
     yield from _own_run(unit, record)
-    for study_id, trials in _searches(unit):
+    for study_id, trials in searches_of(unit):
         for trial in trials:
             yield from _runs_of_trial(unit, study_id, trial, record)
     yield from _confirmation_runs(unit, record)
@@ -36,50 +35,12 @@ def check_ties(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
             yield from _orphan(unit, run, record)
 
 
-def check_leases(unit: Unit, now: float, *, is_alive: Callable[[str], bool]) -> Iterator[Damage]:
-    """What holders left that are gone: of the sweep, of its trials, and runs that say they run."""
-    if unit.search is None:
-        return
-    if unit.search.lease.get("how") == "deciding":
-        holder = str(unit.search.lease.get("holder", ""))
-        yield Damage(
-            kind="stale sweep",
-            sweep=unit.name,
-            what=f"lease of {holder}",
-            why="it ended without a word",
-            repair="the sweep counts as left unfinished",
-            changes=[SearchChange(how="leave", study_id=unit.search.study_id)],
-        )
-    for study_id, trials in _searches(unit):
-        for trial in trials:
-            yield from _lease_of(unit, study_id, trial, now, is_alive)
-
-
-def check_running(unit: Unit, told: frozenset[str]) -> Iterator[Damage]:
-    """Runs that say that they run, while nobody works on the sweep.
-
-    Args:
-        unit: the sweep.
-        told: runs whose end the search knows: they are different results.
-    """
-    own = [unit.run] if unit.run is not None else []
-    for run in (*own, *unit.runs):
-        if run.status != RunStatus.RUNNING or run.is_deleted or run.run_id in told:
-            continue
-        yield Damage(
-            kind="stale run",
-            sweep=unit.name,
-            what=_named(run),
-            repair="it ends as KILLED; its replicate goes on in it",
-            changes=[RecordChange(run_id=run.run_id, status=RunStatus.KILLED)],
-        )
-
-
 # ---- ties ----
 
 
 def _own_run(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
-    if not unit.run_id or record.is_kept(unit.run_id):
+    is_started = unit.search is not None and tags.RUN_ID in unit.search.attributes
+    if not is_started or record.is_kept(unit.run_id):
         return
     is_back = record.is_deleted(unit.run_id)
     yield Damage(
@@ -111,7 +72,7 @@ def _runs_of_trial(unit: Unit, study_id: int, trial: TrialFacts, record: RecordF
         yield Damage(
             kind="trial without run",
             sweep=unit.name,
-            what=f"{_trial(unit, study_id, trial)}, {part}, run {run_id}",
+            what=f"{trial_words(unit, study_id, trial)}, {part}, run {run_id}",
             why=_how_gone(run_id, record),
             repair=RESTORED if is_back else AGAIN if again else "",
             way_out="" if is_back or again else "nothing trains it again: take it from a copy of the database",
@@ -181,7 +142,7 @@ def _unnamed(unit: Unit) -> Iterator[Damage]:
         yield Damage(
             kind="doubled replicate" if is_double else "run without trial",
             sweep=unit.name,
-            what=_named(run),
+            what=named(run),
             why=f"of trial {number}" if number in numbers else f"there is no trial {number}",
             repair="it is marked deleted, as in MLflow's UI",
             changes=[RecordChange(run_id=run.run_id, is_deleted=True)],
@@ -196,7 +157,7 @@ def _orphan(unit: Unit, run: RunFacts, record: RecordFacts) -> Iterator[Damage]:
     yield Damage(
         kind="run without parent",
         sweep=unit.name,
-        what=_named(run),
+        what=named(run),
         why=f"run {run.parent_id} is {'deleted' if is_back else 'missing'}",
         repair="it is restored" if is_back else f"it is put below the sweep's run {unit.run_id}",
         changes=[
@@ -219,39 +180,6 @@ def told_replicates(unit: Unit) -> Iterator[tuple[str, int, dict]]:
             yield "confirm", int(trial.attributes[tags.CONFIRMS]["trial"]), dict(one)
 
 
-# ---- leases ----
-
-
-def _lease_of(
-    unit: Unit, study_id: int, trial: TrialFacts, now: float, is_alive: Callable[[str], bool]
-) -> Iterator[Damage]:
-    lease = json.loads(trial.lease) if trial.lease else {}
-    what = _trial(unit, study_id, trial)
-    if trial.state == "running" and REPEAT_OF not in trial.attributes:
-        is_given_back = bool(trial.lease) and not lease.get("worker")
-        if is_given_back or is_held(trial, now, is_alive):
-            return
-        is_ours = bool(trial.lease) or trial.token > 0
-        yield Damage(
-            kind="stale trial",
-            sweep=unit.name,
-            what=what,
-            why=f"the lease of {lease['worker']} is over" if trial.lease else "without a lease",
-            repair="it is given back: the sweep's command goes on with it" if is_ours else "",
-            way_out="" if is_ours else "another program asked for it; tell it there",
-            changes=[SearchChange(how="give back", study_id=study_id, number=trial.number)] if is_ours else (),
-        )
-    elif trial.lease and trial.state != "running":
-        yield Damage(
-            kind="lease left",
-            sweep=unit.name,
-            what=what,
-            why=f"{trial.state.upper()}, held by {lease.get('worker') or 'nobody'}",
-            repair="the lease is removed",
-            changes=[SearchChange(how="remove lease", study_id=study_id, number=trial.number)],
-        )
-
-
 # ---- without a search ----
 
 
@@ -268,7 +196,7 @@ def check_alone(unit: Unit, recorded_storage: str, storage: str) -> Iterator[Dam
     yield Damage(
         kind="run without search",
         sweep=unit.name,
-        what=_named(unit.run),
+        what=named(unit.run),
         why=f"{len(unit.runs)} runs below it" if unit.runs else "",
         way_out=f"its results can be analysed; rothamsted delete {unit.name} removes them",
     )
@@ -285,17 +213,20 @@ def _is_same(recorded: str, storage: str) -> bool:
     return not recorded or masked(recorded) == masked(storage)
 
 
-def _searches(unit: Unit) -> Iterator[tuple[int, Sequence[TrialFacts]]]:
+def searches_of(unit: Unit) -> Iterator[tuple[int, Sequence[TrialFacts]]]:
+    """The study id and the trials of the search, and of the confirmation."""
     if unit.search is not None:
         yield unit.search.study_id, unit.trials
     if unit.confirmation is not None:
         yield unit.confirmation.study_id, unit.fresh
 
 
-def _trial(unit: Unit, study_id: int, trial: TrialFacts) -> str:
+def trial_words(unit: Unit, study_id: int, trial: TrialFacts) -> str:
+    """A trial, as a person finds it."""
     is_fresh = unit.confirmation is not None and study_id == unit.confirmation.study_id
     return f"{'confirmation, trial' if is_fresh else 'trial'} {trial.number}"
 
 
-def _named(run: RunFacts) -> str:
+def named(run: RunFacts) -> str:
+    """A run, as a person finds it."""
     return f"run {run.run_id} ({run.role if run.role in SWEEP_ROLES else run.name})"

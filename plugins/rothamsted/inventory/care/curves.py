@@ -56,7 +56,7 @@ def check_curves(unit: Unit, record: RecordFacts, curves: Curves) -> Iterator[Da
         has_score = told["outcome"] == Outcome.FINISHED and told["objective"] is not None
         if has_score and run is not None and not run.is_deleted:
             yield from _scores(unit, sweep, phase, trial, told, run, curves.get(run.run_id, {}))
-    for what, run_id, replicates in _trial_runs(unit):
+    for what, run_id, replicates in () if sweep.replicates.crossed else _trial_runs(unit):  # theirs are other means
         if run_id in curves and all(map(record.is_active, (run_id, *replicates))):
             yield from _means(unit, sweep, what, run_id, replicates, curves)
 

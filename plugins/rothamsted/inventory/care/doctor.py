@@ -10,10 +10,11 @@ from pathlib import Path
 from rothamsted import tags, tracking
 from rothamsted.errors import UserError
 from rothamsted.holders import is_alive
-from rothamsted.inventory.care.checks import check_alone, check_leases, check_running, check_ties
+from rothamsted.inventory.care.checks import check_alone, check_ties
 from rothamsted.inventory.care.curves import check_curves, curves_wanted
 from rothamsted.inventory.care.damage import KINDS, Damage, DeletedSearch, PointChange
-from rothamsted.inventory.care.files import check_files, check_folders, check_undelivered
+from rothamsted.inventory.care.files import check_files, check_folders, check_states, check_undelivered
+from rothamsted.inventory.care.left_running import check_leases, check_running
 from rothamsted.inventory.care.results import check_results, ended_runs, written_anew
 from rothamsted.inventory.care.units import Unit, units_of
 from rothamsted.inventory.names import no_such_sweep
@@ -57,7 +58,7 @@ def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
         if unit.holder:
             notes.append(f"{unit.name}: not looked at, as {unit.holder} works on it")
             continue
-        found += _of_unit(unit, search, record, notes, uri=uri, storage=storage)
+        found += [*_of_unit(unit, search, record, notes, uri=uri, storage=storage), *check_states(unit, every, home)]
     idle = [unit for unit in chosen if not unit.holder]
     found += _curves(idle, record, uri=uri)
     if record.is_sql:

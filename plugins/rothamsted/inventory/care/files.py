@@ -6,15 +6,18 @@ import fcntl
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rothamsted import tags, tracking
-from rothamsted.errors import StoreError
+from rothamsted.errors import SpecError, StoreError
 from rothamsted.inventory.care.damage import Damage, Delivery, FileChange, LostArtifact
 from rothamsted.inventory.care.units import Unit
 from rothamsted.masking import masked
 from rothamsted.publish.published import PUBLISHED
+from rothamsted.records import Outcome
+from rothamsted.sweeping.checkpoint_folders import checkpoints_of, state_part
+from rothamsted.sweeping.stage import EarlierStage
 from rothamsted.tracking.care import RecordFacts
 from rothamsted.tracking.kept_back import FOLDER, server_mark
 from rothamsted.tracking.run_files import local_folder
@@ -80,6 +83,36 @@ def _models(unit: Unit, record: RecordFacts) -> Iterator[Damage]:
         )
 
 
+def check_states(unit: Unit, every: Sequence[Unit], home: Path) -> Iterator[Damage]:
+    """What the stage before left of each replicate that still has to go on from it, where its folder is here."""
+    kept = unit.search.attributes.get(tags.STAGE) if unit.search is not None else None
+    if kept is None or not kept["earlier"]["left_states"]:
+        return
+    try:
+        earlier = EarlierStage.of(kept["earlier"])
+    except SpecError:
+        return
+    folder = checkpoints_of(home, earlier.sweep, earlier.run_id)
+    before = next((one for one in every if one.run_id == earlier.run_id), None)
+    if before is None or earlier.sweep.execution.checkpoints == "artifacts" or not folder.is_dir():
+        return
+    left = {trial.number: trial for trial in before.trials}
+    for trial, number in zip(unit.trials, earlier.trials):
+        done = {one["seed"] for one in trial.replicates}
+        for one in left[number].replicates if number in left and not trial.is_over else ():
+            part = folder / state_part(number, one["replicate"])
+            is_left = one["outcome"] != Outcome.FINISHED or any(part.glob("*.safetensors"))
+            if one["seed"] in done or is_left:
+                continue
+            yield Damage(
+                kind="missing file",
+                sweep=unit.name,
+                what=f"trial {trial.number}, seed {one['seed']}: {part}",
+                why="the state that the stage before left",
+                way_out="it is trained from its beginning",
+            )
+
+
 def check_folders(record: RecordFacts, *, now: float | None = None) -> Iterator[Damage]:
     """Folders of artifacts on this machine whose run or logged model the store does not have.
 
@@ -90,12 +123,12 @@ def check_folders(record: RecordFacts, *, now: float | None = None) -> Iterator[
     if not record.is_sql:
         return
     now = time.time() if now is None else now
+    known = {*record.runs, *record.others}
     for root in record.folders:
         place = local_folder(root)
         if place is None or not place.is_dir():
             continue
-        known = (*record.runs, *record.others)
-        found = [one for one in place.iterdir() if _RUN_FOLDER.fullmatch(one.name) and one.name not in set(known)]
+        found = [one for one in place.iterdir() if _RUN_FOLDER.fullmatch(one.name) and one.name not in known]
         models = place / "models"
         if models.is_dir():
             found += [o for o in models.iterdir() if _MODEL_FOLDER.fullmatch(o.name) and o.name not in record.models]

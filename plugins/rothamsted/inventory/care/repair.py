@@ -139,7 +139,8 @@ def _mend_record(changes: Sequence[Change], uri: str) -> None:
     of_runs = [one for one in changes if isinstance(one, RecordChange)]
     set_deleted(uri, [one.run_id for one in of_runs if one.is_deleted is False], is_deleted=False)
     set_deleted(uri, [one.run_id for one in of_runs if one.is_deleted], is_deleted=True)
-    written = [one for one in of_runs if one.status is not None or one.tags]
+    gone = {one.run_id for one in of_runs if one.is_deleted}
+    written = [one for one in of_runs if (one.status is not None or one.tags) and one.run_id not in gone]
     metrics = [one for one in changes if isinstance(one, MetricChange)]
     if written or metrics:
         with tracking.open_recorder(uri) as recorder:

@@ -143,10 +143,14 @@ def _values(unit: Unit, study_id: int, trial: TrialFacts, what: str) -> Iterator
     ]
     summary = result.get("summary", {})
     again = told_anew(unit, study_id, trial)
-    is_crossed = unit.sweep is not None and bool(unit.sweep.replicates.crossed)  # n is of what is independent
-    is_told = not scores or (
-        (is_crossed or summary.get("n") == len(scores))
-        and is_equal(float(summary.get("mean") or 0.0), math.fsum(scores) / len(scores))
+    is_crossed = unit.sweep is not None and bool(unit.sweep.replicates.crossed)  # theirs are other means
+    is_told = (
+        not scores
+        or is_crossed
+        or (
+            summary.get("n") == len(scores)
+            and is_equal(float(summary.get("mean") or 0.0), math.fsum(scores) / len(scores))
+        )
     )
     if not is_told and not result.get("pruned"):
         yield Damage(
@@ -163,14 +167,17 @@ def _values(unit: Unit, study_id: int, trial: TrialFacts, what: str) -> Iterator
     if result.get("pruned") or trial.state == "pruned":
         return
     wanted = _wanted_values(unit, result)
-    if wanted is None or (len(wanted) == len(trial.values) and all(map(is_equal, wanted, trial.values))):
+    if wanted is None:
+        return
+    is_same = len(wanted) == len(trial.values) and all(map(is_equal, wanted, trial.values))
+    if is_same and trial.state == ("complete" if wanted else "fail"):
         return
     yield Damage(
         kind="different result",
         sweep=unit.name,
         what=what,
-        why=f"Optuna has {list(trial.values)}; its replicates give {list(wanted)}",
-        repair="its value is that of its replicates",
+        why=f"{trial.state.upper()} with {list(trial.values)} in Optuna; its replicates give {list(wanted)}",
+        repair="its state and value are those of its replicates",
         changes=[SearchChange(how="values", study_id=study_id, number=trial.number, values=wanted)],
     )
 

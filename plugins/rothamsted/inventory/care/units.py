@@ -50,7 +50,7 @@ class Unit:
     def run_id(self) -> str:
         """Of its own run, as the search has it; else as the record has it."""
         if self.search is not None:
-            return str(self.search.attributes.get(tags.RUN_ID, ""))
+            return own_run_id(self.search)
         return self.run.run_id if self.run is not None else ""
 
     @property
@@ -90,6 +90,12 @@ class Unit:
         return {} if self.confirmation is None else self.confirmation.attributes.get(tags.CONFIRMED, {})
 
 
+def own_run_id(search: ListedSearch) -> str:
+    """The id of a sweep's run, also of one whose start was killed before it was over; empty: it has none yet."""
+    said = search.attributes
+    return str(said.get(tags.RUN_ID) or said.get(tags.OPENING, {}).get("run_id", ""))
+
+
 def units_of(search: SearchFacts, record: RecordFacts, *, is_alive: Callable[[str], bool]) -> list[Unit]:
     """Every sweep, stage and contest that one of both databases has, in the order of the searches."""
     confirmations = {
@@ -124,7 +130,7 @@ def _unit(
     of_root: Mapping[str, Sequence[RunFacts]],
     is_alive: Callable[[str], bool],
 ) -> Unit:
-    run_id = str(one.attributes.get(tags.RUN_ID, ""))
+    run_id = own_run_id(one)
     trials, fresh = search.of(one), search.of(confirmation)
     run = record.runs.get(run_id)
     return Unit(
@@ -160,8 +166,8 @@ def _by_root(record: RecordFacts, searches: Sequence[ListedSearch]) -> dict[str,
 
     A run whose chain of parents is broken belongs to the newest search of its sweep's name.
     """
-    newest = {one.name: str(one.attributes.get(tags.RUN_ID, "")) for one in searches}
-    roots = {str(one.attributes.get(tags.RUN_ID, "")) for one in searches} - {""}
+    newest = {one.name: own_run_id(one) for one in searches}
+    roots = {own_run_id(one) for one in searches} - {""}
     found: dict[str, list[RunFacts]] = {}
     for run in record.runs.values():
         if run.role in SWEEP_ROLES or run.role == "continuation":
