@@ -190,13 +190,12 @@ def _once(changes: Sequence[Change]) -> list[Change]:
     for one in changes:
         if isinstance(one, SearchChange) and one.how == "wait again":
             runs.setdefault((one.study_id, one.number), {}).update(one.runs)
-    kept: list[Change] = []
+    kept: dict[str, Change] = {}
     for one in changes:
         if isinstance(one, SearchChange) and one.how == "wait again":
             one = replace(one, runs=tuple(sorted(runs[one.study_id, one.number].items())))
-        if one not in kept:
-            kept.append(one)
-    return kept
+        kept.setdefault(repr(one), one)
+    return list(kept.values())
 
 
 def _remove(path: Path) -> None:
