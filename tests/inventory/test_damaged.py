@@ -15,6 +15,7 @@ import pytest
 
 from rothamsted.analysis.analyze import QUICK, Settings, analyze
 from rothamsted.analysis.read_sweep import read_sweep
+from rothamsted.cli.main import main
 from rothamsted.tracking.sql.engines import let_go
 from tests.inventory.caring import doctor, kinds, swept
 from tests.sweeping.conftest import Project, toy_project
@@ -357,6 +358,9 @@ def test_a_sweep_whose_run_is_gone_is_named(sweep: Damaged, capsys: pytest.Captu
     status, found = doctor(capsys, "toys")
     assert (status, kinds(found)) == (1, ["search without run"])
     assert found["findings"][0]["way_out"] == "rothamsted delete toys removes what is left of it"
+    assert main(["delete", "toys", "--yes"]) == 0
+    assert sweep.ask("mlflow", "SELECT count(*) FROM runs") == 0
+    assert doctor(capsys)[1]["looked_over"] == []
 
 
 def test_a_published_table_that_is_gone_is_published_again(sweep: Damaged, capsys: pytest.CaptureFixture[str]) -> None:
