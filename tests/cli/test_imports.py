@@ -67,6 +67,8 @@ WORDS = {
     "an unknown sweep to look at": ["status", "nothing"],
     "an unknown sweep to open": ["open", "nothing"],
     "an unknown sweep to delete": ["delete", "nothing"],
+    "an unknown sweep to look over": ["doctor", "nothing"],
+    "an unknown sweep to prune": ["prune", "nothing"],
     "a state that is none": ["list", "state=runing"],
     "an unknown model": ["registry", "nothing"],
     "an unknown model to roll back": ["rollback", "nothing"],
@@ -136,6 +138,8 @@ NAMES = (
     "an unknown sweep to look at",
     "an unknown sweep to open",
     "an unknown sweep to delete",
+    "an unknown sweep to look over",
+    "an unknown sweep to prune",
     "an unknown model",
     "an unknown model to roll back",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,8 @@ from rothamsted.tracking import find_runs
 from rothamsted.tracking.registry.registered import open_registry
 from tests.inventory.test_listed import TWO, finished
 from tests.sweeping.conftest import Project, stop_in_replicate
+from tests.sweeping.in_this_process import in_this_process, use
+from tests.sweeping.test_contest import TOYS, contest
 
 CONFIRMED: dict[str, Any] = {"confirm": {"keep": 1, "replicates": 2}}
 
@@ -104,3 +107,56 @@ def test_a_registered_version_that_needs_the_artifacts_keeps_the_sweep(
     assert main(["delete", "toys", "--yes"]) == 2
     assert "toy version 1 in the registry needs its artifacts" in capsys.readouterr().err
     assert one.run_id in {run.run_id for run in find_runs(None, {}, uri=project.tracking_uri)}
+
+
+def test_nothing_is_left_of_a_whole_sweep_with_stages_confirmation_and_contest(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, in_this_process)
+    stages = [{"parameters": {"steps": 2}}, {"keep": 1, "parameters": {"steps": 4}}]
+    changes = {
+        **TWO,
+        "parameters": {"n_points": 2},
+        "stages": stages,
+        **CONFIRMED,
+        "execution": {"report": True, "tensorboard": True},
+    }
+
+    def sweep(name: str) -> None:
+        assert main(["sweep", str(project.write({**changes, "name": name})), "execution.executor=in_process"]) == 0
+        labels = {"name": f"{name}-against-toy-01234567", "contestants": TOYS[:1], "labels": ["champion"]}
+        contest(project, **labels, seeds=(11, 12))
+
+    sweep("keep")
+    databases = {name: rows(project.root / name) for name in ("mlflow.db", "optuna.db")}
+    before = {path for path in files(project.root) if ".db" not in path.name}
+    sweep("gone")
+    # What processes leave that are killed: a checkpoint, the files of a foreign process, what waits for a server.
+    run = find_runs(None, {"rothamsted.sweep": "gone.stage2", "rothamsted.role": "sweep"}, uri=project.tracking_uri)[0]
+    waiting = {
+        "runs": {
+            run.run_id: {
+                "opening": None,
+                "state": None,
+                "tags": {},
+                "params": {},
+                "metrics": [],
+                "replaced": [],
+                "texts": {},
+            }
+        },
+        "tokens": {},
+        "new": [],
+    }
+    for path, text in {
+        project.root / "checkpoints" / "gone.stage2" / run.run_id[-12:] / "0-0" / "1.safetensors": "x",
+        project.root / ".rothamsted" / "output" / run.run_id / "output.txt": "x",
+        project.root / "undelivered" / "0123456789ab-1-1.refused": json.dumps(waiting) + "\n",
+    }.items():
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    assert main(["delete", "gone", "--yes"]) == 0
+    assert {path for path in files(project.root) if ".db" not in path.name} == before | {project.root / "sweep.yaml"}
+    for name, counts in databases.items():
+        assert sorted(rows(project.root / name).items()) == sorted(counts.items())
+    assert not (project.root / "undelivered").exists()

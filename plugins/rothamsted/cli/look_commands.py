@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rothamsted import places, tracking
 from rothamsted.cli.arguments import pairs, take, take_many, take_truth
-from rothamsted.cli.screen import Screen, screen_of
+from rothamsted.cli.screen import Screen, is_agreed, screen_of
 from rothamsted.cli.store import open_store, search_at
 from rothamsted.errors import UserError
 from rothamsted.inventory.names import STATES, refuse_unknown
@@ -162,7 +161,7 @@ def delete(arguments: Sequence[str]) -> int:
 
     every = [belongings.belongings_of(name, uri=uri, storage=storage, home=places.home(uri)) for name in names]
     screen.say(*[line for one in every for line in one.lines])
-    if not is_sure and not _is_agreed(screen):
+    if not is_sure and not is_agreed(screen, "Delete all of this? It cannot be undone.", command="delete"):
         screen.say("nothing is deleted")
         return NOT_YET
     for one in every:
@@ -170,11 +169,3 @@ def delete(arguments: Sequence[str]) -> int:
         screen.say(f"{one.name} is deleted")
     screen.give({"deleted": [one.name for one in every]})
     return 0
-
-
-def _is_agreed(screen: Screen) -> bool:
-    """Ask; without a terminal nobody can answer."""
-    if not sys.stdin.isatty():
-        raise UserError("rothamsted delete: nobody can be asked here; give --yes to delete what is listed above")
-    screen.say("Delete all of this? It cannot be undone. [y/N]")
-    return input().strip().lower() in ("y", "yes")

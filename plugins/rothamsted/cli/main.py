@@ -29,6 +29,7 @@ _HOMES: Mapping[str, str] = {
     **dict.fromkeys(("sweep", "check", "worker"), "commands"),
     **dict.fromkeys(("train", "prepare_data"), "by_hand"),
     **dict.fromkeys(("list", "status", "delete"), "look_commands"),
+    **dict.fromkeys(("doctor", "prune"), "care_commands"),
     "open": "open_command",
     **dict.fromkeys(("init", "explain", "completion"), "start_commands"),
     **dict.fromkeys(("analyze", "report", "compare", "power"), "analysis_commands"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rothamsted.cli.arguments import read_line
+from rothamsted.errors import UserError
 from rothamsted.printable import console, printable, printable_json
 
 if TYPE_CHECKING:
@@ -49,6 +50,18 @@ class Screen:
         """Print the result as one line of JSON, where JSON is wanted."""
         if self.is_json:
             print(printable_json(plain(result)), flush=True)
+
+
+def is_agreed(screen: Screen, question: str, *, command: str) -> bool:
+    """Ask before something goes that cannot be undone.
+
+    Raises:
+        UserError: without a terminal nobody can answer.
+    """
+    if not sys.stdin.isatty():
+        raise UserError(f"rothamsted {command}: nobody can be asked here; give --yes to do what is listed above")
+    screen.say(f"{question} [y/N]")
+    return input().strip().lower() in ("y", "yes")
 
 
 def screen_of(arguments: Sequence[str], *, command: str) -> Screen:

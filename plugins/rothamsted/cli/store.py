@@ -8,12 +8,13 @@ from rothamsted import places, tracking
 from rothamsted.errors import UserError
 
 
-def open_store(refuse: Callable[[str], None] = lambda uri: None) -> str:
+def open_store(refuse: Callable[[str], None] = lambda uri: None, *, delivers: bool = True) -> str:
     """The tracking URI, after a look whether anybody answers there.
 
     Args:
         refuse: Given the URI, raises where what the command names is known not to be there. It is asked first, as
             the look imports SQLAlchemy, for which a wrong name need not wait.
+        delivers: Whether a server is given first what was kept for it while it was away.
 
     Raises:
         UserError: nobody does, or there is no such file.
@@ -27,7 +28,8 @@ def open_store(refuse: Callable[[str], None] = lambda uri: None) -> str:
         )
     refuse(uri)
     tracking.check_reachable(uri)
-    tracking.deliver_left(uri)
+    if delivers:
+        tracking.deliver_left(uri)
     return uri
 
 

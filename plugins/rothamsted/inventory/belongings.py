@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +15,15 @@ from rothamsted.inventory.sweeps import find_listed
 from rothamsted.search.deletion import delete_searches
 from rothamsted.search.listed import ListedSearch, list_searches
 from rothamsted.spec import from_resolved
+from rothamsted.studies.tensorboard import FOLDER as TENSORBOARD
 from rothamsted.sweeping.checkpoint_folders import checkpoints_of
+from rothamsted.sweeping.worker.foreign_replicate import SCRATCH
 from rothamsted.tracking.deletion import RunFamily, delete_family, find_family
+from rothamsted.tracking.kept_back import FOLDER as UNDELIVERED
+from rothamsted.tracking.kept_back import runs_kept
 from rothamsted.wording import count
 
+IS_ID = re.compile("[0-9a-f]{32}")  # of a run; a search that somebody wrote by hand may hold any text there
 _IN_A_NAME = 40  # characters of a sweep's name that stand in the names of its contests
 
 
@@ -29,12 +36,15 @@ class Belongings:
         searches: of its stages, confirmations and contests.
         runs: in MLflow, with artifacts and models.
         checkpoints: folders that are there.
+        beside: files and folders of its runs elsewhere at home: event files, of processes that were killed, and what
+            waits for a server.
     """
 
     name: str
     searches: Sequence[ListedSearch]
     runs: RunFamily
     checkpoints: Sequence[Path]
+    beside: Sequence[Path] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -49,11 +59,11 @@ class Belongings:
         if self.runs.is_local_sql:
             others = len([place for place in self.runs.folders if "://" in place and not place.startswith("file:")])
             elsewhere = f"; and {count(others, 'place')} that this machine does not hold" if others else ""
-            lines.append(f"  artifacts: {count(len(files), 'file')}, {_size(n_bytes)}{elsewhere}")
+            lines.append(f"  artifacts: {count(len(files), 'file')}, {size_words(n_bytes)}{elsewhere}")
         else:
             lines.append("  artifacts: the server keeps them until `mlflow gc` is run there")
-        for folder in self.checkpoints:
-            lines.append(f"  checkpoints: {folder}")
+        lines += [f"  checkpoints: {folder}" for folder in self.checkpoints]
+        lines += [f"  files of its runs: {path}" for path in self.beside]
         return lines
 
 
@@ -85,7 +95,13 @@ def belongings_of(reference: str, *, uri: str, storage: str, home: Path) -> Belo
             f"sweep {name}: {', '.join(runs.versions)} in the registry needs its artifacts; delete the version there "
             "first, in MLflow's UI under Models, or keep the sweep"
         )
-    return Belongings(name=name, searches=own, runs=runs, checkpoints=_checkpoints(own, home))
+    return Belongings(
+        name=name,
+        searches=own,
+        runs=runs,
+        checkpoints=_checkpoints(own, home),
+        beside=_beside(runs.run_ids, names, home),
+    )
 
 
 def delete(belongings: Belongings, *, uri: str, storage: str) -> None:
@@ -98,8 +114,8 @@ def delete(belongings: Belongings, *, uri: str, storage: str) -> None:
     """
     delete_searches(storage, [one.study_id for one in belongings.searches], is_alive=is_alive)
     delete_family(belongings.runs, uri=uri)
-    for folder in belongings.checkpoints:
-        _delete_folder(folder)
+    for path in (*belongings.checkpoints, *belongings.beside):
+        _delete(path)
 
 
 def _searches_of(name: str, first_id: str, searches: Sequence[ListedSearch]) -> list[ListedSearch]:
@@ -124,22 +140,42 @@ def _checkpoints(searches: Sequence[ListedSearch], home: Path) -> list[Path]:
     folders = [
         checkpoints_of(home, from_resolved(one.spec), str(one.attributes[tags.RUN_ID]))
         for one in searches
-        if tags.RUN_ID in one.attributes
+        if IS_ID.fullmatch(str(one.attributes.get(tags.RUN_ID, "")))
     ]
     return [folder for folder in folders if folder.is_dir()]
 
 
-def _delete_folder(folder: Path) -> None:
+def _beside(ids: Collection[str], names: Collection[str], home: Path) -> list[Path]:
+    """What processes of these runs left at home, beside checkpoints; ids and names make no way out of there."""
+    run_ids = {run_id for run_id in ids if IS_ID.fullmatch(run_id)}
+    found = [home / SCRATCH / run_id for run_id in run_ids]
+    ends = {run_id[-12:] for run_id in run_ids}
+    for name in names:
+        mirrored = home / TENSORBOARD / name
+        is_within = mirrored.resolve().is_relative_to((home / TENSORBOARD).resolve()) and mirrored.is_dir()
+        found += [one for one in mirrored.iterdir() if one.name[-12:] in ends] if is_within else []
+    waiting = home / UNDELIVERED
+    for path in (*waiting.glob("*.jsonl"), *waiting.glob("*.refused")) if waiting.is_dir() else ():
+        with suppress(ValueError, KeyError, TypeError):  # no file of ours
+            kept = runs_kept(path)
+            found += [path] if kept and run_ids.issuperset(kept) else []
+    return sorted(path for path in found if path.exists())
+
+
+def _delete(path: Path) -> None:
     import shutil
 
     try:
-        shutil.rmtree(folder)
-        if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        for above in (path.parent, path.parent.parent):  # of other sweeps there may be something there
+            if any(above.iterdir()):
+                break
+            above.rmdir()
     except OSError as error:
-        raise StoreError(
-            f"checkpoints {folder}: cannot be deleted: {error.strerror}; delete the folder by hand"
-        ) from error
+        raise StoreError(f"{path}: cannot be deleted: {error.strerror}; delete it by hand") from error
 
 
 def _what(search: ListedSearch) -> str:
@@ -150,6 +186,7 @@ def _what(search: ListedSearch) -> str:
     return ", a later stage" if tags.STAGE in search.attributes else ""
 
 
-def _size(n_bytes: int) -> str:
+def size_words(n_bytes: int) -> str:
+    """Bytes as a person reads them: 1.2 MB."""
     power = min(3, (len(str(n_bytes)) - 1) // 3)
     return f"{n_bytes / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"

@@ -25,6 +25,7 @@ _KEYS = (
     SPEC_KEY,
     SWEEP_LEASE,
     tags.RUN_ID,
+    tags.OPENING,
     tags.EXPERIMENT_ID,
     tags.CONFIRMATION_OF,
     tags.CONFIRMED,

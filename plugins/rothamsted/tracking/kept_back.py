@@ -48,7 +48,7 @@ class KeptBack:
             clock: Gives seconds.
         """
         self.folder, self._place, self._clock = folder, place, clock
-        self._of_server = hashlib.sha256(place.encode()).hexdigest()[:12]
+        self._of_server = server_mark(place)
         self._file: IO[str] | None = None
         self._pause, self._due_at = FIRST_PAUSE_SECONDS, float("-inf")
 
@@ -150,6 +150,24 @@ class KeptBack:
         file = (self.folder / name).open("a")
         _is_locked(file)
         return file
+
+
+def runs_kept(path: Path) -> dict[str, bool]:
+    """The ids of all runs that a file has something for, and whether the run itself is one of these things.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none of these files.
+    """
+    kept: dict[str, bool] = {}
+    for batch, _ in _lines(path):
+        for run_id, waiting in batch.runs.items():
+            kept[run_id] = kept.get(run_id, False) or waiting.opening is not None
+    return kept
+
+
+def server_mark(place: str) -> str:
+    """How the names of files begin that wait for a server, given without its password."""
+    return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
 def _is_locked(file: IO[str]) -> bool:

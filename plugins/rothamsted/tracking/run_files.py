@@ -232,6 +232,11 @@ def folder_here(run_id: str, *, uri: str) -> Path | None:
     return _near(_waiting(uri).until_done(lambda: _place(run_id, uri)), "")
 
 
+def local_folder(place: str) -> Path | None:
+    """Return the folder of this machine that an address of artifacts means; None where it means another place."""
+    return _near(place, "")
+
+
 def _waiting(uri: str) -> Retrying:
     return usual_patience(masked(uri))
 

@@ -1,0 +1,150 @@
+"""What is wrong with a sweep in both databases, and what mends it: plain values, made by checks, done by `repair`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rothamsted.records import RunStatus
+from rothamsted.tracking.sql.care import DoubledPoint
+
+# kind -> what it is, for people; in the order in which they are shown
+KINDS: Mapping[str, str] = {
+    "search without run": "the sweep's own run is gone from MLflow",
+    "run without search": "a sweep's run whose search is gone",
+    "confirmation without sweep": "the search of a confirmation whose sweep is gone",
+    "trial without run": "the search names runs that MLflow does not have",
+    "run without trial": "a run that its sweep's search does not name",
+    "doubled replicate": "a second finished run of one replicate",
+    "run without parent": "the run above it is gone",
+    "stale sweep": "the process that decided for it is gone",
+    "stale trial": "RUNNING in nobody's hands",
+    "stale run": "RUNNING, and nobody works on it",
+    "lease left": "the lease of a trial that does not run",
+    "different result": "search and record do not say the same",
+    "doubled point": "several points of a metric at one step",
+    "latest value": "the latest value of a metric is not its last point",
+    "missing file": "a file that the record says it wrote",
+    "folder of no run": "artifacts of a run that is gone",
+    "undelivered": "measured while a server was away, and not delivered",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordChange:
+    """One change of a run.
+
+    Attributes:
+        run_id: of it.
+        status: to be set; None: it stays.
+        end_ms: with the status.
+        tags: to be set.
+        is_deleted: to be marked deleted, or active again; None: it stays.
+    """
+
+    run_id: str
+    status: RunStatus | None = None
+    end_ms: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    is_deleted: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchChange:
+    """One change of a search, of one kind.
+
+    Attributes:
+        how: give back, remove lease, wait again (`runs`), values, leave, drop confirmed (`trials`).
+        study_id: of the search.
+        number: of the trial; -1: of the search itself.
+        runs: replicate -> id of a run that is made again.
+        values: of the trial.
+        trials: of a confirmation.
+    """
+
+    how: Literal["give back", "remove lease", "wait again", "values", "leave", "drop confirmed"]
+    study_id: int
+    number: int = -1
+    runs: tuple[tuple[str, str], ...] = ()
+    values: tuple[float, ...] = ()
+    trials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileChange:
+    """A file or a folder that goes."""
+
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointChange:
+    """Equal points of which one stays; without a point, a latest value that is to be the last point's."""
+
+    run_id: str
+    key: str
+    point: DoubledPoint | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricChange:
+    """A metric of a run that has one point gets another value."""
+
+    run_id: str
+    key: str
+    value: float
+    step: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletedSearch:
+    """A search that goes as a whole."""
+
+    study_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostArtifact:
+    """An artifact that goes: what it says is not true any more."""
+
+    run_id: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What waits for this server is given to it."""
+
+
+Change = RecordChange | SearchChange | MetricChange | PointChange | FileChange | DeletedSearch | LostArtifact | Delivery
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: of `KINDS`.
+        sweep: whose; empty: of no sweep.
+        what: the run, trial, file or point, as a person finds it.
+        why: what is wrong with it, in a few words.
+        repair: what a repair does; empty: nothing is known that would be right.
+        way_out: where nothing can be repaired: what a person can do.
+        changes: the repair.
+    """
+
+    kind: str
+    sweep: str
+    what: str
+    why: str = ""
+    repair: str = ""
+    way_out: str = ""
+    changes: Sequence[Change] = ()
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {key: getattr(self, key) for key in ("kind", "sweep", "what", "why", "repair", "way_out")}
