@@ -119,7 +119,7 @@ class Sweep(BaseModel):
         models: whose trained models are logged; None: not said, which is `confirmed`, and a study without models
             is no mistake then.
         promote: policy file by which the confirmed winner is judged when the sweep is finished.
-        log: Markdown file into which a finished sweep writes its section of the experiment log; None: none.
+        log: Markdown file into which a finished sweep writes its section of the experiment log; None: it writes none.
         execution: where and how the work runs.
         statistics: how uncertainty is stated.
         experiment: of MLflow, where the runs go; None: by MLflow's own rules.
