@@ -42,7 +42,9 @@ def gathered(opened: Opened, session: Session, console: Console, *, is_given: bo
         opened.end_run(session.status)
     else:
         analysis = analyze(data, settings, parts=QUICK)  # whoever decides writes it down
-    result = _result(opened, analysis, exit_status=session.exit_status, is_complete=session.is_complete)
+    result = _result(
+        opened, analysis, exit_status=session.exit_status, is_complete=session.is_complete, why=session.why
+    )
     _show(opened, result, console, left=session.left, is_given=is_given)
     if session.is_complete and session.decided and not opened.labels:
         _publish_whole(opened, settings, console, keeps=not session.exit_status)
@@ -127,13 +129,16 @@ def _show(opened: Opened, result: SessionResult, console: Console, *, left: str 
     )
 
 
-def _result(opened: Opened, analysis: Analysis, *, exit_status: int = 0, is_complete: bool = True) -> SessionResult:
+def _result(
+    opened: Opened, analysis: Analysis, *, exit_status: int = 0, is_complete: bool = True, why: str = ""
+) -> SessionResult:
     return SessionResult(
         sweep=opened.sweep,
         run_id=opened.sweep_run_id,
         experiment_id=opened.experiment_id,
         exit_status=exit_status,
         is_complete=is_complete,
+        why=why,
         analysis=analysis,
     )
 

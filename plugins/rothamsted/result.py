@@ -22,6 +22,7 @@ class SessionResult:
         experiment_id: MLflow's folder of runs.
         exit_status: 0; 1 where workers cannot run; 130 where it was stopped by a signal.
         is_complete: nothing is left to do.
+        why: why it was stopped, in words; empty where no reason was found while it ran.
         analysis: everything that was found; its dataset holds the conditions and replicates.
         decision: what the policy decided on its winner; None where the file names no policy, or nothing is confirmed.
     """
@@ -32,6 +33,7 @@ class SessionResult:
     exit_status: int
     is_complete: bool
     analysis: Analysis
+    why: str = ""
     decision: PromotionOutcome | None = None
 
     @property

@@ -34,6 +34,7 @@ RUN_BY: dict[str, dict[str, str]] = {
     "docs/paper.md": {"tests/docs/test_howto_pages.py": r"file=\S+|run=howto"},
     "docs/python.md": {"tests/test_python_page.py": r"run( torch)?"},
     "docs/read-report.md": {"tests/docs/test_howto_pages.py": r"run=howto"},
+    "docs/wandb.md": {"tests/test_wandb_page.py": "sweep"},
     "docs/studies/batch_size.md": {"tests/test_batch_size_page.py": r"run"},
     "docs/studies/emnist_mlp.md": {"tests/projects/emnist_mlp/test_page.py": r"run|slow"},
     "docs/studies/global_workspace.md": {"tests/projects/global_workspace/test_page.py": r"run"},

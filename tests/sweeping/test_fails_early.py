@@ -32,6 +32,15 @@ def test_a_mistyped_metric_ends_the_sweep_at_its_first_replicate(project: Projec
     assert 1 <= n_failed <= 6  # of 36: on a busy machine the stop is heard late
 
 
+def test_with_quiet_the_reason_alone_is_said(project: Project) -> None:
+    objective = {"metric": "val_los", "direction": "minimize"}
+    done = project.cli("sweep", str(project.write({**CHANGES, "objective": objective})), "--quiet")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: sweep toys: objective: metric 'val_los' was never logged; did you mean val_loss?")
+
+
 def test_three_replicates_that_fail_alike_end_the_sweep_with_the_last_lines_of_the_traceback(project: Project) -> None:
     done = project.cli(
         "sweep", str(project.write({**CHANGES, "parameters": {**SLOW, "fail": True, "sleep_seconds": 1.0}}))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 
 from rothamsted.analysis.values import Analysis
 from rothamsted.catalog import EXECUTORS
 from rothamsted.cli.results import plain_analysis
 from rothamsted.cli.screen import Screen
 from rothamsted.cli.told_events import EventExecutor
+from rothamsted.errors import UserError
 from rothamsted.executors import EarlyWorkers, Executor, LocalExecutor
+from rothamsted.printable import error_line
 from rothamsted.result import SessionResult
 from rothamsted.spec import Sweep
 from rothamsted.sweeping.opened import Place
@@ -33,9 +36,13 @@ def ended(result: SessionResult, place: Place, screen: Screen, *, is_saved: bool
         show_decision(result.decision, place.tracking_uri, screen.console)
     if not is_saved:
         screen.say("nothing is kept (--no-save): the databases that are named above are gone")
-    if screen.is_quiet:
-        screen.show(*best_line(result.analysis))
     status = result.exit_status
+    if screen.is_quiet:
+        if status:
+            why = result.why or f"stopped with exit status {status}; rothamsted status {result.sweep.name} says more"
+            print(error_line(UserError(f"sweep {result.sweep.name}: {why}")), file=sys.stderr)
+        if found := best_line(result.analysis):
+            screen.show(*found)
     if not status and not result.is_complete and place.outer_run_id is None:
         status = NOT_YET  # to `mlflow run`, which knows success and failure alone, it is no failure
     screen.give({"event": "result", **plain_analysis(result.analysis), "exit_status": status})

@@ -50,6 +50,7 @@ class Session:
         is_complete: nothing is left to do.
         decided: this process decided at the end, so that it writes the sweep's own run.
         left: what is left to do, in words; empty where nothing is.
+        why: why it was stopped, in words; empty where no reason was found while it ran.
     """
 
     exit_status: int
@@ -57,6 +58,7 @@ class Session:
     is_complete: bool
     decided: bool
     left: str = ""
+    why: str = ""
 
 
 @dataclass(kw_only=True)
@@ -308,6 +310,7 @@ class Coordinator:
             is_complete=self._is_over,
             decided=self._decides,
             left="" if self._is_over or self._why_stopped else self._left(),
+            why=self._why_stopped,
         )
 
     def _left(self) -> str:
