@@ -75,6 +75,31 @@ def test_an_archive_of_folders_is_unpacked_and_its_runs_are_the_same_each_time(p
     assert "2 there already" in place.bring("web/runs.zip", "experiment=by path")
 
 
+def test_user_and_password_of_an_address_are_sent_as_a_header_and_are_on_no_record(place: Place) -> None:
+    class Locked(_Quiet):
+        def do_GET(self) -> None:
+            # RFC 7617, section 2: the base64 of "Aladdin:open sesame".
+            if self.headers["Authorization"] != "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==":
+                self.send_error(401)
+            else:
+                super().do_GET()
+
+    class Elsewhere(_Quiet):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"{locked}/runs.csv")
+            self.end_headers()
+
+    (place.folder / "runs.csv").write_text(TABLE)
+    with serving(place.folder, Locked) as locked, serving(place.folder, Elsewhere) as first:
+        assert "401" in place.refused(first.replace("//", "//Aladdin:open%20sesame@") + "/x.csv")  # not passed on
+    with serving(place.folder, Locked) as address:
+        assert "the server answered 401" in place.refused(f"{address}/runs.csv")
+        out = place.bring(address.replace("//", "//Aladdin:open%20sesame@") + "/runs.csv", "experiment=before")
+    assert "sesame" not in out
+    assert not any("sesame" in text for run in place.runs("before").values() for text in run.tags.values())
+
+
 def test_a_server_that_is_not_there_and_a_file_that_is_not_are_one_line(place: Place) -> None:
     assert f"127.0.0.1:{(port := free_port())}/a.csv: cannot be fetched" in place.refused(
         f"http://127.0.0.1:{port}/a.csv"

@@ -71,6 +71,20 @@ def test_params_are_the_config_with_overrides_and_metrics_are_what_the_folder_ho
     assert "rothamsted analyze --experiment before --group_by optimizer.lr --replicate_by seed --metric val/loss" in out
 
 
+def test_event_files_below_a_job_are_its_curves(place: Place, multirun: Path) -> None:
+    import shutil
+
+    from torch.utils.tensorboard import SummaryWriter
+
+    shutil.copytree(next(multirun.glob("*/*/0")), place.folder / "job")
+    with SummaryWriter(str(place.folder / "job" / "tensorboard" / "train")) as writer:
+        writer.add_scalar("norm", 0.5, 7)
+    place.bring("job", "experiment=before")
+    [run] = place.runs("before").values()
+    assert place.history(run)["norm"] == [(7, 0.5)]
+    assert (run.name, len(place.history(run)["loss"])) == ("job", 3)
+
+
 def test_a_folder_that_was_moved_is_the_same_runs(place: Place, multirun: Path) -> None:
     import shutil
 

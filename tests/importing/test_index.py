@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.importing.conftest import Place
@@ -52,6 +53,18 @@ def test_a_flat_run_has_its_measurements_told_from_its_settings_by_their_names(p
     assert (run.status, run.tags["old"], run.tags["mlflow.note.content"]) == ("FAILED", "true", "by hand")
 
 
+@pytest.mark.parametrize("orient", ["records", "columns"])
+def test_the_json_that_pandas_writes_is_a_run_a_row(orient: Any, place: Place) -> None:
+    pd.DataFrame({"lr": [0.1, 0.1], "seed": [0, 1], "mse": [0.5, 0.25]}).to_json("r.json", orient=orient)
+    out = place.bring("r.json", "experiment=before")
+    assert {name: run.metrics for name, run in place.runs("before").items()} == {
+        "r 0": {"mse": 0.5},
+        "r 1": {"mse": 0.25},
+    }
+    # One condition: its seeds are replicates all the same.
+    assert "rothamsted analyze --experiment before --group_by lr --replicate_by seed --metric mse" in out
+
+
 def test_a_path_that_leads_out_of_the_folder_of_the_index_is_not_read(place: Place) -> None:
     (place.folder / "secret.csv").write_text("step,loss\n0,1\n")
     inside = place.folder / "inside"
@@ -65,6 +78,27 @@ def test_a_path_that_leads_out_of_the_folder_of_the_index_is_not_read(place: Pla
     assert all(run.metrics == {} for run in place.runs("before").values())
     assert "lies elsewhere, and only what is beside the index is read" in out
     assert "gone.csv: is not there" in out
+
+
+def test_links_in_the_folder_of_a_run_lead_nowhere_else(place: Place) -> None:
+    (place.folder / "secret").mkdir()
+    (place.folder / "secret" / "metrics.csv").write_text("step,loss\n0,1\n")
+    folder = place.folder / "inside" / "a"
+    folder.mkdir(parents=True)
+    (folder / "sub").symlink_to(place.folder / "secret")
+    (folder / "history.csv").symlink_to(place.folder / "secret" / "metrics.csv")
+    (folder / "progress.csv").write_text("step,acc\n0,0.5\n")
+    (place.folder / "inside" / "r.json").write_text('[{"id": "a", "folder": "a"}]')
+    place.bring("inside/r.json", "experiment=before")
+    assert place.runs("before")["a"].metrics == {"acc": 0.5}
+
+
+def test_two_runs_of_one_id_are_told_apart_by_their_order_each_time(place: Place) -> None:
+    (place.folder / "r.json").write_text(json.dumps([{"id": "a", "loss": 1.0}, {"id": "a", "loss": 2.0}]))
+    out = place.bring("r.json", "experiment=before")
+    assert "an earlier run of the same identity" in out
+    assert {name: run.metrics["loss"] for name, run in place.runs("before").items()} == {"a": 1.0, "a (2)": 2.0}
+    assert "2 there already" in place.bring("r.json", "experiment=before")
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,15 @@ def test_steps_without_a_column_of_runs_are_refused_with_the_option_that_decides
     said = place.refused("t.csv")
     assert "has the step column 'step' and none that tells runs apart; add run_by=COLUMN" in said
     place.bring("t.csv", "params=step", "metrics=loss", "experiment=before")
+    place.bring("t.csv", "kind=folder", "experiment=one run")
+    assert place.history(place.runs("one run")["t"]) == {"loss": [(0, 0.9), (0, 1.0), (1, 0.5)]}
+
+
+def test_a_step_column_and_the_name_of_an_experiment_make_a_row_a_step(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("experiment,epoch,lr,loss\nA,0,0.1,1\nA,1,0.1,0.5\nB,0,0.2,1\n")
+    found = {run.name: run for run in runs_of(tmp_path / "t.csv")}
+    assert {name: dict(run.params) for name, run in found.items()} == {"A": {"lr": "0.1"}, "B": {"lr": "0.2"}}
+    assert [(one.key, one.step, one.value) for one in found["A"].points] == [("loss", 0, 1.0), ("loss", 1, 0.5)]
 
 
 def test_a_table_whose_metrics_cannot_be_told_is_refused_with_its_columns(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import os
@@ -92,8 +93,8 @@ def at_hand(address: str, *, checksum: str | None = None) -> Iterator[tuple[str,
 
 def _fetched(address: str, folder: Path) -> Path:
     shown = masked(address)
-    request = urllib.request.Request(address, headers={"User-Agent": f"rothamsted/{__version__}"})
     try:
+        request = _request(address)
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             path = folder / _file_name(address, response.headers.get_content_type())
             expected, n_bytes = response.length, 0
@@ -117,6 +118,17 @@ def _fetched(address: str, folder: Path) -> Path:
     if expected and n_bytes < expected:
         raise DataError(f"{shown}: the connection ended after {n_bytes} of {expected} bytes; run it again")
     return path
+
+
+def _request(address: str) -> urllib.request.Request:
+    """What is asked; user and password of the address go into a header, and to no server that it sends us to."""
+    parts = urllib.parse.urlsplit(address)
+    bare = urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    request = urllib.request.Request(bare, headers={"User-Agent": f"rothamsted/{__version__}"})
+    if parts.username is not None:
+        given = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(given.encode()).decode()}")
+    return request
 
 
 def _file_name(address: str, kind: str) -> str:

@@ -19,6 +19,7 @@ metric is. Paths are relative to the file, and lead nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from hashlib import sha256
 from itertools import chain
@@ -28,7 +29,7 @@ from typing import Any
 from rothamsted.errors import DataError
 from rothamsted.importing import columns as names
 from rothamsted.importing.flat import flat_numbers, flat_texts, number_of
-from rothamsted.importing.folders import WAY_OUT, changed_ms, walk
+from rothamsted.importing.folders import WAY_OUT, FolderFiles, changed_ms, walk
 from rothamsted.importing.histories import points_of
 from rothamsted.importing.results import history_of, results_in
 from rothamsted.importing.rows import read_json
@@ -61,14 +62,21 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         DataError: it is no JSON, or no list or mapping of runs.
     """
     path, zone = Path(address), zone_of(options.get("time_zone"))
-    for key, entry in _entries(path, read_json(path)):
-        yield _run(path, key, entry, zone, options)
+    for number, (key, entry) in enumerate(_entries(path, read_json(path))):
+        name = str(_value(entry, names.NAMES) or key or f"{path.stem} {number}")
+        own = key or sha256(repr(entry).encode("utf-8", "replace")).hexdigest()[:16]
+        yield replace(_run(path, own, entry, zone, options), name=name)
 
 
 def _entries(path: Path, found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Which run -> its object, of a list of runs, a mapping of them, or a mapping that has one of these as `runs`."""
+    """Which run (empty: it does not say) -> its object.
+
+    Of a list of runs, a mapping of them, a mapping that has one of these as `runs`, or columns as pandas writes them.
+    """
     if isinstance(found, dict):
         found = next((found[key] for key in _RUNS if isinstance(found.get(key), list | dict)), found)
+    if isinstance(found, dict) and (rows := _of_columns(found)):
+        found = rows
     if isinstance(found, dict):
         pairs = [(str(key), one) for key, one in found.items()]
     elif isinstance(found, list):
@@ -82,11 +90,21 @@ def _entries(path: Path, found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         )
     for key, one in pairs:
         own = next((str(one[name]) for name in (*names.IDS, *names.NAMES) if isinstance(one.get(name), str | int)), "")
-        yield key or own or sha256(repr(one).encode("utf-8", "replace")).hexdigest()[:16], one
+        yield key or own, one
+
+
+def _of_columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of {"lr": {"0": 0.1, "1": 0.5}, …}, which `DataFrame.to_json()` writes; empty: it is something else."""
+    columns = [one for one in found.values() if isinstance(one, dict)]
+    rows = list(columns[0]) if columns else []
+    is_table = len(columns) == len(found) and all(row.isdecimal() for row in rows)
+    if not is_table or any(column.keys() != columns[0].keys() for column in columns):
+        return []
+    return [{name: column[row] for name, column in found.items() if column[row] is not None} for row in rows]
 
 
 def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, options: Mapping[str, str]) -> ImportedRun:
-    notes: list[str] = []
+    notes, step_by = list[str](), options.get("step_by")
     known = next((entry[name] for name in _CONFIGS if isinstance(entry.get(name), dict)), None)
     free = {name: one for name, one in entry.items() if name not in _MEANT and not isinstance(one, dict | list)}
     measured = {
@@ -106,16 +124,14 @@ def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, optio
     for name in _HISTORIES:
         rows = _rows_in(entry.get(name))
         if rows is not None:
-            parts.append(points_of(rows, notes, step_by=options.get("step_by"), usual_ms=usual, zone=zone))
+            parts.append(points_of(rows, notes, step_by=step_by, usual_ms=usual, zone=zone))
         elif isinstance(entry.get(name), dict):
             summary |= flat_numbers(entry[name])
     for there in _beside(path, entry, notes):
         if there.is_file():
-            parts.append(
-                history_of(there, notes, at=start or changed_ms(there), zone=zone, step_by=options.get("step_by"))
-            )
+            parts.append(history_of(there, notes, at=start or changed_ms(there), zone=zone, step_by=step_by))
         else:
-            found = results_in(list(walk(there)), notes, zone=zone, usual_ms=start or 0, step_by=options.get("step_by"))
+            found = results_in(_inside(path, there), notes, zone=zone, usual_ms=start or 0, step_by=step_by)
             summary |= found.summary
             parts.append(found.points)
     state = _value(entry, names.STATES)
@@ -124,7 +140,6 @@ def _run(path: Path, key: str, entry: dict[str, Any], zone: tzinfo | None, optio
     tags = {str(one): "true" for one in tags} if isinstance(tags, list) else tags
     return ImportedRun(
         source_id=f"index:{path.resolve()}#{key}",
-        name=str(_value(entry, names.NAMES) or key),
         params=params,
         points=chain.from_iterable(parts),
         summary=summary,
@@ -166,6 +181,16 @@ def _beside(path: Path, entry: Mapping[str, Any], notes: list[str]) -> Iterator[
         else:
             why = "lies elsewhere, and only what is beside the index is read" if there is None else "is not there"
             notes.append(f"{name} {given[:80]}: {why}")
+
+
+def _inside(path: Path, folder: Path) -> list[FolderFiles]:
+    """A folder and all below it, without what its links lead to outside the folder of the index."""
+    home = path.resolve().parent
+    return [
+        replace(one, files=[name for name in one.files if _within(home, str(one.path / name)) is not None])
+        for one in walk(folder)
+        if _within(home, str(one.path)) is not None
+    ]
 
 
 def _within(home: Path, given: str) -> Path | None:

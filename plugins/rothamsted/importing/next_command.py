@@ -73,7 +73,7 @@ def guess(seen: SeenRuns) -> Guess:
     codes: dict[str, tuple[int, ...]] = {}  # param -> which of its values each run has
     n_values: dict[str, int] = {}
     for name in first:
-        if not all(name in one for one in seen.params):
+        if not _is_in_all(name, seen):
             continue
         known: dict[str, int] = {}
         code = tuple(known.setdefault(one[name], len(known)) for one in seen.params)
@@ -88,6 +88,9 @@ def guess(seen: SeenRuns) -> Guess:
         if name not in seeds and code not in there:  # one that says the same as another adds nothing
             group_by.append(name)
             there.add(code)
+    if seed and not group_by:  # one condition: any parameter that all have names it
+        group_by = [next((name for name in first if name not in seeds and _is_in_all(name, seen)), "")]
+        group_by = [name for name in group_by if name]
     return Guess(
         group_by=group_by,
         replicate_by=seed,
@@ -95,6 +98,10 @@ def guess(seen: SeenRuns) -> Guess:
         direction=seen.direction,
         n_values=n_values,
     )
+
+
+def _is_in_all(name: str, seen: SeenRuns) -> bool:
+    return all(name in one for one in seen.params)
 
 
 def analyze_words(found: Guess, experiment: str) -> dict[str, str] | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rothamsted.importing.flat import flat_texts
-from rothamsted.importing.folders import FolderFiles, changed_ms, read_config, small_files, walk
-from rothamsted.importing.results import CONFIGS, is_result, results_in
+from rothamsted.importing.folders import FolderFiles, changed_ms, read_config, size_of, small_files, walk
+from rothamsted.importing.results import CONFIGS, history_of, is_result, results_in
 from rothamsted.importing.times import zone_of
 from rothamsted.importing.values import ImportedRun
 from rothamsted.records import RunStatus
@@ -27,6 +27,9 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         DataError: none of the files can be read.
     """
     root, zone = Path(address), zone_of(options.get("time_zone"))
+    if root.is_file():
+        yield _run_in_file(root, options)
+        return
     for folder in walk(root):
         if not _is_run(folder):
             continue
@@ -51,6 +54,26 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
             notes=notes,
             revision=str(found.size),
         )
+
+
+def _run_in_file(path: Path, options: Mapping[str, str]) -> ImportedRun:
+    """The run of which one file is the history, asked for with kind=folder; a configuration may lie beside it."""
+    notes: list[str] = []
+    params: dict[str, str] = {}
+    for name in CONFIGS:
+        params |= flat_texts(read_config(path.parent / name, notes, what=name), notes)
+    at, zone = changed_ms(path), zone_of(options.get("time_zone"))
+    return ImportedRun(
+        source_id=f"folder:{path.resolve()}",
+        name=path.stem,
+        params=params,
+        points=history_of(path, notes, at=at, zone=zone, step_by=options.get("step_by")),
+        start_ms=at,
+        end_ms=at,
+        files=small_files(path.parent, CONFIGS),
+        notes=notes,
+        revision=str(size_of(path)),
+    )
 
 
 def _is_run(folder: FolderFiles) -> bool:

@@ -17,6 +17,7 @@ from rothamsted.suggest import known_names
 Row = Mapping[str, Any]
 _LONG = ("metric", "metric_name", "variable", "key", "tag")  # beside `value`: a row has one number of any metric
 _VALUE = "value"
+_TELLING = ("experiment", "experiment_name", "exp", "exp_name", "model", "config")  # columns that may tell runs apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +80,14 @@ def form_of(path: Path, rows: Sequence[Row], options: Mapping[str, str]) -> Tabl
     free = [name for name in known if name not in asked["params"] + asked["metrics"]]
     step = next(iter(asked["step_by"]), None) or names.first_of(STEPS, free)
     run_by, guessed = asked["run_by"], names.first_of(names.IDS, free)
-    if not run_by and guessed is not None and step is not None and repeats(rows, [guessed]):
-        run_by = [guessed]
+    telling = guessed or names.first_of((*names.NAMES, *_TELLING), free)
+    if not run_by and telling is not None and step is not None and repeats(rows, [telling]):
+        run_by = [telling]
         _check_steps(path, rows, run_by, step)
     if not run_by and step is not None and (asked["step_by"] or not asked["params"]):
         raise DataError(
-            f"{path}: has the step column '{step}' and none that tells runs apart; add run_by=COLUMN, or, for one row "
-            f"a run, params=A,B and metrics=X,Y; {known_names('', known)}"
+            f"{path}: has the step column '{step}' and none that tells runs apart; add run_by=COLUMN; for one row a "
+            f"run params=A,B and metrics=X,Y; for the history of one run kind=folder; {known_names('', known)}"
         )
     is_history = bool(run_by) and repeats(rows, run_by)
     other = _own_columns(rows, free, run_by, is_history=is_history)

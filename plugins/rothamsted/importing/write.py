@@ -88,7 +88,7 @@ class RunWriter:
         self._recorder, self._runs, self._clock = recorder, runs, clock
         self._experiment_id, self._address = experiment_id, address
         self._endings: list[_Ending] = []
-        self._names: dict[str, int] = {}
+        self._seen: dict[tuple[str, str], int] = {}
         self._n_waiting = 0
         self._written_at = clock()
 
@@ -107,8 +107,9 @@ class RunWriter:
             UserError: the source cannot be read any further, or the store cannot be written.
         """
         fitted = FittedRun(run)
-        name = self._own_name(fitted.name)
-        known = self._runs.known.get(fitted.identity)
+        name = self._told_apart(fitted.name, "{} ({})")
+        identity = self._told_apart(fitted.identity, "{}#{}")
+        known = self._runs.known.get(identity)
         if known is not None and _is_whole(known, run):
             return Written(
                 name=known.name,
@@ -122,14 +123,14 @@ class RunWriter:
         first = list(islice(points, _POINTS_A_STEP))
         start = run.start_ms or min((one.timestamp_ms for one in first if one.timestamp_ms > 0), default=0)
         start = start if 0 < start < 2**62 else round(self._clock() * 1000)
-        run_id = self._runs.run_id(fitted.identity, name=name, start_ms=start)
+        run_id = self._runs.run_id(identity, name=name, start_ms=start)
         self._recorder.open_run(
             experiment_id=self._experiment_id,
             name=name,
             tags={
                 **fitted.tags,
                 tags.ROLE: tags.IMPORTED_ROLE,
-                tags.IMPORTED: fitted.identity,
+                tags.IMPORTED: identity,
                 tags.IMPORTED_FROM: self._address,
                 "mlflow.source.name": self._address,
             },
@@ -145,6 +146,8 @@ class RunWriter:
         )
         n_points = self._log(run_id, every, replaces=known is not None)
         notes = fitted.notes()
+        if identity != fitted.identity:
+            notes.append("its source has an earlier run of the same identity: they are told apart by their order")
         self._keep_files(run_id, run.files)
         self._end(run_id, run, fitted, notes, start=start, last_ms=last.time_ms)
         return Written(
@@ -167,10 +170,10 @@ class RunWriter:
             self._recorder.log(one.run_id, tags=one.tags)
         self._n_waiting, self._written_at = 0, self._clock()
 
-    def _own_name(self, name: str) -> str:
-        """The name, with a number where an earlier run of this import has it."""
-        n = self._names[name] = self._names.get(name, 0) + 1
-        return name if n == 1 else f"{name} ({n})"
+    def _told_apart(self, text: str, form: str) -> str:
+        """A name or identity, with a number where an earlier run of this import has it."""
+        n = self._seen[form, text] = self._seen.get((form, text), 0) + 1
+        return text if n == 1 else form.format(text, n)
 
     def _log(self, run_id: str, points: Iterator[MetricPoint], *, replaces: bool) -> int:
         """Write the points; of a run that was there, in place of those that it had, as far as memory goes."""
