@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,8 +20,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from rothamsted import wandb_access
-from rothamsted.errors import as_line
+from rothamsted.errors import UserError, as_line
 from rothamsted.masking import masked
+from rothamsted.mirroring.missing import find_missing
+from rothamsted.mirroring.record import place_of
 from rothamsted.sweeping.opened import Opened
 
 BEAT_SECONDS = 1.0  # between two signs of life
@@ -66,7 +69,7 @@ def catch_up(opened: Opened, say: Say) -> None:
         opened: the sweep.
         say: shows a line.
     """
-    if (mirror := _mirror_of(opened, say)) is not None:
+    if (mirror := _mirror_of(opened, say)) is not None and mirror.is_behind():
         try:
             mirror.launch()
             mirror.catch_up()
@@ -117,6 +120,15 @@ class Mirror:
     _rest: bytes = b""  # of a line that is being written
     _heard_at: float = 0.0
     _beat_at: float = field(default=float("-inf"))
+
+    def is_behind(self) -> bool:
+        """Whether something is missing."""
+        opened, place = self.opened, place_of(self.target["entity"], self.target["project"])
+        try:
+            return bool(find_missing(opened.experiment_id, opened.sweep.name, place, uri=opened.tracking_uri).runs)
+        except UserError as error:
+            self._warn(str(error))
+            return False
 
     def tick(self) -> None:
         """Hear what the process says. It runs while this process decides for the sweep, and needs a sign of life."""
@@ -247,7 +259,7 @@ class Mirror:
     def _say_where(self) -> None:
         if self.n_mirrored:
             folder, project = self.target["folder"], self._address.rpartition("/runs/")[0]
-            offline = f"in {folder}/wandb; to send them: cd {folder} && wandb sync"
+            offline = f"in {folder}/wandb; to send them: cd {shlex.quote(folder)} && wandb sync"
             what = f"Weights & Biases: {_replicates(self.n_mirrored)} mirrored"
             self.say(f"{what}, {project if self.target['mode'] == 'online' else offline}")
 

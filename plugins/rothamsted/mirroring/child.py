@@ -21,8 +21,9 @@ from typing import Any
 from rothamsted import tags, tracking
 from rothamsted.errors import UserError, raised
 from rothamsted.mirroring import writer
+from rothamsted.mirroring.missing import find_missing
 from rothamsted.mirroring.pictures import MOST_BYTES, Picture, pictures_of
-from rothamsted.mirroring.record import fingerprint, is_to_be_mirrored, mirrored_run
+from rothamsted.mirroring.record import fingerprint, mirrored_run
 from rothamsted.mirroring.writer import Target
 from rothamsted.studies import CONFIG_FILE
 from rothamsted.tracking import FoundRun
@@ -75,35 +76,33 @@ def mirror(asked: Mapping[str, Any], heard: Heard, tell: Tell) -> None:
         UserError: the record cannot be read.
     """
     target = Target(**{**asked["target"], "folder": Path(asked["target"]["folder"])})
-    n_refused = 0
+    refused: set[str] = set()  # not tried again by this process
+    n_in_a_row = 0
     while not heard.has_to_stop:
         is_last, began = heard.is_ending.is_set(), time.monotonic()
-        runs = tracking.find_runs([asked["experiment_id"]], {tags.SWEEP: asked["sweep"]}, uri=asked["uri"])
-        missing, by_id = (
-            [run for run in runs if is_to_be_mirrored(run, target.place)],
-            {run.run_id: run for run in runs},
-        )
+        missing = find_missing(asked["experiment_id"], asked["sweep"], target.place, uri=asked["uri"])
         seconds = time.monotonic() - began
-        left = iter(missing)
-        n_left = len(missing)
+        runs = [run for run in missing.runs if run.run_id not in refused]
+        left, n_left = iter(runs), len(runs)
         while some := list(islice(left, _AT_ONCE)):
             histories = tracking.read_history([run.run_id for run in some], uri=asked["uri"])
             for run in some:
                 if heard.has_to_stop:
                     return
                 n_left -= 1
-                above = by_id.get(run.tags.get("mlflow.parentRunId", ""))
+                above = missing.above.get(run.tags.get("mlflow.parentRunId", ""))
                 try:
                     address = _mirror_one(run, above, histories[run.run_id], target, uri=asked["uri"])
                 except UserError:
                     raise
                 except Exception as error:  # the package's, of which a sweep takes no harm
-                    n_refused += 1
+                    refused.add(run.run_id)
+                    n_in_a_row += 1
                     tell({"event": "refused", "name": run.name, "text": raised(error)})
-                    if n_refused == MOST_IN_A_ROW or isinstance(error, _away()):
+                    if n_in_a_row == MOST_IN_A_ROW or isinstance(error, _away()):
                         return
                     continue
-                n_refused = 0
+                n_in_a_row = 0
                 tell({"event": "mirrored", "address": address, "n_left": n_left})
         if is_last:
             return

@@ -87,6 +87,11 @@ def is_to_be_mirrored(run: FoundRun, target: str) -> bool:
     return run.tags.get(tags.MIRRORED, "").rpartition("#")[2] != fingerprint(run, target)
 
 
+def place_of(entity: str | None, project: str) -> str:
+    """Entity and project as `fingerprint` takes them."""
+    return f"{entity or ''}/{project}"
+
+
 def fingerprint(run: FoundRun, target: str) -> str:
     """What of a run decides whether it is mirrored again: how it ended, with which number, and where it belongs."""
     number = {key: value for key, value in run.metrics.items() if _is_objective(key)}

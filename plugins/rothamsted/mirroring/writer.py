@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.mirroring.pictures import Picture
-from rothamsted.mirroring.record import MirroredRun
+from rothamsted.mirroring.record import MirroredRun, place_of
 
 _WAITS = ("init_timeout", "finish_timeout")  # which the environment may set otherwise
 WAIT_SECONDS = 60.0  # for a server that does not answer: what is missing is mirrored when the sweep is given again
@@ -36,7 +36,7 @@ class Target:
     @property
     def place(self) -> str:
         """Entity and project, as `record.fingerprint` takes them."""
-        return f"{self.entity or ''}/{self.project}"
+        return place_of(self.entity, self.project)
 
 
 def write(run: MirroredRun, pictures: Mapping[Picture, bytes], target: Target) -> str:
