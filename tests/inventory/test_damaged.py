@@ -330,6 +330,14 @@ LEFT: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
         ),
         {"doubled point"},
     ),
+    "a result of another form": (
+        "optuna",
+        (
+            "UPDATE trial_user_attributes SET value_json = json_set(value_json, '$.replicates[0].outcome', 'splendid') "
+            f"WHERE key = 'rothamsted:result' AND trial_id = {TRIAL}",
+        ),
+        {"unreadable search"},
+    ),
     "the search gone": (
         "optuna",
         (f"DELETE FROM study_user_attributes WHERE key = 'rothamsted:spec' AND study_id = {STUDY}",),
@@ -350,6 +358,35 @@ def test_what_nobody_can_know_is_said_and_left(what: str, sweep: Damaged, capsys
     doctor(capsys, "--repair", "--yes")
     status, found = doctor(capsys)
     assert (status, found["findings"]) == (1, left)
+
+
+def test_an_attribute_that_is_no_json_is_one_line(sweep: Damaged, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep.change(
+        "optuna",
+        f"UPDATE trial_user_attributes SET value_json = '{{' WHERE key = 'rothamsted:result' AND trial_id = {TRIAL}",
+    )
+    assert main(["doctor"]) == 2
+    err = capsys.readouterr().err
+    assert (err.count("\n"), "is no JSON" in err) == (1, True)
+
+
+def test_tags_and_leases_that_somebody_made_up_break_nothing(
+    sweep: Damaged, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep.change(
+        "mlflow",
+        f"UPDATE tags SET value = '\x1b[31m' WHERE key IN ('rothamsted.trial', 'rothamsted.replicate') "
+        f"AND run_uuid IN {A_REPLICATE}",
+    )
+    sweep.change(
+        "optuna",
+        "INSERT INTO trial_user_attributes (trial_id, key, value_json) "
+        f'VALUES ({TRIAL}, \'rothamsted:lease\', \'{{"worker": "me", "expires": 1e12}}\')',
+    )
+    status, found = doctor(capsys)
+    assert (status, set(kinds(found))) == (1, {"different result", "lease left"})
+    assert main(["doctor"]) == 1
+    assert "\x1b" not in capsys.readouterr().out
 
 
 def test_a_sweep_whose_run_is_gone_is_named(sweep: Damaged, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,7 @@ def _lease_of(
             kind="stale trial",
             sweep=unit.name,
             what=what,
-            why=f"the lease of {lease['worker']} is over" if trial.lease else "without a lease",
+            why=f"the lease of {lease.get('worker')} is over" if trial.lease else "without a lease",
             repair="it is given back: the sweep's command goes on with it" if is_ours else "",
             way_out="" if is_ours else "another program asked for it; tell it there",
             changes=[SearchChange(how="give back", study_id=study_id, number=trial.number)] if is_ours else (),
