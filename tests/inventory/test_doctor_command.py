@@ -18,7 +18,7 @@ from rothamsted.tracking import migrate, open_recorder
 from rothamsted.tracking.batch import Batch, Fence
 from rothamsted.tracking.kept_back import FOLDER, KeptBack
 from tests.inventory.caring import doctor, kinds, swept
-from tests.inventory.test_damaged import A_REPLICATE, CONFIRMED, DEAD, OF, gone
+from tests.inventory.faults_of_rows import A_REPLICATE, CONFIRMED, DEAD, OF, gone
 from tests.inventory.test_deleted_elsewhere import two_urls
 from tests.sweeping.conftest import Project
 from tests.sweeping.power_cut import PowerCut, power
