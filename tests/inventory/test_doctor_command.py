@@ -65,8 +65,10 @@ def test_the_table_says_what_how_many_which_and_what_a_repair_does(
     out = capsys.readouterr().out
     assert "the lease of a trial that does not run" in out
     assert "and 0 more" not in out
-    assert "it ends as KILLED; its replicate goes on in it" in out
+    assert "it ends as KILLED, and goes on in the same run" in " ".join(out.split())
     assert "rothamsted doctor --repair mends" in out
+    assert main(["doctor", "--repair", "--yes"]) == 0
+    assert "to be gone on with, by the command that started it: toys" in capsys.readouterr().out
 
 
 def test_without_an_answer_nothing_is_mended(

@@ -47,7 +47,7 @@ def check_running(unit: Unit, told: frozenset[str]) -> Iterator[Damage]:
             kind="stale run",
             sweep=unit.name,
             what=named(run),
-            repair="it ends as KILLED; its replicate goes on in it",
+            repair="it ends as KILLED, and goes on in the same run with its sweep",
             changes=[RecordChange(run_id=run.run_id, status=RunStatus.KILLED)],
         )
 
