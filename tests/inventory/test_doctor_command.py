@@ -18,7 +18,7 @@ from rothamsted.tracking import migrate, open_recorder
 from rothamsted.tracking.batch import Batch, Fence
 from rothamsted.tracking.kept_back import FOLDER, KeptBack
 from tests.inventory.caring import doctor, kinds, swept
-from tests.inventory.test_damaged import A_REPLICATE, CONFIRMED, DEAD, OF, gone
+from tests.inventory.faults_of_rows import A_REPLICATE, CONFIRMED, DEAD, OF, gone
 from tests.inventory.test_deleted_elsewhere import two_urls
 from tests.sweeping.conftest import Project
 from tests.sweeping.power_cut import PowerCut, power
@@ -65,8 +65,10 @@ def test_the_table_says_what_how_many_which_and_what_a_repair_does(
     out = capsys.readouterr().out
     assert "the lease of a trial that does not run" in out
     assert "and 0 more" not in out
-    assert "it ends as KILLED; its replicate goes on in it" in out
+    assert "it ends as KILLED, and goes on in the same run" in " ".join(out.split())
     assert "rothamsted doctor --repair mends" in out
+    assert main(["doctor", "--repair", "--yes"]) == 0
+    assert "to be gone on with, by the command that started it: toys" in capsys.readouterr().out
 
 
 def test_without_an_answer_nothing_is_mended(

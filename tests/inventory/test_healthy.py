@@ -10,7 +10,7 @@ import pytest
 
 from rothamsted.cli.main import main
 from tests.inventory.caring import SMALL, doctor, kinds, swept
-from tests.inventory.test_damaged import DEAD
+from tests.inventory.faults_of_rows import DEAD
 from tests.sweeping.conftest import Project, home, stop_in_replicate
 from tests.sweeping.ending import end_all_leases
 from tests.sweeping.in_this_process import in_this_process, use

@@ -40,7 +40,8 @@ def doctor(arguments: Sequence[str]) -> int:
 
     findings = look()
     _show(findings.damages, screen)
-    screen.say(*(f"note: {line}" for line in findings.notes))
+    for line in findings.notes:
+        screen.say(f"note: {line}")
     n_mendable = sum(bool(one.changes) for one in findings.damages)
     mended, left = 0, list[str]()
     if n_mendable and not mends:
@@ -53,6 +54,8 @@ def doctor(arguments: Sequence[str]) -> int:
         done = repair_all(findings, look, uri=uri, storage=storage)
         mended, left = done.n_done, list(done.left)
         screen.say(f"{mended} mended", *(f"left: {line}" for line in left))
+        if unfinished := done.unfinished:
+            screen.say(f"to be gone on with, by the command that started it: {', '.join(unfinished)}")
         _show(done.after.damages, screen)
     if not findings.damages:
         screen.say(f"{count(len(findings.units), 'sweep')}, stages and contests among them: nothing is wrong")
@@ -86,8 +89,10 @@ def prune(arguments: Sequence[str]) -> int:
     every = leftovers(names, uri=uri, storage=storage, home=places.home(uri))
     lines = [f"{one.what}: {one.path or f'{len(one.files)} files'}" for one in every.found]
     sizes = [f" ({size_words(one.n_bytes)})" if one.path is not None else "" for one in every.found]
-    screen.show(*(line + size for line, size in zip(lines, sizes, strict=True)))
-    screen.say(*(f"note: {line}" for line in every.notes))
+    for line, size in zip(lines, sizes, strict=True):
+        screen.show(line + size)
+    for line in every.notes:
+        screen.say(f"note: {line}")
     n_bytes = sum(one.n_bytes for one in every.found)
     screen.say(f"{len(every.found)} in all, {size_words(n_bytes)}" if every.found else "there is nothing to remove")
     removes = bool(every.found) and not is_dry

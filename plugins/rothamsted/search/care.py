@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from rothamsted.errors import StoreError
 from rothamsted.search.deletion import who_works
-from rothamsted.search.listed import ListedSearch, list_searches
+from rothamsted.search.listed import ListedSearch, as_json, list_searches
 from rothamsted.search.sql.care import TrialFacts, read_trials_of
 from rothamsted.search.sql.clock import database_now
 from rothamsted.search.sql.tables import lock_study
@@ -44,7 +44,8 @@ def read_facts(storage: str) -> SearchFacts:
     searches = list_searches(storage)
 
     def read(connection: sa.Connection) -> tuple[dict[int, list[TrialFacts]], float]:
-        return read_trials_of(connection, [one.study_id for one in searches]), database_now(connection)
+        trials = as_json(storage, lambda: read_trials_of(connection, [one.study_id for one in searches]))
+        return trials, database_now(connection)
 
     nothing: tuple[dict[int, list[TrialFacts]], float] = ({}, 0.0)
     trials, now = in_storage(storage, read, empty=nothing)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from rothamsted import tags
+from rothamsted.errors import StoreError
+from rothamsted.masking import masked
 from rothamsted.search.sql.clock import database_now
 from rothamsted.search.sql.listed import (
     BestTrial,
@@ -21,6 +24,7 @@ from rothamsted.search.sql.named import SPEC_KEY
 from rothamsted.search.storage import in_storage
 from rothamsted.search.sweep_lease import SWEEP_LEASE
 
+T = TypeVar("T")
 _KEYS = (
     SPEC_KEY,
     SWEEP_LEASE,
@@ -73,7 +77,22 @@ def list_searches(url: str) -> list[ListedSearch]:
     Raises:
         StoreError: the storage cannot be read, or has tables of another version.
     """
-    return in_storage(url, _read, empty=[])
+    return in_storage(url, lambda connection: as_json(url, lambda: _read(connection)), empty=[])
+
+
+def as_json(url: str, read: Callable[[], T]) -> T:
+    """What a call reads of attributes, which are JSON as long as nobody else writes them.
+
+    Raises:
+        StoreError: one is none.
+    """
+    try:
+        return read()
+    except json.JSONDecodeError as error:
+        raise StoreError(
+            f"storage {masked(url)}: an attribute of a search or a trial is no JSON ({error}); "
+            "put back a copy of the database"
+        ) from error
 
 
 def _read(connection: sa.Connection) -> list[ListedSearch]:

@@ -16,6 +16,7 @@ from rothamsted.tracking.care import RecordFacts
 from rothamsted.tracking.sql.care import RunFacts
 
 _RESULTS = (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED)
+MOST_DIGITS = 12  # of the number of a trial
 AGAIN = "it waits again: the sweep's command trains it"
 RESTORED = "it is restored"
 
@@ -131,13 +132,13 @@ def _unnamed(unit: Unit) -> Iterator[Damage]:
     told = {(phase, trial, one["replicate"]) for phase, trial, one in told_replicates(unit)}
     claimed = {trial.number for trial in unit.trials if trial.state == "running" and RUNS not in trial.attributes}
     for run in unit.runs:
-        number = int(run.tags.get(tags.TRIAL, -1))
+        number = _number(run, tags.TRIAL)
         if run.is_deleted or run.run_id in unit.named:
             continue
         is_result = run.tags.get(tags.OUTCOME) in _RESULTS and run.status != RunStatus.RUNNING
         if number in numbers and (not is_result or number in claimed):
             continue  # an attempt that failed or was begun anew; or what its next holder looks for by its tags
-        place = (run.tags.get(tags.PHASE, "search"), number, int(run.tags.get(tags.REPLICATE, -1)))
+        place = (run.tags.get(tags.PHASE, "search"), number, _number(run, tags.REPLICATE))
         is_double = place in told
         yield Damage(
             kind="doubled replicate" if is_double else "run without trial",
@@ -147,6 +148,12 @@ def _unnamed(unit: Unit) -> Iterator[Damage]:
             repair="it is marked deleted, as in MLflow's UI",
             changes=[RecordChange(run_id=run.run_id, is_deleted=True)],
         )
+
+
+def _number(run: RunFacts, tag: str) -> int:
+    """A tag that is a number; -1: it is none, or not there."""
+    text = run.tags.get(tag, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < MOST_DIGITS else -1
 
 
 def _orphan(unit: Unit, run: RunFacts, record: RecordFacts) -> Iterator[Damage]:

@@ -15,6 +15,7 @@ KINDS: Mapping[str, str] = {
     "search without run": "the sweep's own run is gone from MLflow",
     "run without search": "a sweep's run whose search is gone",
     "confirmation without sweep": "the search of a confirmation whose sweep is gone",
+    "unreadable search": "what the search keeps of it cannot be read",
     "trial without run": "the search names runs that MLflow does not have",
     "run without trial": "a run that its sweep's search does not name",
     "doubled replicate": "a second finished run of one replicate",

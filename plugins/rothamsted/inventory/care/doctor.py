@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rothamsted import tags, tracking
-from rothamsted.errors import UserError
+from rothamsted.errors import UserError, raised
 from rothamsted.holders import is_alive
 from rothamsted.inventory.care.checks import check_alone, check_ties
 from rothamsted.inventory.care.curves import check_curves, curves_wanted
@@ -58,8 +58,21 @@ def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
         if unit.holder:
             notes.append(f"{unit.name}: not looked at, as {unit.holder} works on it")
             continue
-        found += [*_of_unit(unit, search, record, notes, uri=uri, storage=storage), *check_states(unit, every, home)]
-    idle = [unit for unit in chosen if not unit.holder]
+        try:
+            found += _of_unit(unit, search, record, notes, uri=uri, storage=storage)
+            found += check_states(unit, every, home)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:  # somebody else wrote it, or damaged it
+            found.append(
+                Damage(
+                    kind="unreadable search",
+                    sweep=unit.name,
+                    what="an attribute of its search or of a trial",
+                    why=raised(error),
+                    way_out="put back a copy of the search database, or delete the sweep",
+                )
+            )
+    unreadable = {one.sweep for one in found if one.kind == "unreadable search"}
+    idle = [unit for unit in chosen if not unit.holder and unit.name not in unreadable]
     found += _curves(idle, record, uri=uri)
     if record.is_sql:
         found += _points(idle, uri=uri)

@@ -47,7 +47,7 @@ def check_running(unit: Unit, told: frozenset[str]) -> Iterator[Damage]:
             kind="stale run",
             sweep=unit.name,
             what=named(run),
-            repair="it ends as KILLED; its replicate goes on in it",
+            repair="it ends as KILLED, and goes on in the same run with its sweep",
             changes=[RecordChange(run_id=run.run_id, status=RunStatus.KILLED)],
         )
 
@@ -66,7 +66,7 @@ def _lease_of(
             kind="stale trial",
             sweep=unit.name,
             what=what,
-            why=f"the lease of {lease['worker']} is over" if trial.lease else "without a lease",
+            why=f"the lease of {lease.get('worker')} is over" if trial.lease else "without a lease",
             repair="it is given back: the sweep's command goes on with it" if is_ours else "",
             way_out="" if is_ours else "another program asked for it; tell it there",
             changes=[SearchChange(how="give back", study_id=study_id, number=trial.number)] if is_ours else (),

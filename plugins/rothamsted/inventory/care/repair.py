@@ -55,9 +55,15 @@ class Repaired:
 
 @dataclass(frozen=True, kw_only=True)
 class RepairedAll(Repaired):
-    """What was mended in the end, and what a last look found."""
+    """What was mended in the end.
+
+    Attributes:
+        after: what a last look found.
+        unfinished: sweeps that are not over any more: their command does what is left.
+    """
 
     after: Findings
+    unfinished: Sequence[str]
 
 
 def repair_all(findings: Findings, look: Callable[[], Findings], *, uri: str, storage: str) -> RepairedAll:
@@ -69,13 +75,20 @@ def repair_all(findings: Findings, look: Callable[[], Findings], *, uri: str, st
         uri: tracking URI.
         storage: database URL of the search.
     """
-    after, left = findings, list[str]()
+    after, left, unfinished = findings, list[str](), set[str]()
     for _ in range(MOST_ROUNDS):
+        unfinished |= {one.sweep for one in after.damages if any(_leaves(change) for change in one.changes)}
         left = list(repair(after, uri=uri, storage=storage).left)
         after = look()
         if left or not any(one.changes for one in after.damages):
             break
-    return RepairedAll(n_done=max(0, len(findings.damages) - len(after.damages)), left=left, after=after)
+    return RepairedAll(
+        n_done=max(0, len(findings.damages) - len(after.damages)), left=left, after=after, unfinished=sorted(unfinished)
+    )
+
+
+def _leaves(change: Change) -> bool:
+    return isinstance(change, SearchChange) and change.how in ("leave", "give back")
 
 
 def repair(findings: Findings, *, uri: str, storage: str) -> Repaired:

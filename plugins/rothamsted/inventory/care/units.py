@@ -158,7 +158,10 @@ def _holder(one: ListedSearch, trials: Sequence[TrialFacts], now: float, is_aliv
 def is_held(trial: TrialFacts, now: float, is_alive: Callable[[str], bool]) -> bool:
     """Whether a living process holds a trial."""
     lease = json.loads(trial.lease) if trial.lease else {}
-    return bool(lease.get("worker")) and lease["expires"] > now and is_alive(lease["worker"])
+    try:
+        return bool(lease.get("worker")) and lease["expires"] > now and is_alive(lease["worker"])
+    except (KeyError, TypeError, ValueError, AttributeError):  # no lease of ours: whoever wrote it holds nothing
+        return False
 
 
 def _by_root(record: RecordFacts, searches: Sequence[ListedSearch]) -> dict[str, list[RunFacts]]:

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
 
-from rothamsted.errors import StoreError
 from rothamsted.search.sql.leases import DEATHS, LEASE, RUNS, TOKEN
 from rothamsted.search.sql.named import SWEEP_LEASE
 from rothamsted.search.sql.queued import put_back
@@ -69,16 +68,12 @@ class TrialFacts:
 
 
 def read_trials_of(connection: sa.Connection, study_ids: Iterable[int]) -> dict[int, list[TrialFacts]]:
-    """The trials of these searches, by number.
-
-    Raises:
-        StoreError: an attribute of the engine is no JSON.
-    """
+    """The trials of these searches, by number."""
     wanted = TRIALS.c.study_id.in_(list(study_ids))
     attributes: dict[int, dict[str, Any]] = {}
     leases: dict[int, str] = {}
     for trial_id, key, text in connection.execute(_of_trials(ATTRIBUTES, ("key", "value_json"), wanted, _KEYS)):
-        attributes.setdefault(trial_id, {})[key] = _json(text, trial_id, key)
+        attributes.setdefault(trial_id, {})[key] = json.loads(text)
         if key == LEASE:
             leases[trial_id] = text
     tokens = {
@@ -179,12 +174,3 @@ def _of_trials(table: sa.Table, columns: Sequence[str], wanted: Any, keys: Seque
     query = sa.select(table.c.trial_id, *(table.c[name] for name in columns))
     query = query.join(TRIALS, TRIALS.c.trial_id == table.c.trial_id).where(wanted)
     return query.where(table.c.key.in_(list(keys))) if keys else query
-
-
-def _json(text: str, trial_id: int, key: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise StoreError(
-            f"search database: {key} of trial id {trial_id} is no JSON; put back a copy of the database"
-        ) from error
