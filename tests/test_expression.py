@@ -122,7 +122,7 @@ REFUSED = {
     "one brace": ("{a + 1", "is no arithmetic"),
     "too long": ("a + " * 300 + "a", "at most 1000 are taken"),
     "too deep": ("-" * 60 + "a", "is nested deeper than 50"),
-    "far too deep": ("(" * 400 + "a" + ")" * 400, "is no arithmetic"),
+    "far too deep": ("(" * 400 + "a" + ")" * 400, "is nested deeper than 50"),
     "a null byte": ("a\0", "is no arithmetic"),
 }
 
