@@ -122,7 +122,7 @@ REFUSED = {
     "one brace": ("{a + 1", "is no arithmetic"),
     "too long": ("a + " * 300 + "a", "at most 1000 are taken"),
     "too deep": ("-" * 60 + "a", "is nested deeper than 50"),
-    "far too deep": ("(" * 400 + "a" + ")" * 400, "is no arithmetic"),
+    "far too deep": ("(" * 400 + "a" + ")" * 400, "is nested deeper than 50"),
     "a null byte": ("a\0", "is no arithmetic"),
 }
 
@@ -169,3 +169,14 @@ def test_a_violation_without_a_number_is_nan() -> None:
 def test_what_is_no_constraint_is_refused(text: str, says: str) -> None:
     with pytest.raises(ExpressionError, match=says):
         Constraint(text)
+
+
+@pytest.mark.parametrize("opening", ["(", "[", "{a: ", "(["])
+def test_brackets_within_brackets_are_refused_before_python_reads_them(opening: str) -> None:
+    """Python's parser answers 200 of them with MemoryError."""
+    with pytest.raises(ExpressionError, match="nested deeper than 50") as refused:
+        Expression(f"a - max({opening * 200}0, b)")
+    chain: BaseException | None = refused.value
+    while chain is not None:
+        assert not isinstance(chain, MemoryError)
+        chain = chain.__cause__ or chain.__context__

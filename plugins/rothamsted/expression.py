@@ -107,6 +107,7 @@ def _parse(text: str) -> tuple[ast.expr, _Reader]:
     if len(text) > MOST_OF_EXPRESSION:
         reason = f"expression of {len(text)} characters: at most {MOST_OF_EXPRESSION} are taken; shorten it"
         raise ExpressionError(reason)
+    _check_depth(text)
     braced: dict[str, str] = {}  # stand-in, as long as what it stands for: places in errors stay those of the text
     source = _BRACED.sub(lambda found: _stand_in(found, braced, text), text).replace("\n", " ")
     try:
@@ -118,6 +119,16 @@ def _parse(text: str) -> tuple[ast.expr, _Reader]:
         at = "" if column is None else f" at character {column + len(source) - len(source.lstrip())}"
         raise ExpressionError(f"{text!r}{at}: is no arithmetic ({reason}); write {_KNOWN}") from None
     return tree, _Reader(text, braced, offset=len(source) - len(source.lstrip()))
+
+
+def _check_depth(text: str) -> None:
+    """Python's parser answers brackets within brackets with MemoryError."""
+    depth = 0
+    for n, sign in enumerate(text, start=1):
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth > DEEPEST_EXPRESSION:
+            reason = f"is nested deeper than {DEEPEST_EXPRESSION} operations; shorten it"
+            raise ExpressionError(f"{text!r} at character {n}: {reason}")
 
 
 def _stand_in(found: re.Match[str], braced: dict[str, str], text: str) -> str:

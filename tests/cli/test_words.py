@@ -183,3 +183,11 @@ def test_all_sweep_files_of_a_folder_are_checked_one_by_one(
     assert main(["check", "--all", "sweeps/batch_size", "--time=false"]) == 0
     found = re.findall(r"^sweep: +(\S+) \(study batch_size\)$", capsys.readouterr().out, re.MULTILINE)
     assert len(set(found)) == len(list((ROOT / "sweeps" / "batch_size").glob("*.yaml"))) > 3
+
+
+@pytest.mark.parametrize("command", ["analyze", "sweep", "list"])
+def test_a_word_that_is_no_utf_8_is_refused_in_one_line(command: str) -> None:
+    for word in ("metric=val\udcff", "\ud800", "--lr=\udc80"):
+        with pytest.raises(UserError, match="holds characters that no file keeps") as refused:
+            read_line([word], command=command)
+        assert str(refused.value).isprintable()

@@ -41,8 +41,11 @@ def read_line(arguments: Sequence[str], *, command: str) -> GivenWords:
     gamma and lr.
 
     Raises:
-        UserError: a key without value or given twice.
+        UserError: a key without value or given twice, or a word that is no text.
     """
+    for word in arguments:
+        if any("\ud800" <= sign <= "\udfff" for sign in word):  # bytes that are no UTF-8, as Python has them
+            raise UserError(f"rothamsted {command}: {word!r} holds characters that no file keeps; write it in UTF-8")
     keys: dict[str, str] = {}
     free: list[str] = []
     common: set[str] = set()
