@@ -103,15 +103,22 @@ def measured(path: Path, n_times: int = 2) -> Cost | str:
         with TemporaryDirectory() as home:
             tracking = f"sqlite:///{home}/mlflow.db"
             environment = {**os.environ, "ROTHAMSTED_HOME": home, "MLFLOW_TRACKING_URI": tracking}
-            command = [sys.executable, "-m", "rothamsted", "sweep", str(path), "--quiet"]
+            command = [sys.executable, "-m", "rothamsted", "sweep", str(path)]
             before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
             seconds, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode != 0:
-            return ((done.stderr + done.stdout).strip() or f"exit status {done.returncode}").splitlines()[-1]
+            return _why(done)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         found = Cost(seconds=seconds, processor=used, n_cores=len(os.sched_getaffinity(0)))
     return found
+
+
+def _why(done: subprocess.CompletedProcess[str]) -> str:
+    """The line in which a command says why it failed."""
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith(("error:", "stopped:"))]
+    return (said or lines or [f"exit status {done.returncode}"])[0]
 
 
 def stated_seconds(text: str) -> float:
