@@ -115,6 +115,17 @@ def test_a_sweep_is_read_and_written_up_as_the_pages_say(shell: Shell) -> None:
     assert "sampler" in (folder / "from-wandb.yaml").read_text()
 
 
+@pytest.fixture
+def no_study_is_imported() -> Iterator[None]:
+    """The studies of another copy of the project are none of this one; other tests of this process find theirs again."""
+    theirs = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "projects"}
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "projects"]:
+        del sys.modules[name]
+    sys.modules.update(theirs)
+
+
+@pytest.mark.usefixtures("no_study_is_imported")
 def test_the_sweep_of_the_readme_runs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
