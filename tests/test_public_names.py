@@ -14,6 +14,8 @@ ENGINE = Path(rothamsted.__file__).parent
 
 # Words that said nothing to a reader, in the singular.
 OLD_WORDS = {"jury", "telling", "same", "mirror", "suit", "standing", "reign", "bout", "sitting", "duel"}
+# In Weights & Biases a mirror is a mirror: the copy of a sweep that follows it there.
+ALLOWED = {"mirroring": {"mirror"}}
 
 
 def files() -> Iterator[tuple[Path, ast.Module]]:
@@ -42,6 +44,7 @@ def test_no_file_class_or_function_has_a_word_that_explains_nothing() -> None:
     found: dict[str, set[str]] = {}
     for path, module in files():
         names = {node.name for node in ast.walk(module) if isinstance(node, defined)} | set(path.with_suffix("").parts)
-        if old := {name for name in names if words(name) & OLD_WORDS}:
+        old_words = OLD_WORDS - ALLOWED.get(path.parts[0], set())
+        if old := {name for name in names if words(name) & old_words}:
             found.setdefault(f"{path.parts[0]}/", set()).update(old)
     assert found == {}

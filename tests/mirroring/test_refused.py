@@ -55,7 +55,7 @@ def test_a_refused_replicate_is_said_and_left_and_three_in_a_row_are_the_end(
     replicates(uri, 5)
     tried: list[str] = []
 
-    def write(run: MirroredRun, pictures: Mapping[Any, bytes], target: writer.Target) -> str:
+    def write(run: MirroredRun, pictures: Mapping[Any, bytes], target: writer.Destination) -> str:
         tried.append(run.name)
         if int(run.name.split()[1]) in bad:
             raise RuntimeError("this one is odd")

@@ -102,7 +102,7 @@ class Mirror:
     Attributes:
         opened: the sweep.
         say: shows a line.
-        target: where replicates go, as `writer.Target` has it.
+        target: where replicates go, as `writer.Destination` has it.
         n_mirrored: replicates, so far.
     """
 

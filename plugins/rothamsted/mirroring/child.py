@@ -24,7 +24,7 @@ from rothamsted.mirroring import writer
 from rothamsted.mirroring.missing import find_missing
 from rothamsted.mirroring.pictures import MOST_BYTES, Picture, pictures_of
 from rothamsted.mirroring.record import fingerprint, mirrored_run
-from rothamsted.mirroring.writer import Target
+from rothamsted.mirroring.writer import Destination
 from rothamsted.studies import CONFIG_FILE
 from rothamsted.tracking import FoundRun
 
@@ -75,7 +75,7 @@ def mirror(asked: Mapping[str, Any], heard: Heard, tell: Tell) -> None:
     Raises:
         UserError: the record cannot be read.
     """
-    target = Target(**{**asked["target"], "folder": Path(asked["target"]["folder"])})
+    target = Destination(**{**asked["target"], "folder": Path(asked["target"]["folder"])})
     refused: set[str] = set()  # not tried again by this process
     n_in_a_row = 0
     while not heard.has_to_stop:
@@ -109,7 +109,7 @@ def mirror(asked: Mapping[str, Any], heard: Heard, tell: Tell) -> None:
         heard.wait(max(POLL_SECONDS, seconds / SHARE_OF_TIME))
 
 
-def _mirror_one(run: FoundRun, above: FoundRun | None, points: Any, target: Target, *, uri: str) -> str:
+def _mirror_one(run: FoundRun, above: FoundRun | None, points: Any, target: Destination, *, uri: str) -> str:
     config = tracking.read_text(run.run_id, CONFIG_FILE, uri=uri)
     link = tracking.run_link(uri, run.experiment_id, run.run_id)
     ready = mirrored_run(run, above, points, config, link=link)

@@ -34,7 +34,7 @@ _FACTS = {  # in the config, below `rothamsted`
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class HistoryRow:
     """What a replicate measured at one step.
 
     Attributes:
@@ -70,7 +70,7 @@ class MirroredRun:
     config: Mapping[str, Any]
     tags: Sequence[str]
     notes: str
-    rows: Sequence[Row]
+    rows: Sequence[HistoryRow]
     summary: Mapping[str, Any]
     exit_code: int
 
@@ -132,13 +132,13 @@ def mirrored_run(
     )
 
 
-def rows_of(points: Sequence[MetricPoint]) -> list[Row]:
+def rows_of(points: Sequence[MetricPoint]) -> list[HistoryRow]:
     """Points as rows by step; of a metric that a step has twice, the later one counts, as in MLflow."""
     found: dict[int, dict[str, MetricPoint]] = {}
     for point in sorted(points, key=lambda one: (one.step, one.timestamp_ms)):
         found.setdefault(point.step, {})[point.key] = point
     return [
-        Row(
+        HistoryRow(
             step=step,
             seconds=min(point.timestamp_ms for point in of_step.values()) / 1000,
             values={key: point.value for key, point in of_step.items()},

@@ -18,7 +18,7 @@ WAIT_SECONDS = 60.0  # for a server that does not answer: what is missing is mir
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class Destination:
     """Where replicates go.
 
     Attributes:
@@ -39,7 +39,7 @@ class Target:
         return place_of(self.entity, self.project)
 
 
-def write(run: MirroredRun, pictures: Mapping[Picture, bytes], target: Target) -> str:
+def write(run: MirroredRun, pictures: Mapping[Picture, bytes], target: Destination) -> str:
     """Write one replicate; written again it is the same run, and steps that are there stay.
 
     Returns:

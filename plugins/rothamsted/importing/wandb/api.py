@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from rothamsted.errors import DataError, StoreError, raised
 from rothamsted.importing.values import ImportedRun
-from rothamsted.importing.wandb.server import Server
-from rothamsted.importing.wandb.taken import Facts, imported, parsed, points_of_row
+from rothamsted.importing.wandb.server import WandbServer
+from rothamsted.importing.wandb.taken import WandbRun, imported, parsed, points_of_row
 from rothamsted.records import MetricPoint, RunStatus
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
     entity, project, run = found["entity"], found["project"], found["run"]
     filters = {"group": group} if (group := options.get("group")) else {}
     filters |= {"name": run} if run else {}
-    server = Server.of_environment(address)
+    server = WandbServer.of_environment(address)
     n_found = 0
     nodes = (_run(server, entity, project, node) for node in _nodes(server, entity, project, filters))
     for one in _in_form(server, nodes):
@@ -108,7 +108,7 @@ def read(address: str, options: Mapping[str, str]) -> Iterator[ImportedRun]:
         raise DataError(f"{address}: has no run of {what}; names count letter by letter")
 
 
-def _nodes(server: Server, entity: str, project: str, filters: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+def _nodes(server: WandbServer, entity: str, project: str, filters: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     """The runs as the server has them, each once, though others begin while pages are turned."""
     seen: set[str] = set()
     cursor: str | None = None
@@ -131,13 +131,13 @@ def _nodes(server: Server, entity: str, project: str, filters: Mapping[str, str]
         cursor = page["endCursor"]
 
 
-def _run(server: Server, entity: str, project: str, node: Mapping[str, Any]) -> ImportedRun:
+def _run(server: WandbServer, entity: str, project: str, node: Mapping[str, Any]) -> ImportedRun:
     notes: list[str] = []
     state = _STATES.get(str(node.get("state")))
     if state is None:
         notes.append(f"its state {node.get('state')!r} is not known here; it is taken as FAILED")
     config = _mapping(node.get("config"))
-    facts = Facts(
+    facts = WandbRun(
         run_id=str(node["name"]),
         entity=entity,
         project=project,
@@ -161,7 +161,7 @@ def _run(server: Server, entity: str, project: str, node: Mapping[str, Any]) -> 
     return imported(facts, _in_form(server, _history(server, facts, notes, last_step=last)), notes)
 
 
-def _in_form(server: Server, found: Iterable[T]) -> Iterator[T]:
+def _in_form(server: WandbServer, found: Iterable[T]) -> Iterator[T]:
     """What is read of answers; one of another form than W&B's is one line.
 
     Raises:
@@ -174,7 +174,7 @@ def _in_form(server: Server, found: Iterable[T]) -> Iterator[T]:
         raise StoreError(f"{server.place}: {reason}; see WANDB_BASE_URL") from error
 
 
-def _history(server: Server, facts: Facts, notes: list[str], *, last_step: int) -> Iterator[MetricPoint]:
+def _history(server: WandbServer, facts: WandbRun, notes: list[str], *, last_step: int) -> Iterator[MetricPoint]:
     """All rows: as many are asked for as there are steps in a page, so that none is left out as a sample."""
     width = max(_ROWS, math.ceil((last_step + 1) / max(1, facts.n_rows) * _ROWS))  # steps
     n_found = 0
@@ -187,7 +187,7 @@ def _history(server: Server, facts: Facts, notes: list[str], *, last_step: int) 
         notes.append(f"the server gave {n_found} of the {facts.n_rows} rows that its history has")
 
 
-def _page(server: Server, facts: Facts, first: int, end: int) -> list[dict[str, Any]]:
+def _page(server: WandbServer, facts: WandbRun, first: int, end: int) -> list[dict[str, Any]]:
     given = {"entity": facts.entity, "project": facts.project, "run": facts.run_id}
     answer = server.ask(_HISTORY, {**given, "minStep": first, "maxStep": end, "pageSize": min(end - first, _MOST_ROWS)})
     run = (answer.get("project") or {}).get("run")

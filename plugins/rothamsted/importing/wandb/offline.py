@@ -14,7 +14,7 @@ from typing import Any
 from rothamsted.errors import DataError
 from rothamsted.importing.values import ImportedRun
 from rothamsted.importing.wandb.frames import WAY_OUT, records
-from rothamsted.importing.wandb.taken import Facts, imported, parsed, points_of_row
+from rothamsted.importing.wandb.taken import WandbRun, imported, parsed, points_of_row
 from rothamsted.records import MetricPoint, RunStatus
 from rothamsted.wandb_access import check_installed
 
@@ -66,14 +66,14 @@ class _Session:
     """One file: everything but its history, which is read when it is asked for."""
 
     path: Path
-    facts: Facts
+    facts: WandbRun
     notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, path: Path) -> _Session:
         """Read a file once."""
         notes: list[str] = []
-        facts = Facts()
+        facts = WandbRun()
         for record in _messages(path, notes):
             _take(record, facts)
         if not facts.run_id:
@@ -126,7 +126,7 @@ def _messages(path: Path, notes: list[str]) -> Iterator[Any]:
         notes.append(f"{path.name}: {n_strange} records cannot be read, and are left out")
 
 
-def _take(record: Any, facts: Facts) -> None:
+def _take(record: Any, facts: WandbRun) -> None:
     """Add what a record says of the run."""
     kind = record.WhichOneof("record_type")
     if kind == "run":

@@ -23,7 +23,7 @@ LONGEST_WAIT_SECONDS = 120  # that a server may ask for
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server:
+class WandbServer:
     """A server and who asks.
 
     Attributes:
@@ -37,7 +37,7 @@ class Server:
     place: str
 
     @classmethod
-    def of_environment(cls, place: str) -> Server:
+    def of_environment(cls, place: str) -> WandbServer:
         """The server of WANDB_BASE_URL with the key of WANDB_API_KEY or of netrc.
 
         Raises:

@@ -20,7 +20,7 @@ _MOST_SECONDS = 1e11  # since 1970: five thousand years
 
 
 @dataclass(kw_only=True)
-class Facts:
+class WandbRun:
     """A run without its history.
 
     Attributes:
@@ -64,7 +64,7 @@ class Facts:
             at_ms = int(seconds * 1000)
             self.first_ms, self.last_ms = min(self.first_ms or at_ms, at_ms), max(self.last_ms, at_ms)
 
-    def after(self, earlier: Sequence[Facts]) -> Facts:
+    def after(self, earlier: Sequence[WandbRun]) -> WandbRun:
         """These facts with what only earlier sessions of the run had."""
         config: dict[str, Any] = {}
         summary: dict[str, Any] = {}
@@ -81,10 +81,10 @@ class Facts:
         return self
 
 
-def imported(facts: Facts, points: Iterable[MetricPoint], notes: list[str]) -> ImportedRun:
+def imported(facts: WandbRun, points: Iterable[MetricPoint], notes: list[str]) -> ImportedRun:
     """A run as every source gives one."""
     config = {key: value for key, value in facts.config.items() if key not in _INTERNAL}
-    ours = config.pop(MIRROR) if _is_mirror(config.get(MIRROR)) else {}
+    ours = config.pop(MIRROR) if _is_from_here(config.get(MIRROR)) else {}
     if not facts.n_rows:
         notes.append("it has no history: nothing was logged step by step")
     start_ms = min((at for at in (facts.start_ms, facts.first_ms) if at), default=0)
@@ -121,7 +121,7 @@ def imported(facts: Facts, points: Iterable[MetricPoint], notes: list[str]) -> I
     )
 
 
-def points_of_row(row: Mapping[str, Any], facts: Facts) -> Iterator[MetricPoint]:
+def points_of_row(row: Mapping[str, Any], facts: WandbRun) -> Iterator[MetricPoint]:
     """The numbers of one row of a history, at its step and time."""
     step, seconds = row.get("_step"), row.get("_timestamp")
     if not _is_number(step) or not abs(step) < 2**63:
@@ -157,7 +157,7 @@ def _no_numbers(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text not in _WORDS and text}
 
 
-def _is_mirror(value: Any) -> bool:
+def _is_from_here(value: Any) -> bool:
     """Whether a sweep of ours was mirrored: its place there is no parameter that was trained with."""
     return isinstance(value, dict) and "mlflow_run_id" in value
 
