@@ -117,7 +117,7 @@ def test_a_sweep_is_read_and_written_up_as_the_pages_say(shell: Shell) -> None:
 
 @pytest.fixture
 def no_study_is_imported() -> Iterator[None]:
-    """The studies of another copy of the project are none of this one; other tests of this process find theirs again."""
+    """Studies of another copy of the project are not taken for those of this one; later tests find theirs again."""
     theirs = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "projects"}
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "projects"]:

@@ -14,7 +14,7 @@ from rothamsted.wording import count
 
 if TYPE_CHECKING:  # what reads searches is imported when the command line has no mistake: it imports Optuna
     from rothamsted.inventory.care.damage import Damage
-    from rothamsted.inventory.care.doctor import Findings
+    from rothamsted.inventory.care.doctor import LookedOver
 
 MOST_SHOWN = 3  # things of one kind that the table names; --json has all
 LEFT = 1  # exit status: something was found, and is not mended
@@ -35,7 +35,7 @@ def doctor(arguments: Sequence[str]) -> int:
 
     from rothamsted.inventory.care.doctor import look_over
 
-    def look() -> Findings:
+    def look() -> LookedOver:
         return look_over(names, uri=uri, storage=storage, home=places.home(uri))
 
     findings = look()

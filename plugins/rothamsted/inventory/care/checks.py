@@ -198,7 +198,7 @@ def check_alone(unit: Unit, recorded_storage: str, storage: str) -> Iterator[Dam
         recorded_storage: where its file says its search is; empty: not known.
         storage: the search database that is looked over.
     """
-    if unit.search is not None or unit.run is None or not _is_same(recorded_storage, storage):
+    if unit.search is not None or unit.run is None or not _is_equal_address(recorded_storage, storage):
         return
     yield Damage(
         kind="run without search",
@@ -209,7 +209,7 @@ def check_alone(unit: Unit, recorded_storage: str, storage: str) -> Iterator[Dam
     )
 
 
-def _is_same(recorded: str, storage: str) -> bool:
+def _is_equal_address(recorded: str, storage: str) -> bool:
     """Whether two addresses are one database: SQLite files by their path, others by their text without secrets."""
     from rothamsted.masking import masked
     from rothamsted.places import sqlite_file

@@ -23,7 +23,7 @@ from rothamsted.tracking.care import RecordFacts, doubled_points, read_record, s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
+class LookedOver:
     """What was found.
 
     Attributes:
@@ -37,7 +37,7 @@ class Findings:
     notes: Sequence[str]
 
 
-def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> Findings:
+def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> LookedOver:
     """Check sweeps, stages and contests; without names all of them, and what belongs to none.
 
     Args:
@@ -84,7 +84,7 @@ def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
     if not names:
         found += [*_confirmations(search), *check_folders(record), *check_undelivered(home, uri=uri)]
     order = list(KINDS)
-    return Findings(damages=sorted(found, key=lambda one: order.index(one.kind)), units=chosen, notes=notes)
+    return LookedOver(damages=sorted(found, key=lambda one: order.index(one.kind)), units=chosen, notes=notes)
 
 
 def damages_of(unit: Unit, search: SearchFacts, record: RecordFacts) -> list[Damage]:

@@ -28,7 +28,7 @@ from rothamsted.inventory.care.damage import (
     RecordChange,
     SearchChange,
 )
-from rothamsted.inventory.care.doctor import Findings
+from rothamsted.inventory.care.doctor import LookedOver
 from rothamsted.inventory.care.units import Unit
 from rothamsted.records import MetricPoint
 from rothamsted.search.care import while_nobody_works
@@ -62,11 +62,11 @@ class RepairedAll(Repaired):
         unfinished: sweeps that are not over any more: their command does what is left.
     """
 
-    after: Findings
+    after: LookedOver
     unfinished: Sequence[str]
 
 
-def repair_all(findings: Findings, look: Callable[[], Findings], *, uri: str, storage: str) -> RepairedAll:
+def repair_all(findings: LookedOver, look: Callable[[], LookedOver], *, uri: str, storage: str) -> RepairedAll:
     """Mend, and look again: one damage may have hidden another, which is mended, too.
 
     Args:
@@ -91,7 +91,7 @@ def _leaves(change: Change) -> bool:
     return isinstance(change, SearchChange) and change.how in ("leave", "give back")
 
 
-def repair(findings: Findings, *, uri: str, storage: str) -> Repaired:
+def repair(findings: LookedOver, *, uri: str, storage: str) -> Repaired:
     """Mend what can be mended; a sweep that somebody works on is left alone.
 
     Args:
@@ -121,7 +121,7 @@ def _mend(units: Sequence[Unit], damages: Sequence[Damage], *, uri: str, storage
     seen = {study_id: _by_number(unit, study_id) for unit in units for study_id in unit.study_ids}
 
     def mend(tx: Any, now: Mapping[int, Sequence[TrialFacts]]) -> None:
-        _check_same(seen, now)
+        _check_unchanged(seen, now)
         _mend_record(changes, uri)
         for change in changes:
             if isinstance(change, SearchChange):
@@ -140,7 +140,7 @@ def _mend(units: Sequence[Unit], damages: Sequence[Damage], *, uri: str, storage
             tracking.deliver_left(uri)
 
 
-def _check_same(seen: Mapping[int, Mapping[int, TrialFacts]], now: Mapping[int, Sequence[TrialFacts]]) -> None:
+def _check_unchanged(seen: Mapping[int, Mapping[int, TrialFacts]], now: Mapping[int, Sequence[TrialFacts]]) -> None:
     """Refuse to mend what has changed since it was looked at."""
     for study_id, trials in seen.items():
         there = {trial.number: trial for trial in now.get(study_id, ())}
