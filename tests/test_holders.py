@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -48,3 +49,8 @@ def test_a_process_that_was_killed_and_not_waited_for_is_dead() -> None:
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert not is_alive(name)
+
+
+@pytest.mark.parametrize("text", ["", "nobody", "host:12", "host:pid:start", f"{socket.gethostname()}:-1:5"])
+def test_text_that_names_no_process_is_nobody_alive(text: str) -> None:
+    assert not is_alive(text)

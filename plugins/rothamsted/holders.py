@@ -24,8 +24,13 @@ def new_worker_id() -> str:
 
 
 def is_alive(worker_id: str) -> bool:
-    """Whether a process of this host still runs; one of another host counts as alive, since nobody here can ask."""
-    host, pid, started = worker_id.rsplit(":", 2)
+    """Whether a process of this host still runs; one of another host counts as alive, since nobody here can ask.
+
+    Text that no process has for a name, in a damaged record, is nobody's.
+    """
+    host, pid, started = ("", *worker_id.rsplit(":", 2))[-3:] if ":" in worker_id else ("", "", "")
+    if not (pid.isdecimal() and started.isdecimal()):
+        return False
     if host != socket.gethostname():
         return True
     return _started(int(pid)) == int(started)
