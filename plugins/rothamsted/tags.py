@@ -49,6 +49,7 @@ HOLDER = "rothamsted.holder"  # number of the claim whose worker may write to th
 CONTINUES = "rothamsted.continues"  # run id of the sweep run that an outer run went on with
 IMPORTED_ROLE = "imported"  # value of ROLE of a run that another tool has recorded
 IMPORTED = "rothamsted.imported"  # which run of its source an imported run is
+IMPORT_CLAIM = "rothamsted.import_claim"  # which run of its source a run is to be, where a store gives ids itself
 IMPORTED_FROM = "rothamsted.imported_from"  # address of the source, without secrets
 IMPORTED_REVISION = "rothamsted.imported_revision"  # of the run at its source, once all of it is here
 IMPORT_NOTE = "rothamsted.import_note"  # what could not be taken over as it was; all of it in IMPORT_FILE

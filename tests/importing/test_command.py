@@ -6,6 +6,7 @@ import json
 import shlex
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,24 +75,43 @@ def test_an_experiment_that_was_deleted_is_said_with_the_way_back(place: Place) 
     assert "is deleted; restore it with `mlflow experiments restore" in place.refused("t.csv", "experiment=gone")
 
 
-def test_a_store_that_gives_ids_itself_has_each_run_once_when_many_ask_at_once(place: Place) -> None:
-    # MLflow's own client on the database stands for any store that is no SQL of ours.
+def claiming(place: Place, experiment_id: str, **given: Any) -> ImportedRuns:
+    """MLflow's own client on the database stands for any store that is no SQL of ours."""
+    runs = ImportedRuns(place.uri, experiment_id, **given)
+    runs._is_sql = False
+    return runs
+
+
+@pytest.mark.parametrize("round_of", range(3))
+def test_a_store_that_gives_ids_itself_has_each_run_once_when_many_ask_at_once(round_of: int, place: Place) -> None:
     experiment_id = experiment_called("before", place.uri)
     found: list[str] = []
 
     def claim() -> None:
-        runs = ImportedRuns(place.uri, experiment_id)
-        runs._is_sql = False
-        found.append(runs.run_id("tool:a", name="a", start_ms=1_700_000_000_000))
+        found.append(claiming(place, experiment_id).run_id("tool:a", name="a", start_ms=1_700_000_000_000))
 
-    threads = [threading.Thread(target=claim) for _ in range(4)]
+    threads = [threading.Thread(target=claim) for _ in range(6)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
     [run] = find_runs([experiment_id], {}, uri=place.uri)
     assert set(found) == {run.run_id}
-    assert len(found) == 4
+    assert len(found) == 6
+
+
+def test_a_claim_whose_process_was_killed_is_waited_for_and_then_taken_away(place: Place) -> None:
+    from mlflow import MlflowClient
+
+    experiment_id = experiment_called("before", place.uri)
+    claim = {"rothamsted.import_claim": "tool:a"}
+    left = MlflowClient(place.uri).create_run(experiment_id, tags=claim).info.run_id
+    waits: list[float] = []
+    runs = claiming(place, experiment_id, sleep=waits.append, jitter=lambda: 1.0)
+    made = runs.run_id("tool:a", name="a", start_ms=1_700_000_000_000)
+    [run] = find_runs([experiment_id], {}, uri=place.uri)
+    assert (run.run_id, made != left) == (made, True)
+    assert sum(waits) > 30  # seconds
 
 
 def test_through_mlflows_client_runs_arrive_as_through_sql(place: Place) -> None:
@@ -100,8 +120,7 @@ def test_through_mlflows_client_runs_arrive_as_through_sql(place: Place) -> None
 
     experiment_id = experiment_called("before", place.uri)
     for _ in range(2):
-        runs = ImportedRuns(place.uri, experiment_id)
-        runs._is_sql = False
+        runs = claiming(place, experiment_id)
         with (
             Recorder(ClientWriter(place.uri)) as recorder,
             RunWriter(recorder, runs, experiment_id=experiment_id, address="somewhere") as writer,

@@ -32,9 +32,10 @@ class ImportedRuns:
     """Which run of an experiment stands for which run of a source.
 
     A SQL store takes the ids of runs from us: the id is made of the experiment and the source's identity, so that two
-    imports at once write the same rows into the same run. Any other store gives ids itself: a run is made, then
-    looked for. Who finds another one beside its own deletes its own, waits, and looks again: of two only one can find
-    itself alone.
+    imports at once write the same rows into the same run. Any other store gives ids itself: a run is made with a claim,
+    then claims are looked for. Who finds another one beside its own deletes its own, waits, and looks again: of two
+    only one can find itself alone. That one takes the run by a second tag; before it nobody uses a run. A claim that
+    stays, as its process was killed, is deleted by who has waited for it long enough.
     """
 
     def __init__(
@@ -76,16 +77,20 @@ class ImportedRuns:
 
     def _claimed(self, identity: str, name: str, start_ms: int) -> str:
         client, place = client_of(self._uri), masked(self._uri)
-        given = {tags.ROLE: tags.IMPORTED_ROLE, tags.IMPORTED: identity}
-        for attempt in range(_MOST_TRIES):
-            there = find_runs([self._experiment_id], given, uri=self._uri)
-            if there:
+        taken, claim = {tags.IMPORTED: identity}, {tags.IMPORT_CLAIM: identity}
+        waited_for: set[str] | None = None  # claims that were there at every look
+        for attempt in range(2 * _MOST_TRIES):
+            if there := find_runs([self._experiment_id], taken, uri=self._uri):
                 return there[0].run_id
-            own = _made(client, self._experiment_id, name, start_ms, given, place)
-            there = find_runs([self._experiment_id], given, uri=self._uri)
-            if [run.run_id for run in there] == [own]:
+            own = _made(client, self._experiment_id, name, start_ms, claim, place)
+            others = {run.run_id for run in find_runs([self._experiment_id], claim, uri=self._uri)} - {own}
+            if not others:
+                reading(f"{place}: cannot write run {own}", lambda: client.set_tag(own, tags.IMPORTED, identity))  # noqa: B023
                 return own
-            reading(f"{place}: cannot delete run {own}", lambda: client.delete_run(own))  # noqa: B023
+            waited_for = others if waited_for is None else waited_for & others
+            gone = [own, *(waited_for if attempt >= _MOST_TRIES else ())]
+            for run_id in gone:
+                reading(f"{place}: cannot delete run {run_id}", lambda: client.delete_run(run_id))  # noqa: B023
             self._sleep(_WAIT_SECONDS * (1 + attempt // 2) * self._jitter())
         raise StoreError(f"{place}: run {name!r}: another import makes it all the time; wait until that one has ended")
 
