@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from rothamsted import tags, tracking
 from rothamsted.importing.fitted import fitted_name
 from rothamsted.importing.values import ImportedRun
-from rothamsted.importing.write import RunWriter, Written
+from rothamsted.importing.write import RunWriter, TakenRun
 from rothamsted.recordable import name_fault
 from rothamsted.records import MetricPoint, RunStatus
 from tests.importing.conftest import Place
@@ -24,7 +24,7 @@ from tests.importing.conftest import Place
 START = 1_700_000_000_000
 
 
-def taken(place: Place, *runs: ImportedRun, experiment: str = "before") -> list[Written]:
+def taken(place: Place, *runs: ImportedRun, experiment: str = "before") -> list[TakenRun]:
     """Write runs as one import does."""
     experiment_id = tracking.experiment_called(experiment, place.uri)
     there = tracking.ImportedRuns(place.uri, experiment_id)

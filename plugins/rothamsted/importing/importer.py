@@ -16,7 +16,7 @@ from rothamsted.importing.fitted import FittedRun
 from rothamsted.importing.next_command import Guess, SeenRuns, guess
 from rothamsted.importing.sources import check_options, known_source, source_of
 from rothamsted.importing.values import ImportedRun, UnreadRun
-from rothamsted.importing.write import RunWriter, Written
+from rothamsted.importing.write import RunWriter, TakenRun
 from rothamsted.masking import masked, without_secrets
 
 MOST_NOTES = 1_000  # different ones that are counted
@@ -109,7 +109,7 @@ def import_from(
     return done
 
 
-def looked_at(run: ImportedRun) -> Written:
+def looked_at(run: ImportedRun) -> TakenRun:
     """What would be written of a run."""
     fitted, metrics, n_points = FittedRun(run), set[str](), 0
     for point in run.points:
@@ -119,7 +119,7 @@ def looked_at(run: ImportedRun) -> Written:
             n_points += 1
     n_points += len(run.summary.keys() - metrics)
     metrics |= run.summary.keys()
-    return Written(
+    return TakenRun(
         name=fitted.name,
         run_id="",
         fate="new",
@@ -149,7 +149,7 @@ def _note(done: Imported, notes: Iterable[str]) -> None:
             done.notes[note] += 1
 
 
-def _add(done: Imported, seen: SeenRuns, run: ImportedRun, written: Written) -> None:
+def _add(done: Imported, seen: SeenRuns, run: ImportedRun, written: TakenRun) -> None:
     done.counts[written.fate] += 1
     done.states[str(run.state)] += 1
     done.n_points += written.n_points

@@ -32,7 +32,7 @@ _MOST_OF_NOTE = 400  # characters of the tag
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class TakenRun:
     """One run as it was taken.
 
     Attributes:
@@ -100,7 +100,7 @@ class RunWriter:
             self.flush()
             self.flush()
 
-    def take(self, run: ImportedRun) -> Written:
+    def take(self, run: ImportedRun) -> TakenRun:
         """Write one run, or leave it as it is where it is there already.
 
         Raises:
@@ -111,7 +111,7 @@ class RunWriter:
         identity = self._told_apart(fitted.identity, "{}#{}")
         known = self._runs.known.get(identity)
         if known is not None and _is_whole(known, run):
-            return Written(
+            return TakenRun(
                 name=known.name,
                 run_id=known.run_id,
                 fate="there",
@@ -150,7 +150,7 @@ class RunWriter:
             notes.append("its source has an earlier run of the same identity: they are told apart by their order")
         self._keep_files(run_id, run.files)
         self._end(run_id, run, fitted, notes, start=start, last_ms=last.time_ms)
-        return Written(
+        return TakenRun(
             name=name,
             run_id=run_id,
             fate="new" if known is None else "updated",
