@@ -62,7 +62,9 @@ def test_the_table_of_peers_in_the_readme_has_the_numbers_of_the_log() -> None:
         cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
         return {row[0]: row[1:] for row in cells}
 
-    of_log = rows((DOCS / "log.md").read_text(encoding="utf-8").partition("## 2026-11-29: other ways")[2])
+    of_log = rows(
+        (DOCS / "log.md").read_text(encoding="utf-8").partition("## 2026-11-29: other ways")[2].partition("\n## ")[0]
+    )
     readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Beside other tools")[2]
     shown = rows(readme.partition("\n## ")[0])
     tools = [name for name in shown if name in of_log and name.strip("-")]
