@@ -122,7 +122,11 @@ def test_folders_of_runs_that_are_gone_are_found_after_an_hour(
     os.utime(other, (LONG_AGO, LONG_AGO))
     status, found = doctor(capsys)
     assert (status, [one["what"] for one in found["findings"]]) == (1, [str(old)])
-    assert doctor(capsys, "--repair", "--yes")[0] == 0
+    status, found = doctor(capsys, "--repair", "--yes")  # they may be of another store, whose runs nobody knows here
+    assert (status, found["mended"]) == (1, 0)
+    assert "no other tracking store" in found["findings"][0]["way_out"]
+    assert (old.exists(), young.exists(), other.exists()) == (True, True, True)
+    assert doctor(capsys, "--repair", "--folders", "--yes")[0] == 0
     assert (old.exists(), young.exists(), other.exists()) == (False, True, True)
     assert doctor(capsys, "toys")[0] == 0
 

@@ -29,6 +29,7 @@ def doctor(arguments: Sequence[str]) -> int:
     found, screen = pairs(arguments, command="doctor"), screen_of(arguments, command="doctor")
     names = take_many(found, "sweep")
     mends, is_sure = take_truth(found, "repair", "doctor"), take_truth(found, "yes", "doctor")
+    deletes = take_truth(found, "folders", "doctor")
     given = take(found, "storage")
     uri = open_store(lambda uri: refuse_unknown(names, uri=uri, storage=search_at(given, uri)), delivers=False)
     storage = search_at(given, uri)
@@ -36,7 +37,7 @@ def doctor(arguments: Sequence[str]) -> int:
     from rothamsted.inventory.care.doctor import look_over
 
     def look() -> LookedOver:
-        return look_over(names, uri=uri, storage=storage, home=places.home(uri))
+        return look_over(names, uri=uri, storage=storage, home=places.home(uri), deletes_folders=deletes)
 
     findings = look()
     _show(findings.damages, screen)

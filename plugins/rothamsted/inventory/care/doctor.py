@@ -37,7 +37,9 @@ class LookedOver:
     notes: Sequence[str]
 
 
-def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> LookedOver:
+def look_over(
+    names: Collection[str], *, uri: str, storage: str, home: Path, deletes_folders: bool = False
+) -> LookedOver:
     """Check sweeps, stages and contests; without names all of them, and what belongs to none.
 
     Args:
@@ -45,6 +47,7 @@ def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
         uri: tracking URI.
         storage: database URL of the search.
         home: below which files wait for a server.
+        deletes_folders: whether a repair deletes folders of artifacts of no run.
 
     Raises:
         StoreError: a database cannot be read, or a name is not there.
@@ -82,7 +85,11 @@ def look_over(names: Collection[str], *, uri: str, storage: str, home: Path) -> 
             "no run are not looked at; give the command there with the server's own database to check them"
         )
     if not names:
-        found += [*_confirmations(search), *check_folders(record), *check_undelivered(home, uri=uri)]
+        found += [
+            *_confirmations(search),
+            *check_folders(record, deletes=deletes_folders),
+            *check_undelivered(home, uri=uri),
+        ]
     order = list(KINDS)
     return LookedOver(damages=sorted(found, key=lambda one: order.index(one.kind)), units=chosen, notes=notes)
 

@@ -23,6 +23,7 @@ from rothamsted.tracking.kept_back import FOLDER, server_mark
 from rothamsted.tracking.run_files import local_folder
 
 QUIET_SECONDS = 3600.0  # a folder that was written to since may be of a run that is about to be there
+_OF_ANOTHER = "where no other tracking store keeps its files in that folder: --repair --folders deletes it"
 _RUN_FOLDER = re.compile(r"[0-9a-f]{32}")
 _MODEL_FOLDER = re.compile(r"m-[0-9a-f]{32}")
 
@@ -113,11 +114,15 @@ def check_states(unit: Unit, every: Sequence[Unit], home: Path) -> Iterator[Dama
             )
 
 
-def check_folders(record: RecordFacts, *, now: float | None = None) -> Iterator[Damage]:
+def check_folders(record: RecordFacts, *, deletes: bool = False, now: float | None = None) -> Iterator[Damage]:
     """Folders of artifacts on this machine whose run or logged model the store does not have.
+
+    MLflow keeps the files of several databases in one folder `mlruns` where commands are given in one folder, and
+    nothing in the folder of a run says whose it is: so a repair deletes none unless that is asked for.
 
     Args:
         record: of the store.
+        deletes: whether a repair deletes them.
         now: unix seconds; None: the clock's.
     """
     if not record.is_sql:
@@ -138,8 +143,9 @@ def check_folders(record: RecordFacts, *, now: float | None = None) -> Iterator[
                     kind="folder of no run",
                     sweep="",
                     what=str(folder),
-                    repair="it is deleted with its files",
-                    changes=[FileChange(path=folder)],
+                    repair="it is deleted with its files" if deletes else "",
+                    way_out="" if deletes else _OF_ANOTHER,
+                    changes=[FileChange(path=folder)] if deletes else (),
                 )
 
 
