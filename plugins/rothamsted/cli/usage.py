@@ -192,7 +192,7 @@ USAGES: Mapping[str, Usage] = {
         keys={
             "sweep": "names of sweeps, a,b; by default all, and what belongs to none",
             "repair": "mend what can be mended, after showing what",
-            "folders": "with repair: delete folders of artifacts of no run, too; not where another store keeps files there",
+            "folders": "with repair: delete folders of artifacts of no run, too, which may be of another store",
             "yes": "do not ask",
             "storage": _STORAGE,
         },
