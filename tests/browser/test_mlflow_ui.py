@@ -168,8 +168,9 @@ def test_the_sweep_page_opens_with_the_answer_and_shows_its_chart(page: Any, sho
 def test_the_sweep_page_says_the_question_of_the_sweep_file(page: Any, shown: Shown) -> None:
     open_sweep(page, shown)
     page.get_by_role("button", name="Expand description").click()
-    first_line = (sites.ROOT / "sweeps" / "quickstart.yaml").read_text().splitlines()[0]
-    page.get_by_text(first_line.lstrip("# ")).wait_for()
+    lines = (sites.ROOT / "sweeps" / "quickstart.yaml").read_text().splitlines()
+    question = next(line for line in lines if line.startswith("# Question:"))
+    page.get_by_text(question.lstrip("# ")).wait_for()
 
 
 def test_a_trial_says_its_data(page: Any, shown: Shown) -> None:
