@@ -106,6 +106,23 @@ def test_where_a_fork_is_not_safe_the_reason_is_said(
     assert "\n" not in reason
 
 
+def test_mlflow_does_not_make_a_pool_load_polars_which_starts_a_thread(
+    stranger: Path, run: Run, open_pool: Callable[..., Pool | str]
+) -> None:
+    pytest.importorskip("polars")
+    (stranger / "script.py").write_text(
+        "import mlflow\nimport sys\nahead = 'polars' in sys.modules\n"
+        "from mlflow.data.polars_dataset import from_polars\nprint(ahead, from_polars.__name__)\n"
+    )
+    pool = open_pool(command := ["python", "script.py"])
+    assert isinstance(pool, Pool), pool
+    assert run(command, starter=pool.start).tail.strip() == "False from_polars"
+    (stranger / "script.py").write_text("import polars\n")
+    reason = open_pool(command)
+    assert isinstance(reason, str)
+    assert "which a fork would lose" in reason
+
+
 @pytest.mark.parametrize("command", [["bash", "train.sh"], ["python", "-c", "1"], ["python", "-u", "train.py"], ["ls"]])
 def test_what_is_no_python_script_has_no_pool(command: list[str], open_pool: Callable[..., Pool | str]) -> None:
     assert isinstance(open_pool(command), str)

@@ -13,7 +13,9 @@ system each time, not of a list of libraries.
 What differs from a fresh process: with PYTHONHASHSEED unset, the children of one zygote share its secret of string
 hashing, which two fresh processes do not; and an identifier that a library draws while it is imported is the same
 in all of them. The global generators of numpy and torch, which their imports seed from the system, are seeded from
-the system anew in each child, as `random` does by itself.
+the system anew in each child, as `random` does by itself. `mlflow.data.from_polars` is left out of what is imported
+ahead: with polars installed MLflow imports it for that alone, and polars (2.1) starts a thread as it is imported. Who
+imports polars starts cold; `from mlflow.data.polars_dataset import from_polars` works in any case.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import socket
 import sys
 import types
 from collections.abc import Callable
+from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,7 @@ from rothamsted.foreign import keeper
 from rothamsted.foreign.imports import Import, imports_of_file, imports_of_module, is_within
 from rothamsted.threads_left import threads_left
 
+_NOT_AHEAD = "mlflow.data.polars_dataset"  # MLflow does without what it cannot import there
 _ALSO = {"torch": "torch._dynamo"}  # its first use imports it, which takes a second or two
 
 
@@ -64,12 +68,23 @@ def _prepare(script: list[str], folder: Path) -> str:
     if not sys.flags.safe_path:
         sys.path[0] = _first_on_path(script)
     wanted = imports_of_module(script[1], folder) if script[0] == "-m" else imports_of_file(Path(script[0]), folder)
+    sys.meta_path.insert(0, left_out := _LeftOut())
     for item in wanted:
         _import(item)
+    sys.meta_path.remove(left_out)
     for name, also in _ALSO.items():
         if name in sys.modules:
             importlib.import_module(also)
     return _own_module(folder) or threads_left()
+
+
+class _LeftOut(MetaPathFinder):
+    """Says of one module that it is not there."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """None where another finder is to look."""
+        if fullname == _NOT_AHEAD:
+            raise ModuleNotFoundError(f"{fullname} is not imported ahead", name=fullname)
 
 
 def _first_on_path(script: list[str]) -> str:
