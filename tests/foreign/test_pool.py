@@ -112,7 +112,8 @@ def test_mlflow_does_not_make_a_pool_load_polars_which_starts_a_thread(
     pytest.importorskip("polars")
     (stranger / "script.py").write_text(
         "import mlflow\nimport sys\nahead = 'polars' in sys.modules\n"
-        "from mlflow.data.polars_dataset import from_polars\nprint(ahead, from_polars.__name__)\n"
+        "def late():\n    from mlflow.data.polars_dataset import from_polars\n    return from_polars.__name__\n"
+        "print(ahead, late())\n"
     )
     pool = open_pool(command := ["python", "script.py"])
     assert isinstance(pool, Pool), pool
