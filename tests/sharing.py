@@ -19,6 +19,7 @@ FIRST = {
     "tests/test_new_study_page.py": "",
     "tests/browser/": "browser",  # one finished sweep and two web servers
     "tests/reporting/test_page_in_browser.py": "browser",
+    "tests/docs/test_site_in_browser.py": "browser",
     "tests/sweeping/test_pauses.py": "pauses",  # a sweep for each place where a worker may be paused
     "tests/sweeping/test_run.py": "run",  # sweeps as a user runs them
     "tests/faults/": "faults",  # whole commands that are killed and given again

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser import sites
-
 pytestmark = pytest.mark.browser
-EXECUTABLE = sites.find_browser()
-if EXECUTABLE is None:
-    pytest.skip(f"no browser: install one of {', '.join(sites.BROWSERS)}", allow_module_level=True)
 SIZES = {"wide": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 PAGES = ("index.html", "first-ten-minutes.html", "keys.html", "statistics.html", "api.html", "commands.html")
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A browser that reaches no other machine."""
-    assert EXECUTABLE is not None
-    with sites.open_browser(EXECUTABLE) as opened:
-        yield opened
 
 
 def opened(browser: Any, path: Path, size: str, scheme: str) -> tuple[Any, list[str]]:
