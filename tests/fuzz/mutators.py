@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import reprlib
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -76,6 +77,7 @@ REPEATED = (
     "${",
 )
 COUNTS = (2, 10, 100, 2_000)
+_TEXT = reprlib.Repr()  # of a tree of aliases the whole text would be gigabytes
 
 
 def mutate_bytes(data: bytes, random: Random) -> bytes:
@@ -177,7 +179,7 @@ def mutate_yaml(text: str, random: Random, others: Sequence[str] = ()) -> str:
         (o_holder, o_key) = random.choice(_places(other)) if isinstance(other, (dict, list)) else ({0: other}, 0)
         holder[key] = copy.deepcopy(o_holder[o_key])
     elif made == 2:
-        holder[key] = random.choice(([old], [old, old], {"values": old}, {str(key): old}, str(old), None))
+        holder[key] = random.choice(([old], [old, old], {"values": old}, {str(key): old}, _TEXT.repr(old), None))
     elif made == 3:
         holder[key] = _of_kind(random)
     elif made == 4 and isinstance(holder, dict):
