@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ def open_picture(content: bytes, place: Path | str, *, way_out: str) -> Iterator
     Raises:
         DataProblem: it is of no format of FORMATS, damaged, or has more than MOST_PIXELS.
     """
-    with reading(place, way_out=way_out):
+    with reading(place, way_out=way_out), warnings.catch_warnings(action="ignore"):  # Pillow's, of damaged files
         try:
             opened = Image.open(io.BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError:

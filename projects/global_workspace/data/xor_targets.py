@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -167,13 +168,14 @@ def _latent_path(folder: Path, part: str) -> Path:
 def _classes(folder: Path, part: str, normalized: np.ndarray, n_bins: int) -> np.ndarray:
     """Targets between 0 and 1 as whole numbers below `n_bins`."""
     scaled = normalized * (n_bins - 1)
-    target = np.rint(scaled).astype(np.int64)
-    if (np.abs(scaled - target) > 1e-3).any() or target.min() < 0 or target.max() >= n_bins:
+    nearest = np.rint(scaled)
+    is_one = (np.abs(scaled - nearest) <= 1e-3) & (nearest >= 0) & (nearest < n_bins)
+    if not is_one.all():
         raise DataProblem(
             f"{folder}: {part} targets are not multiples of 1/{n_bins - 1} between 0 and 1; set data.n_bins to the "
             "number of bins that they were made with"
         )
-    return target
+    return nearest.astype(np.int64)
 
 
 def _named(table: np.ndarray) -> dict[str, np.ndarray]:
@@ -185,7 +187,8 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
     file = io.StringIO(read_text(path, way_out=_WAY_OUT), newline="")
     with reading(path, way_out=_WAY_OUT):
         names = next(csv.reader(file), [])
-        numbers = np.loadtxt(file, delimiter=",", ndmin=2)
+        with warnings.catch_warnings(action="ignore"):  # NumPy's warning of no rows, which is an error below
+            numbers = np.loadtxt(file, delimiter=",", ndmin=2)
     if not len(numbers) or numbers.shape[1] != len(names):
         raise DataProblem(f"{path}: {len(names)} names stand above {numbers.shape[1]} columns; {_WAY_OUT}")
     return dict(zip(names, numbers.T, strict=True))

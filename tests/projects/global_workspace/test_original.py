@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,14 @@ def test_what_is_wrong_with_a_folder_is_one_line(change: Any, message: str, fold
     with pytest.raises(DataProblem, match=message) as refused:
         load_data(xor(folder))
     assert "\n" not in str(refused.value)
+
+
+def test_a_table_of_names_alone_is_refused_without_a_warning_beside_it(folder: Path) -> None:
+    (folder / "val_xor_targets.npy").unlink()
+    table = folder / "val_xor_targets.csv"
+    table.write_text(table.read_text().partition("\n")[0] + "\n")
+    with warnings.catch_warnings(action="error"), pytest.raises(DataProblem, match="names stand above 1 columns"):
+        load_data(xor(folder))
 
 
 def test_other_bins_than_the_file_has_are_refused(folder: Path) -> None:
