@@ -33,7 +33,9 @@ def rows(path: Path) -> dict[str, int]:
 
 
 def files(folder: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if path.is_file()} if folder.exists() else set()
+    """What is below a folder, but for what SQLite keeps beside an open database, whoever has it open."""
+    found = {path for path in folder.rglob("*") if path.is_file()} if folder.exists() else set()
+    return {path for path in found if not path.name.endswith(("-wal", "-shm"))}
 
 
 def test_what_a_sweep_left_goes_and_what_others_left_stays(project: Project) -> None:

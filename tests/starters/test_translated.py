@@ -193,6 +193,34 @@ def test_an_optuna_objective_is_used_as_it_is(tmp_path: Path, monkeypatch: pytes
     assert lines == ["opt.py:9", "opt.py:10", "opt.py:11", "opt.py:16"]  # more, width, report, callbacks
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1e-5, 1e-1", "1, " + "- " * 2_000 + "1"),
+        ("direction=", "study_name=a" + ".a" * 2_000 + ", direction="),
+        ("1e-5, 1e-1", "[" * 300 + "]" * 300),
+    ],
+)
+def test_what_is_nested_too_deep_for_pythons_own_parser_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("opt.py").write_text(OPTUNA.replace(old, new, 1))
+    with pytest.raises(SpecError, match=r"^opt\.py.*give a script with an Optuna objective$"):
+        from_optuna("opt.py")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a b " * 50, "a\\nb", "&a " * 40, "9" * 400])
+def test_a_strange_name_or_number_leaves_a_file_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("opt.py").write_text(OPTUNA.replace('"lr"', f'"{name}"', 1).replace("n_trials=50", "n_trials=" + "9" * 400))
+    found = written(from_optuna("opt.py"))
+    assert list(found)[:2] == ["name", "study"]
+    assert all(len(one) <= 250 for one in found["space"])
+
+
 def old_study(name: str = "old", *, n_trials: int = 8, **keys: Any) -> optuna.Study:
     """A study of Optuna in `old.db`, whose best value is at the least lr."""
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import SpecError
+from rothamsted.recordable import MAX_NAME
 from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from
 from rothamsted.yaml_text import read_text
 
@@ -50,21 +52,30 @@ def from_optuna(path: str) -> StarterSweep:
     Raises:
         SpecError: no such file, no Python, or no suggest_* call in it.
     """
+    text, read = read_text(path, path, way_out="give the file to translate"), None
     try:
-        tree = ast.parse(read_text(path, path, way_out="give the file to translate"))
+        read = _read(text, path)
     except SyntaxError as error:
         raise SpecError(
             f"{path}:{error.lineno}: is not Python: {error.msg}; give a script with an Optuna objective"
         ) from None
-    except (ValueError, RecursionError, MemoryError):  # a NUL, or what is nested too deep
-        raise SpecError(f"{path}: cannot be read as Python; give a script with an Optuna objective") from None
-    read = _Read()
-    for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
-        _read_objective(function, path, read)
+    except (ValueError, RecursionError, MemoryError):  # a NUL, or what is nested too deep for Python's parser
+        pass
+    if read is None:
+        raise SpecError(f"{path}: cannot be read as Python; give a script with an Optuna objective")
     if not read.objective:
         raise SpecError(f"{path}: no call such as trial.suggest_float in it; give the script that has the objective")
-    _read_study(tree, path, read)
     return _starter(path, read)
+
+
+def _read(text: str, path: str) -> _Read:
+    with warnings.catch_warnings(action="ignore"):  # Python's of this script, which is not run here
+        tree, read = ast.parse(text), _Read()
+    for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+        _read_objective(function, path, read)
+    if read.objective:
+        _read_study(tree, path, read)
+    return read
 
 
 def _starter(path: str, read: _Read) -> StarterSweep:
@@ -150,6 +161,9 @@ def _read_suggestion(call: ast.Call, method: str, place: str, read: _Read, *, is
         what = ast.unparse(call)
         read.left.append(f"{place}: {what} has no plain numbers or names; give the parameter a domain in space")
         return
+    if isinstance(name, str) and (len(name) > MAX_NAME or not name.isprintable()):
+        read.left.append(f"{place}: a name may have {MAX_NAME} printable characters; give the parameter a shorter one")
+        return
     if not isinstance(name, str) or read.space.get(name, domain) != domain:
         read.left.append(f"{place}: {name!r} is suggested again with another domain; the first is kept")
         return
@@ -223,7 +237,9 @@ def _calls(body: list[ast.stmt], *, is_always: bool) -> Iterator[tuple[ast.Call,
 
 def _whole(node: ast.expr | None) -> int | None:
     value = _number(node)
-    return int(value) if value is not None and math.isfinite(value) and value == int(value) else None
+    if value is None or isinstance(value, int):
+        return value
+    return int(value) if math.isfinite(value) and value == int(value) else None
 
 
 def _number(node: ast.expr | None) -> float | None:

@@ -12,7 +12,7 @@ import yaml
 
 from rothamsted.errors import UserError, as_line
 
-FLOW_WIDTH = 1000  # characters: each key stays on its line
+FLOW_WIDTH = 2**31  # characters: each key stays on its line
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -64,9 +64,12 @@ class StarterSweep:
 def _yaml(value: Mapping[str, Any]) -> str:
     """One key with its value on one line."""
     [(key, inner)] = value.items()
-    flow = yaml.safe_dump(_plain(inner), default_flow_style=True, sort_keys=False, allow_unicode=True, width=FLOW_WIDTH)
-    name = yaml.safe_dump(key, default_flow_style=True).removesuffix("...\n").strip()
-    return f"{name}: {flow.removesuffix('...' + chr(10)).strip()}"
+    return f"{_on_a_line(key)}: {_on_a_line(_plain(inner))}"
+
+
+def _on_a_line(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=FLOW_WIDTH)
+    return text.removesuffix("...\n").strip()
 
 
 def _plain(value: Any) -> Any:
