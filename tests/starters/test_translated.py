@@ -17,7 +17,7 @@ from rothamsted.starters.from_hydra import from_hydra
 from rothamsted.starters.from_optuna import from_optuna
 from rothamsted.starters.from_optuna_storage import from_optuna_storage
 from rothamsted.starters.from_wandb import from_wandb
-from rothamsted.starters.starter import StarterSweep, write_starter
+from rothamsted.starters.starter import NAME_RULE, StarterSweep, write_starter
 
 WANDB = """\
 program: train.py
@@ -219,6 +219,13 @@ def test_a_strange_name_or_number_leaves_a_file_that_can_be_read(
     found = written(from_optuna("opt.py"))
     assert list(found)[:2] == ["name", "study"]
     assert all(len(one) <= 250 for one in found["space"])
+
+
+@pytest.mark.parametrize("name", ["9" * 5_000, "a\u2028b", "\n\n"])
+def test_a_name_that_no_parameter_can_have_is_named_and_left_out(name: str) -> None:
+    starter = StarterSweep(comment=[], document={"name": "a", "space": {name: [1, 2], "lr": [0.1, 0.2]}})
+    assert yaml.safe_load(starter.text) == {"name": "a", "space": {"lr": [0.1, 0.2]}}
+    assert NAME_RULE in starter.text
 
 
 def old_study(name: str = "old", *, n_trials: int = 8, **keys: Any) -> optuna.Study:

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rothamsted.errors import SpecError
-from rothamsted.recordable import MAX_NAME
-from rothamsted.starters.starter import SAMPLERS, StarterSweep, name_from
+from rothamsted.starters.starter import NAME_RULE, SAMPLERS, StarterSweep, is_name, name_from
 from rothamsted.yaml_text import read_text
 
 GUESSED_TRIALS = 30
@@ -161,8 +160,8 @@ def _read_suggestion(call: ast.Call, method: str, place: str, read: _Read, *, is
         what = ast.unparse(call)
         read.left.append(f"{place}: {what} has no plain numbers or names; give the parameter a domain in space")
         return
-    if isinstance(name, str) and (len(name) > MAX_NAME or not name.isprintable()):
-        read.left.append(f"{place}: a name may have {MAX_NAME} printable characters; give the parameter a shorter one")
+    if isinstance(name, str) and not is_name(name):
+        read.left.append(f"{place}: {NAME_RULE}")
         return
     if not isinstance(name, str) or read.space.get(name, domain) != domain:
         read.left.append(f"{place}: {name!r} is suggested again with another domain; the first is kept")

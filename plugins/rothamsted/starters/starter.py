@@ -11,8 +11,10 @@ from typing import Any
 import yaml
 
 from rothamsted.errors import UserError, as_line
+from rothamsted.recordable import MAX_NAME
 
 FLOW_WIDTH = 2**31  # characters: each key stays on its line
+NAME_RULE = f"a name may have {MAX_NAME} printable characters; give the parameter a shorter one"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -51,11 +53,15 @@ class StarterSweep:
     def text(self) -> str:
         """The file: a comment, then a key a line; a space with a line for each parameter."""
         lines = [f"# {as_line(line)}" for text in self.comment for line in text.splitlines()]
-        for heading, marks in (("Not translated:", self.left), ("Filled in, look at it:", self.guessed)):
+        space = self.document.get("space")
+        names = [str(name) for name in space] if isinstance(space, Mapping) else []
+        left = [*self.left, *(f"{name[:40]}: {NAME_RULE}" for name in names if not is_name(name))]
+        for heading, marks in (("Not translated:", left), ("Filled in, look at it:", self.guessed)):
             lines += [f"# {heading}", *(f"#   {as_line(mark)}" for mark in marks)] if marks else []
         for key, value in self.document.items():
             if key == "space" and isinstance(value, Mapping) and value:
-                lines += ["space:", *(f"  {_yaml({name: domain})}" for name, domain in value.items())]
+                kept = {name: domain for name, domain in value.items() if is_name(str(name))}
+                lines += ["space:" if kept else "space: {}", *(f"  {_yaml({name: kept[name]})}" for name in kept)]
             else:
                 lines.append(_yaml({key: value}))
         return "\n".join([*lines, ""])
@@ -79,6 +85,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
     return float(value) if isinstance(value, float) else value
+
+
+def is_name(name: str) -> bool:
+    """Whether a parameter may be called so."""
+    return 0 < len(name) <= MAX_NAME and name.isprintable()
 
 
 def name_from(text: str) -> str:
