@@ -118,7 +118,7 @@ def check_plain(document: Document) -> None:
     for path, value in _leaves((), document.data):
         if reason := unwritable(value):
             is_number = isinstance(value, float)
-            rule = "must be a finite number" if is_number else f"{reason}, which no text of a sweep may; remove it"
+            rule = "must be a finite number" if is_number else f"{reason}, which no text may; remove it"
             raise document.error(path, f"{rule}, not {value!r}" if is_number else f"{shortened(value)} {rule}")
 
 

@@ -129,6 +129,12 @@ def test_a_mistake_in_a_policy_gives_one_line_with_its_place(name: str, write: W
     assert "\n" not in message
 
 
+def test_text_that_no_database_keeps_is_refused_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text('model: m\nstudy: "\\0"\n')
+    with pytest.raises(SpecError, match=r"^policy\.yaml:2: study: .*NUL.* remove it$"):
+        load_policy("policy.yaml", tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "- a list\n", "text\n"])
 def test_a_file_that_is_no_mapping_is_refused_with_the_keys_that_there_are(text: str, write: Write) -> None:
     with pytest.raises(SpecError, match="must be a mapping of keys to values; known: model, study, sweep"):

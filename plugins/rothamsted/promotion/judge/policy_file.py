@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from rothamsted.errors import SpecError
 from rothamsted.promotion.judge.policy import Policy
 from rothamsted.registries import UNKNOWN_NAME
-from rothamsted.spec.document import KeyPath, parse_document
+from rothamsted.spec.document import KeyPath, check_plain, parse_document
 from rothamsted.spec.exponents import validated
 from rothamsted.suggest import known_names
 from rothamsted.yaml_text import compose, read_text
@@ -34,6 +34,7 @@ def load_policy(path: str | Path, root: Path) -> Policy:
     text = _read(path, root)
     _check_is_mapping(text, path)
     document = parse_document(text, str(path))
+    check_plain(document)
     try:
         policy = validated(Policy, {key: value for key, value in document.data.items() if value is not None})
     except ValidationError as error:
