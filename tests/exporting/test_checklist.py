@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from rothamsted.analysis.analyze import analyze
 from rothamsted.analysis.sweep_runs import read_sweep_runs
 from rothamsted.publish.exported.checklist import checklist
@@ -81,7 +83,7 @@ def test_the_compute_of_a_sweep_is_that_of_its_runs_on_record(swept: Project, ex
     found = compute_of_sweep(read_sweep_runs("toys", uri=uri), uri=uri)
     runs = [run for run in find_runs(None, {}, uri=uri) if "rothamsted.replicate" in run.tags]
     assert found.n_runs == len(runs) == 18
-    assert found.total * 1000 == sum((run.end_ms or 0) - run.start_ms for run in runs)
+    assert found.total * 1000 == pytest.approx(sum((run.end_ms or 0) - run.start_ms for run in runs))
     assert found.machines == {machine(): 18}
     page = (exported / "paper" / "checklist.md").read_text()
     assert f"{machine()} (18\u00a0runs); Python 3." in page
