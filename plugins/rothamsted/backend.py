@@ -43,7 +43,8 @@ from rothamsted.sweeping.opened import Place
 from rothamsted.tracking.address import absolute_uri
 from rothamsted.tracking.address import tracking_uri as current_tracking_uri
 from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID
-from rothamsted.tracking.projects.project import Project, open_project
+from rothamsted.tracking.projects.opening import open_project
+from rothamsted.tracking.projects.project import Project
 
 SWEEP = "sweep"  # key of the backend's configuration: the sweep file
 _OTHERS_RUN = frozenset({"MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"})  # of a run around this one, if there is any

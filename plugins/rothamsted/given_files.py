@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -16,6 +18,9 @@ from rothamsted.errors import DataError, UserError
 MOST_BYTES = 256 << 20  # of a file that is read whole
 T = TypeVar("T")
 _JSON_NAMES = {dict: "a JSON object", list: "a JSON list"}
+_REFUSED = frozenset(
+    {errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT}
+)
 _KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
 
 
@@ -52,6 +57,21 @@ def reading(source: str | Path, *, way_out: str, error: type[UserError] = DataEr
 def _reason(found: Exception) -> str:
     text = " ".join(str(found).split())
     return f"it lacks {text}" if isinstance(found, KeyError) else text or type(found).__name__
+
+
+def refused_place(error: OSError) -> UserError | None:
+    """The line for a file or folder that the system refuses for its name, its rights or its disk; None for all else.
+
+    Only what says which file it was, and what no mistake of ours brings about: that a file is missing is not among it.
+
+    Example:
+        >>> print(refused_place(OSError(errno.ENAMETOOLONG, "File name too long", "nnn")))
+        nnn: File name too long; name another file or folder
+    """
+    if error.filename is None or error.errno not in _REFUSED:
+        return None
+    name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename)
+    return UserError(f"{name}: {error.strerror}; name another file or folder")
 
 
 def open_given(
@@ -104,6 +124,45 @@ def read_given_text(
     content = read_given(path, way_out=way_out, source=source, error=error)
     with reading(source or path, way_out=way_out, error=error):
         return content.decode("utf-8-sig")
+
+
+def check_folder_to_make(folder: Path, *, place: str, way_out: str, error: type[UserError] = UserError) -> None:
+    """Check that files can be written into a folder, which is there or can be made; makes nothing.
+
+    Args:
+        folder: absolute.
+        place: what the message calls it; begins the message.
+        way_out, error: as in `reading`.
+
+    Raises:
+        UserError: of the kind `error`: its name is too long, a file is in the way, or it may not be written.
+    """
+    with reading(place, way_out=way_out, error=error):
+        for above in (folder, *folder.parents):
+            try:
+                above.lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            break
+        if not above.is_dir():
+            raise error(f"{place}: {above} is a file, and a folder is wanted; {way_out}")
+        longest = os.pathconf(above, "PC_NAME_MAX")
+        if any(len(os.fsencode(part)) > longest for part in folder.relative_to(above).parts):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    check_writable(above, place=place, way_out=way_out, error=error)
+
+
+def check_writable(folder: Path, *, place: str, way_out: str, error: type[UserError] = UserError) -> None:
+    """Check that a file can be made in a folder that is there; leaves nothing behind. Arguments as above.
+
+    Raises:
+        UserError: of the kind `error`: it cannot; permissions alone do not tell.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as found:
+        raise error(f"{place}: cannot write in {folder} ({found.strerror}); {way_out}") from found
 
 
 def json_of(

@@ -125,4 +125,4 @@ def input_file(given: str) -> str:
         given: as the user wrote it, relative to the project's folder or to the folder of the command.
     """
     own = command_folder() / given
-    return str(own) if own.is_file() and not is_file(given) else given
+    return str(own) if is_file(own) and not is_file(given) else given

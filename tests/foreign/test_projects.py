@@ -14,7 +14,7 @@ from mlflow.projects.utils import get_entry_point_command, load_project
 from rothamsted.tracking import read_history
 from rothamsted.tracking.projects.command import argument_list, run_variables
 from rothamsted.tracking.projects.fetch import ProjectError
-from rothamsted.tracking.projects.project import open_project
+from rothamsted.tracking.projects.opening import open_project
 
 from .conftest import Run
 

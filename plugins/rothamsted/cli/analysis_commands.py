@@ -33,6 +33,7 @@ from rothamsted.cli.settings import (
 )
 from rothamsted.cli.store import open_store
 from rothamsted.errors import UserError
+from rothamsted.given_files import check_folder_to_make
 from rothamsted.places import REPORTS, command_folder, output_folder
 from rothamsted.printable import markdown
 from rothamsted.records import RunStatus
@@ -72,6 +73,9 @@ def write_analysis(command: str, found: dict[str, str], screen: Screen) -> tuple
     export, names_file = take(found, "export"), take(found, "export_names")
     if names_file is not None and export is None:
         raise UserError(f"rothamsted {command}: export_names={names_file} goes with export=DIR")
+    for key, one in (("folder", folder), ("export", export)):
+        if one is not None:
+            check_folder_to_make(command_folder() / one, place=f"{key}={one}", way_out="name another folder")
     asked, over = take_settings(found, command), take_over(found, command)
     uri = open_named(found)
     options = take_plot_options(found, command)

@@ -39,7 +39,9 @@ def sweep(arguments: Sequence[str]) -> int:
     from rothamsted.promotion.judge.applies import policy_of
     from rothamsted.search.sql.named import is_over
     from rothamsted.sweeping.coordinator.job import early_workers
+    from rothamsted.sweeping.open.addresses import ask_addresses
     from rothamsted.sweeping.open.from_file import load
+    from rothamsted.tracking import tracking_uri
 
     found, screen = pairs(arguments, command="sweep"), screen_of(arguments, command="sweep")
     is_saved, if_exists = take_truth(found, "save", "sweep"), take(found, "if_exists", "resume")
@@ -48,6 +50,8 @@ def sweep(arguments: Sequence[str]) -> int:
     path = None if given is None else places.input_file(given)
     spec, study = load(path, found, root)
     policy_of(spec, root)
+    if is_saved:
+        ask_addresses(spec, tracking_uri())
 
     starts_early = is_saved and not is_over(spec.storage, spec.name)
     with (early_workers(spec) if starts_early else None) or nullcontext() as early:

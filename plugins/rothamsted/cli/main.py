@@ -17,6 +17,7 @@ from rothamsted.cli.after_dashes import with_command
 from rothamsted.cli.arguments import each_alone, read_line
 from rothamsted.cli.usage import USAGES
 from rothamsted.errors import UserError
+from rothamsted.given_files import refused_place
 from rothamsted.leaving import leave_at_the_end
 from rothamsted.printable import end_printably, error_line, log_printably, printable, traceback_of
 
@@ -155,8 +156,11 @@ def _guarded(call: Callable[[], int], *, is_verbose: bool = False) -> int:
     """Run a command; a user's mistake is one line and status 2."""
     try:
         return call()
-    except UserError as error:
-        print(error_line(error), file=sys.stderr)
+    except (UserError, OSError) as error:
+        line = error if isinstance(error, UserError) else refused_place(error)
+        if line is None:
+            raise
+        print(error_line(line), file=sys.stderr)
         if is_verbose:
             print(printable(traceback_of(error)), end="", file=sys.stderr)
         return 2

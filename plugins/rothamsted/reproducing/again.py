@@ -22,8 +22,8 @@ from rothamsted.studies import machine_facts
 from rothamsted.sweeping.foreign_study import open_foreign
 from rothamsted.sweeping.open.try_process import try_parameters
 from rothamsted.sweeping.scores import scored
+from rothamsted.tracking.address import BY_SSH
 from rothamsted.tracking.environment import THREAD_VARIABLES, thread_variables
-from rothamsted.tracking.outer_run import BY_SSH
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,11 +15,12 @@ from optuna.storages import RDBStorage, _CachedStorage
 from sqlalchemy import event, exc
 
 from rothamsted.errors import StoreError
+from rothamsted.search.address import check_sqlite
 from rothamsted.search.patience import Database, Patient, one_line, patiently
 from rothamsted.search.queue import Queue
 from rothamsted.search.sql import studies
 from rothamsted.search.sql.named import SPEC_KEY
-from rothamsted.search.storage_url import check_sqlite, engine_arguments, engine_of, is_sqlite_url, parsed_url, shown
+from rothamsted.search.storage_url import engine_arguments, engine_of, is_sqlite_url, parsed_url, shown
 from rothamsted.space import Space
 
 Direction = Literal["minimize", "maximize"]
@@ -47,8 +48,9 @@ def check_storage(url: str) -> None:
     """
     parsed = parsed_url(url)
     if is_sqlite_url(parsed):
-        check_sqlite(url, parsed.database)
-        if not Path(str(parsed.database)).exists():
+        path = Path(str(parsed.database))
+        check_sqlite(url, path)
+        if not path.exists():
             return
     try:
         engine = engine_of(parsed)

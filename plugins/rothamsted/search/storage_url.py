@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from rothamsted.errors import StoreError
-from rothamsted.given_files import reading
 from rothamsted.masking import masked
+from rothamsted.search.address import check_driver
 from rothamsted.tracking.sql.connections import postgres_arguments
-
-DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 
 
 def parsed_url(url: str) -> sa.engine.URL:
@@ -26,6 +19,7 @@ def parsed_url(url: str) -> sa.engine.URL:
     Raises:
         StoreError: it is none, is of another database, or names no file.
     """
+    check_driver(url)
     try:
         parsed = sa.engine.make_url(url)
     except (exc.ArgumentError, ValueError) as error:  # ValueError: a port that is no number
@@ -36,56 +30,7 @@ def parsed_url(url: str) -> sa.engine.URL:
         raise StoreError(f"storage {shown(parsed)}: has an @ in its password; write %40 for it")
     if any(sign.isspace() or sign in "[]/" for sign in parsed.host or ""):
         raise StoreError(f"storage {shown(parsed)}: its host is none; write postgresql+psycopg://user@host/database")
-    if "\0" in url:
-        raise StoreError(f"storage {shown(parsed)}: holds a NUL, which no file name can; write sqlite:///optuna.db")
-    if parsed.drivername not in DRIVERS:
-        raise StoreError(
-            f"storage {shown(parsed)}: {parsed.drivername} cannot hold a search, SQLite and PostgreSQL can; "
-            "write sqlite:///optuna.db or postgresql+psycopg://user@host/database"
-        )
-    name = parsed.database or ""
-    if is_sqlite_url(parsed) and (name in ("", ":memory:") or name.startswith("file:")):  # file:… may be in memory
-        raise StoreError(f"storage '{url}': names no file, and workers share the storage; write sqlite:///optuna.db")
     return parsed
-
-
-def check_sqlite(url: str, database: str | None) -> None:
-    """Check that a file can hold a search; makes nothing.
-
-    Raises:
-        StoreError: its folder is missing, it or its folder is read-only, or it is no database.
-    """
-    path = Path(str(database))
-    folder = path.parent
-    with reading(f"storage {url}", way_out="give another -P storage=sqlite:///FILE", error=StoreError):
-        path.exists()  # raises where its name is too long, or a folder may not be entered
-    if not folder.is_dir():
-        raise StoreError(f"storage {url}: folder {folder} does not exist; make it, or give another -P storage=")
-    if not _is_writable(folder) or (path.exists() and not _is_writable(path)):
-        where = path if path.exists() and not _is_writable(path) else folder
-        raise StoreError(f"storage {url}: {where} is read-only; give another -P storage=sqlite:///FILE")
-    if path.exists() and not _is_sqlite(path):
-        raise StoreError(f"storage {url}: {path} is not an SQLite database; give another -P storage=")
-
-
-def _is_sqlite(path: Path) -> bool:
-    """Asked of SQLite: to open and close the file here would end the locks of this process's connections to it.
-
-    See https://www.sqlite.org/howtocorrupt.html, section 2.2.
-    """
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-            connection.execute("PRAGMA schema_version")
-    except sqlite3.DatabaseError as error:
-        return "not a database" not in str(error)
-    return True
-
-
-def _is_writable(path: Path) -> bool:
-    """Whether a file could be made or changed there; root passes os.access even on a read-only mount."""
-    mounted_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-    mode = path.stat().st_mode
-    return os.access(path, os.W_OK) and not mounted_read_only and bool(mode & 0o222)
 
 
 def engine_of(parsed: sa.engine.URL) -> sa.Engine:

@@ -15,8 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rothamsted import tracking
+from rothamsted import places, tracking
 from rothamsted.errors import StoreError
+from rothamsted.given_files import check_folder_to_make
 from rothamsted.spec import Sweep
 from rothamsted.studies import CheckpointFiles
 from rothamsted.tracking.failures import StoreAwayError
@@ -31,6 +32,20 @@ def checkpoints_of(home: Path, sweep: Sweep, sweep_run_id: str) -> Path:
     """The folder of all checkpoints of one sweep."""
     safe_name = re.sub(r"[^\w.-]", "_", sweep.name)
     return home / sweep.execution.checkpoint_dir / safe_name / sweep_run_id[-12:]  # its beginning is only the time
+
+
+def check_place_of_checkpoints(sweep: Sweep, tracking_uri: str) -> None:
+    """Check that workers of this machine can make the folder of the checkpoints; makes nothing.
+
+    Raises:
+        StoreError: its name is too long, a file is in the way, or it may not be written.
+    """
+    if sweep.execution.checkpoints == "folder":
+        given = sweep.execution.checkpoint_dir
+        folder = (places.home(tracking_uri) / given).absolute()
+        check_folder_to_make(
+            folder, place=f"execution.checkpoint_dir {given!r}", way_out="name another folder", error=StoreError
+        )
 
 
 def checkpoint_folder(home: Path, sweep: Sweep, sweep_run_id: str, part: str) -> Path:

@@ -71,7 +71,7 @@ def open_foreign(sweep: Sweep, root: Path) -> ForeignStudy:
     if sweep.command is not None:
         command = open_command(sweep.command, root, sweep.seed_parameter)
         return ForeignStudy(name=command.study_name, project=command)
-    from rothamsted.tracking.projects.project import open_project
+    from rothamsted.tracking.projects.opening import open_project
 
     project = open_project(sweep.project or "", sweep.entry_point or "main", sweep.version, root=root)
     return ForeignStudy(name=project.study_name, project=project)

@@ -6,6 +6,7 @@ These are questions about the environment: nothing here writes a run.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from rothamsted import places
 from rothamsted.errors import StoreError
 from rothamsted.masking import masked, without_secrets
 
+BY_SSH = re.compile(r"[^/]+@[^/]+:")  # git@host:path
 DEFAULT_UI = "http://127.0.0.1:5000"  # of `mlflow ui` without --port
 UI_URL = "MLFLOW_UI_URL"  # environment: where the user's MLflow UI is, with host and port
 _DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mssql")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from rothamsted import places
 from rothamsted.errors import StoreError
 from rothamsted.masking import masked
+from rothamsted.tracking.address import BY_SSH
 from rothamsted.tracking.checked import checked_param
 from rothamsted.tracking.experiment import DEFAULT_EXPERIMENT_ID, existing, refused
 from rothamsted.tracking.reader import FoundRun, find_run
 from rothamsted.tracking.sql.schema import is_empty
-
-BY_SSH = re.compile(r"[^/]+@[^/]+:")  # git@host:path
 
 
 def check_experiment(uri: str, *, default_name: str | None = None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -17,12 +17,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from rothamsted.errors import StoreError
-from rothamsted.given_files import reading
+from rothamsted.given_files import check_writable, reading
 from rothamsted.masking import masked
 from rothamsted.tracking.address import check_address, sqlite_path
 from rothamsted.tracking.failures import StoreAwayError, last_cause, one_line
+from rothamsted.tracking.plain_answer import Answer, plain_answer
 from rothamsted.tracking.sql.schema import ANY_EXPERIMENT, complaint, is_cut_off, read_revision
 
+_EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
+_FOLDERS = "MLFLOW_ALLOW_FILE_STORE"
 _TIMEOUT_SECONDS = 5  # for a connection, and for a database
 _SLOW_SECONDS = 12  # a server that takes the call and is slow is given this time to answer
 
@@ -96,39 +99,44 @@ def _check_postgresql(uri: str) -> None:
 
 def _check_server(uri: str) -> None:
     """Ask for one experiment: that needs the store behind the server, and the right to read it."""
-    from mlflow.utils.credentials import get_default_host_creds
-    from mlflow.utils.rest_utils import http_request
-
     place = masked(uri)
     try:
-        response: Any = http_request(
-            get_default_host_creds(uri),
-            "/api/2.0/mlflow/experiments/search",
-            "GET",
-            params={"max_results": 1},
-            timeout=(_TIMEOUT_SECONDS, _SLOW_SECONDS),
-            max_retries=0,
-            raise_on_status=False,
-        )
+        answer = plain_answer(uri, f"{_EXPERIMENTS}?max_results=1", seconds=_SLOW_SECONDS) or _answer_to_mlflow(uri)
     except Exception as error:  # requests, urllib3 and MLflow each raise their own
         raise StoreAwayError(
             f"tracking URI {place}: no answer ({last_cause(error)}); is the server running, and is this its address?"
         ) from error
-    if response.status_code in (401, 403):
+    if answer.status in (401, 403):
         raise StoreError(
-            f"tracking URI {place}: refused (HTTP {response.status_code}); set MLFLOW_TRACKING_USERNAME and "
+            f"tracking URI {place}: refused (HTTP {answer.status}); set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD, or have the server allow this host name"
         )
-    if response.status_code == 429 or response.status_code >= 500:
+    if answer.status == 429 or answer.status >= 500:
         raise StoreAwayError(
-            f"tracking URI {place}: answers HTTP {response.status_code}; is the server behind it running, and is this "
+            f"tracking URI {place}: answers HTTP {answer.status}; is the server behind it running, and is this "
             "its address?"
         )
-    if response.status_code != 200 or not response.headers.get("content-type", "").startswith("application/json"):
+    if answer.status != 200 or not answer.content_type.startswith("application/json"):
         raise StoreError(
-            f"tracking URI {place}: answers HTTP {response.status_code}, not as an MLflow server does; "
-            "check the address"
+            f"tracking URI {place}: answers HTTP {answer.status}, not as an MLflow server does; check the address"
         )
+
+
+def _answer_to_mlflow(uri: str) -> Answer:
+    """What the server answers to MLflow's own client, with all that MLflow's settings make it send."""
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    response: Any = http_request(
+        get_default_host_creds(uri),
+        _EXPERIMENTS,
+        "GET",
+        params={"max_results": 1},
+        timeout=(_TIMEOUT_SECONDS, _SLOW_SECONDS),
+        max_retries=0,
+        raise_on_status=False,
+    )
+    return Answer(status=response.status_code, content_type=response.headers.get("content-type", ""))
 
 
 def _check_files(uri: str) -> None:
@@ -142,23 +150,21 @@ def _check_files(uri: str) -> None:
 
 
 def _takes_folders() -> bool:
-    """Whether MLflow writes runs to plain folders: an older one always, a newer one when told so."""
-    from mlflow import environment_variables
+    """Whether MLflow writes runs to plain folders: an older one always, a newer one when told so.
 
-    setting = getattr(environment_variables, "MLFLOW_ALLOW_FILE_STORE", None)
-    return setting is None or setting.get()
+    Its list of settings is read as text, since importing MLflow takes a second.
+    """
+    found = find_spec("mlflow")
+    settings = Path(str(found.origin)).with_name("environment_variables.py") if found is not None else None
+    if settings is None or _FOLDERS not in settings.read_text():
+        return True
+    return os.environ.get(_FOLDERS, "").lower() in ("true", "1")
 
 
 def _check_folder(uri: str, folder: Path) -> None:
     if not folder.is_dir():
         raise StoreError(f"tracking URI {uri}: there is no folder {folder}; make it: mkdir -p {folder}")
-    try:
-        with tempfile.TemporaryFile(dir=folder):  # leaves nothing behind; permissions alone do not tell
-            pass
-    except OSError as error:
-        raise StoreError(
-            f"tracking URI {uri}: cannot write in {folder} ({error.strerror}); give another folder"
-        ) from error
+    check_writable(folder, place=f"tracking URI {uri}", way_out="give another folder", error=StoreError)
 
 
 def _check_tables(place: str, tables: set[str], revision: str | None) -> None:

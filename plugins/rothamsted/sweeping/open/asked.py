@@ -15,6 +15,7 @@ from rothamsted.space import Choice
 from rothamsted.spec import Sweep, n_workers
 from rothamsted.studies import Study, digest_of_data, rows_of_shares
 from rothamsted.studies.source_code import code_digest
+from rothamsted.sweeping.checkpoint_folders import check_place_of_checkpoints
 from rothamsted.sweeping.foreign_study import ForeignStudy
 from rothamsted.sweeping.open.growth import check_confirm_study, check_later_stages, growth_since
 from rothamsted.sweeping.opened import Place
@@ -52,6 +53,7 @@ def ask_everything(whole: Sweep, study: Study | ForeignStudy, place: Place) -> A
     data_digest, rows = ask_target(whole, study)
     digest_of_code = digest_of_target(whole, study, place.root)
     outer = ask_stores(whole.storage, place, default_experiment=whole.experiment)
+    check_place_of_checkpoints(whole, place.tracking_uri)
     check_room(n_workers(whole), [whole.storage, place.tracking_uri])
     record = started_record(whole.storage, whole.name)
     if record is not None:

@@ -125,7 +125,7 @@ class _Project:
 
     def parameters_of(self, uri: str, entry_point: str, version: str | None) -> Mapping[str, Any]:
         """The parameters that a foreign project declares."""
-        from rothamsted.tracking.projects.project import open_project
+        from rothamsted.tracking.projects.opening import open_project
 
         declared = open_project(uri, entry_point, version, root=self.root).parameters
         return {name: float if one.type == "float" else None for name, one in declared.items()}

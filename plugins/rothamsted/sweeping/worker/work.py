@@ -151,7 +151,7 @@ class Worker:
         if not reason and not trial.runs.attempts.has_crashed_out(replicate):
             return False
         n = trial.runs.attempts.crashes.get(replicate, 0)
-        crashed = f"its worker died in all {n} attempts: killed by a signal, perhaps out of memory"
+        crashed = f"its worker died in all {n} attempts: killed, out of memory, or by an error that was printed then"
         if (member := _unless_lost(partial(trial.start, replicate))) is not None:
             ending = Ending(outcome=Outcome.FAILED, history=(), seconds=0.0, reason=reason or crashed)
             self._close([(trial, member)], [ending], is_crash=not reason)

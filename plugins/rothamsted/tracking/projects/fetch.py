@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlflow.exceptions import MlflowException
-from mlflow.projects.utils import _fetch_git_repo, _parse_file_uri, _parse_subdirectory
-
 from rothamsted.errors import UserError
 from rothamsted.masking import is_secret, masked, without_secrets
+from rothamsted.named_files import is_there
+from rothamsted.tracking.address import BY_SSH
 from rothamsted.tracking.environment import git_commit
 from rothamsted.tracking.failures import one_line
-from rothamsted.tracking.outer_run import BY_SSH
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ANSWER_SECONDS = 60
@@ -59,15 +57,15 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
     for key, given in (("project", uri), ("version", version or "")):
         if given.strip().strip("'\"").startswith("-"):
             raise ProjectError(f"{key} {given!r}: begins with a dash, which git takes for an option; correct it")
-    try:
-        place, subdirectory = _parse_subdirectory(uri)
-    except MlflowException as error:
-        raise ProjectError(f"project {masked(uri)!r}: {one_line(error)}") from None
-    local = root / _parse_file_uri(place)
-    if local.exists() and version is None and not _is_bare_repository(local):
+    place, _, subdirectory = uri.strip("'\"").partition("#")
+    if "." in subdirectory:
+        raise ProjectError(f"project {masked(uri)!r}: MLflow takes no '.' in a subdirectory; correct the path")
+    local = root / _path_of(place)
+    is_here = is_there(local)
+    if is_here and version is None and not _is_bare_repository(local):
         top, commit = local.resolve(), None
-    elif local.exists() or "://" in place or BY_SSH.match(place):
-        top, commit = _fetch_git(str(local.resolve()) if local.exists() else place, version, cache)
+    elif is_here or "://" in place or BY_SSH.match(place):
+        top, commit = _fetch_git(str(local.resolve()) if is_here else place, version, cache)
     else:
         raise ProjectError(f"project {masked(uri)!r}: is neither a folder of {root} nor a git URI; correct the path")
     folder = top / subdirectory
@@ -77,6 +75,14 @@ def fetch(uri: str, version: str | None, cache: Path, root: Path) -> Fetched:
     if commit is None and found is not None and not found[1]:
         commit = found[0]
     return Fetched(folder=folder, commit=commit)
+
+
+def _path_of(place: str) -> str:
+    """The path of an address `file://`; any other is taken as it is."""
+    if not place.startswith("file:"):
+        return place
+    found = urlsplit(place)
+    return f"{found.netloc}{found.path}"
 
 
 def folder_digest(folder: Path) -> str:
@@ -109,6 +115,8 @@ def _fetch_git(given: str, version: str | None, cache: Path) -> tuple[Path, str]
         cache.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(prefix="fetching-", dir=cache))
         try:
+            from mlflow.projects.utils import _fetch_git_repo
+
             _fetch_git_repo(uri, version, str(new))
             fetched = git_commit(new)
             if fetched is None or fetched[0] != commit:

@@ -26,9 +26,7 @@ from rothamsted.masking import masked
 from rothamsted.tracking.failures import one_line
 from rothamsted.tracking.projects.command import argument_list, placeholders, placeholders_in_quotes
 from rothamsted.tracking.projects.environment import Environment
-from rothamsted.tracking.projects.fetch import ProjectError, fetch, folder_digest
-
-CACHE = Path(".rothamsted", "projects")
+from rothamsted.tracking.projects.fetch import Fetched, ProjectError, folder_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,20 +172,8 @@ class Project:
                 declared.compute_value(str(value), os.curdir, 0)
 
 
-def open_project(uri: str, entry_point: str = "main", version: str | None = None, *, root: Path) -> Project:
-    """Find or fetch a project and read one entry point of it.
-
-    Args:
-        uri: a folder, relative to `root` or absolute, or a git URI; `#subdirectory` at the end of either.
-        entry_point: of MLproject; or a script of the project, which MLflow runs without one.
-        version: a branch, tag or whole commit of a git repository.
-        root: this project's root, which keeps what is fetched in `.rothamsted/projects`.
-
-    Raises:
-        ProjectError: with what is wrong and what there is instead.
-    """
-    cache = root.resolve() / CACHE
-    fetched = fetch(uri, version, cache, root)
+def read_project(fetched: Fetched, uri: str, entry_point: str, *, cache: Path) -> Project:
+    """Read one entry point of a project that was found or fetched; arguments and errors as in `open_project`."""
     place = f"project {str(fetched.folder)!r}"
     specification = _specification(fetched.folder, place)
     entry = _entry(specification, fetched.folder, entry_point, place)
@@ -233,8 +219,6 @@ def _entry(specification: Specification, folder: Path, name: str, place: str) ->
     names = list(specification._entry_points or {})
     is_script = name not in names and Path(name).suffix in (".py", ".sh", ".R")
     if name not in names and not (is_script and (folder / name).is_file()):
-        if not any(file.lower() == "mlproject" for file in os.listdir(folder)):  # noqa: PTH208  (names alone)
-            raise ProjectError(f"{place}: has no file MLproject and no script {name!r}; name a project or a script")
         known = ", ".join(names) or "none"
         raise ProjectError(f"{place}: has no entry point {name!r}; known: {known}; or name a script of the project")
     entry = specification.get_entry_point(name)
