@@ -215,3 +215,21 @@ def test_a_command_is_started_again_with_its_parameters(project: Project, capsys
     status, found = reproduced(capsys, "sweep=loose")
     assert (status, found["verdict"]) == (1, "different")
     assert found["runs"][0]["compared"]["first"].startswith("score at step 1 was ")  # the last line is one report
+
+
+def test_a_variable_whose_value_is_not_recorded_is_asked_for(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / "train.py").write_text(f"import os\nos.environ['API_TOKEN']\n{COMMAND}")
+    common = ["metric=score", "direction=maximize", "space=rate=0.1,0.2", "replicates=2", "-q"]
+    given = ["name=fixed", "execution.environment={API_TOKEN: hush}"]
+    assert main(["sweep", *given, *common, "--", "python", "train.py", "{rate}", "{seed}"]) == 0
+    capsys.readouterr()
+    assert main(["reproduce", "sweep=fixed"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: sweep fixed: execution.environment: the value of API_TOKEN is not recorded; "
+        "set API_TOKEN in the environment of this command"
+    ]
+    monkeypatch.setenv("API_TOKEN", "hush")
+    status, found = reproduced(capsys, "sweep=fixed")
+    assert (status, found["verdict"]) == (0, "identical")

@@ -19,7 +19,7 @@ from rothamsted.errors import StudyError, UserError
 from rothamsted.reproducing.recorded import Points, Recorded, points_of
 from rothamsted.spec import Sweep, resolved
 from rothamsted.studies import machine_facts
-from rothamsted.sweeping.foreign_study import open_foreign
+from rothamsted.sweeping.foreign_study import check_variables, open_foreign
 from rothamsted.sweeping.open.try_process import try_parameters
 from rothamsted.sweeping.scores import scored
 from rothamsted.tracking.address import BY_SSH
@@ -94,6 +94,7 @@ def _start(recorded: Recorded, sweep: Sweep, root: Path) -> Again:
     commit = recorded.facts.get("rothamsted.project_commit")
     if sweep.project and commit and ("://" in sweep.project or BY_SSH.match(sweep.project)):
         sweep = sweep.model_copy(update={"version": commit})
+    check_variables(sweep)
     study = open_foreign(sweep, root)
     tried = try_parameters(sweep, study, _flat(recorded.config), most_seconds=math.inf)
     history = [scored(measured, sweep) for measured in tried.history]

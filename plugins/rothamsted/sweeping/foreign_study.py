@@ -108,7 +108,7 @@ def check_variables(sweep: Sweep, environment: Mapping[str, str] | None = None) 
         if value == MASK and name not in here:
             raise SpecError(
                 f"sweep {sweep.name}: execution.environment: the value of {name} is not recorded; "
-                f"set {name} in the environment of this worker"
+                f"set {name} in the environment of this command"
             )
 
 
