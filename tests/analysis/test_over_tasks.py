@@ -68,7 +68,7 @@ def test_scores_may_stay_as_they_are_or_have_ends_that_are_given() -> None:
     assert {one.condition: one.statistics["mean"] for one in plain.objective}[2] == pytest.approx((0.6 + 310) / 2)
     given = analyze(on_tasks(SCORES, scale={"small": [0, 1], "large": [0, 1000]}))
     assert {one.condition: one.statistics["mean"] for one in given.objective}[2] == pytest.approx((0.6 + 0.31) / 2)
-    assert "on the scale that was given" in texts(given.marks)
+    assert "on the given scale" in texts(given.marks)
 
 
 def test_a_condition_that_lacks_a_task_is_left_out_and_named() -> None:
