@@ -92,7 +92,7 @@ def test_a_lost_seed_is_left_out_of_the_mean_and_said() -> None:
     three = {m: {t: [*values, values[0]] for t, values in of_one.items()} for m, of_one in SCORES.items()}
     found = analyze(on_tasks(three, outcomes={("b", "large", 2): "failed"}))
     assert next(one for one in found.objective if one.condition == 2).n == 2
-    assert "Condition 2 has unequal numbers of runs" in texts(found.marks)
+    assert "Condition 2 has unequal numbers of replicates" in texts(found.marks)
 
 
 def test_a_task_on_which_nobody_differs_is_in_no_mean() -> None:
