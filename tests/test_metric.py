@@ -15,7 +15,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a direction that is none": ({"direction": "up"}, "direction must be minimize, maximize or None, not 'up'"),
     "low above high": ({"low": 2, "high": 1}, "low=2 must be below high=1"),
     "low at high": ({"low": 1, "high": 1}, "low=1 must be below high=1"),
-    "an infinite end": ({"high": float("inf")}, "high must be a finite number, or None where there is none, not inf"),
+    "an infinite end": ({"high": float("inf")}, "high must be a finite number, or None if there is none, not inf"),
     "text for a number": ({"low": "0"}, "low must be a finite number"),
     "a number for text": ({"unit": 3}, "unit must be text, not 3"),
     "no rows": ({"low": 0, "high": 1, "rows": 0}, "rows must be a whole number of at least 1, not 0"),

@@ -53,7 +53,7 @@ class Metric:
             raise StudyError(f"Metric: direction must be minimize, maximize or None, not {self.direction!r}")
         for name, value in (("low", self.low), ("high", self.high)):
             if value is not None and not (_is_number(value) and math.isfinite(value)):
-                raise StudyError(f"Metric: {name} must be a finite number, or None where there is none, not {value!r}")
+                raise StudyError(f"Metric: {name} must be a finite number, or None if there is none, not {value!r}")
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise StudyError(f"Metric: low={self.low:g} must be below high={self.high:g}; give the range low to high")
         for name, text in (("unit", self.unit), ("label", self.label)):

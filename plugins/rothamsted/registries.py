@@ -111,8 +111,8 @@ class Registry(Generic[T]):
             elif point.name not in self._clashes:
                 self._clashes.add(point.name)
                 _LOG.error(
-                    "%s adds a %s '%s', the name of one of rothamsted, which is used; that package must give another "
-                    "name",
+                    "%s adds a %s '%s', but rothamsted has one of this name and uses its own; that package must give "
+                    "another name",
                     _package(point),
                     self.kind,
                     point.name,

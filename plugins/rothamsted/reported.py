@@ -80,8 +80,8 @@ def report(
         sink(reported)
     elif _sinks:
         raise RuntimeError(
-            "report: this thread is not the one that a sweep has started the training in; "
-            "hand the numbers over to that one and report there"
+            "report: was called in another thread than the training's; hand the numbers over to the training's "
+            "thread and report there"
         )
     elif path := os.environ.get(FILE_VARIABLE):
         _append(path, reported)

@@ -41,7 +41,9 @@ def this_system() -> System:
         UserError: it is no Unix.
     """
     if os.name != "posix":
-        raise UserError(f"processes are kept on Linux and macOS, not on {sys.platform}; run the sweep there or in WSL")
+        raise UserError(
+            f"workers and commands run on Linux and macOS, not on {sys.platform}; run the sweep there or in WSL"
+        )
     is_portable = os.environ.get(PORTABLE) == "1"
     is_linux = sys.platform.startswith("linux") and not is_portable
     has_all = is_linux and hasattr(ctypes.CDLL(None), "prctl") and hasattr(os, "pidfd_open")

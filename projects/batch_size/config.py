@@ -86,10 +86,10 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     activation: Literal["relu", "tanh", "gelu", "linear"] = Field(default="relu", description="hidden units")
     loss: Literal["cross_entropy", "mse"] = Field(
         default="cross_entropy",
-        description="mse is the mean over rows and outputs, against one-hot rows where there are classes",
+        description="mse is the mean over rows and outputs, against one-hot rows if there are classes",
     )
     precision: Literal["auto", "float32", "float64"] = Field(
-        default="auto", description="auto: float64 where gamma < 0.01, else float32"
+        default="auto", description="auto: float64 if gamma < 0.01, else float32"
     )
     batch_size: int = Field(default=32, ge=1, description="rows a step")
     steps: int = Field(default=300, ge=1, description="updates, unless epochs is given")

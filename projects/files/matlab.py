@@ -168,7 +168,7 @@ def _unpack(data: memoryview, most: int) -> bytes:
     stream = zlib.decompressobj()
     unpacked = stream.decompress(data, most + 1)
     if len(unpacked) > most:
-        raise ValueError("it unpacks to more bytes than an honest file of its size")
+        raise ValueError("it unpacks to more bytes than a file of its size can hold")
     if not stream.eof or stream.unused_data:
         raise ValueError("a compressed array is cut off, or goes on after its end")
     return unpacked

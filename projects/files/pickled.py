@@ -102,7 +102,7 @@ class _Machine:
         elif name in ("APPEND", "APPENDS"):
             items = self._taken(1) if name == "APPEND" else self._since_mark()
             if not isinstance(self.stack[-1], list):
-                raise ValueError("it appends to what is no list")
+                raise ValueError("it appends to something that is not a list")
             self.stack[-1].extend(items)
         elif name in ("SETITEM", "SETITEMS"):
             _set_in = self._taken(2) if name == "SETITEM" else self._since_mark()
@@ -110,22 +110,22 @@ class _Machine:
         elif name == "REDUCE":
             function, arguments = self._taken(2)
             if not isinstance(function, Named) or function.call is None or not isinstance(arguments, tuple):
-                raise ValueError("it calls what is no function")
+                raise ValueError("it calls something that is not a function")
             self.stack.append(function.call(*arguments))
         elif name == "BUILD":
             [state] = self._taken(1)
             if isinstance(self.stack[-1], Filled):
                 self.stack[-1].state = state
             elif not isinstance(self.stack[-1], OrderedDict):  # its attributes are no data
-                raise ValueError("it gives a state to what has none")
+                raise ValueError("it gives a state to something that has none")
         elif name == "BINPERSID" and self.persistent is not None:
             self.stack.append(self.persistent(*self._taken(1)))
         else:
-            raise ValueError(f"it does {name}, which no plain data need")
+            raise ValueError(f"it does {name}, which plain data do not need")
 
     def _named(self, name: str) -> Named:
         if name not in self.known:
-            raise ValueError(f"it asks for {name}, which no plain data need")
+            raise ValueError(f"it asks for {name}, which plain data do not need")
         return Named(name, self.known[name])
 
     def _last(self, n: int) -> list[Any]:
@@ -186,7 +186,7 @@ def read_pickle(
 def _set(target: Any, pairs: list[Any]) -> Any:
     """Keys and values, in turn, into a dictionary; a key is one whose hash takes no time."""
     if not isinstance(target, dict) or len(pairs) % 2:
-        raise ValueError("it sets items of what is no dictionary")
+        raise ValueError("it sets items of something that is not a dictionary")
     for key, value in zip(pairs[::2], pairs[1::2], strict=True):
         if not isinstance(key, (str, bytes, int)):
             raise ValueError("a key of its dictionaries is neither text nor a whole number")

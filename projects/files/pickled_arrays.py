@@ -59,6 +59,6 @@ def array_of(value: object) -> np.ndarray:
     if isinstance(value, list) and all(type(one) in (int, float) for one in value):
         return np.asarray(value)
     if not isinstance(value, Filled) or value.kind != "array":
-        raise ValueError("it holds what is neither an array nor a list of numbers")
+        raise ValueError("it holds something that is neither an array nor a list of numbers")
     _, shape, kind, is_fortran, data = value.state
     return np.frombuffer(data, _type_of(kind)).reshape(shape, order="F" if is_fortran else "C")

@@ -159,7 +159,7 @@ class Bounded(io.RawIOBase):
         data = self._stream.read(min(len(buffer), _BLOCK_BYTES))
         self._n_read += len(data)
         if self._n_read > self._most:
-            raise ValueError(f"it unpacks to more than {self._most} bytes, which no honest file of its size does")
+            raise ValueError(f"it unpacks to more than {self._most} bytes, more than a file of its size can hold")
         buffer[: len(data)] = data
         return len(data)
 

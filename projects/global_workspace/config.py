@@ -105,7 +105,8 @@ class ModelConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     max_workspace_dim: int | None = Field(
         default=None,
         ge=1,
-        description="pad the workspace to so many, so that widths up to it share a compiled function; none: do not",
+        description="pad the workspace to this many coordinates; widths up to it then share a compiled function; none: "
+        "do not",
     )
     hidden_dim: int = Field(default=32, ge=1, description="units of each hidden layer of an encoder")
     decoder_hidden_dim: int | None = Field(default=None, ge=1, description="the same of a decoder; none: hidden_dim")

@@ -37,7 +37,7 @@ class ModelConfig(_Section, frozen=True):
         "torchvision publishes, in data/efficientnet_b0 and checked by its digest; none: random weights",
     )
     head: Literal["new", "kept"] = Field(
-        default="new", description="with weights: draw the classifier anew, or keep it (needs as many classes)"
+        default="new", description="with weights: draw a new classifier, or keep it (needs as many classes)"
     )
     frozen: bool = Field(default=False, description="with weights: train the classifier alone")
 
@@ -85,7 +85,7 @@ class ScheduleConfig(_Section, frozen=True):
     patience: int | None = Field(
         default=None,
         ge=0,
-        description="plateau: epochs without improvement that are waited for; none: a fifth of the epochs",
+        description="plateau: epochs without improvement before a reduction; none: a fifth of the epochs",
     )
 
     @model_validator(mode="after")
@@ -148,7 +148,7 @@ class StoppingConfig(_Section, frozen=True):
     time_limit: float | None = Field(
         default=None,
         gt=0,
-        description="seconds of training after which no epoch begins; where that is depends on the machine",
+        description="seconds of training after which no epoch begins; the number of epochs then depends on the machine",
     )
 
     @model_validator(mode="after")
@@ -175,7 +175,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     checkpoints: Literal["none", "best", "all"] = Field(
         default="best", description="weights as artifacts, safetensors: of the epoch that is kept, or of every epoch"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: cuda where there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: cuda if there is one")
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="bfloat16: mixed precision by autocast; weights stay float32"
     )

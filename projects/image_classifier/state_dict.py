@@ -147,7 +147,7 @@ def _storage(said: Any, promised: dict[str, _Storage]) -> _Storage:
     """The storage of an id: "storage", type, key, place, number of values; in the older form, what it is a part of."""
     kind, named, key, _, n_values, *part = said
     if _text(kind) != "storage" or not isinstance(named, Named) or named.name not in _TYPES or part not in ([], [None]):
-        raise ValueError("it keeps elsewhere what is no storage of numbers")
+        raise ValueError("it refers to something that is not a storage of numbers")
     one = _Storage(_text(key), _TYPES[named.name], _count(n_values))
     if promised.setdefault(one.key, one) != one:
         raise ValueError(f"storage {one.key} has two sizes or types")

@@ -77,7 +77,7 @@ class Config(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     beta2: float = Field(default=0.95, ge=0, lt=1, description="decay of AdamW's second moment")
     grad_clip: float | None = Field(default=1.0, gt=0, description="largest norm of the gradient; none: not clipped")
     device: str | None = Field(
-        default="auto", description="auto or none: cuda where there is one, else mps, else cpu; also cuda:1"
+        default="auto", description="auto or none: cuda if there is one, else mps, else cpu; also cuda:1"
     )
     dtype: Literal["float32", "bfloat16", "float16", "float64"] = Field(
         default="float32",
@@ -194,8 +194,8 @@ def has_given_tokens(config: Config) -> bool:
 def _data_problem(config: Config) -> str | None:
     if config.vocab_size < SMALLEST_OF_TEXT and not has_given_tokens(config):
         return (
-            f"vocab_size: must be greater than or equal to {SMALLEST_OF_TEXT} where text is made into tokens (256 "
-            f"bytes and the end of a text), not {config.vocab_size}"
+            f"vocab_size: must be greater than or equal to {SMALLEST_OF_TEXT} if text is made into tokens (256 bytes "
+            f"and the end of a text), not {config.vocab_size}"
         )
     given = [name for name in ("train_data_path", "val_data_path") if getattr(config, name) is not None]
     if len(given) == 1:

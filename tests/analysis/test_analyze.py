@@ -148,9 +148,7 @@ def test_a_reference_can_be_named_by_its_values() -> None:
     assert found is not None
     assert {(row.condition, row.reference) for row in found.rows} == {(0, 1), (2, 1)}
     gap = analyze(given, Settings(reference={"lr": 0.4})).gaps["comparisons"]
-    assert (
-        gap == "the reference is to be the condition with lr=0.4, and no condition is that: name one by all its values"
-    )
+    assert gap == "the reference: no condition has lr=0.4; name one condition by all its values"
 
 
 @pytest.mark.parametrize(
@@ -347,4 +345,4 @@ def test_where_a_run_diverged_the_verdicts_warn_of_rare_failures() -> None:
     given = dataset({0: [1.0, 1.1, NAN], 1: [2.0, 2.1, 2.2], 2: [2.5, 2.6, 2.8]}, outcomes={(0, 2): "diverged"})
     found = analyze(given).best
     assert found is not None
-    assert any(warning.startswith("Runs diverged here.") for warning in found.warnings)
+    assert any(warning.startswith("Replicates diverged here.") for warning in found.warnings)

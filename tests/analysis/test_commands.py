@@ -203,7 +203,7 @@ def test_power_says_how_many_replicates_a_difference_takes(swept: Project, call:
         (["compare", "--runs", "toys,toys"], "'toys' is named twice"),
         (["power", "--sweep", "toys"], "difference=NUMBER is missing"),
         (["power", "--sweep", "toys", "--difference", "much"], "difference=much is not a number"),
-        (["power", "--sweep", "toys", "--difference", "0"], "takes infinitely many seeds"),
+        (["power", "--sweep", "toys", "--difference", "0"], "needs infinitely many seeds"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], line: str, swept: Project, call: Call) -> None:
@@ -228,7 +228,7 @@ def test_runs_of_strangers_are_compared_over_tasks(project: Project, call: Call)
     run = find_runs(None, {"rothamsted.role": "summary"}, uri=project.tracking_uri)[0]
     assert "task_ranks.csv" in " ".join(list_files(run.run_id, "statistics", uri=project.tracking_uri))
     plain = call("analyze", *asked, "--task", "data", "--task_scale", "none")
-    assert "accuracy as it is, which has to mean the same on every task" in plain.stdout
+    assert "accuracy as logged. It has to mean the same on every task" in plain.stdout
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_compare_shows_the_number_and_tests_it(project: Project, capsys: pytest.
             ["analyze", *KEYS, "--over_seeds", "quantile:2"],
             "use mean, median, iqm, or quantile:Q with Q between 0 and 1",
         ),
-        (["analyze", *KEYS, "--over_seeds", "iqm", "--interval", "bca"], "interval bca is of means, not of over iqm"),
+        (["analyze", *KEYS, "--over_seeds", "iqm", "--interval", "bca"], "interval bca is for means, not for iqm"),
         (["power", *KEYS, "--over_seeds", "median", "--difference", "1"], "plans are for means"),
     ],
 )

@@ -68,7 +68,7 @@ def test_scores_may_stay_as_they_are_or_have_ends_that_are_given() -> None:
     assert {one.condition: one.statistics["mean"] for one in plain.objective}[2] == pytest.approx((0.6 + 310) / 2)
     given = analyze(on_tasks(SCORES, scale={"small": [0, 1], "large": [0, 1000]}))
     assert {one.condition: one.statistics["mean"] for one in given.objective}[2] == pytest.approx((0.6 + 0.31) / 2)
-    assert "on the scale that was given" in texts(given.marks)
+    assert "on the given scale" in texts(given.marks)
 
 
 def test_a_condition_that_lacks_a_task_is_left_out_and_named() -> None:
@@ -92,7 +92,7 @@ def test_a_lost_seed_is_left_out_of_the_mean_and_said() -> None:
     three = {m: {t: [*values, values[0]] for t, values in of_one.items()} for m, of_one in SCORES.items()}
     found = analyze(on_tasks(three, outcomes={("b", "large", 2): "failed"}))
     assert next(one for one in found.objective if one.condition == 2).n == 2
-    assert "Condition 2 has unequal numbers of runs" in texts(found.marks)
+    assert "Condition 2 has unequal numbers of replicates" in texts(found.marks)
 
 
 def test_a_task_on_which_nobody_differs_is_in_no_mean() -> None:

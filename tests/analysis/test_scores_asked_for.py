@@ -72,7 +72,7 @@ def test_runs_of_strangers_are_compared_by_a_score(project: Project, capsys: pyt
     assert said(capsys, "analyze", *keys, "metric=a/b")[0] == 0
     status, _, err = said(capsys, "analyze", *keys, "metric=a/b - 2 * c")
     assert status == 2
-    assert "no replicate has the metric 'a'; a/b is a name and no arithmetic: write {a/b}" in err
+    assert "no replicate has the metric 'a'; a/b is a name, not arithmetic: write {a/b}" in err
 
 
 def test_the_help_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_the_registry_page_shows_the_champion(page: Any, shown: Shown) -> None:
 
 def test_the_page_of_a_version_shows_the_verdict(page: Any, shown: Shown) -> None:
     page.goto(f"{shown.mlflow}/#/models/batch_size/versions/1")
-    page.get_by_text("there is no champion, so that nothing was compared").first.wait_for()
+    page.get_by_text("there is no champion to compare with").first.wait_for()
 
 
 def open_artifact(page: Any, shown: Shown, path: str) -> None:

@@ -106,7 +106,7 @@ def test_versus_is_a_row_a_condition_against_the_named_one(toys: rt.Result) -> N
         assert row["difference"] == pytest.approx(means[row["condition"]] - reference)
         # By hand: as many comparisons as could be made, at most 1; two of the toy's conditions end at the same place.
         assert row["p_corrected"] == pytest.approx(np.minimum(1.0, n_made * row["p_value"]), nan_ok=True)
-    with pytest.raises(rt.UserError, match="no condition is that"):
+    with pytest.raises(rt.UserError, match="no condition has"):
         toys.versus({"lr": 0.5})
     with pytest.raises(rt.UserError, match="correction='hulm'"):
         toys.versus({"lr": 1.0, "x": 0.0}, correction="hulm")

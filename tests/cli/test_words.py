@@ -188,6 +188,6 @@ def test_all_sweep_files_of_a_folder_are_checked_one_by_one(
 @pytest.mark.parametrize("command", ["analyze", "sweep", "list"])
 def test_a_word_that_is_no_utf_8_is_refused_in_one_line(command: str) -> None:
     for word in ("metric=val\udcff", "\ud800", "--lr=\udc80"):
-        with pytest.raises(UserError, match="holds characters that no file keeps") as refused:
+        with pytest.raises(UserError, match="holds characters that cannot be stored") as refused:
             read_line([word], command=command)
         assert str(refused.value).isprintable()

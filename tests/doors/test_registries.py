@@ -100,7 +100,7 @@ def test_of_a_name_that_two_have_ours_wins_and_an_error_names_the_clash(
     assert fruit.names() == fruit.names() == ["apple", "pear"]
     assert fruit["apple"].label == "an apple"
     [said] = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert "package orchard_f adds a fruit 'apple', the name of one of rothamsted" in said.getMessage()
+    assert "package orchard_f adds a fruit 'apple', but rothamsted has one of this name" in said.getMessage()
 
 
 def test_a_name_that_two_packages_add_is_refused_with_both(fruit: Registry[CorrectionRow], add: Add) -> None:

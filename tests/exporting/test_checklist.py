@@ -34,7 +34,7 @@ def answer(page: str, question: str) -> str:
 
 def test_times_are_summed_with_those_of_failed_runs() -> None:
     page = checklist(FOUND, SOME)
-    assert answer(page, "How long did all take").startswith("1\u202fmin of wall-clock time of all runs together")
+    assert answer(page, "How long did all take").startswith("1\u202fmin of wall-clock time, the sum over all runs")
     assert "40\u202fs of 2\u00a0runs that finished and 20\u202fs of 1\u00a0run that failed" in page
     assert answer(page, "How long does one run take").startswith(
         "Wall-clock from start to end of a finished run: median 20"
@@ -74,7 +74,7 @@ def test_lost_replicates_are_counted_and_one_replicate_has_no_bars() -> None:
         "Of 6\u00a0replicates 1 diverged and 1 failed."
     )
     single = checklist(analyze(dataset({0: [1.0], 1: [2.0]})), SOME)
-    assert "No: no condition has the replicates that an interval takes." in single
+    assert "No: no condition has enough replicates for an interval." in single
 
 
 def test_the_compute_of_a_sweep_is_that_of_its_runs_on_record(swept: Project, exported: Path) -> None:

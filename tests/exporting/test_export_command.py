@@ -83,7 +83,7 @@ def test_runs_of_no_sweep_are_exported_without_a_study(project: Project, capsys:
     assert "no study: these runs have no search in Optuna" in capsys.readouterr().out
     checklist = (project.root / "out" / "paper" / "checklist.md").read_text()
     assert "- **Which machines?** Not recorded." in checklist
-    assert "1\u202fmin of wall-clock time of all runs together" in checklist  # 6 runs of 10 s, see log_run
+    assert "1\u202fmin of wall-clock time, the sum over all runs" in checklist  # 6 runs of 10 s, see log_run
 
 
 @pytest.mark.parametrize(

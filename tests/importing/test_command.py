@@ -60,7 +60,7 @@ def test_the_result_as_json_has_counts_states_and_the_next_command(place: Place)
 def test_mistakes_of_the_command_line_are_one_line(place: Place) -> None:
     table(place.folder / "t.csv")
     assert "source= is missing" in place.refused()
-    assert "kind=tabel: is no source; did you mean table?" in place.refused("t.csv", "kind=tabel")
+    assert "kind=tabel: is not known; did you mean table?" in place.refused("t.csv", "kind=tabel")
     assert "unknown keys expriment" in place.refused("t.csv", "expriment=a")
     assert "experiment= is no name" in place.refused("t.csv", "experiment= ")
     assert "dry_run=maybe is not known" in place.refused("t.csv", "dry_run=maybe")

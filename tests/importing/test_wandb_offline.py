@@ -156,7 +156,7 @@ def test_no_change_of_bytes_gives_anything_but_a_run_or_a_refusal(made: Path, tm
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "does not begin as a file of W&B does"), (b":W&B\xe1\xbe\x00", "says of no run")],
+    [(b"", "does not begin as a file of W&B does"), (b":W&B\xe1\xbe\x00", "names no run")],
 )
 def test_a_file_of_no_run_is_one_line(place: Place, content: bytes, said: str) -> None:
     (place.folder / "run-a.wandb").write_bytes(content)

@@ -68,7 +68,7 @@ def test_the_table_says_what_how_many_which_and_what_a_repair_does(
     assert "it ends as KILLED, and goes on in the same run" in " ".join(out.split())
     assert "rothamsted doctor --repair mends" in out
     assert main(["doctor", "--repair", "--yes"]) == 0
-    assert "to be gone on with, by the command that started it: toys" in capsys.readouterr().out
+    assert "not finished: toys; the command that started a sweep goes on with it" in capsys.readouterr().out
 
 
 def test_without_an_answer_nothing_is_mended(

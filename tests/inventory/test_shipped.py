@@ -63,7 +63,7 @@ def test_a_name_of_several_files_is_refused_with_the_names_that_tell_them_apart(
     monkeypatch.chdir(ROOT)
     assert main(["check", "quick", "--no-time"]) == 2
     assert capsys.readouterr().err == (
-        "error: quick: several sweep files are called so; give one of emnist_mlp/quick, image_classifier/quick, "
+        "error: quick: several sweep files have this name; give one of emnist_mlp/quick, image_classifier/quick, "
         "language_model/quick\n"
     )
 
@@ -74,7 +74,9 @@ def test_a_name_that_no_file_has_is_answered_with_the_nearest(
     monkeypatch.chdir(ROOT)
     assert main(["sweep", "fixed_bach"]) == 2
     told = capsys.readouterr().err
-    assert told.startswith("error: fixed_bach: there is no such file, and no sweep of the folder sweeps is called so; ")
+    assert told.startswith(
+        "error: fixed_bach: there is no such file, and no sweep of the folder sweeps has this name; "
+    )
     assert "did you mean fixed_batch" in told
 
 
@@ -103,7 +105,7 @@ def test_before_the_first_sweep_the_files_are_listed_all_the_same(
     assert main(["list"]) == 0
     told = capsys.readouterr().out
     assert "toy/fixed_toy" in told
-    assert "none has run here: tracking store" in told
+    assert "no sweep has run here: tracking store" in told
     assert not (project.root / "none.db").exists()
 
 

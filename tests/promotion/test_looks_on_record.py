@@ -80,7 +80,7 @@ def test_after_the_last_look_nothing_is_trained_any_more(uri: str, promoting: Pr
     log_sweep(uri, "second", [SAME])
     rule = policy(looks=1)
     assert any("No look is left" in reason for reason in promoting("second", rule).decided[0].reasons)
-    with pytest.raises(PromotionError, match="which is all that the error rate pays for"):
+    with pytest.raises(PromotionError, match="the error rate allows no further look"):
         promoting("second", rule, n_replicates=6)
     assert len(contest.held) == 1
 

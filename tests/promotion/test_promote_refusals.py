@@ -54,7 +54,7 @@ def test_an_unknown_sweep(uri: str, promoting: Promote, registry: ModelRegistry)
         ({}, {"objective": {"metric": "val_loss", "direction": "maximize"}}, "objective is maximize val_loss"),
         ({"study": "other"}, {}, "study is toy, but sweep first is of study other"),
         ({}, {"sweep": "second"}, "sweep is second, not first"),
-        ({}, {"replicates": 6}, "5 confirmed replicates a condition, the policy of model 'toy' asks for 6"),
+        ({}, {"replicates": 6}, "5 confirmed replicates a condition, but the policy of model 'toy' asks for 6"),
         ({"left_out": [103]}, {}, "its confirmation is not complete, 4 of 5 replicates"),
         ({"has_models": False}, {}, "has no model; sweep with models: confirmed"),
     ],
@@ -165,7 +165,12 @@ def test_recorded_numbers_that_were_reduced_in_another_way(
     log_sweep(uri, "first", code="01d" * 20, reduce="best")
     promoting("first", policy())
     log_sweep(uri, "second", [0.05])
-    refuses(promoting, registry, "second", r"is the last of the curve, that of the champion's .* the best")
+    refuses(
+        promoting,
+        registry,
+        "second",
+        (r"objective.reduce is last, but the champion's recorded replicates .* have best"),
+    )
 
 
 @pytest.mark.usefixtures("first_stands")

@@ -107,7 +107,7 @@ def test_a_report_that_cannot_be_written_is_said_and_takes_nothing_back(
     log_sweep(uri, "second", [0.3])
     said: list[str] = []
     assert promoting("second", policy(), report=fails, say=said.append).champion_after == "2"
-    assert "the report of sweep second was not written anew: store" in said[0]
+    assert "the report of sweep second was not written again: store" in said[0]
 
 
 def test_the_policy_s_file_is_on_record(uri: str, promoting: Promote, tmp_path: Path, first_stands: None) -> None:
@@ -137,5 +137,5 @@ def test_an_artifact_that_is_no_verdict_is_refused_with_its_name(
     MlflowClient(uri).log_text(judged_twice, '{"model": "toy"}', "promotion/notes.json")
     assert main(["report", "--sweep", "second"]) == 2
     err = capsys.readouterr().err
-    assert "artifact promotion/notes.json is no verdict of ours (KeyError: 'verdict'); remove it" in err
+    assert "artifact promotion/notes.json: is not a verdict of promote (KeyError: 'verdict'); remove it" in err
     assert err.count("\n") == 1

@@ -87,7 +87,7 @@ def test_a_sweep_that_a_call_started_goes_on_with_a_call() -> None:
     assert more.lines == ("rt.sweep(rt.load('toys').sweep, replicates=7)",)  # the cell's function is found by its name
     of_lambda = {"started": tags.BY_CALL, "design": {"study": ":<lambda>"}}
     _, more = next_steps(made(best=best, of_dataset=of_lambda))
-    assert more.lines == ("rt.sweep(result.sweep, replicates=7)  # result: what your call gave",)
+    assert more.lines == ("rt.sweep(result.sweep, replicates=7)  # result: what your call returned",)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ TOO_MUCH = {
     "workers": (ONE + "execution: {workers: 1000000000}", "execution.workers: must be a whole number from 1 to 10000"),
     "workers of one machine": (
         ONE + "execution: {workers: 1001}",
-        "of processes of one machine at most 1000, not 1001",
+        "one machine runs at most 1000 processes, not 1001",
     ),
     "replicates": (ONE + "replicates: 1000000000", "replicates.count: must be less than or equal to 10000"),
     "trials": (ONE + "sampler: tpe\ntrials: 1000000000", "trials: must be less than or equal to 1000000"),

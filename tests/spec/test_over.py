@@ -47,10 +47,10 @@ BESIDE = {
     "replicates: {racing: {min: 3, max: 9}}": ("median", "objective.over", "races by means"),
     "replicates: {count: 3}": ("iqm", "replicates", "leaves none out"),
     f"{FIVE}\nconfirm: {{keep: 1, replicates: 3}}": ("iqm", "confirm", "leaves none out"),
-    f"{FIVE}\nstatistics: {{interval: bca}}": ("median", "statistics.interval", "bca is of means"),
-    f"{FIVE}\nstatistics: {{test: welch}}": ("median", "statistics.test", "welch is of means"),
-    f"{FIVE}\nstatistics: {{best: simple}}": ("median", "statistics.best", "simple is of means"),
-    f"{FIVE}\npruner: median": ("{quantile: 0.1}", "pruner", "by which a quantile moves"),
+    f"{FIVE}\nstatistics: {{interval: bca}}": ("median", "statistics.interval", "bca is for means"),
+    f"{FIVE}\nstatistics: {{test: welch}}": ("median", "statistics.test", "welch is for means"),
+    f"{FIVE}\nstatistics: {{best: simple}}": ("median", "statistics.best", "simple is for means"),
+    f"{FIVE}\npruner: median": ("{quantile: 0.1}", "pruner", "and a quantile depends on that number"),
     f"{FIVE}\nconfirm: {{keep: 1}}\npromote: registry/x.yaml": ("median", "promote", "compares means"),
 }
 

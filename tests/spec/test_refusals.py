@@ -158,7 +158,7 @@ MISTAKES = {
         "name:",
         "replicates: {racing: {min: 3, max: 3}}\nname:",
         "2: replicates.racing.max: ",
-        "3 leaves nothing to race for above min 3",
+        "3 is not above min 3, so there is nothing to race for",
     ),
     "a race that steps over its end": (
         "name:",

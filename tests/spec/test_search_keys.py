@@ -239,7 +239,10 @@ MISTAKES = {
         "objective: {expression: score + 1, direction: minimize}",
         "objective: name 'score' is that of a metric in the expression",
     ),
-    "a name of a metric": ("objective: {metric: a, name: b, direction: minimize}", "a metric has its own: remove name"),
+    "a name of a metric": (
+        ("objective: {metric: a, name: b, direction: minimize}"),
+        "a metric has a name already; remove name",
+    ),
     "two scores of one name": (
         "objective: [{expression: a + 1, direction: minimize}, {expression: b, direction: minimize}]",
         "objective[1].name: 'score' is an objective twice; give each score a name of its own",

@@ -78,7 +78,7 @@ def test_the_seeds_of_a_stage_are_written_out(sweep_file: SweepFile) -> None:
 
 RACE = {"replicates.racing.max": "9"}
 MISTAKES = {
-    "one stage": ("[{parameters: {steps: 3}}]", {}, "stages: is one stage"),
+    "one stage": ("[{parameters: {steps: 3}}]", {}, "stages: has one stage"),
     "no list": ("{keep: 1}", {}, "stages: must be a list"),
     "a first stage that keeps": ("[{keep: 3}, {keep: 2}]", {}, "stages[0].keep: the first stage has every condition"),
     "a first stage with replicates": ("[{replicates: 3}, {keep: 2}]", {}, "stages[0].replicates: the first stage"),

@@ -68,7 +68,10 @@ def test_no_interval_of_a_share_leaves_0_to_1(values: list[float], method: str) 
 def test_values_that_all_lie_on_an_end_of_the_range_have_no_interval_and_say_why(value: float, end: str) -> None:
     found = describe([value] * 3, metric=SHARE)
     assert found.interval is None
-    assert found.note == f"all 3 values are {value:g}, the {end} that there is: a spread would not show, no interval"
+    assert found.note == (
+        f"all 3 values are {value:g}, the {end} value of the range: their spread cannot be seen, so there is no "
+        "interval"
+    )
     assert math.isnan(summarize(np.full((3, 1), value), metric=SHARE)["ci_low"][0])
 
 

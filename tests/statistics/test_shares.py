@@ -50,7 +50,8 @@ def test_replicates_that_differ_by_more_than_chance_are_said() -> None:
     counts = np.array([[80, 95, 99], [20, 5, 1]])
     assert stats.chi2_contingency(counts)[1] < 0.001
     assert (
-        "replicates differ by more than 100 rows let expect (p" in describe(values, method="wilson", metric=OF_100).note
+        "replicates differ more than shares of 100 rows do by chance (p"
+        in describe(values, method="wilson", metric=OF_100).note
     )
     assert describe([0.95, 0.96, 0.97], method="wilson", metric=OF_100).note == ""
 

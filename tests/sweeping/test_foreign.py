@@ -143,7 +143,7 @@ def test_an_artifact_that_is_not_there_is_named(home: Home) -> None:
 
 def test_replicates_that_are_copies_stop_the_sweep_after_the_second(home: Home) -> None:
     context = home.start({"seed_parameter": None, "replicates": {"count": 3}})
-    assert [w for w in warnings_of(context.sweep, context.study) if "repeats of one command" in w]
+    assert [w for w in warnings_of(context.sweep, context.study) if "run the same command" in w]
     events: Events = []
     with pytest.raises(UserError) as refused:
         home.work(context, heard=events)

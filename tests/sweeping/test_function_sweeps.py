@@ -251,7 +251,7 @@ def f(seed, kind="plain"):
     plain, asked = (run.tags for run in replicates(script))
     # The way out is the one that the other replicate takes.
     assert plain[tags.MODEL_PROBLEM].startswith(
-        "is a Threshold, which no flavour takes; return a scikit-learn estimator"
+        "is a Threshold, which no flavour of MLflow can log; return a scikit-learn estimator"
     )
     assert "mlflow.pyfunc.PythonModel" in plain[tags.MODEL_PROBLEM]
     assert tags.MODEL not in plain

@@ -85,7 +85,7 @@ def test_what_the_other_sweep_could_not_rule_out_is_said(project: Project) -> No
     near = {**CONFIRMED, "parameters": {"steps": 20, "n_points": 5, "own_noise": 0.1}, "space": {"lr": [0.5, 0.51]}}
     run(project, near)
     dataset = read_sweep(run(project, CHILD), uri=project.tracking_uri)
-    [mark] = [mark for mark in dataset.marks if "which could not rule out as its best: lr=0.5" in mark]
+    [mark] = [mark for mark in dataset.marks if "could not rule out that another condition is the best: lr=0.5" in mark]
     assert mark.startswith("Parameters were taken from sweep rates, ")
 
 

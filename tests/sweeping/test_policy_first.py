@@ -31,7 +31,11 @@ def started(project: Project, policy: dict[str, Any], confirm: dict[str, Any], c
 @pytest.mark.parametrize(
     ("policy", "confirm", "said"),
     [
-        ({}, {"keep": 1, "replicates": 4}, "4 confirmed replicates a condition, the policy of model 'toy' asks for 5"),
+        (
+            {},
+            {"keep": 1, "replicates": 4},
+            ("4 confirmed replicates a condition, but the policy of model 'toy' asks for 5"),
+        ),
         ({"objective": {"metric": "loss", "direction": "minimize"}}, CONFIRM, "objective is minimize loss, but sweep"),
         ({"study": "other"}, CONFIRM, "study is other, but sweep toys is of study toy"),
         ({"sweep": "others"}, CONFIRM, "sweep is others, not toys"),

@@ -89,7 +89,7 @@ def test_a_server_that_wants_to_be_left_for_longer_than_we_wait_is_one_line_at_o
 ) -> None:
     proxy.fault = lambda asked: Fault(status=503, headers={"Retry-After": "3600"})
     with (
-        pytest.raises(StoreError, match=r"HTTP 503; it asks to be left for 3600 s; gave up after 0 s$"),
+        pytest.raises(StoreError, match=r"HTTP 503; it asks for a pause of 3600 s; gave up after 0 s$"),
         open_recorder(proxy.uri) as recorder,
     ):
         recorder.open_run(experiment_id=experiment_id, name="r", tags={}, params={}, start_ms=START_MS)

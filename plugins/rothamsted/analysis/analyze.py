@@ -122,7 +122,7 @@ def _over_tasks(dataset: Dataset, settings: Settings, parts: frozenset[Part]) ->
     found = analyze(over_tasks(dataset, grid), settings, parts=parts)
     whole = compare_over_tasks(dataset, grid, found.ranking, settings) if "comparisons" in parts else None
     said = whole.said if whole is not None else said_of(dataset, grid)
-    gaps = {**found.gaps, "confirmed": "what is best over tasks is not trained again on fresh seeds"}
+    gaps = {**found.gaps, "confirmed": "the best condition over tasks is not trained again on fresh seeds"}
     return replace(found, tasks=whole, marks=(*said, *found.marks), gaps=gaps)
 
 

@@ -38,7 +38,7 @@ def bands_of(
     if len(kept_numbers) > MOST_BANDS:
         gaps["curves beyond"] = f"curves of the {MOST_BANDS} best of {len(kept_numbers)} conditions"
     if n_pruned:
-        gaps["curves of pruned conditions"] = f"{n_pruned} were stopped before the end, and no mean curve is theirs"
+        gaps["curves of pruned conditions"] = f"{n_pruned} were stopped before the end and have no mean curve"
     names = sorted({name for r in dataset.replicates for name in r.series})
     found: dict[str, dict[Axis, tuple[Band, ...]]] = {}
     for name in names:

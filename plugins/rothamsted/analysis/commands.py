@@ -49,7 +49,7 @@ def call_line(name: str, study: str, changes: Mapping[str, Any]) -> str:
         sections["replicates"] = sections["replicates"]["count"]
     keys = "".join(f", {key}={value!r}" for key, value in sections.items())
     if study.startswith(":<") or study == ":":
-        return f"rt.sweep(result.sweep{keys})  # result: what your call gave"
+        return f"rt.sweep(result.sweep{keys})  # result: what your call returned"
     return f"rt.sweep(rt.load({name!r}).sweep{keys})"
 
 

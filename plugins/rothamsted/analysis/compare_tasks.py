@@ -100,14 +100,14 @@ def _how(dataset: Dataset, grid: Grid) -> str:
     if not grid.ends:
         if task is not None and task.scale != "none":
             return f"{what} Their scores have no common scale: fewer than two conditions have a score on every task."
-        how = f"Scores are {dataset.objective.metric} as it is, which has to mean the same on every task."
+        how = f"Scores are {dataset.objective.metric} as logged. It has to mean the same on every task."
     elif task is not None and task.scale == "range":
         how = (
             f"On each task {dataset.objective.metric} is put on a scale from 0, the worst mean of the "
             f"{count(len(grid.compared), 'condition')} compared, to 1, the best."
         )
     else:
-        how = f"On each task {dataset.objective.metric} is put on the scale that was given, 1 at its good end."
+        how = f"On each task {dataset.objective.metric} is put on the given scale, on which 1 is the good end."
     return f"{what} {how} The number of a condition is the mean over tasks, seed by seed."
 
 
@@ -125,7 +125,9 @@ def _left_out(grid: Grid) -> list[str]:
     more = f" and {len(said) - MOST_NAMED} more" if len(said) > MOST_NAMED else ""
     texts = [f"Not compared over tasks: {'; '.join(said[:MOST_NAMED])}{more}."] if said else []
     if grid.ends and (same := [on for on in grid.tasks if on not in grid.ends]):
-        texts.append(f"No condition is better than another on {joined(same)}: in no mean, and a tie in the ranks.")
+        texts.append(
+            f"No condition is better than another on {joined(same)}: left out of means, and a tie in the ranks."
+        )
     return texts
 
 
@@ -137,8 +139,8 @@ def _uneven(grid: Grid) -> list[str]:
     which = joined(map(str, uneven[:MOST_NAMED]))
     have = f"Conditions {which} have" if len(uneven) > 1 else f"Condition {which} has"
     return [
-        f"{have} unequal numbers of runs on their tasks: a seed that lacks a task is left out of the "
-        "mean, and counts in interquartile mean, profiles and ranks."
+        f"{have} unequal numbers of replicates on their tasks. A seed that lacks a task is left out of the mean, but "
+        "counts in interquartile mean, profiles and ranks."
     ]
 
 

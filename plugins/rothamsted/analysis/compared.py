@@ -90,8 +90,8 @@ def reference_of(dataset: Dataset, wanted: int | Mapping[str, Any]) -> tuple[int
     if len(found) == 1:
         return found[0], ""
     named = ", ".join(f"{name}={value}" for name, value in wanted.items())
-    what = "no condition is" if not found else f"{len(found)} conditions are"
-    return None, f"the reference is to be the condition with {named}, and {what} that: name one by all its values"
+    what = "no condition has" if not found else f"{len(found)} conditions have"
+    return None, f"the reference: {what} {named}; name one condition by all its values"
 
 
 def compared_rows(numbers: Sequence[int], reference: int, gaps: dict[str, str]) -> list[tuple[int, int]]:

@@ -32,8 +32,8 @@ BY_RACING = (
     "hold only roughly."
 )
 BY_STAGES = (
-    "An earlier stage chose these conditions by its results. Where they go on with the same seeds or the same "
-    "training, their means are probably too good. Effects describe the conditions that were kept."
+    "An earlier stage chose these conditions by its results. If they go on with the same seeds or the same training, "
+    "their means are probably too good. Effects describe the conditions that were kept."
 )
 
 

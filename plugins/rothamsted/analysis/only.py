@@ -45,7 +45,7 @@ def matching(dataset: Dataset, where: Mapping[str, str]) -> tuple[int, ...]:
             others = _distinct(factors[name], kept)
             raise UserError(
                 f"where: no condition has {joined([f'{key}={value}' for key, value in where.items()])} together; "
-                f"with the values before {name} it is {_listed(others) if others else 'not used'}"
+                f"if the keys before {name} hold, {name} is {_listed(others) if others else 'not used'}"
             )
         kept = still
     return tuple(condition.number for condition in kept)

@@ -40,15 +40,17 @@ def _which(dataset: Dataset, one: Outlying, condition: int, seed: str) -> str:
 
 
 def _more(n: int) -> str:
-    return f" So do {count(n, 'replicate')} of other conditions." if n > 1 else " So does one of another." if n else ""
+    if n > 1:
+        return f" So do {count(n, 'replicate')} of other conditions."
+    return " So does a replicate of another condition." if n else ""
 
 
 def _consequence(dataset: Dataset) -> str:
     over = dataset.objective.over
     if over != MEAN:
-        return f"The {words_of(over)} over seeds, by which conditions are compared here, moves little with one of them."
+        return f"Conditions are compared by the {words_of(over)} over seeds here. One replicate changes it little."
     return (
-        f"Where one seed in ten fails like this, a 95 % t interval of the mean covers only {COVERED} of the time (3 to "
-        "10 seeds), and by means the first is a condition that had no bad seed. The way out: objective.over: median or "
-        "iqm; for what has run, analyze with over_seeds=median."
+        f"If one seed in ten fails like this, a 95 % t interval covers the true mean only {COVERED} of the time (3 "
+        "to 10 seeds). By means, a condition that had no bad seed comes first. The way out: objective.over: median "
+        "or iqm; for replicates that ended, analyze with over_seeds=median."
     )

@@ -27,6 +27,6 @@ def parent_marks(sweep: Sweep) -> list[str]:
     n = len(taken.open_against)
     shown = "; ".join(taken.open_against[:MOST_LABELS]) + (f" and {n - MOST_LABELS} more" if n > MOST_LABELS else "")
     return [
-        f"Parameters were taken from sweep {taken.sweep}, which could not rule out as its best: {shown}. "
-        "Nothing here tells these apart."
+        f"Parameters were taken from sweep {taken.sweep}. It could not rule out that another condition is the best: "
+        f"{shown}. This sweep cannot tell these apart."
     ]

@@ -68,7 +68,7 @@ def _why_not(replicates: dict[int, list[Replicate]], ranking: Sequence[int]) -> 
     few = [number for number in ranking if len(replicates[number]) < 2]
     if few:
         whose = "no condition has" if len(few) == len(ranking) else f"condition {few[0]} does not have"
-        return f"{whose} two replicates with every objective: how sure the Pareto set is cannot be said"
+        return f"{whose} two replicates with every objective, so it is not known how sure the Pareto set is"
     if len(ranking) > MOST_CONDITIONS:
         return f"the Pareto set of more than {MOST_CONDITIONS} conditions is not resampled: it would take minutes"
     return ""

@@ -30,7 +30,7 @@ def race_mark(conditions: Sequence[Condition], *, level: float) -> str:
         parts.append(
             f"The race dropped {n_dropped} of {n_raced} conditions early: they have fewer replicates and rank last. "
             f"The truly best condition is among the other {n_raced - n_dropped} with a probability of at least "
-            f"{percent(level)} (less where a few seeds fail). Dropped conditions look worse than they are, and their "
+            f"{percent(level)} (less if a few seeds fail). Dropped conditions look worse than they are, and their "
             "intervals are too narrow."
         )
     if n_narrow:

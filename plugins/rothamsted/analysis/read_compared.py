@@ -153,7 +153,7 @@ def _of_dataset(dataset: Dataset, over: str | None) -> Subject:
     if dataset.task is not None:
         way = f"rothamsted analyze --sweep {dataset.name} compares its conditions"
         raise StoreError(
-            f"compare: sweep {dataset.name} is over tasks ({dataset.task.factor}): no one run is its best; {way}"
+            f"compare: sweep {dataset.name} is over tasks ({dataset.task.factor}): no single run is its best; {way}"
         )
     if over is not None:
         dataset = replace(dataset, objective=dataset.objective.model_copy(update={"over": over}))

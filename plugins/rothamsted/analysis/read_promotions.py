@@ -41,7 +41,7 @@ def _promotion(text: str, place: str) -> Promotion:
         return _parsed(load_json(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise StoreError(f"{place} is no verdict of ours ({reason}); remove it, or promote again") from None
+        raise StoreError(f"{place}: is not a verdict of promote ({reason}); remove it, or promote again") from None
 
 
 def _parsed(content: Mapping[str, Any]) -> Promotion:

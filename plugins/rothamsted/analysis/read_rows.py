@@ -50,7 +50,7 @@ class ResultRow:
         try:
             return float(value)
         except OverflowError:  # a whole number of 300 digits
-            raise DataError(f"{self.place}: {name} is a number beyond those of a computer; correct it") from None
+            raise DataError(f"{self.place}: {name} is more than a float holds; correct it") from None
 
 
 def read_rows(

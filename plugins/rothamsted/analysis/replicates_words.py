@@ -56,8 +56,8 @@ def conditional_words(dataset: Dataset, *, has_advice: bool = True) -> str:
     if DATA_SEED in dataset.varied:
         which = "both" if len(dataset.varied) == 2 else "all of them"
         return (
-            f"Replicates differ in {names}, so intervals speak of new numbers of {which}. The validation rows of these "
-            f"splits also chose {chosen}."
+            f"Replicates differ in {names}, so intervals are about new numbers of {which}. The validation rows of "
+            f"these splits also chose {chosen}."
         )
     if tuple(dataset.varied) == (SEED,):
         advice = ": replicates.vary changes it, too" if has_advice else ""
@@ -65,7 +65,10 @@ def conditional_words(dataset: Dataset, *, has_advice: bool = True) -> str:
             "Replicates differ in the training seed alone, so all intervals are conditional on this validation split, "
             f"which also chose {chosen}. Another split may differ by more{advice}."
         )
-    return f"Replicates differ in {names} alone; whatever else is random is the same in all, and in no interval."
+    return (
+        f"Replicates differ in {names} alone. All else that is random is the same in all of them, so no interval "
+        "contains it."
+    )
 
 
 def apart_words(crossed: Mapping[str, int]) -> str:

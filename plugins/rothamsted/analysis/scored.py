@@ -59,7 +59,7 @@ def score_of(
         unbraced = [name for name in known if not name.isidentifier() and name in _BRACED.sub("", text)]
         if unbraced:
             longest = max(unbraced, key=len)
-            hint = f"{longest} is a name and no arithmetic: write {{{longest}}}"
+            hint = f"{longest} is a name, not arithmetic: write {{{longest}}}"
         raise StoreError(f"{place}: metric={text}: no replicate has the metric {missing[0]!r}; {hint}")
     if is_direction_guessed:
         raise StoreError(

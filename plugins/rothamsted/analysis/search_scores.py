@@ -53,7 +53,10 @@ def _why_not(dataset: Dataset) -> str:
     if sampler in NOT_AT_RANDOM:
         return f"the conditions of a {sampler} are no random sample of its space"
     if sampler in dict(SAMPLERS.items()) and SAMPLERS[sampler].adaptive:
-        return f"{sampler} chose conditions by the results of earlier ones: fewer of them would not have been these"
+        return (
+            f"{sampler} chose conditions by the results of earlier ones: a shorter search would not be a random part "
+            "of them"
+        )
     if dataset.looked_by:
         return f"which conditions were trained to the end depended on results ({', '.join(dataset.looked_by)})"
     return ""

@@ -45,6 +45,6 @@ def sources_in(
 def _together(dataset: Dataset) -> str:
     crossed = ", ".join(f"{name}: {MOST_CROSSED_TO_ASK}" for name in dataset.varied)
     return (
-        f"{' and '.join(dataset.varied)} change together, so nobody can tell which of them moves the results; a sweep "
-        f"with replicates: {{vary: {{{crossed}}}}} would tell"
+        f"{' and '.join(dataset.varied)} change together, so it is not known which of them changes the results; a "
+        f"sweep with replicates: {{vary: {{{crossed}}}}} would tell"
     )

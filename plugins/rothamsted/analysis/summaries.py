@@ -34,7 +34,10 @@ def summary_of_values(
     counts["excluded"] = 0 if condition.pruned else found.n_excluded
     notes = [found.note] if found.note and not condition.pruned else []
     if counts["diverged"]:
-        notes.append(f"{counts['diverged']} of {len(replicates)} diverged: the others are the lucky ones, not ranked")
+        notes.append(
+            f"{counts['diverged']} of {len(replicates)} diverged: a mean of the others would be too good, so it is "
+            "not ranked"
+        )
     if condition.pruned:
         notes.append(f"pruned {condition.pruned}: not ranked")
     if found.interval and (spoiled := race_note(condition.race)):

@@ -79,7 +79,7 @@ def _target(sweep: Sweep) -> dict[str, str]:
     if sweep.study is not None:
         return {"study": sweep.study}
     version = {"version": sweep.version} if sweep.version else {}
-    seed = {"seed parameter": sweep.seed_parameter or "none: replicates are repeats of one command"}
+    seed = {"seed parameter": sweep.seed_parameter or "none: all replicates run the same command"}
     if sweep.command is not None:
         return {"command": sweep.command, **seed}
     return {"project": str(sweep.project), "entry point": sweep.entry_point or "main", **version, **seed}

@@ -33,7 +33,7 @@ AFTER_RACE = (
 )
 
 RARE_FAILURES = (
-    "Runs diverged here. A condition that diverges on few seeds may not have diverged on these. Then the truly "
+    "Replicates diverged here. A condition that diverges on few seeds may not have diverged on these. Then the truly "
     "best condition is missed, or called worse, more often than the level says."
 )
 MOST_SIMULATED = 40  # conditions for which plans are made by simulation: a second

@@ -79,7 +79,7 @@ class Result:
             UserError: these are runs of no sweep.
         """
         if self._described is None:
-            raise UserError(f"sweep: {self.name} is no sweep of ours, but runs that were grouped")
+            raise UserError(f"sweep: {self.name} is not a sweep, but runs that were grouped")
         return self._described
 
     @property

@@ -104,7 +104,7 @@ def _check_ended(ended: SessionResult, uri: str) -> None:
         UserError: no replicate came to a result, or workers cannot run.
     """
     if ended.exit_status in STOPPED:
-        raise KeyboardInterrupt(f"sweep {ended.sweep.name} is stopped; the same call goes on")
+        raise KeyboardInterrupt(f"sweep {ended.sweep.name} is stopped; make the same call again to go on")
     replicates = ended.analysis.dataset.replicates
     has_result = any(one.outcome in (Outcome.FINISHED, Outcome.DIVERGED, Outcome.PRUNED) for one in replicates)
     failed = [one for one in replicates if one.outcome == Outcome.FAILED]

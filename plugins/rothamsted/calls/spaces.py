@@ -137,7 +137,7 @@ def plain_domain(place: str, given: Any) -> Any:
     if isinstance(given, tuple):
         ends = ", ".join(map(repr, given))
         raise UserError(
-            f"{place}: ({ends}) is a tuple, which others read as a range; write [{ends}] for these values, or "
+            f"{place}: ({ends}) is a tuple, which other tools read as a range; write [{ends}] for these values, or "
             "rt.uniform(low, high)"
         )
     if isinstance(given, Mapping):

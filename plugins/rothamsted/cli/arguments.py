@@ -45,7 +45,7 @@ def read_line(arguments: Sequence[str], *, command: str) -> GivenWords:
     """
     for word in arguments:
         if any("\ud800" <= sign <= "\udfff" for sign in word):  # bytes that are no UTF-8, as Python has them
-            raise UserError(f"rothamsted {command}: {word!r} holds characters that no file keeps; write it in UTF-8")
+            raise UserError(f"rothamsted {command}: {word!r} holds characters that cannot be stored; write it in UTF-8")
     keys: dict[str, str] = {}
     free: list[str] = []
     common: set[str] = set()

@@ -56,10 +56,10 @@ def doctor(arguments: Sequence[str]) -> int:
         mended, left = done.n_done, list(done.left)
         screen.say(f"{mended} mended", *(f"left: {line}" for line in left))
         if unfinished := done.unfinished:
-            screen.say(f"to be gone on with, by the command that started it: {', '.join(unfinished)}")
+            screen.say(f"not finished: {', '.join(unfinished)}; the command that started a sweep goes on with it")
         _show(done.after.damages, screen)
     if not findings.damages:
-        screen.say(f"{count(len(findings.units), 'sweep')}, stages and contests among them: nothing is wrong")
+        screen.say(f"{count(len(findings.units), 'sweep')} (stages and contests count): nothing is wrong")
     screen.give(
         {
             "findings": [one.plain for one in findings.damages],

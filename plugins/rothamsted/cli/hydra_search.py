@@ -99,7 +99,7 @@ def _sorted(study: Study, search: HydraSearch) -> tuple[list[str], list[str]]:
     from rothamsted.space.hydra import domain_from_hydra
 
     if foreign := next((word for word in search.others if word.startswith("-") and word != "--no-save"), None):
-        raise UserError(f"rothamsted train -m: {foreign} is of a run by hand; a search takes --no-save only")
+        raise UserError(f"rothamsted train -m: {foreign} is only for a run by hand; a search takes --no-save")
     searched, fixed = [], [word for word in search.others if word != "--no-save"]
     for pair in search.pairs:
         try:

@@ -158,7 +158,7 @@ def _show_next(guessed: Guess | None, command: str | None, screen: Screen) -> No
         screen.say("no parameter that every run has varies, or nothing was measured: there is nothing to compare yet")
         return
     if not guessed.replicate_by:
-        screen.say("no seed was found among them; add replicate_by=NAME where one tells replicates apart")
+        screen.say("no seed was found among them; add replicate_by=NAME if one of them tells replicates apart")
     if len(guessed.group_by) > MOST_GROUPED:
         screen.say(f"the first {MOST_GROUPED} of {len(guessed.group_by)} parameters are grouped by; choose your own")
     screen.say(f"analyse them: {command}")

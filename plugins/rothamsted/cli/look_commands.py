@@ -30,7 +30,7 @@ def list_sweeps(arguments: Sequence[str]) -> int:
     wanted = [state for state in (take(found, "state") or "").split(",") if state]
     for state in wanted:
         if state not in STATES:
-            raise UserError(f"rothamsted list: state={state} is not one; {known_names(state, STATES)}")
+            raise UserError(f"rothamsted list: state={state} is not known; {known_names(state, STATES)}")
 
     from rothamsted.inventory.shipped import shipped_sweeps
     from rothamsted.inventory.sweeps import list_sweeps as all_sweeps
@@ -43,7 +43,7 @@ def list_sweeps(arguments: Sequence[str]) -> int:
             raise
         screen.give({"sweeps": [], "shipped": [one.plain for one in shipped]})
         _show_shipped(shipped, screen)
-        screen.say("", f"none has run here: {none_yet}")
+        screen.say("", f"no sweep has run here: {none_yet}")
         return 0
     storage = search_at(given, uri)
     sweeps = [one for one in all_sweeps(uri=uri, storage=storage) if not wanted or one.state in wanted]

@@ -182,7 +182,7 @@ def with_over(dataset: Dataset, over: str | None, settings: Settings, command: s
             f"rothamsted {command}: {found.name} has several objectives, which are compared by means; {way}"
         )
     if any(condition.race for condition in found.conditions):
-        raise UserError(f"rothamsted {command}: {found.name} was a race, which goes by means; {way}")
+        raise UserError(f"rothamsted {command}: {found.name} was a race, which compares means; {way}")
     if found.crossed:
         raise UserError(
             f"rothamsted {command}: replicates of {found.name} are crossed, and {own} needs independent ones; {way}"
@@ -192,7 +192,7 @@ def with_over(dataset: Dataset, over: str | None, settings: Settings, command: s
     usual = Settings()
     for key in ("interval", "best", "test", "correction"):
         if (value := getattr(settings, key)) != getattr(usual, key):
-            raise UserError(f"rothamsted {command}: {key} {value} is of means, not of over {own}; {way}, or no {key}")
+            raise UserError(f"rothamsted {command}: {key} {value} is for means, not for {own}; {way}, or no {key}")
     return found
 
 

@@ -179,7 +179,7 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "delete": Usage(
-        does="Delete sweeps from both databases, with all stages, confirmations and contests, after saying what.",
+        does="Delete sweeps from both databases, with all stages, confirmations and contests, after listing them.",
         keys={"sweep": "names of sweeps, a,b", "storage": _STORAGE, "yes": "do not ask"},
         words=("sweep",),
         several="together",
@@ -191,7 +191,7 @@ USAGES: Mapping[str, Usage] = {
         does="Check both databases and the artifacts against each other, and mend what can be mended.",
         keys={
             "sweep": "names of sweeps, a,b; by default all, and what belongs to none",
-            "repair": "mend what can be mended, after showing what",
+            "repair": "mend what can be mended, after listing it",
             "folders": "with repair: delete folders of artifacts of no run, too, which may be of another store",
             "yes": "do not ask",
             "storage": _STORAGE,
@@ -203,10 +203,10 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "prune": Usage(
-        does="Remove checkpoints and left-over files that nothing needs any more, after saying what.",
+        does="Remove checkpoints and left-over files that nothing needs any more, after listing them.",
         keys={
             "sweep": "names of sweeps, a,b; by default all, and folders of sweeps that are gone",
-            "dry_run": "only say what would go",
+            "dry_run": "only list what would be removed",
             "yes": "do not ask",
             "storage": _STORAGE,
         },
@@ -282,7 +282,7 @@ USAGES: Mapping[str, Usage] = {
         completes="sweep",
     ),
     "power": Usage(
-        does="Say how many replicates a difference takes, from the spread of a sweep that ran.",
+        does="Say how many replicates are needed to see a difference, from the spread of a sweep that ran.",
         keys={
             **RUNS,
             "difference": "the difference to see, in units of the objective",
@@ -299,7 +299,7 @@ USAGES: Mapping[str, Usage] = {
         keys={
             "run": "ids of runs, a,b: of a replicate, of a trial (all its replicates), of a sweep (its winner)",
             "sweep": "name of a sweep: the replicates of its best condition",
-            "code": "recorded: as it was, in a worktree of git where it is another commit; present: as it is here",
+            "code": "recorded: as it was, in a worktree of git if the commit is another; present: as it is here",
             "rtol": "relative difference that counts as equal; by default the study's own, of a command 0",
         },
         words=("run",),
@@ -312,12 +312,12 @@ USAGES: Mapping[str, Usage] = {
         keys={
             "source": "a folder, a file, the address of a database, or http(s)://… of a file",
             "experiment": "where the runs go; by default imported-KIND",
-            "kind": "what the source is, such as tensorboard; by default it is found out",
-            "dry_run": "write nothing, say what would come",
+            "kind": "what the source is, such as tensorboard; by default it is detected",
+            "dry_run": "write nothing, only show what would be written",
             "checksum": "SHA-256 that the file must have",
             "study": "of Optuna: the name of the study; by default the only one",
             "group": "of W&B: the group of runs",
-            "run_by": "of a table: the columns that tell runs apart, a,b, where a run has several rows",
+            "run_by": "of a table: the columns that tell runs apart, a,b, if a run has several rows",
             "step_by": "the column or key of the step",
             "params": "of a table: the columns that are parameters, a,b",
             "metrics": "of a table: the columns that are metrics, a,b",
@@ -330,7 +330,7 @@ USAGES: Mapping[str, Usage] = {
         completes="file",
     ),
     "promote": Usage(
-        does="Judge the confirmed winner of a sweep by a policy, and make it the champion where the evidence says so.",
+        does="Judge the confirmed winner of a sweep by a policy, and make it the champion if the policy accepts it.",
         keys={
             "sweep": "name of a sweep, or id of its run",
             "policy": "a file; by default the one in registry/ for this study",

@@ -142,7 +142,10 @@ def _check(path: Path, checksum: str, shown: str) -> None:
     with open_given(path, way_out=WAY_OUT) as file, reading(path, way_out=WAY_OUT):
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != checksum:
-        raise DataError(f"{shown}: has the sha256 {found}, and not {checksum}: damaged, or another file")
+        raise DataError(
+            f"{shown}: has the sha256 {found}, not {checksum}; it is damaged, or another file: fetch it again, or "
+            "correct the address"
+        )
 
 
 def _is_zip(path: Path) -> bool:

@@ -110,7 +110,9 @@ def config_in(path: Path) -> dict[str, Any]:
     with open_given(path, way_out=WAY_OUT) as file, reading(path, way_out=WAY_OUT):
         content = file.read(MOST_OF_CONFIG + 1)
         if len(content) > MOST_OF_CONFIG:
-            raise DataError(f"{path}: has more than {MOST_OF_CONFIG} bytes, which no configuration has; shorten it")
+            raise DataError(
+                f"{path}: has more than {MOST_OF_CONFIG} bytes, too many for a file of settings; shorten it"
+            )
         text = content.decode("utf-8-sig")
         is_json = path.suffix == ".json"
         try:

@@ -60,7 +60,7 @@ def _run(job: Sequence[FolderFiles], root: Path, options: Mapping[str, str], zon
     found = results_in(job, notes, zone=zone, step_by=options.get("step_by"))
     start = changed_ms(of_hydra / "config.yaml")
     if not found.paths:
-        notes.append("nothing that was measured lies in its folder: taken as FAILED")
+        notes.append("its folder holds no measurements: taken as FAILED")
     inside = os.path.relpath(folder, root)
     made_in = str(runtime.get("output_dir") or folder.resolve())
     return ImportedRun(

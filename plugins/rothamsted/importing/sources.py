@@ -130,7 +130,7 @@ def known_source(kind: str) -> SourceRow:
         UserError: there is none.
     """
     if kind not in SOURCES:
-        raise UserError(f"kind={kind}: is no source; {known_names(kind, SOURCES)}")
+        raise UserError(f"kind={kind}: is not known; {known_names(kind, SOURCES)}")
     return SOURCES[kind]
 
 

@@ -72,7 +72,7 @@ def shipped_named(word: str, root: Path) -> ShippedSweep | None:
     """
     found = [one for one in shipped_sweeps(root) if one.is_called(word)]
     if len(found) > 1:
-        raise UserError(f"{word}: several sweep files are called so; give one of {', '.join(s.short for s in found)}")
+        raise UserError(f"{word}: several sweep files have this name; give one of {', '.join(s.short for s in found)}")
     return found[0] if found else None
 
 
@@ -80,7 +80,7 @@ def not_found(word: str, known: Sequence[ShippedSweep]) -> UserError:
     """That no file is called so, with the nearest names."""
     names = [name for one in known for name in (one.path.stem, one.short)]
     return UserError(
-        f"{word}: there is no such file, and no sweep of the folder {FOLDER} is called so; "
+        f"{word}: there is no such file, and no sweep of the folder {FOLDER} has this name; "
         f"{known_names(word, names)}; rothamsted list shows them"
     )
 

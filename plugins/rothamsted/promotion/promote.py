@@ -271,7 +271,7 @@ def _report(candidates: Candidates, report: Callable[..., Any], say: Callable[[s
     try:
         report(candidates.run.run_id, candidates.sweep, uri=uri)
     except UserError as error:
-        say(f"the verdict is on record, but the report of sweep {candidates.sweep.name} was not written anew: {error}")
+        say(f"the verdict is on record, but the report of sweep {candidates.sweep.name} was not written again: {error}")
 
 
 def _move(

@@ -25,7 +25,9 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
         UserError: The difference is zero, or the runs do not show any spread.
     """
     if difference == 0:
-        raise UserError("rothamsted power: difference=0 takes infinitely many seeds; give the smallest that matters")
+        raise UserError(
+            "rothamsted power: difference=0 needs infinitely many seeds; give the smallest difference that matters"
+        )
     if dataset.objective.over != MEAN:
         raise UserError(
             f"rothamsted power: plans are for means, and {dataset.name} goes by its {words_of(dataset.objective.over)} "
@@ -46,7 +48,7 @@ def power_text(dataset: Dataset, difference: float, settings: Settings) -> str:
     if spread is None or not np.isfinite(spread.sd) or spread.sd <= 0:
         raise UserError(
             f"rothamsted power: {dataset.name} shows no spread of {dataset.objective.metric} within a condition; "
-            "it takes two or more replicates that differ"
+            "it needs two or more replicates that differ"
         )
     n_conditions = min(max(len(ranking), 2), MOST_SIMULATED)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 TERMS = {
-    "condition": "One setting of everything that is varied, without the seed. The same condition is trained several "
+    "condition": "One value of everything that is varied, without the seed. The same condition is trained several "
     "times, each time with another seed.",
     "replicate": "One training of one condition with one seed.",
     "n": "How many replicates are behind a number.",
-    "interval": "A 95 % interval is made by a rule that covers the true mean in 95 of 100 such sweeps. The level is "
-    "named where it is not 95 %.",
+    "interval": (
+        "A 95 % interval is made by a rule that covers the true mean in 95 of 100 such sweeps. The level is named if "
+        "it is not 95 %."
+    ),
     "fresh seeds": "Seeds that the search never used. A condition that was chosen for looking best is trained again on "
     "them, because its mean in the search is usually too good.",
-    "luck": "How much better a condition looked in the search than on fresh seeds. Negative where it looked worse.",
+    "luck": "How much better a condition looked in the search than on fresh seeds. Negative if it looked worse.",
     "cannot be ruled out": "The condition may be the best: its difference from the others is no larger than chance can "
     "make it. Each truly best condition stays in this set with the stated confidence.",
     "worse": "Shown to be worse than the best condition. With 95 % confidence no condition is wrongly called worse.",
@@ -33,7 +35,7 @@ TERMS = {
     "adjusted mean": "The mean that a condition would have if it had run on all seeds; a hard seed that it lacks does "
     "not make it look better.",
     "Cohen's d": "The difference divided by the standard deviation.",
-    "partial omega squared": "The share of variance that a factor explains, the other factors left aside.",
+    "partial omega squared": "The share of variance that a factor explains, without the part of the other factors.",
     "Pareto set": "With several objectives: the conditions that no other condition beats in all of them.",
     "pruned": "Stopped before the end because it looked bad. Its values are in no mean.",
     "diverged": "Training gave a value that is not finite. The condition has no mean and is never the best.",

@@ -85,7 +85,10 @@ def read_recorded(run: FoundRun, *, uri: str) -> Recorded:
     config = tracking.read_json(run.run_id, CONFIG_FILE, dict, uri=uri)
     outcome = run.tags.get(tags.OUTCOME, "")
     if config is None or not outcome:
-        raise StoreError(f"{place}: has no {CONFIG_FILE} with an outcome: it is no training of ours, or still runs")
+        raise StoreError(
+            f"{place}: has no {CONFIG_FILE} with an outcome: it is not a replicate of a sweep or a run by hand, or "
+            "it still runs"
+        )
     if outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
         raise StoreError(f"{place}: it {outcome}, so there is no result that could be the same; name another run")
     above = _run_above(run, uri)

@@ -40,7 +40,7 @@ class Asker:
     ) -> None:
         """`known` are trials as `add_trial` would take them, the same for every worker."""
         if sampler.adaptive is None:
-            raise ValueError(f"search {study_name}: a fixed design is not asked")
+            raise ValueError(f"search {study_name}: a fixed design proposes no conditions one by one")
         self._make = sampler.adaptive
         self._seed = seed
         self._space = space

@@ -84,8 +84,8 @@ def find_search(url: str, name: str) -> SearchRecord | None:
         return None
     if SPEC_KEY not in attributes:
         raise StoreError(
-            f"storage {shown(parsed_url(url))}: holds an Optuna study called '{name}' that is not a sweep of ours; "
-            "give the sweep another name, or another -P storage="
+            f"storage {shown(parsed_url(url))}: holds an Optuna study called '{name}' that is not a sweep; give the "
+            "sweep another name, or another -P storage="
         )
     return SearchRecord(spec=attributes[SPEC_KEY], attributes=attributes)
 

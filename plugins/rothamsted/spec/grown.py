@@ -90,10 +90,10 @@ def _remarks(old: Sweep, of_space: SpaceGrowth, *, is_rescored: bool) -> list[st
     """What the conditions that were there owe to the old file."""
     said = []
     if of_space.is_wider and old.sampler.name not in ("grid", "exhaustive"):
-        said.append("The conditions of before were proposed in the narrower space.")
+        said.append("Earlier conditions were proposed in the narrower space.")
     if is_rescored and SAMPLERS[old.sampler.name].adaptive:
         said.append(
-            "The conditions of before were proposed by the scores of before; the sampler was then told the new scores."
+            "Earlier conditions were proposed by the old scores; after that the sampler was told the new scores."
         )
     return said
 

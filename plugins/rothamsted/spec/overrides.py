@@ -60,7 +60,9 @@ def expand_short_forms(document: Document) -> Document:
     objective = data.get("objective") or {}
     for key in short:
         if not isinstance(objective, Mapping):
-            raise document.error((key,), "stands beside a list of objectives; give it in the one that it is of")
+            raise document.error(
+                (key,), "stands beside a list of objectives; give it in the objective that it belongs to"
+            )
         if key in objective:
             raise document.error((key,), f"stands beside objective, which has {key}, too; give one of the two")
         places[("objective", key)] = places.get((key,), document.source)

@@ -51,7 +51,7 @@ def check_unexposed(sweep: Sweep, document: Document) -> None:
     for path, text in _texts(without_secrets_in(resolved(sweep)), ()):
         if is_secret(text):
             reason = (
-                f"holds a password or token ({masked(text)}), and would be recorded; give it to what is trained by the "
+                f"holds a password or token ({masked(text)}), which would be recorded; pass it to the training by the "
                 "environment of the command, or by execution.environment"
             )
             raise document.error(path, reason)

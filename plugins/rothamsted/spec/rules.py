@@ -65,7 +65,7 @@ def _check_executor(sweep: Sweep, document: Document) -> None:
             )
             raise document.error(("execution", key), reason)
     if execution.executor == "local" and execution.workers != "auto" and execution.workers > MOST_LOCAL_WORKERS:
-        reason = f"of processes of one machine at most {MOST_LOCAL_WORKERS}, not {execution.workers}"
+        reason = f"one machine runs at most {MOST_LOCAL_WORKERS} processes, not {execution.workers}"
         raise document.error(("execution", "workers"), f"{reason}; give fewer, or execution.executor: ray")
     if execution.checkpoints == "artifacts" and execution.checkpoint_dir != Execution().checkpoint_dir:
         reason = "is for checkpoints in a folder, and execution.checkpoints is artifacts; remove one of the two"
@@ -84,7 +84,7 @@ def check_conditions(sweep: Sweep, document: Document, check: CheckCondition) ->
         for at, condition in _conditions(sweep, n_stages):
             n_tried += 1
             if n_tried > MOST_TRIED:
-                reason = f"of its values and stages more than {MOST_TRIED} would be tried before anything runs"
+                reason = f"more than {MOST_TRIED} of its values, over all stages, would be checked before anything runs"
                 raise document.error(("space",), f"{reason}; give fewer choices, enqueued conditions or stages")
             try:
                 check(sweep.study or "", {**fixed, **condition})
@@ -120,7 +120,7 @@ def _blamed(message: str, sweep: Sweep, stage: int) -> KeyPath | None:
 
 def _check_target(sweep: Sweep, document: Document) -> None:
     if [sweep.study, sweep.project, sweep.command].count(None) != 2:
-        raise document.error(("study",), "or project or command: one of them says what is trained; give exactly one")
+        raise document.error(("study",), "one of study, project and command says what is trained; give exactly one")
 
 
 def _check_promotion(sweep: Sweep, document: Document) -> None:
@@ -143,7 +143,10 @@ def _check_race(sweep: Sweep, document: Document) -> None:
             reason = "stands beside racing, which decides how many replicates there are; give one of the two"
             raise document.error(("replicates", key), reason)
     if racing.max <= racing.min:
-        reason = f"{racing.max} leaves nothing to race for above min {racing.min}; give a larger one, or count: N"
+        reason = (
+            f"{racing.max} is not above min {racing.min}, so there is nothing to race for; give a larger one, or "
+            "count: N"
+        )
         raise document.error(("replicates", "racing", "max"), reason)
     if racing.step > racing.max - racing.min:
         reason = f"{racing.step} is more than the {racing.max - racing.min} from min to max; give a smaller one"

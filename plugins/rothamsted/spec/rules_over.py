@@ -34,15 +34,15 @@ def check_over(sweep: Sweep, document: Document) -> None:
     how = sweep.statistics
     for key, usual in (("interval", "t"), ("best", "leaders"), ("test", "auto"), ("correction", "holm")):
         if getattr(how, key) != usual:
-            reason = f"{getattr(how, key)} is of means, and objective.over is {over}; remove it"
+            reason = f"{getattr(how, key)} is for means, and objective.over is {over}; remove it"
             raise document.error(("statistics", key), reason)
     if sweep.promote is not None:
         reason = f"compares means, and objective.over is {over}; remove promote, or give over: mean"
         raise document.error(("promote",), reason)
     if sweep.pruner is not None and over.startswith("quantile"):
         reason = (
-            f"{sweep.pruner.name} compares trials with unequal numbers of replicates, by which a quantile moves; "
-            "remove it, or give over: median"
+            f"{sweep.pruner.name} compares trials with unequal numbers of replicates, and a quantile depends on that "
+            "number; remove it, or give over: median"
         )
         raise document.error(("pruner",), reason)
 
@@ -57,7 +57,7 @@ def _check_counts(sweep: Sweep, document: Document) -> None:
     for path, n in counts:
         if n < LEAST_OF_IQM:
             reason = (
-                f"{n}, of which an interquartile mean leaves none out: it would be the mean; give {LEAST_OF_IQM} or "
+                f"an interquartile mean of {n} replicates leaves none out, so it is the mean; give {LEAST_OF_IQM} or "
                 "more, or over: median"
             )
             raise document.error(path, reason)

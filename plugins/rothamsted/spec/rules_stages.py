@@ -15,7 +15,7 @@ def check_stages(sweep: Sweep, document: Document) -> None:
     if not sweep.stages:
         return
     if len(sweep.stages) == 1:
-        raise document.error(("stages",), "is one stage, which is every sweep; give two or more, or parameters")
+        raise document.error(("stages",), "has one stage, as every sweep has; give two or more, or parameters")
     for key in ("keep", "replicates", "by", "resume"):
         if key in sweep.stages[0].model_fields_set:
             reason = "the first stage has every condition and the sweep's own replicates; remove it"

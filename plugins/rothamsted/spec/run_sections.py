@@ -60,8 +60,8 @@ class Replicates(BaseModel):
         count: How many replicates each condition gets. By default as many as there are `seeds`, else 3.
         seeds: The seeds themselves, the same in every condition.
         first_seed: The first seed; the others follow it. By default 0.
-        racing: Give each condition between a least and a greatest number of replicates, more where it decides. It
-            stands in place of `count` and `seeds`.
+        racing: Give each condition `min` replicates, and up to `max` as long as it may be the best. It stands
+            in place of `count` and `seeds`.
         vary: What changes from replicate to replicate. A list of fields of the config: each gets the replicate's seed.
             Field -> how many numbers: every combination is a replicate. By default the training seed alone changes.
     """
@@ -160,11 +160,11 @@ class Wandb(BaseModel):
     """Where the replicates are mirrored in Weights & Biases.
 
     Attributes:
-        mode: online sends each replicate to the server when it has ended; offline keeps it in the folder wandb. The
+        mode: Online sends each replicate to the server when it has ended; offline keeps it in the folder wandb. The
             variable WANDB_MODE wins.
-        project: of W&B; it is made where there is none.
-        group: of the replicates; none: the sweep's name.
-        entity: user or team; none: that of the API key.
+        project: The project of W&B. It is made if there is none.
+        group: The group of the runs in W&B. By default the sweep's name.
+        entity: The user or team of W&B. By default that of the API key.
     """
 
     model_config = CONFIG
@@ -191,8 +191,8 @@ class Execution(BaseModel):
         resources: What one worker takes of a Ray cluster: CPU (by default a core), GPU (a part of one, too), memory
             (bytes, or 4GB), and what nodes have besides.
         runtime_env: What Ray prepares on its nodes before workers start, such as {working_dir: .}.
-        population: How many replicates are trained in one compiled call, at most. "auto": as many as are faster so and
-            fit into memory.
+        population: How many replicates are trained in one compiled call, at most. "auto": as many as make training
+            faster and fit into memory.
         timeout_per_trial: A replicate that takes longer than this has failed.
         retries: How often a failed replicate is tried again.
         checkpoint_every: The time between two checkpoints of a running replicate.

@@ -100,7 +100,7 @@ class Sweep(BaseModel):
         entry_point: The entry point of the foreign project.
         version: The git ref of the foreign project.
         seed_parameter: The parameter by which the foreign project or the command gets a replicate's seed.
-        undeclared: Parameters that the entry point does not declare and gets all the same, as --NAME VALUE.
+        undeclared: Parameters that the entry point does not declare and still gets, as --NAME VALUE.
         parameters: Parameters that are the same in every condition: dotted name -> value.
         parameters_from: Fix the values that another sweep has found to be best.
         space: What varies: dotted name -> domain. A list is a choice; {low, high} is a range.
@@ -120,8 +120,7 @@ class Sweep(BaseModel):
         stages: Train all conditions briefly and the best of them again, with other parameters. Give two stages or more.
         confirm: Train the winners again on fresh seeds. Without it the search's own, optimistic estimate is all there
             is.
-        models: Whose trained models are logged. By default those of the confirmation; then a study without models is no
-            mistake.
+        models: Whose trained models are logged. By default those of the confirmation, if the study returns models.
         promote: The policy file by which the confirmed winner is judged when the sweep is finished.
         log: The Markdown file into which a finished sweep writes its section of the experiment log. By default none.
         execution: Where and how the work runs.

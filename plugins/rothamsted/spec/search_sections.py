@@ -74,7 +74,7 @@ class Objective(BaseModel):
     def _agree(self) -> Objective:
         if self.expression is None:
             if self.name is not None:
-                raise refusal(f"name {self.name!r} is of a score; a metric has its own: remove name")
+                raise refusal(f"name {self.name!r} is for a score, and a metric has a name already; remove name")
         elif self.metric in Expression(self.expression).names:
             raise refusal(f"name {self.metric!r} is that of a metric in the expression; give the score another name")
         elif self.artifact is not None:

@@ -123,7 +123,7 @@ def _sampler(
     target = str(sampler.get("_target_", "")).rpartition(".")[2] if isinstance(sampler, Mapping) else ""
     name = SAMPLERS.get(target or "TPESampler")
     if name is None:
-        left.append(str(document.error((*at, "sampler"), f"{target} has no counterpart; sampler tpe stands in")))
+        left.append(str(document.error((*at, "sampler"), f"{target} has no counterpart; sampler tpe is used instead")))
     seed = sampler.get("seed") if isinstance(sampler, Mapping) else None
     found: dict[str, Any] = {"sampler": {"name": name or "tpe", **({"seed": seed} if isinstance(seed, int) else {})}}
     for key in sampler if isinstance(sampler, Mapping) else ():

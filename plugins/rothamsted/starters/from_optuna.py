@@ -215,7 +215,7 @@ def _read_create(named: Mapping[str, ast.expr], place: str, read: _Read) -> None
             name = next((ours for theirs, ours in SAMPLERS.items() if f"{theirs}(" in text), "")
             read.sampler = name
             if not name:
-                read.left.append(f"{place}: sampler {text} has no counterpart; sampler tpe stands in")
+                read.left.append(f"{place}: sampler {text} has no counterpart; sampler tpe is used instead")
         elif key == "pruner":
             read.left.append(f"{place}: pruner {text}: {_PRUNED}")
         elif key not in ("study_name", "storage", "load_if_exists"):

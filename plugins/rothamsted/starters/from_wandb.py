@@ -161,7 +161,7 @@ class _Translation:
     def _sampler(self) -> dict[str, Any]:
         method = str(self._from.data.get("method", "grid"))
         if method not in _SAMPLERS:
-            self._leave(("method",), f"{method} has no counterpart; sampler random stands in")
+            self._leave(("method",), f"{method} has no counterpart; sampler random is used instead")
         sampler = _SAMPLERS.get(method, "random")
         if sampler == "grid":
             for name, domain in self._space.items():

@@ -56,7 +56,7 @@ class StarterSweep:
         space = self.document.get("space")
         names = [str(name) for name in space] if isinstance(space, Mapping) else []
         left = [*self.left, *(f"{name[:40]}: {NAME_RULE}" for name in names if not is_name(name))]
-        for heading, marks in (("Not translated:", left), ("Filled in, look at it:", self.guessed)):
+        for heading, marks in (("Not translated:", left), ("Filled in; check these:", self.guessed)):
             lines += [f"# {heading}", *(f"#   {as_line(mark)}" for mark in marks)] if marks else []
         for key, value in self.document.items():
             if key == "space" and isinstance(value, Mapping) and value:

@@ -50,8 +50,8 @@ def warnings(lower: np.ndarray, mean: np.ndarray, *, n_diverged: int, is_clipped
     found = []
     if n_diverged:
         found.append(
-            f"{n_diverged} runs diverged and are left out. Where a condition fails on few seeds, its mean is that of "
-            "the seeds that did not fail, and the truly best condition is missed more often than stated."
+            f"{n_diverged} replicates diverged and are left out. If a condition fails on few seeds, its mean is that "
+            "of the seeds that did not fail, and the truly best condition is missed more often than stated."
         )
     if len(others) and np.median(others) > 0 and sd[winner] > FAR_NOISIER * np.median(others):
         found.append(

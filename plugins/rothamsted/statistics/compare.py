@@ -184,7 +184,7 @@ def wilcoxon(a: np.ndarray, b: np.ndarray, question: Question) -> Answer:
     counted = signed_rank(a, b, question.null, question.tail)
     answer = _one_or_two_sided(counted, question, f"{len(a)} pairs")
     if counted.smallest == 1:
-        return answer._replace(note="all differences equal the value tested: nothing speaks against it")
+        return answer._replace(note="all differences equal the value tested: there is no evidence against it")
     return answer
 
 

@@ -81,7 +81,7 @@ def describe(
     is_constant = n > 1 and known["min"] == known["max"]
     no_width = f"all {n} values are equal: an interval of no width says nothing of the spread"
     if metric.is_share and metric.rows is None:
-        no_width += "; declare rows= of the metric, where it is a share of rows"
+        no_width += "; declare rows= of the metric, if it is a share of rows"
     remarks = [
         _odd(finite, over, level=level, method=method, metric=metric),
         no_width if is_constant and interval is not None and interval.low == interval.high else "",

@@ -110,7 +110,8 @@ def factor_effects(
     untested = unequal.why_not(observed) if errors == "own" else ""
     cells = unequal.cells_of(observed, model) if errors == "own" and not untested else None
     if cells is not None and unequal.is_without_spread(cells):
-        cells, untested = None, "replicates of a condition do not differ, beside what a seed does to all alike"
+        cells = None
+        untested = "replicates of a condition do not differ, apart from effects of the seed that all conditions share"
     if errors == "own":
         rows = [_own_row(row, cells, observed, model, term) for row, term in zip(rows, model.terms)]
     means = level_means(model, observed, level, cells if errors == "own" else "pooled")

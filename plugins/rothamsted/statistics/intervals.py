@@ -134,7 +134,10 @@ def why_odd(values: np.ndarray, *, method: str, metric: Metric) -> str:
 def why_no_spread(values: np.ndarray, metric: Metric) -> str:
     """Say that finite values all lie on an end of the metric's range, which gives them no interval; else empty."""
     end = end_of_range(float(values[0]), metric) if len(values) > 1 and values.min() == values.max() else ""
-    said = f"all {len(values)} values are {values[0]:g}, the {end} that there is: a spread would not show, no interval"
+    said = (
+        f"all {len(values)} values are {values[0]:g}, the {end} value of the range: their spread cannot be seen, so "
+        "there is no interval"
+    )
     return said if end else ""
 
 

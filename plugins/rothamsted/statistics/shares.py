@@ -62,4 +62,7 @@ def overdispersion(values: np.ndarray, metric: Metric) -> str:
     p = float(chdtrc(n - 1, chi2))
     if p >= UNLIKELY:
         return ""
-    return f"replicates differ by more than {metric.rows or 1} rows let expect ({p_value(p)}): too narrow, use t"
+    return (
+        f"replicates differ more than shares of {metric.rows or 1} rows do by chance ({p_value(p)}): this interval "
+        "is too narrow, use t"
+    )

@@ -62,7 +62,7 @@ def why_not(observed: Observations) -> str:
         return "most conditions have one replicate, so nothing says how much each scatters"
     if middle < FEWEST:
         return (
-            f"most conditions have {middle:g} replicates; with fewer than {FEWEST} no test holds where conditions "
+            f"most conditions have {middle:g} replicates; with fewer than {FEWEST} no test holds if conditions "
             "scatter differently"
         )
     if len(sizes) * n_seeds**2 > MOST_CELLS:

@@ -284,7 +284,7 @@ def _close(options: ByHand, record: RunRecord | None, ending: Ending, display: D
 
 
 def _tell_stopping(signal_name: str) -> None:
-    message = f"{signal_name}: stopping after the next measurement; once more to stop at once"
+    message = f"{signal_name}: stopping after the next measurement; send it again to stop at once"
     print(printable(message), file=sys.stderr, flush=True)
 
 

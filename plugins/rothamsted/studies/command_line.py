@@ -140,7 +140,11 @@ def _add_options(parser: ArgumentParser, *, has_name: bool) -> None:
     group.add_argument("--cfg", "-c", choices=["job"], help="job: print the config in place of training it")
     if has_name:  # a study may have a field of this name
         group.add_argument(
-            "--name", type=str | None, default=None, metavar="NAME", help="call the run so, and write into runs/NAME"
+            "--name",
+            type=str | None,
+            default=None,
+            metavar="NAME",
+            help="the name of the run, and of its folder runs/NAME",
         )
     group.add_argument("--no-save", action="store_true", help="leave nothing behind: no MLflow run, no files")
     group.add_argument(

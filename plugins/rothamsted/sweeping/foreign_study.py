@@ -136,7 +136,7 @@ def warnings_of(sweep: Sweep, study: object) -> list[str]:
     ]
     n_seeds = len(sweep.replicates.values)
     if sweep.seed_parameter is None and n_seeds > 1:
-        lines.append(f"no seed_parameter: the {n_seeds} replicates of a condition are repeats of one command")
+        lines.append(f"no seed_parameter: all {n_seeds} replicates of a condition run the same command")
     return lines
 
 

@@ -73,7 +73,7 @@ class Retrying:
                     saying.begin()
                     left, asked = give_up - self.clock(), error.asked_seconds or 0.0
                     if left <= 0 or asked > left:
-                        asks = f"; it asks to be left for {asked:.0f} s" if asked else ""
+                        asks = f"; it asks for a pause of {asked:.0f} s" if asked else ""
                         raise StoreError(f"{error}{asks}; gave up after {wait - max(left, 0):.0f} s") from error
                     if self._is_stopped(max(asked, min(pause * (1 - 0.5 * self.jitter()), left))):
                         raise StoreError(f"{error}; stopped while it was away") from error

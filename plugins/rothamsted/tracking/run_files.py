@@ -222,7 +222,7 @@ def _delete(run_id: str, path: str, uri: str) -> None:
                 near = near.parent
                 near.rmdir()
     except NotImplementedError as error:
-        raise StoreError(f"run {run_id}: cannot delete artifact {path!r}: its store does not let us") from error
+        raise StoreError(f"run {run_id}: cannot delete artifact {path!r}: its store does not allow it") from error
     except Exception as error:
         raise _refused(f"run {run_id}: cannot delete artifact {path!r}", error) from error
 

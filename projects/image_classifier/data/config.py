@@ -41,10 +41,10 @@ class DataConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         default=None, ge=1, description="validation images, chosen likewise; none: all (made 500)"
     )
     val_fraction: float = Field(
-        default=0.2, gt=0, lt=1, description="folder: part taken for validation where there is no folder val"
+        default=0.2, gt=0, lt=1, description="folder: part taken for validation if there is no folder val"
     )
     test_fraction: float = Field(
-        default=0.0, ge=0, lt=1, description="folder: part taken for the test where there are no folders of parts"
+        default=0.0, ge=0, lt=1, description="folder: part taken for the test if there are no folders of parts"
     )
     damaged: Literal["refuse", "skip"] = Field(
         default="refuse", description="folder: what to do with files that are no readable image"

@@ -119,8 +119,8 @@ def _with_all_parts(parts: dict[str, Part], config: DataConfig, *, has_parts: bo
     """Cut off of the training images what there is no folder for: validation, and where asked for the test."""
     if has_parts and config.test_fraction:
         raise DataProblem(
-            f"data.test_fraction: {source} has folders of parts, so that the test is its folder test or none; "
-            "leave test_fraction at 0"
+            f"data.test_fraction: {source} has folders of parts, so its test images are those of its folder test, if "
+            "any; leave test_fraction at 0"
         )
     parts = dict(parts)
     wanted = {"test": config.test_fraction, "val": 0.0 if "val" in parts else config.val_fraction}

@@ -73,7 +73,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_none(folder: Path, tmp
 
     (folder / "test_batch.bin").unlink()
     (folder / "test_batch").write_bytes(pickle.dumps({b"data": Bomb()}))
-    with pytest.raises(DataProblem, match="which no plain data need"):
+    with pytest.raises(DataProblem, match="which plain data do not need"):
         load_cifar10(config(folder))
     assert not (tmp_path / "ran").exists()
 

@@ -69,7 +69,7 @@ def test_files_of_something_else_are_refused_in_one_line(published: dict[str, to
     grey = published | {"features.0.0.weight": torch.zeros(32, 1, 3, 3)}
     contents = {
         "cut.pth": (pth(published)[:1000], "is damaged or of another kind"),
-        "code.pth": (pth(Bomb()), r"it asks for posix\.mkdir, which no plain data need"),
+        "code.pth": (pth(Bomb()), r"it asks for posix\.mkdir, which plain data do not need"),
         "cut.safetensors": (b"\x08", "is damaged or of another kind"),
         "list.pth": (pth([1, 2]), "holds no dictionary of arrays"),
         "cnn.pth": (pth({"conv.weight": torch.zeros(1)}), "is of another network: 360 arrays are missing"),

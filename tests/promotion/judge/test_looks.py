@@ -89,7 +89,7 @@ def test_an_undecided_last_look_says_that_it_was_the_last_and_what_now() -> None
     values = np.random.default_rng(1).normal(0, 1, (2, 10))
     verdict = _verdict(list(values), policy(replicates=10, looks=2))
     assert (verdict.decision, verdict.more_replicates) == ("undecided", None)
-    assert verdict.reasons[1].startswith("No look is left (the policy pays for 2 (looks: 2))")
+    assert verdict.reasons[1].startswith("No look is left (the policy allows 2 (looks: 2))")
 
 
 # ---- warnings ----

@@ -60,7 +60,7 @@ def test_at_the_threshold_no_number_of_replicates_is_promised() -> None:
     verdict = _undecided(0.01)
     assert verdict.more_replicates is None
     assert verdict.reasons[1].endswith(
-        "1000 would not: the observed improvement is about 0, on which the decision turns."
+        "1000 would not. The observed improvement is about the threshold of the decision, 0."
     )
 
 

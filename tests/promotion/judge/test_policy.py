@@ -50,7 +50,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a truth value for a number": ({"replicates": True}, "valid integer"),
     "another rule for the representative": ({"representative": "best"}, "'median'"),
     # By hand: 2^-4 = 0.0625 is above 0.05, 2^-5 = 0.03125 is not.
-    "a permutation test that cannot reach its level": ({"test": "permutation", "replicates": 4}, "0.0625 at least"),
+    "a permutation test that cannot reach its level": ({"test": "permutation", "replicates": 4}, "at least 0.0625"),
 }
 
 

@@ -39,5 +39,7 @@ def test_diverged_and_failed_replicates_stand_for_nothing() -> None:
 
 
 def test_two_replicates_have_none_in_the_middle() -> None:
-    with pytest.raises(DataError, match="2 finished replicates, of which none is in the middle; confirm it on 3 seeds"):
+    with pytest.raises(
+        DataError, match=("of 2 finished replicates none is in the middle; confirm it on at least 3 seeds")
+    ):
         representative(evidence("m", (1.0, 2.0)))

@@ -21,7 +21,7 @@ class TestWithoutAChampion:
     def test_a_challenger_that_meets_the_policy_is_promoted_and_the_reason_says_that_nothing_was_compared(self) -> None:
         verdict = verdict_on(CHALLENGER, None)
         assert verdict.decision == "promoted"
-        assert verdict.reasons[0].startswith("Promoted: there is no champion, so that nothing was compared")
+        assert verdict.reasons[0].startswith("Promoted: there is no champion to compare with")
 
     def test_the_interval_of_the_first_champion_is_the_one_that_its_sweep_shows(self) -> None:
         # Authority: `mean_interval` with the declared range, as every table of the sweep has it; plain t ends below 0.
@@ -99,7 +99,7 @@ class TestIncomparable:
     def test_the_champion_itself_is_no_challenger(self) -> None:
         verdict = verdict_on(evidence("new", CHALLENGER, config={"model": "old"}))
         assert (verdict.decision, verdict.p_value) == ("kept", None)
-        assert verdict.reasons[0].startswith("Kept: the challenger is the champion (version 3): the same configuration")
+        assert verdict.reasons[0].startswith("Kept: the challenger is the champion (version 3): the same condition")
 
     def test_the_same_configuration_of_other_code_is_a_challenger(self) -> None:
         assert (

@@ -126,7 +126,7 @@ def test_a_pair_of_which_one_is_missing_is_left_out_and_counted(value: float) ->
     champion = evidence("old", (*CHAMPION, value), outcomes={} if value != 5.0 else {3: "failed"}, version="3")
     verdict = verdict_on((*CHALLENGER, 9.0), champion)
     assert (verdict.n, verdict.p_value) == (3, pytest.approx(P_VALUE, abs=1e-6))
-    assert any("1\N{NO-BREAK SPACE}pair of which one value is missing or infinite" in text for text in verdict.reasons)
+    assert any("1\N{NO-BREAK SPACE}pair with a missing or infinite value" in text for text in verdict.reasons)
 
 
 def test_runs_without_a_seed_make_no_pairs() -> None:

@@ -66,7 +66,7 @@ def test_a_lone_late_replicate_is_not_drawn_as_the_mean() -> None:
     late = dataclasses.replace(line(0, 2.3, 0.1, 2.3, 0.1), n=np.array([2, 3, 1, 1]))
     data = curves_data(with_bands([late]), NO_OPTIONS, axis="step")
     assert data.curves[0].mean.tolist() == [2.3, 0.1]
-    assert "A curve is drawn where at least half of its replicates have a value" in curves_caption(data)
+    assert "A curve is drawn as long as at least half of its replicates have a value" in curves_caption(data)
 
 
 def test_the_last_half_is_shown_apart_where_it_has_three_points() -> None:

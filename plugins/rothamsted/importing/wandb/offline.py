@@ -77,7 +77,7 @@ class _Session:
         for record in _messages(path, notes):
             _take(record, facts)
         if not facts.run_id:
-            raise DataError(f"{path}: says of no run; it was cut off before its first record; {WAY_OUT}")
+            raise DataError(f"{path}: names no run; it was cut off before its first record; {WAY_OUT}")
         facts.revision = str(path.stat().st_size)
         return cls(path=path, facts=facts, notes=notes)
 

@@ -23,7 +23,7 @@ from rothamsted.tracking.kept_back import FOLDER, server_mark
 from rothamsted.tracking.run_files import local_folder
 
 QUIET_SECONDS = 3600.0  # a folder that was written to since may be of a run that is about to be there
-_OF_ANOTHER = "where no other tracking store keeps its files in that folder: --repair --folders deletes it"
+_OF_ANOTHER = "if no other tracking store keeps its files in that folder, --repair --folders deletes it"
 _RUN_FOLDER = re.compile(r"[0-9a-f]{32}")
 _MODEL_FOLDER = re.compile(r"m-[0-9a-f]{32}")
 

@@ -23,7 +23,7 @@ def check_leases(unit: Unit, now: float, *, is_alive: Callable[[str], bool]) -> 
             kind="stale sweep",
             sweep=unit.name,
             what=f"lease of {holder}",
-            why="it ended without a word",
+            why="it ended without giving its lease back",
             repair="the sweep counts as left unfinished",
             changes=[SearchChange(how="leave", study_id=unit.search.study_id)],
         )

@@ -22,7 +22,9 @@ from rothamsted.search.sql.repeats import REPEAT_OF
 from rothamsted.tracking.care import RecordFacts
 from rothamsted.tracking.sql.care import RunFacts
 
-_BY_HAND = "rothamsted analyze computes the record's; keep what you can confirm"
+_BY_HAND = (
+    "it is not known which is right: rothamsted analyze computes the result from the record; keep what you can confirm"
+)
 
 
 def ended_runs(unit: Unit) -> frozenset[str]:
@@ -159,7 +161,7 @@ def _values(unit: Unit, study_id: int, trial: TrialFacts, what: str) -> Iterator
             what=what,
             why=f"its summary says n {summary.get('n')}, mean {summary.get('mean')}; its replicates {len(scores)}, "
             f"{math.fsum(scores) / len(scores)}",
-            repair="its replicates stand: the sweep's command tells it anew" if again else "",
+            repair="its replicates are kept, and the sweep's command computes it again" if again else "",
             way_out="" if again else _BY_HAND,
             changes=again,
         )

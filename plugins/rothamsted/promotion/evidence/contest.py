@@ -196,7 +196,7 @@ def _why_recorded(challengers: Sequence[Evidence], champion: Evidence, policy: P
     if policy.same_data == "digest" and any(one.data_digest != champion.data_digest for one in challengers):
         return "Nothing was trained, because the data differ."
     if not champion.code_digest or not code_digest:
-        return "The champion was not trained again, because it is not known which code of the study it was trained by."
+        return "The champion was not trained again, because it is not known which code of the study trained it."
     if champion.code_digest != code_digest:
         return (
             f"The champion was not trained again, because the study's code has changed since (digest "
@@ -222,8 +222,8 @@ def _check_reduce(candidates: Candidates, record: ChampionRecord) -> None:
     own = candidates.sweep.objective.reduce
     if own != record.reduce:
         raise PromotionError(
-            f"sweep {candidates.sweep.name}: its objective is the {own} of the curve, that of the champion's recorded "
-            f"replicates (version {record.champion}) the {record.reduce}: they do not compare; sweep with "
+            f"sweep {candidates.sweep.name}: its objective.reduce is {own}, but the champion's recorded replicates "
+            f"(version {record.champion}) have {record.reduce}, so the two cannot be compared; sweep with "
             f"objective.reduce: {record.reduce}"
         )
 
@@ -234,8 +234,8 @@ def _check_looks(candidates: Candidates, record: ChampionRecord, policy: Policy,
         return
     raise PromotionError(
         f"sweep {candidates.sweep.name}: its model was compared with version {record.champion} of model "
-        f"'{policy.model}' {count(looks[0].number - 1, 'time')}, which is all that the error rate pays for; it stays "
-        "as it was decided: promote a sweep that found another condition"
+        f"'{policy.model}' {count(looks[0].number - 1, 'time')}, and the error rate allows no further look. The "
+        "decision stands; promote a sweep that found another condition"
     )
 
 

@@ -121,7 +121,7 @@ def seed_of(text: str, run_id: str) -> int:
         return int(text)
     except ValueError:
         raise PromotionError(
-            f"run {run_id}: its seed is {text!r}, no whole number; it is no replicate of ours"
+            f"run {run_id}: its seed is {text!r}, not a whole number, so it is not a replicate of a sweep"
         ) from None
 
 

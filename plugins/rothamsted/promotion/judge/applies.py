@@ -69,12 +69,12 @@ def check_sweep(sweep: Sweep, policy: Policy, names: Collection[str]) -> None:
 def _check_confirmation(sweep: Sweep, policy: Policy) -> None:
     if sweep.confirm is None:
         raise PromotionError(
-            f"sweep {sweep.name}: has no confirmation, and its own estimates are lucky; add confirm: {{keep: 1, "
+            f"sweep {sweep.name}: has no confirmation, and its own estimates are optimistic; add confirm: {{keep: 1, "
             f"replicates: {policy.replicates}}} to its file and run it again"
         )
     n_wanted = len(sweep.confirm_seeds)
     if n_wanted < policy.replicates:
         raise PromotionError(
-            f"sweep {sweep.name}: {n_wanted} confirmed replicates a condition, the policy of model "
+            f"sweep {sweep.name}: has {n_wanted} confirmed replicates a condition, but the policy of model "
             f"'{policy.model}' asks for {policy.replicates}; sweep with confirm: {{replicates: {policy.replicates}}}"
         )

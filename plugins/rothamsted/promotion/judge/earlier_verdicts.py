@@ -48,7 +48,7 @@ def read_verdicts(version: FoundVersion) -> list[RecordedVerdict]:
             found.append(RecordedVerdict(number=int(key.removeprefix(PREFIX)), **values))
         except (ValueError, TypeError, KeyError) as error:
             place = f"version {version.version} of model '{version.model}'"
-            raise StoreError(f"{place}: tag {key} is no verdict of ours: {error}; remove it") from None
+            raise StoreError(f"{place}: tag {key} is not a verdict of promote: {error}; remove it") from None
     return found
 
 

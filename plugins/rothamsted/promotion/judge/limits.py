@@ -60,7 +60,7 @@ def parse_constraint(text: str) -> PolicyConstraint:
         )
     bound = float(found["bound"])
     if not math.isfinite(bound):
-        raise ValueError(f"{text!r}: {found['bound']} is beyond the numbers that there are; give a smaller one")
+        raise ValueError(f"{text!r}: {found['bound']} is more than a float holds; give a smaller one")
     metric, statistic = _split(found["name"])
     return PolicyConstraint(text=text.strip(), metric=metric, statistic=statistic, sign=found["sign"], bound=bound)
 
@@ -111,7 +111,10 @@ def _check(
         return _unmet(constraint, math.nan, _absence(constraint, finished))
     if n_finite < len(finished):
         missing = len(finished) - n_finite
-        reason = f"{count(missing, 'replicate')} of {len(finished)} without a finite {constraint.metric}"
+        reason = (
+            f"{missing} of {count(len(finished), 'replicate')} {'has' if missing == 1 else 'have'} no finite "
+            f"{constraint.metric}"
+        )
         return _unmet(constraint, value, reason)
     if math.isnan(value):
         why = "one replicate has" if n_finite == 1 else f"{n_finite} values on an end of their range have"

@@ -122,8 +122,8 @@ def look_sentence(look: Look, policy: Policy, n_pairs: Sequence[int]) -> tuple[s
     tested = in_digits(policy.alpha * look.share, 2)
     said = (
         f"Look {look.number}{of} at this challenger against this champion: tested at {tested}, "
-        f"{percent(look.share)} of the error rate of {percent(policy.alpha)} that all looks share; p and interval are "
-        "those paid for."
+        f"{percent(look.share)} of the error rate of {percent(policy.alpha)} that all looks share; p and interval "
+        "account for that."
     )
     if len(n_pairs) < 2:
         return (said,)
@@ -138,13 +138,13 @@ def look_sentence(look: Look, policy: Policy, n_pairs: Sequence[int]) -> tuple[s
 def last_look(policy: Policy) -> str:
     """Undecided, and no look is left: what now."""
     return (
-        f"No look is left ({_nothing_left(policy)}): against this champion it stays undecided. Give a sweep that "
-        "finds a better one; a policy with more looks serves the next challenger, not this one."
+        f"No look is left ({_nothing_left(policy)}), so this challenger stays undecided against this champion. "
+        "Promote a sweep that finds a better one. A policy with more looks helps the next challenger, not this one."
     )
 
 
 def _nothing_left(policy: Policy) -> str:
-    return f"the policy pays for {policy.looks} (looks: {policy.looks})" if policy.looks else "the error rate is spent"
+    return f"the policy allows {policy.looks} (looks: {policy.looks})" if policy.looks else "the error rate is spent"
 
 
 def _at_most(share: float, left: float) -> float:

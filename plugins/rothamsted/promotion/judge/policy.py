@@ -168,8 +168,8 @@ class Policy(BaseModel):
             raise _disagreement("aliases.previous", reason)
         if "permutation" in (self.test, TESTS[self.test].twin) and 0.5**self.replicates > self.alpha * self.share_of(1):
             reason = (
-                f"{self.replicates} pairs have permutation p-values of {0.5**self.replicates:.3g} at least, which "
-                f"level {self.level:g} never takes for better; give more, or test: guarded_t"
+                f"the permutation p-value of {self.replicates} pairs is at least {0.5**self.replicates:.3g}, too "
+                f"large to show anything at level {self.level:g}; give more, or test: guarded_t"
             )
             raise _disagreement("replicates", reason)
         return self

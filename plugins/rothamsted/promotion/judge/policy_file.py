@@ -55,8 +55,8 @@ def load_judging(path: str | Path, root: Path, *, allow_policy: bool = False) ->
     policy = load_policy(path, root)
     if policy.is_from_outside and not allow_policy:
         raise SpecError(
-            f"{path}: lies outside {FOLDER}/, where the policies lie that a team has agreed on; move it there, or give "
-            "promote allow_policy=true, and the verdict says so"
+            f"{path}: lies outside {FOLDER}/, the folder of agreed policies; move it there, or give promote "
+            "allow_policy=true (the verdict then says so)"
         )
     return policy
 

@@ -34,17 +34,14 @@ def first_champion(policy: Policy, interval: Interval | None, n_constraints: int
     n = 0 if interval is None else interval.n
     met = f", and {count(n_constraints, 'constraint')} met" if n_constraints else ""
     return (
-        f"Promoted: there is no champion, so that nothing was compared; the policy asks for "
+        "Promoted: there is no champion to compare with. The policy asks for "
         f"{count(policy.replicates, 'replicate')}, and {n} finished, with {policy.objective.metric}{mean}{met}."
     )
 
 
 def champion_itself(champion: Evidence) -> str:
     """Kept: there is no challenger."""
-    return (
-        f"Kept: the challenger is {named(champion)}: the same configuration, code and data; "
-        "there is nothing to compare."
-    )
+    return f"Kept: the challenger is {named(champion)}: the same condition, code and data. There is nothing to compare."
 
 
 def other_data(challenger: Evidence, champion: Evidence) -> str:
@@ -58,8 +55,8 @@ def other_data(challenger: Evidence, champion: Evidence) -> str:
 def diverged(n_diverged: int, n_runs: int) -> str:
     """Kept: a condition with a diverged replicate has no mean."""
     return (
-        f"Kept: {n_diverged} of the challenger's {count(n_runs, 'replicate')} diverged; the mean of the others would "
-        "be the mean of the lucky ones."
+        f"Kept: {n_diverged} of the challenger's {count(n_runs, 'replicate')} diverged. The mean of the others would "
+        "be too good."
     )
 
 
@@ -67,7 +64,8 @@ def failed(n_failed: int, n_runs: int, policy: Policy) -> str:
     """Undecided: too much is missing."""
     return (
         f"Undecided: {n_failed} of the challenger's {count(n_runs, 'replicate')} failed or have no finite "
-        f"{policy.objective.metric}, and the policy takes {policy.most_failed or 'none'} (most_failed): run them again."
+        f"{policy.objective.metric}, and the policy allows {policy.most_failed or 'none'} (most_failed): run them "
+        "again."
     )
 
 
@@ -119,13 +117,13 @@ def measured(champion: Evidence, policy: Policy, comparison: ChallengerCompariso
 def plan(more: More, champion: Evidence, policy: Policy, comparison: ChallengerComparison, is_paired: bool) -> str:
     """How many more replicates would decide an open comparison."""
     if more.obstacle == "no spread":
-        return f"More replicates would not tell: {comparison.note}; test: permutation needs no spread."
+        return f"More replicates would not decide it: {comparison.note}; test: permutation needs no spread."
     if more.obstacle == "last look":
         return last_look(policy)
     if more.obstacle == "at the threshold":
         return (
-            f"How many more would decide cannot be told, {MOST_MORE} would not: the observed improvement is about "
-            f"{_threshold(comparison.threshold)}, on which the decision turns."
+            f"It is not known how many more replicates would decide it; {MOST_MORE} would not. The observed "
+            f"improvement is about the threshold of the decision, {_threshold(comparison.threshold)}."
         )
     if more.obstacle == "recorded champion":
         return (
@@ -152,7 +150,7 @@ def design(champion: Evidence, policy: Policy, comparison: ChallengerComparison,
         )
     if comparison.n_tests > 1:
         sentences.append(
-            f"{comparison.n_tests} challengers stood against {named(champion)}: p is corrected by "
+            f"{comparison.n_tests} challengers were compared with {named(champion)}: p is corrected by "
             f"{CORRECTIONS[policy.correction].label}, and the interval's limits by Bonferroni."
         )
     if comparison.note and not (comparison.answer == "open" and math.isnan(comparison.p_value)):
@@ -166,8 +164,8 @@ def missing_values(comparison: ChallengerComparison) -> tuple[str, ...]:
     if not n_excluded:
         return ()
     if TESTS[comparison.samples.test].is_paired:
-        return (f"{count(n_excluded, 'pair')} of which one value is missing or infinite, left out.",)
-    return (f"{count(n_excluded, 'replicate')} of either contestant without a finite value, left out.",)
+        return (f"Left out: {count(n_excluded, 'pair')} with a missing or infinite value.",)
+    return (f"Left out: {count(n_excluded, 'replicate')} without a finite value.",)
 
 
 def champion_diverged(champion: Evidence) -> tuple[str, ...]:

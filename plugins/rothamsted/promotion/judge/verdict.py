@@ -104,8 +104,8 @@ def representative(evidence: Evidence) -> EvidenceRun:
     finite = [(float(value), run) for value, run in zip(values, evidence.runs, strict=True) if math.isfinite(value)]
     if len(finite) < LEAST_REPLICATES:
         raise DataError(
-            f"evidence of '{evidence.label}' in sweep '{evidence.sweep}': {len(finite)} finished replicates, of which "
-            f"none is in the middle; confirm it on {LEAST_REPLICATES} seeds at least"
+            f"evidence of '{evidence.label}' in sweep '{evidence.sweep}': of {len(finite)} finished replicates none "
+            f"is in the middle; confirm it on at least {LEAST_REPLICATES} seeds"
         )
     finite.sort(key=lambda pair: (pair[0], pair[1].run_id))
     return finite[(len(finite) - 1) // 2][1]

@@ -74,7 +74,7 @@ def _lock(descriptor: int, place: str) -> None:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > until:
-                raise UserError(f"{place}: somebody else is writing it; give the command again") from None
+                raise UserError(f"{place}: another process is writing it; give the command again") from None
             time.sleep(0.02)
         except OSError as error:  # a file system without locks
             raise UserError(f"{place}: its folder cannot be locked: {error.strerror}; {_WAY_OUT}") from error

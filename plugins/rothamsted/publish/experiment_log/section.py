@@ -151,7 +151,7 @@ def put_in(text: str, section: LogSection) -> str | None:
 
 
 _HEAD = (
-    "# Experiment log\n\nA section a sweep, written by rothamsted. *What was learned* is yours: it stays when a "
+    "# Experiment log\n\nRothamsted writes one section for each sweep. *What was learned* is yours: it stays when a "
     "section is written again.\n"
 )
 

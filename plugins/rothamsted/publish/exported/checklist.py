@@ -52,13 +52,13 @@ def _error_bars(analysis: Analysis) -> Sequence[tuple[str, str]]:
     found = [one.interval for one in analysis.objective if one.interval]
     found += [one.confirmed for one in analysis.confirmed if one.confirmed]
     if not found:
-        return (("Are there error bars?", "No: no condition has the replicates that an interval takes."),)
+        return (("Are there error bars?", "No: no condition has enough replicates for an interval."),)
     methods = list(dict.fromkeys(one.method for one in found))
     names = joined(map(field_words, dataset.varied)) or "what the runs differ in, which is not recorded"
     n = sorted({one.n for one in found})
     assumed = joined(dict.fromkeys(_ASSUMES.get(_family(one), NOT_RECORDED) for one in methods))
     outside = {"log", "logit", "trimmed log", "trimmed logit", "wilson"} & set(methods)
-    kept = "No interval leaves the range of its metric, and it need not be symmetric." if outside else ""
+    kept = "Intervals stay in the range of their metric and need not be symmetric." if outside else ""
     return (
         ("What do the error bars capture?", f"Variation over {names}. {conditional_words(dataset, has_advice=False)}"),
         (
@@ -90,7 +90,7 @@ def _multiplicity(analysis: Analysis) -> str:
             "No verdicts are given." if len(analysis.ranking) < 2 else f"No verdict: {analysis.gaps.get('best', '')}."
         )
     return (
-        "Yes. Intervals hold each for itself. Verdicts (worse, as good, open) are corrected for the number of "
+        "Yes. Each interval is for one condition. Verdicts (worse, as good, open) are corrected for the number of "
         f"conditions: any of the truly best is called worse with a probability of at most "
         f"{number(1 - analysis.best.level, 3)} (nominal, under the assumptions of the procedure)."
     )
@@ -145,7 +145,7 @@ def _memory(compute: Compute) -> str:
     if not compute.memory:
         return f"Peak memory is {NOT_RECORDED}; the memory of a machine stands with its name."
     told = joined(f"{name} {number(value)}" for name, value in sorted(compute.memory.items()))
-    return f"Largest last value over the runs of what was logged: {told}."
+    return f"Largest last value over the runs, by metric: {told}."
 
 
 def _per_run(compute: Compute) -> str:
@@ -168,7 +168,8 @@ def _total(compute: Compute) -> str:
     )
     started = f" The sweep's file asks for workers: {compute.workers}." if compute.workers else ""
     return (
-        f"{duration(compute.total)} of wall-clock time of all runs together, however many ran at once: {by}.{started}"
+        f"{duration(compute.total)} of wall-clock time, the sum over all runs, also of those that ran at the same "
+        f"time: {by}.{started}"
     )
 
 

@@ -45,9 +45,9 @@ INTERVALS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 BEST: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "leaders": (
-        "one test a condition: at each seed it meets the conditions that lead at the other seeds, with moderated "
-        "variances from which seed effects are taken out; worse ones are found by Holm's procedure, and limits for how "
-        "much worse are simultaneous limits of comparisons with the best",
+        "one test for each condition, which at each seed is compared with the conditions that lead at the other "
+        "seeds, with moderated variances and without seed effects; worse conditions are found by Holm's procedure, "
+        "and limits for how much worse are simultaneous limits of comparisons with the best",
         ("zhang2024", "smyth2004", "phipson2016", "grubbs1948", "holm1979", "hsu1984"),
     ),
     "simple": (

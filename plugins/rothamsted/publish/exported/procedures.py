@@ -83,7 +83,7 @@ def _search(analysis: Analysis) -> Iterator[Procedure]:
             cites=of_pruner,
         )
     if early := dataset.design.get("early stopping"):
-        yield Procedure(text=f"A replicate ended where its own curve no longer improved: {early}.")
+        yield Procedure(text=f"A replicate ended when its own curve no longer improved: {early}.")
 
 
 def _replicates(analysis: Analysis) -> Iterator[Procedure]:
@@ -101,9 +101,11 @@ def _replicates(analysis: Analysis) -> Iterator[Procedure]:
         yield Procedure(text=words)
     if "racing" in dataset.looked_by:
         yield Procedure(
-            text="Conditions raced: after each round every condition was compared with the mean of the three others "
-            "that had led before it, by a one-sided sequential t test whose looks share the error rate, and those "
-            f"found worse at {level_percent(analysis.level)} confidence were dropped."
+            text=(
+                "Conditions raced. After each round every condition was compared with the mean of the three others "
+                "that had led before it, by a one-sided sequential t test whose looks share the error rate. "
+                f"Conditions found worse at {level_percent(analysis.level)} confidence were dropped."
+            )
         )
 
 
@@ -226,7 +228,10 @@ def _several(analysis: Analysis) -> Iterator[Procedure]:
     if analysis.pareto is not None:
         sure = ""
         if analysis.pareto.frequency:
-            sure = f" How often resamples have a condition in it is from {analysis.pareto.n_resamples} bootstrap draws."
+            sure = (
+                f" The share of resamples in which it has a condition is from {analysis.pareto.n_resamples} "
+                "bootstrap draws."
+            )
         yield Procedure(
             text=f"The Pareto set is that of the means of all objectives.{sure}",
             cites=OTHERS["Pareto set"] if sure else (),
@@ -245,7 +250,7 @@ def _over_tasks(analysis: Analysis) -> Iterator[Procedure]:
         return
     yield Procedure(
         text=f"Over the {len(tasks.scored)} tasks, means, interquartile means, performance profiles and probabilities "
-        "of improvement have intervals of a bootstrap stratified by task, which draws n - 1 of n runs.",
+        "of improvement have intervals of a bootstrap stratified by task, which draws n - 1 of n replicates.",
         cites=OTHERS["means, interquartile means and probability of improvement over tasks"],
     )
     if tasks.ranks is not None:

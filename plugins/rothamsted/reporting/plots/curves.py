@@ -234,7 +234,7 @@ def curves_caption(data: Curves) -> str:
             f"Smoothed by {data.smoothed_by}, each replicate before the mean" if data.smoothed_by else "",
             _beneath_words(data),
             f"{words(len(lost), 'curve')} of these lost replicates on the way" if lost else "",
-            "A curve is drawn where at least half of its replicates have a value" if is_cut else "",
+            "A curve is drawn as long as at least half of its replicates have a value" if is_cut else "",
             data.values.words,
         ]
     )

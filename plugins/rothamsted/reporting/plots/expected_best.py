@@ -74,7 +74,7 @@ def best_caption(data: BestByBudget) -> str:
     n_without = sum(one.n_without for one in data.curves)
     return joined(
         [
-            "Mean over all choices of k of the conditions that were tried; in the band lies the best of the middle "
+            "Mean over all choices of k of the conditions that were tried; the band holds the best of the middle "
             f"{percent(BAND)} of these choices (it is no confidence interval)",
             "Means are the search's own, so the best one is optimistic",
             f"{words(n_without, 'condition')} without a score counted as the worst" if n_without else "",

@@ -144,7 +144,7 @@ def history_caption(data: SearchHistory) -> str:
     return joined(
         [
             data.points + bars,
-            "The best so far is the best partly by chance: it is optimistic, the more so the more were tried",
+            "The best so far is the best partly by chance: it is optimistic, and more so with more conditions",
             fresh,
             f"{words(len(data.without), 'condition')} without a finite {data.centre}" if len(data.without) else "",
             f"{words(len(data.pruned), 'condition')} pruned, marked at the top: they were stopped before the end, and "

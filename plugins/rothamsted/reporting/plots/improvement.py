@@ -74,7 +74,7 @@ def improvement_draw(data: Improvements, figure: Figure) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(
-        f"probability that a run of {wrapped(data.first, 40)}\nbeats one of this condition on the same task"
+        f"probability that a replicate of {wrapped(data.first, 40)}\nbeats one of this condition on the same task"
     )
 
 
@@ -84,10 +84,10 @@ def improvement_caption(data: Improvements) -> str:
     return joined(
         [
             f"Averaged over {words(data.n_tasks, 'task')}; ties count half; one half is no difference",
-            f"Bars: {percent(data.level)}, runs drawn again within each task, not corrected for the number of rows; "
-            "the condition that looked best was picked, so its probabilities are optimistic"
+            f"Bars: {percent(data.level)}, replicates drawn again within each task, not corrected for the number of "
+            "rows; the condition that looked best was picked, so its probabilities are optimistic"
             if has_bars
-            else "No bars: some task has one run only",
+            else "No bars: some task has one replicate only",
             f"The first {len(data.labels)} of {data.n_rows} rows" if len(data.labels) < data.n_rows else "",
         ]
     )

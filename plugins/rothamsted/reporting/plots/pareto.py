@@ -182,7 +182,7 @@ def pareto_caption(data: Pareto) -> str:
         [
             data.points + bars,
             f"Filled, red: {n} of {words(len(data.conditions), 'condition')} that no other beats in {beaten}{numbered}",
-            "Where bars overlap, who is on the front is not certain",
+            "If bars overlap, it is not certain which conditions are on the front",
             f"{words(data.n_left_out, 'condition')} without a rank or without both metrics left out"
             if data.n_left_out
             else "",

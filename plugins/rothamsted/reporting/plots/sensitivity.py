@@ -174,7 +174,7 @@ def sensitivity_caption(data: Sensitivity) -> str:
     return joined(
         [
             data.points,
-            f"Left: the metric {how}; where a line is flat, {named(data.lines.x.name)} makes no difference",
+            f"Left: the metric {how}; if a line is flat, {named(data.lines.x.name)} makes no difference",
             "Right: where each line is best; the pale stretch holds the neighbouring levels that cannot be ruled out "
             f"as the best of their line at {percent(data.level)}",
             *lines_words(data.lines),

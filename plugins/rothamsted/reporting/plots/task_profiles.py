@@ -88,7 +88,7 @@ def profiles_draw(data: TaskProfiles, figure: Figure) -> None:
     axes.set_ylim(-0.02, 1.02)
     draw_values(axes, "x", data.profiles[0].thresholds, is_log=False, margin=0.02)
     axes.set_xlabel(f"score: {named(data.metric.replace(f' over {data.n_tasks} tasks', ''))}")
-    axes.set_ylabel(f"share of runs {'below' if data.is_lower_better else 'above'} the score")
+    axes.set_ylabel(f"share of replicates {'below' if data.is_lower_better else 'above'} the score")
     legend_below(figure, handles, data.labels)
 
 
@@ -97,12 +97,12 @@ def profiles_caption(data: TaskProfiles) -> str:
     n_bands = min(MOST_BANDS, len(data.profiles))
     return joined(
         [
-            f"Share of the runs on all {words(data.n_tasks, 'task')} that are better than a score, each task counting "
-            "alike: a line that lies above another one at every score is the better condition's",
-            f"Bands of the first {n_bands}: {percent(data.level)} at each score by itself, runs drawn again within "
-            "each task"
+            f"Share of the replicates on all {words(data.n_tasks, 'task')} that are better than a score; each task "
+            "counts alike. A condition is better than another if its line is above the other at every score",
+            f"Bands of the first {n_bands}: {percent(data.level)} at each score by itself, replicates drawn again "
+            "within each task"
             if data.has_bands
-            else "No bands: some task has one run only",
+            else "No bands: some task has one replicate only",
             f"The {len(data.profiles)} best of {data.n_compared} conditions"
             if len(data.profiles) < data.n_compared
             else "",

@@ -224,5 +224,5 @@ def replicate_words(analysis: Analysis, metric: str, shown: Iterable[int]) -> st
     what = f"{centre[0].upper()}{centre[1:]}s"
     if not methods:
         return f"{what} over {n} replicates, without intervals"
-    without = "; without a bar where there is only one replicate" if counts[0] < 2 else ""
+    without = "; without a bar if there is only one replicate" if counts[0] < 2 else ""
     return f"{what} over {n} replicates with {level_words(analysis.level)} ({', '.join(methods)}){without}"

@@ -112,7 +112,7 @@ def setup(analysis: Analysis) -> tuple[Part, ...]:
     """What the sweep file says: expectation and source, objective, design, and how intervals are made."""
     dataset = analysis.dataset
     interval = METHODS.get(analysis.interval, analysis.interval)
-    kept = "; on the log or logit scale where the metric has a range" if dataset.metrics else ""
+    kept = "; on the log or logit scale if the metric has a range" if dataset.metrics else ""
     items = (
         *((head, words) for head, words in headed(dataset.question) if head not in IN_HEADER),
         ("Objective" if not dataset.others else "First objective", _objective(dataset.objective)),

@@ -87,7 +87,7 @@ SECTIONS = (
         parts=lambda shown: (*pareto.pareto_section(shown.analysis), *shown.drawn("pareto")),
     ),
     SectionRow(
-        name="variance", title="What the intervals speak of", parts=lambda shown: variance_sources(shown.analysis)
+        name="variance", title="What the intervals are about", parts=lambda shown: variance_sources(shown.analysis)
     ),
     SectionRow(name="tasks", title="Over tasks", parts=_tasks),
     SectionRow(

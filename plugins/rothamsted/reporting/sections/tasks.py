@@ -47,12 +47,14 @@ def rank_words(found: Tasks) -> str:
     k = len(found.compared)
     words = (
         f"By their ranks on {count(ranks.n, 'task')} the conditions {differ} (Friedman's test, {p_value(ranks.p_value)}"
-        f"{'; ' + ranks.note if ranks.note else ''}); two of them differ where their mean ranks "
-        f"are {number(ranks.critical_difference, 3)} or more apart (Nemenyi's test of all pairs, "
+        f"{'; ' + ranks.note if ranks.note else ''}); two of them differ if their mean ranks are "
+        f"{number(ranks.critical_difference, 3)} or more apart (Nemenyi's test of all pairs, "
         f"{level_percent(ranks.level)})"
     )
     return (
-        f"{words}, which mean ranks of {k} conditions never are." if ranks.critical_difference > k - 1 else f"{words}."
+        f"{words}; mean ranks of {k} conditions are never so far apart."
+        if ranks.critical_difference > k - 1
+        else f"{words}."
     )
 
 
@@ -77,13 +79,14 @@ def _aggregates(analysis: Analysis, found: Tasks) -> DataTable:
     titles = ("", "Condition", "Mean", "Interquartile mean", "Mean rank", f"P({first} beats it)")
     return DataTable(
         caption=f"Scores over {count(len(found.scored), 'task')}, best mean first, with "
-        f"{level_percent(analysis.level)} intervals: runs drawn again within each task.",
+        f"{level_percent(analysis.level)} intervals: replicates drawn again within each task.",
         columns=columns(*titles, numeric_from=2),
         rows=tuple(rows),
         notes=(
-            "These intervals are for other runs on the same tasks, not for other tasks. The verdicts and the intervals "
-            "of means are those of the table of results, by the mean of each seed over tasks.",
-            "The interquartile mean is that of the middle half of all runs: bad runs and easy tasks weigh less.",
+            "These intervals are for other replicates on the same tasks, not for other tasks. The verdicts and the "
+            "intervals of means are those of the table of results, by the mean of each seed over tasks.",
+            "The interquartile mean is that of the middle half of all replicates: bad replicates and easy tasks "
+            "weigh less.",
         ),
     )
 

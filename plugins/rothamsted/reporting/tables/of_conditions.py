@@ -142,7 +142,7 @@ def confirmed_table(confirmed: Sequence[Confirmed], analysis: Analysis) -> DataT
     shown = f"{level_percent(analysis.level)} interval"
     titles = ("Search", shown, "n", "Fresh seeds", shown, "n", "Luck", shown)
     what = analysis.over_words
-    hint = f"how much better the search's {what} was than that of fresh seeds; negative where it was worse"
+    hint = f"how much better the search's {what} was than that of fresh seeds; negative if it was worse"
     methods = methods_of([interval for one in confirmed for interval in (one.search, one.confirmed)])
     of_luck = joined(dict.fromkeys(one.luck.method for one in confirmed))
     return DataTable(
@@ -286,7 +286,7 @@ def _odd(analysis: Analysis, shown: Sequence[ConditionSummary]) -> tuple[str, ..
     seen = [condition.number for condition in analysis.dataset.conditions if condition.number not in hidden]
     left = left_out_words(analysis.dataset, seen)
     what = analysis.over_words
-    lucky = f" A condition with a diverged replicate has no {what}: it would be that of the lucky ones."
+    lucky = f" A condition with a diverged replicate has no {what}: it would be too good without that replicate."
     is_lucky = any(one.counts.get("diverged") for one in analysis.objective if one.condition in hidden)
     notes = [
         *([f"Without a mean: {left}.{lucky if is_lucky else ''}"] if left else []),

@@ -48,7 +48,7 @@ def variance_table(effects: FactorEffects, level: float, over: str = "") -> Data
         for row in effects.rows
     )
     titles = ("Source", "df", "Sum of squares", "F", "F's df", "p", "Partial ω²", "Share")
-    tested = "degrees of freedom of the F test: fewer where the spread differs between conditions"
+    tested = "degrees of freedom of the F test: fewer if the spread differs between conditions"
     hints = ("", "degrees of freedom", "", "", tested, "", "partial omega squared", "of the total sum of squares")
     is_tested = not effects.untested
     p_values = "p-values are not corrected for the number of sources" if is_tested else "no p-values: see the note"

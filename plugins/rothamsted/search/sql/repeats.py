@@ -80,7 +80,7 @@ def mark_repeat(tx: sa.Connection, study_id: int, trial_id: int, number: int, of
         tx,
         study_id,
         trial_id,
-        f"repeat of trial {of_number}: not trained again, it is told what trial {of_number} is told",
+        f"repeat of trial {of_number}: not trained again, it gets the result of trial {of_number}",
     )
     _copy_end(tx, of_id, trial_id)
 

@@ -95,6 +95,6 @@ def _unstorable(state: Mapping[str, Any], error: Exception) -> str:
         except Exception as own:
             return (
                 f"state[{name!r}] is a {type(value).__name__} that cannot be stored ({raised(own)[:200]}); "
-                "give arrays, tensors, state_dict() or plain values, and make the rest anew"
+                "give arrays, tensors, state_dict() or plain values, and make the rest again"
             )
     return f"its state cannot be stored ({raised(error)[:200]}); give arrays, tensors, state_dict() or plain values"

@@ -120,7 +120,8 @@ class Coordinator:
                 self.progress.close()
         if n_repeats := self.opened.queue.counts().repeats:
             self.progress.say(
-                f"{n_repeats} proposals repeated a condition: told what it was told, not trained again, not counted"
+                f"{n_repeats} proposals repeated a condition: they get its result, are not trained again and do not "
+                "count"
             )
         return self._ended(stop.signal_number)
 
@@ -287,7 +288,7 @@ class Coordinator:
         return 0.0 if self.opened.sweep.is_foreign else SETUP_SECONDS
 
     def _say_stopping(self, signal_name: str) -> None:
-        self.progress.say(f"{signal_name}: workers write their checkpoints and stop; once more to stop at once")
+        self.progress.say(f"{signal_name}: workers write their checkpoints and stop; send it again to stop at once")
 
     # ---- after ----
 

@@ -62,5 +62,5 @@ def check_code(sweep: Sweep, study: Study | ForeignStudy, root: Path) -> None:
         raise ResumeError(
             f"sweep '{sweep.name}' was started with other code of {study.name} (digest {digests[-1][:12]}, now "
             f"{now[:12]}): its replicates would not be comparable. Undo the change, or give if_exists='new', or "
-            "if_exists='resume_with_changed_code' where the change means nothing"
+            "if_exists='resume_with_changed_code' if the change does not matter"
         )

@@ -261,7 +261,9 @@ class Opening:
         name = self.sweep.name
         while (record := started_record(self.sweep.storage, name)) is None:
             if time.monotonic() > deadline:
-                raise StoreError(f"sweep '{name}': another process is starting it and does not get on; try again later")
+                raise StoreError(
+                    f"sweep '{name}': another process is starting it and makes no progress; try again later"
+                )
             time.sleep(LOOK_SECONDS)
         check_joined(name, self.growth(record))
         deciding = queue.lease("").deciding_now()

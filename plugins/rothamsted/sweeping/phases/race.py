@@ -113,5 +113,5 @@ def _verdict(verdict: str, reason: str) -> dict[str, str]:
 
 def _racing(sweep: Sweep) -> Racing:
     if sweep.replicates.racing is None:
-        raise ValueError(f"sweep {sweep.name}: has no race; ask only where replicates.racing is given")
+        raise ValueError(f"sweep {sweep.name}: has no race; ask only if replicates.racing is given")
     return sweep.replicates.racing

@@ -156,6 +156,6 @@ def abandon(context: Opened, earlier: Earlier, *, keep: Container[int]) -> None:
     for replicate in [replicate for replicate in earlier.interrupted if replicate not in keep]:
         run = earlier.interrupted.pop(replicate)
         if (run.status, run.tags.get(tags.OUTCOME)) != (RunStatus.KILLED, Outcome.INTERRUPTED):
-            reason = "its worker died; it was started anew in another run"
+            reason = "its worker died; it was started again in another run"
             context.recorder.log(run.run_id, tags={tags.OUTCOME: Outcome.INTERRUPTED.value, tags.REASON: reason})
             context.recorder.end_run(run.run_id, RunStatus.KILLED, run.end_ms or time.time_ns() // 1_000_000)

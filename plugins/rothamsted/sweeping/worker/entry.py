@@ -35,7 +35,7 @@ class WhyLeft(StrEnum):
     DONE = "nothing is left to do"
     STOPPED = "stopped"
     GROWN = "the sweep has grown; start this worker again"
-    UNDECIDED = "nobody decides what comes next; give the sweep's own command again"
+    UNDECIDED = "no process decides what comes next; give the sweep's own command again"
 
 
 def work(

@@ -160,7 +160,9 @@ class ForeignReplicate:
         ):
             return self._made(Outcome.PRUNED, history, ended, self._stopped.reason)
         if ended.reason == "stopped":
-            return self._made(Outcome.INTERRUPTED, history, ended, "stopped; it starts anew when the sweep goes on")
+            return self._made(
+                Outcome.INTERRUPTED, history, ended, ("stopped; it starts from its beginning when the sweep goes on")
+            )
         if ended.reason == "timeout":
             failure = f"timeout after {self.context.sweep.execution.timeout_per_trial:g} s"
         if failure := failure or ended.failure():

@@ -52,8 +52,8 @@ def flavour_model(returned: Any, code: tuple[str, ...]) -> FlavourModel:
     if pyfunc is not None and isinstance(model, pyfunc.PythonModel):
         return FlavourModel(model=model, flavour="pyfunc", input_example=example, code=code)
     raise ModelError(
-        f"is a {type(model).__name__}, which no flavour takes; return a scikit-learn estimator, a torch module or an "
-        "mlflow.pyfunc.PythonModel whose predict asks it, or (model, input_example) of one"
+        f"is a {type(model).__name__}, which no flavour of MLflow can log; return a scikit-learn estimator, a torch "
+        "module or an mlflow.pyfunc.PythonModel whose predict asks it, or (model, input_example) of one"
     )
 
 

@@ -180,7 +180,7 @@ def misfit(engine: sa.Engine) -> str | None:
             if not found[name]["nullable"] and found[name]["default"] is None:
                 return f"{table}.{name} must be given"
         if set(inspector.get_pk_constraint(table)["constrained_columns"]) != key:
-            return f"the primary key of {table} is another"
+            return f"{table} has another primary key"
     return None
 
 
