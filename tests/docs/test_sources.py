@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +119,19 @@ def test_results_say_with_what_they_were_measured_and_how_they_are_made_again(pa
     assert "bit for bit, on one machine with one set of packages" in results
     assert "second processor" in results
     assert re.search(r"rothamsted sweep \S", results)
+
+
+def test_the_layers_of_the_design_are_those_that_imports_keep_to() -> None:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = document["tool"]["importlinter"]["contracts"]
+    [kept] = [one["layers"] for one in contracts if "rothamsted.catalog" in one.get("layers", ())]
+    page = (DOCS / "design.md").read_text(encoding="utf-8").partition("## Inside `rothamsted`")[2]
+    block = re.search(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    shown = [re.match(r"[\w |]+?(?=  |$| {3}|\n)", line) for line in block[1].splitlines()]
+    assert [set(line[0].split(" | ")) for line in shown if line] == [
+        {name.removeprefix("rothamsted.") for name in layer.split(" | ")} for layer in kept
+    ]
 
 
 def options_of(name: str) -> set[str]:
