@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rothamsted.cli.keys_page import page as keys_page
 from rothamsted.spec import plan
@@ -132,6 +133,17 @@ def test_the_layers_of_the_design_are_those_that_imports_keep_to() -> None:
     assert [set(line[0].split(" | ")) for line in shown if line] == [
         {name.removeprefix("rothamsted.") for name in layer.split(" | ")} for layer in kept
     ]
+
+
+def test_the_stage_of_dvc_depends_on_each_module_that_its_code_imports() -> None:
+    [stage] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    given = {path for one in stage["deps"] for path in (ROOT / one, *(ROOT / one).rglob("*.py")) if path.is_file()}
+    assert len(given) > 8
+    text = "".join(path.read_text(encoding="utf-8") for path in given)
+    named = {
+        ROOT.joinpath("projects", *name.split(".")) for name in re.findall(r"^from projects\.([\w.]+) ", text, re.M)
+    }
+    assert [path for path in named if not given & {path.with_suffix(".py"), path / "__init__.py"}] == []
 
 
 def options_of(name: str) -> set[str]:
