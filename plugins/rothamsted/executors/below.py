@@ -1,4 +1,4 @@
-"""The processes below a worker: found while it lives, and ended when it has gone."""
+"""Find the processes that a worker started while it lives, and end them when it has ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECONDS = 8.0
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """Every process below one; empty where that has gone."""
+    """Return every process below one; empty if that has ended."""
     with contextlib.suppress(psutil.Error):
         return psutil.Process(pid).children(recursive=True)
     return []
