@@ -20,7 +20,7 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 
 def wait_for(processes: Sequence[psutil.Process]) -> None:
-    """Let what a worker left behind end by itself (a keeper asks its command first), then kill it."""
+    """Wait for processes that a worker left behind (a keeper asks its command to end first), then kill them."""
     deadline = time.monotonic() + SECONDS
     while (left := [one for one in processes if _is_alive(one)]) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -125,7 +125,7 @@ class Crew(Protocol):
         ...
 
     def stop(self, grace: float) -> None:
-        """Ask all to leave and return; who has not left after `grace` seconds is ended while events are read."""
+        """Ask all workers to leave. Those that stay longer than `grace` seconds are ended while events are read."""
         ...
 
 

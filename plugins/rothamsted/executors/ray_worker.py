@@ -62,7 +62,7 @@ class NodeWorker:
         return socket.gethostname()
 
     def events_after(self, n_known: int) -> list[Event]:
-        """The events after the first so many, as soon as there is one; asked again where an answer was lost."""
+        """Return the events after the first `n_known`, as soon as there is one; the call can be repeated."""
         with self._has_more:
             del self._events[: max(n_known - self._n_gone, 0)]
             self._n_gone = max(self._n_gone, n_known)

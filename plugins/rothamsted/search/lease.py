@@ -35,7 +35,7 @@ def no_names(lease: Lease) -> Mapping[str, str]:
 
 
 class LostError(Exception):
-    """The trial has another holder now, or its worker was declared dead: nothing of it may be written any more."""
+    """Says that the trial has another holder, or its worker was declared dead. Nothing more may be written to it."""
 
 
 @final

@@ -47,7 +47,7 @@ def patient(*, wrapped: Mapping[str, Any] | None, **options: Any) -> BasePruner:
 
 
 def wilcoxon(*, startup_steps: int, **options: Any) -> BasePruner:
-    """Worse than the best trial by the signed-rank test over replicates. Wilcoxon (1945), Biometrics 1(6)."""
+    """Stop trials worse than the best by the signed-rank test over replicates. Wilcoxon (1945), Biometrics 1(6)."""
     return optuna.pruners.WilcoxonPruner(n_startup_steps=startup_steps, **options)
 
 

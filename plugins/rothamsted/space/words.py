@@ -9,7 +9,7 @@ MOST_VALUES = 8  # of a choice that are listed
 
 
 def domain_words(domain: Domain, *, is_cut: bool) -> str:
-    """'numbers 0.001 to 1, log: 4 points', 'whole numbers 1 to 8: 8 values', 'a choice of 2: sgd, adam'.
+    """Describe a domain: 'numbers 0.001 to 1, log: 4 points', 'whole numbers 1 to 8: 8 values'.
 
     Args:
         domain: the domain of one parameter.

@@ -1,4 +1,4 @@
-"""What MLflow has to hold of a sweep: the names and values of its parameters, and the names of its metrics."""
+"""Check that MLflow can keep a sweep: the names and values of its parameters, and the names of its metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages of a sweep must agree on. A sweep without stages needs none of it."""
+"""Check that the stages of a sweep agree."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def give_back(tx: sa.Connection, worker: str, trial_id: int, token: int) -> None
 
 
 def remove(tx: sa.Connection, worker: str, trial_id: int, token: int) -> bool:
-    """Remove the lease of a trial that ends, with what only holders need; False, with nothing done, if it is lost."""
+    """Remove the lease of a trial that ends, and attributes for its holder; False, with nothing done, if it is lost."""
     remove_lease, remove_rest = _removals(tx.dialect.name)
     if tx.execute(remove_lease, {"of_trial": trial_id, "of_worker": worker, "of_claim": token}).rowcount != 1:
         return False

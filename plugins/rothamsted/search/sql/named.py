@@ -1,4 +1,4 @@
-"""Look for a sweep in an SQLite file without Optuna, whose import a mistake in a sweep file need not wait for."""
+"""Look for a sweep in an SQLite file without importing Optuna, so that mistakes are reported quickly."""
 
 from __future__ import annotations
 

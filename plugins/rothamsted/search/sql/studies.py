@@ -109,7 +109,7 @@ def make_study(
 
 
 def study_attributes(connection: sa.Connection, name: str) -> dict[str, Any] | None:
-    """All user attributes of a study; None where there is none of this name, or where it has no trial either."""
+    """Return all user attributes of a study; None if there is no such study, or one without attributes and trials."""
     of_study = STUDIES.c.study_name == name
     query = sa.select(STUDY_ATTRIBUTES.c.key, STUDY_ATTRIBUTES.c.value_json).join(STUDIES).where(of_study)
     attributes = {key: json.loads(text) for key, text in connection.execute(query)}

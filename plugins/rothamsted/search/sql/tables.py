@@ -110,7 +110,7 @@ def set_report(tx: sa.Connection, trial_id: int, step: int, value: float) -> Non
 
 
 def last_report(tx: sa.Connection, trial_id: int) -> tuple[float, ...]:
-    """The value of a trial's last step, as Optuna takes it for a pruned trial's; none where that is NaN."""
+    """Return the value of a trial's last step, as Optuna does for a pruned trial; none if it is NaN."""
     query = (
         sa.select(REPORTS.c.intermediate_value, REPORTS.c.intermediate_value_type)
         .where(REPORTS.c.trial_id == trial_id)
