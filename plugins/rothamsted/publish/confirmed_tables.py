@@ -1,4 +1,4 @@
-"""The confirmation as tables: each condition's two estimates, and every replicate on fresh seeds."""
+"""Make tables of the confirmation: each condition's two estimates, and every replicate on fresh seeds."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def confirmed_table(analysis: Analysis) -> Table:
 
 
 def confirmed_replicates_table(dataset: Dataset) -> Table:
-    """One row a replicate of a confirmation that has ended, with the test metrics of its model.
+    """Return one row for each ended replicate of the confirmation, with the test metrics of its model.
 
-    It is what promotion holds the runs against.
+    Promotion compares the runs with it.
     """
     shown = [
         one

@@ -1,6 +1,6 @@
-"""The curves of all metrics that were read with curves, as one long table: what the report draws, for other programs.
+"""Make one long table of all curves that were read, for other programs.
 
-It is long, and only its CSV file is written.
+Only its CSV file is written.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Proposer:
         self._asker = None
 
     def propose(self, worker_id: str, seconds: float, n_trials: int, names: Names) -> Lease | None:
-        """A new trial with a new condition; None: there are `n_trials`, repeats not counted, or none was found now."""
+        """Return a new trial with a new condition; None if there are `n_trials` without repeats, or none was found."""
         for n_repeats in range(MOST_REPEATS + 1):
             lease = self._ticket(worker_id, seconds, n_trials, names)
             if lease is None:

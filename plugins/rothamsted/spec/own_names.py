@@ -14,7 +14,7 @@ from rothamsted.spec.target import Target
 
 
 def with_own_names(document: Document, target: Target) -> Document:
-    """The document with the target's own names: parameters, stages, enqueued conditions, the space and its `when`.
+    """Return the document with the target's own names in parameters, stages, enqueued conditions, space and `when`.
 
     They are replaced in `task`, `replicates.vary` and `statistics.reference` too. Short forms are expanded, and nested
     parameters become flat.

@@ -16,7 +16,7 @@ def check_recorded(sweep: Sweep, document: Document) -> None:
     """Check that MLflow takes every param and metric of the sweep's runs.
 
     Raises:
-        SpecError: at the parameter or the objective, with MLflow's rule.
+        SpecError: names the parameter or the objective, with MLflow's rule.
     """
     for path, name, values in _parameters(sweep):
         if fault := name_fault(name):

@@ -247,7 +247,7 @@ class Sweep(BaseModel):
         return () if seed is None else (seed,)
 
     def varied_by(self, seed: int) -> dict[str, int]:
-        """The parameters that the replicate of a seed sets, and to what; of any stage and of the confirmation."""
+        """Return the parameters that the replicate of a seed sets, with values, in any stage and the confirmation."""
         return self.replicates.numbers(seed, self.varied)
 
     @property

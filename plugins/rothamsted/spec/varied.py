@@ -21,7 +21,7 @@ def check_varied(sweep: Sweep, document: Document) -> None:
     """Check what varies against the rest of the sweep.
 
     Raises:
-        SpecError: with the key that is easiest to change.
+        SpecError: names the key that is easiest to change.
     """
     for number, stage in enumerate(sweep.stages):
         if stage.replicates is not None and stage.replicates.vary is not None:

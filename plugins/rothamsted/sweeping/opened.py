@@ -113,7 +113,7 @@ class Opened:
 
     @property
     def is_rescored(self) -> bool:
-        """Whether scores may rest on an earlier file: those of finished replicates are computed anew when read."""
+        """Return whether scores may come from an earlier file, so that they are computed again when read."""
         return any(one["is_rescored"] for one in self.growths)
 
     @property

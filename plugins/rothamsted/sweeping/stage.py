@@ -70,7 +70,7 @@ def first_stage(sweep: Sweep) -> Sweep:
 
 
 def stage_alone(sweep: Sweep, index: int) -> Sweep:
-    """A stage with its parameters and replicates, over all conditions; a sweep without stages is its own."""
+    """Return a stage with its parameters and replicates, over all conditions; a sweep without stages stays as it is."""
     if not sweep.stages:
         return sweep
     own = {"parameters": sweep.stage_parameters(index), "replicates": stage_replicates(sweep, index)}

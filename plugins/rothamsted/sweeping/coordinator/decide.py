@@ -28,7 +28,7 @@ class Decider:
         self._n_asked = 0  # conditions that the last step asked for
 
     def decide(self) -> Step | None:
-        """Take the next step where nothing waits and nothing runs; None: nothing was to be decided, or it is over.
+        """Take the next step if nothing waits and nothing runs; None: there is nothing to decide, or it is over.
 
         Raises:
             SweepLeaseLostError: another process decides now.

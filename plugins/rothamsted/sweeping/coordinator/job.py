@@ -53,7 +53,7 @@ def job_of(
 
 
 def early_workers(sweep: Sweep) -> EarlyWorkers | None:
-    """Processes that import what a sweep's workers need; None where its executor has no processes of this machine."""
+    """Return processes that import what a sweep's workers need; None if its executor does not run local processes."""
     if EXECUTORS[sweep.execution.executor] is not LocalExecutor:
         return None
     module = ENTRY.partition(":")[0]

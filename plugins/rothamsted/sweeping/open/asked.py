@@ -93,7 +93,7 @@ def ask_stores(storage: str, place: Place, *, default_experiment: str | None) ->
 
 
 def started_record(storage: str, name: str) -> SearchRecord | None:
-    """What the search knows of a sweep that was started; a start that was refused or killed half-way is none."""
+    """Return the search's record of a started sweep; None after a start that was refused or killed half-way."""
     record = find_search(storage, name)
     return record if record is not None and tags.RUN_ID in record.attributes else None
 

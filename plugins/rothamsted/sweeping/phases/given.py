@@ -1,4 +1,4 @@
-"""The confirmation: the search's winners on fresh seeds, a trial a replicate, so that all workers share one winner."""
+"""Confirm the search's winners on fresh seeds: one trial for each replicate, so that workers can share a winner."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Raced:
     name: str = "race"
 
     def next(self, data: Dataset) -> Step | None:
-        """The next round: who leaves and why, and how many replicates the others get; None: all have left."""
+        """Return the next round: conditions that leave, with why, and replicates of the others; None: all have left."""
         members = members_of(data)
         races = {condition.number: condition.race for condition in data.conditions}
         still_in = [number for number in races if races[number] in ("", tags.RACING)]

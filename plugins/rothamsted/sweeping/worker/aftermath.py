@@ -16,7 +16,7 @@ from rothamsted.sweeping.worker.trial_runs import TrialRuns, by_text
 
 
 def count_failures(runs: TrialRuns, earlier: Earlier) -> dict[int, Replicate]:
-    """Replicates that failed in earlier hands: results of those that had their last attempt; the others start anew.
+    """Count failures under earlier holders. Return results of replicates without attempts left; others start anew.
 
     Raises:
         LostError: another worker has the trial.
