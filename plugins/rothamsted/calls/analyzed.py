@@ -1,4 +1,4 @@
-"""Analyse results that are there already: a sweep, MLflow's runs, files, a table; nothing is trained."""
+"""Analyse results that exist already: a sweep, MLflow's runs, files, a table. Nothing is trained."""
 
 from __future__ import annotations
 

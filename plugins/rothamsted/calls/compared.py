@@ -1,4 +1,4 @@
-"""Put sweeps or runs side by side: each is a condition of the result, the first the reference."""
+"""Compare sweeps or runs: each is a condition of the result, and the first is the reference."""
 
 from __future__ import annotations
 

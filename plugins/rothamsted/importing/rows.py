@@ -90,7 +90,7 @@ def csv_form(path: Path) -> CsvForm:
 
 
 def csv_rows(path: Path, form: CsvForm, notes: list[str]) -> Iterator[Row]:
-    """The rows of a CSV file as texts by column; empty cells and columns without a name (an index) are left out."""
+    """Yield the rows of a CSV file as texts by column, without empty cells and columns without a name."""
     n_columns, late = len(form.columns), None
 
     def uneven(line: int, n_cells: int) -> DataError:

@@ -13,7 +13,7 @@ STATISTICS = ("n", "mean", "sd", "sem", "ci_low", "ci_high", "median", "min", "m
 
 
 def confirmed_table(analysis: Analysis) -> Table:
-    """One row a confirmed condition: both estimates, their difference, how its replicates ended, its run."""
+    """Return one row for each confirmed condition: both estimates, their difference, outcomes, its run."""
     names = [factor.name for factor in analysis.dataset.factors]
     conditions = {condition.number: condition for condition in analysis.dataset.conditions}
     summaries = [f"{which}_{statistic}" for which in ("search", "confirmed") for statistic in STATISTICS]

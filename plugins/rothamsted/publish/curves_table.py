@@ -14,7 +14,7 @@ _COLUMNS = ("condition", "label", "metric", "axis", "x", "mean", "ci_low", "ci_h
 
 
 def curves_table(analysis: Analysis) -> Table:
-    """One row a metric, condition, axis and point: mean, interval, replicates there; the objective's come first."""
+    """Return one row for each metric (the objective first), condition, axis and point: mean, interval, n."""
     labels = {condition.number: condition.label for condition in analysis.dataset.conditions}
     objective = analysis.dataset.objective.metric
     rows = [

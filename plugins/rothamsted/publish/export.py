@@ -70,7 +70,7 @@ class Names:
         return self.names.get(name, name)
 
     def keys(self, conditions: Sequence[Condition]) -> dict[int, str]:
-        """Number of each condition -> its key; those that rounding would make equal have their numbers in full.
+        """Return condition number -> key. If rounding would make keys equal, they have their numbers in full.
 
         Raises:
             UserError: The template asks for what a condition does not have, cannot be filled, or gives a key twice.

@@ -130,7 +130,7 @@ class Lease:
         self.write(lambda tx: set_report(tx, self.trial_id, step, value))
 
     def tell(self, told: Told) -> bool:
-        """End trial and lease with a result, at once; False, with nothing written, if it is lost or ended already."""
+        """End trial and lease with a result in one transaction; False if it was lost or had ended."""
         if told.values is not None and len(told.values) != self.n_objectives:
             raise ValueError(
                 f"trial id {self.trial_id}: told {told.values}, but the search has {self.n_objectives} objectives"

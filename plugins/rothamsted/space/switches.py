@@ -106,7 +106,7 @@ class Switches:
         return factor
 
     def classes(self, parent: str, children: Collection[str]) -> list[tuple[Any, list[Any]]]:
-        """The named values of a parent that switch different children: the first of each class, and all of it."""
+        """Group the named values of a parent by the children that they switch: first value, all values."""
         classes: dict[frozenset[str], list[Any]] = {}
         for value, switched in self._named.get(parent, {}).values():
             if those := switched.intersection(children):

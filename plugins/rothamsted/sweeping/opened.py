@@ -174,7 +174,7 @@ def dataset_of(sweep: Sweep, study: Study | ForeignStudy, data_digest: str | Non
 
 
 def config_of(study: Study, sweep: Sweep, condition: Mapping[str, Any], seed: int) -> BaseModel:
-    """What the objective sets, fixed parameters, then the condition, then what the replicate of a seed sets."""
+    """Return the config of a replicate: objective, fixed parameters, condition, then what its seed sets."""
     values = {**monitored(study, sweep), **sweep.parameters, **condition, **sweep.varied_by(seed)}
     return set_fields(study.config, values, place=f"sweep {sweep.name}")
 

@@ -18,7 +18,7 @@ OWN_TO_ONE = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")  # what tells the same 
 
 
 def completion(analysis: Analysis) -> tuple[Part, ...]:
-    """How many replicates ended in which way, and why those without a score have none."""
+    """Say how many replicates ended in which way, and why some have no score."""
     replicates = analysis.dataset.replicates
     if not replicates:
         return gap("There are no replicates.")
@@ -110,7 +110,7 @@ def failures(replicates: Sequence[Replicate]) -> DataTable:
 
 
 def cost(analysis: Analysis) -> tuple[Part, ...]:
-    """How long the replicates took, in a sentence: what ran, not what the sweep file planned."""
+    """Say in a sentence how long the replicates took: those that ran, not those that were planned."""
     replicates = analysis.dataset.replicates
     known = sorted(one.seconds for one in replicates if math.isfinite(one.seconds))
     n_unknown = len(replicates) - len(known)

@@ -1,4 +1,4 @@
-"""Make the table for programs of where the variance of crossed replicates comes from."""
+"""Make the table of the sources of variance of crossed replicates, for programs."""
 
 from __future__ import annotations
 
