@@ -1,4 +1,4 @@
-"""Seconds and memory of reading, analysing and reporting a sweep from SQLite, against MLflow's client for the reading.
+"""Measure time and memory of reading, analysing and reporting a sweep; compare reading with MLflow's client.
 
 This is what `analyze` and `report` cost.
 """

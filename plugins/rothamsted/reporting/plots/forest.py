@@ -190,7 +190,7 @@ def _is_log(rows: Sequence[ForestRow]) -> bool:
 
 
 def ends(rows: Sequence[ForestRow], *, is_log: bool) -> tuple[float, float]:
-    """The ends of the axis: all means and intervals, but those that are so far out that they flatten the others."""
+    """Return the ends of the axis: all means and intervals, except those that would flatten the others."""
     means = np.array([row.mean for row in rows if math.isfinite(row.mean)])
     bounds = np.array([bound for row in rows for bound in (row.low, row.high) if math.isfinite(bound)])
     known = np.concatenate([means, bounds])

@@ -81,7 +81,7 @@ def _early(replicates: Sequence[Replicate]) -> str:
 
 
 def failures(replicates: Sequence[Replicate]) -> DataTable:
-    """Why replicates have no score, the commonest reason first; reasons that differ in numbers only are one."""
+    """Say why replicates have no score, the commonest reason first; reasons that differ only in numbers are one."""
     groups: dict[tuple[str, str], list[Replicate]] = {}
     for one in replicates:
         if one.outcome != "pruned" and (one.reason or one.outcome not in ("finished", "running")):

@@ -104,7 +104,7 @@ def _seeds_hint(best: Best, condition: int) -> str:
 
 
 def better_text(found: Better | None) -> str:
-    """How often a replicate of the condition beat one of the reference, with the interval; an en dash if unknown."""
+    """Say how often a replicate beat one of the reference, with the interval; an en dash if unknown."""
     if found is None:
         return MISSING
     return share_better(found.n_better, found.n_compared, found.low, found.high, is_paired=found.is_paired)

@@ -213,7 +213,7 @@ def means_table(analysis: Analysis) -> Table:
 
 
 def pareto_table(analysis: Analysis) -> Table:
-    """One row a ranked condition: its means of all objectives, whether it is in the Pareto set, how often resamples."""
+    """Return one row for each ranked condition: its means of all objectives, its place in the Pareto set."""
     found, names = analysis.pareto, [analysis.dataset.objective.metric, *(o.metric for o in analysis.dataset.others)]
     columns = [f"{name}/{column}" for name in names for column in OTHER_COLUMNS]
     labels = labels_by_number(analysis)

@@ -50,7 +50,7 @@ def conditions_for_paper(analysis: Analysis) -> DataTable:
 
 
 def confirmed_for_paper(analysis: Analysis) -> DataTable | None:
-    """What the search said of the confirmed conditions, and what fresh seeds say; None where nothing is confirmed."""
+    """Return both estimates of each confirmed condition, by search and fresh seeds; None if none is confirmed."""
     found = [one for one in analysis.confirmed if one.mean is not None]
     if not found:
         return None
